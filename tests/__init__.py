@@ -1,0 +1,1 @@
+"""Tests; a package, so that `from tests.conftest import …` finds one module however pytest was started."""
