@@ -39,6 +39,10 @@ class WfloSchemaError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.applied: tuple[str, ...] = ()
+        """Ids that this run had finished before it stopped; they stay."""
+        self.not_tried: tuple[str, ...] = ()
+        """Ids that this run did not come to."""
 
     @property
     def code(self) -> str:
@@ -106,7 +110,7 @@ class Refused(WfloSchemaError):
 class MigrationFailed(WfloSchemaError):
     """PostgreSQL refused a statement; the migration was rolled back, those before it stay.
 
-    ``applied`` and ``not_tried`` are migration ids in order.  ``statement`` is the failing text.
+    ``statement`` is the failing text, ``source_line`` the file's line that ``location`` points at.
     """
 
     def __init__(
@@ -122,8 +126,6 @@ class MigrationFailed(WfloSchemaError):
         detail: str = "",
         server_hint: str = "",
         context: str = "",
-        applied: tuple[str, ...] = (),
-        not_tried: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.migration_id = migration_id
@@ -134,8 +136,6 @@ class MigrationFailed(WfloSchemaError):
         self.detail = detail
         self.server_hint = server_hint
         self.context = context
-        self.applied = applied
-        self.not_tried = not_tried
 
 
 class LockNotAcquired(MigrationFailed):
@@ -149,21 +149,7 @@ class ServerNotReady(WfloSchemaError):
 class Interrupted(WfloSchemaError):
     """A signal asked the run to stop; what was applied is recorded, the rest was not tried."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        signal_number: int = 2,
-        applied: tuple[str, ...] = (),
-        not_tried: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", signal_number: int = 2) -> None:
         super().__init__(message, hint=hint)
         self.signal_number = signal_number
-        self.applied = applied
-        self.not_tried = not_tried
-
-    @property
-    def interrupted_exit_code(self) -> int:
-        """128 plus the signal's number, as shells report it."""
-        return 128 + self.signal_number
+        self.exit_code = 128 + signal_number  # type: ignore[misc]

@@ -1,0 +1,244 @@
+"""Send statements to one connection as one pipeline and wait for them in an interruptible way.
+
+Hides libpq's pipeline mode (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html): one
+`Pipeline.exchange` is one network round trip, whatever the number of statements; after the first
+error PostgreSQL skips the rest of it.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import pq
+from psycopg.rows import TupleRow
+
+from wflo_schema.errors import ConnectionLost
+
+Row = tuple[str | None, ...]
+
+_TICK_S = 0.1
+# Seconds between looks at the stop flag and calls of the waiting callback.
+
+_Field = pq.DiagnosticField
+
+
+class Stop:
+    """A flag that a signal handler sets and a run looks at: cancel, roll back, say what was done."""
+
+    def __init__(self) -> None:
+        self.signal_number = 0
+        self.count = 0
+
+    def request(self, signal_number: int) -> None:
+        """Ask the run to stop.  A second request also stops waiting for the server's answer."""
+        self.signal_number = self.signal_number or signal_number
+        self.count += 1
+
+    @property
+    def is_requested(self) -> bool:
+        return self.count > 0
+
+
+class StoppedWaiting(Exception):
+    """A second stop came while the server had not answered the first: the outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One statement with text parameters ($1 …)."""
+
+    text: str
+    parameters: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """What PostgreSQL said of a statement.  ``position`` is in characters from 1 in its text, 0 if none.
+
+    ``index`` counts the commands of the exchange from 0.
+    """
+
+    index: int
+    sqlstate: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+    position: int = 0
+    context: str = ""
+    schema: str = ""
+    table: str = ""
+    column: str = ""
+    constraint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The outcome of one round trip: rows of each command that succeeded, and the first error."""
+
+    rows: tuple[tuple[Row, ...], ...]
+    error: ServerError | None = None
+
+
+class Pipeline:
+    """One connection in pipeline mode.  ``on_wait`` is called about ten times a second while the
+    server works, with the seconds waited; ``stop`` makes it cancel the running statement."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[TupleRow],
+        *,
+        stop: Stop | None = None,
+        on_wait: Callable[[float], None] | None = None,
+        on_notice: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._stop = stop
+        self.on_wait = on_wait
+        self.on_notice = on_notice
+        self.round_trips = 0
+        self._pgconn.notice_handler = self._notice
+        self._pgconn.nonblocking = 1
+        self._pgconn.enter_pipeline_mode()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._pgconn.socket, selectors.EVENT_READ)
+
+    @property
+    def backend_pid(self) -> int:
+        """The server process as the connection was told it; a pooler tells a number of its own."""
+        return self._pgconn.backend_pid
+
+    @property
+    def server_version(self) -> int:
+        """As 150004 or 180000."""
+        return self._pgconn.server_version
+
+    def close(self) -> None:
+        """Close the connection; the server rolls back what was not committed."""
+        self._selector.close()
+        self._connection.close()
+
+    def exchange(self, commands: Sequence[Command]) -> Exchange:
+        """Send all commands, wait for all answers.
+
+        Raise `ConnectionLost` when the server goes away, and `StoppedWaiting` when a second stop
+        comes before the server has answered the first; in both cases the outcome is unknown.
+        """
+        pgconn = self._pgconn
+        rows: list[tuple[Row, ...]] = []
+        error: ServerError | None = None
+        self.round_trips += 1
+        try:
+            for command in commands:
+                pgconn.send_query_params(
+                    command.text.encode(), [None if p is None else p.encode() for p in command.parameters] or None
+                )
+            pgconn.pipeline_sync()
+            self._wait()
+            index = 0
+            while True:
+                result = self._next()
+                if result is None:
+                    index += 1
+                    continue
+                status = result.status
+                if status == pq.ExecStatus.PIPELINE_SYNC:
+                    break
+                if status == pq.ExecStatus.TUPLES_OK:
+                    rows.append(_rows(result))
+                elif status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY):
+                    rows.append(())
+                elif status == pq.ExecStatus.PIPELINE_ABORTED:
+                    pass
+                elif error is None:
+                    error = _error(result, index)
+                if pgconn.status == pq.ConnStatus.BAD:
+                    raise self._lost(error)
+        except psycopg.Error as failure:
+            raise self._lost(error, str(failure)) from None
+        return Exchange(tuple(rows), error)
+
+    def _lost(self, error: ServerError | None, said: str = "") -> ConnectionLost:
+        reason = error.message if error else said.strip().splitlines()[0] if said.strip() else "it was closed"
+        return ConnectionLost(
+            f"the connection to the server was lost: {reason}",
+            sqlstate=error.sqlstate if error else "",
+            hint="run it again: it goes on where it stopped",
+        )
+
+    def _next(self) -> pq.abc.PGresult | None:
+        if self._pgconn.is_busy():
+            self._wait()
+        return self._pgconn.get_result()
+
+    def _wait(self) -> None:
+        """Write what is unsent and read until an answer is there."""
+        pgconn, selector = self._pgconn, self._selector
+        began = time.monotonic()
+        stops_seen = 0
+        next_tick = began + _TICK_S
+        while True:
+            unsent = pgconn.flush()
+            if not unsent and not pgconn.is_busy():
+                return
+            selector.modify(pgconn.socket, selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0))
+            ready = selector.select(_TICK_S)
+            if ready and ready[0][1] & selectors.EVENT_READ:
+                pgconn.consume_input()
+                if pgconn.status == pq.ConnStatus.BAD and not pgconn.is_busy():
+                    return
+            now = time.monotonic()
+            if now < next_tick:
+                continue
+            next_tick = now + _TICK_S
+            if self._stop is not None and self._stop.count > stops_seen:
+                if stops_seen or self._stop.count > 1:
+                    raise StoppedWaiting
+                stops_seen = self._stop.count
+                self._cancel()
+            if self.on_wait is not None:
+                self.on_wait(now - began)
+
+    def _cancel(self) -> None:
+        try:
+            self._connection.cancel_safe(timeout=5.0)
+        except psycopg.Error:
+            pass  # the answer to wait for comes all the same, or the connection is gone
+
+    def _notice(self, result: pq.abc.PGresult) -> None:
+        if self.on_notice is not None:
+            severity = (result.error_field(_Field.SEVERITY_NONLOCALIZED) or b"NOTICE").decode("utf-8", "replace")
+            message = (result.error_field(_Field.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
+            self.on_notice(severity, message)
+
+
+def _rows(result: pq.abc.PGresult) -> tuple[Row, ...]:
+    width = range(result.nfields)
+    return tuple(
+        tuple(None if (v := result.get_value(r, c)) is None else v.decode("utf-8", "replace") for c in width)
+        for r in range(result.ntuples)
+    )
+
+
+def _error(result: pq.abc.PGresult, index: int) -> ServerError:
+    def field(which: pq.DiagnosticField) -> str:
+        return (result.error_field(which) or b"").decode("utf-8", "replace")
+
+    position = field(_Field.STATEMENT_POSITION)
+    return ServerError(
+        index,
+        field(_Field.SQLSTATE),
+        field(_Field.MESSAGE_PRIMARY) or result.error_message.decode("utf-8", "replace").strip(),
+        field(_Field.MESSAGE_DETAIL),
+        field(_Field.MESSAGE_HINT),
+        int(position) if position.isdigit() else 0,
+        field(_Field.CONTEXT),
+        field(_Field.SCHEMA_NAME),
+        field(_Field.TABLE_NAME),
+        field(_Field.COLUMN_NAME),
+        field(_Field.CONSTRAINT_NAME),
+    )
