@@ -1,0 +1,1068 @@
+"""Read a whole database into a frozen `Catalog`, and compare two; hides pg_catalog and its versions."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import LiteralString
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow, tuple_row
+
+from wflo_schema.database import database_error, load_sql
+from wflo_schema.errors import UsageError, WfloSchemaError
+
+LEDGER_TABLES: frozenset[str] = frozenset(
+    {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_wflo_schema_progress"}
+)
+# What records migrations is no part of what migrations make.
+
+NOTHING = "NOTHING"
+# How a difference writes that something is absent.
+
+_QUERIES: tuple[LiteralString, ...] = (
+    "catalog_schemas",
+    "catalog_relations",
+    "catalog_columns",
+    "catalog_constraints",
+    "catalog_indexes",
+    "catalog_sequences",
+    "catalog_functions",
+    "catalog_types",
+    "catalog_triggers",
+    "catalog_others",
+)
+
+_OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
+    (180000, "con.conenforced", "true"),
+    (170000, "c.colllocale", "c.colliculocale"),
+    (150000, "c.colliculocale", "NULL"),
+    (140000, "a.attcompression", "''::\"char\""),
+)
+# The queries are written for the newest server; below each version its fragment is swapped.
+
+_SETTINGS: tuple[tuple[str, str], ...] = (
+    ("search_path", ""),
+    ("quote_all_identifiers", "off"),
+    ("DateStyle", "ISO, YMD"),
+    ("IntervalStyle", "postgres"),
+    ("TimeZone", "UTC"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("lc_monetary", "C"),
+    ("lc_numeric", "C"),
+    ("standard_conforming_strings", "on"),
+)
+# Everything that changes how PostgreSQL prints a name or a constant.
+
+_TRIES = 3
+# DDL committed while we read can make PostgreSQL's own printing functions fail: they do not look through our snapshot.
+
+_MOVED_BELOW_US = frozenset({"XX000", "42P01", "42704", "42703", "42883"})
+
+_KINDS: tuple[str, ...] = (
+    "schema",
+    "extension",
+    "foreign server",
+    "collation",
+    "type",
+    "domain",
+    "function",
+    "procedure",
+    "aggregate",
+    "operator",
+    "cast",
+    "text search configuration",
+    "table",
+    "foreign table",
+    "column",
+    "sequence",
+    "view",
+    "materialized view",
+    "index",
+    "constraint",
+    "statistics",
+    "trigger",
+    "rule",
+    "policy",
+    "inherited index",
+    "inherited constraint",
+    "event trigger",
+    "publication",
+)
+_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
+# Differences come in this order, so that what one mend needs another has made before.
+
+_RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
+_OF_RELATION = frozenset(
+    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
+)
+_GLOBAL = frozenset({"extension", "foreign server", "cast", "event trigger", "publication"})
+_WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
+_COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
+
+_RESERVED = frozenset(
+    """all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
+    cast char character check coalesce collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user dec decimal default
+    deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant
+    greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join
+    json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize
+    json_table json_value lateral leading least left like limit localtime localtimestamp merge_action national natural
+    nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay placing
+    position precision primary real references returning right row select session_user setof similar smallint some
+    substring symmetric system_user table tablesample then time timestamp to trailing treat trim true union unique
+    user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
+    xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
+)
+# Words that some supported server does not take as a name without quotes.
+
+Path = tuple[str, ...]
+Key = tuple[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of a database.  All fields count for equality but ``follows``.
+
+    ``path`` holds bare names, schema first; of a function the last element is its argument types
+    in brackets.  ``attributes`` are (name, text) pairs sorted by name; what is usual is left out.
+    ``follows`` is kind and path of the object that this one is a copy or a part of (a partition's
+    clone of a constraint, a serial column's sequence): empty for most.
+    """
+
+    kind: str
+    path: Path
+    attributes: tuple[tuple[str, str], ...] = ()
+    follows: Path = field(default=(), compare=False)
+
+    @property
+    def key(self) -> Key:
+        """What makes it one and the same object in two catalogs."""
+        return (self.kind, self.path)
+
+    @property
+    def name(self) -> str:
+        """Schema-qualified, quoted where SQL would need it."""
+        return _name(self.kind, self.path)
+
+    def get(self, attribute: str) -> str:
+        """The text of one attribute, empty where it is as usual."""
+        for name, text in self.attributes:
+            if name == attribute:
+                return text
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All objects of a database, sorted.  Equality is the objects; ``server_version`` does not count.
+
+    ``server_version`` is libpq's number (180006), 0 where unknown.  Texts of views and expressions
+    are those of the server's own printer, which differs between major versions.
+    """
+
+    objects: tuple[Object, ...]
+    server_version: int = field(default=0, compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of all objects in hexadecimal: equal for equal catalogs, whatever built them."""
+        digest = hashlib.sha256()
+        for one in self.objects:
+            digest.update(json.dumps([one.kind, one.path, one.attributes]).encode())
+        return digest.hexdigest()
+
+    def is_equal(self, other: Catalog) -> bool:
+        """Say whether both hold the same objects with the same attributes."""
+        return self.objects == other.objects
+
+    def find(self, kind: str, *path: str) -> Object | None:
+        """The object of that kind and path (bare names, schema first), None where there is none."""
+        for one in self.objects:
+            if one.kind == kind and one.path == path:
+                return one
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which a catalog is not as wanted.  All fields count for equality.
+
+    ``attribute`` is empty where a whole object is absent or too many, and ``name`` where it only
+    has another name.  ``have`` and ``want`` are ``NOTHING`` where absent.  ``mend`` is SQL, one
+    statement a line end, that makes ``have`` into ``want``; empty where that takes a decision
+    (data would be lost or rewritten).  ``cosmetic`` says that no query is answered differently.
+    """
+
+    kind: str
+    object: str
+    attribute: str
+    have: str
+    want: str
+    mend: str = ""
+    cosmetic: bool = False
+
+
+def read(
+    connection: psycopg.Connection[TupleRow],
+    *,
+    schemas: tuple[str, ...] | None = None,
+    privileges: bool = False,
+    ignore: Collection[str] = LEDGER_TABLES,
+) -> Catalog:
+    """Read the catalog in one read-only snapshot; the connection is left as it was found.
+
+    ``schemas`` limits it to objects in those schemas; extensions, event triggers, publications,
+    foreign servers and casts belong to no schema and are then left out.  ``ignore`` are names of
+    tables, in any schema, that are left out with all that hangs on them.  ``privileges`` adds
+    owner and grants.  Objects that belong to extensions are never read.  Inside an open
+    transaction its own changes are seen, and its isolation level decides on the snapshot.
+
+    Raise `CannotRead` when this role may not read pg_catalog, `DatabaseError` when the server
+    refuses or goes away.
+    """
+    own_transaction = connection.info.transaction_status == TransactionStatus.IDLE
+    for left in reversed(range(_TRIES if own_transaction else 1)):
+        try:
+            return _read_once(connection, schemas, privileges, ignore, own_transaction)
+        except psycopg.Error as error:
+            if left and error.sqlstate in _MOVED_BELOW_US and not connection.closed:
+                continue
+            raise database_error(error, "reading the catalog") from error
+    raise AssertionError("the last try returns or raises")
+
+
+def _read_once(
+    connection: psycopg.Connection[TupleRow],
+    schemas: tuple[str, ...] | None,
+    privileges: bool,
+    ignore: Collection[str],
+    own_transaction: bool,
+) -> Catalog:
+    version = connection.info.server_version
+    parameters = {"schemas": list(schemas) if schemas is not None else None, "ignore": sorted(ignore)}
+    names = (*_QUERIES, "catalog_privileges") if privileges else _QUERIES
+    results: list[tuple[list[str], list[TupleRow]]] = []
+    with connection.transaction(force_rollback=True), connection.cursor() as first:  # the settings go with it
+        if own_transaction:
+            first.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        first.execute(
+            "SELECT pg_catalog.set_config(s.name, s.value, true)"
+            " FROM ROWS FROM (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) AS s(name, value)",
+            [[name for name, _ in _SETTINGS], [value for _, value in _SETTINGS]],
+        )
+        cursors = [connection.cursor(row_factory=tuple_row) for _ in names]
+        with connection.pipeline() if psycopg.capabilities.has_pipeline() else contextlib.nullcontext():
+            for cursor, name in zip(cursors, names, strict=True):
+                cursor.execute(_query(name, version), parameters)
+        for cursor in cursors:
+            results.append(([column.name for column in cursor.description or ()], cursor.fetchall()))
+    objects = _objects(results[: len(_QUERIES)])
+    if privileges:
+        objects = _with_privileges(objects, results[-1][1])
+    return Catalog(tuple(sorted(objects, key=_order)), version)
+
+
+def _order(one: Object) -> tuple[str, Path]:
+    return (one.kind, one.path)
+
+
+def _query(name: LiteralString, server_version: int) -> LiteralString:
+    text = load_sql(name)
+    for version, newer, older in _OLDER_SERVERS:
+        if server_version < version:
+            text = text.replace(newer, older)
+    return text
+
+
+_NOT_ATTRIBUTES = frozenset({"kind", "path", "follows", "object_oid", "parent_oid", "referenced_oid"})
+
+
+def _objects(results: Iterable[tuple[list[str], list[TupleRow]]]) -> list[Object]:
+    found: list[Object] = []
+    for columns, rows in results:
+        attributes = sorted((n.replace("_", " "), i) for i, n in enumerate(columns) if n not in _NOT_ATTRIBUTES)
+        follows = columns.index("follows") if "follows" in columns else None
+        if "object_oid" in columns:
+            found.extend(_with_clones(columns, rows, attributes, follows))
+            continue
+        for row in rows:
+            found.append(
+                Object(
+                    row[0],
+                    tuple(row[1]),
+                    tuple([(name, row[i]) for name, i in attributes if row[i] is not None]),
+                    tuple(row[follows]) if follows is not None and row[follows] else (),
+                )
+            )
+    return found
+
+
+def _with_clones(
+    columns: list[str], rows: list[TupleRow], attributes: list[tuple[str, int]], follows: int | None
+) -> Iterable[Object]:
+    """Name clones on partitions after what they were cloned from: PostgreSQL names them as it comes."""
+    oid, parent, referenced = (columns.index(n) for n in ("object_oid", "parent_oid", "referenced_oid"))
+    by_oid = {row[oid]: row for row in rows}
+    for row in rows:
+        kind, path = row[0], tuple(row[1])
+        after: Path = tuple(row[follows]) if follows is not None and row[follows] else ()
+        root = row
+        while root[parent] and root[parent] in by_oid:
+            root = by_oid[root[parent]]
+        if root is not row:
+            if root[referenced] != row[referenced]:
+                continue  # the foreign key's bookkeeping for one partition of the referenced table
+            after = (root[0], *root[1])
+            kind, path = f"inherited {kind}", (*path[:2], root[1][2])
+        yield Object(kind, path, tuple([(n, row[i]) for n, i in attributes if row[i] is not None]), after)
+
+
+def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object]:
+    known = {(row[0], tuple(row[1])): (row[2], row[3]) for row in rows}
+    found = []
+    for one in objects:
+        owner, granted = known.get(one.key, (None, None))
+        more = [("owner", owner)] if owner is not None else []
+        more += [("privileges", granted)] if granted is not None else []
+        found.append(
+            Object(one.kind, one.path, tuple(sorted([*one.attributes, *more])), one.follows) if more else one
+        )
+    return found
+
+
+def _quote(name: str) -> str:
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _name(kind: str, path: Path) -> str:
+    if kind in _WITH_ARGUMENTS:
+        return ".".join(_quote(part) for part in path[:-1]) + path[-1]
+    return ".".join(_quote(part) for part in path)
+
+
+def compare(
+    have: Catalog, want: Catalog, *, ignore_schema_names: Mapping[str, str] | None = None
+) -> tuple[Difference, ...]:
+    """List in which ways ``have`` is not ``want``, sorted so that mends can run in order.
+
+    ``ignore_schema_names`` maps names of schemas in ``have`` to those they stand for in ``want``,
+    also inside definitions; names are then written as ``have`` writes them.  What hangs on an
+    absent object (its columns, indexes …) is not listed beside it, nor what a partition merely
+    inherits.  An index or a constraint that is there under another name is one difference.
+    Without a mapping, empty exactly when the catalogs are equal.
+
+    Raise `UsageError` when two schemas are mapped to one.
+    """
+    names = _Renaming(ignore_schema_names or {}, have, want)
+    sides = _Sides.of(have, want, names)
+    found: dict[tuple[Key, str], Difference] = {}
+    renamed = _renamed(sides)
+    for had, wanted in renamed:
+        found[wanted.key, " name"] = _rename(had, wanted)
+    pairs = [(sides.has[key], wanted) for key, wanted in sides.wants.items() if key in sides.has]
+    for had, wanted in [*renamed, *pairs]:
+        for attribute, difference in _attribute_differences(had, wanted, sides, names):
+            found[wanted.key, attribute] = difference
+    for relation in sides.wants.values():
+        if relation.kind in ("table", "foreign table") and relation.key in sides.has:
+            difference_or_none = _column_order(relation, sides)
+            if difference_or_none is not None:
+                found[relation.key, "column order"] = difference_or_none
+    for key, attribute in list(found):
+        for one in (sides.wants.get(key), sides.has.get(key)):
+            if one is not None and one.follows and (_as_key(one.follows), attribute) in found:
+                found.pop((key, attribute), None)
+    gone = {old.key for old, _ in renamed}
+    come = {new.key for _, new in renamed}
+    for key, one in sides.extra.items():
+        if key not in gone and not _is_told_elsewhere(one, sides.extra, sides.extra_paths):
+            found[key, " extra"] = Difference(
+                one.kind, one.name, "", _show(one, sides.has_columns), NOTHING, _mend_extra(one)
+            )
+    for key, one in sides.absent.items():
+        if key not in come and not _is_told_elsewhere(one, sides.absent, sides.absent_paths):
+            found[key, " absent"] = Difference(
+                one.kind, one.name, "", NOTHING, _show(one, sides.wants_columns), _mend_absent(one, sides)
+            )
+    return tuple(found[place] for place in sorted(found, key=lambda place: _place(place, sides)))
+
+
+def _place(place: tuple[Key, str], sides: _Sides) -> tuple[int, bool, Path, str]:
+    (kind, path), attribute = place
+    one = sides.wants.get(place[0]) or sides.has.get(place[0])
+    is_foreign_key = one is not None and one.get("definition").startswith("FOREIGN KEY")
+    return (_RANK.get(kind, len(_RANK)), is_foreign_key, path, attribute)
+
+
+class _Renaming:
+    """Writes what ``want`` says with the schema names of ``have``.
+
+    The names are swapped and not just replaced, so that two different texts never become one.
+    """
+
+    def __init__(self, mapping: Mapping[str, str], have: Catalog, want: Catalog) -> None:
+        if len(set(mapping.values())) != len(mapping):
+            raise UsageError("two schemas are to be compared with the same one")
+        self._to_want = {a: b for a, b in mapping.items() if a != b}
+        self._to_have = {b: a for a, b in self._to_want.items()}
+        for start in self._to_want:
+            end = start
+            while end in self._to_want:
+                end = self._to_want[end]
+            self._to_have.setdefault(start, end)
+        self._have_schemas = {one.path[0] for one in have.objects if one.kind not in _GLOBAL}
+        self._want_schemas = {one.path[0] for one in want.objects if one.kind not in _GLOBAL}
+        spellings: dict[str, str] = {}
+        for name in self._to_have:
+            spellings['"' + name.replace('"', '""') + '"'] = name
+            spellings[_quote(name)] = name
+        self._spellings = spellings
+        one_of = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
+        self._qualifier = re.compile(rf"""(?<![\w$."])({one_of})(?=\.)""") if spellings else None
+
+    def text(self, text: str) -> str:
+        if self._qualifier is None:
+            return text
+        text = self._qualifier.sub(lambda m: _quote(self._to_have[self._spellings[m[1]]]), text)
+        return re.sub(r"(?m)^ SET search_path TO .*$", self._search_path, text)
+
+    def _search_path(self, line: re.Match[str]) -> str:
+        return re.sub(r"'([^']*)'", lambda m: "'" + self._to_have.get(m[1], m[1]) + "'", line[0])
+
+    def object(self, one: Object) -> Object:
+        if self._qualifier is None:
+            return one
+        return Object(
+            one.kind,
+            self._path(one.kind, one.path),
+            tuple((name, self.text(value)) for name, value in one.attributes),
+            (one.follows[0], *self._path(one.follows[0], one.follows[1:])) if one.follows else (),
+        )
+
+    def _path(self, kind: str, path: Path) -> Path:
+        if kind in _WITH_ARGUMENTS:
+            path = (*path[:-1], self.text(path[-1]))
+        return path if kind in _GLOBAL else (self._to_have.get(path[0], path[0]), *path[1:])
+
+    def is_same(self, have: str, want: str) -> bool:
+        """Say whether a text of ``have`` and an original text of ``want`` mean the same.
+
+        Looks at them side by side: what looks like a schema's name may be the alias of a table.
+        """
+        if self._qualifier is None:
+            return have == want
+        ours, theirs = self._qualifier.split(have), self._qualifier.split(want)
+        if len(ours) != len(theirs) or ours[::2] != theirs[::2]:
+            return False
+        for ours_text, theirs_text in zip(ours[1::2], theirs[1::2], strict=True):
+            our, their = self._spellings[ours_text], self._spellings[theirs_text]
+            is_alias = our == their and not (our in self._have_schemas and our in self._want_schemas)
+            if self._to_want.get(our) != their and not is_alias:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both catalogs by key, in the schema names of ``have``, and what only one of them holds."""
+
+    has: dict[Key, Object]
+    wants: dict[Key, Object]
+    originals: dict[Key, Object]
+    absent: dict[Key, Object]
+    extra: dict[Key, Object]
+    absent_paths: frozenset[Path]
+    extra_paths: frozenset[Path]
+    has_columns: dict[Path, list[Object]]
+    wants_columns: dict[Path, list[Object]]
+    server_version: int
+
+    @classmethod
+    def of(cls, have: Catalog, want: Catalog, names: _Renaming) -> _Sides:
+        has = {one.key: one for one in have.objects}
+        originals = {}
+        wants = {}
+        for original in want.objects:
+            one = names.object(original)
+            wants[one.key] = one
+            originals[one.key] = original
+        absent = {key: one for key, one in wants.items() if key not in has}
+        extra = {key: one for key, one in has.items() if key not in wants}
+        return cls(
+            has, wants, originals, absent, extra, _containers(absent), _containers(extra),
+            _columns(has), _columns(wants), have.server_version,
+        )
+
+
+def _containers(objects: Mapping[Key, Object]) -> frozenset[Path]:
+    return frozenset(path for kind, path in objects if kind == "schema" or kind in _RELATIONS)
+
+
+def _columns(objects: Mapping[Key, Object]) -> dict[Path, list[Object]]:
+    found: dict[Path, list[Object]] = {}
+    for one in objects.values():
+        if one.kind == "column" and one.get("position"):
+            found.setdefault(one.path[:2], []).append(one)
+    for columns in found.values():
+        columns.sort(key=lambda column: int(column.get("position")))
+    return found
+
+
+def _as_key(follows: Path) -> Key:
+    return (follows[0], follows[1:])
+
+
+def _is_told_elsewhere(one: Object, group: Mapping[Key, Object], containers: frozenset[Path]) -> bool:
+    if one.follows and _as_key(one.follows) in group:
+        return True
+    if one.kind in _OF_RELATION and one.path[:2] in containers:
+        return True
+    return one.kind != "schema" and one.kind not in _GLOBAL and one.path[:1] in containers
+
+
+def _renamed(sides: _Sides) -> list[tuple[Object, Object]]:
+    """Pair what only ``have`` holds with what only ``want`` holds where nothing but the name differs."""
+    candidates: dict[tuple[str, Path, str], list[Object]] = {}
+    for one in sides.extra.values():
+        if one.kind in ("index", "constraint") and not one.follows:
+            candidates.setdefault((one.kind, one.path[:2], one.get("definition")), []).append(one)
+    found = []
+    for wanted in sides.absent.values():
+        if wanted.kind not in ("index", "constraint") or wanted.follows:
+            continue
+        same = candidates.get((wanted.kind, wanted.path[:2], wanted.get("definition")))
+        if same:
+            same.sort(key=lambda had: (had.attributes != wanted.attributes, had.path))
+            found.append((same.pop(0), wanted))
+    return found
+
+
+def _rename(had: Object, wanted: Object) -> Difference:
+    old, new = had.path[2], wanted.path[2]
+    if had.kind == "index":
+        mend = f"ALTER INDEX {_name('', (had.path[0], old))} RENAME TO {_quote(new)};"
+    else:
+        mend = f"ALTER TABLE {_table(had)} RENAME CONSTRAINT {_quote(old)} TO {_quote(new)};"
+    return Difference(wanted.kind, had.name, "name", _quote(old), _quote(new), mend)
+
+
+def _column_order(relation: Object, sides: _Sides) -> Difference | None:
+    ours = [one.path[2] for one in sides.has_columns.get(relation.path, [])]
+    theirs = [one.path[2] for one in sides.wants_columns.get(relation.path, [])]
+    both = set(ours) & set(theirs)
+    had = [name for name in ours if name in both]
+    wanted = [name for name in theirs if name in both]
+    if had == wanted:
+        return None
+    have, want = (f"({', '.join(map(_quote, part))})" for part in (had, wanted))
+    return Difference(relation.kind, relation.name, "column order", have, want, cosmetic=True)
+
+
+def _attribute_differences(
+    had: Object, wanted: Object, sides: _Sides, names: _Renaming
+) -> Iterable[tuple[str, Difference]]:
+    if had.attributes == wanted.attributes:
+        return
+    ours, theirs = dict(had.attributes), dict(wanted.attributes)
+    originally = dict(sides.originals[wanted.key].attributes)
+    for attribute in sorted({*ours, *theirs} - {"position"}):
+        have, want = ours.get(attribute), theirs.get(attribute)
+        if have == want:
+            continue
+        if have is not None and want is not None and names.is_same(have, originally[attribute]):
+            continue
+        yield attribute, Difference(
+            wanted.kind,
+            wanted.name,
+            attribute,
+            _show_attribute(had, attribute),
+            _show_attribute(wanted, attribute),
+            _mend_attribute(had, wanted, attribute, sides),
+            attribute in _COSMETIC,
+        )
+
+
+_USUAL = {
+    "clustered": "no",
+    "enabled": "ENABLED",
+    "index valid": "VALID",
+    "not null": "NULL",
+    "persistence": "PERMANENT",
+    "populated": "yes",
+    "row security": "DISABLED",
+    "row security for owner": "NOT FORCED",
+    "replica identity": "DEFAULT",
+    "triggers": "all internal triggers ENABLED",
+    "valid": "VALID",
+    "cycle": "NO CYCLE",
+}
+# What an attribute that is left out means, where that is not simply nothing.
+
+
+def _show_attribute(one: Object, attribute: str) -> str:
+    if one.kind.endswith("constraint") and attribute in ("definition", "validated", "enforced"):
+        return _show_constraint(one)
+    return one.get(attribute) or _USUAL.get(attribute, NOTHING)
+
+
+def _show_constraint(one: Object) -> str:
+    definition = one.get("definition")
+    text = definition.removeprefix("FOREIGN KEY ") if definition.startswith("FOREIGN KEY (") else f" {definition}"
+    return " ".join(filter(None, (_table(one) + text, one.get("validated"), one.get("enforced"))))
+
+
+def _show(one: Object, columns: Mapping[Path, list[Object]]) -> str:
+    if one.kind.endswith("constraint"):
+        return _show_constraint(one)
+    if one.kind == "column":
+        return _column_definition(one)
+    if one.kind in ("table", "foreign table"):
+        listed = ", ".join(f"{_quote(c.path[2])} {_column_definition(c)}" for c in columns.get(one.path, []))
+        return f"{one.kind.upper()} {one.name} ({listed})"
+    definition = one.get("definition")
+    if definition:
+        return " ".join(filter(None, (definition, one.get("valid"))))
+    known = ", ".join(f"{name} {value}" for name, value in one.attributes if name not in ("comment", "owner"))
+    return f"{one.kind.upper()} {one.name}{f' ({known})' if known else ''}"
+
+
+def _column_definition(column: Object) -> str:
+    collation, default = column.get("collation"), column.get("default")
+    not_null = column.get("not null")
+    return " ".join(
+        filter(
+            None,
+            (
+                column.get("type"),
+                f"COLLATE {collation}" if collation else "",
+                "NOT NULL" if not_null else "",
+                f"DEFAULT {default}" if default else "",
+                column.get("generated"),
+                column.get("identity"),
+            ),
+        )
+    )
+
+
+def _table(one: Object) -> str:
+    return _name("", one.path[:2])
+
+
+def _literal(text: str) -> str:
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def _comment_on(one: Object, comment: str, *, index: bool = False) -> str:
+    value = _literal(comment) if comment else "NULL"
+    if index:
+        return f"COMMENT ON INDEX {_name('', (one.path[0], one.path[2]))} IS {value};"
+    if one.kind in ("constraint", "trigger", "rule", "policy"):
+        return f"COMMENT ON {one.kind.upper()} {_quote(one.path[2])} ON {_table(one)} IS {value};"
+    if one.kind.startswith("inherited") or one.kind in ("cast", "operator"):
+        return ""
+    return f"COMMENT ON {one.kind.upper()} {_called(one)} IS {value};"
+
+
+def _called(one: Object) -> str:
+    """The name that ALTER, DROP and COMMENT ON take."""
+    if one.kind == "index":
+        return _name("", (one.path[0], one.path[2]))
+    if one.kind == "aggregate" and one.path[-1] == "()":
+        return _name("", one.path[:-1]) + "(*)"
+    return one.name
+
+
+def _lines(*statements: str) -> str:
+    return "\n".join(filter(None, statements))
+
+
+def _mend_extra(one: Object) -> str:
+    """Drop what holds no data of its own; the rest takes a decision."""
+    if one.kind == "index":
+        is_partitioned = _is_on_partitioned(one)
+        return f"DROP INDEX {'' if is_partitioned else 'CONCURRENTLY '}{_called(one)};"
+    if one.kind == "constraint":
+        return f"ALTER TABLE {_table(one)} DROP CONSTRAINT {_quote(one.path[2])};"
+    if one.kind in ("trigger", "rule", "policy"):
+        return f"DROP {one.kind.upper()} {_quote(one.path[2])} ON {_table(one)};"
+    if one.kind in ("view", "function", "procedure", "statistics"):
+        return f"DROP {one.kind.upper()} {_called(one)};"
+    return ""
+
+
+def _is_on_partitioned(index: Object) -> bool:
+    return re.match(r"CREATE (UNIQUE )?INDEX ON ONLY ", index.get("definition")) is not None
+
+
+def _mend_absent(one: Object, sides: _Sides) -> str:
+    create = _create(one, sides)
+    if not create:
+        return ""
+    return _lines(create, _comment_on(one, one.get("comment")) if one.get("comment") else "")
+
+
+def _create(one: Object, sides: _Sides) -> str:
+    definition = one.get("definition")
+    match one.kind:
+        case "schema":
+            return f"CREATE SCHEMA {one.name};"
+        case "extension":
+            return f"CREATE EXTENSION {one.name} WITH SCHEMA {_quote(one.get('schema'))};"
+        case "index":
+            return _create_index(one)
+        case "constraint":
+            return _add_constraint(one, sides)
+        case "column":
+            return _add_column(one, sides)
+        case "sequence":
+            owner = one.get("owned by")
+            return _lines(_create_sequence(one), f"ALTER SEQUENCE {one.name} OWNED BY {owner};" if owner else "")
+        case "type":
+            return f"CREATE TYPE {one.name} AS {definition};" if definition.startswith(("ENUM", "(", "RANGE")) else ""
+        case "domain":
+            return _create_domain(one)
+        case "view":
+            options = f" WITH ({one.get('options')})" if one.get("options") else ""
+            return f"CREATE VIEW {one.name}{options} AS\n{definition.rstrip(';')};"
+        case "materialized view":
+            data = "WITH NO DATA" if one.get("populated") else "WITH DATA"
+            options = f" WITH ({one.get('options')})" if one.get("options") else ""
+            return f"CREATE MATERIALIZED VIEW {one.name}{options} AS\n{definition.rstrip(';')}\n{data};"
+        case "function" | "procedure" | "statistics":
+            return f"{definition};"
+        case "trigger":
+            return _lines(f"{definition};", _enable(one) if one.get("enabled") else "")
+        case "rule":
+            return _lines(definition, _enable(one) if one.get("enabled") else "")
+        case "policy":
+            return f"CREATE POLICY {_quote(one.path[2])} ON {_table(one)} {definition};"
+    return ""
+
+
+def _create_index(one: Object) -> str:
+    head, _, rest = one.get("definition").partition(" INDEX ON ")
+    if _is_on_partitioned(one):
+        return f"{head} INDEX {_quote(one.path[2])} ON {rest.removeprefix('ONLY ')};"
+    return f"{head} INDEX CONCURRENTLY {_quote(one.path[2])} ON {rest};"
+
+
+def _add_constraint(one: Object, sides: _Sides, *, replacing: bool = False) -> str:
+    name, definition, table = _quote(one.path[2]), one.get("definition"), _table(one)
+    drop = f" DROP CONSTRAINT {name}," if replacing else ""
+    add = f"ALTER TABLE {table}{drop} ADD CONSTRAINT {name} {definition}"
+    if one.get("enforced"):
+        return f"{add} NOT ENFORCED;"
+    relation = sides.wants.get(("table", one.path[:2]))
+    is_partitioned = relation is not None and bool(relation.get("partition key"))
+    is_foreign_key = definition.startswith("FOREIGN KEY")
+    if not definition.startswith("CHECK") and (
+        not is_foreign_key or (is_partitioned and 0 < sides.server_version < 180000)
+    ):
+        return f"{add};"
+    validate = "" if one.get("validated") else f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+    return _lines(f"{add} NOT VALID;", validate)
+
+
+def _add_column(one: Object, sides: _Sides) -> str:
+    owned = [
+        other
+        for other in sides.absent.values()
+        if other.kind == "sequence" and other.follows and _as_key(other.follows) == one.key
+    ]
+    foreign = "FOREIGN " if ("foreign table", one.path[:2]) in sides.has else ""
+    statements = [_create_sequence(sequence) for sequence in owned]
+    statements.append(
+        f"ALTER {foreign}TABLE {_table(one)} ADD COLUMN {_quote(one.path[2])} {_column_definition(one)};"
+    )
+    statements += [f"ALTER SEQUENCE {sequence.name} OWNED BY {one.name};" for sequence in owned]
+    return _lines(*statements)
+
+
+def _create_sequence(one: Object) -> str:
+    return (
+        f"CREATE {one.get('persistence') + ' ' if one.get('persistence') else ''}SEQUENCE {one.name} "
+        f"AS {one.get('type')} {_sequence_options(one)};"
+    )
+
+
+def _sequence_options(one: Object) -> str:
+    return (
+        f"INCREMENT BY {one.get('increment')} MINVALUE {one.get('minimum')} MAXVALUE {one.get('maximum')} "
+        f"START WITH {one.get('start')} CACHE {one.get('cache')} {one.get('cycle') or 'NO CYCLE'}"
+    )
+
+
+def _create_domain(one: Object) -> str:
+    collation, default = one.get("collation"), one.get("default")
+    words = (
+        f"CREATE DOMAIN {one.name} AS {one.get('type')}",
+        f"COLLATE {collation}" if collation else "",
+        f"DEFAULT {default}" if default else "",
+        one.get("not null"),
+        one.get("constraints"),
+    )
+    return " ".join(filter(None, words)) + ";" if "NOT VALID" not in one.get("constraints") else ""
+
+
+def _enable(one: Object) -> str:
+    how = {"": "ENABLE", "DISABLED": "DISABLE", "REPLICA": "ENABLE REPLICA", "ALWAYS": "ENABLE ALWAYS"}
+    return f"ALTER TABLE {_table(one)} {how[one.get('enabled')]} {one.kind.upper()} {_quote(one.path[2])};"
+
+
+def _mend_attribute(had: Object, wanted: Object, attribute: str, sides: _Sides) -> str:
+    if attribute == "comment":
+        return _comment_on(wanted, wanted.get("comment"))
+    if attribute == "index comment":
+        return _comment_on(wanted, wanted.get("index comment"), index=True)
+    if attribute == "owner" and wanted.kind not in _OF_RELATION:
+        return f"ALTER {wanted.kind.upper()} {_called(wanted)} OWNER TO {_quote(wanted.get('owner'))};"
+    match wanted.kind:
+        case "index":
+            return _mend_index(had, wanted, attribute)
+        case "constraint":
+            return _mend_constraint(had, wanted, attribute, sides)
+        case "column":
+            return _mend_column(had, wanted, attribute)
+        case "table" | "view" | "materialized view":
+            return _mend_relation(had, wanted, attribute)
+        case "sequence":
+            return _mend_sequence(wanted, attribute)
+        case "type" if attribute == "definition":
+            return _mend_enum(had, wanted)
+        case "function" | "procedure" if attribute == "definition":
+            return f"{wanted.get('definition')};" if _head(had) == _head(wanted) else ""
+        case "trigger" | "rule" | "policy":
+            if attribute == "enabled":
+                return _enable(wanted)
+            if attribute == "definition":
+                return _lines(_mend_extra(had), _mend_absent(wanted, sides))
+    return ""
+
+
+def _head(function: Object) -> tuple[str, ...]:
+    """Name, arguments and result: what CREATE OR REPLACE cannot change."""
+    return tuple(function.get("definition").split("\n")[:2])
+
+
+def _mend_index(had: Object, wanted: Object, attribute: str) -> str:
+    if attribute == "definition":
+        return _lines(
+            _mend_extra(had),
+            _create_index(wanted),
+            _comment_on(wanted, wanted.get("comment")) if wanted.get("comment") else "",
+        )
+    if attribute == "valid" and not wanted.get("valid") and not _is_on_partitioned(wanted):
+        return f"REINDEX INDEX CONCURRENTLY {_called(wanted)};"
+    if attribute == "clustered" and wanted.get("clustered"):
+        return f"ALTER TABLE {_table(wanted)} CLUSTER ON {_quote(wanted.path[2])};"
+    return ""
+
+
+def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: _Sides) -> str:
+    name, table = _quote(wanted.path[2]), _table(wanted)
+    if attribute == "validated" and not wanted.get("validated") and not had.get("enforced"):
+        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+    if attribute == "enforced" and wanted.get("definition").startswith("FOREIGN KEY"):
+        return f"ALTER TABLE {table} ALTER CONSTRAINT {name} {wanted.get('enforced') or 'ENFORCED'};"
+    if attribute in ("definition", "validated", "enforced") and not had.follows:
+        comment = wanted.get("comment")
+        return _lines(
+            _add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else ""
+        )
+    if attribute == "clustered" and wanted.get("clustered"):
+        return f"ALTER TABLE {table} CLUSTER ON {name};"
+    return ""
+
+
+def _mend_column(had: Object, wanted: Object, attribute: str) -> str:
+    alter = f"ALTER TABLE {_table(wanted)} ALTER COLUMN {_quote(wanted.path[2])}"
+    value = wanted.get(attribute)
+    if attribute == "default" and not wanted.get("generated") and not had.get("generated"):
+        return f"{alter} SET DEFAULT {value};" if value else f"{alter} DROP DEFAULT;"
+    if attribute == "not null" and value in ("", "NOT NULL") and had.get("not null") in ("", "NOT NULL"):
+        return f"{alter} SET NOT NULL;" if value else f"{alter} DROP NOT NULL;"
+    if attribute == "identity" and not had.get("identity"):
+        return f"{alter} ADD {value};"
+    if attribute == "identity" and not value:
+        return f"{alter} DROP IDENTITY;"
+    if attribute == "generated" and not value:
+        return f"{alter} DROP EXPRESSION;" if had.get("generated").endswith("STORED") else ""
+    if attribute == "storage" and value:
+        return f"{alter} SET STORAGE {value};"
+    if attribute == "compression":
+        return f"{alter} SET COMPRESSION {value or 'default'};"
+    if attribute == "statistics":
+        return f"{alter} SET STATISTICS {value or '-1'};"
+    return ""
+
+
+def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
+    alter = f"ALTER {wanted.kind.upper()} {wanted.name}"
+    value = wanted.get(attribute)
+    if attribute == "options":
+        old = dict(option.partition("=")[::2] for option in had.get("options").split(", ") if option)
+        new = dict(option.partition("=")[::2] for option in value.split(", ") if option)
+        dropped = ", ".join(name for name in old if name not in new)
+        return _lines(
+            f"{alter} RESET ({dropped});" if dropped else "",
+            f"{alter} SET ({', '.join(f'{n}={v}' if v else n for n, v in new.items())});" if new else "",
+        )
+    if attribute == "row security":
+        return f"{alter} {'ENABLE' if value else 'DISABLE'} ROW LEVEL SECURITY;"
+    if attribute == "row security for owner":
+        return f"{alter} {'FORCE' if value else 'NO FORCE'} ROW LEVEL SECURITY;"
+    if attribute == "replica identity" and "?" not in value:
+        return f"{alter} REPLICA IDENTITY {value or 'DEFAULT'};"
+    if attribute == "populated" and not value:
+        return f"REFRESH MATERIALIZED VIEW {wanted.name};"
+    return ""
+
+
+def _mend_sequence(wanted: Object, attribute: str) -> str:
+    if attribute == "owned by":
+        return f"ALTER SEQUENCE {wanted.name} OWNED BY {wanted.get('owned by') or 'NONE'};"
+    if attribute in ("start", "increment", "minimum", "maximum", "cache", "cycle", "type"):
+        return f"ALTER SEQUENCE {wanted.name} AS {wanted.get('type')} {_sequence_options(wanted)};"
+    return ""
+
+
+def _mend_enum(had: Object, wanted: Object) -> str:
+    """ALTER TYPE … ADD VALUE, where the labels that are there stay in their order."""
+    if not (had.get("definition").startswith("ENUM") and wanted.get("definition").startswith("ENUM")):
+        return ""
+    literal = r"E?'(?:[^']|'')*'"
+    ours, theirs = (re.findall(literal, one.get("definition")) for one in (had, wanted))
+    if not ours or [label for label in theirs if label in set(ours)] != ours:
+        return ""
+    statements = []
+    there = set(ours)
+    for number, label in enumerate(theirs):
+        if label in there:
+            continue
+        if number:
+            where = f"AFTER {theirs[number - 1]}"
+        else:
+            where = f"BEFORE {ours[0]}"
+        statements.append(f"ALTER TYPE {wanted.name} ADD VALUE {label} {where};")
+        there.add(label)
+    return _lines(*statements)
+
+
+_DUMP_TITLE = "# catalog of a PostgreSQL database, written by wflo-schema; format 1"
+
+
+def dump(catalog: Catalog) -> str:
+    """Write a catalog as text for review: sorted, the same for equal catalogs of one major version."""
+    lines = [_DUMP_TITLE, f"# server: PostgreSQL {catalog.server_version // 10000}"]
+    for one in catalog.objects:
+        lines += ["", f"{one.kind}: {_dump_path(one.kind, one.path)}"]
+        for name, value in one.attributes:
+            lines.append(f"    {name}: {_dump_value(value)}")
+        if one.follows:
+            lines.append(f"    follows: {one.follows[0]}: {_dump_path(one.follows[0], one.follows[1:])}")
+    return "\n".join(lines) + "\n"
+
+
+def _dump_path(kind: str, path: Path) -> str:
+    parts = [part if _PLAIN.fullmatch(part) else json.dumps(part) for part in path]
+    if kind in _WITH_ARGUMENTS and path[-1].startswith("(") and path[-1].isprintable():
+        return ".".join(parts[:-1]) + path[-1]
+    return ".".join(parts)
+
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+
+
+def _dump_value(value: str) -> str:
+    lines = value.split("\n")
+    is_readable = all(line.replace("\t", "").isprintable() for line in lines)
+    if is_readable and len(lines) > 1 and lines[-1]:
+        return "\n".join(["|", *(f"        {line}" if line else "" for line in lines)])
+    if is_readable and len(lines) == 1 and value == value.strip() and value and not value.startswith(('"', "|")):
+        return value
+    return json.dumps(value)
+
+
+def load(text: str) -> Catalog:
+    """Read what `dump` wrote.
+
+    Raise `WfloSchemaError` when it is something else, with the number of the line.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    if lines[0] != _DUMP_TITLE:
+        raise WfloSchemaError(
+            "this is not a catalog written by wflo-schema", hint=f"its first line would be: {_DUMP_TITLE}"
+        )
+    major = re.fullmatch(r"# server: PostgreSQL (\d+)", lines[1]) if len(lines) > 1 else None
+    objects: list[Object] = []
+    kind = ""
+    path: Path = ()
+    follows: Path = ()
+    attributes: list[tuple[str, str]] = []
+
+    def finish() -> None:
+        if kind:
+            objects.append(Object(kind, path, tuple(attributes), follows))
+
+    number = 1
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        if not line or line.startswith("#"):
+            continue
+        head, colon, rest = line.partition(": ")
+        try:
+            if not colon:
+                raise ValueError
+            if not line.startswith(" "):
+                finish()
+                kind, path, follows, attributes = head, _load_path(rest), (), []
+            elif head == "    follows":
+                followed, _, where = rest.partition(": ")
+                follows = (followed, *_load_path(where))
+            elif rest == "|":
+                block = []
+                while number < len(lines) and (not lines[number] or lines[number].startswith(" " * 8)):
+                    block.append(lines[number][8:])
+                    number += 1
+                attributes.append((head.strip(), "\n".join(block).rstrip("\n")))
+            else:
+                attributes.append((head.strip(), json.loads(rest) if rest.startswith('"') else rest))
+        except ValueError:
+            raise WfloSchemaError(
+                f"line {number} of the catalog file cannot be read: {line.strip()[:60]}",
+                hint="write it again with wflo-schema dump",
+            ) from None
+    finish()
+    return Catalog(tuple(sorted(objects, key=_order)), int(major[1]) * 10000 if major else 0)
+
+
+def _load_path(text: str) -> Path:
+    parts: list[str] = []
+    while text:
+        plain = _PLAIN.match(text)
+        if plain:
+            parts.append(plain[0])
+            text = text[plain.end() :]
+        elif text.startswith('"'):
+            part, end = json.JSONDecoder().raw_decode(text)
+            parts.append(str(part))
+            text = text[end:]
+        elif text.startswith("("):
+            return (*parts, text)
+        else:
+            raise ValueError
+        text = text.removeprefix(".")
+    if not parts:
+        raise ValueError
+    return tuple(parts)

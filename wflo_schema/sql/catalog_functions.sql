@@ -1,0 +1,34 @@
+-- One row is one function, window function, procedure or aggregate; its last path element lists the argument types.
+SELECT
+    CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
+    ARRAY[n.nspname, p.proname, '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')']::text[] AS path,
+    CASE
+        WHEN p.prokind <> 'a' THEN pg_catalog.rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
+        ELSE pg_catalog.concat_ws(
+            ', ',
+            'AGGREGATE (' || pg_catalog.pg_get_function_arguments(p.oid) || ') SFUNC = ' || ag.aggtransfn::text,
+            'STYPE = ' || pg_catalog.format_type(ag.aggtranstype, NULL),
+            'RETURNS = ' || pg_catalog.format_type(p.prorettype, NULL),
+            CASE WHEN ag.aggfinalfn <> 0 THEN 'FINALFUNC = ' || ag.aggfinalfn::text END,
+            CASE WHEN ag.aggcombinefn <> 0 THEN 'COMBINEFUNC = ' || ag.aggcombinefn::text END,
+            CASE WHEN ag.aggmtransfn <> 0 THEN 'MSFUNC = ' || ag.aggmtransfn::text END,
+            CASE WHEN ag.aggminvtransfn <> 0 THEN 'MINVFUNC = ' || ag.aggminvtransfn::text END,
+            CASE WHEN ag.aggsortop <> 0 THEN 'SORTOP = ' || ag.aggsortop::pg_catalog.regoperator::text END,
+            'INITCOND = ' || pg_catalog.quote_literal(ag.agginitval),
+            CASE p.proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END)
+    END AS definition,
+    d.description AS comment
+FROM pg_catalog.pg_proc AS p
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = p.pronamespace)
+LEFT JOIN pg_catalog.pg_aggregate AS ag ON (ag.aggfnoid = p.oid)
+LEFT JOIN pg_catalog.pg_description AS d
+    ON (d.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objoid = p.oid AND d.objsubid = 0)
+WHERE n.nspname !~ '^pg_'
+  AND n.nspname <> 'information_schema'
+  AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+        AND e.objid = p.oid
+        AND (e.deptype = 'e' OR (e.deptype = 'i' AND e.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass)))
+ORDER BY n.nspname, p.proname, p.oid

@@ -1,0 +1,40 @@
+-- One row is one index that no constraint owns, clones on partitions included.
+SELECT
+    'index' AS kind,
+    ARRAY[n.nspname, c.relname, ic.relname]::text[] AS path,
+    i.indexrelid AS object_oid,
+    COALESCE(inh.inhparent, 0) AS parent_oid,
+    0 AS referenced_oid,
+    CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ON ' ELSE 'CREATE INDEX ON ' END
+    || pg_catalog.substr(
+        pg_catalog.pg_get_indexdef(i.indexrelid),
+        pg_catalog.length(
+            CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ' ELSE 'CREATE INDEX ' END
+            || pg_catalog.quote_ident(ic.relname) || ' ON ') + 1) AS definition,
+    CASE WHEN NOT (i.indisvalid AND i.indisready AND i.indislive) THEN 'INVALID' END AS valid,
+    CASE WHEN i.indisclustered THEN 'yes' END AS clustered,
+    (SELECT pg_catalog.string_agg(a.attnum || '=' || a.attstattarget, ', ' ORDER BY a.attnum)
+     FROM pg_catalog.pg_attribute AS a
+     WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics,
+    d.description AS comment
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS ic ON (ic.oid = i.indexrelid)
+JOIN pg_catalog.pg_class AS c ON (c.oid = i.indrelid)
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
+LEFT JOIN pg_catalog.pg_inherits AS inh ON (inh.inhrelid = i.indexrelid)
+LEFT JOIN pg_catalog.pg_description AS d
+    ON (d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = i.indexrelid AND d.objsubid = 0)
+WHERE c.relkind IN ('r', 'p', 'm')
+  AND n.nspname !~ '^pg_'
+  AND n.nspname <> 'information_schema'
+  AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
+  AND c.relname <> ALL (%(ignore)s::text[])
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_constraint AS con
+      WHERE con.conrelid = i.indrelid AND con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x'))
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND e.objid IN (c.oid, ic.oid)
+        AND e.deptype = 'e')
+ORDER BY n.nspname, c.relname, ic.relname

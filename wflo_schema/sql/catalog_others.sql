@@ -1,0 +1,154 @@
+-- One row is one extension, event trigger, publication, foreign server, collation, text search configuration, operator or cast.
+SELECT
+    'extension' AS kind,
+    ARRAY[x.extname]::text[] AS path,
+    n.nspname::text AS schema,
+    x.extversion AS version,
+    NULL AS definition,
+    NULL AS enabled
+FROM pg_catalog.pg_extension AS x
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = x.extnamespace)
+WHERE %(schemas)s::text[] IS NULL
+UNION ALL
+SELECT
+    'event trigger',
+    ARRAY[t.evtname]::text[],
+    NULL,
+    NULL,
+    'ON ' || t.evtevent
+    || COALESCE(' WHEN TAG IN (' || (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_literal(g.tag), ', ' ORDER BY g.tag COLLATE "C")
+        FROM pg_catalog.unnest(t.evttags) AS g(tag)) || ')', '')
+    || ' EXECUTE FUNCTION ' || t.evtfoid::pg_catalog.regproc::text || '()',
+    CASE t.evtenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END
+FROM pg_catalog.pg_event_trigger AS t
+WHERE %(schemas)s::text[] IS NULL
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND e.objid = t.oid AND e.deptype = 'e')
+UNION ALL
+SELECT
+    'publication',
+    ARRAY[p.pubname]::text[],
+    NULL,
+    NULL,
+    pg_catalog.concat_ws(
+        ' ',
+        CASE WHEN p.puballtables THEN 'FOR ALL TABLES' ELSE
+            (SELECT 'FOR TABLE ' || pg_catalog.string_agg(
+                 pr.prrelid::pg_catalog.regclass::text, ', ' ORDER BY pr.prrelid::pg_catalog.regclass::text COLLATE "C")
+             FROM pg_catalog.pg_publication_rel AS pr WHERE pr.prpubid = p.oid)
+        END,
+        'PUBLISH '
+        || pg_catalog.concat_ws(
+            ', ',
+            CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
+            CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
+        CASE WHEN p.pubviaroot THEN 'VIA ROOT' END),
+    NULL
+FROM pg_catalog.pg_publication AS p
+WHERE %(schemas)s::text[] IS NULL
+UNION ALL
+SELECT
+    'foreign server',
+    ARRAY[s.srvname]::text[],
+    NULL,
+    s.srvversion,
+    'FOREIGN DATA WRAPPER ' || pg_catalog.quote_ident(w.fdwname)
+    || COALESCE(' OPTIONS (' || (
+        SELECT pg_catalog.string_agg(
+            CASE WHEN o.option ~ '^[^=]*password' THEN pg_catalog.split_part(o.option, '=', 1) ELSE o.option END,
+            ', ' ORDER BY o.option COLLATE "C")
+        FROM pg_catalog.unnest(s.srvoptions) AS o(option)) || ')', ''),
+    NULL
+FROM pg_catalog.pg_foreign_server AS s
+JOIN pg_catalog.pg_foreign_data_wrapper AS w ON (w.oid = s.srvfdw)
+WHERE %(schemas)s::text[] IS NULL
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_foreign_server'::pg_catalog.regclass AND e.objid = s.oid AND e.deptype = 'e')
+UNION ALL
+SELECT
+    'cast',
+    ARRAY['(' || pg_catalog.format_type(k.castsource, NULL) || ' AS ' || pg_catalog.format_type(k.casttarget, NULL)
+          || ')']::text[],
+    NULL,
+    NULL,
+    CASE k.castmethod
+        WHEN 'f' THEN 'WITH FUNCTION ' || k.castfunc::pg_catalog.regprocedure::text
+        WHEN 'i' THEN 'WITH INOUT'
+        ELSE 'WITHOUT FUNCTION'
+    END || CASE k.castcontext WHEN 'a' THEN ' AS ASSIGNMENT' WHEN 'i' THEN ' AS IMPLICIT' ELSE '' END,
+    NULL
+FROM pg_catalog.pg_cast AS k
+WHERE %(schemas)s::text[] IS NULL
+  AND k.oid >= 16384
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND e.objid = k.oid AND e.deptype IN ('e', 'i'))
+UNION ALL
+SELECT
+    'collation',
+    ARRAY[n.nspname, c.collname]::text[],
+    NULL,
+    NULL,
+    pg_catalog.concat_ws(
+        ', ',
+        'PROVIDER = ' || CASE c.collprovider
+            WHEN 'i' THEN 'icu' WHEN 'c' THEN 'libc' WHEN 'b' THEN 'builtin' ELSE 'default' END,
+        'LOCALE = ' || c.colllocale,
+        'LC_COLLATE = ' || c.collcollate,
+        'LC_CTYPE = ' || c.collctype,
+        CASE WHEN NOT c.collisdeterministic THEN 'DETERMINISTIC = false' END),
+    NULL
+FROM pg_catalog.pg_collation AS c
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.collnamespace)
+WHERE n.nspname !~ '^pg_'
+  AND n.nspname <> 'information_schema'
+  AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_collation'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e')
+UNION ALL
+SELECT
+    'text search configuration',
+    ARRAY[n.nspname, c.cfgname]::text[],
+    NULL,
+    NULL,
+    'PARSER = ' || pp.nspname || '.' || p.prsname
+    || COALESCE((
+        SELECT '; ' || pg_catalog.string_agg(
+            m.maptokentype || ' WITH ' || m.mapdict::pg_catalog.regdictionary::text,
+            ', ' ORDER BY m.maptokentype, m.mapseqno)
+        FROM pg_catalog.pg_ts_config_map AS m WHERE m.mapcfg = c.oid), ''),
+    NULL
+FROM pg_catalog.pg_ts_config AS c
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.cfgnamespace)
+JOIN pg_catalog.pg_ts_parser AS p ON (p.oid = c.cfgparser)
+JOIN pg_catalog.pg_namespace AS pp ON (pp.oid = p.prsnamespace)
+WHERE n.nspname !~ '^pg_'
+  AND n.nspname <> 'information_schema'
+  AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_ts_config'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e')
+UNION ALL
+SELECT
+    'operator',
+    ARRAY[n.nspname,
+          o.oprname,
+          '(' || pg_catalog.format_type(NULLIF(o.oprleft, 0), NULL) || ', '
+          || pg_catalog.format_type(o.oprright, NULL) || ')']::text[],
+    NULL,
+    NULL,
+    'FUNCTION = ' || o.oprcode::text,
+    NULL
+FROM pg_catalog.pg_operator AS o
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = o.oprnamespace)
+WHERE n.nspname !~ '^pg_'
+  AND n.nspname <> 'information_schema'
+  AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND e.objid = o.oid AND e.deptype = 'e')
+ORDER BY 1, 2
