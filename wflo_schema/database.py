@@ -144,6 +144,10 @@ class Database:
         """The same server and schema, another database."""
         return replace(self, conninfo=make_conninfo(self.conninfo, dbname=name))
 
+    def with_parameters(self, **parameters: str) -> Database:
+        """The same database with other libpq parameters (``connect_timeout="2"``)."""
+        return replace(self, conninfo=make_conninfo(self.conninfo, **parameters))
+
     def with_schema(self, schema: str | None) -> Database:
         """The same database, another schema."""
         return replace(self, schema=schema)
@@ -256,40 +260,64 @@ def _host_parameters(hosts: list[str]) -> dict[str, str]:
 def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFailed:
     text = str(error).strip()
     fatal = re.findall(r"FATAL:\s+(.+)", text)
-    said = fatal[-1].strip() if fatal else re.sub(r"^connection (?:failed|is bad): ", "", text.splitlines()[0] if text else "")
+    said = (
+        fatal[-1].strip()
+        if fatal
+        else re.sub(r"^connection (?:failed|is bad): ", "", text.splitlines()[0] if text else "")
+    )
     where = database.label
     user = database.parameters.get("user", "")
     rules: tuple[tuple[str, str, str], ...] = (
-        (r"password authentication failed|no password supplied|authentication failed",
-         f"the server refused the password or login of {user or 'the user'} at {where}",
-         "check user and password in the URL (a password with @ : / ? # must be percent-encoded)"),
-        (r'database "[^"]*" does not exist',
-         f"there is no database {database.name} at {where}",
-         f"create it (createdb {database.name}), or correct the name at the end of the URL"),
-        (r'role "[^"]*" does not exist',
-         f"there is no role {user} at {where}",
-         "correct the user in the URL, or create the role"),
-        (r"permission denied for database|no pg_hba\.conf entry",
-         f"the server does not let {user or 'this role'} connect to {where}: {said}",
-         "ask for GRANT CONNECT or for a line in pg_hba.conf"),
-        (r"too many (?:clients|connections)|remaining connection slots|too_many_connections|no more connections allowed",
-         f"the server at {where} has no free connection slot: {said}",
-         "run it again when connections are free; nothing was changed"),
-        (r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
-         f"the server at {where} is not ready: {said}",
-         "run it again in a moment; nothing was changed"),
-        (r"failed to resolve host|could not translate host name|Name or service not known",
-         f"the host of {where} has no address",
-         "check the host's name in the URL"),
-        (r"timeout expired|Connection timed out",
-         f"the server at {where} did not answer in time",
-         "check host and port, or give it longer with connect_timeout=SECONDS in the URL"),
-        (r"Connection refused|No such file or directory|No route to host|Network is unreachable|could not connect",
-         f"no server answers at {where}",
-         "start it, or check host and port in the URL"),
-        (r"server closed the connection|Connection reset|terminating connection",
-         f"the server at {where} closed the connection while it was being made",
-         "run it again; see the server's log if it stays so"),
+        (
+            r"password authentication failed|no password supplied|authentication failed",
+            f"the server refused the password or login of {user or 'the user'} at {where}",
+            "check user and password in the URL (a password with @ : / ? # must be percent-encoded)",
+        ),
+        (
+            r'database "[^"]*" does not exist',
+            f"there is no database {database.name} at {where}",
+            f"create it (createdb {database.name}), or correct the name at the end of the URL",
+        ),
+        (
+            r'role "[^"]*" does not exist',
+            f"there is no role {user} at {where}",
+            "correct the user in the URL, or create the role",
+        ),
+        (
+            r"permission denied for database|no pg_hba\.conf entry",
+            f"the server does not let {user or 'this role'} connect to {where}: {said}",
+            "ask for GRANT CONNECT or for a line in pg_hba.conf",
+        ),
+        (
+            r"too many (?:clients|connections)|remaining connection slots|too_many_connections|no more connections allowed",
+            f"the server at {where} has no free connection slot: {said}",
+            "run it again when connections are free; nothing was changed",
+        ),
+        (
+            r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
+            f"the server at {where} is not ready: {said}",
+            "run it again in a moment; nothing was changed",
+        ),
+        (
+            r"failed to resolve host|could not translate host name|Name or service not known",
+            f"the host of {where} has no address",
+            "check the host's name in the URL",
+        ),
+        (
+            r"timeout expired|Connection timed out",
+            f"the server at {where} did not answer in time",
+            "check host and port, or give it longer with connect_timeout=SECONDS in the URL",
+        ),
+        (
+            r"Connection refused|No such file or directory|No route to host|Network is unreachable|could not connect",
+            f"no server answers at {where}",
+            "start it, or check host and port in the URL",
+        ),
+        (
+            r"server closed the connection|Connection reset|terminating connection",
+            f"the server at {where} closed the connection while it was being made",
+            "run it again; see the server's log if it stays so",
+        ),
     )
     for pattern, message, hint in rules:
         if re.search(pattern, text, re.IGNORECASE):
@@ -306,9 +334,13 @@ def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
         return CannotRead(f"not allowed while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or "")
     if sqlstate.startswith(("08", "57P")) or (not sqlstate and isinstance(error, psycopg.OperationalError)):
         return ConnectionLost(
-            f"the connection was lost while {doing}: {said}", sqlstate=sqlstate, hint="run it again: nothing is half done"
+            f"the connection was lost while {doing}: {said}",
+            sqlstate=sqlstate,
+            hint="run it again: nothing is half done",
         )
-    return DatabaseError(f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or "")
+    return DatabaseError(
+        f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or ""
+    )
 
 
 def quote_identifier(name: str) -> str:
@@ -319,7 +351,6 @@ def quote_identifier(name: str) -> str:
 def load_sql(name: str) -> LiteralString:
     """Read one query of ``wflo_schema/sql/``."""
     from importlib import resources
-    from typing import cast
 
     text = resources.files("wflo_schema").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    return cast(LiteralString, text)
+    return text  # type: ignore[return-value]

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from wflo_schema.findings import Location
+    from wflo_schema.findings import Location, OrphanRows
 
 
 class WfloSchemaError(Exception):
@@ -136,6 +136,8 @@ class MigrationFailed(WfloSchemaError):
         self.detail = detail
         self.server_hint = server_hint
         self.context = context
+        self.orphans: OrphanRows | None = None
+        """The rows that violate a foreign key, where that is why it failed."""
 
 
 class LockNotAcquired(MigrationFailed):

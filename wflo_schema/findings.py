@@ -48,3 +48,18 @@ class Finding:
     want: str = ""
     help: str = ""
     location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanRows:
+    """Rows whose key points at no row.
+
+    ``key`` reads ``t(c) REFERENCES u(d)``; ``count`` is None where counting took too long; ``sample``
+    holds a few rows as ``id=…``; ``query`` lists them all.
+    """
+
+    key: str
+    constraint: str
+    count: int | None
+    sample: tuple[str, ...]
+    query: str

@@ -131,9 +131,7 @@ class Migrations:
             return fitting[0]
         where = " and ".join(self.directories)
         if not fitting:
-            raise BadMigrationFile(
-                f"there is no migration {wish} in {where}", hint="wflo-schema status lists the ids"
-            )
+            raise BadMigrationFile(f"there is no migration {wish} in {where}", hint="wflo-schema status lists the ids")
         raise BadMigrationFile(
             f"{wish} fits {len(fitting)} migrations in {where}: {_some(m.id for m in fitting)}",
             hint="give more of the id",
@@ -213,9 +211,7 @@ def read(*directories: Path | str) -> Migrations:
                     hint="correct the -- depends: line, or bring the missing file back",
                     location=Location(m.path, lines[m.id]),
                 )
-    return Migrations(
-        tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), found
-    )
+    return Migrations(tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), found)
 
 
 def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migration, int]]:
@@ -621,7 +617,9 @@ def new(directory: Path | str, message: str, *, today: datetime.date | None = No
     plain = unicodedata.normalize("NFKD", message).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-")
     if not slug:
-        raise BadMigrationFile("a migration needs a few words that say what it does", hint='wflo-schema new "add a column"')
+        raise BadMigrationFile(
+            "a migration needs a few words that say what it does", hint='wflo-schema new "add a column"'
+        )
     folder.mkdir(parents=True, exist_ok=True)
     existing = read(folder)
     day = (today or datetime.date.today()).strftime("%Y%m%d")
@@ -634,8 +632,12 @@ def new(directory: Path | str, message: str, *, today: datetime.date | None = No
         heads = [existing.items[-1].id] if existing.items else []
     title = " ".join(message.split())
     forward, back = folder / f"{stem}.sql", folder / f"{stem}.rollback.sql"
-    forward.write_text(f"-- {title}\n-- depends: {' '.join(heads)}\n\n" if heads else f"-- {title}\n\n", encoding="utf-8")
-    back.write_text(f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n", encoding="utf-8")
+    forward.write_text(
+        f"-- {title}\n-- depends: {' '.join(heads)}\n\n" if heads else f"-- {title}\n\n", encoding="utf-8"
+    )
+    back.write_text(
+        f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n", encoding="utf-8"
+    )
     return forward, back
 
 

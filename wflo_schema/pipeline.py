@@ -49,10 +49,11 @@ class StoppedWaiting(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One statement with text parameters ($1 …)."""
+    """One statement with text parameters ($1 …).  Its rows are thrown away unless ``keeps_rows``."""
 
     text: str
     parameters: tuple[str | None, ...] = ()
+    keeps_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class ServerError:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The outcome of one round trip: rows of each command that succeeded, and the first error."""
+    """The outcome of one round trip: rows of each command that succeeded (empty where they were not
+    to be kept), and the first error."""
 
     rows: tuple[tuple[Row, ...], ...]
     error: ServerError | None = None
@@ -149,7 +151,7 @@ class Pipeline:
                 if status == pq.ExecStatus.PIPELINE_SYNC:
                     break
                 if status == pq.ExecStatus.TUPLES_OK:
-                    rows.append(_rows(result))
+                    rows.append(_rows(result) if commands[index].keeps_rows else ())
                 elif status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY):
                     rows.append(())
                 elif status == pq.ExecStatus.PIPELINE_ABORTED:

@@ -1,0 +1,317 @@
+"""The ledger: yoyo's tables, which record what was applied, and one of ours for progress.
+
+Hides their SQL.  yoyo 9 makes ``_yoyo_migration``, ``_yoyo_log`` and ``_yoyo_version`` and finds
+them by these names; a nullable ``checksum`` column is all that is added to them, so that plain
+``yoyo list``, ``apply`` and ``rollback`` keep working.  A row that yoyo wrote has no checksum, and
+a row that yoyo removed takes its checksum with it.  ``_wflo_schema_progress`` exists only once a
+non-transactional migration has begun.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import socket
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from wflo_schema.database import load_sql
+from wflo_schema.errors import CannotRead, DatabaseError, Refused
+from wflo_schema.migration import Migration, Statement
+from wflo_schema.pipeline import Command, Pipeline, ServerError
+
+_YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
+
+_LOCK_SPACE = 0x77666C6F
+# First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
+# the ledger's schema.
+
+_CREATION_LOCK = -1
+# Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the ledger.  ``checksum`` is None where plain yoyo wrote it."""
+
+    hash: str
+    id: str
+    applied_at: str
+    checksum: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a non-transactional migration has come: ``statements_done`` from the beginning.
+
+    ``running_statement`` is the one that was under way when the record was written, if any.
+    """
+
+    hash: str
+    operation: str
+    statements_done: int
+    done_checksum: str
+    running_statement: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where the ledger of a target is, and what the session that looked for it is like."""
+
+    schema: str
+    is_there: bool
+    has_checksums: bool
+    has_log: bool
+    has_schema: bool
+    has_progress: bool
+    is_standby: bool
+    backend_pid: int
+    server_version: str
+    role: str
+
+    @property
+    def is_complete(self) -> bool:
+        """True when a migration can be recorded without changing a table first."""
+        return self.is_there and self.has_checksums and self.has_log
+
+    @property
+    def lock_keys(self) -> tuple[str, str]:
+        """The advisory lock that a non-transactional run holds, as two int4 in text."""
+        digest = hashlib.sha256(self.schema.encode()).digest()
+        return str(_LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
+
+
+def _raise(error: ServerError, doing: str) -> None:
+    if error.sqlstate == "42501":
+        raise CannotRead(
+            f"not allowed while {doing}: {error.message}",
+            sqlstate=error.sqlstate,
+            hint="GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration) to this role",
+        )
+    raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=error.hint)
+
+
+@functools.cache
+def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
+    text = sql.SQL(load_sql(name)).format(schema=sql.Identifier(schema), checksum=sql.SQL(checksum))
+    return text.as_string()
+
+
+def find(pipeline: Pipeline, schema: str | None) -> Ledger:
+    """Look for the ledger: in ``schema``, or along the search_path.  Writes nothing.
+
+    Raise `Refused` when there is no schema to put it in, or when the ledger is one of yoyo before 6.
+    """
+    outcome = pipeline.exchange([Command(load_sql("ledger_find"), (schema,), keeps_rows=True)])
+    if outcome.error:
+        _raise(outcome.error, "looking for the ledger")
+    (row,) = outcome.rows[0]
+    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role = row
+    if name is None:
+        raise Refused(
+            "no schema of the search_path exists, so there is nowhere to keep the ledger",
+            hint="name one with --schema (it is made if it is not there)",
+        )
+    present = (columns or "").split(" ")
+    if is_there == "t" and not set(_YOYO_COLUMNS) <= set(present):
+        raise Refused(
+            f"{name}._yoyo_migration is not a ledger of yoyo 6 or later: it has the columns {', '.join(present)}",
+            hint="let yoyo 9 upgrade it first (yoyo list), or move the table away",
+        )
+    return Ledger(
+        name,
+        is_there == "t",
+        "checksum" in present,
+        has_log == "t",
+        has_schema == "t",
+        has_progress == "t",
+        is_standby == "t",
+        int(pid or 0),
+        version or "",
+        role or "",
+    )
+
+
+def read(pipeline: Pipeline, ledger: Ledger) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+    """What is recorded, oldest first, and what is half way.  Raise `CannotRead` without privilege."""
+    if not ledger.is_there:
+        return (), ()
+    commands = [read_command(ledger)]
+    if ledger.has_progress:
+        commands.append(Command(_sql("progress_read", ledger.schema), keeps_rows=True))
+    outcome = pipeline.exchange(commands)
+    if outcome.error:
+        _raise(outcome.error, "reading the ledger")
+    progress = tuple(
+        Progress(h or "", o or "", int(n or 0), c or "", r)
+        for h, o, n, c, r in (outcome.rows[1] if ledger.has_progress else ())
+    )
+    return records(outcome.rows[0]), progress
+
+
+def read_command(ledger: Ledger) -> Command:
+    """The query that reads the ledger's rows."""
+    return Command(
+        _sql("ledger_read", ledger.schema, "m.checksum" if ledger.has_checksums else "NULL::varchar"), keeps_rows=True
+    )
+
+
+def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
+    """The rows of `read_command` as records."""
+    return tuple(Record(h or "", i or "", at or "", c) for h, i, at, c in rows)
+
+
+def create(pipeline: Pipeline, ledger: Ledger) -> Ledger:
+    """Make what is missing of the ledger, once however many try: under an advisory lock of the transaction."""
+    made = sql.SQL(load_sql("ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
+    statements = (
+        ["CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()] if not ledger.has_schema else []
+    )
+    statements += _statements(made)
+    _create_under_lock(pipeline, statements)
+    return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True)
+
+
+def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
+    """Make the table of progress if it is not there."""
+    if not ledger.has_progress:
+        _create_under_lock(pipeline, [_sql("progress_create", ledger.schema)])
+    return replace(ledger, has_progress=True)
+
+
+def _create_under_lock(pipeline: Pipeline, statements: Sequence[str]) -> None:
+    on_notice, pipeline.on_notice = pipeline.on_notice, None
+    try:
+        outcome = pipeline.exchange(
+            [
+                Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+                Command(
+                    "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)",
+                    (str(_LOCK_SPACE), str(_CREATION_LOCK)),
+                ),
+                *(Command(s) for s in statements),
+                Command("COMMIT"),
+            ]
+        )
+        if outcome.error is None:
+            return
+        pipeline.exchange([Command("ROLLBACK")])
+    finally:
+        pipeline.on_notice = on_notice
+    error = outcome.error
+    if error.sqlstate == "42501":
+        raise DatabaseError(
+            f"this role may not make the ledger's tables: {error.message}",
+            sqlstate=error.sqlstate,
+            hint="GRANT CREATE on the schema to this role, or run as the owner of the tables",
+        )
+    _raise(error, "making the ledger's tables")
+
+
+def _statements(text: str) -> list[str]:
+    return [s.strip() for s in text.split(";") if s.strip()]
+
+
+def insert_command(
+    ledger: Ledger,
+    migration: Migration,
+    *,
+    predecessors: Sequence[str],
+    settings: Mapping[str, str],
+    operation: str = "apply",
+) -> Command:
+    """Record a migration (row and log row) and set ``settings`` for the rest of the transaction.
+
+    Fails with 23505 where it is recorded already, and with 23502 where a row of ``predecessors``
+    (hashes) is not there: the plan is out of date in both cases.
+    """
+    return Command(
+        _sql("ledger_insert", ledger.schema),
+        (
+            migration.hash,
+            migration.id,
+            migration.checksum,
+            "{" + ",".join(predecessors) + "}",
+            str(uuid.uuid4()),
+            operation,
+            _user_name(),
+            _host_name(),
+            json.dumps(dict(settings)),
+        ),
+    )
+
+
+def delete_command(
+    ledger: Ledger, migration: Migration, *, recorded: Collection[str], settings: Mapping[str, str]
+) -> Command:
+    """Take a migration's record away, log it, and set ``settings`` for the rest of the transaction.
+
+    Fails with 22012 unless the ledger holds exactly the hashes in ``recorded``: the plan is out of date.
+    """
+    as_planned = hashlib.md5(",".join(sorted(recorded)).encode(), usedforsecurity=False).hexdigest()
+    return Command(
+        _sql("ledger_delete", ledger.schema),
+        (
+            migration.hash,
+            migration.id,
+            str(uuid.uuid4()),
+            _user_name(),
+            _host_name(),
+            json.dumps(dict(settings)),
+            as_planned,
+        ),
+    )
+
+
+def lock_command(ledger: Ledger) -> Command:
+    """Keep every other run from recording anything until this transaction ends."""
+    table = sql.Identifier(ledger.schema, "_yoyo_migration").as_string()
+    return Command(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def progress_command(
+    ledger: Ledger,
+    migration: Migration,
+    *,
+    operation: str,
+    statements: Sequence[Statement],
+    done: int,
+    running: str | None,
+) -> Command:
+    """Say how many statements of a non-transactional migration are done, and which one is running."""
+    return Command(
+        _sql("progress_write", ledger.schema),
+        (migration.hash, migration.id, operation, str(done), done_checksum(statements[:done]), running),
+    )
+
+
+def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
+    """Forget the progress of a migration that is finished."""
+    table = sql.Identifier(ledger.schema, "_wflo_schema_progress").as_string()
+    return Command(f"DELETE FROM {table} WHERE migration_hash = $1", (migration.hash,))
+
+
+def done_checksum(statements: Sequence[Statement]) -> str:
+    """The SHA-256 of statements that were run, to see later whether the file still begins so."""
+    return hashlib.sha256("\x00".join(s.text for s in statements).encode()).hexdigest()
+
+
+@functools.cache
+def _user_name() -> str:
+    import os
+
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name[:255]
+    except (ImportError, KeyError):
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+@functools.cache
+def _host_name() -> str:
+    return socket.gethostname()[:255]
