@@ -1,10 +1,11 @@
-# Each target makes .venv and installs on first use.  Settings: PYTHON=python3.12, ARGS="--format json",
+# Each target makes .venv and installs what it needs on first use.  Settings: PYTHON=python3.12, ARGS="--format json",
 # and DATABASE_URL or libpq's variables; without those, the project's own server.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_TO_TEST := $(VENV)/.ready-to-test
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
 
@@ -13,7 +14,7 @@ ARGS ?=
 help: ## Show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
 
-bench: $(READY) ## Measure what is claimed about speed
+bench: $(READY_TO_TEST) ## Measure what is claimed about speed
 	@$(BIN)/python -m bench $(ARGS)
 
 check: $(READY) ## Verify tables, ledger and foreign keys in the live catalog
@@ -26,7 +27,7 @@ clean: ## Stop the project's server, remove .venv and caches; keep its data
 down: ## Stop the PostgreSQL of docker-compose.yml; keep its data
 	@$(COMPOSE) down
 
-lint: $(READY) ## Run ruff and mypy --strict
+lint: $(READY_TO_TEST) ## Run ruff and mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
@@ -43,7 +44,7 @@ status: $(READY) ## Say which migrations are applied, pending, changed or missin
 stop: $(READY) ## Stop the project's own server; keep its data
 	@$(BIN)/wflo-schema server stop $(ARGS)
 
-test: $(READY) ## Run the tests, on real PostgreSQL
+test: $(READY_TO_TEST) ## Run the tests, on real PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-db: $(READY) ## Drop, create and migrate wflo_test on the same server
@@ -57,5 +58,10 @@ $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "wflo-schema needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	@echo "installing into $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,docker]'
+	@touch $@
+
+$(READY_TO_TEST): $(READY)
+	@echo "installing what tests and lint need into $(VENV) …" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
 	@touch $@
