@@ -353,4 +353,4 @@ def load_sql(name: str) -> LiteralString:
     from importlib import resources
 
     text = resources.files("wflo_schema").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    return text  # type: ignore[return-value]
+    return text

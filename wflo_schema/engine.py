@@ -14,7 +14,8 @@ import random
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -657,12 +658,13 @@ class _Run:
         locks: LockOptions,
         notify: Notify,
         stop: Stop,
+        token: str,
     ) -> None:
         self.database = database
         self._locks = locks
         self._notify = notify
         self._stop = stop
-        self._token = f"wflo-schema {secrets.token_hex(3)}"
+        self._token = token
         self._pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
         self._watcher: psycopg.Connection[TupleRow] | None = None
         self._watch_next = 0.0
@@ -672,7 +674,7 @@ class _Run:
         self._done: list[Done] = []
         self._unflushed: list[Done] = []
         self._flushed_at = time.monotonic()
-        self._not_tried: tuple[str, ...] = ()
+        self._queue: deque[Migration] = deque()
         self.ledger: Ledger = ledger_module.find(self._pipeline, database.schema)
 
     @classmethod
@@ -685,7 +687,8 @@ class _Run:
         notify: Notify | None = None,
         stop: Stop | None = None,
     ) -> Iterator[_Run]:
-        connection = database.connect()
+        token = f"wflo-schema {secrets.token_hex(3)}"
+        connection = database.with_parameters(application_name=token).connect()
         run: _Run | None = None
         try:
             run = cls(
@@ -694,6 +697,7 @@ class _Run:
                 locks=locks or LockOptions(),
                 notify=notify or (lambda event: None),
                 stop=stop or Stop(),
+                token=token,
             )
             yield run
         except StoppedWaiting:
@@ -720,7 +724,8 @@ class _Run:
 
     def _complete(self, error: WfloSchemaError) -> None:
         error.applied = tuple(d.id for d in self._done)
-        error.not_tried = self._not_tried
+        begun = self._current.id if self._current else None
+        error.not_tried = tuple(m.id for m in self._queue if m.id != begun)
 
     def _close(self) -> None:
         self._pipeline.close()
@@ -756,7 +761,7 @@ class _Run:
     def migrate(
         self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: _Scripts
     ) -> None:
-        queue = list(planned.pending)
+        queue = deque(planned.pending)
         recorded = {e.id for e in planned.status.entries if e.state != State.PENDING}
         order = {m.id: n for n, m in enumerate(migrations)}
         in_order = list(migrations)
@@ -764,9 +769,8 @@ class _Run:
             self._make_ledger()
         while queue:
             m = queue[0]
-            self._not_tried = tuple(q.id for q in queue)
+            self._queue = queue
             self._check_stop()
-            self._not_tried = self._not_tried[1:]
             predecessors = self._predecessors(m, in_order, order[m.id], recorded)
             try:
                 if m.is_transactional:
@@ -774,7 +778,7 @@ class _Run:
                 else:
                     self._apply_by_statement(m, scripts.take(m), "apply", predecessors)
                 recorded.add(m.id)
-                queue.pop(0)
+                queue.popleft()
             except _Conflict:
                 self._current = None
                 self.ledger = ledger_module.find(self._pipeline, self.database.schema)
@@ -783,9 +787,9 @@ class _Run:
                 again = _plan(_status(self, migrations), migrations, to, allow)
                 _refuse(again)
                 recorded = {e.id for e in again.status.entries if e.state != State.PENDING}
-                queue = list(again.pending)
+                queue = deque(again.pending)
                 self._total = len(self._done) + len(self._unflushed) + len(queue)
-        self._not_tried = ()
+        self._queue = deque()
         self._flush()
 
     def _make_ledger(self) -> None:
@@ -803,54 +807,39 @@ class _Run:
 
     def _settings(self, m: Migration, *, is_flushed: bool = True) -> dict[str, str]:
         timeout_ms = self._locks.timeout_ms if m.lock_timeout_ms is None else m.lock_timeout_ms
-        settings = {"lock_timeout": str(timeout_ms), "application_name": f"{self._token} {m.id}"[:63]}
+        settings = {"lock_timeout": str(timeout_ms)}
         if self.database.schema is not None:
-            settings["search_path"] = sql.Identifier(self.database.schema).as_string()
+            settings["search_path"] = quote_identifier(self.database.schema)
         if not is_flushed:
             settings["synchronous_commit"] = "off"
         return settings
 
     def _apply(self, m: Migration, script: Script, predecessors: Sequence[str], *, is_last: bool) -> None:
         is_flushed = is_last or time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S
-
-        def commands() -> list[Command]:
-            return [
-                _BEGIN,
-                ledger_module.insert_command(
-                    self.ledger, m, predecessors=predecessors, settings=self._settings(m, is_flushed=is_flushed)
-                ),
-                *(Command(s.text) for s in script.statements),
-                _COMMIT,
-                _DISCARD,
-            ]
-
-        self._transaction(m, script, commands, ledger_index=1, first_statement=2)
+        record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors)
+        self._transaction(m, script, [_BEGIN, record], self._settings(m, is_flushed=is_flushed))
         self._finished(m, "apply", len(script.statements), is_flushed=is_flushed)
 
     def _transaction(
-        self,
-        m: Migration,
-        script: Script,
-        commands: Callable[[], list[Command]],
-        *,
-        ledger_index: int,
-        first_statement: int,
-        statements: Sequence[Statement] | None = None,
-    ) -> Exchange:
+        self, m: Migration, script: Script, before: Sequence[Command], settings: Mapping[str, str]
+    ) -> None:
         """Send one transaction; try it again while only locks are in its way.
 
-        Raise `_Conflict` when the ledger is not as planned, else as `migrate` says.
+        ``before`` begins it and ends with the change of the ledger.  Raise `_Conflict` when the ledger is not as planned, else as `migrate` says.
         """
-        inside = script.statements if statements is None else statements
+        inside = script.statements
+        commands = [*before, *_set_local(settings), *(Command(s.text) for s in inside), _COMMIT, _DISCARD]
+        ledger_index = len(before) - 1
+        first_statement = len(before) + len(settings)
         began = time.monotonic()
         attempt = 0
         while True:
             attempt += 1
             self._start(m)
-            outcome = self._pipeline.exchange(commands())
+            outcome = self._pipeline.exchange(commands)
             error = outcome.error
             if error is None:
-                return outcome
+                return
             if error.index > first_statement + len(inside):
                 raise DatabaseError(
                     f"{m.id} was applied, but the session could not be reset: {error.message}",
@@ -1104,11 +1093,9 @@ class _Run:
                 self._one_statement(m, script, number, operation, interrupted)
                 interrupted = None
             if operation == "apply":
-                record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors, settings=settings)
+                record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors)
             else:
-                record = ledger_module.delete_command(
-                    self.ledger, m, recorded=[r.hash for r in recorded], settings=settings
-                )
+                record = ledger_module.delete_command(self.ledger, m, recorded=[r.hash for r in recorded])
             outcome = self._pipeline.exchange(
                 [_BEGIN, record, ledger_module.progress_delete_command(self.ledger, m), _COMMIT, _DISCARD]
             )
@@ -1347,31 +1334,22 @@ class _Run:
     def roll_back(self, targets: Sequence[Migration], scripts: _Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
         for position, m in enumerate(targets):
-            self._not_tried = tuple(t.id for t in targets[position:])
+            self._queue = deque(targets[position:])
             self._check_stop()
-            self._not_tried = self._not_tried[1:]
             script = scripts.take(m)
             try:
                 if m.is_transactional:
                     recorded, _ = self.read()
                     hashes = [r.hash for r in recorded]
 
-                    def commands(
-                        m: Migration = m, script: Script = script, hashes: list[str] = hashes
-                    ) -> list[Command]:
-                        settings = self._settings(m)
-                        return [
-                            _BEGIN,
-                            ledger_module.lock_command(self.ledger),
-                            ledger_module.delete_command(self.ledger, m, recorded=hashes, settings=settings),
-                            *(Command(s.text) for s in script.statements),
-                            _COMMIT,
-                            _DISCARD,
-                        ]
-
                     if m.hash not in hashes:
                         raise _Conflict
-                    self._transaction(m, script, commands, ledger_index=2, first_statement=3)
+                    before = [
+                        _BEGIN,
+                        ledger_module.lock_command(self.ledger),
+                        ledger_module.delete_command(self.ledger, m, recorded=hashes),
+                    ]
+                    self._transaction(m, script, before, self._settings(m))
                     self._finished(m, "rollback", len(script.statements), is_flushed=True)
                 else:
                     self._apply_by_statement(m, script, "rollback")
@@ -1380,7 +1358,7 @@ class _Run:
                     f"the ledger changed while {m.id} was about to be rolled back",
                     hint="somebody else is migrating this database; look at wflo-schema status and run it again",
                 ) from None
-        self._not_tried = ()
+        self._queue = deque()
 
     def mark(self, chosen: Sequence[Migration]) -> None:
         """Record migrations without running them, in one transaction."""
@@ -1388,14 +1366,10 @@ class _Run:
             return
         if not self.ledger.is_complete:
             self._make_ledger()
-        settings = {"lock_timeout": str(self._locks.timeout_ms)}
         outcome = self._pipeline.exchange(
             [
                 _BEGIN,
-                *(
-                    ledger_module.insert_command(self.ledger, m, predecessors=(), settings=settings, operation="mark")
-                    for m in chosen
-                ),
+                *(ledger_module.insert_command(self.ledger, m, predecessors=(), operation="mark") for m in chosen),
                 _COMMIT,
                 _DISCARD,
             ]
@@ -1406,6 +1380,11 @@ class _Run:
         for m in chosen:
             self._start(m)
             self._finished(m, "mark", 0, is_flushed=True)
+
+
+def _set_local(settings: Mapping[str, str]) -> list[Command]:
+    """Settings of this transaction; the values are numbers, words and quoted names of our own making."""
+    return [Command(f"SET LOCAL {name} = {value}") for name, value in settings.items()]
 
 
 def _is_alone(statement: Statement) -> bool:

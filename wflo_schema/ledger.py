@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import socket
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -221,10 +220,9 @@ def insert_command(
     migration: Migration,
     *,
     predecessors: Sequence[str],
-    settings: Mapping[str, str],
     operation: str = "apply",
 ) -> Command:
-    """Record a migration (row and log row) and set ``settings`` for the rest of the transaction.
+    """Record a migration: its row and its log row.
 
     Fails with 23505 where it is recorded already, and with 23502 where a row of ``predecessors``
     (hashes) is not there: the plan is out of date in both cases.
@@ -240,15 +238,12 @@ def insert_command(
             operation,
             _user_name(),
             _host_name(),
-            json.dumps(dict(settings)),
         ),
     )
 
 
-def delete_command(
-    ledger: Ledger, migration: Migration, *, recorded: Collection[str], settings: Mapping[str, str]
-) -> Command:
-    """Take a migration's record away, log it, and set ``settings`` for the rest of the transaction.
+def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
+    """Take a migration's record away and log it.
 
     Fails with 22012 unless the ledger holds exactly the hashes in ``recorded``: the plan is out of date.
     """
@@ -261,7 +256,6 @@ def delete_command(
             str(uuid.uuid4()),
             _user_name(),
             _host_name(),
-            json.dumps(dict(settings)),
             as_planned,
         ),
     )
