@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from wflo_schema.errors import BadContract
 
@@ -321,7 +321,6 @@ class _Reader:
         name = self.optional_name(entry, where, line)
         if name is None:
             self.fail(f"{where} needs a name", line)
-            raise AssertionError
         table = self.table(self.string(entry.get("on"), "on", where, line), line)
         expression = self.string(entry["expression"], "expression", where, line) if "expression" in entry else None
         return RequiredCheck(name, table, expression, line)
@@ -347,7 +346,6 @@ class _Reader:
                 )
                 if match is None or not match["type"].strip() or (match["not"] and not match["null"]):
                     self.fail(f'{where}: write {name} = "type [not null] [default expression]"', line)
-                    raise AssertionError
                 nullable = (match["not"] is None) if match["null"] else None
                 yield RequiredColumn(
                     table, self.name(name, "column", line, is_exact=True), " ".join(match["type"].split()), nullable,
@@ -360,7 +358,6 @@ class _Reader:
         listed = document.get(section, [])
         if not isinstance(listed, list):
             self.fail(f"write [[{section}]] with two brackets: there may be several", self.line_of(section, 0))
-            raise AssertionError
         found = []
         for number, value in enumerate(listed):
             line = self.line_of(section, number)
@@ -377,7 +374,6 @@ class _Reader:
         match = re.fullmatch(r"(?P<table>(?:\"(?:[^\"]|\"\")*\"|[^\"()])*)\((?P<columns>.*)\)\s*", text, re.DOTALL)
         if match is None:
             self.fail(f'{where}: {field_name} must be written as "table(column)", not "{text}"', line)
-            raise AssertionError
         columns: list[str] = []
         rest, period = match["columns"], False
         while True:
@@ -387,7 +383,6 @@ class _Reader:
             found = _IDENTIFIER.match(rest)
             if found is None:
                 self.fail(f'{where}: {field_name} names no column at "{rest}"', line, hint=_NAME_HINT)
-                raise AssertionError
             columns.append(self.checked(_spelled(found), "column", line))
             rest = rest[found.end():]
             if not rest:
@@ -406,7 +401,6 @@ class _Reader:
             if second is not None:
                 return Name(self.checked(_spelled(second), "table", line), self.checked(_spelled(first), "schema", line))
         self.fail(f'"{text}" is not the name of a table', line, hint=_NAME_HINT)
-        raise AssertionError
 
     def name(self, text: str, kind: str, line: int, *, is_exact: bool = False) -> str:
         match = _IDENTIFIER.fullmatch(text)
@@ -481,7 +475,6 @@ class _Reader:
     def mapping(self, value: object, where: str, line: int) -> Mapping[str, object]:
         if not isinstance(value, dict):
             self.fail(f"{where} must be a table of the TOML kind", line)
-            raise AssertionError
         return value
 
     def only_known(self, entry: Mapping[str, object], known: tuple[str, ...], where: str, line: int) -> None:
@@ -494,7 +487,7 @@ class _Reader:
                     hint=f"write {close[0]}" if close else f"known are: {', '.join(known)}",
                 )
 
-    def fail(self, message: str, line: int, *, hint: str = "") -> None:
+    def fail(self, message: str, line: int, *, hint: str = "") -> NoReturn:
         place = f"{self.path}:{line}" if line else self.path
         raise BadContract(f"{place}: {message}", hint=hint)
 

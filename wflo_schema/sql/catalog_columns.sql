@@ -1,4 +1,4 @@
--- One row is one column of a table, or one column of a view that has a default or a comment of its own.
+-- One row is one column of a table or view; a view's own text says where and of what type its columns are.
 SELECT
     'column' AS kind,
     ARRAY[n.nspname, c.relname, a.attname]::text[] AS path,
@@ -61,7 +61,7 @@ LEFT JOIN pg_catalog.pg_description AS d
     ON (d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = c.oid AND d.objsubid = a.attnum)
 WHERE a.attnum > 0
   AND NOT a.attisdropped
-  AND (c.relkind IN ('r', 'p', 'f') OR (c.relkind IN ('v', 'm') AND (d.description IS NOT NULL OR ad.oid IS NOT NULL)))
+  AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
   AND n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'
   AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
