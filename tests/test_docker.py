@@ -162,6 +162,9 @@ def image(daemon: None) -> str:
                 file.name, repository=repository, tag=tag,
                 changes=['ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]', f"ENV PATH={POSTGRES_15}/bin:/bin"],
             )
+        for old in client.images.list("wflo-schema-test"):
+            if name not in old.tags:
+                client.images.remove(old.id, force=True)
         return name
     finally:
         client.close()

@@ -157,6 +157,31 @@ def test_two_starts_at_once_make_one_server(project: Path) -> None:
     assert len({words[1] for words in said}) == 1
 
 
+def test_server_that_is_there_and_does_not_answer_is_neither_found_nor_doubled(project: Path) -> None:
+    server = start(project)
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert find_embedded(project / ".wflo-schema") is None
+        assert time.monotonic() - began < 5
+        assert status_embedded(project / ".wflo-schema").note == (
+            f"process {server.pid} is its server and does not answer"
+        )
+        with pytest.raises(ServerNotReady, match=rf"\(process {server.pid}\) does not answer"):
+            start_embedded(project / ".wflo-schema", database_name="wflo", timeout_s=1)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert start(project).pid == server.pid
+
+
+def test_its_folder_is_no_business_of_git(project: Path) -> None:
+    start(project)
+    subprocess.run(["git", "init", "--quiet", str(project)], check=True)
+    said = subprocess.run(["git", "-C", str(project), "status", "--porcelain"], capture_output=True, check=True)
+    assert said.stdout == b""
+
+
 def test_stopped_server_keeps_its_data_and_starts_again(project: Path) -> None:
     run(start(project), "CREATE TABLE kept ()")
     assert stop_embedded(project / ".wflo-schema").state == "stopped"

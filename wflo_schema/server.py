@@ -399,6 +399,7 @@ def _make_directory(directory: Path) -> Path:
             if os.geteuid() == 0:
                 owner = parent.stat()
                 os.chown(directory, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            (directory / ".gitignore").write_text("*\n", encoding="ascii")
     except OSError as error:
         raise _cannot_write(directory, error) from error
     return directory
@@ -427,10 +428,7 @@ def _make_home(directory: Path) -> Path:
     home = directory / "postgres"
     try:
         if account is None or _can_enter(directory, account):
-            home.mkdir(mode=0o700)
-            if account is not None:
-                os.chown(home, account.uid, account.gid, follow_symlinks=False)
-            return home
+            return _make_private(home, account)
         account = choose_account() or account
         key = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
         home = _base() / f"server-{key}"
@@ -439,13 +437,26 @@ def _make_home(directory: Path) -> Path:
         else:
             if home.exists():
                 home = home.with_name(f"{home.name}-{secrets.token_hex(3)}")
-            home.mkdir(mode=0o700)
+            _make_private(home, account)
             _write(home / "made-for", str(directory), account)
-            os.chown(home, account.uid, account.gid, follow_symlinks=False)
         _write(directory / "postgres.location", str(home), None)
         return home
     except OSError as error:
         raise _cannot_write(home, error) from error
+
+
+def _make_private(folder: Path, account: Account | None) -> Path:
+    """Make ``folder`` for ``account`` alone; it gets its name when it has its owner."""
+    half_made = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    half_made.mkdir(mode=0o700)
+    try:
+        if account is not None:
+            os.chown(half_made, account.uid, account.gid, follow_symlinks=False)
+        os.rename(half_made, folder)
+    except OSError:
+        half_made.rmdir()
+        raise
+    return folder
 
 
 def _base() -> Path:
@@ -626,7 +637,7 @@ def _running(home: Path) -> _Postmaster | None:
     if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
         return None
     try:
-        with _database(postmaster, SUPERUSER).connect() as connection:
+        with _database(postmaster, SUPERUSER, timeout_s=2).connect() as connection:
             row = connection.execute("SELECT current_setting('data_directory')").fetchone()
     except (ConnectionFailed, psycopg.Error):
         return None
@@ -661,9 +672,11 @@ def _wait_for_starting(home: Path, timeout_s: float) -> _Postmaster | None:
     return None
 
 
-def _database(postmaster: _Postmaster, name: str) -> Database:
+def _database(postmaster: _Postmaster, name: str, *, timeout_s: int | None = None) -> Database:
     host = quote(postmaster.socket_directory, safe="/")
     url = f"postgresql://{SUPERUSER}@/{quote(name, safe='')}?host={host}&port={postmaster.port}"
+    if timeout_s is not None:
+        url += f"&connect_timeout={timeout_s}"
     return Database.parse(url, source="the embedded server")
 
 
