@@ -1,0 +1,772 @@
+"""The command line: options, one call, one rendering, one exit code.
+
+The only module that reads the environment and prints.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from wflo_schema.errors import NoDatabase, UsageError, WfloSchemaError
+
+if TYPE_CHECKING:
+    from wflo_schema.database import Database
+    from wflo_schema.engine import Event, LockOptions
+    from wflo_schema.migration import Migrations
+    from wflo_schema.pipeline import Stop
+
+_LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
+# Variables of libpq that say which database is meant; a user or password alone says nothing.
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+EXIT_CODES = """\b
+Exit codes: 0 done, nothing found; 1 answered, and the answer is no;
+2 usage; 3 could not do it; 130/143 stopped by Ctrl-C/SIGTERM."""
+
+
+class _Option(click.Option):
+    """An option that shows in --help which variable sets it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("show_envvar", True)
+        super().__init__(*args, **kwargs)
+
+
+def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    return click.option(*names, cls=_Option, **settings)
+
+
+def _all(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
+    def decorate(function: _F) -> _F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+_database_url = _option(
+    "--database-url",
+    metavar="URL",
+    envvar=["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"],
+    help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
+)
+_schema = _option("--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="Where ledger and tables live.")
+_migrations = _option(
+    "--migrations",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="WFLO_SCHEMA_MIGRATIONS",
+    help="Folder of migration files, repeatable. Default: ./migrations, else the package's own.",
+)
+_format = _option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    envvar="WFLO_SCHEMA_FORMAT",
+    help="How to print the result.",
+    show_default=True,
+)
+_server_directory = _option(
+    "--server-directory",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".wflo-schema"),
+    envvar="WFLO_SCHEMA_SERVER_DIRECTORY",
+    help="Where the project's own server is kept.",
+    show_default=True,
+)
+
+
+def _lock_options(function: _F) -> _F:
+    return _all(
+        _option(
+            "--lock-timeout",
+            metavar="DURATION",
+            default="2s",
+            envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
+            show_default=True,
+            help="How long a statement waits for a lock: 500ms, 2s, 1min; 0 waits for ever.",
+        ),
+        _option(
+            "--lock-wait",
+            metavar="DURATION",
+            default="60s",
+            envvar="WFLO_SCHEMA_LOCK_WAIT",
+            show_default=True,
+            help="How long in all a migration is tried again after lock timeouts.",
+        ),
+    )(function)
+
+
+_target = _all(_database_url, _schema, _migrations, _format, _server_directory)
+
+
+def resolve_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
+    """The database that is meant: option, variable, libpq's variables, the project's own server.
+
+    Raise `NoDatabase` where nothing says it: a database is never invented.
+    """
+    from wflo_schema.database import Database
+
+    if url is not None:
+        if not url.strip():
+            raise NoDatabase("--database-url is empty", hint="give it a URL, or leave it away")
+        context = click.get_current_context(silent=True)
+        source = context.get_parameter_source("database_url") if context else None
+        named = "--database-url" if source is click.core.ParameterSource.COMMANDLINE else "DATABASE_URL"
+        return Database.parse(url, schema=schema, source=named)
+    for name in ("WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"):
+        if name in os.environ:
+            raise NoDatabase(f"{name} is set, and empty", hint=f"give it a URL, or remove it: unset {name}")
+    given = [name for name in _LIBPQ if os.environ.get(name)]
+    if given:
+        return Database.parse("", schema=schema, source=", ".join(given))
+    if server_directory.exists():
+        from wflo_schema import server
+
+        running = server.find_embedded(server_directory)
+        if running is not None:
+            return running.database.with_schema(schema)
+    raise NoDatabase(
+        "no database is named, and the project's own server is not running",
+        hint="set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; "
+        "or start the project's own server: wflo-schema server start",
+    )
+
+
+def _read_migrations(directories: Sequence[Path]) -> Migrations:
+    from wflo_schema import migration
+
+    found = migration.read(*(directories or (_default_directory(),)))
+    for stray in found.stray_rollbacks:
+        _warn(f"{stray} belongs to no migration: is one of the two names mistyped?")
+    return found
+
+
+def _default_directory() -> Path:
+    here = Path("migrations")
+    if here.is_dir():
+        return here
+    package = Path(__file__).parent / "migrations"
+    return package if package.is_dir() else Path(__file__).parent.parent / "migrations"
+
+
+def _warn(text: str) -> None:
+    click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+
+
+def _locks(timeout: str, wait: str) -> LockOptions:
+    from wflo_schema.engine import LockOptions
+    from wflo_schema.migration import parse_duration_ms
+
+    try:
+        return LockOptions(parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
+    except ValueError as error:
+        raise UsageError(str(error), hint="for example --lock-timeout 500ms --lock-wait 5min") from None
+
+
+@contextmanager
+def _stoppable() -> Iterator[Stop]:
+    """A `Stop` that SIGINT and SIGTERM request."""
+    from wflo_schema.pipeline import Stop
+
+    stop = Stop()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda n, frame: stop.request(n)) for number in wanted}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Progress:
+    """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal."""
+
+    def __init__(self, format_: str) -> None:
+        self._is_text = format_ == "text"
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        from wflo_schema import engine, report
+
+        if isinstance(event, engine.Begun) and event.total > 1 and sys.stderr.isatty():
+            self._start(event.total)
+        if isinstance(event, engine.Running):
+            self._running(event)
+        line = report.event_text(event)
+        if not line:
+            return
+        if isinstance(event, engine.Begun | engine.Done):
+            if self._bar is not None and isinstance(event, engine.Done):
+                self._bar.update(self._task, completed=event.number, total=event.total)
+            if self._is_text:
+                self._print(line, err=False)
+        elif not (isinstance(event, engine.Notice) and event.severity in ("DEBUG", "LOG", "INFO")):
+            self._print(line, err=True)
+
+    def _start(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            MofNCompleteColumn(),
+            BarColumn(bar_width=30),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("", total=total)
+        self._bar.start()
+
+    def _running(self, event: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"{event.id}  {event.progress}".rstrip())
+        elif event.elapsed_s >= 1 and sys.stderr.isatty():
+            said = f", {event.progress}" if event.progress else ""
+            self._print(f"  {event.id} is running ({event.elapsed_s:.0f} s{said})", err=True)
+
+    def _print(self, line: str, *, err: bool) -> None:
+        stream_is_terminal = (sys.stderr if err else sys.stdout).isatty()
+        if self._bar is not None and stream_is_terminal:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(line, err=err)
+
+
+@click.group(
+    context_settings={"auto_envvar_prefix": "WFLO_SCHEMA", "help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+)
+@click.version_option(package_name="wflo-schema")
+def cli() -> None:
+    """Plain SQL migrations for PostgreSQL, verified in the live catalog.
+
+    \b
+    Start here:
+      wflo-schema server start      a PostgreSQL of the project's own, if you have none
+      wflo-schema migrate           apply what is pending
+      wflo-schema check             verify tables, ledger and foreign keys
+    """
+
+
+@cli.command(epilog=EXIT_CODES)
+@_target
+@_lock_options
+@_option("--to", metavar="ID", help="Stop after this migration; the beginning of its id will do.")
+@_option(
+    "--allow",
+    type=click.Choice(["changed", "missing", "ahead", "late", "heads"]),
+    multiple=True,
+    help="Go on although files and ledger do not fit; names the case, repeatable.",
+)
+def migrate(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    lock_timeout: str,
+    lock_wait: str,
+    to: str | None,
+    allow: tuple[str, ...],
+) -> None:
+    """Apply every pending migration, each with its record in one transaction.
+
+    Does not create the database, and never runs a migration twice. Any number of them at once do
+    the work once; after a kill, run it again.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://wflo_user@localhost/wflo wflo-schema migrate
+      wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
+    """
+    from wflo_schema import engine, report
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = _read_migrations(migrations)
+    if files.without_rollback:
+        listed = report.listed(files.without_rollback, 5)
+        _warn(f"no rollback file, so it cannot be rolled back: {listed}")
+    with _stoppable() as stop, _Progress(format_) as notify:
+        result = engine.migrate(
+            target,
+            files,
+            to=to,
+            allow=[engine.Allow(a) for a in allow],
+            locks=_locks(lock_timeout, lock_wait),
+            notify=notify,
+            stop=stop,
+        )
+    click.echo(report.result_json(result) if format_ == "json" else report.result_text(result))
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("id", required=False)
+@_target
+@_lock_options
+@_option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
+@_option("--to", metavar="ID", help="Roll back everything after this migration; it stays itself.")
+def rollback(
+    id: str | None,
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    lock_timeout: str,
+    lock_wait: str,
+    count: int | None,
+    to: str | None,
+) -> None:
+    """Roll back the last migration, the last N, all after one, or just ID.
+
+    Does nothing at all when one of the rollback files is missing or empty.
+
+    \b
+    Example:
+      wflo-schema rollback              the last one
+      wflo-schema rollback -n 2
+      wflo-schema rollback --to 20251110_01
+    """
+    from wflo_schema import engine, report
+
+    if sum(x is not None for x in (id, count, to)) > 1:
+        raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
+    target = resolve_database(database_url, schema, server_directory)
+    with _stoppable() as stop, _Progress(format_) as notify:
+        result = engine.rollback(
+            target,
+            _read_migrations(migrations),
+            count=1 if count is None else count,
+            to=to,
+            only=id,
+            locks=_locks(lock_timeout, lock_wait),
+            notify=notify,
+            stop=stop,
+        )
+    click.echo(report.result_json(result) if format_ == "json" else report.result_text(result))
+
+
+@cli.command(epilog=EXIT_CODES)
+@_target
+def status(
+    database_url: str | None, schema: str | None, migrations: tuple[Path, ...], format_: str, server_directory: Path
+) -> None:
+    """Show which migrations are applied, pending, changed or missing.
+
+    Writes nothing, and works for a role that may only read. For a gate in CI use
+    wflo-schema check --only ledger, which exits with 1 where something is pending.
+
+    \b
+    Example:
+      wflo-schema status --format json | jq .pending
+    """
+    from wflo_schema import engine, report
+
+    target = resolve_database(database_url, schema, server_directory)
+    found = engine.status(target, _read_migrations(migrations))
+    click.echo(report.status_json(found) if format_ == "json" else report.status_text(found))
+
+
+@cli.command(epilog=EXIT_CODES)
+@_target
+@_option("--to", metavar="ID", help="As for migrate.")
+def plan(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    to: str | None,
+) -> None:
+    """Show what migrate would do, and what would stop it.
+
+    Writes nothing and runs nothing. Exits with 1 when migrate would refuse.
+
+    \b
+    Example:
+      wflo-schema plan --to 20251110_02
+    """
+    from wflo_schema import engine, report
+
+    target = resolve_database(database_url, schema, server_directory)
+    planned = engine.plan(target, _read_migrations(migrations), to=to)
+    click.echo(report.json_text(planned) if format_ == "json" else report.plan_text(planned))
+    sys.exit(1 if planned.refusals else 0)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("message")
+@_option(
+    "--migrations",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("migrations"),
+    envvar="WFLO_SCHEMA_MIGRATIONS",
+    show_default=True,
+    help="Folder to write into; it is made if it is not there.",
+)
+@_format
+def new(message: str, migrations: Path, format_: str) -> None:
+    """Write an empty migration and its rollback file.
+
+    Does not touch a database. The new one depends on the last of the folder.
+
+    \b
+    Example:
+      wflo-schema new "add a column"
+    """
+    from wflo_schema import migration, report
+
+    paths = migration.new(migrations, message)
+    click.echo(report.json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))
+
+
+@cli.command(epilog=EXIT_CODES)
+@_all(_database_url, _schema, _migrations, _server_directory)
+@_option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "junit", "sarif", "github"]),
+    default="text",
+    envvar="WFLO_SCHEMA_FORMAT",
+    help="How to print the result.",
+    show_default=True,
+)
+@_option(
+    "--contract",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What must hold. Default: contract.toml in the migrations folder.",
+)
+@_option(
+    "--only",
+    type=click.Choice(["contract", "ledger", "rows", "drift", "indexes"]),
+    multiple=True,
+    help="Check just that, repeatable. Default: contract, ledger and indexes.",
+)
+@_option("--rows", is_flag=True, help="Also look for orphan rows.")
+@_option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
+@_option("--timeout", metavar="DURATION", default="60s", show_default=True, help="For looking at rows, in all.")
+@_option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="What makes it exit with 1.",
+)
+def check(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    server_directory: Path,
+    format_: str,
+    contract: Path | None,
+    only: tuple[str, ...],
+    rows: bool,
+    drift: bool,
+    timeout: str,
+    fail_on: str,
+) -> None:
+    """Verify that the database keeps what the contract requires.
+
+    Reads only. Says yes to a foreign key only if PostgreSQL enforces it; what cannot be seen is
+    "cannot tell" (exit 3), never yes.
+
+    \b
+    Example:
+      wflo-schema check
+      wflo-schema check --rows --drift
+      wflo-schema check --only contract --format github
+    """
+    from wflo_schema import check as check_module
+    from wflo_schema import contract as contract_module
+    from wflo_schema import report
+    from wflo_schema.findings import Severity
+    from wflo_schema.migration import parse_duration_ms
+
+    target = resolve_database(database_url, schema, server_directory)
+    sections = tuple(only or check_module.DEFAULT_SECTIONS)
+    sections += tuple(s for s, on in (("rows", rows), ("drift", drift)) if on and s not in sections)
+    try:
+        timeout_s = parse_duration_ms(timeout) / 1000
+    except ValueError as error:
+        raise UsageError(str(error), hint="for example --timeout 5min") from None
+    needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
+    needs_files = bool({"ledger", "drift"} & set(sections))
+    files = _read_migrations(migrations) if needs_files else None
+    path = contract or (migrations[0] if migrations else _default_directory()) / "contract.toml"
+    result = check_module.check(
+        target,
+        contract_module.read(path) if needs_contract else None,
+        migrations=files,
+        only=sections,
+        rows_timeout_s=timeout_s,
+        wanted=_replayed(target, files) if "drift" in sections and files is not None else None,
+        fail_on=Severity(fail_on),
+    )
+    if format_ == "sarif":
+        click.echo(report.check_sarif(result, check_module.RULES))
+    elif format_ == "json":
+        click.echo(report.check_json(result))
+    else:
+        click.echo(report.FORMATS[format_](result))
+    sys.exit(result.exit_code)
+
+
+def _replayed(target: Database, files: Migrations) -> Any:
+    from wflo_schema import testdb
+
+    return testdb.replayed_catalog(target, files)
+
+
+@cli.group()
+def contract() -> None:
+    """Write down what a database must keep."""
+
+
+@contract.command(epilog=EXIT_CODES)
+@_all(_database_url, _schema, _server_directory)
+def freeze(database_url: str | None, schema: str | None, server_directory: Path) -> None:
+    """Write a contract from a live database to stdout.
+
+    Reads only; does not say whether what is there is right.
+
+    \b
+    Example:
+      wflo-schema contract freeze > migrations/contract.toml
+    """
+    from wflo_schema import check as check_module
+
+    target = resolve_database(database_url, schema, server_directory)
+    click.echo(check_module.freeze(target, schema=schema), nl=False)
+
+
+@cli.command("test-db", epilog=EXIT_CODES)
+@_target
+@_option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")
+@_option("--name", metavar="NAME", help="Its name; it must end in _test. Default: the target's name and _test.")
+def test_db(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    keep: bool,
+    name: str | None,
+) -> None:
+    """Drop, create and migrate the test database, on the same server.
+
+    Open connections to the old one do not stop it. Refuses to drop a database whose name does not
+    end in _test, and the target itself, whatever is asked.
+
+    \b
+    Example:
+      wflo-schema test-db               wflo_test, made anew
+      wflo-schema test-db --keep        only what is pending
+    """
+    from wflo_schema import report, testdb
+
+    target = resolve_database(database_url, schema, server_directory)
+    with _Progress(format_) as notify:
+        made = testdb.make(target, _read_migrations(migrations), name=name, keep=keep, notify=notify)
+    click.echo(
+        report.json_text({**report.plain(made), "url": made.database.url})
+        if format_ == "json"
+        else report.test_database_text(made)
+    )
+
+
+@cli.group()
+def server() -> None:
+    """The project's own PostgreSQL, or the one of docker-compose.yml."""
+
+
+_docker = _all(
+    _option("--docker", is_flag=True, help="The PostgreSQL of docker-compose.yml, through Docker."),
+    _option(
+        "--compose-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=Path("docker-compose.yml"),
+        show_default=True,
+        envvar="WFLO_SCHEMA_COMPOSE_FILE",
+        help="Where image, port and password are written.",
+    ),
+    _option("--docker-image", metavar="NAME", envvar="WFLO_SCHEMA_DOCKER_IMAGE", help="Instead of the file's image."),
+)
+
+
+@server.command(epilog=EXIT_CODES)
+@_all(_server_directory, _format, _docker)
+@_option(
+    "--name", "database_name", metavar="NAME", default="wflo", show_default=True, help="The database to make in it."
+)
+@_option("--if-needed", is_flag=True, help="Do nothing where DATABASE_URL or libpq's variables name a database.")
+def start(
+    server_directory: Path,
+    format_: str,
+    docker: bool,
+    compose_file: Path,
+    docker_image: str | None,
+    database_name: str,
+    if_needed: bool,
+) -> None:
+    """Start it, make it where it is not there, and print its URL.
+
+    Without --docker: PostgreSQL 18 from a Python package, kept in the project's folder, on a Unix
+    socket only. Never deletes data.
+
+    \b
+    Example:
+      wflo-schema server start
+      wflo-schema server start --docker
+    """
+    from wflo_schema import report
+    from wflo_schema import server as server_module
+
+    variables = ("WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL", *_LIBPQ)
+    if if_needed and any(os.environ.get(name) for name in variables):
+        return
+    if docker:
+        started = server_module.start_docker(compose_file, image=docker_image)
+    else:
+        started = server_module.start_embedded(server_directory, database_name=database_name)
+    if if_needed and not started.started:
+        return
+    if format_ == "json":
+        click.echo(report.json_text({**report.plain(started), "url": started.database.url}))
+    else:
+        verb = "started" if started.started else "already running"
+        click.echo(f"{verb}: PostgreSQL {started.version}, {started.database.label}", err=True)
+        click.echo(started.database.url)
+
+
+@server.command("stop", epilog=EXIT_CODES)
+@_all(_server_directory, _format, _docker)
+def stop_(server_directory: Path, format_: str, docker: bool, compose_file: Path, docker_image: str | None) -> None:
+    """Stop it; its data stays.
+
+    \b
+    Example:
+      wflo-schema server stop
+    """
+    from wflo_schema import report
+    from wflo_schema import server as server_module
+
+    found = server_module.stop_docker(compose_file) if docker else server_module.stop_embedded(server_directory)
+    click.echo(report.json_text(found) if format_ == "json" else report.server_status_text(found))
+
+
+@server.command("status", epilog=EXIT_CODES)
+@_all(_server_directory, _format, _docker)
+def server_status(
+    server_directory: Path, format_: str, docker: bool, compose_file: Path, docker_image: str | None
+) -> None:
+    """Say whether it runs, and where its data is. Exits with 1 when it does not run.
+
+    \b
+    Example:
+      wflo-schema server status
+    """
+    from wflo_schema import report
+    from wflo_schema import server as server_module
+
+    if docker:
+        found = server_module.status_docker(compose_file, image=docker_image)
+    else:
+        found = server_module.status_embedded(server_directory)
+    click.echo(report.json_text(found) if format_ == "json" else report.server_status_text(found))
+    sys.exit(0 if found.state == "running" else 1)
+
+
+@server.command("url", epilog=EXIT_CODES)
+@_all(_server_directory, _docker)
+def server_url(server_directory: Path, docker: bool, compose_file: Path, docker_image: str | None) -> None:
+    """Print the URL of the running one, for psql and for DATABASE_URL.
+
+    \b
+    Example:
+      psql "$(wflo-schema server url)"
+    """
+    from wflo_schema import server as server_module
+
+    if docker:
+        found = server_module.status_docker(compose_file, image=docker_image)
+    else:
+        found = server_module.status_embedded(server_directory)
+    if found.state != "running" or found.database is None:
+        raise NoDatabase(
+            f"the {found.kind} server is not running", hint="wflo-schema server start" + (" --docker" if docker else "")
+        )
+    click.echo(found.database.url)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; every error is one clear text on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        cli.main(args=words, prog_name="wflo-schema", standalone_mode=False)
+        code = 0
+    except click.exceptions.Exit as stopped:
+        code = stopped.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("error: interrupted (SIGINT)", err=True)
+        code = 130
+    except WfloSchemaError as error:
+        _show(error, words)
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 3
+    except Exception as error:  # the one net: a bug of ours, shown whole, with the exit code of "could not do it"
+        import traceback
+
+        traceback.print_exc()
+        click.echo(f"error: this is a bug of wflo-schema: {type(error).__name__}", err=True)
+        code = 3
+    sys.exit(code)
+
+
+def _show(error: WfloSchemaError, words: Sequence[str]) -> None:
+    from wflo_schema import report
+
+    if _wants_json(words):
+        click.echo(report.error_json(error))
+    text = report.error_text(error)
+    if sys.stderr.isatty():
+        text = text.replace("error:", click.style("error:", fg="red"), 1)
+    click.echo(text, err=True)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    for before, word in zip(["", *words], words, strict=False):
+        if word == "--format=json" or (before == "--format" and word == "json"):
+            return True
+    return os.environ.get("WFLO_SCHEMA_FORMAT") == "json" and not any(w.startswith("--format") for w in words)
