@@ -362,9 +362,10 @@ def compare(
 
     Raise `UsageError` when two schemas are mapped to one.
     """
-    names = _Renaming(ignore_schema_names or {}, have, want)
+    names = _Renaming(ignore_schema_names or {})
     sides = _Sides.of(have, want, names)
     found: dict[tuple[Key, str], Difference] = {}
+    _forget_detached(sides)
     renamed = _renamed(sides)
     for had, wanted in renamed:
         found[wanted.key, " name"] = _rename(had, wanted)
@@ -409,7 +410,7 @@ class _Renaming:
     The names are swapped and not just replaced, so that two different texts never become one.
     """
 
-    def __init__(self, mapping: Mapping[str, str], have: Catalog, want: Catalog) -> None:
+    def __init__(self, mapping: Mapping[str, str]) -> None:
         if len(set(mapping.values())) != len(mapping):
             raise UsageError("two schemas are to be compared with the same one")
         self._to_want = {a: b for a, b in mapping.items() if a != b}
@@ -419,8 +420,6 @@ class _Renaming:
             while end in self._to_want:
                 end = self._to_want[end]
             self._to_have.setdefault(start, end)
-        self._have_schemas = {one.path[0] for one in have.objects if one.kind not in _GLOBAL}
-        self._want_schemas = {one.path[0] for one in want.objects if one.kind not in _GLOBAL}
         spellings: dict[str, str] = {}
         for name in self._to_have:
             spellings['"' + name.replace('"', '""') + '"'] = name
@@ -465,10 +464,13 @@ class _Renaming:
             return False
         for ours_text, theirs_text in zip(ours[1::2], theirs[1::2], strict=True):
             our, their = self._spellings[ours_text], self._spellings[theirs_text]
-            is_alias = our == their and not (our in self._have_schemas and our in self._want_schemas)
-            if self._to_want.get(our) != their and not is_alias:
+            if self._to_want.get(our) != their and not (our == their and self._is_alias(our, have, want)):
                 return False
         return True
+
+    def _is_alias(self, name: str, *texts: str) -> bool:
+        standing_alone = re.compile(rf"""(?<![\w$."]){re.escape(_quote(name))}(?![\w$."])""")
+        return all(standing_alone.search(text) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,6 +528,8 @@ def _is_told_elsewhere(one: Object, group: Mapping[Key, Object], containers: fro
         return True
     if one.kind in _OF_RELATION and one.path[:2] in containers:
         return True
+    if one.kind == "column" and not one.get("type"):
+        return True  # by the definition of its view
     return one.kind != "schema" and one.kind not in _GLOBAL and one.path[:1] in containers
 
 
@@ -544,6 +548,25 @@ def _renamed(sides: _Sides) -> list[tuple[Object, Object]]:
             same.sort(key=lambda had: (had.attributes != wanted.attributes, had.path))
             found.append((same.pop(0), wanted))
     return found
+
+
+def _forget_detached(sides: _Sides) -> None:
+    """Where a table is a partition on one side only, what it had inherited and now owns is no news."""
+    attached = {
+        wanted.path
+        for key, wanted in sides.wants.items()
+        if wanted.kind in ("table", "foreign table")
+        and key in sides.has
+        and bool(wanted.get("partition of")) != bool(sides.has[key].get("partition of"))
+    }
+    candidates: dict[tuple[Path, str, str], list[Key]] = {}
+    for key, one in sides.extra.items():
+        if one.path[:2] in attached and "definition" in dict(one.attributes):
+            candidates.setdefault((one.path[:2], one.kind.split()[-1], one.get("definition")), []).append(key)
+    for key, one in list(sides.absent.items()):
+        same = candidates.get((one.path[:2], one.kind.split()[-1], one.get("definition")))
+        if same and one.kind != sides.extra[same[0]].kind:
+            del sides.absent[key], sides.extra[same.pop(0)]
 
 
 def _rename(had: Object, wanted: Object) -> Difference:

@@ -67,7 +67,8 @@ LEFT JOIN pg_catalog.pg_description AS d
     ON (d.classoid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objoid = t.oid AND d.objsubid = 0)
 WHERE (t.typtype IN ('e', 'd', 'r', 'p')
        OR (t.typtype = 'c' AND c.relkind = 'c')
-       OR (t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS el WHERE el.typarray = t.oid)))
+       OR (t.typtype = 'b' AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_type AS el WHERE el.oid = t.typelem AND el.typarray = t.oid)))
   AND n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'
   AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
