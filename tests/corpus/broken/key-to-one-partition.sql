@@ -1,0 +1,9 @@
+-- verdict: no
+-- codes: key-wrong-target
+ALTER TABLE workflow_executions DROP CONSTRAINT fk_workflow_executions_workflow_id;
+DROP TABLE workflow_definitions;
+CREATE TABLE workflow_definitions (id varchar(36) PRIMARY KEY) PARTITION BY HASH (id);
+CREATE TABLE workflow_definitions_0 PARTITION OF workflow_definitions FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE workflow_definitions_1 PARTITION OF workflow_definitions FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+ALTER TABLE workflow_executions ADD CONSTRAINT fk_workflow_executions_workflow_id FOREIGN KEY (workflow_id)
+    REFERENCES workflow_definitions_0 (id) ON DELETE CASCADE;

@@ -1,0 +1,6 @@
+-- verdict: no
+-- codes: key-action-defeated
+ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id;
+ALTER TABLE step_executions ADD CONSTRAINT older FOREIGN KEY (execution_id) REFERENCES workflow_executions (id) NOT VALID;
+ALTER TABLE step_executions ADD CONSTRAINT fk_step_executions_execution_id FOREIGN KEY (execution_id)
+    REFERENCES workflow_executions (id) ON DELETE CASCADE;

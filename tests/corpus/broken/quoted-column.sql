@@ -1,0 +1,4 @@
+-- verdict: no
+-- codes: key-wrong-columns
+ALTER TABLE step_executions RENAME COLUMN execution_id TO "Execution_Id";
+ALTER TABLE step_executions ADD COLUMN execution_id varchar(36);

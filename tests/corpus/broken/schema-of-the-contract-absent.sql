@@ -1,0 +1,6 @@
+-- verdict: no
+-- codes: schema-missing
+-- contract: [contract]
+-- contract: schema = "elsewhere"
+-- contract: tables = ["step_executions"]
+SELECT 1;

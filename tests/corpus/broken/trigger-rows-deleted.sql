@@ -1,0 +1,3 @@
+-- verdict: no
+-- codes: key-trigger-missing
+DELETE FROM pg_trigger WHERE tgrelid = 'step_executions'::regclass AND tgisinternal;

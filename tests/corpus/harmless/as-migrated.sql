@@ -1,0 +1,2 @@
+-- verdict: yes
+SELECT 1;

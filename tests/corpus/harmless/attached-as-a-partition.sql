@@ -1,0 +1,6 @@
+-- verdict: yes
+-- The leaf's key is merged with its parent's: conparentid is set and two triggers are gone.
+CREATE TABLE all_steps (LIKE step_executions) PARTITION BY LIST (status);
+ALTER TABLE all_steps ADD CONSTRAINT parent_key FOREIGN KEY (execution_id)
+    REFERENCES workflow_executions (id) ON DELETE CASCADE;
+ALTER TABLE all_steps ATTACH PARTITION step_executions DEFAULT;

@@ -1,0 +1,7 @@
+-- verdict: yes
+-- from: 18
+-- A key that is NOT ENFORCED has no triggers and defeats nothing.
+ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id;
+ALTER TABLE step_executions ADD CONSTRAINT older FOREIGN KEY (execution_id) REFERENCES workflow_executions (id) NOT ENFORCED;
+ALTER TABLE step_executions ADD CONSTRAINT fk_step_executions_execution_id FOREIGN KEY (execution_id)
+    REFERENCES workflow_executions (id) ON DELETE CASCADE;

@@ -1,0 +1,3 @@
+-- verdict: yes
+-- role: corpus_nobody
+CREATE ROLE corpus_nobody LOGIN;

