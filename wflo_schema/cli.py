@@ -89,6 +89,20 @@ _server_directory = _option(
 )
 
 
+_scratch_url = _option(
+    "--scratch-url",
+    metavar="URL",
+    envvar="WFLO_SCHEMA_SCRATCH_URL",
+    help="A server for the scratch database. Default: the target's own.",
+)
+
+
+def _scratch(url: str | None) -> Database | None:
+    from wflo_schema.database import Database
+
+    return None if url is None else Database.parse(url, source="--scratch-url")
+
+
 def _lock_options(function: _F) -> _F:
     return _all(
         _option(
@@ -470,6 +484,7 @@ def new(message: str, migrations: Path, format_: str) -> None:
 )
 @_option("--rows", is_flag=True, help="Also look for orphan rows.")
 @_option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
+@_scratch_url
 @_option("--timeout", metavar="DURATION", default="60s", show_default=True, help="For looking at rows, in all.")
 @_option(
     "--fail-on",
@@ -488,6 +503,7 @@ def check(
     only: tuple[str, ...],
     rows: bool,
     drift: bool,
+    scratch_url: str | None,
     timeout: str,
     fail_on: str,
 ) -> None:
@@ -504,7 +520,7 @@ def check(
     """
     from wflo_schema import check as check_module
     from wflo_schema import contract as contract_module
-    from wflo_schema import report
+    from wflo_schema import report, scratch
     from wflo_schema.findings import Severity
     from wflo_schema.migration import parse_duration_ms
 
@@ -525,7 +541,7 @@ def check(
         migrations=files,
         only=sections,
         rows_timeout_s=timeout_s,
-        wanted=_replayed(target, files) if "drift" in sections and files is not None else None,
+        wanted=scratch.replayed(target, files, on=_scratch(scratch_url)) if "drift" in sections and files else None,
         fail_on=Severity(fail_on),
     )
     if format_ == "sarif":
@@ -535,12 +551,6 @@ def check(
     else:
         click.echo(report.FORMATS[format_](result))
     sys.exit(result.exit_code)
-
-
-def _replayed(target: Database, files: Migrations) -> Any:
-    from wflo_schema import testdb
-
-    return testdb.replayed_catalog(target, files)
 
 
 @cli.group()
