@@ -673,7 +673,7 @@ def check(
         findings += found
         verified += verdicts
     if wanted is not None and "drift" in sections:
-        findings += drift(database, wanted, schema=schema or None)
+        findings += drift(database, wanted, schema=database.schema)
     return CheckResult(
         label=database.label, schema=schema, server_version=version, role=role, sections=sections,
         findings=tuple(findings), verified=tuple(verified), information_schema=views.summary if views else None,
