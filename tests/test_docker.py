@@ -182,10 +182,10 @@ def compose(daemon: None, tmp_path: Path) -> Iterator[Path]:
 
     client = docker.from_env()
     try:
-        client.containers.get(_container_name(path)).remove(force=True)
-        client.volumes.get(_container_name(path)).remove()
-    except docker.errors.NotFound:
-        pass
+        for container in client.containers.list(all=True, filters={"name": _container_name(path)}):
+            container.remove(force=True)
+        for volume in client.volumes.list(filters={"name": _container_name(path)}):
+            volume.remove()
     finally:
         client.close()
 
