@@ -143,7 +143,6 @@ CASES = (
          since=14),
     Case("ALTER TABLE u ALTER v SET STATISTICS 7", "column", "public.u.v", "statistics", "7", NOTHING),
     Case("COMMENT ON COLUMN t.n IS 'other'", "column", "public.t.n", "comment", "other", "a column"),
-    Case("COMMENT ON COLUMN w.n IS 'viewed'", "column", "public.w.n", "comment", "viewed", NOTHING),
     Case("ALTER TABLE t DROP CONSTRAINT t_fk", "constraint", "public.t.t_fk", "", NOTHING, FK),
     Case("ALTER TABLE t DROP CONSTRAINT t_fk, ADD CONSTRAINT t_fk FOREIGN KEY (c) REFERENCES u (id)", "constraint",
          "public.t.t_fk", "definition", "public.t(c) REFERENCES public.u(id)", FK),
@@ -248,6 +247,51 @@ CASES = (
          "ON ddl_command_start EXECUTE FUNCTION public.etf()", NOTHING, ""),
     Case("CREATE PUBLICATION x FOR TABLE u", "publication", "x", "",
          "FOR TABLE public.u PUBLISH insert, update, delete, truncate", NOTHING, ""),
+    Case("COMMENT ON SCHEMA other IS 'x'", "schema", "other", "comment", "x", NOTHING),
+    Case("COMMENT ON COLUMN w.n IS 'x'", "column", "public.w.n", "comment", "x", NOTHING),
+    Case("COMMENT ON VIEW w IS 'x'", "view", "public.w", "comment", "x", NOTHING),
+    Case("COMMENT ON MATERIALIZED VIEW m IS 'x'", "materialized view", "public.m", "comment", "x", NOTHING),
+    Case("COMMENT ON SEQUENCE s IS 'x'", "sequence", "public.s", "comment", "x", NOTHING),
+    Case("COMMENT ON TYPE e IS 'x'", "type", "public.e", "comment", "x", NOTHING),
+    Case("COMMENT ON DOMAIN d IS 'x'", "domain", "public.d", "comment", "x", NOTHING),
+    Case("COMMENT ON FUNCTION f(integer) IS 'x'", "function", "public.f(integer)", "comment", "x", NOTHING),
+    Case("COMMENT ON PROCEDURE pr(integer) IS 'x'", "procedure", "public.pr(integer)", "comment", "x", NOTHING),
+    Case("COMMENT ON TRIGGER tg ON t IS 'x'", "trigger", "public.t.tg", "comment", "x", NOTHING),
+    Case("COMMENT ON RULE ru ON u IS 'x'", "rule", "public.u.ru", "comment", "x", NOTHING),
+    Case("COMMENT ON POLICY po ON t IS 'x'", "policy", "public.t.po", "comment", "x", NOTHING),
+    Case("COMMENT ON STATISTICS st IS 'x'", "statistics", "public.st", "comment", "x", NOTHING),
+    Case("COMMENT ON COLLATION co IS 'x'", "collation", "public.co", "comment", "x", NOTHING),
+    Case("COMMENT ON TEXT SEARCH CONFIGURATION ts IS 'x'", "text search configuration", "public.ts", "comment", "x",
+         NOTHING),
+    Case('COMMENT ON COLUMN "Odd.Name"."a ""b"" c" IS \'x\'', "column", 'public."Odd.Name"."a ""b"" c"', "comment",
+         "x", NOTHING),
+    Case("ALTER TABLE u ADD x integer GENERATED ALWAYS AS (id * 2) VIRTUAL", "column", "public.u.x", "",
+         "integer GENERATED ALWAYS AS ((id * 2)) VIRTUAL", NOTHING, ">", since=18),
+    Case("ALTER TABLE u ADD CONSTRAINT nn NOT NULL v NOT VALID", "column", "public.u.v", "not null",
+         "NOT NULL NOT VALID", "NULL", "", since=18),
+    Case("ALTER TABLE u ADD CONSTRAINT \"N n\" NOT NULL v", "column", "public.u.v", "not null", "NOT NULL", "NULL",
+         since=18),
+    Case("ALTER TABLE t ALTER i DROP IDENTITY", "column", "public.t.i", "identity", NOTHING, "?"),
+    Case("ALTER TABLE t ALTER i SET INCREMENT 5", "column", "public.t.i", "identity", "?", "?", ""),
+    Case("ALTER SEQUENCE t_i_seq RENAME TO another", "column", "public.t.i", "identity sequence", "public.another",
+         "public.t_i_seq", ""),
+    Case("ALTER TABLE w ALTER n SET DEFAULT 'x'", "column", "public.w.n", "default", "'x'::text", NOTHING),
+    Case("ALTER TABLE t ENABLE ALWAYS TRIGGER tg", "trigger", "public.t.tg", "enabled", "ALWAYS", "ENABLED"),
+    Case("ALTER TABLE t ENABLE REPLICA TRIGGER tg", "trigger", "public.t.tg", "enabled", "REPLICA", "ENABLED"),
+    Case("ALTER TABLE t DROP CONSTRAINT t_c, ADD CONSTRAINT t_c CHECK (c > 0) NOT ENFORCED;"
+         "COMMENT ON CONSTRAINT t_c ON t IS 'a check'", "constraint", "public.t.t_c",
+         "enforced", "public.t CHECK ((c > 0)) NOT ENFORCED", "public.t CHECK ((c > 0))", since=18),
+    Case("ALTER TABLE t DROP CONSTRAINT t_c, ADD CONSTRAINT t_c CHECK (c > 0) NOT VALID;"
+         "COMMENT ON CONSTRAINT t_c ON t IS 'a check'", "constraint", "public.t.t_c",
+         "validated", "public.t CHECK ((c > 0)) NOT VALID", "public.t CHECK ((c > 0))"),
+    Case("ALTER TABLE t DROP CONSTRAINT t_fk, ADD CONSTRAINT t_fk FOREIGN KEY (c) REFERENCES u (id)"
+         " ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED", "constraint", "public.t.t_fk", "definition",
+         FK + " DEFERRABLE INITIALLY DEFERRED", FK),
+    Case("ALTER TABLE u ADD CONSTRAINT x EXCLUDE USING btree (w WITH =)", "constraint", "public.u.x", "",
+         "public.u EXCLUDE USING btree (w WITH =)", NOTHING),
+    Case("ALTER TABLE p1 ADD CONSTRAINT own CHECK (b > 0)", "constraint", "public.p1.own", "",
+         "public.p1 CHECK ((b > 0))", NOTHING),
+    Case("ALTER SEQUENCE s MAXVALUE 99", "sequence", "public.s", "maximum", "99", "9223372036854775807"),
     Case("CREATE CAST (text AS comp) WITH INOUT", "cast", "(text AS public.comp)", "", "WITH INOUT", NOTHING, ""),
     Case("CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq)", "operator",
          'public."==="(integer, integer)', "", "FUNCTION = int4eq", NOTHING, ""),
@@ -526,8 +570,12 @@ def test_the_ledger_is_not_read_in_whatever_schema(database: Database) -> None:
         assert read(connection, ignore=()).find("table", "x", "_yoyo_log") is not None
 
 
-def test_temporary_tables_are_not_read(database: Database) -> None:
-    assert run(database, "CREATE TEMPORARY TABLE t (a serial PRIMARY KEY)") == run(database)
+def test_temporary_tables_are_neither_read_nor_in_the_way(database: Database) -> None:
+    before = run(database, "CREATE TABLE t (a text DEFAULT 'x', b oid); CREATE VIEW w AS SELECT a FROM t")
+    shadowed = ("t", "text", "oid", "pg_class", "regclass")
+    shadows = "".join(f"CREATE TEMPORARY TABLE {name} (a serial PRIMARY KEY);" for name in shadowed)
+    assert run(database, shadows) == before
+    assert run(database, "SET search_path = pg_temp, public, pg_catalog;" + shadows) == before
 
 
 def test_only_the_schemas_asked_for_are_read(base: Base) -> None:

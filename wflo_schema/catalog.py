@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import hashlib
 import json
@@ -47,7 +48,7 @@ _OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
 # The queries are written for the newest server; below each version its fragment is swapped.
 
 _SETTINGS: tuple[tuple[str, str], ...] = (
-    ("search_path", ""),
+    ("search_path", "pg_catalog, pg_temp"),
     ("quote_all_identifiers", "off"),
     ("DateStyle", "ISO, YMD"),
     ("IntervalStyle", "postgres"),
@@ -58,7 +59,7 @@ _SETTINGS: tuple[tuple[str, str], ...] = (
     ("lc_numeric", "C"),
     ("standard_conforming_strings", "on"),
 )
-# Everything that changes how PostgreSQL prints a name or a constant.
+# Everything that changes how PostgreSQL prints a name or a constant.  pg_temp is named last: left out, it comes first.
 
 _TRIES = 3
 # DDL committed while we read can make PostgreSQL's own printing functions fail: they do not look through our snapshot.
@@ -105,6 +106,9 @@ _OF_RELATION = frozenset(
 _GLOBAL = frozenset({"extension", "foreign server", "cast", "event trigger", "publication"})
 _WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
 _COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
+
+_ONLY_BESIDE = {"identity sequence": "identity", "not null constraint": "not null"}
+# A name is worth telling only where what it names is on both sides.
 
 _RESERVED = frozenset(
     """all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
@@ -184,9 +188,9 @@ class Catalog:
 
     def find(self, kind: str, *path: str) -> Object | None:
         """The object of that kind and path (bare names, schema first), None where there is none."""
-        for one in self.objects:
-            if one.kind == kind and one.path == path:
-                return one
+        place = bisect.bisect_left(self.objects, (kind, path), key=_order)
+        if place < len(self.objects) and self.objects[place].key == (kind, path):
+            return self.objects[place]
         return None
 
 
@@ -254,7 +258,8 @@ def _read_once(
             first.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         first.execute(
             "SELECT pg_catalog.set_config(s.name, s.value, true)"
-            " FROM ROWS FROM (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) AS s(name, value)",
+            " FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[]))"
+            " AS s(name, value)",
             [[name for name, _ in _SETTINGS], [value for _, value in _SETTINGS]],
         )
         cursors = [connection.cursor(row_factory=tuple_row) for _ in names]
@@ -601,6 +606,8 @@ def _attribute_differences(
         have, want = ours.get(attribute), theirs.get(attribute)
         if have == want:
             continue
+        if attribute in _ONLY_BESIDE and ours.get(_ONLY_BESIDE[attribute]) != theirs.get(_ONLY_BESIDE[attribute]):
+            continue
         if have is not None and want is not None and names.is_same(have, originally[attribute]):
             continue
         yield attribute, Difference(
@@ -855,7 +862,7 @@ def _mend_attribute(had: Object, wanted: Object, attribute: str, sides: _Sides) 
         case "constraint":
             return _mend_constraint(had, wanted, attribute, sides)
         case "column":
-            return _mend_column(had, wanted, attribute)
+            return _mend_column(had, wanted, attribute, sides)
         case "table" | "view" | "materialized view":
             return _mend_relation(had, wanted, attribute)
         case "sequence":
@@ -907,12 +914,15 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: _Sides)
     return ""
 
 
-def _mend_column(had: Object, wanted: Object, attribute: str) -> str:
+def _mend_column(had: Object, wanted: Object, attribute: str, sides: _Sides) -> str:
     alter = f"ALTER TABLE {_table(wanted)} ALTER COLUMN {_quote(wanted.path[2])}"
     value = wanted.get(attribute)
     if attribute == "default" and not wanted.get("generated") and not had.get("generated"):
         return f"{alter} SET DEFAULT {value};" if value else f"{alter} DROP DEFAULT;"
     if attribute == "not null" and value in ("", "NOT NULL") and had.get("not null") in ("", "NOT NULL"):
+        called = wanted.get("not null constraint")
+        if called and sides.server_version >= 180000:
+            return f"ALTER TABLE {_table(wanted)} ADD CONSTRAINT {_quote(called)} NOT NULL {_quote(wanted.path[2])};"
         return f"{alter} SET NOT NULL;" if value else f"{alter} DROP NOT NULL;"
     if attribute == "identity" and not had.get("identity"):
         return f"{alter} ADD {value};"

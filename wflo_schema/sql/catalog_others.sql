@@ -5,7 +5,8 @@ SELECT
     n.nspname::text AS schema,
     x.extversion AS version,
     NULL AS definition,
-    NULL AS enabled
+    NULL AS enabled,
+    NULL AS comment
 FROM pg_catalog.pg_extension AS x
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = x.extnamespace)
 WHERE %(schemas)s::text[] IS NULL
@@ -20,7 +21,8 @@ SELECT
         SELECT pg_catalog.string_agg(pg_catalog.quote_literal(g.tag), ', ' ORDER BY g.tag COLLATE "C")
         FROM pg_catalog.unnest(t.evttags) AS g(tag)) || ')', '')
     || ' EXECUTE FUNCTION ' || t.evtfoid::pg_catalog.regproc::text || '()',
-    CASE t.evtenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END
+    CASE t.evtenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END,
+    pg_catalog.obj_description(t.oid, 'pg_event_trigger')
 FROM pg_catalog.pg_event_trigger AS t
 WHERE %(schemas)s::text[] IS NULL
   AND NOT EXISTS (
@@ -45,7 +47,8 @@ SELECT
             CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
             CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
         CASE WHEN p.pubviaroot THEN 'VIA ROOT' END),
-    NULL
+    NULL,
+    pg_catalog.obj_description(p.oid, 'pg_publication')
 FROM pg_catalog.pg_publication AS p
 WHERE %(schemas)s::text[] IS NULL
 UNION ALL
@@ -60,7 +63,8 @@ SELECT
             CASE WHEN o.option ~ '^[^=]*password' THEN pg_catalog.split_part(o.option, '=', 1) ELSE o.option END,
             ', ' ORDER BY o.option COLLATE "C")
         FROM pg_catalog.unnest(s.srvoptions) AS o(option)) || ')', ''),
-    NULL
+    NULL,
+    pg_catalog.obj_description(s.oid, 'pg_foreign_server')
 FROM pg_catalog.pg_foreign_server AS s
 JOIN pg_catalog.pg_foreign_data_wrapper AS w ON (w.oid = s.srvfdw)
 WHERE %(schemas)s::text[] IS NULL
@@ -79,7 +83,8 @@ SELECT
         WHEN 'i' THEN 'WITH INOUT'
         ELSE 'WITHOUT FUNCTION'
     END || CASE k.castcontext WHEN 'a' THEN ' AS ASSIGNMENT' WHEN 'i' THEN ' AS IMPLICIT' ELSE '' END,
-    NULL
+    NULL,
+    pg_catalog.obj_description(k.oid, 'pg_cast')
 FROM pg_catalog.pg_cast AS k
 WHERE %(schemas)s::text[] IS NULL
   AND k.oid >= 16384
@@ -100,7 +105,8 @@ SELECT
         'LC_COLLATE = ' || c.collcollate,
         'LC_CTYPE = ' || c.collctype,
         CASE WHEN NOT c.collisdeterministic THEN 'DETERMINISTIC = false' END),
-    NULL
+    NULL,
+    pg_catalog.obj_description(c.oid, 'pg_collation')
 FROM pg_catalog.pg_collation AS c
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.collnamespace)
 WHERE n.nspname !~ '^pg_'
@@ -121,7 +127,8 @@ SELECT
             m.maptokentype || ' WITH ' || m.mapdict::pg_catalog.regdictionary::text,
             ', ' ORDER BY m.maptokentype, m.mapseqno)
         FROM pg_catalog.pg_ts_config_map AS m WHERE m.mapcfg = c.oid), ''),
-    NULL
+    NULL,
+    pg_catalog.obj_description(c.oid, 'pg_ts_config')
 FROM pg_catalog.pg_ts_config AS c
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.cfgnamespace)
 JOIN pg_catalog.pg_ts_parser AS p ON (p.oid = c.cfgparser)
@@ -142,7 +149,8 @@ SELECT
     NULL,
     NULL,
     'FUNCTION = ' || o.oprcode::text,
-    NULL
+    NULL,
+    pg_catalog.obj_description(o.oid, 'pg_operator')
 FROM pg_catalog.pg_operator AS o
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = o.oprnamespace)
 WHERE n.nspname !~ '^pg_'
