@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 import hashlib
 import json
 import re
@@ -61,7 +60,7 @@ _SETTINGS: tuple[tuple[str, str], ...] = (
 )
 # Everything that changes how PostgreSQL prints a name or a constant.  pg_temp is named last: left out, it comes first.
 
-_TRIES = 3
+_TRIES = 10
 # DDL committed while we read can make PostgreSQL's own printing functions fail: they do not look through our snapshot.
 
 _MOVED_BELOW_US = frozenset({"XX000", "42P01", "42704", "42703", "42883"})
@@ -250,24 +249,25 @@ def _read_once(
     own_transaction: bool,
 ) -> Catalog:
     version = connection.info.server_version
-    parameters = {"schemas": list(schemas) if schemas is not None else None, "ignore": sorted(ignore)}
-    names = (*_QUERIES, "catalog_privileges") if privileges else _QUERIES
+    parameters = {
+        "schemas": list(schemas) if schemas is not None else None,
+        "ignore": sorted(ignore),
+        "settings": [name for name, _ in _SETTINGS],
+        "values": [value for _, value in _SETTINGS],
+    }
+    names: tuple[LiteralString, ...] = (*_QUERIES, "catalog_privileges") if privileges else _QUERIES
+    snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""
+    queries = ";\n".join(_query(name, version) for name in ("catalog_settings", *names))
     results: list[tuple[list[str], list[TupleRow]]] = []
-    with connection.transaction(force_rollback=True), connection.cursor() as first:  # the settings go with it
-        if own_transaction:
-            first.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        first.execute(
-            "SELECT pg_catalog.set_config(s.name, s.value, true)"
-            " FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[]))"
-            " AS s(name, value)",
-            [[name for name, _ in _SETTINGS], [value for _, value in _SETTINGS]],
-        )
-        cursors = [connection.cursor(row_factory=tuple_row) for _ in names]
-        with connection.pipeline() if psycopg.capabilities.has_pipeline() else contextlib.nullcontext():
-            for cursor, name in zip(cursors, names, strict=True):
-                cursor.execute(_query(name, version), parameters)
-        for cursor in cursors:
-            results.append(([column.name for column in cursor.description or ()], cursor.fetchall()))
+    with connection.transaction(force_rollback=True):  # the settings go with it
+        cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
+        cursor.execute(snapshot + queries, parameters)  # one message: one round trip for all of them
+        while True:
+            if cursor.description is not None:
+                results.append(([column.name for column in cursor.description], cursor.fetchall()))
+            if not cursor.nextset():
+                break
+    del results[0]
     objects = _objects(results[: len(_QUERIES)])
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
