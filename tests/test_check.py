@@ -15,10 +15,9 @@ from psycopg import sql
 
 from tests.conftest import RunningServer
 from wflo_schema import contract
-from wflo_schema.check import DEFAULT_SECTIONS, RULES, CheckResult, check
+from wflo_schema.check import RULES, CheckResult, check
 from wflo_schema.contract import Contract
 from wflo_schema.database import Database
-from wflo_schema.findings import Severity
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE.parent / "migrations"
@@ -52,10 +51,14 @@ def _case(path: Path) -> Case:
     versions = range(int(only_on[0]), int(only_on[0]) + 1) if only_on else range(int(said.get("from", ["15"])[0]), 100)
     written = said.get("contract")
     return Case(
-        path, said["verdict"][0], tuple(c.strip() for c in said["codes"][0].split(",")) if "codes" in said else (), versions,
+        path,
+        said["verdict"][0],
+        tuple(c.strip() for c in said["codes"][0].split(",")) if "codes" in said else (),
+        versions,
         said["role"][0] if "role" in said else None,
         tuple(said["only"][0].split()) if "only" in said else ("contract", "indexes"),
-        contract.parse("\n".join(written)) if written else contract.read(MIGRATIONS / "contract.toml"), text,
+        contract.parse("\n".join(written)) if written else contract.read(MIGRATIONS / "contract.toml"),
+        text,
     )
 
 
@@ -84,7 +87,9 @@ def right(server: RunningServer, template: str) -> Iterator[Database]:
     name = f"case_{os.getpid()}_{next(_numbers)}"
     with server.database.connect() as connection:
         before = _roles(connection)
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
     yield server.database.with_name(name)
     with server.database.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -136,3 +141,84 @@ def test_corpus_is_large_enough_and_every_code_of_the_contract_occurs_in_it() ->
     assert len(harmless) >= 20
     occurring = {code for c in CASES for code in c.codes}
     assert {r.code for r in RULES if r.section in ("contract", "indexes")} - occurring <= {"key-maybe-stopped"}
+
+
+_KEYS = (
+    ("workflow_executions", "workflow_id", "workflow_definitions"),
+    ("step_executions", "execution_id", "workflow_executions"),
+    ("state_snapshots", "execution_id", "workflow_executions"),
+    ("approval_requests", "execution_id", "workflow_executions"),
+    ("rollback_actions", "execution_id", "workflow_executions"),
+)
+
+
+def _insert(connection: psycopg.Connection[tuple[object, ...]], schema: str, table: str, **given: str) -> None:
+    """Insert a row with something in every column that must have something."""
+    needed = connection.execute(
+        "SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute AS a WHERE a.attrelid = "
+        "(SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        " WHERE n.nspname = %s AND c.relname = %s) "
+        "AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef",
+        (schema, table),
+    ).fetchall()
+    filler = {"json": "{}", "integer": "1", "double precision": "1", "timestamp with time zone": "2025-01-01"}
+    row = {str(name): filler.get(str(kind), "probe") for name, kind in needed} | given
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(schema, table),
+            sql.SQL(", ").join(map(sql.Identifier, row)),
+            sql.SQL(", ").join(map(sql.Literal, row.values())),
+        )
+    )
+
+
+def _broken_promises(database: Database, schema: str) -> list[str]:
+    """What PostgreSQL lets happen that the five keys forbid, tried out."""
+    found = []
+    with database.connect() as connection:
+        connection.execute("SET search_path = pg_catalog; SET quote_all_identifiers = off")
+        _insert(connection, schema, "workflow_definitions", id="probe")
+        _insert(connection, schema, "workflow_executions", id="probe", workflow_id="probe")
+        for table, column, _ in _KEYS[1:]:
+            _insert(connection, schema, table, id="probe", **{column: "probe"})
+        for table, column, _ in _KEYS:
+            place, name = sql.Identifier(schema, table), sql.Identifier(column)
+            for what, statement in (
+                ("update of", sql.SQL("UPDATE {} SET {} = 'nowhere' WHERE id = 'probe'").format(place, name)),
+                ("insert into", None),
+            ):
+                try:
+                    with connection.transaction():
+                        if statement is None:
+                            _insert(connection, schema, table, id="orphan", **{column: "nowhere"})
+                        else:
+                            connection.execute(statement)
+                        found.append(f"{what} {table}")
+                        raise psycopg.Rollback()
+                except psycopg.errors.ForeignKeyViolation:
+                    pass
+        try:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, "workflow_definitions")))
+        except psycopg.Error as error:
+            found.append(f"delete: {error.sqlstate}")
+            return found
+        for table, _, _ in _KEYS:
+            row = connection.execute(
+                sql.SQL("SELECT count(*) FROM {} WHERE id = 'probe'").format(sql.Identifier(schema, table))
+            ).fetchone()
+            if row != (0,):
+                found.append(f"left in {table}")
+    return found
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.verdict == "yes" and "-- contract:" not in c.sql], ids=lambda c: c.name
+)
+def test_postgresql_keeps_what_check_said_yes_to(right: Database, server: RunningServer, case: Case) -> None:
+    if int(server.version) not in case.versions:
+        pytest.skip(f"not on PostgreSQL {server.version}")
+    _do(right, case.sql)
+    result = check(right, case.contract, only=("contract",))
+
+    assert result.exit_code == 0
+    assert _broken_promises(right, result.schema) == []

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, LiteralString, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import psycopg
 from psycopg import sql
@@ -66,126 +66,385 @@ class Rule:
 _E, _W, _U = Severity.ERROR, Severity.WARNING, Severity.UNKNOWN
 
 RULES: tuple[Rule, ...] = (
-    Rule("schema-missing", "contract", _E, "the schema is not there",
-         "No schema has the name that the contract or --schema gives.", "correct the name, or migrate"),
-    Rule("table-missing", "contract", _E, "a table is not there",
-         "The schema has no relation of that name; one in another schema or in other letters does not count.",
-         "migrate, or correct the contract's spelling"),
-    Rule("table-wrong-kind", "contract", _E, "something else bears the table's name",
-         "A view, materialized view, foreign table or sequence stands where a table must: it can hold no foreign key.",
-         "rename it and put the table in its place"),
-    Rule("table-unlogged", "contract", _W, "a table is emptied by a crash",
-         "An UNLOGGED table loses its rows when the server crashes, and is empty on standbys.",
-         "ALTER TABLE … SET LOGGED"),
-    Rule("column-missing", "contract", _E, "a column is not there",
-         "The table has no column of that name; a renamed column took its foreign key along.",
-         "rename it back, or correct the contract"),
-    Rule("column-wrong", "contract", _E, "a column is of another type, nullability or default",
-         "A [columns] entry of the contract does not hold.", "ALTER TABLE … ALTER COLUMN …"),
-    Rule("key-missing", "contract", _E, "a foreign key is not there",
-         "No foreign key of this table has these columns; any row may point nowhere.",
-         "ALTER TABLE … ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT"),
-    Rule("key-wrong-columns", "contract", _E, "the key of that name is on other columns",
-         "A foreign key bears the contract's name but not its columns, or pairs them otherwise.",
-         "drop it and add the right one"),
-    Rule("key-wrong-target", "contract", _E, "the key references something else",
-         "The columns are right, but they reference another table, a namesake in another schema, or other columns.",
-         "drop it and add the right one"),
-    Rule("key-wrong-name", "contract", _E, "the key has another name",
-         "A migration that drops or validates it by the contract's name would fail.", "ALTER TABLE … RENAME CONSTRAINT"),
-    Rule("key-wrong-on-delete", "contract", _E, "the key does something else on DELETE",
-         "Deleting a referenced row refuses, cascades or sets null where the contract says otherwise.",
-         "drop it and add the right one in one ALTER TABLE"),
-    Rule("key-wrong-on-update", "contract", _E, "the key does something else on UPDATE",
-         "Changing a referenced value refuses, cascades or sets null where the contract says otherwise.",
-         "drop it and add the right one in one ALTER TABLE"),
-    Rule("key-wrong-match", "contract", _E, "the key matches NULLs in another way",
-         "MATCH FULL and MATCH SIMPLE differ in which rows with NULL they accept.",
-         "drop it and add the right one in one ALTER TABLE"),
-    Rule("key-wrong-deferrability", "contract", _E, "the key is checked at another moment",
-         "A deferrable key can be violated until the transaction commits.", "ALTER TABLE … ALTER CONSTRAINT"),
-    Rule("key-wrong-kind", "contract", _E, "a PERIOD key stands for a plain one, or the reverse",
-         "A PERIOD key compares ranges, not equality.", "drop it and add the right one"),
-    Rule("key-not-valid", "contract", _E, "the key is NOT VALID",
-         "New rows are checked, those that were there before never were.", "ALTER TABLE … VALIDATE CONSTRAINT"),
-    Rule("key-not-enforced", "contract", _E, "the key is NOT ENFORCED",
-         "PostgreSQL 18 records the key and checks nothing.", "ALTER TABLE … ALTER CONSTRAINT … ENFORCED"),
-    Rule("key-trigger-missing", "contract", _E, "an internal trigger of the key is gone",
-         "The key is recorded, but the trigger that enforces it on one side (or on a partition) does not exist.",
-         "drop the key and add it again"),
-    Rule("key-trigger-disabled", "contract", _E, "an internal trigger of the key is switched off",
-         "The key is recorded and valid, but ordinary sessions write past it on one side (or on a partition).",
-         "ALTER TABLE … ENABLE TRIGGER, then check --only rows"),
-    Rule("key-not-inherited", "contract", _E, "rows of an inheritance child escape the key",
-         "SELECT on the table shows its children's rows as well, and foreign keys are not inherited.",
-         "add an equal foreign key to the child"),
-    Rule("key-collation", "contract", _E, "the key's two columns disagree on which texts are equal",
-         "With a nondeterministic collation on one side only, checks and cascades follow different equalities.",
-         "give both columns the same collation"),
-    Rule("key-action-defeated", "contract", _E, "another foreign key acts first",
-         "A second key on the same column fires before this one (triggers fire in the order of their names), "
-         "so deletes are refused or rows survive.", "ALTER TABLE … DROP CONSTRAINT the other one"),
-    Rule("key-action-fragile", "contract", _W, "another foreign key acts after this one",
-         "A second key on the same column wants something else and only happens to be younger; a dump and "
-         "restore may turn the order round.", "ALTER TABLE … DROP CONSTRAINT the other one"),
-    Rule("key-duplicate", "contract", _W, "the same foreign key is there twice",
-         "Every write is checked twice for nothing.", "ALTER TABLE … DROP CONSTRAINT the other one"),
-    Rule("key-stopped-by-trigger", "contract", _E, "a row trigger cancels the key's action",
-         "A BEFORE trigger returns NULL (RETURN NEW is NULL in a DELETE trigger), which silently leaves orphan rows.",
-         "make the trigger return OLD, or drop it"),
-    Rule("key-maybe-stopped", "contract", _W, "a row trigger may cancel the key's action",
-         "A BEFORE trigger can cancel the key's DELETE or UPDATE by returning NULL; what it returns cannot be known.",
-         "see to it that it never returns NULL"),
-    Rule("key-stopped-by-rule", "contract", _E, "a rule replaces the key's action",
-         "An INSTEAD rule rewrites the key's DELETE or UPDATE: it fails, or silently leaves orphan rows.",
-         "DROP RULE … ON …"),
-    Rule("key-owner-lacks-privilege", "contract", _E, "the key's own queries are not permitted",
-         "PostgreSQL checks and cascades as the tables' owners; one of them lacks the privilege, so writes fail.",
-         "GRANT … TO the owner"),
-    Rule("replication-role", "contract", _E, "sessions start with triggers off",
-         "session_replication_role = replica is the default of this server, database or of a role that writes here: "
-         "no foreign key is enforced in such sessions, though every catalog looks right.",
-         "ALTER DATABASE … RESET session_replication_role"),
-    Rule("unique-missing", "contract", _E, "a unique constraint is not there",
-         "No valid, complete unique constraint or index has exactly these columns.", "ALTER TABLE … ADD UNIQUE"),
-    Rule("check-missing", "contract", _E, "a check constraint is not there, or says something else",
-         "The table has no check of that name and expression.", "ALTER TABLE … ADD CONSTRAINT … CHECK"),
-    Rule("check-not-valid", "contract", _E, "a check constraint is not validated or not enforced",
-         "Old rows were never looked at, or new ones are not.", "ALTER TABLE … VALIDATE CONSTRAINT"),
-    Rule("required-index-missing", "contract", _E, "an index that the contract requires is not there",
-         "No valid index has these columns in this order with this method, uniqueness and predicate.", "CREATE INDEX"),
-    Rule("cannot-see", "contract", _U, "a catalog may not be read",
-         "SELECT on a system catalog was revoked from this role; what rests on it is neither yes nor no.",
-         "GRANT SELECT ON pg_catalog.… TO the role"),
-    Rule("ledger-pending", "ledger", _E, "a migration is not applied", "Its file is there, the ledger has no record of it.",
-         "wflo-schema migrate"),
-    Rule("ledger-changed", "ledger", _E, "an applied migration was edited",
-         "The file is not what was applied; another database gets something else.",
-         "restore the file and put the change into a new migration"),
-    Rule("ledger-missing", "ledger", _E, "an applied migration has no file", "The ledger records what nobody can read.",
-         "restore the file"),
-    Rule("ledger-unknown", "ledger", _E, "the database is ahead of the files",
-         "The ledger records migrations newer than every file here.", "update the checkout"),
-    Rule("ledger-unreadable", "ledger", _U, "the ledger may not be read",
-         "Whether everything is applied cannot be told.", "GRANT SELECT on the ledger's tables"),
-    Rule("orphan-rows", "rows", _E, "rows point nowhere",
-         "They came in while the key was absent or its triggers were off; a key marked valid does not exclude them.",
-         "delete them, restore what they point to, or set them NULL"),
-    Rule("rows-unreadable", "rows", _U, "the rows may not be read",
-         "This role lacks SELECT, or row-level security would hide rows from it.", "GRANT SELECT, or use the owner"),
-    Rule("rows-unfinished", "rows", _U, "the rows could not be read in time",
-         "The time given ran out, or a lock was in the way.", "run it again with a longer --timeout"),
-    Rule("index-missing", "indexes", _W, "no index supports the key",
-         "Every delete of a referenced row reads the whole referencing table.", "CREATE INDEX CONCURRENTLY"),
-    Rule("index-duplicate", "indexes", _W, "two indexes are the same", "Every write pays twice, no query gains.",
-         "DROP INDEX CONCURRENTLY"),
-    Rule("index-invalid", "indexes", _W, "an index is INVALID",
-         "A CREATE or REINDEX CONCURRENTLY was interrupted: it costs writes and serves no query.",
-         "REINDEX INDEX CONCURRENTLY, or DROP INDEX CONCURRENTLY"),
-    Rule("drift", "drift", _E, "the database is not what the migrations make",
-         "Something was changed by hand, or a migration was edited.", "the SQL shown, or a new migration"),
-    Rule("drift-cosmetic", "drift", _W, "a difference that no query notices",
-         "Names or comments differ from what the migrations make.", "the SQL shown, or a new migration"),
+    Rule(
+        "schema-missing",
+        "contract",
+        _E,
+        "the schema is not there",
+        "No schema has the name that the contract or --schema gives.",
+        "correct the name, or migrate",
+    ),
+    Rule(
+        "table-missing",
+        "contract",
+        _E,
+        "a table is not there",
+        "The schema has no relation of that name; one in another schema or in other letters does not count.",
+        "migrate, or correct the contract's spelling",
+    ),
+    Rule(
+        "table-wrong-kind",
+        "contract",
+        _E,
+        "something else bears the table's name",
+        "A view, materialized view, foreign table or sequence stands where a table must: it can hold no foreign key.",
+        "rename it and put the table in its place",
+    ),
+    Rule(
+        "table-unlogged",
+        "contract",
+        _W,
+        "a table is emptied by a crash",
+        "An UNLOGGED table loses its rows when the server crashes, and is empty on standbys.",
+        "ALTER TABLE … SET LOGGED",
+    ),
+    Rule(
+        "column-missing",
+        "contract",
+        _E,
+        "a column is not there",
+        "The table has no column of that name; a renamed column took its foreign key along.",
+        "rename it back, or correct the contract",
+    ),
+    Rule(
+        "column-wrong",
+        "contract",
+        _E,
+        "a column is of another type, nullability or default",
+        "A [columns] entry of the contract does not hold.",
+        "ALTER TABLE … ALTER COLUMN …",
+    ),
+    Rule(
+        "key-missing",
+        "contract",
+        _E,
+        "a foreign key is not there",
+        "No foreign key of this table has these columns; any row may point nowhere.",
+        "ALTER TABLE … ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT",
+    ),
+    Rule(
+        "key-wrong-columns",
+        "contract",
+        _E,
+        "the key of that name is on other columns",
+        "A foreign key bears the contract's name but not its columns, or pairs them otherwise.",
+        "drop it and add the right one",
+    ),
+    Rule(
+        "key-wrong-target",
+        "contract",
+        _E,
+        "the key references something else",
+        "The columns are right, but they reference another table, a namesake in another schema, or other columns.",
+        "drop it and add the right one",
+    ),
+    Rule(
+        "key-wrong-name",
+        "contract",
+        _E,
+        "the key has another name",
+        "A migration that drops or validates it by the contract's name would fail.",
+        "ALTER TABLE … RENAME CONSTRAINT",
+    ),
+    Rule(
+        "key-wrong-on-delete",
+        "contract",
+        _E,
+        "the key does something else on DELETE",
+        "Deleting a referenced row refuses, cascades or sets null where the contract says otherwise.",
+        "drop it and add the right one in one ALTER TABLE",
+    ),
+    Rule(
+        "key-wrong-on-update",
+        "contract",
+        _E,
+        "the key does something else on UPDATE",
+        "Changing a referenced value refuses, cascades or sets null where the contract says otherwise.",
+        "drop it and add the right one in one ALTER TABLE",
+    ),
+    Rule(
+        "key-wrong-match",
+        "contract",
+        _E,
+        "the key matches NULLs in another way",
+        "MATCH FULL and MATCH SIMPLE differ in which rows with NULL they accept.",
+        "drop it and add the right one in one ALTER TABLE",
+    ),
+    Rule(
+        "key-wrong-deferrability",
+        "contract",
+        _E,
+        "the key is checked at another moment",
+        "A deferrable key can be violated until the transaction commits.",
+        "ALTER TABLE … ALTER CONSTRAINT",
+    ),
+    Rule(
+        "key-wrong-kind",
+        "contract",
+        _E,
+        "a PERIOD key stands for a plain one, or the reverse",
+        "A PERIOD key compares ranges, not equality.",
+        "drop it and add the right one",
+    ),
+    Rule(
+        "key-not-valid",
+        "contract",
+        _E,
+        "the key is NOT VALID",
+        "New rows are checked, those that were there before never were.",
+        "ALTER TABLE … VALIDATE CONSTRAINT",
+    ),
+    Rule(
+        "key-not-enforced",
+        "contract",
+        _E,
+        "the key is NOT ENFORCED",
+        "PostgreSQL 18 records the key and checks nothing.",
+        "ALTER TABLE … ALTER CONSTRAINT … ENFORCED",
+    ),
+    Rule(
+        "key-trigger-missing",
+        "contract",
+        _E,
+        "an internal trigger of the key is gone",
+        "The key is recorded, but the trigger that enforces it on one side (or on a partition) does not exist.",
+        "drop the key and add it again",
+    ),
+    Rule(
+        "key-trigger-disabled",
+        "contract",
+        _E,
+        "an internal trigger of the key is switched off",
+        "The key is recorded and valid, but ordinary sessions write past it on one side (or on a partition).",
+        "ALTER TABLE … ENABLE TRIGGER, then check --only rows",
+    ),
+    Rule(
+        "key-not-inherited",
+        "contract",
+        _E,
+        "rows of an inheritance child escape the key",
+        "SELECT on the table shows its children's rows as well, and foreign keys are not inherited.",
+        "add an equal foreign key to the child",
+    ),
+    Rule(
+        "key-collation",
+        "contract",
+        _E,
+        "the key's two columns disagree on which texts are equal",
+        "With a nondeterministic collation on one side only, checks and cascades follow different equalities.",
+        "give both columns the same collation",
+    ),
+    Rule(
+        "key-action-defeated",
+        "contract",
+        _E,
+        "another foreign key acts first",
+        "A second key on the same column fires before this one (triggers fire in the order of their names), "
+        "so deletes are refused or rows survive.",
+        "ALTER TABLE … DROP CONSTRAINT the other one",
+    ),
+    Rule(
+        "key-action-fragile",
+        "contract",
+        _W,
+        "another foreign key acts after this one",
+        "A second key on the same column wants something else and only happens to be younger; a dump and "
+        "restore may turn the order round.",
+        "ALTER TABLE … DROP CONSTRAINT the other one",
+    ),
+    Rule(
+        "key-duplicate",
+        "contract",
+        _W,
+        "the same foreign key is there twice",
+        "Every write is checked twice for nothing.",
+        "ALTER TABLE … DROP CONSTRAINT the other one",
+    ),
+    Rule(
+        "key-stopped-by-trigger",
+        "contract",
+        _E,
+        "a row trigger cancels the key's action",
+        "A BEFORE trigger returns NULL (RETURN NEW is NULL in a DELETE trigger), which silently leaves orphan rows.",
+        "make the trigger return OLD, or drop it",
+    ),
+    Rule(
+        "key-maybe-stopped",
+        "contract",
+        _W,
+        "a row trigger may cancel the key's action",
+        "A BEFORE trigger can cancel the key's DELETE or UPDATE by returning NULL; what it returns cannot be known.",
+        "see to it that it never returns NULL",
+    ),
+    Rule(
+        "key-stopped-by-rule",
+        "contract",
+        _E,
+        "a rule replaces the key's action",
+        "An INSTEAD rule rewrites the key's DELETE or UPDATE: it fails, or silently leaves orphan rows.",
+        "DROP RULE … ON …",
+    ),
+    Rule(
+        "key-owner-lacks-privilege",
+        "contract",
+        _E,
+        "the key's own queries are not permitted",
+        "PostgreSQL checks and cascades as the tables' owners; one of them lacks the privilege, so writes fail.",
+        "GRANT … TO the owner",
+    ),
+    Rule(
+        "replication-role",
+        "contract",
+        _E,
+        "sessions start with triggers off",
+        "session_replication_role = replica is the default of this server, database or of a role that writes here: "
+        "no foreign key is enforced in such sessions, though every catalog looks right.",
+        "ALTER DATABASE … RESET session_replication_role",
+    ),
+    Rule(
+        "unique-missing",
+        "contract",
+        _E,
+        "a unique constraint is not there",
+        "No valid, complete unique constraint or index has exactly these columns.",
+        "ALTER TABLE … ADD UNIQUE",
+    ),
+    Rule(
+        "check-missing",
+        "contract",
+        _E,
+        "a check constraint is not there, or says something else",
+        "The table has no check of that name and expression.",
+        "ALTER TABLE … ADD CONSTRAINT … CHECK",
+    ),
+    Rule(
+        "check-not-valid",
+        "contract",
+        _E,
+        "a check constraint is not validated or not enforced",
+        "Old rows were never looked at, or new ones are not.",
+        "ALTER TABLE … VALIDATE CONSTRAINT",
+    ),
+    Rule(
+        "required-index-missing",
+        "contract",
+        _E,
+        "an index that the contract requires is not there",
+        "No valid index has these columns in this order with this method, uniqueness and predicate.",
+        "CREATE INDEX",
+    ),
+    Rule(
+        "cannot-see",
+        "contract",
+        _U,
+        "a catalog may not be read",
+        "SELECT on a system catalog was revoked from this role; what rests on it is neither yes nor no.",
+        "GRANT SELECT ON pg_catalog.… TO the role",
+    ),
+    Rule(
+        "ledger-pending",
+        "ledger",
+        _E,
+        "a migration is not applied",
+        "Its file is there, the ledger has no record of it.",
+        "wflo-schema migrate",
+    ),
+    Rule(
+        "ledger-changed",
+        "ledger",
+        _E,
+        "an applied migration was edited",
+        "The file is not what was applied; another database gets something else.",
+        "restore the file and put the change into a new migration",
+    ),
+    Rule(
+        "ledger-missing",
+        "ledger",
+        _E,
+        "an applied migration has no file",
+        "The ledger records what nobody can read.",
+        "restore the file",
+    ),
+    Rule(
+        "ledger-unknown",
+        "ledger",
+        _E,
+        "the database is ahead of the files",
+        "The ledger records migrations newer than every file here.",
+        "update the checkout",
+    ),
+    Rule(
+        "ledger-unreadable",
+        "ledger",
+        _U,
+        "the ledger may not be read",
+        "Whether everything is applied cannot be told.",
+        "GRANT SELECT on the ledger's tables",
+    ),
+    Rule(
+        "orphan-rows",
+        "rows",
+        _E,
+        "rows point nowhere",
+        "They came in while the key was absent or its triggers were off; a key marked valid does not exclude them.",
+        "delete them, restore what they point to, or set them NULL",
+    ),
+    Rule(
+        "rows-unreadable",
+        "rows",
+        _U,
+        "the rows may not be read",
+        "This role lacks SELECT, or row-level security would hide rows from it.",
+        "GRANT SELECT, or use the owner",
+    ),
+    Rule(
+        "rows-unfinished",
+        "rows",
+        _U,
+        "the rows could not be read in time",
+        "The time given ran out, or a lock was in the way.",
+        "run it again with a longer --timeout",
+    ),
+    Rule(
+        "index-missing",
+        "indexes",
+        _W,
+        "no index supports the key",
+        "Every delete of a referenced row reads the whole referencing table.",
+        "CREATE INDEX CONCURRENTLY",
+    ),
+    Rule(
+        "index-duplicate",
+        "indexes",
+        _W,
+        "two indexes are the same",
+        "Every write pays twice, no query gains.",
+        "DROP INDEX CONCURRENTLY",
+    ),
+    Rule(
+        "index-invalid",
+        "indexes",
+        _W,
+        "an index is INVALID",
+        "A CREATE or REINDEX CONCURRENTLY was interrupted: it costs writes and serves no query.",
+        "REINDEX INDEX CONCURRENTLY, or DROP INDEX CONCURRENTLY",
+    ),
+    Rule(
+        "drift",
+        "drift",
+        _E,
+        "the database is not what the migrations make",
+        "Something was changed by hand, or a migration was edited.",
+        "the SQL shown, or a new migration",
+    ),
+    Rule(
+        "drift-cosmetic",
+        "drift",
+        _W,
+        "a difference that no query notices",
+        "Names or comments differ from what the migrations make.",
+        "the SQL shown, or a new migration",
+    ),
 )
 
 _RULES = {rule.code: rule for rule in RULES}
@@ -193,8 +452,16 @@ _RULES = {rule.code: rule for rule in RULES}
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
 _KINDS = {
-    "r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table",
-    "S": "sequence", "i": "index", "I": "partitioned index", "c": "composite type", "t": "TOAST table",
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+    "S": "sequence",
+    "i": "index",
+    "I": "partitioned index",
+    "c": "composite type",
+    "t": "TOAST table",
 }
 
 _CHECK_INSERT, _CHECK_UPDATE = 1644, 1645
@@ -379,9 +646,16 @@ class _Key:
 
     def __str__(self) -> str:
         return _definition(
-            _qualified(self.schema, self.table), self.columns, _qualified(self.to_schema, self.to_table), self.to_columns,
-            _ACTIONS.get(self.on_delete, "?"), tuple(self.set_columns), _ACTIONS.get(self.on_update, "?"),
-            _MATCHES.get(self.match, "?"), self.deferrable, self.is_period,
+            _qualified(self.schema, self.table),
+            self.columns,
+            _qualified(self.to_schema, self.to_table),
+            self.to_columns,
+            _ACTIONS.get(self.on_delete, "?"),
+            tuple(self.set_columns),
+            _ACTIONS.get(self.on_update, "?"),
+            _MATCHES.get(self.match, "?"),
+            self.deferrable,
+            self.is_period,
         )
 
 
@@ -556,7 +830,8 @@ class _Facts:
         """Keys of one table, without the copies that a partitioned *referenced* table brings along."""
         by_oid = {k.oid: k for k in self.keys or ()}
         return tuple(
-            k for k in self.keys or ()
+            k
+            for k in self.keys or ()
             if k.relation == relation and not (k.parent in by_oid and by_oid[k.parent].relation == relation)
         )
 
@@ -566,8 +841,12 @@ class _Facts:
     def triggers_of(self, key: _Key, relation: int, routine: int, kind: int) -> tuple[_KeyTrigger, ...]:
         members = {k.oid for k in self.family(key)}
         return tuple(
-            t for t in self.key_triggers or ()
-            if t.key in members and t.relation == relation and t.routine == routine and t.type == kind
+            t
+            for t in self.key_triggers or ()
+            if t.key in members
+            and t.relation == relation
+            and t.routine == routine
+            and t.type == kind
             and not t.is_conditional
         )
 
@@ -581,8 +860,16 @@ def _list(names: Iterable[str]) -> str:
 
 
 def _definition(
-    table: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str], on_delete: str,
-    set_columns: Sequence[str], on_update: str, match: str, deferrable: str, is_period: bool,
+    table: str,
+    columns: Sequence[str],
+    to_table: str,
+    to_columns: Sequence[str],
+    on_delete: str,
+    set_columns: Sequence[str],
+    on_update: str,
+    match: str,
+    deferrable: str,
+    is_period: bool,
 ) -> str:
     left, right = [identifier(c) for c in columns], [identifier(c) for c in to_columns]
     if is_period:
@@ -626,13 +913,17 @@ def check(
     started = time.monotonic()
     unknown = [s for s in only if s not in SECTIONS]
     if unknown or not only:
-        raise UsageError(f"there is no section {', '.join(unknown) or 'given'}", hint=f"known are: {', '.join(SECTIONS)}")
+        raise UsageError(
+            f"there is no section {', '.join(unknown) or 'given'}", hint=f"known are: {', '.join(SECTIONS)}"
+        )
     given = {"ledger": migrations, "drift": wanted, "contract": contract, "rows": contract, "indexes": contract}
     sections = tuple(s for s in SECTIONS if s in only)
     for section in sections:
         if given[section] is None:
             needs = {"ledger": "the migrations", "drift": "the replayed migrations"}.get(section, "a contract")
-            raise UsageError(f"the section {section} needs {needs}", hint="give it, or leave the section out with --only")
+            raise UsageError(
+                f"the section {section} needs {needs}", hint="give it, or leave the section out with --only"
+            )
     findings: list[Finding] = []
     verified: list[Verified] = []
     notes: list[str] = []
@@ -675,14 +966,30 @@ def check(
     if wanted is not None and "drift" in sections:
         findings += drift(database, wanted, schema=database.schema)
     return CheckResult(
-        label=database.label, schema=schema, server_version=version, role=role, sections=sections,
-        findings=tuple(findings), verified=tuple(verified), information_schema=views.summary if views else None,
-        orphans=orphans, notes=tuple(notes), fail_on=fail_on, duration_ms=round((time.monotonic() - started) * 1000),
+        label=database.label,
+        schema=schema,
+        server_version=version,
+        role=role,
+        sections=sections,
+        findings=tuple(findings),
+        verified=tuple(verified),
+        information_schema=views.summary if views else None,
+        orphans=orphans,
+        notes=tuple(notes),
+        fail_on=fail_on,
+        duration_ms=round((time.monotonic() - started) * 1000),
     )
 
 
 def _finding(
-    code: str, object_: str, message: str, *, have: str = "", want: str = "", help_: str = "", location: Location | None = None
+    code: str,
+    object_: str,
+    message: str,
+    *,
+    have: str = "",
+    want: str = "",
+    help_: str = "",
+    location: Location | None = None,
 ) -> Finding:
     return Finding(code, _RULES[code].severity, object_, message, have, want, help_, location)
 
@@ -735,9 +1042,7 @@ _BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_attrdef"
 # Without one of these nothing can be said at all.
 
 
-def _read_facts(
-    reader: _Reader, contract: Contract, database: Database, search_path: str, *, deep: bool
-) -> _Facts:
+def _read_facts(reader: _Reader, contract: Contract, database: Database, search_path: str, *, deep: bool) -> _Facts:
     if not reader.can(*_BASE):
         schema = contract.schema or database.schema or "public"
         return _Facts(schema, True, (), (), (), None, None, None, None, None)
@@ -752,10 +1057,22 @@ def _read_facts(
     roots = [n.oid for n in named if (n.schema, n.name) in wanted]
     relations = reader.rows(_Relation, "check_relations", {"roots": roots})
     everywhere = sorted({r.oid for r in relations})
-    keys = reader.rows(_Key, "check_keys", {"relations": everywhere}) if reader.can("pg_constraint", "pg_operator") else None
+    keys = (
+        reader.rows(_Key, "check_keys", {"relations": everywhere})
+        if reader.can("pg_constraint", "pg_operator")
+        else None
+    )
     facts = _Facts(
-        schema, has_schema, named, relations,
-        reader.rows(_Column, "check_columns", {"relations": everywhere}), keys, None, None, None, None,
+        schema,
+        has_schema,
+        named,
+        relations,
+        reader.rows(_Column, "check_columns", {"relations": everywhere}),
+        keys,
+        None,
+        None,
+        None,
+        None,
     )
     if not deep:
         return facts
@@ -764,16 +1081,21 @@ def _read_facts(
     return replace(
         facts,
         key_triggers=reader.rows(_KeyTrigger, "check_key_triggers", {"keys": [k.oid for k in keys or ()]})
-        if reader.can("pg_trigger") and keys is not None else None,
+        if reader.can("pg_trigger") and keys is not None
+        else None,
         row_triggers=reader.rows(_RowTrigger, "check_row_triggers", {"relations": everywhere})
-        if reader.can("pg_trigger", "pg_proc", "pg_language") else None,
+        if reader.can("pg_trigger", "pg_proc", "pg_language")
+        else None,
         rules=reader.rows(_Rule, "check_rules", {"relations": relations_too}) if reader.can("pg_rewrite") else None,
         settings=reader.rows(_Setting, "check_settings", {"relations": everywhere})
-        if reader.can("pg_db_role_setting", "pg_roles", "pg_database") else None,
+        if reader.can("pg_db_role_setting", "pg_roles", "pg_database")
+        else None,
         namesakes=tuple(
             (str(r[0]), str(r[1]), str(r[2]))
             for r in reader.connection.execute(load_sql("check_namesakes"), {"names": missing}).fetchall()
-        ) if missing and keys is not None else (),
+        )
+        if missing and keys is not None
+        else (),
     )
 
 
@@ -781,8 +1103,11 @@ def _unseen(reader: _Reader) -> Iterator[Finding]:
     role = identifier(reader.session.role)
     for catalog in reader.unread:
         yield _finding(
-            "cannot-see", f"pg_catalog.{catalog}", f"{reader.session.role} may not read pg_catalog.{catalog}",
-            have=f"no SELECT on pg_catalog.{catalog}", want="SELECT, as PostgreSQL grants it to all",
+            "cannot-see",
+            f"pg_catalog.{catalog}",
+            f"{reader.session.role} may not read pg_catalog.{catalog}",
+            have=f"no SELECT on pg_catalog.{catalog}",
+            want="SELECT, as PostgreSQL grants it to all",
             help_=f"GRANT SELECT ON pg_catalog.{catalog} TO {role};",
         )
 
@@ -791,9 +1116,7 @@ def _all_unknown(contract: Contract, schema: str) -> Iterator[Verified]:
     for table in contract.tables:
         yield Verified("table", _full(table.name, schema), "cannot tell", ("cannot-see",))
     for key in contract.foreign_keys:
-        yield Verified(
-            "foreign key", key.name or key.source, "cannot tell", ("cannot-see",), key.source, key.target
-        )
+        yield Verified("foreign key", key.name or key.source, "cannot tell", ("cannot-see",), key.source, key.target)
 
 
 def _full(name: Name, schema: str) -> str:
@@ -806,7 +1129,9 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
     findings: list[Finding] = []
     verified: list[Verified] = []
 
-    def settle(kind: str, name: str, found: Iterable[Finding], *, can_tell: bool, source: str = "", target: str = "") -> None:
+    def settle(
+        kind: str, name: str, found: Iterable[Finding], *, can_tell: bool, source: str = "", target: str = ""
+    ) -> None:
         mine = list(found)
         findings.extend(f for f in mine if f not in findings)
         certain = any(f.severity is Severity.ERROR for f in mine)
@@ -814,11 +1139,17 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
         verified.append(Verified(kind, name, verdict, tuple(dict.fromkeys(f.code for f in mine)), source, target))
 
     if not facts.has_schema:
-        findings.append(_finding(
-            "schema-missing", identifier(facts.schema), f"there is no schema {facts.schema} in database "
-            f"{reader.session.database}", have=NOTHING, want=f"schema {identifier(facts.schema)}",
-            help_="wflo-schema migrate" if not contract.schema else "", location=_at(contract, 0),
-        ))
+        findings.append(
+            _finding(
+                "schema-missing",
+                identifier(facts.schema),
+                f"there is no schema {facts.schema} in database {reader.session.database}",
+                have=NOTHING,
+                want=f"schema {identifier(facts.schema)}",
+                help_="wflo-schema migrate" if not contract.schema else "",
+                location=_at(contract, 0),
+            )
+        )
     for table in contract.tables:
         settle("table", _full(table.name, facts.schema), _table(facts, contract, table), can_tell=True)
     everywhere = list(_replication_role(reader, facts))
@@ -827,12 +1158,20 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
     for key in contract.foreign_keys:
         mine = [] if facts.keys is None else list(_key(facts, contract, key))
         settle(
-            "foreign key", key.name or key.source, [*mine, *everywhere], can_tell=seen_all,
-            source=key.source, target=key.target,
+            "foreign key",
+            key.name or key.source,
+            [*mine, *everywhere],
+            can_tell=seen_all,
+            source=key.source,
+            target=key.target,
         )
     for column in contract.columns:
-        settle("column", f"{_full(column.table, facts.schema)}.{identifier(column.name)}",
-               _column(facts, contract, column), can_tell=True)
+        settle(
+            "column",
+            f"{_full(column.table, facts.schema)}.{identifier(column.name)}",
+            _column(facts, contract, column),
+            can_tell=True,
+        )
     if contract.uniques or contract.indexes:
         can = reader.can("pg_index", "pg_am", "pg_constraint")
         indexes = _read_indexes(reader, facts) if can else ()
@@ -860,8 +1199,13 @@ def _table(facts: _Facts, contract: Contract, table: RequiredTable) -> Iterator[
     found = facts.table(table.name)
     if found is not None and found.persistence == "u":
         yield _finding(
-            "table-unlogged", str(found), f"{found} is UNLOGGED: a crash empties it", have="UNLOGGED", want="LOGGED",
-            help_=f"ALTER TABLE {found} SET LOGGED;", location=_at(contract, table.line),
+            "table-unlogged",
+            str(found),
+            f"{found} is UNLOGGED: a crash empties it",
+            have="UNLOGGED",
+            want="LOGGED",
+            help_=f"ALTER TABLE {found} SET LOGGED;",
+            location=_at(contract, table.line),
         )
 
 
@@ -871,14 +1215,23 @@ def _absent(facts: _Facts, contract: Contract, name: Name, line: int) -> Iterato
         others = [n for n in facts.named if n.name == name.name]
         near = f"; there is {' and '.join(_qualified(o.schema, o.name) for o in others[:3])}" if others else ""
         yield _finding(
-            "table-missing", shown, f"there is no table {shown}{near}", have=NOTHING, want=f"table {shown}",
-            help_="wflo-schema migrate", location=where,
+            "table-missing",
+            shown,
+            f"there is no table {shown}{near}",
+            have=NOTHING,
+            want=f"table {shown}",
+            help_="wflo-schema migrate",
+            location=where,
         )
     elif found.kind not in ("r", "p"):
         kind = _KINDS.get(found.kind, "relation")
         yield _finding(
-            "table-wrong-kind", shown, f"{shown} is a {kind}, which can hold no foreign key", have=f"{kind} {shown}",
-            want=f"table {shown}", location=where,
+            "table-wrong-kind",
+            shown,
+            f"{shown} is a {kind}, which can hold no foreign key",
+            have=f"{kind} {shown}",
+            want=f"table {shown}",
+            location=where,
         )
 
 
@@ -887,10 +1240,19 @@ def _replication_role(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
     session = reader.session
     source = session.replication_role_source
     known = [s for s in facts.settings or () if s.value == "replica"]
-    if session.replication_role == "replica" and source not in ("client", "session", "database", "user", "database user"):
+    if session.replication_role == "replica" and source not in (
+        "client",
+        "session",
+        "database",
+        "user",
+        "database user",
+    ):
         yield _finding(
-            "replication-role", f"server ({source})", "every session of this server starts with foreign keys switched off",
-            have="session_replication_role = replica", want=want,
+            "replication-role",
+            f"server ({source})",
+            "every session of this server starts with foreign keys switched off",
+            have="session_replication_role = replica",
+            want=want,
             help_="ALTER SYSTEM RESET session_replication_role; SELECT pg_reload_conf();",
         )
     for setting in known:
@@ -899,16 +1261,22 @@ def _replication_role(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
         database = identifier(session.database)
         if setting.role is None:
             who = f"database {database}" if setting.is_for_database else "all roles"
-            mend = (f"ALTER DATABASE {database} RESET session_replication_role;" if setting.is_for_database
-                    else "ALTER ROLE ALL RESET session_replication_role;")
+            mend = (
+                f"ALTER DATABASE {database} RESET session_replication_role;"
+                if setting.is_for_database
+                else "ALTER ROLE ALL RESET session_replication_role;"
+            )
         else:
             role = identifier(setting.role)
             who = f"role {role}" + (f" in database {database}" if setting.is_for_database else "")
             place = f" IN DATABASE {database}" if setting.is_for_database else ""
             mend = f"ALTER ROLE {role}{place} RESET session_replication_role;"
         yield _finding(
-            "replication-role", who, f"sessions of {who} start with foreign keys switched off: rows may point nowhere",
-            have="session_replication_role = replica", want=want,
+            "replication-role",
+            who,
+            f"sessions of {who} start with foreign keys switched off: rows may point nowhere",
+            have="session_replication_role = replica",
+            want=want,
             help_=f"{mend} -- then: wflo-schema check --only rows",
         )
 
@@ -929,16 +1297,25 @@ def _key(facts: _Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     if table is None:
         found = facts.find(key.table)
         kind = f"{_KINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
-        yield _finding("key-missing", label, f"{shown} is no table, so it has no foreign key", have=kind, want=want, location=where)
+        yield _finding(
+            "key-missing", label, f"{shown} is no table, so it has no foreign key", have=kind, want=want, location=where
+        )
         return
     missing = [
-        (rel, col) for rel, cols in ((table, key.columns), (target, key.to_columns)) if rel
-        for col in cols if col not in facts.columns_of(rel.oid)
+        (rel, col)
+        for rel, cols in ((table, key.columns), (target, key.to_columns))
+        if rel
+        for col in cols
+        if col not in facts.columns_of(rel.oid)
     ]
     for rel, col in missing:
         yield _finding(
-            "column-missing", f"{rel}.{identifier(col)}", f"{rel} has no column {identifier(col)}", have=NOTHING,
-            want=f"column {identifier(col)}", location=where,
+            "column-missing",
+            f"{rel}.{identifier(col)}",
+            f"{rel} has no column {identifier(col)}",
+            have=NOTHING,
+            want=f"column {identifier(col)}",
+            location=where,
         )
     candidates = facts.keys_on(table.oid)
     exact = [k for k in candidates if target is not None and k.to_relation == target.oid and k.pairs == _pairs(key)]
@@ -948,8 +1325,11 @@ def _key(facts: _Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     judged = [(k, list(_defects(facts, contract, key, table, cast(_Relation, target), k, label, want))) for k in exact]
     best, defects = min(
         judged,
-        key=lambda j: (key.name is not None and j[0].name != key.name,
-                       sum(f.severity is Severity.ERROR for f in j[1]), j[0].oid),
+        key=lambda j: (
+            key.name is not None and j[0].name != key.name,
+            sum(f.severity is Severity.ERROR for f in j[1]),
+            j[0].oid,
+        ),
     )
     yield from defects
     yield from _others(facts, key, table, cast(_Relation, target), best, candidates, label, want, where)
@@ -961,8 +1341,16 @@ def _pairs(key: RequiredKey) -> Counter[tuple[str, str]]:
 
 def _wanted(facts: _Facts, key: RequiredKey) -> str:
     return _definition(
-        _full(key.table, facts.schema), key.columns, _full(key.to_table, facts.schema), key.to_columns, key.on_delete,
-        key.set_columns, key.on_update, key.match, key.deferrable, key.period,
+        _full(key.table, facts.schema),
+        key.columns,
+        _full(key.to_table, facts.schema),
+        key.to_columns,
+        key.on_delete,
+        key.set_columns,
+        key.on_update,
+        key.match,
+        key.deferrable,
+        key.period,
     )
 
 
@@ -981,7 +1369,13 @@ def _add(facts: _Facts, key: RequiredKey, table: _Relation, *, drop: str | None 
 
 
 def _nearest(
-    facts: _Facts, contract: Contract, key: RequiredKey, table: _Relation, candidates: Sequence[_Key], label: str, want: str
+    facts: _Facts,
+    contract: Contract,
+    key: RequiredKey,
+    table: _Relation,
+    candidates: Sequence[_Key],
+    label: str,
+    want: str,
 ) -> Finding:
     where = _at(contract, key.line)
     same_columns = [k for k in candidates if Counter(k.columns) == Counter(key.columns)]
@@ -991,25 +1385,50 @@ def _nearest(
         elsewhere = [f"{_qualified(s, t)}" for n, s, t in facts.namesakes if n == key.name]
         hint = f"; {identifier(key.name or '')} is a key of {', '.join(elsewhere[:3])}" if elsewhere else ""
         return _finding(
-            "key-missing", label, f"{table}({_list(key.columns)}) has no foreign key{hint}", have=NOTHING, want=want,
-            help_=_add(facts, key, table), location=where,
+            "key-missing",
+            label,
+            f"{table}({_list(key.columns)}) has no foreign key{hint}",
+            have=NOTHING,
+            want=want,
+            help_=_add(facts, key, table),
+            location=where,
         )
     mend = _add(facts, key, table, drop=near.name)
     same_target = (near.to_schema, near.to_table) == (key.to_table.schema or facts.schema, key.to_table.name)
-    if near in same_columns and not (same_target and len(near.columns) > 1 and set(near.to_columns) == set(key.to_columns)):
+    if near in same_columns and not (
+        same_target and len(near.columns) > 1 and set(near.to_columns) == set(key.to_columns)
+    ):
         seen = f"{_qualified(near.to_schema, near.to_table)}({_list(near.to_columns)})"
         return _finding(
-            "key-wrong-target", label, f"{identifier(near.name)} references {seen}, not "
-            f"{_full(key.to_table, facts.schema)}({_list(key.to_columns)})", have=str(near), want=want, help_=mend, location=where,
+            "key-wrong-target",
+            label,
+            f"{identifier(near.name)} references {seen}, not "
+            f"{_full(key.to_table, facts.schema)}({_list(key.to_columns)})",
+            have=str(near),
+            want=want,
+            help_=mend,
+            location=where,
         )
     return _finding(
-        "key-wrong-columns", label, f"{identifier(near.name)} is on ({_list(near.columns)}) to ({_list(near.to_columns)})",
-        have=str(near), want=want, help_=mend, location=where,
+        "key-wrong-columns",
+        label,
+        f"{identifier(near.name)} is on ({_list(near.columns)}) to ({_list(near.to_columns)})",
+        have=str(near),
+        want=want,
+        help_=mend,
+        location=where,
     )
 
 
 def _defects(
-    facts: _Facts, contract: Contract, key: RequiredKey, table: _Relation, target: _Relation, have: _Key, label: str, want: str
+    facts: _Facts,
+    contract: Contract,
+    key: RequiredKey,
+    table: _Relation,
+    target: _Relation,
+    have: _Key,
+    label: str,
+    want: str,
 ) -> Iterator[Finding]:
     """Everything in which one key with the right columns on both sides is not what is required."""
     where = _at(contract, key.line)
@@ -1019,23 +1438,34 @@ def _defects(
         return _finding(code, label, message, have=have_ or str(have), want=want, help_=mend, location=where)
 
     if key.name is not None and have.name != key.name:
-        yield no("key-wrong-name", f"the key is called {name}, not {identifier(key.name)}",
-                 f"ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};", f"CONSTRAINT {name} {have}")
+        yield no(
+            "key-wrong-name",
+            f"the key is called {name}, not {identifier(key.name)}",
+            f"ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
+            f"CONSTRAINT {name} {have}",
+        )
     if have.is_period != key.period:
         yield no("key-wrong-kind", f"{name} is {'a' if have.is_period else 'not a'} PERIOD key")
     on_delete = _ACTIONS.get(have.on_delete, "?")
     if on_delete != key.on_delete or sorted(have.set_columns) != sorted(key.set_columns):
-        yield no("key-wrong-on-delete", f"{name} is ON DELETE {on_delete}"
-                 + (f" ({_list(have.set_columns)})" if have.set_columns else "") + f", not {key.on_delete}"
-                 + (f" ({_list(key.set_columns)})" if key.set_columns else ""))
+        yield no(
+            "key-wrong-on-delete",
+            f"{name} is ON DELETE {on_delete}"
+            + (f" ({_list(have.set_columns)})" if have.set_columns else "")
+            + f", not {key.on_delete}"
+            + (f" ({_list(key.set_columns)})" if key.set_columns else ""),
+        )
     on_update = _ACTIONS.get(have.on_update, "?")
     if on_update != key.on_update:
         yield no("key-wrong-on-update", f"{name} is ON UPDATE {on_update}, not {key.on_update}")
     if _MATCHES.get(have.match) != key.match:
         yield no("key-wrong-match", f"{name} is MATCH {_MATCHES.get(have.match, '?')}, not {key.match}")
     if have.deferrable != key.deferrable:
-        yield no("key-wrong-deferrability", f"{name} is {have.deferrable}, not {key.deferrable}",
-                 f"ALTER TABLE {table} ALTER CONSTRAINT {name} {key.deferrable};")
+        yield no(
+            "key-wrong-deferrability",
+            f"{name} is {have.deferrable}, not {key.deferrable}",
+            f"ALTER TABLE {table} ALTER CONSTRAINT {name} {key.deferrable};",
+        )
     yield from _strength(facts, table, target, have, no)
     yield from _collations(facts, table, target, have, no)
     yield from _stoppers(facts, table, have, no)
@@ -1043,9 +1473,12 @@ def _defects(
     for child in facts.children(table):
         if not _is_covered(facts, child, target, have):
             yield no(
-                "key-not-inherited", f"{child} inherits from {table}, its rows show there and no equal key checks them",
-                f"ALTER TABLE {child} ADD FOREIGN KEY ({_list(have.columns)}) REFERENCES {target} ({_list(have.to_columns)})"
-                f" ON DELETE {on_delete};", f"{child} without a foreign key",
+                "key-not-inherited",
+                f"{child} inherits from {table}, its rows show there and no equal key checks them",
+                f"ALTER TABLE {child} ADD FOREIGN KEY ({_list(have.columns)})"
+                f" REFERENCES {target} ({_list(have.to_columns)})"
+                f" ON DELETE {on_delete};",
+                f"{child} without a foreign key",
             )
 
 
@@ -1054,7 +1487,9 @@ def _is_covered(facts: _Facts, child: _Relation, target: _Relation, like: _Key) 
         return _finding(code, str(child), message)
 
     return any(
-        own.to_relation == target.oid and own.pairs == like.pairs and own.on_delete == like.on_delete
+        own.to_relation == target.oid
+        and own.pairs == like.pairs
+        and own.on_delete == like.on_delete
         and not list(_strength(facts, child, target, own, no))
         for own in facts.keys_on(child.oid)
     )
@@ -1070,14 +1505,22 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
     inside = {table.oid, *(r.oid for r in facts.relations if r.root == table.oid and r.is_partition)}
     mine = [k for k in facts.family(have) if k.relation in inside]
     if not all(k.is_enforced for k in mine):
-        yield no("key-not-enforced", f"{name} is NOT ENFORCED: PostgreSQL checks nothing",
-                 f"ALTER TABLE {table} ALTER CONSTRAINT {name} ENFORCED;", f"{have} NOT ENFORCED")
+        yield no(
+            "key-not-enforced",
+            f"{name} is NOT ENFORCED: PostgreSQL checks nothing",
+            f"ALTER TABLE {table} ALTER CONSTRAINT {name} ENFORCED;",
+            f"{have} NOT ENFORCED",
+        )
         return
     for k in dict.fromkeys(k.relation for k in mine if not k.is_validated):
         weak = next(m for m in mine if m.relation == k and not m.is_validated)
         place = _qualified(weak.schema, weak.table)
-        yield no("key-not-valid", f"{identifier(weak.name)} of {place} is NOT VALID: rows from before were never checked",
-                 f"ALTER TABLE {place} VALIDATE CONSTRAINT {identifier(weak.name)};", f"{weak} NOT VALID")
+        yield no(
+            "key-not-valid",
+            f"{identifier(weak.name)} of {place} is NOT VALID: rows from before were never checked",
+            f"ALTER TABLE {place} VALIDATE CONSTRAINT {identifier(weak.name)};",
+            f"{weak} NOT VALID",
+        )
     if facts.key_triggers is None:
         return
     needed = [
@@ -1090,16 +1533,29 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
     for relation, routine, kind, event in needed:
         found = facts.triggers_of(have, relation.oid, routine, kind)
         if not found:
-            yield no("key-trigger-missing", f"the trigger of {name} that watches {event} {relation} does not exist",
-                     rebuilt, f"no internal trigger on {relation}")
+            yield no(
+                "key-trigger-missing",
+                f"the trigger of {name} that watches {event} {relation} does not exist",
+                rebuilt,
+                f"no internal trigger on {relation}",
+            )
         elif not any(t.is_on for t in found):
             state = "fires in replica sessions only" if found[0].enabled == "R" else "is disabled"
-            yield no("key-trigger-disabled", f"the trigger of {name} that watches {event} {relation} {state}",
-                     f"ALTER TABLE {relation} ENABLE TRIGGER {identifier(found[0].name)}; -- then: wflo-schema check --only rows",
-                     f"trigger {identifier(found[0].name)} on {relation} {'REPLICA' if found[0].enabled == 'R' else 'DISABLED'}")
+            yield no(
+                "key-trigger-disabled",
+                f"the trigger of {name} that watches {event} {relation} {state}",
+                f"ALTER TABLE {relation} ENABLE TRIGGER {identifier(found[0].name)};"
+                " -- then: wflo-schema check --only rows",
+                f"trigger {identifier(found[0].name)} on {relation} "
+                f"{'REPLICA' if found[0].enabled == 'R' else 'DISABLED'}",
+            )
         elif not relation.has_triggers:
-            yield no("key-trigger-disabled", f"pg_class.relhastriggers is false for {relation}: none of its triggers fires",
-                     rebuilt, f"{relation} with its triggers hidden")
+            yield no(
+                "key-trigger-disabled",
+                f"pg_class.relhastriggers is false for {relation}: none of its triggers fires",
+                rebuilt,
+                f"{relation} with its triggers hidden",
+            )
 
 
 def _collations(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no: _No) -> Iterator[Finding]:
@@ -1109,9 +1565,12 @@ def _collations(facts: _Facts, table: _Relation, target: _Relation, have: _Key, 
         if one is None or other is None or one.collation == other.collation:
             continue
         if not (one.is_deterministic and other.is_deterministic):
-            yield no("key-collation", f"{identifier(a)} and {target}.{identifier(b)} have different collations, "
-                     "of which one holds different texts for equal",
-                     f"ALTER TABLE {table} ALTER COLUMN {identifier(a)} TYPE {one.type} COLLATE …;")
+            yield no(
+                "key-collation",
+                f"{identifier(a)} and {target}.{identifier(b)} have different collations, "
+                "of which one holds different texts for equal",
+                f"ALTER TABLE {table} ALTER COLUMN {identifier(a)} TYPE {one.type} COLLATE …;",
+            )
 
 
 _RETURN = re.compile(r"\breturn\b\s*([^;]*);", re.IGNORECASE)
@@ -1145,8 +1604,12 @@ def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[
     for rule in facts.rules or ():
         event = {"2": "update", "4": "delete"}[rule.event]
         if rule.relation in entries and event in acts:
-            yield no("key-stopped-by-rule", f"the rule {identifier(rule.name)} replaces the {event} that {name} needs",
-                     f"DROP RULE {identifier(rule.name)} ON {table};", f"rule {identifier(rule.name)} ON {event.upper()} DO INSTEAD")
+            yield no(
+                "key-stopped-by-rule",
+                f"the rule {identifier(rule.name)} replaces the {event} that {name} needs",
+                f"DROP RULE {identifier(rule.name)} ON {table};",
+                f"rule {identifier(rule.name)} ON {event.upper()} DO INSTEAD",
+            )
     stores = {r.oid: r for r in facts.stores(table)}
     for trigger in facts.row_triggers or ():
         if trigger.relation not in stores:
@@ -1158,9 +1621,13 @@ def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[
             stops = _can_stop(trigger, event)
             shown = f"BEFORE {event.upper()} trigger {identifier(trigger.name)} on {where}"
             if stops:
-                yield no("key-stopped-by-trigger", f"the {shown} can return NULL, which silently stops {name}",
-                         f"DROP TRIGGER {identifier(trigger.name)} ON {where}; "
-                         f"-- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}", shown)
+                yield no(
+                    "key-stopped-by-trigger",
+                    f"the {shown} can return NULL, which silently stops {name}",
+                    f"DROP TRIGGER {identifier(trigger.name)} ON {where}; "
+                    f"-- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}",
+                    shown,
+                )
             elif stops is None and event == "delete":
                 yield no("key-maybe-stopped", f"the {shown} may stop {name} by returning NULL", "", shown)
 
@@ -1170,23 +1637,42 @@ def _privileges(table: _Relation, target: _Relation, have: _Key, no: _No) -> Ite
     act = "DELETE" if have.on_delete == "c" else "UPDATE"
     for relation, wanted in ((target, ("SELECT", "UPDATE")), (table, ("SELECT", act))):
         lacks = [
-            p for p, has in (("SELECT", relation.owner_has_select), ("UPDATE", relation.owner_has_update),
-                             ("DELETE", relation.owner_has_delete)) if p in wanted and not has
+            p
+            for p, has in (
+                ("SELECT", relation.owner_has_select),
+                ("UPDATE", relation.owner_has_update),
+                ("DELETE", relation.owner_has_delete),
+            )
+            if p in wanted and not has
         ]
         owner = identifier(relation.owner)
         if not relation.owner_has_usage:
-            yield no("key-owner-lacks-privilege", f"{owner}, who owns {relation}, may not use its schema: "
-                     f"the queries of {identifier(have.name)} fail",
-                     f"GRANT USAGE ON SCHEMA {identifier(relation.schema)} TO {owner};", f"{owner} without USAGE")
+            yield no(
+                "key-owner-lacks-privilege",
+                f"{owner}, who owns {relation}, may not use its schema: the queries of {identifier(have.name)} fail",
+                f"GRANT USAGE ON SCHEMA {identifier(relation.schema)} TO {owner};",
+                f"{owner} without USAGE",
+            )
         elif lacks:
-            yield no("key-owner-lacks-privilege", f"{owner}, who owns {relation}, lacks {' and '.join(lacks)} on it: "
-                     f"the queries of {identifier(have.name)} fail",
-                     f"GRANT {', '.join(lacks)} ON {relation} TO {owner};", f"{owner} without {', '.join(lacks)}")
+            yield no(
+                "key-owner-lacks-privilege",
+                f"{owner}, who owns {relation}, lacks {' and '.join(lacks)} on it: "
+                f"the queries of {identifier(have.name)} fail",
+                f"GRANT {', '.join(lacks)} ON {relation} TO {owner};",
+                f"{owner} without {', '.join(lacks)}",
+            )
 
 
 def _others(
-    facts: _Facts, key: RequiredKey, table: _Relation, target: _Relation, mine: _Key, candidates: Sequence[_Key],
-    label: str, want: str, where: Location | None,
+    facts: _Facts,
+    key: RequiredKey,
+    table: _Relation,
+    target: _Relation,
+    mine: _Key,
+    candidates: Sequence[_Key],
+    label: str,
+    want: str,
+    where: Location | None,
 ) -> Iterator[Finding]:
     """Other keys of the same column to the same table: their triggers fire in the order of their names."""
     if facts.key_triggers is None:
@@ -1199,7 +1685,11 @@ def _others(
         for event, routines, kind in (("delete", _ON_DELETE, _AFTER_DELETE), ("update", _ON_UPDATE, _AFTER_UPDATE)):
             my_action = getattr(mine, f"on_{event}")
             its_action = getattr(other, f"on_{event}")
-            if my_action == its_action or {my_action, its_action} <= {"a", "r"} or (event == "update" and my_action in "ar"):
+            if (
+                my_action == its_action
+                or {my_action, its_action} <= {"a", "r"}
+                or (event == "update" and my_action in "ar")
+            ):
                 continue
             for store in facts.stores(target):
                 its = [t for t in facts.triggers_of(other, store.oid, routines.get(its_action, 0), kind) if t.is_on]
@@ -1209,14 +1699,35 @@ def _others(
                     verdicts.add("key-action-defeated" if first else "key-action-fragile")
         name, act = identifier(other.name), _ACTIONS.get(other.on_delete, "?")
         if "key-action-defeated" in verdicts:
-            yield _finding("key-action-defeated", label, f"{name} (ON DELETE {act}) is older, acts first and defeats "
-                           f"{identifier(mine.name)}", have=f"CONSTRAINT {name} {other}", want=want, help_=drop, location=where)
+            yield _finding(
+                "key-action-defeated",
+                label,
+                f"{name} (ON DELETE {act}) is older, acts first and defeats {identifier(mine.name)}",
+                have=f"CONSTRAINT {name} {other}",
+                want=want,
+                help_=drop,
+                location=where,
+            )
         elif verdicts:
-            yield _finding("key-action-fragile", label, f"{name} (ON DELETE {act}) acts after {identifier(mine.name)} only "
-                           "because it is younger", have=f"CONSTRAINT {name} {other}", want=want, help_=drop, location=where)
+            yield _finding(
+                "key-action-fragile",
+                label,
+                f"{name} (ON DELETE {act}) acts after {identifier(mine.name)} only because it is younger",
+                have=f"CONSTRAINT {name} {other}",
+                want=want,
+                help_=drop,
+                location=where,
+            )
         elif other.pairs == mine.pairs:
-            yield _finding("key-duplicate", label, f"{name} is the same key once more", have=f"CONSTRAINT {name} {other}",
-                           want=want, help_=drop, location=where)
+            yield _finding(
+                "key-duplicate",
+                label,
+                f"{name} is the same key once more",
+                have=f"CONSTRAINT {name} {other}",
+                want=want,
+                help_=drop,
+                location=where,
+            )
 
 
 def _moment(key: _Key, action: str, trigger: _KeyTrigger) -> tuple[bool, bytes]:
@@ -1227,10 +1738,22 @@ def _moment(key: _Key, action: str, trigger: _KeyTrigger) -> tuple[bool, bytes]:
 # --- the contract's other requirements --------------------------------------------------------
 
 _TYPE_ALIASES = {
-    "varchar": "character varying", "char": "character", "timestamptz": "timestamp with time zone",
-    "timestamp": "timestamp without time zone", "timetz": "time with time zone", "time": "time without time zone",
-    "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint", "bool": "boolean",
-    "float8": "double precision", "float": "double precision", "float4": "real", "decimal": "numeric", "varbit": "bit varying",
+    "varchar": "character varying",
+    "char": "character",
+    "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+    "timetz": "time with time zone",
+    "time": "time without time zone",
+    "int": "integer",
+    "int4": "integer",
+    "int8": "bigint",
+    "int2": "smallint",
+    "bool": "boolean",
+    "float8": "double precision",
+    "float": "double precision",
+    "float4": "real",
+    "decimal": "numeric",
+    "varbit": "bit varying",
 }
 
 
@@ -1251,25 +1774,57 @@ def _column(facts: _Facts, contract: Contract, column: RequiredColumn) -> Iterat
     if table is None:
         if column.table not in {t.name for t in contract.tables}:
             yield from _absent(facts, contract, column.table, column.line)
-        yield _finding("column-missing", f"{_full(column.table, facts.schema)}.{identifier(column.name)}",
-                       "its table is not there", have=NOTHING, want=f"column {identifier(column.name)}", location=where)
+        yield _finding(
+            "column-missing",
+            f"{_full(column.table, facts.schema)}.{identifier(column.name)}",
+            "its table is not there",
+            have=NOTHING,
+            want=f"column {identifier(column.name)}",
+            location=where,
+        )
         return
     name, found = f"{table}.{identifier(column.name)}", facts.columns_of(table.oid).get(column.name)
     if found is None:
-        yield _finding("column-missing", name, f"{table} has no column {identifier(column.name)}", have=NOTHING,
-                       want=f"{identifier(column.name)} {column.type or ''}".strip(), location=where)
+        yield _finding(
+            "column-missing",
+            name,
+            f"{table} has no column {identifier(column.name)}",
+            have=NOTHING,
+            want=f"{identifier(column.name)} {column.type or ''}".strip(),
+            location=where,
+        )
         return
     start = f"ALTER TABLE {table} ALTER COLUMN {identifier(column.name)}"
     if column.type is not None and _plain_type(column.type) != _plain_type(found.type):
-        yield _finding("column-wrong", name, f"{name} is of another type", have=found.type, want=column.type,
-                       help_=f"{start} TYPE {column.type};", location=where)
+        yield _finding(
+            "column-wrong",
+            name,
+            f"{name} is of another type",
+            have=found.type,
+            want=column.type,
+            help_=f"{start} TYPE {column.type};",
+            location=where,
+        )
     if column.is_nullable is not None and column.is_nullable != found.is_nullable:
-        yield _finding("column-wrong", name, f"{name} {'accepts' if found.is_nullable else 'refuses'} NULL",
-                       have="null" if found.is_nullable else "not null", want="null" if column.is_nullable else "not null",
-                       help_=f"{start} {'DROP' if column.is_nullable else 'SET'} NOT NULL;", location=where)
+        yield _finding(
+            "column-wrong",
+            name,
+            f"{name} {'accepts' if found.is_nullable else 'refuses'} NULL",
+            have="null" if found.is_nullable else "not null",
+            want="null" if column.is_nullable else "not null",
+            help_=f"{start} {'DROP' if column.is_nullable else 'SET'} NOT NULL;",
+            location=where,
+        )
     if column.default is not None and _words(column.default) != _words(found.default or ""):
-        yield _finding("column-wrong", name, f"{name} has another default", have=found.default or NOTHING,
-                       want=column.default, help_=f"{start} SET DEFAULT {column.default};", location=where)
+        yield _finding(
+            "column-wrong",
+            name,
+            f"{name} has another default",
+            have=found.default or NOTHING,
+            want=column.default,
+            help_=f"{start} SET DEFAULT {column.default};",
+            location=where,
+        )
 
 
 def _words(text: str) -> str:
@@ -1280,9 +1835,7 @@ def _read_indexes(reader: _Reader, facts: _Facts) -> tuple[_Index, ...]:
     return reader.rows(_Index, "check_indexes", {"relations": sorted({r.oid for r in facts.relations})})
 
 
-def _unique(
-    facts: _Facts, contract: Contract, indexes: Sequence[_Index], unique: RequiredUnique
-) -> Iterator[Finding]:
+def _unique(facts: _Facts, contract: Contract, indexes: Sequence[_Index], unique: RequiredUnique) -> Iterator[Finding]:
     shown, table = _full(unique.table, facts.schema), facts.table(unique.table)
     word = "PRIMARY KEY" if unique.is_primary else "UNIQUE"
     want = f"{word} ({_list(unique.columns)})"
@@ -1292,20 +1845,30 @@ def _unique(
         wanted = {numbers.get(c, -1) for c in unique.columns}
         for index in (i for i in indexes if i.relation == table.oid and set(i.columns[: i.key_count]) == wanted):
             wrong = [
-                text for text, is_so in (
-                    ("not UNIQUE", not index.is_unique), ("INVALID", not index.is_valid),
-                    (f"WHERE {index.predicate}", index.predicate is not None), ("DEFERRABLE", not index.is_immediate),
+                text
+                for text, is_so in (
+                    ("not UNIQUE", not index.is_unique),
+                    ("INVALID", not index.is_valid),
+                    (f"WHERE {index.predicate}", index.predicate is not None),
+                    ("DEFERRABLE", not index.is_immediate),
                     ("not PRIMARY KEY", unique.is_primary and not index.is_primary),
                     ("so named", unique.name is not None and unique.name not in (index.constraint_name, index.name)),
-                ) if is_so
+                )
+                if is_so
             ]
             if not wrong:
                 return
             near.append(f"index {identifier(index.name)} {', '.join(wrong)}")
     name = f"CONSTRAINT {identifier(unique.name)} " if unique.name else ""
-    yield _finding("unique-missing", f"{shown}({_list(unique.columns)})", f"{shown} has no valid {want}",
-                   have="; ".join(near) or NOTHING, want=want, help_=f"ALTER TABLE {shown} ADD {name}{want};",
-                   location=_at(contract, unique.line))
+    yield _finding(
+        "unique-missing",
+        f"{shown}({_list(unique.columns)})",
+        f"{shown} has no valid {want}",
+        have="; ".join(near) or NOTHING,
+        want=want,
+        help_=f"ALTER TABLE {shown} ADD {name}{want};",
+        location=_at(contract, unique.line),
+    )
 
 
 def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: RequiredIndex) -> Iterator[Finding]:
@@ -1319,12 +1882,16 @@ def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: 
         for have in (i for i in indexes if i.relation == table.oid):
             same = tuple(names.get(n, "") for n in have.columns[: have.key_count]) == index.columns
             wrong = [
-                text for text, is_so in (
-                    ("INVALID", not have.is_valid), ("not UNIQUE", index.is_unique and not have.is_unique),
-                    ("UNIQUE", have.is_unique and not index.is_unique), (have.method, have.method != index.method),
+                text
+                for text, is_so in (
+                    ("INVALID", not have.is_valid),
+                    ("not UNIQUE", index.is_unique and not have.is_unique),
+                    ("UNIQUE", have.is_unique and not index.is_unique),
+                    (have.method, have.method != index.method),
                     (f"WHERE {have.predicate}", _words(have.predicate or "") != _words(index.where or "")),
                     (f"called {have.name}", index.name is not None and index.name != have.name),
-                ) if is_so
+                )
+                if is_so
             ]
             if same and not wrong:
                 return
@@ -1332,9 +1899,13 @@ def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: 
                 near.append(f"{identifier(have.name)} ({', '.join(have.definitions)}) {', '.join(wrong)}".strip())
     name = f"{identifier(index.name)} " if index.name else ""
     yield _finding(
-        "required-index-missing", f"{shown}({_list(index.columns)})", f"{shown} has no such index",
-        have="; ".join(near) or NOTHING, want=want,
-        help_=f"CREATE {unique}INDEX CONCURRENTLY {name}ON {shown} USING {index.method} ({_list(index.columns)}){tail};",
+        "required-index-missing",
+        f"{shown}({_list(index.columns)})",
+        f"{shown} has no such index",
+        have="; ".join(near) or NOTHING,
+        want=want,
+        help_=f"CREATE {unique}INDEX CONCURRENTLY {name}ON {shown}"
+        f" USING {index.method} ({_list(index.columns)}){tail};",
         location=_at(contract, index.line),
     )
 
@@ -1345,15 +1916,28 @@ def _check(facts: _Facts, contract: Contract, checks: Sequence[_Check], check_: 
     have = next((c for c in checks if table is not None and c.relation == table.oid and c.name == check_.name), None)
     if have is None or (check_.expression is not None and _words(have.expression) != _words(check_.expression)):
         drop = f"DROP CONSTRAINT {name}, " if have else ""
-        yield _finding("check-missing", f"{shown} {name}", f"{shown} has no such check",
-                       have=f"CHECK ({have.expression})" if have else NOTHING, want=want,
-                       help_=f"ALTER TABLE {shown} {drop}ADD CONSTRAINT {name} {want};", location=where)
+        yield _finding(
+            "check-missing",
+            f"{shown} {name}",
+            f"{shown} has no such check",
+            have=f"CHECK ({have.expression})" if have else NOTHING,
+            want=want,
+            help_=f"ALTER TABLE {shown} {drop}ADD CONSTRAINT {name} {want};",
+            location=where,
+        )
     elif not (have.is_validated and have.is_enforced):
         state = "NOT VALID" if have.is_enforced else "NOT ENFORCED"
-        yield _finding("check-not-valid", f"{shown} {name}", f"{name} is {state}",
-                       have=f"CHECK ({have.expression}) {state}", want=want,
-                       help_=f"ALTER TABLE {shown} VALIDATE CONSTRAINT {name};" if have.is_enforced
-                       else f"ALTER TABLE {shown} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {want};", location=where)
+        yield _finding(
+            "check-not-valid",
+            f"{shown} {name}",
+            f"{name} is {state}",
+            have=f"CHECK ({have.expression}) {state}",
+            want=want,
+            help_=f"ALTER TABLE {shown} VALIDATE CONSTRAINT {name};"
+            if have.is_enforced
+            else f"ALTER TABLE {shown} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {want};",
+            location=where,
+        )
 
 
 # --- information_schema -----------------------------------------------------------------------
@@ -1381,7 +1965,8 @@ def _information_schema(reader: _Reader, facts: _Facts, contract: Contract) -> _
     summary = InformationSchema(
         constraints=len(constraints),
         joined=sum(columns.get(c.name, 0) * targets.get(c.name, 0) for c in constraints),
-        with_actions=sum(actions[n] for n in listed), catalog=known,
+        with_actions=sum(actions[n] for n in listed),
+        catalog=known,
     )
     return _Views(summary, {n: (listed[n], columns.get(n, 0), targets.get(n, 0), actions[n]) for n in names})
 
@@ -1390,8 +1975,9 @@ def _disagreement(views: InformationSchema, role: str) -> Iterator[str]:
     if not views.agrees:
         known = "is hidden" if views.catalog is None else f"knows {views.catalog}"
         yield (
-            f"information_schema shows {role} {views.constraints} foreign keys of these tables, {views.joined} through the "
-            f"usual join and {views.with_actions} with their actions; pg_catalog {known}, and it alone decides"
+            f"information_schema shows {role} {views.constraints} foreign keys of these tables, "
+            f"{views.joined} through the usual join and "
+            f"{views.with_actions} with their actions; pg_catalog {known}, and it alone decides"
         )
 
 
@@ -1410,18 +1996,38 @@ def _ledger(database: Database, migrations: Migrations) -> tuple[list[Finding], 
         ]
     said = (
         ("ledger-pending", status.pending, "is not applied", "not recorded", "applied", "wflo-schema migrate"),
-        ("ledger-changed", status.changed, "was edited after it was applied", "another checksum", "the file as applied",
-         "restore the file; put what is new into a new migration"),
-        ("ledger-missing", status.missing, "is recorded as applied, and has no file", "no file", "its file",
-         "restore the file"),
-        ("ledger-unknown", status.unknown, "is recorded as applied, and is newer than every file", "no file", "its file",
-         "update the checkout"),
+        (
+            "ledger-changed",
+            status.changed,
+            "was edited after it was applied",
+            "another checksum",
+            "the file as applied",
+            "restore the file; put what is new into a new migration",
+        ),
+        (
+            "ledger-missing",
+            status.missing,
+            "is recorded as applied, and has no file",
+            "no file",
+            "its file",
+            "restore the file",
+        ),
+        (
+            "ledger-unknown",
+            status.unknown,
+            "is recorded as applied, and is newer than every file",
+            "no file",
+            "its file",
+            "update the checkout",
+        ),
     )
     findings, verified = [], [Verified("migration", e.id, "yes") for e in status.applied]
     for code, entries, message, have, want, mend in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
-            findings.append(_finding(code, entry.id, f"{entry.id} {message}", have=have, want=want, help_=mend, location=location))
+            findings.append(
+                _finding(code, entry.id, f"{entry.id} {message}", have=have, want=want, help_=mend, location=location)
+            )
             verified.append(Verified("migration", entry.id, "no", (code,)))
     return findings, verified
 
@@ -1440,10 +2046,19 @@ def drift(
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     return tuple(
         _finding(
-            "drift-cosmetic" if d.cosmetic else "drift", d.object,
-            f"{d.kind} {d.object}" + (f" differs in {d.attribute}" if d.attribute else
-                                      " is not there" if d.have == NOTHING else " is not made by the migrations"),
-            have=d.have, want=d.want, help_=d.mend,
+            "drift-cosmetic" if d.cosmetic else "drift",
+            d.object,
+            f"{d.kind} {d.object}"
+            + (
+                f" differs in {d.attribute}"
+                if d.attribute
+                else " is not there"
+                if d.have == NOTHING
+                else " is not made by the migrations"
+            ),
+            have=d.have,
+            want=d.want,
+            help_=d.mend,
         )
         for d in catalog.compare(have, wanted, ignore_schema_names=names)
     )
@@ -1454,14 +2069,12 @@ def drift(
 
 def _raw(text: str) -> sql.SQL:
     """SQL that the server itself spelled out: an operator or a type's name."""
-    return sql.SQL(cast(LiteralString, text.replace("{", "{{").replace("}", "}}")))
+    return sql.SQL(text)
 
 
 def _orphan_condition(facts: _Facts, key: RequiredKey, table: _Relation, target: _Relation) -> sql.Composed:
     """``f`` points nowhere, as the key itself would see it."""
-    have = next(
-        (k for k in facts.keys_on(table.oid) if k.to_relation == target.oid and k.pairs == _pairs(key)), None
-    )
+    have = next((k for k in facts.keys_on(table.oid) if k.to_relation == target.oid and k.pairs == _pairs(key)), None)
     left, right = facts.columns_of(table.oid), facts.columns_of(target.oid)
     matches: list[sql.Composable] = []
     for a, b in zip(key.columns, key.to_columns, strict=True):
@@ -1474,8 +2087,11 @@ def _orphan_condition(facts: _Facts, key: RequiredKey, table: _Relation, target:
             operator = _raw(have.operators[place])
             types = (have.right_types[place], have.left_types[place])
         else:
-            types = ("text", "text") if _plain_type(one.type.partition("(")[0]) != _plain_type(other.type.partition("(")[0]) \
+            types = (
+                ("text", "text")
+                if _plain_type(one.type.partition("(")[0]) != _plain_type(other.type.partition("(")[0])
                 else ("", "")
+            )
         if key.period and a == key.columns[-1]:
             continue
         if types[0] and not types[0].startswith("any") and one.type != types[0]:
@@ -1520,9 +2136,16 @@ def _rows(
         absent = [f for n in (key.table, key.to_table) for f in _absent(facts, contract, n, key.line)]
         for relation, columns in ((table, key.columns), (target, key.to_columns)):
             absent += [
-                _finding("column-missing", f"{relation}.{identifier(c)}", f"{relation} has no column {identifier(c)}",
-                         have=NOTHING, want=f"column {identifier(c)}", location=where)
-                for c in columns if relation is not None and c not in facts.columns_of(relation.oid)
+                _finding(
+                    "column-missing",
+                    f"{relation}.{identifier(c)}",
+                    f"{relation} has no column {identifier(c)}",
+                    have=NOTHING,
+                    want=f"column {identifier(c)}",
+                    location=where,
+                )
+                for c in columns
+                if relation is not None and c not in facts.columns_of(relation.oid)
             ]
         findings += [f for f in absent if (f.code, f.object) not in {(g.code, g.object) for g in findings}]
         if absent or table is None or target is None:
@@ -1534,7 +2157,13 @@ def _rows(
 
 
 def _orphans_of(
-    reader: _Reader, facts: _Facts, key: RequiredKey, table: _Relation, target: _Relation, deadline: float, sample: int,
+    reader: _Reader,
+    facts: _Facts,
+    key: RequiredKey,
+    table: _Relation,
+    target: _Relation,
+    deadline: float,
+    sample: int,
     where: Location | None,
 ) -> tuple[list[Finding], Orphans]:
     condition = _orphan_condition(facts, key, table, target)
@@ -1551,7 +2180,8 @@ def _orphans_of(
         with reader.connection.transaction():
             _bound(reader.connection, deadline)
             rows = tuple(
-                tuple(row) for row in reader.connection.execute(
+                tuple(row)
+                for row in reader.connection.execute(
                     sql.SQL("SELECT {} FROM {} WHERE {} LIMIT {}").format(
                         sql.SQL(", ").join(columns), source, condition, sql.Literal(max(sample, 1))
                     )
@@ -1560,7 +2190,9 @@ def _orphans_of(
             count: int | None = len(rows)
             if len(rows) >= max(sample, 1):
                 _bound(reader.connection, deadline)
-                row = reader.connection.execute(sql.SQL("SELECT count(*) FROM {} WHERE {}").format(source, condition)).fetchone()
+                row = reader.connection.execute(
+                    sql.SQL("SELECT count(*) FROM {} WHERE {}").format(source, condition)
+                ).fetchone()
                 count = int(row[0]) if row else None
     except psycopg.Error as error:
         if reader.connection.closed:
@@ -1572,16 +2204,29 @@ def _orphans_of(
         return [], replace(empty, count=0)
     delete = sql.SQL("DELETE FROM {} WHERE {}").format(source, condition).as_string(reader.connection) + ";"
     nulled = ", ".join(f"{identifier(c)} = NULL" for c in (key.set_columns or key.columns))
-    update = sql.SQL("UPDATE {} SET {} WHERE {}").format(source, _raw(nulled), condition).as_string(reader.connection) + ";"
+    update = (
+        sql.SQL("UPDATE {} SET {} WHERE {}").format(source, _raw(nulled), condition).as_string(reader.connection) + ";"
+    )
     may_be_null = any(facts.columns_of(table.oid)[c].is_nullable for c in key.columns)
-    repairs = (delete, *((update,) if may_be_null else ()), f"INSERT INTO {target} ({_list(key.to_columns)}, …) VALUES …;")
+    repairs = (
+        delete,
+        *((update,) if may_be_null else ()),
+        f"INSERT INTO {target} ({_list(key.to_columns)}, …) VALUES …;",
+    )
     shown = "; ".join(", ".join("NULL" if v is None else repr(v) for v in row) for row in rows[:sample])
     number = f"at least {len(rows)}" if count is None else str(count)
     noun = "row points" if count == 1 else "rows point"
     message = f"{number} {noun} nowhere" + (f": ({_list(key.columns)}) = {shown}" if shown else "")
     return [
-        _finding("orphan-rows", label, message, have=f"{number} orphan row{'' if count == 1 else 's'}", want=want,
-                 help_=f"{listing} -- then {' or '.join(repairs)}", location=where)
+        _finding(
+            "orphan-rows",
+            label,
+            message,
+            have=f"{number} orphan row{'' if count == 1 else 's'}",
+            want=want,
+            help_=f"{listing} -- then {' or '.join(repairs)}",
+            location=where,
+        )
     ], replace(empty, count=count, sample=rows[:sample], repairs=repairs)
 
 
@@ -1595,15 +2240,33 @@ def _bound(connection: psycopg.Connection[TupleRow], deadline: float) -> None:
 
 
 def _unreadable(
-    reader: _Reader, error: psycopg.Error, table: _Relation, target: _Relation, label: str, want: str, where: Location | None
+    reader: _Reader,
+    error: psycopg.Error,
+    table: _Relation,
+    target: _Relation,
+    label: str,
+    want: str,
+    where: Location | None,
 ) -> Finding:
     said = error.diag.message_primary or str(error)
     if error.sqlstate == "57014":
-        return _finding("rows-unfinished", label, "the time given ran out before all rows were read", want=want,
-                        help_="give it longer: --timeout SECONDS", location=where)
+        return _finding(
+            "rows-unfinished",
+            label,
+            "the time given ran out before all rows were read",
+            want=want,
+            help_="give it longer: --timeout SECONDS",
+            location=where,
+        )
     if error.sqlstate == "55P03":
-        return _finding("rows-unfinished", label, "another session holds a lock on the tables", want=want,
-                        help_="run it again when the other session is done", location=where)
+        return _finding(
+            "rows-unfinished",
+            label,
+            "another session holds a lock on the tables",
+            want=want,
+            help_="run it again when the other session is done",
+            location=where,
+        )
     role = identifier(reader.session.role)
     if "row-level security" in said:
         mend = f"ALTER ROLE {role} BYPASSRLS; -- or run it as the owner"
@@ -1634,30 +2297,57 @@ def _indexes(reader: _Reader, facts: _Facts, contract: Contract) -> Iterator[Fin
             if not any(i.relation == store.oid and _serves(i, wanted) for i in indexes):
                 name = identifier(f"ix_{store.name}_{'_'.join(key.columns)}"[:63])
                 yield _finding(
-                    "index-missing", f"{store}({_list(key.columns)})",
+                    "index-missing",
+                    f"{store}({_list(key.columns)})",
                     f"no index leads with {_list(key.columns)}: each delete from {_full(key.to_table, facts.schema)} "
-                    f"reads all of {store}", have=NOTHING, want=f"INDEX ON {store} ({_list(key.columns)})",
-                    help_=f"CREATE INDEX CONCURRENTLY {name} ON {store} ({_list(key.columns)});", location=_at(contract, key.line),
+                    f"reads all of {store}",
+                    have=NOTHING,
+                    want=f"INDEX ON {store} ({_list(key.columns)})",
+                    help_=f"CREATE INDEX CONCURRENTLY {name} ON {store} ({_list(key.columns)});",
+                    location=_at(contract, key.line),
                 )
     shown = {r.oid: str(r) for r in facts.relations}
     roots = {r.oid for r in facts.relations if r.oid == r.root}
     for index in indexes:
         if not index.is_valid:
-            yield _finding("index-invalid", str(index), f"{index} on {shown[index.relation]} is INVALID", have="INVALID",
-                           want="a valid index", help_=f"REINDEX INDEX CONCURRENTLY {index};")
+            yield _finding(
+                "index-invalid",
+                str(index),
+                f"{index} on {shown[index.relation]} is INVALID",
+                have="INVALID",
+                want="a valid index",
+                help_=f"REINDEX INDEX CONCURRENTLY {index};",
+            )
     seen: dict[tuple[object, ...], _Index] = {}
     for index in sorted(indexes, key=lambda i: (not i.is_primary, not i.is_of_constraint, not i.is_unique, i.name)):
-        same = (index.relation, index.method, tuple(index.columns), index.key_count, tuple(index.collations), index.shape,
-                index.predicate, tuple(d for d, n in zip(index.definitions, index.columns, strict=False) if n == 0))
+        same = (
+            index.relation,
+            index.method,
+            tuple(index.columns),
+            index.key_count,
+            tuple(index.collations),
+            index.shape,
+            index.predicate,
+            tuple(d for d, n in zip(index.definitions, index.columns, strict=False) if n == 0),
+        )
         if index.relation not in roots or not index.is_valid:
             continue
         first = seen.setdefault(same, index)
         if first is not index:
-            drop = (f"ALTER TABLE {shown[index.relation]} DROP CONSTRAINT {identifier(index.constraint_name or index.name)};"
-                    if index.is_of_constraint else f"DROP INDEX CONCURRENTLY {index};")
-            yield _finding("index-duplicate", str(index), f"{index} is the same as {first}",
-                           have=f"{identifier(first.name)} and {identifier(index.name)} on {shown[index.relation]}",
-                           want="one of them", help_=drop)
+            drop = (
+                f"ALTER TABLE {shown[index.relation]}"
+                f" DROP CONSTRAINT {identifier(index.constraint_name or index.name)};"
+                if index.is_of_constraint
+                else f"DROP INDEX CONCURRENTLY {index};"
+            )
+            yield _finding(
+                "index-duplicate",
+                str(index),
+                f"{index} is the same as {first}",
+                have=f"{identifier(first.name)} and {identifier(index.name)} on {shown[index.relation]}",
+                want="one of them",
+                help_=drop,
+            )
 
 
 _NOT_NULL = re.compile(r'\(*\s*(?:"(?:[^"]|"")+"|\w+) IS NOT NULL\s*\)*', re.IGNORECASE)
@@ -1668,7 +2358,9 @@ def _serves(index: _Index, wanted: Mapping[int, _Column]) -> bool:
     leading = index.columns[: index.key_count][: len(wanted)]
     if not index.is_valid or index.method not in ("btree", "hash") or set(leading) != set(wanted):
         return False
-    if any(c and wanted[n].collation and c != wanted[n].collation for n, c in zip(leading, index.collations, strict=False)):
+    if any(
+        c and wanted[n].collation and c != wanted[n].collation for n, c in zip(leading, index.collations, strict=False)
+    ):
         return False
     if index.predicate is None:
         return True
@@ -1702,10 +2394,16 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
             reader, search_path = _begin(connection)
             if not reader.can(*_BASE, "pg_constraint", "pg_operator", "pg_index", "pg_am"):
                 grants = " ".join(f.help for f in _unseen(reader))
-                raise CannotRead(f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501")
-            where = schema or database.schema or next(iter(_path_schemas(search_path, reader.session.role)[-1:]), "public")
+                raise CannotRead(
+                    f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501"
+                )
+            where = (
+                schema or database.schema or next(iter(_path_schemas(search_path, reader.session.role)[-1:]), "public")
+            )
             connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (identifier(where),))
-            named = reader.rows(_Named, "check_frozen_tables", {"schema": where, "ignore": sorted(LEDGER_TABLES | _OTHER_LEDGERS)})
+            named = reader.rows(
+                _Named, "check_frozen_tables", {"schema": where, "ignore": sorted(LEDGER_TABLES | _OTHER_LEDGERS)}
+            )
             relations = [n.oid for n in named]
             keys = reader.rows(_Key, "check_keys", {"relations": relations})
             columns = reader.rows(_Column, "check_columns", {"relations": relations})
@@ -1719,17 +2417,30 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
     names = {n.oid: Name(n.name) for n in named}
     required = [
         RequiredKey(
-            k.name, names[k.relation], tuple(k.columns),
-            Name(k.to_table, None if k.to_schema == where else k.to_schema), tuple(k.to_columns), _ACTIONS[k.on_delete],
-            tuple(k.set_columns), _ACTIONS[k.on_update], _MATCHES[k.match], k.deferrable, k.is_period,
+            k.name,
+            names[k.relation],
+            tuple(k.columns),
+            Name(k.to_table, None if k.to_schema == where else k.to_schema),
+            tuple(k.to_columns),
+            _ACTIONS[k.on_delete],
+            tuple(k.set_columns),
+            _ACTIONS[k.on_update],
+            _MATCHES[k.match],
+            k.deferrable,
+            k.is_period,
         )
-        for n in named for k in facts.keys_on(n.oid)
+        for n in named
+        for k in facts.keys_on(n.oid)
     ]
     contract = Contract(
-        where, tuple(RequiredTable(Name(n.name)) for n in named), tuple(_once(required)),
+        where,
+        tuple(RequiredTable(Name(n.name)) for n in named),
+        tuple(_once(required)),
         tuple(
             RequiredColumn(names[c.relation], c.name, c.type, c.is_nullable, c.default)
-            for n in named for c in columns if c.relation == n.oid
+            for n in named
+            for c in columns
+            if c.relation == n.oid
         ),
         tuple(_frozen_uniques(names, facts, indexes)),
         tuple(
@@ -1737,7 +2448,9 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
         ),
         tuple(_frozen_indexes(names, facts, indexes)),
     )
-    return render(contract, comment=f"What schema {where} of database {reader.session.database} had when this was written.")
+    return render(
+        contract, comment=f"What schema {where} of database {reader.session.database} had when this was written."
+    )
 
 
 def _once(keys: Iterable[RequiredKey]) -> Iterator[RequiredKey]:
@@ -1755,7 +2468,9 @@ def _frozen_uniques(names: Mapping[int, Name], facts: _Facts, indexes: Iterable[
     for index in indexes:
         by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
         columns = tuple(by_number.get(n, "") for n in index.columns[: index.key_count])
-        plain = index.is_unique and index.is_valid and index.is_immediate and index.predicate is None and "" not in columns
+        plain = (
+            index.is_unique and index.is_valid and index.is_immediate and index.predicate is None and "" not in columns
+        )
         if plain and (index.relation, frozenset(columns)) not in seen:
             seen.add((index.relation, frozenset(columns)))
             yield RequiredUnique(index.constraint_name or index.name, names[index.relation], columns, index.is_primary)
@@ -1767,4 +2482,6 @@ def _frozen_indexes(names: Mapping[int, Name], facts: _Facts, indexes: Iterable[
         columns = tuple(by_number.get(n, "") for n in index.columns[: index.key_count])
         is_plain_unique = index.is_unique and index.predicate is None
         if index.is_valid and "" not in columns and not index.is_of_constraint and not is_plain_unique:
-            yield RequiredIndex(index.name, names[index.relation], columns, index.is_unique, index.method, index.predicate)
+            yield RequiredIndex(
+                index.name, names[index.relation], columns, index.is_unique, index.method, index.predicate
+            )

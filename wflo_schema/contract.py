@@ -260,15 +260,21 @@ class _Reader:
     def refuse_absurd(self, contract: Contract) -> None:
         if not contract.names:
             self.fail(
-                "it requires nothing, so nothing could ever be wrong", 0,
+                "it requires nothing, so nothing could ever be wrong",
+                0,
                 hint='name what must hold: [contract] tables = ["…"] or [[foreign_key]]',
             )
         self.once((t.name, t.line, f"table {t.name}") for t in contract.tables)
         keys = contract.foreign_keys
-        self.once(((k.table, k.name), k.line, f"the key {identifier(k.name or '')} of {k.table}") for k in keys if k.name)
         self.once(
-            ((k.table, frozenset(zip(k.columns, k.to_columns, strict=True)), k.to_table), k.line,
-             f"the key {k.source} to {k.target}")
+            ((k.table, k.name), k.line, f"the key {identifier(k.name or '')} of {k.table}") for k in keys if k.name
+        )
+        self.once(
+            (
+                (k.table, frozenset(zip(k.columns, k.to_columns, strict=True)), k.to_table),
+                k.line,
+                f"the key {k.source} to {k.target}",
+            )
             for k in keys
         )
         self.once(((u.table, frozenset(u.columns)), u.line, f"unique on {u.table}") for u in contract.uniques)
@@ -287,7 +293,8 @@ class _Reader:
         to_table, to_columns, to_period = self.place(entry, "to", where, line)
         if len(columns) != len(to_columns):
             self.fail(
-                f"{where}: {len(columns)} column{'s' * (len(columns) != 1)} cannot reference {len(to_columns)}", line,
+                f"{where}: {len(columns)} column{'s' * (len(columns) != 1)} cannot reference {len(to_columns)}",
+                line,
                 hint="from and to need as many columns, in the order in which they belong together",
             )
         if period != to_period:
@@ -303,10 +310,17 @@ class _Reader:
                 self.fail(f"{where}: on_delete names {identifier(column)}, which is no column of from", line)
         return RequiredKey(
             name=self.optional_name(entry, where, line),
-            table=table, columns=columns, to_table=to_table, to_columns=to_columns,
-            on_delete=action, set_columns=set_columns, on_update=update,
+            table=table,
+            columns=columns,
+            to_table=to_table,
+            to_columns=to_columns,
+            on_delete=action,
+            set_columns=set_columns,
+            on_update=update,
             match=self.word(entry, "match", MATCHES, "SIMPLE", where, line),
-            deferrable=self.deferrable(entry, where, line), period=period, line=line,
+            deferrable=self.deferrable(entry, where, line),
+            period=period,
+            line=line,
         )
 
     def unique(self, entry: Mapping[str, object], where: str, line: int) -> RequiredUnique:
@@ -328,9 +342,13 @@ class _Reader:
     def index(self, entry: Mapping[str, object], where: str, line: int) -> RequiredIndex:
         table, columns, _ = self.place(entry, "on", where, line)
         return RequiredIndex(
-            self.optional_name(entry, where, line), table, columns, self.boolean(entry, "unique", where, line),
+            self.optional_name(entry, where, line),
+            table,
+            columns,
+            self.boolean(entry, "unique", where, line),
             self.string(entry.get("using", "btree"), "using", where, line).lower(),
-            self.string(entry["where"], "where", where, line) if "where" in entry else None, line,
+            self.string(entry["where"], "where", where, line) if "where" in entry else None,
+            line,
         )
 
     def required_columns(self, document: Mapping[str, object]) -> Iterable[RequiredColumn]:
@@ -341,15 +359,20 @@ class _Reader:
             for name, wanted in self.mapping(entries, where, line).items():
                 text = self.string(wanted, name, where, line)
                 match = re.fullmatch(
-                    r"(?P<type>.*?)(?P<not>\s+not)?(?P<null>\s+null)?(?:\s+default\s+(?P<default>.+))?", text.strip(),
+                    r"(?P<type>.*?)(?P<not>\s+not)?(?P<null>\s+null)?(?:\s+default\s+(?P<default>.+))?",
+                    text.strip(),
                     re.IGNORECASE | re.DOTALL,
                 )
                 if match is None or not match["type"].strip() or (match["not"] and not match["null"]):
                     self.fail(f'{where}: write {name} = "type [not null] [default expression]"', line)
                 nullable = (match["not"] is None) if match["null"] else None
                 yield RequiredColumn(
-                    table, self.name(name, "column", line, is_exact=True), " ".join(match["type"].split()), nullable,
-                    match["default"], self.line_after(line, name),
+                    table,
+                    self.name(name, "column", line, is_exact=True),
+                    " ".join(match["type"].split()),
+                    nullable,
+                    match["default"],
+                    self.line_after(line, name),
                 )
 
     def entries(
@@ -369,7 +392,9 @@ class _Reader:
             found.append(read_one(entry, where, line))
         return tuple(found)
 
-    def place(self, entry: Mapping[str, object], field_name: str, where: str, line: int) -> tuple[Name, tuple[str, ...], bool]:
+    def place(
+        self, entry: Mapping[str, object], field_name: str, where: str, line: int
+    ) -> tuple[Name, tuple[str, ...], bool]:
         text = self.string(entry.get(field_name), field_name, where, line)
         match = re.fullmatch(r"(?P<table>(?:\"(?:[^\"]|\"\")*\"|[^\"()])*)\((?P<columns>.*)\)\s*", text, re.DOTALL)
         if match is None:
@@ -379,12 +404,12 @@ class _Reader:
         while True:
             word = re.match(r"\s*PERIOD\s+(?=[\"\w])", rest)
             if word:
-                period, rest = True, rest[word.end():]
+                period, rest = True, rest[word.end() :]
             found = _IDENTIFIER.match(rest)
             if found is None:
                 self.fail(f'{where}: {field_name} names no column at "{rest}"', line, hint=_NAME_HINT)
             columns.append(self.checked(_spelled(found), "column", line))
-            rest = rest[found.end():]
+            rest = rest[found.end() :]
             if not rest:
                 break
             if not rest.startswith(",") or period:
@@ -396,10 +421,12 @@ class _Reader:
         first = _IDENTIFIER.match(text)
         if first is not None and first.end() == len(text):
             return Name(self.checked(_spelled(first), "table", line))
-        if first is not None and text[first.end():][:1] == ".":
-            second = _IDENTIFIER.fullmatch(text[first.end() + 1:])
+        if first is not None and text[first.end() :][:1] == ".":
+            second = _IDENTIFIER.fullmatch(text[first.end() + 1 :])
             if second is not None:
-                return Name(self.checked(_spelled(second), "table", line), self.checked(_spelled(first), "schema", line))
+                return Name(
+                    self.checked(_spelled(second), "table", line), self.checked(_spelled(first), "schema", line)
+                )
         self.fail(f'"{text}" is not the name of a table', line, hint=_NAME_HINT)
 
     def name(self, text: str, kind: str, line: int, *, is_exact: bool = False) -> str:
@@ -420,7 +447,9 @@ class _Reader:
             return None
         return self.name(self.string(entry["name"], "name", where, line), "constraint", line)
 
-    def action(self, entry: Mapping[str, object], field_name: str, where: str, line: int) -> tuple[str, tuple[str, ...]]:
+    def action(
+        self, entry: Mapping[str, object], field_name: str, where: str, line: int
+    ) -> tuple[str, tuple[str, ...]]:
         text = self.string(entry.get(field_name, "NO ACTION"), field_name, where, line)
         verb, bracket, rest = text.partition("(")
         word = " ".join(verb.split()).upper().replace("_", " ")
@@ -441,8 +470,12 @@ class _Reader:
             return DEFERRABLE
         text = " ".join(self.string(value, "deferrable", where, line).upper().split())
         known = {
-            NOT_DEFERRABLE: NOT_DEFERRABLE, "DEFERRABLE": DEFERRABLE, DEFERRABLE: DEFERRABLE, DEFERRED: DEFERRED,
-            "INITIALLY DEFERRED": DEFERRED, "INITIALLY IMMEDIATE": DEFERRABLE,
+            NOT_DEFERRABLE: NOT_DEFERRABLE,
+            "DEFERRABLE": DEFERRABLE,
+            DEFERRABLE: DEFERRABLE,
+            DEFERRED: DEFERRED,
+            "INITIALLY DEFERRED": DEFERRED,
+            "INITIALLY IMMEDIATE": DEFERRABLE,
         }
         if text not in known:
             self.fail(f'{where}: deferrable must be false, true, or "{DEFERRED}"', line)
@@ -483,7 +516,8 @@ class _Reader:
                 close = difflib.get_close_matches(key, known, 1)
                 place = f"{where} has" if where else "the contract has"
                 self.fail(
-                    f"{place} an entry {key} that means nothing here", self.line_after(line, key),
+                    f"{place} an entry {key} that means nothing here",
+                    self.line_after(line, key),
                     hint=f"write {close[0]}" if close else f"known are: {', '.join(known)}",
                 )
 
@@ -506,8 +540,10 @@ class _Reader:
         return otherwise
 
     def line_after(self, start: int, key: str) -> int:
-        pattern = re.compile(rf"[ \t]*(?:\"{re.escape(key)}\"|'{re.escape(key)}'|{re.escape(key)})[ \t]*=|"
-                             rf"[ \t]*\[+\s*{re.escape(key)}\b")
+        pattern = re.compile(
+            rf"[ \t]*(?:\"{re.escape(key)}\"|'{re.escape(key)}'|{re.escape(key)})[ \t]*=|"
+            rf"[ \t]*\[+\s*{re.escape(key)}\b"
+        )
         for number, line in enumerate(self.text.splitlines(), 1):
             if number > start and pattern.match(line):
                 return number
@@ -515,7 +551,7 @@ class _Reader:
 
 
 _NAME_HINT = (
-    'names are written exactly as PostgreSQL stores them; put one with odd characters into double quotes: '
+    "names are written exactly as PostgreSQL stores them; put one with odd characters into double quotes: "
     """'"Odd name"("Some column")'"""
 )
 
