@@ -1,0 +1,492 @@
+"""Every command as a process of its own: stdout, stderr and exit code apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from tests.conftest import RunningServer
+from wflo_schema.database import Database
+
+ROOT = Path(__file__).parent.parent
+WFLO = ROOT / "migrations"
+SECRET = "s3cr3t-pässword"
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def run(*words: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 60) -> Ran:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, "-m", "wflo_schema", *map(str, words)],
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": str(ROOT), **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty project with a folder for migrations."""
+    (tmp_path / "migrations").mkdir()
+    return tmp_path
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        stem = name.removesuffix("_rollback")
+        suffix = ".rollback.sql" if name.endswith("_rollback") else ".sql"
+        (folder / "migrations" / f"{stem}{suffix}").write_text(text, encoding="utf-8")
+
+
+def count(database: Database, query: str) -> Any:
+    with database.connect() as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_migrate_says_where_what_and_how_long(database: Database, tmp_path: Path) -> None:
+    ran = run("migrate", "--database-url", database.url, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    first, *middle, last = ran.out.splitlines()
+    assert first.startswith(f"migrating postgres@127.0.0.1:{database.parameters['port']}/{database.name} (PostgreSQL 1")
+    assert len(middle) == 3
+    assert all(re.fullmatch(r"  applied 2025\S+  \(\d+ statements, [\d.]+ m?s\)", line) for line in middle)
+    assert re.fullmatch(r"3 migrations applied in [\d.]+ m?s", last)
+    assert ran.err == ""
+
+
+def test_second_migrate_says_there_is_nothing_to_do(database: Database, tmp_path: Path) -> None:
+    run("migrate", "--database-url", database.url, cwd=tmp_path)
+    ran = run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-1] == "nothing to do: every migration is applied"
+
+
+def test_migrate_to_stops_there_and_json_lists_the_ids(database: Database, tmp_path: Path) -> None:
+    ran = run("migrate", "--to", "20251110_02", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    assert ran.code == 0
+    assert [i[:11] for i in ran.json["applied"]] == ["20251110_01", "20251110_02"]
+    assert ran.json["done"][0]["statements"] == 35
+
+
+def test_every_spelling_of_the_url_reaches_the_database(database: Database, tmp_path: Path) -> None:
+    rest = database.url.split("://", 1)[1]
+    for scheme in ("postgres", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"):
+        ran = run("status", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": f"{scheme}://{rest}"})
+        assert ran.code == 0, (scheme, ran.err)
+        assert len(ran.json["pending"]) == 3
+
+
+def test_libpq_variables_name_the_database(database: Database, tmp_path: Path) -> None:
+    known = database.parameters
+    env = {"PGHOST": known["host"], "PGPORT": known["port"], "PGUSER": "postgres", "PGDATABASE": database.name}
+    assert run("migrate", cwd=tmp_path, env=env).code == 0
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 3
+
+
+def test_without_a_database_nothing_is_invented(tmp_path: Path) -> None:
+    for command in ("migrate", "status", "check", "test-db", "rollback", "plan"):
+        ran = run(command, cwd=tmp_path, env={"PGUSER": "someone"})
+        assert (ran.code, ran.out) == (2, ""), command
+        assert "no database is named" in ran.err
+        assert "DATABASE_URL" in ran.err and "wflo-schema server start" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_variable_is_not_a_database(tmp_path: Path) -> None:
+    ran = run("migrate", cwd=tmp_path, env={"DATABASE_URL": ""})
+    assert ran.code == 2
+    assert "DATABASE_URL is set, and empty" in ran.err
+
+
+def test_status_shows_the_four_states(database: Database, folder: Path) -> None:
+    write(folder, a="CREATE TABLE a ();", b="CREATE TABLE b ();", c="CREATE TABLE c ();")
+    env = {"DATABASE_URL": database.url}
+    assert run("migrate", cwd=folder, env=env).code == 0
+    write(folder, a="CREATE TABLE a (i int);", d="CREATE TABLE d ();")
+    (folder / "migrations" / "b.sql").unlink()
+    ran = run("status", cwd=folder, env=env)
+    assert ran.code == 0
+    states = [line.split()[1:3] for line in ran.out.splitlines()[1:-1]]
+    assert states == [["changed", "a"], ["missing", "b"], ["applied", "c"], ["pending", "d"]]
+    assert ran.out.splitlines()[-1] == "1 applied, 1 pending, 1 changed, 1 missing"
+
+
+def test_status_and_check_write_nothing_and_need_only_select(
+    server: RunningServer, database: Database, tmp_path: Path
+) -> None:
+    role = f"reader_{database.name}"
+    with database.connect() as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    try:
+        reader = database.with_parameters(user=role)
+        ran = run("status", cwd=tmp_path, env={"DATABASE_URL": reader.url})
+        assert ran.code == 0 and "0 applied, 3 pending" in ran.out
+        assert count(database, "SELECT count(*) FROM pg_class WHERE relname LIKE '\\_yoyo%'") == 0
+        assert run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url}).code == 0
+        denied = run("status", cwd=tmp_path, env={"DATABASE_URL": reader.url})
+        assert denied.code == 3
+        assert "not allowed while reading the ledger" in denied.err and "GRANT" in denied.err
+        with database.connect() as connection:
+            connection.execute(sql.SQL("GRANT SELECT ON _yoyo_migration TO {}").format(sql.Identifier(role)))
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role))
+            )
+        assert "3 applied, 0 pending" in run("status", cwd=tmp_path, env={"DATABASE_URL": reader.url}).out
+        checked = run("check", cwd=tmp_path, env={"DATABASE_URL": reader.url})
+        assert checked.code == 0, checked.out + checked.err
+        assert "5 of 5 foreign keys hold" in checked.out
+    finally:
+        with database.connect() as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def test_check_exits_with_1_and_says_what_to_type(database: Database, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=tmp_path, env=env)
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id")
+    ran = run("check", cwd=tmp_path, env=env)
+    assert ran.code == 1
+    assert "4 of 5 foreign keys hold" in ran.out
+    assert "ADD CONSTRAINT fk_step_executions_execution_id" in ran.out
+    github = run("check", "--format", "github", cwd=tmp_path, env=env)
+    assert github.code == 1 and github.out.startswith("::error ")
+    sarif = run("check", "--format", "sarif", cwd=tmp_path, env=env)
+    assert sarif.code == 1 and sarif.json["runs"][0]["results"][0]["ruleId"] == "key-missing"
+    junit = run("check", "--format", "junit", cwd=tmp_path, env=env)
+    assert junit.code == 1 and "<failure" in junit.out
+    assert run("check", "--format", "json", cwd=tmp_path, env=env).json["exit_code"] == 1
+
+
+def test_check_counts_pending_migrations_as_a_no(database: Database, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    run("migrate", "--to", "20251110_02", cwd=tmp_path, env=env)
+    ran = run("check", "--only", "ledger", cwd=tmp_path, env=env)
+    assert ran.code == 1 and "[ledger-pending]" in ran.out
+    ran = run("check", "--only", "contract", cwd=tmp_path, env=env)
+    assert ran.code == 1 and "[key-not-valid]" in ran.out and "VALIDATE CONSTRAINT" in ran.out
+
+
+def test_check_of_nothing_at_all_is_a_no(database: Database, tmp_path: Path) -> None:
+    ran = run("check", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    assert ran.code == 1
+    assert "0 of 6 tables hold" in ran.out and "0 of 5 foreign keys hold" in ran.out
+
+
+def test_check_finds_drift_and_leaves_no_scratch_database(database: Database, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=tmp_path, env=env)
+    ran = run("check", "--drift", cwd=tmp_path, env=env)
+    assert ran.code == 0, ran.out
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE step_executions ALTER COLUMN retry_count SET DEFAULT 3")
+    ran = run("check", "--only", "drift", cwd=tmp_path, env=env)
+    assert ran.code == 1 and "SET DEFAULT 0" in ran.out
+    assert count(database, "SELECT count(*) FROM pg_database WHERE datname LIKE 'wflo_schema_scratch%'") == 0
+
+
+def test_rollback_goes_back_by_one_by_number_and_to(database: Database, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=tmp_path, env=env)
+    ran = run("rollback", cwd=tmp_path, env=env)
+    assert ran.code == 0 and "rolled back 20251110_03" in ran.out
+    assert count(database, "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated") == 5
+    ran = run("rollback", "--to", "20251110_01", "--format", "json", cwd=tmp_path, env=env)
+    assert [i[:11] for i in ran.json["rolled_back"]] == ["20251110_02"]
+    ran = run("rollback", "-n", "5", cwd=tmp_path, env=env)
+    assert ran.out.splitlines()[-1].startswith("1 migration rolled back")
+    assert count(database, "SELECT count(*) FROM pg_class WHERE relname = 'step_executions'") == 0
+    assert "nothing to roll back" in run("rollback", cwd=tmp_path, env=env).out
+
+
+def test_rollback_refuses_without_file_before_anything_runs(database: Database, folder: Path) -> None:
+    write(folder, a="CREATE TABLE a ();", b="CREATE TABLE b ();", b_rollback="DROP TABLE b;")
+    env = {"DATABASE_URL": database.url}
+    migrated = run("migrate", cwd=folder, env=env)
+    assert migrated.code == 0 and "no rollback file" in migrated.err and ": a" in migrated.err
+    ran = run("rollback", "-n", "2", cwd=folder, env=env)
+    assert ran.code == 3 and "a has no rollback file" in ran.err
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 2
+    write(folder, a_rollback="-- nothing yet\n")
+    assert "undo nothing" in run("rollback", "-n", "2", cwd=folder, env=env).err
+    write(folder, a_rollback="-- nothing-to-undo: kept on purpose\n")
+    assert run("rollback", "-n", "2", cwd=folder, env=env).code == 0
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 0
+
+
+def test_rollback_of_one_that_others_depend_on_is_refused_with_the_list(database: Database, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=tmp_path, env=env)
+    ran = run("rollback", "20251110_01", cwd=tmp_path, env=env)
+    assert ran.code == 3
+    assert "2 applied migrations depend on it: 20251110_02" in ran.err
+    assert run("rollback", "-n", "1", "--to", "x", cwd=tmp_path, env=env).code == 2
+
+
+def test_new_writes_a_pair_that_depends_on_the_last(folder: Path) -> None:
+    first = run("new", "Add a  column, später", cwd=folder)
+    assert first.code == 0
+    forward, back = map(Path, first.out.splitlines())
+    assert re.fullmatch(r"\d{8}_01_[0-9a-z]{5}-add-a-column-spater\.sql", forward.name)
+    assert back.name == forward.stem + ".rollback.sql"
+    second = Path(run("new", "two", cwd=folder).out.splitlines()[0])
+    assert f"-- depends: {forward.stem}\n" in (folder / second).read_text()
+    assert re.match(r"\d{8}_02_", second.name)
+    assert run("new", "!?", cwd=folder).code == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a": "-- depends: nowhere\nSELECT 1"}, "a depends on nowhere"),
+        ({"a": "-- depends: b\n", "b": "-- depends: a\n"}, "a → b → a"),
+        ({"a": "CREATE TABLE a ();\n\nCOMMIT;"}, "a.sql:3: COMMIT"),
+        ({"a": "SELECT 1;\n\\i other.sql\n"}, "a.sql:2: \\i is a command of psql"),
+        ({"a": "COPY a FROM stdin;\n1\n\\.\n"}, "a.sql:1: COPY"),
+        ({"a": "-- transactional: perhaps\nSELECT 1"}, "transactional is 'perhaps'"),
+        ({"a": "-- lock-timeout: soon\nSELECT 1"}, "lock-timeout 'soon' is no duration"),
+    ],
+)
+def test_a_bad_file_is_named_before_anything_runs(
+    database: Database, folder: Path, files: dict[str, str], said: str
+) -> None:
+    write(folder, **{"_before": "CREATE TABLE before ();", **files})
+    ran = run("migrate", cwd=folder, env={"DATABASE_URL": database.url})
+    assert ran.code == 3
+    assert said in ran.err and "hint: " in ran.err
+    assert count(database, "SELECT count(*) FROM pg_class WHERE relname IN ('before', '_yoyo_migration')") == 0
+
+
+def test_a_file_that_is_not_utf8_is_named_with_its_line(database: Database, folder: Path) -> None:
+    (folder / "migrations" / "a.sql").write_bytes(b"SELECT 1;\n-- caf\xe9\n")
+    ran = run("migrate", cwd=folder, env={"DATABASE_URL": database.url})
+    assert ran.code == 3 and "a.sql is not UTF-8: byte 0xe9 in line 2" in ran.err
+
+
+def test_two_files_with_one_id_are_named(folder: Path, database: Database) -> None:
+    other = folder / "other"
+    other.mkdir()
+    write(folder, a="SELECT 1")
+    (other / "a.sql").write_text("SELECT 2")
+    ran = run(
+        "migrate", "--migrations", "migrations", "--migrations", other, cwd=folder, env={"DATABASE_URL": database.url}
+    )
+    assert ran.code == 3 and "two migration files have the id a: migrations/a.sql and" in ran.err
+
+
+def test_a_server_error_shows_line_caret_detail_and_the_way_out(database: Database, folder: Path) -> None:
+    write(
+        folder,
+        a="CREATE TABLE a (i int);",
+        b="-- first\nSELECT 'ä';\n  ALTER TABLE a ADD  COLUM j int;\n",
+        c="SELECT 1",
+    )
+    ran = run("migrate", cwd=folder, env={"DATABASE_URL": database.url})
+    assert ran.code == 3
+    assert "  applied a  (1 statement" in ran.out
+    lines = ran.err.splitlines()
+    at = next(n for n, line in enumerate(lines) if "-->" in line)
+    assert lines[at] == "  --> migrations/b.sql:3:30"
+    assert lines[at + 1] == "  3 |   ALTER TABLE a ADD  COLUM j int;"
+    assert lines[at + 2].index("^") == lines[at + 1].index("int;")
+    assert "applied before it, and kept: a" in ran.err and "not tried: c" in ran.err
+    body = run("migrate", "--format", "json", cwd=folder, env={"DATABASE_URL": database.url})
+    assert body.code == 3
+    assert body.json["error"]["location"]["line"] == 3 and body.json["error"]["sqlstate"] == "42601"
+    assert body.json["not_tried"] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("before", "remedy"),
+    [
+        ("CREATE TABLE workflow_definitions ()", "wflo-schema adopt"),
+        ("CREATE TABLE workflow_executions ()", "wflo-schema adopt"),
+    ],
+)
+def test_tables_that_exist_already_get_their_remedy(
+    database: Database, tmp_path: Path, before: str, remedy: str
+) -> None:
+    with database.connect() as connection:
+        connection.execute(before.encode())
+    ran = run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    assert ran.code == 3
+    assert "already exists" in ran.err and "wflo-schema test-db" in ran.err and remedy in ran.err
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 0
+
+
+def test_missing_tables_and_columns_get_their_remedy(database: Database, folder: Path) -> None:
+    text = (WFLO / "20251110_02_50016-add-foreign-keys.sql").read_text()
+    (folder / "migrations" / "keys.sql").write_text(text.replace("-- depends:", "-- was:"))
+    env = {"DATABASE_URL": database.url}
+    ran = run("migrate", cwd=folder, env=env)
+    assert ran.code == 3 and "does not exist" in ran.err and "earlier migration missing" in ran.err
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE workflow_executions (id varchar(36) PRIMARY KEY)")
+        connection.execute("CREATE TABLE workflow_definitions (id varchar(36) PRIMARY KEY)")
+    ran = run("migrate", cwd=folder, env=env)
+    assert ran.code == 3 and 'column "workflow_id"' in ran.err and "not as the migrations make it" in ran.err
+
+
+def test_orphan_rows_are_counted_shown_and_the_rerun_finishes(database: Database, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    run("migrate", "--to", "20251110_01", cwd=tmp_path, env=env)
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO step_executions (id, execution_id, step_id, status) "
+            "SELECT 'row-' || g, 'nowhere', 's', 'x' FROM generate_series(1, 7) AS g"
+        )
+    ran = run("migrate", cwd=tmp_path, env=env)
+    assert ran.code == 3
+    assert "fk_step_executions_execution_id" in ran.err
+    assert "7 rows of step_executions(execution_id) REFERENCES workflow_executions(id) point nowhere" in ran.err
+    assert "id=row-1, execution_id=nowhere" in ran.err
+    query = next(line.strip() for line in ran.err.splitlines() if line.strip().startswith("SELECT t."))
+    with database.connect() as connection:
+        assert len(connection.execute(query.encode()).fetchall()) == 7
+        connection.execute("DELETE FROM step_executions")
+    again = run("migrate", cwd=tmp_path, env=env)
+    assert again.code == 0 and "1 migration applied" in again.out
+
+
+def test_no_server_wrong_database_and_wrong_password_are_one_sentence_without_the_password(
+    server: RunningServer, database: Database, tmp_path: Path
+) -> None:
+    port = database.parameters["port"]
+    cases = {
+        f"postgresql://me:{SECRET}@127.0.0.1:1/db": "no server answers at me@127.0.0.1:1/db",
+        f"postgresql://postgres:{SECRET}@127.0.0.1:{port}/nope": "there is no database nope",
+        f"postgresql://nobody_here:{SECRET}@127.0.0.1:{port}/nope": "there is no role nobody_here",
+        f"postgresql://me:{SECRET}@nohost.invalid/db": "has no address",
+        f"mysql://me:{SECRET}@h/db": "is not a PostgreSQL URL",
+        f"postgresql://me:{SECRET}#x@h/db": "cannot be read as a database URL",
+        f"postgresql://me:{SECRET}@h:port/db": "cannot be read as a database URL",
+    }
+    for url, said in cases.items():
+        for extra in ((), ("--format", "json")):
+            ran = run("migrate", *extra, cwd=tmp_path, env={"DATABASE_URL": url})
+            assert ran.code in (2, 3)
+            assert said in ran.err, ran.err
+            assert "s3cr3t" not in ran.out + ran.err
+            assert len([line for line in ran.err.splitlines() if line.startswith("error:")]) == 1
+
+
+def test_a_wrong_password_is_said_to_be_one(tmp_path: Path) -> None:
+    from tests.conftest import BIN, start_server, stop_server
+
+    version = "18" if "18" in BIN else "15"
+    server = start_server(version)
+    try:
+        with server.database.connect() as connection:
+            connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+        hba = server.data / "pg_hba.conf"
+        hba.write_text("host all guarded all scram-sha-256\n" + hba.read_text())
+        server.pg_ctl("reload")
+        port = server.database.parameters["port"]
+        for given in (f"guarded:{SECRET}", "guarded"):
+            ran = run("status", cwd=tmp_path, env={"DATABASE_URL": f"postgresql://{given}@127.0.0.1:{port}/postgres"})
+            assert ran.code == 3
+            assert "refused the password or login of guarded" in ran.err and "s3cr3t" not in ran.err
+        right = run(
+            "status", cwd=tmp_path, env={"DATABASE_URL": f"postgresql://guarded:right@127.0.0.1:{port}/postgres"}
+        )
+        assert right.code == 0
+    finally:
+        stop_server(server)
+
+
+def test_a_role_that_may_not_create_is_told_so(database: Database, tmp_path: Path) -> None:
+    role = f"weak_{database.name}"
+    with database.connect() as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    try:
+        ran = run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.with_parameters(user=role).url})
+        assert ran.code == 3
+        assert "may not make the ledger's tables" in ran.err and "GRANT CREATE" in ran.err
+    finally:
+        with database.connect() as connection:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def test_help_of_every_command_has_an_example_and_names_the_variables(tmp_path: Path) -> None:
+    from wflo_schema.cli import cli
+
+    def commands(group: Any, path: tuple[str, ...]) -> Any:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from commands(command, (*path, name))
+            else:
+                yield (*path, name), command
+
+    for path, command in commands(cli, ()):
+        text = run(*path, "--help", cwd=tmp_path).out
+        assert "Example:" in text and f"wflo-schema {' '.join(path)}" in text, path
+        for parameter in command.params:
+            if (
+                getattr(parameter, "opts", None)
+                and parameter.param_type_name == "option"
+                and "--help" not in parameter.opts
+            ):
+                flat = " ".join(text.split())
+                assert parameter.envvar or re.search(r"WFLO_SCHEMA_[A-Z_]+", flat), (path, parameter.name)
+
+
+def test_completion_is_there_as_click_offers_it(tmp_path: Path) -> None:
+    ran = run(cwd=tmp_path, env={"_WFLO_SCHEMA_COMPLETE": "bash_source"})
+    assert ran.code == 0 and "_wflo_schema_completion" in ran.out
+
+
+def test_unknown_options_are_a_usage_error(tmp_path: Path) -> None:
+    assert run("migrate", "--nonsense", cwd=tmp_path).code == 2
+    assert run("nonsense", cwd=tmp_path).code == 2
+    assert run("migrate", "--lock-timeout", "soon", "--database-url", "postgresql://h/d", cwd=tmp_path).code in (2, 3)
+
+
+def test_plan_shows_and_exits_with_1_where_migrate_would_refuse(database: Database, folder: Path) -> None:
+    write(folder, b="CREATE TABLE b ();")
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=folder, env=env)
+    write(folder, a="CREATE TABLE a ();", c="CREATE TABLE c ();")
+    ran = run("plan", cwd=folder, env=env)
+    assert ran.code == 1
+    assert "would apply a" in ran.out and "--allow late" in ran.out
+    refused = run("migrate", cwd=folder, env=env)
+    assert refused.code == 3 and "sorts before one that is applied: a" in refused.err
+    assert count(database, "SELECT count(*) FROM pg_class WHERE relname IN ('a', 'c') AND relkind = 'r'") == 0
+    assert run("migrate", "--allow", "late", cwd=folder, env=env).code == 0
+
+
+def test_the_schema_option_keeps_two_schemas_apart(database: Database, folder: Path) -> None:
+    write(folder, a="CREATE TABLE a ();")
+    for schema in ("one", 'O"dd Näme'):
+        ran = run("migrate", "--schema", schema, cwd=folder, env={"DATABASE_URL": database.url})
+        assert ran.code == 0 and "1 migration applied" in ran.out, ran.err
+    assert count(database, "SELECT count(*) FROM pg_tables WHERE tablename IN ('a', '_yoyo_migration')") == 4
+    assert count(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
