@@ -371,24 +371,30 @@ def baseline(
     migrations: Migrations,
     ids: Sequence[str],
     *,
+    aside: Sequence[str] = (),
+    verify: Callable[[], None] | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
 ) -> Result:
     """Record migrations as applied without running them, all in one transaction.
 
-    Verifies nothing: that is the caller's part.  Raise `Refused` when one is recorded already.
+    A row without checksum, which plain yoyo wrote, gets one.  ``aside`` are ids that are recorded
+    and belong to other files: their rows stay, and are from then on not missing here.  ``verify``
+    is called when everything is ready and no lock is held, right before recording; what it raises
+    stops the run.  Without it nothing is verified: that is the caller's part.  Raise `Refused` when
+    one is recorded already, with its checksum.
     """
     began = time.monotonic()
     chosen = [migrations.resolve(i) for i in ids]
     with _Run.on(database, notify=notify, stop=stop) as run:
-        known = {e.id for e in _status(run, migrations).entries if e.state != State.PENDING}
-        again = [m.id for m in chosen if m.id in known]
+        entries = {e.id: e for e in _status(run, migrations).entries if e.state != State.PENDING}
+        again = [m.id for m in chosen if m.id in entries and entries[m.id].has_checksum]
         if again:
             raise Refused(
                 f"already recorded as applied: {_some(again)}", hint="leave them out; wflo-schema status lists them"
             )
         run.begin("mark", len(chosen))
-        run.mark(chosen)
+        run.mark(chosen, recorded=entries, aside=aside, verify=verify)
         return run.result("mark", began)
 
 
@@ -412,7 +418,7 @@ def _status(run: _Run, migrations: Migrations) -> Status:
         state = State.CHANGED if is_changed else State.APPLIED
         entries.append(Entry(m.id, state, m.path, record.applied_at, record.checksum is not None, statements_done=done))
     newest = max((m.id for m in migrations), default="")
-    gone = sorted((r for r in recorded if r.hash not in hashes), key=lambda r: r.id)
+    gone = sorted((r for r in recorded if r.hash not in hashes and not r.is_beside), key=lambda r: r.id)
     for record in gone:
         state = State.AHEAD if record.id > newest else State.MISSING
         entries.append(Entry(record.id, state, None, record.applied_at, record.checksum is not None))
@@ -1360,22 +1366,43 @@ class _Run:
                 ) from None
         self._queue = deque()
 
-    def mark(self, chosen: Sequence[Migration]) -> None:
+    def mark(
+        self,
+        chosen: Sequence[Migration],
+        *,
+        recorded: Collection[str],
+        aside: Sequence[str],
+        verify: Callable[[], None] | None,
+    ) -> None:
         """Record migrations without running them, in one transaction."""
-        if not chosen:
+        if not chosen and not aside:
             return
         if not self.ledger.is_complete:
             self._make_ledger()
+        if verify is not None:
+            verify()
+        ledger = self.ledger
         outcome = self._pipeline.exchange(
             [
                 _BEGIN,
-                *(ledger_module.insert_command(self.ledger, m, predecessors=(), operation="mark") for m in chosen),
+                *(
+                    ledger_module.checksum_command(ledger, m.id, m.checksum)
+                    if m.id in recorded
+                    else ledger_module.insert_command(ledger, m, predecessors=(), operation="mark")
+                    for m in chosen
+                ),
+                *(ledger_module.checksum_command(ledger, i, None) for i in aside),
                 _COMMIT,
                 _DISCARD,
             ]
         )
         if outcome.error is not None:
             self._settle(_ROLLBACK)
+            if outcome.error.sqlstate in _OUT_OF_DATE:
+                raise Refused(
+                    "the ledger changed while the migrations were about to be recorded; nothing was recorded",
+                    hint="somebody else is at work on this database; look at wflo-schema status and run it again",
+                )
             raise self._ledger_error(outcome.error)
         for m in chosen:
             self._start(m)

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from wflo_schema.database import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
-from wflo_schema.migration import Migration, Statement
+from wflo_schema.migration import Migration, Statement, migration_hash
 from wflo_schema.pipeline import Command, Pipeline, ServerError
 
 _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
@@ -32,15 +32,23 @@ _LOCK_SPACE = 0x77666C6F
 _CREATION_LOCK = -1
 # Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
 
+_BESIDE = "beside"
+# Stands for the checksum of a row that an adoption set aside: other files recorded it, so nothing
+# is missing when these files do not have it.  The row stays for plain yoyo and the folder it came from.
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of the ledger.  ``checksum`` is None where plain yoyo wrote it."""
+    """One row of the ledger.  ``checksum`` is None where plain yoyo wrote it.
+
+    ``is_beside``: an adoption set it aside, because it belongs to other files.
+    """
 
     hash: str
     id: str
     applied_at: str
     checksum: str | None
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +169,7 @@ def read_command(ledger: Ledger) -> Command:
 
 def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
     """The rows of `read_command` as records."""
-    return tuple(Record(h or "", i or "", at or "", c) for h, i, at, c in rows)
+    return tuple(Record(h or "", i or "", at or "", None if c == _BESIDE else c, c == _BESIDE) for h, i, at, c in rows)
 
 
 def create(pipeline: Pipeline, ledger: Ledger) -> Ledger:
@@ -236,6 +244,22 @@ def insert_command(
             "{" + ",".join(predecessors) + "}",
             str(uuid.uuid4()),
             operation,
+            _user_name(),
+            _host_name(),
+        ),
+    )
+
+
+def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) -> Command:
+    """Give a row that is there its checksum, or set it aside (None).  Fails with 22012 where it is not there."""
+    return Command(
+        _sql("ledger_checksum", ledger.schema),
+        (
+            migration_hash(migration_id),
+            migration_id,
+            _BESIDE if checksum is None else checksum,
+            str(uuid.uuid4()),
+            "beside" if checksum is None else "checksum",
             _user_name(),
             _host_name(),
         ),
