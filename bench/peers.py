@@ -1,0 +1,294 @@
+"""The tools that are measured side by side: how each is installed, fed and run.
+
+The peers (yoyo, Alembic, dbmate) are installed by package name into a folder outside the tree,
+``$XDG_CACHE_HOME/wflo-schema-bench``.  What cannot be installed is left out, and said.
+"""
+
+from __future__ import annotations
+
+import compileall
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import sql
+
+from tests.conftest import BIN, RunningServer
+from wflo_schema.database import Database
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wflo-schema-bench"
+PYTHON_PEERS = ("yoyo-migrations>=9,<10", "alembic", "sqlalchemy>=2", "psycopg[binary]>=3.2")
+NAMES = ("wflo-schema", "psql", "yoyo", "alembic", "dbmate")
+
+ENVIRONMENT = {
+    k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_", "DBMATE_")) and k != "DATABASE_URL"
+} | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+
+
+@dataclass(frozen=True)
+class File:
+    """One migration, as every tool gets it.  ``name`` sorts as it is to be applied: 14 digits first."""
+
+    name: str
+    sql: str
+    is_transactional: bool = True
+
+
+def one_table(number: int) -> File:
+    """The file of the benchmarks: one table with a key."""
+    return File(
+        f"{20250101000000 + number}_create-t{number}",
+        f"-- the table t{number}\n"
+        f"CREATE TABLE t{number} (\n"
+        "    id bigint PRIMARY KEY,\n    name text NOT NULL,\n    created_at timestamptz NOT NULL DEFAULT now()\n);\n",
+    )
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One of `NAMES`, installed.  ``program`` is what is run first."""
+
+    name: str
+    program: Path
+
+    def write(self, folder: Path, files: Sequence[File]) -> None:
+        """Write the files in the tool's own form, replacing what was there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if self.name in ("wflo-schema", "yoyo"):
+            for f in files:
+                head = "" if f.is_transactional else "-- transactional: false\n"
+                (folder / f"{f.name}.sql").write_text(head + f.sql)
+        elif self.name == "psql":
+            _write_psql(folder, files)
+        elif self.name == "dbmate":
+            for f in files:
+                head = "-- migrate:up" + ("" if f.is_transactional else " transaction:false")
+                (folder / f"{f.name}.sql").write_text(f"{head}\n{f.sql}\n-- migrate:down\n")
+        else:
+            _write_alembic(folder, files)
+
+    def command(self, folder: Path, url: str) -> list[str]:
+        """What to run, in ``folder``, to apply what is pending."""
+        if self.name == "wflo-schema":
+            start = [str(self.program)] if self.program.name == "wflo-schema" else [str(self.program), "-m", "wflo_schema"]
+            return [*start, "migrate", "--database-url", url, "--migrations", str(folder)]
+        if self.name == "psql":
+            return [str(self.program), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "all.psql"]
+        driver = url.replace("postgresql://", "postgresql+psycopg://")
+        if self.name == "yoyo":
+            return [str(self.program), "apply", "--batch", "--no-config-file", "--database", driver, str(folder)]
+        if self.name == "alembic":
+            return [str(self.program), "-x", f"url={driver}", "upgrade", "head"]
+        return [str(self.program), "--url", url, "--migrations-dir", str(folder), "--no-dump-schema", "up"]
+
+    @property
+    def ledger_query(self) -> str:
+        """One column: what the tool has recorded, as `File.name` or a beginning of it."""
+        return {
+            "wflo-schema": "SELECT migration_id FROM _yoyo_migration",
+            "yoyo": "SELECT migration_id FROM _yoyo_migration",
+            "psql": "SELECT name FROM ledger",
+            "alembic": "SELECT version_num FROM alembic_version",
+            "dbmate": "SELECT version FROM schema_migrations",
+        }[self.name]
+
+    def recorded(self, rows: Sequence[str], files: Sequence[File]) -> list[str]:
+        """The names that a ledger's rows stand for; Alembic records the last one alone."""
+        names = [f.name for f in files]
+        if self.name == "alembic":
+            numbers = [n for n, name in enumerate(names) for row in rows if name.startswith(row)]
+            return names[: max(numbers) + 1] if numbers else []
+        return [name for row in rows for name in names if name == row or name.startswith(f"{row}_")]
+
+
+def _write_psql(folder: Path, files: Sequence[File]) -> None:
+    """One script for one psql process: each file in a transaction of its own with its ledger row.
+
+    ``all.psql`` runs them all and asks nothing; ``rest.psql`` asks the ledger before each.
+    """
+    made = "SET client_min_messages = warning;\nCREATE TABLE IF NOT EXISTS ledger (name text PRIMARY KEY, at timestamptz);\n"
+    everything, rest = [made], [made]
+    for f in files:
+        (folder / f"{f.name}.sql").write_text(f.sql)
+        record = f"INSERT INTO ledger VALUES ('{f.name}', now());\n"
+        body = f"BEGIN;\n\\i {f.name}.sql\n{record}COMMIT;\n" if f.is_transactional else f"\\i {f.name}.sql\n{record}"
+        everything.append(body)
+        rest.append(
+            f"SELECT count(*) = 0 AS todo FROM ledger WHERE name = '{f.name}' \\gset\n\\if :todo\n{body}\\endif\n"
+        )
+    (folder / "all.psql").write_text("".join(everything))
+    (folder / "rest.psql").write_text("".join(rest))
+
+
+_ALEMBIC_ENV = '''from alembic import context
+from sqlalchemy import create_engine, pool
+
+engine = create_engine(context.get_x_argument(as_dictionary=True)["url"], poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+'''
+
+
+def _write_alembic(folder: Path, files: Sequence[File]) -> None:
+    versions = folder / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    (folder / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/alembic\n")
+    (folder / "alembic" / "env.py").write_text(_ALEMBIC_ENV)
+    before: str | None = None
+    for f in files:
+        revision = f.name[:14]
+        run = f"    op.execute({f.sql!r})\n"
+        if not f.is_transactional:
+            run = f"    with op.get_context().autocommit_block():\n    {run}"
+        (versions / f"{f.name.replace('-', '_')}.py").write_text(
+            f"from alembic import op\n\nrevision = {revision!r}\ndown_revision = {before!r}\n\n\n"
+            f"def upgrade():\n{run}\n\ndef downgrade():\n    pass\n"
+        )
+        before = revision
+    compileall.compile_dir(versions, quiet=1)
+
+
+@functools.cache
+def install() -> tuple[tuple[Tool, ...], tuple[str, ...]]:
+    """The tools that are there or could be installed, and a sentence for each that could not."""
+    found: list[Tool] = []
+    missing: list[str] = []
+    script = Path(sys.executable).with_name("wflo-schema")
+    found.append(Tool("wflo-schema", script if script.exists() else Path(sys.executable)))
+    psql = next((BIN[v] / "psql" for v in ("15", "18") if v in BIN and (BIN[v] / "psql").exists()), None)
+    on_path = shutil.which("psql")
+    if psql or on_path:
+        found.append(Tool("psql", psql or Path(str(on_path))))
+    else:
+        missing.append("psql: not found")
+    try:
+        scripts = _python_peers()
+        found += [Tool("yoyo", scripts / "yoyo"), Tool("alembic", scripts / "alembic")]
+    except (subprocess.CalledProcessError, OSError) as error:
+        missing.append(f"yoyo, alembic: {_why(error)}")
+    try:
+        found.append(Tool("dbmate", _dbmate()))
+    except (subprocess.CalledProcessError, OSError, LookupError) as error:
+        missing.append(f"dbmate: {_why(error)}")
+    return tuple(found), tuple(missing)
+
+
+def _why(error: Exception) -> str:
+    said = getattr(error, "stderr", None)
+    lines = said.strip().splitlines() if isinstance(said, str) else []
+    return lines[-1] if lines else str(error)
+
+
+def _python_peers() -> Path:
+    venv = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    scripts = venv / "bin"
+    if not (venv / ".ready").exists():
+        shutil.rmtree(venv, ignore_errors=True)
+        _install([sys.executable, "-m", "venv", str(venv)])
+        _install([str(scripts / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q", *PYTHON_PEERS])
+        (venv / ".ready").touch()
+    return scripts
+
+
+def _dbmate() -> Path:
+    folder = CACHE / "npm"
+    pattern = "node_modules/@dbmate/*/bin/dbmate"
+    if not list(folder.glob(pattern)):
+        folder.mkdir(parents=True, exist_ok=True)
+        _install(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", "dbmate"])
+    return next(folder.glob(pattern), None) or _nothing("its npm package has no program for this platform")
+
+
+def _nothing(why: str) -> Path:
+    raise LookupError(why)
+
+
+def _install(command: Sequence[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+
+
+def choose(names: Sequence[str] | None = None) -> tuple[Tool, ...]:
+    """Install the tools, say what is missing, and return those of the names that are there."""
+    found, missing = install()
+    for sentence in missing:
+        print(f"not measured: {sentence}", flush=True)
+    return tuple(t for t in found if names is None or t.name in names)
+
+
+def versions(tools: Sequence[Tool]) -> str:
+    """One line for the head of a table."""
+    said = [f"Python {sys.version.split()[0]}"]
+    for tool in tools:
+        if tool.name in ("psql", "dbmate"):
+            out = subprocess.run([str(tool.program), "--version"], capture_output=True, text=True, env=ENVIRONMENT).stdout
+            said.append(f"{tool.name} {next((w for w in out.split() if w[0].isdigit()), '?')}")
+    python = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}" / "bin" / "python"
+    if python.exists() and any(t.name in ("yoyo", "alembic") for t in tools):
+        ask = "import json; from importlib.metadata import version as v; print(json.dumps({n: v(n) for n in ('yoyo-migrations', 'alembic', 'SQLAlchemy', 'psycopg')}))"
+        out = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, env=ENVIRONMENT).stdout
+        said += [f"{n} {v}" for n, v in json.loads(out).items()]
+    return ", ".join(said)
+
+
+_LAUNCHER = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+took = time.perf_counter() - began
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+open(sys.argv[1], "w").write(json.dumps([took, used.ru_maxrss, used.ru_utime + used.ru_stime, done.returncode]))
+sys.stderr.buffer.write(done.stderr)
+"""
+# A small process in between: a child's peak memory begins with that of the process it is forked from.
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command from start to exit."""
+
+    seconds: float
+    peak_kib: int
+    cpu_s: float
+
+
+def measure(command: Sequence[str], folder: Path) -> Run:
+    """Run a command that must succeed; its output is thrown away."""
+    with tempfile.NamedTemporaryFile("r", prefix="wfs") as report:
+        launched = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, report.name, *command],
+            cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+        )
+        text = report.read()
+    if not text:
+        raise RuntimeError(launched.stderr)
+    seconds, peak_kib, cpu_s, code = json.loads(text)
+    if code:
+        raise RuntimeError(f"{' '.join(command[:2])} exited with {code}: {launched.stderr[-2000:]}")
+    return Run(seconds, peak_kib, cpu_s)
+
+
+@contextmanager
+def fresh_database(server: RunningServer, name: str) -> Iterator[Database]:
+    """An empty database, and a checkpoint before it is used, so that nobody pays for the one before."""
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with server.database.connect() as connection:
+        connection.execute(drop)
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute("CHECKPOINT")
+    try:
+        yield server.database.with_name(name).with_parameters(sslmode="disable")
+    finally:
+        with server.database.connect() as connection:
+            connection.execute(drop)
