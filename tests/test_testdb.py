@@ -1,0 +1,485 @@
+"""Test databases: made, refused, cloned, pruned."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tests.conftest import RunningServer
+from wflo_schema import engine, migration, testdb
+from wflo_schema.database import Database
+from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused
+from wflo_schema.migration import Migrations
+from wflo_schema.testdb import Dropper, Pool, Session
+
+WFLO = Path(__file__).parent.parent / "migrations"
+
+
+@pytest.fixture
+def migrations(tmp_path: Path) -> Migrations:
+    """Two migrations that no other test has, so that no other test has made their template."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001-a.sql").write_text(f"-- {secrets.token_hex(8)}\nCREATE TABLE a (id integer PRIMARY KEY);\n")
+    (folder / "0002-b.sql").write_text("INSERT INTO a VALUES (1), (2);\n")
+    return migration.read(folder)
+
+
+@pytest.fixture
+def target(server: RunningServer) -> Iterator[Database]:
+    """A target that does not exist yet; everything with its name in front is dropped afterwards."""
+    name = f"app{secrets.token_hex(4)}"
+    yield server.database.with_name(name)
+    with server.database.connect() as connection:
+        for (found,) in connection.execute(
+            "SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE %s", (name + "%",)
+        ).fetchall():
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(found)))
+
+
+def _names(server: RunningServer) -> set[str]:
+    with server.database.connect() as connection:
+        return {str(n) for (n,) in connection.execute("SELECT datname FROM pg_catalog.pg_database").fetchall()}
+
+
+def _value(database: Database, query: str) -> object:
+    with database.connect() as connection:
+        row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None
+
+
+def _create(server: RunningServer, name: str) -> Database:
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return server.database.with_name(name)
+
+
+# --- make -------------------------------------------------------------------------------------
+
+
+def test_make_gives_a_migrated_database_beside_a_target_that_does_not_exist(
+    target: Database, migrations: Migrations, server: RunningServer
+) -> None:
+    made = testdb.make(target, migrations)
+    assert made.database.name == target.name + "_test"
+    assert not made.was_cloned
+    assert made.applied == ("0001-a", "0002-b")
+    assert [e.id for e in engine.status(made.database, migrations).applied] == ["0001-a", "0002-b"]
+    assert target.name not in _names(server)
+
+
+def test_second_make_is_a_clone_without_what_was_put_into_the_first(target: Database, migrations: Migrations) -> None:
+    first = testdb.make(target, migrations)
+    with first.database.connect() as connection:
+        connection.execute("INSERT INTO a VALUES (3)")
+    second = testdb.make(target, migrations)
+    assert second.was_cloned
+    assert _value(second.database, "SELECT count(*) FROM a") == 2
+
+
+def test_make_tells_of_the_database_that_was_asked_for(target: Database, migrations: Migrations) -> None:
+    events: list[engine.Event] = []
+    made = testdb.make(target, migrations, notify=events.append)
+    assert [e.label for e in events if isinstance(e, engine.Begun)] == [made.database.label]
+    assert [e.id for e in events if isinstance(e, engine.Done)] == ["0001-a", "0002-b"]
+
+
+def test_make_goes_on_over_open_connections(target: Database, migrations: Migrations) -> None:
+    first = testdb.make(target, migrations)
+    connection = first.database.connect(autocommit=False)
+    try:
+        connection.execute("LOCK TABLE a")
+        second = testdb.make(target, migrations)
+        assert _value(second.database, "SELECT count(*) FROM a") == 2
+    finally:
+        connection.close()
+
+
+def test_make_with_keep_applies_only_what_is_pending(target: Database, migrations: Migrations, tmp_path: Path) -> None:
+    first = testdb.make(target, migrations, keep=True)
+    assert first.applied == ("0001-a", "0002-b")
+    with first.database.connect() as connection:
+        connection.execute("INSERT INTO a VALUES (3)")
+    (tmp_path / "migrations" / "0003-c.sql").write_text("INSERT INTO a VALUES (4);\n")
+    second = testdb.make(target, migration.read(tmp_path / "migrations"), keep=True)
+    assert second.applied == ("0003-c",)
+    assert not second.was_cloned
+    assert _value(second.database, "SELECT count(*) FROM a") == 4
+
+
+def test_edited_migration_is_another_template(target: Database, migrations: Migrations, tmp_path: Path) -> None:
+    testdb.make(target, migrations)
+    (tmp_path / "migrations" / "0002-b.sql").write_text("INSERT INTO a VALUES (7);\n")
+    made = testdb.make(target, migration.read(tmp_path / "migrations"))
+    assert not made.was_cloned
+    assert _value(made.database, "SELECT min(id) FROM a") == 7
+
+
+def test_failing_migration_leaves_the_old_test_database_and_no_other(
+    target: Database, migrations: Migrations, tmp_path: Path, server: RunningServer
+) -> None:
+    made = testdb.make(target, migrations)
+    before = _names(server)
+    (tmp_path / "migrations" / "0003-c.sql").write_text("SELECT 1 / 0;\n")
+    with pytest.raises(MigrationFailed):
+        testdb.make(target, migration.read(tmp_path / "migrations"))
+    assert _names(server) == before
+    assert _value(made.database, "SELECT count(*) FROM a") == 2
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("chosen", ["production", "app_TEST", "app_test ", "app_test_", "postgres", ""])
+def test_make_refuses_a_name_that_is_no_test_database(
+    server: RunningServer, migrations: Migrations, chosen: str, keep: bool
+) -> None:
+    before = _names(server)
+    with pytest.raises(Refused, match="does not end in _test") as refused:
+        testdb.make(server.database.with_name("app"), migrations, name=chosen, keep=keep)
+    assert "nothing was dropped" in refused.value.hint
+    assert _names(server) == before
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_make_refuses_the_target_itself(server: RunningServer, migrations: Migrations, keep: bool) -> None:
+    target = _create(server, f"app{secrets.token_hex(4)}_test")
+    try:
+        for chosen in (target.name, None):
+            with pytest.raises(Refused, match="target"):
+                testdb.make(target, migrations, name=chosen, keep=keep)
+        assert target.name in _names(server)
+    finally:
+        with server.database.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target.name)))
+
+
+def test_make_refuses_a_name_that_postgresql_would_cut_down_to_the_targets(
+    server: RunningServer, migrations: Migrations
+) -> None:
+    target = server.database.with_name("x" * 63)
+    with pytest.raises(Refused, match="cut it off after 63"):
+        testdb.make(target, migrations)
+
+
+def test_make_refuses_a_template(target: Database, migrations: Migrations, server: RunningServer) -> None:
+    name = target.name + "_test"
+    _create(server, name)
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(name)))
+        with pytest.raises(Refused, match="template"):
+            testdb.make(target, migrations)
+        connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
+
+
+@pytest.mark.parametrize("odd", ['we"ird', "Größe", "a b;--", "%s{}"])
+def test_make_quotes_odd_names(target: Database, migrations: Migrations, server: RunningServer, odd: str) -> None:
+    odd_target = target.with_name(f"{target.name}{odd}")
+    made = testdb.make(odd_target, migrations)
+    assert f"{target.name}{odd}_test" in _names(server)
+    assert testdb.make(odd_target, migrations).was_cloned
+    assert _value(made.database, "SELECT count(*) FROM a") == 2
+
+
+def test_make_keeps_to_the_schema(target: Database, migrations: Migrations) -> None:
+    made = testdb.make(target.with_schema("app"), migrations)
+    assert _value(made.database, "SELECT count(*) FROM app.a") == 2
+    assert not testdb.make(target, migrations).was_cloned
+    assert _value(made.database, "SELECT count(*) FROM public.a") == 2
+
+
+@pytest.fixture
+def role(server: RunningServer) -> Iterator[str]:
+    """A role that may log in and no more."""
+    name = f"role{secrets.token_hex(4)}"
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    yield name
+    with server.database.connect() as connection:
+        for (found,) in connection.execute(
+            "SELECT datname FROM pg_catalog.pg_database WHERE pg_catalog.pg_get_userbyid(datdba) = %s", (name,)
+        ).fetchall():
+            connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(found)))
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(found)))
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_make_works_for_a_role_that_may_create_databases(
+    target: Database, migrations: Migrations, server: RunningServer, role: str
+) -> None:
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(role)))
+    theirs = target.with_parameters(user=role)
+    # PUBLIC may not create in the schema public since PostgreSQL 15; the schema is the role's own.
+    theirs = theirs.with_schema("app")
+    assert not testdb.make(theirs, migrations).was_cloned
+    made = testdb.make(theirs, migrations)
+    assert made.was_cloned
+    assert _value(made.database, "SELECT count(*) FROM app.a") == 2
+
+
+def test_make_says_which_privilege_is_missing(target: Database, migrations: Migrations, role: str) -> None:
+    with pytest.raises(DatabaseError, match=f"the role {role} may not create databases") as refused:
+        testdb.make(target.with_parameters(user=role), migrations)
+    assert refused.value.hint == f'as a superuser: ALTER ROLE "{role}" CREATEDB'
+    assert refused.value.sqlstate == "42501"
+
+
+def test_make_says_who_may_drop_another_roles_database(
+    target: Database, migrations: Migrations, server: RunningServer, role: str
+) -> None:
+    old = _create(server, target.name + "_test")
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(role)))
+    before = _names(server)
+    with pytest.raises(DatabaseError, match="must be owner"):
+        testdb.make(target.with_parameters(user=role).with_schema("app"), migrations)
+    assert {n for n in _names(server) - before if not n.startswith("wflo_template_")} == set()
+    assert old.name in before
+
+
+def test_make_goes_by_template1_when_there_is_no_database_postgres(
+    target: Database, migrations: Migrations, server: RunningServer
+) -> None:
+    with server.database.with_name("template1").connect() as connection:
+        connection.execute("ALTER DATABASE postgres RENAME TO elsewhere")
+    try:
+        assert testdb.make(target, migrations).applied
+    finally:
+        with server.database.with_name("template1").connect() as connection:
+            connection.execute("ALTER DATABASE elsewhere RENAME TO postgres")
+
+
+def test_make_says_that_no_server_answers(migrations: Migrations) -> None:
+    with pytest.raises(ConnectionFailed, match="no server answers"):
+        testdb.make(Database.parse("postgresql://me:secret@127.0.0.1:1/app"), migrations)
+
+
+def test_make_refuses_an_empty_folder_before_it_drops(target: Database, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(Refused, match="no migration"):
+        testdb.make(target, migration.read(tmp_path / "none"))
+
+
+# --- prune and list ---------------------------------------------------------------------------
+
+
+def test_list_names_what_was_made_and_prune_leaves_what_lives(
+    target: Database, migrations: Migrations, server: RunningServer
+) -> None:
+    testdb.make(target, migrations)
+    with Session.open(server.database) as session:
+        clone = session.clone(session.template(migrations))
+        made = {m.name: m for m in testdb.list_(target)}
+        assert made[clone].purpose == "clone"
+        assert made[clone].is_alive
+        assert made[target.name + "_test"].purpose == "test-db"
+        assert made[target.name + "_test"].about == target.name
+        assert clone not in [m.name for m in testdb.prune(target).dropped]
+        template = session.template(migrations).name
+        assert template not in [m.name for m in testdb.prune(target, templates_older_than_s=0).dropped]
+    dropped = [m.name for m in testdb.prune(target, templates_older_than_s=0).dropped]
+    assert clone in dropped
+    assert template in dropped
+    assert not {clone, template} & _names(server)
+    assert target.name + "_test" in _names(server)
+
+
+def test_prune_leaves_a_clone_that_somebody_is_connected_to(migrations: Migrations, server: RunningServer) -> None:
+    with Session.open(server.database) as session:
+        clone = session.clone(session.template(migrations))
+    with server.database.with_name(clone).connect():
+        left = {m.name: why for m, why in testdb.prune(server.database).left}
+        assert left[clone] == "1 connected to it"
+    assert clone in [m.name for m in testdb.prune(server.database).dropped]
+
+
+def test_prune_never_touches_a_database_that_only_looks_like_ours(server: RunningServer) -> None:
+    names = ("wflo_clone_00000001_00000001_1_00000000", "wflo_clone_", f"wflo_building_{secrets.token_hex(4)}", "mine_test")
+    for name in names:
+        _create(server, name)
+    with server.database.connect() as connection:
+        connection.execute("COMMENT ON DATABASE mine_test IS '{\"wflo_schema\": nonsense'")
+    try:
+        pruned = testdb.prune(server.database, kept=True, templates_older_than_s=0)
+        assert not {m.name for m in pruned.dropped} & set(names)
+        assert set(names) <= _names(server)
+        assert not {m.name for m in testdb.list_(server.database)} & set(names)
+    finally:
+        with server.database.connect() as connection:
+            for name in names:
+                connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def test_kept_clone_goes_only_when_kept_ones_may(migrations: Migrations, server: RunningServer) -> None:
+    with Session.open(server.database) as session:
+        clone = session.clone(session.template(migrations))
+        session.mark(clone, "kept", about="tests/test_a.py::test_b")
+    assert clone not in [m.name for m in testdb.prune(server.database).dropped]
+    assert [m.about for m in testdb.list_(server.database) if m.name == clone] == ["tests/test_a.py::test_b"]
+    assert clone in [m.name for m in testdb.prune(server.database, kept=True).dropped]
+
+
+# --- kills ------------------------------------------------------------------------------------
+
+
+def _killed(server: RunningServer, program: str, until: str) -> None:
+    """Run a program in a session of its own and SIGKILL it when it has printed a line."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, server.database.url],
+        stdout=subprocess.PIPE, text=True, cwd=WFLO.parent, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            if line.strip() == until:
+                break
+        else:
+            raise AssertionError("it ended before it could be killed")
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+
+
+_PROGRAM = """
+import sys
+from wflo_schema import migration, testdb
+from wflo_schema.database import Database
+session = testdb.Session.open(Database.parse(sys.argv[1]))
+migrations = migration.read({folder!r})
+"""
+
+
+def _dead(server: RunningServer) -> list[testdb.Made]:
+    """What killed sessions left, once the server has noticed that they are gone."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found = [m for m in testdb.list_(server.database) if m.purpose in ("clone", "building")]
+        if found and not any(m.is_alive or m.connections for m in found):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"still alive, or nothing left: {found}")
+
+
+def test_killed_build_is_never_used_and_the_next_session_builds_anew(
+    server: RunningServer, tmp_path: Path, migrations: Migrations
+) -> None:
+    folder = tmp_path / "migrations"
+    (folder / "0003-slow.sql").write_text("SELECT pg_sleep(1 + count(*)) FROM a;\n")
+    _killed(
+        server,
+        _PROGRAM.format(folder=str(folder))
+        + "from wflo_schema import engine\n"
+        + "def tell(event):\n    print(getattr(event, 'id', ''), flush=True)\n"
+        + "import threading, time\n"
+        + "threading.Timer(0.8, lambda: print('now', flush=True)).start()\n"
+        + "session.template(migrations, notify=tell)\n",
+        "now",
+    )
+    (left,) = _dead(server)
+    assert left.purpose == "building"
+    with Session.open(server.database) as session:
+        (folder / "0003-slow.sql").write_text("SELECT pg_sleep(1 + count(*)) FROM a;\n")
+        template = session.template(migration.read(folder))
+        assert template.was_built
+        clone = session.clone(template)
+        assert _value(server.database.with_name(clone), "SELECT count(*) FROM a") == 2
+        assert [m.name for m in testdb.prune(server.database).dropped] == [left.name]
+        session.drop(clone)
+
+
+def test_clones_of_a_killed_session_are_pruned_and_those_of_the_living_stay(
+    server: RunningServer, migrations: Migrations, tmp_path: Path
+) -> None:
+    _killed(
+        server,
+        _PROGRAM.format(folder=str(tmp_path / "migrations"))
+        + "template = session.template(migrations)\n"
+        + "held = []\n"
+        + "for number in range(1000):\n"
+        + "    name = session.clone(template)\n"
+        + "    held.append(session.database.with_name(name).connect())\n"
+        + "    if number == 2: print('now', flush=True)\n",
+        "now",
+    )
+    with Session.open(server.database) as session:
+        template = session.template(migrations)
+        assert not template.was_built
+        mine = session.clone(template)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            testdb.prune(server.database)
+            alive = {m.name for m in testdb.list_(server.database) if m.purpose == "clone"}
+            if alive == {mine}:
+                break
+            time.sleep(0.05)
+        assert alive == {mine}
+        session.drop(mine)
+
+
+def test_killed_make_leaves_nothing_that_is_not_pruned(
+    server: RunningServer, target: Database, migrations: Migrations
+) -> None:
+    with Session.open(server.database) as session:
+        clone = session.clone(session.template(migrations))
+        session.mark(clone, "test-db", about=target.name)  # and killed before it got its name
+    assert clone in [m.name for m in testdb.prune(server.database).dropped]
+
+
+# --- the pool ---------------------------------------------------------------------------------
+
+
+def test_pool_makes_clones_ahead_and_drops_them_behind(server: RunningServer, migrations: Migrations) -> None:
+    with Session.open(server.database) as session:
+        dropper = Dropper(session)
+        left = [5]
+        pool = Pool(session, session.template(migrations), dropper, ahead=2, wanted=lambda: left[0])
+        taken = []
+        for _ in range(5):
+            database = pool.take()
+            left[0] -= 1
+            taken.append(database.name)
+            assert _value(database, "SELECT count(*) FROM a") == 2
+            dropper.add(database.name)
+        pool.close()
+        dropper.close()
+        assert len(set(taken)) == 5
+        assert not set(taken) & _names(server)
+        assert not [m for m in testdb.list_(server.database) if m.purpose == "clone"]
+
+
+def test_pool_tells_every_taker_why_it_cannot_make_clones(server: RunningServer, migrations: Migrations) -> None:
+    with Session.open(server.database) as session:
+        template = session.template(migrations)
+        other = testdb.Template(template.name + "0", (), False, 0)
+        pool = Pool(session, other, Dropper(session), ahead=1, wanted=lambda: 1)
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="does not exist"):
+                pool.take()
+        pool.close()
+
+
+def test_sessions_at_the_same_time_build_a_template_once(server: RunningServer, tmp_path: Path, migrations: Migrations) -> None:
+    program = (
+        _PROGRAM.format(folder=str(tmp_path / "migrations"))
+        + "template = session.template(migrations)\n"
+        + "session.drop(session.clone(template))\n"
+        + "print(template.was_built)\n"
+    )
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, server.database.url], stdout=subprocess.PIPE, text=True, cwd=WFLO.parent
+        )
+        for _ in range(4)
+    ]
+    said = sorted(child.communicate(timeout=60)[0].strip() for child in children)
+    assert said == ["False", "False", "False", "True"]
+    assert [m.name for m in testdb.list_(server.database) if m.purpose == "building"] == []
