@@ -14,7 +14,7 @@ import random
 import re
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +67,9 @@ _POLL_S = 0.2
 
 _KEPT_TEXT = 4_000_000
 # Characters of migration text kept from validation to execution; what is beyond is read again.
+
+_MOST_CONFLICTS = 20
+# Times in a row that somebody else may be found to have recorded a migration that then is pending again.
 
 _RETRIED = frozenset({"55P03", "40P01", "40001"})
 # lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
@@ -720,7 +723,12 @@ class _Run:
             raise
         except WfloSchemaError as error:
             if run is not None:
+                run._flush_quietly()
                 run._complete(error)
+            raise
+        except KeyboardInterrupt:
+            if run is not None:
+                run._pipeline.cancel()
             raise
         finally:
             if run is not None:
@@ -771,6 +779,7 @@ class _Run:
         recorded = {e.id for e in planned.status.entries if e.state != State.PENDING}
         order = {m.id: n for n, m in enumerate(migrations)}
         in_order = list(migrations)
+        conflicts: Counter[str] = Counter()
         if queue and not self.ledger.is_complete:
             self._make_ledger()
         while queue:
@@ -786,6 +795,13 @@ class _Run:
                 recorded.add(m.id)
                 queue.popleft()
             except _Conflict:
+                conflicts[m.id] += 1
+                if conflicts[m.id] > _MOST_CONFLICTS:
+                    raise DatabaseError(
+                        f"the ledger in schema {self.ledger.schema} does not take a record of {m.id}, "
+                        "and does not show one either",
+                        hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
+                    ) from None
                 self._current = None
                 self.ledger = ledger_module.find(self._pipeline, self.database.schema)
                 if not self.ledger.is_complete:
@@ -806,7 +822,7 @@ class _Run:
     def _predecessors(m: Migration, in_order: Sequence[Migration], number: int, recorded: Collection[str]) -> list[str]:
         """Hashes that must still be recorded when this one is: the one before, and what it depends on."""
         needed = [i for i in m.depends if i in recorded]
-        before = next((p.id for p in reversed(in_order[:number]) if p.id in recorded), None) if number else None
+        before = next((in_order[n].id for n in range(number - 1, -1, -1) if in_order[n].id in recorded), None)
         if before is not None and before not in needed:
             needed.append(before)
         return [migration_hash(i) for i in needed]
@@ -918,9 +934,18 @@ class _Run:
             return
         self._report()
 
+    def _flush_quietly(self) -> None:
+        """Report what is done, if the connection still lets us make sure of it."""
+        try:
+            self._flush()
+        except (ConnectionLost, StoppedWaiting, DatabaseError):
+            pass  # an error is being raised already, and it matters more
+
     def _settle(self, *first: Command) -> None:
         """Bring the session back to its beginning."""
         outcome = self._pipeline.exchange([*first, _DISCARD])
+        if outcome.error is not None and outcome.error.sqlstate == "57014":
+            outcome = self._pipeline.exchange([_ROLLBACK, _DISCARD])  # a cancel request that came late
         if outcome.error is not None:
             raise DatabaseError(
                 f"the session could not be reset: {outcome.error.message}",
@@ -936,11 +961,7 @@ class _Run:
 
     def stopped(self, outcome: str) -> Interrupted:
         """The error for a stop that was asked for; reports first what is done."""
-        try:
-            if self._stop.count == 1:
-                self._flush()
-        except (ConnectionLost, StoppedWaiting, psycopg.Error):
-            pass
+        self._flush_quietly()
         name = {2: "interrupted (SIGINT)", 15: "terminated (SIGTERM)"}.get(self._stop.signal_number, "stopped")
         error = Interrupted(
             f"{name}: {outcome}",
@@ -1023,10 +1044,7 @@ class _Run:
     def _failed(
         self, m: Migration, script: Script, statements: Sequence[Statement], error: ServerError, first: int
     ) -> MigrationFailed:
-        try:
-            self._flush()
-        except (ConnectionLost, StoppedWaiting):
-            pass
+        self._flush_quietly()
         number = error.index - first
         statement = statements[number] if 0 <= number < len(statements) else None
         if statement is None:

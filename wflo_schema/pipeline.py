@@ -23,6 +23,9 @@ Row = tuple[str | None, ...]
 _TICK_S = 0.1
 # Seconds between looks at the stop flag and calls of the waiting callback.
 
+_CANCEL_GRACE_S = 2.0
+# Seconds that a cancelled server is given to answer before a second stop ends the waiting.
+
 _Field = pq.DiagnosticField
 
 
@@ -34,7 +37,7 @@ class Stop:
         self.count = 0
 
     def request(self, signal_number: int) -> None:
-        """Ask the run to stop.  A second request also stops waiting for the server's answer."""
+        """Ask the run to stop.  A second request also stops waiting for a server that does not answer."""
         self.signal_number = self.signal_number or signal_number
         self.count += 1
 
@@ -44,7 +47,7 @@ class Stop:
 
 
 class StoppedWaiting(Exception):
-    """A second stop came while the server had not answered the first: the outcome is unknown."""
+    """A second stop came, and the server had not answered the first: the outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Pipeline:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._stop = stop
+        self._cancelled_at: float | None = None
         self.on_wait = on_wait
         self.on_notice = on_notice
         self.round_trips = 0
@@ -181,7 +185,6 @@ class Pipeline:
         """Write what is unsent and read until an answer is there."""
         pgconn, selector = self._pgconn, self._selector
         began = time.monotonic()
-        stops_seen = 0
         next_tick = began + _TICK_S
         while True:
             unsent = pgconn.flush()
@@ -197,15 +200,17 @@ class Pipeline:
             if now < next_tick:
                 continue
             next_tick = now + _TICK_S
-            if self._stop is not None and self._stop.count > stops_seen:
-                if stops_seen or self._stop.count > 1:
+            if self._stop is not None and self._stop.is_requested:
+                if self._cancelled_at is None:
+                    self._cancelled_at = now
+                    self.cancel()
+                elif self._stop.count > 1 and now - self._cancelled_at > _CANCEL_GRACE_S:
                     raise StoppedWaiting
-                stops_seen = self._stop.count
-                self._cancel()
             if self.on_wait is not None:
                 self.on_wait(now - began)
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
+        """Ask the server to cancel what it is doing for this connection."""
         try:
             self._connection.cancel_safe(timeout=5.0)
         except psycopg.Error:
