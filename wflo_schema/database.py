@@ -289,7 +289,7 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
             "ask for GRANT CONNECT or for a line in pg_hba.conf",
         ),
         (
-            r"too many (?:clients|connections)|remaining connection slots|too_many_connections|no more connections allowed",
+            r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
             f"the server at {where} has no free connection slot: {said}",
             "run it again when connections are free; nothing was changed",
         ),

@@ -475,7 +475,8 @@ def _plan(status: Status, migrations: Migrations, to: str | None, allow: Collect
         found.append(
             (
                 Allow.LATE,
-                f"{_count(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: {_some(late)}",
+                f"{_count(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
+                f"{_some(late)}",
                 "rename it so that it comes last, if it was merged late",
             )
         )
@@ -512,7 +513,8 @@ def _rollback_targets(
         dependents = _dependents(one, in_order)
         if dependents:
             raise Refused(
-                f"{one.id} cannot be rolled back: {_count(dependents, 'applied migration depends', 'applied migrations depend')}"
+                f"{one.id} cannot be rolled back: "
+                f"{_count(dependents, 'applied migration depends', 'applied migrations depend')}"
                 f" on it: {', '.join(dependents)}",
                 hint=f"roll them back first: wflo-schema rollback --to {_before(one, in_order)}",
             )
@@ -551,7 +553,8 @@ def _load_rollback(m: Migration) -> Script:
     if script is None:
         raise Refused(
             f"{m.id} has no rollback file, so it cannot be rolled back",
-            hint=f"write {m.path.removesuffix('.sql')}.rollback.sql; with nothing to undo it says: -- nothing-to-undo: why",
+            hint=f"write {m.path.removesuffix('.sql')}.rollback.sql; "
+            "with nothing to undo it says: -- nothing-to-undo: why",
         )
     if not script.statements and not script.nothing_to_undo:
         raise Refused(
@@ -847,7 +850,8 @@ class _Run:
     ) -> None:
         """Send one transaction; try it again while only locks are in its way.
 
-        ``before`` begins it and ends with the change of the ledger.  Raise `_Conflict` when the ledger is not as planned, else as `migrate` says.
+        ``before`` begins it and ends with the change of the ledger.  Raise `_Conflict` when the ledger
+        is not as planned, else as `migrate` says.
         """
         inside = script.statements
         commands = [*before, *_set_local(settings), *(Command(s.text) for s in inside), _COMMIT, _DISCARD]
@@ -1028,7 +1032,8 @@ class _Run:
         failed = self._failed(m, script, statements, error, first)
         blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
         made = LockNotAcquired(
-            f"{m.id} did not get a lock in {_count(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: {error.message}{blockers}",
+            f"{m.id} did not get a lock in {_count(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: "
+            f"{error.message}{blockers}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
             "or give it longer with --lock-timeout and --lock-wait",
             migration_id=m.id,
@@ -1267,7 +1272,8 @@ class _Run:
                 None,
                 [
                     failed.hint,
-                    f"the statements before it stay; when it is mended, run it again: it goes on with statement {number + 1}",
+                    "the statements before it stay; when it is mended, run it again: "
+                    f"it goes on with statement {number + 1}",
                 ],
             )
         )
@@ -1472,13 +1478,15 @@ _REMEDIES: dict[str, str] = {
     "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
     "if it is a live database of another tool's, take it over with wflo-schema adopt; "
     "a test database is made anew with wflo-schema test-db",
-    "42P01": "is an earlier migration missing, or was it applied in another schema? wflo-schema status shows what is applied; "
+    "42P01": "is an earlier migration missing, or was it applied in another schema? "
+    "wflo-schema status shows what is applied; "
     "a test database is made anew, with all migrations, by wflo-schema test-db",
     "42703": "the table is not as the migrations make it: compare with wflo-schema check; "
     "was the base migration applied? wflo-schema status shows it",
     "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
     "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
-    "23505": "rows are there already that this migration inserts: run each migration once, by wflo-schema migrate, never by hand",
+    "23505": "rows are there already that this migration inserts: "
+    "run each migration once, by wflo-schema migrate, never by hand",
     "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
     "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
     "25006": "this database or role is set read-only (default_transaction_read_only)",

@@ -573,7 +573,8 @@ def _refuse_unrunnable(path: str, statement: Statement) -> None:
     )
     if ends_transaction:
         raise BadMigrationFile(
-            f"{path}:{statement.line}: {_words_shown(words)} begins or ends a transaction, which a migration must not do",
+            f"{path}:{statement.line}: {_words_shown(words)} begins or ends a transaction, "
+            "which a migration must not do",
             hint="remove it: each migration and its record are one transaction already; "
             "for statements that cannot run in one, begin the file with -- transactional: false",
             location=Location(path, statement.line, statement.column),

@@ -65,7 +65,8 @@ def of_failed_statement(
     )
     connection.execute("SELECT pg_catalog.set_config('statement_timeout', %s, FALSE)", (str(TIMEOUT_MS),))
     made = OrphanRows(
-        f"{key.table_name}({', '.join(key.columns)}) REFERENCES {key.referenced_table}({', '.join(key.referenced_columns)})",
+        f"{key.table_name}({', '.join(key.columns)}) REFERENCES "
+        f"{key.referenced_table}({', '.join(key.referenced_columns)})",
         key.name,
         None,
         (),

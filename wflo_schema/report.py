@@ -163,7 +163,8 @@ def event_text(event: Event) -> str:
             where = next((f" on {b.relation}" for b in event.blockers if b.relation), "")
             return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s), blocked by {whom}"
         case Retrying():
-            return f"  {event.id} was rolled back ({event.reason}); try {event.attempt + 1} follows in {event.pause_s:.1f} s"
+            follows = f"try {event.attempt + 1} follows in {event.pause_s:.1f} s"
+            return f"  {event.id} was rolled back ({event.reason}); {follows}"
         case Notice():
             return f"  {event.severity.lower()}: {event.message}"
         case Running():
@@ -357,9 +358,11 @@ def check_junit(result: CheckResult) -> str:
         else:
             inner = f"<system-out>{escape(clean(body))}</system-out>"
         cases.append(
-            f"    <testcase classname={quoteattr(f.code)} name={quoteattr(clean(f.object + ': ' + f.message))}>{inner}</testcase>"
+            f"    <testcase classname={quoteattr(f.code)} name={quoteattr(clean(f'{f.object}: {f.message}'))}>"
+            f"{inner}</testcase>"
         )
-    head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}" time="{result.duration_ms / 1000:.3f}"'
+    head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
+    head += f' time="{result.duration_ms / 1000:.3f}"'
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
