@@ -1,0 +1,970 @@
+"""What the engine promises, each in its ordinary form, on PostgreSQL 18 and 15."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import RunningServer
+from wflo_schema import engine
+from wflo_schema.database import Database, quote_identifier
+from wflo_schema.engine import Allow, Blocker, Done, Event, LockOptions, Notice, Retrying, State, Waiting
+from wflo_schema.errors import (
+    BadMigrationFile,
+    CannotRead,
+    DatabaseError,
+    LockNotAcquired,
+    MigrationFailed,
+    Refused,
+    WfloSchemaError,
+)
+from wflo_schema.migration import read
+
+
+class Folder:
+    """A migrations folder and the database that it is for."""
+
+    def __init__(self, path: Path, database: Database) -> None:
+        self.path = path
+        self.database = database
+        self.events: list[Event] = []
+
+    def write(self, name: str, text: str | bytes, *, rollback: str | None = None) -> Path:
+        path = self.path / f"{name}.sql"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        if rollback is not None:
+            (self.path / f"{name}.rollback.sql").write_text(rollback, encoding="utf-8")
+        return path
+
+    def migrate(self, **options: Any) -> engine.Result:
+        database = options.pop("database", self.database)
+        return engine.migrate(database, read(self.path), notify=self.events.append, **options)
+
+    def roll_back(self, **options: Any) -> engine.Result:
+        return engine.rollback(self.database, read(self.path), notify=self.events.append, **options)
+
+    def fail(self, **options: Any) -> MigrationFailed:
+        with pytest.raises(MigrationFailed) as caught:
+            self.migrate(**options)
+        return caught.value
+
+    def refuse(self, **options: Any) -> Refused:
+        with pytest.raises(Refused) as caught:
+            self.migrate(**options)
+        return caught.value
+
+    def status(self) -> engine.Status:
+        return engine.status(self.database, read(self.path))
+
+    def states(self) -> dict[str, State]:
+        return {e.id: e.state for e in self.status().entries}
+
+    def ask(self, query: str, *parameters: object) -> Any:
+        """The first column of the first row."""
+        with self.database.connect() as connection:
+            row = connection.execute(query.encode(), parameters).fetchone()
+        return row[0] if row else None
+
+    def do(self, *statements: str) -> None:
+        with self.database.connect() as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def recorded(self) -> list[str]:
+        with self.database.connect() as connection:
+            rows = connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY applied_at_utc").fetchall()
+        return [row[0] for row in rows]
+
+    def has(self, name: str) -> bool:
+        return bool(self.ask("SELECT to_regclass(%s) IS NOT NULL", name))
+
+    def repairs(self) -> list[str]:
+        return [e.message for e in self.events if isinstance(e, Notice) and e.severity == "REPAIR"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database: Database) -> Folder:
+    path = tmp_path / "migrations"
+    path.mkdir()
+    return Folder(path, database)
+
+
+@contextlib.contextmanager
+def role(folder: Folder, server: RunningServer, options: str = "") -> Iterator[Database]:
+    """An ordinary role that may connect, as a target."""
+    name = f"plain_{folder.database.name}"
+    folder.do(f"CREATE ROLE {name} LOGIN {options}")
+    try:
+        yield folder.database.with_parameters(user=name)
+    finally:
+        folder.do(f"REASSIGN OWNED BY {name} TO postgres", f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+# one transaction
+
+
+def test_migration_record_checksum_and_log_row_commit_in_one_transaction(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (x xid8 DEFAULT pg_current_xact_id());\nINSERT INTO a DEFAULT VALUES;\n")
+    assert folder.migrate().ids == ("1_a",)
+    query = """
+        SELECT m.xmin = a.xmin AND l.xmin = a.xmin AND m.checksum = %s AND l.operation = 'apply'
+        FROM a, _yoyo_migration AS m JOIN _yoyo_log AS l USING (migration_hash, migration_id)
+    """
+    checksum = read(self_path := folder.path).items[0].checksum
+    assert self_path and folder.ask(query, checksum) is True
+
+
+def test_failed_statement_leaves_nothing_of_its_migration_and_keeps_those_before(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.write("2_b", "CREATE TABLE b (id int);\nINSERT INTO a VALUES (1);\nSELECT 1/0;")
+    folder.write("3_c", "CREATE TABLE c (id int)")
+    error = folder.fail()
+    assert (error.applied, error.migration_id, error.not_tried) == (("1_a",), "2_b", ("3_c",))
+    assert not folder.has("b") and not folder.has("c")
+    assert folder.ask("SELECT count(*) FROM a") == 0
+    assert folder.recorded() == ["1_a"]
+    assert folder.ask("SELECT count(*) FROM _yoyo_log") == 1
+
+
+def test_done_is_told_after_the_commit(folder: Folder) -> None:
+    for n in range(5):
+        folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int)")
+    seen: list[tuple[str, bool]] = []
+
+    def notify(event: Event) -> None:
+        if isinstance(event, Done):
+            seen.append((event.id, bool(folder.ask("SELECT true FROM _yoyo_migration WHERE migration_id = %s", event.id))))
+
+    engine.migrate(folder.database, read(folder.path), notify=notify)
+    assert seen == [(f"{n}_t", True) for n in range(5)]
+
+
+def test_second_run_does_nothing(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.migrate()
+    assert folder.migrate().ids == ()
+
+
+def test_up_to_and_including_the_wanted_one_is_applied(folder: Folder) -> None:
+    for n in range(1, 4):
+        folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int)")
+    assert folder.migrate(to="2_").ids == ("1_t", "2_t")
+
+
+def test_no_migration_at_all_is_refused(folder: Folder) -> None:
+    assert "no migration" in folder.refuse().message
+
+
+def test_status_and_plan_write_nothing(folder: Folder, server: RunningServer) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.status()
+    engine.plan(folder.database, read(folder.path))
+    assert not folder.has("_yoyo_migration")
+    folder.migrate()
+    with role(folder, server) as reader:
+        with pytest.raises(CannotRead):
+            engine.status(reader, read(folder.path))
+        folder.do(f"GRANT SELECT ON _yoyo_migration TO {reader.parameters['user']}")
+        read_only = reader.with_parameters(options="-c default_transaction_read_only=on")
+        assert [e.id for e in engine.status(read_only, read(folder.path)).applied] == ["1_a"]
+
+
+# where an error is
+
+
+LINES = {
+    "plain": (b"CREATE TABLE a (id int);\nSELECT nix FROM a;\n", 2, 8),
+    "multi-byte before it in its line": ("CREATE TABLE a (id int);\n/* äöü€🐘 */ SELECT 'ä€🐘', nix FROM a;\n".encode(), 2, 26),
+    "crlf": (b"CREATE TABLE a (id int);\r\n\r\nSELECT\r\n  nix FROM a;\r\n", 4, 3),
+    "bom": (b"\xef\xbb\xbfCREATE TABL a (id int);\n", 1, 8),
+    "bom and crlf": (b"\xef\xbb\xbf-- x\r\nCREATE TABLE a (id int);\r\n  SELECT nix FROM a", 3, 10),
+    "after comments": (b"-- why: this\n/* and\n /* nested */ ; */\n\n  SELECT nix;\n", 5, 10),
+    "inside a long statement": (b"SELECT 1,\n  2,\n  -- no\n  3,\n    nix;\n", 5, 5),
+    "several on one line": (b"SELECT 1; SELECT 2;   SELECT nix; SELECT 3;\n", 1, 30),
+    "syntax error": (b"SELECT 1;\nSELECT FROM WHERE;\nSELECT 2;\n", 2, 13),
+    "end of input without newline": (b"SELECT 1;\n\nSELECT (1", 3, 9),
+    "without a position": (b"SELECT 1;\n\n  -- c\n   DO $$ BEGIN\n RAISE 'no'; END $$;", 4, 4),
+    "division by zero": ("-- ü\nSELECT 1;\n  SELECT 1/0;\n".encode(), 3, 3),
+    "form feed and line separator before": ("SELECT '\u2028\x0b\x0c\x85';\nSELECT nix;\n".encode(), 2, 8),
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+def test_error_points_at_line_and_column(folder: Folder, what: str) -> None:
+    text, line, column = LINES[what]
+    path = folder.write("1_a", text)
+    error = folder.fail()
+    assert error.location is not None
+    assert (error.location.path, error.location.line, error.location.column) == (str(path), line, column)
+    shown = text.decode("utf-8-sig").replace("\r\n", "\n").split("\n")[line - 1]
+    assert error.source_line == shown
+
+
+def test_error_of_a_deferred_constraint_says_that_it_came_at_commit(folder: Folder) -> None:
+    folder.write(
+        "1_a",
+        "CREATE TABLE a (id int PRIMARY KEY);\n"
+        "CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);\n"
+        "INSERT INTO b VALUES (7);\nSELECT 1;\n",
+    )
+    error = folder.fail()
+    assert "at COMMIT" in error.message and error.sqlstate == "23503"
+    assert not folder.has("a") and folder.recorded() == []
+
+
+def test_key_that_does_not_validate_shows_the_orphan_rows(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, a int);")
+    folder.migrate()
+    folder.do("INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1, 1), (2, 7), (3, NULL), (4, 8)")
+    folder.write("2_b", "-- x\n\nALTER TABLE b ADD CONSTRAINT b_a FOREIGN KEY (a) REFERENCES a (id);\n")
+    error = folder.fail()
+    assert error.location is not None and error.location.line == 3
+    assert error.orphans is not None
+    assert (error.orphans.count, error.orphans.sample) == (2, ("id=2, a=7", "id=4, a=8"))
+
+
+def test_failing_trigger_points_at_the_statement_that_fired_it(folder: Folder) -> None:
+    folder.write(
+        "1_a",
+        "CREATE TABLE a (id int);\n"
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n RAISE EXCEPTION 'never'; END $$;\n"
+        "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();\n"
+        "SELECT 1;\nINSERT INTO a VALUES (1);\nSELECT 2;\n",
+    )
+    error = folder.fail()
+    assert error.location is not None and error.location.line == 6
+    assert "f()" in error.context
+
+
+# what changed under us
+
+
+@pytest.fixture
+def three(folder: Folder) -> Folder:
+    for n in (1, 3, 5):
+        folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int)", rollback=f"DROP TABLE t{n}")
+    folder.migrate()
+    return folder
+
+
+def test_changed_file_stops_migrate_unless_allowed(three: Folder) -> None:
+    three.write("3_t", "CREATE TABLE t3 (id bigint)")
+    three.write("7_t", "CREATE TABLE t7 (id int)")
+    refused = three.refuse()
+    assert refused.case == "changed" and "3_t" in refused.message and "--allow changed" in refused.hint
+    assert three.states()["3_t"] == State.CHANGED
+    assert three.migrate(allow={Allow.CHANGED}).ids == ("7_t",)
+
+
+def test_changed_line_ends_are_no_change(three: Folder) -> None:
+    three.write("3_t", "\ufeffCREATE TABLE t3 (id int)")
+    assert three.states()["3_t"] == State.APPLIED
+
+
+def test_missing_file_stops_migrate_unless_allowed(three: Folder) -> None:
+    (three.path / "3_t.sql").unlink()
+    (three.path / "3_t.rollback.sql").unlink()
+    three.write("7_t", "CREATE TABLE t7 (id int)")
+    refused = three.refuse()
+    assert refused.case == "missing" and "3_t" in refused.message
+    assert three.states()["3_t"] == State.MISSING
+    assert three.migrate(allow={Allow.MISSING}).ids == ("7_t",)
+
+
+def test_late_migration_stops_migrate_unless_allowed(three: Folder) -> None:
+    three.write("4_t", "CREATE TABLE t4 (id int)")
+    refused = three.refuse()
+    assert refused.case == "late" and "4_t" in refused.message
+    assert three.migrate(allow={Allow.LATE}).ids == ("4_t",)
+
+
+def test_database_ahead_of_the_files_stops_migrate_unless_allowed(three: Folder) -> None:
+    (three.path / "5_t.sql").unlink()
+    (three.path / "5_t.rollback.sql").unlink()
+    refused = three.refuse()
+    assert refused.case == "ahead" and "5_t" in refused.message
+    assert three.states()["5_t"] == State.AHEAD
+    assert three.migrate(allow={Allow.AHEAD}).ids == ()
+    with pytest.raises(Refused, match="no file here"):
+        three.roll_back()
+
+
+def test_two_heads_stop_migrate_unless_allowed(folder: Folder) -> None:
+    folder.write("1_a", "SELECT 1")
+    folder.write("2_b", "-- depends: 1_a\nSELECT 1")
+    folder.write("3_c", "-- depends: 1_a\nSELECT 1")
+    refused = folder.refuse()
+    assert refused.case == "heads" and "2_b and 3_c" in refused.message
+    assert folder.migrate(allow={Allow.HEADS}).ids == ("1_a", "2_b", "3_c")
+
+
+def test_two_cases_are_both_told_and_both_to_be_allowed(three: Folder) -> None:
+    three.write("3_t", "SELECT 3")
+    three.write("4_t", "SELECT 4")
+    refused = three.refuse(allow={Allow.CHANGED})
+    assert refused.case == "late"
+    refused = three.refuse()
+    assert "3_t" in refused.message and "4_t" in refused.message
+    assert three.migrate(allow={Allow.CHANGED, Allow.LATE}).ids == ("4_t",)
+
+
+def test_rows_without_checksum_are_accepted_and_shown_as_such(three: Folder) -> None:
+    three.do("UPDATE _yoyo_migration SET checksum = NULL WHERE migration_id = '3_t'")
+    three.write("3_t", "CREATE TABLE t3 (id bigint)")
+    assert [(e.id, e.has_checksum) for e in three.status().applied] == [("1_t", True), ("3_t", False), ("5_t", True)]
+    assert three.migrate().ids == ()
+
+
+# roll back
+
+
+def test_roll_back_undoes_the_last_ones_first(three: Folder) -> None:
+    assert three.roll_back(count=2).ids == ("5_t", "3_t")
+    assert three.recorded() == ["1_t"] and not three.has("t3")
+    assert three.ask("SELECT string_agg(operation, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
+        "apply apply apply rollback rollback"
+    )
+    assert three.migrate().ids == ("3_t", "5_t")
+    assert three.roll_back(to="1_t").ids == ("5_t", "3_t")
+
+
+@pytest.mark.parametrize("text", [None, "", "  \n\n", "-- nothing\n/* here */\n", ";;\n"])
+def test_roll_back_without_a_statement_is_refused_before_anything_runs(folder: Folder, text: str | None) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)", rollback=text)
+    folder.write("2_b", "CREATE TABLE b (id int)", rollback="DROP TABLE b")
+    folder.migrate()
+    with pytest.raises(Refused):
+        folder.roll_back(count=2)
+    assert folder.recorded() == ["1_a", "2_b"] and folder.has("b")
+
+
+@pytest.mark.parametrize("text", ["-- nothing-to-undo: data only\n", "-- nothing_to_undo\n"])
+def test_roll_back_of_what_says_there_is_nothing_to_undo(folder: Folder, text: str) -> None:
+    folder.write("1_a", "SELECT 1", rollback=text)
+    folder.migrate()
+    assert folder.roll_back().ids == ("1_a",)
+    assert folder.recorded() == []
+
+
+def test_roll_back_of_what_others_depend_on_is_refused_with_the_list(folder: Folder) -> None:
+    folder.write("1_a", "SELECT 1", rollback="SELECT 1")
+    folder.write("2_b", "-- depends: 1_a\nSELECT 1", rollback="SELECT 1")
+    folder.write("3_c", "-- depends: 2_b\nSELECT 1", rollback="SELECT 1")
+    folder.migrate()
+    with pytest.raises(Refused, match="2_b, 3_c"):
+        folder.roll_back(only="1_a")
+    assert folder.roll_back(only="3_c").ids == ("3_c",)
+
+
+def test_failed_roll_back_keeps_the_record(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)", rollback="DROP TABLE a;\nDROP TABLE nix;\n")
+    folder.migrate()
+    with pytest.raises(MigrationFailed) as caught:
+        folder.roll_back()
+    assert caught.value.location is not None
+    assert caught.value.location.path.endswith(".rollback.sql") and caught.value.location.line == 2
+    assert folder.recorded() == ["1_a"] and folder.has("a")
+
+
+def test_roll_back_of_what_is_not_applied_is_refused(three: Folder) -> None:
+    three.write("7_t", "SELECT 1", rollback="SELECT 1")
+    with pytest.raises(Refused, match="not applied"):
+        three.roll_back(only="7_t")
+
+
+# baseline
+
+
+def test_baseline_records_without_running(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.write("2_b", "CREATE TABLE b (id int)")
+    assert engine.baseline(folder.database, read(folder.path), ["1_a"]).ids == ("1_a",)
+    assert not folder.has("a") and folder.ask("SELECT operation FROM _yoyo_log") == "mark"
+    with pytest.raises(Refused, match="already recorded"):
+        engine.baseline(folder.database, read(folder.path), ["2_b", "1_a"])
+    assert folder.migrate().ids == ("2_b",)
+
+
+# session hygiene
+
+
+DIRT = {
+    "search_path": "SET search_path = elsewhere",
+    "search_path to nowhere": "SELECT set_config('search_path', '', false)",
+    "role": "CREATE ROLE {role}; GRANT {role} TO postgres; SET ROLE {role}",
+    "session authorization": "CREATE ROLE {role}; SET SESSION AUTHORIZATION {role}",
+    "temporary table over the ledger": "CREATE TEMP TABLE _yoyo_migration (x int); CREATE TEMP TABLE t (x int)",
+    "client_encoding": "SET client_encoding = 'SQL_ASCII'; SET client_encoding = 'LATIN1'",
+    "session_replication_role": "SET session_replication_role = replica",
+    "prepared statement": "PREPARE p AS SELECT 1",
+    "advisory lock": "SELECT pg_advisory_lock(1), pg_advisory_lock_shared(2)",
+    "listen": "LISTEN something",
+    "cursor": "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+    "read only": "SET default_transaction_read_only = on",
+    "timeouts": "SET lock_timeout = '77s'; SET statement_timeout = '77s'; SET idle_in_transaction_session_timeout = '9s'",
+    "standard_conforming_strings": "SET standard_conforming_strings = off",
+    "sequence cache": "CREATE SEQUENCE s; SELECT nextval('s')",
+    "no commit wait": "SET synchronous_commit = off",
+    "application_name": "SET application_name = 'someone else'",
+    "datestyle": "SET datestyle = 'German'; SET timezone = 'Asia/Tokyo'; SET intervalstyle = 'iso_8601'",
+}
+STATE = """
+SELECT concat_ws(' | ', (
+        SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
+        WHERE source = 'session' AND name NOT IN ({local})
+    ),
+    CURRENT_USER, SESSION_USER, current_schemas(true)::text, current_setting('client_encoding'),
+    current_setting('lock_timeout'), current_setting('statement_timeout'), current_setting('synchronous_commit'),
+    (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_cursors WHERE is_holdable),
+    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+    (SELECT count(*) FROM pg_listening_channels()),
+    (SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema()),
+    current_setting('session_replication_role'), current_setting('default_transaction_read_only'),
+    current_setting('application_name') LIKE 'wflo-schema %', current_setting('DateStyle'), current_setting('TimeZone')
+)
+""".replace("{local}", "'lock_timeout', 'synchronous_commit', 'client_encoding', 'application_name'")
+
+
+@pytest.mark.parametrize("kind", ["transactional", "non-transactional"])
+@pytest.mark.parametrize("what", DIRT)
+def test_what_one_migration_does_to_its_session_reaches_neither_the_next_nor_the_ledger(
+    folder: Folder, what: str, kind: str
+) -> None:
+    name = f"dirt_{folder.database.name}"
+    head = "" if kind == "transactional" else "-- transactional: false\n"
+    state = f"INSERT INTO states {STATE};\n"
+    folder.write("0_a", "CREATE TABLE states (state text);\nCREATE SCHEMA elsewhere;\n")
+    folder.write("1_a", head + state, rollback="SELECT 1")
+    folder.write("2_b", f"{head}CREATE TABLE public.b (id int);\n{DIRT[what].format(role=name)};\n", rollback="SELECT 1")
+    folder.write("3_c", head + state, rollback="SELECT 1")
+    folder.write("4_d", "CREATE TABLE d (id int)", rollback="DROP TABLE d")
+    try:
+        folder.migrate()
+        with folder.database.connect() as connection:
+            states = [row[0] for row in connection.execute("SELECT state FROM states").fetchall()]
+        assert len(states) == 2 and states[0] == states[1]
+        assert folder.recorded() == ["0_a", "1_a", "2_b", "3_c", "4_d"]
+        assert folder.has("public.d") and folder.ask("SELECT count(*) FROM _yoyo_log WHERE operation = 'apply'") == 5
+        assert folder.roll_back(count=4).ids == ("4_d", "3_c", "2_b", "1_a")
+    finally:
+        if "{role}" in DIRT[what]:
+            folder.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def test_role_set_for_a_login_stays_for_every_migration(folder: Folder, server: RunningServer) -> None:
+    owner = f"owner_{folder.database.name}"
+    folder.do(f"CREATE ROLE {owner}", f"GRANT CREATE ON SCHEMA public TO {owner}")
+    try:
+        with role(folder, server) as login:
+            name = login.parameters["user"]
+            folder.do(f"GRANT {owner} TO {name}", f"ALTER ROLE {name} SET role = '{owner}'")
+            for n in range(3):
+                folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int)")
+            folder.write("5_t", "-- transactional: false\nCREATE TABLE t5 (id int);\nCREATE INDEX CONCURRENTLY i5 ON t5 (id);")
+            folder.write("6_t", "CREATE TABLE t6 (id int)")
+            folder.migrate(database=login)
+            query = "SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ' ') FROM pg_class WHERE relname ~ '^(t[0-9]|_yoyo|_wflo)'"
+            assert folder.ask(query) == owner
+    finally:
+        folder.do(f"DROP OWNED BY {owner}", f"DROP ROLE {owner}")
+
+
+def test_select_prints_nothing(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    folder.write("1_a", "SELECT 'seen'; VALUES ('seen'); TABLE pg_database; SHOW ALL; EXPLAIN SELECT 1;")
+    folder.migrate()
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_notices_are_told_with_their_migration(folder: Folder) -> None:
+    folder.write("1_a", "DO $$ BEGIN RAISE NOTICE 'hear, hear'; RAISE WARNING 'oh'; END $$")
+    folder.migrate()
+    told = [(e.id, e.severity, e.message) for e in folder.events if isinstance(e, Notice)]
+    assert told == [("1_a", "NOTICE", "hear, hear"), ("1_a", "WARNING", "oh")]
+
+
+# refused contents
+
+
+REFUSED = {
+    "BEGIN": ("SELECT 1;\nBEGIN;\n", 2),
+    "START TRANSACTION": ("START TRANSACTION ISOLATION LEVEL SERIALIZABLE;", 1),
+    "COMMIT": ("SELECT 1;\n\nCOMMIT;\nSELECT 2", 3),
+    "COMMIT AND CHAIN": ("commit and chain", 1),
+    "END": ("SELECT 1; END", 1),
+    "ROLLBACK": ("-- why\nRollBack WORK;", 2),
+    "ABORT": ("SELECT 1;\n/* a /* b */ c */ ABORT ;", 2),
+    "PREPARE TRANSACTION": ("SELECT 1;\nPREPARE TRANSACTION 'x';", 2),
+    "COMMIT PREPARED": ("COMMIT PREPARED 'x';", 1),
+    "ROLLBACK PREPARED": ("ROLLBACK PREPARED 'x';", 1),
+    "behind comments": ("SELECT 1\n; -- x\n/* y\n*/ -- z\n COMMIT", 5),
+    "in what the parser does not know": ("CREATE TABLE a (id int) FROBNICATED;\n-- x\nCOMMIT;", 3),
+    "\\i": ("SELECT 1;\n\\i other.sql\n", 2),
+    "\\gexec": ("SELECT 'SELECT 1' \\gexec\n", 1),
+    "\\copy": ("\\copy a from 'x'\n", 1),
+    "\\connect": ("SELECT ';';\n  \\connect other\n", 2),
+    "COPY FROM stdin": ("CREATE TABLE a (id int);\nCOPY a (id) FROM stdin;\n1\n2\n\\.\n", 2),
+    "COPY FROM STDIN without data": ("SELECT 1;\nCOPY a FROM STDIN WITH (FORMAT csv)", 2),
+    "COPY TO STDOUT": ("COPY (SELECT 1) TO STDOUT;", 1),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("head", ["", "-- transactional: false\n"])
+def test_contents_that_cannot_run_are_refused_with_their_line_before_anything_runs(
+    folder: Folder, what: str, head: str
+) -> None:
+    text, line = REFUSED[what]
+    folder.write("1_a", "CREATE TABLE ran (id int)")
+    folder.write("2_b", head + text)
+    with pytest.raises(BadMigrationFile) as caught:
+        folder.migrate()
+    assert caught.value.location is not None
+    assert caught.value.location.line == line + head.count("\n")
+    assert not folder.has("ran") and not folder.has("_yoyo_migration")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SAVEPOINT a; INSERT INTO t VALUES (1); ROLLBACK TO SAVEPOINT a; RELEASE a;",
+        "ROLLBACK TO a",
+        "SELECT 'COMMIT;', $$ COMMIT; $$, \"BEGIN\" FROM (SELECT 1 AS \"BEGIN\") AS x; -- COMMIT;\n/* ROLLBACK; */",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;",
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",
+        "CREATE TABLE \"commit\" (\"end\" int); COMMENT ON TABLE \"commit\" IS 'BEGIN; \\i x'",
+        "SELECT E'\\'; COMMIT; --', U&'\\0041'",
+    ],
+)
+def test_words_that_only_look_like_it_are_not_refused(folder: Folder, text: str) -> None:
+    folder.write("1_a", "CREATE TABLE t (id int); SAVEPOINT a; " + text if text == "ROLLBACK TO a" else f"CREATE TABLE t (id int); {text}")
+    assert folder.migrate().ids == ("1_a",)
+
+
+# non-transactional files
+
+
+def alone(folder: Folder, text: str, name: str = "2_b", rollback: str | None = None) -> Path:
+    return folder.write(name, f"-- transactional: false\n{text}", rollback=rollback)
+
+
+@pytest.fixture
+def table(folder: Folder) -> Folder:
+    folder.write("1_a", "CREATE TABLE a (id int, n int); INSERT INTO a SELECT g, g % 7 FROM generate_series(1, 100) AS g;")
+    folder.migrate()
+    folder.events.clear()
+    return folder
+
+
+def is_valid(folder: Folder, index: str) -> bool | None:
+    found: bool | None = folder.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", index)
+    return found
+
+
+def test_non_transactional_statements_run_one_by_one(table: Folder) -> None:
+    table.do("CREATE TYPE mood AS ENUM ('sad')")
+    alone(
+        table,
+        "CREATE INDEX CONCURRENTLY a_id ON a (id);\n"
+        "REINDEX INDEX CONCURRENTLY a_id;\nREINDEX TABLE CONCURRENTLY a;\n"
+        "VACUUM a;\nVACUUM (ANALYZE) a;\n"
+        "ALTER TYPE mood ADD VALUE 'glad';\nCREATE TABLE m (m mood DEFAULT 'glad');\nINSERT INTO m DEFAULT VALUES;\n"
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO m VALUES ('sad'); COMMIT; END $$;\nCALL p();\n"
+        "DO $$ BEGIN FOR i IN 1..3 LOOP INSERT INTO m VALUES ('sad'); COMMIT; END LOOP; END $$;\n"
+        "SET work_mem = '77MB';\nCREATE TABLE w AS SELECT current_setting('work_mem') AS w;\n"
+        "DROP INDEX CONCURRENTLY a_id;\nCLUSTER;\nALTER SYSTEM RESET work_mem;\n",
+    )
+    assert table.migrate().ids == ("2_b",)
+    assert table.ask("SELECT count(*) FROM m") == 5 and not table.has("a_id")
+    assert table.ask("SELECT w FROM w") == "77MB"
+    assert table.ask("SELECT count(*) FROM _wflo_schema_progress") == 0
+    assert table.recorded() == ["1_a", "2_b"]
+
+
+def test_interrupted_file_goes_on_at_the_statement_that_failed(table: Folder) -> None:
+    alone(table, "INSERT INTO a VALUES (1000);\nSET work_mem = '77MB';\nINSERT INTO a VALUES (current_setting('nix.nix')::int);\nINSERT INTO a VALUES (1002);")
+    error = table.fail()
+    assert error.location is not None and error.location.line == 4
+    assert "statement 3" in error.hint
+    assert table.ask("SELECT count(*) FROM a WHERE id >= 1000") == 1
+    entry = next(e for e in table.status().entries if e.id == "2_b")
+    assert (entry.state, entry.statements_done) == (State.PENDING, 2)
+    alone(
+        table,
+        "INSERT INTO a VALUES (1000);\nSET work_mem = '77MB';\n"
+        "CREATE TABLE w AS SELECT current_setting('work_mem') AS w;\nINSERT INTO a VALUES (1002);",
+    )
+    assert table.migrate().ids == ("2_b",)
+    assert table.ask("SELECT count(*) FROM a WHERE id >= 1000") == 2
+    assert table.ask("SELECT w FROM w") == "77MB"
+
+
+def test_edited_statements_that_were_done_are_refused(table: Folder) -> None:
+    alone(table, "INSERT INTO a VALUES (1000);\nSELECT 1/0;")
+    table.fail()
+    alone(table, "INSERT INTO a VALUES (1001);\nSELECT 1;")
+    refused = table.refuse()
+    assert "edited" in refused.message and "_wflo_schema_progress" in refused.hint
+    assert table.ask("SELECT count(*) FROM a WHERE id >= 1000") == 1
+    alone(table, "INSERT INTO a VALUES (1000);")
+    assert table.migrate().ids == ("2_b",)
+
+
+def test_setting_of_the_file_itself_survives_an_index_build(table: Folder) -> None:
+    alone(
+        table,
+        "SET lock_timeout = '7s';\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n"
+        "CREATE TABLE w AS SELECT current_setting('lock_timeout') AS w;",
+    )
+    table.migrate()
+    assert table.ask("SELECT w FROM w") == "7s"
+
+
+def test_failed_unique_build_leaves_an_invalid_index_that_the_next_run_rebuilds(table: Folder) -> None:
+    alone(table, "CREATE UNIQUE INDEX CONCURRENTLY a_n ON a (n);\nINSERT INTO a VALUES (1000, 1000);")
+    error = table.fail()
+    assert "a_n INVALID" in error.message and error.sqlstate == "23505"
+    assert is_valid(table, "a_n") is False
+    table.do("DELETE FROM a WHERE id > 6")
+    assert table.migrate().ids == ("2_b",)
+    assert is_valid(table, "a_n") is True
+    assert any("public.a_n" in said and "INVALID" in said for said in table.repairs())
+
+
+@pytest.mark.parametrize("clause", ["", "IF NOT EXISTS "])
+def test_invalid_index_of_somebody_else_is_an_error(table: Folder, clause: str) -> None:
+    with table.database.connect() as connection, pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute("CREATE UNIQUE INDEX CONCURRENTLY a_n ON a (n)")
+    alone(table, f"SELECT 1;\nCREATE INDEX CONCURRENTLY {clause}a_n ON a (n);")
+    error = table.fail()
+    assert "a_n" in error.message and "INVALID" in error.message and "DROP INDEX CONCURRENTLY public.a_n" in error.hint
+    assert error.location is not None and error.location.line == 3
+    table.do("DROP INDEX a_n")
+    assert table.migrate().ids == ("2_b",)
+
+
+def test_if_not_exists_over_a_valid_index_is_a_success(table: Folder) -> None:
+    table.do("CREATE INDEX a_n ON a (n)")
+    alone(table, "CREATE INDEX CONCURRENTLY IF NOT EXISTS a_n ON a (n);")
+    assert table.migrate().ids == ("2_b",)
+
+
+def test_index_without_a_name_is_refused(table: Folder) -> None:
+    alone(table, "SELECT 1;\nCREATE INDEX CONCURRENTLY ON a (n);")
+    with pytest.raises(BadMigrationFile) as caught:
+        table.migrate()
+    assert caught.value.location is not None and caught.value.location.line == 3
+
+
+def test_index_build_in_a_transactional_file_says_what_to_write(table: Folder) -> None:
+    table.write("2_b", "CREATE INDEX CONCURRENTLY a_n ON a (n);")
+    assert "-- transactional: false" in table.fail().hint
+    assert is_valid(table, "a_n") is None
+
+
+def test_non_transactional_roll_back(table: Folder) -> None:
+    alone(table, "CREATE INDEX CONCURRENTLY a_n ON a (n);", rollback="DROP INDEX CONCURRENTLY a_n;\nSELECT 1/(SELECT count(*) FROM a);")
+    table.migrate()
+    table.do("DELETE FROM a")
+    with pytest.raises(MigrationFailed):
+        table.roll_back()
+    assert table.recorded() == ["1_a", "2_b"]
+    table.do("INSERT INTO a VALUES (1)")
+    assert table.roll_back().ids == ("2_b",)
+    assert table.recorded() == ["1_a"]
+    assert table.ask("SELECT count(*) FROM _wflo_schema_progress") == 0
+
+
+def test_progress_that_a_later_yoyo_run_made_stale_is_not_trusted(table: Folder) -> None:
+    alone(table, "INSERT INTO a VALUES (1000);\nSELECT 1/0;")
+    table.fail()
+    table.do(
+        "INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, created_at_utc) SELECT operation, "
+        "migration_hash, migration_id, operation, clock_timestamp() AT TIME ZONE 'UTC' "
+        "FROM _wflo_schema_progress, (VALUES ('apply'), ('rollback')) AS o (operation)",
+    )
+    alone(table, "INSERT INTO a VALUES (1000);\nSELECT 1;")
+    assert "another tool" in table.refuse().message
+
+
+# any schema
+
+
+@pytest.mark.parametrize("name", ['we ird"x', "UPPER", "ünï", "select", "a.b", "$user", "%s {x} %(y)s"])
+def test_schema_holds_ledger_and_unqualified_objects(folder: Folder, name: str) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int);\nSET search_path = pg_catalog;", rollback="DROP TABLE a")
+    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;", rollback="DROP INDEX CONCURRENTLY a_id")
+    there = folder.database.with_schema(name)
+    assert folder.migrate(database=there).schema == name
+    query = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
+    assert folder.ask(query, name) == "_wflo_schema_progress _yoyo_log _yoyo_migration _yoyo_version a"
+    assert folder.ask(query, "public") is None
+    assert engine.rollback(there, read(folder.path), count=2).ids == ("2_b", "1_a")
+
+
+def test_two_schemas_of_one_database_never_see_each_others_ledger(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)", rollback="DROP TABLE a")
+    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY i ON a (id)", rollback="DROP INDEX CONCURRENTLY i")
+    one, other = folder.database.with_schema("one"), folder.database.with_schema("other")
+    assert folder.migrate(database=one).ids == ("1_a", "2_b")
+    assert [e.state for e in engine.status(other, read(folder.path)).entries] == [State.PENDING] * 2
+    assert folder.migrate(database=other).ids == ("1_a", "2_b")
+    assert engine.rollback(one, read(folder.path), count=2).ids == ("2_b", "1_a")
+    assert [e.state for e in engine.status(other, read(folder.path)).entries] == [State.APPLIED] * 2
+
+
+def test_search_path_without_a_schema_is_refused(folder: Folder) -> None:
+    folder.write("1_a", "SELECT 1")
+    nowhere = folder.database.with_parameters(options="-c search_path=nowhere")
+    assert "--schema" in folder.refuse(database=nowhere).hint
+
+
+# settings of the server that would be in the way
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"default_transaction_read_only": "on"},
+        {"default_transaction_isolation": "serializable"},
+        {"default_transaction_deferrable": "on", "default_transaction_isolation": "serializable"},
+        {"lock_timeout": "1ms"},
+        {"statement_timeout": "5s", "lock_timeout": "50ms"},
+        {"search_path": "other, public"},
+        {"quote_all_identifiers": "on", "datestyle": "German", "timezone": "Asia/Tokyo", "bytea_output": "escape"},
+        {"client_encoding": "LATIN1"},
+        {"row_security": "off"},
+        {"plan_cache_mode": "force_generic_plan", "extra_float_digits": "-15", "synchronous_commit": "off"},
+        {"client_min_messages": "error", "standard_conforming_strings": "off"},
+        {"default_tablespace": "", "default_table_access_method": "heap", "transform_null_equals": "on"},
+    ],
+    ids=lambda s: " ".join(s),
+)
+def test_settings_of_the_database_are_no_obstacle(folder: Folder, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        words = value if name == "search_path" else sql.Literal(value).as_string()
+        folder.do(f"ALTER DATABASE {folder.database.name} SET {name} = {words}")
+    folder.write("1_a", "CREATE TABLE a (id int, t text); INSERT INTO a VALUES (1, 'ä')", rollback="DROP TABLE a")
+    folder.write(
+        "2_b",
+        "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (2, 'ü');\nVACUUM a;\nREINDEX INDEX CONCURRENTLY a_id;\n",
+        rollback="DROP INDEX CONCURRENTLY a_id;",
+    )
+    folder.write("3_c", "ALTER TABLE a ADD COLUMN u int", rollback="ALTER TABLE a DROP COLUMN u")
+    assert folder.migrate().ids == ("1_a", "2_b", "3_c")
+    assert folder.ask("SELECT string_agg(t, '' ORDER BY id) FROM a") == "äü"
+    assert [e.id for e in folder.status().applied] == ["1_a", "2_b", "3_c"]
+    assert folder.roll_back(count=3).ids == ("3_c", "2_b", "1_a")
+
+
+def test_owner_who_is_no_superuser_can_do_everything(folder: Folder, server: RunningServer) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)", rollback="DROP TABLE a")
+    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id)", rollback="DROP INDEX CONCURRENTLY a_id")
+    with role(folder, server) as owner:
+        folder.do(f"ALTER SCHEMA public OWNER TO {owner.parameters['user']}")
+        assert folder.migrate(database=owner).ids == ("1_a", "2_b")
+        assert engine.rollback(owner, read(folder.path), count=2).ids == ("2_b", "1_a")
+        folder.do("ALTER SCHEMA public OWNER TO postgres")
+
+
+def test_role_that_may_not_create_is_told_what_is_missing(folder: Folder, server: RunningServer) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.do("REVOKE CREATE ON SCHEMA public FROM public")
+    with role(folder, server) as stranger:
+        with pytest.raises(DatabaseError) as caught:
+            folder.migrate(database=stranger)
+        assert "GRANT CREATE" in caught.value.hint
+        folder.migrate()
+        folder.write("2_b", "CREATE TABLE b (id int)")
+        with pytest.raises(CannotRead):
+            folder.migrate(database=stranger)
+        folder.do(f"GRANT SELECT ON _yoyo_migration TO {stranger.parameters['user']}")
+        with pytest.raises(DatabaseError) as caught:
+            folder.migrate(database=stranger)
+        assert "GRANT INSERT" in caught.value.hint
+        folder.do(f"GRANT SELECT, INSERT ON _yoyo_migration, _yoyo_log TO {stranger.parameters['user']}")
+        assert folder.fail(database=stranger).sqlstate == "42501"
+    assert folder.recorded() == ["1_a"]
+
+
+# sizes
+
+
+def test_twenty_thousand_statements_are_one_migration(folder: Folder) -> None:
+    row = "x" * 460
+    statements = "".join(f"INSERT INTO a VALUES ({n}, '{row}');\n" for n in range(20_000))
+    folder.write("1_a", f"CREATE TABLE a (id int, t text);\n{statements}")
+    assert folder.path.joinpath("1_a.sql").stat().st_size > 9_900_000
+    assert folder.migrate().done[0].statements == 20_001
+    assert folder.ask("SELECT count(*) FROM a") == 20_000
+    folder.write("2_b", f"{statements}SELECT nix;")
+    error = folder.fail()
+    assert error.location is not None and error.location.line == 20_001
+    assert folder.ask("SELECT count(*) FROM a") == 20_000
+
+
+def test_statement_of_a_megabyte(folder: Folder) -> None:
+    values = ",\n".join(f"({n}, '{'ü' * 90}')" for n in range(6_000))
+    folder.write("1_a", f"CREATE TABLE a (id int, t text);\nINSERT INTO a VALUES {values};\n")
+    folder.migrate()
+    assert folder.ask("SELECT count(*) FROM a") == 6_000
+
+
+def test_large_results_are_thrown_away_as_they_come(folder: Folder) -> None:
+    import resource
+
+    folder.write("1_a", "SELECT repeat('x', 1000) FROM generate_series(1, 300000);")
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert folder.migrate().ids == ("1_a",)
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
+    assert grown_kb < 100_000
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "-- only a comment\n", "/* also */ ; ;\n", "-- transactional: false\n"])
+def test_forward_file_without_a_statement_is_recorded(folder: Folder, text: str) -> None:
+    folder.write("1_a", text)
+    folder.write("2_b", "CREATE TABLE b (id int)")
+    assert folder.migrate().ids == ("1_a", "2_b")
+
+
+# locks
+
+
+@contextlib.contextmanager
+def holding(database: Database, statement: str) -> Iterator[psycopg.Connection[Any]]:
+    with database.with_parameters(application_name="nightly report").connect(autocommit=False) as connection:
+        connection.execute(statement.encode())
+        yield connection
+
+
+def test_lock_that_is_not_to_be_had_says_who_holds_it(table: Folder) -> None:
+    table.write("2_b", "-- x\nCREATE TABLE b (id int);\nALTER TABLE a ADD COLUMN x int;")
+    with holding(table.database, "SELECT 'the report', count(*) FROM a") as blocker:
+        with pytest.raises(LockNotAcquired) as caught:
+            table.migrate(locks=LockOptions(timeout_ms=200, wait_s=1.0))
+        pid = blocker.info.backend_pid
+    error = caught.value
+    for part in (f"pid {pid}", "postgres", "nightly report", "idle in transaction", "'the report'"):
+        assert part in error.message
+    assert error.location is not None and error.location.line == 3
+    assert not table.has("b") and table.recorded() == ["1_a"]
+    retries = [e for e in table.events if isinstance(e, Retrying)]
+    assert len(retries) >= 2 and all(e.blockers for e in retries)
+    assert any(isinstance(e, Waiting) for e in table.events)
+
+
+def test_migration_is_tried_again_until_the_blocker_leaves(table: Folder) -> None:
+    table.write("2_b", "CREATE TABLE b (id int);\nALTER TABLE a ADD COLUMN x int;")
+    with holding(table.database, "SELECT count(*) FROM a") as blocker:
+        timer = threading.Timer(1.0, blocker.commit)
+        timer.start()
+        assert table.migrate(locks=LockOptions(timeout_ms=150, wait_s=60.0)).ids == ("2_b",)
+        timer.join()
+    assert any(isinstance(e, Retrying) for e in table.events)
+
+
+def test_those_who_queue_behind_our_wait_are_let_through_at_the_lock_timeout(table: Folder) -> None:
+    table.write("2_b", "ALTER TABLE a ADD COLUMN x int;")
+    worst_s = 0.0
+    caught: list[WfloSchemaError] = []
+
+    def run() -> None:
+        try:
+            table.migrate(locks=LockOptions(timeout_ms=300, wait_s=3.0))
+        except WfloSchemaError as error:
+            caught.append(error)
+
+    with holding(table.database, "SELECT count(*) FROM a"), table.database.connect() as writer:
+        thread = threading.Thread(target=run)
+        thread.start()
+        while thread.is_alive():
+            began = time.monotonic()
+            writer.execute("INSERT INTO a VALUES (0)")
+            worst_s = max(worst_s, time.monotonic() - began)
+            time.sleep(0.02)
+        thread.join()
+    assert [type(e) for e in caught] == [LockNotAcquired]
+    assert 0.05 < worst_s < 2.5
+
+
+def test_lock_timeout_of_the_file_counts(table: Folder) -> None:
+    table.write("2_b", "-- lock-timeout: 77ms\nCREATE TABLE w AS SELECT current_setting('lock_timeout') AS w")
+    alone(table, "CREATE TABLE v AS SELECT current_setting('lock_timeout') AS w", "3_c")
+    alone(table, "-- lock-timeout: 88ms\nCREATE TABLE u AS SELECT current_setting('lock_timeout') AS w", "4_d")
+    table.migrate(locks=LockOptions(timeout_ms=55))
+    assert [table.ask(f"SELECT w FROM {t}") for t in "wvu"] == ["77ms", "55ms", "88ms"]
+
+
+def test_deadlock_is_tried_again(table: Folder) -> None:
+    table.do("CREATE TABLE b (id int)", f"ALTER DATABASE {table.database.name} SET deadlock_timeout = '100ms'")
+    table.write("2_b", "LOCK TABLE a; SELECT pg_sleep(0.5); LOCK TABLE b;")
+    with table.database.connect(autocommit=False) as other:
+        other.execute("SET deadlock_timeout = '30s'")
+        other.execute("LOCK TABLE b")
+        timer = threading.Timer(0.3, lambda: other.execute("LOCK TABLE a"))
+        timer.start()
+        threading.Timer(1.5, other.rollback).start()
+        assert table.migrate(locks=LockOptions(timeout_ms=5_000)).ids == ("2_b",)
+        timer.join()
+
+
+def test_waiting_for_a_colleague_is_no_lock_timeout(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int);\nSELECT pg_sleep(1.5);")
+    folder.write("2_b", "CREATE TABLE b (id int)")
+    folder.do(f"ALTER DATABASE {folder.database.name} SET lock_timeout = '100ms'")
+    results: list[engine.Result] = []
+    locks = LockOptions(timeout_ms=100, wait_s=0.2)
+    first = threading.Thread(target=lambda: results.append(engine.migrate(folder.database, read(folder.path), locks=locks)))
+    first.start()
+    time.sleep(0.7)
+    results.append(folder.migrate(locks=locks))
+    first.join()
+    assert sorted(i for r in results for i in r.ids) == ["1_a", "2_b"]
+    seen = [b for e in folder.events if isinstance(e, Waiting) for b in e.blockers]
+    assert all(b.is_colleague for b in seen)
+
+
+def test_first_run_is_not_disturbed_by_a_role_with_short_timeouts(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int);\nSELECT pg_sleep(0.8);")
+    folder.do(f"ALTER DATABASE {folder.database.name} SET lock_timeout = '50ms'")
+    outcomes: list[object] = []
+
+    def run() -> None:
+        try:
+            outcomes.append(engine.migrate(folder.database, read(folder.path)).ids)
+        except WfloSchemaError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == [(), (), (), (), (), ("1_a",)]
+
+
+def test_blocker_is_told_to_a_role_without_privileges_on_it(folder: Folder, server: RunningServer) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int);")
+    with role(folder, server) as owner:
+        folder.do(f"ALTER SCHEMA public OWNER TO {owner.parameters['user']}")
+        folder.migrate(database=owner)
+        folder.write("2_b", "ALTER TABLE a ADD COLUMN x int;")
+        with holding(folder.database, "SELECT count(*) FROM a") as blocker:
+            with pytest.raises(LockNotAcquired) as caught:
+                folder.migrate(database=owner, locks=LockOptions(timeout_ms=200, wait_s=0.5))
+            assert f"pid {blocker.info.backend_pid} (postgres" in caught.value.message
+        folder.do("ALTER SCHEMA public OWNER TO postgres")
+
+
+def test_blocker_reads_well() -> None:
+    blocker = Blocker(7, "u", "app", "idle in transaction", 1.25, "SELECT\n  1", "a")
+    assert str(blocker) == "pid 7 (u, app) idle in transaction for 1.2 s: SELECT 1"
+    assert quote_identifier('a"b') == '"a""b"'
