@@ -575,11 +575,13 @@ def freeze(database_url: str | None, schema: str | None, server_directory: Path)
     click.echo(check_module.freeze(target, schema=schema), nl=False)
 
 
-@cli.command("test-db", epilog=EXIT_CODES)
+@cli.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)
+@click.pass_context
 @_target
 @_option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")
 @_option("--name", metavar="NAME", help="Its name; it must end in _test. Default: the target's name and _test.")
 def test_db(
+    context: click.Context,
     database_url: str | None,
     schema: str | None,
     migrations: tuple[Path, ...],
@@ -600,6 +602,8 @@ def test_db(
     """
     from wflo_schema import report, testdb
 
+    if context.invoked_subcommand is not None:
+        return
     target = resolve_database(database_url, schema, server_directory)
     with _Progress(format_) as notify:
         made = testdb.make(target, _read_migrations(migrations), name=name, keep=keep, notify=notify)
@@ -608,6 +612,41 @@ def test_db(
         if format_ == "json"
         else report.test_database_text(made)
     )
+
+
+@test_db.command("list", epilog=EXIT_CODES)
+@_all(_database_url, _format, _server_directory)
+def test_db_list(database_url: str | None, format_: str, server_directory: Path) -> None:
+    """List the databases on this server that were made here: templates, clones, test databases.
+
+    Writes nothing.
+
+    \b
+    Example:
+      wflo-schema test-db list
+    """
+    from wflo_schema import report, testdb
+
+    found = testdb.list_(resolve_database(database_url, None, server_directory))
+    click.echo(report.json_text(found) if format_ == "json" else report.made_text(found))
+
+
+@test_db.command("prune", epilog=EXIT_CODES)
+@_all(_database_url, _format, _server_directory)
+@_option("--kept", is_flag=True, help="Also those that were kept for looking at.")
+def test_db_prune(database_url: str | None, format_: str, server_directory: Path, kept: bool) -> None:
+    """Drop what killed test sessions left, and templates that nobody has used for long.
+
+    Never touches a database that was not made here, nor one that is in use.
+
+    \b
+    Example:
+      wflo-schema test-db prune
+    """
+    from wflo_schema import report, testdb
+
+    found = testdb.prune(resolve_database(database_url, None, server_directory), kept=kept)
+    click.echo(report.json_text(found) if format_ == "json" else report.pruned_text(found))
 
 
 @cli.group()

@@ -32,7 +32,7 @@ from wflo_schema.findings import Finding, Location, Severity
 if TYPE_CHECKING:
     from wflo_schema.check import CheckResult, Rule
     from wflo_schema.server import ServerStatus
-    from wflo_schema.testdb import TestDatabase
+    from wflo_schema.testdb import Made, Pruned, TestDatabase
 
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
 _MARKS = {
@@ -474,6 +474,29 @@ def test_database_text(made: TestDatabase) -> str:
     """One line: what was made, how, and how long it took."""
     how = "cloned from a template" if made.was_cloned else f"{_plural(len(made.applied), 'migration')} applied"
     return f"{made.database.label} is ready: {how}, in {duration(made.duration_ms)}"
+
+
+def made_text(found: Sequence[Made]) -> str:
+    """A line a database that was made here."""
+    if not found:
+        return "no database on this server was made here"
+    width = max(len(m.name) for m in found)
+    return "\n".join(_made_line(m, width) for m in found)
+
+
+def _made_line(made: Made, width: int = 0) -> str:
+    size = "" if made.size_bytes is None else f"{made.size_bytes / 1_000_000:.0f} MB, "
+    used = "in use, " if made.is_alive or made.connections else ""
+    about = f"  {made.about}" if made.about else ""
+    return f"{made.name:<{width}}  {made.purpose}, {used}{size}{duration(made.age_s * 1000)} old{about}"
+
+
+def pruned_text(found: Pruned) -> str:
+    """What was dropped, and what was left and why."""
+    lines = [f"dropped {_made_line(m)}" for m in found.dropped]
+    lines += [f"left {m.name}: {reason}" for m, reason in found.left]
+    lines.append(f"{_plural(len(found.dropped), 'database')} dropped, {len(found.left)} left")
+    return "\n".join(lines)
 
 
 def server_status_text(status: ServerStatus) -> str:
