@@ -895,12 +895,19 @@ def test_those_who_queue_behind_our_wait_are_let_through_at_the_lock_timeout(tab
     assert 0.05 < worst_s < 2.5
 
 
-def test_lock_timeout_of_the_file_counts(table: Folder) -> None:
+@pytest.mark.parametrize(
+    ("given_ms", "seen"),
+    [(None, ["77ms", "2s", "88ms", "99ms"]), (55, ["55ms"] * 4), (80, ["77ms", "80ms", "80ms", "80ms"])],
+)
+def test_lock_timeout_of_the_file_counts_up_to_the_one_given(
+    table: Folder, given_ms: int | None, seen: list[str]
+) -> None:
     table.write("2_b", "-- lock-timeout: 77ms\nCREATE TABLE w AS SELECT current_setting('lock_timeout') AS w")
     alone(table, "CREATE TABLE v AS SELECT current_setting('lock_timeout') AS w", "3_c")
     alone(table, "-- lock-timeout: 88ms\nCREATE TABLE u AS SELECT current_setting('lock_timeout') AS w", "4_d")
-    table.migrate(locks=LockOptions(timeout_ms=55))
-    assert [table.ask(f"SELECT w FROM {t}") for t in "wvu"] == ["77ms", "55ms", "88ms"]
+    table.write("5_e", "SET LOCAL lock_timeout TO '99ms'; CREATE TABLE t AS SELECT current_setting('lock_timeout') AS w")
+    table.migrate(locks=LockOptions(timeout_ms=given_ms))
+    assert [table.ask(f"SELECT w FROM {t}") for t in "wvut"] == seen
 
 
 def test_deadlock_is_tried_again(table: Folder) -> None:

@@ -108,10 +108,9 @@ def _lock_options(function: _F) -> _F:
         _option(
             "--lock-timeout",
             metavar="DURATION",
-            default="2s",
             envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
-            show_default=True,
-            help="How long a statement waits for a lock: 500ms, 2s, 1min; 0 waits for ever.",
+            help="The most that a statement waits for a lock (500ms, 2s; 0 waits for ever). "
+            "Default: what the file says, else 2s.",
         ),
         _option(
             "--lock-wait",
@@ -181,12 +180,12 @@ def _warn(text: str) -> None:
     click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
 
 
-def _locks(timeout: str, wait: str) -> LockOptions:
+def _locks(timeout: str | None, wait: str) -> LockOptions:
     from wflo_schema.engine import LockOptions
     from wflo_schema.migration import parse_duration_ms
 
     try:
-        return LockOptions(parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
+        return LockOptions(None if timeout is None else parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
     except ValueError as error:
         raise UsageError(str(error), hint="for example --lock-timeout 500ms --lock-wait 5min") from None
 
@@ -302,7 +301,7 @@ def migrate(
     migrations: tuple[Path, ...],
     format_: str,
     server_directory: Path,
-    lock_timeout: str,
+    lock_timeout: str | None,
     lock_wait: str,
     to: str | None,
     allow: tuple[str, ...],
@@ -350,7 +349,7 @@ def rollback(
     migrations: tuple[Path, ...],
     format_: str,
     server_directory: Path,
-    lock_timeout: str,
+    lock_timeout: str | None,
     lock_wait: str,
     count: int | None,
     to: str | None,

@@ -47,6 +47,7 @@ from wflo_schema.migration import (
     load,
     load_rollback,
     migration_hash,
+    parse_duration_ms,
 )
 from wflo_schema.pipeline import Command, Exchange, Pipeline, ServerError, Stop, StoppedWaiting
 
@@ -279,12 +280,43 @@ class Result:
         return tuple(d.id for d in self.done)
 
 
+_SETS_LOCK_TIMEOUT = re.compile(
+    r"""\A(?:RESET\s+"?lock_timeout"?
+        | SET\s+(?P<scope>LOCAL\s+|SESSION\s+)?"?lock_timeout"?\s*(?:=|\bTO\b)\s*(?P<value>.+?))\s*\Z""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LockOptions:
-    """How long to wait for locks: each statement, and all tries together."""
+    """How long to wait for locks: each statement, and all tries together.
 
-    timeout_ms: int = LOCK_TIMEOUT_MS
+    ``timeout_ms``, where given, is the most that a file may ask for, by its directive or by SET; 0
+    waits for ever.  None leaves it to the file, else `LOCK_TIMEOUT_MS`.
+    """
+
+    timeout_ms: int | None = None
     wait_s: float = LOCK_WAIT_S
+
+    def of(self, wish_ms: int | None) -> int:
+        """The timeout for a file that wishes for ``wish_ms``: 0 is for ever."""
+        if self.timeout_ms is None:
+            return LOCK_TIMEOUT_MS if wish_ms is None else wish_ms
+        if wish_ms is None or self.timeout_ms == 0:
+            return self.timeout_ms
+        return min(self.timeout_ms, wish_ms) if wish_ms else self.timeout_ms
+
+    def capped(self, text: str) -> str:
+        """The statement, or what it becomes where it would set lock_timeout beyond what is allowed."""
+        match = _SETS_LOCK_TIMEOUT.match(text) if self.timeout_ms else None
+        if match is None or self.timeout_ms is None:
+            return text
+        try:
+            wish_ms = parse_duration_ms(match["value"]) if match["value"] else 0
+        except ValueError:
+            wish_ms = 0  # DEFAULT: the server's, which is to wait for ever
+        scope = (match["scope"] or "").strip()
+        return f"SET {scope} lock_timeout = {self.of(wish_ms)}"
 
 
 Notify = Callable[[Event], None]
@@ -831,8 +863,7 @@ class _Run:
         return [migration_hash(i) for i in needed]
 
     def _settings(self, m: Migration, *, is_flushed: bool = True) -> dict[str, str]:
-        timeout_ms = self._locks.timeout_ms if m.lock_timeout_ms is None else m.lock_timeout_ms
-        settings = {"lock_timeout": str(timeout_ms)}
+        settings = {"lock_timeout": str(self._locks.of(m.lock_timeout_ms))}
         if self.database.schema is not None:
             settings["search_path"] = quote_identifier(self.database.schema)
         if not is_flushed:
@@ -854,7 +885,13 @@ class _Run:
         is not as planned, else as `migrate` says.
         """
         inside = script.statements
-        commands = [*before, *_set_local(settings), *(Command(s.text) for s in inside), _COMMIT, _DISCARD]
+        commands = [
+            *before,
+            *_set_local(settings),
+            *(Command(self._locks.capped(s.text)) for s in inside),
+            _COMMIT,
+            _DISCARD,
+        ]
         ledger_index = len(before) - 1
         first_statement = len(before) + len(settings)
         began = time.monotonic()
@@ -909,7 +946,8 @@ class _Run:
             self._current_began = time.monotonic()
             self._notify(self._current)
         self._blockers = ()
-        self._watch_next = min(0.5, max(0.05, self._locks.timeout_ms / 2000)) if self._locks.timeout_ms else 0.5
+        timeout_ms = self._locks.of(m.lock_timeout_ms)
+        self._watch_next = min(0.5, max(0.05, timeout_ms / 2000)) if timeout_ms else 0.5
 
     def _finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
         duration_ms = (time.monotonic() - self._current_began) * 1000
@@ -1114,7 +1152,7 @@ class _Run:
             settings = self._settings(m)
             self._must(
                 [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]
-                + [Command(s.text) for s in script.statements[:done] if _is_session_setting(s)]
+                + [Command(self._locks.capped(s.text)) for s in script.statements[:done] if _is_session_setting(s)]
             )
             for number in range(done, len(script.statements)):
                 if self._stop.is_requested:
@@ -1219,7 +1257,7 @@ class _Run:
             began, attempt = time.monotonic(), 0
             while True:
                 attempt += 1
-                outcome = self._pipeline.exchange([_BEGIN, Command(statement.text), mark, _COMMIT])
+                outcome = self._pipeline.exchange([_BEGIN, Command(self._locks.capped(statement.text)), mark, _COMMIT])
                 if outcome.error is None:
                     return
                 self._must([_ROLLBACK])
