@@ -1,6 +1,6 @@
 -- Drop the six tables and every row in them, those that others point at last.
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 
 DROP TABLE rollback_actions;
 DROP TABLE approval_requests;

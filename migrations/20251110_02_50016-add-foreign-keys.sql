@@ -3,7 +3,7 @@
 -- lock on each table lasts a moment and not a scan.
 -- depends: 20251110_01_6d27a-create-core-tables
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 
 ALTER TABLE workflow_executions
     ADD CONSTRAINT fk_workflow_executions_workflow_id FOREIGN KEY (workflow_id)
