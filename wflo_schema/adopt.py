@@ -1,0 +1,747 @@
+"""Take over a live database: recognise another tool's ledger, compare the catalog, then record.
+
+Hides what other tools' ledgers look like, and how a catalog is found in the history of migrations:
+they are replayed in a scratch database, one after the other, and a place in the history is proven
+by equality and never by what a ledger says.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from wflo_schema import catalog, engine, migration, scratch
+from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference
+from wflo_schema.database import Database, database_error, load_sql, quote_identifier
+from wflo_schema.engine import State
+from wflo_schema.errors import BadMigrationFile, CannotRead, Refused
+from wflo_schema.migration import Migration, Migrations
+
+NAMES_FILE = "adopt.toml"
+# Beside the migrations: what other tools' revisions stand for.
+
+RECONCILING_FOLDER = "reconcile"
+# Beside the migrations: one folder a set that brings a database from elsewhere to where these lead.
+
+_LOCK_TIMEOUT = "2s"
+# Another tool may hold its ledger locked; waiting for it would make others wait behind us.
+
+Names = Mapping[str, Mapping[str, str]]
+
+
+class Verdict(enum.StrEnum):
+    """What the catalog says."""
+
+    EQUAL = "equal"
+    """The database equals ours after one migration."""
+    AMBIGUOUS = "ambiguous"
+    """It equals ours after several, which differ in rows only."""
+    RECONCILE = "reconcile"
+    """It is in the state that a reconciling set was written for."""
+    DIFFERENT = "different"
+    """It equals ours after none."""
+    EMPTY = "empty"
+    """None of the tables is there."""
+    OURS = "ours"
+    """Already recorded by this tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLedger:
+    """What another tool's ledger says.
+
+    ``versions`` are in its own order and spelling; ``failed`` those it marks as failed half way.
+    ``stands_for`` is the id of our migration that the last of them stands for, empty where that is
+    not known or no migration leads there; ``unknown`` are versions that nothing says a word about.
+    """
+
+    tool: str
+    table: str
+    versions: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+    stands_for: str = ""
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the database is from ours after one migration; ``cosmetic`` are not among ``differences``."""
+
+    id: str
+    differences: int
+    cosmetic: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What was found, and what was recorded.
+
+    ``id`` is the migration that the catalog equals, the nearest one where none does, or None.
+    ``differences`` are those to ``id``; ``beside`` names what the database has and no migration makes:
+    it prevents nothing.  ``objections`` say why nothing would be recorded although the catalog is
+    equal; ``notes`` and ``next_steps`` are for people.  ``record`` are the ids that ``--apply``
+    records (or gives a checksum), ``aside`` those of other files whose rows it sets aside;
+    ``is_applied`` says that this was done.
+    """
+
+    label: str
+    schema: str
+    server_version: str
+    verdict: Verdict
+    ledgers: tuple[OtherLedger, ...]
+    total: int
+    id: str | None = None
+    number: int = 0
+    places: tuple[Place, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    beside: tuple[str, ...] = ()
+    reconciling: str | None = None
+    objections: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    record: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    is_applied: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the database is ours, can be taken over or is empty; else 1."""
+        is_fine = self.verdict in (Verdict.EQUAL, Verdict.EMPTY, Verdict.OURS) and not self.objections
+        return 0 if is_fine else 1
+
+
+def adopt(
+    database: Database,
+    migrations: Migrations,
+    *,
+    apply: bool = False,
+    to: str | None = None,
+    scratch_on: Database | None = None,
+    names: Names | None = None,
+    reconciling: Sequence[Migrations] = (),
+) -> Adoption:
+    """Say after which migration a database made by something else equals ours; with ``apply``, record that.
+
+    Only tables that the migrations make are compared, with all that hangs on them; a column's place
+    in its table does not count.  Without ``apply`` the database is only read.  With it, and only
+    where the catalog is equal and nothing is objected, the migrations up to that one are recorded
+    with their checksums in one transaction, after one more look at the catalog.  The other tool's
+    ledger is not touched, and no object of the database is changed.  ``to`` is the migration that
+    the caller expects, where several are equal or two tools have recorded here.
+
+    Raise `Refused` when no scratch database may be made, or when the catalog changed before
+    recording; `MigrationFailed` when the migrations do not run in the scratch database.
+    """
+    look = _look(database, migrations, names or {}, reconciling)
+    found = _judge(look, to=to, scratch_on=scratch_on)
+    if not apply or found.verdict is not Verdict.EQUAL or found.objections:
+        return found
+    return _record(look, found)
+
+
+def baseline(
+    database: Database,
+    migrations: Migrations,
+    to: str,
+    *,
+    verified: bool = True,
+    scratch_on: Database | None = None,
+    names: Names | None = None,
+    reconciling: Sequence[Migrations] = (),
+) -> Adoption:
+    """Record every migration up to ``to`` as applied, once the catalog is seen to equal ours after it.
+
+    Unlike `adopt` it does not mind what other ledgers say.  ``verified`` False compares nothing.
+    """
+    look = _look(database, migrations, names or {}, reconciling)
+    last = migrations.resolve(to)
+    if verified:
+        found = _judge(look, to=last.id, scratch_on=scratch_on, minds_ledgers=False)
+        if found.verdict is not Verdict.EQUAL or found.objections:
+            return found
+        return _record(look, found)
+    wanted = list(migrations)[: list(migrations).index(last) + 1]
+    found = look.adoption(
+        Verdict.EQUAL if look.to_record(wanted) or look.aside else Verdict.OURS,
+        id=last.id, number=len(wanted), record=look.to_record(wanted), aside=look.aside,
+        objections=look.objections(last, minds_ledgers=False),
+        notes=("nothing was compared: --unverified",),
+    )  # fmt: skip
+    return found if found.verdict is Verdict.OURS or found.objections else _record(look, found, verify=False)
+
+
+def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
+    """What other tools' revisions stand for: ``adopt.toml`` beside the migrations, empty without it.
+
+    A section a tool, a line a revision: the id of the last migration whose state it leaves, or "".
+    Raise `BadMigrationFile` when it cannot be understood or names a migration that is not there.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for directory in migrations.directories:
+        path = os.path.join(directory, NAMES_FILE)
+        try:
+            with open(path, "rb") as file:
+                content = tomllib.load(file)
+        except FileNotFoundError:
+            continue
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadMigrationFile(f"cannot read {path}: {error}") from None
+        for tool, revisions in content.items():
+            if not isinstance(revisions, dict) or not all(isinstance(v, str) for v in revisions.values()):
+                raise BadMigrationFile(
+                    f'{path}: [{tool}] must hold lines of the form revision = "ID of a migration"',
+                    hint='write revision = "" where no migration leads to that state',
+                )
+            for revision, stands_for in revisions.items():
+                if stands_for and migrations.get(stands_for) is None:
+                    raise BadMigrationFile(f"{path}: {revision} stands for {stands_for}, and there is no such migration")
+            found.setdefault(tool, {}).update(revisions)
+    return found
+
+
+def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:
+    """The reconciling sets: one a folder in ``reconcile`` beside the migrations, sorted by name."""
+    found = []
+    for directory in migrations.directories:
+        root = os.path.join(directory, RECONCILING_FOLDER)
+        if os.path.isdir(root):
+            folders = [os.path.join(root, name) for name in sorted(os.listdir(root)) if not name.startswith((".", "_"))]
+            found += [migration.read(folder) for folder in folders if os.path.isdir(folder)]
+    return tuple(found)
+
+
+# --- other tools' ledgers ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """How a tool's ledger is recognised: its table, columns it has, and a table that stands beside it."""
+
+    name: str
+    table: str
+    columns: frozenset[str]
+    query: LiteralString
+    beside: str = ""
+
+
+_TOOLS: tuple[_Tool, ...] = (
+    _Tool(
+        "alembic", "alembic_version", frozenset({"version_num"}),
+        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1",
+    ),
+    _Tool("flyway", "flyway_schema_history", frozenset({"version", "script", "success"}), "adopt_flyway"),
+    _Tool("goose", "goose_db_version", frozenset({"version_id", "is_applied"}), "adopt_goose"),
+    _Tool("sqitch", "changes", frozenset({"change_id", "change", "committed_at"}), "adopt_sqitch", "events"),
+    _Tool(
+        "django", "django_migrations", frozenset({"app", "name", "applied"}),
+        "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} ORDER BY id",
+    ),
+    _Tool(
+        "golang-migrate", "schema_migrations", frozenset({"version", "dirty"}),
+        "SELECT version::text AS version, dirty AS has_failed FROM {table}",
+    ),
+    _Tool(
+        "ecto", "schema_migrations", frozenset({"version", "inserted_at"}),
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1",
+    ),
+    _Tool(
+        "rails", "schema_migrations", frozenset({"version"}),
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1", "ar_internal_metadata",
+    ),
+    _Tool(
+        "dbmate", "schema_migrations", frozenset({"version"}),
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1",
+    ),
+)  # fmt: skip
+# The first that fits counts: what several tools call schema_migrations is told apart by its columns.
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    version: str
+    has_failed: bool
+
+
+def _other_ledgers(database: Database, schema: str | None) -> tuple[tuple[OtherLedger, ...], frozenset[str]]:
+    """The ledgers of other tools but yoyo, and the names of the tables that they keep."""
+    wanted = sorted({t.table for t in _TOOLS} | {t.beside for t in _TOOLS if t.beside})
+    ledgers: list[OtherLedger] = []
+    tables: set[str] = set()
+    with database.connect(autocommit=False) as connection:
+        connection.read_only = True
+        try:
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
+            with connection.cursor(row_factory=class_row(_Table)) as cursor:
+                present = cursor.execute(load_sql("adopt_tables"), {"names": wanted, "schema": schema}).fetchall()
+            by_schema = {(t.schema, t.name) for t in present}
+            for table in present:
+                tool = _recognise(table, by_schema)
+                if tool is None:
+                    continue
+                query = tool.query if " " in tool.query else load_sql(tool.query)
+                with connection.cursor(row_factory=class_row(_Version)) as cursor:
+                    rows = cursor.execute(
+                        sql.SQL(query).format(
+                            table=sql.Identifier(table.schema, table.name),
+                            events=sql.Identifier(table.schema, tool.beside or table.name),
+                        )
+                    ).fetchall()
+                tables |= {table.name, tool.beside} - {""}
+                ledgers.append(
+                    OtherLedger(
+                        tool.name, str(table), tuple(r.version for r in rows if not r.has_failed),
+                        tuple(r.version for r in rows if r.has_failed),
+                    )
+                )  # fmt: skip
+        except psycopg.Error as error:
+            if error.sqlstate == "42501":
+                raise CannotRead(
+                    f"another tool's ledger may not be read: {error.diag.message_primary}", sqlstate="42501",
+                    hint="GRANT USAGE on its schema and SELECT on its tables to this role",
+                ) from None  # fmt: skip
+            raise database_error(error, "reading another tool's ledger") from error
+    return tuple(ledgers), frozenset(tables)
+
+
+def _recognise(table: _Table, present: set[tuple[str, str]]) -> _Tool | None:
+    for tool in _TOOLS:
+        if tool.table == table.name and tool.columns <= set(table.columns):
+            if not tool.beside or (table.schema, tool.beside) in present:
+                return tool
+    return None
+
+
+def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
+    """Say what the versions stand for: by ``names``, or because they are ids of ours."""
+    order = {m.id: n for n, m in enumerate(migrations)}
+    known = {**{i: i for i in order}, **(names or {})}
+    said = [known[v] for v in ledger.versions if v in known]
+    unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
+    last = max((s for s in said if s), key=lambda s: order[s], default="")
+    return replace(ledger, stands_for="" if "" in said else last, unknown=unknown)
+
+
+# --- the look at the target -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is known of the target before anything is replayed."""
+
+    database: Database
+    migrations: Migrations
+    reconciling: tuple[Migrations, ...]
+    status: engine.Status
+    ledgers: tuple[OtherLedger, ...]
+    ignore: frozenset[str]
+    have: Catalog
+
+    @property
+    def recorded(self) -> dict[str, engine.Entry]:
+        """Rows of our ledger whose file is here."""
+        return {e.id: e for e in self.status.entries if e.state in (State.APPLIED, State.CHANGED)}
+
+    @property
+    def strangers(self) -> tuple[engine.Entry, ...]:
+        """Rows of our ledger whose file is not here."""
+        return (*self.status.missing, *self.status.unknown)
+
+    @property
+    def reconciled(self) -> frozenset[str]:
+        """Ids of all reconciling sets."""
+        return frozenset(m.id for one in self.reconciling for m in one)
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Recorded ids that an adoption sets aside: plain yoyo's, and those of reconciling sets."""
+        return tuple(e.id for e in self.strangers if not e.has_checksum or e.id in self.reconciled)
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self.recorded) and not self.strangers and all(e.has_checksum for e in self.recorded.values())
+
+    def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
+        recorded = self.recorded
+        return tuple(m.id for m in wanted if m.id not in recorded or not recorded[m.id].has_checksum)
+
+    def read(self) -> Catalog:
+        """The target's catalog as it is now."""
+        schema = self.database.schema
+        with self.database.connect() as connection:
+            found = catalog.read(connection, schemas=(schema,) if schema else None, ignore=self.ignore)
+        return _without_sqitch(found) if any(w.tool == "sqitch" for w in self.ledgers) else found
+
+    def adoption(
+        self,
+        verdict: Verdict,
+        *,
+        id: str | None = None,
+        number: int = 0,
+        record: tuple[str, ...] = (),
+        aside: tuple[str, ...] = (),
+        objections: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+        next_steps: tuple[str, ...] = (),
+    ) -> Adoption:
+        return Adoption(
+            self.database.label, self.status.schema, self.status.server_version, verdict, self.ledgers,
+            len(self.migrations), id, number, objections=objections, notes=notes, next_steps=next_steps,
+            record=record, aside=aside,
+        )  # fmt: skip
+
+    def objections(self, last: Migration, *, minds_ledgers: bool, is_named: bool = True) -> tuple[str, ...]:
+        """Why nothing may be recorded up to ``last`` although the catalog is equal."""
+        found = []
+        order = {m.id: n for n, m in enumerate(self.migrations)}
+        beyond = [i for i in self.recorded if order[i] > order[last.id]]
+        if beyond:
+            found.append(
+                f"the ledger already records {_some(beyond)}, and the database is only where {last.id} leads: "
+                "take those rows away first (yoyo unmark), or find out why their changes are not there"
+            )
+        others = [e.id for e in self.strangers if e.has_checksum and e.id not in self.reconciled]
+        if others:
+            found.append(
+                f"wflo-schema recorded {_some(others)} here, from files that are not in "
+                f"{' and '.join(self.migrations.directories)}: name their folder with --migrations too"
+            )
+        if self.status.changed:
+            found.append(
+                f"applied migrations were edited since: {_some(e.id for e in self.status.changed)}: "
+                "bring them back as they were"
+            )
+        if not minds_ledgers:
+            return tuple(found)
+        for ledger in self.ledgers:
+            if ledger.failed:
+                found.append(
+                    f"{ledger.tool} says in {ledger.table} that {_some(ledger.failed)} failed half way: "
+                    "it may have changed rows, which no catalog shows. "
+                    f"Finish it or clean it up with {ledger.tool}; or insist: wflo-schema baseline --to {last.id}"
+                )
+        if len(self.ledgers) > 1 and not is_named:
+            where = " and ".join(f"{w.tool} ({w.table})" for w in self.ledgers)
+            found.append(
+                f"two tools have recorded here: {where}. Only you know which one is still used; "
+                f"when the catalog is to decide: wflo-schema adopt --apply --to {last.id}"
+            )
+        return tuple(found)
+
+    def ledger_notes(self, last: Migration | None) -> Iterator[str]:
+        """In which ways other ledgers and the catalog disagree."""
+        for ledger in self.ledgers:
+            if ledger.unknown:
+                yield (
+                    f"{ledger.table} holds {_some(ledger.unknown)}, which nothing here knows: "
+                    "the catalog alone was asked what it means"
+                )
+            if ledger.stands_for and (last is None or ledger.stands_for != last.id):
+                found = "not like that" if last is None else f"where {last.id} leads"
+                yield (
+                    f"{ledger.table} says {_some(ledger.versions)}, which stands for {ledger.stands_for}, "
+                    f"and the catalog is {found}: the catalog is believed (was it stamped, or changed by hand?)"
+                )
+
+
+def _look(
+    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations]
+) -> _Look:
+    if not len(migrations):
+        raise Refused(
+            f"there is no migration in {' and '.join(migrations.directories)}",
+            hint="name the right folder with --migrations",
+        )
+    status = engine.status(database, migrations)
+    if database.schema is None and status.schema != "public":
+        database = database.with_schema(status.schema)
+    found, tables = _other_ledgers(database, database.schema)
+    ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found]
+    ids = {m.id for one in reconciling for m in one}
+    by_yoyo = tuple(
+        e.id for e in status.entries if e.state is not State.PENDING and not e.has_checksum and e.id not in ids
+    )
+    if by_yoyo:
+        yoyo = OtherLedger("yoyo", f"{status.schema}._yoyo_migration", by_yoyo)
+        ledgers.append(_explain(yoyo, migrations, names.get("yoyo")))
+    look = _Look(
+        database, migrations, tuple(reconciling), status, tuple(ledgers), LEDGER_TABLES | tables, Catalog(())
+    )
+    return replace(look, have=look.read())
+
+
+def _without_sqitch(found: Catalog) -> Catalog:
+    return replace(found, objects=tuple(o for o in found.objects if o.path[0] != "sqitch"))
+
+
+# --- the history ------------------------------------------------------------------------------
+
+
+_ON_A_TABLE = frozenset(
+    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
+)
+# What is too many of these on a table of ours changes how that table behaves; anything else stands beside it.
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One comparison: what counts, what is cosmetic, what stands beside."""
+
+    differences: tuple[Difference, ...]
+    cosmetic: tuple[Difference, ...]
+    beside: tuple[str, ...]
+
+    @property
+    def distance(self) -> tuple[int, int]:
+        return len(self.differences), len(self.cosmetic)
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """The catalogs that the migrations lead to, and those that reconciling sets start from."""
+
+    after: tuple[tuple[Migration, Catalog], ...]
+    made: frozenset[tuple[str, str]]
+    server_version: int
+
+    @classmethod
+    def of(cls, after: Sequence[tuple[Migration, Catalog]], last: Catalog) -> _History:
+        made = frozenset((o.kind, o.name) for _, one in after for o in one.objects)
+        made |= frozenset((o.kind, o.name) for o in last.objects)
+        return cls(tuple(after), made, last.server_version)
+
+    def compare(self, have: Catalog, want: Catalog) -> _Compared:
+        differences, cosmetic, beside = [], [], []
+        for d in catalog.compare(have, want):
+            is_whole = d.want == NOTHING and not d.attribute
+            if is_whole and d.kind not in _ON_A_TABLE and (d.kind, d.object) not in self.made:
+                beside.append(f"{d.kind} {d.object}")
+            elif d.cosmetic:
+                cosmetic.append(d)
+            else:
+                differences.append(d)
+        return _Compared(tuple(differences), tuple(cosmetic), tuple(beside))
+
+
+_TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
+
+
+def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_ledgers: bool = True) -> Adoption:
+    """Find the target in the history."""
+    migrations, have = look.migrations, look.have
+    wish = migrations.resolve(to) if to is not None else None
+    if look.is_ours:
+        left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
+        steps = ("wflo-schema migrate",) if look.status.pending else ("wflo-schema check",)
+        return look.adoption(Verdict.OURS, notes=left, next_steps=steps)
+    with scratch.scratch(look.database, on=scratch_on) as empty:
+        history = _replay(empty, migrations, wish)
+        tables = {name for kind, name in history.made if kind in _TABLES}
+        present = {o.name for o in have.objects if o.kind in _TABLES}
+        if not tables & present:
+            return _empty(look, tables, present)
+        compared = [(m, want, history.compare(have, want)) for m, want in history.after]
+        equal = [(m, want, c) for m, want, c in compared if not c.differences]
+        if not equal:
+            return _different(look, history, compared, _find_set(look, history, empty) if wish is None else None)
+    places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
+    m, _, found = _choose(look, equal)
+    number = list(migrations).index(m) + 1
+    record = look.to_record(list(migrations)[:number])
+    if len(equal) > 1 and not any(w.stands_for in {e.id for e, _, _ in equal} for w in look.ledgers):
+        verdict, steps = Verdict.AMBIGUOUS, tuple(f"wflo-schema adopt --apply --to {e.id}" for e, _, _ in equal)
+    else:
+        verdict = Verdict.EQUAL if record or look.aside else Verdict.OURS
+        steps = ("wflo-schema adopt --apply",) if verdict is Verdict.EQUAL else ("wflo-schema migrate",)
+    objections = look.objections(m, minds_ledgers=minds_ledgers, is_named=wish is not None)
+    if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
+        steps = (f"wflo-schema adopt --apply --to {m.id}",)
+    return replace(
+        look.adoption(
+            verdict, id=m.id, number=number, record=record, aside=look.aside, objections=objections,
+            notes=(*look.ledger_notes(m), *_scratch_note(look, history)), next_steps=() if objections else steps,
+        ),
+        places=places, differences=found.cosmetic, beside=found.beside,
+    )  # fmt: skip
+
+
+def _choose(
+    look: _Look, equal: Sequence[tuple[Migration, Catalog, _Compared]]
+) -> tuple[Migration, Catalog, _Compared]:
+    """Of several that are equal, the one that a ledger names, else the first."""
+    said = {w.stands_for for w in look.ledgers}
+    return next((e for e in equal if e[0].id in said), equal[0])
+
+
+def _scratch_note(look: _Look, history: _History) -> tuple[str, ...]:
+    ours, theirs = look.have.server_version // 10000, history.server_version // 10000
+    if ours == theirs:
+        return ()
+    return (
+        f"the migrations were replayed on PostgreSQL {theirs}, and the database is on {ours}: "
+        "the two may print the same definition differently",
+    )
+
+
+def _replay(empty: Database, migrations: Migrations, wish: Migration | None) -> _History:
+    """Run all migrations in the scratch database, and look after each (after ``wish`` alone where it is given)."""
+    after: list[tuple[Migration, Catalog]] = []
+    for m in migrations:
+        if wish is not None and m.id != wish.id:
+            continue
+        engine.migrate(empty, migrations, to=m.id)
+        after.append((m, _read(empty)))
+    engine.migrate(empty, migrations)
+    return _History.of(after, _read(empty))
+
+
+def _read(empty: Database) -> Catalog:
+    with empty.connect() as connection:
+        return catalog.read(connection, schemas=(empty.schema,) if empty.schema else None)
+
+
+def _empty(look: _Look, tables: set[str], present: set[str]) -> Adoption:
+    bare = {name.rpartition(".")[2] for name in tables}
+    elsewhere = sorted({name.rpartition(".")[0] for name in present if name.rpartition(".")[2] in bare})
+    steps = tuple(f"wflo-schema adopt --schema {s}" for s in elsewhere) or ("wflo-schema migrate",)
+    notes = tuple(f"tables with these names are in the schema {s}" for s in elsewhere)
+    return look.adoption(
+        Verdict.EMPTY, notes=(*notes, *look.ledger_notes(None)), next_steps=steps, aside=(),
+    )  # fmt: skip
+
+
+def _different(
+    look: _Look,
+    history: _History,
+    compared: Sequence[tuple[Migration, Catalog, _Compared]],
+    known: tuple[Migrations, int] | None,
+) -> Adoption:
+    migrations = look.migrations
+    places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
+    order = {m.id: n for n, m in enumerate(migrations)}
+    if known is not None:
+        nearest = compared[-1]
+        folder = known[0].directories[0]
+        steps = (
+            f"wflo-schema migrate --migrations {folder}" + _may_allow(look),
+            "wflo-schema adopt --apply",
+        )
+        note = f"this is the state that {folder} is for" + (
+            f", after {known[1]} of its {len(known[0])} migrations" if known[1] else ""
+        )
+        notes = (note, *_scratch_note(look, history))
+        verdict = Verdict.RECONCILE
+    else:
+        nearest = min(compared, key=lambda c: (*c[2].distance, -order[c[0].id]))
+        verdict = Verdict.DIFFERENT
+        begun = _under_way(look)
+        notes = (*look.ledger_notes(None), *_scratch_note(look, history))
+        steps = (
+            f"bring the database there, then: wflo-schema adopt --apply --to {nearest[0].id}",
+            f"or insist that it is as it should be: wflo-schema baseline --to {nearest[0].id} --unverified",
+        )
+        if begun:
+            steps = (f"wflo-schema migrate --migrations {begun}" + _may_allow(look), "wflo-schema adopt --apply")
+            notes = (f"{begun} was begun here and is not finished", *notes)
+    m, _, found = nearest
+    return replace(
+        look.adoption(
+            verdict, id=m.id, number=order[m.id] + 1, notes=notes, next_steps=steps,
+            objections=look.objections(m, minds_ledgers=True),
+        ),
+        places=places, differences=(*found.differences, *found.cosmetic), beside=found.beside,
+        reconciling=known[0].directories[0] if known else None,
+    )  # fmt: skip
+
+
+def _may_allow(look: _Look) -> str:
+    cases = [c for c, some in (("missing", look.recorded), ("ahead", look.recorded)) if some]
+    return "".join(f" --allow {c}" for c in cases)
+
+
+# --- reconciling sets -------------------------------------------------------------------------
+
+
+def _under_way(look: _Look) -> str:
+    """The folder of a reconciling set of which something is recorded, but not all of it."""
+    for one in look.reconciling:
+        entries = engine.status(look.database, one).entries
+        ours = [e for e in entries if one.get(e.id) is not None]
+        if any(e.state is State.PENDING for e in ours) and any(
+            e.state is not State.PENDING or e.statements_done is not None for e in ours
+        ):
+            return one.directories[0]
+    return ""
+
+
+def _find_set(look: _Look, history: _History, replayed: Database) -> tuple[Migrations, int] | None:
+    """The reconciling set that starts from where the target is, and how many of it are already done.
+
+    A set's rollbacks take the scratch database back from where the migrations led: so what a set
+    is for needs no word of its own, and a set whose rollbacks are wrong fits nothing.
+    """
+    begun: list[tuple[Migrations, int]] = []
+    for one in look.reconciling:
+        _forget_ledger(replayed)
+        engine.baseline(replayed, one, [m.id for m in one])
+        for done in reversed(range(len(one))):
+            engine.rollback(replayed, one)
+            if not history.compare(look.have, _read(replayed)).differences:
+                begun.append((one, done))
+        engine.migrate(replayed, one)
+    under_way = {e.id for e in look.strangers}
+    fitting = [(one, done) for one, done in begun if sum(m.id in under_way for m in one) == done]
+    return min(fitting, key=lambda b: b[1], default=None)
+
+
+def _forget_ledger(replayed: Database) -> None:
+    """Empty the scratch database's ledger, so that another set begins with none."""
+    with replayed.connect() as connection:
+        status = engine.status(replayed, Migrations((), ()))
+        connection.execute(
+            sql.SQL("TRUNCATE {}").format(sql.Identifier(status.schema, "_yoyo_migration"))
+        )
+
+
+# --- recording --------------------------------------------------------------------------------
+
+
+def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
+    """Record what was found, after one more look that nothing has changed since."""
+
+    def same_as_before() -> None:
+        if look.read() != look.have:
+            raise Refused(
+                f"the catalog of {look.database.label} changed while it was looked at; nothing was recorded",
+                hint="run wflo-schema adopt again when nobody changes tables",
+            )
+
+    check: Callable[[], None] | None = same_as_before if verify else None
+    engine.baseline(look.database, look.migrations, found.record, aside=found.aside, verify=check)
+    pending = len(look.migrations) > found.number
+    return replace(
+        found, is_applied=True, next_steps=("wflo-schema migrate" if pending else "wflo-schema check",)
+    )
+
+
+def _some(items: Sequence[str] | Iterator[str], most: int = 5) -> str:
+    listed = list(items)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
