@@ -49,6 +49,8 @@ ROWS_TIMEOUT_S = 60.0
 # Seconds for the orphan rows of all keys together; long enough for millions of rows on a laptop.
 _LOCK_TIMEOUT_MS = 3000
 # Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
+_STATEMENT_TIMEOUT_MS = 120_000
+# Milliseconds for one query on the catalogs, whatever the role's own limit says.
 
 
 @dataclass(frozen=True, slots=True)
@@ -758,7 +760,6 @@ class _Session:
     database: str
     version: int
     replication_role: str
-    replication_role_source: str
     hidden: list[str]
 
 
@@ -820,8 +821,12 @@ class _Facts:
         )
 
     def children(self, root: _Relation) -> tuple[_Relation, ...]:
-        """Tables that inherit and are not partitions."""
-        return tuple(r for r in self.relations if r.root == root.oid and r.oid != root.oid and not r.is_partition)
+        """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
+        return tuple(
+            r
+            for r in self.relations
+            if r.root == root.oid and r.oid != root.oid and not r.is_partition and r.persistence != "t"
+        )
 
     def columns_of(self, relation: int) -> dict[str, _Column]:
         return {c.name: c for c in self.columns if c.relation == relation}
@@ -927,7 +932,7 @@ def check(
     findings: list[Finding] = []
     verified: list[Verified] = []
     notes: list[str] = []
-    views: _Views | None = None
+    summary: InformationSchema | None = None
     orphans: tuple[Orphans, ...] = ()
     schema = (contract.schema if contract else None) or database.schema or ""
     with database.connect(autocommit=False) as connection:
@@ -943,10 +948,15 @@ def check(
                     notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
                 if "contract" in sections:
                     found, verdicts = _contract(reader, facts, contract)
-                    views = _information_schema(reader, facts, contract)
                     findings += found
-                    verified += [replace(v, shown=views.shown.get(v.name)) if v.source else v for v in verdicts]
-                    notes += _disagreement(views.summary, role)
+                    views = _information_schema(reader, facts, contract)
+                    if isinstance(views, str):
+                        notes.append(views)
+                        verified += verdicts
+                    else:
+                        summary = views.summary
+                        notes += _disagreement(summary, role)
+                        verified += [replace(v, shown=views.shown.get(v.name)) if v.source else v for v in verdicts]
                 if "rows" in sections:
                     found, orphans = _rows(reader, facts, contract, timeout_s=rows_timeout_s, sample=sample)
                     findings += found
@@ -973,7 +983,7 @@ def check(
         sections=sections,
         findings=tuple(findings),
         verified=tuple(verified),
-        information_schema=views.summary if views else None,
+        information_schema=summary,
         orphans=orphans,
         notes=tuple(notes),
         fail_on=fail_on,
@@ -1006,6 +1016,7 @@ def _begin(connection: psycopg.Connection[TupleRow]) -> tuple[_Reader, str]:
         "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog', true),"
         " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
         f" pg_catalog.set_config('lock_timeout', '{_LOCK_TIMEOUT_MS}', true),"
+        f" pg_catalog.set_config('statement_timeout', '{_STATEMENT_TIMEOUT_MS}', true),"
         " pg_catalog.set_config('jit', 'off', true)"
     ).fetchone()
     with connection.cursor(row_factory=class_row(_Session)) as cursor:
@@ -1152,7 +1163,7 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
         )
     for table in contract.tables:
         settle("table", _full(table.name, facts.schema), _table(facts, contract, table), can_tell=True)
-    everywhere = list(_replication_role(reader, facts))
+    everywhere = [] if _is_always_enforced(facts) else list(_replication_role(reader, facts))
     findings.extend(everywhere)
     seen_all = None not in (facts.keys, facts.key_triggers, facts.row_triggers, facts.rules, facts.settings)
     for key in contract.foreign_keys:
@@ -1235,18 +1246,31 @@ def _absent(facts: _Facts, contract: Contract, name: Name, line: int) -> Iterato
         )
 
 
+_FROM_ELSEWHERE = ("client", "session", "database", "user", "global")
+# Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
+
+
+def _replication_role_source(reader: _Reader) -> str:
+    if reader.session.replication_role != "replica" or not reader.can("pg_settings"):
+        return ""
+    row = reader.connection.execute(
+        "SELECT s.source FROM pg_catalog.pg_settings AS s WHERE s.name = 'session_replication_role'"
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _is_always_enforced(facts: _Facts) -> bool:
+    """Whether every trigger of every key fires even in sessions in replica mode (ENABLE ALWAYS TRIGGER)."""
+    return bool(facts.key_triggers) and all(t.enabled == "A" for t in facts.key_triggers or ())
+
+
 def _replication_role(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
     want = "session_replication_role = origin"
     session = reader.session
-    source = session.replication_role_source
-    known = [s for s in facts.settings or () if s.value == "replica"]
-    if session.replication_role == "replica" and source not in (
-        "client",
-        "session",
-        "database",
-        "user",
-        "database user",
-    ):
+    source = _replication_role_source(reader)
+    here = {s.role for s in facts.settings or () if s.is_for_database}
+    known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
+    if session.replication_role == "replica" and not source.startswith(_FROM_ELSEWHERE):
         yield _finding(
             "replication-role",
             f"server ({source})",
@@ -1503,7 +1527,8 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
     name = identifier(have.name)
     stores = facts.stores(table)
     inside = {table.oid, *(r.oid for r in facts.relations if r.root == table.oid and r.is_partition)}
-    mine = [k for k in facts.family(have) if k.relation in inside]
+    members = {k.oid for k in facts.family(have)}
+    mine = [k for relation in sorted(inside) for k in facts.keys_on(relation) if k.oid in members]
     if not all(k.is_enforced for k in mine):
         yield no(
             "key-not-enforced",
@@ -1677,7 +1702,9 @@ def _others(
     """Other keys of the same column to the same table: their triggers fire in the order of their names."""
     if facts.key_triggers is None:
         return
-    for other in candidates:
+    partitions = [r for r in facts.relations if r.root == table.oid and r.is_partition]
+    others = {k.top: k for r in partitions for k in facts.keys_on(r.oid)} | {k.top: k for k in candidates}
+    for other in others.values():
         if other.top == mine.top or other.to_relation != target.oid or not set(other.columns) & set(mine.columns):
             continue
         drop = f"ALTER TABLE {table} DROP CONSTRAINT {identifier(other.name)};"
@@ -1949,7 +1976,18 @@ class _Views:
     shown: Mapping[str, tuple[int, int, int, int]]
 
 
-def _information_schema(reader: _Reader, facts: _Facts, contract: Contract) -> _Views:
+def _information_schema(reader: _Reader, facts: _Facts, contract: Contract) -> _Views | str:
+    """Ask the views, or say why they do not answer: they never decide, so nothing about them is an error."""
+    try:
+        with reader.connection.transaction():
+            return _views(reader, facts, contract)
+    except psycopg.Error as error:
+        if reader.connection.closed:
+            raise
+        return f"information_schema does not answer ({error.diag.message_primary}); pg_catalog alone decides"
+
+
+def _views(reader: _Reader, facts: _Facts, contract: Contract) -> _Views:
     """Ask the views what the guide's queries ask: one by one, for their join takes minutes on a large catalog."""
     tables = sorted({k.table.name for k in contract.foreign_keys})
     constraints = reader.rows(_ViewKey, "check_view_keys", {"tables": tables})
@@ -2384,8 +2422,9 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
     ``schema`` None means the target's, else that of its search_path.  Ledgers and what belongs to
     extensions are left out.  What it writes is read back by `contract.parse` and holds.
 
-    Raise `CannotRead` when a catalog may not be read, `Refused` when the schema holds no table or
-    a foreign key that is not enforced, so that no contract can require it.
+    A foreign key that is not validated or not enforced cannot be required and becomes a comment.
+
+    Raise `CannotRead` when a catalog may not be read, `Refused` when the schema holds no table.
     """
     from wflo_schema.catalog import LEDGER_TABLES
 
@@ -2431,6 +2470,13 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
         )
         for n in named
         for k in facts.keys_on(n.oid)
+        if k.is_validated and k.is_enforced
+    ]
+    weak = [
+        f"Not required here, for it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {identifier(k.name)}, {k}"
+        for n in named
+        for k in facts.keys_on(n.oid)
+        if not (k.is_validated and k.is_enforced)
     ]
     contract = Contract(
         where,
@@ -2448,9 +2494,8 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
         ),
         tuple(_frozen_indexes(names, facts, indexes)),
     )
-    return render(
-        contract, comment=f"What schema {where} of database {reader.session.database} had when this was written."
-    )
+    title = f"What schema {where} of database {reader.session.database} had when this was written."
+    return render(contract, comment="\n".join((title, *weak)))
 
 
 def _once(keys: Iterable[RequiredKey]) -> Iterator[RequiredKey]:

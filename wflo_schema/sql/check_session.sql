@@ -4,17 +4,12 @@ SELECT
     pg_catalog.current_database()::text AS database,
     pg_catalog.current_setting('server_version_num')::integer AS version,
     pg_catalog.current_setting('session_replication_role') AS replication_role,
-    (
-        SELECT s.source
-        FROM pg_catalog.pg_settings AS s
-        WHERE s.name = 'session_replication_role'
-    ) AS replication_role_source,
     ARRAY(
         SELECT c.name
         FROM pg_catalog.unnest(ARRAY[
             'pg_class', 'pg_namespace', 'pg_inherits', 'pg_attribute', 'pg_attrdef', 'pg_collation', 'pg_constraint',
             'pg_operator', 'pg_trigger', 'pg_proc', 'pg_language', 'pg_rewrite', 'pg_db_role_setting', 'pg_database',
-            'pg_roles', 'pg_index', 'pg_am'
+            'pg_roles', 'pg_index', 'pg_am', 'pg_settings'
         ]) AS c(name)
         WHERE NOT pg_catalog.has_table_privilege(current_user, 'pg_catalog.' || c.name, 'SELECT')
         ORDER BY c.name

@@ -1,5 +1,6 @@
 -- One row: a default for session_replication_role that sessions of this database get when they log in.
--- "role" is NULL for all roles; "can_write" says whether the role may log in and write to one of the relations.
+-- "role" is NULL for all roles; "can_write" says whether the role may log in and write to one
+-- of the relations, by itself or after SET ROLE.
 SELECT
     r.rolname::text AS role,
     s.setdatabase <> 0 AS is_for_database,
@@ -11,9 +12,13 @@ SELECT
             AND EXISTS (
                 SELECT 1
                 FROM pg_catalog.unnest(%(relations)s::oid[]) AS t(oid)
+                CROSS JOIN pg_catalog.pg_roles AS m
                 WHERE
-                    pg_catalog.has_any_column_privilege(r.oid, t.oid, 'INSERT, UPDATE')
-                    OR pg_catalog.has_table_privilege(r.oid, t.oid, 'DELETE')
+                    pg_catalog.pg_has_role(r.oid, m.oid, 'MEMBER')
+                    AND (
+                        pg_catalog.has_any_column_privilege(m.oid, t.oid, 'INSERT, UPDATE')
+                        OR pg_catalog.has_table_privilege(m.oid, t.oid, 'DELETE')
+                    )
             )
         )
     ) AS can_write

@@ -1,0 +1,2 @@
+-- verdict: yes
+DROP SCHEMA information_schema CASCADE;
