@@ -295,14 +295,14 @@ def choose_account(*owners: Path) -> Account | None:
 def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
     """Give ``bin_directory``, or a copy of the installation it is in that ``account`` can reach.
 
-    A copy is made once an installation, below the first of `BASES`, and belongs to root.
+    A copy is made once a build of PostgreSQL, below the first of `BASES`, and belongs to root.
     """
     if account is None or _can_run(bin_directory / "postgres", account):
         return bin_directory
     install = bin_directory.parent
     package = install.parent
-    known = (bin_directory / "postgres").stat()
-    key = hashlib.sha256(f"{install.resolve()}\0{known.st_size}\0{known.st_mtime_ns}".encode()).hexdigest()[:12]
+    with open(bin_directory / "postgres", "rb") as program:
+        key = hashlib.file_digest(program, "sha256").hexdigest()[:12]
     base = _base()
     target = base / f"programs-{key}"
     copied = target / package.name / install.name / "bin"
