@@ -459,6 +459,9 @@ class Session:
                 engine.migrate(database, migrations, notify=notify)
             for path, text in seeds:
                 _run_seed(database, path, text)
+            # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are
+            # the quicker to connect to.
+            database.connect().close()
             self._finish(building, name, " and ".join(migrations.directories))
         except BaseException:
             self.drop_quietly(building)
@@ -916,6 +919,15 @@ def _read_seed(path: Path | str) -> str:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadMigrationFile(f"cannot read the seed file {path}: {error}") from error
+
+
+def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
+    """Run SQL files in order, each in one transaction.
+
+    Raise `DatabaseError`, naming file and line, when PostgreSQL refuses one.
+    """
+    for seed in seeds:
+        _run_seed(database, seed, _read_seed(seed))
 
 
 def _run_seed(database: Database, path: Path | str, text: str) -> None:

