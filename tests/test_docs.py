@@ -1,0 +1,87 @@
+"""The documents tell the truth: commands, options, codes and names stand in them, and the example runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wflo_schema
+from wflo_schema.cli import cli
+from wflo_schema.database import Database
+from wflo_schema.engine import Allow
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(group: Any = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
+    words = README.replace("start\\|stop\\|status\\|url", "start server stop server status server url")
+    assert " ".join(path) in words
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    known = {" ".join(p) for p in commands()} | {p[0] for p in commands()}
+    for code in re.findall(r"`wflo-schema ([a-z-]+)[^`]*`", README):
+        assert code in known, code
+    table = README.split("## Commands", 1)[1].split("| exit code", 1)[0]
+    for row in re.findall(r"^\| `([a-z-]+)", table, re.MULTILINE):
+        assert row in known, row
+
+
+def test_every_case_of_allow_is_in_the_readme() -> None:
+    for case in Allow:
+        assert f"`{case}`" in README or f"--allow {case}`" in README
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`make ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_all_is_what_can_be_imported_and_is_typed() -> None:
+    source = (ROOT / "wflo_schema" / "__init__.py").read_text(encoding="utf-8")
+    typed = source.split("if TYPE_CHECKING:")[1].split("__all__")[0]
+    for name in wflo_schema.__all__:
+        assert getattr(wflo_schema, name) is not None
+        assert re.search(rf"\b{name}\b", typed), name
+    assert wflo_schema.__all__ == sorted(wflo_schema.__all__)
+
+
+def test_the_python_example_of_the_readme_runs(database: Database) -> None:
+    example = README.split("```python\n", 1)[1].split("```", 1)[0]
+    text = re.sub(r'"postgresql://[^"]*"', repr(database.url), example)
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_the_contract_of_the_readme_is_one() -> None:
+    from wflo_schema import contract
+
+    text = README.split("```toml\n", 1)[1].split("```", 1)[0]
+    assert len(contract.parse(text).foreign_keys) == 1
+
+
+def test_layers_of_the_readme_are_those_of_the_test() -> None:
+    from tests.test_layers import MODULES
+
+    table = README.split("**The layout.**", 1)[1].split("## ", 1)[0]
+    for module in MODULES:
+        if module != "__main__":
+            assert f"`{module}`" in table, module
