@@ -665,6 +665,13 @@ _docker = _all(
         help="Where image, port and password are written.",
     ),
     _option("--docker-image", metavar="NAME", envvar="WFLO_SCHEMA_DOCKER_IMAGE", help="Instead of the file's image."),
+    _option(
+        "--docker-port",
+        metavar="PORT",
+        type=click.IntRange(1, 65535),
+        envvar="WFLO_SCHEMA_DOCKER_PORT",
+        help="Instead of the file's port on 127.0.0.1.",
+    ),
 )
 
 
@@ -680,6 +687,7 @@ def start(
     docker: bool,
     compose_file: Path,
     docker_image: str | None,
+    docker_port: int | None,
     database_name: str,
     if_needed: bool,
 ) -> None:
@@ -700,7 +708,7 @@ def start(
     if if_needed and any(os.environ.get(name) for name in variables):
         return
     if docker:
-        started = server_module.start_docker(compose_file, image=docker_image)
+        started = server_module.start_docker(compose_file, image=docker_image, port=docker_port)
     else:
         started = server_module.start_embedded(server_directory, database_name=database_name)
     if if_needed and not started.started:
@@ -715,7 +723,14 @@ def start(
 
 @server.command("stop", epilog=EXIT_CODES)
 @_all(_server_directory, _format, _docker)
-def stop_(server_directory: Path, format_: str, docker: bool, compose_file: Path, docker_image: str | None) -> None:
+def stop_(
+    server_directory: Path,
+    format_: str,
+    docker: bool,
+    compose_file: Path,
+    docker_image: str | None,
+    docker_port: int | None,
+) -> None:
     """Stop it; its data stays.
 
     \b
@@ -732,7 +747,12 @@ def stop_(server_directory: Path, format_: str, docker: bool, compose_file: Path
 @server.command("status", epilog=EXIT_CODES)
 @_all(_server_directory, _format, _docker)
 def server_status(
-    server_directory: Path, format_: str, docker: bool, compose_file: Path, docker_image: str | None
+    server_directory: Path,
+    format_: str,
+    docker: bool,
+    compose_file: Path,
+    docker_image: str | None,
+    docker_port: int | None,
 ) -> None:
     """Say whether it runs, and where its data is. Exits with 1 when it does not run.
 
@@ -744,7 +764,7 @@ def server_status(
     from wflo_schema import server as server_module
 
     if docker:
-        found = server_module.status_docker(compose_file, image=docker_image)
+        found = server_module.status_docker(compose_file, image=docker_image, port=docker_port)
     else:
         found = server_module.status_embedded(server_directory)
     click.echo(report.json_text(found) if format_ == "json" else report.server_status_text(found))
@@ -753,7 +773,9 @@ def server_status(
 
 @server.command("url", epilog=EXIT_CODES)
 @_all(_server_directory, _docker)
-def server_url(server_directory: Path, docker: bool, compose_file: Path, docker_image: str | None) -> None:
+def server_url(
+    server_directory: Path, docker: bool, compose_file: Path, docker_image: str | None, docker_port: int | None
+) -> None:
     """Print the URL of the running one, for psql and for DATABASE_URL.
 
     \b
@@ -763,7 +785,7 @@ def server_url(server_directory: Path, docker: bool, compose_file: Path, docker_
     from wflo_schema import server as server_module
 
     if docker:
-        found = server_module.status_docker(compose_file, image=docker_image)
+        found = server_module.status_docker(compose_file, image=docker_image, port=docker_port)
     else:
         found = server_module.status_embedded(server_directory)
     if found.state != "running" or found.database is None:
