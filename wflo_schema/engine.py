@@ -662,7 +662,7 @@ _ALONE = re.compile(
     r"""\A(?:
         CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY
       | DROP\s+INDEX\s+CONCURRENTLY
-      | REINDEX | VACUUM | CLUSTER | CALL | DO
+      | REINDEX | VACUUM | CLUSTER
       | (?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE)
       | (?:CREATE|ALTER|DROP)\s+SUBSCRIPTION
       | ALTER\s+(?:SYSTEM|DATABASE)
@@ -670,7 +670,8 @@ _ALONE = re.compile(
     )\b""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-# Statements that PostgreSQL refuses inside a transaction block, or that may commit by themselves.
+# Statements that PostgreSQL refuses inside a transaction block.  Others are tried in one first, with
+# their progress: DO and CALL too, which run alone only where they turn out to commit by themselves.
 
 _WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 # They wait for transactions to end, often long, in a lock mode that keeps no reader or writer waiting.
@@ -684,7 +685,13 @@ _BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 _COMMIT = Command("COMMIT")
 _ROLLBACK = Command("ROLLBACK")
 _DISCARD = Command("DISCARD ALL")
+_GET_LOCK_TIMEOUT = Command("SELECT pg_catalog.current_setting('lock_timeout')", keeps_rows=True)
+_NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")
 # DISCARD ALL may share a pipeline with what precedes it, because COMMIT has ended the transaction.
+
+
+_SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
+# What BEGIN says for a transaction, for statements that run outside of one.
 
 
 class _Conflict(Exception):
@@ -904,11 +911,8 @@ class _Run:
             if error is None:
                 return
             if error.index > first_statement + len(inside):
-                raise DatabaseError(
-                    f"{m.id} was applied, but the session could not be reset: {error.message}",
-                    sqlstate=error.sqlstate,
-                    hint="run it again: it goes on with the next one",
-                )
+                self._settle()  # it is committed; a cancel request came late
+                return
             self._settle(_ROLLBACK)
             if self._stop.is_requested:
                 raise self.stopped(f"{m.id} was rolled back")
@@ -1149,7 +1153,7 @@ class _Run:
                 raise _Conflict
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(m, script, known, operation)
-            settings = self._settings(m)
+            settings = {**self._settings(m), **_SESSION_SETTINGS}
             self._must(
                 [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]
                 + [Command(self._locks.capped(s.text)) for s in script.statements[:done] if _is_session_setting(s)]
@@ -1163,26 +1167,33 @@ class _Run:
                 record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors)
             else:
                 record = ledger_module.delete_command(self.ledger, m, recorded=[r.hash for r in recorded])
-            outcome = self._pipeline.exchange(
-                [_BEGIN, record, ledger_module.progress_delete_command(self.ledger, m), _COMMIT, _DISCARD]
-            )
-            if outcome.error is not None:
+            finish = [*self._as_ourselves(script), record, ledger_module.progress_delete_command(self.ledger, m)]
+            outcome = self._pipeline.exchange([_BEGIN, *finish, _COMMIT, _DISCARD])
+            if outcome.error is not None and outcome.error.index <= len(finish) + 1:
                 self._settle(_ROLLBACK)
                 if outcome.error.sqlstate in ("23505", "23502", "22012"):
                     raise _Conflict
                 raise self._ledger_error(outcome.error)
-            done_before = True
+            done_before = outcome.error is None
         except (ConnectionLost, StoppedWaiting):
             done_before = True  # the session, and its lock with it, is gone or no longer to be talked to
             raise
         finally:
             if not done_before:
-                self._settle()
+                self._settle(_ROLLBACK)
         self._finished(m, operation, len(script.statements), is_flushed=True)
+
+    def _as_ourselves(self, script: Script) -> list[Command]:
+        """Write to the ledger as the role that the run began as, whatever role the file has set."""
+        if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
+            return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
+        return [Command(f"SET LOCAL ROLE {quote_identifier(self.ledger.role)}")]
 
     def _must(self, commands: Sequence[Command]) -> Exchange:
         """Exchange that is not expected to fail."""
         outcome = self._pipeline.exchange(commands)
+        if outcome.error is not None and outcome.error.sqlstate == "57014" and self._stop.is_requested:
+            raise self.stopped("it was cancelled between two statements; what came before stays")
         if outcome.error is not None:
             raise DatabaseError(
                 f"PostgreSQL refused: {outcome.error.message}", sqlstate=outcome.error.sqlstate, hint=outcome.error.hint
@@ -1250,19 +1261,23 @@ class _Run:
         mark = ledger_module.progress_command(
             self.ledger, m, operation=operation, statements=script.statements, done=number + 1, running=None
         )
+        as_ourselves = self._as_ourselves(script)
         if interrupted is not None and self._repair(m, interrupted, statement.text):
-            self._must([_BEGIN, mark, _COMMIT])
+            self._must([_BEGIN, *as_ourselves, mark, _COMMIT])
             return
         if not _is_alone(statement):
             began, attempt = time.monotonic(), 0
             while True:
                 attempt += 1
-                outcome = self._pipeline.exchange([_BEGIN, Command(self._locks.capped(statement.text)), mark, _COMMIT])
+                run = Command(self._locks.capped(statement.text))
+                outcome = self._pipeline.exchange([_BEGIN, run, *as_ourselves, mark, _COMMIT])
                 if outcome.error is None:
                     return
                 self._must([_ROLLBACK])
-                if outcome.error.sqlstate == "25001":
-                    break  # PostgreSQL wants this one alone
+                if outcome.error.sqlstate in ("25001", "2D000"):
+                    break  # it must be alone, or commits by itself
+                if outcome.error.index > 1:
+                    raise self._ledger_error(outcome.error)
                 self._statement_refused(m, script, statement, outcome.error, attempt, began)
         began, attempt = time.monotonic(), 0
         while True:
@@ -1271,19 +1286,20 @@ class _Run:
             running = ledger_module.progress_command(
                 self.ledger, m, operation=operation, statements=script.statements, done=number, running=statement.text
             )
-            timeout = "0" if _WAITS_HARMLESSLY.match(statement.text) else None
-            patience = [Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")] if timeout else []
-            self._must([_BEGIN, running, _COMMIT, *patience])
+            patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if _WAITS_HARMLESSLY.match(statement.text) else []
+            before = self._must([_BEGIN, *as_ourselves, running, _COMMIT, *patience]).rows
+            if self._stop.is_requested:
+                raise self.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
             outcome = self._pipeline.exchange([Command(statement.text)])
             if patience:
-                back = self._settings(m)["lock_timeout"]
-                self._must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", (back,))])
+                back = before[-2][0]
+                self._must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
             if outcome.error is None:
                 break
             self._statement_refused(m, script, statement, outcome.error, attempt, began)
             if self._repair(m, statement.text, statement.text):
                 break
-        self._must([_BEGIN, mark, _COMMIT])
+        self._must([_BEGIN, *as_ourselves, mark, _COMMIT])
 
     def _statement_refused(
         self, m: Migration, script: Script, statement: Statement, error: ServerError, attempt: int, began: float
@@ -1377,8 +1393,9 @@ class _Run:
 
     def _drop_indexes(self, names: Sequence[str]) -> None:
         for name in names:
-            self._must([Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")])
+            back = self._must([_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT]).rows[0][0]
             self._must([Command(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")])
+            self._must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
 
     def _finish_detach(self, names: tuple[str, str]) -> bool:
         parent, partition = names
@@ -1482,7 +1499,7 @@ def _is_alone(statement: Statement) -> bool:
 
 def _is_session_setting(statement: Statement) -> bool:
     words = statement.words
-    return words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
+    return words[:1] == ("RESET",) or words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
 
 
 def _dropped_indexes(text: str) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Script:
 
     def source_line(self, line: int) -> str:
         """The text of a line counted from 1."""
-        lines = self.text.splitlines()
+        lines = self.text.split("\n")
         return lines[line - 1] if 0 < line <= len(lines) else ""
 
 
