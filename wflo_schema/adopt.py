@@ -20,7 +20,7 @@ from psycopg.rows import class_row
 
 from wflo_schema import catalog, engine, migration, scratch
 from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference
-from wflo_schema.database import Database, database_error, load_sql, quote_identifier
+from wflo_schema.database import Database, database_error, load_sql
 from wflo_schema.engine import State
 from wflo_schema.errors import BadMigrationFile, CannotRead, Refused
 from wflo_schema.migration import Migration, Migrations
@@ -202,7 +202,9 @@ def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
                 )
             for revision, stands_for in revisions.items():
                 if stands_for and migrations.get(stands_for) is None:
-                    raise BadMigrationFile(f"{path}: {revision} stands for {stands_for}, and there is no such migration")
+                    raise BadMigrationFile(
+                        f"{path}: {revision} stands for {stands_for}, and there is no such migration"
+                    )
             found.setdefault(tool, {}).update(revisions)
     return found
 
@@ -566,10 +568,11 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     number = list(migrations).index(m) + 1
     record = look.to_record(list(migrations)[:number])
     if len(equal) > 1 and not any(w.stands_for in {e.id for e, _, _ in equal} for w in look.ledgers):
-        verdict, steps = Verdict.AMBIGUOUS, tuple(f"wflo-schema adopt --apply --to {e.id}" for e, _, _ in equal)
+        verdict = Verdict.AMBIGUOUS
+        steps = tuple(f"wflo-schema adopt --apply --to {e.id}" for e, _, _ in equal)
     else:
         verdict = Verdict.EQUAL if record or look.aside else Verdict.OURS
-        steps = ("wflo-schema adopt --apply",) if verdict is Verdict.EQUAL else ("wflo-schema migrate",)
+        steps = ("wflo-schema adopt --apply" if verdict is Verdict.EQUAL else "wflo-schema migrate",)
     objections = look.objections(m, minds_ledgers=minds_ledgers, is_named=wish is not None)
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
         steps = (f"wflo-schema adopt --apply --to {m.id}",)

@@ -574,6 +574,91 @@ def freeze(database_url: str | None, schema: str | None, server_directory: Path)
     click.echo(check_module.freeze(target, schema=schema), nl=False)
 
 
+@cli.command(epilog=EXIT_CODES)
+@_target
+@_option("--apply", is_flag=True, help="Record it, where the catalog is equal. Without it the database is only read.")
+@_option("--to", metavar="ID", help="The migration that you expect, where several are equal or two tools were at work.")
+@_scratch_url
+def adopt(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    apply: bool,
+    to: str | None,
+    scratch_url: str | None,
+) -> None:
+    """Take over a live database that another tool made, or nobody's.
+
+    Finds the other tool's ledger, replays the migrations in a scratch database, and says after
+    which one this database equals ours, or every difference from the nearest. Decides by the
+    catalog, never by a ledger. Never changes a table, and leaves the other ledger as it is.
+
+    \b
+    Example:
+      wflo-schema adopt
+      wflo-schema adopt --apply && wflo-schema migrate
+    """
+    from wflo_schema import adopt as adopt_module
+    from wflo_schema import report
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = _read_migrations(migrations)
+    found = adopt_module.adopt(
+        target,
+        files,
+        apply=apply,
+        to=to,
+        scratch_on=_scratch(scratch_url),
+        names=adopt_module.read_names(files),
+        reconciling=adopt_module.read_reconciling(files),
+    )
+    click.echo(report.adoption_json(found) if format_ == "json" else report.adoption_text(found))
+    sys.exit(found.exit_code)
+
+
+@cli.command(epilog=EXIT_CODES)
+@_target
+@_option("--to", metavar="ID", required=True, help="The last migration to record.")
+@_option("--unverified", is_flag=True, help="Compare nothing: record what you say.")
+@_scratch_url
+def baseline(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    to: str,
+    unverified: bool,
+    scratch_url: str | None,
+) -> None:
+    """Record migrations as applied without running them, for a database made by hand.
+
+    Only once the catalog is seen to equal ours after --to. Unlike adopt it does not mind what other
+    tools have recorded. Never changes a table.
+
+    \b
+    Example:
+      wflo-schema baseline --to 20251110_03
+    """
+    from wflo_schema import adopt as adopt_module
+    from wflo_schema import report
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = _read_migrations(migrations)
+    found = adopt_module.baseline(
+        target,
+        files,
+        to,
+        verified=not unverified,
+        scratch_on=_scratch(scratch_url),
+        reconciling=adopt_module.read_reconciling(files),
+    )
+    click.echo(report.adoption_json(found) if format_ == "json" else report.adoption_text(found))
+    sys.exit(found.exit_code)
+
+
 @cli.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)
 @click.pass_context
 @_target

@@ -30,6 +30,8 @@ from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaErro
 from wflo_schema.findings import Finding, Location, Severity
 
 if TYPE_CHECKING:
+    from wflo_schema.adopt import Adoption, OtherLedger
+    from wflo_schema.catalog import Difference
     from wflo_schema.check import CheckResult, Rule
     from wflo_schema.server import ServerStatus
     from wflo_schema.testdb import Made, Pruned, TestDatabase
@@ -465,6 +467,67 @@ def check_github(result: CheckResult) -> str:
 def _relative_path(path: str) -> str:
     shown = os.path.relpath(path)
     return path if shown.startswith("..") else shown
+
+
+# adopt
+
+
+def adoption_text(found: Adoption) -> str:
+    """Which ledgers there are, how far each migration is from the catalog, the verdict, and what to type next."""
+    lines = [f"{found.label} (PostgreSQL {found.server_version}), schema {found.schema}"]
+    lines += [f"  {_ledger_line(ledger)}" for ledger in found.ledgers] or ["  no other tool's ledger"]
+    width = max((len(p.id) for p in found.places), default=0)
+    for place in found.places:
+        distance = _plural(place.differences, "difference") if place.differences else "equal"
+        more = f", {place.cosmetic} cosmetic" if place.cosmetic else ""
+        mark = "·" if place.differences else "="
+        lines.append(f"  {mark} after {place.id:<{width}}  {distance}{more}")
+    if found.beside:
+        lines.append(f"  beside, and in nobody's way: {listed(found.beside)}")
+    if found.differences:
+        lines.append(f"differences from {found.id}:")
+        for d in found.differences:
+            lines += _difference_lines(d)
+    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"objection: {objection}" for objection in found.objections]
+    lines.append(_verdict_line(found))
+    lines += [f"next: {step}" for step in found.next_steps]
+    return "\n".join(lines)
+
+
+def _ledger_line(ledger: OtherLedger) -> str:
+    said = f"{_plural(len(ledger.versions), 'version')}: {listed(ledger.versions, 5)}" if ledger.versions else "nothing"
+    failed = f"; failed half way: {listed(ledger.failed)}" if ledger.failed else ""
+    return f"{ledger.tool}: {ledger.table} records {said}{failed}"
+
+
+def _difference_lines(d: Difference) -> list[str]:
+    what = f" {d.attribute}" if d.attribute else ""
+    lines = [f"  {d.kind} {d.object}{what}{' (cosmetic)' if d.cosmetic else ''}"]
+    for label, text in (("have", d.have), ("want", d.want)):
+        lines += _indent_rest(f"    {label}: {text}", "          ")
+    return lines
+
+
+def _verdict_line(found: Adoption) -> str:
+    where = f"{found.id} (migration {found.number} of {found.total})"
+    if found.is_applied:
+        aside = f"; {_plural(len(found.aside), 'row')} of other files set aside" if found.aside else ""
+        return f"recorded: {_plural(len(found.record), 'migration')}, up to {where}{aside}"
+    said = {
+        "equal": f"equal: this database equals ours after {where}",
+        "ambiguous": "equal: to several of ours, which differ in rows only: say which one with --to",
+        "reconcile": f"no: this database needs {found.reconciling} to be like ours after {where}",
+        "different": f"no: this database equals ours after no migration; the nearest is {where}",
+        "empty": "nothing to adopt: none of the tables is there",
+        "ours": "nothing to do: recorded by wflo-schema already",
+    }[found.verdict.value]
+    return f"{said}; nothing was recorded" if found.verdict.value == "equal" else said
+
+
+def adoption_json(found: Adoption) -> str:
+    """The fields of `Adoption` and the exit code."""
+    return json_text({**plain(found), "exit_code": found.exit_code})
 
 
 # server
