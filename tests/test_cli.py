@@ -490,3 +490,11 @@ def test_the_schema_option_keeps_two_schemas_apart(database: Database, folder: P
         assert ran.code == 0 and "1 migration applied" in ran.out, ran.err
     assert count(database, "SELECT count(*) FROM pg_tables WHERE tablename IN ('a', '_yoyo_migration')") == 4
     assert count(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_migrations(database: Database, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m wflo_schema migrate | true"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 3

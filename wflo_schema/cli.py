@@ -264,10 +264,13 @@ class _Progress:
 
     def _print(self, line: str, *, err: bool) -> None:
         stream_is_terminal = (sys.stderr if err else sys.stdout).isatty()
-        if self._bar is not None and stream_is_terminal:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            click.echo(line, err=err)
+        try:
+            if self._bar is not None and stream_is_terminal:
+                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:
+                click.echo(line, err=err)
+        except OSError:
+            pass  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
 
 
 @click.group(
@@ -885,6 +888,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         cli.main(args=words, prog_name="wflo-schema", standalone_mode=False)
+        sys.stdout.flush()
         code = 0
     except click.exceptions.Exit as stopped:
         code = stopped.exit_code
@@ -899,7 +903,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 3
+        code = 128 + signal.SIGPIPE
     except Exception as error:  # the one net: a bug of ours, shown whole, with the exit code of "could not do it"
         import traceback
 
