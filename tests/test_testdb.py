@@ -302,7 +302,8 @@ def test_prune_leaves_a_clone_that_somebody_is_connected_to(migrations: Migratio
 
 
 def test_prune_never_touches_a_database_that_only_looks_like_ours(server: RunningServer) -> None:
-    names = ("wflo_clone_00000001_00000001_1_00000000", "wflo_clone_", f"wflo_building_{secrets.token_hex(4)}", "mine_test")
+    building = f"wflo_building_{secrets.token_hex(4)}"
+    names = ("wflo_clone_00000001_00000001_1_00000000", "wflo_clone_", building, "mine_test")
     for name in names:
         _create(server, name)
     with server.database.connect() as connection:
@@ -467,7 +468,9 @@ def test_pool_tells_every_taker_why_it_cannot_make_clones(server: RunningServer,
         pool.close()
 
 
-def test_sessions_at_the_same_time_build_a_template_once(server: RunningServer, tmp_path: Path, migrations: Migrations) -> None:
+def test_sessions_at_the_same_time_build_a_template_once(
+    server: RunningServer, tmp_path: Path, migrations: Migrations
+) -> None:
     program = (
         _PROGRAM.format(folder=str(tmp_path / "migrations"))
         + "template = session.template(migrations)\n"

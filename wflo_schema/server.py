@@ -571,7 +571,11 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
         "port": str(PORT),
     }
     if not durable:
-        settings.update(fsync="off", synchronous_commit="off", full_page_writes="off")
+        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
+        settings.update(
+            fsync="off", synchronous_commit="off", full_page_writes="off", autovacuum="off",
+            max_connections="300", min_wal_size="32MB", max_wal_size="256MB",
+        )  # fmt: skip
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     # Names relative to home: pg_ctl hands them to a shell between double quotes, where $ and ` would act.
     words = [

@@ -7,10 +7,9 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
+from shop import Customer, Order, place_order, turnover_cents
 from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from shop import Customer, Order, place_order, turnover_cents
 
 
 async def test_order_of_a_new_customer(connection: Any) -> None:
