@@ -857,7 +857,20 @@ class _Run:
         self._flush()
 
     def _make_ledger(self) -> None:
-        self.ledger = ledger_module.create(self._pipeline, self.ledger)
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            try:
+                lock_timeout_ms = self._locks.of(None)
+                self.ledger = ledger_module.create(self._pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
+                break
+            except DatabaseError as error:
+                left = self._locks.wait_s - (time.monotonic() - began)
+                if error.sqlstate not in _RETRIED or left <= 0:
+                    raise
+                pause_s = min(left, _FIRST_PAUSE_S * 2 ** min(attempt, 5))
+                self._notify(Retrying("the ledger", error.message, pause_s, attempt, ()))
+                self._sleep(pause_s, None)
         self._settle()
 
     @staticmethod
@@ -1017,11 +1030,11 @@ class _Run:
         self._complete(error)
         return error
 
-    def _sleep(self, seconds: float, m: Migration) -> None:
+    def _sleep(self, seconds: float, m: Migration | None) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self._stop.is_requested:
-                raise self.stopped(f"{m.id} was not applied")
+                raise self.stopped(f"{m.id} was not applied" if m else "nothing was under way")
             time.sleep(min(left, 0.1))
 
     def _pause(self, m: Migration, reason: str, attempt: int, *, at_most: float = _LONGEST_PAUSE_S) -> None:
@@ -1239,6 +1252,14 @@ class _Run:
             return 0, None
         done = known.statements_done
         same = ledger_module.done_checksum(script.statements[:done]) == known.done_checksum
+        if self._must([ledger_module.superseded_command(self.ledger, m)]).rows[0]:
+            raise Refused(
+                f"{m.id} was interrupted after {_count(range(done), 'statement', 'statements')}, "
+                "and another tool has applied it or rolled it back since",
+                hint="see what of it is there; then, to begin it anew, "
+                f"DELETE FROM {quote_identifier(self.ledger.schema)}._wflo_schema_progress "
+                f"WHERE migration_id = {sql.Literal(m.id).as_string()}",
+            )
         if known.operation != operation or done > len(script.statements) or not same:
             table = f"{quote_identifier(self.ledger.schema)}._wflo_schema_progress"
             raise Refused(

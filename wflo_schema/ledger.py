@@ -13,7 +13,7 @@ import functools
 import hashlib
 import socket
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -172,38 +172,53 @@ def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
     return tuple(Record(h or "", i or "", at or "", None if c == _BESIDE else c, c == _BESIDE) for h, i, at, c in rows)
 
 
-def create(pipeline: Pipeline, ledger: Ledger) -> Ledger:
-    """Make what is missing of the ledger, once however many try: under an advisory lock of the transaction."""
-    made = sql.SQL(load_sql("ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
-    statements = (
-        ["CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()] if not ledger.has_schema else []
-    )
-    statements += _statements(made)
-    _create_under_lock(pipeline, statements)
+def create(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:
+    """Make what is missing of the ledger, once however many try: under an advisory lock of the transaction.
+
+    Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
+    """
+
+    def missing(now: Ledger) -> list[str]:
+        if now.is_complete:
+            return []
+        made = sql.SQL(load_sql("ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
+        schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()
+        return [*([] if now.has_schema else [schema]), *_statements(made)]
+
+    _create_under_lock(pipeline, ledger, missing, lock_timeout_ms)
     return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True)
 
 
 def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
     """Make the table of progress if it is not there."""
     if not ledger.has_progress:
-        _create_under_lock(pipeline, [_sql("progress_create", ledger.schema)])
+        _create_under_lock(
+            pipeline, ledger, lambda now: [] if now.has_progress else [_sql("progress_create", ledger.schema)]
+        )
     return replace(ledger, has_progress=True)
 
 
-def _create_under_lock(pipeline: Pipeline, statements: Sequence[str]) -> None:
+def _create_under_lock(
+    pipeline: Pipeline, ledger: Ledger, missing: Callable[[Ledger], list[str]], lock_timeout_ms: int = 0
+) -> None:
+    """Run what is ``missing`` once the lock is held: who comes second finds it made, and locks no table."""
     on_notice, pipeline.on_notice = pipeline.on_notice, None
     try:
         outcome = pipeline.exchange(
             [
                 Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+                Command("SET LOCAL lock_timeout = 0"),
+                Command("SET LOCAL statement_timeout = 0"),
                 Command(
                     "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)",
                     (str(_LOCK_SPACE), str(_CREATION_LOCK)),
                 ),
-                *(Command(s) for s in statements),
-                Command("COMMIT"),
             ]
         )
+        if outcome.error is None:
+            statements = missing(find(pipeline, ledger.schema))
+            patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")
+            outcome = pipeline.exchange([patience, *(Command(s) for s in statements), Command("COMMIT")])
         if outcome.error is None:
             return
         pipeline.exchange([Command("ROLLBACK")])
@@ -305,6 +320,11 @@ def progress_command(
         _sql("progress_write", ledger.schema),
         (migration.hash, migration.id, operation, str(done), done_checksum(statements[:done]), running),
     )
+
+
+def superseded_command(ledger: Ledger, migration: Migration) -> Command:
+    """A row where another tool applied or rolled back the migration after its progress was written."""
+    return Command(_sql("progress_superseded", ledger.schema), (migration.hash,), keeps_rows=True)
 
 
 def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:

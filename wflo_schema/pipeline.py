@@ -7,6 +7,7 @@ error PostgreSQL skips the rest of it.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,19 @@ _TICK_S = 0.1
 _CANCEL_GRACE_S = 2.0
 # Seconds that a cancelled server is given to answer before a second stop ends the waiting.
 
+_CHUNK_ROWS = 1_000
+# Rows of a result that is thrown away which are in memory at once.
+
+_MAY_BE_LARGE = ("SELECT", "TABLE", "VALUES", "WITH", "EXECUTE", "FETCH", "INSERT", "UPDATE", "DELETE", "MERGE")
+# Only these can return many rows; chunks cost a little each.
+
+_HAS_CHUNKS = pq.version() >= 170000
+# Before libpq 17 rows come one by one.
+
 _Field = pq.DiagnosticField
+
+
+_PARTS = (pq.ExecStatus.PIPELINE_ABORTED, pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_CHUNK)
 
 
 class Stop:
@@ -150,6 +163,8 @@ class Pipeline:
                 result = self._next()
                 if result is None:
                     index += 1
+                    if error is None and index < len(commands):
+                        self._take_in_chunks(commands[index])
                     continue
                 status = result.status
                 if status == pq.ExecStatus.PIPELINE_SYNC:
@@ -158,7 +173,7 @@ class Pipeline:
                     rows.append(_rows(result) if commands[index].keeps_rows else ())
                 elif status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY):
                     rows.append(())
-                elif status == pq.ExecStatus.PIPELINE_ABORTED:
+                elif status in _PARTS:
                     pass
                 elif error is None:
                     error = _error(result, index)
@@ -167,6 +182,16 @@ class Pipeline:
         except psycopg.Error as failure:
             raise self._lost(error, str(failure)) from None
         return Exchange(tuple(rows), error)
+
+    def _take_in_chunks(self, command: Command) -> None:
+        """Have a result that is thrown away come in parts, so that its size does not matter."""
+        if command.keeps_rows or not command.text[:7].upper().startswith(_MAY_BE_LARGE):
+            return
+        with contextlib.suppress(psycopg.OperationalError):  # it has failed already
+            if _HAS_CHUNKS:
+                self._pgconn.set_chunked_rows_mode(_CHUNK_ROWS)
+            else:
+                self._pgconn.set_single_row_mode()
 
     def _lost(self, error: ServerError | None, said: str = "") -> ConnectionLost:
         reason = error.message if error else said.strip().splitlines()[0] if said.strip() else "it was closed"
