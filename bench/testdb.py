@@ -1,0 +1,325 @@
+"""Test databases beside pytest-postgresql, bare CREATE and DROP DATABASE, and replay through yoyo.
+
+Everything runs on one server (PostgreSQL 18, embedded, fsync off, in memory where there is
+enough), in turns, with wflo's migrations; each number is the median of the rounds.  A test's price
+is what its fixtures take, set-up and tear-down, as pytest reports them; the first test of a
+session is left out of it and stands in the table of starts instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import sql
+
+from wflo_schema import migration, testdb
+from wflo_schema.database import Database
+from wflo_schema.server import choose_account, find_programs, reachable_programs, start_embedded, stop_embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+MIGRATIONS = ROOT / "migrations"
+WORK_MS = 25
+
+_RECORDER = '''
+import json, os, sys, time
+
+times = {}
+
+def pytest_runtest_logreport(report):
+    times.setdefault(report.nodeid, {})[report.when] = report.duration
+    times[report.nodeid]["outcome"] = times[report.nodeid].get("outcome", True) and report.passed
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        with open(os.environ["BENCH_TIMES"], "w") as file:
+            json.dump(list(times.values()), file)
+'''
+
+_YOYO = '''
+import itertools, os
+import psycopg, pytest, yoyo
+
+numbers = itertools.count()
+URL = os.environ["BENCH_URL"]
+
+@pytest.fixture
+def database():
+    name = f"bench_yoyo_{next(numbers)}"
+    with psycopg.connect(URL, autocommit=True) as c:
+        c.execute(f"CREATE DATABASE {name}")
+    url = URL.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://")
+    backend = yoyo.get_backend(url)
+    with backend.lock():
+        backend.apply_migrations(backend.to_apply(yoyo.read_migrations(os.environ["BENCH_MIGRATIONS"])))
+    backend.connection.close()
+    with psycopg.connect(URL.replace("/postgres?", f"/{name}?")) as connection:
+        yield connection
+    with psycopg.connect(URL, autocommit=True) as c:
+        c.execute(f"DROP DATABASE {name} WITH (FORCE)")
+'''
+
+_NOPROC = '''
+from pytest_postgresql import factories
+server = factories.postgresql_noproc()
+database = factories.postgresql("server")
+'''
+
+_OURS = '''
+import pytest
+
+@pytest.fixture
+def database(wflo_connection):
+    return wflo_connection
+'''
+
+_OURS_BARE = '''
+import pytest
+
+@pytest.fixture
+def database(wflo_database):
+    return None
+'''
+
+_OURS_TRANSACTION = '''
+import pytest
+
+@pytest.fixture
+def database(wflo_transaction):
+    return wflo_transaction
+'''
+
+_TESTS = '''
+import time
+import pytest
+
+@pytest.mark.parametrize("number", range({count}))
+def test_work(database, number):
+    end = time.monotonic() + {work_ms} / 1000
+    {work}
+'''
+_SLEEP = "time.sleep({work_ms} / 1000)"
+_QUERIES = """while time.monotonic() < end:
+        database.execute("SELECT count(*) FROM workflow_definitions").fetchone()"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of pytest: how long each test's fixtures took, and the whole process, in milliseconds."""
+
+    setup_ms: tuple[float, ...]
+    teardown_ms: tuple[float, ...]
+    total_ms: float
+
+    @property
+    def price_ms(self) -> float:
+        """Set-up and tear-down of a test, median, without the first test."""
+        return statistics.median(a + b for a, b in list(zip(self.setup_ms, self.teardown_ms, strict=True))[1:])
+
+    @property
+    def wait_ms(self) -> float:
+        """Set-up alone, median, without the first test."""
+        return statistics.median(self.setup_ms[1:])
+
+
+class Bench:
+    """One server, and sessions of pytest on it."""
+
+    def __init__(self, folder: Path, database: Database, words: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.database = database
+        self.words = words
+        known = database.parameters
+        self.plugins: dict[str, tuple[str, ...]] = {
+            "ours": ("-p", "wflo_schema.pytest_plugin", *words),
+            "pytest-postgresql": (
+                "-p", "pytest_postgresql.plugin", f"--postgresql-host={known['host']}",
+                f"--postgresql-port={known['port']}", "--postgresql-user=postgres",
+                *(f"--postgresql-load={m.path}" for m in migration.read(MIGRATIONS)),
+            ),
+            "yoyo": (),
+        }  # fmt: skip
+
+    def run(
+        self, tool: str, fixtures: str, *, count: int, work: str = "pass", work_ms: int = 0, words: tuple[str, ...] = ()
+    ) -> Session:
+        """Run a session in a folder of its own; every test must pass."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        folder.chmod(0o755)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "conftest.py").write_text(_RECORDER + fixtures)
+        body = work.format(work_ms=work_ms)
+        (folder / "test_bench.py").write_text(_TESTS.format(count=count, work=body, work_ms=work_ms))
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_", "PYTEST_"))},
+            "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "BENCH_TIMES": str(folder / "times.json"),
+            "BENCH_URL": self.database.url, "BENCH_MIGRATIONS": str(MIGRATIONS),
+        }  # fmt: skip
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *self.plugins[tool], *words],
+            cwd=folder, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        total_ms = (time.monotonic() - began) * 1000
+        if done.returncode:
+            raise SystemExit(f"{tool}: {done.stdout[-3000:]}{done.stderr[-2000:]}")
+        times = json.loads((folder / "times.json").read_text())
+        assert len(times) == count
+        assert all(t["outcome"] for t in times)
+        shutil.rmtree(folder)
+        return Session(
+            tuple(t["setup"] * 1000 for t in times), tuple(t["teardown"] * 1000 for t in times), total_ms
+        )
+
+    def bare_ms(self, count: int) -> float:
+        """CREATE DATABASE … TEMPLATE (no option given) and DROP of the same template, one after the other."""
+        with testdb.Session.open(self.database) as session:
+            template = session.template(migration.read(MIGRATIONS)).name
+            took = []
+            for number in range(count):
+                name = f"bench_bare_{number}"
+                began = time.monotonic()
+                session.connection.execute(
+                    sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+                )
+                session.connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+                took.append((time.monotonic() - began) * 1000)
+        return statistics.median(took)
+
+
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def _row(what: str, value: str, against: str = "") -> None:
+    print(f"{what:<62} {value:>12}  {against}", flush=True)
+
+
+def main(words: list[str]) -> int:
+    """Measure, print the table, return 0."""
+    parser = argparse.ArgumentParser(prog="python -m bench.testdb")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tests", type=int, default=200)
+    asked = parser.parse_args(words)
+    has_peer = importlib.util.find_spec("pytest_postgresql") is not None
+    memory = Path("/dev/shm")
+    directory = Path(tempfile.mkdtemp(prefix="wfs-bench-", dir=memory if memory.is_dir() else None))
+    directory.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="wfs-bench-"))
+    folder.chmod(0o755)
+    few = max(10, asked.tests // 8)
+    try:
+        running = start_embedded(directory / "server", database_name="postgres", durable=False)
+        bench = Bench(folder, running.database, (f"--wflo-server-directory={directory / 'server'}",
+                                                 f"--wflo-migrations={MIGRATIONS}"))  # fmt: skip
+        print(f"PostgreSQL {running.version}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start, "
+              f"{asked.rounds} rounds, server in {directory}")  # fmt: skip
+        bench.run("ours", _OURS, count=1)
+        found: dict[str, list[float]] = {}
+
+        def note(what: str, value: float) -> None:
+            found.setdefault(what, []).append(value)
+
+        for _ in range(asked.rounds):
+            note("bare", bench.bare_ms(few))
+            one = bench.run("ours", _OURS_BARE, count=1)
+            many = bench.run("ours", _OURS_BARE, count=few * 2 + 1)
+            note("back to back", (many.total_ms - one.total_ms) / (few * 2))
+            note("wait, sleep", bench.run(
+                "ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS).wait_ms)  # fmt: skip
+            busy = bench.run("ours", _OURS, count=asked.tests, work=_QUERIES, work_ms=WORK_MS)
+            note("wait, queries", busy.wait_ms)
+            note("price, queries", busy.price_ms)
+            note("price, empty", bench.run("ours", _OURS, count=few * 2).price_ms)
+            note("price, transaction", bench.run("ours", _OURS_TRANSACTION, count=few * 2).price_ms)
+            note("warm start", bench.run("ours", _OURS, count=1).total_ms)
+            note("yoyo", bench.run("yoyo", _YOYO, count=few).price_ms)
+            note("yoyo, queries", bench.run("yoyo", _YOYO, count=few, work=_QUERIES, work_ms=WORK_MS).price_ms)
+            if has_peer:
+                note("peer", bench.run("pytest-postgresql", _NOPROC, count=few * 2).price_ms)
+                note("peer, queries", bench.run(
+                    "pytest-postgresql", _NOPROC, count=few * 2, work=_QUERIES, work_ms=WORK_MS).price_ms)  # fmt: skip
+                note("peer, warm start", bench.run("pytest-postgresql", _NOPROC, count=1).total_ms)
+            eight = bench.run(
+                "ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS,
+                words=("-p", "xdist.plugin", "-n", "8"),
+            )  # fmt: skip
+            note("8 workers, median wait", statistics.median(eight.setup_ms))
+            note("8 workers, longest wait", max(eight.setup_ms))
+        _cold_starts(bench, directory, asked.rounds, note, has_peer)
+        _show({what: _median(values) for what, values in found.items()}, asked.tests, has_peer)
+        left = [m for m in testdb.list_(running.database) if m.purpose in ("clone", "building")]
+        _row("databases left behind", str(len(left)))
+    finally:
+        stop_embedded(directory / "server")
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _cold_starts(bench: Bench, directory: Path, rounds: int, note: object, has_peer: bool) -> None:
+    """A session of one test with no template and no server, both with their data in the same place."""
+    assert callable(note)
+    account = choose_account()
+    programs = find_programs()
+    assert programs is not None
+    pg_ctl = reachable_programs(programs, account) / "pg_ctl"
+    for number in range(rounds):
+        cold = directory / f"cold-{number}"
+        words = (f"--wflo-server-directory={cold}",)
+        note("cold start", bench.run("ours", _OURS, count=1, words=words).total_ms)
+        stop_embedded(cold)
+        shutil.rmtree(cold)
+        if has_peer and account is None:
+            base = directory / f"peer-{number}"
+            fixtures = _NOPROC.replace("postgresql_noproc()", f"postgresql_proc(executable={str(pg_ctl)!r}, port=None)")
+            note("peer, cold start", bench.run(
+                "pytest-postgresql", fixtures, count=1,
+                words=("--basetemp", str(base), f"--postgresql-exec={pg_ctl}", f"--postgresql-unixsocketdir={base.parent}",
+                       "--postgresql-host=127.0.0.1"),
+            ).total_ms)  # fmt: skip
+            shutil.rmtree(base, ignore_errors=True)
+
+
+def _show(known: dict[str, float], tests: int, has_peer: bool) -> None:
+    def ms(what: str) -> str:
+        return f"{known[what]:.1f} ms" if what in known else "not measured"
+
+    def ratio(what: str, to: str) -> str:
+        return f"{known[what] / known[to]:.1f} x" if what in known and to in known else ""
+
+    _row(f"{tests} tests, each {WORK_MS} ms asleep: wait for a fresh database", ms("wait, sleep"), "goal: at most 5 ms")
+    _row(f"{tests} tests, each {WORK_MS} ms of queries: the same, connected", ms("wait, queries"))
+    _row("bare CREATE DATABASE … TEMPLATE plus DROP", ms("bare"))
+    _row("back to back empty tests, whole session, a test", ms("back to back"),
+         f"{ratio('back to back', 'bare')} bare, goal: at most 1.2 x")  # fmt: skip
+    _row("a test's price, empty tests, connected", ms("price, empty"))
+    _row("a test's price, queries, connected", ms("price, queries"))
+    _row("a test's price, wflo_transaction", ms("price, transaction"))
+    if has_peer:
+        _row("pytest-postgresql, empty tests", ms("peer"), f"{ratio('peer', 'price, empty')} ours, goal: 3 x")
+        _row("pytest-postgresql, queries", ms("peer, queries"), f"{ratio('peer, queries', 'price, queries')} ours, goal: 3 x")
+    _row("replay through yoyo, empty tests", ms("yoyo"), f"{ratio('yoyo', 'price, empty')} ours, goal: 20 x")
+    _row("replay through yoyo, queries", ms("yoyo, queries"), f"{ratio('yoyo, queries', 'price, queries')} ours, goal: 20 x")
+    _row("one test, cold (no server, no template)", ms("cold start"))
+    if has_peer:
+        _row("pytest-postgresql, the same", ms("peer, cold start"), ratio("peer, cold start", "cold start"))
+    _row("one test, warm (server and template there)", ms("warm start"))
+    if has_peer:
+        _row("pytest-postgresql, server there, the same", ms("peer, warm start"), ratio("peer, warm start", "warm start"))
+    _row("8 workers: median wait", ms("8 workers, median wait"))
+    _row("8 workers: longest wait, the first test included", ms("8 workers, longest wait"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
