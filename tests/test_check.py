@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -14,10 +14,12 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import contract
-from wflo_schema.check import RULES, CheckResult, check
+from wflo_schema import catalog, contract, engine, migration
+from wflo_schema.check import DEFAULT_SECTIONS, RULES, CheckResult, check, freeze
 from wflo_schema.contract import Contract
 from wflo_schema.database import Database
+from wflo_schema.errors import UsageError
+from wflo_schema.findings import Finding, Severity
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE.parent / "migrations"
@@ -222,3 +224,222 @@ def test_postgresql_keeps_what_check_said_yes_to(right: Database, server: Runnin
 
     assert result.exit_code == 0
     assert _broken_promises(right, result.schema) == []
+
+
+MENDED_BY_HELP = frozenset(
+    """
+    absent-key not-valid not-enforced on-delete-no-action on-delete-restrict on-update-cascade
+    match-full deferrable deferred renamed-key other-alembic-head both-alembic-heads older-set-null
+    wrong-table namesake-in-another-schema wrong-referenced-column wrong-column rebuilt-table
+    composite-instead replica-by-database replica-by-role replica-by-role-in-database
+    cascade-stopped-by-trigger cascade-stopped-by-rule owner-without-privileges owner-without-schema
+    trigger-disabled-on-referenced-table trigger-disabled-on-leaf one-trigger-disabled
+    partition-trigger-disabled trailing-space-in-name partitioned-not-valid inheritance-child
+    same-column-twice
+    """.split()
+)
+# Cases that SQL alone mends, statement by statement as the findings say.
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.path.stem in MENDED_BY_HELP], ids=lambda c: c.name)
+def test_help_holds_the_statements_that_mend(right: Database, server: RunningServer, case: Case) -> None:
+    if int(server.version) not in case.versions:
+        pytest.skip(f"not on PostgreSQL {server.version}")
+    _do(right, case.sql)
+    findings = check(right, case.contract, only=("contract",)).findings
+    statements = dict.fromkeys(f.help for f in findings if f.severity is Severity.ERROR)
+    for statement in statements:
+        assert statement
+        _do(right, statement)
+
+    result = check(right, case.contract, only=("contract",))
+
+    assert result.exit_code == 0, result.findings
+
+
+def test_uncommitted_change_elsewhere_does_not_make_check_wait(right: Database) -> None:
+    with right.connect(autocommit=False) as other:
+        other.execute("ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id")
+
+        assert check(right, _wflo(), only=("contract", "indexes")).exit_code == 0
+
+
+def test_locked_table_makes_its_rows_unfinished_and_the_others_are_still_read(right: Database) -> None:
+    with right.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE step_executions IN ACCESS EXCLUSIVE MODE")
+        result = check(right, _wflo(), only=("rows",), rows_timeout_s=1)
+
+    assert result.exit_code == 3
+    assert _codes(result) == {"rows-unfinished"}
+    assert [o.count for o in result.orphans].count(None) >= 1
+    assert result.orphans[0].count == 0
+
+
+def test_rows_that_take_too_long_are_unfinished(right: Database) -> None:
+    _do(
+        right,
+        "ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id;"
+        "INSERT INTO step_executions (id, execution_id, step_id, status) "
+        "SELECT n, n, 'x', 'y' FROM generate_series(1, 20000) AS n",
+    )
+    result = check(right, _wflo(), only=("rows",), rows_timeout_s=0.0)
+
+    assert "rows-unfinished" in _codes(result) or "orphan-rows" in _codes(result)
+    assert result.exit_code in (1, 3)
+
+
+def test_orphan_rows_are_counted_sampled_and_listed(right: Database) -> None:
+    _do(
+        right,
+        "ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id;"
+        "INSERT INTO step_executions (id, execution_id, step_id, status) "
+        "SELECT n, 'nowhere ' || n, 'x', 'y' FROM generate_series(1, 12) AS n",
+    )
+    result = check(right, _wflo(), only=("rows",), sample=3)
+    found = next(o for o in result.orphans if o.count)
+
+    assert (found.count, len(found.sample)) == (12, 3)
+    with right.connect() as connection:
+        assert len(connection.execute(found.query.encode()).fetchall()) == 12
+        connection.execute(found.repairs[0].encode())
+    assert check(right, _wflo(), only=("rows",)).exit_code == 0
+
+
+def test_check_writes_nothing_and_passes_in_a_read_only_session(right: Database) -> None:
+    read_only = Database.parse(right.conninfo + " options='-c default_transaction_read_only=on'")
+
+    assert check(read_only, _wflo(), only=("contract", "rows", "indexes")).exit_code == 0
+
+
+def test_own_session_in_replica_mode_is_not_the_database_s_fault(right: Database) -> None:
+    mine = Database.parse(right.conninfo + " options='-c session_replication_role=replica'")
+
+    assert check(mine, _wflo(), only=("contract",)).exit_code == 0
+
+
+def test_server_in_replica_mode_is_found(right: Database, server: RunningServer) -> None:
+    with server.database.connect() as connection:
+        connection.execute("ALTER SYSTEM SET session_replication_role = replica")
+        connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+        try:
+            result = check(right, _wflo(), only=("contract",))
+        finally:
+            connection.execute("ALTER SYSTEM RESET session_replication_role")
+            connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+
+    assert (result.exit_code, _codes(result)) == (1, {"replication-role"})
+
+
+def test_own_temporary_table_does_not_stand_for_the_real_one(right: Database) -> None:
+    first = Database.parse(right.conninfo + " options='-c search_path=pg_temp,public'")
+
+    assert check(first, _wflo(), only=("contract",)).exit_code == 0
+
+
+def test_names_resolve_in_the_schema_that_is_given(right: Database) -> None:
+    _do(right, "CREATE SCHEMA tenant; ALTER TABLE step_executions SET SCHEMA tenant")
+
+    assert check(right.with_schema("tenant"), _wflo(), only=("contract",)).exit_code == 1
+    assert "schema-missing" in _codes(check(right.with_schema("absent"), _wflo(), only=("contract",)))
+
+
+def test_information_schema_is_shown_beside_the_catalog_and_never_decides(right: Database) -> None:
+    _do(right, "CREATE ROLE corpus_blind LOGIN")
+    result = check(_as(right, "corpus_blind"), _wflo(), only=("contract",))
+
+    assert result.exit_code == 0
+    assert result.information_schema is not None
+    assert not result.information_schema.agrees
+    assert (result.information_schema.constraints, result.information_schema.catalog) == (0, 5)
+    whole = check(right, _wflo(), only=("contract",)).information_schema
+    assert whole is not None and whole.agrees
+
+
+def test_every_finding_has_a_rule_and_every_rule_its_words() -> None:
+    codes = [rule.code for rule in RULES]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+|drift", code) for code in codes)
+    assert all(rule.title and rule.means and rule.mend for rule in RULES)
+
+
+def test_certain_no_wins_over_cannot_tell() -> None:
+    empty = CheckResult("l", "s", "15", "r", DEFAULT_SECTIONS, (), ())
+    findings = {s: Finding("c", s, "o", "m") for s in Severity}
+
+    def code(*severities: Severity, fail_on: Severity = Severity.ERROR) -> int:
+        return replace(empty, findings=tuple(findings[s] for s in severities), fail_on=fail_on).exit_code
+
+    assert code() == 0
+    assert code(Severity.WARNING) == 0
+    assert code(Severity.WARNING, fail_on=Severity.WARNING) == 1
+    assert code(Severity.UNKNOWN, Severity.WARNING) == 3
+    assert code(Severity.UNKNOWN, Severity.ERROR) == 1
+
+
+def test_frozen_contract_is_read_back_and_holds(right: Database) -> None:
+    _do(
+        right,
+        """
+        CREATE TABLE "Odd, (table)" ("a \\"b" integer PRIMARY KEY, c text DEFAULT 'x not null');
+        ALTER TABLE "Odd, (table)" ADD CONSTRAINT "c h" CHECK (c <> E'it''s\\n');
+        """.replace('\\"', '""'),
+    )
+    frozen = contract.parse(freeze(right))
+
+    result = check(right, frozen, only=("contract", "rows", "indexes"))
+
+    assert result.exit_code == 0, result.findings
+    assert {kind for kind, _, _ in result.counts} == {"table", "foreign key", "column", "unique", "check", "index"}
+    _do(right, "ALTER TABLE step_executions ALTER COLUMN status DROP NOT NULL; DROP INDEX ix_workflow_name")
+    assert {"column-wrong", "required-index-missing"} <= _codes(check(right, frozen, only=("contract",)))
+
+
+def test_freezing_does_not_require_what_is_not_enforced(right: Database) -> None:
+    _do(right, next(c for c in CASES if c.path.stem == "not-valid").sql)
+    text = freeze(right)
+
+    assert "NOT VALID: fk_step_executions_execution_id" in text
+    assert check(right, contract.parse(text), only=("contract",)).exit_code == 0
+
+
+def test_ledger_says_which_migration_is_pending_changed_or_gone(database: Database, tmp_path: Path) -> None:
+    first, second = tmp_path / "20250101_01_aaaaa-one.sql", tmp_path / "20250102_01_bbbbb-two.sql"
+    first.write_text("CREATE TABLE one (id integer)")
+    second.write_text("CREATE TABLE two (id integer)")
+    assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-pending"}
+    engine.migrate(database, migration.read(tmp_path))
+    assert check(database, None, migrations=migration.read(tmp_path), only=("ledger",)).exit_code == 0
+
+    first.write_text("CREATE TABLE one (id bigint)")
+    assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-changed"}
+    first.unlink()
+    assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-missing"}
+
+
+def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "20250101_01_aaaaa-one.sql").write_text("CREATE ROLE corpus_ledger LOGIN")
+    engine.migrate(database, migration.read(tmp_path))
+    result = check(_as(database, "corpus_ledger"), None, migrations=migration.read(tmp_path), only=("ledger",))
+    _do(database, "DROP ROLE corpus_ledger")
+
+    assert (result.exit_code, _codes(result)) == (3, {"ledger-unreadable"})
+
+
+def test_drift_lists_have_and_want_and_changes_nothing(right: Database) -> None:
+    with right.connect() as connection:
+        wanted = catalog.read(connection)
+    assert check(right, None, wanted=wanted, only=("drift",)).exit_code == 0
+    _do(right, "DROP INDEX ix_workflow_name; ALTER TABLE step_executions ADD COLUMN extra text")
+    result = check(right, None, wanted=wanted, only=("drift",))
+
+    assert (result.exit_code, len(result.findings)) == (1, 2)
+    assert all(f.have != f.want for f in result.findings)
+    for finding in result.findings:
+        _do(right, finding.help or "ALTER TABLE step_executions DROP COLUMN extra")
+    assert check(right, None, wanted=wanted, only=("drift",)).exit_code == 0
+
+
+@pytest.mark.parametrize("only", [(), ("keys",), ("ledger",), ("drift",)])
+def test_unknown_section_or_one_without_its_material_is_refused(only: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError):
+        check(Database.parse("postgresql://nowhere.invalid/x"), _wflo(), only=only)

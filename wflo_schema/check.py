@@ -714,7 +714,6 @@ class _Index:
     is_valid: bool
     key_count: int
     columns: list[int]
-    definitions: list[str]
     collations: list[int]
     shape: str
     predicate: str | None
@@ -723,6 +722,12 @@ class _Index:
 
     def __str__(self) -> str:
         return _qualified(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Predicate:
+    oid: int
+    predicate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -955,7 +960,6 @@ def check(
                         verified += verdicts
                     else:
                         summary = views.summary
-                        notes += _disagreement(summary, role)
                         verified += [replace(v, shown=views.shown.get(v.name)) if v.source else v for v in verdicts]
                 if "rows" in sections:
                     found, orphans = _rows(reader, facts, contract, timeout_s=rows_timeout_s, sample=sample)
@@ -1078,7 +1082,7 @@ def _read_facts(reader: _Reader, contract: Contract, database: Database, search_
         has_schema,
         named,
         relations,
-        reader.rows(_Column, "check_columns", {"relations": everywhere}),
+        reader.rows(_Column, "check_columns", {"relations": everywhere, "defaults": _wants_defaults(contract)}),
         keys,
         None,
         None,
@@ -1108,6 +1112,11 @@ def _read_facts(reader: _Reader, contract: Contract, database: Database, search_
         if missing and keys is not None
         else (),
     )
+
+
+def _wants_defaults(contract: Contract) -> bool:
+    """Whether defaults are asked for: pg_get_expr locks the table, and so waits for whoever alters it."""
+    return any(c.default is not None for c in contract.columns)
 
 
 def _unseen(reader: _Reader) -> Iterator[Finding]:
@@ -1185,7 +1194,7 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
         )
     if contract.uniques or contract.indexes:
         can = reader.can("pg_index", "pg_am", "pg_constraint")
-        indexes = _read_indexes(reader, facts) if can else ()
+        indexes = _read_indexes(reader, [r.oid for r in facts.relations]) if can else ()
         for unique in contract.uniques:
             name = unique.name or f"{_full(unique.table, facts.schema)}({_list(unique.columns)})"
             settle("unique", name, _unique(facts, contract, indexes, unique) if can else (), can_tell=can)
@@ -1444,6 +1453,12 @@ def _nearest(
     )
 
 
+_MENDED_BY_REPLACING = frozenset(
+    {"key-wrong-name", "key-wrong-deferrability", "key-not-valid", "key-not-enforced", "key-trigger-disabled"}
+)
+# Where the key is replaced anyway, its replacement has these right as well, and its old name is gone.
+
+
 def _defects(
     facts: _Facts,
     contract: Contract,
@@ -1457,21 +1472,19 @@ def _defects(
     """Everything in which one key with the right columns on both sides is not what is required."""
     where = _at(contract, key.line)
     name, replaced = identifier(have.name), _add(facts, key, table, drop=have.name)
+    on_delete, on_update = _ACTIONS.get(have.on_delete, "?"), _ACTIONS.get(have.on_update, "?")
+    is_other_action = on_delete != key.on_delete or sorted(have.set_columns) != sorted(key.set_columns)
+    is_other_match = _MATCHES.get(have.match) != key.match
+    must_be_replaced = have.is_period != key.period or is_other_action or on_update != key.on_update or is_other_match
 
-    def no(code: str, message: str, mend: str = replaced, have_: str = "") -> Finding:
+    def no(code: str, message: str, mend: str = "", have_: str = "") -> Finding:
+        if not mend or (must_be_replaced and code in _MENDED_BY_REPLACING):
+            mend = replaced
         return _finding(code, label, message, have=have_ or str(have), want=want, help_=mend, location=where)
 
-    if key.name is not None and have.name != key.name:
-        yield no(
-            "key-wrong-name",
-            f"the key is called {name}, not {identifier(key.name)}",
-            f"ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
-            f"CONSTRAINT {name} {have}",
-        )
     if have.is_period != key.period:
         yield no("key-wrong-kind", f"{name} is {'a' if have.is_period else 'not a'} PERIOD key")
-    on_delete = _ACTIONS.get(have.on_delete, "?")
-    if on_delete != key.on_delete or sorted(have.set_columns) != sorted(key.set_columns):
+    if is_other_action:
         yield no(
             "key-wrong-on-delete",
             f"{name} is ON DELETE {on_delete}"
@@ -1479,10 +1492,9 @@ def _defects(
             + f", not {key.on_delete}"
             + (f" ({_list(key.set_columns)})" if key.set_columns else ""),
         )
-    on_update = _ACTIONS.get(have.on_update, "?")
     if on_update != key.on_update:
         yield no("key-wrong-on-update", f"{name} is ON UPDATE {on_update}, not {key.on_update}")
-    if _MATCHES.get(have.match) != key.match:
+    if is_other_match:
         yield no("key-wrong-match", f"{name} is MATCH {_MATCHES.get(have.match, '?')}, not {key.match}")
     if have.deferrable != key.deferrable:
         yield no(
@@ -1504,6 +1516,13 @@ def _defects(
                 f" ON DELETE {on_delete};",
                 f"{child} without a foreign key",
             )
+    if key.name is not None and have.name != key.name:
+        yield no(
+            "key-wrong-name",
+            f"the key is called {name}, not {identifier(key.name)}",
+            f"ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
+            f"CONSTRAINT {name} {have}",
+        )
 
 
 def _is_covered(facts: _Facts, child: _Relation, target: _Relation, like: _Key) -> bool:
@@ -1554,14 +1573,13 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
         *((r, _ON_DELETE.get(have.on_delete, 0), _AFTER_DELETE, "deletes from") for r in facts.stores(target)),
         *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "updates of") for r in facts.stores(target)),
     ]
-    rebuilt = f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} FOREIGN KEY …;"
     for relation, routine, kind, event in needed:
         found = facts.triggers_of(have, relation.oid, routine, kind)
         if not found:
             yield no(
                 "key-trigger-missing",
                 f"the trigger of {name} that watches {event} {relation} does not exist",
-                rebuilt,
+                "",
                 f"no internal trigger on {relation}",
             )
         elif not any(t.is_on for t in found):
@@ -1578,7 +1596,7 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
             yield no(
                 "key-trigger-disabled",
                 f"pg_class.relhastriggers is false for {relation}: none of its triggers fires",
-                rebuilt,
+                "",
                 f"{relation} with its triggers hidden",
             )
 
@@ -1594,7 +1612,7 @@ def _collations(facts: _Facts, table: _Relation, target: _Relation, have: _Key, 
                 "key-collation",
                 f"{identifier(a)} and {target}.{identifier(b)} have different collations, "
                 "of which one holds different texts for equal",
-                f"ALTER TABLE {table} ALTER COLUMN {identifier(a)} TYPE {one.type} COLLATE …;",
+                f"ALTER TABLE {table} ALTER COLUMN {identifier(a)} TYPE {one.type} COLLATE {other.collation_name};",
             )
 
 
@@ -1858,8 +1876,23 @@ def _words(text: str) -> str:
     return " ".join(text.split())
 
 
-def _read_indexes(reader: _Reader, facts: _Facts) -> tuple[_Index, ...]:
-    return reader.rows(_Index, "check_indexes", {"relations": sorted({r.oid for r in facts.relations})})
+_UNREAD = "…"
+# Stands for the text of a predicate that was not read.
+
+
+def _read_indexes(reader: _Reader, relations: Sequence[int]) -> tuple[_Index, ...]:
+    """Read the indexes.  Where a colleague holds a table's lock, a predicate there stays "…": unlike any other."""
+    indexes = reader.rows(_Index, "check_indexes", {"relations": relations})
+    partial = [i.oid for i in indexes if i.predicate is not None]
+    if not partial:
+        return indexes
+    try:
+        with reader.connection.transaction():
+            found = reader.rows(_Predicate, "check_predicates", {"indexes": partial})
+    except psycopg.errors.LockNotAvailable:
+        return indexes
+    texts = {p.oid: p.predicate for p in found}
+    return tuple(replace(i, predicate=texts.get(i.oid, i.predicate)) for i in indexes)
 
 
 def _unique(facts: _Facts, contract: Contract, indexes: Sequence[_Index], unique: RequiredUnique) -> Iterator[Finding]:
@@ -1923,7 +1956,9 @@ def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: 
             if same and not wrong:
                 return
             if same or have.name == index.name:
-                near.append(f"{identifier(have.name)} ({', '.join(have.definitions)}) {', '.join(wrong)}".strip())
+                near.append(
+                    f"{identifier(have.name)} ({_list(names.get(n, '…') for n in have.columns[: have.key_count])}) {', '.join(wrong)}".strip()
+                )
     name = f"{identifier(index.name)} " if index.name else ""
     yield _finding(
         "required-index-missing",
@@ -2007,16 +2042,6 @@ def _views(reader: _Reader, facts: _Facts, contract: Contract) -> _Views:
         catalog=known,
     )
     return _Views(summary, {n: (listed[n], columns.get(n, 0), targets.get(n, 0), actions[n]) for n in names})
-
-
-def _disagreement(views: InformationSchema, role: str) -> Iterator[str]:
-    if not views.agrees:
-        known = "is hidden" if views.catalog is None else f"knows {views.catalog}"
-        yield (
-            f"information_schema shows {role} {views.constraints} foreign keys of these tables, "
-            f"{views.joined} through the usual join and "
-            f"{views.with_actions} with their actions; pg_catalog {known}, and it alone decides"
-        )
 
 
 # --- the ledger and drift ---------------------------------------------------------------------
@@ -2262,7 +2287,7 @@ def _orphans_of(
             message,
             have=f"{number} orphan row{'' if count == 1 else 's'}",
             want=want,
-            help_=f"{listing} -- then {' or '.join(repairs)}",
+            help_=listing,
             location=where,
         )
     ], replace(empty, count=count, sample=rows[:sample], repairs=repairs)
@@ -2322,7 +2347,7 @@ def _unreadable(
 def _indexes(reader: _Reader, facts: _Facts, contract: Contract) -> Iterator[Finding]:
     if any(c in _BASE for c in reader.unread) or not reader.can("pg_index", "pg_am", "pg_constraint"):
         return
-    indexes = _read_indexes(reader, facts)
+    indexes = _read_indexes(reader, [r.oid for r in facts.relations])
     for key in contract.foreign_keys:
         table = facts.table(key.table)
         if table is None:
@@ -2366,9 +2391,8 @@ def _indexes(reader: _Reader, facts: _Facts, contract: Contract) -> Iterator[Fin
             tuple(index.collations),
             index.shape,
             index.predicate,
-            tuple(d for d, n in zip(index.definitions, index.columns, strict=False) if n == 0),
         )
-        if index.relation not in roots or not index.is_valid:
+        if index.relation not in roots or not index.is_valid or index.predicate == _UNREAD:
             continue
         first = seen.setdefault(same, index)
         if first is not index:
@@ -2445,8 +2469,8 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
             )
             relations = [n.oid for n in named]
             keys = reader.rows(_Key, "check_keys", {"relations": relations})
-            columns = reader.rows(_Column, "check_columns", {"relations": relations})
-            indexes = reader.rows(_Index, "check_indexes", {"relations": relations})
+            columns = reader.rows(_Column, "check_columns", {"relations": relations, "defaults": True})
+            indexes = _read_indexes(reader, relations)
             checks = reader.rows(_Check, "check_checks", {"relations": relations})
         except psycopg.Error as error:
             raise database_error(error, "reading the catalog") from error

@@ -1,8 +1,11 @@
 -- One row: a check constraint of one of the given relations.
+-- The expression is cut from the definition, for pg_get_expr would lock the table.
 SELECT
     con.conrelid AS relation,
     con.conname::text AS name,
-    pg_catalog.pg_get_expr(con.conbin, con.conrelid) AS expression,
+    substring(
+        pg_catalog.pg_get_constraintdef(con.oid) FROM '^CHECK \((.*)\)( NO INHERIT)?( NOT VALID| NOT ENFORCED)?$'
+    ) AS expression,
     con.convalidated AS is_validated,
     coalesce((pg_catalog.to_jsonb(con) ->> 'conenforced')::boolean, true) AS is_enforced
 FROM pg_catalog.pg_constraint AS con

@@ -1,4 +1,5 @@
 -- One row: an index of one of the given relations.  "columns" holds 0 where an expression stands.
+-- That it has a predicate is said by "…": its text is asked for apart, for that locks the table.
 SELECT
     x.indrelid AS relation,
     x.indexrelid AS oid,
@@ -11,14 +12,9 @@ SELECT
     (x.indisvalid AND x.indisready AND x.indislive) AS is_valid,
     x.indnkeyatts::integer AS key_count,
     pg_catalog.string_to_array(x.indkey::text, ' ')::integer[] AS columns,
-    ARRAY(
-        SELECT pg_catalog.pg_get_indexdef(x.indexrelid, place, true)
-        FROM pg_catalog.generate_series(1, x.indnkeyatts::integer) AS place
-        ORDER BY place
-    ) AS definitions,
     pg_catalog.string_to_array(x.indcollation::text, ' ')::oid[] AS collations,
     (x.indclass::text || '/' || x.indoption::text || '/' || coalesce(x.indexprs::text, '')) AS shape,
-    pg_catalog.pg_get_expr(x.indpred, x.indrelid) AS predicate,
+    CASE WHEN x.indpred IS NOT NULL THEN '…' END AS predicate,
     EXISTS (
         SELECT 1
         FROM pg_catalog.pg_constraint AS con
