@@ -1956,9 +1956,8 @@ def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: 
             if same and not wrong:
                 return
             if same or have.name == index.name:
-                near.append(
-                    f"{identifier(have.name)} ({_list(names.get(n, '…') for n in have.columns[: have.key_count])}) {', '.join(wrong)}".strip()
-                )
+                columns = _list(names.get(n, "…") for n in have.columns[: have.key_count])
+                near.append(f"{identifier(have.name)} ({columns}) {', '.join(wrong)}".strip())
     name = f"{identifier(index.name)} " if index.name else ""
     yield _finding(
         "required-index-missing",

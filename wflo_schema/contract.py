@@ -240,10 +240,12 @@ class _Reader:
         listed = head.get("tables", [])
         if not isinstance(listed, list):
             self.fail('tables must be a list of names: tables = ["a", "b"]', line)
-        tables = []
+        tables: list[RequiredTable] = []
         for entry in listed:
             value = self.string(entry, "tables", "[contract]", line)
-            tables.append(RequiredTable(self.table(value, self.line_with(value, line)), self.line_with(value, line)))
+            before = max((t.line + 1 for t in tables if str(t.name) == value), default=line)
+            here = self.line_with(value, before)
+            tables.append(RequiredTable(self.table(value, here), here))
         contract = Contract(
             schema=schema,
             tables=tuple(tables),

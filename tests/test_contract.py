@@ -1,0 +1,198 @@
+"""A contract is read as it is written, and what is absurd is refused with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wflo_schema.contract import DEFERRABLE, DEFERRED, Name, identifier, parse, read, render
+from wflo_schema.errors import BadContract
+
+WFLO = Path(__file__).parent.parent / "migrations" / "contract.toml"
+
+
+def test_wflo_s_contract_names_six_tables_and_five_cascading_keys() -> None:
+    contract = read(WFLO)
+
+    assert len(contract.tables) == 6
+    assert [k.name for k in contract.foreign_keys] == [
+        f"fk_{k.table.name}_{k.columns[0]}" for k in contract.foreign_keys
+    ]
+    assert {(k.on_delete, k.on_update, k.match, k.deferrable) for k in contract.foreign_keys} == {
+        ("CASCADE", "NO ACTION", "SIMPLE", "NOT DEFERRABLE")
+    }
+    assert contract.schema is None
+
+
+def test_silence_about_a_key_means_what_sql_means_by_it() -> None:
+    (key,) = parse("[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'").foreign_keys
+
+    assert (key.name, key.on_delete, key.on_update, key.match, key.deferrable) == (
+        None, "NO ACTION", "NO ACTION", "SIMPLE", "NOT DEFERRABLE",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "table", "columns"),
+    [
+        ("a(b)", Name("a"), ("b",)),
+        (" a ( b , c ) ", Name("a"), ("b", "c")),
+        ("s.a(b)", Name("a", "s"), ("b",)),
+        ("Mixed(Case)", Name("Mixed"), ("Case",)),
+        ('"O ""dd"", (t)"."x.y"("z,)")', Name("x.y", 'O "dd", (t)'), ("z,)",)),
+        ("straße(größe)", Name("straße"), ("größe",)),
+        ("select(order)", Name("select"), ("order",)),
+    ],
+)
+def test_names_are_taken_exactly_as_written(written: str, table: Name, columns: tuple[str, ...]) -> None:
+    targets = ", ".join(f"x{n}" for n in range(len(columns)))
+    (key,) = parse(f"[[foreign_key]]\nfrom = '''{written}'''\nto = 'c({targets})'").foreign_keys
+
+    assert (key.table, key.columns) == (table, columns)
+
+
+EVERYTHING = """
+[contract]
+schema = "app"
+tables = ["a", "other.b"]
+[[foreign_key]]
+name = "fk_it"
+from = "a(b, PERIOD during)"
+to = "c(d, PERIOD during)"
+on_delete = "set null (b)"
+on_update = "cascade"
+match = "full"
+deferrable = "initially deferred"
+[[unique]]
+on = "a(b, c)"
+primary = true
+[[check]]
+name = "ck"
+on = "a"
+expression = "(b > 'x\\\\y')"
+[[index]]
+on = "a(b)"
+unique = true
+using = "HASH"
+where = "(b IS NOT NULL)"
+[columns."other.b"]
+id = "character varying(36) not null default 'not null'::text"
+note = "text"
+"odd name" = "timestamp with time zone null"
+"""
+
+
+def test_everything_that_can_be_required_is_read() -> None:
+    contract = parse(EVERYTHING)
+    (key,) = contract.foreign_keys
+
+    assert contract.schema == "app"
+    assert (key.on_delete, key.set_columns, key.on_update, key.match, key.deferrable, key.period) == (
+        "SET NULL", ("b",), "CASCADE", "FULL", DEFERRED, True,
+    )  # fmt: skip
+    assert [(c.type, c.is_nullable, c.default) for c in contract.columns] == [
+        ("character varying(36)", False, "'not null'::text"),
+        ("text", None, None),
+        ("timestamp with time zone", True, None),
+    ]
+    assert (contract.indexes[0].method, contract.indexes[0].is_unique) == ("hash", True)
+    assert contract.uniques[0].is_primary
+    assert parse("[[foreign_key]]\nfrom='a(b)'\nto='c(d)'\ndeferrable=true").foreign_keys[0].deferrable == DEFERRABLE
+
+
+@pytest.mark.parametrize("text", [EVERYTHING, WFLO.read_text()])
+def test_what_is_rendered_is_read_back_equal(text: str) -> None:
+    contract = parse(text)
+
+    assert parse(render(contract, comment="one\ntwo")) == contract
+
+
+def test_entries_know_their_line() -> None:
+    contract = parse(EVERYTHING)
+
+    lines = EVERYTHING.splitlines()
+    assert lines[contract.foreign_keys[0].line - 1] == "[[foreign_key]]"
+    assert lines[contract.checks[0].line - 1] == "[[check]]"
+    assert lines[contract.columns[1].line - 1].startswith("note")
+    assert contract.tables[1].line == 4
+
+
+KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "requires nothing"),
+        ("[contract]\nschema = 'x'\ntables = []", "requires nothing"),
+        ("[contract]\ntables = ['a', 'b',\n 'a']", ":3: table a is required twice"),
+        ("[contract]\ntables = 'a'", "tables must be a list"),
+        ("[contract]\ntables = [1]", "must be a string"),
+        ("[contract]\ntables = ['']", "is empty"),
+        ("[contract]\ntables = ['a b']", "is not the name of a table"),
+        ("[contract]\ntables = ['a.b.c']", "is not the name of a table"),
+        ("[contract]\ntabels = ['a']", "tabels"),
+        ("[contrct]\ntables = ['a']", "contrct"),
+        ("contract = 3", "must be a table"),
+        ("x = ", "is not TOML"),
+        (KEY + "on_delte = 'CASCADE'", ":4: "),
+        (KEY + "on_delete = 'EXPLODE'", "none of NO ACTION"),
+        (KEY + "on_delete = 'CASCADE (b)'", "takes no column list"),
+        (KEY + "on_delete = 'SET NULL (x)'", "no column of from"),
+        (KEY + "on_update = 'SET NULL (b)'", "on_update takes no column list"),
+        (KEY + "match = 'PARTIAL'", "none of SIMPLE, FULL"),
+        (KEY + "deferrable = 'sometimes'", "deferrable must be"),
+        (KEY + "name = 3", "must be a string"),
+        (KEY + "name = ' '", "is empty"),
+        (KEY + "name = '" + "x" * 64 + "'", "end after 63 bytes"),
+        (KEY + KEY, ":4: "),
+        ("[[foreign_key]]\nfrom = 'a(b)'", "needs to"),
+        ("[[foreign_key]]\nfrom = 'a(b)'\nto = 'c'", 'must be written as "table(column)"'),
+        ("[[foreign_key]]\nfrom = 'a()'\nto = 'c(d)'", "names no column"),
+        ("[[foreign_key]]\nfrom = 'a(b,)'\nto = 'c(d)'", "names no column"),
+        ("[[foreign_key]]\nfrom = 'a(b c)'\nto = 'c(d)'", "cannot be read"),
+        ("[[foreign_key]]\nfrom = 'a(b, c)'\nto = 'c(d)'", "2 columns cannot reference 1"),
+        ("[[foreign_key]]\nfrom = 'a(b, c)'\nto = 'c(d, d)'", "twice"),
+        ("[[foreign_key]]\nfrom = 'a(b, PERIOD c)'\nto = 'c(d, e)'", "on both sides"),
+        ("[foreign_key]\nfrom = 'a(b)'\nto = 'c(d)'", "[[foreign_key]]"),
+        ("[[check]]\non = 'a'", "needs a name"),
+        ("[[unique]]\non = 'a(b, b)'", "twice"),
+        ("[columns.a]\nid = 'integer not'", "type [not null]"),
+        ("[columns.a]\nid = 3", "must be a string"),
+    ],
+)
+def test_absurd_contract_is_refused_and_says_where(text: str, said: str) -> None:
+    with pytest.raises(BadContract) as caught:
+        parse(text, path="here.toml")
+
+    assert said in caught.value.message
+    assert "here.toml" in caught.value.message
+
+
+def test_two_keys_may_bear_one_name_on_two_tables() -> None:
+    text = "".join(f"[[foreign_key]]\nname = 'fk'\nfrom = '{t}(b)'\nto = 'c(d)'\n" for t in ("a", "b"))
+
+    assert len(parse(text).foreign_keys) == 2
+
+
+def test_contract_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    for name in ("absent.toml", "binary.toml", "."):
+        with pytest.raises(BadContract):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [
+        ("plain_1", "plain_1"),
+        ("Upper", '"Upper"'),
+        ('q"q', '"q""q"'),
+        ("user", '"user"'),
+        ("1st", '"1st"'),
+        ("é", '"é"'),
+    ],
+)
+def test_identifiers_are_quoted_where_sql_needs_it(name: str, spelled: str) -> None:
+    assert identifier(name) == spelled
