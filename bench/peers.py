@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ PYTHON_PEERS = ("yoyo-migrations>=9,<10", "alembic", "sqlalchemy>=2", "psycopg[b
 NAMES = ("wflo-schema", "psql", "yoyo", "alembic", "dbmate")
 
 ENVIRONMENT = {
-    k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_", "DBMATE_")) and k != "DATABASE_URL"
+    k: v for k, v in os.environ.items() if not k.startswith(("PG", "PYTHON", "WFLO_SCHEMA_", "DBMATE_")) and k != "DATABASE_URL"
 } | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
 
 
@@ -261,10 +262,13 @@ class Run:
     seconds: float
     peak_kib: int
     cpu_s: float
+    backend_cpu_s: float = 0.0
+    """Of the server's backends that ended in that time; 0 where nobody asked or it cannot be known."""
 
 
-def measure(command: Sequence[str], folder: Path) -> Run:
+def measure(command: Sequence[str], folder: Path, *, server: RunningServer | None = None) -> Run:
     """Run a command that must succeed; its output is thrown away."""
+    before = backends_cpu_s(server)
     with tempfile.NamedTemporaryFile("r", prefix="wfs") as report:
         launched = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER, report.name, *command],
@@ -276,7 +280,20 @@ def measure(command: Sequence[str], folder: Path) -> Run:
     seconds, peak_kib, cpu_s, code = json.loads(text)
     if code:
         raise RuntimeError(f"{' '.join(command[:2])} exited with {code}: {launched.stderr[-2000:]}")
-    return Run(seconds, peak_kib, cpu_s)
+    return Run(seconds, peak_kib, cpu_s, backends_cpu_s(server) - before)
+
+
+def backends_cpu_s(server: RunningServer | None) -> float:
+    """CPU time of all processes of the server that have ended: the postmaster has waited for them."""
+    if server is None:
+        return 0.0
+    try:
+        pid = (server.data / "postmaster.pid").read_text().split()[0]
+        time.sleep(0.05)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, IndexError):
+        return 0.0
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
