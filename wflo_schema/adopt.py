@@ -551,8 +551,8 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     wish = migrations.resolve(to) if to is not None else None
     if look.is_ours:
         left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
-        steps = ("wflo-schema migrate",) if look.status.pending else ("wflo-schema check",)
-        return look.adoption(Verdict.OURS, notes=left, next_steps=steps)
+        step = "wflo-schema migrate" if look.status.pending else "wflo-schema check"
+        return look.adoption(Verdict.OURS, notes=left, next_steps=(step,))
     with scratch.scratch(look.database, on=scratch_on) as empty:
         history = _replay(empty, migrations, wish)
         tables = {name for kind, name in history.made if kind in _TABLES}
@@ -695,23 +695,23 @@ def _under_way(look: _Look) -> str:
 
 
 def _find_set(look: _Look, history: _History, replayed: Database) -> tuple[Migrations, int] | None:
-    """The reconciling set that starts from where the target is, and how many of it are already done.
+    """The reconciling set that starts (or goes on) where the target is, and how many of it are recorded there.
 
     A set's rollbacks take the scratch database back from where the migrations led: so what a set
     is for needs no word of its own, and a set whose rollbacks are wrong fits nothing.
     """
-    begun: list[tuple[Migrations, int]] = []
+    recorded = {e.id for e in look.strangers}
     for one in look.reconciling:
+        done = sum(m.id in recorded for m in one)
+        if done == len(one):
+            continue
         _forget_ledger(replayed)
         engine.baseline(replayed, one, [m.id for m in one])
-        for done in reversed(range(len(one))):
-            engine.rollback(replayed, one)
-            if not history.compare(look.have, _read(replayed)).differences:
-                begun.append((one, done))
+        engine.rollback(replayed, one, count=len(one) - done)
+        if not history.compare(look.have, _read(replayed)).differences:
+            return one, done
         engine.migrate(replayed, one)
-    under_way = {e.id for e in look.strangers}
-    fitting = [(one, done) for one, done in begun if sum(m.id in under_way for m in one) == done]
-    return min(fitting, key=lambda b: b[1], default=None)
+    return None
 
 
 def _forget_ledger(replayed: Database) -> None:

@@ -1,0 +1,149 @@
+"""wflo's databases, wherever Alembic left them, become like everyone else's while they are at work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.wflo_states import FOLDER, MIGRATIONS, NAMES, RECONCILING, ROWS, STATES, build, counts
+from wflo_schema import adopt, catalog, check, contract, engine, migration, scratch
+from wflo_schema.adopt import Adoption, Verdict
+from wflo_schema.database import Database
+from wflo_schema.errors import MigrationFailed
+
+IDS = tuple(m.id for m in MIGRATIONS)
+
+REPLAYED: dict[int, catalog.Catalog] = {}
+# By server version: what the migrations make.
+
+LOCK_TIMEOUT_S = engine.LOCK_TIMEOUT_MS / 1000
+
+
+@dataclass
+class Written:
+    """What the writer beside the test says at its end."""
+
+    kept: int = 0
+    longest_s: float = 0.0
+    rounds: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def writer(database: Database) -> Iterator[Written]:
+    """Another process that inserts and deletes all the time."""
+    said = Written()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.writer", database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        yield said
+        process.stdin.close()
+        for name, value in json.loads(process.stdout.read()).items():
+            setattr(said, name, value)
+
+
+def look(database: Database, *, apply: bool = False) -> Adoption:
+    return adopt.adopt(database, MIGRATIONS, apply=apply, names=NAMES, reconciling=RECONCILING)
+
+
+def checked(database: Database) -> None:
+    """Five of five, no orphan row, nothing pending, and the catalog that the migrations make."""
+    result = check.check(
+        database, contract.read(FOLDER / "contract.toml"), migrations=MIGRATIONS,
+        only=("contract", "ledger", "rows", "indexes"),
+    )
+    assert (result.exit_code, result.findings) == (0, ())
+    assert [v.verdict for v in result.verified if v.kind == "foreign key"] == ["yes"] * 5
+    with database.connect() as connection:
+        have = catalog.read(connection, ignore=catalog.LEDGER_TABLES | {"alembic_version"})
+    if have.server_version not in REPLAYED:
+        REPLAYED[have.server_version] = scratch.replayed(database, MIGRATIONS)
+    assert catalog.compare(have, REPLAYED[have.server_version]) == ()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_database_at_work_comes_from_alembic_without_losing_a_row_or_refusing_a_writer(
+    database: Database, state: str
+) -> None:
+    build(database, state, rows=True)
+    with writer(database) as written:
+        found = look(database, apply=True)
+        if state in ("ec1673bcefc3", "both-heads"):
+            assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.RECONCILE, 1, False)
+            assert found.reconciling == str(FOLDER / "reconcile" / f"alembic-{state}")
+            engine.migrate(database, migration.read(found.reconciling))
+            found = look(database, apply=True)
+        assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.EQUAL, 0, True)
+        assert found.record == (IDS[:1] if state == "6d27a51e02d6" else IDS)
+        engine.migrate(database, MIGRATIONS)
+    checked(database)
+    print(f"the writer's longest wait: {written.longest_s * 1000:.0f} ms in {written.rounds} transactions")
+    assert counts(database) == {table: number + written.kept for table, number in ROWS.items()}
+    assert written.errors == []
+    assert written.rounds > 50
+    assert written.longest_s < LOCK_TIMEOUT_S
+    assert look(database).verdict is Verdict.OURS
+
+
+@pytest.mark.parametrize("state", ["ec1673bcefc3", "both-heads"])
+def test_a_reconciling_set_can_be_rolled_back_to_where_it_began(database: Database, state: str) -> None:
+    build(database, state)
+    reconciling = migration.read(FOLDER / "reconcile" / f"alembic-{state}")
+    with database.connect() as connection:
+        before = catalog.read(connection)
+    engine.migrate(database, reconciling)
+    engine.rollback(database, reconciling, count=len(reconciling))
+    with database.connect() as connection:
+        assert catalog.compare(catalog.read(connection), before) == ()
+
+
+def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None:
+    build(database, "ec1673bcefc3")
+    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    engine.migrate(database, reconciling, to="20251112_03")
+    found = look(database)
+    assert found.verdict is Verdict.RECONCILE
+    assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
+    assert "after 3 of its 4 migrations" in found.notes[0]
+    engine.migrate(database, reconciling)
+    assert look(database, apply=True).aside == tuple(m.id for m in reconciling)
+
+
+def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_not_there(database: Database) -> None:
+    build(database, "ec1673bcefc3")
+    with database.connect() as connection:
+        before = catalog.read(connection)
+    with pytest.raises(MigrationFailed, match="fk_workflow_executions_workflow_id"):
+        engine.migrate(database, migration.read(FOLDER / "reconcile" / "alembic-both-heads"))
+    with database.connect() as connection:
+        assert catalog.compare(catalog.read(connection), before) == ()
+
+
+def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Database) -> None:
+    build(database, "ec1673bcefc3", revisions=("6d27a51e02d6",))
+    found = look(database)
+    assert (found.verdict, found.reconciling) == (
+        Verdict.RECONCILE, str(FOLDER / "reconcile" / "alembic-ec1673bcefc3"),
+    )
+
+
+def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: Database) -> None:
+    build(database, "both-heads")
+    engine.migrate(database, migration.read(FOLDER / "reconcile" / "alembic-both-heads"))
+    look(database, apply=True)
+    found = engine.status(database, MIGRATIONS)
+    assert (found.missing, found.unknown, found.pending) == ((), (), ())
+    assert engine.migrate(database, MIGRATIONS).ids == ()
+    assert engine.rollback(database, MIGRATIONS).ids == IDS[-1:]
+    assert engine.migrate(database, MIGRATIONS).ids == IDS[-1:]
