@@ -101,6 +101,14 @@ RULES: tuple[Rule, ...] = (
         "ALTER TABLE … SET LOGGED",
     ),
     Rule(
+        "table-subscribed",
+        "contract",
+        _W,
+        "rows arrive by logical replication",
+        "A subscription writes them in replica mode, in which foreign keys are not checked.",
+        "wflo-schema check --only rows, now and then",
+    ),
+    Rule(
         "column-missing",
         "contract",
         _E,
@@ -669,7 +677,7 @@ class _KeyTrigger:
     routine: int
     type: int
     enabled: str
-    is_conditional: bool
+    is_altered: bool
 
     @property
     def is_on(self) -> bool:
@@ -857,7 +865,7 @@ class _Facts:
             and t.relation == relation
             and t.routine == routine
             and t.type == kind
-            and not t.is_conditional
+            and not t.is_altered
         )
 
 
@@ -1096,7 +1104,7 @@ def _read_facts(reader: _Reader, contract: Contract, database: Database, search_
     return replace(
         facts,
         key_triggers=reader.rows(_KeyTrigger, "check_key_triggers", {"keys": [k.oid for k in keys or ()]})
-        if reader.can("pg_trigger") and keys is not None
+        if reader.can("pg_trigger", "pg_proc", "pg_language") and keys is not None
         else None,
         row_triggers=reader.rows(_RowTrigger, "check_row_triggers", {"relations": everywhere})
         if reader.can("pg_trigger", "pg_proc", "pg_language")
@@ -1172,6 +1180,7 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
         )
     for table in contract.tables:
         settle("table", _full(table.name, facts.schema), _table(facts, contract, table), can_tell=True)
+    findings.extend(_subscribed(reader, facts))
     everywhere = [] if _is_always_enforced(facts) else list(_replication_role(reader, facts))
     findings.extend(everywhere)
     seen_all = None not in (facts.keys, facts.key_triggers, facts.row_triggers, facts.rules, facts.settings)
@@ -1266,6 +1275,25 @@ def _replication_role_source(reader: _Reader) -> str:
         "SELECT s.source FROM pg_catalog.pg_settings AS s WHERE s.name = 'session_replication_role'"
     ).fetchone()
     return str(row[0]) if row else ""
+
+
+def _subscribed(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
+    if _is_always_enforced(facts) or not reader.can("pg_subscription_rel"):
+        return
+    rows = reader.connection.execute(
+        "SELECT DISTINCT s.srrelid FROM pg_catalog.pg_subscription_rel AS s WHERE s.srrelid = ANY (%s) ORDER BY 1",
+        ([r.oid for r in facts.relations],),
+    ).fetchall()
+    shown = {r.oid: str(r) for r in facts.relations}
+    for (oid,) in rows:
+        yield _finding(
+            "table-subscribed",
+            shown[int(oid)],
+            f"{shown[int(oid)]} receives rows by logical replication, which does not check foreign keys",
+            have="a subscription",
+            want="rows written by ordinary sessions",
+            help_="wflo-schema check --only rows",
+        )
 
 
 def _is_always_enforced(facts: _Facts) -> bool:
@@ -1620,17 +1648,22 @@ _RETURN = re.compile(r"\breturn\b\s*([^;]*);", re.IGNORECASE)
 _NOT_CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 
 
+_NULL = re.compile(r"\bNULL\b", re.IGNORECASE)
+_IS_NULL = re.compile(r"\bIS\s+(?:NOT\s+)?NULL\b", re.IGNORECASE)
+
+
 def _can_stop(trigger: _RowTrigger, on: str) -> bool | None:
     """Whether the trigger cancels what it sees: True, False, or None where that cannot be known."""
     if trigger.language != "plpgsql":
         return None
-    returned = {" ".join(r.split()).strip("() ").upper() for r in _RETURN.findall(_NOT_CODE.sub(" ", trigger.source))}
-    harmless, fatal = ("OLD", "NEW") if on == "delete" else ("NEW", "OLD")
+    code = _NOT_CODE.sub(" ", trigger.source)
+    returned = {" ".join(r.split()).strip("() ").upper() for r in _RETURN.findall(code)}
     if not returned:
         return None
-    if "NULL" in returned or returned == {fatal}:
+    kept, lost = ("OLD", "NEW") if on == "delete" else ("NEW", "OLD")
+    if returned == {lost} or any(_NULL.search(_IS_NULL.sub(" ", r)) for r in returned):
         return True
-    if returned == {harmless}:
+    if returned == {kept} and not re.search(rf"\b{kept}\s*:?=|\binto\s+(?:strict\s+)?{kept}\b", code, re.IGNORECASE):
         return False
     return None
 
@@ -1644,13 +1677,14 @@ def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[
     members = facts.family(have)
     acting = {t.key for t in facts.key_triggers or () if t.routine in (*_ON_DELETE.values(), *_ON_UPDATE.values())}
     entries = {k.relation for k in members if k.oid in acting} or {table.oid}
+    places = {k.relation: _qualified(k.schema, k.table) for k in members}
     for rule in facts.rules or ():
         event = {"2": "update", "4": "delete"}[rule.event]
         if rule.relation in entries and event in acts:
             yield no(
                 "key-stopped-by-rule",
                 f"the rule {identifier(rule.name)} replaces the {event} that {name} needs",
-                f"DROP RULE {identifier(rule.name)} ON {table};",
+                f"DROP RULE {identifier(rule.name)} ON {places.get(rule.relation, str(table))};",
                 f"rule {identifier(rule.name)} ON {event.upper()} DO INSTEAD",
             )
     stores = {r.oid: r for r in facts.stores(table)}

@@ -1,5 +1,6 @@
 -- One row: a trigger through which PostgreSQL enforces one of the given foreign keys.
 -- "routine" is the fixed object id of the RI_FKey_… function; "type" is tgtype's bits.
+-- "is_altered" says that it does not fire always, or that its function is no longer PostgreSQL's own.
 SELECT
     t.tgconstraint AS key,
     t.tgrelid AS relation,
@@ -7,7 +8,14 @@ SELECT
     t.tgfoid AS routine,
     t.tgtype::integer AS type,
     t.tgenabled::text AS enabled,
-    (t.tgattr::text <> '' OR t.tgqual IS NOT NULL) AS is_conditional
+    (
+        t.tgattr::text <> ''
+        OR t.tgqual IS NOT NULL
+        OR l.lanname <> 'internal'
+        OR p.prosrc <> p.proname
+    ) AS is_altered
 FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 WHERE t.tgconstraint = ANY (%(keys)s::oid[])
 ORDER BY t.tgconstraint, t.tgname

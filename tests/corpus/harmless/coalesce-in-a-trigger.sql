@@ -1,0 +1,7 @@
+-- verdict: yes
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE DEBUG 'return null;'; /* RETURN NULL; */
+    RETURN COALESCE(NEW, OLD); -- not RETURN NULL;
+END $$;
+CREATE TRIGGER note BEFORE INSERT OR UPDATE OR DELETE ON step_executions FOR EACH ROW EXECUTE FUNCTION note();
