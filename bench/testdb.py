@@ -17,7 +17,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,7 @@ times = {}
 
 def pytest_runtest_logreport(report):
     times.setdefault(report.nodeid, {})[report.when] = report.duration
+    times[report.nodeid]["worker"] = getattr(report, "worker_id", "")
     times[report.nodeid]["outcome"] = times[report.nodeid].get("outcome", True) and report.passed
 
 def pytest_unconfigure(config):
@@ -117,9 +120,21 @@ _QUERIES = """while time.monotonic() < end:
 class Session:
     """One run of pytest: how long each test's fixtures took, and the whole process, in milliseconds."""
 
+    workers: tuple[str, ...]
     setup_ms: tuple[float, ...]
     teardown_ms: tuple[float, ...]
     total_ms: float
+
+    @property
+    def later_ms(self) -> list[float]:
+        """Set-up of every test but each worker's first."""
+        seen: set[str] = set()
+        later = []
+        for worker, setup_ms in zip(self.workers, self.setup_ms, strict=True):
+            if worker in seen:
+                later.append(setup_ms)
+            seen.add(worker)
+        return later
 
     @property
     def price_ms(self) -> float:
@@ -178,8 +193,9 @@ class Bench:
         assert all(t["outcome"] for t in times)
         shutil.rmtree(folder)
         return Session(
-            tuple(t["setup"] * 1000 for t in times), tuple(t["teardown"] * 1000 for t in times), total_ms
-        )
+            tuple(t["worker"] for t in times), tuple(t["setup"] * 1000 for t in times),
+            tuple(t["teardown"] * 1000 for t in times), total_ms,
+        )  # fmt: skip
 
     def bare_ms(self, count: int) -> float:
         """CREATE DATABASE … TEMPLATE (no option given) and DROP of the same template, one after the other."""
@@ -195,6 +211,31 @@ class Bench:
                 session.connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
                 took.append((time.monotonic() - began) * 1000)
         return statistics.median(took)
+
+
+    def bare_by_threads_ms(self, threads: int, count: int) -> float:
+        """The longest CREATE DATABASE … TEMPLATE while so many connections make and drop as fast as they can."""
+        with testdb.Session.open(self.database) as session:
+            template = session.template(migration.read(MIGRATIONS)).name
+            took: list[float] = []
+
+            def work(thread: int) -> None:
+                with session.connect() as connection:
+                    for number in range(max(2, count // threads)):
+                        name = sql.Identifier(f"bench_bare_{thread}_{number}")
+                        began = time.monotonic()
+                        connection.execute(
+                            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template))
+                        )
+                        took.append((time.monotonic() - began) * 1000)
+                        connection.execute(sql.SQL("DROP DATABASE {}").format(name))
+
+            started = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
+            for thread in started:
+                thread.start()
+            for thread in started:
+                thread.join()
+        return max(took)
 
 
 def _median(values: list[float]) -> float:
@@ -254,8 +295,10 @@ def main(words: list[str]) -> int:
                 "ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS,
                 words=("-p", "xdist.plugin", "-n", "8"),
             )  # fmt: skip
-            note("8 workers, median wait", statistics.median(eight.setup_ms))
-            note("8 workers, longest wait", max(eight.setup_ms))
+            waits = eight.later_ms
+            note("8 workers, median wait", statistics.median(waits))
+            note("8 workers, longest wait", max(waits))
+            note("8 bare", bench.bare_by_threads_ms(8, few))
         _cold_starts(bench, directory, asked.rounds, note, has_peer)
         _show({what: _median(values) for what, values in found.items()}, asked.tests, has_peer)
         left = [m for m in testdb.list_(running.database) if m.purpose in ("clone", "building")]
@@ -267,9 +310,8 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _cold_starts(bench: Bench, directory: Path, rounds: int, note: object, has_peer: bool) -> None:
+def _cold_starts(bench: Bench, directory: Path, rounds: int, note: Callable[[str, float], None], has_peer: bool) -> None:
     """A session of one test with no template and no server, both with their data in the same place."""
-    assert callable(note)
     account = choose_account()
     programs = find_programs()
     assert programs is not None
@@ -280,13 +322,13 @@ def _cold_starts(bench: Bench, directory: Path, rounds: int, note: object, has_p
         note("cold start", bench.run("ours", _OURS, count=1, words=words).total_ms)
         stop_embedded(cold)
         shutil.rmtree(cold)
-        if has_peer and account is None:
+        if has_peer and account is None:  # its server cannot be started by root
             base = directory / f"peer-{number}"
             fixtures = _NOPROC.replace("postgresql_noproc()", f"postgresql_proc(executable={str(pg_ctl)!r}, port=None)")
             note("peer, cold start", bench.run(
                 "pytest-postgresql", fixtures, count=1,
-                words=("--basetemp", str(base), f"--postgresql-exec={pg_ctl}", f"--postgresql-unixsocketdir={base.parent}",
-                       "--postgresql-host=127.0.0.1"),
+                words=("--basetemp", str(base), f"--postgresql-exec={pg_ctl}", "--postgresql-host=127.0.0.1",
+                       f"--postgresql-unixsocketdir={base.parent}"),
             ).total_ms)  # fmt: skip
             shutil.rmtree(base, ignore_errors=True)
 
@@ -308,17 +350,21 @@ def _show(known: dict[str, float], tests: int, has_peer: bool) -> None:
     _row("a test's price, wflo_transaction", ms("price, transaction"))
     if has_peer:
         _row("pytest-postgresql, empty tests", ms("peer"), f"{ratio('peer', 'price, empty')} ours, goal: 3 x")
-        _row("pytest-postgresql, queries", ms("peer, queries"), f"{ratio('peer, queries', 'price, queries')} ours, goal: 3 x")
+        _row("pytest-postgresql, queries", ms("peer, queries"),
+             f"{ratio('peer, queries', 'price, queries')} ours, goal: 3 x")  # fmt: skip
     _row("replay through yoyo, empty tests", ms("yoyo"), f"{ratio('yoyo', 'price, empty')} ours, goal: 20 x")
-    _row("replay through yoyo, queries", ms("yoyo, queries"), f"{ratio('yoyo, queries', 'price, queries')} ours, goal: 20 x")
+    _row("replay through yoyo, queries", ms("yoyo, queries"),
+         f"{ratio('yoyo, queries', 'price, queries')} ours, goal: 20 x")  # fmt: skip
     _row("one test, cold (no server, no template)", ms("cold start"))
     if has_peer:
         _row("pytest-postgresql, the same", ms("peer, cold start"), ratio("peer, cold start", "cold start"))
     _row("one test, warm (server and template there)", ms("warm start"))
     if has_peer:
-        _row("pytest-postgresql, server there, the same", ms("peer, warm start"), ratio("peer, warm start", "warm start"))
-    _row("8 workers: median wait", ms("8 workers, median wait"))
-    _row("8 workers: longest wait, the first test included", ms("8 workers, longest wait"))
+        _row("pytest-postgresql, server there, the same", ms("peer, warm start"),
+             ratio("peer, warm start", "warm start"))  # fmt: skip
+    _row("8 workers asleep 25 ms a test: median wait", ms("8 workers, median wait"))
+    _row("the same: longest wait, without each worker's first", ms("8 workers, longest wait"))
+    _row("8 connections, bare: longest CREATE DATABASE", ms("8 bare"))
 
 
 if __name__ == "__main__":

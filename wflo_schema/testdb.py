@@ -26,13 +26,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
-from wflo_schema import engine
 from wflo_schema.database import Database, database_error, load_sql
 from wflo_schema.errors import (
     BadMigrationFile,
@@ -42,6 +41,10 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.migration import Migrations
+
+if TYPE_CHECKING:
+    # Imported where something is migrated: a session that finds its template starts without it.
+    from wflo_schema import engine
 
 SUFFIX = "_test"
 # What the name of a database must end in before `make` drops it.
@@ -173,6 +176,8 @@ def make(
                 hint=f'nothing was dropped; if it may go: ALTER DATABASE "{chosen}" IS_TEMPLATE false',
             )
         if keep and there == "database":
+            from wflo_schema import engine
+
             result = engine.migrate(wanted, migrations, notify=notify)
             return TestDatabase(wanted, False, _since(began), result.ids)
         template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
@@ -264,6 +269,7 @@ def _telling(notify: engine.Notify | None, wanted: Database) -> engine.Notify | 
     """Speak of the database that was asked for, not of the template that is being built."""
     if notify is None:
         return None
+    from wflo_schema import engine
 
     def tell(event: engine.Event) -> None:
         notify(replace(event, label=wanted.label) if isinstance(event, engine.Begun) else event)
@@ -451,6 +457,8 @@ class Session:
         seeds: Sequence[tuple[Path | str, str]],
         notify: engine.Notify | None,
     ) -> None:
+        from wflo_schema import engine
+
         building = self.new_name("building")
         self.create_empty(building)
         try:
@@ -469,7 +477,7 @@ class Session:
 
     def _finish(self, building: str, name: str, about: str) -> None:
         """Make it a template and give it its name, in one transaction, once nobody is connected."""
-        self._wait_until_free(building)
+        self.wait_until_free(building)
         old, new = sql.Identifier(building), sql.Identifier(name)
         try:
             with self.connection.transaction():
@@ -481,11 +489,11 @@ class Session:
         except psycopg.errors.DuplicateDatabase:
             self.drop_quietly(building)  # somebody else was first, and theirs is as good
 
-    def _wait_until_free(self, name: str) -> None:
+    def wait_until_free(self, name: str, *, connection: Connection | None = None, at_most_s: float = 1.0) -> None:
         """Wait until backends of closed connections have ended: PostgreSQL itself looks only every 100 ms."""
-        end = time.monotonic() + 1.0
+        end = time.monotonic() + at_most_s
         while time.monotonic() < end:
-            row = self.connection.execute(
+            row = (connection or self.connection).execute(
                 "SELECT FROM pg_catalog.pg_stat_activity "
                 "WHERE datname = %s AND backend_type = 'client backend' LIMIT 1",
                 (name,),
@@ -705,7 +713,7 @@ class Dropper:
         """Have a database dropped soon."""
         with self._changed:
             self._waiting.append((time.monotonic(), name))
-            if self._thread is None:
+            if self._thread is None and len(self._waiting) > 1:  # one alone is dropped at the end
                 self._thread = threading.Thread(target=self._run, name="wflo-schema dropper", daemon=True)
                 self._thread.start()
             self._changed.notify()
@@ -717,14 +725,16 @@ class Dropper:
             self._changed.notify()
 
     def close(self) -> None:
-        """Drop all that is left, and end."""
+        """Drop all that is left, and end.  Uses the session's connection where no thread was needed."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+        else:
+            self._drop_all(self._session.connection)
 
-    def _next(self) -> str | None:
+    def _next(self) -> tuple[float, str] | None:
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -732,7 +742,7 @@ class Dropper:
                     rested = self._waiting[0][0] + self._REST_S - now
                     is_free = self._makers == 0 or len(self._waiting) >= self._PILE
                     if self._is_closing or (rested <= 0 and is_free):
-                        return self._waiting.popleft()[1]
+                        return self._waiting.popleft()
                     self._changed.wait(rested if is_free else None)
                 elif self._is_closing:
                     return None
@@ -742,8 +752,18 @@ class Dropper:
     def _run(self) -> None:
         try:
             with self._session.connect() as connection:
-                while (name := self._next()) is not None:
-                    self._session.drop(name, connection=connection)
+                self._drop_all(connection)
+        except WfloSchemaError as error:
+            _log.warning("test databases stay behind and are pruned later: %s", error)
+
+    def _drop_all(self, connection: Connection) -> None:
+        try:
+            while (item := self._next()) is not None:
+                since, name = item
+                still_s = since + self._REST_S - time.monotonic()
+                if still_s > 0:
+                    self._session.wait_until_free(name, connection=connection, at_most_s=still_s)
+                self._session.drop(name, connection=connection)
         except (WfloSchemaError, psycopg.Error) as error:
             _log.warning("test databases stay behind and are pruned later: %s", error)
 

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from wflo_schema import engine, migration, testdb
+from wflo_schema import migration, testdb
 from wflo_schema.database import Database, quote_identifier
 from wflo_schema.errors import DatabaseError, UsageError, WfloSchemaError
 from wflo_schema.migration import Migration, Migrations
@@ -117,8 +117,6 @@ class Databases:
             except WfloSchemaError as error:
                 self._error = error
                 raise
-            self._pruner = threading.Thread(target=self._prune, name="wflo-schema pruner", daemon=True)
-            self._pruner.start()
         return self._session
 
     @property
@@ -147,11 +145,11 @@ class Databases:
             self.started = directory
         return running.database.with_schema(options.schema)
 
-    def _prune(self) -> None:
-        try:
-            testdb.prune(self._session.database if self._session else self._server())
-        except WfloSchemaError:
-            pass  # a privilege or a race: the next session prunes
+    def _prune_behind(self, database: Database) -> None:
+        """Drop what killed sessions left, once and not before the first test has what it needs."""
+        if self._pruner is None:
+            self._pruner = threading.Thread(target=_prune, args=(database,), name="wflo-schema pruner", daemon=True)
+            self._pruner.start()
 
     def migrations(self, *directories: Path | str) -> Migrations:
         """The migrations of these folders, of the project's own where none is given; read once."""
@@ -161,15 +159,16 @@ class Databases:
         return self._read[folders]
 
     def take(self) -> Database:
-        """A migrated database of one's own, from the pool."""
-        if self._pool is None:
-            template = self.session.template(
-                self.migrations(), schema=self.options.schema, seeds=self.options.seeds
-            )
+        """A migrated database of one's own, from the pool.  The first is made at once, without one."""
+        if self._pool is not None:
+            return self._pool.take()
+        database = self.make()
+        if self._wanted() > 1:
+            template = self.session.template(self.migrations(), schema=self.options.schema, seeds=self.options.seeds)
             self._pool = testdb.Pool(
                 self.session, template, self.dropper, ahead=self.options.ahead, wanted=self._wanted
             )
-        return self._pool.take()
+        return database
 
     def make(
         self,
@@ -185,6 +184,7 @@ class Databases:
             seeds=self.options.seeds if seeds is None and not directories else seeds or (),
         )
         name = self.session.clone(template, measured=True)
+        self._prune_behind(self.session.database)
         return self.session.database.with_name(name).with_schema(chosen)
 
     def empty(self) -> Database:
@@ -256,6 +256,13 @@ class Databases:
             self._session.close()
 
 
+def _prune(database: Database) -> None:
+    try:
+        testdb.prune(database)
+    except WfloSchemaError:
+        pass  # a privilege or a race: the next session prunes
+
+
 def connect(database: Database) -> Connection:
     """Connect in autocommit mode, with the database's schema first in the search_path."""
     connection = database.connect()
@@ -311,15 +318,14 @@ def _bound(run: Callable[[Databases, Migration], None], m: Migration) -> Callabl
     return lambda databases: run(databases, m)
 
 
-_EVERYTHING = tuple(engine.Allow)
-
-
 def up_down_up(databases: Databases, m: Migration) -> None:
     """Apply what comes before, then this one, roll it back, apply it again; the catalog must follow.
 
     After rolling back it equals what it was before; after applying again what it was after the
     first time.
     """
+    from wflo_schema import engine
+
     script = migration.load_rollback(m)
     if script is None:
         raise NotApplicable(f"{m.id} has no rollback file")
@@ -329,11 +335,11 @@ def up_down_up(databases: Databases, m: Migration) -> None:
     with databases.scratch() as database:
         _migrate_until(database, migrations, m)
         before = _catalog(database)
-        engine.migrate(database, migrations, to=m.id, allow=_EVERYTHING)
+        engine.migrate(database, migrations, to=m.id, allow=tuple(engine.Allow))
         after = _catalog(database)
         engine.rollback(database, migrations, only=m.id)
         _must_be_equal(before, _catalog(database), f"after rolling {m.id} back the database is not as it was before it")
-        engine.migrate(database, migrations, to=m.id, allow=_EVERYTHING)
+        engine.migrate(database, migrations, to=m.id, allow=tuple(engine.Allow))
         again = _catalog(database)
         _must_be_equal(after, again, f"after applying {m.id} again the database is not as after the first time")
 
@@ -343,12 +349,14 @@ def on_top_of_data(databases: Databases, m: Migration) -> None:
 
     The seed goes in after the first migration after which it is accepted.
     """
+    from wflo_schema import engine
+
     migrations = databases.migrations()
     refusal: DatabaseError | None = None
     is_seeded = False
     with databases.scratch() as database:
         for other in migrations:
-            engine.migrate(database, migrations, to=other.id, allow=_EVERYTHING)
+            engine.migrate(database, migrations, to=other.id, allow=tuple(engine.Allow))
             if other.id == m.id and is_seeded:
                 return
             if not is_seeded:
@@ -385,9 +393,11 @@ def contract_holds(databases: Databases) -> None:
 
 def _migrate_until(database: Database, migrations: Migrations, m: Migration) -> None:
     """Apply what comes before this one."""
+    from wflo_schema import engine
+
     before = migrations.items[: [i.id for i in migrations].index(m.id)]
     if before:
-        engine.migrate(database, migrations, to=before[-1].id, allow=_EVERYTHING)
+        engine.migrate(database, migrations, to=before[-1].id, allow=tuple(engine.Allow))
 
 
 def _catalog(database: Database) -> Catalog:
