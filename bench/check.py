@@ -27,6 +27,8 @@ from tests.conftest import BIN, start_server, stop_server  # noqa: E402
 from tests.test_check import CASES, MIGRATIONS, VERDICTS, Case  # noqa: E402
 from wflo_schema.check import check  # noqa: E402
 from wflo_schema.database import Database  # noqa: E402
+from wflo_schema.engine import migrate  # noqa: E402
+from wflo_schema.migration import read  # noqa: E402
 
 GUIDE_JOIN = """
 SELECT tc.table_name, tc.constraint_name, kcu.column_name, ccu.table_name AS foreign_table_name
@@ -61,11 +63,6 @@ KEYS = (
     ("approval_requests", "execution_id", "workflow_executions"),
     ("rollback_actions", "execution_id", "workflow_executions"),
 )
-COMMAND = (
-    "import sys; from wflo_schema.check import check; from wflo_schema.contract import read;"
-    "from wflo_schema.database import Database;"
-    "r = check(Database.parse(sys.argv[1]), read(sys.argv[2]), only=('contract', 'indexes')); sys.exit(r.exit_code)"
-)
 
 
 def migrated(server: Database, name: str) -> Database:
@@ -73,11 +70,7 @@ def migrated(server: Database, name: str) -> Database:
     with server.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     database = server.with_name(name)
-    with database.connect() as connection:
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            if not path.name.endswith(".rollback.sql"):
-                with connection.transaction():
-                    connection.execute(path.read_bytes())
+    migrate(database, read(MIGRATIONS))
     return database
 
 
@@ -124,11 +117,9 @@ def speed(version: str, tables: int, runs: int, timeout_s: int) -> None:
             connection.execute("VACUUM ANALYZE")
 
         def command(database: Database) -> None:
-            subprocess.run(
-                [sys.executable, "-c", COMMAND, database.conninfo, str(MIGRATIONS / "contract.toml")],
-                check=True,
-                cwd=ROOT,
-            )
+            options = ["--database-url", database.url, "--migrations", str(MIGRATIONS)]
+            words = [sys.executable, "-m", "wflo_schema", "check", *options]
+            subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
         print(f"PostgreSQL {version}, {tables} tables and {tables} foreign keys beside wflo's six; median of {runs}")
         ours = {d.name: seconds(partial(command, d), runs) for d in (small, large)}

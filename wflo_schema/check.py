@@ -2091,11 +2091,11 @@ def _ledger(database: Database, migrations: Migrations) -> tuple[list[Finding], 
             Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations
         ]
     said = (
-        ("ledger-pending", status.pending, "is not applied", "not recorded", "applied", "wflo-schema migrate"),
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", "wflo-schema migrate"),
         (
             "ledger-changed",
             status.changed,
-            "was edited after it was applied",
+            "edited after it was applied",
             "another checksum",
             "the file as applied",
             "restore the file; put what is new into a new migration",
@@ -2103,7 +2103,7 @@ def _ledger(database: Database, migrations: Migrations) -> tuple[list[Finding], 
         (
             "ledger-missing",
             status.missing,
-            "is recorded as applied, and has no file",
+            "recorded as applied, and has no file",
             "no file",
             "its file",
             "restore the file",
@@ -2111,7 +2111,7 @@ def _ledger(database: Database, migrations: Migrations) -> tuple[list[Finding], 
         (
             "ledger-unknown",
             status.unknown,
-            "is recorded as applied, and is newer than every file",
+            "recorded as applied, and newer than every file",
             "no file",
             "its file",
             "update the checkout",
@@ -2121,9 +2121,7 @@ def _ledger(database: Database, migrations: Migrations) -> tuple[list[Finding], 
     for code, entries, message, have, want, mend in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
-            findings.append(
-                _finding(code, entry.id, f"{entry.id} {message}", have=have, want=want, help_=mend, location=location)
-            )
+            findings.append(_finding(code, entry.id, message, have=have, want=want, help_=mend, location=location))
             verified.append(Verified("migration", entry.id, "no", (code,)))
     return findings, verified
 
