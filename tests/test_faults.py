@@ -1,0 +1,655 @@
+"""Kills, cuts, races, poolers, full disks, locks and signals: every one ends in the promised state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import RunningServer, start_server, stop_server
+from tests.proxy import Counts, Cut, Direction, Proxy
+from wflo_schema import engine
+from wflo_schema.database import Database
+from wflo_schema.engine import Done
+from wflo_schema.errors import ConnectionFailed, ConnectionLost, MigrationFailed, WfloSchemaError
+from wflo_schema.ledger import Ledger
+from wflo_schema.migration import read
+from wflo_schema.pipeline import Stop
+from wflo_schema.server import choose_account
+
+PGBOUNCER = Path("/usr/sbin/pgbouncer")
+
+FILES = {
+    "1_a": "CREATE TABLE a (id int PRIMARY KEY);\nINSERT INTO a VALUES (1);\nSET search_path = pg_catalog;",
+    "2_b": "-- transactional: false\nCREATE INDEX CONCURRENTLY a_i ON a (id);\nINSERT INTO a VALUES (2);",
+    "3_c": "ALTER TABLE a ADD COLUMN t text DEFAULT 'x'",
+}
+ROLLBACKS = {"1_a": "DROP TABLE a", "2_b": "DROP INDEX CONCURRENTLY a_i", "3_c": "ALTER TABLE a DROP COLUMN t"}
+
+STATE = """
+SELECT
+    (SELECT string_agg(concat_ws(' ', migration_id, checksum IS NOT NULL), ', ' ORDER BY migration_id) FROM _yoyo_migration),
+    (SELECT string_agg(concat_ws(' ', migration_id, operation), ', ' ORDER BY created_at_utc) FROM _yoyo_log),
+    (SELECT string_agg(c.relname || ' ' || i.indisvalid, ', ' ORDER BY c.relname)
+     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+     JOIN pg_class AS t ON t.oid = i.indrelid
+     WHERE c.relnamespace = current_schema()::regnamespace AND t.relname !~ '^_'),
+    (SELECT string_agg(c.relname || '.' || a.attname, ', ' ORDER BY c.relname, a.attname)
+     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname !~ '^_')
+"""
+
+
+def write(folder: Path, files: dict[str, str], rollbacks: dict[str, str] | None = None) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.sql").write_text(text)
+    for name, text in (rollbacks or {}).items():
+        (folder / f"{name}.rollback.sql").write_text(text)
+    return folder
+
+
+def one(database: Database, query: str, *parameters: object) -> tuple[Any, ...]:
+    with database.connect() as connection:
+        row = connection.execute(query.encode(), parameters).fetchone()
+    assert row is not None
+    return row
+
+
+def do(database: Database, *statements: str) -> None:
+    with database.connect() as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def at_path(database: Database, schema: str) -> Database:
+    """The same database with another search_path, so that many runs can share it."""
+    return database.with_parameters(options=f"-c search_path={schema}")
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited {seconds} s in vain for: {what}"
+        time.sleep(0.02)
+
+
+# processes
+
+
+@dataclass
+class Cli:
+    """One ``wflo-schema`` process."""
+
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def start(cls, database: Database, folder: Path, command: str, *options: str) -> Cli:
+        words = [sys.executable, "-m", "wflo_schema", command, "--database-url", database.url]
+        words += ["--migrations", str(folder), *options]
+        return cls(
+            subprocess.Popen(
+                words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+            )
+        )
+
+    def finish(self, seconds: float = 60.0) -> tuple[int, str, str]:
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            raise AssertionError(f"still running after {seconds} s; stdout: {out}; stderr: {err}") from None
+        return self.process.returncode, out, err
+
+
+def _migrate_in_process(database: Database, folder: str) -> None:
+    engine.migrate(database, read(folder))
+
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["tests.test_faults"])
+# A process that is ready in milliseconds, so that a kill hits the run and not the start of Python.
+
+
+def is_running(database: Database, fragment: str) -> bool:
+    """Is a session of ours busy with a query that holds this text?"""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name LIKE 'wflo-schema %%' AND state = 'active' AND query LIKE %s"
+    )
+    return bool(one(database, query, f"%{fragment}%")[0])
+
+
+# the connection is cut
+
+
+@pytest.fixture(scope="module")
+def cuts(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Path]]:
+    """A database for the cutting tests, and their folder."""
+    folder = write(tmp_path_factory.mktemp("cuts") / "migrations", FILES, ROLLBACKS)
+    name = f"cuts_{os.getpid()}_{server.version}"
+    do(server.database, f"CREATE DATABASE {name}")
+    yield server.database.with_name(name).with_parameters(sslmode="disable", gssencmode="disable"), folder
+    do(server.database, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("operation", ["migrate", "rollback"])
+def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
+    cuts: tuple[Database, Path], operation: str, direction: Direction
+) -> None:
+    plain, folder = cuts
+    files = read(folder)
+    target_port = int(plain.parameters["port"])
+
+    def run(schema: str, cut: Cut | None) -> Counts:
+        with Proxy("127.0.0.1", target_port, cut=cut) as proxy:
+            through = at_path(plain, schema).with_parameters(port=str(proxy.port))
+            try:
+                if operation == "migrate":
+                    engine.migrate(through, files)
+                else:
+                    engine.rollback(through, files, count=3)
+            except (ConnectionLost, ConnectionFailed):
+                assert cut is not None
+        return proxy.connections[0]
+
+    def prepare(schema: str) -> None:
+        do(plain, f"CREATE SCHEMA {schema}")
+        if operation == "rollback":
+            engine.migrate(at_path(plain, schema), files)
+
+    def finish(schema: str) -> tuple[object, ...]:
+        there = at_path(plain, schema)
+        if operation == "migrate":
+            engine.migrate(there, files)
+        else:
+            left = len([e for e in engine.status(there, files).entries if e.state == engine.State.APPLIED])
+            engine.rollback(there, files, count=left)
+        if one(there, "SELECT to_regclass('_wflo_schema_progress') IS NOT NULL")[0]:
+            assert one(there, "SELECT count(*) FROM _wflo_schema_progress")[0] == 0
+        rows = ()
+        if operation == "migrate":
+            rows = one(there, "SELECT count(*), sum(id) FROM a")
+        return (*one(there, STATE), *rows)
+
+    stem = f"{operation}_{direction.name}".lower()
+    prepare(f"{stem}_clean")
+    counts = run(f"{stem}_clean", None)
+    total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
+    clean = finish(f"{stem}_clean")
+    assert total > 50
+    for after in range(total + 1):
+        schema = f"{stem}_{after}"
+        prepare(schema)
+        run(schema, Cut(direction, after))
+        assert finish(schema) == clean, f"after {after} of {total} messages {direction}"
+    print(f"{operation}: cut after each of {total} messages {direction}")
+
+
+def test_terminated_backend_is_a_lost_connection_and_the_next_run_finishes(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(30)"})
+
+    def terminate() -> None:
+        wait_until(lambda: is_running(database, "pg_sleep(30)"), "the migration")
+        do(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%'")
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    with pytest.raises(ConnectionLost) as caught:
+        engine.migrate(database, read(folder))
+    thread.join()
+    assert "2_b" in caught.value.message and "terminating connection" in caught.value.message
+    assert one(database, "SELECT to_regclass('b') IS NULL, count(*) FROM _yoyo_migration") == (True, 1)
+    write(folder, {"2_b": "CREATE TABLE b (id int);"})
+    assert engine.migrate(database, read(folder)).ids == ("2_b",)
+
+
+# the process is killed
+
+
+SLOW = {
+    "1_a": "CREATE TABLE a (id int); SELECT pg_sleep(0.03);",
+    "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(0.03); INSERT INTO b SELECT generate_series(1, 1000);",
+    "3_c": "-- transactional: false\nCREATE INDEX CONCURRENTLY b_i ON b (id);\nSELECT pg_sleep(0.02);\n"
+    "INSERT INTO a VALUES (3);\nREINDEX INDEX CONCURRENTLY b_i;\nSELECT pg_sleep(0.02);\n",
+    "4_d": "CREATE TABLE d (id int); SELECT pg_sleep(0.03);",
+    "5_e": "CREATE TABLE e (id int); SELECT pg_sleep(0.03); INSERT INTO a VALUES (5);",
+}
+WHOLE = """
+SELECT coalesce(string_agg(m.migration_id, ' ' ORDER BY m.migration_id), ''), coalesce(string_agg(c.relname, ' ' ORDER BY c.relname), '')
+FROM (SELECT migration_id FROM _yoyo_migration WHERE migration_id <> '3_c') AS m
+FULL JOIN (
+    SELECT relname FROM pg_class WHERE relkind = 'r' AND relname !~ '^_' AND relnamespace = current_schema()::regnamespace
+) AS c ON c.relname = split_part(m.migration_id, '_', 2)
+WHERE m.migration_id IS NULL OR c.relname IS NULL
+"""
+
+
+def test_fifty_kills_at_random_moments_leave_what_the_next_run_finishes(database: Database, tmp_path: Path) -> None:
+    seed = int(os.environ.get("WFLO_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
+    print(f"seed: WFLO_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    folder = write(tmp_path / "m", SLOW)
+    kills = finished = 0
+    while kills < 50:
+        schema = f"s{finished}"
+        there = at_path(database, schema)
+        do(database, f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        run = _processes.Process(target=_migrate_in_process, args=(there, str(folder)))
+        run.start()
+        run.join(timeout=chance.uniform(0.01, 0.35))
+        if run.is_alive():
+            run.kill()
+            run.join()
+            kills += 1
+            if one(there, "SELECT to_regclass('_yoyo_migration') IS NOT NULL")[0]:
+                assert one(there, WHOLE) == ("", ""), f"seed {seed}, kill {kills}"
+        if run.exitcode != -signal.SIGKILL:
+            assert run.exitcode == 0
+            finished += 1
+    for n in range(finished + 1):
+        there = at_path(database, f"s{n}")
+        engine.migrate(there, read(folder))
+        assert one(there, "SELECT count(*), sum(id) FROM a") == (2, 8), f"seed {seed}, schema {n}"
+        assert one(there, "SELECT string_agg(migration_id || operation, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
+            "1_aapply 2_bapply 3_capply 4_dapply 5_eapply",
+        )
+        state = one(there, "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 'b'::regclass")
+        assert state == (1, True), f"seed {seed}, schema {n}"
+        assert one(there, "SELECT count(*) FROM _wflo_schema_progress") == (0,)
+
+
+# the server goes away
+
+
+@pytest.fixture(scope="module")
+def durable(server: RunningServer) -> Iterator[RunningServer]:
+    """A server of one's own that keeps its promises on disk, with few connection slots."""
+    started = start_server(server.version, settings={"fsync": "on", "full_page_writes": "on", "max_connections": "12"})
+    yield started
+    stop_server(started)
+
+
+def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", SLOW)
+    database = durable.database.with_name("stops")
+    do(durable.database, "CREATE DATABASE stops")
+    chance = random.Random(1)
+    interrupted = 0
+    for _ in range(20):
+        reported: list[str] = []
+
+        def run(reported: list[str] = reported) -> None:
+            with contextlib.suppress(ConnectionLost, ConnectionFailed):
+                engine.migrate(
+                    database, read(folder), notify=lambda e: reported.append(e.id) if isinstance(e, Done) else None
+                )
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        time.sleep(chance.uniform(0.02, 0.2))
+        was_running = thread.is_alive()
+        durable.pg_ctl("-m", "immediate", "-w", "stop")
+        thread.join()
+        durable.pg_ctl("-w", "-l", str(durable.data.parent / "log"), "start")
+        interrupted += was_running
+        if one(database, "SELECT to_regclass('_yoyo_migration') IS NOT NULL")[0]:
+            there = set(one(database, "SELECT coalesce(array_agg(migration_id), '{}') FROM _yoyo_migration")[0])
+            assert set(reported) <= there
+            assert one(database, WHOLE) == ("", "")
+            if len(there) == len(SLOW):
+                break
+    engine.migrate(database, read(folder))
+    assert interrupted >= 2
+    assert one(database, "SELECT count(*), sum(id) FROM a") == (2, 8)
+    assert one(database, "SELECT count(*) FROM _yoyo_log") == (5,)
+
+
+def test_without_a_free_connection_slot_nothing_happens_and_the_next_run_finishes(
+    durable: RunningServer, tmp_path: Path
+) -> None:
+    do(durable.database, "CREATE DATABASE slots")
+    database = durable.database.with_name("slots")
+    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b AS SELECT pg_sleep(1.5)"})
+    taken: list[psycopg.Connection[Any]] = []
+    try:
+        with contextlib.suppress(ConnectionFailed):
+            while True:
+                taken.append(database.connect())
+        with pytest.raises(ConnectionFailed, match="no free connection slot"):
+            engine.migrate(database, read(folder))
+        taken.pop().close()
+        results: list[tuple[str, ...]] = []
+
+        def run() -> None:  # with a single slot: none is left for looking at what blocks it
+            with contextlib.suppress(ConnectionFailed):
+                results.append(engine.migrate(database, read(folder)).ids)
+
+        while not results:
+            run()
+        assert results == [("1_a", "2_b")]
+    finally:
+        for connection in taken:
+            connection.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can mount a small tmpfs")
+def test_full_disk_leaves_nothing_and_the_next_run_finishes(
+    server: RunningServer, database: Database, tmp_path: Path
+) -> None:
+    place = Path(tempfile.mkdtemp(prefix="wfsfull", dir="/tmp"))
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=False).returncode != 0:
+        place.rmdir()
+        pytest.skip("this root may not mount a tmpfs")
+    tablespace = f"full_{database.name}"
+    try:
+        if server.user:
+            shutil.chown(place, server.user)
+        do(database, f"CREATE TABLESPACE {tablespace} LOCATION '{place}'")
+        fill = "SELECT repeat(md5(g::text), 20) FROM generate_series(1, 20000) AS g"
+        files = {
+            "1_a": f"CREATE TABLE a (t text) TABLESPACE {tablespace}",
+            "2_b": f"CREATE TABLE b (id int);\nINSERT INTO a {fill};\nCREATE TABLE c (id int);",
+            "3_c": "CREATE TABLE e (id int)",
+        }
+        folder = write(tmp_path / "m", files)
+        with pytest.raises(MigrationFailed) as caught:
+            engine.migrate(database, read(folder))
+        assert caught.value.sqlstate == "53100" and "disk is full" in caught.value.hint
+        assert caught.value.location is not None and caught.value.location.line == 2
+        assert one(database, "SELECT to_regclass('b') IS NULL, (SELECT count(*) FROM _yoyo_migration)") == (True, 1)
+        subprocess.run(["mount", "-o", "remount,size=200m", str(place)], check=True)
+        assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
+        do(database, "DROP TABLE a", f"DROP TABLESPACE {tablespace}")
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+        place.rmdir()
+
+
+# many at once
+
+
+MANY = {
+    **{f"{n}_t": f"CREATE TABLE t{n} (id int); INSERT INTO t{n} SELECT generate_series(1, 100);" for n in range(1, 8)},
+    "4_t": "-- transactional: false\nCREATE TABLE IF NOT EXISTS t4 (id int);\nCREATE INDEX CONCURRENTLY i4 ON t3 (id);\n"
+    "SELECT pg_sleep(0.2);\nINSERT INTO t4 SELECT generate_series(1, 100);\nDROP INDEX CONCURRENTLY i4;\n"
+    "CREATE INDEX CONCURRENTLY i4 ON t3 (id);",
+    "6_t": "-- transactional: false\nCREATE TABLE IF NOT EXISTS t6 (id int);\nCREATE INDEX CONCURRENTLY i6 ON t5 (id);\n"
+    "INSERT INTO t6 SELECT generate_series(1, 100);",
+}
+MANY_BACK = {
+    **{f"{n}_t": f"DROP TABLE t{n}" for n in range(1, 8)},
+    "4_t": "DROP INDEX CONCURRENTLY i4;\nDROP TABLE t4",
+    "6_t": "DROP INDEX CONCURRENTLY i6;\nDROP TABLE t6",
+}
+TABLES = """
+SELECT (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^t[0-9]$'),
+       (SELECT string_agg('t' || left(migration_id, 1), ' ' ORDER BY migration_id) FROM _yoyo_migration)
+"""
+
+
+def test_sixteen_processes_at_once_apply_each_migration_once_and_in_order(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", MANY)
+    ended = [run.finish(120) for run in [Cli.start(database, folder, "migrate") for _ in range(16)]]
+    assert [code for code, _, _ in ended] == [0] * 16, ended
+    assert one(database, "SELECT string_agg(migration_id, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
+        " ".join(sorted(MANY)),
+    )
+    for n in range(1, 8):
+        assert one(database, f"SELECT count(*) FROM t{n}") == (100,)
+    assert one(database, "SELECT bool_and(indisvalid) FROM pg_index")[0] is True
+
+
+def test_rollback_racing_migrate_ends_with_ledger_and_tables_in_agreement(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", MANY, MANY_BACK)
+    engine.migrate(database, read(folder))
+    runs = [
+        Cli.start(database, folder, *words)
+        for words in [("rollback", "-n", "4"), ("migrate",), ("rollback", "-n", "2"), ("migrate",)] * 2
+    ]
+    ended = [run.finish(120) for run in runs]
+    assert [code for code, _, _ in ended[1::2]] == [0] * 4, ended
+    assert all(code in (0, 3) for code, _, _ in ended), ended
+    tables, recorded = one(database, TABLES)
+    assert tables == recorded
+    engine.migrate(database, read(folder))
+    assert one(database, TABLES)[0] == " ".join(f"t{n}" for n in range(1, 8))
+
+
+# pgbouncer
+
+
+@contextlib.contextmanager
+def pgbouncer(database: Database, mode: str, pool_size: int) -> Iterator[Database]:
+    """A pgbouncer in front of a database, on a port of its own."""
+    account = choose_account()
+    home = Path(tempfile.mkdtemp(prefix="wfsbouncer", dir="/tmp"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (home / "users").write_text('"postgres" ""\n')
+    (home / "ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={database.parameters['port']}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {home}/users\npool_mode = {mode}\ndefault_pool_size = {pool_size}\n"
+        "max_client_conn = 200\n"
+    )
+    home.chmod(0o755)
+    process = subprocess.Popen(
+        [str(PGBOUNCER), str(home / "ini")],
+        user=account.name if account else None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+    )
+    pooled = Database.parse(f"postgresql://postgres@127.0.0.1:{port}/{database.name}")
+    try:
+
+        def answers() -> bool:
+            with contextlib.suppress(ConnectionFailed):
+                pooled.connect().close()
+                return True
+            return False
+
+        wait_until(answers, "pgbouncer")
+        yield pooled
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+needs_pgbouncer = pytest.mark.skipif(not PGBOUNCER.exists(), reason=f"no {PGBOUNCER} here")
+
+DIRTY = {
+    "1_a": "CREATE TABLE a (id int); SET search_path = pg_catalog; SET work_mem = '77MB'; SELECT pg_advisory_lock(7);",
+    "2_b": "CREATE TABLE b (id int); CREATE TEMP TABLE left_behind (id int); PREPARE left_behind AS SELECT 1; LISTEN x;",
+    "3_c": "CREATE TABLE c (id int); SET SESSION AUTHORIZATION pg_monitor; SET session_replication_role TO DEFAULT;",
+    "4_d": "CREATE TABLE d (id int); SELECT pg_sleep(0.8);",
+    "5_e": "CREATE TABLE e (id int); SELECT repeat('x', 1000) FROM generate_series(1, 50000) UNION ALL SELECT pg_sleep(0.7)::text;"
+    "SELECT repeat('x', 1000) FROM generate_series(1, 50000)",
+}
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("pool_size", [1, 3])
+def test_pgbouncer_in_transaction_mode_just_works_and_strands_nothing(
+    database: Database, tmp_path: Path, pool_size: int
+) -> None:
+    files = {**DIRTY, "3_c": DIRTY["3_c"].replace("SET session_replication_role TO DEFAULT;", "")}
+    folder = write(tmp_path / "m", files)
+    with pgbouncer(database, "transaction", pool_size) as pooled:
+        code, out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        assert code == 0, err
+        assert one(database, "SELECT count(*) FROM _yoyo_migration") == (5,)
+        for _ in range(pool_size):
+            seen = one(
+                pooled,
+                "SELECT current_setting('search_path'), current_setting('work_mem'), current_user::text, session_user::text, "
+                "(SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_listening_channels())",
+            )
+            assert seen == ('"$user", public', "4MB", "postgres", "postgres", 0, 0)
+        assert one(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == (0,)
+        assert one(database, "SELECT count(*) FROM pg_class WHERE relname = 'left_behind'") == (0,)
+
+
+@needs_pgbouncer
+def test_many_at_once_through_pgbouncer_in_transaction_mode(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", {f"{n}_t": f"CREATE TABLE t{n} (id int); SELECT pg_sleep(0.05)" for n in range(5)})
+    with pgbouncer(database, "transaction", 2) as pooled:
+        ended = [run.finish(60) for run in [Cli.start(pooled, folder, "migrate") for _ in range(6)]]
+        assert [code for code, _, _ in ended] == [0] * 6, ended
+    assert one(database, "SELECT string_agg(migration_id, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
+        "0_t 1_t 2_t 3_t 4_t",
+    )
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("pool_size", [1, 3])
+def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused_with_the_way_out(
+    database: Database, tmp_path: Path, pool_size: int
+) -> None:
+    folder = write(tmp_path / "m", FILES)
+    with pgbouncer(database, "transaction", pool_size) as pooled:
+        code, out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        assert code == 3, err
+        assert "pooler" in err and "transaction mode" in err and "5432" in err
+        assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
+        assert one(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == (0,)
+    assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("pool_size", [1, 3])
+def test_non_transactional_file_through_pgbouncer_in_session_mode_works(
+    database: Database, tmp_path: Path, pool_size: int
+) -> None:
+    folder = write(tmp_path / "m", FILES)
+    with pgbouncer(database, "session", pool_size) as pooled:
+        code, out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        assert code == 0, err
+    assert one(database, "SELECT count(*) FROM _yoyo_migration") == (3,)
+
+
+# signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_signal_cancels_on_the_server_rolls_back_and_says_what_was_applied(
+    database: Database, tmp_path: Path, number: signal.Signals, times: int
+) -> None:
+    folder = write(
+        tmp_path / "m",
+        {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(60)", "3_c": "SELECT 1"},
+    )
+    run = Cli.start(database, folder, "migrate", "--format", "json")
+    wait_until(lambda: is_running(database, "pg_sleep(60)"), "the migration")
+    for _ in range(times):
+        run.process.send_signal(number)
+    code, out, err = run.finish(20)
+    assert code == 128 + number, err
+    assert "Traceback" not in err
+    said = json.loads(out or err)
+    assert "1_a" in json.dumps(said)
+    wait_until(lambda: not is_running(database, "pg_sleep(60)"), "the server to cancel", 5)
+    assert one(database, "SELECT to_regclass('b') IS NULL, (SELECT count(*) FROM _yoyo_migration)") == (True, 1)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_signal_in_a_non_transactional_statement(database: Database, tmp_path: Path, times: int) -> None:
+    folder = write(tmp_path / "m", {"1_a": "-- transactional: false\nCREATE TABLE a (id int);\nSELECT pg_sleep(60);"})
+    run = Cli.start(database, folder, "migrate")
+    wait_until(lambda: is_running(database, "pg_sleep(60)"), "the migration")
+    for _ in range(times):
+        run.process.send_signal(signal.SIGINT)
+    code, _, err = run.finish(20)
+    assert code == 130 and "Traceback" not in err, err
+    wait_until(lambda: not is_running(database, "pg_sleep(60)"), "the server to cancel", 5)
+    assert one(database, "SELECT statements_done, to_regclass('a') IS NOT NULL FROM _wflo_schema_progress") == (1, True)
+    write(folder, {"1_a": "-- transactional: false\nCREATE TABLE a (id int);\nSELECT 1;"})
+    assert engine.migrate(database, read(folder)).ids == ("1_a",)
+
+
+@pytest.mark.parametrize("moment", ["waiting for a lock", "between tries", "index build", "session lock", "ledger row"])
+def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -> None:
+    do(database, "CREATE TABLE held (id int)")
+    alter = {"1_a": "CREATE TABLE a (id int);", "2_b": "ALTER TABLE held ADD COLUMN x int"}
+    build = {"1_a": "-- transactional: false\nCREATE INDEX CONCURRENTLY held_i ON held (id);"}
+    folder = write(tmp_path / "m", build if moment in ("index build", "session lock") else alter)
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
+        if moment == "waiting for a lock":
+            run = Cli.start(database, folder, "migrate", "--lock-timeout", "50s")
+            wait_until(lambda: is_waiting(database), "the lock queue")
+        elif moment == "between tries":
+            run = Cli.start(database, folder, "migrate", "--lock-timeout", "30ms", "--lock-wait", "120s")
+            time.sleep(4)
+        elif moment == "index build":
+            run = Cli.start(database, folder, "migrate")
+            wait_until(lambda: is_waiting(database), "the lock queue")
+        elif moment == "session lock":
+            engine.migrate(database, read(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a")
+            keys = Ledger("public", *([False] * 6), 0, "", "").lock_keys
+            blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
+            run = Cli.start(database, tmp_path / "other", "migrate")
+            wait_until(lambda: one(database, "SELECT to_regclass('_wflo_schema_progress') IS NOT NULL")[0], "the run")
+            time.sleep(0.5)
+        else:
+            first = write(tmp_path / "first", {"1_a": alter["1_a"]})
+            engine.migrate(database, read(first))
+            blocker.execute("LOCK TABLE _yoyo_migration IN SHARE MODE")
+            run = Cli.start(database, folder, "migrate")
+            wait_until(lambda: is_waiting(database), "the lock queue")
+        run.process.send_signal(signal.SIGINT)
+        code, _, err = run.finish(20)
+        assert code == 130 and "Traceback" not in err, err
+    rest = engine.migrate(database, read(tmp_path / "other" if moment == "session lock" else folder))
+    assert rest.ids[-1:] == (("1_a",) if moment in ("index build", "session lock") else ("2_b",))
+    assert one(database, "SELECT coalesce(bool_and(indisvalid), true) FROM pg_index") == (True,)
+
+
+def is_waiting(database: Database) -> bool:
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+        "AND application_name LIKE 'wflo-schema %%'"
+    )
+    return bool(one(database, query)[0])
+
+
+def test_stop_before_anything_runs_applies_nothing(database: Database, tmp_path: Path) -> None:
+    stop = Stop()
+    stop.request(signal.SIGTERM)
+    with pytest.raises(WfloSchemaError) as caught:
+        engine.migrate(database, read(write(tmp_path / "m", FILES)), stop=stop)
+    assert caught.value.exit_code == 143
+    assert one(database, "SELECT to_regclass('a') IS NULL") == (True,)
+
+
+# connections that say little
+
+
+def test_link_of_forty_milliseconds_costs_little_more_than_a_round_trip_a_migration(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", {f"{n:02}_t": f"CREATE TABLE t{n} (id int)" for n in range(20)})
+    with Proxy("127.0.0.1", int(database.parameters["port"]), delay_s=0.02) as proxy:
+        result = engine.migrate(database.with_parameters(port=str(proxy.port)), read(folder))
+    assert len(result.ids) == 20 and result.round_trips <= 20 * 1.2 + 5
