@@ -27,7 +27,14 @@ from psycopg import sql
 
 from wflo_schema import migration, testdb
 from wflo_schema.database import Database
-from wflo_schema.server import choose_account, find_programs, reachable_programs, start_embedded, stop_embedded
+from wflo_schema.server import (
+    Account,
+    choose_account,
+    find_programs,
+    reachable_programs,
+    start_embedded,
+    stop_embedded,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = ROOT / "migrations"
@@ -310,7 +317,9 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _cold_starts(bench: Bench, directory: Path, rounds: int, note: Callable[[str, float], None], has_peer: bool) -> None:
+def _cold_starts(
+    bench: Bench, directory: Path, rounds: int, note: Callable[[str, float], None], has_peer: bool
+) -> None:
     """A session of one test with no template and no server, both with their data in the same place."""
     account = choose_account()
     programs = find_programs()
@@ -322,15 +331,41 @@ def _cold_starts(bench: Bench, directory: Path, rounds: int, note: Callable[[str
         note("cold start", bench.run("ours", _OURS, count=1, words=words).total_ms)
         stop_embedded(cold)
         shutil.rmtree(cold)
-        if has_peer and account is None:  # its server cannot be started by root
+        if has_peer:
             base = directory / f"peer-{number}"
-            fixtures = _NOPROC.replace("postgresql_noproc()", f"postgresql_proc(executable={str(pg_ctl)!r}, port=None)")
+            sockets = directory / "sockets"
+            sockets.mkdir(mode=0o777, exist_ok=True)
+            sockets.chmod(0o777)
+            program = pg_ctl if account is None else _as_account(pg_ctl, account, directory)
+            process = f"postgresql_proc(executable={str(program)!r}, port=None)"
+            fixtures = _NOPROC.replace("postgresql_noproc()", process)
             note("peer, cold start", bench.run(
                 "pytest-postgresql", fixtures, count=1,
-                words=("--basetemp", str(base), f"--postgresql-exec={pg_ctl}", "--postgresql-host=127.0.0.1",
-                       f"--postgresql-unixsocketdir={base.parent}"),
+                words=("--basetemp", str(base), f"--postgresql-exec={program}", "--postgresql-host=127.0.0.1",
+                       f"--postgresql-unixsocketdir={sockets}"),
             ).total_ms)  # fmt: skip
             shutil.rmtree(base, ignore_errors=True)
+
+
+def _as_account(pg_ctl: Path, account: Account, directory: Path) -> Path:
+    """A script that is pg_ctl for root: lets the server's user through to the data folder and becomes it."""
+    script = directory / "pg_ctl"
+    script.write_text(
+        f"""#!/bin/sh
+for word in "$@"; do
+    case "$last" in -D|--pgdata) place=$word ;; esac
+    last=$word
+done
+while [ -n "$place" ] && [ "$place" != / ]; do
+    place=$(dirname "$place")
+    case "$place" in {directory}/*) chmod a+rwx "$place" ;; esac
+done
+cd /
+exec setpriv --reuid={account.uid} --regid={account.gid} --clear-groups {pg_ctl} "$@"
+"""
+    )
+    script.chmod(0o755)
+    return script
 
 
 def _show(known: dict[str, float], tests: int, has_peer: bool) -> None:

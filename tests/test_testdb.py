@@ -445,7 +445,7 @@ def test_pool_makes_clones_ahead_and_drops_them_behind(server: RunningServer, mi
         pool = Pool(session, session.template(migrations), dropper, ahead=2, wanted=lambda: left[0])
         taken = []
         for _ in range(5):
-            database = pool.take()
+            database = pool.take().database
             left[0] -= 1
             taken.append(database.name)
             assert _value(database, "SELECT count(*) FROM a") == 2

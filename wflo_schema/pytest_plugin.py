@@ -133,9 +133,13 @@ def _options(config: pytest.Config) -> Options:
 
 @dataclass
 class _State:
-    """``remaining`` counts the tests that will still take a pooled database."""
+    """``remaining`` counts the tests that will still take a pooled database.
+
+    ``is_connected``: at least one of all tests wants it with a connection.
+    """
 
     remaining: int = 0
+    is_connected: bool = False
     databases: Databases | None = None
     has_kept: bool = False
 
@@ -143,6 +147,7 @@ class _State:
 _STATE = pytest.StashKey[_State]()
 _OURS = pytest.StashKey[list["Database"]]()
 _KEPT = pytest.StashKey[bool]()
+_CONNECTION = pytest.StashKey["psycopg.Connection[TupleRow]"]()
 
 
 def _state(config: pytest.Config) -> _State:
@@ -154,7 +159,12 @@ def _databases(config: pytest.Config) -> Databases:
     if state.databases is None:
         from wflo_schema.testing import Databases
 
-        state.databases = Databases(_options(config), wanted=lambda: state.remaining)
+        state.databases = Databases(
+            _options(config),
+            wanted=lambda: state.remaining,
+            connected=state.is_connected,
+            makers=1 if hasattr(config, "workerinput") else 2,
+        )
     return state.databases
 
 
@@ -164,7 +174,9 @@ def _takes_from_pool(item: pytest.Item) -> bool:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Count the tests that will take a database, so that no more are made ahead."""
-    _state(session.config).remaining = sum(map(_takes_from_pool, session.items))
+    state = _state(session.config)
+    state.remaining = sum(map(_takes_from_pool, session.items))
+    state.is_connected = any("wflo_connection" in getattr(item, "fixturenames", ()) for item in session.items)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -242,10 +254,20 @@ def _give_back(request: pytest.FixtureRequest, database: Database) -> None:
 @pytest.fixture
 def wflo_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database of this test's own with every migration applied.  Commits are real."""
-    database = _lent(request, lambda databases: databases.take())
+    def take(databases: Databases) -> Database:
+        if "wflo_connection" not in request.fixturenames:
+            return databases.take()
+        database, connection = databases.take_connected()
+        request.node.stash[_CONNECTION] = connection
+        return database
+
+    database = _lent(request, take)
     state = _state(request.config)
     state.remaining = max(0, state.remaining - 1)
     yield database
+    unused = request.node.stash.get(_CONNECTION, None)
+    if unused is not None:  # closed already, unless the fixture that was to lend it never came to run
+        unused.close()
     _give_back(request, database)
 
 
@@ -256,11 +278,15 @@ def wflo_url(wflo_database: Database) -> str:
 
 
 @pytest.fixture
-def wflo_connection(wflo_database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+def wflo_connection(
+    request: pytest.FixtureRequest, wflo_database: Database
+) -> Iterator[psycopg.Connection[TupleRow]]:
     """A psycopg connection on `wflo_database`, in autocommit mode; unqualified names are in its schema."""
-    from wflo_schema.testing import connect
+    connection = request.node.stash.get(_CONNECTION, None)
+    if connection is None:  # asked for by getfixturevalue, when the test had begun
+        from wflo_schema.testing import connect
 
-    connection = connect(wflo_database)
+        connection = connect(wflo_database)
     yield connection
     connection.close()
 

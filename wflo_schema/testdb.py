@@ -768,29 +768,53 @@ class Dropper:
             _log.warning("test databases stay behind and are pruned later: %s", error)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A fresh clone; ``connection`` is open to it where one was asked for and there was time."""
+
+    database: Database
+    connection: Connection | None
+
+
 class Pool:
-    """Clones of one template, made ahead in a thread of its own.
+    """Clones of one template, made ahead in threads of its own.
 
     ``ahead`` is how many are kept ready; ``wanted`` says how many will still be taken at most.
+    ``connect``, where given, opens the connection that is kept ready with each; it is given up for
+    speed while somebody waits.
     """
 
     def __init__(
-        self, session: Session, template: Template, dropper: Dropper, *, ahead: int, wanted: Callable[[], int]
+        self,
+        session: Session,
+        template: Template,
+        dropper: Dropper,
+        *,
+        ahead: int,
+        wanted: Callable[[], int],
+        makers: int = 1,
+        connect: Callable[[Database], Connection] | None = None,
     ) -> None:
         self._session = session
         self._template = template
         self._dropper = dropper
         self._ahead = ahead
         self._wanted = wanted
+        self._connect = connect
         self._changed = threading.Condition()
-        self._ready: deque[str] = deque()
+        self._ready: deque[Ready] = deque()
         self._takers = 0
+        self._making = 0
         self._error: WfloSchemaError | None = None
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name="wflo-schema maker", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"wflo-schema maker {number}", daemon=True)
+            for number in range(1, makers + 1)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def take(self) -> Database:
+    def take(self) -> Ready:
         """A fresh clone; waits for one where none is ready."""
         with self._changed:
             self._takers += 1
@@ -800,23 +824,27 @@ class Pool:
                     if self._error is not None:
                         raise self._error
                     self._changed.wait()
-                name = self._ready.popleft()
+                ready = self._ready.popleft()
             finally:
                 self._takers -= 1
             self._changed.notify_all()
-        return self._session.database.with_name(name)
+        return ready
 
     def close(self) -> None:
         """Stop making, and have what is ready dropped."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         while self._ready:
-            self._dropper.add(self._ready.popleft())
+            ready = self._ready.popleft()
+            if ready.connection is not None:
+                ready.connection.close()
+            self._dropper.add(ready.database.name)
 
     def _is_short(self) -> bool:
-        return len(self._ready) < max(self._takers, min(self._ahead, self._wanted()))
+        return len(self._ready) + self._making < max(self._takers, min(self._ahead, self._wanted()))
 
     def _run(self) -> None:
         try:
@@ -827,18 +855,30 @@ class Pool:
                             self._changed.wait()
                         if self._is_closing:
                             return
-                    self._dropper.making(1)
+                        self._making += 1
                     try:
-                        name = self._session.clone(self._template, connection=connection, measured=True)
+                        ready = self._make(connection)
                     finally:
-                        self._dropper.making(-1)
+                        with self._changed:
+                            self._making -= 1
                     with self._changed:
-                        self._ready.append(name)
+                        self._ready.append(ready)
                         self._changed.notify_all()
         except WfloSchemaError as error:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+
+    def _make(self, connection: Connection) -> Ready:
+        self._dropper.making(1)
+        try:
+            name = self._session.clone(self._template, connection=connection, measured=True)
+        finally:
+            self._dropper.making(-1)
+        database = self._session.database.with_name(name)
+        if self._connect is None or self._takers or self._is_closing:
+            return Ready(database, None)
+        return Ready(database, self._connect(database))
 
 
 # --- what is ours -----------------------------------------------------------------------------

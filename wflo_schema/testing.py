@@ -89,14 +89,19 @@ def server_directory(cache: Path) -> Path:
 class Databases:
     """Test databases for one process.  Nothing is started or connected to before the first is asked for.
 
-    ``wanted`` says how many pooled databases will still be taken at most.
+    ``wanted`` says how many pooled databases will still be taken at most, ``connected`` whether any
+    of them with `take_connected`.  ``makers`` threads make them ahead.
     """
 
-    def __init__(self, options: Options, *, wanted: Callable[[], int]) -> None:
+    def __init__(
+        self, options: Options, *, wanted: Callable[[], int], connected: bool = False, makers: int = 1
+    ) -> None:
         self.options = options
         self.started: Path | None = None
         """The folder of the embedded server, where this started it."""
         self._wanted = wanted
+        self._connected = connected
+        self._makers = makers
         self._session: testdb.Session | None = None
         self._error: WfloSchemaError | None = None
         self._dropper: testdb.Dropper | None = None
@@ -159,16 +164,33 @@ class Databases:
         return self._read[folders]
 
     def take(self) -> Database:
-        """A migrated database of one's own, from the pool.  The first is made at once, without one."""
+        """A migrated database of one's own, from the pool, with nobody connected to it."""
+        ready = self._take()
+        if ready.connection is not None:
+            ready.connection.close()
+            self.session.wait_until_free(ready.database.name, at_most_s=0.02)
+        return ready.database
+
+    def take_connected(self) -> tuple[Database, Connection]:
+        """The same with a connection to it, which was opened ahead where there was time."""
+        ready = self._take()
+        return ready.database, ready.connection or connect(ready.database)
+
+    def _take(self) -> testdb.Ready:
         if self._pool is not None:
             return self._pool.take()
-        database = self.make()
+        database = self.make()  # the first is made at once, and a session of one test has no pool
         if self._wanted() > 1:
-            template = self.session.template(self.migrations(), schema=self.options.schema, seeds=self.options.seeds)
             self._pool = testdb.Pool(
-                self.session, template, self.dropper, ahead=self.options.ahead, wanted=self._wanted
+                self.session,
+                self.session.template(self.migrations(), schema=self.options.schema, seeds=self.options.seeds),
+                self.dropper,
+                ahead=self.options.ahead,
+                wanted=self._wanted,
+                makers=self._makers,
+                connect=connect if self._connected else None,
             )
-        return database
+        return testdb.Ready(database, None)
 
     def make(
         self,
