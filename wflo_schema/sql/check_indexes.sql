@@ -15,19 +15,13 @@ SELECT
     pg_catalog.string_to_array(x.indcollation::text, ' ')::oid[] AS collations,
     (x.indclass::text || '/' || x.indoption::text || '/' || coalesce(x.indexprs::text, '')) AS shape,
     CASE WHEN x.indpred IS NOT NULL THEN '…' END AS predicate,
-    EXISTS (
-        SELECT 1
-        FROM pg_catalog.pg_constraint AS con
-        WHERE con.conindid = x.indexrelid AND con.contype IN ('p', 'u', 'x')
-    ) AS is_of_constraint,
-    (
-        SELECT pg_catalog.min(con.conname::text)
-        FROM pg_catalog.pg_constraint AS con
-        WHERE con.conindid = x.indexrelid AND con.contype IN ('p', 'u')
-    ) AS constraint_name
+    con.contype IS NOT NULL AS is_of_constraint,
+    CASE WHEN con.contype IN ('p', 'u') THEN con.conname::text END AS constraint_name
 FROM pg_catalog.pg_index AS x
 JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace
 JOIN pg_catalog.pg_am AS am ON am.oid = i.relam
+LEFT JOIN pg_catalog.pg_constraint AS con
+    ON con.conrelid = x.indrelid AND con.conindid = x.indexrelid AND con.contype IN ('p', 'u', 'x')
 WHERE x.indrelid = ANY (%(relations)s::oid[])
 ORDER BY x.indrelid, i.relname

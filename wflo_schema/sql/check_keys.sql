@@ -95,4 +95,5 @@ JOIN pg_catalog.pg_class AS c ON c.oid = con.conrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_class AS fc ON fc.oid = con.confrelid
 JOIN pg_catalog.pg_namespace AS fn ON fn.oid = fc.relnamespace
+WHERE con.oid = ANY (ARRAY(SELECT member.oid FROM family AS member))
 ORDER BY con.oid
