@@ -71,7 +71,9 @@ def build(database: Database, state: str, *, revisions: tuple[str, ...] | None =
         connection.execute(statements.encode())
         if rows:
             connection.execute(SEED)
-        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+        connection.execute(
+            "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY)"
+        )
         for revision in said if revisions is None else revisions:
             connection.execute("INSERT INTO alembic_version VALUES (%s)", [revision])
 

@@ -549,7 +549,7 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     """Find the target in the history."""
     migrations, have = look.migrations, look.have
     wish = migrations.resolve(to) if to is not None else None
-    if look.is_ours:
+    if look.is_ours and (wish is None or wish.id in look.recorded):
         left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
         step = "wflo-schema migrate" if look.status.pending else "wflo-schema check"
         return look.adoption(Verdict.OURS, notes=left, next_steps=(step,))

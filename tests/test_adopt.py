@@ -1,0 +1,476 @@
+"""Another tool's database is recognised by its catalog, its ledger told apart, and nothing done without proof."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.conftest import RunningServer
+from tests.wflo_states import MIGRATIONS as WFLO
+from tests.wflo_states import NAMES as WFLO_NAMES
+from tests.wflo_states import RECONCILING as WFLO_SETS
+from tests.wflo_states import STATES, build
+from wflo_schema import adopt, catalog, engine, migration
+from wflo_schema.adopt import Adoption, Verdict
+from wflo_schema.cli import cli
+from wflo_schema.database import Database
+from wflo_schema.errors import Refused, WfloSchemaError
+
+DATA = Path(__file__).parent / "data"
+
+ONE = "CREATE TABLE t (id integer PRIMARY KEY, name text NOT NULL)"
+TWO = "CREATE INDEX t_name ON t (name)"
+THREE = "CREATE TABLE u (id integer PRIMARY KEY, t_id integer REFERENCES t (id))"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three migrations, t, its index and u, in a folder of this test's own."""
+    path = tmp_path / "migrations"
+    path.mkdir()
+    for name, statement in (("01_t", ONE), ("02_index", TWO), ("03_u", THREE)):
+        (path / f"{name}.sql").write_text(f"{statement};\n")
+        (path / f"{name}.rollback.sql").write_text("DROP TABLE IF EXISTS u;\n")
+    return path
+
+
+def execute(database: Database, *statements: str) -> None:
+    with database.connect() as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def look(database: Database, folder: Path, *, apply: bool = False, to: str | None = None) -> Adoption:
+    files = migration.read(folder)
+    return adopt.adopt(
+        database, files, apply=apply, to=to, names=adopt.read_names(files), reconciling=adopt.read_reconciling(files)
+    )
+
+
+def recorded(database: Database, folder: Path) -> list[str]:
+    return [e.id for e in engine.status(database, migration.read(folder)).applied if e.has_checksum]
+
+
+# other tools for real
+
+
+def run(*words: str, cwd: Path | None = None, **variables: str) -> None:
+    done = subprocess.run(words, cwd=cwd, env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def alembic(database: Database, revision: str) -> None:
+    command, config = pytest.importorskip("alembic.command"), pytest.importorskip("alembic.config")
+    chosen = config.Config()
+    chosen.set_main_option("script_location", str(DATA / "alembic"))
+    chosen.set_main_option("sqlalchemy.url", database.url.replace("postgresql://", "postgresql+psycopg://"))
+    command.upgrade(chosen, revision)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_real_alembic_leaves_what_the_states_say(server: RunningServer, database: Database, state: str) -> None:
+    for revision in ("ec1673bcefc3", "heads") if state == "both-heads" else (state,):
+        alembic(database, revision)
+    other = server.database.with_name(f"{database.name}_sql")
+    execute(server.database, f"CREATE DATABASE {other.name}")
+    build(other, state)
+    with database.connect() as connection, other.connect() as theirs:
+        assert catalog.compare(catalog.read(connection), catalog.read(theirs)) == ()
+        rows = "SELECT version_num FROM alembic_version ORDER BY 1"
+        assert connection.execute(rows).fetchall() == theirs.execute(rows).fetchall()
+    execute(server.database, f"DROP DATABASE {other.name}")
+
+
+def test_a_real_alembic_database_is_adopted_and_alembics_ledger_stays(database: Database) -> None:
+    alembic(database, "500165e12345")
+    found = adopt.adopt(database, WFLO, apply=True, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    assert (found.verdict, found.is_applied, len(found.record), found.notes) == (Verdict.EQUAL, True, 3, ())
+    assert [(w.tool, w.versions) for w in found.ledgers] == [("alembic", ("500165e12345",))]
+    with database.connect() as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("500165e12345",)]
+
+
+def test_a_real_yoyo_database_gets_its_checksums(database: Database, folder: Path) -> None:
+    yoyo = str(Path(sys.executable).parent / "yoyo")
+    url = database.url.replace("postgresql://", "postgresql+psycopg://")
+    run(yoyo, "apply", "--batch", "--no-config-file", "--database", url, str(folder))
+    assert recorded(database, folder) == []
+    found = look(database, folder, apply=True)
+    assert [(w.tool, w.versions) for w in found.ledgers] == [("yoyo", ("01_t", "02_index", "03_u"))]
+    assert (found.is_applied, found.id) == (True, "03_u")
+    assert recorded(database, folder) == ["01_t", "02_index", "03_u"]
+    assert look(database, folder).verdict is Verdict.OURS
+
+
+def test_rows_of_a_yoyo_folder_that_is_gone_are_set_aside_and_stay(database: Database, folder: Path) -> None:
+    old = folder.parent / "old"
+    old.mkdir()
+    (old / "0001.create.sql").write_text(ONE)
+    yoyo = str(Path(sys.executable).parent / "yoyo")
+    url = database.url.replace("postgresql://", "postgresql+psycopg://")
+    run(yoyo, "apply", "--batch", "--no-config-file", "--database", url, str(old))
+    found = look(database, folder, apply=True)
+    assert (found.id, found.record, found.aside, found.is_applied) == ("01_t", ("01_t",), ("0001.create",), True)
+    status = engine.status(database, migration.read(folder))
+    assert (status.missing, status.unknown, [e.id for e in status.pending]) == ((), (), ["02_index", "03_u"])
+    assert engine.migrate(database, migration.read(folder)).ids == ("02_index", "03_u")
+    with database.connect() as connection:
+        rows = connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY 1").fetchall()
+    assert ("0001.create",) in rows
+
+
+@pytest.fixture(scope="session")
+def dbmate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """dbmate's program from the npm registry."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not here")
+    path = tmp_path_factory.mktemp("dbmate")
+    (path / "package.json").write_text('{"private": true}')
+    done = subprocess.run(
+        ["npm", "install", "--silent", "--no-audit", "--no-fund", "dbmate@2"], cwd=path, capture_output=True, timeout=60
+    )
+    if done.returncode:
+        pytest.skip("dbmate cannot be installed")
+    yield str(path / "node_modules" / ".bin" / "dbmate")
+
+
+def test_a_real_dbmate_database_is_adopted(database: Database, folder: Path, dbmate: str) -> None:
+    theirs = folder.parent / "db"
+    theirs.mkdir()
+    (theirs / "20240101000000_t.sql").write_text(f"-- migrate:up\n{ONE};\n\n-- migrate:down\n")
+    (theirs / "20240102000000_i.sql").write_text(f"-- migrate:up\n{TWO};\n\n-- migrate:down\n")
+    run(dbmate, "--url", f"{database.url}?sslmode=disable", "-d", str(theirs), "--no-dump-schema", "up")
+    found = look(database, folder, apply=True)
+    assert [(w.tool, w.versions) for w in found.ledgers] == [("dbmate", ("20240101000000", "20240102000000"))]
+    assert (found.id, found.is_applied, found.beside) == ("02_index", True, ())
+    assert engine.migrate(database, migration.read(folder)).ids == ("03_u",)
+
+
+def test_a_real_sqitch_database_is_adopted(database: Database, folder: Path) -> None:
+    if shutil.which("sqitch") is None or subprocess.run(["perl", "-MDBD::Pg", "-e1"], capture_output=True).returncode:
+        pytest.skip("sqitch or its PostgreSQL driver is not here")
+    theirs = folder.parent / "sqitch"
+    theirs.mkdir()
+    who = {"SQITCH_FULLNAME": "N", "SQITCH_EMAIL": "n@example.org", "HOME": str(theirs)}
+    (theirs / "sqitch.conf").write_text("[core]\n\tengine = pg\n")
+    plan = ["%syntax-version=1.0.0", "%project=p", ""]
+    (theirs / "deploy").mkdir()
+    for name, statement in (("t", ONE), ("i", TWO), ("u", THREE)):
+        plan.append(f"{name} 2024-01-01T00:00:00Z N <n@example.org> # {name}")
+        (theirs / "deploy" / f"{name}.sql").write_text(f"BEGIN;\n{statement};\nCOMMIT;\n")
+    (theirs / "sqitch.plan").write_text("\n".join(plan) + "\n")
+    run("sqitch", "deploy", f"db:pg{database.url.removeprefix('postgresql')}", cwd=theirs, **who)
+    found = look(database, folder, apply=True)
+    assert [(w.tool, w.table, w.versions) for w in found.ledgers] == [("sqitch", "sqitch.changes", ("t", "i", "u"))]
+    assert (found.id, found.is_applied, found.beside) == ("03_u", True, ())
+
+
+# other tools' ledgers in their shape
+
+FLYWAY = """CREATE TABLE flyway_schema_history (
+    installed_rank integer NOT NULL PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL,
+    type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum integer, installed_by varchar(100) NOT NULL,
+    installed_on timestamp NOT NULL DEFAULT now(), execution_time integer NOT NULL, success boolean NOT NULL);
+CREATE INDEX flyway_schema_history_s_idx ON flyway_schema_history (success);
+INSERT INTO flyway_schema_history VALUES
+    (1, '1', 't', 'SQL', 'V1__t.sql', 1, 'u', now(), 5, true),
+    (2, '2', 'i', 'SQL', 'V2__i.sql', 2, 'u', now(), 5, true)"""
+GOLANG = "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)"
+GOOSE = """CREATE TABLE goose_db_version (
+    id integer PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY, version_id bigint NOT NULL, is_applied boolean NOT NULL,
+    tstamp timestamp NOT NULL DEFAULT now());
+INSERT INTO goose_db_version (version_id, is_applied) VALUES
+    (0, true), (1, true), (2, true), (3, true), (3, false)"""
+RAILS = """CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY);
+CREATE TABLE ar_internal_metadata (key varchar NOT NULL PRIMARY KEY, value varchar, created_at timestamp NOT NULL,
+    updated_at timestamp NOT NULL);
+INSERT INTO schema_migrations VALUES ('20240101'), ('20240102')"""
+DJANGO = """CREATE TABLE django_migrations (id bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+    app varchar(255) NOT NULL, name varchar(255) NOT NULL, applied timestamptz NOT NULL);
+INSERT INTO django_migrations (app, name, applied) VALUES ('a', '0001_initial', now()), ('a', '0002_i', now())"""
+ECTO = """CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, inserted_at timestamp(0));
+INSERT INTO schema_migrations VALUES (1, now()), (2, now())"""
+DBMATE = """CREATE TABLE schema_migrations (version varchar(128) NOT NULL PRIMARY KEY);
+INSERT INTO schema_migrations VALUES ('1'), ('2')"""
+
+SHAPES = {
+    "flyway": (FLYWAY, ("1", "2")),
+    "golang-migrate": (f"{GOLANG}; INSERT INTO schema_migrations VALUES (2, false)", ("2",)),
+    "goose": (GOOSE, ("1", "2")),
+    "rails": (RAILS, ("20240101", "20240102")),
+    "django": (DJANGO, ("a.0001_initial", "a.0002_i")),
+    "ecto": (ECTO, ("1", "2")),
+    "dbmate": (DBMATE, ("1", "2")),
+}
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_a_ledger_is_recognised_by_its_shape(database: Database, folder: Path, tool: str) -> None:
+    ledger, versions = SHAPES[tool]
+    execute(database, ledger)
+    found = adopt.baseline(database, migration.read(folder), "01_t", verified=False)
+    assert [(w.tool, w.versions, w.failed) for w in found.ledgers] == [(tool, versions, ())]
+
+
+@pytest.mark.parametrize("tool", ["flyway", "golang-migrate", "goose"])
+def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
+    database: Database, folder: Path, tool: str
+) -> None:
+    ledger, versions = SHAPES[tool]
+    execute(database, ONE, TWO, ledger)
+    table = next(t.table for t in adopt._TOOLS if t.name == tool)
+    with database.connect() as connection:
+        before = connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()
+    found = look(database, folder, apply=True)
+    assert [(w.tool, w.versions, w.failed) for w in found.ledgers] == [(tool, versions, ())]
+    assert (found.id, found.record, found.beside, found.is_applied) == ("02_index", ("01_t", "02_index"), (), True)
+    with database.connect() as connection:
+        assert connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall() == before
+
+
+def test_a_database_made_by_hand_has_no_ledger_and_is_adopted_by_its_catalog(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+    found = look(database, folder, apply=True)
+    assert (found.ledgers, found.id, found.is_applied) == ((), "01_t", True)
+    assert engine.migrate(database, migration.read(folder)).ids == ("02_index", "03_u")
+
+
+# bad input
+
+
+@pytest.mark.parametrize(
+    ("ledger", "version"),
+    [
+        (f"{GOLANG}; INSERT INTO schema_migrations VALUES (2, true)", "2"),
+        (f"{FLYWAY}; UPDATE flyway_schema_history SET success = false WHERE version = '2'", "2"),
+    ],
+    ids=["golang-migrate", "flyway"],
+)
+def test_a_half_applied_foreign_migration_is_not_adopted(
+    database: Database, folder: Path, ledger: str, version: str
+) -> None:
+    execute(database, ONE, TWO, ledger)
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.EQUAL, 1, False)
+    assert f"{version} failed half way" in found.objections[0]
+    assert recorded(database, folder) == []
+    insisted = adopt.baseline(database, migration.read(folder), "02_index")
+    assert (insisted.is_applied, recorded(database, folder)) == (True, ["01_t", "02_index"])
+
+
+def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
+    build(database, "6d27a51e02d6", revisions=("500165e12345",))
+    found = adopt.adopt(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    assert (found.verdict, found.id) == (Verdict.EQUAL, WFLO.items[0].id)
+    assert "says 500165e12345, which stands for 20251110_03_4c9e1-validate-foreign-keys" in found.notes[0]
+
+
+def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) -> None:
+    build(database, "500165e12345", revisions=("deadbeef0000",))
+    found = adopt.adopt(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    assert (found.verdict, found.id, found.ledgers[0].unknown) == (Verdict.EQUAL, WFLO.items[2].id, ("deadbeef0000",))
+    assert "deadbeef0000, which nothing here knows" in found.notes[0]
+
+
+def test_two_ledgers_are_adopted_only_by_name(database: Database, folder: Path) -> None:
+    execute(database, ONE, DBMATE, GOOSE)
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.is_applied, found.exit_code) == (Verdict.EQUAL, False, 1)
+    assert "two tools have recorded here: goose (public.goose_db_version) and dbmate" in found.objections[0]
+    assert look(database, folder, apply=True, to="01_t").is_applied
+
+
+def test_a_catalog_that_equals_nothing_gets_the_nearest_and_every_difference(database: Database, folder: Path) -> None:
+    execute(database, ONE, TWO, THREE, "ALTER TABLE t ALTER name DROP NOT NULL", "ALTER TABLE u ADD extra integer")
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.id, found.exit_code, found.is_applied) == (Verdict.DIFFERENT, "03_u", 1, False)
+    assert [(d.kind, d.object, d.attribute, d.have, d.want) for d in found.differences] == [
+        ("column", "public.t.name", "not null", "NULL", "NOT NULL"),
+        ("column", "public.u.extra", "", "integer", "NOTHING"),
+    ]
+    assert [(p.id, p.differences) for p in found.places] == [("01_t", 3), ("02_index", 2), ("03_u", 2)]
+    assert "--unverified" in found.next_steps[-1]
+
+
+def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, folder: Path) -> None:
+    execute(
+        database, ONE, TWO, "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0)", "CREATE INDEX x ON t (id, name)",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER g BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()", "ALTER TABLE t ADD y integer",
+        "CREATE TABLE u (id integer PRIMARY KEY)",
+    )  # fmt: skip
+    found = look(database, folder, apply=True, to="02_index")
+    assert found.is_applied is False
+    assert [f"{d.kind} {d.object}" for d in found.differences] == [
+        "table public.u", "column public.t.y", "index public.t.x", "constraint public.t.c", "trigger public.t.g",
+    ]  # fmt: skip
+    assert found.beside == ("function public.f()",)
+
+
+def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Database, folder: Path) -> None:
+    execute(
+        database, ONE, TWO, "CREATE TABLE users (id serial PRIMARY KEY, t_id integer REFERENCES t (id))",
+        "CREATE VIEW v AS SELECT id FROM t", "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SCHEMA other", "CREATE TABLE other.t (id integer)",
+    )  # fmt: skip
+    found = look(database, folder)
+    assert (found.verdict, found.id) == (Verdict.EQUAL, "02_index")
+    assert found.beside == ("schema other", "function public.f()", "table public.users", "view public.v")
+
+
+def test_another_order_of_columns_is_told_and_prevents_nothing(database: Database, folder: Path) -> None:
+    execute(database, "CREATE TABLE t (name text NOT NULL, id integer PRIMARY KEY)")
+    found = look(database, folder)
+    assert (found.verdict, found.id) == (Verdict.EQUAL, "01_t")
+    assert [(d.attribute, d.cosmetic) for d in found.differences] == [("column order", True)]
+
+
+def test_migrations_that_change_rows_only_are_not_guessed(database: Database, folder: Path) -> None:
+    (folder / "02_index.sql").write_text("INSERT INTO t VALUES (1, 'x');\n")
+    execute(database, ONE)
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.is_applied, found.exit_code) == (Verdict.AMBIGUOUS, False, 1)
+    assert found.next_steps == ("wflo-schema adopt --apply --to 01_t", "wflo-schema adopt --apply --to 02_index")
+    assert look(database, folder, apply=True, to="02_index").record == ("01_t", "02_index")
+
+
+def test_an_empty_database_is_told_to_migrate(database: Database, folder: Path) -> None:
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.is_applied, found.next_steps) == (Verdict.EMPTY, False, ("wflo-schema migrate",))
+    assert not engine.status(database, migration.read(folder)).has_ledger
+
+
+def test_tables_in_another_schema_are_pointed_at_and_adopted_there(database: Database, folder: Path) -> None:
+    execute(database, "CREATE SCHEMA app", ONE.replace(" t ", " app.t "))
+    assert look(database, folder).next_steps == ("wflo-schema adopt --schema app",)
+    assert look(database.with_schema("app"), folder, apply=True).id == "01_t"
+    assert engine.migrate(database.with_schema("app"), migration.read(folder)).ids == ("02_index", "03_u")
+
+
+def test_a_yoyo_ledger_that_is_ahead_of_the_catalog_is_refused(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+    engine.baseline(database, migration.read(folder), ["01_t", "02_index"])
+    execute(database, "UPDATE _yoyo_migration SET checksum = NULL")
+    found = look(database, folder, apply=True)
+    assert (found.id, found.is_applied) == ("01_t", False)
+    assert "already records 02_index" in found.objections[0]
+
+
+def test_files_of_ours_that_are_elsewhere_are_asked_for(database: Database, folder: Path) -> None:
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "00_x.sql").write_text("CREATE TABLE x (id integer);\n")
+    engine.migrate(database, migration.read(elsewhere))
+    execute(database, ONE)
+    found = look(database, folder, apply=True)
+    assert found.is_applied is False
+    assert "wflo-schema recorded 00_x here, from files that are not in" in found.objections[0]
+
+
+def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(database, ONE)
+    honest = engine.baseline
+
+    def late(*args: object, **options: object) -> engine.Result:
+        execute(database, "ALTER TABLE t ADD late integer")
+        return honest(*args, **options)  # type: ignore[arg-type]
+
+    files = migration.read(folder)
+    monkeypatch.setattr(engine, "baseline", late)
+    with pytest.raises(Refused, match="changed while it was looked at"):
+        adopt.adopt(database, files, apply=True)
+    assert recorded(database, folder) == []
+
+
+def test_a_dry_look_writes_nothing_and_waits_for_no_lock(database: Database, folder: Path) -> None:
+    execute(database, ONE, DBMATE)
+    with database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        assert look(database, folder).verdict is Verdict.EQUAL
+    assert not engine.status(database, migration.read(folder)).has_ledger
+
+
+def test_applying_waits_for_no_lock_on_the_tables(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+    with database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        assert look(database, folder, apply=True).is_applied
+
+
+def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
+    database: Database, folder: Path, server: RunningServer
+) -> None:
+    execute(database, ONE, "GRANT CREATE ON SCHEMA public TO PUBLIC")
+    execute(
+        database, "DO $$ BEGIN CREATE ROLE plain LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "ALTER TABLE t OWNER TO plain",
+    )  # fmt: skip
+    plain = database.with_parameters(user="plain")
+    files = migration.read(folder)
+    with pytest.raises(Refused, match="may not create the scratch database"):
+        adopt.adopt(plain, files)
+    assert adopt.adopt(plain, files, apply=True, scratch_on=server.database).is_applied
+
+
+# baseline
+
+
+def test_a_baseline_is_verified_unless_insisted(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+    files = migration.read(folder)
+    found = adopt.baseline(database, files, "02")
+    assert (found.verdict, found.is_applied, len(found.differences)) == (Verdict.DIFFERENT, False, 1)
+    assert adopt.baseline(database, files, "01").is_applied
+    insisted = adopt.baseline(database, files, "02", verified=False)
+    assert (insisted.is_applied, insisted.record) == (True, ("02_index",))
+    assert recorded(database, folder) == ["01_t", "02_index"]
+
+
+# names and the command line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[alembic\n", "cannot read"), ("alembic = 1", "must hold lines"), ('[a]\nx = "99"', "no such migration")],
+)
+def test_a_names_file_that_makes_no_sense_is_refused(folder: Path, text: str, message: str) -> None:
+    (folder / "adopt.toml").write_text(text)
+    with pytest.raises(WfloSchemaError, match=message):
+        adopt.read_names(migration.read(folder))
+
+
+def invoke(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, words)
+    return result.exit_code, result.output
+
+
+def test_the_command_line_says_and_records(database: Database, folder: Path) -> None:
+    execute(database, ONE, "ALTER TABLE t ADD extra integer", DBMATE)
+    target = ("--database-url", database.url, "--migrations", str(folder))
+    code, text = invoke("adopt", *target)
+    assert code == 1
+    assert "dbmate: public.schema_migrations records 2 versions: 1, 2" in text
+    assert "  column public.t.extra\n    have: integer\n    want: NOTHING\n" in text
+    assert "no: this database equals ours after no migration; the nearest is 01_t (migration 1 of 3)" in text
+    execute(database, "ALTER TABLE t DROP extra")
+    code, text = invoke("adopt", *target, "--format", "json")
+    assert (code, json.loads(text)["verdict"], json.loads(text)["record"]) == (0, "equal", ["01_t"])
+    code, text = invoke("adopt", *target, "--apply")
+    assert code == 0
+    assert "recorded: 1 migration, up to 01_t (migration 1 of 3)\nnext: wflo-schema migrate\n" in text
+    code, text = invoke("adopt", *target)
+    assert (code, "nothing to do: recorded by wflo-schema already" in text) == (0, True)
+    code, text = invoke("baseline", *target, "--to", "02")
+    assert (code, "  index public.t.t_name\n    have: NOTHING\n" in text) == (1, True)
+    code, text = invoke("baseline", *target, "--to", "02", "--unverified")
+    assert (code, "note: nothing was compared: --unverified" in text) == (0, True)

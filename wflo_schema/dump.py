@@ -1,0 +1,273 @@
+"""A schema snapshot as one file: SQL that loads, and the catalog it came from, for review and for comparing.
+
+Hides in which order objects must be made, and how the catalog is carried along in comments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from psycopg import sql
+
+from wflo_schema import catalog, engine
+from wflo_schema.catalog import NOTHING, Catalog, Object
+from wflo_schema.database import Database, load_sql
+from wflo_schema.engine import State
+from wflo_schema.errors import WfloSchemaError
+from wflo_schema.migration import Migrations, migration_hash
+
+_TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
+
+_MARK = "--|"
+# Begins every line of the catalog.
+
+_WRITTEN_WITH_TABLE = frozenset(
+    {"persistence", "partition key", "partition of", "inherits", "access method", "options"}
+)
+_WRITTEN_WITH_COLUMN = frozenset({"position", "type", "not null", "default", "generated", "identity", "collation"})
+_VIEWS = frozenset({"view", "materialized view"})
+_FIRST = frozenset(
+    {
+        "collation", "type", "domain", "function", "procedure", "aggregate", "operator", "cast",
+        "text search configuration", "sequence",
+    }
+)  # fmt: skip
+# What tables may need: made together with them, each after what it mentions.
+
+_LAST = frozenset({"statistics", "trigger", "rule", "policy", "event trigger", "publication"})
+
+_NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
+_QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A schema as text.  ``left_out`` names what the SQL does not make; the catalog in the comments has it."""
+
+    text: str
+    left_out: tuple[str, ...]
+
+
+def dump(database: Database, *, ledger_of: Migrations | None = None) -> Snapshot:
+    """Write the schema of a database (one schema, where ``database`` names one): sorted, and equal for equal schemas.
+
+    Nothing in it depends on when and by which minor version it was written.  Loaded into an empty
+    database of the same major version it gives an equal catalog, but for what ``left_out`` names.
+    ``ledger_of`` adds the ledger with the rows of these migrations.  Reads only.
+    """
+    with database.connect() as connection:
+        found = catalog.read(connection, schemas=(database.schema,) if database.schema else None)
+    statements, left_out = _statements(found)
+    if ledger_of is not None:
+        statements += _ledger(engine.status(database, ledger_of), ledger_of)
+    lines = [
+        _TITLE,
+        *(f"-- left out: {one}" for one in left_out),
+        "",
+        "SET check_function_bodies = off;",
+        "SET search_path = '';",
+        *("\n" + s for s in statements),
+        "",
+        "RESET search_path;",
+        "RESET check_function_bodies;",
+        "",
+        *(f"{_MARK} {line}".rstrip() for line in catalog.dump(found).splitlines()),
+    ]
+    return Snapshot("\n".join(lines) + "\n", left_out)
+
+
+def load(text: str) -> Catalog:
+    """The catalog of a snapshot.  Raise `WfloSchemaError` when there is none in it."""
+    lines = [line[len(_MARK) :].removeprefix(" ") for line in text.splitlines() if line.startswith(_MARK)]
+    if not lines:
+        raise WfloSchemaError(
+            "this file holds no catalog", hint="write it with wflo-schema dump, and leave the comments at its end in it"
+        )
+    return catalog.load("\n".join(lines) + "\n")
+
+
+def read(path: Path) -> Catalog:
+    """The catalog of a snapshot file.  Raise `WfloSchemaError` when it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WfloSchemaError(f"cannot read {path}: {error}", hint="write it with wflo-schema dump > FILE") from None
+    try:
+        return load(text)
+    except WfloSchemaError as error:
+        error.message = f"{path}: {error.message}"
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    name: str
+    text: str
+
+
+def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
+    """Every statement in an order in which they load, and what cannot be written."""
+    tables = {o.path: o for o in want.objects if o.kind == "table"}
+    views = {o.path: o for o in want.objects if o.kind in _VIEWS}
+    base = [
+        _only(o, frozenset()) if o.path != ("public",) else o for o in want.objects if o.kind == "schema"
+    ] + [o for o in want.objects if o.kind == "extension" and o.path == ("plpgsql",)]
+    bare_tables = [_only(o, _WRITTEN_WITH_TABLE) for o in tables.values()]
+    columns = [
+        _plain_column(_only(o, _WRITTEN_WITH_COLUMN))
+        for o in want.objects
+        if o.kind == "column" and o.path[:2] in tables
+    ]
+    of_view = [o for o in want.objects if o.kind == "column" and o.path[:2] in views]
+    shown = [*views.values(), *(_only(o, frozenset()) for o in of_view)]
+    definitions = _column_definitions(want, [*base, *bare_tables])
+    rest = catalog.compare(_catalog([*base, *bare_tables, *columns, *shown]), want)
+    made_views = [
+        d
+        for d in catalog.compare(_catalog([*base, *bare_tables, *columns]), want)
+        if d.kind in _VIEWS and not d.attribute
+    ]
+    left_out = tuple(
+        f"{d.kind} {d.object}" + (f": {d.attribute}" if d.attribute else "")
+        for d in (*rest, *made_views)
+        if not d.mend and not d.cosmetic
+    )
+    of_views = tuple(f"{v.name}." for v in views.values())
+    late = [d for d in rest if d.kind in _LAST or (d.kind in ("index", "column") and d.object.startswith(of_views))]
+    first = [d for d in rest if d.kind in _FIRST and d.have == NOTHING]
+    sequences = {d.object for d in first if d.kind == "sequence"}
+    middle = [d for d in rest if d not in late and d not in first and d.kind not in ("schema", "extension")]
+    makers = [
+        _Statement(d.object.partition("(")[0], d.mend.partition("\n")[0] if d.object in sequences else d.mend)
+        for d in first
+    ]
+    showing = [_Statement(d.object, d.mend) for d in made_views]
+    view_names = {v.name for v in views.values()}
+    showing += [s for s in makers if view_names & _mentions(s)]
+    makers = [s for s in makers if s not in showing]
+    makers += [_Statement(t.name, _create_table(t, definitions)) for t in tables.values()]
+    found = [f"CREATE SCHEMA {o.name};" for o in base if o.kind == "schema" and o.path != ("public",)]
+    found += [d.mend for d in rest if d.kind in ("schema", "extension")]
+    found += [s.text for s in _in_order(makers)]
+    found += [d.mend.partition("\n")[2] for d in first if d.object in sequences]
+    found += [_attach(t, tables) for t in tables.values() if t.get("partition of")]
+    found += [_at_once(d.mend) for d in middle]
+    found += [s.text for s in _in_order(showing)]
+    found += [_at_once(d.mend) for d in late]
+    return [text for text in found if text], left_out
+
+
+def _catalog(objects: Iterable[Object]) -> Catalog:
+    return Catalog(tuple(sorted(objects, key=lambda o: (o.kind, o.path))))
+
+
+def _only(one: Object, attributes: frozenset[str]) -> Object:
+    return replace(one, attributes=tuple(a for a in one.attributes if a[0] in attributes))
+
+
+def _plain_column(column: Object) -> Object:
+    """As CREATE TABLE writes it: NOT NULL without anything behind it."""
+    return replace(
+        column, attributes=tuple((n, "NOT NULL" if n == "not null" else v) for n, v in column.attributes)
+    )
+
+
+def _column_definitions(want: Catalog, without: Iterable[Object]) -> dict[str, list[str]]:
+    """Table's name → its columns as CREATE TABLE writes them, in order."""
+    unrelated = Catalog(tuple(replace(o, follows=()) for o in want.objects))
+    text = {d.object: d.want for d in catalog.compare(_catalog(without), unrelated) if d.kind == "column"}
+    names = {o.path: o.name for o in want.objects if o.kind == "table"}
+    found: dict[str, list[str]] = {name: [] for name in names.values()}
+    columns = [o for o in want.objects if o.kind == "column" and o.path[:2] in names]
+    for column in sorted(columns, key=lambda o: int(o.get("position"))):
+        table = names[column.path[:2]]
+        found[table].append(f"{column.name[len(table) + 1 :]} {text[column.name]}")
+    return found
+
+
+def _create_table(table: Object, definitions: Mapping[str, list[str]]) -> str:
+    columns = definitions[table.name]
+    inside = "(\n    " + ",\n    ".join(columns) + "\n)" if columns else "()"
+    clauses = (
+        f"INHERITS ({table.get('inherits')})" if table.get("inherits") else "",
+        f"PARTITION BY {table.get('partition key')}" if table.get("partition key") else "",
+        f"USING {table.get('access method')}" if table.get("access method") else "",
+        f"WITH ({table.get('options')})" if table.get("options") else "",
+    )
+    kind = "UNLOGGED TABLE" if table.get("persistence") == "UNLOGGED" else "TABLE"
+    return " ".join(filter(None, (f"CREATE {kind} {table.name} {inside}", *clauses))) + ";"
+
+
+def _attach(partition: Object, tables: Mapping[tuple[str, ...], Object]) -> str:
+    said = partition.get("partition of")
+    parent = max((t.name for t in tables.values() if said.startswith(f"{t.name} ")), key=len, default="")
+    return f"ALTER TABLE {parent} ATTACH PARTITION {partition.name} {said[len(parent) + 1 :]};" if parent else ""
+
+
+def _at_once(mend: str) -> str:
+    """A mend spares a live database's writers; an empty one has none."""
+    lines = mend.split("\n")
+    if len(lines) > 1 and lines[0].endswith(" NOT VALID;") and " VALIDATE CONSTRAINT " in lines[1]:
+        lines[:2] = [lines[0].removesuffix(" NOT VALID;") + ";"]
+    if lines[0].startswith(("CREATE INDEX CONCURRENTLY ", "CREATE UNIQUE INDEX CONCURRENTLY ")):
+        lines[0] = lines[0].replace(" CONCURRENTLY", "", 1)
+    return "\n".join(lines)
+
+
+def _in_order(statements: list[_Statement]) -> Iterator[_Statement]:
+    """Each after those that make what it mentions; a circle is cut where it is entered."""
+    by_name: dict[str, list[_Statement]] = {}
+    for one in statements:
+        by_name.setdefault(one.name, []).append(one)
+    seen: set[_Statement] = set()
+    for start in statements:
+        stack: list[tuple[_Statement, Iterator[_Statement]]] = []
+        if start not in seen:
+            seen.add(start)
+            stack.append((start, _mentioned(start, by_name)))
+        while stack:
+            one, needed = stack[-1]
+            for other in needed:
+                if other not in seen:
+                    seen.add(other)
+                    stack.append((other, _mentioned(other, by_name)))
+                    break
+            else:
+                stack.pop()
+                yield one
+
+
+def _mentioned(one: _Statement, by_name: Mapping[str, list[_Statement]]) -> Iterator[_Statement]:
+    for name in sorted(_mentions(one)):
+        yield from by_name.get(name, ())
+
+
+def _mentions(one: _Statement) -> set[str]:
+    """Qualified names in a statement, but its own and those in a function's body, which is not looked at yet."""
+    text = one.text
+    if text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")):
+        text = re.split(r"\nAS \$", text, maxsplit=1)[0]
+    return set(_QUALIFIED.findall(text)) - {one.name}
+
+
+def _ledger(status: engine.Status, migrations: Migrations) -> list[str]:
+    """The ledger's tables and its rows, without the times, which differ from database to database."""
+    schema = sql.Identifier(status.schema)
+    made = sql.SQL(load_sql("ledger_create")).format(schema=schema).as_string().partition("\n")[2]
+    recorded = sorted(e.id for e in status.entries if e.state is not State.PENDING)
+    rows = []
+    for migration_id in recorded:
+        known = migrations.get(migration_id)
+        rows.append(
+            sql.SQL("    ({}, {}, pg_catalog.now() AT TIME ZONE 'UTC', {})").format(
+                sql.Literal(migration_hash(migration_id)), sql.Literal(migration_id),
+                sql.Literal(known.checksum if known else None),
+            ).as_string()
+        )  # fmt: skip
+    head = sql.SQL("INSERT INTO {} (migration_hash, migration_id, applied_at_utc, checksum) VALUES").format(
+        sql.Identifier(status.schema, "_yoyo_migration")
+    )
+    return [made.strip() + ";", *([head.as_string() + "\n" + ",\n".join(rows) + ";"] if rows else [])]
