@@ -22,11 +22,11 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from wflo_schema import ledger as ledger_module
 from wflo_schema import orphans
-from wflo_schema.database import Database, load_sql, quote_identifier
+from wflo_schema.database import Database, database_error, load_sql, quote_identifier
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionLost,
@@ -49,7 +49,7 @@ from wflo_schema.migration import (
     migration_hash,
     parse_duration_ms,
 )
-from wflo_schema.pipeline import Command, Exchange, Pipeline, ServerError, Stop, StoppedWaiting
+from wflo_schema.pipeline import Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
 
 LOCK_TIMEOUT_MS = 2_000
 # Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.
@@ -65,6 +65,12 @@ _FLUSH_EVERY_S = 0.25
 
 _POLL_S = 0.2
 # Seconds between looks at a lock that another run holds.
+
+_LOOK_S = 0.1
+# Seconds to wait for the answer to a look at what blocks us.
+
+_PROBE_S = 1.0
+# Seconds that a pooler has for lending a session to a second connection.
 
 _KEPT_TEXT = 4_000_000
 # Characters of migration text kept from validation to execution; what is beyond is read again.
@@ -717,7 +723,7 @@ class _Run:
         self._stop = stop
         self._token = token
         self._pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
-        self._watcher: psycopg.Connection[TupleRow] | None = None
+        self._watcher: Aside | None = None
         self._watch_next = 0.0
         self._blockers: tuple[Blocker, ...] = ()
         self._current: Running | None = None
@@ -961,8 +967,8 @@ class _Run:
         if self._current is None or self._current.id != m.id:
             self._current = Running(m.id, number, self._total)
             self._current_began = time.monotonic()
+            self._blockers = ()
             self._notify(self._current)
-        self._blockers = ()
         timeout_ms = self._locks.of(m.lock_timeout_ms)
         self._watch_next = min(0.5, max(0.05, timeout_ms / 2000)) if timeout_ms else 0.5
 
@@ -1054,23 +1060,30 @@ class _Run:
         progress = ""
         try:
             if self._watcher is None:
-                quick = self.database.with_parameters(connect_timeout="2")
-                self._watcher = quick.connect()
-            assert self._watcher is not None
-            with self._watcher.cursor(row_factory=class_row(Blocker)) as cursor:
-                cursor.execute(load_sql("activity"), {"token": self._token})
-                self._blockers = tuple(cursor.fetchall()) or self._blockers
-                is_waiting = cursor.rowcount > 0
-            if is_waiting:
+                self._watcher = Aside(self.database.with_parameters(connect_timeout="2").connect())
+            blockers = self._look("activity")
+            if blockers:
+                self._blockers = tuple(_blocker(row) for row in blockers)
                 self._notify(Waiting(self._current.id, self._blockers, waited_s))
                 return
-            row = self._watcher.execute(load_sql("progress_index"), {"token": self._token}).fetchone()
-            if row is not None:
-                progress = f"{row[0]}{f' {row[1]} %' if row[1] is not None else ''}"
+            found = self._look("progress_index") if blockers is not None else None
+            for phase, percent in found or ():
+                progress = f"{phase}{f' {percent} %' if percent is not None else ''}"
         except (psycopg.Error, DatabaseError):
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
             self._watch_next = waited_s + 5.0
         r = self._current
         self._notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
+
+    def _look(self, name: str) -> tuple[Row, ...] | None:
+        """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""
+        assert self._watcher is not None
+        if self._watcher.is_asked and self._watcher.answer(within_s=0.0) is None:
+            return None
+        self._watcher.ask(load_sql(name), self._token)
+        return self._watcher.answer(within_s=_LOOK_S)
 
     # errors
 
@@ -1217,16 +1230,26 @@ class _Run:
         """A pooler that gives each transaction another session cannot carry a non-transactional migration.
 
         A pooler shows itself by telling a process id that is not the session's; that it is in
-        transaction mode, by lending our session to a second connection while we hold ours.
+        transaction mode, by lending our session to a second connection while we hold ours, or by
+        lending us another one.  Where a second connection gets none, and we, who ask later, are
+        answered, the session is ours alone.
         """
         if self.ledger.backend_pid == self._pipeline.backend_pid:
             return
         ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
         ours = self._must([ask]).rows[0][0][0]
-        with self.database.connect(autocommit=False) as other:
-            row = other.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-            is_shared = row is None or str(row[0]) == ours
-            is_shared = is_shared or self._must([ask]).rows[0][0][0] != ours
+        try:
+            other = Aside(self.database.connect())
+            try:
+                other.ask("BEGIN; SELECT pg_catalog.pg_backend_pid()")
+                rows = other.answer(within_s=_PROBE_S)
+                is_shared = rows is not None and rows[0][0] == ours
+                if not is_shared:
+                    is_shared = self._must([ask]).rows[0][0][0] != ours
+            finally:
+                other.close()
+        except psycopg.Error as error:
+            raise database_error(error, "asking whether a pooler shares our session") from error
         if is_shared:
             raise Refused(
                 f"{m.id} is not transactional, and {self.database.label} is a connection pooler in transaction mode, "
@@ -1507,6 +1530,11 @@ class _Run:
         for m in chosen:
             self._start(m)
             self._finished(m, "mark", 0, is_flushed=True)
+
+
+def _blocker(row: Row) -> Blocker:
+    pid, username, application_name, state, since_s, query, relation = (v or "" for v in row)
+    return Blocker(int(pid), username, application_name, state, float(since_s), query, relation)
 
 
 def _set_local(settings: Mapping[str, str]) -> list[Command]:

@@ -8,6 +8,7 @@ error PostgreSQL skips the rest of it.
 from __future__ import annotations
 
 import contextlib
+import select
 import selectors
 import time
 from collections.abc import Callable, Sequence
@@ -246,6 +247,57 @@ class Pipeline:
             severity = (result.error_field(_Field.SEVERITY_NONLOCALIZED) or b"NOTICE").decode("utf-8", "replace")
             message = (result.error_field(_Field.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
             self.on_notice(severity, message)
+
+
+class Aside:
+    """A second connection that is asked one thing at a time and never waited for long.
+
+    A pooler may keep its client waiting for as long as the first connection is in use.
+    """
+
+    def __init__(self, connection: psycopg.Connection[TupleRow]) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._pgconn.nonblocking = 1
+        self._rows: list[Row] = []
+        self.is_asked = False
+
+    def close(self) -> None:
+        """Close the connection, answered or not."""
+        self._connection.close()
+
+    def ask(self, text: str, *parameters: str) -> None:
+        """Send a query.  Raise psycopg.Error where the connection is gone."""
+        if parameters:
+            self._pgconn.send_query_params(text.encode(), [p.encode() for p in parameters])
+        else:
+            self._pgconn.send_query(text.encode())
+        self._rows = []
+        self.is_asked = True
+
+    def answer(self, *, within_s: float) -> tuple[Row, ...] | None:
+        """The rows of what was asked, None where they have not come yet.
+
+        Raise psycopg.Error where the connection is gone or the query was refused.
+        """
+        until = time.monotonic() + within_s
+        while self.is_asked:
+            unsent = self._pgconn.flush()
+            self._pgconn.consume_input()
+            while not self._pgconn.is_busy():
+                result = self._pgconn.get_result()
+                if result is None:
+                    self.is_asked = False
+                    return tuple(self._rows)
+                if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+                    raise psycopg.OperationalError(result.error_message.decode("utf-8", "replace"))
+                self._rows.extend(_rows(result))
+            left = until - time.monotonic()
+            if left <= 0:
+                return None
+            socket = self._pgconn.socket
+            select.select([socket], [socket] if unsent else [], [], left)
+        return tuple(self._rows)
 
 
 def _rows(result: pq.abc.PGresult) -> tuple[Row, ...]:

@@ -3,7 +3,7 @@ WITH ours AS (
     SELECT a.pid
     FROM pg_catalog.pg_stat_activity AS a
     WHERE a.datname = pg_catalog.current_database()
-        AND pg_catalog.left(a.application_name, pg_catalog.length(%(token)s)) = %(token)s
+        AND pg_catalog.left(a.application_name, pg_catalog.length($1::text)) = $1::text
         AND a.pid <> pg_catalog.pg_backend_pid()
     ORDER BY a.pid
     LIMIT 1

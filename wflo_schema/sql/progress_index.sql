@@ -8,6 +8,6 @@ SELECT
 FROM pg_catalog.pg_stat_progress_create_index AS p
 JOIN pg_catalog.pg_stat_activity AS a ON a.pid = p.pid
 WHERE a.datname = pg_catalog.current_database()
-    AND pg_catalog.left(a.application_name, pg_catalog.length(%(token)s)) = %(token)s
+    AND pg_catalog.left(a.application_name, pg_catalog.length($1::text)) = $1::text
 ORDER BY p.pid
 LIMIT 1
