@@ -2136,7 +2136,8 @@ def drift(
     from wflo_schema import catalog
 
     with database.connect() as connection:
-        have = catalog.read(connection, schemas=(schema,) if schema else None)
+        ignore = catalog.LEDGER_TABLES | OTHER_LEDGERS
+        have = catalog.read(connection, schemas=(schema,) if schema else None, ignore=ignore)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     return tuple(
         _finding(
@@ -2462,10 +2463,13 @@ def _serves(index: _Index, wanted: Mapping[int, _Column]) -> bool:
     return all(_NOT_NULL.fullmatch(p) and p.strip("() ")[: -len(" IS NOT NULL")].strip("() ") in names for p in parts)
 
 
-_OTHER_LEDGERS = frozenset(
-    {"alembic_version", "schema_migrations", "flyway_schema_history", "django_migrations", "goose_db_version"}
+OTHER_LEDGERS = frozenset(
+    {
+        "alembic_version", "ar_internal_metadata", "django_migrations", "flyway_schema_history", "goose_db_version",
+        "schema_migrations",
+    }
 )
-# What other tools record their migrations in: no contract should require it.
+# What other tools record their migrations in: no contract should require it, and an adopted database keeps it.
 
 
 # --- freeze -----------------------------------------------------------------------------------
@@ -2496,7 +2500,7 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
             )
             connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (identifier(where),))
             named = reader.rows(
-                _Named, "check_frozen_tables", {"schema": where, "ignore": sorted(LEDGER_TABLES | _OTHER_LEDGERS)}
+                _Named, "check_frozen_tables", {"schema": where, "ignore": sorted(LEDGER_TABLES | OTHER_LEDGERS)}
             )
             relations = [n.oid for n in named]
             keys = reader.rows(_Key, "check_keys", {"relations": relations})

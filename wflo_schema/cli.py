@@ -487,6 +487,12 @@ def new(message: str, migrations: Path, format_: str) -> None:
 @_option("--rows", is_flag=True, help="Also look for orphan rows.")
 @_option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
 @_scratch_url
+@_option(
+    "--snapshot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Compare with this file of wflo-schema dump instead: needs no scratch database.",
+)
 @_option("--timeout", metavar="DURATION", default="60s", show_default=True, help="For looking at rows, in all.")
 @_option(
     "--fail-on",
@@ -506,6 +512,7 @@ def check(
     rows: bool,
     drift: bool,
     scratch_url: str | None,
+    snapshot: Path | None,
     timeout: str,
     fail_on: str,
 ) -> None:
@@ -518,17 +525,20 @@ def check(
     Example:
       wflo-schema check
       wflo-schema check --rows --drift
+      wflo-schema check --drift --snapshot schema.sql
       wflo-schema check --only contract --format github
     """
     from wflo_schema import check as check_module
     from wflo_schema import contract as contract_module
+    from wflo_schema import dump as dump_module
     from wflo_schema import report, scratch
     from wflo_schema.findings import Severity
     from wflo_schema.migration import parse_duration_ms
 
     target = resolve_database(database_url, schema, server_directory)
     sections = tuple(only or check_module.DEFAULT_SECTIONS)
-    sections += tuple(s for s, on in (("rows", rows), ("drift", drift)) if on and s not in sections)
+    asked = (("rows", rows), ("drift", drift or snapshot is not None))
+    sections += tuple(s for s, on in asked if on and s not in sections)
     try:
         timeout_s = parse_duration_ms(timeout) / 1000
     except ValueError as error:
@@ -536,6 +546,11 @@ def check(
     needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = _read_migrations(migrations) if needs_files else None
+    wanted = None
+    if snapshot is not None:
+        wanted = dump_module.read(snapshot)
+    elif "drift" in sections and files is not None:
+        wanted = scratch.replayed(target, files, on=_scratch(scratch_url))
     path = contract or (migrations[0] if migrations else _default_directory()) / "contract.toml"
     result = check_module.check(
         target,
@@ -543,7 +558,7 @@ def check(
         migrations=files,
         only=sections,
         rows_timeout_s=timeout_s,
-        wanted=scratch.replayed(target, files, on=_scratch(scratch_url)) if "drift" in sections and files else None,
+        wanted=wanted,
         fail_on=Severity(fail_on),
     )
     if format_ == "sarif":
@@ -660,6 +675,35 @@ def baseline(
     )
     click.echo(report.adoption_json(found) if format_ == "json" else report.adoption_text(found))
     sys.exit(found.exit_code)
+
+
+@cli.command(epilog=EXIT_CODES)
+@_all(_database_url, _schema, _migrations, _server_directory)
+@_option("--with-ledger", is_flag=True, help="Also the ledger, with the migrations that are recorded.")
+def dump(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    server_directory: Path,
+    with_ledger: bool,
+) -> None:
+    """Write the schema to stdout, for review in version control.
+
+    SQL that loads into an empty database, and the catalog in comments, for check --snapshot. The
+    same schema gives the same text, whoever writes it and when. Holds no rows, owners or grants.
+
+    \b
+    Example:
+      wflo-schema dump > schema.sql
+      wflo-schema check --drift --snapshot schema.sql
+    """
+    from wflo_schema import dump as dump_module
+
+    target = resolve_database(database_url, schema, server_directory)
+    made = dump_module.dump(target, ledger_of=_read_migrations(migrations) if with_ledger else None)
+    for one in made.left_out:
+        _warn(f"the SQL does not make this; only the comments have it: {one}")
+    click.echo(made.text, nl=False)
 
 
 @cli.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)

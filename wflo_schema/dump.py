@@ -14,6 +14,7 @@ from psycopg import sql
 
 from wflo_schema import catalog, engine
 from wflo_schema.catalog import NOTHING, Catalog, Object
+from wflo_schema.check import OTHER_LEDGERS
 from wflo_schema.database import Database, load_sql
 from wflo_schema.engine import State
 from wflo_schema.errors import WfloSchemaError
@@ -59,7 +60,8 @@ def dump(database: Database, *, ledger_of: Migrations | None = None) -> Snapshot
     ``ledger_of`` adds the ledger with the rows of these migrations.  Reads only.
     """
     with database.connect() as connection:
-        found = catalog.read(connection, schemas=(database.schema,) if database.schema else None)
+        ignore = catalog.LEDGER_TABLES | OTHER_LEDGERS
+        found = catalog.read(connection, schemas=(database.schema,) if database.schema else None, ignore=ignore)
     statements, left_out = _statements(found)
     if ledger_of is not None:
         statements += _ledger(engine.status(database, ledger_of), ledger_of)
