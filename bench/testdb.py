@@ -288,16 +288,23 @@ def main(words: list[str]) -> int:
             busy = bench.run("ours", _OURS, count=asked.tests, work=_QUERIES, work_ms=WORK_MS)
             note("wait, queries", busy.wait_ms)
             note("price, queries", busy.price_ms)
-            note("price, empty", bench.run("ours", _OURS, count=few * 2).price_ms)
+            empty, start = bench.run("ours", _OURS, count=few * 2 + 1), bench.run("ours", _OURS, count=1)
+            note("price, empty", empty.price_ms)
+            note("session, empty", (empty.total_ms - start.total_ms) / (few * 2))
             note("price, transaction", bench.run("ours", _OURS_TRANSACTION, count=few * 2).price_ms)
-            note("warm start", bench.run("ours", _OURS, count=1).total_ms)
-            note("yoyo", bench.run("yoyo", _YOYO, count=few).price_ms)
+            note("warm start", start.total_ms)
+            empty, start = bench.run("yoyo", _YOYO, count=few + 1), bench.run("yoyo", _YOYO, count=1)
+            note("yoyo", empty.price_ms)
+            note("yoyo, session", (empty.total_ms - start.total_ms) / few)
             note("yoyo, queries", bench.run("yoyo", _YOYO, count=few, work=_QUERIES, work_ms=WORK_MS).price_ms)
             if has_peer:
-                note("peer", bench.run("pytest-postgresql", _NOPROC, count=few * 2).price_ms)
+                empty = bench.run("pytest-postgresql", _NOPROC, count=few * 2 + 1)
+                start = bench.run("pytest-postgresql", _NOPROC, count=1)
+                note("peer", empty.price_ms)
+                note("peer, session", (empty.total_ms - start.total_ms) / (few * 2))
+                note("peer, warm start", start.total_ms)
                 note("peer, queries", bench.run(
                     "pytest-postgresql", _NOPROC, count=few * 2, work=_QUERIES, work_ms=WORK_MS).price_ms)  # fmt: skip
-                note("peer, warm start", bench.run("pytest-postgresql", _NOPROC, count=1).total_ms)
             eight = bench.run(
                 "ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS,
                 words=("-p", "xdist.plugin", "-n", "8"),
@@ -380,16 +387,21 @@ def _show(known: dict[str, float], tests: int, has_peer: bool) -> None:
     _row("bare CREATE DATABASE … TEMPLATE plus DROP", ms("bare"))
     _row("back to back empty tests, whole session, a test", ms("back to back"),
          f"{ratio('back to back', 'bare')} bare, goal: at most 1.2 x")  # fmt: skip
+    _row("a test's price, 25 ms of queries, connected", ms("price, queries"))
     _row("a test's price, empty tests, connected", ms("price, empty"))
-    _row("a test's price, queries, connected", ms("price, queries"))
-    _row("a test's price, wflo_transaction", ms("price, transaction"))
+    _row("whole session, empty tests, connected, a test", ms("session, empty"))
+    _row("a test's price, empty tests, wflo_transaction", ms("price, transaction"))
     if has_peer:
-        _row("pytest-postgresql, empty tests", ms("peer"), f"{ratio('peer', 'price, empty')} ours, goal: 3 x")
         _row("pytest-postgresql, queries", ms("peer, queries"),
              f"{ratio('peer, queries', 'price, queries')} ours, goal: 3 x")  # fmt: skip
-    _row("replay through yoyo, empty tests", ms("yoyo"), f"{ratio('yoyo', 'price, empty')} ours, goal: 20 x")
+        _row("pytest-postgresql, empty tests", ms("peer"), f"{ratio('peer', 'price, empty')} ours")
+        _row("pytest-postgresql, whole session, empty tests, a test", ms("peer, session"),
+             f"{ratio('peer, session', 'session, empty')} ours")  # fmt: skip
     _row("replay through yoyo, queries", ms("yoyo, queries"),
          f"{ratio('yoyo, queries', 'price, queries')} ours, goal: 20 x")  # fmt: skip
+    _row("replay through yoyo, empty tests", ms("yoyo"), f"{ratio('yoyo', 'price, empty')} ours")
+    _row("replay through yoyo, whole session, empty tests, a test", ms("yoyo, session"),
+         f"{ratio('yoyo, session', 'session, empty')} ours")  # fmt: skip
     _row("one test, cold (no server, no template)", ms("cold start"))
     if has_peer:
         _row("pytest-postgresql, the same", ms("peer, cold start"), ratio("peer, cold start", "cold start"))

@@ -97,7 +97,7 @@ def _option(config: pytest.Config, name: str) -> Any:
 
 
 def _options(config: pytest.Config) -> Options:
-    from wflo_schema.testing import AHEAD, Options
+    from wflo_schema.testing import AHEAD, AHEAD_OF_A_WORKER, Options
 
     def path(name: str) -> Path | None:
         found = _option(config, name)
@@ -105,7 +105,7 @@ def _options(config: pytest.Config) -> Options:
 
     url = _option(config, "database-url") or os.environ.get(URL_VARIABLE, "")
     server: ServerKind = _option(config, "server") or ("url" if url else "embedded")
-    ahead = _option(config, "ahead") or str(AHEAD)
+    ahead = _option(config, "ahead") or str(AHEAD_OF_A_WORKER if hasattr(config, "workerinput") else AHEAD)
     if server not in _SERVERS or not ahead.isdigit() or ahead == "0":
         wrong = f"wflo_server is {server}" if server not in _SERVERS else f"wflo_ahead is {ahead}"
         raise pytest.UsageError(f"{wrong}: choose {', '.join(_SERVERS)}; ahead is a number from 1")

@@ -864,9 +864,15 @@ class Pool:
                     with self._changed:
                         self._ready.append(ready)
                         self._changed.notify_all()
-        except WfloSchemaError as error:
+        except (WfloSchemaError, psycopg.Error) as error:
             with self._changed:
-                self._error = error
+                self._error = (
+                    error if isinstance(error, WfloSchemaError) else database_error(error, "making test databases")
+                )
+        finally:
+            with self._changed:  # whatever ended it, nobody waits for it any more
+                if not self._is_closing and self._error is None:
+                    self._error = DatabaseError("the thread that makes test databases ended")
                 self._changed.notify_all()
 
     def _make(self, connection: Connection) -> Ready:
@@ -878,7 +884,10 @@ class Pool:
         database = self._session.database.with_name(name)
         if self._connect is None or self._takers or self._is_closing:
             return Ready(database, None)
-        return Ready(database, self._connect(database))
+        try:
+            return Ready(database, self._connect(database))
+        except ConnectionFailed:  # no slot is free: whoever takes it tries again, and says so
+            return Ready(database, None)
 
 
 # --- what is ours -----------------------------------------------------------------------------

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 AHEAD = 6
 # Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
 
+AHEAD_OF_A_WORKER = 2
+# The same for each process of pytest-xdist: a connection stands ready with each, and a server has 100.
+
 MEMORY = Path("/dev/shm")
 # A file system in memory: PostgreSQL makes 300 files for a database, and a disk makes us wait.
 
