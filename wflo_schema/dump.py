@@ -100,8 +100,7 @@ def read(path: Path) -> Catalog:
     try:
         return load(text)
     except WfloSchemaError as error:
-        error.message = f"{path}: {error.message}"
-        raise
+        raise WfloSchemaError(f"{path}: {error.message}", hint=error.hint) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,161 @@
+"""A snapshot loads, is the same for the same schema, and carries the catalog that it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from psycopg import sql
+
+from tests.conftest import RunningServer
+from tests.test_catalog import BASE
+from tests.wflo_states import FOLDER, MIGRATIONS
+from wflo_schema import catalog, dump, engine, migration
+from wflo_schema.catalog import Catalog
+from wflo_schema.cli import cli
+from wflo_schema.database import Database
+from wflo_schema.errors import WfloSchemaError
+
+MORE = """
+CREATE VIEW w2 AS SELECT * FROM w;
+CREATE VIEW a1 AS SELECT * FROM w2;
+CREATE FUNCTION of_view(x comp) RETURNS SETOF w LANGUAGE sql AS 'SELECT * FROM w';
+CREATE FUNCTION circle(x u) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE dd (x d DEFAULT upper('y')::d, e e, nx integer DEFAULT f(1), "q'" text DEFAULT 'it''s; -- "$$');
+COMMENT ON COLUMN w.n IS 'of a view';
+CREATE UNLOGGED TABLE ul (a integer) WITH (fillfactor = 50);
+ALTER TABLE t ALTER n SET STATISTICS 5;
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+ALTER TABLE u ADD CONSTRAINT late CHECK (w > 0) NOT VALID;
+ALTER TABLE u DISABLE RULE ru;
+CREATE TRIGGER on_view INSTEAD OF INSERT ON w FOR EACH ROW EXECUTE FUNCTION tf();
+COMMENT ON SCHEMA other IS 'another';
+CREATE TABLE other."Mixed" (id bigserial PRIMARY KEY, t_id integer REFERENCES t (id) DEFERRABLE);
+CREATE TABLE sub PARTITION OF p FOR VALUES FROM (20) TO (30) PARTITION BY LIST (a);
+CREATE TABLE sub1 PARTITION OF sub DEFAULT;
+"""
+
+
+@pytest.fixture
+def empty(server: RunningServer, database: Database) -> Iterator[Database]:
+    """A second database, to load into."""
+    name = sql.Identifier(f"{database.name}_loaded")
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    yield database.with_name(f"{database.name}_loaded")
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def execute(database: Database, text: str) -> None:
+    with database.connect() as connection:
+        connection.execute(text.encode())
+
+
+def read(database: Database) -> Catalog:
+    with database.connect() as connection:
+        return catalog.read(connection)
+
+
+def test_wflos_snapshot_loads_and_gives_an_equal_catalog_and_an_equal_snapshot(
+    database: Database, empty: Database
+) -> None:
+    engine.migrate(database, MIGRATIONS)
+    made = dump.dump(database)
+    assert made.left_out == ()
+    execute(empty, made.text)
+    assert catalog.compare(read(empty), read(database)) == ()
+    assert dump.dump(empty).text == made.text
+    assert dump.load(made.text) == read(database)
+
+
+def test_whatever_the_sql_does_not_make_is_named(database: Database, empty: Database) -> None:
+    execute(database, BASE + MORE + "CREATE EVENT TRIGGER x ON ddl_command_start EXECUTE FUNCTION etf();")
+    made = dump.dump(database)
+    assert made.left_out == (
+        "collation public.co", "aggregate public.ag(integer)", "text search configuration public.ts",
+        "event trigger x",
+    )  # fmt: skip
+    execute(empty, made.text)
+    differences = catalog.compare(read(empty), read(database))
+    assert {f"{d.kind} {d.object}" for d in differences} == set(made.left_out)
+
+
+def test_a_snapshot_holds_nothing_that_changes_by_itself(database: Database) -> None:
+    execute(database, "CREATE TABLE b (id integer); CREATE TABLE a (id integer)")
+    first = dump.dump(database).text
+    execute(database, "DROP TABLE a; CREATE TABLE a (id integer); ANALYZE; INSERT INTO b VALUES (1)")
+    assert dump.dump(database).text == first
+    assert first.index("TABLE public.a") < first.index("TABLE public.b")
+    assert database.name not in first
+    with database.connect() as connection:
+        assert connection.info.parameter_status("server_version") not in first.split()
+    assert not re.search(r"\b20\d\d-|restrict", first)
+
+
+def test_a_snapshot_loads_through_psql(server: RunningServer, database: Database, empty: Database) -> None:
+    import subprocess
+
+    psql = server.bin / "psql"
+    if not psql.exists():
+        pytest.skip("psql is not here")
+    execute(database, BASE)
+    done = subprocess.run(
+        [str(psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url], input=dump.dump(database).text,
+        capture_output=True, text=True, user=server.user, cwd="/",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, 'NOTICE:  merging column "a" with inherited definition\n')
+
+
+def test_the_ledger_is_left_out_unless_asked_for(database: Database, empty: Database) -> None:
+    engine.migrate(database, MIGRATIONS, to="20251110_02")
+    assert "_yoyo" not in dump.dump(database).text
+    made = dump.dump(database, ledger_of=MIGRATIONS)
+    execute(empty, made.text)
+    assert dump.dump(empty, ledger_of=MIGRATIONS).text == made.text
+    status = engine.status(empty, MIGRATIONS)
+    assert [e.state.value for e in status.entries] == ["applied", "applied", "pending"]
+    assert all(e.has_checksum for e in status.applied)
+    assert len(engine.migrate(empty, MIGRATIONS).ids) == 1
+
+
+def test_one_schema_is_written_alone(database: Database) -> None:
+    execute(database, "CREATE SCHEMA a; CREATE TABLE a.t (id integer); CREATE TABLE public.t (id integer)")
+    text = dump.dump(database.with_schema("a")).text
+    assert "CREATE TABLE a.t" in text
+    assert "public.t" not in text
+
+
+@pytest.mark.parametrize("text", ["", "CREATE TABLE t ();\n", "--| nonsense\n"])
+def test_a_file_without_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "schema.sql"
+    path.write_text(text)
+    with pytest.raises(WfloSchemaError, match="schema.sql: this"):
+        dump.read(path)
+    with pytest.raises(WfloSchemaError, match="cannot read"):
+        dump.read(tmp_path / "absent.sql")
+
+
+def test_drift_can_be_seen_against_a_snapshot_where_no_scratch_database_may_be_made(
+    database: Database, tmp_path: Path
+) -> None:
+    engine.migrate(database, migration.read(FOLDER))
+    execute(
+        database,
+        "CREATE TABLE alembic_version (version_num text);"
+        "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    )
+    options = ("--database-url", database.with_parameters(user="reader").url, "--migrations", str(FOLDER))
+    written = CliRunner().invoke(cli, ["dump", *options[:2]])
+    assert (written.exit_code, written.stderr) == (0, "")
+    path = tmp_path / "schema.sql"
+    path.write_text(written.stdout)
+    drift = [*options, "--only", "drift", "--snapshot", str(path)]
+    assert CliRunner().invoke(cli, ["check", *drift]).exit_code == 0
+    execute(database, "DROP INDEX ix_workflow_name")
+    found = CliRunner().invoke(cli, ["check", *drift])
+    assert found.exit_code == 1
+    assert "[drift] public.workflow_definitions.ix_workflow_name" in found.stdout
