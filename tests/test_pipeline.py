@@ -1,0 +1,154 @@
+"""One exchange is one round trip; a stop cancels; a second connection is never waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.proxy import Cut, Direction, Proxy
+from wflo_schema.database import Database
+from wflo_schema.errors import ConnectionLost
+from wflo_schema.pipeline import Aside, Command, Pipeline, Stop, StoppedWaiting
+
+
+@pytest.fixture
+def pipeline(database: Database) -> Iterator[Pipeline]:
+    made = Pipeline(database.connect())
+    yield made
+    made.close()
+
+
+def ask(text: str, *parameters: str | None) -> Command:
+    return Command(text, parameters, keeps_rows=True)
+
+
+def test_rows_are_kept_only_where_wanted(pipeline: Pipeline) -> None:
+    outcome = pipeline.exchange(
+        [ask("SELECT 1, NULL, $1::text", "ä"), Command("SELECT 2"), ask("VALUES (1), (2)"), Command(""), Command("SET x.y = 1")]
+    )
+    assert outcome.error is None
+    assert outcome.rows == ((("1", None, "ä"),), (), (("1",), ("2",)), (), ())
+    assert pipeline.round_trips == 1
+
+
+def test_first_error_is_told_and_the_rest_is_skipped(pipeline: Pipeline) -> None:
+    outcome = pipeline.exchange([Command("CREATE TABLE a (id int)"), Command("SELECT 'ä', nix"), Command("CREATE TABLE b (id int)")])
+    assert outcome.error is not None
+    assert (outcome.error.index, outcome.error.sqlstate, outcome.error.position) == (1, "42703", 13)
+    assert len(outcome.rows) == 1
+    assert pipeline.exchange([ask("SELECT to_regclass('a'), to_regclass('b')")]).rows == (((None, None),),)
+
+
+def test_error_after_part_of_a_large_result_is_told(pipeline: Pipeline) -> None:
+    outcome = pipeline.exchange(
+        [Command("SELECT 1"), Command("SELECT 1 / (5000 - g) FROM generate_series(1, 10000) AS g"), Command("SELECT 2")]
+    )
+    assert outcome.error is not None and (outcome.error.index, outcome.error.sqlstate) == (1, "22012")
+    assert pipeline.exchange([ask("SELECT 7")]).rows == ((("7",),),)
+
+
+def test_large_results_and_large_statements_at_once_do_not_block_each_other(pipeline: Pipeline) -> None:
+    big = "x" * 3_000_000
+    commands = [Command("SELECT repeat('y', 3000000)"), Command(f"SELECT '{big}'"), ask("SELECT length($1)", big)] * 5
+    outcome = pipeline.exchange(commands)
+    assert outcome.error is None and outcome.rows[2::3] == ((("3000000",),),) * 5
+
+
+def test_nothing_to_send_is_one_empty_exchange(pipeline: Pipeline) -> None:
+    assert pipeline.exchange([]).rows == ()
+
+
+def test_notices_are_handed_over(database: Database) -> None:
+    heard: list[tuple[str, str]] = []
+    pipeline = Pipeline(database.connect(), on_notice=lambda severity, text: heard.append((severity, text)))
+    pipeline.exchange([Command("DO $$ BEGIN RAISE WARNING 'ä'; END $$")])
+    pipeline.close()
+    assert heard == [("WARNING", "ä")]
+
+
+def test_stop_cancels_on_the_server(database: Database) -> None:
+    stop = Stop()
+    pipeline = Pipeline(database.connect(), stop=stop)
+    threading.Timer(0.2, stop.request, [2]).start()
+    began = time.monotonic()
+    outcome = pipeline.exchange([Command("SELECT pg_sleep(60)"), Command("SELECT 1")])
+    assert outcome.error is not None and outcome.error.sqlstate == "57014"
+    assert time.monotonic() - began < 20
+    pipeline.close()
+
+
+def test_second_stop_ends_the_waiting_for_a_server_that_does_not_answer(database: Database) -> None:
+    stop = Stop()
+    with Proxy("127.0.0.1", int(database.parameters["port"]), delay_s=0.0) as proxy:
+        pipeline = Pipeline(database.with_parameters(port=str(proxy.port)).connect(), stop=stop)
+        proxy.delay_s = 0.0
+        deaf = "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$"
+        for after_s in (0.2, 0.4):
+            threading.Timer(after_s, stop.request, [15]).start()
+        with pytest.raises(StoppedWaiting):
+            pipeline.exchange([Command(deaf)])
+        pipeline.close()
+    with database.connect() as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %LOOP%' AND pid <> pg_backend_pid()")
+    assert (stop.signal_number, stop.count) == (15, 2)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_cut_connection_is_lost_and_not_waited_for(database: Database, direction: Direction) -> None:
+    plain = database.with_parameters(sslmode="disable", gssencmode="disable")
+    with Proxy("127.0.0.1", int(database.parameters["port"])) as proxy:
+        pipeline = Pipeline(plain.with_parameters(port=str(proxy.port)).connect())
+        seen = proxy.connections[0]
+        before = seen.to_server if direction == Direction.TO_SERVER else seen.to_client
+        pipeline.close()
+    with Proxy("127.0.0.1", int(database.parameters["port"]), cut=Cut(direction, before + 3)) as proxy:
+        pipeline = Pipeline(plain.with_parameters(port=str(proxy.port)).connect())
+        with pytest.raises(ConnectionLost):
+            pipeline.exchange([Command("SELECT 1"), Command("SELECT pg_sleep(0.1)"), Command("SELECT 2")])
+        with pytest.raises(ConnectionLost):
+            pipeline.exchange([Command("SELECT 1")])
+        pipeline.close()
+
+
+def test_terminated_session_says_why(pipeline: Pipeline, database: Database) -> None:
+    def terminate() -> None:
+        with database.connect() as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", (pipeline.backend_pid,))
+
+    threading.Timer(0.2, terminate).start()
+    with pytest.raises(ConnectionLost, match="terminating connection due to administrator command"):
+        pipeline.exchange([Command("SELECT pg_sleep(60)")])
+
+
+def test_waiting_is_told_while_the_server_works(database: Database) -> None:
+    waited: list[float] = []
+    pipeline = Pipeline(database.connect(), on_wait=waited.append)
+    pipeline.exchange([Command("SELECT pg_sleep(0.6)")])
+    pipeline.close()
+    assert waited == sorted(waited) and len(waited) >= 2
+
+
+def test_answer_of_a_second_connection_is_not_waited_for(database: Database) -> None:
+    aside = Aside(database.connect())
+    aside.ask("SELECT pg_sleep(0.5), $1::text", "ä")
+    began = time.monotonic()
+    assert aside.answer(within_s=0.0) is None and aside.is_asked
+    assert time.monotonic() - began < 0.4
+    assert aside.answer(within_s=30.0) == (("", "ä"),) and not aside.is_asked
+    aside.close()
+
+
+def test_proxy_counts_every_message_and_delays_both_ways(database: Database) -> None:
+    plain = database.with_parameters(sslmode="disable", gssencmode="disable")
+    with Proxy("127.0.0.1", int(database.parameters["port"]), delay_s=0.1) as proxy:
+        pipeline = Pipeline(plain.with_parameters(port=str(proxy.port)).connect())
+        sent, received = proxy.connections[0].to_server, proxy.connections[0].to_client
+        began = time.monotonic()
+        pipeline.exchange([Command("SELECT 1"), Command("SELECT 2")])
+        assert time.monotonic() - began >= 0.2
+        assert proxy.connections[0].to_server - sent == 2 * 4 + 1
+        assert proxy.connections[0].to_client - received == 2 * 5 + 1
+        pipeline.close()
