@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
+from tests.test_faults import needs_pgbouncer, pgbouncer
 from wflo_schema import engine, migration, testdb
 from wflo_schema.database import Database
 from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused
@@ -257,6 +258,31 @@ def test_make_goes_by_template1_when_there_is_no_database_postgres(
             connection.execute("ALTER DATABASE elsewhere RENAME TO postgres")
 
 
+@needs_pgbouncer
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_make_refuses_a_connection_pooler_and_drops_nothing(
+    server: RunningServer, database: Database, migrations: Migrations, mode: str
+) -> None:
+    old = _create(server, database.name + "_test")
+    with pgbouncer(database, mode, 2) as pooled, pytest.raises(Refused, match="connection pooler"):
+        testdb.make(pooled, migrations)
+    assert old.name in _names(server)
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old.name)))
+
+
+def test_make_is_not_stopped_by_the_roles_timeouts(
+    target: Database, migrations: Migrations, server: RunningServer
+) -> None:
+    with server.database.connect() as connection:
+        connection.execute("ALTER ROLE postgres SET statement_timeout = '2s'")
+        try:
+            with Session.open(target) as session:
+                assert session.connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+        finally:
+            connection.execute("ALTER ROLE postgres RESET statement_timeout")
+
+
 def test_make_says_that_no_server_answers(migrations: Migrations) -> None:
     with pytest.raises(ConnectionFailed, match="no server answers"):
         testdb.make(Database.parse("postgresql://me:secret@127.0.0.1:1/app"), migrations)
@@ -466,6 +492,77 @@ def test_pool_tells_every_taker_why_it_cannot_make_clones(server: RunningServer,
             with pytest.raises(DatabaseError, match="does not exist"):
                 pool.take()
         pool.close()
+
+
+def test_taker_is_told_when_the_makers_connection_is_cut(server: RunningServer, migrations: Migrations) -> None:
+    with Session.open(server.database) as session:
+        left = [0]
+        pool = Pool(session, session.template(migrations), Dropper(session), ahead=1, wanted=lambda: left[0])
+        end = time.monotonic() + 10
+        while time.monotonic() < end:  # until the maker has connected, and we cut it off
+            cut = session.connection.execute(
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
+                "WHERE application_name = 'wflo-schema' AND datname = 'postgres' AND pid <> pg_catalog.pg_backend_pid()"
+            ).fetchall()
+            if cut:
+                break
+            time.sleep(0.01)
+        left[0] = 1
+        with pytest.raises(DatabaseError):
+            pool.take()
+        pool.close()
+
+
+def test_pool_gives_connections_that_were_opened_ahead(server: RunningServer, migrations: Migrations) -> None:
+    with Session.open(server.database) as session:
+        dropper = Dropper(session)
+        pool = Pool(
+            session, session.template(migrations), dropper, ahead=1, wanted=lambda: 1, makers=2,
+            connect=lambda database: database.connect(),
+        )  # fmt: skip
+        end = time.monotonic() + 10
+        while not pool.ready_count and time.monotonic() < end:
+            time.sleep(0.01)
+        ready = pool.take()
+        assert ready.connection is not None
+        assert ready.connection.info.dbname == ready.database.name
+        assert ready.connection.execute("SELECT count(*) FROM a").fetchone() == (2,)
+        ready.connection.close()
+        dropper.add(ready.database.name)
+        pool.close()
+        dropper.close()
+    assert not [m for m in testdb.list_(server.database) if m.purpose == "clone"]
+
+
+def test_fastest_strategy_is_taken_once_each_was_tried() -> None:
+    strategies = testdb.Strategies(180_000)
+    clauses = []
+    for took_ms in (30.0, 10.0, 20.0):
+        strategy = strategies.choose(1, measured=True)
+        clauses.append((strategy.clause, strategy.method))
+        strategies.record(strategy, took_ms)
+    assert clauses == [(" STRATEGY FILE_COPY", "clone"), (" STRATEGY WAL_LOG", ""), (" STRATEGY FILE_COPY", "copy")]
+    assert strategies.choose(1, measured=True).clause == " STRATEGY WAL_LOG"
+
+
+@pytest.mark.parametrize(
+    ("version", "clause"), [(140_000, ""), (150_000, " STRATEGY WAL_LOG"), (180_000, " STRATEGY WAL_LOG")]
+)
+def test_single_clone_of_a_small_template_does_not_make_the_server_flush(version: int, clause: str) -> None:
+    assert testdb.Strategies(version).choose(8_000_000, measured=False).clause == clause
+
+
+def test_clone_goes_on_with_another_strategy_when_the_file_system_cannot(
+    server: RunningServer, migrations: Migrations
+) -> None:
+    with Session.open(server.database) as session:
+        template = session.template(migrations)
+        # A method that no server knows is refused as an unknown file system's would be.
+        bad = testdb.Strategy(" STRATEGY FILE_COPY", "nonsense")  # type: ignore[arg-type]
+        session.strategies.offer(bad)
+        clone = session.clone(template, measured=True)
+        assert session.kind_of(clone) == "database"
+        session.drop(clone)
 
 
 def test_sessions_at_the_same_time_build_a_template_once(

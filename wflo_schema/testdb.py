@@ -536,8 +536,11 @@ class Session:
                     self.strategies.record(strategy, _since(began))
                     return name
                 except psycopg.Error as error:
-                    other = self.strategies.without(strategy, template.size_bytes)
-                    if other is None or link.closed or (error.sqlstate or "")[:2] in ("42", "53", "55", "57", "3D"):
+                    state = error.sqlstate or ""
+                    # No privilege, no such template, no space, in use, cancelled: another way would fail too.
+                    is_hopeless = state in ("42501", "42P04") or state[:2] in ("3D", "53", "55", "57", "08")
+                    other = None if is_hopeless or link.closed else self.strategies.without(strategy)
+                    if other is None:
                         raise
                     strategy = other
         except psycopg.Error as error:
@@ -671,6 +674,11 @@ class Strategies:
                 return (small or self._open)[0]
             return self._open[0]
 
+    def offer(self, strategy: Strategy) -> None:
+        """Add one, to be tried before the others."""
+        with self._lock:
+            self._open.insert(0, strategy)
+
     def record(self, strategy: Strategy, duration_ms: float) -> None:
         """Remember how long it took."""
         with self._lock:
@@ -678,13 +686,14 @@ class Strategies:
             # An old record fades, so that one lucky moment does not decide for ever.
             self._best_ms[strategy] = duration_ms if known is None else min(duration_ms, known * 1.05)
 
-    def without(self, strategy: Strategy, size_bytes: int) -> Strategy | None:
+    def without(self, strategy: Strategy) -> Strategy | None:
         """Another one, after this server or its file system refused that one; None where there is none."""
         with self._lock:
-            if strategy in self._open and len(self._open) > 1:
+            if self._open == [strategy]:
+                return None
+            if strategy in self._open:  # else another thread was told the same
                 self._open.remove(strategy)
-                return self._open[0]
-            return None
+            return self._open[0]
 
 
 # --- a pool -----------------------------------------------------------------------------------
@@ -829,6 +838,11 @@ class Pool:
                 self._takers -= 1
             self._changed.notify_all()
         return ready
+
+    @property
+    def ready_count(self) -> int:
+        """How many wait to be taken."""
+        return len(self._ready)
 
     def close(self) -> None:
         """Stop making, and have what is ready dropped."""
