@@ -53,13 +53,13 @@ def pending(server: RunningServer, tools: Sequence[Tool], folder: Path, *, count
         tool.write(folder / tool.name, files)
     runs: dict[str, list[Run]] = {t.name: [] for t in tools}
     for number in range(rounds):
-        for tool in tools[number % len(tools) :] + tools[: number % len(tools)]:
+        for tool in (*tools[number % len(tools) :], *tools[: number % len(tools)]):
             with fresh_database(server, "bench") as database:
                 command = tool.command(folder / tool.name, database.url)
                 runs[tool.name].append(measure(command, folder / tool.name, server=server))
     ours = [r.seconds for r in runs["wflo-schema"]]
     print(f"\n{count} pending one-table migrations, median of {rounds} interleaved rounds\n")
-    print("| tool | seconds | CPU of client + backends, s | peak memory, MiB | wflo-schema / it (least–most) | target |")
+    print("| tool | seconds | CPU s, client + backends | peak MiB | wflo-schema / it (least–most) | target |")
     print("|---|---|---|---|---|---|")
     is_met = True
     for tool in tools:
@@ -95,8 +95,8 @@ def nothing_to_do(server: RunningServer, ours: Tool, folder: Path, *, count: int
             bare_s.append(b)
     met = median(found) <= NOTHING_TO_DO
     print(
-        f"\nnothing to do, {count} applied: {spread(found)} × a bare Python that imports psycopg and click, connects and "
-        f"runs one query ({median(bare_s):.3f} s); target ≤ {NOTHING_TO_DO}: {verdict(met)}",
+        f"\nnothing to do, {count} applied: {spread(found)} × a bare Python that imports psycopg and click, "
+        f"connects and runs one query ({median(bare_s):.3f} s); target ≤ {NOTHING_TO_DO}: {verdict(met)}",
         flush=True,
     )
     return met
@@ -118,7 +118,7 @@ def scale(server: RunningServer, ours: Tool, folder: Path, *, small: int, large:
                     seconds.setdefault((kind, count), []).append(run.seconds)
                     peaks.setdefault((kind, count), []).append(run.peak_kib / 1024)
     print(f"\n{large} files beside {small}, median of {rounds}\n")
-    print(f"| | ms a file, {small} | ms a file, {large} | ratio | peak MiB, {small} | peak MiB, {large} | ratio | target |")
+    print(f"| | ms a file, {small} | {large} | ratio | peak MiB, {small} | {large} | ratio | target |")
     print("|---|---|---|---|---|---|---|---|")
     for kind in ("pending", "nothing to do"):
         a, b = (median(seconds[kind, c]) * 1000 / c for c in (small, large))
@@ -126,7 +126,8 @@ def scale(server: RunningServer, ours: Tool, folder: Path, *, small: int, large:
         met = y / x < MEMORY
         is_met &= met
         print(
-            f"| {kind} | {a:.3f} | {b:.3f} | {b / a:.2f} | {x:.1f} | {y:.1f} | {y / x:.2f} | memory < {MEMORY}: {verdict(met)} |",
+            f"| {kind} | {a:.3f} | {b:.3f} | {b / a:.2f} | {x:.1f} | {y:.1f} | {y / x:.2f} "
+            f"| memory < {MEMORY}: {verdict(met)} |",
             flush=True,
         )
     return is_met
@@ -135,7 +136,7 @@ def scale(server: RunningServer, ours: Tool, folder: Path, *, small: int, large:
 def main() -> int:
     """Read the options, run, and return 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", choices=sorted(BIN), action="append", help="PostgreSQL's version; default: all here")
+    parser.add_argument("--server", choices=sorted(BIN), action="append", help="version; default: all here")
     parser.add_argument("--fsync", choices=("on", "off"), default="on")
     parser.add_argument("--only", choices=("pending", "nothing", "scale"), action="append")
     parser.add_argument("--tool", action="append", help="beside wflo-schema: psql, yoyo, alembic, dbmate; default: all")

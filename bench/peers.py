@@ -7,7 +7,6 @@ The peers (yoyo, Alembic, dbmate) are installed by package name into a folder ou
 from __future__ import annotations
 
 import compileall
-import functools
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +29,10 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wflo
 PYTHON_PEERS = ("yoyo-migrations>=9,<10", "alembic", "sqlalchemy>=2", "psycopg[binary]>=3.2")
 NAMES = ("wflo-schema", "psql", "yoyo", "alembic", "dbmate")
 
-ENVIRONMENT = {
-    k: v for k, v in os.environ.items() if not k.startswith(("PG", "PYTHON", "WFLO_SCHEMA_", "DBMATE_")) and k != "DATABASE_URL"
-} | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+_NOT_PASSED_ON = ("PG", "PYTHON", "WFLO_SCHEMA_", "DBMATE_", "DATABASE_URL")
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_PASSED_ON)} | {
+    "PYTHONPATH": str(ROOT), "NO_COLOR": "1"
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Tool:
     def command(self, folder: Path, url: str) -> list[str]:
         """What to run, in ``folder``, to apply what is pending."""
         if self.name == "wflo-schema":
-            start = [str(self.program)] if self.program.name == "wflo-schema" else [str(self.program), "-m", "wflo_schema"]
+            module = [] if self.program.name == "wflo-schema" else ["-m", "wflo_schema"]
+            start = [str(self.program), *module]
             return [*start, "migrate", "--database-url", url, "--migrations", str(folder)]
         if self.name == "psql":
             return [str(self.program), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "all.psql"]
@@ -117,7 +118,10 @@ def _write_psql(folder: Path, files: Sequence[File]) -> None:
 
     ``all.psql`` runs them all and asks nothing; ``rest.psql`` asks the ledger before each.
     """
-    made = "SET client_min_messages = warning;\nCREATE TABLE IF NOT EXISTS ledger (name text PRIMARY KEY, at timestamptz);\n"
+    made = (
+        "SET client_min_messages = warning;\n"
+        "CREATE TABLE IF NOT EXISTS ledger (name text PRIMARY KEY, at timestamptz);\n"
+    )
     everything, rest = [made], [made]
     for f in files:
         (folder / f"{f.name}.sql").write_text(f.sql)
@@ -161,29 +165,30 @@ def _write_alembic(folder: Path, files: Sequence[File]) -> None:
     compileall.compile_dir(versions, quiet=1)
 
 
-@functools.cache
-def install() -> tuple[tuple[Tool, ...], tuple[str, ...]]:
-    """The tools that are there or could be installed, and a sentence for each that could not."""
+def choose(names: Sequence[str] | None = None) -> tuple[Tool, ...]:
+    """The tools of these names, all by default, in the order of `NAMES`; installs those that are not there.
+
+    Says on stdout what cannot be had and leaves it out.
+    """
     found: list[Tool] = []
-    missing: list[str] = []
+    for name in NAMES:
+        if names is None or name in names:
+            try:
+                found.append(Tool(name, _FIND[name]()))
+            except (subprocess.SubprocessError, OSError, LookupError) as error:
+                print(f"not measured: {name}: {_why(error)}", flush=True)
+    return tuple(found)
+
+
+def _ours() -> Path:
     script = Path(sys.executable).with_name("wflo-schema")
-    found.append(Tool("wflo-schema", script if script.exists() else Path(sys.executable)))
-    psql = next((BIN[v] / "psql" for v in ("15", "18") if v in BIN and (BIN[v] / "psql").exists()), None)
+    return script if script.exists() else Path(sys.executable)
+
+
+def _psql() -> Path:
+    found = [BIN[v] / "psql" for v in ("15", "18") if v in BIN and (BIN[v] / "psql").exists()]
     on_path = shutil.which("psql")
-    if psql or on_path:
-        found.append(Tool("psql", psql or Path(str(on_path))))
-    else:
-        missing.append("psql: not found")
-    try:
-        scripts = _python_peers()
-        found += [Tool("yoyo", scripts / "yoyo"), Tool("alembic", scripts / "alembic")]
-    except (subprocess.CalledProcessError, OSError) as error:
-        missing.append(f"yoyo, alembic: {_why(error)}")
-    try:
-        found.append(Tool("dbmate", _dbmate()))
-    except (subprocess.CalledProcessError, OSError, LookupError) as error:
-        missing.append(f"dbmate: {_why(error)}")
-    return tuple(found), tuple(missing)
+    return found[0] if found else Path(on_path) if on_path else _nothing("there is no psql")
 
 
 def _why(error: Exception) -> str:
@@ -220,12 +225,13 @@ def _install(command: Sequence[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
 
 
-def choose(names: Sequence[str] | None = None) -> tuple[Tool, ...]:
-    """Install the tools, say what is missing, and return those of the names that are there."""
-    found, missing = install()
-    for sentence in missing:
-        print(f"not measured: {sentence}", flush=True)
-    return tuple(t for t in found if names is None or t.name in names)
+_FIND: dict[str, Callable[[], Path]] = {
+    "wflo-schema": _ours,
+    "psql": _psql,
+    "yoyo": lambda: _python_peers() / "yoyo",
+    "alembic": lambda: _python_peers() / "alembic",
+    "dbmate": _dbmate,
+}
 
 
 def versions(tools: Sequence[Tool]) -> str:
@@ -233,14 +239,18 @@ def versions(tools: Sequence[Tool]) -> str:
     said = [f"Python {sys.version.split()[0]}"]
     for tool in tools:
         if tool.name in ("psql", "dbmate"):
-            out = subprocess.run([str(tool.program), "--version"], capture_output=True, text=True, env=ENVIRONMENT).stdout
+            out = _output([str(tool.program), "--version"])
             said.append(f"{tool.name} {next((w for w in out.split() if w[0].isdigit()), '?')}")
     python = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}" / "bin" / "python"
     if python.exists() and any(t.name in ("yoyo", "alembic") for t in tools):
-        ask = "import json; from importlib.metadata import version as v; print(json.dumps({n: v(n) for n in ('yoyo-migrations', 'alembic', 'SQLAlchemy', 'psycopg')}))"
-        out = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, env=ENVIRONMENT).stdout
-        said += [f"{n} {v}" for n, v in json.loads(out).items()]
+        names = ("yoyo-migrations", "alembic", "SQLAlchemy", "psycopg")
+        ask = f"from importlib.metadata import version; print(*(n + ' ' + version(n) for n in {names}), sep=', ')"
+        said.append(_output([str(python), "-c", ask]).strip())
     return ", ".join(said)
+
+
+def _output(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT).stdout
 
 
 _LAUNCHER = """

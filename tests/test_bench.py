@@ -1,0 +1,81 @@
+"""The benchmarks run and print their tables; how fast anything is, no test asserts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.peers import NAMES, File, Tool, one_table
+from tests.conftest import BIN
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def bench(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *words], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+
+
+def tool(name: str) -> Tool:
+    return Tool(name, Path(sys.executable))
+
+
+def test_migrate_benchmark_with_few_files_prints_a_ratio_for_psql() -> None:
+    version = sorted(BIN)[0]
+    done = bench(
+        "migrate", "--", "--server", version, "--fsync", "off", "--tool", "psql", "--count", "3", "--large", "6",
+        "--rounds", "1",
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    assert "## PostgreSQL" in done.stdout and "fsync off" in done.stdout
+    assert re.search(r"^\| psql \| \d+\.\d\d \|.*\d+\.\d\d \(", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"nothing to do, 3 applied: \d+\.\d\d", done.stdout)
+    assert re.search(r"^\| nothing to do \|", done.stdout, re.MULTILINE)
+
+
+def test_latency_benchmark_with_few_files_counts_round_trips() -> None:
+    done = bench("latency", "--", "--tool", "wflo-schema", "--few", "2", "--many", "12", "--rounds", "1", "--rtt", "40")
+    assert done.returncode in (0, 1), done.stderr
+    cells = r"^\| wflo-schema \| \d+\.\d\d \| \d+ \| \d+\.\d\d \| -?\d+\.\d\d \| ≤ 1\.2"
+    assert re.search(cells, done.stdout, re.MULTILINE), done.stdout
+
+
+def test_fault_benchmark_with_one_trial_prints_seed_and_verdicts() -> None:
+    done = bench(
+        "faults", "--", "--tool", "wflo-schema", "--only", "edited", "--only", "failing", "--only", "kill",
+        "--trials", "1", "--seed", "11",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seed 11" in done.stdout
+    assert done.stdout.count("| 1 of 1 |") == 3
+
+
+def test_unknown_benchmark_is_a_usage_error() -> None:
+    done = bench("speed")
+    assert done.returncode == 2
+    assert "migrate" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_written_for_every_tool_with_their_sql(name: str, tmp_path: Path) -> None:
+    files = [one_table(0), File("20250101000001_index", "CREATE INDEX CONCURRENTLY i ON t0 (name);\n", False)]
+    tool(name).write(tmp_path / "new", files)
+    text = "".join(p.read_text() for p in sorted((tmp_path / "new").rglob("*")) if p.suffix in (".sql", ".py", ".psql"))
+    assert "CREATE TABLE t0" in text and "CREATE INDEX CONCURRENTLY i" in text
+
+
+def test_recorded_of_alembic_is_everything_up_to_its_one_row() -> None:
+    files = [one_table(n) for n in range(4)]
+    assert tool("alembic").recorded(["20250101000002"], files) == [f.name for f in files[:3]]
+    assert tool("dbmate").recorded(["20250101000002"], files) == [files[2].name]
+
+
+def test_rest_of_psql_asks_its_ledger_before_each_file(tmp_path: Path) -> None:
+    tool("psql").write(tmp_path / "new", [one_table(n) for n in range(3)])
+    assert (tmp_path / "new" / "rest.psql").read_text().count("\\if :todo") == 3
+    assert "\\if" not in (tmp_path / "new" / "all.psql").read_text()
