@@ -31,6 +31,10 @@ TWO = "CREATE INDEX t_name ON t (name)"
 THREE = "CREATE TABLE u (id integer PRIMARY KEY, t_id integer REFERENCES t (id))"
 
 
+once = pytest.mark.parametrize("server", ["18"], indirect=True)
+# For what does not depend on the server's version.
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three migrations, t, its index and u, in a folder of this test's own."""
@@ -212,6 +216,7 @@ SHAPES = {
 }
 
 
+@once
 @pytest.mark.parametrize("tool", SHAPES)
 def test_a_ledger_is_recognised_by_its_shape(database: Database, folder: Path, tool: str) -> None:
     ledger, versions = SHAPES[tool]
@@ -236,6 +241,7 @@ def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
         assert connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall() == before
 
 
+@once
 def test_a_database_made_by_hand_has_no_ledger_and_is_adopted_by_its_catalog(database: Database, folder: Path) -> None:
     execute(database, ONE)
     found = look(database, folder, apply=True)
@@ -246,6 +252,7 @@ def test_a_database_made_by_hand_has_no_ledger_and_is_adopted_by_its_catalog(dat
 # bad input
 
 
+@once
 @pytest.mark.parametrize(
     ("ledger", "version"),
     [
@@ -266,6 +273,7 @@ def test_a_half_applied_foreign_migration_is_not_adopted(
     assert (insisted.is_applied, recorded(database, folder)) == (True, ["01_t", "02_index"])
 
 
+@once
 def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
     build(database, "6d27a51e02d6", revisions=("500165e12345",))
     found = adopt.adopt(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
@@ -273,6 +281,7 @@ def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
     assert "says 500165e12345, which stands for 20251110_03_4c9e1-validate-foreign-keys" in found.notes[0]
 
 
+@once
 def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) -> None:
     build(database, "500165e12345", revisions=("deadbeef0000",))
     found = adopt.adopt(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
@@ -280,6 +289,7 @@ def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) 
     assert "deadbeef0000, which nothing here knows" in found.notes[0]
 
 
+@once
 def test_two_ledgers_are_adopted_only_by_name(database: Database, folder: Path) -> None:
     execute(database, ONE, DBMATE, GOOSE)
     found = look(database, folder, apply=True)
@@ -288,6 +298,7 @@ def test_two_ledgers_are_adopted_only_by_name(database: Database, folder: Path) 
     assert look(database, folder, apply=True, to="01_t").is_applied
 
 
+@once
 def test_a_catalog_that_equals_nothing_gets_the_nearest_and_every_difference(database: Database, folder: Path) -> None:
     execute(database, ONE, TWO, THREE, "ALTER TABLE t ALTER name DROP NOT NULL", "ALTER TABLE u ADD extra integer")
     found = look(database, folder, apply=True)
@@ -300,6 +311,7 @@ def test_a_catalog_that_equals_nothing_gets_the_nearest_and_every_difference(dat
     assert "--unverified" in found.next_steps[-1]
 
 
+@once
 def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, folder: Path) -> None:
     execute(
         database, ONE, TWO, "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0)", "CREATE INDEX x ON t (id, name)",
@@ -315,6 +327,7 @@ def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, fo
     assert found.beside == ("function public.f()",)
 
 
+@once
 def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Database, folder: Path) -> None:
     execute(
         database, ONE, TWO, "CREATE TABLE users (id serial PRIMARY KEY, t_id integer REFERENCES t (id))",
@@ -326,6 +339,7 @@ def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Da
     assert found.beside == ("schema other", "function public.f()", "table public.users", "view public.v")
 
 
+@once
 def test_another_order_of_columns_is_told_and_prevents_nothing(database: Database, folder: Path) -> None:
     execute(database, "CREATE TABLE t (name text NOT NULL, id integer PRIMARY KEY)")
     found = look(database, folder)
@@ -333,6 +347,7 @@ def test_another_order_of_columns_is_told_and_prevents_nothing(database: Databas
     assert [(d.attribute, d.cosmetic) for d in found.differences] == [("column order", True)]
 
 
+@once
 def test_migrations_that_change_rows_only_are_not_guessed(database: Database, folder: Path) -> None:
     (folder / "02_index.sql").write_text("INSERT INTO t VALUES (1, 'x');\n")
     execute(database, ONE)
@@ -342,12 +357,14 @@ def test_migrations_that_change_rows_only_are_not_guessed(database: Database, fo
     assert look(database, folder, apply=True, to="02_index").record == ("01_t", "02_index")
 
 
+@once
 def test_an_empty_database_is_told_to_migrate(database: Database, folder: Path) -> None:
     found = look(database, folder, apply=True)
     assert (found.verdict, found.is_applied, found.next_steps) == (Verdict.EMPTY, False, ("wflo-schema migrate",))
     assert not engine.status(database, migration.read(folder)).has_ledger
 
 
+@once
 def test_tables_in_another_schema_are_pointed_at_and_adopted_there(database: Database, folder: Path) -> None:
     execute(database, "CREATE SCHEMA app", ONE.replace(" t ", " app.t "))
     assert look(database, folder).next_steps == ("wflo-schema adopt --schema app",)
@@ -355,6 +372,7 @@ def test_tables_in_another_schema_are_pointed_at_and_adopted_there(database: Dat
     assert engine.migrate(database.with_schema("app"), migration.read(folder)).ids == ("02_index", "03_u")
 
 
+@once
 def test_a_yoyo_ledger_that_is_ahead_of_the_catalog_is_refused(database: Database, folder: Path) -> None:
     execute(database, ONE)
     engine.baseline(database, migration.read(folder), ["01_t", "02_index"])
@@ -364,6 +382,7 @@ def test_a_yoyo_ledger_that_is_ahead_of_the_catalog_is_refused(database: Databas
     assert "already records 02_index" in found.objections[0]
 
 
+@once
 def test_files_of_ours_that_are_elsewhere_are_asked_for(database: Database, folder: Path) -> None:
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
@@ -375,6 +394,7 @@ def test_files_of_ours_that_are_elsewhere_are_asked_for(database: Database, fold
     assert "wflo-schema recorded 00_x here, from files that are not in" in found.objections[0]
 
 
+@once
 def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,6 +412,7 @@ def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
     assert recorded(database, folder) == []
 
 
+@once
 def test_a_dry_look_writes_nothing_and_waits_for_no_lock(database: Database, folder: Path) -> None:
     execute(database, ONE, DBMATE)
     with database.connect(autocommit=False) as other:
@@ -400,6 +421,7 @@ def test_a_dry_look_writes_nothing_and_waits_for_no_lock(database: Database, fol
     assert not engine.status(database, migration.read(folder)).has_ledger
 
 
+@once
 def test_applying_waits_for_no_lock_on_the_tables(database: Database, folder: Path) -> None:
     execute(database, ONE)
     with database.connect(autocommit=False) as other:
@@ -407,6 +429,7 @@ def test_applying_waits_for_no_lock_on_the_tables(database: Database, folder: Pa
         assert look(database, folder, apply=True).is_applied
 
 
+@once
 def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
     database: Database, folder: Path, server: RunningServer
 ) -> None:
@@ -425,6 +448,7 @@ def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
 # baseline
 
 
+@once
 def test_a_baseline_is_verified_unless_insisted(database: Database, folder: Path) -> None:
     execute(database, ONE)
     files = migration.read(folder)
@@ -454,6 +478,7 @@ def invoke(*words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@once
 def test_the_command_line_says_and_records(database: Database, folder: Path) -> None:
     execute(database, ONE, "ALTER TABLE t ADD extra integer", DBMATE)
     target = ("--database-url", database.url, "--migrations", str(folder))
