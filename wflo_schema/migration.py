@@ -475,13 +475,15 @@ _TOKEN = re.compile(
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
     | (?P<string>'(?:[^']|'')*(?:'|\Z))
     | (?P<quoted>"(?:[^"]|"")*(?:"|\Z))
-    | (?P<dollar>\$(?:[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*)?\$)
-    | (?P<word>[A-Za-z_\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*)
+    | (?P<dollar>\$(?:[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$)
+    | (?P<word>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
     | (?P<number>\d[\w.]*)
     | (?P<mark>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+# A word is ASCII letters, "_" and all beyond ASCII, then digits and "$" too; the classes say what it is not,
+# because one that reaches to U+10FFFF takes milliseconds to compile.
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
