@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -443,6 +444,40 @@ def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
     with pytest.raises(Refused, match="may not create the scratch database"):
         adopt.adopt(plain, files)
     assert adopt.adopt(plain, files, apply=True, scratch_on=server.database).is_applied
+
+
+@once
+def test_two_adoptions_at_once_record_once(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+
+    def one() -> bool:
+        try:
+            return look(database, folder, apply=True).is_applied
+        except Refused as error:
+            return "ledger changed" not in error.message
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = [f.result() for f in [pool.submit(one) for _ in range(3)]]
+    assert any(outcomes)
+    assert recorded(database, folder) == ["01_t"]
+    with database.connect() as connection:
+        row = connection.execute("SELECT count(*) FROM _yoyo_log").fetchone()
+    assert row == (1,)
+
+
+@once
+def test_tables_that_only_bear_a_ledgers_name_are_compared(database: Database, folder: Path) -> None:
+    (folder / "01_t.sql").write_text(f"{ONE}; CREATE TABLE events (id integer); CREATE TABLE changes (id integer);\n")
+    execute(database, (folder / "01_t.sql").read_text())
+    found = look(database, folder)
+    assert (found.ledgers, found.id, found.verdict) == ((), "01_t", Verdict.EQUAL)
+
+
+@once
+def test_a_ledger_in_public_is_seen_for_tables_in_another_schema(database: Database, folder: Path) -> None:
+    execute(database, "CREATE SCHEMA app", ONE.replace(" t ", " app.t "), DBMATE)
+    found = look(database.with_schema("app"), folder)
+    assert ([w.table for w in found.ledgers], found.verdict) == (["public.schema_migrations"], Verdict.EQUAL)
 
 
 # baseline

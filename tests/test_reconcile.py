@@ -16,7 +16,7 @@ from tests.wflo_states import FOLDER, MIGRATIONS, NAMES, RECONCILING, ROWS, STAT
 from wflo_schema import adopt, catalog, check, contract, engine, migration, scratch
 from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.database import Database
-from wflo_schema.errors import MigrationFailed
+from wflo_schema.errors import LockNotAcquired, MigrationFailed
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
@@ -118,6 +118,20 @@ def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None
     assert "after 3 of its 4 migrations" in found.notes[0]
     engine.migrate(database, reconciling)
     assert look(database, apply=True).aside == tuple(m.id for m in reconciling)
+
+
+def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Database) -> None:
+    build(database, "ec1673bcefc3")
+    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    with database.connect(autocommit=False) as other, pytest.raises(LockNotAcquired):
+        other.execute("LOCK TABLE state_snapshots IN ROW EXCLUSIVE MODE")
+        engine.migrate(database, reconciling, locks=engine.LockOptions(100, 0.2))
+    found = look(database)
+    assert found.verdict is Verdict.DIFFERENT
+    assert found.notes[0] == f"{reconciling.directories[0]} was begun here and is not finished"
+    assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
+    engine.migrate(database, reconciling)
+    assert look(database, apply=True).is_applied
 
 
 def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_not_there(database: Database) -> None:

@@ -235,13 +235,17 @@ class _Table:
 
 @dataclass(frozen=True, slots=True)
 class _Tool:
-    """How a tool's ledger is recognised: its table, columns it has, and a table that stands beside it."""
+    """How a tool's ledger is recognised: its table, columns it has, and a table that stands beside it.
+
+    ``has_schema``: it keeps a schema of its own, and nothing else is in there.
+    """
 
     name: str
     table: str
     columns: frozenset[str]
     query: LiteralString
     beside: str = ""
+    has_schema: bool = False
 
 
 _TOOLS: tuple[_Tool, ...] = (
@@ -251,7 +255,10 @@ _TOOLS: tuple[_Tool, ...] = (
     ),
     _Tool("flyway", "flyway_schema_history", frozenset({"version", "script", "success"}), "adopt_flyway"),
     _Tool("goose", "goose_db_version", frozenset({"version_id", "is_applied"}), "adopt_goose"),
-    _Tool("sqitch", "changes", frozenset({"change_id", "change", "committed_at"}), "adopt_sqitch", "events"),
+    _Tool(
+        "sqitch", "changes", frozenset({"change_id", "change", "script_hash", "committed_at"}), "adopt_sqitch",
+        beside="events", has_schema=True,
+    ),
     _Tool(
         "django", "django_migrations", frozenset({"app", "name", "applied"}),
         "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} ORDER BY id",
@@ -282,11 +289,21 @@ class _Version:
     has_failed: bool
 
 
-def _other_ledgers(database: Database, schema: str | None) -> tuple[tuple[OtherLedger, ...], frozenset[str]]:
-    """The ledgers of other tools but yoyo, and the names of the tables that they keep."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The ledgers of other tools but yoyo, and what they keep: tables by name, a schema of their own."""
+
+    ledgers: tuple[OtherLedger, ...]
+    tables: frozenset[str]
+    schemas: frozenset[str]
+
+
+def _other_ledgers(database: Database, schema: str | None) -> _Found:
+    """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
     wanted = sorted({t.table for t in _TOOLS} | {t.beside for t in _TOOLS if t.beside})
     ledgers: list[OtherLedger] = []
     tables: set[str] = set()
+    schemas: set[str] = set()
     with database.connect(autocommit=False) as connection:
         connection.read_only = True
         try:
@@ -294,9 +311,10 @@ def _other_ledgers(database: Database, schema: str | None) -> tuple[tuple[OtherL
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt_tables"), {"names": wanted, "schema": schema}).fetchall()
             by_schema = {(t.schema, t.name) for t in present}
-            for table in present:
-                tool = _recognise(table, by_schema)
-                if tool is None:
+            recognised = [(t, tool) for t in present if (tool := _recognise(t, by_schema)) is not None]
+            is_here = any(table.schema == schema for table, _ in recognised)
+            for table, tool in recognised:
+                if is_here and table.schema == "public" != schema:
                     continue
                 query = tool.query if " " in tool.query else load_sql(tool.query)
                 with connection.cursor(row_factory=class_row(_Version)) as cursor:
@@ -306,7 +324,10 @@ def _other_ledgers(database: Database, schema: str | None) -> tuple[tuple[OtherL
                             events=sql.Identifier(table.schema, tool.beside or table.name),
                         )
                     ).fetchall()
-                tables |= {table.name, tool.beside} - {""}
+                if tool.has_schema and table.schema != "public":
+                    schemas.add(table.schema)
+                else:
+                    tables |= {table.name, tool.beside} - {""}
                 ledgers.append(
                     OtherLedger(
                         tool.name, str(table), tuple(r.version for r in rows if not r.has_failed),
@@ -320,7 +341,7 @@ def _other_ledgers(database: Database, schema: str | None) -> tuple[tuple[OtherL
                     hint="GRANT USAGE on its schema and SELECT on its tables to this role",
                 ) from None  # fmt: skip
             raise database_error(error, "reading another tool's ledger") from error
-    return tuple(ledgers), frozenset(tables)
+    return _Found(tuple(ledgers), frozenset(tables), frozenset(schemas))
 
 
 def _recognise(table: _Table, present: set[tuple[str, str]]) -> _Tool | None:
@@ -354,6 +375,7 @@ class _Look:
     status: engine.Status
     ledgers: tuple[OtherLedger, ...]
     ignore: frozenset[str]
+    ignore_schemas: frozenset[str]
     have: Catalog
 
     @property
@@ -389,7 +411,7 @@ class _Look:
         schema = self.database.schema
         with self.database.connect() as connection:
             found = catalog.read(connection, schemas=(schema,) if schema else None, ignore=self.ignore)
-        return _without_sqitch(found) if any(w.tool == "sqitch" for w in self.ledgers) else found
+        return replace(found, objects=tuple(o for o in found.objects if o.path[0] not in self.ignore_schemas))
 
     def adoption(
         self,
@@ -474,8 +496,8 @@ def _look(
     status = engine.status(database, migrations)
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
-    found, tables = _other_ledgers(database, database.schema)
-    ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found]
+    found = _other_ledgers(database, database.schema)
+    ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
     ids = {m.id for one in reconciling for m in one}
     by_yoyo = tuple(
         e.id for e in status.entries if e.state is not State.PENDING and not e.has_checksum and e.id not in ids
@@ -484,13 +506,10 @@ def _look(
         yoyo = OtherLedger("yoyo", f"{status.schema}._yoyo_migration", by_yoyo)
         ledgers.append(_explain(yoyo, migrations, names.get("yoyo")))
     look = _Look(
-        database, migrations, tuple(reconciling), status, tuple(ledgers), LEDGER_TABLES | tables, Catalog(())
-    )
+        database, migrations, tuple(reconciling), status, tuple(ledgers), LEDGER_TABLES | found.tables, found.schemas,
+        Catalog(()),
+    )  # fmt: skip
     return replace(look, have=look.read())
-
-
-def _without_sqitch(found: Catalog) -> Catalog:
-    return replace(found, objects=tuple(o for o in found.objects if o.path[0] != "sqitch"))
 
 
 # --- the history ------------------------------------------------------------------------------

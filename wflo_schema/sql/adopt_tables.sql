@@ -12,5 +12,5 @@ JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
 WHERE c.relname = ANY (%(names)s::text[])
   AND c.relkind IN ('r', 'p')
   AND c.relpersistence <> 't'
-  AND (%(schema)s::text IS NULL OR n.nspname IN (%(schema)s::text, 'sqitch'))
+  AND (%(schema)s::text IS NULL OR n.nspname IN (%(schema)s::text, 'public', 'sqitch'))
 ORDER BY n.nspname, c.relname
