@@ -732,6 +732,8 @@ class _Run:
         self._unflushed: list[Done] = []
         self._flushed_at = time.monotonic()
         self._queue: deque[Migration] = deque()
+        self._done_checksums: tuple[str, ...] = ()
+        self._as_ourselves: list[Command] = []
         self.ledger: Ledger = ledger_module.find(self._pipeline, database.schema)
 
     @classmethod
@@ -1171,6 +1173,8 @@ class _Run:
         self._refuse_pooler(m)
         self.ledger = ledger_module.create_progress(self._pipeline, self.ledger)
         self._take_session_lock(m)
+        self._done_checksums = ledger_module.done_checksums(script.statements)
+        self._as_ourselves = _as_role(self.ledger.role, script)
         done_before = False
         try:
             recorded, progress = self.read()
@@ -1193,7 +1197,7 @@ class _Run:
                 record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors)
             else:
                 record = ledger_module.delete_command(self.ledger, m, recorded=[r.hash for r in recorded])
-            finish = [*self._as_ourselves(script), record, ledger_module.progress_delete_command(self.ledger, m)]
+            finish = [*self._as_ourselves, record, ledger_module.progress_delete_command(self.ledger, m)]
             outcome = self._pipeline.exchange([_BEGIN, *finish, _COMMIT, _DISCARD])
             if outcome.error is not None and outcome.error.index <= len(finish) + 1:
                 self._settle(_ROLLBACK)
@@ -1208,12 +1212,6 @@ class _Run:
             if not done_before:
                 self._settle(_ROLLBACK)
         self._finished(m, operation, len(script.statements), is_flushed=True)
-
-    def _as_ourselves(self, script: Script) -> list[Command]:
-        """Write to the ledger as the role that the run began as, whatever role the file has set."""
-        if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
-            return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
-        return [Command(f"SET LOCAL ROLE {quote_identifier(self.ledger.role)}")]
 
     def _must(self, commands: Sequence[Command]) -> Exchange:
         """Exchange that is not expected to fail."""
@@ -1274,7 +1272,7 @@ class _Run:
         if known is None:
             return 0, None
         done = known.statements_done
-        same = ledger_module.done_checksum(script.statements[:done]) == known.done_checksum
+        same = self._done_checksums[done : done + 1] == (known.done_checksum,)
         if self._must([ledger_module.superseded_command(self.ledger, m)]).rows[0]:
             raise Refused(
                 f"{m.id} was interrupted after {_count(range(done), 'statement', 'statements')}, "
@@ -1302,10 +1300,10 @@ class _Run:
         self, m: Migration, script: Script, number: int, operation: str, interrupted: str | None
     ) -> None:
         statement = script.statements[number]
+        sums, as_ourselves = self._done_checksums, self._as_ourselves
         mark = ledger_module.progress_command(
-            self.ledger, m, operation=operation, statements=script.statements, done=number + 1, running=None
+            self.ledger, m, operation=operation, done=number + 1, done_checksum=sums[number + 1], running=None
         )
-        as_ourselves = self._as_ourselves(script)
         if interrupted is not None and self._repair(m, interrupted, statement.text):
             self._must([_BEGIN, *as_ourselves, mark, _COMMIT])
             return
@@ -1328,7 +1326,7 @@ class _Run:
             attempt += 1
             self._check_index(m, script, statement)
             running = ledger_module.progress_command(
-                self.ledger, m, operation=operation, statements=script.statements, done=number, running=statement.text
+                self.ledger, m, operation=operation, done=number, done_checksum=sums[number], running=statement.text
             )
             patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if _WAITS_HARMLESSLY.match(statement.text) else []
             before = self._must([_BEGIN, *as_ourselves, running, _COMMIT, *patience]).rows
@@ -1540,6 +1538,13 @@ def _blocker(row: Row) -> Blocker:
 def _set_local(settings: Mapping[str, str]) -> list[Command]:
     """Settings of this transaction; the values are numbers, words and quoted names of our own making."""
     return [Command(f"SET LOCAL {name} = {value}") for name, value in settings.items()]
+
+
+def _as_role(role: str, script: Script) -> list[Command]:
+    """Write to the ledger as the role that the run began as, whatever role the file sets."""
+    if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
+        return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
+    return [Command(f"SET LOCAL ROLE {quote_identifier(role)}")]
 
 
 def _is_alone(statement: Statement) -> bool:

@@ -311,14 +311,14 @@ def progress_command(
     migration: Migration,
     *,
     operation: str,
-    statements: Sequence[Statement],
     done: int,
+    done_checksum: str,
     running: str | None,
 ) -> Command:
     """Say how many statements of a non-transactional migration are done, and which one is running."""
     return Command(
         _sql("progress_write", ledger.schema),
-        (migration.hash, migration.id, operation, str(done), done_checksum(statements[:done]), running),
+        (migration.hash, migration.id, operation, str(done), done_checksum, running),
     )
 
 
@@ -333,9 +333,14 @@ def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
     return Command(f"DELETE FROM {table} WHERE migration_hash = $1", (migration.hash,))
 
 
-def done_checksum(statements: Sequence[Statement]) -> str:
-    """The SHA-256 of statements that were run, to see later whether the file still begins so."""
-    return hashlib.sha256("\x00".join(s.text for s in statements).encode()).hexdigest()
+def done_checksums(statements: Sequence[Statement]) -> tuple[str, ...]:
+    """The SHA-256 of the first 0, 1, 2 … statements, to see later whether the file still begins so."""
+    digest = hashlib.sha256()
+    sums = [digest.hexdigest()]
+    for number, statement in enumerate(statements):
+        digest.update(b"\x00" * (number > 0) + statement.text.encode())
+        sums.append(digest.hexdigest())
+    return tuple(sums)
 
 
 @functools.cache
