@@ -139,10 +139,10 @@ def dbmate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("npm is not here")
     path = tmp_path_factory.mktemp("dbmate")
     (path / "package.json").write_text('{"private": true}')
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-audit", "--no-fund", "dbmate@2"], cwd=path, capture_output=True, timeout=60
-    )
-    if done.returncode:
+    words = ["npm", "install", "--silent", "--no-audit", "--no-fund", "dbmate@2"]
+    try:
+        subprocess.run(words, cwd=path, capture_output=True, timeout=60, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         pytest.skip("dbmate cannot be installed")
     yield str(path / "node_modules" / ".bin" / "dbmate")
 
@@ -527,7 +527,7 @@ def test_the_command_line_says_and_records(database: Database, folder: Path) -> 
     assert (code, json.loads(text)["verdict"], json.loads(text)["record"]) == (0, "equal", ["01_t"])
     code, text = invoke("adopt", *target, "--apply")
     assert code == 0
-    assert "recorded: 1 migration, up to 01_t (migration 1 of 3)\nnext: wflo-schema migrate\n" in text
+    assert "recorded: 1 migration, up to 01_t (migration 1 of 3)\nnext: wflo-schema migrate --lock-timeout 500ms\n" in text
     code, text = invoke("adopt", *target)
     assert (code, "nothing to do: recorded by wflo-schema already" in text) == (0, True)
     code, text = invoke("baseline", *target, "--to", "02")

@@ -34,6 +34,9 @@ RECONCILING_FOLDER = "reconcile"
 _LOCK_TIMEOUT = "2s"
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
 
+_GENTLE_LOCK_TIMEOUT = "500ms"
+# For a database at work: PostgreSQL looks for deadlocks after 1 s, and until then the migration gives way.
+
 Names = Mapping[str, Mapping[str, str]]
 
 
@@ -758,9 +761,8 @@ def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
     check: Callable[[], None] | None = same_as_before if verify else None
     engine.baseline(look.database, look.migrations, found.record, aside=found.aside, verify=check)
     pending = len(look.migrations) > found.number
-    return replace(
-        found, is_applied=True, next_steps=("wflo-schema migrate" if pending else "wflo-schema check",)
-    )
+    step = f"wflo-schema migrate --lock-timeout {_GENTLE_LOCK_TIMEOUT}" if pending else "wflo-schema check"
+    return replace(found, is_applied=True, next_steps=(step,))
 
 
 def _some(items: Sequence[str] | Iterator[str], most: int = 5) -> str:
