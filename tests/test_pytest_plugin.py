@@ -150,10 +150,26 @@ def test_transaction_is_rolled_back_after_each_test(project: pytest.Pytester, se
     assert _databases(server_directory) == []
 
 
-@pytest.mark.parametrize("ending", ["execute('COMMIT')", "commit()", "execute('COMMIT; BEGIN')"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "execute('COMMIT')",
+        "commit()",
+        "execute('COMMIT; BEGIN')",
+        "execute('ROLLBACK; INSERT INTO a VALUES (1); BEGIN')",
+        "execute('COMMIT; BEGIN'); error(wflo_transaction)",
+        "execute('COMMIT; BEGIN; SAVEPOINT wflo_schema_begin'); error(wflo_transaction)",
+    ],
+)
 def test_transaction_that_is_committed_fails_its_test_and_not_the_next(project: pytest.Pytester, ending: str) -> None:
     project.makepyfile(
         f"""
+        import psycopg, pytest
+
+        def error(connection):
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                connection.execute("SELECT 1 / 0")
+
         def test_commits(wflo_transaction):
             wflo_transaction.execute("INSERT INTO a VALUES (1)")
             wflo_transaction.{ending}

@@ -254,6 +254,7 @@ def _give_back(request: pytest.FixtureRequest, database: Database) -> None:
 @pytest.fixture
 def wflo_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database of this test's own with every migration applied.  Commits are real."""
+
     def take(databases: Databases) -> Database:
         if "wflo_connection" not in request.fixturenames:
             return databases.take()
@@ -314,28 +315,15 @@ def wflo_transaction(request: pytest.FixtureRequest) -> Iterator[psycopg.Connect
     All tests share one database.  Sequences are not rolled back.  A test that commits fails, and
     the next one gets a new database.
     """
-    from psycopg.pq import TransactionStatus
-
     from wflo_schema.errors import WfloSchemaError
 
     databases = _databases(request.config)
     try:
-        connection = databases.shared_connection()
+        connection = databases.begin_shared()
     except WfloSchemaError as error:
         pytest.fail(f"wflo-schema cannot make a database: {_said(error)}", pytrace=False)
-    connection.execute("BEGIN")
-    began = connection.execute("SELECT pg_catalog.pg_current_xact_id()").fetchone()
     yield connection
-    status = connection.info.transaction_status
-    same = status is TransactionStatus.INERROR
-    if status is TransactionStatus.INTRANS:
-        same = connection.execute("SELECT pg_catalog.pg_current_xact_id()").fetchone() == began
-    if connection.closed:
-        databases.shared_lost()
-    elif same:
-        databases.roll_back()
-    else:
-        databases.spoiled()
+    if not databases.end_shared():
         pytest.fail(
             "the test ended the transaction of wflo_transaction; use wflo_database or wflo_connection where it commits",
             pytrace=False,

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from wflo_schema import migration, testdb
-from wflo_schema.database import Database, quote_identifier
+from wflo_schema.database import Database, database_error, quote_identifier
 from wflo_schema.errors import DatabaseError, UsageError, WfloSchemaError
 from wflo_schema.migration import Migration, Migrations
 
@@ -111,6 +112,7 @@ class Databases:
         self._pool: testdb.Pool | None = None
         self._shared: Database | None = None
         self._shared_connection: Connection | None = None
+        self._shared_transaction = ""
         self._pruner: threading.Thread | None = None
         self._read: dict[tuple[str, ...], Migrations] = {}
 
@@ -217,33 +219,62 @@ class Databases:
         template = self.session.template(Migrations((), ()))
         return self.session.database.with_name(self.session.clone(template, measured=True))
 
-    def shared_connection(self) -> Connection:
-        """A connection to the one database that every test leaves as it was; kept from test to test."""
+    def begin_shared(self) -> Connection:
+        """Begin a transaction in the one database that every test leaves as it was; end it by `end_shared`."""
         if self._shared is None:
             self._shared = self.make()
         if self._shared_connection is None:
             self._shared_connection = connect(self._shared)
-        return self._shared_connection
-
-    def roll_back(self) -> None:
-        """Leave the shared database and its connection as they were."""
-        assert self._shared_connection is not None
+        connection = self._shared_connection
         try:
-            self._shared_connection.execute("ROLLBACK")
-            self._shared_connection.execute("DISCARD ALL")
-            _set_search_path(self._shared_connection, self.options.schema)
-        except psycopg.Error:
-            self.shared_lost()
+            connection.execute("BEGIN")
+            row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+            connection.execute("SAVEPOINT wflo_schema_begin")
+        except psycopg.Error as error:
+            self._forget_shared_connection()
+            raise database_error(error, "beginning the test's transaction") from error
+        self._shared_transaction = str(row[0]) if row else ""
+        return connection
 
-    def shared_lost(self) -> None:
-        """The connection to the shared database is gone, and with it what the test did."""
+    def end_shared(self) -> bool:
+        """Roll the test's transaction back; False where it was ended before, and something may have stayed.
+
+        In that case the next test gets a new database.
+        """
+        connection = self._shared_connection
+        if connection is None or connection.closed:
+            self._forget_shared()  # nobody can tell any more what it did
+            return True
+        if not self._is_in_the_same_transaction(connection):
+            self._forget_shared()
+            return False
+        try:
+            connection.execute("ROLLBACK")
+            connection.execute("DISCARD ALL")
+            _set_search_path(connection, self.options.schema)
+        except psycopg.Error:
+            self._forget_shared_connection()
+        return True
+
+    def _is_in_the_same_transaction(self, connection: Connection) -> bool:
+        status = connection.info.transaction_status
+        try:
+            if status is TransactionStatus.INERROR:
+                connection.execute("ROLLBACK TO SAVEPOINT wflo_schema_begin")
+            elif status is not TransactionStatus.INTRANS:
+                return False
+            row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        except psycopg.Error:
+            return False
+        return row is not None and row[0] == self._shared_transaction
+
+    def _forget_shared_connection(self) -> None:
         if self._shared_connection is not None:
             self._shared_connection.close()
             self._shared_connection = None
 
-    def spoiled(self) -> None:
-        """Something was left in the shared database: another is made when it is asked for."""
-        self.shared_lost()
+    def _forget_shared(self) -> None:
+        self._forget_shared_connection()
         if self._shared is not None:
             self.release(self._shared)
             self._shared = None
@@ -270,7 +301,7 @@ class Databases:
 
     def close(self) -> None:
         """Drop every database that this made and did not keep."""
-        self.spoiled()
+        self._forget_shared()
         if self._pool is not None:
             self._pool.close()
         if self._dropper is not None:
