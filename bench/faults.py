@@ -514,8 +514,8 @@ class Fault:
 FAULTS: dict[str, Fault] = {
     "kill": Fault("kill -9 at a random moment, then run again", kill, 8),
     "together": Fault("8 processes at once on an empty database", together, 2, 1),
-    "cut": Fault("connection cut after the n-th message, then run again", cut, 10),
-    "terminate": Fault("pg_terminate_backend at a random moment, then run again", terminate, 6),
+    "cut": Fault("connection cut after the n-th message, then run again", cut, 8),
+    "terminate": Fault("pg_terminate_backend at a random moment, then run again", terminate, 5),
     "stop": Fault("server stopped at once (immediate), started, run again", kill, 4),
     "queue": Fault(
         f"writers behind a migration behind a reader of {READER_S:.0f} s wait less than {WRITER_S} s (longest wait)",
