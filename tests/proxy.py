@@ -135,7 +135,8 @@ class Proxy:
             cut = self.cut if len(self.connections) == 1 else None
             if cut is not None and cut.after == 0:
                 self.was_cut.set()
-                _shut(client), _shut(server)
+                _shut(client)
+                _shut(server)
                 continue
             to_server, to_client = _Splitter(Direction.TO_SERVER), _Splitter(Direction.TO_CLIENT)
             self._start(self._pass_on, client, server, Direction.TO_SERVER, to_server, to_client, counts, cut)

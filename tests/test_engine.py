@@ -141,7 +141,9 @@ def test_done_is_told_after_the_commit(folder: Folder) -> None:
 
     def notify(event: Event) -> None:
         if isinstance(event, Done):
-            seen.append((event.id, bool(folder.ask("SELECT true FROM _yoyo_migration WHERE migration_id = %s", event.id))))
+            seen.append(
+                (event.id, bool(folder.ask("SELECT true FROM _yoyo_migration WHERE migration_id = %s", event.id)))
+            )
 
     engine.migrate(folder.database, read(folder.path), notify=notify)
     assert seen == [(f"{n}_t", True) for n in range(5)]
@@ -182,7 +184,11 @@ def test_status_and_plan_write_nothing(folder: Folder, server: RunningServer) ->
 
 LINES = {
     "plain": (b"CREATE TABLE a (id int);\nSELECT nix FROM a;\n", 2, 8),
-    "multi-byte before it in its line": ("CREATE TABLE a (id int);\n/* äöü€🐘 */ SELECT 'ä€🐘', nix FROM a;\n".encode(), 2, 27),
+    "multi-byte before it in its line": (
+        "CREATE TABLE a (id int);\n/* äöü€🐘 */ SELECT 'ä€🐘', nix FROM a;\n".encode(),
+        2,
+        27,
+    ),
     "crlf": (b"CREATE TABLE a (id int);\r\n\r\nSELECT\r\n  nix FROM a;\r\n", 4, 3),
     "bom": (b"\xef\xbb\xbfCREATE TABL a (id int);\n", 1, 8),
     "bom and crlf": (b"\xef\xbb\xbf-- x\r\nCREATE TABLE a (id int);\r\n  SELECT nix FROM a", 3, 10),
@@ -409,7 +415,7 @@ DIRT = {
     "listen": "LISTEN something",
     "cursor": "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
     "read only": "SET default_transaction_read_only = on",
-    "timeouts": "SET lock_timeout = '77s'; SET statement_timeout = '77s'; SET idle_in_transaction_session_timeout = '9s'",
+    "timeouts": "SET lock_timeout = '77s'; SET statement_timeout = '77s'; SET idle_session_timeout = '99s'",
     "standard_conforming_strings": "SET standard_conforming_strings = off",
     "sequence cache": "CREATE SEQUENCE s; SELECT nextval('s')",
     "no commit wait": "SET synchronous_commit = off",
@@ -421,7 +427,8 @@ SELECT concat_ws(' | ', (
         SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
         WHERE source = 'session' AND name NOT IN ({local})
     ),
-    CURRENT_USER, SESSION_USER, current_setting('search_path'), current_schemas(false)::text, current_setting('client_encoding'),
+    CURRENT_USER, SESSION_USER, current_setting('search_path'), current_schemas(false)::text,
+    current_setting('client_encoding'),
     current_setting('lock_timeout'), current_setting('statement_timeout'), current_setting('synchronous_commit'),
     (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_cursors WHERE is_holdable),
     (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
@@ -443,7 +450,9 @@ def test_what_one_migration_does_to_its_session_reaches_neither_the_next_nor_the
     state = f"INSERT INTO states {STATE};\n"
     folder.write("0_a", "CREATE TABLE states (state text);\nCREATE SCHEMA elsewhere;\n")
     folder.write("1_a", head + state, rollback="SELECT 1")
-    folder.write("2_b", f"{head}CREATE TABLE public.b (id int);\n{DIRT[what].format(role=name)};\n", rollback="SELECT 1")
+    folder.write(
+        "2_b", f"{head}CREATE TABLE public.b (id int);\n{DIRT[what].format(role=name)};\n", rollback="SELECT 1"
+    )
     folder.write("3_c", head + state, rollback="SELECT 1")
     folder.write("4_d", "CREATE TABLE d (id int)", rollback="DROP TABLE d")
     try:
@@ -468,10 +477,15 @@ def test_role_set_for_a_login_stays_for_every_migration(folder: Folder, server: 
             folder.do(f"GRANT {owner} TO {name}", f"ALTER ROLE {name} SET role = '{owner}'")
             for n in range(3):
                 folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int)")
-            folder.write("5_t", "-- transactional: false\nCREATE TABLE t5 (id int);\nCREATE INDEX CONCURRENTLY i5 ON t5 (id);")
+            folder.write(
+                "5_t", "-- transactional: false\nCREATE TABLE t5 (id int);\nCREATE INDEX CONCURRENTLY i5 ON t5 (id);"
+            )
             folder.write("6_t", "CREATE TABLE t6 (id int)")
             folder.migrate(database=login)
-            query = "SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ' ') FROM pg_class WHERE relname ~ '^(t[0-9]|_yoyo|_wflo)'"
+            query = (
+                "SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ' ') "
+                "FROM pg_class WHERE relname ~ '^(t[0-9]|_yoyo|_wflo)'"
+            )
             assert folder.ask(query) == owner
     finally:
         folder.do(f"DROP OWNED BY {owner}", f"DROP ROLE {owner}")
@@ -537,15 +551,20 @@ def test_contents_that_cannot_run_are_refused_with_their_line_before_anything_ru
     [
         "SAVEPOINT a; INSERT INTO t VALUES (1); ROLLBACK TO SAVEPOINT a; RELEASE a;",
         "ROLLBACK TO a",
-        "SELECT 'COMMIT;', $$ COMMIT; $$, \"BEGIN\" FROM (SELECT 1 AS \"BEGIN\") AS x; -- COMMIT;\n/* ROLLBACK; */",
+        'SELECT \'COMMIT;\', $$ COMMIT; $$, "BEGIN" FROM (SELECT 1 AS "BEGIN") AS x; -- COMMIT;\n/* ROLLBACK; */',
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;",
         "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",
-        "CREATE TABLE \"commit\" (\"end\" int); COMMENT ON TABLE \"commit\" IS 'BEGIN; \\i x'",
+        'CREATE TABLE "commit" ("end" int); COMMENT ON TABLE "commit" IS \'BEGIN; \\i x\'',
         "SELECT E'\\'; COMMIT; --', U&'\\0041'",
     ],
 )
 def test_words_that_only_look_like_it_are_not_refused(folder: Folder, text: str) -> None:
-    folder.write("1_a", "CREATE TABLE t (id int); SAVEPOINT a; " + text if text == "ROLLBACK TO a" else f"CREATE TABLE t (id int); {text}")
+    folder.write(
+        "1_a",
+        "CREATE TABLE t (id int); SAVEPOINT a; " + text
+        if text == "ROLLBACK TO a"
+        else f"CREATE TABLE t (id int); {text}",
+    )
     assert folder.migrate().ids == ("1_a",)
 
 
@@ -558,7 +577,9 @@ def alone(folder: Folder, text: str, name: str = "2_b", rollback: str | None = N
 
 @pytest.fixture
 def table(folder: Folder) -> Folder:
-    folder.write("1_a", "CREATE TABLE a (id int, n int); INSERT INTO a SELECT g, g % 7 FROM generate_series(1, 100) AS g;")
+    folder.write(
+        "1_a", "CREATE TABLE a (id int, n int); INSERT INTO a SELECT g, g % 7 FROM generate_series(1, 100) AS g;"
+    )
     folder.migrate()
     folder.events.clear()
     return folder
@@ -590,7 +611,11 @@ def test_non_transactional_statements_run_one_by_one(table: Folder) -> None:
 
 
 def test_interrupted_file_goes_on_at_the_statement_that_failed(table: Folder) -> None:
-    alone(table, "INSERT INTO a VALUES (1000);\nSET work_mem = '77MB';\nINSERT INTO a VALUES (current_setting('nix.nix')::int);\nINSERT INTO a VALUES (1002);")
+    alone(
+        table,
+        "INSERT INTO a VALUES (1000);\nSET work_mem = '77MB';\n"
+        "INSERT INTO a VALUES (current_setting('nix.nix')::int);\nINSERT INTO a VALUES (1002);",
+    )
     error = table.fail()
     assert error.location is not None and error.location.line == 4
     assert "statement 3" in error.hint
@@ -671,7 +696,11 @@ def test_index_build_in_a_transactional_file_says_what_to_write(table: Folder) -
 
 
 def test_non_transactional_roll_back(table: Folder) -> None:
-    alone(table, "CREATE INDEX CONCURRENTLY a_n ON a (n);", rollback="DROP INDEX CONCURRENTLY a_n;\nSELECT 1/(SELECT count(*) FROM a);")
+    alone(
+        table,
+        "CREATE INDEX CONCURRENTLY a_n ON a (n);",
+        rollback="DROP INDEX CONCURRENTLY a_n;\nSELECT 1/(SELECT count(*) FROM a);",
+    )
     table.migrate()
     table.do("DELETE FROM a")
     with pytest.raises(MigrationFailed):
@@ -701,10 +730,17 @@ def test_progress_that_a_later_yoyo_run_made_stale_is_not_trusted(table: Folder)
 @pytest.mark.parametrize("name", ['we ird"x', "UPPER", "ünï", "select", "a.b", "%s {x} %(y)s"])
 def test_schema_holds_ledger_and_unqualified_objects(folder: Folder, name: str) -> None:
     folder.write("1_a", "CREATE TABLE a (id int);\nSET search_path = pg_catalog;", rollback="DROP TABLE a")
-    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;", rollback="DROP INDEX CONCURRENTLY a_id")
+    folder.write(
+        "2_b",
+        "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;",
+        rollback="DROP INDEX CONCURRENTLY a_id",
+    )
     there = folder.database.with_schema(name)
     assert folder.migrate(database=there).schema == name
-    query = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
+    query = (
+        "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class "
+        "WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
+    )
     assert folder.ask(query, name) == "_wflo_schema_progress _yoyo_log _yoyo_migration _yoyo_version a"
     assert folder.ask(query, "public") is None
     assert engine.rollback(there, read(folder.path), count=2).ids == ("2_b", "1_a")
@@ -712,7 +748,9 @@ def test_schema_holds_ledger_and_unqualified_objects(folder: Folder, name: str) 
 
 def test_two_schemas_of_one_database_never_see_each_others_ledger(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)", rollback="DROP TABLE a")
-    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY i ON a (id)", rollback="DROP INDEX CONCURRENTLY i")
+    folder.write(
+        "2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY i ON a (id)", rollback="DROP INDEX CONCURRENTLY i"
+    )
     one, other = folder.database.with_schema("one"), folder.database.with_schema("other")
     assert folder.migrate(database=one).ids == ("1_a", "2_b")
     assert [e.state for e in engine.status(other, read(folder.path)).entries] == [State.PENDING] * 2
@@ -755,7 +793,8 @@ def test_settings_of_the_database_are_no_obstacle(folder: Folder, settings: dict
     folder.write("1_a", "CREATE TABLE a (id int, t text); INSERT INTO a VALUES (1, 'ä')", rollback="DROP TABLE a")
     folder.write(
         "2_b",
-        "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (2, 'ü');\nVACUUM a;\nREINDEX INDEX CONCURRENTLY a_id;\n",
+        "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (2, 'ü');\n"
+        "VACUUM a;\nREINDEX INDEX CONCURRENTLY a_id;\n",
         rollback="DROP INDEX CONCURRENTLY a_id;",
     )
     folder.write("3_c", "ALTER TABLE a ADD COLUMN u int", rollback="ALTER TABLE a DROP COLUMN u")
@@ -767,7 +806,11 @@ def test_settings_of_the_database_are_no_obstacle(folder: Folder, settings: dict
 
 def test_owner_who_is_no_superuser_can_do_everything(folder: Folder, server: RunningServer) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)", rollback="DROP TABLE a")
-    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id)", rollback="DROP INDEX CONCURRENTLY a_id")
+    folder.write(
+        "2_b",
+        "-- transactional: false\nCREATE INDEX CONCURRENTLY a_id ON a (id)",
+        rollback="DROP INDEX CONCURRENTLY a_id",
+    )
     with role(folder, server) as owner:
         folder.do(f"ALTER SCHEMA public OWNER TO {owner.parameters['user']}")
         assert folder.migrate(database=owner).ids == ("1_a", "2_b")
@@ -905,7 +948,9 @@ def test_lock_timeout_of_the_file_counts_up_to_the_one_given(
     table.write("2_b", "-- lock-timeout: 77ms\nCREATE TABLE w AS SELECT current_setting('lock_timeout') AS w")
     alone(table, "CREATE TABLE v AS SELECT current_setting('lock_timeout') AS w", "3_c")
     alone(table, "-- lock-timeout: 88ms\nCREATE TABLE u AS SELECT current_setting('lock_timeout') AS w", "4_d")
-    table.write("5_e", "SET LOCAL lock_timeout TO '99ms'; CREATE TABLE t AS SELECT current_setting('lock_timeout') AS w")
+    table.write(
+        "5_e", "SET LOCAL lock_timeout TO '99ms'; CREATE TABLE t AS SELECT current_setting('lock_timeout') AS w"
+    )
     table.migrate(locks=LockOptions(timeout_ms=given_ms))
     assert [table.ask(f"SELECT w FROM {t}") for t in "wvut"] == seen
 
@@ -929,7 +974,9 @@ def test_waiting_for_a_colleague_is_no_lock_timeout(folder: Folder) -> None:
     folder.do(f"ALTER DATABASE {folder.database.name} SET lock_timeout = '100ms'")
     results: list[engine.Result] = []
     locks = LockOptions(timeout_ms=100, wait_s=0.2)
-    first = threading.Thread(target=lambda: results.append(engine.migrate(folder.database, read(folder.path), locks=locks)))
+    first = threading.Thread(
+        target=lambda: results.append(engine.migrate(folder.database, read(folder.path), locks=locks))
+    )
     first.start()
     time.sleep(0.7)
     results.append(folder.migrate(locks=locks))

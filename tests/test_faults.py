@@ -29,7 +29,7 @@ from tests.proxy import Counts, Cut, Direction, Proxy
 from wflo_schema import engine
 from wflo_schema.database import Database
 from wflo_schema.engine import Done
-from wflo_schema.errors import ConnectionFailed, ConnectionLost, MigrationFailed, WfloSchemaError
+from wflo_schema.errors import ConnectionFailed, ConnectionLost, Interrupted, MigrationFailed, WfloSchemaError
 from wflo_schema.ledger import Ledger
 from wflo_schema.migration import read
 from wflo_schema.pipeline import Stop
@@ -42,11 +42,13 @@ FILES = {
     "2_b": "-- transactional: false\nCREATE INDEX CONCURRENTLY a_i ON a (id);\nINSERT INTO a VALUES (2);",
     "3_c": "ALTER TABLE a ADD COLUMN t text DEFAULT 'x'",
 }
+CUT_FILES = {n: FILES[n] for n in ("1_a", "2_b")}
 ROLLBACKS = {"1_a": "DROP TABLE a", "2_b": "DROP INDEX CONCURRENTLY a_i", "3_c": "ALTER TABLE a DROP COLUMN t"}
 
 STATE = """
 SELECT
-    (SELECT string_agg(concat_ws(' ', migration_id, checksum IS NOT NULL), ', ' ORDER BY migration_id) FROM _yoyo_migration),
+    (SELECT string_agg(concat_ws(' ', migration_id, checksum IS NOT NULL), ', ' ORDER BY migration_id)
+     FROM _yoyo_migration),
     (SELECT string_agg(concat_ws(' ', migration_id, operation), ', ' ORDER BY created_at_utc) FROM _yoyo_log),
     (SELECT string_agg(c.relname || ' ' || i.indisvalid, ', ' ORDER BY c.relname)
      FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -145,7 +147,7 @@ def is_running(database: Database, fragment: str) -> bool:
 @pytest.fixture(scope="module")
 def cuts(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Path]]:
     """A database for the cutting tests, and their folder."""
-    folder = write(tmp_path_factory.mktemp("cuts") / "migrations", FILES, ROLLBACKS)
+    folder = write(tmp_path_factory.mktemp("cuts") / "migrations", CUT_FILES, {n: ROLLBACKS[n] for n in CUT_FILES})
     name = f"cuts_{os.getpid()}_{server.version}"
     do(server.database, f"CREATE DATABASE {name}")
     yield server.database.with_name(name).with_parameters(sslmode="disable", gssencmode="disable"), folder
@@ -153,10 +155,11 @@ def cuts(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.mark.parametrize("direction", list(Direction))
-@pytest.mark.parametrize("operation", ["migrate", "rollback"])  # of the last one alone
+@pytest.mark.parametrize("operation", ["migrate", "rollback"])
 def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
     cuts: tuple[Database, Path], operation: str, direction: Direction
 ) -> None:
+    """All of a first run; of a rollback, that of a non-transactional migration."""
     plain, folder = cuts
     files = read(folder)
     target_port = int(plain.parameters["port"])
@@ -173,38 +176,41 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
                 assert cut is not None
         return proxy.connections[0]
 
-    def prepare(schema: str) -> None:
-        do(plain, f"CREATE SCHEMA {schema}")
-        if operation == "rollback":
-            engine.migrate(at_path(plain, schema), files)
-
     def finish(schema: str) -> tuple[object, ...]:
         there = at_path(plain, schema)
         if operation == "migrate":
             engine.migrate(there, files)
         else:
-            left = len(engine.status(there, files).applied)
-            engine.rollback(there, files, count=left - 2)
-        if one(there, "SELECT to_regclass('_wflo_schema_progress') IS NOT NULL")[0]:
-            assert one(there, "SELECT count(*) FROM _wflo_schema_progress")[0] == 0
-        return one(there, f"{STATE}, (SELECT count(*) FROM a), (SELECT sum(id) FROM a)")
+            engine.rollback(there, files, count=len(engine.status(there, files).applied) - 1)
+        return one(
+            there,
+            f"{STATE}, (SELECT count(*) FROM a), (SELECT sum(id) FROM a), (SELECT count(*) FROM _wflo_schema_progress)",
+        )
 
-    stem = f"{operation}_{direction.name}".lower()
-    prepare(f"{stem}_clean")
-    counts = run(f"{stem}_clean", None)
+    def prepare(after: object) -> str:
+        schema = f"{operation}_{direction.name}_{after}".lower()
+        do(plain, f"CREATE SCHEMA {schema}")
+        if operation == "rollback":
+            engine.migrate(at_path(plain, schema), files)
+        return schema
+
+    schema = prepare("clean")
+    counts = run(schema, None)
     total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
-    clean = finish(f"{stem}_clean")
+    clean = finish(schema)
     assert total > 50
     for after in range(total + 1):
-        schema = f"{stem}_{after}"
-        prepare(schema)
+        schema = prepare(after)
         run(schema, Cut(direction, after))
         assert finish(schema) == clean, f"after {after} of {total} messages {direction}"
+        do(plain, f"DROP SCHEMA {schema} CASCADE")
     print(f"{operation}: cut after each of {total} messages {direction}")
 
 
 def test_terminated_backend_is_a_lost_connection_and_the_next_run_finishes(database: Database, tmp_path: Path) -> None:
-    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(30)"})
+    folder = write(
+        tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(30)"}
+    )
 
     def terminate() -> None:
         wait_until(lambda: is_running(database, "pg_sleep(30)"), "the migration")
@@ -233,10 +239,12 @@ SLOW = {
     "5_e": "CREATE TABLE e (id int); SELECT pg_sleep(0.03); INSERT INTO a VALUES (5);",
 }
 WHOLE = """
-SELECT coalesce(string_agg(m.migration_id, ' ' ORDER BY m.migration_id), ''), coalesce(string_agg(c.relname, ' ' ORDER BY c.relname), '')
+SELECT coalesce(string_agg(m.migration_id, ' ' ORDER BY m.migration_id), ''),
+       coalesce(string_agg(c.relname, ' ' ORDER BY c.relname), '')
 FROM (SELECT migration_id FROM _yoyo_migration WHERE migration_id <> '3_c') AS m
 FULL JOIN (
-    SELECT relname FROM pg_class WHERE relkind = 'r' AND relname !~ '^_' AND relnamespace = current_schema()::regnamespace
+    SELECT relname FROM pg_class
+    WHERE relkind = 'r' AND relname !~ '^_' AND relnamespace = current_schema()::regnamespace
 ) AS c ON c.relname = split_part(m.migration_id, '_', 2)
 WHERE m.migration_id IS NULL OR c.relname IS NULL
 """
@@ -268,9 +276,9 @@ def test_fifty_kills_at_random_moments_leave_what_the_next_run_finishes(database
         there = at_path(database, f"s{n}")
         engine.migrate(there, read(folder))
         assert one(there, "SELECT count(*), sum(id) FROM a") == (2, 8), f"seed {seed}, schema {n}"
-        assert one(there, "SELECT string_agg(migration_id || operation, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
-            "1_aapply 2_bapply 3_capply 4_dapply 5_eapply",
-        )
+        assert one(
+            there, "SELECT string_agg(migration_id || operation, ' ' ORDER BY created_at_utc) FROM _yoyo_log"
+        ) == ("1_aapply 2_bapply 3_capply 4_dapply 5_eapply",)
         state = one(there, "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 'b'::regclass")
         assert state == (1, True), f"seed {seed}, schema {n}"
         assert one(there, "SELECT count(*) FROM _wflo_schema_progress") == (0,)
@@ -388,10 +396,12 @@ def test_full_disk_leaves_nothing_and_the_next_run_finishes(
 
 MANY = {
     **{f"{n}_t": f"CREATE TABLE t{n} (id int); INSERT INTO t{n} SELECT generate_series(1, 100);" for n in range(1, 8)},
-    "4_t": "-- transactional: false\nCREATE TABLE IF NOT EXISTS t4 (id int);\nCREATE INDEX CONCURRENTLY i4 ON t3 (id);\n"
+    "4_t": "-- transactional: false\nCREATE TABLE IF NOT EXISTS t4 (id int);\n"
+    "CREATE INDEX CONCURRENTLY i4 ON t3 (id);\n"
     "SELECT pg_sleep(0.2);\nINSERT INTO t4 SELECT generate_series(1, 100);\nDROP INDEX CONCURRENTLY i4;\n"
     "CREATE INDEX CONCURRENTLY i4 ON t3 (id);",
-    "6_t": "-- transactional: false\nCREATE TABLE IF NOT EXISTS t6 (id int);\nCREATE INDEX CONCURRENTLY i6 ON t5 (id);\n"
+    "6_t": "-- transactional: false\nCREATE TABLE IF NOT EXISTS t6 (id int);\n"
+    "CREATE INDEX CONCURRENTLY i6 ON t5 (id);\n"
     "INSERT INTO t6 SELECT generate_series(1, 100);",
 }
 MANY_BACK = {
@@ -454,7 +464,10 @@ def pgbouncer(database: Database, mode: str, pool_size: int) -> Iterator[Databas
     home.chmod(0o755)
     process = subprocess.Popen(
         [str(PGBOUNCER), str(home / "ini")],
-        user=account.name if account else None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+        user=account.name if account else None,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
     )
     pooled = Database.parse(f"postgresql://postgres@127.0.0.1:{port}/{database.name}")
     try:
@@ -477,10 +490,12 @@ needs_pgbouncer = pytest.mark.skipif(not PGBOUNCER.exists(), reason=f"no {PGBOUN
 
 DIRTY = {
     "1_a": "CREATE TABLE a (id int); SET search_path = pg_catalog; SET work_mem = '77MB'; SELECT pg_advisory_lock(7);",
-    "2_b": "CREATE TABLE b (id int); CREATE TEMP TABLE left_behind (id int); PREPARE left_behind AS SELECT 1; LISTEN x;",
+    "2_b": "CREATE TABLE b (id int); CREATE TEMP TABLE left_behind (id int); "
+    "PREPARE left_behind AS SELECT 1; LISTEN x;",
     "3_c": "CREATE TABLE c (id int); SET SESSION AUTHORIZATION pg_monitor; SET session_replication_role TO DEFAULT;",
     "4_d": "CREATE TABLE d (id int); SELECT pg_sleep(0.8);",
-    "5_e": "CREATE TABLE e (id int); SELECT repeat('x', 1000) FROM generate_series(1, 50000) UNION ALL SELECT pg_sleep(0.7)::text;"
+    "5_e": "CREATE TABLE e (id int);"
+    "SELECT repeat('x', 1000) FROM generate_series(1, 50000) UNION ALL SELECT pg_sleep(0.7)::text;"
     "SELECT repeat('x', 1000) FROM generate_series(1, 50000)",
 }
 
@@ -499,7 +514,8 @@ def test_pgbouncer_in_transaction_mode_just_works_and_strands_nothing(
         for _ in range(pool_size):
             seen = one(
                 pooled,
-                "SELECT current_setting('search_path'), current_setting('work_mem'), current_user::text, session_user::text, "
+                "SELECT current_setting('search_path'), current_setting('work_mem'), "
+                "current_user::text, session_user::text, "
                 "(SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_listening_channels())",
             )
             assert seen == ('"$user", public', "4MB", "postgres", "postgres", 0, 0)
@@ -604,7 +620,7 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "session lock":
             engine.migrate(database, read(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a")
-            keys = Ledger("public", *([False] * 6), 0, "", "").lock_keys
+            keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
             run = Cli.start(database, tmp_path / "other", "migrate")
             wait_until(lambda: one(database, "SELECT to_regclass('_wflo_schema_progress') IS NOT NULL")[0], "the run")
@@ -629,6 +645,83 @@ def is_waiting(database: Database) -> bool:
         "AND application_name LIKE 'wflo-schema %%'"
     )
     return bool(one(database, query)[0])
+
+
+HALF_DONE = {
+    "build": "CREATE INDEX CONCURRENTLY held_x ON held (x);",
+    "unique build": "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS held_x ON held (x);",
+    "reindex of an index": "REINDEX INDEX CONCURRENTLY held_id;",
+    "reindex of a table": "REINDEX (CONCURRENTLY) TABLE held;",
+    "drop": "DROP INDEX CONCURRENTLY held_id;",
+    "detach": "ALTER TABLE held DETACH PARTITION part CONCURRENTLY;",
+}
+
+
+@pytest.mark.parametrize("what", HALF_DONE)
+@pytest.mark.parametrize("way", ["stop", "terminate"])
+def test_what_a_concurrent_statement_left_half_done_is_repaired(
+    database: Database, tmp_path: Path, what: str, way: str
+) -> None:
+    files = {
+        "1_a": f"-- transactional: false\nINSERT INTO done VALUES (1);\n{HALF_DONE[what]}\nINSERT INTO done VALUES (2);"
+    }
+    folder = write(tmp_path / "m", files)
+    do(database, "CREATE TABLE done (id int)")
+    if what == "detach":
+        do(database, "CREATE TABLE held (id int, x int) PARTITION BY RANGE (id)")
+        do(database, "CREATE TABLE part PARTITION OF held FOR VALUES FROM (0) TO (10)")
+    else:
+        do(database, "CREATE TABLE held (id int, x int)", "CREATE INDEX held_id ON held (id)")
+    stop = Stop()
+    caught: list[WfloSchemaError] = []
+
+    def run() -> None:
+        try:
+            engine.migrate(database, read(folder), stop=stop)
+        except WfloSchemaError as error:
+            caught.append(error)
+
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_until(lambda: is_waiting(database), "the lock queue")
+        if way == "stop":
+            stop.request(signal.SIGINT)
+        else:
+            do(
+                database,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'wflo-schema %'",
+            )
+        thread.join()
+    assert [type(e) for e in caught] == [Interrupted if way == "stop" else ConnectionLost]
+    assert engine.migrate(database, read(folder)).ids == ("1_a",)
+    assert one(database, "SELECT count(*), sum(id) FROM done") == (2, 3)
+    expected = {"drop": 0, "build": 2, "unique build": 2, "detach": 0}.get(what, 1)
+    query = "SELECT count(*), coalesce(bool_and(indisvalid), true) FROM pg_index WHERE indrelid = 'held'::regclass"
+    assert one(database, query) == (expected, True)
+    assert one(database, "SELECT count(*) FROM pg_inherits") == (0,)
+
+
+def test_index_build_that_outlives_its_killed_client_is_waited_for(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", {"1_a": "-- transactional: false\nCREATE INDEX CONCURRENTLY held_x ON held (x);"})
+    do(database, "CREATE TABLE held (id int, x int)")
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
+        first = _processes.Process(target=_migrate_in_process, args=(database, str(folder)))
+        first.start()
+        wait_until(lambda: is_waiting(database), "the lock queue")
+        first.kill()
+        first.join()
+        second = Cli.start(database, folder, "migrate")
+        time.sleep(1.5)
+        assert second.process.poll() is None and is_waiting(database)
+    code, out, err = second.finish()
+    assert code == 0 and "1_a" in out, err
+    assert one(database, "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 'held'::regclass") == (
+        1,
+        True,
+    )
 
 
 def test_stop_before_anything_runs_applies_nothing(database: Database, tmp_path: Path) -> None:

@@ -36,7 +36,17 @@ def refused(folder: Path) -> BadMigrationFile:
 def test_files_are_found_named_and_ordered_as_yoyo_does(tmp_path: Path) -> None:
     from yoyo import read_migrations
 
-    for name in ["10-b.sql", "2-a.sql", "B.sql", "a.sql", "a.b.sql", "x.SQL", ".hidden.sql", "_tmp_yoyonew1.sql", "é.sql"]:
+    for name in [
+        "10-b.sql",
+        "2-a.sql",
+        "B.sql",
+        "a.sql",
+        "a.b.sql",
+        "x.SQL",
+        ".hidden.sql",
+        "_tmp_yoyonew1.sql",
+        "é.sql",
+    ]:
         write(tmp_path, name)
     write(tmp_path, "2-a.rollback.sql")
     write(tmp_path, "README.md", "no")
@@ -92,12 +102,9 @@ def test_rollback_files_of_nothing_are_listed_as_stray(tmp_path: Path) -> None:
     assert found.stray_rollbacks == (str(path),) and found.without_rollback == ("1",)
 
 
-@pytest.mark.parametrize("name", ["1.py", "post-apply.sql", "x" * 256 + ".sql"])
+@pytest.mark.parametrize("name", ["1.py", "post-apply.sql"])
 def test_files_that_yoyo_would_run_and_we_do_not_are_refused(tmp_path: Path, name: str) -> None:
-    try:
-        write(tmp_path, name)
-    except OSError:
-        pytest.skip("this file system has no name that long")
+    write(tmp_path, name)
     assert name in refused(tmp_path).message
 
 
@@ -111,7 +118,8 @@ def test_missing_dependency_and_circle_are_told_with_their_names(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("content", "line", "column"), [(b"-- \xe4", 1, 4), (b"SELECT 1;\n-- ok\nSELECT '\xff';", 3, 9), (b"\xff\xfeS\x00", 1, 1)]
+    ("content", "line", "column"),
+    [(b"-- \xe4", 1, 4), (b"SELECT 1;\n-- ok\nSELECT '\xff';", 3, 9), (b"\xff\xfeS\x00", 1, 1)],
 )
 def test_file_that_is_not_utf8_is_refused_at_the_byte(tmp_path: Path, content: bytes, line: int, column: int) -> None:
     write(tmp_path, "1.sql", content)
@@ -173,7 +181,11 @@ def test_heads_are_the_ends_of_a_forked_history_only(tmp_path: Path) -> None:
 
 def test_directives_of_the_leading_comments_count(tmp_path: Path) -> None:
     write(tmp_path, "0.sql")
-    write(tmp_path, "1.sql", "-- why\n\n--transactional: false\n-- lock-timeout: 1.5s\n-- depends: 0\nSELECT 1;\n-- lock-timeout: 9s")
+    write(
+        tmp_path,
+        "1.sql",
+        "-- why\n\n--transactional: false\n-- lock-timeout: 1.5s\n-- depends: 0\nSELECT 1;\n-- lock-timeout: 9s",
+    )
     m = read(tmp_path).items[1]
     assert (m.is_transactional, m.lock_timeout_ms, m.depends) == (False, 1500, ("0",))
 
@@ -207,19 +219,36 @@ SPLIT: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
         "-- a;\n/* b; /* c; */ */ SELECT 1 /* ; */ -- ;\n;\n  -- d\n  SELECT 2;",
         [(2, 19, "SELECT 1"), (5, 3, "SELECT 2")],
     ),
-    "strings": ("SELECT ';', E'\\';', $$;$$, $a$ ; $$ $a$, \";\"; SELECT 2", [(1, 1, "SELECT ';'"), (1, 47, "SELECT 2")]),
+    "strings": (
+        "SELECT ';', E'\\';', $$;$$, $a$ ; $$ $a$, \";\"; SELECT 2",
+        [(1, 1, "SELECT ';'"), (1, 47, "SELECT 2")],
+    ),
     "atomic body": (
-        "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC "
+        "SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2",
         [(1, 1, "CREATE FUNCTION"), (2, 1, "SELECT 2")],
     ),
-    "rule with several": ("CREATE RULE r AS ON INSERT TO a DO ALSO (SELECT 1; SELECT 2); SELECT 3", [(1, 1, "CREATE RULE"), (1, 63, "SELECT 3")]),
+    "rule with several": (
+        "CREATE RULE r AS ON INSERT TO a DO ALSO (SELECT 1; SELECT 2); SELECT 3",
+        [(1, 1, "CREATE RULE"), (1, 63, "SELECT 3")],
+    ),
     "empty": (" ;; \n-- x\n;", []),
-    "wide characters": ("SELECT '🐘ä'; SELECT 2;\n/* é */ SELECT 3", [(1, 1, "SELECT '🐘"), (1, 14, "SELECT 2"), (2, 9, "SELECT 3")]),
-    "unknown syntax": ("FROBNICATE a;\nSELECT ';' ; -- ;\nSELECT (1\n;2); SELECT $x$;$x$", [
-        (1, 1, "FROBNICATE a"), (2, 1, "SELECT ';'"), (3, 1, "SELECT (1"), (4, 6, "SELECT $x$"),
-    ]),
+    "wide characters": (
+        "SELECT '🐘ä'; SELECT 2;\n/* é */ SELECT 3",
+        [(1, 1, "SELECT '🐘"), (1, 14, "SELECT 2"), (2, 9, "SELECT 3")],
+    ),
+    "unknown syntax": (
+        "FROBNICATE a;\nSELECT ';' ; -- ;\nSELECT (1\n;2); SELECT $x$;$x$",
+        [
+            (1, 1, "FROBNICATE a"),
+            (2, 1, "SELECT ';'"),
+            (3, 1, "SELECT (1"),
+            (4, 6, "SELECT $x$"),
+        ],
+    ),
     "unknown syntax and an atomic body": (
-        "FROBNICATE;\nCREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2",
+        "FROBNICATE;\nCREATE FUNCTION f() RETURNS int BEGIN ATOMIC "
+        "SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2",
         [(1, 1, "FROBNICATE"), (2, 1, "CREATE FUNCTION"), (3, 1, "SELECT 2")],
     ),
 }

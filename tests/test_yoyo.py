@@ -17,7 +17,10 @@ from wflo_schema.migration import read
 FILES = {
     "1_a": ("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);", "DROP TABLE a;"),
     "2_b": ("-- depends: 1_a\nCREATE TABLE b (id int);", "DROP TABLE b;"),
-    "3_c": ("-- depends: 2_b\n-- transactional: false\nCREATE INDEX CONCURRENTLY b_i ON b (id);", "DROP INDEX CONCURRENTLY b_i;"),
+    "3_c": (
+        "-- depends: 2_b\n-- transactional: false\nCREATE INDEX CONCURRENTLY b_i ON b (id);",
+        "DROP INDEX CONCURRENTLY b_i;",
+    ),
     "4_d": ("-- depends: 3_c\nALTER TABLE b ADD COLUMN t text DEFAULT 'a;b';", "ALTER TABLE b DROP COLUMN t;"),
 }
 ALL = tuple(FILES)
@@ -37,8 +40,24 @@ class Both:
         where = self.database.parameters
         url = f"postgresql+psycopg://{where['user']}@{where['host']}:{where['port']}/{self.database.name}"
         run = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "yoyo", command, "--batch", "--no-config-file", "-d", url, *options, str(self.folder)],
-            capture_output=True, text=True, timeout=60, check=False,
+            [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "yoyo",
+                command,
+                "--batch",
+                "--no-config-file",
+                "-d",
+                url,
+                *options,
+                str(self.folder),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert run.returncode == 0, run.stderr
         return run.stdout
