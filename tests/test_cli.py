@@ -498,3 +498,104 @@ def test_a_reader_that_goes_away_does_not_stop_the_migrations(database: Database
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     assert count(database, "SELECT count(*) FROM _yoyo_migration") == 3
+
+
+def test_a_deleted_file_that_others_depend_on_is_missing(database: Database, folder: Path) -> None:
+    write(folder, a="CREATE TABLE a ();", b="-- depends: a\nCREATE TABLE b ();")
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=folder, env=env)
+    (folder / "migrations" / "a.sql").unlink()
+    write(folder, c="-- depends: b\nCREATE TABLE c ();")
+    ran = run("status", cwd=folder, env=env)
+    assert ran.code == 0 and "? missing  a" in ran.out
+    refused = run("migrate", cwd=folder, env=env)
+    assert refused.code == 3 and "no file any more: a" in refused.err and "--allow missing" in refused.err
+    assert run("migrate", "--allow", "missing", cwd=folder, env=env).code == 0
+
+
+def test_a_comment_that_is_never_closed_loses_no_statement(database: Database, folder: Path) -> None:
+    for text in (
+        "CREATE TABLE kept ();\n/* never closed\nCREATE TABLE lost ();\n",
+        "CREATE TABLE kept (i frob nicate);\n/* never closed\nCREATE TABLE lost ();\n",
+        "/* never closed\nCREATE TABLE lost ();\n",
+    ):
+        write(folder, a=text)
+        ran = run("migrate", cwd=folder, env={"DATABASE_URL": database.url})
+        assert ran.code == 3 and "never closed" in ran.err, ran.out
+    write(folder, a="CREATE TABLE a (); -- one\rCREATE TABLE b ();")
+    assert "2 statements" in run("migrate", cwd=folder, env={"DATABASE_URL": database.url}).out
+
+
+def test_a_service_in_the_url_is_refused_because_its_database_is_not_known(tmp_path: Path) -> None:
+    for url in ("service=mine", "postgresql://?service=mine"):
+        ran = run("test-db", "--name", "mine_test", "--database-url", url, cwd=tmp_path)
+        assert ran.code == 2 and "PGSERVICE" in ran.err
+
+
+def test_the_service_variable_names_the_database(database: Database, tmp_path: Path) -> None:
+    known = database.parameters
+    service = tmp_path / "services"
+    service.write_text(f"[mine]\nhost={known['host']}\nport={known['port']}\nuser=postgres\ndbname={database.name}\n")
+    env = {"PGSERVICE": "mine", "PGSERVICEFILE": str(service)}
+    ran = run("migrate", cwd=tmp_path, env=env)
+    assert ran.code == 0 and f"/{database.name} (PostgreSQL" in ran.out
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 3
+
+
+def test_a_reader_that_goes_away_is_not_a_no(database: Database, tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
+    run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    for command, code in (("check | (exec 0<&-; sleep 2)", 141), ("status > /dev/full", 3)):
+        script = f"{sys.executable} -m wflo_schema {command}; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_json_of_test_databases_can_be_read_and_holds_no_password(database: Database, tmp_path: Path) -> None:
+    url = database.with_parameters(password=SECRET).url
+    name = f"{database.name}_test"
+    try:
+        made = run("test-db", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": url})
+        assert made.code == 0 and made.json["url"].endswith(f"/{name}") and "s3cr3t" not in made.out
+        listed = run("test-db", "list", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": url})
+        assert name in [entry["name"] for entry in listed.json]
+        assert (
+            run("test-db", "prune", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": url}).json["dropped"] == []
+        )
+    finally:
+        with database.with_name("postgres").connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_check_works_on_a_latin1_database(database: Database, tmp_path: Path) -> None:
+    name = sql.Identifier(f"{database.name}_latin1")
+    with database.connect() as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} ENCODING LATIN1 TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'").format(name)
+        )
+    try:
+        env = {"DATABASE_URL": database.with_name(f"{database.name}_latin1").url}
+        assert run("migrate", cwd=tmp_path, env=env).code == 0
+        ran = run("check", "--rows", "--drift", cwd=tmp_path, env=env)
+        assert ran.code == 0, ran.out + ran.err
+    finally:
+        with database.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def test_odd_files_are_named_and_not_left_out(database: Database, folder: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    (folder / "migrations" / "a.sql").symlink_to("nowhere")
+    ran = run("migrate", cwd=folder, env=env)
+    assert ran.code == 3 and "a.sql is a link to a file that is not there" in ran.err
+    (folder / "migrations" / "a.sql").unlink()
+    Path(os.fsdecode(os.fsencode(folder / "migrations") + b"/bad\xff.sql")).write_text("SELECT 1")
+    ran = run("migrate", cwd=folder, env=env)
+    assert ran.code == 3 and "is not UTF-8: bad\\xff.sql" in ran.err
+
+
+def test_new_after_a_name_with_a_space_still_works(database: Database, folder: Path) -> None:
+    (folder / "migrations" / "a b.sql").write_text("SELECT 1")
+    assert run("new", "next", cwd=folder).code == 0
+    assert run("migrate", cwd=folder, env={"DATABASE_URL": database.url}).code == 0

@@ -114,4 +114,5 @@ def test_every_query_file_says_what_it_is_and_is_used() -> None:
     code = "".join(p.read_text(encoding="utf-8") for p in PACKAGE.glob("*.py"))
     for path in sorted(PACKAGE.glob("sql/*.sql")):
         assert path.read_text(encoding="utf-8").startswith("-- "), path
+        assert path.read_text(encoding="utf-8").isascii(), f"{path} cannot be sent to every database"
         assert path.stem in code or path.stem.split("_")[0] + "_" in code, f"{path} is never read"

@@ -448,3 +448,25 @@ def test_no_port_is_opened(project: Path) -> None:
     assert not inodes & listening
     with socket.socket(socket.AF_UNIX) as probe:
         probe.connect(f"{server.database.parameters['host']}/.s.PGSQL.5432")
+
+
+def test_the_name_asked_for_last_is_the_one_that_is_used(project: Path) -> None:
+    directory = project / ".wflo-schema"
+    for name in ("one", "two", "one"):
+        assert start_embedded(directory, database_name=name, durable=False).database.name == name
+        found = find_embedded(directory)
+        assert found is not None and found.database.name == name
+
+
+def test_damaged_pid_file_is_said_to_be_one_with_the_way_out(project: Path) -> None:
+    server = start(project)
+    assert server.directory is not None and server.pid is not None
+    directory = project / ".wflo-schema"
+    stop_embedded(directory)
+    pid_file = server.directory / "data" / "postmaster.pid"
+    pid_file.write_text("")
+    with pytest.raises(ServerNotReady, match="is empty or damaged") as caught:
+        start(project)
+    assert f"rm {pid_file}" in caught.value.hint
+    pid_file.unlink()
+    assert start(project).started

@@ -146,7 +146,7 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
     given = [name for name in _LIBPQ if os.environ.get(name)]
     if given:
         return Database.parse("", schema=schema, source=", ".join(given))
-    if server_directory.exists():
+    if _is_there(server_directory):
         from wflo_schema import server
 
         running = server.find_embedded(server_directory)
@@ -157,6 +157,13 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
         hint="set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; "
         "or start the project's own server: wflo-schema server start",
     )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise UsageError(f"cannot look into {path}: {error.strerror}", hint="run it in a folder of your own") from None
 
 
 def _read_migrations(directories: Sequence[Path]) -> Migrations:
@@ -170,7 +177,7 @@ def _read_migrations(directories: Sequence[Path]) -> Migrations:
 
 def _default_directory() -> Path:
     here = Path("migrations")
-    if here.is_dir():
+    if _is_there(here) and here.is_dir():
         return here
     package = Path(__file__).parent / "migrations"
     return package if package.is_dir() else Path(__file__).parent.parent / "migrations"
@@ -273,8 +280,22 @@ class _Progress:
             pass  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
 
 
+class _ReaderGone(Exception):
+    """Nobody reads stdout any more; not an OSError, which click would turn into exit code 1."""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderGone from None
+
+
 @click.group(
-    context_settings={"auto_envvar_prefix": "WFLO_SCHEMA", "help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+    cls=_Group,
+    context_settings={"auto_envvar_prefix": "WFLO_SCHEMA", "help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
 )
 @click.version_option(package_name="wflo-schema")
 def cli() -> None:
@@ -739,7 +760,7 @@ def test_db(
     with _Progress(format_) as notify:
         made = testdb.make(target, _read_migrations(migrations), name=name, keep=keep, notify=notify)
     click.echo(
-        report.json_text({**report.plain(made), "url": made.database.url})
+        report.json_text({**report.plain(made), "url": made.database.without_password.url})
         if format_ == "json"
         else report.test_database_text(made)
     )
@@ -839,11 +860,15 @@ def start(
     variables = ("WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL", *_LIBPQ)
     if if_needed and any(os.environ.get(name) for name in variables):
         return
+    if not database_name:
+        raise UsageError("the database's name is empty", hint="leave --name away for wflo")
     if docker:
         started = server_module.start_docker(compose_file, image=docker_image, port=docker_port)
     else:
         started = server_module.start_embedded(server_directory, database_name=database_name)
-    if if_needed and not started.started:
+    if if_needed:
+        if started.started:
+            click.echo(f"started: PostgreSQL {started.version}, {started.database.label}", err=True)
         return
     if format_ == "json":
         click.echo(report.json_text({**report.plain(started), "url": started.database.url}))
@@ -945,9 +970,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WfloSchemaError as error:
         _show(error, words)
         code = error.exit_code
-    except BrokenPipeError:
+    except (_ReaderGone, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
+    except OSError as error:
+        click.echo(f"error: cannot go on: {error}", err=True)
+        code = 3
     except Exception as error:  # the one net: a bug of ours, shown whole, with the exit code of "could not do it"
         import traceback
 

@@ -190,7 +190,7 @@ def read(path: str | Path) -> Contract:
     except FileNotFoundError:
         raise BadContract(
             f"there is no contract {path}",
-            hint="write one from a database that is right: wflo-schema contract freeze > contract.toml",
+            hint=f"write one from a database that is right: wflo-schema contract freeze > {path}",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadContract(f"the contract {path} cannot be read: {error}") from error

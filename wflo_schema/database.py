@@ -7,6 +7,7 @@ cannot connect.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any, LiteralString
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -88,6 +89,11 @@ class Database:
                 hint=f"write it as {URL_EXAMPLE}; "
                 "a user or password with one of @ : / ? # % [ ] must be percent-encoded",
             ) from None
+        if "service" in parameters:
+            raise UsageError(
+                f"{where} names a service, and what the service stands for is not looked into",
+                hint="name it by libpq's variable instead: PGSERVICE=… and no URL",
+            )
         from_url = parameters.pop("schema", None)
         chosen = schema if schema is not None else from_url
         if chosen is not None and (not chosen or "\x00" in chosen):
@@ -143,6 +149,12 @@ class Database:
     def with_name(self, name: str) -> Database:
         """The same server and schema, another database."""
         return replace(self, conninfo=make_conninfo(self.conninfo, dbname=name))
+
+    @property
+    def without_password(self) -> Database:
+        """The same database; whoever connects must have the password from elsewhere."""
+        given = {k: v for k, v in conninfo_to_dict(self.conninfo).items() if k != "password"}
+        return replace(self, conninfo=make_conninfo("", **given))
 
     def with_parameters(self, **parameters: str) -> Database:
         """The same database with other libpq parameters (``connect_timeout="2"``)."""
@@ -276,7 +288,7 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         (
             r'database "[^"]*" does not exist',
             f"there is no database {database.name} at {where}",
-            f"create it (createdb {database.name}), or correct the name at the end of the URL",
+            f"create it ({_createdb(database)}), or correct the name at the end of the URL",
         ),
         (
             r'role "[^"]*" does not exist',
@@ -323,6 +335,16 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         if re.search(pattern, text, re.IGNORECASE):
             return ConnectionFailed(message, hint=hint)
     return ConnectionFailed(f"cannot connect to {where}: {said}", hint="check the URL and the server's log")
+
+
+def _createdb(database: Database) -> str:
+    """The shell command that makes it, on its own server."""
+    known = database.parameters
+    words = [f"--{long}={shlex.quote(known[key])}" for long, key in _CREATEDB if known.get(key)]
+    return " ".join(["createdb", *words, shlex.quote(database.name)])
+
+
+_CREATEDB = (("host", "host"), ("port", "port"), ("username", "user"))
 
 
 def database_error(error: psycopg.Error, doing: str) -> DatabaseError:

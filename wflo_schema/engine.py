@@ -443,6 +443,7 @@ def _status(run: _Run, migrations: Migrations) -> Status:
     ledger = run.ledger
     recorded, progress = run.read()
     by_hash = {r.hash: r for r in recorded}
+    migrations.refuse_absent(by_hash)
     half_way = {p.hash: p for p in progress}
     entries: list[Entry] = []
     last_applied = max((n for n, m in enumerate(migrations) if m.hash in by_hash), default=-1)
@@ -1553,7 +1554,9 @@ def _is_alone(statement: Statement) -> bool:
 
 def _is_session_setting(statement: Statement) -> bool:
     words = statement.words
-    return words[:1] == ("RESET",) or words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
+    if words[:1] == ("RESET",):
+        return True
+    return words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
 
 
 def _dropped_indexes(text: str) -> tuple[str, ...]:

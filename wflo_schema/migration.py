@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +94,15 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """A dependency that has no file: ``id``, and who wants it where."""
+
+    id: str
+    wanted_by: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Migrations:
     """Every migration of one or more folders, in the order in which they are applied."""
 
@@ -101,6 +110,8 @@ class Migrations:
     items: tuple[Migration, ...]
     stray_rollbacks: tuple[str, ...] = ()
     """Rollback files that belong to no migration."""
+    absent: tuple[Absent, ...] = ()
+    """Dependencies for which there is no file; `refuse_absent` says which of them may be so."""
     _by_id: dict[str, Migration] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -136,6 +147,19 @@ class Migrations:
             f"{wish} fits {len(fitting)} migrations in {where}: {_some(m.id for m in fitting)}",
             hint="give more of the id",
         )
+
+    def refuse_absent(self, applied: Collection[str] = ()) -> None:
+        """Raise `BadMigrationFile` for a dependency without a file, unless it is one of ``applied`` (hashes).
+
+        An applied one whose file is gone is a matter of the ledger: it is missing.
+        """
+        for gone in self.absent:
+            if migration_hash(gone.id) not in applied:
+                raise BadMigrationFile(
+                    f"{gone.wanted_by} depends on {gone.id}, and there is no such migration",
+                    hint="correct the -- depends: line, or bring the missing file back",
+                    location=gone.location,
+                )
 
     def heads(self) -> tuple[tuple[str, ...], ...]:
         """The ends of every history that forked: tuples of two or more ids, none where all is well.
@@ -188,8 +212,9 @@ def read(*directories: Path | str) -> Migrations:
     """Read every migration of the folders; each file is opened once.
 
     Files are found as yoyo finds them: ``*.sql`` but not ``*.rollback.sql``.  Raise
-    `BadMigrationFile`, naming the file, when a folder is not there, two files have one id, a
-    dependency is missing or goes in a circle, a file is not UTF-8 or a directive makes no sense.
+    `BadMigrationFile`, naming the file, when a folder is not there, two files have one id,
+    dependencies go in a circle, a file is not UTF-8 or a directive makes no sense.  Dependencies
+    without a file are only listed: whether one may be absent is for the ledger to say.
     """
     found: dict[str, Migration] = {}
     strays: list[str] = []
@@ -203,21 +228,22 @@ def read(*directories: Path | str) -> Migrations:
                 )
             found[m.id] = m
             lines[m.id] = depends_line
-    for m in found.values():
-        for wanted in m.depends:
-            if wanted not in found:
-                raise BadMigrationFile(
-                    f"{m.id} depends on {wanted}, and there is no such migration",
-                    hint="correct the -- depends: line, or bring the missing file back",
-                    location=Location(m.path, lines[m.id]),
-                )
-    return Migrations(tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), found)
+    absent = tuple(
+        Absent(wanted, m.id, Location(m.path, lines[m.id]))
+        for m in found.values()
+        for wanted in m.depends
+        if wanted not in found
+    )
+    return Migrations(tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), absent, found)
 
 
 def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migration, int]]:
     try:
         with os.scandir(directory) as entries:
-            names = sorted(e.name for e in entries if e.name.endswith((".sql", ".py")) and e.is_file())
+            listed = sorted((e for e in entries if e.name.endswith((".sql", ".py"))), key=lambda e: e.name)
+            for e in listed:
+                _refuse_unreadable_name(directory, e)
+            names = [e.name for e in listed if e.is_file()]
     except FileNotFoundError:
         raise BadMigrationFile(
             f"there is no folder {directory}",
@@ -268,6 +294,19 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
             ),
             at.get("depends", 1),
         )
+
+
+def _refuse_unreadable_name(directory: str, entry: os.DirEntry[str]) -> None:
+    try:
+        entry.name.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+        raise BadMigrationFile(
+            f"the name of a file in {directory} is not UTF-8: {shown}",
+            hint="rename it: its id must be a text that the ledger can hold",
+        ) from None
+    if entry.is_symlink() and not os.path.exists(entry.path) and not entry.name.startswith("."):
+        raise BadMigrationFile(f"{entry.path} is a link to a file that is not there", hint="mend or remove the link")
 
 
 def _read_text(path: str) -> tuple[str, str]:
@@ -436,10 +475,11 @@ def _spans(path: str, text: str) -> list[tuple[int, int]]:
         start = _skip_blank(text, begin, position)
         if start < position:
             spans.append((start, position))
+    _refuse_left_over(path, text, spans)
     return spans
 
 
-_BLANK = re.compile(r"(?:\s+|--[^\n]*)+")
+_BLANK = re.compile(r"(?:\s+|--[^\n\r]*)+")
 
 
 def _skip_blank(text: str, start: int, end: int) -> int:
@@ -449,28 +489,50 @@ def _skip_blank(text: str, start: int, end: int) -> int:
         if match:
             start = match.end()
         elif text.startswith("/*", start):
-            start = _skip_block_comment(text, start)
+            closed = _skip_block_comment(text, start)
+            if closed < 0:
+                return start
+            start = closed
         else:
             return start
     return end
+
+
+def _refuse_left_over(path: str, text: str, spans: list[tuple[int, int]]) -> None:
+    """Between and after the statements stand only semicolons, blanks and comments, each closed.
+
+    PostgreSQL's parser takes the end of the file for the end of a comment; statements in it would
+    be lost without a word.
+    """
+    for start, end in zip([0, *(e for _, e in spans)], [*(s for s, _ in spans), len(text)], strict=True):
+        while (start := _skip_blank(text, start, end)) < end:
+            if text[start] != ";":
+                line = text.count("\n", 0, start) + 1
+                what = "a comment begins that is never closed" if text.startswith("/*", start) else "no statement"
+                raise BadMigrationFile(
+                    f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
+                    hint="close it with */, or remove it",
+                    location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
+                )
+            start += 1
 
 
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
 def _skip_block_comment(text: str, start: int) -> int:
-    """The end of a block comment, nested ones counted, as PostgreSQL nests them."""
+    """The end of a block comment, nested ones counted, as PostgreSQL nests them; -1 where it has none."""
     depth = 0
     for match in _COMMENT_MARK.finditer(text, start):
         depth += 1 if match.group() == "/*" else -1
         if depth == 0:
             return match.end()
-    return len(text)
+    return -1
 
 
 _TOKEN = re.compile(
     r"""
-      (?P<space>\s+|--[^\n]*)
+      (?P<space>\s+|--[^\n\r]*)
     | (?P<block>/\*)
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
     | (?P<string>'(?:[^']|'')*(?:'|\Z))
@@ -495,6 +557,7 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
         kind, end = match.lastgroup, match.end()
         if kind == "block":
             end = _skip_block_comment(text, position)
+            end = len(text) if end < 0 else end
         elif kind == "dollar":
             closing = text.find(match.group(), end)
             end = len(text) if closing < 0 else closing + len(match.group())
@@ -559,6 +622,7 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
             words.append(word)
     if start is not None:
         spans.append((start, last_end))
+    _refuse_left_over(path, text, spans)
     return spans
 
 
@@ -623,24 +687,30 @@ def new(directory: Path | str, message: str, *, today: datetime.date | None = No
         raise BadMigrationFile(
             "a migration needs a few words that say what it does", hint='wflo-schema new "add a column"'
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
     existing = read(folder)
     day = (today or datetime.date.today()).strftime("%Y%m%d")
     used = [int(m[1]) for i in existing if (m := re.match(rf"{day}_(\d+)", i.id))]
     number = max(used, default=0) + 1
     stem = f"{day}_{number:02}_{secrets.token_hex(3)[:5]}-{slug}"
     parents = {d for m in existing for d in m.depends}
-    heads = sorted(m.id for m in existing if m.id not in parents)
+    heads = sorted(m.id for m in existing if m.id not in parents and not re.search(r"\s", m.id))
     if not any(m.depends for m in existing):
-        heads = [existing.items[-1].id] if existing.items else []
+        heads = heads[-1:]
     title = " ".join(message.split())
     forward, back = folder / f"{stem}.sql", folder / f"{stem}.rollback.sql"
-    forward.write_text(
-        f"-- {title}\n-- depends: {' '.join(heads)}\n\n" if heads else f"-- {title}\n\n", encoding="utf-8"
-    )
-    back.write_text(
-        f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n", encoding="utf-8"
-    )
+    try:
+        forward.write_text(
+            f"-- {title}\n-- depends: {' '.join(heads)}\n\n" if heads else f"-- {title}\n\n", encoding="utf-8"
+        )
+        back.write_text(
+            f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n", encoding="utf-8"
+        )
+    except OSError as error:
+        raise BadMigrationFile(f"cannot write into {folder}: {error.strerror}") from None
     return forward, back
 
 

@@ -6,9 +6,11 @@ Hides layout and escaping; computes nothing and prints nothing.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import enum
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +69,8 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
     if isinstance(value, float):
         return round(value, 3)
     return value
@@ -121,10 +125,11 @@ def _excerpt(error: MigrationFailed) -> list[str]:
         source = error.source_line.expandtabs(4)
         before = error.source_line[: max(error.location.column - 1, 0)].expandtabs(4)
         start = max(0, len(before) - 80)
+        cells = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in before[start:])
         shown = source[start : start + 110]
         lines.append(f"  {number} | {'…' if start else ''}{shown}{'…' if len(source) > start + 110 else ''}")
         if error.location.column:
-            lines.append(f"  {' ' * len(number)} | {' ' * (len(before) - start + bool(start))}^")
+            lines.append(f"  {' ' * len(number)} | {' ' * (cells + bool(start))}^")
     return lines
 
 

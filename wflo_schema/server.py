@@ -60,6 +60,8 @@ _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 # For PostgreSQL's programs: no PGDATA, PGPORT or locale of the caller leaks into the server.
 _LOG_TAIL_LINES = 12
 _POLL_S = 0.05
+_DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
+_BELONGS = "it belongs to"
 _NOTHING_DELETED = "nothing was deleted"
 
 State = Literal["running", "stopped", "absent"]
@@ -131,8 +133,8 @@ def start_embedded(
 
     Once per folder: an exclusive lock on the folder itself.  Raise `ServerNotReady` when it cannot be had.
     """
-    found = find_embedded(directory, database_name=database_name)
-    if found is not None:
+    found = find_embedded(directory)
+    if found is not None and found.database.name == database_name:
         return found
     directory = _make_directory(directory)
     with _locked(directory, timeout_s):
@@ -185,6 +187,10 @@ def stop_embedded(directory: Path, *, timeout_s: float = 60.0) -> ServerStatus:
     before = status_embedded(directory)
     if before.state == "absent":
         return before
+    if before.note.startswith(_BELONGS):
+        raise ServerNotReady(
+            f"the server in {directory} cannot be stopped: {before.note}", hint="stop it as that user or as root"
+        )
     directory = directory.resolve()
     with _locked(directory, timeout_s):
         home = _find_home(directory)
@@ -247,7 +253,7 @@ def status_embedded(directory: Path) -> ServerStatus:
         return ServerStatus("stopped", "embedded", str(home), version=version, note=note)
     except PermissionError as error:
         owner = _owner_name(directory / "postgres")
-        return ServerStatus("stopped", "embedded", str(directory), note=f"it belongs to {owner}: {error.strerror}")
+        return ServerStatus("stopped", "embedded", str(directory), note=f"{_BELONGS} {owner}: {error.strerror}")
 
 
 def find_programs() -> Path | None:
@@ -543,7 +549,7 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
     if done.returncode:
         shutil.rmtree(half_made, ignore_errors=True)
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        if "No space left on device" in done.stderr:
+        if _DISK_FULL.search(done.stderr):
             raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         raise ServerNotReady(
             "\n".join([f"initdb could not make {data}", *(f"    {line}" for line in said[-_LOG_TAIL_LINES:])]),
@@ -587,10 +593,17 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
     if done.returncode == 0:
         return
     said = _log_since(home, before)
-    if "No space left on device" in said:
+    if _DISK_FULL.search(said):
         raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if sockets != home:
         shutil.rmtree(sockets, ignore_errors=True)
+    pid_file = home / "data" / "postmaster.pid"
+    if "postmaster.pid" in said + done.stderr and _read_postmaster(home) is None:
+        raise ServerNotReady(
+            f"{pid_file} is empty or damaged, so nobody can tell whether a server is running",
+            hint="make sure that none is (ps aux | grep postgres), then: "
+            f"rm {shlex.quote(str(pid_file))}; {_NOTHING_DELETED}",
+        )
     tail = "".join(f"\n    {line}" for line in said.splitlines()[-_LOG_TAIL_LINES:])
     raise ServerNotReady(
         f"the server in {home} did not come up{tail or ': ' + done.stderr.strip()}",

@@ -1,5 +1,5 @@
 -- One row: an index of one of the given relations.  "columns" holds 0 where an expression stands.
--- That it has a predicate is said by "…": its text is asked for apart, for that locks the table.
+-- That it has a predicate is said by "?": its text is asked for apart, for that locks the table.
 SELECT
     x.indrelid AS relation,
     x.indexrelid AS oid,
@@ -14,7 +14,7 @@ SELECT
     pg_catalog.string_to_array(x.indkey::text, ' ')::integer[] AS columns,
     pg_catalog.string_to_array(x.indcollation::text, ' ')::oid[] AS collations,
     (x.indclass::text || '/' || x.indoption::text || '/' || coalesce(x.indexprs::text, '')) AS shape,
-    CASE WHEN x.indpred IS NOT NULL THEN '…' END AS predicate,
+    CASE WHEN x.indpred IS NOT NULL THEN '?' END AS predicate,
     con.contype IS NOT NULL AS is_of_constraint,
     CASE WHEN con.contype IN ('p', 'u') THEN con.conname::text END AS constraint_name
 FROM pg_catalog.pg_index AS x

@@ -1,5 +1,5 @@
 -- One row: a trigger through which PostgreSQL enforces one of the given foreign keys.
--- "routine" is the fixed object id of the RI_FKey_… function; "type" is tgtype's bits.
+-- "routine" is the fixed object id of the RI_FKey_* function; "type" is tgtype's bits.
 -- "is_altered" says that it does not fire always, or that its function is no longer PostgreSQL's own.
 SELECT
     t.tgconstraint AS key,
