@@ -338,6 +338,25 @@ def test_broken_migration_is_one_message_a_test(project: pytest.Pytester) -> Non
     result.stdout.fnmatch_lines(["*division by zero*"])
 
 
+@pytest.mark.parametrize("words", [(), ("-n", "2")])
+def test_server_is_stopped_where_that_is_asked_for_and_no_database_was_kept(
+    project: pytest.Pytester, words: tuple[str, ...]
+) -> None:
+    memory = Path("/dev/shm")
+    directory = Path(tempfile.mkdtemp(prefix="wfs-plugin-", dir=memory if memory.is_dir() else None))
+    directory.chmod(0o755)
+    asked = (f"--wflo-server-directory={directory}", "--wflo-stop-server", *words)
+    project.makepyfile("def test_good(wflo_url):\n    pass\n\n\ndef test_bad(wflo_url):\n    assert False\n")
+    try:
+        _run(project, "--wflo-keep", *asked).assert_outcomes(passed=1, failed=1)
+        assert server_module.status_embedded(directory).state == "running"
+        _run(project, *asked).assert_outcomes(passed=1, failed=1)
+        assert server_module.status_embedded(directory).state == "stopped"
+    finally:
+        server_module.stop_embedded(directory)
+        shutil.rmtree(directory)
+
+
 # --- free tests -------------------------------------------------------------------------------
 
 

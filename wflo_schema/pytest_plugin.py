@@ -141,7 +141,7 @@ class _State:
     remaining: int = 0
     is_connected: bool = False
     databases: Databases | None = None
-    has_kept: bool = False
+    has_failed: bool = False
 
 
 _STATE = pytest.StashKey[_State]()
@@ -188,8 +188,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Drop what was made."""
-    state = session.config.stash.get(_STATE, None)
-    if state is not None and state.databases is not None:
+    state = _state(session.config)
+    state.has_failed = session.testsfailed > 0
+    if state.databases is not None:
         state.databases.close()
 
 
@@ -198,6 +199,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the embedded test server where that was asked for, when all workers are done."""
     if hasattr(config, "workerinput") or not _option(config, "stop-server"):
         return
+    if _option(config, "keep") and _state(config).has_failed:
+        return  # databases were kept for looking at
     from wflo_schema import server
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.testing import server_directory
@@ -340,7 +343,6 @@ def pytest_runtest_makereport(
     if not ours or not report.failed or report.when == "teardown" or not _option(item.config, "keep"):
         return report
     item.stash[_KEPT] = True
-    _state(item.config).has_kept = True
     from wflo_schema.errors import WfloSchemaError
 
     for database in ours:
