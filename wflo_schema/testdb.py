@@ -615,6 +615,12 @@ class Session:
                 hint=f'as a superuser: ALTER ROLE "{self.role}" CREATEDB',
                 sqlstate=state,
             )
+        if state == "42501" and "superuser" in said:
+            return DatabaseError(
+                f"not allowed while {doing}: {said}",
+                hint="a superuser is connected to it, whom this role may not disconnect: close that connection",
+                sqlstate=state,
+            )
         if state == "42501":
             return DatabaseError(
                 f"not allowed while {doing}: {said}",
