@@ -29,7 +29,7 @@ from tests.proxy import Counts, Cut, Direction, Proxy
 from wflo_schema import engine
 from wflo_schema.database import Database
 from wflo_schema.engine import Done
-from wflo_schema.errors import ConnectionFailed, ConnectionLost, Interrupted, MigrationFailed, WfloSchemaError
+from wflo_schema.errors import ConnectionFailed, ConnectionLost, Interrupted, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.ledger import Ledger
 from wflo_schema.migration import read
 from wflo_schema.pipeline import Stop
@@ -43,7 +43,11 @@ FILES = {
     "3_c": "ALTER TABLE a ADD COLUMN t text DEFAULT 'x'",
 }
 CUT_FILES = {n: FILES[n] for n in ("1_a", "2_b")}
-ROLLBACKS = {"1_a": "DROP TABLE a", "2_b": "DROP INDEX CONCURRENTLY a_i", "3_c": "ALTER TABLE a DROP COLUMN t"}
+ROLLBACKS = {
+    "1_a": "DROP TABLE a",
+    "2_b": "DELETE FROM a WHERE id = 2;\nDROP INDEX CONCURRENTLY a_i",
+    "3_c": "ALTER TABLE a DROP COLUMN t",
+}
 
 STATE = """
 SELECT
@@ -176,34 +180,35 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
                 assert cut is not None
         return proxy.connections[0]
 
-    def finish(schema: str) -> tuple[object, ...]:
+    def prepare(after: object) -> str:
+        schema = f"{operation}_{direction.name}_{after}".lower() if operation == "migrate" else direction.name.lower()
+        admin.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        admin.execute(f"SET search_path = {schema}".encode())
+        if operation == "rollback":
+            engine.migrate(at_path(plain, schema), files)
+            admin.execute(b"DELETE FROM _yoyo_log")
+        return schema
+
+    def finish(schema: str) -> object:
         there = at_path(plain, schema)
         if operation == "migrate":
             engine.migrate(there, files)
-        else:
-            engine.rollback(there, files, count=len(engine.status(there, files).applied) - 1)
-        return one(
-            there,
-            f"{STATE}, (SELECT count(*) FROM a), (SELECT sum(id) FROM a), (SELECT count(*) FROM _wflo_schema_progress)",
-        )
+        while operation == "rollback" and len(engine.status(there, files).applied) == 2:
+            with contextlib.suppress(Refused):  # the session that was cut off may still be finishing it
+                engine.rollback(there, files, to="1_a")
+        query = f"{STATE}, (SELECT array_agg(id ORDER BY id) FROM a), (SELECT count(*) FROM _wflo_schema_progress)"
+        return admin.execute(query.encode()).fetchone()
 
-    def prepare(after: object) -> str:
-        schema = f"{operation}_{direction.name}_{after}".lower()
-        do(plain, f"CREATE SCHEMA {schema}")
-        if operation == "rollback":
-            engine.migrate(at_path(plain, schema), files)
-        return schema
-
-    schema = prepare("clean")
-    counts = run(schema, None)
-    total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
-    clean = finish(schema)
-    assert total > 50
-    for after in range(total + 1):
-        schema = prepare(after)
-        run(schema, Cut(direction, after))
-        assert finish(schema) == clean, f"after {after} of {total} messages {direction}"
-        do(plain, f"DROP SCHEMA {schema} CASCADE")
+    with plain.connect() as admin:
+        schema = prepare("clean")
+        counts = run(schema, None)
+        total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
+        clean = finish(schema)
+        assert total > 50
+        for after in range(total + 1):
+            schema = prepare(after)
+            run(schema, Cut(direction, after))
+            assert finish(schema) == clean, f"after {after} of {total} messages {direction}"
     print(f"{operation}: cut after each of {total} messages {direction}")
 
 
@@ -221,10 +226,29 @@ def test_terminated_backend_is_a_lost_connection_and_the_next_run_finishes(datab
     with pytest.raises(ConnectionLost) as caught:
         engine.migrate(database, read(folder))
     thread.join()
+    assert "run it again" in caught.value.hint
     assert "2_b" in caught.value.message and "terminating connection" in caught.value.message
     assert one(database, "SELECT to_regclass('b') IS NULL, count(*) FROM _yoyo_migration") == (True, 1)
     write(folder, {"2_b": "CREATE TABLE b (id int);"})
     assert engine.migrate(database, read(folder)).ids == ("2_b",)
+
+
+def test_lost_rollback_does_not_say_to_run_it_again(database: Database, tmp_path: Path) -> None:
+    """Run again, it would roll back one more."""
+    folder = write(tmp_path / "m", {"1_a": "SELECT 1"}, {"1_a": "SELECT pg_sleep(30)"})
+    engine.migrate(database, read(folder))
+
+    def terminate() -> None:
+        wait_until(lambda: is_running(database, "pg_sleep(30)"), "the rollback")
+        do(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%'")
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    with pytest.raises(ConnectionLost) as caught:
+        engine.rollback(database, read(folder))
+    thread.join()
+    assert "wflo-schema status" in caught.value.hint and "applied" not in caught.value.hint
+    assert one(database, "SELECT count(*) FROM _yoyo_migration") == (1,)
 
 
 # the process is killed
@@ -238,6 +262,7 @@ SLOW = {
     "4_d": "CREATE TABLE d (id int); SELECT pg_sleep(0.03);",
     "5_e": "CREATE TABLE e (id int); SELECT pg_sleep(0.03); INSERT INTO a VALUES (5);",
 }
+OURS = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^wflo-schema ' AND datname = current_database()"
 WHOLE = """
 SELECT coalesce(string_agg(m.migration_id, ' ' ORDER BY m.migration_id), ''),
        coalesce(string_agg(c.relname, ' ' ORDER BY c.relname), '')
@@ -256,22 +281,29 @@ def test_fifty_kills_at_random_moments_leave_what_the_next_run_finishes(database
     chance = random.Random(seed)
     folder = write(tmp_path / "m", SLOW)
     kills = finished = 0
+    watch = database.connect()
     while kills < 50:
         schema = f"s{finished}"
         there = at_path(database, schema)
-        do(database, f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        watch.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        watch.execute(f"SET search_path = {schema}".encode())
         run = _processes.Process(target=_migrate_in_process, args=(there, str(folder)))
         run.start()
-        run.join(timeout=chance.uniform(0.01, 0.35))
+        while run.is_alive() and watch.execute(OURS.encode()).fetchone() == (0,):
+            time.sleep(0.002)  # so that the moment is one of the run, and not of the start of a process
+        run.join(timeout=chance.uniform(0.0, 0.25))
         if run.is_alive():
             run.kill()
-            run.join()
             kills += 1
-            if one(there, "SELECT to_regclass('_yoyo_migration') IS NOT NULL")[0]:
-                assert one(there, WHOLE) == ("", ""), f"seed {seed}, kill {kills}"
+            if watch.execute("SELECT to_regclass('_yoyo_migration')").fetchone() != (None,):
+                if chance.random() < 0.5:  # what was sent before the kill is not to be carried out either
+                    watch.execute(OURS.replace("count(*)", "pg_terminate_backend(pid)").encode())
+                assert watch.execute(WHOLE.encode()).fetchone() == ("", ""), f"seed {seed}, kill {kills}"
+            run.join()
         if run.exitcode != -signal.SIGKILL:
             assert run.exitcode == 0
             finished += 1
+    watch.close()
     for n in range(finished + 1):
         there = at_path(database, f"s{n}")
         engine.migrate(there, read(folder))

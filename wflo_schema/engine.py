@@ -701,6 +701,9 @@ _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transactio
 # What BEGIN says for a transaction, for statements that run outside of one.
 
 
+_ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
+
+
 class _Conflict(Exception):
     """The plan is out of date: somebody else recorded or removed a migration."""
 
@@ -735,6 +738,7 @@ class _Run:
         self._queue: deque[Migration] = deque()
         self._done_checksums: tuple[str, ...] = ()
         self._as_ourselves: list[Command] = []
+        self._operation = ""
         self.ledger: Ledger = ledger_module.find(self._pipeline, database.schema)
 
     @classmethod
@@ -769,7 +773,7 @@ class _Run:
             if run is not None and run._current is not None:
                 run._unflushed.clear()
                 error.message = f"{error.message}, while {run._current.id} was being run"
-                error.hint = "it was either applied as a whole or not at all; run it again: it goes on where it stopped"
+                error.hint = run._how_to_go_on()
                 run._complete(error)
             raise
         except WfloSchemaError as error:
@@ -786,6 +790,11 @@ class _Run:
                 run._close()
             else:
                 connection.close()
+
+    def _how_to_go_on(self) -> str:
+        if self._operation == "rollback":
+            return f"it was either rolled back as a whole or not at all; {_ROLL_BACK_AGAIN}"
+        return "it was either applied as a whole or not at all; run it again: it goes on where it stopped"
 
     def _complete(self, error: WfloSchemaError) -> None:
         error.applied = tuple(d.id for d in self._done)
@@ -805,6 +814,7 @@ class _Run:
                 hint="name the primary server instead",
             )
         self._total = total
+        self._operation = operation
         self._notify(Begun(self.database.label, self.ledger.schema, self.ledger.server_version, operation, total))
 
     def result(self, operation: str, began: float) -> Result:
@@ -1034,7 +1044,9 @@ class _Run:
         error = Interrupted(
             f"{name}: {outcome}",
             signal_number=self._stop.signal_number or 2,
-            hint="run it again: it goes on where it stopped",
+            hint=_ROLL_BACK_AGAIN
+            if self._operation == "rollback"
+            else "run it again: it goes on where it stopped",
         )
         self._complete(error)
         return error
