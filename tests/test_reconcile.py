@@ -20,6 +20,9 @@ from wflo_schema.errors import LockNotAcquired, MigrationFailed
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
+once = pytest.mark.parametrize("server", ["18"], indirect=True)
+# For what does not depend on the server's version.
+
 REPLAYED: dict[int, catalog.Catalog] = {}
 # By server version: what the migrations make.
 
@@ -111,6 +114,7 @@ def test_a_reconciling_set_can_be_rolled_back_to_where_it_began(database: Databa
         assert catalog.compare(catalog.read(connection), before) == ()
 
 
+@once
 def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
@@ -123,6 +127,7 @@ def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None
     assert look(database, apply=True).aside == tuple(m.id for m in reconciling)
 
 
+@once
 def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
@@ -137,6 +142,7 @@ def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Datab
     assert look(database, apply=True).is_applied
 
 
+@once
 def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_not_there(database: Database) -> None:
     build(database, "ec1673bcefc3")
     with database.connect() as connection:
@@ -147,6 +153,7 @@ def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_no
         assert catalog.compare(catalog.read(connection), before) == ()
 
 
+@once
 def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Database) -> None:
     build(database, "ec1673bcefc3", revisions=("6d27a51e02d6",))
     found = look(database)
@@ -155,6 +162,7 @@ def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Databa
     )
 
 
+@once
 def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: Database) -> None:
     build(database, "both-heads")
     engine.migrate(database, migration.read(FOLDER / "reconcile" / "alembic-both-heads"))
