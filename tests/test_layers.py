@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "findings"),
-    ("database", "contract", "pipeline", "migration"),
+    ("database", "contract", "pipeline", "migration", "plpgsql"),
     ("ledger", "orphans", "catalog", "engine"),
     ("server", "scratch", "testdb"),
     ("check", "adopt", "dump", "lint", "trace", "fleet"),

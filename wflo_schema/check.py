@@ -690,6 +690,8 @@ class _RowTrigger:
     name: str
     is_delete: bool
     is_update: bool
+    update_of: list[str]
+    asks_depth: bool
     language: str
     source: str
 
@@ -829,8 +831,14 @@ class _Facts:
 
     def stores(self, root: _Relation) -> tuple[_Relation, ...]:
         """Where the rows are: the table itself, or its partitions at the bottom of the tree."""
+        if root.kind != "p":
+            return (root,)
+        return tuple(r for r in self.relations if r.root == root.oid and r.kind != "p" and r.is_partition)
+
+    def routes(self, root: _Relation) -> tuple[_Relation, ...]:
+        """Partitioned tables of the tree: an UPDATE that moves a row to another partition fires their triggers."""
         return tuple(
-            r for r in self.relations if r.root == root.oid and r.kind != "p" and (r.oid == root.oid or r.is_partition)
+            r for r in self.relations if r.root == root.oid and r.kind == "p" and (r.oid == root.oid or r.is_partition)
         )
 
     def children(self, root: _Relation) -> tuple[_Relation, ...]:
@@ -1029,7 +1037,13 @@ def _begin(connection: psycopg.Connection[TupleRow]) -> tuple[_Reader, str]:
         " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
         f" pg_catalog.set_config('lock_timeout', '{_LOCK_TIMEOUT_MS}', true),"
         f" pg_catalog.set_config('statement_timeout', '{_STATEMENT_TIMEOUT_MS}', true),"
+        " pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true),"
         " pg_catalog.set_config('jit', 'off', true)"
+        + (
+            ", pg_catalog.set_config('transaction_timeout', '0', true)"
+            if connection.info.server_version >= 170000
+            else ""
+        )
     ).fetchone()
     with connection.cursor(row_factory=class_row(_Session)) as cursor:
         session = cursor.execute(load_sql("check_session")).fetchone()
@@ -1194,12 +1208,14 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
             source=key.source,
             target=key.target,
         )
+    can = not any(c.is_nullable is False for c in contract.columns) or _can_read_not_nulls(reader)
+    weak = _read_weak_not_nulls(reader, [r.oid for r in facts.relations]) if can and contract.columns else {}
     for column in contract.columns:
         settle(
             "column",
             f"{_full(column.table, facts.schema)}.{identifier(column.name)}",
-            _column(facts, contract, column),
-            can_tell=True,
+            _column(facts, contract, column, weak),
+            can_tell=can or column.is_nullable is not False,
         )
     if contract.uniques or contract.indexes:
         can = reader.can("pg_index", "pg_am", "pg_constraint")
@@ -1264,8 +1280,10 @@ def _absent(facts: _Facts, contract: Contract, name: Name, line: int) -> Iterato
         )
 
 
-_FROM_ELSEWHERE = ("client", "session", "database", "user", "global")
+_FROM_ELSEWHERE = ("client", "database", "user", "global")
 # Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
+_AT_LOGIN = "session"
+# The source of what was SET, which we never do: a trigger ON login did, or a library loaded into each session.
 
 
 def _replication_role_source(reader: _Reader) -> str:
@@ -1307,7 +1325,18 @@ def _replication_role(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
     source = _replication_role_source(reader)
     here = {s.role for s in facts.settings or () if s.is_for_database}
     known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
-    if session.replication_role == "replica" and not source.startswith(_FROM_ELSEWHERE):
+    if session.replication_role == "replica" and source == _AT_LOGIN:
+        yield _finding(
+            "replication-role",
+            f"sessions of database {identifier(session.database)}",
+            "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
+            "client that left it so",
+            have="session_replication_role = replica",
+            want=want,
+            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
+            " -- then: DROP EVENT TRIGGER …",
+        )
+    elif session.replication_role == "replica" and not source.startswith(_FROM_ELSEWHERE):
         yield _finding(
             "replication-role",
             f"server ({source})",
@@ -1501,7 +1530,10 @@ def _defects(
     where = _at(contract, key.line)
     name, replaced = identifier(have.name), _add(facts, key, table, drop=have.name)
     on_delete, on_update = _ACTIONS.get(have.on_delete, "?"), _ACTIONS.get(have.on_update, "?")
-    is_other_action = on_delete != key.on_delete or sorted(have.set_columns) != sorted(key.set_columns)
+    is_other_action = on_delete != key.on_delete or (
+        on_delete in ("SET NULL", "SET DEFAULT")
+        and sorted(have.set_columns or have.columns) != sorted(key.set_columns or key.columns)
+    )
     is_other_match = _MATCHES.get(have.match) != key.match
     must_be_replaced = have.is_period != key.period or is_other_action or on_update != key.on_update or is_other_match
 
@@ -1535,15 +1567,7 @@ def _defects(
     yield from _stoppers(facts, table, have, no)
     yield from _privileges(table, target, have, no)
     for child in facts.children(table):
-        if not _is_covered(facts, child, target, have):
-            yield no(
-                "key-not-inherited",
-                f"{child} inherits from {table}, its rows show there and no equal key checks them",
-                f"ALTER TABLE {child} ADD FOREIGN KEY ({_list(have.columns)})"
-                f" REFERENCES {target} ({_list(have.to_columns)})"
-                f" ON DELETE {on_delete};",
-                f"{child} without a foreign key",
-            )
+        yield from _inherited(facts, key, table, child, target, have, label, want, no)
     if key.name is not None and have.name != key.name:
         yield no(
             "key-wrong-name",
@@ -1553,20 +1577,56 @@ def _defects(
         )
 
 
-def _is_covered(facts: _Facts, child: _Relation, target: _Relation, like: _Key) -> bool:
-    def no(code: str, message: str, mend: str = "", have_: str = "") -> Finding:
-        return _finding(code, str(child), message)
+_No = Callable[..., Finding]
 
-    return any(
-        own.to_relation == target.oid
-        and own.pairs == like.pairs
-        and own.on_delete == like.on_delete
-        and not list(_strength(facts, child, target, own, no))
-        for own in facts.keys_on(child.oid)
+
+def _inherited(
+    facts: _Facts,
+    key: RequiredKey,
+    table: _Relation,
+    child: _Relation,
+    target: _Relation,
+    like: _Key,
+    label: str,
+    want: str,
+    no: _No,
+) -> Iterator[Finding]:
+    """What keeps an inheritance child's rows, which show in the table, from being as honest as its own."""
+    own = facts.keys_on(child.oid)
+    same = [k for k in own if k.to_relation == target.oid and k.pairs == like.pairs]
+    on_delete, on_update = _ACTIONS.get(like.on_delete, "?"), _ACTIONS.get(like.on_update, "?")
+    sets = f" ({_list(like.set_columns)})" if like.set_columns else ""
+    add = (
+        f"FOREIGN KEY ({_list(like.columns)}) REFERENCES {target} ({_list(like.to_columns)})"
+        f" ON DELETE {on_delete}{sets} ON UPDATE {on_update};"
     )
 
+    def judge(mine: _Key) -> list[Finding]:
+        name = identifier(mine.name)
+        mend_ = f"ALTER TABLE {child} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {add}"
 
-_No = Callable[..., Finding]
+        def no_(code: str, message: str, mend: str = "", have: str = "") -> Finding:
+            return no(code, message, mend or mend_, have or str(mine))
+
+        return [
+            *_strength(facts, child, target, mine, no_),
+            *_collations(facts, child, target, mine, no_),
+            *_stoppers(facts, child, mine, no_),
+            *_privileges(child, target, mine, no_),
+            *_others(facts, key, child, target, mine, own, label, want, None),
+        ]
+
+    equal = [k for k in same if (k.on_delete, k.on_update) == (like.on_delete, like.on_update)]
+    if equal:
+        yield from min(map(judge, equal), key=lambda found: sum(f.severity is Severity.ERROR for f in found))
+        return
+    drops = "".join(f"DROP CONSTRAINT {identifier(k.name)}, " for k in same)
+    yield no(
+        "key-not-inherited",
+        f"{child} inherits from {table}, its rows show there and no equal key checks them",
+        f"ALTER TABLE {child} {drops}ADD {add}",
+        "; ".join(map(str, same)) or f"{child} without a foreign key",
+    )
 
 
 def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no: _No) -> Iterator[Finding]:
@@ -1600,6 +1660,7 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
         *((r, _CHECK_UPDATE, _AFTER_UPDATE, "updates of") for r in stores),
         *((r, _ON_DELETE.get(have.on_delete, 0), _AFTER_DELETE, "deletes from") for r in facts.stores(target)),
         *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "updates of") for r in facts.stores(target)),
+        *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "moved rows of") for r in facts.routes(target)),
     ]
     for relation, routine, kind, event in needed:
         found = facts.triggers_of(have, relation.oid, routine, kind)
@@ -1644,28 +1705,62 @@ def _collations(facts: _Facts, table: _Relation, target: _Relation, have: _Key, 
             )
 
 
-_RETURN = re.compile(r"\breturn\b\s*([^;]*);", re.IGNORECASE)
-_NOT_CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
-
-
 _NULL = re.compile(r"\bNULL\b", re.IGNORECASE)
 _IS_NULL = re.compile(r"\bIS\s+(?:NOT\s+)?NULL\b", re.IGNORECASE)
 
 
-def _can_stop(trigger: _RowTrigger, on: str) -> bool | None:
-    """Whether the trigger cancels what it sees: True, False, or None where that cannot be known."""
+def _can_stop(trigger: _RowTrigger, on: str, columns: Iterable[str] = ()) -> bool | None:
+    """Whether the trigger cancels what it sees: True, False, or None where that cannot be known.
+
+    ``columns`` are those that the key's UPDATE sets.
+    """
     if trigger.language != "plpgsql":
         return None
-    code = _NOT_CODE.sub(" ", trigger.source)
-    returned = {" ".join(r.split()).strip("() ").upper() for r in _RETURN.findall(code)}
+    from wflo_schema import plpgsql
+
+    seen = plpgsql.returned(trigger.source, on)
+    returned, code = seen.expressions, seen.code
     if not returned:
         return None
     kept, lost = ("OLD", "NEW") if on == "delete" else ("NEW", "OLD")
+    stops: bool | None = None
     if returned == {lost} or any(_NULL.search(_IS_NULL.sub(" ", r)) for r in returned):
+        stops = True
+    elif lost in returned and not seen.is_unclear:
+        stops = True
+    elif returned == {kept}:
+        stops = _is_undone(code, kept, lost, columns)
+    elif len(returned) == 1:
+        stops = _is_lost(code, next(iter(returned)), kept)
+    return None if stops and (seen.asks_depth or trigger.asks_depth) else stops
+
+
+def _is_undone(code: str, kept: str, lost: str, columns: Iterable[str]) -> bool | None:
+    """Whether the row that is returned was emptied, or was given back the value that the key takes away."""
+    if re.search(rf"\b{kept}\s*:?=\s*(?:NULL|{lost})\s*;", code, re.IGNORECASE):
         return True
-    if returned == {kept} and not re.search(rf"\b{kept}\s*:?=|\binto\s+(?:strict\s+)?{kept}\b", code, re.IGNORECASE):
-        return False
-    return None
+    undone: bool | None = False
+    if re.search(rf"\b{kept}\s*:?=|\binto\s+(?:strict\s+)?{kept}\b", code, re.IGNORECASE):
+        undone = None
+    for column in columns if kept == "NEW" else ():
+        name = rf'(?:{re.escape(column)}|"{re.escape(identifier(column).strip(chr(34)))}")'
+        for value in re.findall(rf"\bNEW\s*\.\s*{name}\s*:?=([^;]*);", code, re.IGNORECASE):
+            if re.search(r"\bOLD\b", value, re.IGNORECASE):
+                return True
+            if value.strip().upper() != "NULL":
+                undone = None
+    return undone
+
+
+def _is_lost(code: str, variable: str, kept: str) -> bool | None:
+    """Whether the variable that is returned is always NULL, always the row, or who knows."""
+    if not re.fullmatch(r"[A-Z_]\w*", variable):
+        return None
+    if re.search(rf"\b(?:into|for)\s+(?:strict\s+)?{variable}\b|,\s*{variable}\b", code, re.IGNORECASE):
+        return None
+    found = re.findall(rf"(?<![\w.]){variable}\s*:?=(?!=)([^;]*);", code, re.IGNORECASE)
+    values = {v.strip().upper() for v in found}
+    return True if values == {"NULL"} else False if values == {kept} else None
 
 
 def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[Finding]:
@@ -1692,21 +1787,32 @@ def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[
         if trigger.relation not in stores:
             continue
         where = stores[trigger.relation]
-        for event, concerned in (("delete", trigger.is_delete), ("update", trigger.is_update)):
+        written = have.set_columns or have.columns
+        sees_update = trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & set(written)))
+        for event, concerned in (("delete", trigger.is_delete), ("update", sees_update)):
             if event not in acts or not concerned:
                 continue
-            stops = _can_stop(trigger, event)
+            stops = _can_stop(trigger, event, written)
             shown = f"BEFORE {event.upper()} trigger {identifier(trigger.name)} on {where}"
             if stops:
                 yield no(
                     "key-stopped-by-trigger",
-                    f"the {shown} can return NULL, which silently stops {name}",
+                    f"the {shown} can return NULL"
+                    + (" or put the old value back" if event == "update" else "")
+                    + f", which silently stops {name}",
                     f"DROP TRIGGER {identifier(trigger.name)} ON {where}; "
                     f"-- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}",
                     shown,
                 )
-            elif stops is None and event == "delete":
-                yield no("key-maybe-stopped", f"the {shown} may stop {name} by returning NULL", "", shown)
+            elif stops is None and (event == "delete" or trigger.language == "plpgsql"):
+                yield no(
+                    "key-maybe-stopped",
+                    f"the {shown} may stop {name} by returning NULL"
+                    + (" or putting the old value back" if event == "update" else ""),
+                    f"DROP TRIGGER {identifier(trigger.name)} ON {where}; "
+                    f"-- or see to it that it always lets the key's {event.upper()} pass",
+                    shown,
+                )
 
 
 def _privileges(table: _Relation, target: _Relation, have: _Key, no: _No) -> Iterator[Finding]:
@@ -1847,7 +1953,25 @@ def _plain_type(text: str) -> str:
     return f"{_TYPE_ALIASES[match[1]]}{match[2]}{match[3]}"
 
 
-def _column(facts: _Facts, contract: Contract, column: RequiredColumn) -> Iterator[Finding]:
+_NOT_NULL_CAN_BE_WEAK = 180000
+# The server's version from which a NOT NULL constraint can be NOT VALID; pg_attribute does not tell.
+
+
+def _can_read_not_nulls(reader: _Reader) -> bool:
+    return reader.session.version < _NOT_NULL_CAN_BE_WEAK or reader.can("pg_constraint")
+
+
+def _read_weak_not_nulls(reader: _Reader, relations: Sequence[int]) -> dict[tuple[int, int], str]:
+    """``{(relation, column number): constraint}`` of NOT NULL constraints that are NOT VALID."""
+    if reader.session.version < _NOT_NULL_CAN_BE_WEAK or "pg_constraint" in reader.session.hidden:
+        return {}
+    rows = reader.connection.execute(load_sql("check_not_nulls"), {"relations": relations}).fetchall()
+    return {(int(r[0]), int(r[1])): str(r[2]) for r in rows}
+
+
+def _column(
+    facts: _Facts, contract: Contract, column: RequiredColumn, weak: Mapping[tuple[int, int], str]
+) -> Iterator[Finding]:
     where = _at(contract, column.line)
     table = facts.table(column.table)
     if table is None:
@@ -1892,6 +2016,17 @@ def _column(facts: _Facts, contract: Contract, column: RequiredColumn) -> Iterat
             have="null" if found.is_nullable else "not null",
             want="null" if column.is_nullable else "not null",
             help_=f"{start} {'DROP' if column.is_nullable else 'SET'} NOT NULL;",
+            location=where,
+        )
+    elif column.is_nullable is False and (table.oid, found.number) in weak:
+        constraint = identifier(weak[table.oid, found.number])
+        yield _finding(
+            "column-wrong",
+            name,
+            f"{constraint} is NOT VALID: rows from before may be NULL",
+            have="not null, NOT VALID",
+            want="not null",
+            help_=f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
             location=where,
         )
     if column.default is not None and _words(column.default) != _words(found.default or ""):
@@ -2262,9 +2397,8 @@ def _orphans_of(
     where: Location | None,
 ) -> tuple[list[Finding], Orphans]:
     condition = _orphan_condition(facts, key, table, target)
-    source = sql.SQL("{}{} AS f").format(
-        sql.SQL("" if table.kind == "p" else "ONLY "), sql.Identifier(table.schema, table.name)
-    )
+    source = sql.SQL("{} AS f").format(sql.Identifier(table.schema, table.name))
+    # Not ONLY: the rows of inheritance children show in the table as well.
     columns = [sql.SQL("CAST(f.{} AS text)").format(sql.Identifier(c)) for c in key.columns]
     listing = sql.SQL("SELECT f.* FROM {} WHERE {}").format(source, condition).as_string(reader.connection) + ";"
     label = f"{table} {identifier(key.name)}" if key.name else f"{table}({_list(key.columns)})"
@@ -2465,7 +2599,11 @@ def _serves(index: _Index, wanted: Mapping[int, _Column]) -> bool:
 
 OTHER_LEDGERS = frozenset(
     {
-        "alembic_version", "ar_internal_metadata", "django_migrations", "flyway_schema_history", "goose_db_version",
+        "alembic_version",
+        "ar_internal_metadata",
+        "django_migrations",
+        "flyway_schema_history",
+        "goose_db_version",
         "schema_migrations",
     }
 )
@@ -2507,6 +2645,7 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
             columns = reader.rows(_Column, "check_columns", {"relations": relations, "defaults": True})
             indexes = _read_indexes(reader, relations)
             checks = reader.rows(_Check, "check_checks", {"relations": relations})
+            weak_not_nulls = _read_weak_not_nulls(reader, relations)
         except psycopg.Error as error:
             raise database_error(error, "reading the catalog") from error
     if not named:
@@ -2542,7 +2681,13 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
         tuple(RequiredTable(Name(n.name)) for n in named),
         tuple(_once(required)),
         tuple(
-            RequiredColumn(names[c.relation], c.name, c.type, c.is_nullable, c.default)
+            RequiredColumn(
+                names[c.relation],
+                c.name,
+                c.type,
+                None if (c.relation, c.number) in weak_not_nulls else c.is_nullable,
+                c.default,
+            )
             for n in named
             for c in columns
             if c.relation == n.oid

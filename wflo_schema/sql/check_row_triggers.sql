@@ -1,9 +1,16 @@
 -- One row: an enabled BEFORE ROW trigger of a user's on DELETE or UPDATE of one of the given relations.
+-- "asks_depth" says that its WHEN calls pg_trigger_depth(), function 3163; to spell a WHEN out locks the table.
 SELECT
     t.tgrelid AS relation,
     t.tgname::text AS name,
     (t.tgtype::integer & 8) <> 0 AS is_delete,
     (t.tgtype::integer & 16) <> 0 AS is_update,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_catalog.unnest(t.tgattr::smallint[]) AS k(attnum)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.tgrelid AND a.attnum = k.attnum
+    ) AS update_of,
+    coalesce(t.tgqual::text LIKE '%%:funcid 3163 %%', false) AS asks_depth,
     l.lanname::text AS language,
     p.prosrc AS source
 FROM pg_catalog.pg_trigger AS t

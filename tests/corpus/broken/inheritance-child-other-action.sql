@@ -1,0 +1,13 @@
+-- verdict: no
+-- codes: key-not-inherited
+-- contract: [contract]
+-- contract: tables = ["parent", "leaf"]
+-- contract: [[foreign_key]]
+-- contract: name = "leaf_fk"
+-- contract: from = "leaf(parent_id)"
+-- contract: to = "parent(id)"
+-- contract: on_delete = "CASCADE"
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE leaf (id int PRIMARY KEY, parent_id int CONSTRAINT leaf_fk REFERENCES parent ON DELETE CASCADE);
+CREATE INDEX ON leaf (parent_id);
+CREATE TABLE child (FOREIGN KEY (parent_id) REFERENCES parent) INHERITS (leaf);

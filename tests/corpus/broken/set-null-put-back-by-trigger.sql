@@ -1,0 +1,16 @@
+-- verdict: no
+-- codes: key-stopped-by-trigger
+-- contract: [contract]
+-- contract: tables = ["parent", "leaf"]
+-- contract: [[foreign_key]]
+-- contract: name = "leaf_fk"
+-- contract: from = "leaf(parent_id)"
+-- contract: to = "parent(id)"
+-- contract: on_delete = "SET NULL"
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE leaf (
+    id int PRIMARY KEY, note text, parent_id int CONSTRAINT leaf_fk REFERENCES parent ON DELETE SET NULL
+);
+CREATE INDEX ON leaf (parent_id);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.parent_id := OLD.parent_id; RETURN NEW; END';
+CREATE TRIGGER note BEFORE UPDATE ON leaf FOR EACH ROW EXECUTE FUNCTION note();

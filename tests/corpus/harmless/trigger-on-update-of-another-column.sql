@@ -1,0 +1,15 @@
+-- verdict: yes
+-- contract: [contract]
+-- contract: tables = ["parent", "leaf"]
+-- contract: [[foreign_key]]
+-- contract: name = "leaf_fk"
+-- contract: from = "leaf(parent_id)"
+-- contract: to = "parent(id)"
+-- contract: on_delete = "SET NULL"
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE leaf (
+    id int PRIMARY KEY, note text, parent_id int CONSTRAINT leaf_fk REFERENCES parent ON DELETE SET NULL
+);
+CREATE INDEX ON leaf (parent_id);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER note BEFORE UPDATE OF note ON leaf FOR EACH ROW EXECUTE FUNCTION note();
