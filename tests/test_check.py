@@ -264,6 +264,22 @@ def test_uncommitted_change_elsewhere_does_not_make_check_wait(right: Database) 
         assert check(right, _wflo(), only=("contract", "indexes")).exit_code == 0
 
 
+def test_locked_table_hides_defaults_and_predicates_only(right: Database) -> None:
+    _do(right, "CREATE INDEX failed ON step_executions (step_id) WHERE status = 'FAILED'")
+    wanted = contract.parse(
+        '[contract]\ntables = ["step_executions"]\n[columns.step_executions]\nretry_count = "integer default 0"\n'
+        '[[index]]\nname = "failed"\non = "step_executions(step_id)"\n'
+        "where = \"((status)::text = 'FAILED'::text)\"\n"
+    )
+    assert check(right, wanted, only=("contract", "indexes")).exit_code == 0
+    with right.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE step_executions IN ACCESS EXCLUSIVE MODE")
+        result = check(right, wanted, only=("contract", "indexes"))
+
+    assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
+    assert [v.verdict for v in result.verified] == ["yes", "cannot tell", "cannot tell"]
+
+
 def test_locked_table_makes_its_rows_unfinished_and_the_others_are_still_read(right: Database) -> None:
     with right.connect(autocommit=False) as other:
         other.execute("LOCK TABLE step_executions IN ACCESS EXCLUSIVE MODE")

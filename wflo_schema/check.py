@@ -348,7 +348,8 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _U,
         "a catalog may not be read",
-        "SELECT on a system catalog was revoked from this role; what rests on it is neither yes nor no.",
+        "SELECT on a system catalog was revoked from this role, or another session's lock is in the way; "
+        "what rests on it is neither yes nor no.",
         "GRANT SELECT ON pg_catalog.… TO the role",
     ),
     Rule(
@@ -613,7 +614,7 @@ class _Column:
     collation: int
     collation_name: str
     is_deterministic: bool
-    default: str | None
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -788,6 +789,7 @@ class _Reader:
     connection: psycopg.Connection[TupleRow]
     session: _Session
     unread: list[str] = field(default_factory=list)
+    indexes: tuple[_Index, ...] | None = None
 
     def can(self, *catalogs: str) -> bool:
         missing = [c for c in catalogs if c in self.session.hidden]
@@ -987,7 +989,14 @@ def check(
                 if error.sqlstate != "42501":
                     raise database_error(error, "checking the contract") from error
                 said = error.diag.message_primary or ""
-                findings.append(_finding("cannot-see", "pg_catalog", f"this role may not read what is needed: {said}"))
+                findings.append(
+                    _finding(
+                        "cannot-see",
+                        "pg_catalog",
+                        f"this role may not read what is needed: {said}",
+                        help_=_grant(said, identifier(role)),
+                    )
+                )
                 verified = verified or list(_all_unknown(contract, schema))
     if migrations is not None and "ledger" in sections:
         found, verdicts = _ledger(database, migrations)
@@ -1022,6 +1031,16 @@ def _finding(
     location: Location | None = None,
 ) -> Finding:
     return Finding(code, _RULES[code].severity, object_, message, have, want, help_, location)
+
+
+def _grant(said: str, role: str) -> str:
+    """What gives a role what PostgreSQL denied it in its own catalog and what all roles have by default."""
+    match = re.search(r"(schema|function) (\w+)$", said)
+    if match is None:
+        return ""
+    if match[1] == "schema":
+        return f"GRANT USAGE ON SCHEMA {match[2]} TO {role};"
+    return f"GRANT EXECUTE ON FUNCTION pg_catalog.{match[2]} TO {role};"
 
 
 def _version(number: int) -> str:
@@ -1075,7 +1094,7 @@ def _choose_schema(contract: Contract, database: Database, named: Sequence[_Name
     return "public"
 
 
-_BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_attrdef", "pg_collation")
+_BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
 # Without one of these nothing can be said at all.
 
 
@@ -1104,7 +1123,7 @@ def _read_facts(reader: _Reader, contract: Contract, database: Database, search_
         has_schema,
         named,
         relations,
-        reader.rows(_Column, "check_columns", {"relations": everywhere, "defaults": _wants_defaults(contract)}),
+        _with_defaults(reader, contract, reader.rows(_Column, "check_columns", {"relations": everywhere})),
         keys,
         None,
         None,
@@ -1136,9 +1155,29 @@ def _read_facts(reader: _Reader, contract: Contract, database: Database, search_
     )
 
 
-def _wants_defaults(contract: Contract) -> bool:
-    """Whether defaults are asked for: pg_get_expr locks the table, and so waits for whoever alters it."""
-    return any(c.default is not None for c in contract.columns)
+def _with_defaults(reader: _Reader, contract: Contract, columns: tuple[_Column, ...]) -> tuple[_Column, ...]:
+    """Add the defaults that the contract asks for.  Only then: pg_get_expr waits for whoever alters the table."""
+    wanted = {c.name for c in contract.columns if c.default is not None}
+    asked = [c for c in columns if c.name in wanted]
+    if not asked:
+        return columns
+    texts = _read_defaults(reader, sorted({c.relation for c in asked}))
+    return tuple(
+        replace(c, default=_UNREAD if texts is None else texts.get((c.relation, c.number))) if c in asked else c
+        for c in columns
+    )
+
+
+def _read_defaults(reader: _Reader, relations: Sequence[int]) -> dict[tuple[int, int], str] | None:
+    """``{(relation, column number): default}``, None where they cannot be read."""
+    if not reader.can("pg_attrdef"):
+        return None
+    try:
+        with reader.connection.transaction():
+            rows = reader.connection.execute(load_sql("check_defaults"), {"relations": relations}).fetchall()
+    except psycopg.errors.LockNotAvailable:
+        return None
+    return {(int(r[0]), int(r[1])): str(r[2]) for r in rows}
 
 
 def _unseen(reader: _Reader) -> Iterator[Finding]:
@@ -1177,6 +1216,7 @@ def _contract(reader: _Reader, facts: _Facts, contract: Contract) -> tuple[list[
         mine = list(found)
         findings.extend(f for f in mine if f not in findings)
         certain = any(f.severity is Severity.ERROR for f in mine)
+        can_tell = can_tell and not any(f.severity is Severity.UNKNOWN for f in mine)
         verdict = "no" if certain else "yes" if can_tell else "cannot tell"
         verified.append(Verified(kind, name, verdict, tuple(dict.fromkeys(f.code for f in mine)), source, target))
 
@@ -1296,8 +1336,8 @@ def _replication_role_source(reader: _Reader) -> str:
 
 
 def _subscribed(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
-    if _is_always_enforced(facts) or not reader.can("pg_subscription_rel"):
-        return
+    if _is_always_enforced(facts) or "pg_subscription_rel" in reader.session.hidden:
+        return  # What it would say is a warning: no verdict rests on it.
     rows = reader.connection.execute(
         "SELECT DISTINCT s.srrelid FROM pg_catalog.pg_subscription_rel AS s WHERE s.srrelid = ANY (%s) ORDER BY 1",
         ([r.oid for r in facts.relations],),
@@ -2029,7 +2069,9 @@ def _column(
             help_=f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
             location=where,
         )
-    if column.default is not None and _words(column.default) != _words(found.default or ""):
+    if column.default is not None and found.default == _UNREAD:
+        yield _locked(name, f"the default of {name}", column.default, where)
+    elif column.default is not None and _words(column.default) != _words(found.default or ""):
         yield _finding(
             "column-wrong",
             name,
@@ -2045,12 +2087,29 @@ def _words(text: str) -> str:
     return " ".join(text.split())
 
 
-_UNREAD = "…"
-# Stands for the text of a predicate that was not read.
+_UNREAD = "?"
+# Stands for the text of a predicate or default that was not read.
+
+
+def _locked(object_: str, what: str, want: str, where: Location | None) -> Finding:
+    return _finding(
+        "cannot-see",
+        object_,
+        f"{what} cannot be read now: another session holds a lock on the table, or pg_attrdef may not be read",
+        want=want,
+        help_="run it again when the other session is done",
+        location=where,
+    )
 
 
 def _read_indexes(reader: _Reader, relations: Sequence[int]) -> tuple[_Index, ...]:
-    """Read the indexes.  Where a colleague holds a table's lock, a predicate there stays "…": unlike any other."""
+    """Read the indexes, once.  Where a colleague holds a table's lock, a predicate there stays unread."""
+    if reader.indexes is None:
+        reader.indexes = _indexes_of(reader, relations)
+    return reader.indexes
+
+
+def _indexes_of(reader: _Reader, relations: Sequence[int]) -> tuple[_Index, ...]:
     indexes = reader.rows(_Index, "check_indexes", {"relations": relations})
     partial = [i.oid for i in indexes if i.predicate is not None]
     if not partial:
@@ -2106,6 +2165,7 @@ def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: 
     tail = f" WHERE {index.where}" if index.where else ""
     want = f"{unique}INDEX ON {shown} USING {index.method} ({_list(index.columns)}){tail}"
     near: list[str] = []
+    unread: _Index | None = None
     if table is not None:
         names = {c.number: c.name for c in facts.columns_of(table.oid).values()}
         for have in (i for i in indexes if i.relation == table.oid):
@@ -2117,16 +2177,25 @@ def _index(facts: _Facts, contract: Contract, indexes: Sequence[_Index], index: 
                     ("not UNIQUE", index.is_unique and not have.is_unique),
                     ("UNIQUE", have.is_unique and not index.is_unique),
                     (have.method, have.method != index.method),
-                    (f"WHERE {have.predicate}", _words(have.predicate or "") != _words(index.where or "")),
+                    (
+                        f"WHERE {have.predicate}",
+                        _words(have.predicate or "") != _words(index.where or "")
+                        and not (have.predicate == _UNREAD and index.where),
+                    ),
                     (f"called {have.name}", index.name is not None and index.name != have.name),
                 )
                 if is_so
             ]
-            if same and not wrong:
+            if same and not wrong and have.predicate == _UNREAD:
+                unread = have
+            elif same and not wrong:
                 return
-            if same or have.name == index.name:
+            elif same or have.name == index.name:
                 columns = _list(names.get(n, "…") for n in have.columns[: have.key_count])
                 near.append(f"{identifier(have.name)} ({columns}) {', '.join(wrong)}".strip())
+    if unread is not None:
+        yield _locked(str(unread), f"the predicate of {unread}", want, _at(contract, index.line))
+        return
     name = f"{identifier(index.name)} " if index.name else ""
     yield _finding(
         "required-index-missing",
@@ -2590,7 +2659,7 @@ def _serves(index: _Index, wanted: Mapping[int, _Column]) -> bool:
         c and wanted[n].collation and c != wanted[n].collation for n, c in zip(leading, index.collations, strict=False)
     ):
         return False
-    if index.predicate is None:
+    if index.predicate is None or index.predicate == _UNREAD:
         return True
     names = {identifier(c.name) for c in wanted.values()}
     parts = re.split(r"\s+AND\s+", index.predicate)
@@ -2628,7 +2697,7 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
     with database.connect(autocommit=False) as connection:
         try:
             reader, search_path = _begin(connection)
-            if not reader.can(*_BASE, "pg_constraint", "pg_operator", "pg_index", "pg_am"):
+            if not reader.can(*_BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
                 grants = " ".join(f.help for f in _unseen(reader))
                 raise CannotRead(
                     f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501"
@@ -2642,7 +2711,13 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
             )
             relations = [n.oid for n in named]
             keys = reader.rows(_Key, "check_keys", {"relations": relations})
-            columns = reader.rows(_Column, "check_columns", {"relations": relations, "defaults": True})
+            columns = reader.rows(_Column, "check_columns", {"relations": relations})
+            defaults = _read_defaults(reader, relations)
+            if defaults is None:
+                raise CannotRead(
+                    "the defaults cannot be read: another session holds a lock on a table",
+                    hint="run it again when the other session is done",
+                )
             indexes = _read_indexes(reader, relations)
             checks = reader.rows(_Check, "check_checks", {"relations": relations})
             weak_not_nulls = _read_weak_not_nulls(reader, relations)
@@ -2686,7 +2761,7 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
                 c.name,
                 c.type,
                 None if (c.relation, c.number) in weak_not_nulls else c.is_nullable,
-                c.default,
+                defaults.get((c.relation, c.number)),
             )
             for n in named
             for c in columns
