@@ -236,6 +236,10 @@ MENDED_BY_HELP = frozenset(
     trigger-disabled-on-referenced-table trigger-disabled-on-leaf one-trigger-disabled
     partition-trigger-disabled trailing-space-in-name partitioned-not-valid inheritance-child
     same-column-twice
+    moved-rows-trigger-disabled moved-rows-trigger-disabled-below inheritance-child-trigger-disabled
+    inheritance-child-other-action inheritance-child-older-key inheritance-child-rule
+    older-key-on-a-partition older-key-to-one-partition renamed-key-and-a-check-has-the-name
+    name-kept-by-a-check not-null-not-valid
     """.split()
 )
 # Cases that SQL alone mends, statement by statement as the findings say.

@@ -21,6 +21,7 @@ from psycopg.rows import TupleRow, class_row
 from wflo_schema.contract import (
     DEFERRABLE,
     DEFERRED,
+    NAME_BYTES,
     NOT_DEFERRABLE,
     Contract,
     Name,
@@ -816,6 +817,8 @@ class _Facts:
     rules: tuple[_Rule, ...] | None
     settings: tuple[_Setting, ...] | None
     namesakes: tuple[tuple[str, str, str], ...] = ()
+    taken: frozenset[tuple[int, str]] = frozenset()
+    """Table and name of each constraint of any kind that bears a name the contract gives to a key."""
 
     def find(self, name: Name) -> _Named | None:
         schema = name.schema or self.schema
@@ -1152,6 +1155,15 @@ def _read_facts(reader: _Reader, contract: Contract, database: Database, search_
         )
         if missing and keys is not None
         else (),
+        taken=frozenset(
+            (int(r[0]), str(r[1]))
+            for r in reader.connection.execute(
+                load_sql("check_taken_names"),
+                {"relations": roots, "names": [k.name for k in contract.foreign_keys if k.name]},
+            ).fetchall()
+        )
+        if keys is not None
+        else frozenset(),
     )
 
 
@@ -1492,10 +1504,19 @@ def _add(facts: _Facts, key: RequiredKey, table: _Relation, *, drop: str | None 
         columns[-1] = f"PERIOD {columns[-1]}"
     named = f"CONSTRAINT {identifier(key.name)} " if key.name else ""
     dropped = f"DROP CONSTRAINT {identifier(drop)}, " if drop else ""
-    add = f"ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({', '.join(columns)}) REFERENCES {rest}"
+    freed = _freed(facts, key, table) if drop != key.name else ""
+    add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({', '.join(columns)}) REFERENCES {rest}"
     if table.kind == "p" or not key.name:
         return f"{add};"
     return f"{add} NOT VALID; ALTER TABLE {table} VALIDATE CONSTRAINT {identifier(key.name)};"
+
+
+def _freed(facts: _Facts, key: RequiredKey, table: _Relation) -> str:
+    """The statement that gives another name to what else is called as the key must be, if anything is."""
+    if key.name is None or (table.oid, key.name) not in facts.taken:
+        return ""
+    other = key.name.encode()[: NAME_BYTES - 4].decode(errors="ignore") + "_was"
+    return f"ALTER TABLE {table} RENAME CONSTRAINT {identifier(key.name)} TO {identifier(other)}; "
 
 
 def _nearest(
@@ -1612,7 +1633,7 @@ def _defects(
         yield no(
             "key-wrong-name",
             f"the key is called {name}, not {identifier(key.name)}",
-            f"ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
+            f"{_freed(facts, key, table)}ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
             f"CONSTRAINT {name} {have}",
         )
 
@@ -1902,10 +1923,13 @@ def _others(
         return
     partitions = [r for r in facts.relations if r.root == table.oid and r.is_partition]
     others = {k.top: k for r in partitions for k in facts.keys_on(r.oid)} | {k.top: k for k in candidates}
+    within = {target.oid, *(r.oid for r in facts.relations if r.root == target.oid and r.is_partition)}
     for other in others.values():
-        if other.top == mine.top or other.to_relation != target.oid or not set(other.columns) & set(mine.columns):
+        if other.top == mine.top or other.to_relation not in within or not set(other.columns) & set(mine.columns):
             continue
-        drop = f"ALTER TABLE {table} DROP CONSTRAINT {identifier(other.name)};"
+        top = next((k for k in facts.keys or () if k.oid == other.top), other)
+        place = _qualified(top.schema, top.table)
+        drop = f"ALTER TABLE {place} DROP CONSTRAINT {identifier(top.name)};"
         verdicts = set()
         for event, routines, kind in (("delete", _ON_DELETE, _AFTER_DELETE), ("update", _ON_UPDATE, _AFTER_UPDATE)):
             my_action = getattr(mine, f"on_{event}")
@@ -1943,7 +1967,7 @@ def _others(
                 help_=drop,
                 location=where,
             )
-        elif other.pairs == mine.pairs:
+        elif other.pairs == mine.pairs and other.to_relation == target.oid:
             yield _finding(
                 "key-duplicate",
                 label,
