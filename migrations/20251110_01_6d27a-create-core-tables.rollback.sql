@@ -1,6 +1,6 @@
 -- Drop the six tables and every row in them, those that others point at last.
 
-SET LOCAL lock_timeout = '2s';
+SET LOCAL lock_timeout = '500ms';
 
 DROP TABLE rollback_actions;
 DROP TABLE approval_requests;

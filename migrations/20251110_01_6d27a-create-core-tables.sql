@@ -2,7 +2,7 @@
 -- form that does not block writers where the tables already hold rows.
 -- depends:
 
-SET LOCAL lock_timeout = '2s';
+SET LOCAL lock_timeout = '500ms';
 
 CREATE TABLE workflow_definitions (
     id             varchar(36) NOT NULL,

@@ -1,6 +1,6 @@
 -- Drop the five foreign keys, the last one first; no row is touched.
 
-SET LOCAL lock_timeout = '2s';
+SET LOCAL lock_timeout = '500ms';
 
 ALTER TABLE rollback_actions DROP CONSTRAINT fk_rollback_actions_execution_id;
 ALTER TABLE approval_requests DROP CONSTRAINT fk_approval_requests_execution_id;

@@ -3,7 +3,12 @@
 -- lock on each table lasts a moment and not a scan.
 -- depends: 20251110_01_6d27a-create-core-tables
 
-SET LOCAL lock_timeout = '2s';
+-- Shorter than PostgreSQL's deadlock_timeout (1 s): where a writer and this wait for each other, this gives way.
+SET LOCAL lock_timeout = '500ms';
+
+-- Parents first, the order in which writers lock them, so that nobody waits in a circle.
+LOCK TABLE workflow_definitions, workflow_executions, step_executions, state_snapshots, approval_requests,
+    rollback_actions IN SHARE ROW EXCLUSIVE MODE;
 
 ALTER TABLE workflow_executions
     ADD CONSTRAINT fk_workflow_executions_workflow_id FOREIGN KEY (workflow_id)

@@ -2,7 +2,7 @@
 -- no statement for that, so each is dropped and added again; one transaction, so that no row
 -- can slip in unchecked in between.
 
-SET LOCAL lock_timeout = '2s';
+SET LOCAL lock_timeout = '500ms';
 
 ALTER TABLE rollback_actions DROP CONSTRAINT fk_rollback_actions_execution_id;
 ALTER TABLE approval_requests DROP CONSTRAINT fk_approval_requests_execution_id;

@@ -2,7 +2,7 @@
 -- readers and writers go on while the tables are scanned.
 -- depends: 20251110_02_50016-add-foreign-keys
 
-SET LOCAL lock_timeout = '2s';
+SET LOCAL lock_timeout = '500ms';
 
 ALTER TABLE workflow_executions VALIDATE CONSTRAINT fk_workflow_executions_workflow_id;
 ALTER TABLE step_executions VALIDATE CONSTRAINT fk_step_executions_execution_id;

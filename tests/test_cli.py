@@ -348,8 +348,10 @@ def test_missing_tables_and_columns_get_their_remedy(database: Database, folder:
     ran = run("migrate", cwd=folder, env=env)
     assert ran.code == 3 and "does not exist" in ran.err and "earlier migration missing" in ran.err
     with database.connect() as connection:
-        connection.execute("CREATE TABLE workflow_executions (id varchar(36) PRIMARY KEY)")
-        connection.execute("CREATE TABLE workflow_definitions (id varchar(36) PRIMARY KEY)")
+        for table in ("definitions", "executions"):
+            connection.execute(f"CREATE TABLE workflow_{table} (id varchar(36) PRIMARY KEY)".encode())
+        for table in ("step_executions", "state_snapshots", "approval_requests", "rollback_actions"):
+            connection.execute(f"CREATE TABLE {table} ()".encode())
     ran = run("migrate", cwd=folder, env=env)
     assert ran.code == 3 and 'column "workflow_id"' in ran.err and "not as the migrations make it" in ran.err
 

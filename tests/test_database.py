@@ -34,6 +34,9 @@ def test_the_schema_comes_from_the_url_unless_it_is_given() -> None:
     assert Database.parse("postgresql://h/d?schema=A%20b").schema == "A b"
     assert Database.parse("postgresql://h/d?schema=a", schema="b").schema == "b"
     assert Database.parse("postgresql://h/d").schema is None
+    for odd in ("", "a\x00b", "$user"):
+        with pytest.raises(UsageError):
+            Database.parse("postgresql://h/d", schema=odd)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_migration_says_why_and_limits_its_wait_for_locks(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert re.match(r"-- [A-Z]", lines[0])
     statements = [line for line in lines if line and not line.startswith(("--", " "))]
-    assert statements[0] == "SET LOCAL lock_timeout = '2s';"
+    assert statements[0] == "SET LOCAL lock_timeout = '500ms';"
 
 
 @pytest.mark.parametrize("table", EXPECTED["tables"], ids=TABLES)

@@ -110,7 +110,7 @@ def _lock_options(function: _F) -> _F:
             metavar="DURATION",
             envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
             help="The most that a statement waits for a lock (500ms, 2s; 0 waits for ever). "
-            "Default: what the file says, else 2s.",
+            "Default: what the file says, else 900ms.",
         ),
         _option(
             "--lock-wait",

@@ -98,6 +98,11 @@ class Database:
         chosen = schema if schema is not None else from_url
         if chosen is not None and (not chosen or "\x00" in chosen):
             raise UsageError("the schema's name is empty", hint="leave --schema away to use the search_path")
+        if chosen == "$user":
+            raise UsageError(
+                "$user is no schema's name: a search_path means by it the one of the role's name",
+                hint="give the schema's own name",
+            )
         return cls(make_conninfo("", **parameters), schema=chosen, source=source)
 
     @property

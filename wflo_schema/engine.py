@@ -51,8 +51,10 @@ from wflo_schema.migration import (
 )
 from wflo_schema.pipeline import Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
 
-LOCK_TIMEOUT_MS = 2_000
-# Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.
+LOCK_TIMEOUT_MS = 900
+# Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
+# than PostgreSQL's deadlock_timeout of 1 s, so that of a migration and a writer that wait for each
+# other it is the migration that gives way, before the server has to choose.
 
 LOCK_WAIT_S = 60.0
 # Seconds in all that a migration is tried again for after lock timeouts and deadlocks.
