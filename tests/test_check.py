@@ -337,17 +337,27 @@ def test_own_session_in_replica_mode_is_not_the_database_s_fault(right: Database
     assert check(mine, _wflo(), only=("contract",)).exit_code == 0
 
 
+def test_freeze_takes_the_first_schema_of_the_path_that_holds_a_table(right: Database) -> None:
+    _do(right, "CREATE SCHEMA empty; CREATE SCHEMA app; CREATE TABLE app.only_one (id int PRIMARY KEY)")
+    mine = Database.parse(right.conninfo + " options='-c search_path=empty,app,public'")
+
+    assert [str(t.name) for t in contract.parse(freeze(mine)).tables] == ["only_one"]
+
+
 def test_server_in_replica_mode_is_found(right: Database, server: RunningServer) -> None:
     with server.database.connect() as connection:
         connection.execute("ALTER SYSTEM SET session_replication_role = replica")
         connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
         try:
             result = check(right, _wflo(), only=("contract",))
+            spared = Database.parse(right.conninfo + " options='-c session_replication_role=origin'")
+            seen_by_the_spared = check(spared, _wflo(), only=("contract",))
         finally:
             connection.execute("ALTER SYSTEM RESET session_replication_role")
             connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
 
     assert (result.exit_code, _codes(result)) == (1, {"replication-role"})
+    assert (seen_by_the_spared.exit_code, _codes(seen_by_the_spared)) == (1, {"replication-role"})
 
 
 def test_own_temporary_table_does_not_stand_for_the_real_one(right: Database) -> None:

@@ -1347,6 +1347,26 @@ def _replication_role_source(reader: _Reader) -> str:
     return str(row[0]) if row else ""
 
 
+def _is_hidden_replica(reader: _Reader, facts: _Facts) -> bool:
+    """Whether the server's files say replica, which only this role's or connection's own setting overrides."""
+    if reader.session.replication_role == "replica" or "pg_settings" in reader.session.hidden:
+        return False
+    if any(s.role is None and s.value != "replica" for s in facts.settings or ()):
+        return False  # It overrides the files for everybody.
+    row = reader.connection.execute(
+        "SELECT s.source FROM pg_catalog.pg_settings AS s WHERE s.name = 'session_replication_role'"
+        " AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE')"
+        " AND pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')"
+    ).fetchone()
+    if row is None or not str(row[0]).startswith(_FROM_ELSEWHERE):
+        return False
+    found = reader.connection.execute(
+        "SELECT lower(f.setting) FROM pg_catalog.pg_file_settings AS f"
+        " WHERE f.name = 'session_replication_role' AND f.error IS NULL ORDER BY f.seqno DESC LIMIT 1"
+    ).fetchone()
+    return found is not None and str(found[0]) == "replica"
+
+
 def _subscribed(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
     if _is_always_enforced(facts) or "pg_subscription_rel" in reader.session.hidden:
         return  # What it would say is a warning: no verdict rests on it.
@@ -1388,10 +1408,12 @@ def _replication_role(reader: _Reader, facts: _Facts) -> Iterator[Finding]:
             help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
             " -- then: DROP EVENT TRIGGER …",
         )
-    elif session.replication_role == "replica" and not source.startswith(_FROM_ELSEWHERE):
+    elif (session.replication_role == "replica" and not source.startswith(_FROM_ELSEWHERE)) or _is_hidden_replica(
+        reader, facts
+    ):
         yield _finding(
             "replication-role",
-            f"server ({source})",
+            f"server ({source or 'configuration file'})",
             "every session of this server starts with foreign keys switched off",
             have="session_replication_role = replica",
             want=want,
@@ -2709,8 +2731,8 @@ OTHER_LEDGERS = frozenset(
 def freeze(database: Database, *, schema: str | None = None) -> str:
     """Write a contract of all tables of one schema: keys, unique and check constraints, indexes, columns.
 
-    ``schema`` None means the target's, else that of its search_path.  Ledgers and what belongs to
-    extensions are left out.  What it writes is read back by `contract.parse` and holds.
+    ``schema`` None means the target's, else the first of its search_path that holds a table.  Ledgers and
+    what belongs to extensions are left out.  What it writes is read back by `contract.parse` and holds.
 
     A foreign key that is not validated or not enforced cannot be required and becomes a comment.
 
@@ -2726,13 +2748,14 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
                 raise CannotRead(
                     f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501"
                 )
-            where = (
-                schema or database.schema or next(iter(_path_schemas(search_path, reader.session.role)[-1:]), "public")
-            )
+            given = schema or database.schema
+            path = (given,) if given else (*_path_schemas(search_path, reader.session.role), "public")
+            ignore = sorted(LEDGER_TABLES | OTHER_LEDGERS)
+            for where in path:
+                named = reader.rows(_Named, "check_frozen_tables", {"schema": where, "ignore": ignore})
+                if named:
+                    break
             connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (identifier(where),))
-            named = reader.rows(
-                _Named, "check_frozen_tables", {"schema": where, "ignore": sorted(LEDGER_TABLES | OTHER_LEDGERS)}
-            )
             relations = [n.oid for n in named]
             keys = reader.rows(_Key, "check_keys", {"relations": relations})
             columns = reader.rows(_Column, "check_columns", {"relations": relations})
