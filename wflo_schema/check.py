@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -859,12 +859,12 @@ class _Facts:
 
     def keys_on(self, relation: int) -> tuple[_Key, ...]:
         """Keys of one table, without the copies that a partitioned *referenced* table brings along."""
-        by_oid = {k.oid: k for k in self.keys or ()}
-        return tuple(
-            k
-            for k in self.keys or ()
-            if k.relation == relation and not (k.parent in by_oid and by_oid[k.parent].relation == relation)
-        )
+        return self.keys_within({relation})
+
+    def keys_within(self, relations: Collection[int]) -> tuple[_Key, ...]:
+        """The same for several tables, in one pass: there may be thousands of partitions."""
+        placed = {k.oid: k.relation for k in self.keys or ()}
+        return tuple(k for k in self.keys or () if k.relation in relations and placed.get(k.parent) != k.relation)
 
     def family(self, key: _Key) -> tuple[_Key, ...]:
         return tuple(k for k in self.keys or () if k.top == key.top)
@@ -1718,7 +1718,7 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
     stores = facts.stores(table)
     inside = {table.oid, *(r.oid for r in facts.relations if r.root == table.oid and r.is_partition)}
     members = {k.oid for k in facts.family(have)}
-    mine = [k for relation in sorted(inside) for k in facts.keys_on(relation) if k.oid in members]
+    mine = sorted((k for k in facts.keys_within(inside) if k.oid in members), key=lambda k: (k.relation, k.oid))
     if not all(k.is_enforced for k in mine):
         yield no(
             "key-not-enforced",
@@ -1745,8 +1745,12 @@ def _strength(facts: _Facts, table: _Relation, target: _Relation, have: _Key, no
         *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "updates of") for r in facts.stores(target)),
         *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "moved rows of") for r in facts.routes(target)),
     ]
+    there: dict[tuple[int, int, int], list[_KeyTrigger]] = {}
+    for t in facts.key_triggers:
+        if t.key in members and not t.is_altered:
+            there.setdefault((t.relation, t.routine, t.type), []).append(t)
     for relation, routine, kind, event in needed:
-        found = facts.triggers_of(have, relation.oid, routine, kind)
+        found = there.get((relation.oid, routine, kind), [])
         if not found:
             yield no(
                 "key-trigger-missing",
@@ -1870,7 +1874,7 @@ def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[
         if trigger.relation not in stores:
             continue
         where = stores[trigger.relation]
-        written = have.set_columns or have.columns
+        written = have.columns if have.on_update in "cnd" else have.set_columns or have.columns
         sees_update = trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & set(written)))
         for event, concerned in (("delete", trigger.is_delete), ("update", sees_update)):
             if event not in acts or not concerned:
@@ -1943,8 +1947,8 @@ def _others(
     """Other keys of the same column to the same table: their triggers fire in the order of their names."""
     if facts.key_triggers is None:
         return
-    partitions = [r for r in facts.relations if r.root == table.oid and r.is_partition]
-    others = {k.top: k for r in partitions for k in facts.keys_on(r.oid)} | {k.top: k for k in candidates}
+    partitions = {r.oid for r in facts.relations if r.root == table.oid and r.is_partition}
+    others = {k.top: k for k in facts.keys_within(partitions)} | {k.top: k for k in candidates}
     within = {target.oid, *(r.oid for r in facts.relations if r.root == target.oid and r.is_partition)}
     for other in others.values():
         if other.top == mine.top or other.to_relation not in within or not set(other.columns) & set(mine.columns):
