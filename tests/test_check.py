@@ -239,7 +239,7 @@ MENDED_BY_HELP = frozenset(
     moved-rows-trigger-disabled moved-rows-trigger-disabled-below inheritance-child-trigger-disabled
     inheritance-child-other-action inheritance-child-older-key inheritance-child-rule
     older-key-on-a-partition older-key-to-one-partition renamed-key-and-a-check-has-the-name
-    name-kept-by-a-check not-null-not-valid
+    name-kept-by-a-check not-null-not-valid owner-reads-other-columns-only
     """.split()
 )
 # Cases that SQL alone mends, statement by statement as the findings say.

@@ -647,6 +647,8 @@ class _Key:
     operators: list[str]
     left_types: list[str]
     right_types: list[str]
+    owner_reads: bool
+    to_owner_reads: bool
 
     @property
     def pairs(self) -> Counter[tuple[str, str]]:
@@ -1905,11 +1907,14 @@ def _stoppers(facts: _Facts, table: _Relation, have: _Key, no: _No) -> Iterator[
 def _privileges(table: _Relation, target: _Relation, have: _Key, no: _No) -> Iterator[Finding]:
     """PostgreSQL runs a key's queries as the owner of the table that they touch."""
     act = "DELETE" if have.on_delete == "c" else "UPDATE"
-    for relation, wanted in ((target, ("SELECT", "UPDATE")), (table, ("SELECT", act))):
+    for relation, wanted, reads in (
+        (target, ("SELECT", "UPDATE"), have.to_owner_reads),
+        (table, ("SELECT", act), have.owner_reads),
+    ):
         lacks = [
             p
             for p, has in (
-                ("SELECT", relation.owner_has_select),
+                ("SELECT", relation.owner_has_select and reads),
                 ("UPDATE", relation.owner_has_update),
                 ("DELETE", relation.owner_has_delete),
             )

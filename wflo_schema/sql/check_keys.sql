@@ -87,7 +87,17 @@ SELECT
         FROM pg_catalog.unnest(con.conpfeqop) WITH ORDINALITY AS k(oid, place)
         JOIN pg_catalog.pg_operator AS o ON o.oid = k.oid
         ORDER BY k.place
-    ) AS right_types
+    ) AS right_types,
+    NOT EXISTS (
+        SELECT 1
+        FROM pg_catalog.unnest(con.conkey) AS k(attnum)
+        WHERE NOT pg_catalog.has_column_privilege(c.relowner, c.oid, k.attnum, 'SELECT')
+    ) AS owner_reads,
+    NOT EXISTS (
+        SELECT 1
+        FROM pg_catalog.unnest(con.confkey) AS k(attnum)
+        WHERE NOT pg_catalog.has_column_privilege(fc.relowner, fc.oid, k.attnum, 'SELECT')
+    ) AS to_owner_reads
 FROM family
 JOIN pg_catalog.pg_constraint AS con ON con.oid = family.oid
 CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(con) AS row) AS j
