@@ -467,7 +467,7 @@ def test_rollback_racing_migrate_ends_with_ledger_and_tables_in_agreement(databa
         for words in [("rollback", "-n", "4"), ("migrate",), ("rollback", "-n", "2"), ("migrate",)] * 2
     ]
     ended = [run.finish(120) for run in runs]
-    assert [code for code, _, _ in ended[1::2]] == [0] * 4, ended
+    assert [code for code, _, _ in ended[1::2]] == [0] * 4, "\n".join(f"{c} {o} {e}" for c, o, e in ended)
     assert all(code in (0, 3) for code, _, _ in ended), ended
     tables, recorded = one(database, TABLES)
     assert tables == recorded

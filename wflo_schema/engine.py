@@ -445,6 +445,7 @@ def _status(run: _Run, migrations: Migrations) -> Status:
     ledger = run.ledger
     recorded, progress = run.read()
     by_hash = {r.hash: r for r in recorded}
+    run.recorded = frozenset(by_hash)
     migrations.refuse_absent(by_hash)
     half_way = {p.hash: p for p in progress}
     entries: list[Entry] = []
@@ -699,6 +700,9 @@ _NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FA
 # DISCARD ALL may share a pipeline with what precedes it, because COMMIT has ended the transaction.
 
 
+_SHARE_INDEX = 1
+# Where, behind BEGIN, a transaction asks whether a non-transactional run is at work.
+
 _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
 # What BEGIN says for a transaction, for statements that run outside of one.
 
@@ -738,6 +742,8 @@ class _Run:
         self._unflushed: list[Done] = []
         self._flushed_at = time.monotonic()
         self._queue: deque[Migration] = deque()
+        self.recorded: frozenset[str] = frozenset()
+        """Hashes of the ledger's rows when the plan was made."""
         self._done_checksums: tuple[str, ...] = ()
         self._as_ourselves: list[Command] = []
         self._operation = ""
@@ -950,6 +956,9 @@ class _Run:
             self._settle(_ROLLBACK)
             if self._stop.is_requested:
                 raise self.stopped(f"{m.id} was rolled back")
+            if error.index == _SHARE_INDEX and error.sqlstate == "22012":
+                self._wait_for_colleague(m, began)
+                continue
             if error.index <= ledger_index:
                 if error.index == ledger_index and error.sqlstate in _OUT_OF_DATE:
                     raise _Conflict
@@ -1046,9 +1055,7 @@ class _Run:
         error = Interrupted(
             f"{name}: {outcome}",
             signal_number=self._stop.signal_number or 2,
-            hint=_ROLL_BACK_AGAIN
-            if self._operation == "rollback"
-            else "run it again: it goes on where it stopped",
+            hint=_ROLL_BACK_AGAIN if self._operation == "rollback" else "run it again: it goes on where it stopped",
         )
         self._complete(error)
         return error
@@ -1194,8 +1201,11 @@ class _Run:
         try:
             recorded, progress = self.read()
             is_recorded = any(r.hash == m.hash for r in recorded)
-            if is_recorded != (operation == "rollback"):
+            hashes = {r.hash for r in recorded}
+            if is_recorded != (operation == "rollback") or not hashes.issuperset(predecessors):
                 raise _Conflict
+            if operation == "rollback" and len(hashes) != len(predecessors):
+                raise _Conflict  # somebody has applied more since
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(m, script, known, operation)
             settings = {**self._settings(m), **_SESSION_SETTINGS}
@@ -1275,11 +1285,14 @@ class _Run:
         ask = Command("SELECT pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)", keys, keeps_rows=True)
         began = time.monotonic()
         while self._must([ask]).rows[0][0][0] != "t":
-            if self._current is not None:
-                r = self._current
-                said = "another run is at work on a non-transactional migration"
-                self._notify(Running(r.id, r.number, r.total, time.monotonic() - began, said))
-            self._sleep(_POLL_S, m)
+            self._wait_for_colleague(m, began)
+
+    def _wait_for_colleague(self, m: Migration, began: float) -> None:
+        if self._current is not None:
+            r = self._current
+            said = "another run is at work on a non-transactional migration"
+            self._notify(Running(r.id, r.number, r.total, time.monotonic() - began, said))
+        self._sleep(_POLL_S, m)
 
     def _resume_at(
         self, m: Migration, script: Script, known: Progress | None, operation: str
@@ -1475,26 +1488,24 @@ class _Run:
 
     def roll_back(self, targets: Sequence[Migration], scripts: _Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
+        expected = set(self.recorded)
         for position, m in enumerate(targets):
             self._queue = deque(targets[position:])
             self._check_stop()
             script = scripts.take(m)
             try:
                 if m.is_transactional:
-                    recorded, _ = self.read()
-                    hashes = [r.hash for r in recorded]
-
-                    if m.hash not in hashes:
-                        raise _Conflict
                     before = [
                         _BEGIN,
+                        ledger_module.share_command(self.ledger),
                         ledger_module.lock_command(self.ledger),
-                        ledger_module.delete_command(self.ledger, m, recorded=hashes),
+                        ledger_module.delete_command(self.ledger, m, recorded=expected),
                     ]
                     self._transaction(m, script, before, self._settings(m))
                     self._finished(m, "rollback", len(script.statements), is_flushed=True)
                 else:
-                    self._apply_by_statement(m, script, "rollback")
+                    self._apply_by_statement(m, script, "rollback", sorted(expected))
+                expected.discard(m.hash)
             except _Conflict:
                 raise Refused(
                     f"the ledger changed while {m.id} was about to be rolled back",

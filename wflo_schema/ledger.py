@@ -248,7 +248,8 @@ def insert_command(
     """Record a migration: its row and its log row.
 
     Fails with 23505 where it is recorded already, and with 23502 where a row of ``predecessors``
-    (hashes) is not there: the plan is out of date in both cases.
+    (hashes) is not there: the plan is out of date in both cases.  Fails with 22012 while another run
+    is at work on a non-transactional migration.
     """
     return Command(
         _sql("ledger_insert", ledger.schema),
@@ -261,6 +262,7 @@ def insert_command(
             operation,
             _user_name(),
             _host_name(),
+            *ledger.lock_keys,
         ),
     )
 
@@ -297,6 +299,16 @@ def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection
             _host_name(),
             as_planned,
         ),
+    )
+
+
+def share_command(ledger: Ledger) -> Command:
+    """Keep non-transactional runs away until this transaction ends; fails with 22012 while one is at work.
+
+    Never waits inside PostgreSQL: whoever does is waited for by CREATE INDEX CONCURRENTLY.
+    """
+    return Command(
+        "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock_shared($1::integer, $2::integer)::integer", ledger.lock_keys
     )
 
 

@@ -1,9 +1,10 @@
--- no row: records a migration if its predecessors are recorded, else violates NOT NULL
+-- no row: records a migration if its predecessors are recorded, else violates NOT NULL; divides by zero
+-- while another run holds the lock of non-transactional migrations
 WITH recorded AS (
     INSERT INTO {schema}._yoyo_migration (migration_hash, migration_id, applied_at_utc, checksum)
     SELECT
         CASE
-            WHEN (
+            WHEN 1 / pg_catalog.pg_try_advisory_xact_lock_shared($9::integer, $10::integer)::integer = 1 AND (
                 SELECT pg_catalog.count(*)
                 FROM {schema}._yoyo_migration AS p
                 WHERE p.migration_hash = ANY ($4::text[])
