@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import wflo_schema
 from wflo_schema.cli import cli
@@ -85,3 +86,23 @@ def test_layers_of_the_readme_are_those_of_the_test() -> None:
     for module in MODULES:
         if module != "__main__":
             assert f"`{module}`" in table, module
+
+
+def test_codes_of_the_readme_help_and_json_are_the_same() -> None:
+    from wflo_schema.check import RULES
+    from wflo_schema.report import rules_markdown
+
+    assert rules_markdown(RULES) in README
+    help_text = CliRunner().invoke(cli, ["check", "--help"]).output
+    for rule in RULES:
+        assert re.search(rf"^  {rule.code} +{rule.severity.value} +{re.escape(rule.title)}$", help_text, re.MULTILINE)
+
+
+def test_every_code_is_documented_once_and_used() -> None:
+    from wflo_schema.check import RULES
+
+    codes = [rule.code for rule in RULES]
+    assert len(codes) == len(set(codes))
+    source = (ROOT / "wflo_schema" / "check.py").read_text(encoding="utf-8").split("RULES: tuple")[1]
+    for code in codes:
+        assert source.count(f'"{code}"') >= 2, code

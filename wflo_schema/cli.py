@@ -280,6 +280,19 @@ class _Progress:
             pass  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
 
 
+class _CheckCommand(click.Command):
+    """Lists the codes in --help, from where they are documented."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from wflo_schema import report
+        from wflo_schema.check import RULES
+
+        with formatter.section("Codes"):
+            for line in report.rules_text(RULES).splitlines():
+                formatter.write(f"  {line}\n")
+        super().format_epilog(ctx, formatter)
+
+
 class _ReaderGone(Exception):
     """Nobody reads stdout any more; not an OSError, which click would turn into exit code 1."""
 
@@ -482,7 +495,7 @@ def new(message: str, migrations: Path, format_: str) -> None:
     click.echo(report.json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))
 
 
-@cli.command(epilog=EXIT_CODES)
+@cli.command(cls=_CheckCommand, epilog=EXIT_CODES)
 @_all(_database_url, _schema, _migrations, _server_directory)
 @_option(
     "--format",
@@ -585,7 +598,7 @@ def check(
     if format_ == "sarif":
         click.echo(report.check_sarif(result, check_module.RULES))
     elif format_ == "json":
-        click.echo(report.check_json(result))
+        click.echo(report.check_json(result, check_module.RULES))
     else:
         click.echo(report.FORMATS[format_](result))
     sys.exit(result.exit_code)

@@ -307,15 +307,29 @@ def finding_lines(f: Finding) -> list[str]:
     return lines
 
 
-def check_json(result: CheckResult) -> str:
-    """The fields of `CheckResult`, the sums and the exit code."""
+def check_json(result: CheckResult, rules: Sequence[Rule]) -> str:
+    """The fields of `CheckResult`, the sums, the exit code, and what each code found means."""
+    found = {f.code for f in result.findings}
     return json_text(
         {
             **plain(result),
+            "rules": [r for r in rules if r.code in found],
             "counts": {kind: {"holding": good, "required": number} for kind, good, number in result.counts},
             "exit_code": result.exit_code,
         }
     )
+
+
+def rules_text(rules: Sequence[Rule]) -> str:
+    """A line a code: what it means, for --help."""
+    width = max(len(r.code) for r in rules)
+    return "\n".join(f"{r.code:<{width}}  {r.severity.value:<7}  {r.title}" for r in rules)
+
+
+def rules_markdown(rules: Sequence[Rule]) -> str:
+    """The codes as the table of the README."""
+    rows = [f"| `{r.code}` | {r.severity.value} | {r.title} | {r.mend} |" for r in rules]
+    return "\n".join(["| code | weighs | what it says | what to do |", "|---|---|---|---|", *rows])
 
 
 def check_junit(result: CheckResult) -> str:
@@ -606,7 +620,6 @@ def listed(ids: Iterable[str], most: int = 10) -> str:
 
 FORMATS: dict[str, Callable[[CheckResult], str]] = {
     "text": check_text,
-    "json": check_json,
     "junit": check_junit,
     "github": check_github,
 }
