@@ -45,7 +45,7 @@ stop: $(READY) ## Stop the project's own server; keep its data
 	@$(BIN)/wflo-schema server stop $(ARGS)
 
 test: $(READY_TO_TEST) ## Run the tests, on real PostgreSQL
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 test-db: $(READY) ## Drop, create and migrate wflo_test on the same server
 	@$(BIN)/wflo-schema test-db $(ARGS)
