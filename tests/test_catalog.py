@@ -19,7 +19,7 @@ from wflo_schema.database import Database
 from wflo_schema.errors import UsageError, WfloSchemaError
 
 if TYPE_CHECKING:
-    from conftest import RunningServer
+    from tests.conftest import RunningServer
 
 BASE = """
 CREATE TABLE u (id integer PRIMARY KEY, v text, w integer);
