@@ -151,12 +151,13 @@ def main() -> int:
     is_met = True
     for version in options.server or sorted(BIN):
         settings = {"fsync": options.fsync, "full_page_writes": options.fsync}
-        server = start_server(version, settings=settings)
+        server = start_server(version, settings=settings, is_on_disk=options.fsync == "on")
         try:
             with tempfile.TemporaryDirectory(prefix="wfs") as name, server.database.connect() as connection:
                 row = connection.execute("SHOW server_version").fetchone()
                 connection.close()
-                print(f"\n## PostgreSQL {row[0] if row else version}, fsync {options.fsync}", flush=True)
+                place = "on disk" if options.fsync == "on" else "in memory"
+                print(f"\n## PostgreSQL {row[0] if row else version}, fsync {options.fsync}, {place}", flush=True)
                 folder = Path(name)
                 if "pending" in parts:
                     is_met &= pending(server, tools, folder, count=options.count, rounds=options.rounds)

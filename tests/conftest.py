@@ -51,15 +51,19 @@ class RunningServer:
     def pg_ctl(self, *words: str) -> None:
         subprocess.run(
             [str(self.bin / "pg_ctl"), "-D", str(self.data), *words],
-            check=True, user=self.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+            check=True,
+            user=self.user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
         )
 
 
-def start_server(version: str, *, settings: dict[str, str] | None = None) -> RunningServer:
-    """Start a fresh server on a unix socket and on a free port of 127.0.0.1."""
+def start_server(version: str, *, settings: dict[str, str] | None = None, is_on_disk: bool = False) -> RunningServer:
+    """Start a fresh server on a unix socket and on a free port of 127.0.0.1, in memory if there is enough."""
     account = choose_account()
     user = account.name if account else None
-    root = Path(tempfile.mkdtemp(prefix="wfs", dir=_in_memory()))
+    root = Path(tempfile.mkdtemp(prefix="wfs", dir="/tmp" if is_on_disk else _in_memory()))
     root.chmod(0o755)
     data = root / "data"
     data.mkdir(mode=0o700)
@@ -68,9 +72,21 @@ def start_server(version: str, *, settings: dict[str, str] | None = None) -> Run
         os.chown(root, account.uid, account.gid)
     bin_directory = BIN[version]
     subprocess.run(
-        [str(bin_directory / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
-         "--no-locale", "--no-sync"],
-        check=True, user=user, stdout=subprocess.DEVNULL, cwd="/",
+        [
+            str(bin_directory / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+        ],
+        check=True,
+        user=user,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
     )
     for left in reversed(range(5)):
         with socket.socket() as probe:
@@ -105,7 +121,11 @@ def _in_memory() -> str:
 def stop_server(server: RunningServer) -> None:
     subprocess.run(
         [str(server.bin / "pg_ctl"), "-D", str(server.data), "-m", "immediate", "-w", "stop"],
-        check=False, user=server.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+        check=False,
+        user=server.user,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
     )
     shutil.rmtree(server.data.parent, ignore_errors=True)
 
