@@ -1022,3 +1022,38 @@ def test_blocker_reads_well() -> None:
     blocker = Blocker(7, "u", "app", "idle in transaction", 1.25, "SELECT\n  1", "a")
     assert str(blocker) == "pid 7 (u, app) idle in transaction for 1.2 s: SELECT 1"
     assert quote_identifier('a"b') == '"a""b"'
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "INSERT INTO b VALUES (7)",  # a deferred key: COMMIT itself fails
+        "INSERT INTO b VALUES (7); SET CONSTRAINTS ALL IMMEDIATE",
+        "CREATE TABLE a ()",
+        "SELECT 1 / 0",
+        "no statement at all",
+    ],
+)
+def test_what_is_sent_behind_a_migration_that_fails_never_runs(folder: Folder, failing: str) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int PRIMARY KEY)")
+    folder.write("2_b", "CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    folder.write("3_c", failing)
+    for n in range(4, 8):
+        folder.write(f"{n}_d", f"CREATE TABLE behind_{n} ()")
+    error = folder.fail()
+    assert error.migration_id == "3_c"
+    assert error.applied == ("1_a", "2_b")
+    assert error.not_tried == ("4_d", "5_d", "6_d", "7_d")
+    assert folder.ask("SELECT count(*) FROM pg_class WHERE relname LIKE 'behind%'") == 0
+    assert folder.ask("SELECT count(*) FROM _yoyo_migration") == 2
+    folder.write("3_c", "CREATE TABLE c ()")
+    assert folder.migrate().ids == ("3_c", "4_d", "5_d", "6_d", "7_d")
+
+
+def test_what_is_sent_behind_begins_with_a_clean_session(folder: Folder) -> None:
+    for n in range(1, 9):
+        folder.write(
+            f"{n}_s", f"CREATE TABLE seen_{n} AS SELECT current_setting('work_mem') AS w; SET work_mem = '{n}MB'"
+        )
+    folder.migrate()
+    assert {folder.ask(f"SELECT w FROM seen_{n}") for n in range(1, 9)} == {folder.ask("SHOW work_mem")}

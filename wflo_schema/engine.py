@@ -10,6 +10,7 @@ retries and what PostgreSQL's errors mean.
 from __future__ import annotations
 
 import enum
+import functools
 import random
 import re
 import secrets
@@ -73,6 +74,9 @@ _LOOK_S = 0.1
 
 _PROBE_S = 1.0
 # Seconds that a pooler has for lending a session to a second connection.
+
+_LONGEST_AHEAD = 1_000_000
+# Characters of a migration's text up to which the next one is sent while it runs.
 
 _KEPT_TEXT = 4_000_000
 # Characters of migration text kept from validation to execution; what is beyond is read again.
@@ -710,6 +714,18 @@ _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transactio
 _ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
 
 
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end."""
+
+    migration: Migration
+    script: Script
+    commands: tuple[Command, ...]
+    ledger_index: int
+    first_statement: int
+    is_flushed: bool = True
+
+
 class _Conflict(Exception):
     """The plan is out of date: somebody else recorded or removed a migration."""
 
@@ -742,6 +758,7 @@ class _Run:
         self._unflushed: list[Done] = []
         self._flushed_at = time.monotonic()
         self._queue: deque[Migration] = deque()
+        self._ahead: _Transaction | None = None
         self.recorded: frozenset[str] = frozenset()
         """Hashes of the ledger's rows when the plan was made."""
         self._done_checksums: tuple[str, ...] = ()
@@ -780,7 +797,8 @@ class _Run:
         except ConnectionLost as error:
             if run is not None and run._current is not None:
                 run._unflushed.clear()
-                error.message = f"{error.message}, while {run._current.id} was being run"
+                also = f" and {run._ahead.migration.id} behind it" if run._ahead else ""
+                error.message = f"{error.message}, while {run._current.id}{also} was being run"
                 error.hint = run._how_to_go_on()
                 run._complete(error)
             raise
@@ -806,8 +824,8 @@ class _Run:
 
     def _complete(self, error: WfloSchemaError) -> None:
         error.applied = tuple(d.id for d in self._done)
-        begun = self._current.id if self._current else None
-        error.not_tried = tuple(m.id for m in self._queue if m.id != begun)
+        begun = {self._current.id if self._current else None, self._ahead.migration.id if self._ahead else None}
+        error.not_tried = tuple(m.id for m in self._queue if m.id not in begun)
 
     def _close(self) -> None:
         self._pipeline.close()
@@ -854,11 +872,17 @@ class _Run:
         while queue:
             m = queue[0]
             self._queue = queue
-            self._check_stop()
+            if self._ahead is None:
+                self._check_stop()
             predecessors = self._predecessors(m, in_order, order[m.id], recorded)
             try:
                 if m.is_transactional:
-                    self._apply(m, scripts.take(m), predecessors, is_last=len(queue) == 1)
+                    one, is_sent = self._ahead, self._ahead is not None
+                    if one is None:
+                        one = self._as_transaction(m, scripts.take(m), predecessors, is_last=len(queue) == 1)
+
+                    following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
+                    self._apply(one, following, is_sent=is_sent)
                 else:
                     self._apply_by_statement(m, scripts.take(m), "apply", predecessors)
                 recorded.add(m.id)
@@ -917,37 +941,97 @@ class _Run:
             settings["synchronous_commit"] = "off"
         return settings
 
-    def _apply(self, m: Migration, script: Script, predecessors: Sequence[str], *, is_last: bool) -> None:
+    def _following(
+        self,
+        queue: Sequence[Migration],
+        scripts: _Scripts,
+        in_order: Sequence[Migration],
+        order: Mapping[str, int],
+        recorded: Collection[str],
+    ) -> _Transaction | None:
+        """The migration behind the first of the queue, if it can be sent behind it."""
+        if len(queue) < 2 or not queue[1].is_transactional:
+            return None
+        first, m = queue[0], queue[1]
+        try:
+            script = scripts.take(m)
+        except WfloSchemaError:
+            return None  # said when it is its turn
+        predecessors = [*self._predecessors(m, in_order, order[m.id], recorded), first.hash]
+        return self._as_transaction(m, script, predecessors, is_last=len(queue) == 2)
+
+    def _as_transaction(
+        self, m: Migration, script: Script, predecessors: Sequence[str], *, is_last: bool
+    ) -> _Transaction:
         is_flushed = is_last or time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S
-        record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors)
-        self._transaction(m, script, [_BEGIN, record], self._settings(m, is_flushed=is_flushed))
-        self._finished(m, "apply", len(script.statements), is_flushed=is_flushed)
+        record = ledger_module.insert_command(self.ledger, m, predecessors=list(dict.fromkeys(predecessors)))
+        return self._made_of(
+            m, script, [_BEGIN, record], self._settings(m, is_flushed=is_flushed), is_flushed=is_flushed
+        )
 
-    def _transaction(
-        self, m: Migration, script: Script, before: Sequence[Command], settings: Mapping[str, str]
-    ) -> None:
-        """Send one transaction; try it again while only locks are in its way.
-
-        ``before`` begins it and ends with the change of the ledger.  Raise `_Conflict` when the ledger
-        is not as planned, else as `migrate` says.
-        """
-        inside = script.statements
-        commands = [
+    def _made_of(
+        self,
+        m: Migration,
+        script: Script,
+        before: Sequence[Command],
+        settings: Mapping[str, str],
+        *,
+        is_flushed: bool = True,
+    ) -> _Transaction:
+        """``before`` begins the transaction and ends with the change of the ledger."""
+        commands = (
             *before,
             *_set_local(settings),
-            *(Command(self._locks.capped(s.text)) for s in inside),
+            *(Command(self._locks.capped(s.text)) for s in script.statements),
             _COMMIT,
             _DISCARD,
-        ]
-        ledger_index = len(before) - 1
-        first_statement = len(before) + len(settings)
+        )
+        return _Transaction(m, script, commands, len(before) - 1, len(before) + len(settings), is_flushed)
+
+    def _apply(self, one: _Transaction, following: Callable[[], _Transaction | None], *, is_sent: bool) -> None:
+        """Apply one migration; where nothing forbids it, send the next behind it before it is answered.
+
+        What is sent behind cannot run if this one fails: PostgreSQL refuses everything in a failed
+        transaction, BEGIN too, and where COMMIT itself failed, its ledger row misses its predecessor.
+        """
+        self._start(one.migration)
+        if not is_sent:
+            self._pipeline.send(one.commands)
+        self._ahead = None
+        is_direct = self.ledger.backend_pid == self._pipeline.backend_pid
+        if is_direct and not self._stop.is_requested and len(one.script.text) <= _LONGEST_AHEAD:
+            self._ahead = following()
+            if self._ahead is not None:
+                self._pipeline.send(self._ahead.commands)
+        elif self._stop.is_requested:
+            self._pipeline.cancel()  # the cancellation before may have hit the one before
+        outcome = self._pipeline.receive()
+        if outcome.error is not None and outcome.error.index <= one.first_statement + len(one.script.statements):
+            if self._ahead is not None:
+                self._pipeline.receive()
+                self._ahead = None
+            self._transaction(one, outcome)
+        elif outcome.error is not None and self._ahead is None:
+            self._settle()  # it is committed; a cancel request came late
+        self._finished(one.migration, "apply", len(one.script.statements), is_flushed=one.is_flushed)
+
+    def _transaction(self, one: _Transaction, outcome: Exchange | None = None) -> None:
+        """Send one transaction; try it again while only locks are in its way.
+
+        ``outcome`` is that of the first try, where it was made already.  Raise `_Conflict` when the
+        ledger is not as planned, else as `migrate` says.
+        """
+        m, script, inside = one.migration, one.script, one.script.statements
+        ledger_index, first_statement = one.ledger_index, one.first_statement
         began = time.monotonic()
         attempt = 0
         while True:
             attempt += 1
-            self._start(m)
-            outcome = self._pipeline.exchange(commands)
+            if outcome is None:
+                self._start(m)
+                outcome = self._pipeline.exchange(one.commands)
             error = outcome.error
+            outcome = None
             if error is None:
                 return
             if error.index > first_statement + len(inside):
@@ -1501,7 +1585,7 @@ class _Run:
                         ledger_module.lock_command(self.ledger),
                         ledger_module.delete_command(self.ledger, m, recorded=expected),
                     ]
-                    self._transaction(m, script, before, self._settings(m))
+                    self._transaction(self._made_of(m, script, before, self._settings(m)))
                     self._finished(m, "rollback", len(script.statements), is_flushed=True)
                 else:
                     self._apply_by_statement(m, script, "rollback", sorted(expected))

@@ -11,6 +11,7 @@ import contextlib
 import select
 import selectors
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -118,6 +119,7 @@ class Pipeline:
         self._pgconn = connection.pgconn
         self._stop = stop
         self._cancelled_at: float | None = None
+        self._sent: deque[Sequence[Command]] = deque()
         self.on_wait = on_wait
         self.on_notice = on_notice
         self.round_trips = 0
@@ -148,16 +150,35 @@ class Pipeline:
         Raise `ConnectionLost` when the server goes away, and `StoppedWaiting` when a second stop
         comes before the server has answered the first; in both cases the outcome is unknown.
         """
+        while self._sent:
+            self.receive()
+        self.send(commands)
+        return self.receive()
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send all commands; `receive` waits for the answers, for each sending in turn.
+
+        The server begins with them when it is done with what was sent before.  Raise `ConnectionLost`.
+        """
         pgconn = self._pgconn
-        rows: list[tuple[Row, ...]] = []
-        error: ServerError | None = None
         self.round_trips += 1
+        self._sent.append(commands)
         try:
             for command in commands:
                 pgconn.send_query_params(
                     command.text.encode(), [None if p is None else p.encode() for p in command.parameters] or None
                 )
             pgconn.pipeline_sync()
+        except psycopg.Error as failure:
+            raise self._lost(None, str(failure)) from None
+
+    def receive(self) -> Exchange:
+        """Wait for the answers to what was sent first.  Raise as `exchange` does."""
+        pgconn = self._pgconn
+        commands = self._sent.popleft()
+        rows: list[tuple[Row, ...]] = []
+        error: ServerError | None = None
+        try:
             self._wait()
             index = 0
             while True:
