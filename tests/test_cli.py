@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -601,3 +603,24 @@ def test_new_after_a_name_with_a_space_still_works(database: Database, folder: P
     (folder / "migrations" / "a b.sql").write_text("SELECT 1")
     assert run("new", "next", cwd=folder).code == 0
     assert run("migrate", cwd=folder, env={"DATABASE_URL": database.url}).code == 0
+
+
+def test_a_signal_while_replaying_leaves_no_scratch_database(database: Database, folder: Path) -> None:
+    write(folder, a="SELECT pg_sleep(20)")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        running = subprocess.Popen(
+            [sys.executable, "-m", "wflo_schema", "check", "--only", "drift"],
+            cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for _ in range(200):
+            if count(
+                database, "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep.20' AND pid <> pg_backend_pid()"
+            ):
+                break
+            time.sleep(0.05)
+        running.send_signal(number)
+        _, err = running.communicate(timeout=30)
+        assert running.returncode == code, err
+        assert "Traceback" not in err
+        assert count(database, "SELECT count(*) FROM pg_database WHERE datname ~ '^wflo_schema_scratch'") == 0

@@ -648,7 +648,7 @@ def _empty(look: _Look, tables: set[str], present: set[str]) -> Adoption:
     steps = tuple(f"wflo-schema adopt --schema {s}" for s in elsewhere) or ("wflo-schema migrate",)
     notes = tuple(f"tables with these names are in the schema {s}" for s in elsewhere)
     return look.adoption(
-        Verdict.EMPTY, notes=(*notes, *look.ledger_notes(None)), next_steps=steps, aside=(),
+        Verdict.EMPTY, notes=tuple(look.ledger_notes(None)), next_steps=steps, objections=notes, aside=(),
     )  # fmt: skip
 
 

@@ -293,6 +293,14 @@ class _CheckCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, for commands that have something to clear away but no migration to stop."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _Terminated
+
+
 class _ReaderGone(Exception):
     """Nobody reads stdout any more; not an OSError, which click would turn into exit code 1."""
 
@@ -968,6 +976,7 @@ def server_url(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one clear text on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(args=words, prog_name="wflo-schema", standalone_mode=False)
         sys.stdout.flush()
@@ -977,9 +986,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("error: interrupted (SIGINT)", err=True)
-        code = 130
+    except (click.Abort, KeyboardInterrupt) as stopped_by:
+        is_term = isinstance(stopped_by.__cause__ or stopped_by, _Terminated)  # click makes an Abort of it
+        click.echo(f"error: {'terminated (SIGTERM)' if is_term else 'interrupted (SIGINT)'}", err=True)
+        code = 128 + (signal.SIGTERM if is_term else signal.SIGINT)
     except WfloSchemaError as error:
         _show(error, words)
         code = error.exit_code

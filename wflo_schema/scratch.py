@@ -37,29 +37,32 @@ def scratch(database: Database, *, on: Database | None = None) -> Iterator[Datab
     """
     server = on or database
     name = PREFIX + secrets.token_hex(6)
-    with _maintenance(server) as connection:
-        try:
-            like = (
-                connection.execute(load_sql("scratch_like"), {"name": database.name}).fetchone() if on is None else None
-            )
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
-            if like is not None:
-                create += sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in like))
-            connection.execute(create)
-        except psycopg.errors.InsufficientPrivilege:
-            raise Refused(
-                f"{server.label}: this role may not create the scratch database that the migrations are replayed in",
-                hint="ALTER ROLE … CREATEDB, or name a server where it may: --scratch-url "
-                '(for instance "$(wflo-schema server url)")',
-            ) from None
-        except psycopg.Error as error:
-            raise database_error(error, "creating a scratch database") from error
     made = server.with_name(name).with_schema(database.schema)
+    is_begun = False
     try:
+        with _maintenance(server) as connection:
+            try:
+                parameters = {"name": database.name}
+                like = connection.execute(load_sql("scratch_like"), parameters).fetchone() if on is None else None
+                create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+                if like is not None:
+                    create += sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in like))
+                is_begun = True
+                connection.execute(create)
+            except psycopg.errors.InsufficientPrivilege:
+                is_begun = False
+                raise Refused(
+                    f"{server.label}: this role may not create the scratch database for replaying the migrations",
+                    hint="ALTER ROLE … CREATEDB, or name a server where it may: --scratch-url "
+                    '(for instance "$(wflo-schema server url)")',
+                ) from None
+            except psycopg.Error as error:
+                raise database_error(error, "creating a scratch database") from error
         yield made
     finally:
-        with _maintenance(server) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        if is_begun:
+            with _maintenance(server) as connection:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager
