@@ -1479,7 +1479,7 @@ class _Run:
             filter(
                 None,
                 [
-                    failed.hint,
+                    failed.hint.replace("; nothing of this migration was kept", ""),
                     "the statements before it stay; when it is mended, run it again: "
                     f"it goes on with statement {number + 1}",
                 ],
