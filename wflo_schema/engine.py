@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +49,7 @@ from wflo_schema.migration import (
     load_rollback,
     migration_hash,
     parse_duration_ms,
+    some,
 )
 from wflo_schema.pipeline import Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
 
@@ -438,7 +439,7 @@ def baseline(
         again = [m.id for m in chosen if m.id in entries and entries[m.id].has_checksum]
         if again:
             raise Refused(
-                f"already recorded as applied: {_some(again)}", hint="leave them out; wflo-schema status lists them"
+                f"already recorded as applied: {some(again)}", hint="leave them out; wflo-schema status lists them"
             )
         run.begin("mark", len(chosen))
         run.mark(chosen, recorded=entries, aside=aside, verify=verify)
@@ -453,12 +454,11 @@ def _status(run: _Run, migrations: Migrations) -> Status:
     migrations.refuse_absent(by_hash)
     half_way = {p.hash: p for p in progress}
     entries: list[Entry] = []
-    last_applied = max((n for n, m in enumerate(migrations) if m.hash in by_hash), default=-1)
-    hashes: set[str] = set()
-    for number, m in enumerate(migrations):
-        hashes.add(m.hash)
-        record = by_hash.get(m.hash)
-        begun = half_way.get(m.hash)
+    hashes = [m.hash for m in migrations]
+    last_applied = max((n for n, hash in enumerate(hashes) if hash in by_hash), default=-1)
+    for number, (m, hash) in enumerate(zip(migrations, hashes, strict=True)):
+        record = by_hash.get(hash)
+        begun = half_way.get(hash)
         done = begun.statements_done if begun else None
         if record is None:
             entries.append(Entry(m.id, State.PENDING, m.path, is_late=number < last_applied, statements_done=done))
@@ -467,7 +467,8 @@ def _status(run: _Run, migrations: Migrations) -> Status:
         state = State.CHANGED if is_changed else State.APPLIED
         entries.append(Entry(m.id, state, m.path, record.applied_at, record.checksum is not None, statements_done=done))
     newest = max((m.id for m in migrations), default="")
-    gone = sorted((r for r in recorded if r.hash not in hashes and not r.is_beside), key=lambda r: r.id)
+    known = set(hashes)
+    gone = sorted((r for r in recorded if r.hash not in known and not r.is_beside), key=lambda r: r.id)
     for record in gone:
         state = State.AHEAD if record.id > newest else State.MISSING
         entries.append(Entry(record.id, state, None, record.applied_at, record.checksum is not None))
@@ -490,7 +491,7 @@ def _plan(status: Status, migrations: Migrations, to: str | None, allow: Collect
     pending = tuple(m for m in wanted if m.id in waiting)
     found: list[tuple[Allow, str, str]] = []
     if status.changed:
-        ids = _some(e.id for e in status.changed)
+        ids = some(e.id for e in status.changed)
         found.append(
             (
                 Allow.CHANGED,
@@ -499,7 +500,7 @@ def _plan(status: Status, migrations: Migrations, to: str | None, allow: Collect
             )
         )
     if status.missing:
-        ids = _some(e.id for e in status.missing)
+        ids = some(e.id for e in status.missing)
         found.append(
             (
                 Allow.MISSING,
@@ -508,7 +509,7 @@ def _plan(status: Status, migrations: Migrations, to: str | None, allow: Collect
             )
         )
     if status.unknown:
-        ids = _some(e.id for e in status.unknown)
+        ids = some(e.id for e in status.unknown)
         found.append(
             (
                 Allow.AHEAD,
@@ -522,7 +523,7 @@ def _plan(status: Status, migrations: Migrations, to: str | None, allow: Collect
             (
                 Allow.LATE,
                 f"{_count(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
-                f"{_some(late)}",
+                f"{some(late)}",
                 "rename it so that it comes last, if it was merged late",
             )
         )
@@ -562,12 +563,12 @@ def _rollback_targets(
                 f"{one.id} cannot be rolled back: "
                 f"{_count(dependents, 'applied migration depends', 'applied migrations depend')}"
                 f" on it: {', '.join(dependents)}",
-                hint=f"roll them back first: wflo-schema rollback --to {_before(one, in_order)}",
+                hint=f"roll them back first: wflo-schema rollback --to {one.id}",
             )
         return (one,)
     if status.unknown and (count > 0 or to is not None):
         raise Refused(
-            f"the last migration applied has no file here: {_some(e.id for e in status.unknown)}",
+            f"the last migration applied has no file here: {some(e.id for e in status.unknown)}",
             hint="run it with the newer files, or name their folder with --migrations",
             case=Allow.AHEAD.value,
         )
@@ -588,10 +589,6 @@ def _dependents(one: Migration, applied: Sequence[Migration]) -> list[str]:
         if inside & set(m.depends):
             inside.add(m.id)
     return [m.id for m in applied if m.id in inside and m.id != one.id]
-
-
-def _before(one: Migration, applied: Sequence[Migration]) -> str:
-    return one.id if one in applied else "ID"
 
 
 def _load_rollback(m: Migration) -> Script:
@@ -1237,7 +1234,7 @@ class _Run:
             place = f"in statement {script.statements.index(statement) + 1} of {len(script.statements)}"
         made = MigrationFailed(
             f"{m.id} failed {place}: {error.message}",
-            hint=_remedy(error, statement),
+            hint=_remedy(error),
             migration_id=m.id,
             location=location,
             statement=statement.text if statement else "",
@@ -1717,19 +1714,11 @@ _REMEDIES: dict[str, str] = {
 }
 
 
-def _remedy(error: ServerError, statement: Statement | None) -> str:
+def _remedy(error: ServerError) -> str:
     if error.sqlstate == "23503":
         return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
-    if error.sqlstate == "42P01" and statement is not None and "VALIDATE" in statement.text.upper():
-        return _REMEDIES["42P01"]
     return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
 
 
 def _count(many: Sequence[object], one: str, more: str) -> str:
     return f"{len(many)} {one if len(many) == 1 else more}"
-
-
-def _some(ids: Iterable[str], most: int = 5) -> str:
-    listed = list(ids)
-    rest = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -144,7 +144,7 @@ class Migrations:
         if not fitting:
             raise BadMigrationFile(f"there is no migration {wish} in {where}", hint="wflo-schema status lists the ids")
         raise BadMigrationFile(
-            f"{wish} fits {len(fitting)} migrations in {where}: {_some(m.id for m in fitting)}",
+            f"{wish} fits {len(fitting)} migrations in {where}: {some(m.id for m in fitting)}",
             hint="give more of the id",
         )
 
@@ -714,7 +714,8 @@ def new(directory: Path | str, message: str, *, today: datetime.date | None = No
     return forward, back
 
 
-def _some(ids: Iterable[str], most: int = 5) -> str:
+def some(ids: Iterable[str], most: int = 5) -> str:
+    """A few ids in words, and how many more there are."""
     listed = list(ids)
     rest = len(listed) - most
     return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

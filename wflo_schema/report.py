@@ -411,9 +411,7 @@ def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
             "ruleId": f.code,
             "level": _SARIF_LEVELS[f.severity],
             "message": {"text": text},
-            "logicalLocations": [],
         }
-        del entry["logicalLocations"]
         if f.code in by_code:
             entry["ruleIndex"] = by_code[f.code]
         location: dict[str, object] = {"logicalLocations": [{"fullyQualifiedName": f.object}]}
