@@ -23,7 +23,7 @@ from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference
 from wflo_schema.database import Database, database_error, load_sql
 from wflo_schema.engine import State
 from wflo_schema.errors import BadMigrationFile, CannotRead, Refused
-from wflo_schema.migration import Migration, Migrations
+from wflo_schema.migration import Migration, Migrations, some
 
 NAMES_FILE = "adopt.toml"
 # Beside the migrations: what other tools' revisions stand for.
@@ -441,18 +441,18 @@ class _Look:
         beyond = [i for i in self.recorded if order[i] > order[last.id]]
         if beyond:
             found.append(
-                f"the ledger already records {_some(beyond)}, and the database is only where {last.id} leads: "
+                f"the ledger already records {some(beyond)}, and the database is only where {last.id} leads: "
                 "take those rows away first (yoyo unmark), or find out why their changes are not there"
             )
         others = [e.id for e in self.strangers if e.has_checksum and e.id not in self.reconciled]
         if others:
             found.append(
-                f"wflo-schema recorded {_some(others)} here, from files that are not in "
+                f"wflo-schema recorded {some(others)} here, from files that are not in "
                 f"{' and '.join(self.migrations.directories)}: name their folder with --migrations too"
             )
         if self.status.changed:
             found.append(
-                f"applied migrations were edited since: {_some(e.id for e in self.status.changed)}: "
+                f"applied migrations were edited since: {some(e.id for e in self.status.changed)}: "
                 "bring them back as they were"
             )
         if not minds_ledgers:
@@ -460,7 +460,7 @@ class _Look:
         for ledger in self.ledgers:
             if ledger.failed:
                 found.append(
-                    f"{ledger.tool} says in {ledger.table} that {_some(ledger.failed)} failed half way: "
+                    f"{ledger.tool} says in {ledger.table} that {some(ledger.failed)} failed half way: "
                     "it may have changed rows, which no catalog shows. "
                     f"Finish it or clean it up with {ledger.tool}; or insist: wflo-schema baseline --to {last.id}"
                 )
@@ -477,20 +477,18 @@ class _Look:
         for ledger in self.ledgers:
             if ledger.unknown:
                 yield (
-                    f"{ledger.table} holds {_some(ledger.unknown)}, which nothing here knows: "
+                    f"{ledger.table} holds {some(ledger.unknown)}, which nothing here knows: "
                     "the catalog alone was asked what it means"
                 )
             if ledger.stands_for and (last is None or ledger.stands_for != last.id):
                 found = "not like that" if last is None else f"where {last.id} leads"
                 yield (
-                    f"{ledger.table} says {_some(ledger.versions)}, which stands for {ledger.stands_for}, "
+                    f"{ledger.table} says {some(ledger.versions)}, which stands for {ledger.stands_for}, "
                     f"and the catalog is {found}: the catalog is believed (was it stamped, or changed by hand?)"
                 )
 
 
-def _look(
-    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations]
-) -> _Look:
+def _look(database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations]) -> _Look:
     if not len(migrations):
         raise Refused(
             f"there is no migration in {' and '.join(migrations.directories)}",
@@ -607,9 +605,7 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     )  # fmt: skip
 
 
-def _choose(
-    look: _Look, equal: Sequence[tuple[Migration, Catalog, _Compared]]
-) -> tuple[Migration, Catalog, _Compared]:
+def _choose(look: _Look, equal: Sequence[tuple[Migration, Catalog, _Compared]]) -> tuple[Migration, Catalog, _Compared]:
     """Of several that are equal, the one that a ledger names, else the first."""
     said = {w.stands_for for w in look.ledgers}
     return next((e for e in equal if e[0].id in said), equal[0])
@@ -740,9 +736,7 @@ def _forget_ledger(replayed: Database) -> None:
     """Empty the scratch database's ledger, so that another set begins with none."""
     with replayed.connect() as connection:
         status = engine.status(replayed, Migrations((), ()))
-        connection.execute(
-            sql.SQL("TRUNCATE {}").format(sql.Identifier(status.schema, "_yoyo_migration"))
-        )
+        connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(status.schema, "_yoyo_migration")))
 
 
 # --- recording --------------------------------------------------------------------------------
@@ -763,9 +757,3 @@ def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
     pending = len(look.migrations) > found.number
     step = f"wflo-schema migrate --lock-timeout {_GENTLE_LOCK_TIMEOUT}" if pending else "wflo-schema check"
     return replace(found, is_applied=True, next_steps=(step,))
-
-
-def _some(items: Sequence[str] | Iterator[str], most: int = 5) -> str:
-    listed = list(items)
-    rest = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
