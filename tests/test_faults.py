@@ -328,38 +328,48 @@ def durable(server: RunningServer) -> Iterator[RunningServer]:
 
 
 def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, tmp_path: Path) -> None:
+    seed = int(os.environ.get("WFLO_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
+    print(f"seed: WFLO_TEST_SEED={seed}")
+    chance = random.Random(seed)
     folder = write(tmp_path / "m", SLOW)
-    database = durable.database.with_name("stops")
-    do(durable.database, "CREATE DATABASE stops")
-    chance = random.Random(1)
-    interrupted = 0
-    for _ in range(20):
+    interrupted = finished = 0
+    while interrupted < 6:
+        database = durable.database.with_name(f"stops{finished}")
+        if not one(durable.database, f"SELECT count(*) FROM pg_database WHERE datname = 'stops{finished}'")[0]:
+            do(durable.database, f"CREATE DATABASE stops{finished}")
         reported: list[str] = []
+        failures: list[Exception] = []
 
-        def run(reported: list[str] = reported) -> None:
-            with contextlib.suppress(ConnectionLost, ConnectionFailed):
+        def run(
+            database: Database = database, reported: list[str] = reported, failures: list[Exception] = failures
+        ) -> None:
+            try:
                 engine.migrate(
                     database, read(folder), notify=lambda e: reported.append(e.id) if isinstance(e, Done) else None
                 )
+            except (ConnectionLost, ConnectionFailed) as error:
+                failures.append(error)
 
         thread = threading.Thread(target=run)
         thread.start()
-        time.sleep(chance.uniform(0.02, 0.2))
-        was_running = thread.is_alive()
+        time.sleep(chance.uniform(0.0, 0.12))
         durable.pg_ctl("-m", "immediate", "-w", "stop")
         thread.join()
         durable.pg_ctl("-w", "-l", str(durable.data.parent / "log"), "start")
-        interrupted += was_running
+        interrupted += len(failures)
+        there: set[str] = set()
         if one(database, "SELECT to_regclass('_yoyo_migration') IS NOT NULL")[0]:
             there = set(one(database, "SELECT coalesce(array_agg(migration_id), '{}') FROM _yoyo_migration")[0])
-            assert set(reported) <= there
-            assert one(database, WHOLE) == ("", "")
-            if len(there) == len(SLOW):
-                break
-    engine.migrate(database, read(folder))
-    assert interrupted >= 2
-    assert one(database, "SELECT count(*), sum(id) FROM a") == (2, 8)
-    assert one(database, "SELECT count(*) FROM _yoyo_log") == (5,)
+            assert one(database, WHOLE) == ("", ""), f"seed {seed}, stop {interrupted}"
+        assert set(reported) <= there, f"seed {seed}, stop {interrupted}"
+        assert failures or there == set(SLOW), f"seed {seed}, stop {interrupted}"
+        finished += there == set(SLOW)
+    made = one(durable.database, "SELECT count(*) FROM pg_database WHERE datname ~ '^stops'")[0]
+    for n in range(made):
+        database = durable.database.with_name(f"stops{n}")
+        engine.migrate(database, read(folder))
+        assert one(database, "SELECT count(*), sum(id) FROM a") == (2, 8), f"seed {seed}, database {n}"
+        assert one(database, "SELECT count(*) FROM _yoyo_log") == (5,), f"seed {seed}, database {n}"
 
 
 def test_without_a_free_connection_slot_nothing_happens_and_the_next_run_finishes(
