@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from wflo_schema import adopt, catalog, engine, migration
 from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
-from wflo_schema.errors import Refused, WfloSchemaError
+from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
+from wflo_schema.migration import Migrations
 
 DATA = Path(__file__).parent / "data"
 
@@ -493,6 +495,197 @@ def test_a_baseline_is_verified_unless_insisted(database: Database, folder: Path
     insisted = adopt.baseline(database, files, "02", verified=False)
     assert (insisted.is_applied, insisted.record) == (True, ("02_index",))
     assert recorded(database, folder) == ["01_t", "02_index"]
+
+
+# a ledger of our own that lies
+
+
+def said(found: Adoption) -> tuple[Verdict, int, bool]:
+    return found.verdict, found.exit_code, found.is_applied
+
+
+@once
+@pytest.mark.parametrize("ask", ["adopt", "adopt --to", "baseline"])
+def test_records_that_nobody_verified_are_compared_all_the_same(database: Database, folder: Path, ask: str) -> None:
+    execute(database, ONE)
+    files = migration.read(folder)
+    adopt.baseline(database, files, "03", verified=False)
+    if ask == "baseline":
+        found = adopt.baseline(database, files, "03")
+    else:
+        found = look(database, folder, apply=True, to="03" if ask == "adopt --to" else None)
+    assert said(found) == (Verdict.DRIFT, 1, False)
+    assert [f"{d.kind} {d.object}" for d in found.differences] == ["table public.u", "index public.t.t_name"]
+    assert [(p.id, p.differences) for p in found.places] == [("01_t", 0), ("02_index", 1), ("03_u", 2)]
+    assert "records 3 migrations up to 03_u, and the catalog is where 01_t leads" in found.notes[0]
+    forget = found.next_steps[0].rpartition("psql: ")[2]
+    assert forget == """DELETE FROM "public"."_yoyo_migration" WHERE migration_id IN ('02_index', '03_u');"""
+    assert found.next_steps[1:] == ("wflo-schema migrate",)
+    execute(database, forget)
+    assert engine.migrate(database, files).ids == ("02_index", "03_u")
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+
+
+@pytest.mark.parametrize("to", [None, "01", "03"])
+def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
+    database: Database, folder: Path, to: str | None
+) -> None:
+    engine.migrate(database, migration.read(folder))
+    execute(database, "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey", "ALTER TABLE t ADD extra integer")
+    for found in (look(database, folder, to=to), adopt.baseline(database, migration.read(folder), to or "03")):
+        assert said(found) == (Verdict.DRIFT, 1, False)
+        assert [(d.kind, d.object, d.have, d.want) for d in found.differences] == [
+            ("column", "public.t.extra", "integer", "NOTHING"),
+            ("constraint", "public.u.u_t_id_fkey", "NOTHING", "public.u(t_id) REFERENCES public.t(id)"),
+        ]
+        assert "VALIDATE CONSTRAINT u_t_id_fkey;" in found.next_steps[-2]
+        assert found.next_steps[-1] == "wflo-schema adopt"
+    execute(database, "ALTER TABLE t DROP extra", *(d.mend for d in found.differences if d.mend))
+    assert said(look(database, folder, to=to)) == (Verdict.OURS, 0, False)
+
+
+@once
+def test_records_copied_from_another_database_are_not_believed(
+    server: RunningServer, database: Database, folder: Path
+) -> None:
+    engine.migrate(database, migration.read(folder))
+    execute(database, "DROP TABLE u, t")
+    for found in (look(database, folder, apply=True), adopt.baseline(database, migration.read(folder), "03")):
+        assert said(found) == (Verdict.DRIFT, 1, False)
+        assert [d.object for d in found.differences] == ["public.t", "public.u"]
+        assert "not like that: none of the tables is there" in found.notes[0]
+    execute(database, found.next_steps[0].rpartition("psql: ")[2])
+    assert found.next_steps[1:] == ("wflo-schema migrate",)
+    assert engine.migrate(database, migration.read(folder)).ids == ("01_t", "02_index", "03_u")
+
+
+@once
+def test_a_ledger_that_says_too_little_is_told_what_to_record(database: Database, folder: Path) -> None:
+    engine.migrate(database, migration.read(folder), to="01")
+    execute(database, TWO)
+    found = look(database, folder, apply=True)
+    assert said(found) == (Verdict.DRIFT, 1, False)
+    assert found.next_steps == ("wflo-schema baseline --to 02_index", "wflo-schema migrate")
+    assert adopt.baseline(database, migration.read(folder), "02").record == ("02_index",)
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+
+
+@once
+def test_a_migration_that_was_left_out_is_left_out_of_what_is_compared(database: Database, folder: Path) -> None:
+    (folder / "02_index.sql").rename(folder.parent / "02_index.sql")
+    engine.migrate(database, migration.read(folder))
+    (folder.parent / "02_index.sql").rename(folder / "02_index.sql")
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+    execute(database, "DROP TABLE u")
+    found = look(database, folder)
+    assert said(found) == (Verdict.DRIFT, 1, False)
+    assert "the catalog is where 01_t leads" in found.notes[0]
+
+
+@once
+def test_a_right_ledger_of_ours_is_nothing_to_do_whatever_is_asked(database: Database, folder: Path) -> None:
+    files = migration.read(folder)
+    engine.migrate(database, files, to="02")
+    for found in (
+        look(database, folder), look(database, folder, apply=True, to="01"), look(database, folder, to="02"),
+        adopt.baseline(database, files, "01"), adopt.baseline(database, files, "02"),
+    ):
+        assert (said(found), found.id, found.differences) == ((Verdict.OURS, 0, False), "02_index", ())
+    assert look(database, folder).next_steps == ("wflo-schema migrate",)
+    found = adopt.baseline(database, files, "03")
+    assert (found.verdict, found.exit_code, [d.object for d in found.differences]) == (
+        Verdict.DIFFERENT, 1, ["public.u"],
+    )  # fmt: skip
+
+
+@once
+def test_rows_of_yoyos_for_tables_that_are_not_there_are_no_empty_database(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+    engine.baseline(database, migration.read(folder), ["01_t"])
+    execute(database, "UPDATE _yoyo_migration SET checksum = NULL", "DROP TABLE t")
+    assert said(look(database, folder)) == (Verdict.DRIFT, 1, False)
+
+
+@once
+def test_a_file_that_was_edited_after_it_was_applied_is_an_objection(database: Database, folder: Path) -> None:
+    engine.migrate(database, migration.read(folder))
+    (folder / "02_index.sql").write_text(f"{TWO}; -- edited\n")
+    found = look(database, folder)
+    assert (found.exit_code, "applied migrations were edited since: 02_index" in found.objections[0]) == (1, True)
+
+
+@once
+def test_a_baseline_of_an_empty_database_is_a_no(database: Database, folder: Path) -> None:
+    found = adopt.baseline(database, migration.read(folder), "03")
+    assert (said(found), found.next_steps) == ((Verdict.EMPTY, 1, False), ("wflo-schema migrate",))
+    assert "none of the tables of 03_u is there" in found.objections[0]
+    assert not engine.status(database, migration.read(folder)).has_ledger
+
+
+@once
+def test_what_was_not_verified_is_said_on_stderr(database: Database, folder: Path) -> None:
+    target = ("--database-url", database.url, "--migrations", str(folder))
+    result = CliRunner().invoke(cli, ("baseline", *target, "--to", "03", "--unverified"))
+    assert result.exit_code == 0
+    assert "warning: recorded on your word alone, and compared with nothing: 01_t, 02_index, 03_u" in result.stderr
+    assert invoke("adopt", *target)[0] == 1
+
+
+# locks, and others at the same time
+
+
+@pytest.mark.parametrize("table", ["alembic_version", "_yoyo_migration"])
+def test_a_ledger_that_is_locked_is_named_with_who_holds_it(database: Database, folder: Path, table: str) -> None:
+    execute(database, ONE, "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+    engine.baseline(database, migration.read(folder), ["01_t"])
+    with database.with_parameters(application_name="theirs").connect(autocommit=False) as other:
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        began = time.monotonic()
+        with pytest.raises(DatabaseError, match=f"public.{table}\nheld by pid .*theirs") as refused:
+            look(database, folder)
+        assert time.monotonic() - began < 15
+        assert f"pg_terminate_backend({other.info.backend_pid})" in refused.value.hint
+        assert refused.value.sqlstate == "55P03"
+
+
+@once
+def test_recording_waits_a_little_for_the_ledger_and_then_names_who_holds_it(database: Database, folder: Path) -> None:
+    execute(database, ONE)
+    engine.baseline(database, migration.read(folder), ["02_index"])
+    execute(database, "DELETE FROM _yoyo_migration")
+    with database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE _yoyo_migration IN SHARE ROW EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="public._yoyo_migration\nheld by pid"):
+            look(database, folder, apply=True)
+    assert recorded(database, folder) == []
+    assert look(database, folder, apply=True).is_applied
+
+
+@once
+def test_the_loser_of_two_adoptions_finds_nothing_left_to_do(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(database, ONE)
+    honest, files = engine.baseline, migration.read(folder)
+
+    def late(target: Database, migrations: Migrations, ids: Sequence[str], **options: object) -> engine.Result:
+        if target == database:
+            honest(target, migrations, ids)
+        return honest(target, migrations, ids, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "baseline", late)
+    found = adopt.adopt(database, files, apply=True)
+    assert (said(found), found.id, found.record) == ((Verdict.OURS, 0, False), "01_t", ())
+    assert "at the same time" in found.notes[-1]
+
+
+@once
+def test_a_schema_that_is_not_there_is_said_so(database: Database, folder: Path) -> None:
+    target = ("--database-url", database.url, "--migrations", str(folder), "--schema", "nosuch")
+    with pytest.raises(Refused, match="there is no schema nosuch in") as refused:
+        look(database.with_schema("nosuch"), folder)
+    assert refused.value.hint.endswith("wflo-schema migrate --schema nosuch")
+    assert isinstance(CliRunner().invoke(cli, ("baseline", *target, "--to", "01")).exception, Refused)
 
 
 # names and the command line

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import enum
 import os
+import shlex
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import TupleRow, class_row
 
 from wflo_schema import catalog, engine, migration, scratch
 from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference
 from wflo_schema.database import Database, database_error, load_sql
-from wflo_schema.engine import State
-from wflo_schema.errors import BadMigrationFile, CannotRead, Refused
+from wflo_schema.engine import Blocker, LockOptions, State
+from wflo_schema.errors import BadMigrationFile, CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.migration import Migration, Migrations, some
 
 NAMES_FILE = "adopt.toml"
@@ -31,8 +32,11 @@ NAMES_FILE = "adopt.toml"
 RECONCILING_FOLDER = "reconcile"
 # Beside the migrations: one folder a set that brings a database from elsewhere to where these lead.
 
-_LOCK_TIMEOUT = "2s"
+_LOCK_TIMEOUT_MS = 2000
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
+
+_RECORDING = LockOptions(500, 3.0)
+# Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
 
 _GENTLE_LOCK_TIMEOUT = "500ms"
 # For a database at work: PostgreSQL looks for deadlocks after 1 s, and until then the migration gives way.
@@ -54,7 +58,9 @@ class Verdict(enum.StrEnum):
     EMPTY = "empty"
     """None of the tables is there."""
     OURS = "ours"
-    """Already recorded by this tool."""
+    """Already recorded by this tool, and equal to what is recorded."""
+    DRIFT = "drift"
+    """Recorded by this tool, and not like what is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +144,12 @@ def adopt(
     where the catalog is equal and nothing is objected, the migrations up to that one are recorded
     with their checksums in one transaction, after one more look at the catalog.  The other tool's
     ledger is not touched, and no object of the database is changed.  ``to`` is the migration that
-    the caller expects, where several are equal or two tools have recorded here.
+    the caller expects, where several are equal or two tools have recorded here.  This tool's own
+    ledger is believed no more than another's.
 
-    Raise `Refused` when no scratch database may be made, or when the catalog changed before
-    recording; `MigrationFailed` when the migrations do not run in the scratch database.
+    Raise `Refused` when there is no such schema, when no scratch database may be made, or when the
+    catalog changed before recording; `MigrationFailed` when the migrations do not run in the scratch
+    database; `DatabaseError`, naming the table and who holds it, when a ledger stays locked.
     """
     look = _look(database, migrations, names or {}, reconciling)
     found = _judge(look, to=to, scratch_on=scratch_on)
@@ -162,12 +170,16 @@ def baseline(
 ) -> Adoption:
     """Record every migration up to ``to`` as applied, once the catalog is seen to equal ours after it.
 
-    Unlike `adopt` it does not mind what other ledgers say.  ``verified`` False compares nothing.
+    Unlike `adopt` it does not mind what other ledgers say, and an empty database is a no.
+    ``verified`` False compares nothing.
     """
     look = _look(database, migrations, names or {}, reconciling)
     last = migrations.resolve(to)
     if verified:
         found = _judge(look, to=last.id, scratch_on=scratch_on, minds_ledgers=False)
+        if found.verdict is Verdict.EMPTY:
+            why = f"none of the tables of {last.id} is there, so there is nothing to record"
+            return replace(found, objections=(why, *found.objections))
         if found.verdict is not Verdict.EQUAL or found.objections:
             return found
         return _record(look, found)
@@ -310,7 +322,12 @@ def _other_ledgers(database: Database, schema: str | None) -> _Found:
     with database.connect(autocommit=False) as connection:
         connection.read_only = True
         try:
-            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT_MS)))
+            if schema is not None and not _has_schema(connection, schema):
+                raise Refused(
+                    f"there is no schema {schema} in {database.with_schema(None).label}",
+                    hint=f"correct --schema; where it is to be new: wflo-schema migrate --schema {shlex.quote(schema)}",
+                )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt_tables"), {"names": wanted, "schema": schema}).fetchall()
             by_schema = {(t.schema, t.name) for t in present}
@@ -343,8 +360,34 @@ def _other_ledgers(database: Database, schema: str | None) -> _Found:
                     f"another tool's ledger may not be read: {error.diag.message_primary}", sqlstate="42501",
                     hint="GRANT USAGE on its schema and SELECT on its tables to this role",
                 ) from None  # fmt: skip
+            if error.sqlstate == "55P03":
+                raise _locked(database, wanted) from None
             raise database_error(error, "reading another tool's ledger") from error
     return _Found(tuple(ledgers), frozenset(tables), frozenset(schemas))
+
+
+def _has_schema(connection: psycopg.Connection[TupleRow], schema: str) -> bool:
+    text = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s"
+    return connection.execute(text, [schema]).fetchone() is not None
+
+
+def _locked(database: Database, names: Collection[str]) -> DatabaseError:
+    """The error for a ledger that another session keeps locked: which table, who holds it, what to do."""
+    with database.connect() as connection, connection.cursor(row_factory=class_row(Blocker)) as cursor:
+        try:
+            wanted = {"names": sorted(names), "schema": None}
+            holders = cursor.execute(load_sql("adopt_lockers"), wanted).fetchall()
+        except psycopg.Error:
+            holders = []  # the first error matters more
+    tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names))
+    pid = holders[0].pid if holders else "PID"
+    return DatabaseError(
+        f"a ledger is locked by another session, and nothing was changed: {tables}"
+        + "".join(f"\nheld by {b}" for b in holders),
+        sqlstate="55P03",
+        hint=f"is a migration under way there? wait for it, or end it (SELECT pg_terminate_backend({pid})); "
+        "then run this again",
+    )
 
 
 def _recognise(table: _Table, present: set[tuple[str, str]]) -> _Tool | None:
@@ -375,6 +418,8 @@ class _Look:
     database: Database
     migrations: Migrations
     reconciling: tuple[Migrations, ...]
+    schema: str | None
+    """The one that the caller named."""
     status: engine.Status
     ledgers: tuple[OtherLedger, ...]
     ignore: frozenset[str]
@@ -404,6 +449,22 @@ class _Look:
     @property
     def is_ours(self) -> bool:
         return bool(self.recorded) and not self.strangers and all(e.has_checksum for e in self.recorded.values())
+
+    @property
+    def last_recorded(self) -> Migration | None:
+        """The last of the migrations that our ledger records."""
+        return next((m for m in reversed(self.migrations.items) if m.id in self.recorded), None)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a migration before the last one recorded is not recorded."""
+        last = self.last_recorded
+        return last is not None and self.migrations.items.index(last) + 1 != len(self.recorded)
+
+    def command(self, words: str) -> str:
+        """What to type next, for the same schema."""
+        schema = f" --schema {shlex.quote(self.schema)}" if self.schema else ""
+        return f"wflo-schema {words}{schema}"
 
     def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
         recorded = self.recorded
@@ -494,7 +555,11 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
             f"there is no migration in {' and '.join(migrations.directories)}",
             hint="name the right folder with --migrations",
         )
-    status = engine.status(database, migrations)
+    named = database.schema
+    try:
+        status = engine.status(database, migrations, lock_timeout_ms=_LOCK_TIMEOUT_MS)
+    except DatabaseError as error:
+        raise (_locked(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
     found = _other_ledgers(database, database.schema)
@@ -507,8 +572,8 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
         yoyo = OtherLedger("yoyo", f"{status.schema}._yoyo_migration", by_yoyo)
         ledgers.append(_explain(yoyo, migrations, names.get("yoyo")))
     look = _Look(
-        database, migrations, tuple(reconciling), status, tuple(ledgers), LEDGER_TABLES | found.tables, found.schemas,
-        Catalog(()),
+        database, migrations, tuple(reconciling), named, status, tuple(ledgers), LEDGER_TABLES | found.tables,
+        found.schemas, Catalog(()),
     )  # fmt: skip
     return replace(look, have=look.read())
 
@@ -537,9 +602,10 @@ class _Compared:
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """The catalogs that the migrations lead to, and those that reconciling sets start from."""
+    """The catalogs that the migrations lead to."""
 
     after: tuple[tuple[Migration, Catalog], ...]
+    last: Catalog
     made: frozenset[tuple[str, str]]
     server_version: int
 
@@ -547,7 +613,7 @@ class _History:
     def of(cls, after: Sequence[tuple[Migration, Catalog]], last: Catalog) -> _History:
         made = frozenset((o.kind, o.name) for _, one in after for o in one.objects)
         made |= frozenset((o.kind, o.name) for o in last.objects)
-        return cls(tuple(after), made, last.server_version)
+        return cls(tuple(after), last, made, last.server_version)
 
     def compare(self, have: Catalog, want: Catalog) -> _Compared:
         differences, cosmetic, beside = [], [], []
@@ -569,33 +635,47 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     """Find the target in the history."""
     migrations, have = look.migrations, look.have
     wish = migrations.resolve(to) if to is not None else None
-    if look.is_ours and (wish is None or wish.id in look.recorded):
-        left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
-        step = "wflo-schema migrate" if look.status.pending else "wflo-schema check"
-        return look.adoption(Verdict.OURS, notes=left, next_steps=(step,))
+    claimed: Catalog | None = None
+    if look.is_ours and look.has_gaps:
+        with scratch.scratch(look.database, on=scratch_on) as other:
+            claimed = _replay_recorded(other, look)
     with scratch.scratch(look.database, on=scratch_on) as empty:
-        history = _replay(empty, migrations, wish)
+        history = _replay(empty, migrations, None if look.recorded else wish)
         tables = {name for kind, name in history.made if kind in _TABLES}
         present = {o.name for o in have.objects if o.kind in _TABLES}
-        if not tables & present:
-            return _empty(look, tables, present)
         compared = [(m, want, history.compare(have, want)) for m, want in history.after]
+        is_there = bool(tables & present)
+        if look.recorded and (look.is_ours or not is_there):
+            if claimed is None:
+                claimed = next(want for m, want in history.after if m == look.last_recorded)
+            said = history.compare(have, claimed)
+            if said.differences or not is_there:
+                if wish is None or wish.id in look.recorded or not is_there:
+                    return _drift(look, history, compared, said, empty, is_there=is_there)
+            elif wish is None or wish.id in look.recorded:
+                return _as_recorded(look, said)
+        if not is_there:
+            return _empty(look, tables, present)
+        if wish is not None:
+            compared = [c for c in compared if c[0].id == wish.id]
         equal = [(m, want, c) for m, want, c in compared if not c.differences]
         if not equal:
-            return _different(look, history, compared, _find_set(look, history, empty) if wish is None else None)
+            sets = _sets(look)
+            known = _find_set(look, history, empty, sets) if wish is None else None
+            return _different(look, history, compared, known, sets, is_named=wish is not None)
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = _choose(look, equal)
     number = list(migrations).index(m) + 1
     record = look.to_record(list(migrations)[:number])
     if len(equal) > 1 and not any(w.stands_for in {e.id for e, _, _ in equal} for w in look.ledgers):
         verdict = Verdict.AMBIGUOUS
-        steps = tuple(f"wflo-schema adopt --apply --to {e.id}" for e, _, _ in equal)
+        steps = tuple(look.command(f"adopt --apply --to {e.id}") for e, _, _ in equal)
     else:
         verdict = Verdict.EQUAL if record or look.aside else Verdict.OURS
-        steps = ("wflo-schema adopt --apply" if verdict is Verdict.EQUAL else "wflo-schema migrate",)
+        steps = (look.command("adopt --apply" if verdict is Verdict.EQUAL else "migrate"),)
     objections = look.objections(m, minds_ledgers=minds_ledgers, is_named=wish is not None)
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
-        steps = (f"wflo-schema adopt --apply --to {m.id}",)
+        steps = (look.command(f"adopt --apply --to {m.id}"),)
     return replace(
         look.adoption(
             verdict, id=m.id, number=number, record=record, aside=look.aside, objections=objections,
@@ -633,6 +713,22 @@ def _replay(empty: Database, migrations: Migrations, wish: Migration | None) -> 
     return _History.of(after, _read(empty))
 
 
+def _replay_recorded(empty: Database, look: _Look) -> Catalog | None:
+    """What the recorded migrations alone make, where others before the last are not recorded.
+
+    None where they do not run without those: then they cannot have been run here either.
+    """
+    last = look.last_recorded
+    assert last is not None
+    before = look.migrations.items[: look.migrations.items.index(last)]
+    engine.baseline(empty, look.migrations, [m.id for m in before if m.id not in look.recorded])
+    try:
+        engine.migrate(empty, look.migrations, to=last.id, allow=(engine.Allow.LATE,))
+    except MigrationFailed:
+        return None
+    return _read(empty)
+
+
 def _read(empty: Database) -> Catalog:
     with empty.connect() as connection:
         return catalog.read(connection, schemas=(empty.schema,) if empty.schema else None)
@@ -641,46 +737,141 @@ def _read(empty: Database) -> Catalog:
 def _empty(look: _Look, tables: set[str], present: set[str]) -> Adoption:
     bare = {name.rpartition(".")[2] for name in tables}
     elsewhere = sorted({name.rpartition(".")[0] for name in present if name.rpartition(".")[2] in bare})
-    steps = tuple(f"wflo-schema adopt --schema {s}" for s in elsewhere) or ("wflo-schema migrate",)
+    steps = tuple(f"wflo-schema adopt --schema {s}" for s in elsewhere) or (look.command("migrate"),)
     notes = tuple(f"tables with these names are in the schema {s}" for s in elsewhere)
     return look.adoption(
         Verdict.EMPTY, notes=tuple(look.ledger_notes(None)), next_steps=steps, objections=notes, aside=(),
     )  # fmt: skip
 
 
+# --- our own ledger ---------------------------------------------------------------------------
+
+
+def _as_recorded(look: _Look, said: _Compared) -> Adoption:
+    """The catalog is what our ledger says."""
+    last = look.last_recorded
+    assert last is not None
+    left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
+    objections = look.objections(last, minds_ledgers=False)
+    step = look.command("migrate" if look.status.pending else "check")
+    return replace(
+        look.adoption(
+            Verdict.OURS, id=last.id, number=look.migrations.items.index(last) + 1, notes=left,
+            objections=objections, next_steps=() if objections else (step,),
+        ),
+        differences=said.cosmetic, beside=said.beside,
+    )  # fmt: skip
+
+
+def _drift(
+    look: _Look,
+    history: _History,
+    compared: Sequence[tuple[Migration, Catalog, _Compared]],
+    said: _Compared,
+    replayed: Database,
+    *,
+    is_there: bool,
+) -> Adoption:
+    """The catalog is not what our ledger says: where it is instead, and the way back to the truth."""
+    last = look.last_recorded
+    assert last is not None
+    order = {m.id: n for n, m in enumerate(look.migrations)}
+    table = f"{look.status.schema}._yoyo_migration"
+    recorded = f"{table} records {_count(len(look.recorded), 'migration')} up to {last.id}"
+    equal = [m for m, _, c in compared if not c.differences] if is_there else []
+    truth = next((m for m in reversed(equal) if order[m.id] <= order[last.id]), equal[0] if equal else None)
+    if truth is not None or not is_there:
+        number = order[truth.id] if truth is not None else -1
+        untrue = [m for m in look.migrations if m.id in look.recorded and order[m.id] > number]
+        unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
+        where = f"where {truth.id} leads" if truth else "not like that: none of the tables is there"
+        steps: tuple[str, ...] = ()
+        if untrue:
+            steps += (f"where that is so, take the records away in psql: {_forget(look, [m.id for m in untrue])}",)
+        if unsaid and truth is not None:
+            steps += (look.command(f"baseline --to {truth.id}"),)
+        steps += (look.command("migrate"),) if number + 1 < len(order) else ()
+    else:
+        sets = _sets(look)
+        known = _find_set(look, history, replayed, sets)
+        if known is not None or any(s.is_under_way for s in sets):
+            found = _different(look, history, compared, known, sets, is_named=False)
+            return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
+        where = "not like that"
+        steps = (
+            *(f"in psql: {line}" for d in said.differences for line in d.mend.splitlines()),
+            look.command("adopt"),
+        )
+    return replace(
+        look.adoption(
+            Verdict.DRIFT, id=last.id, number=order[last.id] + 1,
+            notes=(
+                f"{recorded}, and the catalog is {where}: the catalog is believed "
+                "(recorded without proof, copied from another database, or changed by hand since?)",
+                *_scratch_note(look, history),
+            ),
+            objections=look.objections(last, minds_ledgers=False), next_steps=steps,
+        ),
+        places=tuple(Place(m.id, *c.distance) for m, _, c in compared),
+        differences=(*said.differences, *said.cosmetic), beside=said.beside,
+    )  # fmt: skip
+
+
+def _forget(look: _Look, ids: Sequence[str]) -> str:
+    """The statement that takes records away."""
+    return (
+        sql.SQL("DELETE FROM {} WHERE migration_id IN ({});")
+        .format(sql.Identifier(look.status.schema, "_yoyo_migration"), sql.SQL(", ").join(map(sql.Literal, ids)))
+        .as_string()
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+# --- a catalog that equals none ---------------------------------------------------------------
+
+
 def _different(
     look: _Look,
     history: _History,
     compared: Sequence[tuple[Migration, Catalog, _Compared]],
-    known: tuple[Migrations, int] | None,
+    known: _Known | None,
+    sets: Sequence[_Set],
+    *,
+    is_named: bool,
 ) -> Adoption:
     migrations = look.migrations
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     order = {m.id: n for n, m in enumerate(migrations)}
+    nearest = min(compared, key=lambda c: (*c[2].distance, -order[c[0].id]))
+    begun = next((s for s in sets if s.is_under_way), None)
+    steps: tuple[str, ...]
+    verdict = Verdict.DIFFERENT
     if known is not None:
         nearest = compared[-1]
-        folder = known[0].directories[0]
-        steps = (
-            f"wflo-schema migrate --migrations {folder}" + _may_allow(look),
-            "wflo-schema adopt --apply",
-        )
-        note = f"this is the state that {folder} is for" + (
-            f", after {known[1]} of its {len(known[0])} migrations" if known[1] else ""
-        )
-        notes = (note, *_scratch_note(look, history))
+        folder = known.set.folder
+        after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
+        but = f", but for what it validates itself: {some(known.not_valid)}" if known.not_valid else ""
+        notes = (f"this is the state that {folder} is for{after}{but}", *_scratch_note(look, history))
+        steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
+    elif begun is not None and not is_named:
+        begun_note = f"{begun.folder} was begun here and is not finished"
+        notes = (begun_note, *look.ledger_notes(None), *_scratch_note(look, history))
+        steps = (*begun.steps(look), look.command("adopt --apply"))
     else:
-        nearest = min(compared, key=lambda c: (*c[2].distance, -order[c[0].id]))
-        verdict = Verdict.DIFFERENT
-        begun = _under_way(look)
         notes = (*look.ledger_notes(None), *_scratch_note(look, history))
+        to = nearest[0].id
+        mends = [d.mend for d in nearest[2].differences if d.attribute == "validated" and d.mend]
+        bring: tuple[str, ...]
+        bring = ("bring the database there, then: " + look.command(f"adopt --apply --to {to}"),)
+        if mends and len(mends) == len(nearest[2].differences):
+            bring = (*(f"in psql: {mend}" for mend in mends), look.command(f"adopt --apply --to {to}"))
         steps = (
-            f"bring the database there, then: wflo-schema adopt --apply --to {nearest[0].id}",
-            f"or insist that it is as it should be: wflo-schema baseline --to {nearest[0].id} --unverified",
-        )
-        if begun:
-            steps = (f"wflo-schema migrate --migrations {begun}" + _may_allow(look), "wflo-schema adopt --apply")
-            notes = (f"{begun} was begun here and is not finished", *notes)
+            *bring, "or insist that it is as it should be: " + look.command(f"baseline --to {to} --unverified")
+        )  # fmt: skip
     m, _, found = nearest
     return replace(
         look.adoption(
@@ -688,48 +879,95 @@ def _different(
             objections=look.objections(m, minds_ledgers=True),
         ),
         places=places, differences=(*found.differences, *found.cosmetic), beside=found.beside,
-        reconciling=known[0].directories[0] if known else None,
+        reconciling=known.set.folder if known else None,
     )  # fmt: skip
-
-
-def _may_allow(look: _Look) -> str:
-    cases = [c for c, some in (("missing", look.recorded), ("ahead", look.recorded)) if some]
-    return "".join(f" --allow {c}" for c in cases)
 
 
 # --- reconciling sets -------------------------------------------------------------------------
 
 
-def _under_way(look: _Look) -> str:
-    """The folder of a reconciling set of which something is recorded, but not all of it."""
-    for one in look.reconciling:
-        entries = engine.status(look.database, one).entries
-        ours = [e for e in entries if one.get(e.id) is not None]
-        if any(e.state is State.PENDING for e in ours) and any(
-            e.state is not State.PENDING or e.statements_done is not None for e in ours
-        ):
-            return one.directories[0]
-    return ""
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """A reconciling set, and how far it has come in the target.
 
-
-def _find_set(look: _Look, history: _History, replayed: Database) -> tuple[Migrations, int] | None:
-    """The reconciling set that starts (or goes on) where the target is, and how many of it are recorded there.
-
-    A set's rollbacks take the scratch database back from where the migrations led: so what a set
-    is for needs no word of its own, and a set whose rollbacks are wrong fits nothing.
+    ``done`` counts its records; ``aside`` are those of an adoption before, which would make the set
+    do nothing; ``allow`` is what `engine.migrate` would refuse to go on with.
     """
+
+    migrations: Migrations
+    done: int
+    is_under_way: bool
+    aside: tuple[str, ...]
+    allow: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        return self.migrations.directories[0]
+
+    def steps(self, look: _Look) -> tuple[str, ...]:
+        """What to type to run it, or to go on with it."""
+        words = f"migrate --migrations {shlex.quote(self.folder)}" + "".join(f" --allow {c}" for c in self.allow)
+        again = f"it was run here before: take its records away in psql: {_forget(look, self.aside)}"
+        return (*((again,) if self.aside else ()), look.command(words))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The set to run.  ``not_valid`` are constraints that it finds NOT VALID and validates."""
+
+    set: _Set
+    not_valid: tuple[str, ...] = ()
+
+
+def _sets(look: _Look) -> tuple[_Set, ...]:
     recorded = {e.id for e in look.strangers}
+    found = []
     for one in look.reconciling:
-        done = sum(m.id in recorded for m in one)
-        if done == len(one):
-            continue
+        planned = engine.plan(look.database, one)
+        ours = [e for e in planned.status.entries if one.get(e.id) is not None]
+        done = sum(e.id in recorded for e in ours)
+        is_begun = done > 0 or any(e.state is State.PENDING and e.statements_done is not None for e in ours)
+        aside = tuple(e.id for e in ours if e.state is not State.PENDING and e.id not in recorded)
+        allow = tuple(case.value for case, _, _ in planned.refusals)
+        found.append(_Set(one, done, is_begun and done < len(one), aside, allow))
+    return tuple(found)
+
+
+def _find_set(look: _Look, history: _History, replayed: Database, sets: Sequence[_Set]) -> _Known | None:
+    """The reconciling set that starts (or goes on) where the target is.
+
+    Where one is under way, no other is thought of: what it has done so far may look like the start
+    of another.  A set's rollbacks take the scratch database back from where the migrations led: so
+    what a set is for needs no word of its own, and a set whose rollbacks are wrong fits nothing.
+    A target that differs by constraints that are NOT VALID fits too, where the set is seen to
+    validate them.
+    """
+    under_way = [s for s in sets if s.is_under_way]
+    for one in under_way or [s for s in sets if s.done < len(s.migrations)]:
         _forget_ledger(replayed)
-        engine.baseline(replayed, one, [m.id for m in one])
-        engine.rollback(replayed, one, count=len(one) - done)
-        if not history.compare(look.have, _read(replayed)).differences:
-            return one, done
-        engine.migrate(replayed, one)
+        engine.baseline(replayed, one.migrations, [m.id for m in one.migrations])
+        engine.rollback(replayed, one.migrations, count=len(one.migrations) - one.done)
+        start = _read(replayed)
+        found = history.compare(look.have, start)
+        if not found.differences:
+            return _Known(one)
+        if all(_is_not_valid(d) for d in found.differences):
+            names = {d.object for d in found.differences}
+            with replayed.connect() as connection:
+                for d in catalog.compare(start, look.have):
+                    if d.object in names and d.attribute == "validated":
+                        connection.execute(d.mend.encode())
+            is_same = not history.compare(look.have, _read(replayed)).differences
+            engine.migrate(replayed, one.migrations)
+            if is_same and not history.compare(_read(replayed), history.last).differences:
+                return _Known(one, tuple(sorted(names)))
+        else:
+            engine.migrate(replayed, one.migrations)
     return None
+
+
+def _is_not_valid(d: Difference) -> bool:
+    return d.kind == "constraint" and d.attribute == "validated" and d.have.endswith("NOT VALID")
 
 
 def _forget_ledger(replayed: Database) -> None:
@@ -737,6 +975,37 @@ def _forget_ledger(replayed: Database) -> None:
     with replayed.connect() as connection:
         status = engine.status(replayed, Migrations((), ()))
         connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(status.schema, "_yoyo_migration")))
+
+
+def explain_refusal(database: Database, migrations: Migrations, refused: Refused) -> Refused:
+    """Where `engine.migrate` refused because of a reconciling set's records, say what to do about them.
+
+    Any other refusal is given back as it is.
+    """
+    if refused.case not in (engine.Allow.MISSING, engine.Allow.AHEAD):
+        return refused
+    try:
+        reconciling = read_reconciling(migrations)
+        status = engine.status(database, migrations)
+    except WfloSchemaError:
+        return refused  # it matters more
+    strangers = [e.id for e in (*status.missing, *status.unknown)]
+    for one in reconciling:
+        ours = [i for i in strangers if one.get(i) is not None]
+        if ours and len(ours) == len(strangers):
+            folder = one.directories[0]
+            schema = f" --schema {shlex.quote(database.schema)}" if database.schema else ""
+            is_done = len(ours) == len(one)
+            done = "run" if is_done else "begun"
+            return Refused(
+                f"{folder} was {done} here, and this database is not adopted yet: {some(ours)}",
+                hint=f"wflo-schema adopt --apply{schema}, which sets its records aside; then run this again"
+                if is_done
+                else f"finish it: wflo-schema migrate --migrations {shlex.quote(folder)}{schema}; "
+                f"then wflo-schema adopt --apply{schema}",
+                case=refused.case,
+            )
+    return refused
 
 
 # --- recording --------------------------------------------------------------------------------
@@ -753,7 +1022,27 @@ def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
             )
 
     check: Callable[[], None] | None = same_as_before if verify else None
-    engine.baseline(look.database, look.migrations, found.record, aside=found.aside, verify=check)
+    try:
+        engine.baseline(
+            look.database, look.migrations, found.record, aside=found.aside, verify=check, locks=_RECORDING
+        )  # fmt: skip
+    except Refused:
+        if not _has_recorded(look, found):
+            raise
+        note = "another run recorded the same at the same time"
+        done = replace(found, verdict=Verdict.OURS, record=(), aside=(), notes=(*found.notes, note))
+    except DatabaseError as error:
+        raise (_locked(look.database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from error
+    else:
+        done = replace(found, is_applied=True)
     pending = len(look.migrations) > found.number
-    step = f"wflo-schema migrate --lock-timeout {_GENTLE_LOCK_TIMEOUT}" if pending else "wflo-schema check"
-    return replace(found, is_applied=True, next_steps=(step,))
+    step = f"migrate --lock-timeout {_GENTLE_LOCK_TIMEOUT}" if pending else "check"
+    return replace(done, next_steps=(look.command(step),))
+
+
+def _has_recorded(look: _Look, found: Adoption) -> bool:
+    """Whether what was to be recorded is there by now, and the catalog is still the same."""
+    now = engine.status(look.database, look.migrations, lock_timeout_ms=_LOCK_TIMEOUT_MS)
+    there = {e.id for e in now.applied if e.has_checksum}
+    strangers = {e.id for e in (*now.missing, *now.unknown)}
+    return there.issuperset(found.record) and strangers.isdisjoint(found.aside) and look.read() == look.have

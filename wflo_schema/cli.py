@@ -362,22 +362,28 @@ def migrate(
       wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
     """
     from wflo_schema import engine, report
+    from wflo_schema.errors import Refused
 
     target = resolve_database(database_url, schema, server_directory)
     files = _read_migrations(migrations)
     if files.without_rollback:
         listed = report.listed(files.without_rollback, 5)
         _warn(f"no rollback file, so it cannot be rolled back: {listed}")
-    with _stoppable() as stop, _Progress(format_) as notify:
-        result = engine.migrate(
-            target,
-            files,
-            to=to,
-            allow=[engine.Allow(a) for a in allow],
-            locks=_locks(lock_timeout, lock_wait),
-            notify=notify,
-            stop=stop,
-        )
+    try:
+        with _stoppable() as stop, _Progress(format_) as notify:
+            result = engine.migrate(
+                target,
+                files,
+                to=to,
+                allow=[engine.Allow(a) for a in allow],
+                locks=_locks(lock_timeout, lock_wait),
+                notify=notify,
+                stop=stop,
+            )
+    except Refused as refused:
+        from wflo_schema import adopt as adopt_module
+
+        raise adopt_module.explain_refusal(target, files, refused) from None
     click.echo(report.result_json(result) if format_ == "json" else report.result_text(result))
 
 
@@ -715,6 +721,11 @@ def baseline(
         scratch_on=_scratch(scratch_url),
         reconciling=adopt_module.read_reconciling(files),
     )
+    if unverified and found.is_applied:
+        _warn(
+            f"recorded on your word alone, and compared with nothing: {report.listed(found.record)}; "
+            "wflo-schema adopt says whether it is so"
+        )
     click.echo(report.adoption_json(found) if format_ == "json" else report.adoption_text(found))
     sys.exit(found.exit_code)
 

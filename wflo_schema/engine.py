@@ -335,13 +335,14 @@ class LockOptions:
 Notify = Callable[[Event], None]
 
 
-def status(database: Database, migrations: Migrations) -> Status:
+def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int | None = None) -> Status:
     """Compare files and ledger.  Writes nothing, and needs no more than SELECT on the ledger.
 
-    Raise `CannotRead` when the ledger is there and may not be read.
+    Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
+    55P03 when it is locked for ``lock_timeout_ms`` (None: the server's own).
     """
     with _Run.on(database) as run:
-        return _status(run, migrations)
+        return _status(run, migrations, lock_timeout_ms)
 
 
 def plan(database: Database, migrations: Migrations, *, to: str | None = None, allow: Collection[Allow] = ()) -> Plan:
@@ -421,6 +422,7 @@ def baseline(
     *,
     aside: Sequence[str] = (),
     verify: Callable[[], None] | None = None,
+    locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
 ) -> Result:
@@ -430,11 +432,12 @@ def baseline(
     and belong to other files: their rows stay, and are from then on not missing here.  ``verify``
     is called when everything is ready and no lock is held, right before recording; what it raises
     stops the run.  Without it nothing is verified: that is the caller's part.  Raise `Refused` when
-    one is recorded already, with its checksum.
+    one is recorded already, with its checksum, and `DatabaseError` with sqlstate 55P03 when the
+    ledger stays locked for as long as ``locks`` says.
     """
     began = time.monotonic()
     chosen = [migrations.resolve(i) for i in ids]
-    with _Run.on(database, notify=notify, stop=stop) as run:
+    with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         entries = {e.id: e for e in _status(run, migrations).entries if e.state != State.PENDING}
         again = [m.id for m in chosen if m.id in entries and entries[m.id].has_checksum]
         if again:
@@ -446,9 +449,9 @@ def baseline(
         return run.result("mark", began)
 
 
-def _status(run: _Run, migrations: Migrations) -> Status:
+def _status(run: _Run, migrations: Migrations, lock_timeout_ms: int | None = None) -> Status:
     ledger = run.ledger
-    recorded, progress = run.read()
+    recorded, progress = run.read(lock_timeout_ms)
     by_hash = {r.hash: r for r in recorded}
     run.recorded = frozenset(by_hash)
     migrations.refuse_absent(by_hash)
@@ -851,8 +854,8 @@ class _Run:
             self._pipeline.round_trips,
         )
 
-    def read(self) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
-        return ledger_module.read(self._pipeline, self.ledger)
+    def read(self, lock_timeout_ms: int | None = None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+        return ledger_module.read(self._pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
 
     # migrate
 
@@ -1607,31 +1610,38 @@ class _Run:
             return
         if not self.ledger.is_complete:
             self._make_ledger()
-        if verify is not None:
-            verify()
         ledger = self.ledger
-        outcome = self._pipeline.exchange(
-            [
-                _BEGIN,
-                *(
-                    ledger_module.checksum_command(ledger, m.id, m.checksum)
-                    if m.id in recorded
-                    else ledger_module.insert_command(ledger, m, predecessors=(), operation="mark")
-                    for m in chosen
-                ),
-                *(ledger_module.checksum_command(ledger, i, None) for i in aside),
-                _COMMIT,
-                _DISCARD,
-            ]
-        )
-        if outcome.error is not None:
+        began = time.monotonic()
+        while True:
+            if verify is not None:
+                verify()
+            outcome = self._pipeline.exchange(
+                [
+                    _BEGIN,
+                    *_set_local({"lock_timeout": str(self._locks.of(None))}),
+                    *(
+                        ledger_module.checksum_command(ledger, m.id, m.checksum)
+                        if m.id in recorded
+                        else ledger_module.insert_command(ledger, m, predecessors=(), operation="mark")
+                        for m in chosen
+                    ),
+                    *(ledger_module.checksum_command(ledger, i, None) for i in aside),
+                    _COMMIT,
+                    _DISCARD,
+                ]
+            )
+            if outcome.error is None:
+                break
             self._settle(_ROLLBACK)
             if outcome.error.sqlstate in _OUT_OF_DATE:
                 raise Refused(
                     "the ledger changed while the migrations were about to be recorded; nothing was recorded",
                     hint="somebody else is at work on this database; look at wflo-schema status and run it again",
                 )
-            raise self._ledger_error(outcome.error)
+            left = self._locks.wait_s - (time.monotonic() - began)
+            if outcome.error.sqlstate not in _RETRIED or left <= 0:
+                raise self._ledger_error(outcome.error)
+            self._sleep(min(left, _FIRST_PAUSE_S), None)
         for m in chosen:
             self._start(m)
             self._finished(m, "mark", 0, is_flushed=True)

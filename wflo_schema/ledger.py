@@ -143,21 +143,30 @@ def find(pipeline: Pipeline, schema: str | None) -> Ledger:
     )
 
 
-def read(pipeline: Pipeline, ledger: Ledger) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
-    """What is recorded, oldest first, and what is half way.  Raise `CannotRead` without privilege."""
+def read(
+    pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int | None = None
+) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+    """What is recorded, oldest first, and what is half way.
+
+    Raise `CannotRead` without privilege, `DatabaseError` with sqlstate 55P03 when a table is locked
+    for ``lock_timeout_ms`` (None: the server's own).
+    """
     if not ledger.is_there:
         return (), ()
     commands = [read_command(ledger)]
     if ledger.has_progress:
         commands.append(Command(_sql("progress_read", ledger.schema), keeps_rows=True))
+    if lock_timeout_ms is not None:  # all that one exchange sends is one transaction
+        commands.insert(0, Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)))
     outcome = pipeline.exchange(commands)
     if outcome.error:
         _raise(outcome.error, "reading the ledger")
+    rows = outcome.rows if lock_timeout_ms is None else outcome.rows[1:]
     progress = tuple(
         Progress(h or "", o or "", int(n or 0), c or "", r)
-        for h, o, n, c, r in (outcome.rows[1] if ledger.has_progress else ())
+        for h, o, n, c, r in (rows[1] if ledger.has_progress else ())
     )
-    return records(outcome.rows[0]), progress
+    return records(rows[0]), progress
 
 
 def read_command(ledger: Ledger) -> Command:

@@ -537,7 +537,8 @@ def _verdict_line(found: Adoption) -> str:
         "reconcile": f"no: this database needs {found.reconciling} to be like ours after {where}",
         "different": f"no: this database equals ours after no migration; the nearest is {where}",
         "empty": "nothing to adopt: none of the tables is there",
-        "ours": "nothing to do: recorded by wflo-schema already",
+        "ours": f"nothing to do: recorded by wflo-schema already, up to {where}",
+        "drift": f"no: wflo-schema's own ledger says {where}, and the catalog is not like that",
     }[found.verdict.value]
     return f"{said}; nothing was recorded" if found.verdict.value == "equal" else said
 
