@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import importlib.metadata
 import os
 import shutil
 import socket
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from wflo_schema.database import Database
 from wflo_schema.server import choose_account, find_programs, reachable_programs
@@ -21,6 +20,11 @@ from wflo_schema.server import choose_account, find_programs, reachable_programs
 for name in list(os.environ):
     if name.startswith(("PG", "WFLO_SCHEMA_")) or name == "DATABASE_URL":
         del os.environ[name]
+
+
+IS_INSTALLED = bool(importlib.metadata.entry_points(group="pytest11", name="wflo_schema"))
+if not IS_INSTALLED or os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+    pytest_plugins = ("wflo_schema.pytest_plugin",)
 
 
 def _bin_directories() -> dict[str, Path]:
@@ -140,15 +144,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     stop_server(started)
 
 
-_numbers = itertools.count(1)
+@pytest.fixture(scope="session")
+def wflo_server(server: RunningServer) -> Database:
+    """Where the project's own plugin makes the databases of the project's own tests."""
+    return server.database
 
 
 @pytest.fixture
-def database(server: RunningServer) -> Iterator[Database]:
+def database(wflo_empty_database: Database) -> Database:
     """An empty database of this test's own, as superuser."""
-    name = f"t{os.getpid()}_{next(_numbers)}"
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield server.database.with_name(name)
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    return wflo_empty_database

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import pytest
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from wflo_schema.database import Database
-    from wflo_schema.testing import Databases, FreeTest, Options, ServerKind
+    from wflo_schema.testing import Databases, FreeTest, Kind, Options, ServerKind
 
 URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
 # A URL often has a password, which belongs neither into an ini file nor on a command line.
+
+T = TypeVar("T")
 
 _SERVERS = ("embedded", "docker", "url")
 
@@ -50,6 +52,7 @@ _OPTIONS = (
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
     _Option("seed", "paths", "SQL file that is run after the migrations (again for more)"),
+    _Option("free-seed", "paths", "SQL file with rows for the free tests (again for more); default: that of seed"),
     _Option("contract", "path", "contract for the free tests; default: contract.toml beside the migrations"),
     _Option("compose-file", "path", "Compose file for --wflo-server=docker; default: docker-compose.yml"),
     _Option("server-directory", "path", "where the embedded test server is kept; default: in memory if it is enough"),
@@ -120,6 +123,7 @@ def _options(config: pytest.Config) -> Options:
         url=url,
         schema=_option(config, "schema") or None,
         seeds=tuple(_option(config, "seed")),
+        free_seeds=tuple(_option(config, "free-seed")),
         contract=contract,
         compose_file=path("compose-file") or config.rootpath / "docker-compose.yml",
         server_directory=path("server-directory"),
@@ -133,49 +137,54 @@ def _options(config: pytest.Config) -> Options:
 
 @dataclass
 class _State:
-    """``remaining`` counts the tests that will still take a pooled database.
+    """``remaining`` counts the tests that will still take a pooled database, for each fixture.
 
-    ``is_connected``: at least one of all tests wants it with a connection.
+    ``is_connected``: at least one of all tests wants it with a connection.  ``told`` is what has
+    been said once; ``databases`` are those of the free tests.
     """
 
-    remaining: int = 0
+    remaining: dict[str, int] = field(default_factory=dict)
     is_connected: bool = False
     databases: Databases | None = None
+    told: dict[str, str] = field(default_factory=dict)
     has_failed: bool = False
 
 
 _STATE = pytest.StashKey[_State]()
-_OURS = pytest.StashKey[list["Database"]]()
+_OURS = pytest.StashKey[list["tuple[Databases, Database]"]]()
 _KEPT = pytest.StashKey[bool]()
 _CONNECTION = pytest.StashKey["psycopg.Connection[TupleRow]"]()
+
+_POOLED: dict[str, Kind] = {"wflo_database": "migrated", "wflo_empty_database": "empty"}
+# Fixtures that take from a pool, and what they take.
 
 
 def _state(config: pytest.Config) -> _State:
     return config.stash.setdefault(_STATE, _State())
 
 
-def _databases(config: pytest.Config) -> Databases:
+def _databases(config: pytest.Config, server: Database | None) -> Databases:
+    from wflo_schema.testing import Databases
+
     state = _state(config)
-    if state.databases is None:
-        from wflo_schema.testing import Databases
-
-        state.databases = Databases(
-            _options(config),
-            wanted=lambda: state.remaining,
-            connected=state.is_connected,
-            makers=1 if hasattr(config, "workerinput") else 2,
-        )
-    return state.databases
+    fixtures = {kind: fixture for fixture, kind in _POOLED.items()}
+    return Databases(
+        _options(config),
+        server=server,
+        wanted=lambda kind: state.remaining.get(fixtures[kind], 0),
+        connected=state.is_connected,
+        makers=1 if hasattr(config, "workerinput") else 2,
+    )
 
 
-def _takes_from_pool(item: pytest.Item) -> bool:
-    return "wflo_database" in getattr(item, "fixturenames", ())
+def _count(items: Sequence[pytest.Item]) -> dict[str, int]:
+    return {f: sum(f in getattr(item, "fixturenames", ()) for item in items) for f in _POOLED}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Count the tests that will take a database, so that no more are made ahead."""
     state = _state(session.config)
-    state.remaining = sum(map(_takes_from_pool, session.items))
+    state.remaining = _count(session.items)
     state.is_connected = any("wflo_connection" in getattr(item, "fixturenames", ()) for item in session.items)
 
 
@@ -183,11 +192,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Under xdist this process does not run every test it collected: with the last one it is over."""
     if nextitem is None:
-        _state(item.config).remaining = int(_takes_from_pool(item))
+        _state(item.config).remaining = _count([item])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Drop what was made."""
+    """Drop what the free tests made."""
     state = _state(session.config)
     state.has_failed = session.testsfailed > 0
     if state.databases is not None:
@@ -237,42 +246,83 @@ class MakeDatabase(Protocol):
         ...
 
 
-def _lent(request: pytest.FixtureRequest, make: Callable[[Databases], Database]) -> Database:
-    """Make a database for this test; the failure to is one message, not a traceback."""
+@pytest.fixture(scope="session")
+def wflo_server() -> Database | None:
+    """The server that test databases are made on; None: the one that the options name.
+
+    Define a fixture of this name in conftest.py, session-scoped, that gives any database of your
+    own server, or of several, one after the other, with ``params``.
+    """
+    return None
+
+
+@pytest.fixture(scope="session")
+def _wflo_databases(request: pytest.FixtureRequest, wflo_server: Database | None) -> Iterator[Databases]:
+    """What all fixtures below stand on; with the last test on this server everything is dropped."""
+    databases = _databases(request.config, wflo_server)
+    yield databases
+    databases.close()
+
+
+def _or_refuse(item: pytest.Item, get: Callable[[], T], what: str = "wflo-schema cannot make a database") -> T:
+    """Get it, or say why not: by the first test in full, by those that meet the same error that it was said."""
     from wflo_schema.errors import WfloSchemaError
 
     try:
-        database = make(_databases(request.config))
+        return get()
     except WfloSchemaError as error:
-        pytest.fail(f"wflo-schema cannot make a database: {_said(error)}", pytrace=False)
-    request.node.stash.setdefault(_OURS, []).append(database)
+        said = _said(error)
+    told = _state(item.config).told  # outside of the except clause, or pytest shows both
+    if said in told:
+        pytest.skip(f"{what}, as {told[said]} says")
+    told[said] = item.nodeid
+    pytest.fail(f"{what}: {said}", pytrace=False)
+
+
+def _lent(request: pytest.FixtureRequest, databases: Databases, make: Callable[[], Database]) -> Database:
+    """Make a database for this test; the failure to is one message, not a traceback."""
+    database = _or_refuse(request.node, make)
+    request.node.stash.setdefault(_OURS, []).append((databases, database))
     return database
 
 
-def _give_back(request: pytest.FixtureRequest, database: Database) -> None:
-    if not request.node.stash.get(_KEPT, False):
-        _databases(request.config).release(database)
+def _pooled(request: pytest.FixtureRequest, databases: Databases, fixture: str) -> Callable[[], Database]:
+    """What takes a database from the pool, with a connection where the test wants one."""
+    remaining = _state(request.config).remaining
 
-
-@pytest.fixture
-def wflo_database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database of this test's own with every migration applied.  Commits are real."""
-
-    def take(databases: Databases) -> Database:
-        if "wflo_connection" not in request.fixturenames:
-            return databases.take()
+    def take() -> Database:
+        remaining[fixture] = max(0, remaining.get(fixture, 0) - 1)
+        if fixture != "wflo_database" or "wflo_connection" not in request.fixturenames:
+            return databases.take(_POOLED[fixture])
         database, connection = databases.take_connected()
         request.node.stash[_CONNECTION] = connection
         return database
 
-    database = _lent(request, take)
-    state = _state(request.config)
-    state.remaining = max(0, state.remaining - 1)
+    return take
+
+
+def _give_back(request: pytest.FixtureRequest, databases: Databases, database: Database) -> None:
+    if not request.node.stash.get(_KEPT, False):
+        databases.release(database)
+
+
+@pytest.fixture
+def wflo_database(request: pytest.FixtureRequest, _wflo_databases: Databases) -> Iterator[Database]:
+    """A database of this test's own with every migration applied.  Commits are real."""
+    database = _lent(request, _wflo_databases, _pooled(request, _wflo_databases, "wflo_database"))
     yield database
     unused = request.node.stash.get(_CONNECTION, None)
     if unused is not None:  # closed already, unless the fixture that was to lend it never came to run
         unused.close()
-    _give_back(request, database)
+    _give_back(request, _wflo_databases, database)
+
+
+@pytest.fixture
+def wflo_empty_database(request: pytest.FixtureRequest, _wflo_databases: Databases) -> Iterator[Database]:
+    """A database of this test's own as the server makes them, without any migration."""
+    database = _lent(request, _wflo_databases, _pooled(request, _wflo_databases, "wflo_empty_database"))
+    yield database
+    _give_back(request, _wflo_databases, database)
 
 
 @pytest.fixture
@@ -296,37 +346,34 @@ def wflo_connection(
 
 
 @pytest.fixture
-def wflo_make_database(request: pytest.FixtureRequest) -> Iterator[MakeDatabase]:
+def wflo_make_database(request: pytest.FixtureRequest, _wflo_databases: Databases) -> Iterator[MakeDatabase]:
     """A function that makes more databases for this test: other migrations, schema or seed files."""
+    databases = _wflo_databases
     made: list[Database] = []
 
     def make(
         *directories: Path | str, schema: str | None = None, seeds: Sequence[Path | str] | None = None
     ) -> Database:
-        made.append(_lent(request, lambda databases: databases.make(*directories, schema=schema, seeds=seeds)))
+        made.append(_lent(request, databases, lambda: databases.make(*directories, schema=schema, seeds=seeds)))
         return made[-1]
 
     yield make
     for database in made:
-        _give_back(request, database)
+        _give_back(request, databases, database)
 
 
 @pytest.fixture
-def wflo_transaction(request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[TupleRow]]:
+def wflo_transaction(
+    request: pytest.FixtureRequest, _wflo_databases: Databases
+) -> Iterator[psycopg.Connection[TupleRow]]:
     """A connection in a transaction that is rolled back after the test; the fastest of all.
 
     All tests share one database.  Sequences are not rolled back.  A test that commits fails, and
     the next one gets a new database.
     """
-    from wflo_schema.errors import WfloSchemaError
-
-    databases = _databases(request.config)
-    try:
-        connection = databases.begin_shared()
-    except WfloSchemaError as error:
-        pytest.fail(f"wflo-schema cannot make a database: {_said(error)}", pytrace=False)
+    connection = _or_refuse(request.node, _wflo_databases.begin_shared)
     yield connection
-    if not databases.end_shared():
+    if not _wflo_databases.end_shared():
         pytest.fail(
             "the test ended the transaction of wflo_transaction; use wflo_database or wflo_connection where it commits",
             pytrace=False,
@@ -345,9 +392,9 @@ def pytest_runtest_makereport(
     item.stash[_KEPT] = True
     from wflo_schema.errors import WfloSchemaError
 
-    for database in ours:
+    for databases, database in ours:
         try:
-            _databases(item.config).keep(database, item.nodeid)
+            databases.keep(database, item.nodeid)
             report.sections.append(("wflo-schema kept the database", _how_to_connect(database)))
         except WfloSchemaError as error:
             report.sections.append(("wflo-schema could not keep the database", _said(error)))
@@ -376,25 +423,58 @@ class FreeTestItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run it; what does not apply is skipped with its reason."""
-        from wflo_schema.testing import NotApplicable
-
-        try:
-            self.test.run(_databases(self.config))
-        except NotApplicable as reason:
-            pytest.skip(str(reason))
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What was expected and found, without a traceback through this package."""
-        from wflo_schema.errors import WfloSchemaError
-        from wflo_schema.testing import PromiseBroken
-
-        if isinstance(excinfo.value, (WfloSchemaError, PromiseBroken)):
-            return _said(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        state = _state(self.config)
+        if state.databases is None:
+            state.databases = _databases(self.config, None)
+        _run_free_test(self, self.test, state.databases)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where pytest says it is: at the top of the project."""
         return self.config.rootpath, None, self.nodeid
+
+
+@pytest.fixture
+def wflo_free_test(request: pytest.FixtureRequest, _wflo_databases: Databases) -> Callable[[], None]:
+    """One of the free tests, to be called: for a project that overrides `wflo_server`.
+
+    A test that asks for it is collected once for each of them.
+    """
+    return lambda: _run_free_test(request.node, request.param, _wflo_databases)
+
+
+def _run_free_test(item: pytest.Item, test: FreeTest, databases: Databases) -> None:
+    """Say what was expected and found, without a traceback through this package."""
+    from wflo_schema.testing import NotApplicable, PromiseBroken
+
+    def run() -> str:
+        try:
+            test.run(databases)
+        except NotApplicable as reason:
+            pytest.skip(str(reason))
+        except PromiseBroken as broken:
+            return str(broken)
+        return ""
+
+    broken = _or_refuse(item, run, "wflo-schema cannot try this")
+    if broken:
+        pytest.fail(broken, pytrace=False)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Collect a test that asks for `wflo_free_test` once for each free test."""
+    if "wflo_free_test" in metafunc.fixturenames:
+        tests = _free_tests(metafunc.config)
+        metafunc.parametrize("wflo_free_test", tests, ids=[test.name for test in tests], indirect=True)
+
+
+def _free_tests(config: pytest.Config) -> tuple[FreeTest, ...]:
+    from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.testing import free_tests
+
+    try:
+        return free_tests(_options(config))
+    except WfloSchemaError as error:
+        raise pytest.UsageError(f"wflo-schema: {_said(error)}") from error
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -402,14 +482,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add the free tests behind the others, before -k and -m choose; not where single tests are named."""
     if not _option(config, "free-tests") or any("::" in str(arg) for arg in config.args):
         return
-    from wflo_schema.errors import WfloSchemaError
-    from wflo_schema.testing import free_tests
-
-    try:
-        tests = free_tests(_options(config))
-    except WfloSchemaError as error:
-        raise pytest.UsageError(f"wflo-schema: {_said(error)}") from error
-    for test in tests:
+    for test in _free_tests(config):
         items.append(
             FreeTestItem.from_parent(session, name=test.name, nodeid=f"wflo-schema::{test.name}", test=test)
         )

@@ -846,6 +846,11 @@ class Pool:
         return ready
 
     @property
+    def error(self) -> WfloSchemaError | None:
+        """Why no more are made, None while they are."""
+        return self._error
+
+    @property
     def ready_count(self) -> int:
         """How many wait to be taken."""
         return len(self._ready)

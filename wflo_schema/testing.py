@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -42,7 +42,15 @@ MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
 # Free memory there below which the embedded test server is kept on disk (containers often have 64 MB).
 
 Connection = psycopg.Connection[TupleRow]
+T = TypeVar("T")
 ServerKind = Literal["embedded", "docker", "url"]
+Kind = Literal["migrated", "empty"]
+# What is kept in a pool: the project's own databases with every migration, and databases with none.
+
+_NONE = Migrations((), ())
+
+_PASSING = ("08", "53", "57")
+# Classes of errors that may be gone for the next test: connection, resources, intervention.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,8 @@ class Options:
     """What the plugin's options say.
 
     ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
-    when there is no ``server_directory`` and too little memory.
+    when there is no ``server_directory`` and too little memory.  ``seeds`` are in every database,
+    ``free_seeds`` in those of the free tests instead, where they are given.
     """
 
     migrations: tuple[Path, ...]
@@ -58,6 +67,7 @@ class Options:
     url: str = ""
     schema: str | None = None
     seeds: tuple[Path, ...] = ()
+    free_seeds: tuple[Path, ...] = ()
     contract: Path | None = None
     compose_file: Path = Path("docker-compose.yml")
     server_directory: Path | None = None
@@ -93,23 +103,32 @@ def server_directory(cache: Path) -> Path:
 class Databases:
     """Test databases for one process.  Nothing is started or connected to before the first is asked for.
 
-    ``wanted`` says how many pooled databases will still be taken at most, ``connected`` whether any
-    of them with `take_connected`.  ``makers`` threads make them ahead.
+    ``server`` is any database of the server to make them on; where it is None, the options say
+    which.  ``wanted`` says how many pooled databases of a kind will still be taken at most,
+    ``connected`` whether any of them with `take_connected`.  ``makers`` threads make them ahead.
     """
 
     def __init__(
-        self, options: Options, *, wanted: Callable[[], int], connected: bool = False, makers: int = 1
+        self,
+        options: Options,
+        *,
+        wanted: Callable[[Kind], int],
+        server: Database | None = None,
+        connected: bool = False,
+        makers: int = 1,
     ) -> None:
         self.options = options
         self.started: Path | None = None
         """The folder of the embedded server, where this started it."""
+        self._server = server
         self._wanted = wanted
         self._connected = connected
         self._makers = makers
         self._session: testdb.Session | None = None
         self._error: WfloSchemaError | None = None
+        self._broken: dict[object, WfloSchemaError] = {}
         self._dropper: testdb.Dropper | None = None
-        self._pool: testdb.Pool | None = None
+        self._pools: dict[Kind, testdb.Pool] = {}
         self._shared: Database | None = None
         self._shared_connection: Connection | None = None
         self._shared_transaction = ""
@@ -123,11 +142,16 @@ class Databases:
             raise self._error
         if self._session is None:
             try:
-                self._session = testdb.Session.open(self._server())
+                self._session = testdb.Session.open(self._server or self._start_server())
             except WfloSchemaError as error:
                 self._error = error
                 raise
         return self._session
+
+    @property
+    def schema(self) -> str | None:
+        """The schema that the options name, else the server's URL."""
+        return self.options.schema or (self._server.schema if self._server is not None else None)
 
     @property
     def dropper(self) -> testdb.Dropper:
@@ -136,7 +160,7 @@ class Databases:
             self._dropper = testdb.Dropper(self.session)
         return self._dropper
 
-    def _server(self) -> Database:
+    def _start_server(self) -> Database:
         options = self.options
         if options.server == "url":
             if not options.url:
@@ -144,16 +168,16 @@ class Databases:
                     "no URL says where test databases may be made",
                     hint="give --wflo-database-url or wflo_database_url, or choose --wflo-server=embedded",
                 )
-            return Database.parse(options.url, schema=options.schema, source="--wflo-database-url")
+            return Database.parse(options.url, source="--wflo-database-url")
         from wflo_schema import server
 
         if options.server == "docker":
-            return server.start_docker(options.compose_file).database.with_schema(options.schema)
+            return server.start_docker(options.compose_file).database
         directory = options.server_directory or server_directory(options.cache)
         running = server.start_embedded(directory, database_name="postgres", durable=False)
         if running.started:
             self.started = directory
-        return running.database.with_schema(options.schema)
+        return running.database
 
     def _prune_behind(self, database: Database) -> None:
         """Drop what killed sessions left, once and not before the first test has what it needs."""
@@ -165,37 +189,95 @@ class Databases:
         """The migrations of these folders, of the project's own where none is given; read once."""
         folders = tuple(os.fspath(d) for d in (directories or self.options.migrations))
         if folders not in self._read:
-            self._read[folders] = migration.read(*folders)
+            self._read[folders] = self._unless_broken(folders, lambda: migration.read(*folders))
         return self._read[folders]
 
-    def take(self) -> Database:
-        """A migrated database of one's own, from the pool, with nobody connected to it."""
-        ready = self._take()
+    def _template(
+        self, migrations: Migrations, *, schema: str | None = None, seeds: Sequence[Path | str] = ()
+    ) -> testdb.Template:
+        """The template of these; what PostgreSQL refused once is not tried for each test again."""
+        session = self.session
+        key = (migrations.directories, schema, tuple(os.fspath(seed) for seed in seeds))
+        return self._unless_broken(key, lambda: session.template(migrations, schema=schema, seeds=seeds))
+
+    def _unless_broken(self, key: object, get: Callable[[], T]) -> T:
+        if key in self._broken:
+            raise self._broken[key]
+        try:
+            return get()
+        except WfloSchemaError as error:
+            if getattr(error, "sqlstate", "")[:2] not in _PASSING:
+                self._broken[key] = error
+            raise
+
+    def take(self, kind: Kind = "migrated") -> Database:
+        """A database of one's own, from the pool, with nobody connected to it."""
+        ready = self._take(kind)
         if ready.connection is not None:
             ready.connection.close()
             self.session.wait_until_free(ready.database.name, at_most_s=0.02)
         return ready.database
 
     def take_connected(self) -> tuple[Database, Connection]:
-        """The same with a connection to it, which was opened ahead where there was time."""
-        ready = self._take()
+        """The same, migrated, with a connection to it, which was opened ahead where there was time."""
+        ready = self._take("migrated")
         return ready.database, ready.connection or connect(ready.database)
 
-    def _take(self) -> testdb.Ready:
-        if self._pool is not None:
-            return self._pool.take()
-        database = self.make()  # the first is made at once, and a session of one test has no pool
-        if self._wanted() > 1:
-            self._pool = testdb.Pool(
+    def _take(self, kind: Kind) -> testdb.Ready:
+        try:
+            return self._take_once(kind)
+        except WfloSchemaError:
+            if not self._forget_what_was_cut():
+                raise
+            return self._take_once(kind)
+
+    def _forget_what_was_cut(self) -> bool:
+        """After a failure: give up a pool that broke and a session that was cut off, so that others can be made.
+
+        False where there was no such thing: then trying again would fail too.
+        """
+        is_cut = False
+        if self._session is not None:
+            try:
+                self._session.connection.execute("SELECT")
+            except psycopg.Error:
+                is_cut = True
+        broken = [kind for kind, pool in self._pools.items() if is_cut or pool.error is not None]
+        for kind in broken:
+            self._pools.pop(kind).close()
+        if is_cut and self._session is not None:
+            if self._dropper is not None:
+                self._dropper.close()
+                self._dropper = None
+            self._session.close()
+            self._session = None
+        return is_cut or bool(broken)
+
+    def _take_once(self, kind: Kind) -> testdb.Ready:
+        pool = self._pools.get(kind)
+        if pool is not None:
+            ready = pool.take()
+            return testdb.Ready(ready.database.with_schema(self.schema), ready.connection)
+        database = self.make() if kind == "migrated" else self.empty()
+        # The first is made at once, and a session of one test has no pool.
+        if self._wanted(kind) > 1:
+            is_migrated = kind == "migrated"
+            self._pools[kind] = testdb.Pool(
                 self.session,
-                self.session.template(self.migrations(), schema=self.options.schema, seeds=self.options.seeds),
+                self._own_template() if is_migrated else self._template(_NONE),
                 self.dropper,
                 ahead=self.options.ahead,
-                wanted=self._wanted,
+                wanted=lambda: self._wanted(kind),
                 makers=self._makers,
-                connect=connect if self._connected else None,
+                connect=self._connect if self._connected and is_migrated else None,
             )
         return testdb.Ready(database, None)
+
+    def _connect(self, database: Database) -> Connection:
+        return connect(database.with_schema(self.schema))
+
+    def _own_template(self) -> testdb.Template:
+        return self._template(self.migrations(), schema=self.schema, seeds=self.options.seeds)
 
     def make(
         self,
@@ -204,20 +286,22 @@ class Databases:
         seeds: Sequence[Path | str] | None = None,
     ) -> Database:
         """A database with other migrations, schema or seed files; the project's own where not given."""
-        chosen = schema if schema is not None else self.options.schema
-        template = self.session.template(
+        chosen = schema if schema is not None else self.schema
+        template = self._template(
             self.migrations(*directories),
             schema=chosen,
             seeds=self.options.seeds if seeds is None and not directories else seeds or (),
         )
-        name = self.session.clone(template, measured=True)
-        self._prune_behind(self.session.database)
-        return self.session.database.with_name(name).with_schema(chosen)
+        return self._clone(template).with_schema(chosen)
 
     def empty(self) -> Database:
         """A database as the server makes them, without any migration."""
-        template = self.session.template(Migrations((), ()))
-        return self.session.database.with_name(self.session.clone(template, measured=True))
+        return self._clone(self._template(_NONE)).with_schema(self.schema)
+
+    def _clone(self, template: testdb.Template) -> Database:
+        name = self.session.clone(template, measured=True)
+        self._prune_behind(self.session.database)
+        return self.session.database.with_name(name)
 
     def begin_shared(self) -> Connection:
         """Begin a transaction in the one database that every test leaves as it was; end it by `end_shared`."""
@@ -251,7 +335,7 @@ class Databases:
         try:
             connection.execute("ROLLBACK")
             connection.execute("DISCARD ALL")
-            _set_search_path(connection, self.options.schema)
+            _set_search_path(connection, self.schema)
         except psycopg.Error:
             self._forget_shared_connection()
         return True
@@ -290,11 +374,11 @@ class Databases:
     @contextmanager
     def scratch(self) -> Iterator[Database]:
         """An empty database with the project's schema in it, for the length of a block."""
-        database = self.empty().with_schema(self.options.schema)
+        database = self.empty()
         try:
-            if self.options.schema:
+            if self.schema:
                 with database.connect() as connection:
-                    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.options.schema)))
+                    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
             yield database
         finally:
             self.release(database)
@@ -302,8 +386,8 @@ class Databases:
     def close(self) -> None:
         """Drop every database that this made and did not keep."""
         self._forget_shared()
-        if self._pool is not None:
-            self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
         if self._dropper is not None:
             self._dropper.close()
         if self._pruner is not None:
@@ -362,7 +446,7 @@ def free_tests(options: Options) -> tuple[FreeTest, ...]:
     migrations = migration.read(*options.migrations)
     for m in migrations:
         found.append(FreeTest(f"up-down-up[{m.id}]", _bound(up_down_up, m)))
-    if options.seeds:
+    if options.free_seeds or options.seeds:
         for m in migrations:
             found.append(FreeTest(f"on-top-of-data[{m.id}]", _bound(on_top_of_data, m)))
     if options.contract is not None:
@@ -417,7 +501,7 @@ def on_top_of_data(databases: Databases, m: Migration) -> None:
                 return
             if not is_seeded:
                 try:
-                    testdb.run_seeds(database, databases.options.seeds)
+                    testdb.run_seeds(database, databases.options.free_seeds or databases.options.seeds)
                     is_seeded = True
                 except DatabaseError as error:
                     refusal = error
