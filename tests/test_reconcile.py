@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.wflo_states import FOLDER, MIGRATIONS, NAMES, RECONCILING, ROWS, STATES, build, counts
+from tests import wflo_states
+from tests.wflo_states import FOLDER, KEYS, MIGRATIONS, NAMES, RECONCILING, ROWS, STATES, build, counts
 from wflo_schema import adopt, catalog, check, contract, engine, migration, scratch
 from wflo_schema.adopt import Adoption, Verdict
+from wflo_schema.cli import cli
 from wflo_schema.database import Database
-from wflo_schema.errors import LockNotAcquired, MigrationFailed
+from wflo_schema.errors import LockNotAcquired, MigrationFailed, Refused
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
@@ -172,3 +175,108 @@ def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: 
     assert engine.migrate(database, MIGRATIONS).ids == ()
     assert engine.rollback(database, MIGRATIONS).ids == IDS[-1:]
     assert engine.migrate(database, MIGRATIONS).ids == IDS[-1:]
+
+
+@once
+@pytest.mark.parametrize("to", ["20251112_01", "20251112_02", "20251112_03"])
+def test_a_set_that_is_under_way_is_told_to_be_finished_though_another_would_fit(database: Database, to: str) -> None:
+    build(database, "ec1673bcefc3", rows=True)
+    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    engine.migrate(database, reconciling, to=to)
+    found = look(database)
+    assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
+    assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
+    engine.migrate(database, reconciling)
+    assert look(database, apply=True).is_applied
+    assert engine.migrate(database, MIGRATIONS).ids == ()
+    checked(database)
+
+
+@pytest.mark.parametrize("validated", [0, 2])
+def test_right_keys_half_added_by_hand_beside_the_default_ones_are_validated_by_the_set_for_both_heads(
+    database: Database, validated: int
+) -> None:
+    build(database, "ec1673bcefc3", rows=True)
+    with database.connect() as connection:
+        for number, (table, column, referenced) in enumerate(KEYS):
+            connection.execute(
+                f"ALTER TABLE {table} ADD CONSTRAINT fk_{table}_{column} FOREIGN KEY ({column}) "
+                f"REFERENCES {referenced} (id) ON DELETE CASCADE{'' if number < validated else ' NOT VALID'}".encode()
+            )
+    found = look(database)
+    assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, str(FOLDER / "reconcile" / "alembic-both-heads"))
+    assert "but for what it validates itself: public.approval_requests.fk_approval_requests_exec" in found.notes[0]
+    engine.migrate(database, migration.read(str(found.reconciling)))
+    assert look(database, apply=True).is_applied
+    checked(database)
+    assert counts(database) == ROWS
+
+
+@once
+def test_keys_of_ours_that_are_not_all_validated_are_told_the_statement(database: Database) -> None:
+    build(database, "500165e12345")
+    change = "ALTER TABLE {0} DROP CONSTRAINT fk_{0}_{1}, ADD CONSTRAINT fk_{0}_{1} FOREIGN KEY ({1})"
+    with database.connect() as connection:
+        for table, column, referenced in KEYS[:2]:
+            text = change.format(table, column) + f" REFERENCES {referenced} (id) ON DELETE CASCADE NOT VALID"
+            connection.execute(text.encode())
+        found = look(database)
+        assert (found.verdict, len(found.differences)) == (Verdict.DIFFERENT, 2)
+        assert all("VALIDATE CONSTRAINT fk_" in step for step in found.next_steps[:2])
+        for step in found.next_steps[:2]:
+            connection.execute(step.removeprefix("in psql: ").encode())
+    assert look(database, apply=True).is_applied
+
+
+@once
+def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in_its_way(database: Database) -> None:
+    build(database, "ec1673bcefc3")
+    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    engine.migrate(database, reconciling)
+    assert look(database, apply=True).is_applied
+    with database.connect() as connection:
+        for table, column, _ in KEYS:
+            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_{column}".encode())
+        connection.execute((wflo_states.UNNAMED + wflo_states.INDEXES).encode())
+        found = look(database)
+        assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
+        forget, migrate, adopting = found.next_steps
+        assert migrate == f"wflo-schema migrate --migrations {reconciling.directories[0]} --allow missing"
+        assert adopting == "wflo-schema adopt --apply"
+        connection.execute(forget.rpartition("psql: ")[2].encode())
+    engine.migrate(database, reconciling, allow=[engine.Allow.MISSING])
+    assert look(database, apply=True).is_applied
+    checked(database)
+
+
+@once
+@pytest.mark.parametrize("to", ["20251112_02", None])
+def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
+    database: Database, to: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(database, "ec1673bcefc3")
+    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    engine.migrate(database, reconciling, to=to)
+    words = ("migrate", "--database-url", database.url, "--migrations", str(FOLDER))
+    refused = CliRunner().invoke(cli, words).exception
+    assert isinstance(refused, Refused)
+    assert "this database is not adopted yet" in refused.message
+    assert "--allow" not in refused.hint
+    if to is None:
+        assert refused.hint.startswith("wflo-schema adopt --apply")
+    else:
+        assert refused.hint.startswith(f"finish it: wflo-schema migrate --migrations {reconciling.directories[0]}; ")
+
+
+@once
+@pytest.mark.parametrize("is_lock", [True, False])
+def test_a_set_that_fails_within_a_file_prints_no_warning_of_transactions(database: Database, is_lock: bool) -> None:
+    build(database, "ec1673bcefc3")
+    folder = FOLDER / "reconcile" / ("alembic-ec1673bcefc3" if is_lock else "alembic-both-heads")
+    words = ("migrate", "--database-url", database.url, "--migrations", str(folder), "--lock-wait", "200ms")
+    with database.connect(autocommit=False) as other:
+        if is_lock:
+            other.execute("LOCK TABLE state_snapshots IN ROW EXCLUSIVE MODE")
+        result = CliRunner().invoke(cli, words)
+    assert isinstance(result.exception, MigrationFailed)
+    assert "transaction in progress" not in result.stderr

@@ -29,9 +29,9 @@ _NAMED = "\n".join(
     for t, c, u in KEYS
 )
 
-_UNNAMED = "\n".join(f"ALTER TABLE {t} ADD FOREIGN KEY ({c}) REFERENCES {u} (id);" for t, c, u in KEYS)
+UNNAMED = "\n".join(f"ALTER TABLE {t} ADD FOREIGN KEY ({c}) REFERENCES {u} (id);" for t, c, u in KEYS)
 
-_INDEXES = """
+INDEXES = """
 CREATE INDEX ix_rollback_actions_status ON rollback_actions (status);
 DROP INDEX ix_workflow_name;
 CREATE INDEX ix_workflow_definitions_name ON workflow_definitions (name);
@@ -40,8 +40,8 @@ CREATE INDEX ix_workflow_definitions_name ON workflow_definitions (name);
 STATES: dict[str, tuple[tuple[str, ...], str]] = {
     "6d27a51e02d6": (("6d27a51e02d6",), _TABLES_SQL),
     "500165e12345": (("500165e12345",), _TABLES_SQL + _NAMED),
-    "ec1673bcefc3": (("ec1673bcefc3",), _TABLES_SQL + _UNNAMED + _INDEXES),
-    "both-heads": (("500165e12345", "ec1673bcefc3"), _TABLES_SQL + _UNNAMED + _INDEXES + _NAMED),
+    "ec1673bcefc3": (("ec1673bcefc3",), _TABLES_SQL + UNNAMED + INDEXES),
+    "both-heads": (("500165e12345", "ec1673bcefc3"), _TABLES_SQL + UNNAMED + INDEXES + _NAMED),
 }
 # Name, rows of alembic_version, statements.  Of both heads the keys that do not cascade are the older
 # ones, so that they refuse every delete of a parent.

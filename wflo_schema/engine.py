@@ -1116,9 +1116,13 @@ class _Run:
 
     def _settle(self, *first: Command) -> None:
         """Bring the session back to its beginning."""
-        outcome = self._pipeline.exchange([*first, _DISCARD])
-        if outcome.error is not None and outcome.error.sqlstate == "57014":
-            outcome = self._pipeline.exchange([_ROLLBACK, _DISCARD])  # a cancel request that came late
+        on_notice, self._pipeline.on_notice = self._pipeline.on_notice, None  # no transaction is in progress: fine
+        try:
+            outcome = self._pipeline.exchange([*first, _DISCARD])
+            if outcome.error is not None and outcome.error.sqlstate == "57014":
+                outcome = self._pipeline.exchange([_ROLLBACK, _DISCARD])  # a cancel request that came late
+        finally:
+            self._pipeline.on_notice = on_notice
         if outcome.error is not None:
             raise DatabaseError(
                 f"the session could not be reset: {outcome.error.message}",
