@@ -1,56 +1,81 @@
 """A throwaway database in which migrations are replayed, to know what they would have made.
 
-Hides how it is created like the target (encoding, locale), marked and dropped.
+Hides how it is created like the target (encoding, locale), marked and dropped, by whoever comes next
+where its maker was killed.  It is known to be ours by its name, ``wflo_schema_scratch_SESSION_TIME_CHECK``:
+CHECK is a hash of what stands before it, so that nobody has such a name by chance, and there is no
+moment between making and marking it.  SESSION is the number of an advisory lock that the maker's
+session holds for as long as it lives: a killed one loses it at once, on whatever machine it ran.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
+import os
+import re
 import secrets
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from wflo_schema import catalog, engine
 from wflo_schema.database import Database, database_error, load_sql
-from wflo_schema.errors import ConnectionFailed, Refused
+from wflo_schema.errors import ConnectionFailed, Refused, WfloSchemaError
 from wflo_schema.migration import Migration, Migrations
 
 if TYPE_CHECKING:
     from wflo_schema.catalog import Catalog
 
 PREFIX = "wflo_schema_scratch_"
-# Every scratch database is called so; the rest of its name is random.
+# Every scratch database is called so.
 
-_MAINTENANCE = ("postgres", "template1")
-# Databases to connect to while another one is created or dropped.
+_NAME = re.compile(PREFIX + r"(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_(?P<check>[0-9a-f]{8})\Z")
+
+_SESSIONS = 0x77666C73
+# First number of our advisory locks: "wfls".
+
+_NO_SESSION = 0
+# Behind a connection pooler no lock can be held; such a database is known to be left by its age alone.
+
+_LONGEST_RUN_S = 86_400
+# Seconds after which that is so.
+
+_log = logging.getLogger("wflo_schema")
 
 
 @contextmanager
 def scratch(database: Database, *, on: Database | None = None) -> Iterator[Database]:
     """Yield an empty database on the server of ``database``, or ``on`` another, and drop it afterwards.
 
-    It has the target's encoding and locale, where the server is the same.  Raise `Refused` when
-    this role may not create databases there.
+    It has the target's encoding and locale, where the server is the same.  Those of killed runs are
+    dropped first.  Raise `Refused` when this role may not create databases there.
     """
     server = on or database
-    name = PREFIX + secrets.token_hex(6)
-    made = server.with_name(name).with_schema(database.schema)
-    is_begun = False
-    try:
-        with _maintenance(server) as connection:
+    name = ""
+    with _maintenance(server) as connection:
+        try:
             try:
+                session = _register(connection)
+                _sweep(connection)
                 parameters = {"name": database.name}
                 like = connection.execute(load_sql("scratch_like"), parameters).fetchone() if on is None else None
+                name = _new_name(session)
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 if like is not None:
                     create += sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in like))
-                is_begun = True
                 connection.execute(create)
+                comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
+                connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
             except psycopg.errors.InsufficientPrivilege:
-                is_begun = False
+                name = ""
                 raise Refused(
                     f"{server.label}: this role may not create the scratch database for replaying the migrations",
                     hint="ALTER ROLE … CREATEDB, or name a server where it may: --scratch-url "
@@ -58,18 +83,30 @@ def scratch(database: Database, *, on: Database | None = None) -> Iterator[Datab
                 ) from None
             except psycopg.Error as error:
                 raise database_error(error, "creating a scratch database") from error
-        yield made
-    finally:
-        if is_begun:
-            with _maintenance(server) as connection:
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            yield server.with_name(name).with_schema(database.schema)
+        finally:
+            if name:
+                _drop(name, connection, server)
+
+
+def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database) -> None:
+    """Drop our own database, over another connection where this one is gone; a failure is logged and no more."""
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    try:
+        connection.execute(drop)
+    except psycopg.Error:
+        try:
+            with _maintenance(server) as another:
+                another.execute(drop)
+        except (psycopg.Error, WfloSchemaError) as error:
+            _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, error)
 
 
 @contextmanager
-def _maintenance(database: Database) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def _maintenance(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
     """A connection to a database that may stay connected while others come and go."""
     failure: ConnectionFailed | None = None
-    for name in dict.fromkeys((*_MAINTENANCE, database.name)):
+    for name in dict.fromkeys(("postgres", database.name, "template1")):  # whoever is in template1 is in the way
         try:
             connection = database.with_name(name).connect()
         except ConnectionFailed as error:
@@ -80,6 +117,67 @@ def _maintenance(database: Database) -> Iterator[psycopg.Connection[tuple[object
         return
     assert failure is not None
     raise failure
+
+
+# --- whose it is ------------------------------------------------------------------------------
+
+
+def _register(connection: psycopg.Connection[TupleRow]) -> int:
+    """Take a lock that says for as long as the session lives that its databases are in use."""
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    if row is None or row[0] != connection.info.backend_pid:
+        return _NO_SESSION
+    # A timeout of the role's would cut the session and its lock.
+    connection.execute(
+        "SELECT pg_catalog.set_config(name, '0', FALSE) FROM pg_catalog.pg_settings "
+        "WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
+    )
+    while True:
+        number = secrets.randbelow(2**31 - 1) + 1
+        text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
+        row = connection.execute(text, (_SESSIONS, number)).fetchone()
+        if row is not None and row[0]:
+            return number
+
+
+def _new_name(session: int) -> str:
+    rest = f"{PREFIX}{session:08x}_{int(time.time()):08x}"
+    return f"{rest}_{_check_digits(rest)}"
+
+
+def _check_digits(rest: str) -> str:
+    return hashlib.sha256(f"wflo-schema {rest}".encode()).hexdigest()[:8]
+
+
+def _comment() -> str:
+    """For people who find it; nothing is decided by it."""
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    about = f"process {os.getpid()} on {socket.gethostname()}"
+    return json.dumps({"wflo_schema": {"purpose": "scratch", "made_at": made_at, "about": about}})
+
+
+def _sweep(connection: psycopg.Connection[TupleRow]) -> None:
+    """Drop what killed runs left: made here, its session dead, nobody in it.  Never fails for it."""
+    rows = connection.execute(load_sql("scratch_left"), {"class": _SESSIONS, "prefix": PREFIX}).fetchall()
+    for name, alive in rows:
+        if not _is_left(name, alive):
+            continue
+        try:  # without FORCE: whoever connected in between keeps it
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        except psycopg.Error as error:
+            _log.info("the scratch database %s of a killed run stays: %s", name, error)
+        else:
+            _log.info("dropped the scratch database %s of a killed run", name)
+
+
+def _is_left(name: str, alive: list[int]) -> bool:
+    match = _NAME.match(name)
+    if match is None or match["check"] != _check_digits(name.rpartition("_")[0]):
+        return False
+    session = int(match["session"], 16)
+    if session == _NO_SESSION:
+        return time.time() - int(match["made"], 16) > _LONGEST_RUN_S
+    return session not in alive
 
 
 def replayed(database: Database, migrations: Migrations, *, on: Database | None = None) -> Catalog:

@@ -1,0 +1,130 @@
+"""A scratch database is dropped: by its maker, or by the next one where the maker was killed; no other ever is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import RunningServer
+from wflo_schema import scratch
+from wflo_schema.database import Database
+
+
+def names(database: Database) -> list[str]:
+    with database.connect() as connection:
+        text = "SELECT datname::text FROM pg_database WHERE datname LIKE 'wflo_schema_scratch%' ORDER BY 1"
+        return [row[0] for row in connection.execute(text)]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def create(database: Database, name: str) -> None:
+    with database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def drop(database: Database, *dropped: str) -> None:
+    with database.connect() as connection:
+        for name in dropped:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next_once_nobody_is_in_it(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "01_t.sql").write_text("CREATE TABLE t (id integer);\nSELECT pg_sleep(300);\n")
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t (id integer)")
+    words = ("adopt", "--database-url", database.url, "--migrations", str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-m", "wflo_schema", *words], stdout=subprocess.DEVNULL)
+    asleep = "SELECT pid, datname FROM pg_stat_activity WHERE datname LIKE 'wflo_schema_scratch%' AND query ~ 'sleep'"
+    with database.connect() as connection:
+        until(lambda: connection.execute(asleep).fetchone() is not None)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        row = connection.execute(asleep).fetchone()
+        assert row is not None
+        with scratch.scratch(database):
+            assert row[1] in names(database)  # its server process is at work: it is in use
+        connection.execute("SELECT pg_terminate_backend(%s)", [row[0]])
+        until(lambda: connection.execute(asleep).fetchone() is None)
+    with scratch.scratch(database):
+        assert row[1] not in names(database)
+    assert names(database) == []
+
+
+def test_what_is_in_use_or_was_not_made_here_is_left_alone(server: RunningServer, database: Database) -> None:
+    dead = scratch._new_name(12345)
+    digit = "0" if dead[-1] != "0" else "1"
+    strange = (f"{scratch.PREFIX}mine", f"{scratch.PREFIX}0123456789ab", dead[:-1] + digit)
+    connected = scratch._new_name(23456)
+    for name in (*strange, connected, dead):
+        create(database, name)
+    with database.with_name(connected).connect(), scratch.scratch(database) as alive:
+        with scratch.scratch(database) as other:
+            assert names(database) == sorted((*strange, connected, alive.name, other.name))
+    drop(database, *strange, connected)
+
+
+def test_a_lost_connection_gives_the_database_up_to_the_next(database: Database) -> None:
+    own = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s"
+    with scratch.scratch(database) as made:
+        with database.connect() as connection:
+            connection.execute(own, [scratch._SESSIONS])
+        assert names(database) == [made.name]
+    assert names(database) == []
+
+
+def test_another_roles_left_over_is_left_to_it(database: Database) -> None:
+    left = scratch._new_name(34567)
+    create(database, left)
+    with database.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS maker")
+        connection.execute("CREATE ROLE maker LOGIN CREATEDB")
+    with scratch.scratch(database.with_parameters(user="maker")) as made:
+        assert names(database) == sorted((left, made.name))
+    with scratch.scratch(database) as made:
+        assert names(database) == [made.name]
+    with database.connect() as connection:
+        connection.execute("DROP ROLE maker")
+
+
+@pytest.mark.parametrize(("age_s", "is_left"), [(60, False), (90_000, True)])
+def test_behind_a_pooler_age_alone_decides(monkeypatch: pytest.MonkeyPatch, age_s: int, is_left: bool) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - age_s)
+    name = scratch._new_name(scratch._NO_SESSION)
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert scratch._is_left(name, []) is is_left
+
+
+def test_the_comment_says_who_made_it_and_nobody_waits_for_template1(database: Database) -> None:
+    with scratch.scratch(database) as made, made.connect() as connection:
+        row = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+        assert row is not None and f'"about": "process {os.getpid()} on ' in row[0]
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'template1'"
+        assert connection.execute(busy).fetchone() == (0,)
+
+
+def test_a_failure_to_drop_does_not_hide_the_first_error(database: Database) -> None:
+    with pytest.raises(ValueError, match="first"), scratch.scratch(database) as made:
+        drop(database, made.name)
+        raise ValueError("first")
+    assert names(database) == []
+    with pytest.raises(psycopg.Error), scratch.scratch(database) as made, made.connect() as connection:
+        connection.execute("SELECT 1 / 0")
+    assert names(database) == []
