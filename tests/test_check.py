@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -66,37 +64,18 @@ def _case(path: Path) -> Case:
 
 CASES = tuple(_case(path) for path in sorted((HERE / "corpus").glob("*/*.sql")))
 
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def template(server: RunningServer) -> str:
-    """The right schema, once a server: cases are clones of it."""
-    name = f"right_{os.getpid()}"
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with server.database.with_name(name).connect() as connection:
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            if not path.name.endswith(".rollback.sql"):
-                with connection.transaction():
-                    connection.execute(path.read_bytes())
-    return name
-
-
 @pytest.fixture
-def right(server: RunningServer, template: str) -> Iterator[Database]:
+def right(server: RunningServer, wflo_database: Database) -> Iterator[Database]:
     """A database with wflo's schema as migrated.  Roles that a test makes are dropped with it."""
-    name = f"case_{os.getpid()}_{next(_numbers)}"
     with server.database.connect() as connection:
         before = _roles(connection)
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-    yield server.database.with_name(name)
+    yield wflo_database
     with server.database.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        for role in _roles(connection) - before:
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        roles = [sql.Identifier(role) for role in _roles(connection) - before]
+        if roles:  # what they own goes with the database, which its giver then finds gone
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(wflo_database.name)))
+            for role in roles:
+                connection.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
 def _roles(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:

@@ -83,10 +83,9 @@ def test_migration_says_why_and_limits_its_wait_for_locks(path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", EXPECTED["tables"], ids=TABLES)
-def test_table_equals_the_document(database: Database, table: dict[str, list[list[object]]]) -> None:
-    run(database, *forward())
+def test_table_equals_the_document(wflo_database: Database, table: dict[str, list[list[object]]]) -> None:
     name = cast(str, table["name"])
-    with database.connect() as connection:
+    with wflo_database.connect() as connection:
         columns = [list(row) for row in connection.execute(COLUMNS, (name,))]
         constraints = connection.execute(
             "SELECT conname, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint"
@@ -125,9 +124,8 @@ def keys(*, suffix: str = "") -> list[tuple[str, str, str]]:
     return sorted(found, key=lambda row: row[1])
 
 
-def test_five_foreign_keys_cascade_and_are_validated(database: Database) -> None:
-    run(database, *forward())
-    with database.connect() as connection:
+def test_five_foreign_keys_cascade_and_are_validated(wflo_database: Database) -> None:
+    with wflo_database.connect() as connection:
         assert connection.execute(KEYS).fetchall() == keys()
 
 
@@ -202,9 +200,8 @@ def count(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:
     return found
 
 
-def test_deleting_a_definition_removes_all_that_hangs_on_it_and_nothing_else(database: Database) -> None:
-    run(database, *forward())
-    with database.connect() as connection:
+def test_deleting_a_definition_removes_all_that_hangs_on_it_and_nothing_else(wflo_database: Database) -> None:
+    with wflo_database.connect() as connection:
         fill(connection, 1)
         fill(connection, 2)
         assert set(count(connection).values()) == {2}
