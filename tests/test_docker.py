@@ -25,6 +25,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import IS_INSTALLED
+from wflo_schema import testdb
 from wflo_schema.errors import ServerNotReady
 from wflo_schema.server import Server, read_compose, start_docker, status_docker, stop_docker
 
@@ -247,6 +249,34 @@ def test_container_is_started_found_stopped_and_keeps_its_data(compose: Path, im
     assert ask(start_docker(compose, image=image, port=port), "SELECT count(*) FROM kept") == 0
     with pytest.raises(ServerNotReady, match="was made by other settings"):
         start_docker(compose, image=image, port=port + 1)
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")])
+def test_plugin_makes_its_databases_in_the_container(compose: Path, image: str, words: tuple[str, ...]) -> None:
+    folder = compose.parent
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0001-a.sql").write_text("CREATE TABLE a (id integer PRIMARY KEY);\n")
+    (folder / "pytest.ini").write_text("[pytest]\nwflo_server = docker\n")
+    (folder / "test_a.py").write_text(
+        "import pytest\n\n\n"
+        "@pytest.mark.parametrize('number', range(6))\n"
+        "def test_a(wflo_connection, number):\n"
+        "    wflo_connection.execute('INSERT INTO a VALUES (1)')\n"
+        "    assert wflo_connection.info.user == 'wflo_user'\n"
+    )
+    port = free_port()
+    plugin = () if IS_INSTALLED else ("-p", "wflo_schema.pytest_plugin")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, *words],
+        cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "WFLO_SCHEMA_DOCKER_IMAGE": image,
+             "WFLO_SCHEMA_DOCKER_PORT": str(port)},
+    )  # fmt: skip
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
+    server = start_docker(compose, image=image, port=port)
+    assert not server.started
+    assert [m.purpose for m in testdb.list_(server.database)] == ["template"]
+    stop_docker(compose)
 
 
 def test_missing_image_is_one_sentence_and_makes_no_container(compose: Path) -> None:

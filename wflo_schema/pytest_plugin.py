@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
 # A URL often has a password, which belongs neither into an ini file nor on a command line.
 
+IMAGE_VARIABLE = "WFLO_SCHEMA_DOCKER_IMAGE"
+PORT_VARIABLE = "WFLO_SCHEMA_DOCKER_PORT"
+# Those of the Compose file and of the command line.
+
 T = TypeVar("T")
 
 _SERVERS = ("embedded", "docker", "url")
@@ -112,6 +116,9 @@ def _options(config: pytest.Config) -> Options:
     if server not in _SERVERS or not ahead.isdigit() or ahead == "0":
         wrong = f"wflo_server is {server}" if server not in _SERVERS else f"wflo_ahead is {ahead}"
         raise pytest.UsageError(f"{wrong}: choose {', '.join(_SERVERS)}; ahead is a number from 1")
+    port = os.environ.get(PORT_VARIABLE, "")
+    if port and not port.isdigit():
+        raise pytest.UsageError(f"{PORT_VARIABLE} is {port}, which is no port")
     migrations = tuple(_option(config, "migrations")) or (config.rootpath / "migrations",)
     contract = path("contract")
     if contract is None and (migrations[0] / "contract.toml").is_file():
@@ -126,6 +133,8 @@ def _options(config: pytest.Config) -> Options:
         free_seeds=tuple(_option(config, "free-seed")),
         contract=contract,
         compose_file=path("compose-file") or config.rootpath / "docker-compose.yml",
+        docker_image=os.environ.get(IMAGE_VARIABLE) or None,
+        docker_port=int(port) if port else None,
         server_directory=path("server-directory"),
         cache=Path(cache) / "wflo-schema",
         ahead=int(ahead),

@@ -823,6 +823,8 @@ class ComposeService:
 
 
 _CONTAINER_PORT = "5432/tcp"
+_PULL_S = 600.0
+# Seconds to wait for another process that makes the same container: it may be pulling the image.
 _DATA_IN_CONTAINER = "/var/lib/postgresql/data"
 _LABEL = "wflo-schema"
 _USE_ANOTHER = "use the embedded server (wflo-schema server start), or say which database to use with DATABASE_URL"
@@ -839,9 +841,18 @@ def start_docker(
     service = read_compose(compose_file, image=image, port=port)
     name = _container_name(compose_file)
     with _docker() as client:
-        from docker.errors import APIError, ImageNotFound, NotFound
+        container, started = _get_container(client, compose_file, name, service)
+        return _wait_until_healthy(container, name, service, started=started, timeout_s=timeout_s)
 
-        started = False
+
+def _get_container(
+    client: DockerClient, compose_file: Path, name: str, service: ComposeService
+) -> tuple[Container, bool]:
+    """The running container, and whether this call started it; by one process of this machine at a time."""
+    from docker.errors import APIError, ImageNotFound, NotFound
+
+    started = False
+    with _locked(compose_file.resolve().parent, _PULL_S):
         try:
             container = client.containers.get(name)
         except NotFound:
@@ -866,7 +877,7 @@ def start_docker(
                     container.remove()  # made a moment ago and never started: nothing is in it
                 raise _cannot_start(error, service) from error
             started = True
-        return _wait_until_healthy(container, name, service, started=started, timeout_s=timeout_s)
+    return container, started
 
 
 def stop_docker(compose_file: Path) -> ServerStatus:

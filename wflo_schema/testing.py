@@ -59,7 +59,8 @@ class Options:
 
     ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
     when there is no ``server_directory`` and too little memory.  ``seeds`` are in every database,
-    ``free_seeds`` in those of the free tests instead, where they are given.
+    ``free_seeds`` in those of the free tests instead, where they are given.  ``docker_image`` and
+    ``docker_port`` go before those of ``compose_file``.
     """
 
     migrations: tuple[Path, ...]
@@ -70,6 +71,8 @@ class Options:
     free_seeds: tuple[Path, ...] = ()
     contract: Path | None = None
     compose_file: Path = Path("docker-compose.yml")
+    docker_image: str | None = None
+    docker_port: int | None = None
     server_directory: Path | None = None
     cache: Path = Path(".wflo-schema")
     ahead: int = AHEAD
@@ -172,7 +175,8 @@ class Databases:
         from wflo_schema import server
 
         if options.server == "docker":
-            return server.start_docker(options.compose_file).database
+            container = server.start_docker(options.compose_file, image=options.docker_image, port=options.docker_port)
+            return container.database
         directory = options.server_directory or server_directory(options.cache)
         running = server.start_embedded(directory, database_name="postgres", durable=False)
         if running.started:
