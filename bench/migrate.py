@@ -86,7 +86,7 @@ def nothing_to_do(server: RunningServer, ours: Tool, folder: Path, *, count: int
     bare_s: list[float] = []
     with fresh_database(server, "bench") as database:
         command = ours.command(folder / "nothing", database.url)
-        bare = [sys.executable, "-c", BARE, database.url]
+        bare = [str(ours.program), "-c", BARE, database.url]
         measure(command, folder)
         measure(bare, folder)
         for _ in range(rounds):

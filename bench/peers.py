@@ -7,6 +7,7 @@ The peers (yoyo, Alembic, dbmate) are installed by package name into a folder ou
 from __future__ import annotations
 
 import compileall
+import hashlib
 import json
 import os
 import shutil
@@ -26,12 +27,24 @@ from wflo_schema.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wflo-schema-bench"
-PYTHON_PEERS = ("yoyo-migrations>=9,<10", "alembic", "sqlalchemy>=2", "psycopg[binary]>=3.2")
+PYTHON_PEERS = (
+    "yoyo-migrations>=9,<10",
+    "alembic",
+    "sqlalchemy>=2",
+    "psycopg[binary]>=3.2",
+    "click",
+    "rich",
+    "postgast",
+)
 NAMES = ("wflo-schema", "psql", "yoyo", "alembic", "dbmate")
+
+_VENV = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
+_READY = _VENV / f".ready-{hashlib.sha256(' '.join(PYTHON_PEERS).encode()).hexdigest()[:12]}"
 
 _NOT_PASSED_ON = ("PG", "PYTHON", "WFLO_SCHEMA_", "DBMATE_", "DATABASE_URL")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_PASSED_ON)} | {
-    "PYTHONPATH": str(ROOT), "NO_COLOR": "1"
+    "PYTHONPATH": str(ROOT),
+    "NO_COLOR": "1",
 }
 
 
@@ -81,9 +94,16 @@ class Tool:
     def command(self, folder: Path, url: str) -> list[str]:
         """What to run, in ``folder``, to apply what is pending."""
         if self.name == "wflo-schema":
-            module = [] if self.program.name == "wflo-schema" else ["-m", "wflo_schema"]
-            start = [str(self.program), *module]
-            return [*start, "migrate", "--database-url", url, "--migrations", str(folder)]
+            return [
+                str(self.program),
+                "-m",
+                "wflo_schema",
+                "migrate",
+                "--database-url",
+                url,
+                "--migrations",
+                str(folder),
+            ]
         if self.name == "psql":
             return [str(self.program), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "all.psql"]
         driver = url.replace("postgresql://", "postgresql+psycopg://")
@@ -135,7 +155,7 @@ def _write_psql(folder: Path, files: Sequence[File]) -> None:
     (folder / "rest.psql").write_text("".join(rest))
 
 
-_ALEMBIC_ENV = '''from alembic import context
+_ALEMBIC_ENV = """from alembic import context
 from sqlalchemy import create_engine, pool
 
 engine = create_engine(context.get_x_argument(as_dictionary=True)["url"], poolclass=pool.NullPool)
@@ -143,7 +163,7 @@ with engine.connect() as connection:
     context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
-'''
+"""
 
 
 def _write_alembic(folder: Path, files: Sequence[File]) -> None:
@@ -171,18 +191,18 @@ def choose(names: Sequence[str] | None = None) -> tuple[Tool, ...]:
     Says on stdout what cannot be had and leaves it out.
     """
     found: list[Tool] = []
-    for name in NAMES:
+    for name in sorted(NAMES, key=lambda n: n == "wflo-schema"):  # ours runs beside the peers, once they are installed
         if names is None or name in names:
             try:
                 found.append(Tool(name, _FIND[name]()))
             except (subprocess.SubprocessError, OSError, LookupError) as error:
                 print(f"not measured: {name}: {_why(error)}", flush=True)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda tool: NAMES.index(tool.name)))
 
 
 def _ours() -> Path:
-    script = Path(sys.executable).with_name("wflo-schema")
-    return script if script.exists() else Path(sys.executable)
+    """The Python that the peers run in, where it is there: an editable install makes every start slower."""
+    return _VENV / "bin" / "python" if _READY.exists() else Path(sys.executable)
 
 
 def _psql() -> Path:
@@ -198,13 +218,12 @@ def _why(error: Exception) -> str:
 
 
 def _python_peers() -> Path:
-    venv = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    scripts = venv / "bin"
-    if not (venv / ".ready").exists():
-        shutil.rmtree(venv, ignore_errors=True)
-        _install([sys.executable, "-m", "venv", str(venv)])
+    scripts = _VENV / "bin"
+    if not _READY.exists():
+        shutil.rmtree(_VENV, ignore_errors=True)
+        _install([sys.executable, "-m", "venv", str(_VENV)])
         _install([str(scripts / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q", *PYTHON_PEERS])
-        (venv / ".ready").touch()
+        _READY.touch()
     return scripts
 
 
@@ -241,7 +260,7 @@ def versions(tools: Sequence[Tool]) -> str:
         if tool.name in ("psql", "dbmate"):
             out = _output([str(tool.program), "--version"])
             said.append(f"{tool.name} {next((w for w in out.split() if w[0].isdigit()), '?')}")
-    python = CACHE / f"python{sys.version_info.major}.{sys.version_info.minor}" / "bin" / "python"
+    python = _VENV / "bin" / "python"
     if python.exists() and any(t.name in ("yoyo", "alembic") for t in tools):
         names = ("yoyo-migrations", "alembic", "SQLAlchemy", "psycopg")
         ask = f"from importlib.metadata import version; print(*(n + ' ' + version(n) for n in {names}), sep=', ')"
@@ -282,7 +301,10 @@ def measure(command: Sequence[str], folder: Path, *, server: RunningServer | Non
     with tempfile.NamedTemporaryFile("r", prefix="wfs") as report:
         launched = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER, report.name, *command],
-            cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+            cwd=folder,
+            env=ENVIRONMENT,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         text = report.read()
     if not text:

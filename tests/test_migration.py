@@ -239,6 +239,11 @@ SPLIT: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
         "SELECT '🐘ä'; SELECT 2;\n/* é */ SELECT 3",
         [(1, 1, "SELECT '🐘"), (1, 14, "SELECT 2"), (2, 9, "SELECT 3")],
     ),
+    "a comment that repeats the statement": (
+        "-- DROP TABLE a\nDROP TABLE a;\n/* as above: DROP TABLE b */ DROP TABLE b;",
+        [(2, 1, "DROP TABLE a"), (3, 30, "DROP TABLE b")],
+    ),
+    "a no-break space, which is no blank": ("\xa0SELECT 1;\xa0", [(1, 1, "\xa0SELECT 1"), (1, 11, "\xa0")]),
     "unknown syntax": (
         "FROBNICATE a;\nSELECT ';' ; -- ;\nSELECT (1\n;2); SELECT $x$;$x$",
         [
@@ -273,6 +278,39 @@ def test_words_of_a_statement_are_its_first_without_comments(tmp_path: Path) -> 
     write(tmp_path, "1.sql", 'create /* x */ Index -- y\n concurrently "a B" on t (x)')
     (statement,) = load(only(tmp_path)).statements
     assert statement.words == ("CREATE", "INDEX", "CONCURRENTLY", '"a B"', "ON", "T")
+
+
+ALONE = (
+    "CREATE TABLE a (id int);\n",
+    "-- why; how's\n\nCREATE TABLE a (\n    id int\n)\n;\n-- end",
+    "\t select 1 - -1 / 2 ; ",
+    "ALTER TABLE a ADD b text",
+    "vacuum",
+    "SELECT a.é FROM a\r;\r",
+    "UPDATE a SET b = c WHERE d @> e AND f -> g % 2 = h",
+    "create index i on a (b)\v\f;",
+    "SELECT $1",
+    "SELECT -- ;\n1;",
+    "SELECT 1--",
+    "SELECT 1 -- x\n;",
+    "SELECT 1;;",
+    "SELECT 1\n;\n;",
+    "BEGIN",
+    "COMMIT -- now\n;",
+)
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_one_plain_statement_is_found_as_the_parser_finds_it(tmp_path: Path, text: str) -> None:
+    def found(text: str, above: int) -> object:
+        write(tmp_path, "1.sql", text)
+        try:
+            return [(s.text, s.line - above, s.column) for s in load(only(tmp_path)).statements]
+        except BadMigrationFile as error:
+            assert error.location is not None
+            return error.location.line - above
+
+    assert found(text, 0) == found(f"/* with this, the parser is asked */\n{text}", 1)
 
 
 def test_postgresqls_own_files_are_split_into_what_psql_sends(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The only module that reads the environment and prints.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -987,6 +988,8 @@ def server_url(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one clear text on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        gc.set_threshold(100_000)  # what is imported stays: to look through it for garbage only costs time
     signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(args=words, prog_name="wflo-schema", standalone_mode=False)
@@ -1016,6 +1019,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         traceback.print_exc()
         click.echo(f"error: this is a bug of wflo-schema: {type(error).__name__}", err=True)
         code = 3
+    if arguments is None:
+        gc.freeze()  # nor is it looked through at the end, which takes as long as the imports of psycopg
     sys.exit(code)
 
 

@@ -964,9 +964,9 @@ class _Run:
         self, m: Migration, script: Script, predecessors: Sequence[str], *, is_last: bool
     ) -> _Transaction:
         is_flushed = is_last or time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S
-        record = ledger_module.insert_command(self.ledger, m, predecessors=list(dict.fromkeys(predecessors)))
+        record = ledger_module.insert_commands(self.ledger, m, predecessors=list(dict.fromkeys(predecessors)))
         return self._made_of(
-            m, script, [_BEGIN, record], self._settings(m, is_flushed=is_flushed), is_flushed=is_flushed
+            m, script, [_BEGIN, *record], self._settings(m, is_flushed=is_flushed), is_flushed=is_flushed
         )
 
     def _made_of(
@@ -1044,7 +1044,7 @@ class _Run:
                 self._wait_for_colleague(m, began)
                 continue
             if error.index <= ledger_index:
-                if error.index == ledger_index and error.sqlstate in _OUT_OF_DATE:
+                if error.sqlstate in _OUT_OF_DATE:
                     raise _Conflict
                 if error.sqlstate in _RETRIED or error.sqlstate == "57014":
                     self._pause(m, "another run holds the ledger", attempt)
@@ -1307,10 +1307,10 @@ class _Run:
                 self._one_statement(m, script, number, operation, interrupted)
                 interrupted = None
             if operation == "apply":
-                record = ledger_module.insert_command(self.ledger, m, predecessors=predecessors)
+                record = ledger_module.insert_commands(self.ledger, m, predecessors=predecessors)
             else:
-                record = ledger_module.delete_command(self.ledger, m, recorded=[r.hash for r in recorded])
-            finish = [*self._as_ourselves, record, ledger_module.progress_delete_command(self.ledger, m)]
+                record = (ledger_module.delete_command(self.ledger, m, recorded=[r.hash for r in recorded]),)
+            finish = [*self._as_ourselves, *record, ledger_module.progress_delete_command(self.ledger, m)]
             outcome = self._pipeline.exchange([_BEGIN, *finish, _COMMIT, _DISCARD])
             if outcome.error is not None and outcome.error.index <= len(finish) + 1:
                 self._settle(_ROLLBACK)
@@ -1624,10 +1624,13 @@ class _Run:
                     _BEGIN,
                     *_set_local({"lock_timeout": str(self._locks.of(None))}),
                     *(
-                        ledger_module.checksum_command(ledger, m.id, m.checksum)
-                        if m.id in recorded
-                        else ledger_module.insert_command(ledger, m, predecessors=(), operation="mark")
+                        command
                         for m in chosen
+                        for command in (
+                            (ledger_module.checksum_command(ledger, m.id, m.checksum),)
+                            if m.id in recorded
+                            else ledger_module.insert_commands(ledger, m, predecessors=(), operation="mark")
+                        )
                     ),
                     *(ledger_module.checksum_command(ledger, i, None) for i in aside),
                     _COMMIT,
