@@ -18,6 +18,9 @@ from types import TracebackType
 
 _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104
 
+_TCP_REPAIR = 19
+# From linux/tcp.h; Python has no name for it.
+
 
 class Direction(enum.StrEnum):
     """Which way a message goes."""
@@ -28,10 +31,14 @@ class Direction(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Cut:
-    """Cut the first connection once ``after`` messages have gone ``direction``; 0 cuts before the first."""
+    """Cut the first connection once ``after`` messages have gone ``direction``; 0 cuts before the first.
+
+    ``silently``: the server is not told, as when a host loses its power; needs root, and Linux.
+    """
 
     direction: Direction
     after: int
+    silently: bool = False
 
 
 @dataclass
@@ -91,6 +98,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
+        self._vanished: set[socket.socket] = set()
         self._is_closed = False
 
     def __enter__(self) -> Proxy:
@@ -105,7 +113,7 @@ class Proxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for one in self._sockets:
-            _shut(one)
+            self._shut(one)
         for thread in self._threads:
             thread.join(timeout=5)
         for one in self._sockets:
@@ -165,6 +173,8 @@ class Proxy:
                 setattr(counts, name, count + len(messages))
                 if cut is not None and cut.direction == direction and count + len(messages) >= cut.after:
                     sink.sendall(b"".join(messages[: cut.after - count]))
+                    if cut.silently:
+                        self._vanish(sink)
                     self.was_cut.set()
                     break
                 if self.delay_s:
@@ -176,8 +186,20 @@ class Proxy:
         if self.delay_s:
             under_way.put((time.monotonic() + self.delay_s, b""))
         else:
-            _shut(sink)
-        _shut(source)
+            self._shut(sink)
+        self._shut(source)
+
+    def _vanish(self, one: socket.socket) -> None:
+        """Forget a connection without a word to the other end (TCP_REPAIR, see tcp(7) and criu.org)."""
+        self._vanished.add(one)
+        time.sleep(0.3)  # what was sent is acknowledged by then: an acknowledgement would be answered by a reset
+        one.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+        one.shutdown(socket.SHUT_RD)  # wakes who reads from it, and sends nothing
+        one.close()
+
+    def _shut(self, one: socket.socket) -> None:
+        if one not in self._vanished:
+            _shut(one)
 
 
 def _deliver(under_way: queue.SimpleQueue[tuple[float, bytes]], sink: socket.socket) -> None:

@@ -26,6 +26,7 @@ from psycopg import sql
 
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.proxy import Counts, Cut, Direction, Proxy
+from wflo_schema import database as database_module
 from wflo_schema import engine
 from wflo_schema.database import Database
 from wflo_schema.engine import Done
@@ -212,6 +213,40 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
     print(f"{operation}: cut after each of {total} messages {direction}")
 
 
+def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host lost power in the middle of a transaction: the server notices by asking."""
+    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a (id int)"})
+    files = read(folder)
+    plain = database.with_parameters(host="127.0.0.1", sslmode="disable", gssencmode="disable")
+    engine.migrate(plain, files, to="1_a")
+    write(folder, {"2_b": "CREATE TABLE b AS SELECT current_setting('tcp_keepalives_idle') AS idle_s"})
+    files = read(folder)
+
+    def run(cut: Cut | None) -> int:
+        with Proxy("127.0.0.1", int(plain.parameters["port"]), cut=cut) as proxy:
+            with contextlib.suppress(ConnectionLost):
+                engine.migrate(plain.with_parameters(port=str(proxy.port)), files)
+            if cut is not None:
+                assert one(database, HOLDS_THE_LEDGER) == (1,)
+            return proxy.connections[0].to_server
+
+    total = run(None)
+    assert one(database, "SELECT idle_s FROM b") == ("30",)
+    do(database, "DROP TABLE b", "DELETE FROM _yoyo_migration WHERE migration_id = '2_b'")
+    monkeypatch.setattr(
+        database_module,
+        "_WATCHING",
+        "-c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=1",
+    )
+    try:
+        run(Cut(Direction.TO_SERVER, total - 16, silently=True))
+    except PermissionError:
+        pytest.skip("only root may let a connection vanish")
+    assert engine.migrate(database, files).ids == ("2_b",)
+
+
 def test_terminated_backend_is_a_lost_connection_and_the_next_run_finishes(database: Database, tmp_path: Path) -> None:
     folder = write(
         tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(30)"}
@@ -263,6 +298,12 @@ SLOW = {
     "5_e": "CREATE TABLE e (id int); SELECT pg_sleep(0.03); INSERT INTO a VALUES (5);",
 }
 OURS = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^wflo-schema ' AND datname = current_database()"
+HOLDS_THE_LEDGER = """
+SELECT count(*)
+FROM pg_locks AS l
+JOIN pg_stat_activity AS s USING (pid)
+WHERE l.relation = '_yoyo_migration'::regclass AND l.mode = 'RowExclusiveLock' AND s.wait_event = 'ClientRead'
+"""
 WHOLE = """
 SELECT coalesce(string_agg(m.migration_id, ' ' ORDER BY m.migration_id), ''),
        coalesce(string_agg(c.relname, ' ' ORDER BY c.relname), '')

@@ -56,6 +56,12 @@ _DEFAULTS: dict[str, str] = {
 # Seconds, seconds, seconds, probes: a network that was cut is noticed in a minute, not in the two
 # hours of the system's default.
 
+_WATCHING = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+# The same for the server's end, as start-up options: RESET ALL goes back to them.  A Unix socket has none.
+
+_REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
+# How pgbouncer and its like say that they pass no options on.
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -169,11 +175,13 @@ class Database:
         """The same database, another schema."""
         return replace(self, schema=schema)
 
-    def connect(self, *, autocommit: bool = True) -> psycopg.Connection[TupleRow]:
+    def connect(self, *, autocommit: bool = True, is_watched: bool = False) -> psycopg.Connection[TupleRow]:
         """Connect.  The client's encoding is UTF-8 and statements are never prepared on the server.
 
-        Raise `ConnectionFailed` with one sentence that says which of server, password, database
-        or privilege is missing.
+        ``is_watched``: ask the server too to look whether we are still there, as we look whether it
+        is, so that a network that was cut does not leave our locks behind for hours; done without
+        where a pooler does not pass it on.  Raise `ConnectionFailed` with one sentence that says
+        which of server, password, database or privilege is missing.
         """
         given = conninfo_to_dict(self.conninfo)
         known = self.parameters
@@ -182,12 +190,17 @@ class Database:
         }
         if "connect_timeout" in known:
             defaults.pop("connect_timeout", None)
+        conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
+        watched = make_conninfo(conninfo, options=f"{_WATCHING} {known.get('options', '')}".strip())
         try:
-            return psycopg.connect(
-                make_conninfo(self.conninfo, **defaults, client_encoding="UTF8"),
-                autocommit=autocommit,
-                prepare_threshold=None,
-            )
+            try:
+                return psycopg.connect(
+                    watched if is_watched else conninfo, autocommit=autocommit, prepare_threshold=None
+                )
+            except psycopg.OperationalError as error:
+                if not (is_watched and _REFUSES_OPTIONS.search(str(error))):
+                    raise
+            return psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
         except psycopg.Error as error:
             raise _connection_failed(self, error) from None
 

@@ -777,7 +777,7 @@ class _Run:
         stop: Stop | None = None,
     ) -> Iterator[_Run]:
         token = f"wflo-schema {secrets.token_hex(3)}"
-        connection = database.with_parameters(application_name=token).connect()
+        connection = database.with_parameters(application_name=token).connect(is_watched=True)
         run: _Run | None = None
         try:
             run = cls(
@@ -1306,6 +1306,7 @@ class _Run:
                     raise self.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
                 self._one_statement(m, script, number, operation, interrupted)
                 interrupted = None
+            record: tuple[Command, ...]
             if operation == "apply":
                 record = ledger_module.insert_commands(self.ledger, m, predecessors=predecessors)
             else:
