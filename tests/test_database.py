@@ -82,3 +82,10 @@ def test_derived_databases_keep_the_rest() -> None:
 def test_no_server_is_said_in_one_sentence() -> None:
     with pytest.raises(ConnectionFailed, match="^no server answers at u@127.0.0.1:1/d$"):
         Database.parse("postgresql://u:p@127.0.0.1:1/d").connect()
+
+
+def test_host_of_the_url_is_not_redirected_by_a_variable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libpq would go to PGHOSTADDR, whatever host the URL names."""
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.99")
+    with database.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

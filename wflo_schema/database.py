@@ -190,6 +190,8 @@ class Database:
         }
         if "connect_timeout" in known:
             defaults.pop("connect_timeout", None)
+        if given.get("host") and "hostaddr" not in given:
+            defaults["hostaddr"] = ""  # PGHOSTADDR belongs to PGHOST, and must not lead elsewhere than the label says
         conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
         watched = make_conninfo(conninfo, options=f"{_WATCHING} {known.get('options', '')}".strip())
         try:
