@@ -16,15 +16,16 @@ import pytest
 from click.testing import CliRunner
 
 from tests.conftest import RunningServer
+from tests.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
-from wflo_schema import adopt, catalog, engine, migration
+from wflo_schema import adopt, catalog, engine, migration, scratch
 from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
-from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
+from wflo_schema.errors import CannotRead, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.migration import Migrations
 
 DATA = Path(__file__).parent / "data"
@@ -686,6 +687,133 @@ def test_a_schema_that_is_not_there_is_said_so(database: Database, folder: Path)
         look(database.with_schema("nosuch"), folder)
     assert refused.value.hint.endswith("wflo-schema migrate --schema nosuch")
     assert isinstance(CliRunner().invoke(cli, ("baseline", *target, "--to", "01")).exception, Refused)
+
+
+# as a stranger would
+
+
+@once
+def test_migrations_that_make_no_table_are_compared_too(database: Database, folder: Path) -> None:
+    (folder / "01_t.sql").write_text("CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n")
+    (folder / "02_index.sql").write_text(f"{ONE};\n")
+    engine.migrate(database, migration.read(folder), to="01")
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+    execute(database, "DROP FUNCTION f()")
+    assert said(look(database, folder)) == (Verdict.DRIFT, 1, False)
+
+
+def test_a_role_that_may_only_read_looks_and_is_told_what_it_may_not(
+    server: RunningServer, database: Database, folder: Path
+) -> None:
+    execute(
+        database, ONE, DBMATE,
+        "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO reader",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+    )  # fmt: skip
+    reader, files = database.with_parameters(user="reader"), migration.read(folder)
+    found = adopt.adopt(reader, files, scratch_on=server.database)
+    assert (found.verdict, found.id, [w.tool for w in found.ledgers]) == (Verdict.EQUAL, "01_t", ["dbmate"])
+    with pytest.raises(DatabaseError, match="may not make the ledger's tables") as refused:
+        adopt.adopt(reader, files, apply=True, scratch_on=server.database)
+    assert "GRANT CREATE on the schema" in refused.value.hint
+    execute(database, "REVOKE SELECT ON schema_migrations FROM reader")
+    with pytest.raises(CannotRead, match="another tool's ledger may not be read"):
+        adopt.adopt(reader, files, scratch_on=server.database)
+    execute(database, "REVOKE USAGE ON SCHEMA public FROM reader")
+    with pytest.raises(Refused, match="is open to this role"):
+        adopt.adopt(reader, files, scratch_on=server.database)
+
+
+@once
+def test_a_ledger_in_another_schema_is_found_and_two_need_a_word(database: Database, folder: Path) -> None:
+    execute(database, ONE, "CREATE SCHEMA meta", DBMATE.replace("schema_migrations", "meta.schema_migrations"))
+    found = look(database, folder)
+    assert ([w.table for w in found.ledgers], found.verdict) == (["meta.schema_migrations"], Verdict.EQUAL)
+    execute(database, GOOSE)
+    assert "two tools have recorded here" in look(database, folder, apply=True).objections[0]
+    assert look(database, folder, apply=True, to="01").is_applied
+    assert said(look(database, folder, apply=True)) == (Verdict.OURS, 0, False)
+
+
+@once
+def test_many_tables_beside_ours_are_in_nobodys_way(database: Database, folder: Path) -> None:
+    beside = (f"CREATE TABLE x{n} (id serial PRIMARY KEY, t_id integer REFERENCES t)" for n in range(300))
+    execute(database, ONE, *beside)
+    found = look(database, folder, apply=True)
+    assert (found.is_applied, found.id, len(found.beside)) == (True, "01_t", 300)
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+
+
+_ADOPT_AND_SAY_WHEN = """
+import sys
+from wflo_schema import engine
+from wflo_schema.cli import main
+
+honest = engine.baseline
+
+def baseline(database, *words, **options):
+    if database.name == sys.argv[1]:
+        print("now", flush=True)
+    return honest(database, *words, **options)
+
+engine.baseline = baseline
+main(sys.argv[2:])
+"""
+
+
+def test_an_adoption_killed_around_its_commit_is_there_as_a_whole_or_not_at_all(
+    database: Database, folder: Path
+) -> None:
+    execute(database, ONE, TWO)
+    words = ("adopt", "--apply", "--database-url", database.url, "--migrations", str(folder))
+    outcomes = []
+    for pause_s in (0.0, 0.02, 0.05, 0.15):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ADOPT_AND_SAY_WHEN, database.name, *words], stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+        with process:
+            assert process.stdout is not None and process.stdout.readline() == "now\n"
+            time.sleep(pause_s)
+            process.kill()
+        quiet = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        with database.connect() as connection:
+            while connection.execute(quiet).fetchone() != (0,):
+                time.sleep(0.01)
+        outcomes.append(recorded(database, folder))
+        assert outcomes[-1] in ([], ["01_t", "02_index"])
+        found = look(database, folder, apply=True)
+        assert (found.exit_code, recorded(database, folder)) == (0, ["01_t", "02_index"])
+        execute(database, "DELETE FROM _yoyo_migration")
+    assert [] in outcomes
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_an_adoption_through_a_pooler_leaves_no_lock_and_no_database(
+    database: Database, folder: Path, mode: str
+) -> None:
+    execute(database, ONE)
+    with pgbouncer(database, mode, 5) as pooled:
+        assert look(pooled, folder, apply=True).is_applied
+        assert said(look(pooled, folder)) == (Verdict.OURS, 0, False)
+        with database.connect() as connection:
+            left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'wflo_schema_scratch%'"
+            assert connection.execute(left).fetchone() == (0,)
+            locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s"
+            assert connection.execute(locks, [scratch._SESSIONS]).fetchone() == (0,)
+
+
+def test_a_dry_look_does_not_wait_long_for_a_lock_below_a_view(database: Database, folder: Path) -> None:
+    (folder / "02_index.sql").write_text("CREATE VIEW v AS SELECT t.id, count(*) FROM t GROUP BY t.id;\n")
+    execute(database, ONE, (folder / "02_index.sql").read_text())
+    with database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE ONLY t IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="a table below a view is locked .*: public.t\nheld by pid"):
+            look(database, folder)
+    assert look(database, folder).id == "02_index"
+
 
 
 # names and the command line

@@ -251,21 +251,27 @@ def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in
 
 @once
 @pytest.mark.parametrize("to", ["20251112_02", None])
+@pytest.mark.parametrize("command", ["migrate", "rollback", "plan"])
 def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
-    database: Database, to: str | None, monkeypatch: pytest.MonkeyPatch
+    database: Database, to: str | None, command: str
 ) -> None:
     build(database, "ec1673bcefc3")
     reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
     engine.migrate(database, reconciling, to=to)
-    words = ("migrate", "--database-url", database.url, "--migrations", str(FOLDER))
-    refused = CliRunner().invoke(cli, words).exception
-    assert isinstance(refused, Refused)
-    assert "this database is not adopted yet" in refused.message
-    assert "--allow" not in refused.hint
-    if to is None:
-        assert refused.hint.startswith("wflo-schema adopt --apply")
+    result = CliRunner().invoke(cli, (command, "--database-url", database.url, "--migrations", str(FOLDER)))
+    if command == "plan":
+        assert result.exit_code == 1
+        message = hint = result.stdout
     else:
-        assert refused.hint.startswith(f"finish it: wflo-schema migrate --migrations {reconciling.directories[0]}; ")
+        assert isinstance(result.exception, Refused)
+        message, hint = result.exception.message, result.exception.hint
+        assert "--allow" not in hint
+    if to is None:
+        assert f"{reconciling.directories[0]} was run here, and this database is not adopted yet" in message
+        assert "wflo-schema adopt --apply, which sets its records aside" in hint
+    else:
+        assert f"{reconciling.directories[0]} was begun here and is not finished" in message
+        assert f"finish it: wflo-schema migrate --migrations {reconciling.directories[0]}; " in hint
 
 
 @once

@@ -371,18 +371,22 @@ def _has_schema(connection: psycopg.Connection[TupleRow], schema: str) -> bool:
     return connection.execute(text, [schema]).fetchone() is not None
 
 
-def _locked(database: Database, names: Collection[str]) -> DatabaseError:
-    """The error for a ledger that another session keeps locked: which table, who holds it, what to do."""
+def _locked(database: Database, names: Collection[str] | None) -> DatabaseError:
+    """The error for a ledger that another session keeps locked: which table, who holds it, what to do.
+
+    ``names`` None: for a table below a view, which PostgreSQL locks to print the view.
+    """
     with database.connect() as connection, connection.cursor(row_factory=class_row(Blocker)) as cursor:
         try:
-            wanted = {"names": sorted(names), "schema": None}
+            wanted = {"names": None if names is None else sorted(names)}
             holders = cursor.execute(load_sql("adopt_lockers"), wanted).fetchall()
         except psycopg.Error:
             holders = []  # the first error matters more
-    tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names))
+    tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names or ()))
     pid = holders[0].pid if holders else "PID"
+    what = "ledger" if names else "table below a view"
     return DatabaseError(
-        f"a ledger is locked by another session, and nothing was changed: {tables}"
+        f"a {what} is locked by another session, and nothing was changed: {tables}"
         + "".join(f"\nheld by {b}" for b in holders),
         sqlstate="55P03",
         hint=f"is a migration under way there? wait for it, or end it (SELECT pg_terminate_backend({pid})); "
@@ -474,7 +478,13 @@ class _Look:
         """The target's catalog as it is now."""
         schema = self.database.schema
         with self.database.connect() as connection:
-            found = catalog.read(connection, schemas=(schema,) if schema else None, ignore=self.ignore)
+            try:
+                found = catalog.read(
+                    connection, schemas=(schema,) if schema else None, ignore=self.ignore,
+                    lock_timeout_ms=_LOCK_TIMEOUT_MS,
+                )  # fmt: skip
+            except DatabaseError as error:
+                raise (_locked(self.database, None) if error.sqlstate == "55P03" else error) from None
         return replace(found, objects=tuple(o for o in found.objects if o.path[0] not in self.ignore_schemas))
 
     def adoption(
@@ -635,25 +645,20 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     """Find the target in the history."""
     migrations, have = look.migrations, look.have
     wish = migrations.resolve(to) if to is not None else None
-    claimed: Catalog | None = None
-    if look.is_ours and look.has_gaps:
-        with scratch.scratch(look.database, on=scratch_on) as other:
-            claimed = _replay_recorded(other, look)
+    is_recorded = wish is None or wish.id in look.recorded
+    said = _compare_recorded(look, scratch_on) if look.is_ours else None
+    if said is not None and not said.differences and is_recorded:
+        return _as_recorded(look, said)
     with scratch.scratch(look.database, on=scratch_on) as empty:
         history = _replay(empty, migrations, None if look.recorded else wish)
         tables = {name for kind, name in history.made if kind in _TABLES}
         present = {o.name for o in have.objects if o.kind in _TABLES}
         compared = [(m, want, history.compare(have, want)) for m, want in history.after]
         is_there = bool(tables & present)
-        if look.recorded and (look.is_ours or not is_there):
-            if claimed is None:
-                claimed = next(want for m, want in history.after if m == look.last_recorded)
-            said = history.compare(have, claimed)
-            if said.differences or not is_there:
-                if wish is None or wish.id in look.recorded or not is_there:
-                    return _drift(look, history, compared, said, empty, is_there=is_there)
-            elif wish is None or wish.id in look.recorded:
-                return _as_recorded(look, said)
+        if said is None and look.recorded and not is_there:
+            said = next(c for m, _, c in compared if m == look.last_recorded)
+        if said is not None and said.differences and (is_recorded or not is_there):
+            return _drift(look, history, compared, said, empty, is_there=is_there)
         if not is_there:
             return _empty(look, tables, present)
         if wish is not None:
@@ -711,6 +716,17 @@ def _replay(empty: Database, migrations: Migrations, wish: Migration | None) -> 
         after.append((m, _read(empty)))
     engine.migrate(empty, migrations)
     return _History.of(after, _read(empty))
+
+
+def _compare_recorded(look: _Look, scratch_on: Database | None) -> _Compared:
+    """How far the target is from what our own ledger says it is."""
+    claimed: Catalog | None = None
+    if look.has_gaps:
+        with scratch.scratch(look.database, on=scratch_on) as empty:
+            claimed = _replay_recorded(empty, look)
+    with scratch.scratch(look.database, on=scratch_on) as empty:
+        history = _replay(empty, look.migrations, look.last_recorded)
+    return history.compare(look.have, claimed or history.after[0][1])
 
 
 def _replay_recorded(empty: Database, look: _Look) -> Catalog | None:
@@ -798,8 +814,11 @@ def _drift(
             found = _different(look, history, compared, known, sets, is_named=False)
             return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
         where = "not like that"
+        mends = [_one_line(d.mend) for d in said.differences if d.mend]
+        more = len(mends) - _MOST_STEPS
         steps = (
-            *(f"in psql: {line}" for d in said.differences for line in d.mend.splitlines()),
+            *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
+            *((f"and {_count(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
             look.command("adopt"),
         )
     return replace(
@@ -824,6 +843,16 @@ def _forget(look: _Look, ids: Sequence[str]) -> str:
         .format(sql.Identifier(look.status.schema, "_yoyo_migration"), sql.SQL(", ").join(map(sql.Literal, ids)))
         .as_string()
     )
+
+
+_MOST_STEPS = 10
+# Statements that mend something, before it is too much to read.
+
+
+def _one_line(mend: str) -> str:
+    """Statements one behind the other; as they are where one of them has lines of its own."""
+    lines = mend.splitlines()
+    return " ".join(lines) if all(line.endswith(";") for line in lines) else mend
 
 
 def _count(number: int, word: str) -> str:
@@ -868,7 +897,7 @@ def _different(
         bring: tuple[str, ...]
         bring = ("bring the database there, then: " + look.command(f"adopt --apply --to {to}"),)
         if mends and len(mends) == len(nearest[2].differences):
-            bring = (*(f"in psql: {mend}" for mend in mends), look.command(f"adopt --apply --to {to}"))
+            bring = (*(f"in psql: {_one_line(mend)}" for mend in mends), look.command(f"adopt --apply --to {to}"))
         steps = (
             *bring, "or insist that it is as it should be: " + look.command(f"baseline --to {to} --unverified")
         )  # fmt: skip
@@ -978,34 +1007,54 @@ def _forget_ledger(replayed: Database) -> None:
 
 
 def explain_refusal(database: Database, migrations: Migrations, refused: Refused) -> Refused:
-    """Where `engine.migrate` refused because of a reconciling set's records, say what to do about them.
+    """Where the engine refused because of a reconciling set's records, say what to do about them.
 
     Any other refusal is given back as it is.
     """
-    if refused.case not in (engine.Allow.MISSING, engine.Allow.AHEAD):
-        return refused
+    told = _not_adopted(database, migrations) if refused.case in _STRANGERS else None
+    if told is not None:
+        refused.message, refused.hint = told
+    return refused
+
+
+def explain_plan(database: Database, migrations: Migrations, planned: engine.Plan) -> engine.Plan:
+    """The same for what would stop `engine.migrate`."""
+    told = _not_adopted(database, migrations) if any(c in _STRANGERS for c, _, _ in planned.refusals) else None
+    if told is None:
+        return planned
+    refusals = tuple((c, *(told if c in _STRANGERS else (what, how))) for c, what, how in planned.refusals)
+    return replace(planned, refusals=refusals)
+
+
+_STRANGERS = frozenset({engine.Allow.MISSING, engine.Allow.AHEAD})
+# How records without files here are refused.
+
+
+def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] | None:
+    """What is wrong and how to mend it, where a reconciling set recorded all that has no file here."""
     try:
         reconciling = read_reconciling(migrations)
         status = engine.status(database, migrations)
     except WfloSchemaError:
-        return refused  # it matters more
+        return None  # the refusal matters more
     strangers = [e.id for e in (*status.missing, *status.unknown)]
     for one in reconciling:
         ours = [i for i in strangers if one.get(i) is not None]
-        if ours and len(ours) == len(strangers):
-            folder = one.directories[0]
-            schema = f" --schema {shlex.quote(database.schema)}" if database.schema else ""
-            is_done = len(ours) == len(one)
-            done = "run" if is_done else "begun"
-            return Refused(
-                f"{folder} was {done} here, and this database is not adopted yet: {some(ours)}",
-                hint=f"wflo-schema adopt --apply{schema}, which sets its records aside; then run this again"
-                if is_done
-                else f"finish it: wflo-schema migrate --migrations {shlex.quote(folder)}{schema}; "
-                f"then wflo-schema adopt --apply{schema}",
-                case=refused.case,
+        if not ours or len(ours) != len(strangers):
+            continue
+        folder = one.directories[0]
+        schema = f" --schema {shlex.quote(database.schema)}" if database.schema else ""
+        adopting = f"wflo-schema adopt --apply{schema}"
+        if len(ours) == len(one):
+            return (
+                f"{folder} was run here, and this database is not adopted yet: {some(ours)}",
+                f"{adopting}, which sets its records aside; then run this again",
             )
-    return refused
+        return (
+            f"{folder} was begun here and is not finished: {some(ours)}",
+            f"finish it: wflo-schema migrate --migrations {shlex.quote(folder)}{schema}; then: {adopting}",
+        )
+    return None
 
 
 # --- recording --------------------------------------------------------------------------------

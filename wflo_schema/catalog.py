@@ -218,6 +218,7 @@ def read(
     schemas: tuple[str, ...] | None = None,
     privileges: bool = False,
     ignore: Collection[str] = LEDGER_TABLES,
+    lock_timeout_ms: int | None = None,
 ) -> Catalog:
     """Read the catalog in one read-only snapshot; the connection is left as it was found.
 
@@ -227,13 +228,16 @@ def read(
     owner and grants.  Objects that belong to extensions are never read.  Inside an open
     transaction its own changes are seen, and its isolation level decides on the snapshot.
 
+    No lock is waited for but one: PostgreSQL locks the tables below a view to print it, for
+    ``lock_timeout_ms`` at most (None: the server's own).
+
     Raise `CannotRead` when this role may not read pg_catalog, `DatabaseError` when the server
-    refuses or goes away.
+    refuses or goes away (sqlstate 55P03: a table below a view stayed locked).
     """
     own_transaction = connection.info.transaction_status == TransactionStatus.IDLE
     for left in reversed(range(_TRIES if own_transaction else 1)):
         try:
-            return _read_once(connection, schemas, privileges, ignore, own_transaction)
+            return _read_once(connection, schemas, privileges, ignore, own_transaction, lock_timeout_ms)
         except psycopg.Error as error:
             if left and error.sqlstate in _MOVED_BELOW_US and not connection.closed:
                 continue
@@ -247,13 +251,15 @@ def _read_once(
     privileges: bool,
     ignore: Collection[str],
     own_transaction: bool,
+    lock_timeout_ms: int | None,
 ) -> Catalog:
     version = connection.info.server_version
+    settings = (*_SETTINGS, *((("lock_timeout", str(lock_timeout_ms)),) if lock_timeout_ms is not None else ()))
     parameters = {
         "schemas": list(schemas) if schemas is not None else None,
         "ignore": sorted(ignore),
-        "settings": [name for name, _ in _SETTINGS],
-        "values": [value for _, value in _SETTINGS],
+        "settings": [name for name, _ in settings],
+        "values": [value for _, value in settings],
     }
     names: tuple[LiteralString, ...] = (*_QUERIES, "catalog_privileges") if privileges else _QUERIES
     snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""

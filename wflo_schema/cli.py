@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wflo_schema.errors import NoDatabase, UsageError, WfloSchemaError
+from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
 
 if TYPE_CHECKING:
     from wflo_schema.database import Database
@@ -96,6 +96,12 @@ _scratch_url = _option(
     envvar="WFLO_SCHEMA_SCRATCH_URL",
     help="A server for the scratch database. Default: the target's own.",
 )
+
+
+def _explained(target: Database, files: Migrations, refused: Refused) -> Refused:
+    from wflo_schema import adopt as adopt_module
+
+    return adopt_module.explain_refusal(target, files, refused)
 
 
 def _scratch(url: str | None) -> Database | None:
@@ -363,7 +369,6 @@ def migrate(
       wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
     """
     from wflo_schema import engine, report
-    from wflo_schema.errors import Refused
 
     target = resolve_database(database_url, schema, server_directory)
     files = _read_migrations(migrations)
@@ -382,9 +387,7 @@ def migrate(
                 stop=stop,
             )
     except Refused as refused:
-        from wflo_schema import adopt as adopt_module
-
-        raise adopt_module.explain_refusal(target, files, refused) from None
+        raise _explained(target, files, refused) from None
     click.echo(report.result_json(result) if format_ == "json" else report.result_text(result))
 
 
@@ -421,17 +424,21 @@ def rollback(
     if sum(x is not None for x in (id, count, to)) > 1:
         raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
     target = resolve_database(database_url, schema, server_directory)
-    with _stoppable() as stop, _Progress(format_) as notify:
-        result = engine.rollback(
-            target,
-            _read_migrations(migrations),
-            count=1 if count is None else count,
-            to=to,
-            only=id,
-            locks=_locks(lock_timeout, lock_wait),
-            notify=notify,
-            stop=stop,
-        )
+    files = _read_migrations(migrations)
+    try:
+        with _stoppable() as stop, _Progress(format_) as notify:
+            result = engine.rollback(
+                target,
+                files,
+                count=1 if count is None else count,
+                to=to,
+                only=id,
+                locks=_locks(lock_timeout, lock_wait),
+                notify=notify,
+                stop=stop,
+            )
+    except Refused as refused:
+        raise _explained(target, files, refused) from None
     click.echo(report.result_json(result) if format_ == "json" else report.result_text(result))
 
 
@@ -478,7 +485,12 @@ def plan(
     from wflo_schema import engine, report
 
     target = resolve_database(database_url, schema, server_directory)
-    planned = engine.plan(target, _read_migrations(migrations), to=to)
+    files = _read_migrations(migrations)
+    planned = engine.plan(target, files, to=to)
+    if planned.refusals:
+        from wflo_schema import adopt as adopt_module
+
+        planned = adopt_module.explain_plan(target, files, planned)
     click.echo(report.json_text(planned) if format_ == "json" else report.plan_text(planned))
     sys.exit(1 if planned.refusals else 0)
 

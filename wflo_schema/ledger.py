@@ -120,8 +120,8 @@ def find(pipeline: Pipeline, schema: str | None) -> Ledger:
     name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role = row
     if name is None:
         raise Refused(
-            "no schema of the search_path exists, so there is nowhere to keep the ledger",
-            hint="name one with --schema (it is made if it is not there)",
+            "no schema of the search_path exists and is open to this role, so there is nowhere to keep the ledger",
+            hint="GRANT USAGE ON SCHEMA … to this role, or name one with --schema (it is made if it is not there)",
         )
     present = (columns or "").split(" ")
     if is_there == "t" and not set(_YOYO_COLUMNS) <= set(present):

@@ -83,6 +83,8 @@ def scratch(database: Database, *, on: Database | None = None) -> Iterator[Datab
                 ) from None
             except psycopg.Error as error:
                 raise database_error(error, "creating a scratch database") from error
+            if session == _NO_SESSION:
+                connection.close()  # nothing is held by it, and a pool may have no other
             yield server.with_name(name).with_schema(database.schema)
         finally:
             if name:

@@ -1,4 +1,4 @@
--- One row is one session of another that holds a table of these names so that it cannot be read or written.
+-- One row is one session of another that keeps a table locked: one of these names, or any that cannot be read.
 SELECT
     l.pid AS pid,
     COALESCE(a.usename, '')::text AS username,
@@ -12,9 +12,17 @@ JOIN pg_catalog.pg_class AS c ON (c.oid = l.relation)
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON (a.pid = l.pid)
 WHERE l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
-  AND c.relname = ANY (%(names)s::text[])
-  AND (%(schema)s::text IS NULL OR n.nspname = %(schema)s::text)
   AND l.granted
-  AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND (
+      (
+          c.relname = ANY (%(names)s::text[])
+          AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+      )
+      OR (
+          %(names)s::text[] IS NULL
+          AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+          AND l.mode = 'AccessExclusiveLock'
+      )
+  )
   AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
 ORDER BY relation, pid
