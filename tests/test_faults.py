@@ -297,6 +297,10 @@ SLOW = {
     "4_d": "CREATE TABLE d (id int); SELECT pg_sleep(0.03);",
     "5_e": "CREATE TABLE e (id int); SELECT pg_sleep(0.03); INSERT INTO a VALUES (5);",
 }
+ADVISORY_LOCKS = (
+    "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
+    "WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+)
 OURS = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^wflo-schema ' AND datname = current_database()"
 HOLDS_THE_LEDGER = """
 SELECT count(*)
@@ -602,7 +606,7 @@ def test_pgbouncer_in_transaction_mode_just_works_and_strands_nothing(
                 "(SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_listening_channels())",
             )
             assert seen == ('"$user", public', "4MB", "postgres", "postgres", 0, 0)
-        assert one(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == (0,)
+        assert one(database, ADVISORY_LOCKS) == (0,)
         assert one(database, "SELECT count(*) FROM pg_class WHERE relname = 'left_behind'") == (0,)
 
 
@@ -628,7 +632,7 @@ def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused
         assert code == 3, err
         assert "pooler" in err and "transaction mode" in err and "5432" in err
         assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
-        assert one(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == (0,)
+        assert one(database, ADVISORY_LOCKS) == (0,)
     assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
 
 

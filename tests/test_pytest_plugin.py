@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
 import os
+import random
 import re
 import secrets
 import shlex
@@ -18,15 +19,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from tests.conftest import BIN, RunningServer
+from tests.conftest import BIN, IS_INSTALLED, RunningServer, start_server, stop_server
+from wflo_schema import migration, testdb
 from wflo_schema import server as server_module
-from wflo_schema import testdb
 
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parent.parent
-IS_INSTALLED = bool(importlib.metadata.entry_points(group="pytest11", name="wflo_schema"))
 PLUGIN = () if IS_INSTALLED else ("-p", "wflo_schema.pytest_plugin")
 
 pytestmark = pytest.mark.skipif("18" not in BIN, reason="the embedded server is not installed")
@@ -320,22 +321,72 @@ def test_project_that_does_not_use_it_notices_nothing(project: pytest.Pytester) 
     assert not [line for line in result.outlines if "wflo" in line and "plugins:" not in line and "rootdir" not in line]
 
 
-def test_server_that_does_not_answer_is_one_message_a_test(project: pytest.Pytester) -> None:
-    project.makepyfile("def test_one(wflo_url):\n    pass\n\n\ndef test_two(wflo_transaction):\n    pass\n")
-    result = _run(project, "--wflo-database-url=postgresql://me:topsecret@127.0.0.1:1/x")
-    result.assert_outcomes(errors=2)
+_FIFTY = """
+import pytest
+
+@pytest.mark.parametrize("number", range(50))
+def test_it(wflo_connection, number):
+    pass
+
+def test_transaction(wflo_transaction):
+    pass
+
+def test_more(wflo_make_database):
+    wflo_make_database()
+
+def test_without_a_database():
+    pass
+"""
+
+
+def test_server_that_does_not_answer_is_one_message(project: pytest.Pytester) -> None:
+    project.makepyfile(_FIFTY)
+    result = _run(project, "--wflo-database-url=postgresql://me:topsecret@127.0.0.1:1/x", "-rs")
+    result.assert_outcomes(errors=1, skipped=51, passed=1)
     said = "\n".join(result.outlines)
-    assert "wflo-schema cannot make a database: no server answers at me@127.0.0.1:1/" in said
+    assert said.count("wflo-schema cannot make a database: no server answers at me@127.0.0.1:1/") == 1
     assert "Traceback" not in said
+    assert "During handling" not in said
     assert "topsecret" not in said
+    result.stdout.fnmatch_lines(["SKIPPED ?49?*wflo-schema cannot make a database, as *::test_it?0? says"])
 
 
-def test_broken_migration_is_one_message_a_test(project: pytest.Pytester) -> None:
-    project.path.joinpath("migrations", "0003-c.sql").write_text("SELECT 1 / 0;\n")
-    project.makepyfile("def test_one(wflo_url):\n    pass\n")
+def test_broken_migration_is_tried_and_told_once(project: pytest.Pytester) -> None:
+    project.path.joinpath("migrations", "0003-c.sql").write_text("SELECT 1;\nSELECT 1 / 0;\n")
+    project.makepyfile(_FIFTY)
+    began = time.monotonic()
     result = _run(project)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*division by zero*"])
+    assert time.monotonic() - began < 15
+    result.assert_outcomes(errors=1, skipped=51, passed=1)
+    assert "\n".join(result.outlines).count("statement 2 of 2") == 1
+    result.stdout.fnmatch_lines(
+        ["wflo-schema cannot make a database: 0003-c failed in statement 2 of 2: division by zero",
+         "*--> migrations/0003-c.sql:2*", "*2 | SELECT 1 / 0;", "*| ^", "hint: *"],
+        consecutive=True,
+    )  # fmt: skip
+    assert "kept: 0001-a" not in "\n".join(result.outlines)
+
+
+def test_broken_migration_is_told_once_a_worker(project: pytest.Pytester) -> None:
+    project.path.joinpath("migrations", "0003-c.sql").write_text("SELECT 1 / 0;\n")
+    project.makepyfile(_FIFTY)
+    result = _run(project, "-n", "2")
+    assert 1 <= "\n".join(result.outlines).count("wflo-schema cannot make a database: 0003-c failed") <= 2
+
+
+def test_seed_that_fails_is_told_once_with_its_line(project: pytest.Pytester) -> None:
+    project.path.joinpath("seed.sql").write_text("INSERT INTO a (id) VALUES (1);\nINSERT INTO nowhere VALUES (1);\n")
+    project.makepyfile(_FIFTY)
+    result = _run(project, "--wflo-seed=seed.sql")
+    result.assert_outcomes(errors=1, skipped=51, passed=1)
+    result.stdout.fnmatch_lines(["*the seed file *seed.sql:2 was refused: *nowhere*"])
+
+
+def test_free_tests_of_a_broken_migration_tell_it_once(project: pytest.Pytester) -> None:
+    project.path.joinpath("migrations", "0001-a.sql").write_text("SELECT 1 / 0;\n")
+    result = _run(project, "--wflo-free-tests")
+    result.assert_outcomes(failed=1, skipped=1)
+    assert "\n".join(result.outlines).count("-> migrations/0001-a.sql:1") == 1
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")])
@@ -460,6 +511,402 @@ def test_session_killed_in_the_middle_of_a_test_is_cleaned_up_by_the_next(
     assert {m.purpose for m in left} == {"clone"}
     _run(project).assert_outcomes(passed=2)
     assert _databases(server_directory) == []
+
+
+# --- what tests do to their databases -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["18", "15"])
+def own_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    """A server of a user's own, on which everything is allowed that hinders DROP DATABASE."""
+    if request.param not in BIN:
+        pytest.skip(f"no programs of PostgreSQL {request.param} here")
+    started = start_server(
+        request.param, settings={"wal_level": "logical", "max_prepared_transactions": "10", "max_connections": "30"}
+    )
+    yield started
+    stop_server(started)
+
+
+@pytest.fixture
+def theirs(project: pytest.Pytester, own_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """The project on that server."""
+    monkeypatch.setenv("WFLO_TEST_DATABASE_URL", own_server.database.url)
+    return project
+
+
+def _left(server: RunningServer) -> list[str]:
+    """Databases that neither the server nor a template is."""
+    with server.database.connect() as connection:
+        rows = connection.execute(
+            "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+        ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def test_whatever_a_test_leaves_in_its_database_is_dropped_with_it(
+    theirs: pytest.Pytester, own_server: RunningServer
+) -> None:
+    theirs.makepyfile(
+        """
+        import subprocess, sys
+        import psycopg, pytest
+        from psycopg import sql
+
+        held = []
+
+        def test_open_transaction(wflo_url):
+            held.append(psycopg.connect(wflo_url))
+            held[-1].execute("LOCK TABLE a")
+
+        def test_cursor_copy(wflo_connection):
+            copy = wflo_connection.cursor().copy("COPY a FROM STDIN")
+            copy.__enter__()
+            held.append(copy)
+
+        def test_prepared_transaction(wflo_connection):
+            wflo_connection.execute("BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION 'it''s \u00fc'")
+
+        def test_slot(wflo_connection):
+            wflo_connection.execute("SELECT pg_create_logical_replication_slot('left', 'pgoutput')")
+
+        def test_subscription(wflo_connection, wflo_url):
+            wflo_connection.execute(
+                sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION p WITH (connect = false)").format(
+                    sql.Identifier('odd "name"'), sql.Literal(wflo_url)))
+
+        def test_template(wflo_connection, wflo_database):
+            name = sql.Identifier(wflo_database.name)
+            wflo_connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(name))
+
+        def test_no_connections(wflo_database):
+            with psycopg.connect(wflo_database.with_name("postgres").url, autocommit=True) as connection:
+                name = sql.Identifier(wflo_database.name)
+                connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+
+        def test_read_only(wflo_connection, wflo_database):
+            name = sql.Identifier(wflo_database.name)
+            wflo_connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+            wflo_connection.execute("BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION 'ro'")
+
+        def test_drops_it(wflo_connection, wflo_database):
+            name, url = wflo_database.name, wflo_database.with_name("postgres").url
+            wflo_connection.close()
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+        def test_outlived(wflo_url):
+            program = (
+                "import psycopg, sys, time; c = psycopg.connect(sys.argv[1]); print('in', flush=True); time.sleep(30)")
+            child = subprocess.Popen([sys.executable, "-c", program, wflo_url], stdout=subprocess.PIPE)
+            assert child.stdout.readline() == b"in\\n"
+            held.append(child)
+
+        @pytest.mark.parametrize("number", range(5))
+        def test_after(wflo_connection, number):
+            assert wflo_connection.execute("SELECT count(*) FROM a").fetchone() == (0,)
+
+        def test_end():
+            held[-1].kill()
+            held[-1].wait()
+            held[-1].stdout.close()
+        """
+    )
+    result = _run(theirs, "-p", "no:logging")
+    result.assert_outcomes(passed=16)
+    assert _left(own_server) == []
+    with own_server.database.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_prepared_xacts").fetchone() == (0,)
+
+
+def test_renamed_database_is_the_tests_own_affair(theirs: pytest.Pytester, own_server: RunningServer) -> None:
+    theirs.makepyfile(
+        """
+        import psycopg
+        from psycopg import sql
+
+        def test_renames_it(wflo_database):
+            with psycopg.connect(wflo_database.with_name("postgres").url, autocommit=True) as connection:
+                connection.execute(
+                    sql.SQL("ALTER DATABASE {} RENAME TO mine").format(sql.Identifier(wflo_database.name)))
+
+        def test_other(wflo_database):
+            pass
+        """
+    )
+    _run(theirs).assert_outcomes(passed=2)
+    assert _left(own_server) == ["mine"]
+    with own_server.database.connect() as connection:
+        connection.execute("DROP DATABASE mine")
+
+
+def test_test_that_cuts_every_connection_fails_nobody_else(theirs: pytest.Pytester, own_server: RunningServer) -> None:
+    theirs.makepyfile(
+        """
+        import psycopg, pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_before(wflo_connection, number):
+            pass
+
+        def test_cuts(wflo_url):
+            with psycopg.connect(wflo_url, autocommit=True) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
+
+        @pytest.mark.parametrize("number", range(9))
+        def test_after(wflo_url, number):
+            with psycopg.connect(wflo_url) as connection:
+                assert connection.execute("SELECT count(*) FROM a").fetchone() == (0,)
+
+        def test_transaction(wflo_transaction):
+            wflo_transaction.execute("INSERT INTO a VALUES (1)")
+        """
+    )
+    _run(theirs).assert_outcomes(passed=14)
+    _run(theirs, "-k", "before").assert_outcomes(passed=3, deselected=11)
+    assert _left(own_server) == []
+
+
+def test_migrations_that_change_during_a_session_are_the_next_sessions(theirs: pytest.Pytester) -> None:
+    theirs.makepyfile(
+        """
+        import pathlib, pytest
+
+        def test_changes(wflo_connection):
+            pathlib.Path("migrations", "0002-b.sql").write_text("ALTER TABLE a ADD COLUMN c integer;\\n")
+            pathlib.Path("migrations", "0003-bad.sql").write_text("SELECT 1 / 0;\\n")
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_same(wflo_connection, wflo_make_database, number):
+            wflo_connection.execute("SELECT b FROM a")
+            with wflo_make_database().connect() as connection:
+                connection.execute("SELECT b FROM a")
+        """
+    )
+    _run(theirs).assert_outcomes(passed=9)
+    theirs.path.joinpath("migrations", "0003-bad.sql").unlink()
+    theirs.path.joinpath("migrations", "0002-b.rollback.sql").unlink()
+    theirs.makepyfile(test_next="def test_next(wflo_connection):\n    wflo_connection.execute('SELECT c FROM a')\n")
+    _run(theirs, "test_next.py").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("odd", ["a b", 'we"ird', "Größe", "%s{}", "x" * 63, "ü" * 31])
+def test_odd_names_of_schema_and_folders(theirs: pytest.Pytester, own_server: RunningServer, odd: str) -> None:
+    folder = theirs.path / odd[:20]
+    shutil.move(theirs.path / "migrations", folder)
+    (theirs.path / f"{odd[:20]}.sql").write_text("INSERT INTO a (id) VALUES (1);\n")
+    theirs.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("odd", [NAME])
+        def test_it(wflo_connection, wflo_transaction, odd):
+            for connection in (wflo_connection, wflo_transaction):
+                assert connection.execute("SELECT count(*) FROM a").fetchone() == (1,)
+                assert connection.execute("SELECT current_schema()").fetchone() == (odd,)
+            assert False
+        """.replace("NAME", repr(odd))
+    )
+    words = (f"--wflo-migrations={folder}", f"--wflo-seed={odd[:20]}.sql", f"--wflo-schema={odd}")
+    result = _run(theirs, *words, "--wflo-keep", "--wflo-free-tests", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1, passed=3, skipped=1)
+    pruned = testdb.prune(own_server.database, kept=True)
+    assert [m.purpose for m in pruned.dropped] == ["kept"]
+    assert pruned.dropped[0].about.startswith("test_odd_names")
+
+
+# --- other ways to run --------------------------------------------------------------------------
+
+
+_TWENTY = """
+import pytest, time
+
+@pytest.mark.parametrize("number", range(20))
+def test_commit(wflo_connection, number):
+    wflo_connection.execute("INSERT INTO a VALUES (1)")
+    time.sleep(0.03)
+    assert number != 7
+"""
+
+
+def test_x_lf_and_no_xdist(theirs: pytest.Pytester, own_server: RunningServer) -> None:
+    theirs.makepyfile(_TWENTY)
+    theirs.runpytest_subprocess(*PLUGIN, "-x").assert_outcomes(passed=7, failed=1)
+    assert _left(own_server) == []
+    theirs.runpytest_subprocess(*PLUGIN, "--lf").assert_outcomes(failed=1)
+    theirs.runpytest_subprocess(*PLUGIN, "-p", "no:xdist", "--sw").assert_outcomes(passed=7, failed=1)
+    _run(theirs, "-n", "2", "-x", "--maxfail=1")
+    assert _left(own_server) == []
+
+
+def test_each_test_in_a_process_of_its_own(theirs: pytest.Pytester, own_server: RunningServer) -> None:
+    theirs.makeconftest(
+        """
+        import os, pytest
+        from _pytest.runner import runtestprotocol
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_protocol(item, nextitem):
+            child = os.fork()
+            if not child:
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+                os._exit(0 if all(r.passed for r in reports) else 1)
+            status = os.waitpid(child, 0)[1]
+            with open("statuses", "a") as file:
+                file.write(f"{status}\\n")
+            return True
+        """
+    )
+    theirs.makepyfile(_TWENTY.replace("number != 7", "True"))
+    _run(theirs)
+    assert theirs.path.joinpath("statuses").read_text() == "0\n" * 20
+    theirs.path.joinpath("conftest.py").unlink()
+    _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
+    assert _left(own_server) == []
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_both_modes_of_pytest_asyncio(theirs: pytest.Pytester, mode: str) -> None:
+    mark = "@pytest.mark.asyncio\n" if mode == "strict" else ""
+    fixture = "pytest_asyncio" if mode == "strict" else "pytest"
+    theirs.makepyfile(
+        f"""
+import psycopg, pytest, pytest_asyncio
+
+@{fixture}.fixture
+async def connection(wflo_url):
+    async with await psycopg.AsyncConnection.connect(wflo_url) as connection:
+        yield connection
+
+{mark}@pytest.mark.parametrize("number", range(4))
+async def test_commit(connection, wflo_connection, number):
+    await connection.execute("INSERT INTO a VALUES (1)")
+    await connection.commit()
+    assert wflo_connection.execute("SELECT count(*) FROM a").fetchone() == (1,)
+
+class TestIt:
+    {mark}    async def test_transaction(self, wflo_transaction):
+        wflo_transaction.execute("INSERT INTO a VALUES (1)")
+""".replace(f"{mark}    async", f"{mark.strip()}\n    async")
+    )
+    _run(theirs, f"--asyncio-mode={mode}").assert_outcomes(passed=5)
+
+
+def test_two_projects_with_the_same_migrations_at_the_same_time(
+    theirs: pytest.Pytester, own_server: RunningServer
+) -> None:
+    theirs.makepyfile(_TWENTY.replace("number != 7", "True"))
+    folders = [theirs.path]
+    for name in ("second", "third"):
+        folders.append(theirs.path.parent / f"{theirs.path.name}-{name}")
+        shutil.copytree(theirs.path, folders[-1])
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pytest", *PLUGIN, "-q", "-p", "no:cacheprovider"],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for folder in folders
+    ]  # fmt: skip
+    for child in children:
+        assert "20 passed" in child.communicate(timeout=60)[0]
+    assert _left(own_server) == []
+
+
+def test_server_that_is_almost_full_is_enough(theirs: pytest.Pytester, own_server: RunningServer) -> None:
+    theirs.makepyfile(_TWENTY.replace("number != 7", "True"))
+    with contextlib.ExitStack() as held:
+        for _ in range(24):  # of 30, three are the superuser's own
+            held.enter_context(own_server.database.connect())
+        _run(theirs).assert_outcomes(passed=20)
+        for _ in range(4):
+            held.enter_context(own_server.database.connect())
+        _run(theirs).assert_outcomes(passed=20)
+        held.enter_context(own_server.database.connect())
+        result = _run(theirs)
+        result.assert_outcomes(errors=1, skipped=19)
+        result.stdout.fnmatch_lines(["wflo-schema cannot make a database: *too many clients*"])
+    _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
+    assert _left(own_server) == []
+
+
+def test_role_that_may_not_create_databases_is_told_what_to_type(
+    theirs: pytest.Pytester, own_server: RunningServer
+) -> None:
+    with own_server.database.connect() as connection:
+        connection.execute('CREATE ROLE "no ""one" LOGIN')
+    theirs.makepyfile(_TWENTY)
+    url = own_server.database.with_parameters(user='no "one').url
+    result = _run(theirs, f"--wflo-database-url={url}")
+    result.assert_outcomes(errors=1, skipped=19)
+    result.stdout.fnmatch_lines(["hint: as a superuser: ALTER ROLE \"no \"\"one\" CREATEDB"])
+    with own_server.database.connect() as connection:
+        connection.execute('DROP ROLE "no ""one"')
+
+
+def test_template_name_that_somebody_has_taken_is_refused_and_left(
+    theirs: pytest.Pytester, own_server: RunningServer
+) -> None:
+    theirs.makepyfile("def test_it(wflo_url):\n    pass\n")
+    with testdb.Session.open(own_server.database) as session:
+        name, _ = session._template_name(migration.read(theirs.path / "migrations"), None, ())
+    with own_server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    result = _run(theirs)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"wflo-schema cannot make a database: there is a database {name}*not made here"])
+    assert _left(own_server) == [name]
+    with own_server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def test_template_that_somebody_opened_and_is_connected_to_is_one_message(
+    theirs: pytest.Pytester, own_server: RunningServer
+) -> None:
+    theirs.makepyfile(_TWENTY)
+    _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
+    with testdb.Session.open(own_server.database) as session:
+        name = session.template(migration.read(theirs.path / "migrations")).name
+        session.connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
+    with own_server.database.with_name(name).connect():
+        result = _run(theirs, "-k", "commit and 19")
+        result.assert_outcomes(errors=1, deselected=19)
+        result.stdout.fnmatch_lines(["wflo-schema cannot make a database: somebody is connected while cloning *"])
+    _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
+
+
+# --- kills and interrupts at any moment ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("words", [(), ("-n", "2")])
+def test_session_ended_at_any_moment_leaves_nothing_to_the_session_after_the_next(
+    theirs: pytest.Pytester, own_server: RunningServer, name: str, words: tuple[str, ...]
+) -> None:
+    theirs.makepyfile(_TWENTY.replace("number != 7", "True"))
+    seed = secrets.randbits(32)
+    print("seed", seed)
+    dice = random.Random(seed)
+    for _ in range(4):
+        (theirs.path / "migrations" / "0001-a.sql").write_text(
+            f"-- {secrets.token_hex(8)}\nCREATE TABLE a (id integer PRIMARY KEY);\n"
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *PLUGIN, "-q", "-p", "no:cacheprovider", *words],
+            cwd=theirs.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(dice.uniform(0.4, 2.0))
+        os.killpg(child.pid, getattr(signal, name))
+        child.wait(timeout=30)
+    end = time.monotonic() + 10
+    while any(m.is_alive for m in testdb.list_(own_server.database)) and time.monotonic() < end:
+        time.sleep(0.05)
+    if name == "SIGINT":
+        assert [m for m in testdb.list_(own_server.database) if m.purpose == "clone"] == []
+    _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
+    assert _left(own_server) == []
 
 
 # --- the example ------------------------------------------------------------------------------

@@ -67,6 +67,10 @@ _SESSIONS, _TEMPLATES = 0x77666C6F, 0x77666C74
 _FORMAT = 1
 # Part of every template's hash: raise it when templates are made differently.
 
+_CLEARING_S = 2.0
+_STILL_HELD = ("55006", "42809")
+# How long a clone is cleared of what a test left in it, and when: it is in use, or was made a template.
+
 _POLL_S = 0.02
 _PATIENCE_S = 10.0
 # Seconds to try again while somebody is connected to a database that has to be free.
@@ -356,6 +360,17 @@ class Session:
     def _unlock(self, first: int, second: int) -> None:
         self.connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s::integer, %s::integer)", (first, second))
 
+    def free_slots(self) -> int:
+        """How many more connections the server has room for."""
+        try:
+            row = self.connection.execute(
+                "SELECT pg_catalog.current_setting('max_connections')::integer - pg_catalog.count(*)::integer "
+                "FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'"
+            ).fetchone()
+        except psycopg.Error as error:
+            raise database_error(error, "counting connections") from error
+        return int(row[0]) if row else 0
+
     def new_name(self, purpose: Literal["clone", "building"]) -> str:
         """A name that nobody else has, and that says whose it is."""
         with self._counting:
@@ -471,8 +486,10 @@ class Session:
             # the quicker to connect to.
             database.connect().close()
             self._finish(building, name, " and ".join(migrations.directories))
-        except BaseException:
+        except BaseException as error:
             self.drop_quietly(building)
+            if isinstance(error, WfloSchemaError):
+                error.applied = ()  # nothing is kept of what was built
             raise
 
     def _finish(self, building: str, name: str, about: str) -> None:
@@ -586,8 +603,60 @@ class Session:
         except (WfloSchemaError, psycopg.Error) as error:
             _log.warning("%s stays behind and is pruned later: %s", name, error)
 
+    def drop_clone(self, name: str, *, connection: Connection | None = None) -> None:
+        """Drop a clone, whoever is connected to it and whatever a test left in it.
+
+        Prepared transactions, subscriptions and slots that are read keep even DROP … WITH (FORCE)
+        from dropping; they are ended first.
+        """
+        link = connection or self.connection
+        end = time.monotonic() + _CLEARING_S
+        while True:
+            try:
+                self.drop(name, connection=link)
+                return
+            except DatabaseError as error:
+                if error.sqlstate not in _STILL_HELD or time.monotonic() > end:
+                    raise
+            self._clear(name, link)
+            time.sleep(_POLL_S)
+
+    def _clear(self, name: str, link: Connection) -> None:
+        """End what keeps a clone from being dropped; log what cannot be ended."""
+        quoted = sql.Identifier(name)
+        try:
+            link.execute(sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE false ALLOW_CONNECTIONS true").format(quoted))
+            link.execute(
+                "SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots "
+                "WHERE database = %s AND active_pid IS NOT NULL",
+                (name,),
+            )
+            with self.database.with_name(name).connect() as inside:
+                for (gid,) in inside.execute(
+                    "SELECT gid FROM pg_catalog.pg_prepared_xacts "
+                    "WHERE database = pg_catalog.current_database() ORDER BY gid"
+                ).fetchall():
+                    inside.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+                for (subscription,) in inside.execute(
+                    "SELECT subname FROM pg_catalog.pg_subscription AS s JOIN pg_catalog.pg_database AS d "
+                    "ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database() ORDER BY subname"
+                ).fetchall():
+                    one = sql.Identifier(subscription)
+                    inside.execute(sql.SQL("ALTER SUBSCRIPTION {} DISABLE").format(one))
+                    inside.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(one))
+                    inside.execute(sql.SQL("DROP SUBSCRIPTION {}").format(one))
+        except (WfloSchemaError, psycopg.Error) as error:
+            _log.info("while clearing %s: %s", name, error)
+
     def drop_made(self, made: Made) -> str:
         """Drop what was found to be ours; say why where that cannot be."""
+        said = self._drop_made(made)
+        if said.sqlstate in _STILL_HELD and made.purpose in ("clone", "building"):
+            self._clear(made.name, self.connection)
+            said = self._drop_made(made)
+        return said.message
+
+    def _drop_made(self, made: Made) -> _Said:
         key = _template_key(made.name)
         name = sql.Identifier(made.name)
         is_template, is_locked = made.purpose == "template", False
@@ -595,16 +664,16 @@ class Session:
             if is_template:
                 is_locked = self._try_lock(_TEMPLATES, key)
                 if not is_locked:
-                    return "it is in use"
+                    return _Said("it is in use")
                 self.connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(name))
             # Without FORCE: whoever connected in between keeps it.
             self.connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
         except psycopg.Error as error:
-            return (error.diag.message_primary or str(error)).strip()
+            return _Said((error.diag.message_primary or str(error)).strip(), error.sqlstate or "")
         finally:
             if is_locked and not self.connection.closed:
                 self._unlock(_TEMPLATES, key)
-        return ""
+        return _Said("")
 
     def _refused(self, error: psycopg.Error, doing: str) -> DatabaseError:
         said = error.diag.message_primary or str(error).strip()
@@ -612,7 +681,7 @@ class Session:
         if state == "42501" and "create database" in said:
             return DatabaseError(
                 f"the role {self.role} may not create databases on {self.database.label}",
-                hint=f'as a superuser: ALTER ROLE "{self.role}" CREATEDB',
+                hint=f"as a superuser: ALTER ROLE {_quoted(self.role)} CREATEDB",
                 sqlstate=state,
             )
         if state == "42501" and "superuser" in said:
@@ -639,6 +708,14 @@ class Session:
                 hint="close that connection and run it again", sqlstate=state,
             )  # fmt: skip
         return database_error(error, doing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Why a database could not be dropped; empty where it was."""
+
+    message: str
+    sqlstate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -740,14 +817,13 @@ class Dropper:
             self._changed.notify()
 
     def close(self) -> None:
-        """Drop all that is left, and end.  Uses the session's connection where no thread was needed."""
+        """Drop all that is left, and end.  Uses the session's connection where no thread was needed or could work."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
-        else:
-            self._drop_all(self._session.connection)
+        self._drop_all(self._session.connection)
 
     def _next(self) -> tuple[float, str] | None:
         with self._changed:
@@ -769,18 +845,22 @@ class Dropper:
             with self._session.connect() as connection:
                 self._drop_all(connection)
         except WfloSchemaError as error:
-            _log.warning("test databases stay behind and are pruned later: %s", error)
+            _log.info("nothing is dropped before the end: %s", error)
 
     def _drop_all(self, connection: Connection) -> None:
-        try:
-            while (item := self._next()) is not None:
-                since, name = item
+        while (item := self._next()) is not None:
+            since, name = item
+            try:
                 still_s = since + self._REST_S - time.monotonic()
                 if still_s > 0:
                     self._session.wait_until_free(name, connection=connection, at_most_s=still_s)
-                self._session.drop(name, connection=connection)
-        except (WfloSchemaError, psycopg.Error) as error:
-            _log.warning("test databases stay behind and are pruned later: %s", error)
+                self._session.drop_clone(name, connection=connection)
+            except (WfloSchemaError, psycopg.Error) as error:
+                if connection.closed:
+                    self._waiting.appendleft(item)  # tried again at the end, by another connection
+                    _log.info("nothing is dropped before the end: %s", error)
+                    return
+                _log.warning("%s stays behind and is pruned later: %s", name, error)
 
 
 @dataclass(frozen=True, slots=True)

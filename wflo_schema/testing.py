@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import select
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,10 @@ Kind = Literal["migrated", "empty"]
 # What is kept in a pool: the project's own databases with every migration, and databases with none.
 
 _NONE = Migrations((), ())
+
+_SLOTS_NEEDED = 16
+# Free connection slots of the server below which everything is done by one connection: those of
+# threads and those that stand ready would be missing to the tests.
 
 _PASSING = ("08", "53", "57")
 # Classes of errors that may be gone for the next test: connection, resources, intervention.
@@ -129,6 +134,7 @@ class Databases:
         self._makers = makers
         self._session: testdb.Session | None = None
         self._error: WfloSchemaError | None = None
+        self._is_cramped = False
         self._broken: dict[object, WfloSchemaError] = {}
         self._dropper: testdb.Dropper | None = None
         self._pools: dict[Kind, testdb.Pool] = {}
@@ -146,6 +152,7 @@ class Databases:
         if self._session is None:
             try:
                 self._session = testdb.Session.open(self._server or self._start_server())
+                self._is_cramped = self._session.free_slots() < _SLOTS_NEEDED
             except WfloSchemaError as error:
                 self._error = error
                 raise
@@ -216,24 +223,36 @@ class Databases:
 
     def take(self, kind: Kind = "migrated") -> Database:
         """A database of one's own, from the pool, with nobody connected to it."""
-        ready = self._take(kind)
+        ready = self._trying_again(lambda: self._take(kind))
         if ready.connection is not None:
             ready.connection.close()
-            self.session.wait_until_free(ready.database.name, at_most_s=0.02)
+            try:
+                self.session.wait_until_free(ready.database.name, at_most_s=0.02)
+            except psycopg.Error:
+                pass  # it was only to be tidy
         return ready.database
 
     def take_connected(self) -> tuple[Database, Connection]:
         """The same, migrated, with a connection to it, which was opened ahead where there was time."""
-        ready = self._take("migrated")
-        return ready.database, ready.connection or connect(ready.database)
-
-    def _take(self, kind: Kind) -> testdb.Ready:
+        ready = self._trying_again(lambda: self._take("migrated"))
+        connection = ready.connection
+        if connection is not None and select.select([connection], [], [], 0)[0]:
+            connection.close()  # the server has said something, and that can only be good-bye
+            connection = None
         try:
-            return self._take_once(kind)
+            return ready.database, connection or connect(ready.database)
         except WfloSchemaError:
+            self.release(ready.database)
+            raise
+
+    def _trying_again(self, get: Callable[[], T]) -> T:
+        """Get it; if connections were cut off since the last time (a test may restart the server), by new ones."""
+        try:
+            return get()
+        except (WfloSchemaError, psycopg.Error) as error:
             if not self._forget_what_was_cut():
-                raise
-            return self._take_once(kind)
+                raise error if isinstance(error, WfloSchemaError) else database_error(error, "making it") from error
+        return get()
 
     def _forget_what_was_cut(self) -> bool:
         """After a failure: give up a pool that broke and a session that was cut off, so that others can be made.
@@ -257,14 +276,14 @@ class Databases:
             self._session = None
         return is_cut or bool(broken)
 
-    def _take_once(self, kind: Kind) -> testdb.Ready:
+    def _take(self, kind: Kind) -> testdb.Ready:
         pool = self._pools.get(kind)
         if pool is not None:
             ready = pool.take()
             return testdb.Ready(ready.database.with_schema(self.schema), ready.connection)
-        database = self.make() if kind == "migrated" else self.empty()
+        database = self._make() if kind == "migrated" else self._empty()
         # The first is made at once, and a session of one test has no pool.
-        if self._wanted(kind) > 1:
+        if self._wanted(kind) > 1 and not self._is_cramped:
             is_migrated = kind == "migrated"
             self._pools[kind] = testdb.Pool(
                 self.session,
@@ -290,6 +309,11 @@ class Databases:
         seeds: Sequence[Path | str] | None = None,
     ) -> Database:
         """A database with other migrations, schema or seed files; the project's own where not given."""
+        return self._trying_again(lambda: self._make(*directories, schema=schema, seeds=seeds))
+
+    def _make(
+        self, *directories: Path | str, schema: str | None = None, seeds: Sequence[Path | str] | None = None
+    ) -> Database:
         chosen = schema if schema is not None else self.schema
         template = self._template(
             self.migrations(*directories),
@@ -300,27 +324,37 @@ class Databases:
 
     def empty(self) -> Database:
         """A database as the server makes them, without any migration."""
+        return self._trying_again(self._empty)
+
+    def _empty(self) -> Database:
         return self._clone(self._template(_NONE)).with_schema(self.schema)
 
     def _clone(self, template: testdb.Template) -> Database:
         name = self.session.clone(template, measured=True)
-        self._prune_behind(self.session.database)
+        if not self._is_cramped:
+            self._prune_behind(self.session.database)
         return self.session.database.with_name(name)
 
     def begin_shared(self) -> Connection:
         """Begin a transaction in the one database that every test leaves as it was; end it by `end_shared`."""
         if self._shared is None:
             self._shared = self.make()
-        if self._shared_connection is None:
-            self._shared_connection = connect(self._shared)
-        connection = self._shared_connection
+        had_connection = self._shared_connection is not None
         try:
-            connection.execute("BEGIN")
-            row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
-            connection.execute("SAVEPOINT wflo_schema_begin")
+            return self._begin_shared(self._shared)
         except psycopg.Error as error:
             self._forget_shared_connection()
-            raise database_error(error, "beginning the test's transaction") from error
+            if not had_connection:
+                raise database_error(error, "beginning the test's transaction") from error
+        return self.begin_shared()  # it was cut off since the last test
+
+    def _begin_shared(self, shared: Database) -> Connection:
+        if self._shared_connection is None:
+            self._shared_connection = connect(shared)
+        connection = self._shared_connection
+        connection.execute("BEGIN")
+        row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        connection.execute("SAVEPOINT wflo_schema_begin")
         self._shared_transaction = str(row[0]) if row else ""
         return connection
 
@@ -369,7 +403,13 @@ class Databases:
 
     def release(self, database: Database) -> None:
         """Have a database dropped soon."""
-        self.dropper.add(database.name)
+        if not self._is_cramped:
+            self.dropper.add(database.name)
+            return
+        try:
+            self.session.drop_clone(database.name)
+        except (WfloSchemaError, psycopg.Error):
+            pass  # the next session prunes it
 
     def keep(self, database: Database, about: str) -> None:
         """Leave it for looking at, also after this session; ``test-db prune`` names it."""
@@ -398,6 +438,8 @@ class Databases:
             self._pruner.join(timeout=10)
         if self._session is not None:
             self._session.close()
+            if self._is_cramped:
+                _prune(self._session.database)
 
 
 def _prune(database: Database) -> None:
