@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, start_server, stop_server
 from tests.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
@@ -25,7 +25,7 @@ from wflo_schema import adopt, catalog, engine, migration, scratch
 from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
-from wflo_schema.errors import CannotRead, DatabaseError, Refused, WfloSchemaError
+from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.migration import Migrations
 
 DATA = Path(__file__).parent / "data"
@@ -546,6 +546,19 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
 
 
 @once
+def test_what_mends_a_drift_adds_a_key_before_it_drops_another(database: Database, folder: Path) -> None:
+    engine.migrate(database, migration.read(folder))
+    execute(
+        database, "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey",
+        "ALTER TABLE u ADD CONSTRAINT a FOREIGN KEY (t_id) REFERENCES t ON DELETE CASCADE",
+    )  # fmt: skip
+    found = look(database, folder)
+    assert ["ADD" if " ADD " in step else "DROP" for step in found.next_steps[:2]] == ["ADD", "DROP"]
+    execute(database, *(step.removeprefix("in psql: ") for step in found.next_steps[:2]))
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+
+
+@once
 def test_records_copied_from_another_database_are_not_believed(
     server: RunningServer, database: Database, folder: Path
 ) -> None:
@@ -650,6 +663,24 @@ def test_a_ledger_that_is_locked_is_named_with_who_holds_it(database: Database, 
 
 
 @once
+def test_a_prepared_transaction_that_locks_a_ledger_is_told_how_to_be_ended(
+    folder: Path, server: RunningServer
+) -> None:
+    del server  # it allows no prepared transactions
+    own = start_server("18", settings={"max_prepared_transactions": "5"})
+    try:
+        execute(own.database, ONE, "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+        with own.database.connect() as connection:
+            connection.execute("BEGIN; LOCK TABLE alembic_version; PREPARE TRANSACTION 'forgotten'")
+            with pytest.raises(DatabaseError, match="held by a prepared transaction") as refused:
+                look(own.database, folder)
+            assert "ROLLBACK PREPARED; see pg_prepared_xacts" in refused.value.hint
+            connection.execute("ROLLBACK PREPARED 'forgotten'")
+    finally:
+        stop_server(own)
+
+
+@once
 def test_recording_waits_a_little_for_the_ledger_and_then_names_who_holds_it(database: Database, folder: Path) -> None:
     execute(database, ONE)
     engine.baseline(database, migration.read(folder), ["02_index"])
@@ -690,6 +721,46 @@ def test_a_schema_that_is_not_there_is_said_so(database: Database, folder: Path)
 
 
 # as a stranger would
+
+
+@once
+@pytest.mark.parametrize("to", ["02", None])
+def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
+    database: Database, folder: Path, to: str | None
+) -> None:
+    number = "03" if to else "01"
+    (folder / f"{number}_half.sql").write_text(
+        "-- transactional: false\nCREATE TABLE h (id integer);\n"
+        "SELECT 1 / (1 - count(*)) FROM pg_class WHERE relname = 'stop';\n"
+    )
+    execute(database, "CREATE TABLE stop ()")
+    if to:
+        engine.migrate(database, migration.read(folder), to=to)
+    with pytest.raises(MigrationFailed):
+        engine.migrate(database, migration.read(folder), to=f"{number}_half")
+    found = look(database, folder, apply=True)
+    assert (found.exit_code, found.is_applied) == (1, False)
+    assert f"{number}_half" in (found.notes or found.objections)[0]
+    assert "wflo-schema migrate" in (found.next_steps or found.objections)[0]
+    execute(database, "DROP TABLE stop")
+    engine.migrate(database, migration.read(folder))
+    assert said(look(database, folder)) == (Verdict.OURS, 0, False)
+
+
+@once
+def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, honest = migration.read(folder), adopt._other_ledgers
+    engine.migrate(database, files, to="01")
+
+    def slow(target: Database, schema: str | None) -> adopt._Found:
+        engine.migrate(database, files)
+        return honest(target, schema)
+
+    monkeypatch.setattr(adopt, "_other_ledgers", slow)
+    found = look(database, folder)
+    assert (said(found), found.id) == ((Verdict.OURS, 0, False), "03_u")
 
 
 @once

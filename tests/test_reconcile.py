@@ -183,9 +183,10 @@ def test_a_set_that_is_under_way_is_told_to_be_finished_though_another_would_fit
     build(database, "ec1673bcefc3", rows=True)
     reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
     engine.migrate(database, reconciling, to=to)
-    found = look(database)
-    assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
-    assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
+    named = adopt.adopt(database, MIGRATIONS, to=IDS[-1], names=NAMES, reconciling=RECONCILING)
+    for found in (look(database), named, adopt.baseline(database, MIGRATIONS, IDS[-1], reconciling=RECONCILING)):
+        assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
+        assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
     engine.migrate(database, reconciling)
     assert look(database, apply=True).is_applied
     assert engine.migrate(database, MIGRATIONS).ids == ()

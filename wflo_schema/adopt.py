@@ -41,6 +41,9 @@ _RECORDING = LockOptions(500, 3.0)
 _GENTLE_LOCK_TIMEOUT = "500ms"
 # For a database at work: PostgreSQL looks for deadlocks after 1 s, and until then the migration gives way.
 
+_MOST_LOOKS = 20
+# Times that the ledger may change under a look at the catalog.
+
 Names = Mapping[str, Mapping[str, str]]
 
 
@@ -383,13 +386,14 @@ def _locked(database: Database, names: Collection[str] | None) -> DatabaseError:
         except psycopg.Error:
             holders = []  # the first error matters more
     tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names or ()))
-    pid = holders[0].pid if holders else "PID"
+    pid = next((b.pid for b in holders if b.pid), "" if holders else "PID")
+    end = f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED; see pg_prepared_xacts"
     what = "ledger" if names else "table below a view"
     return DatabaseError(
         f"a {what} is locked by another session, and nothing was changed: {tables}"
         + "".join(f"\nheld by {b}" for b in holders),
         sqlstate="55P03",
-        hint=f"is a migration under way there? wait for it, or end it (SELECT pg_terminate_backend({pid})); "
+        hint=f"is a migration under way there? wait for it, or end it ({end}); "
         "then run this again",
     )
 
@@ -458,6 +462,11 @@ class _Look:
     def last_recorded(self) -> Migration | None:
         """The last of the migrations that our ledger records."""
         return next((m for m in reversed(self.migrations.items) if m.id in self.recorded), None)
+
+    @property
+    def half_way(self) -> tuple[str, ...]:
+        """Migrations that are not transactional and were begun here, and have not come to their end."""
+        return tuple(e.id for e in self.status.pending if e.statements_done is not None)
 
     @property
     def has_gaps(self) -> bool:
@@ -566,10 +575,7 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
             hint="name the right folder with --migrations",
         )
     named = database.schema
-    try:
-        status = engine.status(database, migrations, lock_timeout_ms=_LOCK_TIMEOUT_MS)
-    except DatabaseError as error:
-        raise (_locked(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
+    status = _status(database, migrations)
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
     found = _other_ledgers(database, database.schema)
@@ -585,7 +591,19 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
         database, migrations, tuple(reconciling), named, status, tuple(ledgers), LEDGER_TABLES | found.tables,
         found.schemas, Catalog(()),
     )  # fmt: skip
-    return replace(look, have=look.read())
+    for _ in range(_MOST_LOOKS):  # a migration that commits in between would make a liar of the ledger
+        have, now = look.read(), _status(database, migrations)
+        if now.entries == look.status.entries:
+            return replace(look, have=have)
+        look = replace(look, status=now)
+    raise Refused(f"{database.label} is being migrated while it is looked at", hint="run this again when that is done")
+
+
+def _status(database: Database, migrations: Migrations) -> engine.Status:
+    try:
+        return engine.status(database, migrations, lock_timeout_ms=_LOCK_TIMEOUT_MS)
+    except DatabaseError as error:
+        raise (_locked(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
 
 
 # --- the history ------------------------------------------------------------------------------
@@ -666,8 +684,9 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
         equal = [(m, want, c) for m, want, c in compared if not c.differences]
         if not equal:
             sets = _sets(look)
-            known = _find_set(look, history, empty, sets) if wish is None else None
-            return _different(look, history, compared, known, sets, is_named=wish is not None)
+            is_inside = wish is not None and wish != migrations.items[-1]  # reconciling sets lead to the end
+            known = None if is_inside else _find_set(look, history, empty, sets)
+            return _different(look, history, compared, known, () if is_inside else sets)
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = _choose(look, equal)
     number = list(migrations).index(m) + 1
@@ -679,6 +698,12 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
         verdict = Verdict.EQUAL if record or look.aside else Verdict.OURS
         steps = (look.command("adopt --apply" if verdict is Verdict.EQUAL else "migrate"),)
     objections = look.objections(m, minds_ledgers=minds_ledgers, is_named=wish is not None)
+    half = [i for i in look.half_way if i in record]
+    if half:
+        objections += (
+            f"{some(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
+            + look.command("migrate"),
+        )  # fmt: skip
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
         steps = (look.command(f"adopt --apply --to {m.id}"),)
     return replace(
@@ -796,12 +821,16 @@ def _drift(
     recorded = f"{table} records {_count(len(look.recorded), 'migration')} up to {last.id}"
     equal = [m for m, _, c in compared if not c.differences] if is_there else []
     truth = next((m for m in reversed(equal) if order[m.id] <= order[last.id]), equal[0] if equal else None)
-    if truth is not None or not is_there:
+    steps: tuple[str, ...]
+    if look.half_way:
+        where = f"on its way to {some(look.half_way)}, which is half applied"
+        steps = (look.command("migrate"),)
+    elif truth is not None or not is_there:
         number = order[truth.id] if truth is not None else -1
         untrue = [m for m in look.migrations if m.id in look.recorded and order[m.id] > number]
         unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
         where = f"where {truth.id} leads" if truth else "not like that: none of the tables is there"
-        steps: tuple[str, ...] = ()
+        steps = ()
         if untrue:
             steps += (f"where that is so, take the records away in psql: {_forget(look, [m.id for m in untrue])}",)
         if unsaid and truth is not None:
@@ -811,10 +840,12 @@ def _drift(
         sets = _sets(look)
         known = _find_set(look, history, replayed, sets)
         if known is not None or any(s.is_under_way for s in sets):
-            found = _different(look, history, compared, known, sets, is_named=False)
+            found = _different(look, history, compared, known, sets)
             return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
         where = "not like that"
-        mends = [_one_line(d.mend) for d in said.differences if d.mend]
+        # What is missing comes before what is too much: no row is unprotected while one key takes another's place.
+        in_order = sorted(said.differences, key=lambda d: d.want == NOTHING)
+        mends = [_one_line(d.mend) for d in in_order if d.mend]
         more = len(mends) - _MOST_STEPS
         steps = (
             *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
@@ -825,8 +856,7 @@ def _drift(
         look.adoption(
             Verdict.DRIFT, id=last.id, number=order[last.id] + 1,
             notes=(
-                f"{recorded}, and the catalog is {where}: the catalog is believed "
-                "(recorded without proof, copied from another database, or changed by hand since?)",
+                f"{recorded}, and the catalog is {where}" + ("" if look.half_way else _BELIEVED),
                 *_scratch_note(look, history),
             ),
             objections=look.objections(last, minds_ledgers=False), next_steps=steps,
@@ -834,6 +864,11 @@ def _drift(
         places=tuple(Place(m.id, *c.distance) for m, _, c in compared),
         differences=(*said.differences, *said.cosmetic), beside=said.beside,
     )  # fmt: skip
+
+
+_BELIEVED = (
+    ": the catalog is believed (recorded without proof, copied from another database, or changed by hand since?)"
+)
 
 
 def _forget(look: _Look, ids: Sequence[str]) -> str:
@@ -868,8 +903,6 @@ def _different(
     compared: Sequence[tuple[Migration, Catalog, _Compared]],
     known: _Known | None,
     sets: Sequence[_Set],
-    *,
-    is_named: bool,
 ) -> Adoption:
     migrations = look.migrations
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
@@ -886,10 +919,13 @@ def _different(
         notes = (f"this is the state that {folder} is for{after}{but}", *_scratch_note(look, history))
         steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
-    elif begun is not None and not is_named:
+    elif begun is not None:
         begun_note = f"{begun.folder} was begun here and is not finished"
         notes = (begun_note, *look.ledger_notes(None), *_scratch_note(look, history))
         steps = (*begun.steps(look), look.command("adopt --apply"))
+    elif look.half_way:
+        notes = (f"{some(look.half_way)} was begun here and is not finished", *_scratch_note(look, history))
+        steps = (look.command("migrate"),)
     else:
         notes = (*look.ledger_notes(None), *_scratch_note(look, history))
         to = nearest[0].id
@@ -1091,7 +1127,7 @@ def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
 
 def _has_recorded(look: _Look, found: Adoption) -> bool:
     """Whether what was to be recorded is there by now, and the catalog is still the same."""
-    now = engine.status(look.database, look.migrations, lock_timeout_ms=_LOCK_TIMEOUT_MS)
+    now = _status(look.database, look.migrations)
     there = {e.id for e in now.applied if e.has_checksum}
     strangers = {e.id for e in (*now.missing, *now.unknown)}
     return there.issuperset(found.record) and strangers.isdisjoint(found.aside) and look.read() == look.have
