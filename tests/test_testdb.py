@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from tests.conftest import RunningServer
+from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.test_faults import needs_pgbouncer, pgbouncer
 from wflo_schema import engine, migration, testdb
 from wflo_schema.database import Database
@@ -23,6 +23,16 @@ from wflo_schema.migration import Migrations
 from wflo_schema.testdb import Dropper, Pool, Session
 
 WFLO = Path(__file__).parent.parent / "migrations"
+
+
+@pytest.fixture(scope="module", params=["18", "15"])
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    """A server of these tests' own: they list, prune and cut, and the other tests' databases are made by the same."""
+    if request.param not in BIN:
+        pytest.skip(f"no programs of PostgreSQL {request.param} here")
+    started = start_server(request.param, settings={"wal_level": "logical", "max_prepared_transactions": "10"})
+    yield started
+    stop_server(started)
 
 
 @pytest.fixture
@@ -261,14 +271,13 @@ def test_make_goes_by_template1_when_there_is_no_database_postgres(
 @needs_pgbouncer
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_make_refuses_a_connection_pooler_and_drops_nothing(
-    server: RunningServer, database: Database, migrations: Migrations, mode: str
+    server: RunningServer, target: Database, migrations: Migrations, mode: str
 ) -> None:
-    old = _create(server, database.name + "_test")
-    with pgbouncer(database, mode, 2) as pooled, pytest.raises(Refused, match="connection pooler"):
-        testdb.make(pooled, migrations)
+    old = _create(server, target.name + "_test")
+    with pgbouncer(_create(server, target.name), mode, 2) as pooled:
+        with pytest.raises(Refused, match="connection pooler"):
+            testdb.make(pooled, migrations)
     assert old.name in _names(server)
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old.name)))
 
 
 def test_make_is_not_stopped_by_the_roles_timeouts(
@@ -352,6 +361,46 @@ def test_kept_clone_goes_only_when_kept_ones_may(migrations: Migrations, server:
     assert clone not in [m.name for m in testdb.prune(server.database).dropped]
     assert [m.about for m in testdb.list_(server.database) if m.name == clone] == ["tests/test_a.py::test_b"]
     assert clone in [m.name for m in testdb.prune(server.database, kept=True).dropped]
+
+
+def test_prune_clears_a_dead_clone_of_its_prepared_transaction(migrations: Migrations, server: RunningServer) -> None:
+    with Session.open(server.database) as session:
+        clone = session.clone(session.template(migrations))
+    with server.database.with_name(clone).connect() as connection:
+        connection.execute("BEGIN; INSERT INTO a VALUES (7); PREPARE TRANSACTION 'left'")
+    pruned = testdb.prune(server.database)
+    assert clone in [m.name for m in pruned.dropped]
+    assert _value(server.database, "SELECT count(*) FROM pg_catalog.pg_prepared_xacts") == 0
+
+
+def test_prune_leaves_the_prepared_transactions_of_others(migrations: Migrations, server: RunningServer) -> None:
+    other = _create(server, f"other{secrets.token_hex(4)}")
+    with other.connect() as connection:
+        connection.execute("CREATE TABLE t (); BEGIN; DROP TABLE t; PREPARE TRANSACTION 'theirs'")
+    with Session.open(server.database) as session:
+        session.clone(session.template(migrations))
+    testdb.prune(server.database)
+    with other.connect() as connection:
+        assert connection.execute("SELECT gid FROM pg_catalog.pg_prepared_xacts").fetchall() == [("theirs",)]
+        connection.execute("ROLLBACK PREPARED 'theirs'")
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(other.name)))
+
+
+@pytest.mark.parametrize("length", [58, 59])
+def test_name_of_63_bytes_is_the_longest_that_make_takes(
+    server: RunningServer, migrations: Migrations, length: int
+) -> None:
+    target = server.database.with_name("ü" * (length // 2) + "x" * (length % 2))
+    if length == 59:
+        with pytest.raises(Refused, match="has 64 bytes"):
+            testdb.make(target, migrations)
+    else:
+        made = testdb.make(target, migrations)
+        assert len(made.database.name.encode()) == 63
+        assert _value(made.database, "SELECT count(*) FROM a") == 2
+        with server.database.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(made.database.name)))
 
 
 # --- kills ------------------------------------------------------------------------------------
