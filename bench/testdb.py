@@ -1,15 +1,18 @@
 """Test databases beside pytest-postgresql, bare CREATE and DROP DATABASE, and replay through yoyo.
 
 Everything runs on one server (PostgreSQL 18, embedded, fsync off, in memory where there is
-enough), in turns, with wflo's migrations; each number is the median of the rounds.  A test's price
-is what its fixtures take, set-up and tear-down, as pytest reports them; the first test of a
-session is left out of it and stands in the table of starts instead.
+enough), in turns, with wflo's migrations, by one Python; each number is the median of the rounds.
+A test's price is what its fixtures take, set-up and tear-down, as pytest reports them, and not its
+work; the first test of a session is left out of it and stands in the table of starts instead.  Two
+kinds of tests: one that works for 25 ms, asleep or with queries, and an empty one, where databases
+can be taken no sooner than they are made, so that the server's own speed is the limit.
+
+pytest-postgresql is installed by its name into ``$XDG_CACHE_HOME/wflo-schema-bench``.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import shutil
@@ -25,6 +28,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from bench.peers import CACHE
 from wflo_schema import migration, testdb
 from wflo_schema.database import Database
 from wflo_schema.server import (
@@ -39,6 +43,8 @@ from wflo_schema.server import (
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = ROOT / "migrations"
 WORK_MS = 25
+PEER = ("pytest-postgresql", "mirakuru", "port-for", "psutil", "packaging")
+# Without their dependencies: those are pytest and psycopg, which every tool is to have alike.
 
 _RECORDER = '''
 import json, os, sys, time
@@ -157,8 +163,9 @@ class Session:
 class Bench:
     """One server, and sessions of pytest on it."""
 
-    def __init__(self, folder: Path, database: Database, words: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, database: Database, words: tuple[str, ...], peer: Path | None) -> None:
         self.folder = folder
+        self.peer = peer
         self.database = database
         self.words = words
         known = database.parameters
@@ -183,8 +190,10 @@ class Bench:
         body = work.format(work_ms=work_ms)
         (folder / "test_bench.py").write_text(_TESTS.format(count=count, work=body, work_ms=work_ms))
         environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_", "PYTEST_"))},
-            "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "BENCH_TIMES": str(folder / "times.json"),
+            **{k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_", "PYTHON", "PYTEST_"))},
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *([str(self.peer)] if tool == "pytest-postgresql" else [])]),
+            "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),  # a checkout is not compiled anew for each session
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "BENCH_TIMES": str(folder / "times.json"),
             "BENCH_URL": self.database.url, "BENCH_MIGRATIONS": str(MIGRATIONS),
         }  # fmt: skip
         began = time.monotonic()
@@ -220,8 +229,8 @@ class Bench:
         return statistics.median(took)
 
 
-    def bare_by_threads_ms(self, threads: int, count: int) -> float:
-        """The longest CREATE DATABASE … TEMPLATE while so many connections make and drop as fast as they can."""
+    def bare_by_threads_ms(self, threads: int, count: int) -> list[float]:
+        """Each CREATE DATABASE … TEMPLATE while so many connections make and drop as fast as they can."""
         with testdb.Session.open(self.database) as session:
             template = session.template(migration.read(MIGRATIONS)).name
             took: list[float] = []
@@ -242,7 +251,25 @@ class Bench:
                 thread.start()
             for thread in started:
                 thread.join()
-        return max(took)
+        return took
+
+
+def _install_peer() -> Path | None:
+    """The folder with pytest-postgresql; None, and said, where it cannot be had."""
+    folder = CACHE / f"pytest-postgresql-{sys.version_info.major}.{sys.version_info.minor}"
+    if not (folder / ".ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-q", "--no-deps"]
+        try:
+            subprocess.run(
+                [*pip, "--target", str(folder), *PEER], check=True, capture_output=True, text=True, timeout=300
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1:]
+            print(f"not measured: pytest-postgresql: {' '.join(said)}", flush=True)
+            return None
+        (folder / ".ready").touch()
+    return folder
 
 
 def _median(values: list[float]) -> float:
@@ -259,7 +286,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tests", type=int, default=200)
     asked = parser.parse_args(words)
-    has_peer = importlib.util.find_spec("pytest_postgresql") is not None
+    peer = _install_peer()
+    has_peer = peer is not None
     memory = Path("/dev/shm")
     directory = Path(tempfile.mkdtemp(prefix="wfs-bench-", dir=memory if memory.is_dir() else None))
     directory.chmod(0o755)
@@ -269,10 +297,11 @@ def main(words: list[str]) -> int:
     try:
         running = start_embedded(directory / "server", database_name="postgres", durable=False)
         bench = Bench(folder, running.database, (f"--wflo-server-directory={directory / 'server'}",
-                                                 f"--wflo-migrations={MIGRATIONS}"))  # fmt: skip
+                                                 f"--wflo-migrations={MIGRATIONS}"), peer)  # fmt: skip
         print(f"PostgreSQL {running.version}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start, "
               f"{asked.rounds} rounds, server in {directory}")  # fmt: skip
-        bench.run("ours", _OURS, count=1)
+        for tool, fixtures in (("ours", _OURS), ("yoyo", _YOYO), ("pytest-postgresql", _NOPROC))[: 2 + has_peer]:
+            bench.run(tool, fixtures, count=1)  # compiled, and our template built
         found: dict[str, list[float]] = {}
 
         def note(what: str, value: float) -> None:
@@ -312,7 +341,9 @@ def main(words: list[str]) -> int:
             waits = eight.later_ms
             note("8 workers, median wait", statistics.median(waits))
             note("8 workers, longest wait", max(waits))
-            note("8 bare", bench.bare_by_threads_ms(8, few))
+            bare = bench.bare_by_threads_ms(8, max(few, 40))
+            note("8 bare, median", statistics.median(bare))
+            note("8 bare, longest", max(bare))
         _cold_starts(bench, directory, asked.rounds, note, has_peer)
         _show({what: _median(values) for what, values in found.items()}, asked.tests, has_peer)
         left = [m for m in testdb.list_(running.database) if m.purpose in ("clone", "building")]
@@ -409,9 +440,12 @@ def _show(known: dict[str, float], tests: int, has_peer: bool) -> None:
     if has_peer:
         _row("pytest-postgresql, server there, the same", ms("peer, warm start"),
              ratio("peer, warm start", "warm start"))  # fmt: skip
-    _row("8 workers asleep 25 ms a test: median wait", ms("8 workers, median wait"))
-    _row("the same: longest wait, without each worker's first", ms("8 workers, longest wait"))
-    _row("8 connections, bare: longest CREATE DATABASE", ms("8 bare"))
+    _row("8 workers asleep 25 ms a test: median wait", ms("8 workers, median wait"),
+         f"{ratio('8 workers, median wait', '8 bare, median')} bare's median")  # fmt: skip
+    _row("the same: longest wait, without each worker's first", ms("8 workers, longest wait"),
+         f"{ratio('8 workers, longest wait', '8 bare, longest')} bare's longest, goal: at most 1 x")  # fmt: skip
+    _row("8 connections, bare CREATE DATABASE: median", ms("8 bare, median"))
+    _row("8 connections, bare CREATE DATABASE: longest", ms("8 bare, longest"))
 
 
 if __name__ == "__main__":
