@@ -22,7 +22,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import BIN, IS_INSTALLED, RunningServer, start_server, stop_server
-from wflo_schema import migration, testdb
+from wflo_schema import migration, pytest_plugin, testdb
 from wflo_schema import server as server_module
 
 pytest_plugins = ("pytester",)
@@ -262,6 +262,85 @@ def test_kept_databases_command_shows_no_password(
     testdb.prune(server.database, kept=True)
 
 
+def test_project_that_gives_its_own_servers_has_every_test_and_free_test_on_each(
+    project: pytest.Pytester, server_directory: Path, own_server: RunningServer
+) -> None:
+    _run(project, "--wflo-free-tests")  # so that the other server runs
+    embedded = server_module.find_embedded(server_directory, database_name="postgres")
+    assert embedded is not None
+    project.makeconftest(
+        f"""
+        import pytest
+        from wflo_schema.database import Database
+
+        @pytest.fixture(scope="session", params=[{embedded.database.url!r}, {own_server.database.url!r}])
+        def wflo_server(request):
+            return Database.parse(request.param)
+        """
+    )
+    project.makepyfile(
+        """
+        import pytest
+
+        seen = []
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_migrated(wflo_connection, wflo_server, number):
+            wflo_connection.execute("INSERT INTO a VALUES (1)")
+            seen.append(wflo_server.conninfo)
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_empty(wflo_empty_database, number):
+            with wflo_empty_database.connect() as connection:
+                assert connection.execute("SELECT to_regclass('a')").fetchone() == (None,)
+                connection.execute("CREATE TABLE a (id integer)")
+
+        def test_migrations(wflo_free_test):
+            wflo_free_test()
+
+        def test_transaction(wflo_transaction):
+            wflo_transaction.execute("INSERT INTO a VALUES (1)")
+
+        def test_end():
+            assert len(set(seen)) == 2
+        """
+    )
+    _run(project).assert_outcomes(passed=19)
+    _run(project, "-n", "2", "-k", "not end").assert_outcomes(passed=18)
+    assert _databases(server_directory) == []
+    assert _left(own_server) == []
+
+
+def test_wflo_free_test_says_what_is_broken_without_a_traceback(project: pytest.Pytester) -> None:
+    (project.path / "migrations" / "0002-b.rollback.sql").write_text("SELECT 1;\n")
+    project.makepyfile("def test_migrations(wflo_free_test):\n    wflo_free_test()\n")
+    result = _run(project)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["after rolling 0002-b back the database is not as it was before it", "column *"])
+    assert "def _run_free_test" not in "\n".join(result.outlines)
+
+
+def test_seed_of_the_free_tests_is_in_no_other_database(project: pytest.Pytester) -> None:
+    project.path.joinpath("rows.sql").write_text("INSERT INTO a (id) VALUES (1), (2);\n")
+    project.makepyfile(
+        """
+        def test_it(wflo_connection):
+            assert wflo_connection.execute("SELECT count(*) FROM a").fetchone() == (0,)
+        """
+    )
+    result = _run(project, "--wflo-free-tests", "--wflo-free-seed=rows.sql")
+    result.assert_outcomes(passed=4, skipped=1)
+
+
+def test_every_fixture_and_option_is_in_the_examples_document() -> None:
+    text = (ROOT / "examples" / "shop" / "README.md").read_text(encoding="utf-8")
+    for option in pytest_plugin._OPTIONS:
+        assert f"| `{option.name}` |" in text
+    for name in dir(pytest_plugin):
+        if name.startswith("wflo_"):
+            assert f"| `{name}` |" in text
+
+
 # --- options ----------------------------------------------------------------------------------
 
 
@@ -276,7 +355,7 @@ def test_ini_and_command_line_agree_and_the_command_line_wins(project: pytest.Py
     )
     values = {
         "migrations": "m", "server": "docker", "database-url": "postgresql://h/x", "schema": "app", "seed": "s.sql",
-        "contract": "c.toml", "compose-file": "d.yml", "server-directory": "v", "ahead": "9",
+        "contract": "c.toml", "compose-file": "d.yml", "server-directory": "v", "ahead": "9", "free-seed": "f.sql",
     }  # fmt: skip
     project.makepyfile("def test_nothing():\n    pass\n")
 
