@@ -20,6 +20,7 @@ from wflo_schema.engine import Allow, Blocker, Done, Event, LockOptions, Notice,
 from wflo_schema.errors import (
     BadMigrationFile,
     CannotRead,
+    ConnectionLost,
     DatabaseError,
     LockNotAcquired,
     MigrationFailed,
@@ -389,6 +390,18 @@ def test_roll_back_of_what_is_not_applied_is_refused(three: Folder) -> None:
 # baseline
 
 
+@pytest.mark.parametrize("wish", [{"count": 2}, {"to": "1_t"}])
+def test_roll_back_across_what_has_no_file_any_more_is_refused(three: Folder, wish: dict[str, Any]) -> None:
+    three.write("7_t", "CREATE TABLE t7 (id int)", rollback="DROP TABLE t7")
+    three.migrate()
+    three.path.joinpath("5_t.sql").unlink()
+    with pytest.raises(Refused) as caught:
+        three.roll_back(**wish)
+    assert "5_t" in caught.value.message and "git log" in caught.value.hint
+    assert len(three.recorded()) == 4
+    assert three.roll_back().ids == ("7_t",)
+
+
 def test_baseline_records_without_running(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)")
     folder.write("2_b", "CREATE TABLE b (id int)")
@@ -489,6 +502,16 @@ def test_role_set_for_a_login_stays_for_every_migration(folder: Folder, server: 
             assert folder.ask(query) == owner
     finally:
         folder.do(f"DROP OWNED BY {owner}", f"DROP ROLE {owner}")
+
+
+def test_session_that_cannot_be_cleared_in_time_never_reaches_what_is_sent_behind(folder: Folder) -> None:
+    folder.do("CREATE SCHEMA other", f"ALTER DATABASE {folder.database.name} SET statement_timeout = '25ms'")
+    tables = "".join(f"CREATE TEMP TABLE t{n} (id serial PRIMARY KEY, t text UNIQUE);" for n in range(600))
+    folder.write("1_a", f"SET LOCAL statement_timeout = 0; {tables} SET search_path = other")
+    folder.write("2_b", "CREATE TABLE b ()")
+    folder.write("3_c", "CREATE TABLE c ()")
+    assert folder.migrate().ids == ("1_a", "2_b", "3_c")
+    assert folder.has("public.b") and not folder.has("other.b")
 
 
 def test_select_prints_nothing(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
@@ -695,6 +718,28 @@ def test_index_build_in_a_transactional_file_says_what_to_write(table: Folder) -
     assert is_valid(table, "a_n") is None
 
 
+@pytest.mark.parametrize("edited", ["", "CREATE INDEX CONCURRENTLY other ON a (id);", "DELETE FROM a;"])
+def test_index_that_a_failed_build_left_goes_even_when_the_file_no_longer_builds_it(table: Folder, edited: str) -> None:
+    table.do("INSERT INTO a VALUES (1), (1)")
+    begin = "-- transactional: false\nINSERT INTO a VALUES (3);\n"
+    table.write("2_b", f"{begin}CREATE UNIQUE INDEX CONCURRENTLY a_i ON a (id);")
+    assert "INVALID" in table.fail().message
+    table.write("2_b", begin + edited)
+    assert table.migrate().ids == ("2_b",)
+    assert not table.has("a_i")
+
+
+@pytest.mark.parametrize(
+    "text", ["DISCARD ALL", "SELECT pg_advisory_unlock_all()", "DO $$ BEGIN PERFORM pg_advisory_unlock_all(); END $$"]
+)
+def test_file_that_would_give_up_the_lock_of_its_run_is_refused(table: Folder, text: str) -> None:
+    table.write("2_b", f"-- transactional: false\nSELECT 1;\n{text};\nINSERT INTO a VALUES (1)")
+    with pytest.raises(BadMigrationFile) as caught:
+        table.migrate()
+    assert caught.value.location is not None and caught.value.location.line == 3
+    assert table.recorded() == ["1_a"]
+
+
 def test_non_transactional_roll_back(table: Folder) -> None:
     alone(
         table,
@@ -871,6 +916,15 @@ def test_large_results_are_thrown_away_as_they_come(folder: Folder) -> None:
     assert grown_kb < 100_000
 
 
+def test_large_result_in_parentheses_is_thrown_away_as_it_comes(folder: Folder) -> None:
+    import resource
+
+    folder.write("1_a", "((SELECT repeat('x', 1000) FROM generate_series(1, 300000)));")
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert folder.migrate().ids == ("1_a",)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100_000
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "-- only a comment\n", "/* also */ ; ;\n", "-- transactional: false\n"])
 def test_forward_file_without_a_statement_is_recorded(folder: Folder, text: str) -> None:
     folder.write("1_a", text)
@@ -902,6 +956,32 @@ def test_lock_that_is_not_to_be_had_says_who_holds_it(table: Folder) -> None:
     retries = [e for e in table.events if isinstance(e, Retrying)]
     assert len(retries) >= 2 and all(e.blockers for e in retries)
     assert any(isinstance(e, Waiting) for e in table.events)
+
+
+@pytest.mark.parametrize("timeout_ms", [15, 40, 90])
+@pytest.mark.parametrize("text", ["", "-- transactional: false\n"])
+def test_blocker_is_named_however_short_the_lock_timeout(table: Folder, text: str, timeout_ms: int) -> None:
+    table.write("2_b", f"{text}ALTER TABLE a ADD COLUMN x int;")
+    with holding(table.database, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired) as caught:
+        table.migrate(locks=LockOptions(timeout_ms=timeout_ms, wait_s=2.0))
+    assert "nightly report" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "-- transactional: false\n"])
+def test_blocker_is_named_behind_a_long_statement(table: Folder, text: str) -> None:
+    table.write("2_b", f"{text}SELECT pg_sleep(0.8);\nALTER TABLE a ADD COLUMN x int;")
+    with holding(table.database, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired) as caught:
+        table.migrate(locks=LockOptions(timeout_ms=150, wait_s=0.1))
+    assert "nightly report" in caught.value.message
+    assert len([e for e in table.events if isinstance(e, Waiting)]) <= 4
+
+
+def test_session_stays_alive_between_tries(table: Folder) -> None:
+    table.do(f"ALTER DATABASE {table.database.name} SET idle_session_timeout = '1s'")
+    table.write("2_b", "ALTER TABLE a ADD COLUMN x int;")
+    patient = table.database.with_parameters(options="-c idle_session_timeout=0")
+    with holding(patient, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired):
+        table.migrate(locks=LockOptions(timeout_ms=50, wait_s=6.0))
 
 
 def test_migration_is_tried_again_until_the_blocker_leaves(table: Folder) -> None:
@@ -1025,6 +1105,29 @@ def test_blocker_reads_well() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT 1", "READ COMMITTED"),
+        ("CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'; CALL p()", "-- transactional: false"),
+        ("VACUUM", "-- transactional: false"),
+    ],
+)
+def test_advice_fits_what_cannot_run_in_a_transaction(folder: Folder, text: str, advice: str) -> None:
+    folder.write("1_a", text)
+    assert advice in folder.fail().hint
+
+
+def test_session_that_the_server_ended_for_its_length_says_what_to_raise(folder: Folder, server: RunningServer) -> None:
+    if int(server.version) < 17:
+        pytest.skip("PostgreSQL 17 brought transaction_timeout")
+    folder.do(f"ALTER DATABASE {folder.database.name} SET transaction_timeout = '300ms'")
+    folder.write("1_a", "SELECT pg_sleep(5)")
+    with pytest.raises(ConnectionLost) as caught:
+        folder.migrate()
+    assert "transaction_timeout" in caught.value.hint
+
+
+@pytest.mark.parametrize(
     "failing",
     [
         "INSERT INTO b VALUES (7)",  # a deferred key: COMMIT itself fails
@@ -1048,6 +1151,107 @@ def test_what_is_sent_behind_a_migration_that_fails_never_runs(folder: Folder, f
     assert folder.ask("SELECT count(*) FROM _yoyo_migration") == 2
     folder.write("3_c", "CREATE TABLE c ()")
     assert folder.migrate().ids == ("3_c", "4_d", "5_d", "6_d", "7_d")
+
+
+def test_what_is_sent_behind_a_commit_that_fails_is_reported_when_a_colleague_made_it_possible(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int PRIMARY KEY)")
+    folder.write("2_b", "CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    folder.migrate()
+    folder.write("3_c", "INSERT INTO b VALUES (7); SELECT pg_sleep(1)")
+    folder.write("4_d", "CREATE TABLE d ()")
+    folder.write("5_e", "CREATE TABLE e ()")
+    third = read(folder.path).resolve("3_c")
+
+    def colleague() -> None:
+        with folder.database.connect(autocommit=False) as other:
+            other.execute("LOCK TABLE _yoyo_migration IN SHARE ROW EXCLUSIVE MODE")
+            other.execute(
+                "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc) VALUES (%s, '3_c', now())",
+                (third.hash,),
+            )
+
+    timer = threading.Timer(0.5, colleague)
+    timer.start()
+    assert folder.migrate().ids == ("4_d", "5_e")
+    timer.join()
+    assert folder.recorded() == ["1_a", "2_b", "3_c", "4_d", "5_e"]
+
+
+LOSING = {
+    "drop the schema": "DROP SCHEMA public CASCADE; CREATE SCHEMA public;",
+    "rename the schema": "ALTER SCHEMA public RENAME TO gone; CREATE SCHEMA public;",
+    "drop all tables": "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables "
+    "WHERE schemaname = 'public' LOOP EXECUTE format('DROP TABLE %I', t); END LOOP; END $$;",
+    "truncate": "TRUNCATE _yoyo_migration;",
+    "as another role": "DROP SCHEMA public CASCADE; CREATE SCHEMA public; SET ROLE pg_monitor;",
+}
+
+
+@pytest.mark.parametrize("what", LOSING)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_migration_that_takes_its_own_record_away_is_rolled_back(folder: Folder, what: str, is_last: bool) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.write("2_b", LOSING[what])
+    if not is_last:
+        folder.write("3_c", "CREATE TABLE c ()")
+    error = folder.fail()
+    assert "2_b takes away the ledger" in error.message and error.applied == ("1_a",)
+    assert folder.recorded() == ["1_a"] and folder.has("a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE SCHEMA s; DROP SCHEMA s",
+        "DO $$ BEGIN EXECUTE 'CREATE TABLE x ()'; END $$",
+        "DO $$ BEGIN EXECUTE 'CREATE TABLE x ()'; END $$; SET ROLE pg_monitor",
+        "-- _yoyo_migration\nSET SESSION AUTHORIZATION pg_monitor",
+    ],
+)
+def test_migration_that_only_could_take_its_record_away_is_applied(folder: Folder, text: str) -> None:
+    folder.write("1_a", text)
+    folder.write("2_b", "CREATE TABLE b ()")
+    assert folder.migrate().ids == ("1_a", "2_b")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE TRIGGER no BEFORE INSERT ON _yoyo_migration FOR EACH ROW EXECUTE FUNCTION no()",
+        "CREATE RULE no AS ON INSERT TO _yoyo_migration DO INSTEAD NOTHING",
+    ],
+)
+@pytest.mark.parametrize("text", ["", "-- transactional: false\n"])
+def test_ledger_that_does_not_keep_a_record_keeps_no_migration(folder: Folder, made: str, text: str) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.migrate()
+    folder.do("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", made)
+    folder.write("2_b", f"{text}CREATE TABLE IF NOT EXISTS b ()")
+    folder.write("3_c", "CREATE TABLE c ()")
+    with pytest.raises(DatabaseError) as caught:
+        folder.migrate()
+    assert "does not keep the record of 2_b" in caught.value.message
+    assert folder.recorded() == ["1_a"] and not folder.has("c")
+    assert bool(text) == folder.has("b")
+    folder.do("DROP FUNCTION no CASCADE" if "TRIGGER" in made else "DROP RULE no ON _yoyo_migration")
+    assert folder.migrate().ids == ("2_b", "3_c")
+
+
+def test_trigger_that_watches_the_ledger_is_no_obstacle(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.migrate()
+    folder.do(
+        "CREATE TABLE seen (id text)",
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN INSERT INTO public.seen VALUES (NEW.migration_id); RETURN NEW; END'",
+        "CREATE TRIGGER see AFTER INSERT ON _yoyo_migration FOR EACH ROW EXECUTE FUNCTION see()",
+    )
+    folder.write("2_b", "CREATE TABLE b ()")
+    folder.write("3_c", "-- transactional: false\nCREATE TABLE c ()")
+    folder.write("4_d", "CREATE TABLE d ()", rollback="DROP TABLE d")
+    assert folder.migrate().ids == ("2_b", "3_c", "4_d")
+    assert folder.ask("SELECT string_agg(id, ' ') FROM seen") == "2_b 3_c 4_d"
+    assert folder.roll_back().ids == ("4_d",)
 
 
 def test_what_is_sent_behind_begins_with_a_clean_session(folder: Folder) -> None:

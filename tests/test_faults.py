@@ -726,6 +726,29 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
     assert one(database, "SELECT coalesce(bool_and(indisvalid), true) FROM pg_index") == (True,)
 
 
+@pytest.mark.parametrize("moment", ["reading the ledger", "making it", "adding checksums to it", "making progress"])
+def test_signal_while_waiting_for_the_ledger_itself(database: Database, tmp_path: Path, moment: str) -> None:
+    folder = write(tmp_path / "m", {"1_a": "SELECT 1", "2_b": "-- transactional: false\nSELECT 2"})
+    if moment != "making it":
+        engine.migrate(database, read(folder), to="1_a")
+    if moment == "adding checksums to it":
+        do(database, "ALTER TABLE _yoyo_migration DROP COLUMN checksum")
+    with database.connect(autocommit=False) as blocker:
+        if moment == "reading the ledger":
+            blocker.execute("LOCK TABLE _yoyo_migration")
+        elif moment == "adding checksums to it":
+            blocker.execute("SELECT FROM _yoyo_migration")
+        else:
+            keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
+            blocker.execute(sql.SQL("SELECT pg_advisory_xact_lock({}, -1)").format(int(keys[0])))
+        run = Cli.start(database, folder, "migrate")
+        wait_until(lambda: is_waiting(database), "the lock queue")
+        run.process.send_signal(signal.SIGINT)
+        code, _, err = run.finish(20)
+        assert code == 130 and "interrupted" in err and "Traceback" not in err, err
+    assert engine.migrate(database, read(folder)).ids[-1] == "2_b"
+
+
 def is_waiting(database: Database) -> bool:
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
@@ -739,6 +762,8 @@ HALF_DONE = {
     "unique build": "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS held_x ON held (x);",
     "reindex of an index": "REINDEX INDEX CONCURRENTLY held_id;",
     "reindex of a table": "REINDEX (CONCURRENTLY) TABLE held;",
+    "reindex of a schema": "REINDEX SCHEMA CONCURRENTLY public;",
+    "reindex of a database": "REINDEX (CONCURRENTLY) DATABASE {database};",
     "drop": "DROP INDEX CONCURRENTLY held_id;",
     "detach": "ALTER TABLE held DETACH PARTITION part CONCURRENTLY;",
 }
@@ -749,16 +774,15 @@ HALF_DONE = {
 def test_what_a_concurrent_statement_left_half_done_is_repaired(
     database: Database, tmp_path: Path, what: str, way: str
 ) -> None:
-    files = {
-        "1_a": f"-- transactional: false\nINSERT INTO done VALUES (1);\n{HALF_DONE[what]}\nINSERT INTO done VALUES (2);"
-    }
+    statement = HALF_DONE[what].format(database=database.name)
+    files = {"1_a": f"-- transactional: false\nINSERT INTO done VALUES (1);\n{statement}\nINSERT INTO done VALUES (2);"}
     folder = write(tmp_path / "m", files)
     do(database, "CREATE TABLE done (id int)")
     if what == "detach":
         do(database, "CREATE TABLE held (id int, x int) PARTITION BY RANGE (id)")
         do(database, "CREATE TABLE part PARTITION OF held FOR VALUES FROM (0) TO (10)")
     else:
-        do(database, "CREATE TABLE held (id int, x int)", "CREATE INDEX held_id ON held (id)")
+        do(database, "CREATE TABLE held (id int, x int, t text)", "CREATE INDEX held_id ON held (id)")
     stop = Stop()
     caught: list[WfloSchemaError] = []
 
@@ -788,6 +812,9 @@ def test_what_a_concurrent_statement_left_half_done_is_repaired(
     query = "SELECT count(*), coalesce(bool_and(indisvalid), true) FROM pg_index WHERE indrelid = 'held'::regclass"
     assert one(database, query) == (expected, True)
     assert one(database, "SELECT count(*) FROM pg_inherits") == (0,)
+    assert one(database, "SELECT string_agg(indexrelid::regclass::text, ' ') FROM pg_index WHERE NOT indisvalid") == (
+        None,
+    )
 
 
 def test_index_build_that_outlives_its_killed_client_is_waited_for(database: Database, tmp_path: Path) -> None:

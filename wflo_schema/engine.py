@@ -18,7 +18,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -51,7 +51,7 @@ from wflo_schema.migration import (
     parse_duration_ms,
     some,
 )
-from wflo_schema.pipeline import Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
+from wflo_schema.pipeline import TICK_S, Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
 
 LOCK_TIMEOUT_MS = 900
 # Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
@@ -73,8 +73,14 @@ _POLL_S = 0.2
 _LOOK_S = 0.1
 # Seconds to wait for the answer to a look at what blocks us.
 
+_SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
+# Seconds between two looks at what blocks us, and between asking whether one is due, at least.
+
 _PROBE_S = 1.0
 # Seconds that a pooler has for lending a session to a second connection.
+
+_PING_S = 0.5
+# Seconds between signs of life in a pause: a server may end sessions that are idle for longer.
 
 _LONGEST_AHEAD = 1_000_000
 # Characters of a migration's text up to which the next one is sent while it runs.
@@ -582,8 +588,26 @@ def _rollback_targets(
                 f"{last.id} is not applied, so nothing can be rolled back to it",
                 hint="wflo-schema status lists what is",
             )
-        return tuple(reversed(in_order[in_order.index(last) + 1 :]))
-    return tuple(reversed(in_order[-count:])) if count > 0 else ()
+        targets = in_order[in_order.index(last) + 1 :]
+    else:
+        targets = in_order[-count:] if count > 0 else []
+    _refuse_gone(status, targets)
+    return tuple(reversed(targets))
+
+
+def _refuse_gone(status: Status, targets: Sequence[Migration]) -> None:
+    """What was applied after the first of ``targets`` and has no file stands on what would be taken away."""
+    inside = {m.id for m in targets}
+    since = min((e.applied_at or "" for e in status.entries if e.id in inside), default="")
+    gone = [e.id for e in status.missing if inside and (e.applied_at or "") > since]
+    if gone:
+        raise Refused(
+            f"{_count(gone, 'migration', 'migrations')} applied on the way back to {targets[0].id} "
+            f"{'has' if len(gone) == 1 else 'have'} no file any more: {some(gone)}",
+            hint="bring the file back (git log --diff-filter=D -- 'migrations/*'), "
+            "or roll back one by one, by id: wflo-schema rollback ID",
+            case=Allow.MISSING.value,
+        )
 
 
 def _dependents(one: Migration, applied: Sequence[Migration]) -> list[str]:
@@ -641,6 +665,18 @@ def _refuse_unresumable(script: Script, statement: Statement) -> None:
             hint="name the index: without a name, what an interrupted build leaves behind cannot be found again",
             location=Location(script.path, statement.line, statement.column),
         )
+    if _GIVES_UP_LOCKS.match(statement.text):
+        raise BadMigrationFile(
+            f"{script.path}:{statement.line}: {' '.join(statement.text.split())[:60]} gives up the lock that keeps "
+            "a second run from doing the same statements at the same time",
+            hint="remove it: the session is cleared after each migration; a lock is released by pg_advisory_unlock",
+            location=Location(script.path, statement.line, statement.column),
+        )
+
+
+_GIVES_UP_LOCKS = re.compile(
+    r"\A(?:DISCARD\s+ALL\b|(?:SELECT|WITH|VALUES|DO|TABLE)\b.*\bpg_advisory_unlock_all\b)", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -707,16 +743,30 @@ _NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FA
 _SHARE_INDEX = 1
 # Where, behind BEGIN, a transaction asks whether a non-transactional run is at work.
 
+_TOO_LONG = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+# What ends the session when it takes longer, and would do so again.
+
 _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
 # What BEGIN says for a transaction, for statements that run outside of one.
 
+
+_MAY_LOSE_RECORD = re.compile(r"\b(?:DROP|ALTER)\s+SCHEMA\b|\bDROP\s+OWNED\b|\bEXECUTE\b|_yoyo_", re.IGNORECASE)
+# What a file must say to be able to take its own record away, or the ledger with it.
 
 _ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
 
 
 @dataclass(frozen=True, slots=True)
 class _Transaction:
-    """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end."""
+    """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
+
+    ``is_guarded``: the last command before COMMIT looks whether its record is still there.
+    ``is_followed``: another is sent behind it, and clears the session; else it is cleared at once.
+    """
 
     migration: Migration
     script: Script
@@ -724,6 +774,17 @@ class _Transaction:
     ledger_index: int
     first_statement: int
     is_flushed: bool = True
+    is_guarded: bool = False
+    is_followed: bool = False
+
+    @property
+    def commit_index(self) -> int:
+        return len(self.commands) - 1
+
+    @property
+    def sent(self) -> tuple[Command, ...]:
+        """With what clears the session, where nothing comes behind it that does."""
+        return self.commands if self.is_followed else (*self.commands, _DISCARD)
 
 
 class _Conflict(Exception):
@@ -750,7 +811,10 @@ class _Run:
         self._token = token
         self._pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
         self._watcher: Aside | None = None
-        self._watch_next = 0.0
+        self._look_every_s = 0.5
+        self._look_at = self._tell_at = self._tell_blockers_at = 0.0
+        self._not_seen = ""
+        """Why the second connection could not look."""
         self._blockers: tuple[Blocker, ...] = ()
         self._current: Running | None = None
         self._total = 0
@@ -797,13 +861,17 @@ class _Run:
         except ConnectionLost as error:
             if run is not None and run._current is not None:
                 run._unflushed.clear()
-                also = f" and {run._ahead.migration.id} behind it" if run._ahead else ""
-                error.message = f"{error.message}, while {run._current.id}{also} was being run"
+                also = f", with {run._ahead.migration.id} behind it" if run._ahead else ""
+                error.message = f"{error.message}, while {run._current.id} was being run{also}"
                 error.hint = run._how_to_go_on()
+                if error.sqlstate in _TOO_LONG:
+                    error.hint += f"; but first raise {_TOO_LONG[error.sqlstate]} of this role or database"
                 run._complete(error)
             raise
         except WfloSchemaError as error:
             if run is not None:
+                if isinstance(error, DatabaseError) and error.sqlstate == "57014" and run._stop.is_requested:
+                    raise run.stopped("nothing was under way") from None
                 run._flush_quietly()
                 run._complete(error)
             raise
@@ -879,7 +947,8 @@ class _Run:
                 if m.is_transactional:
                     one, is_sent = self._ahead, self._ahead is not None
                     if one is None:
-                        one = self._as_transaction(m, scripts.take(m), predecessors, is_last=len(queue) == 1)
+                        behind = queue[1] if len(queue) > 1 else None
+                        one = self._as_transaction(m, scripts.take(m), predecessors, behind=behind)
 
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
                     self._apply(one, following, is_sent=is_sent)
@@ -950,23 +1019,52 @@ class _Run:
         recorded: Collection[str],
     ) -> _Transaction | None:
         """The migration behind the first of the queue, if it can be sent behind it."""
-        if len(queue) < 2 or not queue[1].is_transactional:
-            return None
         first, m = queue[0], queue[1]
         try:
             script = scripts.take(m)
         except WfloSchemaError:
             return None  # said when it is its turn
         predecessors = [*self._predecessors(m, in_order, order[m.id], recorded), first.hash]
-        return self._as_transaction(m, script, predecessors, is_last=len(queue) == 2)
+        return self._as_transaction(m, script, predecessors, behind=queue[2] if len(queue) > 2 else None)
 
     def _as_transaction(
-        self, m: Migration, script: Script, predecessors: Sequence[str], *, is_last: bool
+        self, m: Migration, script: Script, predecessors: Sequence[str], *, behind: Migration | None
     ) -> _Transaction:
-        is_flushed = is_last or time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S
+        is_flushed = behind is None or time.monotonic() - self._flushed_at >= _FLUSH_EVERY_S
         record = ledger_module.insert_commands(self.ledger, m, predecessors=list(dict.fromkeys(predecessors)))
         return self._made_of(
-            m, script, [_BEGIN, *record], self._settings(m, is_flushed=is_flushed), is_flushed=is_flushed
+            m,
+            script,
+            [_BEGIN, *record],
+            self._settings(m, is_flushed=is_flushed),
+            is_flushed=is_flushed,
+            guard=self._guard(m, script),
+            is_followed=behind is not None
+            and behind.is_transactional
+            and self.ledger.backend_pid == self._pipeline.backend_pid
+            and len(script.text) <= _LONGEST_AHEAD,
+        )
+
+    def _guard(self, m: Migration, script: Script) -> Sequence[Command]:
+        """Look, as ourselves, whether the record is there, where file or ledger may have seen to it that it is not."""
+        if not self.ledger.has_triggers and not _MAY_LOSE_RECORD.search(script.text):
+            return ()
+        return (*_as_role(self.ledger.role, script), ledger_module.guard_command(self.ledger, m))
+
+    def _unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
+        schema = self.ledger.schema
+        if not _MAY_LOSE_RECORD.search(script.text):
+            return DatabaseError(
+                f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
+                hint=f"look at the triggers and rules on {quote_identifier(schema)}._yoyo_migration",
+                sqlstate=error.sqlstate,
+            )
+        return MigrationFailed(
+            f"{m.id} takes away the ledger that would record it (_yoyo_migration in schema {schema})",
+            hint="let the file leave the ledger's tables and their schema alone; nothing of this migration was kept",
+            migration_id=m.id,
+            location=Location(script.path, 1),
+            sqlstate=error.sqlstate,
         )
 
     def _made_of(
@@ -977,43 +1075,64 @@ class _Run:
         settings: Mapping[str, str],
         *,
         is_flushed: bool = True,
+        guard: Sequence[Command] = (),
+        is_followed: bool = False,
     ) -> _Transaction:
         """``before`` begins the transaction and ends with the change of the ledger."""
         commands = (
             *before,
             *_set_local(settings),
             *(Command(self._locks.capped(s.text)) for s in script.statements),
+            *guard,
             _COMMIT,
-            _DISCARD,
         )
-        return _Transaction(m, script, commands, len(before) - 1, len(before) + len(settings), is_flushed)
+        first_statement = len(before) + len(settings)
+        return _Transaction(m, script, commands, len(before) - 1, first_statement, is_flushed, bool(guard), is_followed)
 
     def _apply(self, one: _Transaction, following: Callable[[], _Transaction | None], *, is_sent: bool) -> None:
         """Apply one migration; where nothing forbids it, send the next behind it before it is answered.
 
         What is sent behind cannot run if this one fails: PostgreSQL refuses everything in a failed
         transaction, BEGIN too, and where COMMIT itself failed, its ledger row misses its predecessor.
+        Nor can it run in a session that was not cleared: what clears it comes first and, failing,
+        takes the rest with it.
         """
         self._start(one.migration)
         if not is_sent:
-            self._pipeline.send(one.commands)
+            self._pipeline.send(one.sent)
         self._ahead = None
-        is_direct = self.ledger.backend_pid == self._pipeline.backend_pid
-        if is_direct and not self._stop.is_requested and len(one.script.text) <= _LONGEST_AHEAD:
-            self._ahead = following()
-            if self._ahead is not None:
-                self._pipeline.send(self._ahead.commands)
-        elif self._stop.is_requested:
+        if one.is_followed:
+            if not self._stop.is_requested:
+                self._ahead = following()
+            self._pipeline.send((_DISCARD, *(self._ahead.sent if self._ahead is not None else ())))
+        if self._stop.is_requested:
             self._pipeline.cancel()  # the cancellation before may have hit the one before
         outcome = self._pipeline.receive()
-        if outcome.error is not None and outcome.error.index <= one.first_statement + len(one.script.statements):
-            if self._ahead is not None:
-                self._pipeline.receive()
-                self._ahead = None
+        if is_sent:
+            outcome = _without_first(outcome)
+        has_failed = outcome.error is not None and outcome.error.index <= one.commit_index
+        is_clear = outcome.error is None
+        if one.is_followed and (has_failed or self._ahead is None):
+            behind = self._pipeline.receive()
+            is_clear = behind.error is None
+            if has_failed and self._ahead is not None:
+                self._refuse_overtaken(one, self._ahead, _without_first(behind))
+            self._ahead = None
+        if has_failed:
             self._transaction(one, outcome)
-        elif outcome.error is not None and self._ahead is None:
+        elif not is_clear:
             self._settle()  # it is committed; a cancel request came late
         self._finished(one.migration, "apply", len(one.script.statements), is_flushed=one.is_flushed)
+
+    def _refuse_overtaken(self, one: _Transaction, ahead: _Transaction, behind: Exchange) -> None:
+        """Raise `_Conflict` where the one behind was applied: somebody else has recorded the one that failed."""
+        if behind.error is not None and behind.error.index <= ahead.commit_index:
+            return
+        self._ahead = None
+        self._settle(_ROLLBACK)
+        self._start(ahead.migration)
+        self._finished(ahead.migration, "apply", len(ahead.script.statements), is_flushed=ahead.is_flushed)
+        raise _Conflict
 
     def _transaction(self, one: _Transaction, outcome: Exchange | None = None) -> None:
         """Send one transaction; try it again while only locks are in its way.
@@ -1029,17 +1148,19 @@ class _Run:
             attempt += 1
             if outcome is None:
                 self._start(m)
-                outcome = self._pipeline.exchange(one.commands)
+                outcome = self._pipeline.exchange((*one.commands, _DISCARD))
             error = outcome.error
             outcome = None
             if error is None:
                 return
-            if error.index > first_statement + len(inside):
+            if error.index > one.commit_index:
                 self._settle()  # it is committed; a cancel request came late
                 return
             self._settle(_ROLLBACK)
             if self._stop.is_requested:
                 raise self.stopped(f"{m.id} was rolled back")
+            if error.index < 0:
+                continue  # the session was not cleared before it: nothing of it was run
             if error.index == _SHARE_INDEX and error.sqlstate == "22012":
                 self._wait_for_colleague(m, began)
                 continue
@@ -1058,6 +1179,8 @@ class _Run:
                 raise self._lock_not_acquired(
                     m, script, inside, error, first_statement, attempt, time.monotonic() - began
                 )
+            if one.is_guarded and error.index == one.commit_index - 1 and error.sqlstate in _OUT_OF_DATE:
+                raise self._unrecorded(m, script, error)
             raise self._failed(m, script, inside, error, first_statement)
 
     def _ledger_error(self, error: ServerError) -> DatabaseError:
@@ -1077,8 +1200,12 @@ class _Run:
             self._current_began = time.monotonic()
             self._blockers = ()
             self._notify(self._current)
-        timeout_ms = self._locks.of(m.lock_timeout_ms)
-        self._watch_next = min(0.5, max(0.05, timeout_ms / 2000)) if timeout_ms else 0.5
+        timeout_s = self._locks.of(m.lock_timeout_ms) / 1000
+        first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
+        self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
+        self._pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
+        now = time.monotonic()
+        self._look_at, self._tell_at, self._tell_blockers_at = now + first_s, now + 0.5, now
 
     def _finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
         duration_ms = (time.monotonic() - self._current_began) * 1000
@@ -1099,13 +1226,13 @@ class _Run:
         """Wait until every commit of this run is on disk, then report it."""
         if not self._unflushed:
             return
-        outcome = self._pipeline.exchange(
-            [_BEGIN, Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')"), _COMMIT]
-        )
-        if outcome.error is not None:
+        emit = Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')")
+        for _ in range(2):  # a cancel request that came late may hit the first
+            outcome = self._pipeline.exchange([_BEGIN, emit, _COMMIT])
+            if outcome.error is None:
+                self._report()
+                return
             self._settle(_ROLLBACK)
-            return
-        self._report()
 
     def _flush_quietly(self) -> None:
         """Report what is done, if the connection still lets us make sure of it."""
@@ -1120,7 +1247,9 @@ class _Run:
         try:
             outcome = self._pipeline.exchange([*first, _DISCARD])
             if outcome.error is not None and outcome.error.sqlstate == "57014":
-                outcome = self._pipeline.exchange([_ROLLBACK, _DISCARD])  # a cancel request that came late
+                # a cancel request that came late, or a statement_timeout that is too short for it
+                self._pipeline.exchange([_ROLLBACK, Command("SET statement_timeout = 0")])
+                outcome = self._pipeline.exchange([_DISCARD])
         finally:
             self._pipeline.on_notice = on_notice
         if outcome.error is not None:
@@ -1150,10 +1279,14 @@ class _Run:
 
     def _sleep(self, seconds: float, m: Migration | None) -> None:
         until = time.monotonic() + seconds
+        ping_at = time.monotonic() + _PING_S
         while (left := until - time.monotonic()) > 0:
             if self._stop.is_requested:
                 raise self.stopped(f"{m.id} was not applied" if m else "nothing was under way")
             time.sleep(min(left, 0.1))
+            if time.monotonic() >= ping_at:
+                self._pipeline.exchange([Command("SELECT")])
+                ping_at = time.monotonic() + _PING_S
 
     def _pause(self, m: Migration, reason: str, attempt: int, *, at_most: float = _LONGEST_PAUSE_S) -> None:
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt - 1, 10))
@@ -1165,27 +1298,40 @@ class _Run:
         self._notify(Notice(self._current.id if self._current else "", severity, message))
 
     def _watch(self, waited_s: float) -> None:
-        """Look from a second connection at what the first one waits for, about once a second."""
-        if self._current is None or waited_s < self._watch_next:
+        """Look from a second connection at what the first one waits for, and tell about once a second.
+
+        It looks oftener than a statement may wait for a lock, so that none gives up unseen.
+        """
+        now = time.monotonic()
+        if self._current is None or now < self._look_at:
             return
-        self._watch_next = waited_s + 1.0
+        self._look_at = now + self._look_every_s
         progress = ""
         try:
             if self._watcher is None:
                 self._watcher = Aside(self.database.with_parameters(connect_timeout="2").connect())
+                self._not_seen = ""
             blockers = self._look("activity")
             if blockers:
                 self._blockers = tuple(_blocker(row) for row in blockers)
-                self._notify(Waiting(self._current.id, self._blockers, waited_s))
+                if now >= self._tell_blockers_at:
+                    self._tell_at = self._tell_blockers_at = now + 1.0
+                    self._notify(Waiting(self._current.id, self._blockers, waited_s))
+                return
+            if now < self._tell_at:
                 return
             found = self._look("progress_index") if blockers is not None else None
             for phase, percent in found or ():
                 progress = f"{phase}{f' {percent} %' if percent is not None else ''}"
-        except (psycopg.Error, DatabaseError):
+        except (psycopg.Error, DatabaseError) as error:
+            self._not_seen = str(error).strip().partition("\n")[0]
             if self._watcher is not None:
                 self._watcher.close()
                 self._watcher = None
-            self._watch_next = waited_s + 5.0
+            self._look_at = now + 5.0
+            if now < self._tell_at:
+                return
+        self._tell_at = now + 1.0
         r = self._current
         self._notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
 
@@ -1211,6 +1357,8 @@ class _Run:
     ) -> MigrationFailed:
         failed = self._failed(m, script, statements, error, first)
         blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
+        if not blockers and self._not_seen:
+            blockers = f"\nwho blocks it could not be seen: {self._not_seen}"
         made = LockNotAcquired(
             f"{m.id} did not get a lock in {_count(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{blockers}",
@@ -1306,15 +1454,21 @@ class _Run:
                     raise self.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
                 self._one_statement(m, script, number, operation, interrupted)
                 interrupted = None
+            if interrupted is not None:  # the file was edited, and has no such statement any more
+                self._repair(m, interrupted, "")
             record: tuple[Command, ...]
             if operation == "apply":
                 record = ledger_module.insert_commands(self.ledger, m, predecessors=predecessors)
             else:
                 record = (ledger_module.delete_command(self.ledger, m, recorded=[r.hash for r in recorded]),)
-            finish = [*self._as_ourselves, *record, ledger_module.progress_delete_command(self.ledger, m)]
+            guard = self._guard(m, script)[-1:] if operation == "apply" else ()
+            forget = ledger_module.progress_delete_command(self.ledger, m)
+            finish = [*self._as_ourselves, *record, forget, *guard]
             outcome = self._pipeline.exchange([_BEGIN, *finish, _COMMIT, _DISCARD])
             if outcome.error is not None and outcome.error.index <= len(finish) + 1:
                 self._settle(_ROLLBACK)
+                if guard and outcome.error.index == len(finish):
+                    raise self._unrecorded(m, script, outcome.error)
                 if outcome.error.sqlstate in ("23505", "23502", "22012"):
                     raise _Conflict
                 raise self._ledger_error(outcome.error)
@@ -1428,6 +1582,7 @@ class _Run:
             began, attempt = time.monotonic(), 0
             while True:
                 attempt += 1
+                self._start(m)
                 run = Command(self._locks.capped(statement.text))
                 outcome = self._pipeline.exchange([_BEGIN, run, *as_ourselves, mark, _COMMIT])
                 if outcome.error is None:
@@ -1441,6 +1596,7 @@ class _Run:
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
+            self._start(m)
             self._check_index(m, script, statement)
             running = ledger_module.progress_command(
                 self.ledger, m, operation=operation, done=number, done_checksum=sums[number], running=statement.text
@@ -1542,9 +1698,13 @@ class _Run:
             )
             return all(rows[0][0] == "t" for rows in gone.rows)
         reindexed = _reindexed(interrupted)
-        if reindexed:
-            left = self._must([Command(load_sql("index_leftovers"), (reindexed,), keeps_rows=True)]).rows[0]
-            self._drop_indexes([name or "" for (name,) in left])
+        if reindexed is not None:
+            left = self._must([Command(load_sql("index_leftovers"), reindexed, keeps_rows=True)]).rows[0]
+            names = [name or "" for (name,) in left]
+            if names:
+                said = f"{_count(names, 'index was', 'indexes were')} left INVALID by an interrupted REINDEX: dropping"
+                self._notify(Notice(m.id, "REPAIR", f"{said} {some(names)}"))
+            self._drop_indexes(names)
         detached = _detached(interrupted)
         if detached and interrupted == text:
             return self._finish_detach(detached)
@@ -1655,6 +1815,12 @@ class _Run:
             self._finished(m, "mark", 0, is_flushed=True)
 
 
+def _without_first(outcome: Exchange) -> Exchange:
+    """The outcome of all commands but the first, whose own failure gets the index -1."""
+    error = outcome.error
+    return Exchange(outcome.rows[1:], None if error is None else replace(error, index=error.index - 1))
+
+
 def _blocker(row: Row) -> Blocker:
     pid, username, application_name, state, since_s, query, relation = (v or "" for v in row)
     return Blocker(int(pid), username, application_name, state, float(since_s), query, relation)
@@ -1690,11 +1856,15 @@ def _dropped_indexes(text: str) -> tuple[str, ...]:
     return tuple(sql.Identifier(*(i.string.sval for i in o.list.items)).as_string() for o in node.objects)
 
 
-def _reindexed(text: str) -> str:
+def _reindexed(text: str) -> tuple[str, str | None] | None:
+    """``relation``, ``schema`` or ``database``, and its name, of a REINDEX; None for any other statement."""
     node: Any = _parse_one(text, "reindex_stmt")
-    if node is None or not node.HasField("relation"):
-        return ""
-    return sql.Identifier(*(p for p in (node.relation.schemaname, node.relation.relname) if p)).as_string()
+    if node is None:
+        return None
+    if node.HasField("relation"):
+        parts = [p for p in (node.relation.schemaname, node.relation.relname) if p]
+        return "relation", sql.Identifier(*parts).as_string()
+    return ("schema", node.name) if re.search(r"\bSCHEMA\b", text, re.IGNORECASE) else ("database", None)
 
 
 def _detached(text: str) -> tuple[str, str] | None:
@@ -1725,6 +1895,8 @@ _REMEDIES: dict[str, str] = {
     "run each migration once, by wflo-schema migrate, never by hand",
     "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
     "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
+    "2D000": "it commits by itself: begin the file with -- transactional: false, "
+    "and keep such statements in a file of their own",
     "25006": "this database or role is set read-only (default_transaction_read_only)",
     "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
     "57014": "the statement was cancelled (by statement_timeout or by hand); run it again when it may take its time",
@@ -1735,6 +1907,8 @@ _REMEDIES: dict[str, str] = {
 def _remedy(error: ServerError) -> str:
     if error.sqlstate == "23503":
         return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
+    if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
+        return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
     return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
 
 

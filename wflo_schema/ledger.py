@@ -79,6 +79,8 @@ class Ledger:
     backend_pid: int
     server_version: str
     role: str
+    has_triggers: bool = False
+    """A trigger or a rule on the ledger may keep a row from being written."""
 
     @property
     def is_complete(self) -> bool:
@@ -117,7 +119,7 @@ def find(pipeline: Pipeline, schema: str | None) -> Ledger:
     if outcome.error:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
-    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role = row
+    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, has_triggers = row
     if name is None:
         raise Refused(
             "no schema of the search_path exists and is open to this role, so there is nowhere to keep the ledger",
@@ -140,6 +142,7 @@ def find(pipeline: Pipeline, schema: str | None) -> Ledger:
         int(pid or 0),
         version or "",
         role or "",
+        has_triggers == "t",
     )
 
 
@@ -281,6 +284,12 @@ def _insert_sql(schema: str, predecessors: int) -> str:
     )
     text = load_sql("ledger_insert").replace("{predecessors}", there)
     return sql.SQL(text).format(schema=sql.Identifier(schema)).as_string()
+
+
+def guard_command(ledger: Ledger, migration: Migration) -> Command:
+    """Fail with 22012 unless the record of a migration is there."""
+    table = sql.Identifier(ledger.schema, "_yoyo_migration").as_string()
+    return Command(f"SELECT 1 / pg_catalog.count(*) FROM {table} WHERE migration_hash = $1::text", (migration.hash,))
 
 
 def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) -> Command:

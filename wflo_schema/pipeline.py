@@ -23,7 +23,7 @@ from wflo_schema.errors import ConnectionLost
 
 Row = tuple[str | None, ...]
 
-_TICK_S = 0.1
+TICK_S = 0.1
 # Seconds between looks at the stop flag and calls of the waiting callback.
 
 _CANCEL_GRACE_S = 2.0
@@ -104,8 +104,8 @@ class Exchange:
 
 
 class Pipeline:
-    """One connection in pipeline mode.  ``on_wait`` is called about ten times a second while the
-    server works, with the seconds waited; ``stop`` makes it cancel the running statement."""
+    """One connection in pipeline mode.  ``on_wait`` is called every ``tick_s`` while the server
+    works, with the seconds waited; ``stop`` makes it cancel the running statement."""
 
     def __init__(
         self,
@@ -122,6 +122,7 @@ class Pipeline:
         self._sent: deque[Sequence[Command]] = deque()
         self.on_wait = on_wait
         self.on_notice = on_notice
+        self.tick_s = TICK_S
         self.round_trips = 0
         self._pgconn.notice_handler = self._notice
         self._pgconn.nonblocking = 1
@@ -207,7 +208,7 @@ class Pipeline:
 
     def _take_in_chunks(self, command: Command) -> None:
         """Have a result that is thrown away come in parts, so that its size does not matter."""
-        if command.keeps_rows or not command.text[:7].upper().startswith(_MAY_BE_LARGE):
+        if command.keeps_rows or not command.text[:40].lstrip("( \t\r\n")[:7].upper().startswith(_MAY_BE_LARGE):
             return
         with contextlib.suppress(psycopg.OperationalError):  # it has failed already
             if _HAS_CHUNKS:
@@ -232,13 +233,13 @@ class Pipeline:
         """Write what is unsent and read until an answer is there."""
         pgconn, selector = self._pgconn, self._selector
         began = time.monotonic()
-        next_tick = began + _TICK_S
+        next_tick = began + self.tick_s
         while True:
             unsent = pgconn.flush()
             if not unsent and not pgconn.is_busy():
                 return
             selector.modify(pgconn.socket, selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0))
-            ready = selector.select(_TICK_S)
+            ready = selector.select(self.tick_s)
             if ready and ready[0][1] & selectors.EVENT_READ:
                 pgconn.consume_input()
                 if pgconn.status == pq.ConnStatus.BAD and not pgconn.is_busy():
@@ -246,7 +247,7 @@ class Pipeline:
             now = time.monotonic()
             if now < next_tick:
                 continue
-            next_tick = now + _TICK_S
+            next_tick = now + self.tick_s
             if self._stop is not None and self._stop.is_requested:
                 if self._cancelled_at is None:
                     self._cancelled_at = now

@@ -1,10 +1,11 @@
--- one row a session that a session of ours waits for; the first row of all is ours itself
+-- one row a session that a session of ours waits for
 WITH ours AS (
     SELECT a.pid
     FROM pg_catalog.pg_stat_activity AS a
     WHERE a.datname = pg_catalog.current_database()
         AND pg_catalog.left(a.application_name, pg_catalog.length($1::text)) = $1::text
         AND a.pid <> pg_catalog.pg_backend_pid()
+        AND a.wait_event_type = 'Lock' -- asking who blocks it takes the lock manager's own locks
     ORDER BY a.pid
     LIMIT 1
 ), blocking AS (

@@ -23,11 +23,13 @@ SELECT
     pg_catalog.pg_is_in_recovery() AS is_standby,
     pg_catalog.pg_backend_pid() AS pid,
     pg_catalog.current_setting('server_version') AS version,
-    CURRENT_USER AS role
+    CURRENT_USER AS role,
+    COALESCE(ledger.has_triggers, FALSE) AS has_triggers
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT
         n.nspname AS schema,
+        c.relhastriggers OR c.relhasrules AS has_triggers,
         (
             SELECT pg_catalog.string_agg(a.attname, ' ' ORDER BY a.attnum)
             FROM pg_catalog.pg_attribute AS a
