@@ -772,7 +772,7 @@ def test_migrations_that_change_during_a_session_are_the_next_sessions(theirs: p
     _run(theirs, "test_next.py").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("odd", ["a b", 'we"ird', "Größe", "%s{}", "x" * 63, "ü" * 31])
+@pytest.mark.parametrize("odd", ['we"ird', "Grö ße %s{}", "x" * 63, "ü" * 31])
 def test_odd_names_of_schema_and_folders(theirs: pytest.Pytester, own_server: RunningServer, odd: str) -> None:
     folder = theirs.path / odd[:20]
     shutil.move(theirs.path / "migrations", folder)
@@ -968,7 +968,7 @@ def test_session_ended_at_any_moment_leaves_nothing_to_the_session_after_the_nex
     seed = secrets.randbits(32)
     print("seed", seed)
     dice = random.Random(seed)
-    for _ in range(4):
+    for _ in range(2):
         (theirs.path / "migrations" / "0001-a.sql").write_text(
             f"-- {secrets.token_hex(8)}\nCREATE TABLE a (id integer PRIMARY KEY);\n"
         )
