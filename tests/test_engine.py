@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -213,6 +214,22 @@ def test_error_points_at_line_and_column(folder: Folder, what: str) -> None:
     assert (error.location.path, error.location.line, error.location.column) == (str(path), line, column)
     shown = text.decode("utf-8-sig").replace("\r\n", "\n").split("\n")[line - 1]
     assert error.source_line == shown
+
+
+def test_error_points_at_the_character_in_a_database_that_knows_only_bytes(
+    tmp_path: Path, server: RunningServer
+) -> None:
+    bytes_only = server.database.with_name(f"bytes_{os.getpid()}")
+    folder = Folder(tmp_path, server.database)
+    folder.do(f"CREATE DATABASE {bytes_only.name} TEMPLATE template0 ENCODING 'SQL_ASCII'")
+    try:
+        folder = Folder(tmp_path, bytes_only)
+        folder.write("1_a", "SELECT 'ä€ü',\n  'ä€ü', nix;")
+        error = folder.fail()
+        assert error.location is not None and (error.location.line, error.location.column) == (2, 10)
+    finally:
+        with server.database.connect() as connection:
+            connection.execute(f"DROP DATABASE {bytes_only.name} WITH (FORCE)".encode())
 
 
 def test_error_of_a_deferred_constraint_says_that_it_came_at_commit(folder: Folder) -> None:
@@ -716,6 +733,18 @@ def test_index_build_in_a_transactional_file_says_what_to_write(table: Folder) -
     table.write("2_b", "CREATE INDEX CONCURRENTLY a_n ON a (n);")
     assert "-- transactional: false" in table.fail().hint
     assert is_valid(table, "a_n") is None
+
+
+def test_event_trigger_on_our_own_tables_does_not_change_where_the_statements_run(table: Folder) -> None:
+    table.do(
+        "CREATE SCHEMA other",
+        "CREATE FUNCTION lead_away() RETURNS event_trigger LANGUAGE plpgsql "
+        "AS $$ BEGIN PERFORM set_config('search_path', 'other', false); END $$",
+        "CREATE EVENT TRIGGER lead_away ON ddl_command_end EXECUTE FUNCTION lead_away()",
+    )
+    table.write("2_b", "-- transactional: false\nCREATE TABLE b (id int);")
+    table.migrate()
+    assert table.has("public.b") and not table.has("other.b")
 
 
 @pytest.mark.parametrize("edited", ["", "CREATE INDEX CONCURRENTLY other ON a (id);", "DELETE FROM a;"])

@@ -30,7 +30,15 @@ from wflo_schema import database as database_module
 from wflo_schema import engine
 from wflo_schema.database import Database
 from wflo_schema.engine import Done
-from wflo_schema.errors import ConnectionFailed, ConnectionLost, Interrupted, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    Interrupted,
+    LockNotAcquired,
+    MigrationFailed,
+    Refused,
+    WfloSchemaError,
+)
 from wflo_schema.ledger import Ledger
 from wflo_schema.migration import read
 from wflo_schema.pipeline import Stop
@@ -634,6 +642,18 @@ def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused
         assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
         assert one(database, ADVISORY_LOCKS) == (0,)
     assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_blocker_is_named_through_pgbouncer(database: Database, tmp_path: Path, mode: str) -> None:
+    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "ALTER TABLE held ADD COLUMN x int"})
+    do(database, "CREATE TABLE held (id int)")
+    with pgbouncer(database, mode, 3) as pooled, database.connect(autocommit=False) as blocker:
+        blocker.execute("SELECT 'the report' FROM held")
+        with pytest.raises(LockNotAcquired) as caught:
+            engine.migrate(pooled, read(folder), locks=engine.LockOptions(timeout_ms=200, wait_s=2.0))
+    assert "the report" in caught.value.message
 
 
 @needs_pgbouncer

@@ -740,9 +740,6 @@ _NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FA
 # DISCARD ALL may share a pipeline with what precedes it, because COMMIT has ended the transaction.
 
 
-_SHARE_INDEX = 1
-# Where, behind BEGIN, a transaction asks whether a non-transactional run is at work.
-
 _TOO_LONG = {
     "25P03": "idle_in_transaction_session_timeout",
     "25P04": "transaction_timeout",
@@ -771,6 +768,8 @@ class _Transaction:
     migration: Migration
     script: Script
     commands: tuple[Command, ...]
+    share_index: int
+    """Where it asks whether a non-transactional run is at work."""
     ledger_index: int
     first_statement: int
     is_flushed: bool = True
@@ -1035,25 +1034,30 @@ class _Run:
         return self._made_of(
             m,
             script,
-            [_BEGIN, *record],
+            record,
             self._settings(m, is_flushed=is_flushed),
             is_flushed=is_flushed,
             guard=self._guard(m, script),
             is_followed=behind is not None
             and behind.is_transactional
-            and self.ledger.backend_pid == self._pipeline.backend_pid
+            and self._is_direct
             and len(script.text) <= _LONGEST_AHEAD,
         )
 
+    @property
+    def _is_direct(self) -> bool:
+        """Is no pooler in between?  One tells a process id that is not the session's."""
+        return self.ledger.backend_pid == self._pipeline.backend_pid
+
     def _guard(self, m: Migration, script: Script) -> Sequence[Command]:
         """Look, as ourselves, whether the record is there, where file or ledger may have seen to it that it is not."""
-        if not self.ledger.has_triggers and not _MAY_LOSE_RECORD.search(script.text):
+        if not self.ledger.has_triggers and not _may_lose_record(script.text):
             return ()
         return (*_as_role(self.ledger.role, script), ledger_module.guard_command(self.ledger, m))
 
     def _unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
         schema = self.ledger.schema
-        if not _MAY_LOSE_RECORD.search(script.text):
+        if not _may_lose_record(script.text):
             return DatabaseError(
                 f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
                 hint=f"look at the triggers and rules on {quote_identifier(schema)}._yoyo_migration",
@@ -1071,23 +1075,37 @@ class _Run:
         self,
         m: Migration,
         script: Script,
-        before: Sequence[Command],
+        record: Sequence[Command],
         settings: Mapping[str, str],
         *,
         is_flushed: bool = True,
         guard: Sequence[Command] = (),
         is_followed: bool = False,
     ) -> _Transaction:
-        """``before`` begins the transaction and ends with the change of the ledger."""
+        """``record`` asks whether a non-transactional run is at work and changes the ledger."""
+        before = [_BEGIN]
+        if not self._is_direct:  # DISCARD ALL has taken the name that we connected with
+            before.append(Command(f"SET LOCAL application_name = '{self._token}'"))
         commands = (
             *before,
+            *record,
             *_set_local(settings),
             *(Command(self._locks.capped(s.text)) for s in script.statements),
             *guard,
             _COMMIT,
         )
-        first_statement = len(before) + len(settings)
-        return _Transaction(m, script, commands, len(before) - 1, first_statement, is_flushed, bool(guard), is_followed)
+        ledger_index = len(before) + len(record) - 1
+        return _Transaction(
+            m,
+            script,
+            commands,
+            len(before),
+            ledger_index,
+            ledger_index + 1 + len(settings),
+            is_flushed,
+            bool(guard),
+            is_followed,
+        )
 
     def _apply(self, one: _Transaction, following: Callable[[], _Transaction | None], *, is_sent: bool) -> None:
         """Apply one migration; where nothing forbids it, send the next behind it before it is answered.
@@ -1161,7 +1179,7 @@ class _Run:
                 raise self.stopped(f"{m.id} was rolled back")
             if error.index < 0:
                 continue  # the session was not cleared before it: nothing of it was run
-            if error.index == _SHARE_INDEX and error.sqlstate == "22012":
+            if error.index == one.share_index and error.sqlstate == "22012":
                 self._wait_for_colleague(m, began)
                 continue
             if error.index <= ledger_index:
@@ -1429,7 +1447,9 @@ class _Run:
         """
         self._start(m)
         self._refuse_pooler(m)
-        self.ledger = ledger_module.create_progress(self._pipeline, self.ledger)
+        if not self.ledger.has_progress:
+            self.ledger = ledger_module.create_progress(self._pipeline, self.ledger)
+            self._settle()  # an event trigger may have changed a setting
         self._take_session_lock(m)
         self._done_checksums = ledger_module.done_checksums(script.statements)
         self._as_ourselves = _as_role(self.ledger.role, script)
@@ -1444,7 +1464,7 @@ class _Run:
                 raise _Conflict  # somebody has applied more since
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(m, script, known, operation)
-            settings = {**self._settings(m), **_SESSION_SETTINGS}
+            settings = {**self._settings(m), **_SESSION_SETTINGS, "application_name": self._token}
             self._must(
                 [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]
                 + [Command(self._locks.capped(s.text)) for s in script.statements[:done] if _is_session_setting(s)]
@@ -1500,7 +1520,7 @@ class _Run:
         lending us another one.  Where a second connection gets none, and we, who ask later, are
         answered, the session is ours alone.
         """
-        if self.ledger.backend_pid == self._pipeline.backend_pid:
+        if self._is_direct:
             return
         ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
         ours = self._must([ask]).rows[0][0][0]
@@ -1744,13 +1764,12 @@ class _Run:
             script = scripts.take(m)
             try:
                 if m.is_transactional:
-                    before = [
-                        _BEGIN,
+                    record = [
                         ledger_module.share_command(self.ledger),
                         ledger_module.lock_command(self.ledger),
                         ledger_module.delete_command(self.ledger, m, recorded=expected),
                     ]
-                    self._transaction(self._made_of(m, script, before, self._settings(m)))
+                    self._transaction(self._made_of(m, script, record, self._settings(m)))
                     self._finished(m, "rollback", len(script.statements), is_flushed=True)
                 else:
                     self._apply_by_statement(m, script, "rollback", sorted(expected))
@@ -1813,6 +1832,13 @@ class _Run:
         for m in chosen:
             self._start(m)
             self._finished(m, "mark", 0, is_flushed=True)
+
+
+def _may_lose_record(text: str) -> bool:
+    loud = text.upper()  # a look for words takes a hundredth of the time that the expression takes
+    return any(word in loud for word in ("SCHEMA", "OWNED", "EXECUTE", "_YOYO_")) and bool(
+        _MAY_LOSE_RECORD.search(text)
+    )
 
 
 def _without_first(outcome: Exchange) -> Exchange:

@@ -13,7 +13,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import pq
@@ -199,7 +199,7 @@ class Pipeline:
                 elif status in _PARTS:
                     pass
                 elif error is None:
-                    error = _error(result, index)
+                    error = self._in_characters(_error(result, index), commands)
                 if pgconn.status == pq.ConnStatus.BAD:
                     raise self._lost(error)
         except psycopg.Error as failure:
@@ -215,6 +215,13 @@ class Pipeline:
                 self._pgconn.set_chunked_rows_mode(_CHUNK_ROWS)
             else:
                 self._pgconn.set_single_row_mode()
+
+    def _in_characters(self, error: ServerError, commands: Sequence[Command]) -> ServerError:
+        """Positions count characters, but bytes where the database has no encoding and so knows no characters."""
+        if error.position < 1 or self._pgconn.parameter_status(b"server_encoding") != b"SQL_ASCII":
+            return error
+        before = commands[error.index].text.encode()[: error.position - 1].decode("utf-8", "ignore")
+        return replace(error, position=len(before) + 1)
 
     def _lost(self, error: ServerError | None, said: str = "") -> ConnectionLost:
         reason = error.message if error else said.strip().splitlines()[0] if said.strip() else "it was closed"
