@@ -221,6 +221,44 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
     print(f"{operation}: cut after each of {total} messages {direction}")
 
 
+@pytest.mark.parametrize("direction", list(Direction))
+def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
+    cuts: tuple[Database, Path], tmp_path: Path, direction: Direction
+) -> None:
+    plain, _ = cuts
+    folder = write(
+        tmp_path / "m",
+        {
+            "1_a": "CREATE TABLE a (id int PRIMARY KEY); SET search_path = pg_catalog;",
+            "2_b": "INSERT INTO a VALUES (1); CREATE TEMP TABLE a (other text);",
+            "3_c": "INSERT INTO a VALUES (2);",
+        },
+    )
+    files = read(folder)
+    query = f"{STATE}, (SELECT array_agg(id ORDER BY id) FROM a)"
+
+    def run(schema: str, cut: Cut | None) -> Counts:
+        do(plain, f"CREATE SCHEMA {schema}")
+        engine.migrate(at_path(plain, schema), read(write(tmp_path / "first", {"0_first": "SELECT 0"})))
+        with Proxy("127.0.0.1", int(plain.parameters["port"]), cut=cut) as proxy:
+            with contextlib.suppress(ConnectionLost, ConnectionFailed):
+                through = at_path(plain, schema).with_parameters(port=str(proxy.port))
+                engine.migrate(through, files, allow=[engine.Allow.MISSING])
+        return proxy.connections[0]
+
+    word = f"together_{direction.name}".lower()
+    counts = run(word, None)
+    total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
+    clean = one(at_path(plain, word), query)
+    assert total > 40
+    for count in range(total + 1):
+        schema = f"{word}_{count}"
+        run(schema, Cut(direction, count))
+        engine.migrate(at_path(plain, schema), files, allow=[engine.Allow.MISSING])
+        assert one(at_path(plain, schema), query) == clean, f"after {count} of {total} messages {direction}"
+    print(f"cut after each of {total} messages {direction}")
+
+
 def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -642,6 +680,28 @@ def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused
         assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
         assert one(database, ADVISORY_LOCKS) == (0,)
     assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
+
+
+def test_second_connection_goes_to_the_host_of_the_first(server: RunningServer, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", {"1_a": "ALTER TABLE held ADD COLUMN x int"})
+    other = start_server(server.version)
+    try:
+        both = [server.database.with_name(f"held_{os.getpid()}"), other.database.with_name(f"held_{os.getpid()}")]
+        ports = ",".join(d.parameters["port"] for d in both)
+        any_of = both[0].with_parameters(host="127.0.0.1,127.0.0.1", port=ports, load_balance_hosts="random")
+        with contextlib.ExitStack() as stack:
+            for maintenance, held in zip((server.database, other.database), both, strict=True):
+                do(maintenance, f"CREATE DATABASE {held.name}")
+                do(held, "CREATE TABLE held (id int)")
+                blocker = stack.enter_context(held.connect(autocommit=False))
+                blocker.execute("SELECT 'the report' FROM held")
+            for _ in range(6):
+                with pytest.raises(LockNotAcquired) as caught:
+                    engine.migrate(any_of, read(folder), locks=engine.LockOptions(timeout_ms=150, wait_s=0.3))
+                assert "the report" in caught.value.message
+        do(server.database, f"DROP DATABASE {both[0].name} WITH (FORCE)")
+    finally:
+        stop_server(other)
 
 
 @needs_pgbouncer

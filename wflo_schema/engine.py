@@ -808,6 +808,7 @@ class _Run:
         self._notify = notify
         self._stop = stop
         self._token = token
+        self._connection = connection
         self._pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
         self._watcher: Aside | None = None
         self._look_every_s = 0.5
@@ -883,6 +884,14 @@ class _Run:
                 run._close()
             else:
                 connection.close()
+
+    @property
+    def _beside(self) -> Database:
+        """For a second connection: of several hosts the one that we are connected to."""
+        if not any("," in self.database.parameters.get(name, "") for name in ("host", "hostaddr")):
+            return self.database
+        info = self._connection.info
+        return self.database.with_parameters(host=info.host, hostaddr=info.hostaddr, port=str(info.port))
 
     def _how_to_go_on(self) -> str:
         if self._operation == "rollback":
@@ -1327,7 +1336,7 @@ class _Run:
         progress = ""
         try:
             if self._watcher is None:
-                self._watcher = Aside(self.database.with_parameters(connect_timeout="2").connect())
+                self._watcher = Aside(self._beside.with_parameters(connect_timeout="2").connect())
                 self._not_seen = ""
             blockers = self._look("activity")
             if blockers:
@@ -1425,7 +1434,7 @@ class _Run:
     def _orphans(self, error: ServerError, statement: Statement) -> OrphanRows | None:
         """Count and show the rows that violate the key, on the watching connection, now that all is rolled back."""
         try:
-            with self.database.connect() as connection:
+            with self._beside.connect() as connection:
                 if self.database.schema is not None:
                     connection.execute(
                         "SELECT pg_catalog.set_config('search_path', %s, FALSE)",
@@ -1525,7 +1534,7 @@ class _Run:
         ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
         ours = self._must([ask]).rows[0][0][0]
         try:
-            other = Aside(self.database.connect())
+            other = Aside(self._beside.connect())
             try:
                 other.ask("BEGIN; SELECT pg_catalog.pg_backend_pid()")
                 rows = other.answer(within_s=_PROBE_S)
