@@ -13,11 +13,13 @@ from psycopg import sql
 
 from tests.conftest import RunningServer
 from wflo_schema import catalog, contract, engine, migration
-from wflo_schema.check import DEFAULT_SECTIONS, RULES, CheckResult, check, freeze
+from wflo_schema.check import DEFAULT_SECTIONS, CheckResult, check
 from wflo_schema.contract import Contract
 from wflo_schema.database import Database
 from wflo_schema.errors import UsageError
 from wflo_schema.findings import Finding, Severity
+from wflo_schema.freeze import freeze
+from wflo_schema.rules import RULES
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE.parent / "migrations"

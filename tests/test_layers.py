@@ -11,11 +11,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "findings"),
+    ("errors", "findings", "rules"),
     ("database", "contract", "pipeline", "migration", "plpgsql"),
-    ("ledger", "orphans", "catalog", "engine"),
+    ("relations", "tables", "foreign_key", "orphans", "ledger", "catalog", "engine"),
     ("server", "scratch", "testdb"),
-    ("check", "adopt", "dump", "lint", "trace", "fleet"),
+    ("freeze", "check", "adopt", "dump", "lint", "trace", "fleet"),
     ("report",),
     ("testing", "pytest_plugin", "cli"),
     ("__main__",),

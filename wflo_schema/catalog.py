@@ -22,6 +22,18 @@ LEDGER_TABLES: frozenset[str] = frozenset(
 )
 # What records migrations is no part of what migrations make.
 
+OTHER_LEDGERS: frozenset[str] = frozenset(
+    {
+        "alembic_version",
+        "ar_internal_metadata",
+        "django_migrations",
+        "flyway_schema_history",
+        "goose_db_version",
+        "schema_migrations",
+    }
+)
+# What other tools record their migrations in: no contract should require it, and an adopted database keeps it.
+
 NOTHING = "NOTHING"
 # How a difference writes that something is absent.
 

@@ -292,7 +292,7 @@ class _CheckCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from wflo_schema import report
-        from wflo_schema.check import RULES
+        from wflo_schema.rules import RULES
 
         with formatter.section("Codes"):
             for line in report.rules_text(RULES).splitlines():
@@ -595,6 +595,7 @@ def check(
     from wflo_schema import report, scratch
     from wflo_schema.findings import Severity
     from wflo_schema.migration import parse_duration_ms
+    from wflo_schema.rules import RULES
 
     target = resolve_database(database_url, schema, server_directory)
     sections = tuple(only or check_module.DEFAULT_SECTIONS)
@@ -623,9 +624,9 @@ def check(
         fail_on=Severity(fail_on),
     )
     if format_ == "sarif":
-        click.echo(report.check_sarif(result, check_module.RULES))
+        click.echo(report.check_sarif(result, RULES))
     elif format_ == "json":
-        click.echo(report.check_json(result, check_module.RULES))
+        click.echo(report.check_json(result, RULES))
     else:
         click.echo(report.FORMATS[format_](result))
     sys.exit(result.exit_code)
@@ -647,10 +648,10 @@ def freeze(database_url: str | None, schema: str | None, server_directory: Path)
     Example:
       wflo-schema contract freeze > migrations/contract.toml
     """
-    from wflo_schema import check as check_module
+    from wflo_schema import freeze as freeze_module
 
     target = resolve_database(database_url, schema, server_directory)
-    click.echo(check_module.freeze(target, schema=schema), nl=False)
+    click.echo(freeze_module.freeze(target, schema=schema), nl=False)
 
 
 @cli.command(epilog=EXIT_CODES)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from wflo_schema.errors import BadContract
+from wflo_schema.findings import Location
 
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 MATCHES = ("SIMPLE", "FULL")
@@ -104,6 +106,11 @@ class RequiredKey:
         """``table(columns)`` on the referenced side."""
         return f"{self.to_table}({_columns(self.to_columns, self.period)})"
 
+    @property
+    def pairs(self) -> Counter[tuple[str, str]]:
+        """Which column references which: keys with equal pairs are the same, in whatever order."""
+        return Counter(zip(self.columns, self.to_columns, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class RequiredColumn:
@@ -177,6 +184,10 @@ class Contract:
             for item in group:
                 found.setdefault(item.table)
         return tuple(found)
+
+    def location(self, line: int) -> Location | None:
+        """The place in the file, None for what no file says."""
+        return Location(self.path, line) if line else None
 
 
 def read(path: str | Path) -> Contract:

@@ -13,8 +13,7 @@ from pathlib import Path
 from psycopg import sql
 
 from wflo_schema import catalog, engine
-from wflo_schema.catalog import NOTHING, Catalog, Object
-from wflo_schema.check import OTHER_LEDGERS
+from wflo_schema.catalog import NOTHING, OTHER_LEDGERS, Catalog, Object
 from wflo_schema.database import Database, load_sql
 from wflo_schema.engine import State
 from wflo_schema.errors import WfloSchemaError

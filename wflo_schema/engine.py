@@ -26,7 +26,6 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from wflo_schema import ledger as ledger_module
-from wflo_schema import orphans
 from wflo_schema.database import Database, database_error, load_sql, quote_identifier
 from wflo_schema.errors import (
     BadMigrationFile,
@@ -1433,6 +1432,8 @@ class _Run:
 
     def _orphans(self, error: ServerError, statement: Statement) -> OrphanRows | None:
         """Count and show the rows that violate the key, on the watching connection, now that all is rolled back."""
+        from wflo_schema import orphans
+
         try:
             with self._beside.connect() as connection:
                 if self.database.schema is not None:

@@ -1,4 +1,4 @@
-"""Say what a PL/pgSQL trigger function can return for one kind of event, without running it.
+"""Say what a PL/pgSQL trigger function can return for one kind of event, and whether that stops it, without running it.
 
 Hides the language's statements.  Conditions on TG_OP, on pg_trigger_depth() and on the row that an
 event lacks are decided; every other condition may hold or not.  Knows no database.
@@ -7,8 +7,10 @@ event lacks are decided; every other condition may hold or not.  Knows no databa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from wflo_schema.contract import identifier
 
 _TOKEN = re.compile(
     r"""
@@ -21,6 +23,8 @@ _TOKEN = re.compile(
 )
 _DEPTH_IN_A_CASCADE = 2
 # pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
+_NULL = re.compile(r"\bNULL\b", re.IGNORECASE)
+_IS_NULL = re.compile(r"\bIS\s+(?:NOT\s+)?NULL\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,56 @@ def returned(source: str, event: str) -> Returned:
         walk.found |= set(re.findall(r"\breturn\b\s*([^;]*);", code, re.IGNORECASE))
         walk.is_unclear = True
     return Returned(frozenset(_plain(f) for f in walk.found), code, walk.is_unclear, walk.asks_depth)
+
+
+def can_stop(source: str, event: str, columns: Iterable[str] = ()) -> bool | None:
+    """Whether the body of a BEFORE ROW trigger's function cancels the event (delete or update), or undoes it.
+
+    True, False, or None where that cannot be known.  ``columns`` are those that the UPDATE sets.
+    """
+    seen = returned(source, event)
+    expressions = seen.expressions
+    if not expressions:
+        return None
+    kept, lost = ("OLD", "NEW") if event == "delete" else ("NEW", "OLD")
+    stops: bool | None = None
+    if expressions == {lost} or any(_NULL.search(_IS_NULL.sub(" ", e)) for e in expressions):
+        stops = True
+    elif lost in expressions and not seen.is_unclear:
+        stops = True
+    elif expressions == {kept}:
+        stops = _is_undone(seen.code, kept, lost, columns)
+    elif len(expressions) == 1:
+        stops = _is_lost(seen.code, next(iter(expressions)), kept)
+    return None if stops and seen.asks_depth else stops
+
+
+def _is_undone(code: str, kept: str, lost: str, columns: Iterable[str]) -> bool | None:
+    """Whether the row that is returned was emptied, or was given back the value that the key takes away."""
+    if re.search(rf"\b{kept}\s*:?=\s*(?:NULL|{lost})\s*;", code, re.IGNORECASE):
+        return True
+    undone: bool | None = False
+    if re.search(rf"\b{kept}\s*:?=|\binto\s+(?:strict\s+)?{kept}\b", code, re.IGNORECASE):
+        undone = None
+    for column in columns if kept == "NEW" else ():
+        name = rf'(?:{re.escape(column)}|"{re.escape(identifier(column).strip(chr(34)))}")'
+        for value in re.findall(rf"\bNEW\s*\.\s*{name}\s*:?=([^;]*);", code, re.IGNORECASE):
+            if re.search(r"\bOLD\b", value, re.IGNORECASE):
+                return True
+            if value.strip().upper() != "NULL":
+                undone = None
+    return undone
+
+
+def _is_lost(code: str, variable: str, kept: str) -> bool | None:
+    """Whether the variable that is returned is always NULL, always the row, or who knows."""
+    if not re.fullmatch(r"[A-Z_]\w*", variable):
+        return None
+    if re.search(rf"\b(?:into|for)\s+(?:strict\s+)?{variable}\b|,\s*{variable}\b", code, re.IGNORECASE):
+        return None
+    found = re.findall(rf"(?<![\w.]){variable}\s*:?=(?!=)([^;]*);", code, re.IGNORECASE)
+    values = {v.strip().upper() for v in found}
+    return True if values == {"NULL"} else False if values == {kept} else None
 
 
 def _tokens(source: str) -> Iterator[str]:

@@ -34,7 +34,8 @@ from wflo_schema.findings import Finding, Location, Severity
 if TYPE_CHECKING:
     from wflo_schema.adopt import Adoption, OtherLedger
     from wflo_schema.catalog import Difference
-    from wflo_schema.check import CheckResult, Rule
+    from wflo_schema.check import CheckResult
+    from wflo_schema.rules import Rule
     from wflo_schema.server import ServerStatus
     from wflo_schema.testdb import Made, Pruned, TestDatabase
 

@@ -38,8 +38,6 @@ SELECT
     con.confrelid AS to_relation,
     fn.nspname::text AS to_schema,
     fc.relname::text AS to_table,
-    con.conkey::integer[] AS numbers,
-    con.confkey::integer[] AS to_numbers,
     ARRAY(
         SELECT a.attname::text
         FROM pg_catalog.unnest(con.conkey) WITH ORDINALITY AS k(attnum, place)
@@ -68,7 +66,6 @@ SELECT
     con.convalidated AS is_validated,
     coalesce((j.row ->> 'conenforced')::boolean, true) AS is_enforced,
     coalesce((j.row ->> 'conperiod')::boolean, false) AS is_period,
-    con.conindid AS index,
     ARRAY(
         SELECT pg_catalog.format('OPERATOR(%%I.%%s)', o_n.nspname, o.oprname)
         FROM pg_catalog.unnest(con.conpfeqop) WITH ORDINALITY AS k(oid, place)

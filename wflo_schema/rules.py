@@ -1,0 +1,435 @@
+"""All that can be found wrong with a database: each code with its weight, its meaning and its remedy.
+
+Hides nothing: help, README and JSON are made from these records, and every finding takes its weight here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wflo_schema.findings import Finding, Location, Severity
+
+NOTHING = "NOTHING"
+# What is had or wanted where there is none.
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that can be wrong, in which section of `check`, and what to do about it."""
+
+    code: str
+    section: str
+    severity: Severity
+    title: str
+    means: str
+    mend: str
+
+
+_E, _W, _U = Severity.ERROR, Severity.WARNING, Severity.UNKNOWN
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "schema-missing",
+        "contract",
+        _E,
+        "the schema is not there",
+        "No schema has the name that the contract or --schema gives.",
+        "correct the name, or migrate",
+    ),
+    Rule(
+        "table-missing",
+        "contract",
+        _E,
+        "a table is not there",
+        "The schema has no relation of that name; one in another schema or in other letters does not count.",
+        "migrate, or correct the contract's spelling",
+    ),
+    Rule(
+        "table-wrong-kind",
+        "contract",
+        _E,
+        "something else bears the table's name",
+        "A view, materialized view, foreign table or sequence stands where a table must: it can hold no foreign key.",
+        "rename it and put the table in its place",
+    ),
+    Rule(
+        "table-unlogged",
+        "contract",
+        _W,
+        "a table is emptied by a crash",
+        "An UNLOGGED table loses its rows when the server crashes, and is empty on standbys.",
+        "ALTER TABLE … SET LOGGED",
+    ),
+    Rule(
+        "table-subscribed",
+        "contract",
+        _W,
+        "rows arrive by logical replication",
+        "A subscription writes them in replica mode, in which foreign keys are not checked.",
+        "wflo-schema check --only rows, now and then",
+    ),
+    Rule(
+        "column-missing",
+        "contract",
+        _E,
+        "a column is not there",
+        "The table has no column of that name; a renamed column took its foreign key along.",
+        "rename it back, or correct the contract",
+    ),
+    Rule(
+        "column-wrong",
+        "contract",
+        _E,
+        "a column is of another type, nullability or default",
+        "A [columns] entry of the contract does not hold.",
+        "ALTER TABLE … ALTER COLUMN …",
+    ),
+    Rule(
+        "key-missing",
+        "contract",
+        _E,
+        "a foreign key is not there",
+        "No foreign key of this table has these columns; any row may point nowhere.",
+        "ALTER TABLE … ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT",
+    ),
+    Rule(
+        "key-wrong-columns",
+        "contract",
+        _E,
+        "the key of that name is on other columns",
+        "A foreign key bears the contract's name but not its columns, or pairs them otherwise.",
+        "drop it and add the right one",
+    ),
+    Rule(
+        "key-wrong-target",
+        "contract",
+        _E,
+        "the key references something else",
+        "The columns are right, but they reference another table, a namesake in another schema, or other columns.",
+        "drop it and add the right one",
+    ),
+    Rule(
+        "key-wrong-name",
+        "contract",
+        _E,
+        "the key has another name",
+        "A migration that drops or validates it by the contract's name would fail.",
+        "ALTER TABLE … RENAME CONSTRAINT",
+    ),
+    Rule(
+        "key-wrong-on-delete",
+        "contract",
+        _E,
+        "the key does something else on DELETE",
+        "Deleting a referenced row refuses, cascades or sets null where the contract says otherwise.",
+        "drop it and add the right one in one ALTER TABLE",
+    ),
+    Rule(
+        "key-wrong-on-update",
+        "contract",
+        _E,
+        "the key does something else on UPDATE",
+        "Changing a referenced value refuses, cascades or sets null where the contract says otherwise.",
+        "drop it and add the right one in one ALTER TABLE",
+    ),
+    Rule(
+        "key-wrong-match",
+        "contract",
+        _E,
+        "the key matches NULLs in another way",
+        "MATCH FULL and MATCH SIMPLE differ in which rows with NULL they accept.",
+        "drop it and add the right one in one ALTER TABLE",
+    ),
+    Rule(
+        "key-wrong-deferrability",
+        "contract",
+        _E,
+        "the key is checked at another moment",
+        "A deferrable key can be violated until the transaction commits.",
+        "ALTER TABLE … ALTER CONSTRAINT",
+    ),
+    Rule(
+        "key-wrong-kind",
+        "contract",
+        _E,
+        "a PERIOD key stands for a plain one, or the reverse",
+        "A PERIOD key compares ranges, not equality.",
+        "drop it and add the right one",
+    ),
+    Rule(
+        "key-not-valid",
+        "contract",
+        _E,
+        "the key is NOT VALID",
+        "New rows are checked, those that were there before never were.",
+        "ALTER TABLE … VALIDATE CONSTRAINT",
+    ),
+    Rule(
+        "key-not-enforced",
+        "contract",
+        _E,
+        "the key is NOT ENFORCED",
+        "PostgreSQL 18 records the key and checks nothing.",
+        "ALTER TABLE … ALTER CONSTRAINT … ENFORCED",
+    ),
+    Rule(
+        "key-trigger-missing",
+        "contract",
+        _E,
+        "an internal trigger of the key is gone",
+        "The key is recorded, but the trigger that enforces it on one side (or on a partition) does not exist.",
+        "drop the key and add it again",
+    ),
+    Rule(
+        "key-trigger-disabled",
+        "contract",
+        _E,
+        "an internal trigger of the key is switched off",
+        "The key is recorded and valid, but ordinary sessions write past it on one side (or on a partition).",
+        "ALTER TABLE … ENABLE TRIGGER, then check --only rows",
+    ),
+    Rule(
+        "key-not-inherited",
+        "contract",
+        _E,
+        "rows of an inheritance child escape the key",
+        "SELECT on the table shows its children's rows as well, and foreign keys are not inherited.",
+        "add an equal foreign key to the child",
+    ),
+    Rule(
+        "key-collation",
+        "contract",
+        _E,
+        "the key's two columns disagree on which texts are equal",
+        "With a nondeterministic collation on one side only, checks and cascades follow different equalities.",
+        "give both columns the same collation",
+    ),
+    Rule(
+        "key-action-defeated",
+        "contract",
+        _E,
+        "another foreign key acts first",
+        "A second key on the same column fires before this one (triggers fire in the order of their names), "
+        "so deletes are refused or rows survive.",
+        "ALTER TABLE … DROP CONSTRAINT the other one",
+    ),
+    Rule(
+        "key-action-fragile",
+        "contract",
+        _W,
+        "another foreign key acts after this one",
+        "A second key on the same column wants something else and only happens to be younger; a dump and "
+        "restore may turn the order round.",
+        "ALTER TABLE … DROP CONSTRAINT the other one",
+    ),
+    Rule(
+        "key-duplicate",
+        "contract",
+        _W,
+        "the same foreign key is there twice",
+        "Every write is checked twice for nothing.",
+        "ALTER TABLE … DROP CONSTRAINT the other one",
+    ),
+    Rule(
+        "key-stopped-by-trigger",
+        "contract",
+        _E,
+        "a row trigger cancels the key's action",
+        "A BEFORE trigger returns NULL (RETURN NEW is NULL in a DELETE trigger), which silently leaves orphan rows.",
+        "make the trigger return OLD, or drop it",
+    ),
+    Rule(
+        "key-maybe-stopped",
+        "contract",
+        _W,
+        "a row trigger may cancel the key's action",
+        "A BEFORE trigger can cancel the key's DELETE or UPDATE by returning NULL; what it returns cannot be known.",
+        "see to it that it never returns NULL",
+    ),
+    Rule(
+        "key-stopped-by-rule",
+        "contract",
+        _E,
+        "a rule replaces the key's action",
+        "An INSTEAD rule rewrites the key's DELETE or UPDATE: it fails, or silently leaves orphan rows.",
+        "DROP RULE … ON …",
+    ),
+    Rule(
+        "key-owner-lacks-privilege",
+        "contract",
+        _E,
+        "the key's own queries are not permitted",
+        "PostgreSQL checks and cascades as the tables' owners; one of them lacks the privilege, so writes fail.",
+        "GRANT … TO the owner",
+    ),
+    Rule(
+        "replication-role",
+        "contract",
+        _E,
+        "sessions start with triggers off",
+        "session_replication_role = replica is the default of this server, database or of a role that writes here: "
+        "no foreign key is enforced in such sessions, though every catalog looks right.",
+        "ALTER DATABASE … RESET session_replication_role",
+    ),
+    Rule(
+        "unique-missing",
+        "contract",
+        _E,
+        "a unique constraint is not there",
+        "No valid, complete unique constraint or index has exactly these columns.",
+        "ALTER TABLE … ADD UNIQUE",
+    ),
+    Rule(
+        "check-missing",
+        "contract",
+        _E,
+        "a check constraint is not there, or says something else",
+        "The table has no check of that name and expression.",
+        "ALTER TABLE … ADD CONSTRAINT … CHECK",
+    ),
+    Rule(
+        "check-not-valid",
+        "contract",
+        _E,
+        "a check constraint is not validated or not enforced",
+        "Old rows were never looked at, or new ones are not.",
+        "ALTER TABLE … VALIDATE CONSTRAINT",
+    ),
+    Rule(
+        "required-index-missing",
+        "contract",
+        _E,
+        "an index that the contract requires is not there",
+        "No valid index has these columns in this order with this method, uniqueness and predicate.",
+        "CREATE INDEX",
+    ),
+    Rule(
+        "cannot-see",
+        "contract",
+        _U,
+        "a catalog may not be read",
+        "SELECT on a system catalog was revoked from this role, or another session's lock is in the way; "
+        "what rests on it is neither yes nor no.",
+        "GRANT SELECT ON pg_catalog.… TO the role",
+    ),
+    Rule(
+        "ledger-pending",
+        "ledger",
+        _E,
+        "a migration is not applied",
+        "Its file is there, the ledger has no record of it.",
+        "wflo-schema migrate",
+    ),
+    Rule(
+        "ledger-changed",
+        "ledger",
+        _E,
+        "an applied migration was edited",
+        "The file is not what was applied; another database gets something else.",
+        "restore the file and put the change into a new migration",
+    ),
+    Rule(
+        "ledger-missing",
+        "ledger",
+        _E,
+        "an applied migration has no file",
+        "The ledger records what nobody can read.",
+        "restore the file",
+    ),
+    Rule(
+        "ledger-unknown",
+        "ledger",
+        _E,
+        "the database is ahead of the files",
+        "The ledger records migrations newer than every file here.",
+        "update the checkout",
+    ),
+    Rule(
+        "ledger-unreadable",
+        "ledger",
+        _U,
+        "the ledger may not be read",
+        "Whether everything is applied cannot be told.",
+        "GRANT SELECT on the ledger's tables",
+    ),
+    Rule(
+        "orphan-rows",
+        "rows",
+        _E,
+        "rows point nowhere",
+        "They came in while the key was absent or its triggers were off; a key marked valid does not exclude them.",
+        "delete them, restore what they point to, or set them NULL",
+    ),
+    Rule(
+        "rows-unreadable",
+        "rows",
+        _U,
+        "the rows may not be read",
+        "This role lacks SELECT, or row-level security would hide rows from it.",
+        "GRANT SELECT, or use the owner",
+    ),
+    Rule(
+        "rows-unfinished",
+        "rows",
+        _U,
+        "the rows could not be read in time",
+        "The time given ran out, or a lock was in the way.",
+        "run it again with a longer --timeout",
+    ),
+    Rule(
+        "index-missing",
+        "indexes",
+        _W,
+        "no index supports the key",
+        "Every delete of a referenced row reads the whole referencing table.",
+        "CREATE INDEX CONCURRENTLY",
+    ),
+    Rule(
+        "index-duplicate",
+        "indexes",
+        _W,
+        "two indexes are the same",
+        "Every write pays twice, no query gains.",
+        "DROP INDEX CONCURRENTLY",
+    ),
+    Rule(
+        "index-invalid",
+        "indexes",
+        _W,
+        "an index is INVALID",
+        "A CREATE or REINDEX CONCURRENTLY was interrupted: it costs writes and serves no query.",
+        "REINDEX INDEX CONCURRENTLY, or DROP INDEX CONCURRENTLY",
+    ),
+    Rule(
+        "drift",
+        "drift",
+        _E,
+        "the database is not what the migrations make",
+        "Something was changed by hand, or a migration was edited.",
+        "the SQL shown, or a new migration",
+    ),
+    Rule(
+        "drift-cosmetic",
+        "drift",
+        _W,
+        "a difference that no query notices",
+        "Names or comments differ from what the migrations make.",
+        "the SQL shown, or a new migration",
+    ),
+)
+
+_SEVERITIES = {rule.code: rule.severity for rule in RULES}
+
+
+def finding(
+    code: str,
+    object_: str,
+    message: str,
+    *,
+    have: str = "",
+    want: str = "",
+    help_: str = "",
+    location: Location | None = None,
+) -> Finding:
+    """A finding of the weight that the code's rule gives it."""
+    return Finding(code, _SEVERITIES[code], object_, message, have, want, help_, location)
