@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from wflo_schema import tables
 from wflo_schema.contract import Contract, RequiredKey, identifier
@@ -28,6 +28,7 @@ from wflo_schema.relations import (
     Key,
     Reader,
     Relation,
+    fetch,
     identifiers,
     plain_type,
 )
@@ -416,8 +417,7 @@ def _known_key(connection: psycopg.Connection[TupleRow], name: str, table: str) 
     there = _relation(connection, table)
     if there is None:
         return None
-    with connection.cursor(row_factory=class_row(Key)) as cursor:
-        keys = cursor.execute(load_sql("relations_keys"), {"relations": [there.oid]}).fetchall()
+    keys = fetch(connection, Key, "relations_keys", {"relations": [there.oid]})
     key = next((k for k in keys if k.relation == there.oid and k.name == name), None)
     target = _relation(connection, sql.Identifier(key.to_schema, key.to_table).as_string()) if key else None
     if key is None or target is None:
@@ -465,15 +465,12 @@ def _relation(connection: psycopg.Connection[TupleRow], name: str) -> Relation |
     row = connection.execute("SELECT pg_catalog.to_regclass(%s)::pg_catalog.oid", (name,)).fetchone()
     if row is None or row[0] is None:
         return None
-    with connection.cursor(row_factory=class_row(Relation)) as cursor:
-        tree = cursor.execute(load_sql("relations_tree"), {"roots": [row[0]]}).fetchall()
+    tree = fetch(connection, Relation, "relations_tree", {"roots": [row[0]]})
     return next((r for r in tree if r.oid == r.root), None)
 
 
 def _columns(connection: psycopg.Connection[TupleRow], relation: Relation) -> dict[str, Column]:
-    with connection.cursor(row_factory=class_row(Column)) as cursor:
-        columns = cursor.execute(load_sql("relations_columns"), {"relations": [relation.oid]}).fetchall()
-    return {c.name: c for c in columns}
+    return {c.name: c for c in fetch(connection, Column, "relations_columns", {"relations": [relation.oid]})}
 
 
 def _primary_key(connection: psycopg.Connection[TupleRow], table: str) -> list[str]:

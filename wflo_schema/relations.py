@@ -253,7 +253,8 @@ class Facts:
 
     @property
     def everywhere(self) -> list[int]:
-        return [r.oid for r in self.relations]
+        """All relations, once: the tables, their partitions and the tables that inherit from them."""
+        return sorted({r.oid for r in self.relations})
 
     def full(self, name: Name) -> str:
         return qualified(name.schema or self.schema, name.name)
@@ -403,8 +404,15 @@ class Reader:
         return not missing
 
     def rows(self, kind: type[_Row], query: str, parameters: Mapping[str, object]) -> tuple[_Row, ...]:
-        with self.connection.cursor(row_factory=class_row(kind)) as cursor:
-            return tuple(cursor.execute(load_sql(query), parameters).fetchall())
+        return fetch(self.connection, kind, query, parameters)
+
+
+def fetch(
+    connection: psycopg.Connection[TupleRow], kind: type[_Row], query: str, parameters: Mapping[str, object]
+) -> tuple[_Row, ...]:
+    """The rows of one query of ``wflo_schema/sql/`` as values."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return tuple(cursor.execute(load_sql(query), parameters).fetchall())
 
 
 def begin(connection: psycopg.Connection[TupleRow]) -> Reader:
@@ -424,9 +432,8 @@ def begin(connection: psycopg.Connection[TupleRow]) -> Reader:
             else ""
         )
     ).fetchone()
-    with connection.cursor(row_factory=class_row(Session)) as cursor:
-        session = cursor.execute(load_sql("relations_session")).fetchone()
-    if row is None or session is None:
+    (session,) = fetch(connection, Session, "relations_session", {})
+    if row is None:
         raise AssertionError("a SELECT without FROM returns one row")
     return Reader(connection, session, str(row[0]))
 
@@ -481,8 +488,8 @@ def read(reader: Reader, contract: Contract, *, schema: str | None, deep: bool) 
 
 
 def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, roots: Sequence[int]) -> Facts:
-    everywhere = sorted({r.oid for r in facts.relations})
-    with_keys = sorted({k.relation for k in facts.keys or ()} | set(everywhere))
+    everywhere = facts.everywhere
+    with_keys = sorted({k.relation for k in facts.keys or ()}.union(everywhere))
     can_read_triggers = reader.can("pg_trigger", "pg_proc", "pg_language")
     facts = replace(
         facts,
