@@ -281,11 +281,8 @@ def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
     total = run(None)
     assert one(database, "SELECT idle_s FROM b") == ("30",)
     do(database, "DROP TABLE b", "DELETE FROM _yoyo_migration WHERE migration_id = '2_b'")
-    monkeypatch.setattr(
-        database_module,
-        "_WATCHING",
-        "-c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=1",
-    )
+    for name in database_module.WATCHED:
+        monkeypatch.setitem(database_module.WATCHED, name, "1")
     try:
         run(Cut(Direction.TO_SERVER, total - 16, silently=True))
     except PermissionError:
@@ -916,6 +913,40 @@ def test_index_build_that_outlives_its_killed_client_is_waited_for(database: Dat
         1,
         True,
     )
+
+
+@pytest.mark.parametrize("verb", ["CREATE", "DROP"])
+def test_statement_that_its_killed_client_did_not_see_completed_is_not_done_again(
+    database: Database, tmp_path: Path, verb: str
+) -> None:
+    beside = f"{database.name}_beside"
+    do(database, "CREATE TABLE done (id int)", *([] if verb == "CREATE" else [f"CREATE DATABASE {beside}"]))
+    folder = write(
+        tmp_path / "m", {"1_a": f"-- transactional: false\n{verb} DATABASE {beside};\nINSERT INTO done VALUES (1);"}
+    )
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE pg_database IN SHARE MODE")
+        first = _processes.Process(target=_migrate_in_process, args=(database, str(folder)))
+        first.start()
+        wait_until(lambda: is_waiting(database), "the lock queue")
+        first.kill()
+        first.join()
+    assert engine.migrate(database, read(folder)).ids == ("1_a",)
+    assert one(database, "SELECT count(*) FROM done") == (1,)
+    there = one(database, "SELECT count(*) FROM pg_database WHERE datname = %s", beside) == (1,)
+    do(database, f"DROP DATABASE IF EXISTS {beside}")
+    assert there == (verb == "CREATE")
+
+
+def test_database_that_was_there_before_is_an_error_however_often_it_is_tried(
+    database: Database, tmp_path: Path
+) -> None:
+    text = f"-- transactional: false\nCREATE DATABASE {database.name};"
+    folder = write(tmp_path / "m", {"1_a": text})
+    for _ in range(3):
+        with pytest.raises(MigrationFailed) as caught:
+            engine.migrate(database, read(folder))
+        assert caught.value.sqlstate == "42P04"
 
 
 def test_stop_before_anything_runs_applies_nothing(database: Database, tmp_path: Path) -> None:

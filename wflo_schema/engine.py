@@ -722,6 +722,12 @@ _ALONE = re.compile(
 # Statements that PostgreSQL refuses inside a transaction block.  Others are tried in one first, with
 # their progress: DO and CALL too, which run alone only where they turn out to commit by themselves.
 
+_WHOLE = re.compile(r"\A(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)\b", re.IGNORECASE)
+# Of those, the ones that are done as a whole or not at all, and fail when they are done again.
+
+_DONE_ALREADY = {"CREATE": ("42P04", "42710"), "DROP": ("3D000", "42704")}
+# What they then fail with: duplicate_database, duplicate_object; invalid_catalog_name, undefined_object.
+
 _WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 # They wait for transactions to end, often long, in a lock mode that keeps no reader or writer waiting.
 
@@ -1641,6 +1647,15 @@ class _Run:
                 self._must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
             if outcome.error is None:
                 break
+            if _WHOLE.match(statement.text):
+                if interrupted == statement.text and outcome.error.sqlstate in _DONE_ALREADY[statement.words[0]]:
+                    said = f"statement {number + 1} had been completed when it was interrupted"
+                    self._notify(Notice(m.id, "REPAIR", said))
+                    break
+                stands = ledger_module.progress_command(
+                    self.ledger, m, operation=operation, done=number, done_checksum=sums[number], running=None
+                )
+                self._must([_BEGIN, *as_ourselves, stands, _COMMIT])  # it failed, and so has done nothing
             self._statement_refused(m, script, statement, outcome.error, attempt, began)
             if self._repair(m, statement.text, statement.text):
                 break
