@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 
 from wflo_schema import foreign_key, orphans, relations, tables
 from wflo_schema.contract import Contract, identifier
-from wflo_schema.database import Database, database_error, load_sql
+from wflo_schema.database import PATIENT, Database, database_error, load_sql
 from wflo_schema.errors import CannotRead, UsageError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.freeze import freeze
@@ -151,7 +151,7 @@ def check(
     started = time.monotonic()
     sections = _sections(only, contract, migrations, wanted)
     answer = _Answer((contract.schema if contract else None) or database.schema or "")
-    with database.connect(autocommit=False) as connection:
+    with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user
         version = connection.info.server_version
         if contract is not None and _OF_THE_CONTRACT & set(sections):
@@ -478,7 +478,7 @@ def drift(
     """
     from wflo_schema import catalog
 
-    with database.connect() as connection:
+    with database.connect(settings=PATIENT) as connection:
         ignore = catalog.LEDGER_TABLES | catalog.OTHER_LEDGERS
         have = catalog.read(connection, schemas=(schema,) if schema else None, ignore=ignore)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, LiteralString
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -56,8 +57,11 @@ _DEFAULTS: dict[str, str] = {
 # Seconds, seconds, seconds, probes: a network that was cut is noticed in a minute, not in the two
 # hours of the system's default.
 
-_WATCHING = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-# The same for the server's end, as start-up options: RESET ALL goes back to them.  A Unix socket has none.
+WATCHED = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+"""The same for the server's end, so that a client that vanished does not leave its locks behind for hours."""
+
+PATIENT = {"statement_timeout": "120000"}
+"""Milliseconds, for sessions that only look: what is set for the role's other work may be too short."""
 
 _REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
 # How pgbouncer and its like say that they pass no options on.
@@ -175,13 +179,15 @@ class Database:
         """The same database, another schema."""
         return replace(self, schema=schema)
 
-    def connect(self, *, autocommit: bool = True, is_watched: bool = False) -> psycopg.Connection[TupleRow]:
+    def connect(
+        self, *, autocommit: bool = True, settings: Mapping[str, str] | None = None
+    ) -> psycopg.Connection[TupleRow]:
         """Connect.  The client's encoding is UTF-8 and statements are never prepared on the server.
 
-        ``is_watched``: ask the server too to look whether we are still there, as we look whether it
-        is, so that a network that was cut does not leave our locks behind for hours; done without
-        where a pooler does not pass it on.  Raise `ConnectionFailed` with one sentence that says
-        which of server, password, database or privilege is missing.
+        ``settings``: what the session begins with, and RESET ALL goes back to, unless the URL's own
+        options say otherwise; done without where a pooler does not pass them on.  Raise
+        `ConnectionFailed` with one sentence that says which of server, password, database or
+        privilege is missing.
         """
         given = conninfo_to_dict(self.conninfo)
         known = self.parameters
@@ -193,18 +199,21 @@ class Database:
         if given.get("host") and "hostaddr" not in given:
             defaults["hostaddr"] = ""  # PGHOSTADDR belongs to PGHOST, and must not lead elsewhere than the label says
         conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
-        watched = make_conninfo(conninfo, options=f"{_WATCHING} {known.get('options', '')}".strip())
-        try:
+        if settings:
+            options = " ".join([*(f"-c {k}={v}" for k, v in settings.items()), known.get("options", "")])
             try:
-                return psycopg.connect(
-                    watched if is_watched else conninfo, autocommit=autocommit, prepare_threshold=None
-                )
-            except psycopg.OperationalError as error:
-                if not (is_watched and _REFUSES_OPTIONS.search(str(error))):
-                    raise
-            return psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+                return _connect(make_conninfo(conninfo, options=options.strip()), autocommit)
+            except psycopg.Error as error:
+                if not _REFUSES_OPTIONS.search(str(error)):
+                    raise _connection_failed(self, error) from None
+        try:
+            return _connect(conninfo, autocommit)
         except psycopg.Error as error:
             raise _connection_failed(self, error) from None
+
+
+def _connect(conninfo: str, autocommit: bool) -> psycopg.Connection[TupleRow]:
+    return psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
 
 
 def _from_conninfo(text: str, where: str) -> dict[str, str]:

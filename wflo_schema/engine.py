@@ -26,7 +26,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from wflo_schema import ledger as ledger_module
-from wflo_schema.database import Database, database_error, load_sql, quote_identifier
+from wflo_schema.database import PATIENT, WATCHED, Database, database_error, load_sql, quote_identifier
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionLost,
@@ -346,7 +346,7 @@ def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int |
     Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
     55P03 when it is locked for ``lock_timeout_ms`` (None: the server's own).
     """
-    with _Run.on(database) as run:
+    with _Run.on(database, settings={**WATCHED, **PATIENT}) as run:
         return _status(run, migrations, lock_timeout_ms)
 
 
@@ -844,9 +844,10 @@ class _Run:
         locks: LockOptions | None = None,
         notify: Notify | None = None,
         stop: Stop | None = None,
+        settings: Mapping[str, str] = WATCHED,
     ) -> Iterator[_Run]:
         token = f"wflo-schema {secrets.token_hex(3)}"
-        connection = database.with_parameters(application_name=token).connect(is_watched=True)
+        connection = database.with_parameters(application_name=token).connect(settings=settings)
         run: _Run | None = None
         try:
             run = cls(

@@ -23,7 +23,7 @@ from wflo_schema.contract import (
     identifier,
     render,
 )
-from wflo_schema.database import Database, database_error
+from wflo_schema.database import PATIENT, Database, database_error
 from wflo_schema.errors import CannotRead, Refused
 from wflo_schema.relations import ACTIONS, BASE, MATCHES, CheckConstraint, Column, Facts, Index, Key, Named, Reader
 
@@ -49,7 +49,7 @@ def freeze(database: Database, *, schema: str | None = None) -> str:
 
     Raise `CannotRead` when a catalog may not be read, `Refused` when the schema holds no table.
     """
-    with database.connect(autocommit=False) as connection:
+    with database.connect(autocommit=False, settings=PATIENT) as connection:
         try:
             reader = relations.begin(connection)
             there = _read(reader, schema or database.schema)
