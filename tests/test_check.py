@@ -427,6 +427,21 @@ def test_ledger_says_which_migration_is_pending_changed_or_gone(database: Databa
     assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-missing"}
 
 
+def test_tables_dropped_behind_the_ledger_are_not_said_to_come_by_migrating(right: Database) -> None:
+    """As a test suite leaves it that drops all tables of its models at the end."""
+    required, files = contract.read(MIGRATIONS / "contract.toml"), migration.read(MIGRATIONS)
+    with right.connect() as connection:
+        connection.execute("DROP TABLE state_snapshots, approval_requests")
+    missing = [f for f in check(right, required, migrations=files).findings if f.code == "table-missing"]
+    assert {f.object for f in missing} == {"public.approval_requests", "public.state_snapshots"}
+    assert [f.help for f in missing] == ["wflo-schema adopt"] * 2
+    assert all("every migration is recorded" in f.message for f in missing)
+    with right.connect() as connection:
+        connection.execute("DELETE FROM _yoyo_migration")
+    missing = [f for f in check(right, required, migrations=files).findings if f.code == "table-missing"]
+    assert [f.help for f in missing] == ["wflo-schema migrate"] * 2
+
+
 def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: Path) -> None:
     (tmp_path / "20250101_01_aaaaa-one.sql").write_text("CREATE ROLE corpus_ledger LOGIN")
     engine.migrate(database, migration.read(tmp_path))

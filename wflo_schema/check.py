@@ -24,10 +24,11 @@ from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.freeze import freeze
 from wflo_schema.orphans import Orphans
 from wflo_schema.relations import BASE, Facts, Reader, identifiers
-from wflo_schema.rules import NOTHING, RULES, Rule, finding
+from wflo_schema.rules import MIGRATE, NOTHING, RULES, Rule, finding
 
 if TYPE_CHECKING:
     from wflo_schema.catalog import Catalog
+    from wflo_schema.engine import Status
     from wflo_schema.migration import Migrations
 
 __all__ = [
@@ -162,7 +163,9 @@ def check(
             except psycopg.Error as error:
                 raise database_error(error, "checking the contract") from error
     if migrations is not None and "ledger" in sections:
-        _check_ledger(answer, database, migrations)
+        status = _check_ledger(answer, database, migrations)
+        if status is not None and status.applied and not status.pending:
+            answer.findings = [_not_by_migrating(f) for f in answer.findings]
     if wanted is not None and "drift" in sections:
         answer.findings += drift(database, wanted, schema=database.schema)
     return CheckResult(
@@ -308,7 +311,7 @@ def _verdicts(reader: Reader, facts: Facts, contract: Contract) -> _Verdicts:
                 f"there is no schema {facts.schema} in database {reader.session.database}",
                 have=NOTHING,
                 want=f"schema {identifier(facts.schema)}",
-                help_="wflo-schema migrate" if not contract.schema else "",
+                help_=MIGRATE if not contract.schema else "",
             )
         )
     for table in contract.tables:
@@ -422,7 +425,14 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
     yield from tables.judge_all_indexes(facts, there)
 
 
-def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> None:
+def _not_by_migrating(found: Finding) -> Finding:
+    """Where the ledger records everything, what is not there does not come by migrating."""
+    if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE:
+        return found
+    return replace(found, message=f"{found.message}, though every migration is recorded", help="wflo-schema adopt")
+
+
+def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
     from wflo_schema import engine
 
     try:
@@ -431,9 +441,9 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         message = f"the ledger may not be read: {error.message}"
         answer.findings.append(finding("ledger-unreadable", "ledger", message, help_=error.hint))
         answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
-        return
+        return None
     said = (
-        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", "wflo-schema migrate"),
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", MIGRATE),
         (
             "ledger-changed",
             status.changed,
@@ -467,6 +477,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
                 finding(code, entry.id, message, have=have, want=want, help_=mend, location=location)
             )
             answer.verified.append(Verified("migration", entry.id, "no", (code,)))
+    return status
 
 
 def drift(

@@ -255,7 +255,8 @@ def plan_text(plan: Plan) -> str:
 
 def check_text(result: CheckResult) -> str:
     """A table that a person reads in five seconds, then one block a finding."""
-    lines = [f"{result.label} (PostgreSQL {result.server_version}), schema {result.schema}, as {result.role}"]
+    schema = f", schema {result.schema}" if result.schema else ""
+    lines = [f"{result.label} (PostgreSQL {result.server_version}){schema}, as {result.role}"]
     keys = [v for v in result.verified if v.kind == "foreign key"]
     width = max((len(v.source) for v in keys), default=0)
     for v in keys:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from wflo_schema.findings import Finding, Location, Severity
 
 NOTHING = "NOTHING"
+
+MIGRATE = "wflo-schema migrate"
+"""The help for what a pending migration brings."""
 # What is had or wanted where there is none.
 
 
@@ -318,7 +321,7 @@ RULES: tuple[Rule, ...] = (
         _E,
         "a migration is not applied",
         "Its file is there, the ledger has no record of it.",
-        "wflo-schema migrate",
+        MIGRATE,
     ),
     Rule(
         "ledger-changed",

@@ -33,7 +33,7 @@ from wflo_schema.relations import (
     plain_type,
     qualified,
 )
-from wflo_schema.rules import NOTHING, finding
+from wflo_schema.rules import MIGRATE, NOTHING, finding
 
 
 def judge_table(facts: Facts, contract: Contract, table: RequiredTable) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def absent(facts: Facts, name: Name, where: Location | None) -> Iterator[Finding
             f"there is no table {shown}{near}",
             have=NOTHING,
             want=f"table {shown}",
-            help_="wflo-schema migrate",
+            help_=MIGRATE,
             location=where,
         )
     elif found.kind not in ("r", "p"):
