@@ -497,54 +497,48 @@ def _plan(status: Status, migrations: Migrations, to: str | None, allow: Collect
         last = migrations.resolve(to)
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
-    found: list[tuple[Allow, str, str]] = []
+    found = _objections(status, pending, late=[m.id for m in pending if waiting[m.id].is_late])
+    return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
+
+
+def _objections(
+    status: Status, pending: Sequence[Migration], *, late: Sequence[str]
+) -> Iterator[tuple[Allow, str, str]]:
+    """What stands against migrating: the case, what it is, and how to put it right."""
     if status.changed:
-        ids = some(e.id for e in status.changed)
-        found.append(
-            (
-                Allow.CHANGED,
-                f"{_count(status.changed, 'applied migration was', 'applied migrations were')} changed since: {ids}",
-                "bring the file back as it was and write a new migration for the change",
-            )
+        were = _count(status.changed, "applied migration was", "applied migrations were")
+        yield (
+            Allow.CHANGED,
+            f"{were} changed since: {some(e.id for e in status.changed)}",
+            "bring the file back as it was and write a new migration for the change",
         )
     if status.missing:
-        ids = some(e.id for e in status.missing)
-        found.append(
-            (
-                Allow.MISSING,
-                f"{_count(status.missing, 'applied migration has', 'applied migrations have')} no file any more: {ids}",
-                "bring the file back (git log --diff-filter=D -- 'migrations/*')",
-            )
+        have = _count(status.missing, "applied migration has", "applied migrations have")
+        yield (
+            Allow.MISSING,
+            f"{have} no file any more: {some(e.id for e in status.missing)}",
+            "bring the file back (git log --diff-filter=D -- 'migrations/*')",
         )
     if status.unknown:
-        ids = some(e.id for e in status.unknown)
-        found.append(
-            (
-                Allow.AHEAD,
-                f"the database is ahead of the files: it has {ids}",
-                "run it with the newer files, or name their folder with --migrations",
-            )
+        yield (
+            Allow.AHEAD,
+            f"the database is ahead of the files: it has {some(e.id for e in status.unknown)}",
+            "run it with the newer files, or name their folder with --migrations",
         )
-    late = [m.id for m in pending if waiting[m.id].is_late]
     if late:
-        found.append(
-            (
-                Allow.LATE,
-                f"{_count(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
-                f"{some(late)}",
-                "rename it so that it comes last, if it was merged late",
-            )
+        yield (
+            Allow.LATE,
+            f"{_count(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
+            f"{some(late)}",
+            "rename it so that it comes last, if it was merged late",
         )
     if status.heads and pending:
         ends = "; ".join(" and ".join(h) for h in status.heads)
-        found.append(
-            (
-                Allow.HEADS,
-                f"the history has {len(status.heads[0])} heads: {ends}",
-                "write a migration with -- depends: on all of them, or let one depend on the other",
-            )
+        yield (
+            Allow.HEADS,
+            f"the history has {len(status.heads[0])} heads: {ends}",
+            "write a migration with -- depends: on all of them, or let one depend on the other",
         )
-    return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
 
 
 def _refuse(planned: Plan) -> None:
