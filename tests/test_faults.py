@@ -290,20 +290,27 @@ def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
     assert engine.migrate(database, files).ids == ("2_b",)
 
 
+@contextlib.contextmanager
+def terminated(database: Database, fragment: str) -> Iterator[None]:
+    """Meanwhile, end the session of ours that is busy with a query which begins SELECT and this text."""
+
+    def terminate() -> None:
+        wait_until(lambda: is_running(database, fragment), fragment)
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s"
+        one(database, query, f"SELECT {fragment}%")
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    yield
+    thread.join()
+
+
 def test_terminated_backend_is_a_lost_connection_and_the_next_run_finishes(database: Database, tmp_path: Path) -> None:
     folder = write(
         tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(30)"}
     )
-
-    def terminate() -> None:
-        wait_until(lambda: is_running(database, "pg_sleep(30)"), "the migration")
-        do(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%'")
-
-    thread = threading.Thread(target=terminate)
-    thread.start()
-    with pytest.raises(ConnectionLost) as caught:
+    with terminated(database, "pg_sleep(30)"), pytest.raises(ConnectionLost) as caught:
         engine.migrate(database, read(folder))
-    thread.join()
     assert "run it again" in caught.value.hint
     assert "2_b" in caught.value.message and "terminating connection" in caught.value.message
     assert one(database, "SELECT to_regclass('b') IS NULL, count(*) FROM _yoyo_migration") == (True, 1)
@@ -315,16 +322,8 @@ def test_lost_rollback_does_not_say_to_run_it_again(database: Database, tmp_path
     """Run again, it would roll back one more."""
     folder = write(tmp_path / "m", {"1_a": "SELECT 1"}, {"1_a": "SELECT pg_sleep(30)"})
     engine.migrate(database, read(folder))
-
-    def terminate() -> None:
-        wait_until(lambda: is_running(database, "pg_sleep(30)"), "the rollback")
-        do(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%'")
-
-    thread = threading.Thread(target=terminate)
-    thread.start()
-    with pytest.raises(ConnectionLost) as caught:
+    with terminated(database, "pg_sleep(30)"), pytest.raises(ConnectionLost) as caught:
         engine.rollback(database, read(folder))
-    thread.join()
     assert "wflo-schema status" in caught.value.hint and "applied" not in caught.value.hint
     assert one(database, "SELECT count(*) FROM _yoyo_migration") == (1,)
 

@@ -16,14 +16,12 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.contract import DEFERRABLE, DEFERRED, NOT_DEFERRABLE, Contract, Name, RequiredKey, identifier
-from wflo_schema.database import load_sql
+from wflo_schema.database import PATIENT, load_sql
 from wflo_schema.findings import Finding
 from wflo_schema.rules import finding
 
 LOCK_TIMEOUT_MS = 3000
 # Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
-_STATEMENT_TIMEOUT_MS = 120_000
-# Milliseconds for one query on the catalogs, whatever the role's own limit says.
 
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
@@ -423,7 +421,7 @@ def begin(connection: psycopg.Connection[TupleRow]) -> Reader:
         "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog', true),"
         " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
         f" pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true),"
-        f" pg_catalog.set_config('statement_timeout', '{_STATEMENT_TIMEOUT_MS}', true),"
+        f" pg_catalog.set_config('statement_timeout', '{PATIENT['statement_timeout']}', true),"
         " pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true),"
         " pg_catalog.set_config('jit', 'off', true)"
         + (

@@ -129,25 +129,35 @@ def _register(connection: psycopg.Connection[TupleRow]) -> int:
     row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     if row is None or row[0] != connection.info.backend_pid:
         return _NO_SESSION
-    # A timeout of the role's would cut the session and its lock.
+    lift_timeouts(connection)
+    return lock_number(connection, _SESSIONS)
+
+
+def lift_timeouts(connection: psycopg.Connection[TupleRow]) -> None:
+    """Let no timeout of the role's cut the session, and its lock with it, or a long build.  Raise psycopg.Error."""
     connection.execute(
         "SELECT pg_catalog.set_config(name, '0', FALSE) FROM pg_catalog.pg_settings "
         "WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
     )
+
+
+def lock_number(connection: psycopg.Connection[TupleRow], first: int) -> int:
+    """Take the advisory lock of ``first`` and a number from 1 that no session holds; return that number."""
     while True:
         number = secrets.randbelow(2**31 - 1) + 1
         text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
-        row = connection.execute(text, (_SESSIONS, number)).fetchone()
+        row = connection.execute(text, (first, number)).fetchone()
         if row is not None and row[0]:
             return number
 
 
 def _new_name(session: int) -> str:
     rest = f"{PREFIX}{session:08x}_{int(time.time()):08x}"
-    return f"{rest}_{_check_digits(rest)}"
+    return f"{rest}_{check_digits(rest)}"
 
 
-def _check_digits(rest: str) -> str:
+def check_digits(rest: str) -> str:
+    """What ends the name of a database that was made here, so that nobody has such a name by chance."""
     return hashlib.sha256(f"wflo-schema {rest}".encode()).hexdigest()[:8]
 
 
@@ -174,7 +184,7 @@ def _sweep(connection: psycopg.Connection[TupleRow]) -> None:
 
 def _is_left(name: str, alive: list[int]) -> bool:
     match = _NAME.match(name)
-    if match is None or match["check"] != _check_digits(name.rpartition("_")[0]):
+    if match is None or match["check"] != check_digits(name.rpartition("_")[0]):
         return False
     session = int(match["session"], 16)
     if session == _NO_SESSION:

@@ -18,7 +18,6 @@ import hashlib
 import json
 import logging
 import re
-import secrets
 import threading
 import time
 from collections import deque
@@ -41,6 +40,7 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.migration import Migrations
+from wflo_schema.scratch import check_digits, lift_timeouts, lock_number
 
 if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
@@ -344,11 +344,7 @@ class Session:
         if row[2]:
             raise Refused(f"{self.database.label} is a standby, which is read only", hint="name the primary in the URL")
         self.role: str = row[1]
-        while True:
-            number = secrets.randbits(31)
-            if self._try_lock(_SESSIONS, number):
-                self.id = f"{number:08x}"
-                return
+        self.id = f"{lock_number(self.connection, _SESSIONS):08x}"
 
     def _try_lock(self, first: int, second: int, *, shared: bool = False) -> bool:
         text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
@@ -376,7 +372,7 @@ class Session:
         with self._counting:
             self._counter += 1
             rest = f"wflo_{purpose}_{self.id}_{int(time.time()):08x}_{self._counter}"
-        return f"{rest}_{_check_digits(rest)}"
+        return f"{rest}_{check_digits(rest)}"
 
     def kind_of(self, name: str) -> Literal["database", "template", ""]:
         """Whether there is such a database, and whether it is a template."""
@@ -1020,7 +1016,7 @@ def _made(connection: Connection) -> Iterator[tuple[Made, bool]]:
     for row in rows:
         purpose, made_at, about = _read_mark(row.comment)
         name = _NAME.match(row.name)
-        is_named = name is not None and name["check"] == _check_digits(name["rest"])
+        is_named = name is not None and name["check"] == check_digits(name["rest"])
         if name is not None and is_named:
             if purpose != "kept":
                 # A killed `make` leaves a clone that is marked as a test-db and has not got its name yet.
@@ -1048,10 +1044,6 @@ def _read_mark(comment: str) -> tuple[Purpose | None, datetime | None, str]:
         return None, None, ""
 
 
-def _check_digits(rest: str) -> str:
-    return hashlib.sha256(f"wflo-schema {rest}".encode()).hexdigest()[:8]
-
-
 def _template_key(name: str) -> int:
     """The even number of a template's lock; the odd one above it is held while it is built."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") & 0x7FFFFFFE
@@ -1069,11 +1061,7 @@ def _maintenance(database: Database) -> Connection:
                 break
             continue
         try:
-            # A timeout of the role's would cut the session's lock or a long build.
-            connection.execute(
-                "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings "
-                "WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
-            )
+            lift_timeouts(connection)
         except psycopg.Error as error:
             connection.close()
             raise database_error(error, "preparing the connection") from error
