@@ -17,8 +17,13 @@ import pytest
 from wflo_schema.database import Database
 from wflo_schema.server import choose_account, find_programs, reachable_programs
 
+# What would lead a test to another server, or change what pytest, Click and Rich print.
+_UNWANTED = frozenset(
+    {"DATABASE_URL", "CI", "BUILD_NUMBER", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE",
+     "TTY_INTERACTIVE", "PYTEST_ADDOPTS"}
+)  # fmt: skip
 for name in list(os.environ):
-    if name.startswith(("PG", "WFLO_SCHEMA_")) or name == "DATABASE_URL":
+    if name.startswith(("PG", "WFLO_SCHEMA_")) or name in _UNWANTED:
         del os.environ[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import re
@@ -59,6 +60,12 @@ def project(pytester: pytest.Pytester, server_directory: Path, monkeypatch: pyte
 
 def _run(project: pytest.Pytester, *words: str) -> pytest.RunResult:
     return project.runpytest_subprocess(*PLUGIN, "-p", "no:cacheprovider", *words)
+
+
+def _times_told(result: pytest.RunResult, text: str) -> int:
+    """How often ``text`` is in what pytest tells of each test, without its summary, which may repeat all (CI=true)."""
+    lines = list(itertools.takewhile(lambda line: "short test summary info" not in line, result.outlines))
+    return "\n".join(lines).count(text)
 
 
 def _databases(server_directory: Path) -> list[testdb.Made]:
@@ -424,7 +431,7 @@ def test_server_that_does_not_answer_is_one_message(project: pytest.Pytester) ->
     result = _run(project, "--wflo-database-url=postgresql://me:topsecret@127.0.0.1:1/x", "-rs")
     result.assert_outcomes(errors=1, skipped=51, passed=1)
     said = "\n".join(result.outlines)
-    assert said.count("wflo-schema cannot make a database: no server answers at me@127.0.0.1:1/") == 1
+    assert _times_told(result, "wflo-schema cannot make a database: no server answers at me@127.0.0.1:1/") == 1
     assert "Traceback" not in said
     assert "During handling" not in said
     assert "topsecret" not in said
@@ -438,7 +445,7 @@ def test_broken_migration_is_tried_and_told_once(project: pytest.Pytester) -> No
     result = _run(project)
     assert time.monotonic() - began < 15
     result.assert_outcomes(errors=1, skipped=51, passed=1)
-    assert "\n".join(result.outlines).count("statement 2 of 2") == 1
+    assert _times_told(result, "statement 2 of 2") == 1
     result.stdout.fnmatch_lines(
         ["wflo-schema cannot make a database: 0003-c failed in statement 2 of 2: division by zero",
          "*--> migrations/0003-c.sql:2*", "*2 | SELECT 1 / 0;", "*| ^", "hint: *"],
@@ -447,11 +454,12 @@ def test_broken_migration_is_tried_and_told_once(project: pytest.Pytester) -> No
     assert "kept: 0001-a" not in "\n".join(result.outlines)
 
 
-def test_broken_migration_is_told_once_a_worker(project: pytest.Pytester) -> None:
+def test_broken_migration_is_told_once_a_worker(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")  # pytest then says it again in its summary
     project.path.joinpath("migrations", "0003-c.sql").write_text("SELECT 1 / 0;\n")
     project.makepyfile(_FIFTY)
     result = _run(project, "-n", "2")
-    assert 1 <= "\n".join(result.outlines).count("wflo-schema cannot make a database: 0003-c failed") <= 2
+    assert 1 <= _times_told(result, "wflo-schema cannot make a database: 0003-c failed") <= 2
 
 
 def test_seed_that_fails_is_told_once_with_its_line(project: pytest.Pytester) -> None:
@@ -466,7 +474,7 @@ def test_free_tests_of_a_broken_migration_tell_it_once(project: pytest.Pytester)
     project.path.joinpath("migrations", "0001-a.sql").write_text("SELECT 1 / 0;\n")
     result = _run(project, "--wflo-free-tests")
     result.assert_outcomes(failed=1, skipped=1)
-    assert "\n".join(result.outlines).count("-> migrations/0001-a.sql:1") == 1
+    assert _times_told(result, "-> migrations/0001-a.sql:1") == 1
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")])
