@@ -1195,7 +1195,8 @@ def test_what_is_sent_behind_a_commit_that_fails_is_reported_when_a_colleague_ma
         with folder.database.connect(autocommit=False) as other:
             other.execute("LOCK TABLE _yoyo_migration IN SHARE ROW EXCLUSIVE MODE")
             other.execute(
-                "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc) VALUES (%s, '3_c', now())",
+                "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc) "
+                "VALUES (%s, '3_c', now() AT TIME ZONE 'UTC')",
                 (third.hash,),
             )
 
