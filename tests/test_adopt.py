@@ -26,6 +26,7 @@ from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.events import Result
 from wflo_schema.migration import Migrations
 
 DATA = Path(__file__).parent / "data"
@@ -405,7 +406,7 @@ def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
     execute(database, ONE)
     honest = engine.baseline
 
-    def late(*args: object, **options: object) -> engine.Result:
+    def late(*args: object, **options: object) -> Result:
         execute(database, "ALTER TABLE t ADD late integer")
         return honest(*args, **options)  # type: ignore[arg-type]
 
@@ -700,7 +701,7 @@ def test_the_loser_of_two_adoptions_finds_nothing_left_to_do(
     execute(database, ONE)
     honest, files = engine.baseline, migration.read(folder)
 
-    def late(target: Database, migrations: Migrations, ids: Sequence[str], **options: object) -> engine.Result:
+    def late(target: Database, migrations: Migrations, ids: Sequence[str], **options: object) -> Result:
         if target == database:
             honest(target, migrations, ids)
         return honest(target, migrations, ids, **options)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import wflo_schema
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
-from wflo_schema.engine import Allow
+from wflo_schema.planning import Allow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

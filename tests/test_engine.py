@@ -17,7 +17,6 @@ from psycopg import sql
 from tests.conftest import RunningServer
 from wflo_schema import engine
 from wflo_schema.database import Database, quote_identifier
-from wflo_schema.engine import Allow, Blocker, Done, Event, LockOptions, Notice, Retrying, State, Waiting
 from wflo_schema.errors import (
     BadMigrationFile,
     CannotRead,
@@ -28,7 +27,10 @@ from wflo_schema.errors import (
     Refused,
     WfloSchemaError,
 )
+from wflo_schema.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
 from wflo_schema.migration import read
+from wflo_schema.planning import Allow, State, Status
+from wflo_schema.session import LockOptions
 
 
 class Folder:
@@ -46,11 +48,11 @@ class Folder:
             (self.path / f"{name}.rollback.sql").write_text(rollback, encoding="utf-8")
         return path
 
-    def migrate(self, **options: Any) -> engine.Result:
+    def migrate(self, **options: Any) -> Result:
         database = options.pop("database", self.database)
         return engine.migrate(database, read(self.path), notify=self.events.append, **options)
 
-    def roll_back(self, **options: Any) -> engine.Result:
+    def roll_back(self, **options: Any) -> Result:
         return engine.rollback(self.database, read(self.path), notify=self.events.append, **options)
 
     def fail(self, **options: Any) -> MigrationFailed:
@@ -63,7 +65,7 @@ class Folder:
             self.migrate(**options)
         return caught.value
 
-    def status(self) -> engine.Status:
+    def status(self) -> Status:
         return engine.status(self.database, read(self.path))
 
     def states(self) -> dict[str, State]:
@@ -1081,7 +1083,7 @@ def test_waiting_for_a_colleague_is_no_lock_timeout(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (id int);\nSELECT pg_sleep(1.5);")
     folder.write("2_b", "CREATE TABLE b (id int)")
     folder.do(f"ALTER DATABASE {folder.database.name} SET lock_timeout = '100ms'")
-    results: list[engine.Result] = []
+    results: list[Result] = []
     locks = LockOptions(timeout_ms=100, wait_s=0.2)
     first = threading.Thread(
         target=lambda: results.append(engine.migrate(folder.database, read(folder.path), locks=locks))

@@ -29,7 +29,6 @@ from tests.proxy import Counts, Cut, Direction, Proxy
 from wflo_schema import database as database_module
 from wflo_schema import engine
 from wflo_schema.database import Database
-from wflo_schema.engine import Done
 from wflo_schema.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -39,10 +38,13 @@ from wflo_schema.errors import (
     Refused,
     WfloSchemaError,
 )
+from wflo_schema.events import Done
 from wflo_schema.ledger import Ledger
 from wflo_schema.migration import read
 from wflo_schema.pipeline import Stop
+from wflo_schema.planning import Allow
 from wflo_schema.server import choose_account
+from wflo_schema.session import LockOptions
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 
@@ -243,7 +245,7 @@ def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
         with Proxy("127.0.0.1", int(plain.parameters["port"]), cut=cut) as proxy:
             with contextlib.suppress(ConnectionLost, ConnectionFailed):
                 through = at_path(plain, schema).with_parameters(port=str(proxy.port))
-                engine.migrate(through, files, allow=[engine.Allow.MISSING])
+                engine.migrate(through, files, allow=[Allow.MISSING])
         return proxy.connections[0]
 
     word = f"together_{direction.name}".lower()
@@ -254,7 +256,7 @@ def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
     for count in range(total + 1):
         schema = f"{word}_{count}"
         run(schema, Cut(direction, count))
-        engine.migrate(at_path(plain, schema), files, allow=[engine.Allow.MISSING])
+        engine.migrate(at_path(plain, schema), files, allow=[Allow.MISSING])
         assert one(at_path(plain, schema), query) == clean, f"after {count} of {total} messages {direction}"
     print(f"cut after each of {total} messages {direction}")
 
@@ -693,7 +695,7 @@ def test_second_connection_goes_to_the_host_of_the_first(server: RunningServer, 
                 blocker.execute("SELECT 'the report' FROM held")
             for _ in range(6):
                 with pytest.raises(LockNotAcquired) as caught:
-                    engine.migrate(any_of, read(folder), locks=engine.LockOptions(timeout_ms=150, wait_s=0.3))
+                    engine.migrate(any_of, read(folder), locks=LockOptions(timeout_ms=150, wait_s=0.3))
                 assert "the report" in caught.value.message
         do(server.database, f"DROP DATABASE {both[0].name} WITH (FORCE)")
     finally:
@@ -708,7 +710,7 @@ def test_blocker_is_named_through_pgbouncer(database: Database, tmp_path: Path, 
     with pgbouncer(database, mode, 3) as pooled, database.connect(autocommit=False) as blocker:
         blocker.execute("SELECT 'the report' FROM held")
         with pytest.raises(LockNotAcquired) as caught:
-            engine.migrate(pooled, read(folder), locks=engine.LockOptions(timeout_ms=200, wait_s=2.0))
+            engine.migrate(pooled, read(folder), locks=LockOptions(timeout_ms=200, wait_s=2.0))
     assert "the report" in caught.value.message
 
 

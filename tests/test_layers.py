@@ -11,9 +11,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "findings", "rules"),
-    ("database", "contract", "pipeline", "migration", "plpgsql"),
-    ("relations", "tables", "foreign_key", "orphans", "ledger", "catalog", "engine"),
+    ("errors", "findings", "events", "rules"),
+    ("database", "contract", "pipeline", "migration", "statements", "plpgsql"),
+    ("relations", "tables", "foreign_key", "orphans", "ledger", "catalog", "planning", "session", "stepwise", "engine"),
     ("server", "scratch", "testdb"),
     ("freeze", "check", "adopt", "dump", "lint", "trace", "fleet"),
     ("report",),

@@ -20,6 +20,8 @@ from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
 from wflo_schema.errors import LockNotAcquired, MigrationFailed, Refused
+from wflo_schema.planning import Allow
+from wflo_schema.session import LOCK_TIMEOUT_MS, LockOptions
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
@@ -29,10 +31,10 @@ once = pytest.mark.parametrize("server", ["18"], indirect=True)
 REPLAYED: dict[int, catalog.Catalog] = {}
 # By server version: what the migrations make.
 
-BELOW_DEADLOCK_TIMEOUT = engine.LockOptions(timeout_ms=250)
+BELOW_DEADLOCK_TIMEOUT = LockOptions(timeout_ms=250)
 # PostgreSQL looks for deadlocks after 1 s: until then it is the migration that gives way, never the writer.
 
-LOCK_TIMEOUT_S = engine.LOCK_TIMEOUT_MS / 1000
+LOCK_TIMEOUT_S = LOCK_TIMEOUT_MS / 1000
 
 
 @dataclass
@@ -136,7 +138,7 @@ def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Datab
     reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
     with database.connect(autocommit=False) as other, pytest.raises(LockNotAcquired):
         other.execute("LOCK TABLE state_snapshots IN ROW EXCLUSIVE MODE")
-        engine.migrate(database, reconciling, locks=engine.LockOptions(100, 0.2))
+        engine.migrate(database, reconciling, locks=LockOptions(100, 0.2))
     found = look(database)
     assert found.verdict is Verdict.DIFFERENT
     assert found.notes[0] == f"{reconciling.directories[0]} was begun here and is not finished"
@@ -245,7 +247,7 @@ def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in
         assert migrate == f"wflo-schema migrate --migrations {reconciling.directories[0]} --allow missing"
         assert adopting == "wflo-schema adopt --apply"
         connection.execute(forget.rpartition("psql: ")[2].encode())
-    engine.migrate(database, reconciling, allow=[engine.Allow.MISSING])
+    engine.migrate(database, reconciling, allow=[Allow.MISSING])
     assert look(database, apply=True).is_applied
     checked(database)
 

@@ -19,6 +19,7 @@ from tests.test_faults import needs_pgbouncer, pgbouncer
 from wflo_schema import engine, migration, testdb
 from wflo_schema.database import Database
 from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused
+from wflo_schema.events import Begun, Done, Event
 from wflo_schema.migration import Migrations
 from wflo_schema.testdb import Dropper, Pool, Session
 
@@ -98,10 +99,10 @@ def test_second_make_is_a_clone_without_what_was_put_into_the_first(target: Data
 
 
 def test_make_tells_of_the_database_that_was_asked_for(target: Database, migrations: Migrations) -> None:
-    events: list[engine.Event] = []
+    events: list[Event] = []
     made = testdb.make(target, migrations, notify=events.append)
-    assert [e.label for e in events if isinstance(e, engine.Begun)] == [made.database.label]
-    assert [e.id for e in events if isinstance(e, engine.Done)] == ["0001-a", "0002-b"]
+    assert [e.label for e in events if isinstance(e, Begun)] == [made.database.label]
+    assert [e.id for e in events if isinstance(e, Done)] == ["0001-a", "0002-b"]
 
 
 def test_make_goes_on_over_open_connections(target: Database, migrations: Migrations) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from wflo_schema import engine
 from wflo_schema.database import Database
-from wflo_schema.engine import State
 from wflo_schema.migration import read
+from wflo_schema.planning import State
 
 FILES = {
     "1_a": ("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);", "DROP TABLE a;"),

@@ -25,26 +25,17 @@ if TYPE_CHECKING:
     from wflo_schema.contract import Contract
     from wflo_schema.contract import read as read_contract
     from wflo_schema.database import Database
-    from wflo_schema.engine import (
-        Allow,
-        LockOptions,
-        Plan,
-        Result,
-        State,
-        Status,
-        baseline,
-        migrate,
-        plan,
-        rollback,
-        status,
-    )
+    from wflo_schema.engine import baseline, migrate, plan, rollback, status
     from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.events import Result
     from wflo_schema.findings import Finding, Severity
     from wflo_schema.migration import Migration, Migrations
     from wflo_schema.migration import new as new_migration
     from wflo_schema.migration import read as read_migrations
     from wflo_schema.pipeline import Stop
+    from wflo_schema.planning import Allow, Plan, State, Status
     from wflo_schema.server import Server, start_docker, start_embedded, stop_embedded
+    from wflo_schema.session import LockOptions
 
 __all__ = [
     "Allow",
@@ -81,14 +72,16 @@ _HOMES = {
     "check": ["CheckResult", "check_database"],
     "contract": ["Contract", "read_contract"],
     "database": ["Database"],
-    "engine": ["Allow", "LockOptions", "Plan", "Result", "State", "Status"],
+    "engine": ["baseline", "migrate", "plan", "rollback", "status"],
     "errors": ["WfloSchemaError"],
+    "events": ["Result"],
     "findings": ["Finding", "Severity"],
     "migration": ["Migration", "Migrations", "new_migration", "read_migrations"],
     "pipeline": ["Stop"],
+    "planning": ["Allow", "Plan", "State", "Status"],
+    "session": ["LockOptions"],
     "server": ["Server", "start_docker", "start_embedded", "stop_embedded"],
 }
-_HOMES["engine"] += ["baseline", "migrate", "plan", "rollback", "status"]
 _ORIGINAL = {"check_database": "check", "read_contract": "read", "read_migrations": "read", "new_migration": "new"}
 
 

@@ -22,9 +22,11 @@ from psycopg.rows import TupleRow, class_row
 from wflo_schema import catalog, engine, migration, scratch
 from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference
 from wflo_schema.database import Database, database_error, load_sql
-from wflo_schema.engine import Blocker, LockOptions, State
 from wflo_schema.errors import BadMigrationFile, CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.events import Blocker
 from wflo_schema.migration import Migration, Migrations, some
+from wflo_schema.planning import Allow, Entry, Plan, State, Status
+from wflo_schema.session import LockOptions
 
 NAMES_FILE = "adopt.toml"
 # Beside the migrations: what other tools' revisions stand for.
@@ -428,19 +430,19 @@ class _Look:
     reconciling: tuple[Migrations, ...]
     schema: str | None
     """The one that the caller named."""
-    status: engine.Status
+    status: Status
     ledgers: tuple[OtherLedger, ...]
     ignore: frozenset[str]
     ignore_schemas: frozenset[str]
     have: Catalog
 
     @property
-    def recorded(self) -> dict[str, engine.Entry]:
+    def recorded(self) -> dict[str, Entry]:
         """Rows of our ledger whose file is here."""
         return {e.id: e for e in self.status.entries if e.state in (State.APPLIED, State.CHANGED)}
 
     @property
-    def strangers(self) -> tuple[engine.Entry, ...]:
+    def strangers(self) -> tuple[Entry, ...]:
         """Rows of our ledger whose file is not here."""
         return (*self.status.missing, *self.status.unknown)
 
@@ -599,7 +601,7 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
     raise Refused(f"{database.label} is being migrated while it is looked at", hint="run this again when that is done")
 
 
-def _status(database: Database, migrations: Migrations) -> engine.Status:
+def _status(database: Database, migrations: Migrations) -> Status:
     try:
         return engine.status(database, migrations, lock_timeout_ms=_LOCK_TIMEOUT_MS)
     except DatabaseError as error:
@@ -764,7 +766,7 @@ def _replay_recorded(empty: Database, look: _Look) -> Catalog | None:
     before = look.migrations.items[: look.migrations.items.index(last)]
     engine.baseline(empty, look.migrations, [m.id for m in before if m.id not in look.recorded])
     try:
-        engine.migrate(empty, look.migrations, to=last.id, allow=(engine.Allow.LATE,))
+        engine.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,))
     except MigrationFailed:
         return None
     return _read(empty)
@@ -1053,7 +1055,7 @@ def explain_refusal(database: Database, migrations: Migrations, refused: Refused
     return refused
 
 
-def explain_plan(database: Database, migrations: Migrations, planned: engine.Plan) -> engine.Plan:
+def explain_plan(database: Database, migrations: Migrations, planned: Plan) -> Plan:
     """The same for what would stop `engine.migrate`."""
     told = _not_adopted(database, migrations) if any(c in _STRANGERS for c, _, _ in planned.refusals) else None
     if told is None:
@@ -1062,7 +1064,7 @@ def explain_plan(database: Database, migrations: Migrations, planned: engine.Pla
     return replace(planned, refusals=refusals)
 
 
-_STRANGERS = frozenset({engine.Allow.MISSING, engine.Allow.AHEAD})
+_STRANGERS = frozenset({Allow.MISSING, Allow.AHEAD})
 # How records without files here are refused.
 
 

@@ -28,8 +28,8 @@ from wflo_schema.rules import MIGRATE, NOTHING, RULES, Rule, finding
 
 if TYPE_CHECKING:
     from wflo_schema.catalog import Catalog
-    from wflo_schema.engine import Status
     from wflo_schema.migration import Migrations
+    from wflo_schema.planning import Status
 
 __all__ = [
     "DEFAULT_SECTIONS",

@@ -20,9 +20,10 @@ from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
 
 if TYPE_CHECKING:
     from wflo_schema.database import Database
-    from wflo_schema.engine import Event, LockOptions
+    from wflo_schema.events import Event
     from wflo_schema.migration import Migrations
     from wflo_schema.pipeline import Stop
+    from wflo_schema.session import LockOptions
 
 _LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 # Variables of libpq that say which database is meant; a user or password alone says nothing.
@@ -195,8 +196,8 @@ def _warn(text: str) -> None:
 
 
 def _locks(timeout: str | None, wait: str) -> LockOptions:
-    from wflo_schema.engine import LockOptions
     from wflo_schema.migration import parse_duration_ms
+    from wflo_schema.session import LockOptions
 
     try:
         return LockOptions(None if timeout is None else parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
@@ -235,21 +236,22 @@ class _Progress:
             self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        from wflo_schema import engine, report
+        from wflo_schema import report
+        from wflo_schema.events import Begun, Done, Notice, Running
 
-        if isinstance(event, engine.Begun) and event.total > 1 and sys.stderr.isatty():
+        if isinstance(event, Begun) and event.total > 1 and sys.stderr.isatty():
             self._start(event.total)
-        if isinstance(event, engine.Running):
+        if isinstance(event, Running):
             self._running(event)
         line = report.event_text(event)
         if not line:
             return
-        if isinstance(event, engine.Begun | engine.Done):
-            if self._bar is not None and isinstance(event, engine.Done):
+        if isinstance(event, Begun | Done):
+            if self._bar is not None and isinstance(event, Done):
                 self._bar.update(self._task, completed=event.number, total=event.total)
             if self._is_text:
                 self._print(line, err=False)
-        elif not (isinstance(event, engine.Notice) and event.severity in ("DEBUG", "LOG", "INFO")):
+        elif not (isinstance(event, Notice) and event.severity in ("DEBUG", "LOG", "INFO")):
             self._print(line, err=True)
 
     def _start(self, total: int) -> None:
@@ -369,6 +371,7 @@ def migrate(
       wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
     """
     from wflo_schema import engine, report
+    from wflo_schema.planning import Allow
 
     target = resolve_database(database_url, schema, server_directory)
     files = _read_migrations(migrations)
@@ -381,7 +384,7 @@ def migrate(
                 target,
                 files,
                 to=to,
-                allow=[engine.Allow(a) for a in allow],
+                allow=[Allow(a) for a in allow],
                 locks=_locks(lock_timeout, lock_wait),
                 notify=notify,
                 stop=stop,

@@ -15,9 +15,9 @@ from psycopg import sql
 from wflo_schema import catalog, engine
 from wflo_schema.catalog import NOTHING, OTHER_LEDGERS, Catalog, Object
 from wflo_schema.database import Database, load_sql
-from wflo_schema.engine import State
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.migration import Migrations, migration_hash
+from wflo_schema.planning import State, Status
 
 _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
 
@@ -253,7 +253,7 @@ def _mentions(one: _Statement) -> set[str]:
     return set(_QUALIFIED.findall(text)) - {one.name}
 
 
-def _ledger(status: engine.Status, migrations: Migrations) -> list[str]:
+def _ledger(status: Status, migrations: Migrations) -> list[str]:
     """The ledger's tables and its rows, without the times, which differ from database to database."""
     schema = sql.Identifier(status.schema)
     made = sql.SQL(load_sql("ledger_create")).format(schema=schema).as_string().partition("\n")[2]

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -733,6 +733,11 @@ def new(directory: Path | str, message: str, *, today: datetime.date | None = No
     except OSError as error:
         raise BadMigrationFile(f"cannot write into {folder}: {error.strerror}") from None
     return forward, back
+
+
+def counted(many: Sized, one: str, more: str) -> str:
+    """How many there are, and what: ``one`` or ``more``."""
+    return f"{len(many)} {one if len(many) == 1 else more}"
 
 
 def some(ids: Iterable[str], most: int = 5) -> str:

@@ -15,21 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wflo_schema.engine import (
-    Begun,
-    Done,
-    Event,
-    Notice,
-    Plan,
-    Result,
-    Retrying,
-    Running,
-    State,
-    Status,
-    Waiting,
-)
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
+from wflo_schema.events import Begun, Done, Event, Notice, Result, Retrying, Running, Waiting
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.planning import Plan, State, Status
 
 if TYPE_CHECKING:
     from wflo_schema.adopt import Adoption, OtherLedger

@@ -39,12 +39,13 @@ from wflo_schema.errors import (
     Refused,
     WfloSchemaError,
 )
+from wflo_schema.events import Begun, Event, Notify
 from wflo_schema.migration import Migrations
 from wflo_schema.scratch import check_digits, lift_timeouts, lock_number
 
 if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
-    from wflo_schema import engine
+    pass
 
 SUFFIX = "_test"
 # What the name of a database must end in before `make` drops it.
@@ -152,7 +153,7 @@ def make(
     *,
     name: str | None = None,
     keep: bool = False,
-    notify: engine.Notify | None = None,
+    notify: Notify | None = None,
 ) -> TestDatabase:
     """Drop and recreate the test database of a target, on the same server, with every migration applied.
 
@@ -269,14 +270,13 @@ def _test_name(database: Database, name: str | None) -> str:
     return chosen
 
 
-def _telling(notify: engine.Notify | None, wanted: Database) -> engine.Notify | None:
+def _telling(notify: Notify | None, wanted: Database) -> Notify | None:
     """Speak of the database that was asked for, not of the template that is being built."""
     if notify is None:
         return None
-    from wflo_schema import engine
 
-    def tell(event: engine.Event) -> None:
-        notify(replace(event, label=wanted.label) if isinstance(event, engine.Begun) else event)
+    def tell(event: Event) -> None:
+        notify(replace(event, label=wanted.label) if isinstance(event, Begun) else event)
 
     return tell
 
@@ -389,7 +389,7 @@ class Session:
         *,
         schema: str | None = None,
         seeds: Sequence[Path | str] = (),
-        notify: engine.Notify | None = None,
+        notify: Notify | None = None,
     ) -> Template:
         """Get the template of these migrations, building it where there is none.
 
@@ -466,7 +466,7 @@ class Session:
         migrations: Migrations,
         schema: str | None,
         seeds: Sequence[tuple[Path | str, str]],
-        notify: engine.Notify | None,
+        notify: Notify | None,
     ) -> None:
         from wflo_schema import engine
 

@@ -26,6 +26,7 @@ from wflo_schema import migration, testdb
 from wflo_schema.database import Database, database_error, quote_identifier
 from wflo_schema.errors import DatabaseError, UsageError, WfloSchemaError
 from wflo_schema.migration import Migration, Migrations
+from wflo_schema.planning import Allow
 
 if TYPE_CHECKING:
     from wflo_schema.catalog import Catalog, Difference
@@ -521,11 +522,11 @@ def up_down_up(databases: Databases, m: Migration) -> None:
     with databases.scratch() as database:
         _migrate_until(database, migrations, m)
         before = _catalog(database)
-        engine.migrate(database, migrations, to=m.id, allow=tuple(engine.Allow))
+        engine.migrate(database, migrations, to=m.id, allow=tuple(Allow))
         after = _catalog(database)
         engine.rollback(database, migrations, only=m.id)
         _must_be_equal(before, _catalog(database), f"after rolling {m.id} back the database is not as it was before it")
-        engine.migrate(database, migrations, to=m.id, allow=tuple(engine.Allow))
+        engine.migrate(database, migrations, to=m.id, allow=tuple(Allow))
         again = _catalog(database)
         _must_be_equal(after, again, f"after applying {m.id} again the database is not as after the first time")
 
@@ -542,7 +543,7 @@ def on_top_of_data(databases: Databases, m: Migration) -> None:
     is_seeded = False
     with databases.scratch() as database:
         for other in migrations:
-            engine.migrate(database, migrations, to=other.id, allow=tuple(engine.Allow))
+            engine.migrate(database, migrations, to=other.id, allow=tuple(Allow))
             if other.id == m.id and is_seeded:
                 return
             if not is_seeded:
@@ -583,7 +584,7 @@ def _migrate_until(database: Database, migrations: Migrations, m: Migration) -> 
 
     before = migrations.items[: [i.id for i in migrations].index(m.id)]
     if before:
-        engine.migrate(database, migrations, to=before[-1].id, allow=tuple(engine.Allow))
+        engine.migrate(database, migrations, to=before[-1].id, allow=tuple(Allow))
 
 
 def _catalog(database: Database) -> Catalog:

@@ -1,0 +1,117 @@
+"""What a run tells while it is at work, and what it has done in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run is about to change this database."""
+
+    label: str
+    schema: str
+    server_version: str
+    operation: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A migration is being run, for ``elapsed_s`` seconds now; ``progress`` is PostgreSQL's word on it."""
+
+    id: str
+    number: int
+    total: int
+    elapsed_s: float = 0.0
+    progress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A migration was applied or rolled back, and the commit is on disk."""
+
+    id: str
+    operation: str
+    duration_ms: float
+    statements: int
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session that ours waits for.  ``is_colleague``: another run of this tool."""
+
+    pid: int
+    username: str
+    application_name: str
+    state: str
+    since_s: float
+    query: str
+    relation: str
+
+    @property
+    def is_colleague(self) -> bool:
+        """True for another run of this tool."""
+        return self.application_name.startswith("wflo-schema")
+
+    def __str__(self) -> str:
+        app = f", {self.application_name}" if self.application_name else ""
+        query = " ".join(self.query.split())
+        said = f": {query[:120]}{'…' if len(query) > 120 else ''}" if query else ""
+        who = f"pid {self.pid} ({self.username or 'unknown user'}{app})" if self.pid else "a prepared transaction"
+        return f"{who} {self.state or 'active'} for {self.since_s:.1f} s{said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A migration waits for a lock that these sessions hold or are queued for."""
+
+    id: str
+    blockers: tuple[Blocker, ...]
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """A lock was not to be had in time; the migration was rolled back and will be tried again."""
+
+    id: str
+    reason: str
+    pause_s: float
+    attempt: int
+    blockers: tuple[Blocker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """PostgreSQL, or the engine (severity REPAIR), said something of a migration."""
+
+    id: str
+    severity: str
+    message: str
+
+
+Event = Begun | Running | Done | Waiting | Retrying | Notice
+
+Notify = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run did.  ``round_trips`` counts exchanges with the server after connecting."""
+
+    label: str
+    schema: str
+    server_version: str
+    operation: str
+    done: tuple[Done, ...]
+    duration_ms: float
+    round_trips: int
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The migrations that were done, in order."""
+        return tuple(d.id for d in self.done)

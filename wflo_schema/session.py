@@ -1,0 +1,614 @@
+"""One connection at work for one operation: it waits, shows who blocks it, stops when asked, and reports.
+
+Hides retries and pauses, the second connection that looks at locks, when a commit is known to be on
+disk, and what PostgreSQL's errors mean for a migration.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema import ledger as ledger_module
+from wflo_schema.database import WATCHED, Database, load_sql, quote_identifier
+from wflo_schema.errors import (
+    ConnectionLost,
+    DatabaseError,
+    Interrupted,
+    LockNotAcquired,
+    MigrationFailed,
+    Refused,
+    WfloSchemaError,
+)
+from wflo_schema.events import Begun, Blocker, Done, Notice, Notify, Result, Retrying, Running, Waiting
+from wflo_schema.findings import Location, OrphanRows
+from wflo_schema.ledger import Ledger, Progress, Record
+from wflo_schema.migration import Migration, Script, Statement, counted, parse_duration_ms
+from wflo_schema.pipeline import TICK_S, Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
+from wflo_schema.statements import may_lose_record
+
+LOCK_TIMEOUT_MS = 900
+# Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
+# than PostgreSQL's deadlock_timeout of 1 s, so that of a migration and a writer that wait for each
+# other it is the migration that gives way, before the server has to choose.
+
+LOCK_WAIT_S = 60.0
+# Seconds in all that a migration is tried again for after lock timeouts and deadlocks.
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
+# Pauses between two tries: doubled each time, times 0.5 to 1.5 at random.
+
+_POLL_S = 0.2
+# Seconds between looks at a lock that another run holds.
+
+_LOOK_S = 0.1
+# Seconds to wait for the answer to a look at what blocks us.
+
+_SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
+# Seconds between two looks at what blocks us, and between asking whether one is due, at least.
+
+_PING_S = 0.5
+# Seconds between signs of life in a pause: a server may end sessions that are idle for longer.
+
+RETRIED = frozenset({"55P03", "40P01", "40001"})
+# lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
+
+BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+COMMIT = Command("COMMIT")
+ROLLBACK = Command("ROLLBACK")
+DISCARD = Command("DISCARD ALL")
+
+_TOO_LONG = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+# What ends the session when it takes longer, and would do so again.
+
+_ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
+
+_SETS_LOCK_TIMEOUT = re.compile(
+    r"""\A(?:RESET\s+"?lock_timeout"?
+        | SET\s+(?P<scope>LOCAL\s+|SESSION\s+)?"?lock_timeout"?\s*(?:=|\bTO\b)\s*(?P<value>.+?))\s*\Z""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LockOptions:
+    """How long to wait for locks: each statement, and all tries together.
+
+    ``timeout_ms``, where given, is the most that a file may ask for, by its directive or by SET; 0
+    waits for ever.  None leaves it to the file, else `LOCK_TIMEOUT_MS`.
+    """
+
+    timeout_ms: int | None = None
+    wait_s: float = LOCK_WAIT_S
+
+    def of(self, wish_ms: int | None) -> int:
+        """The timeout for a file that wishes for ``wish_ms``: 0 is for ever."""
+        if self.timeout_ms is None:
+            return LOCK_TIMEOUT_MS if wish_ms is None else wish_ms
+        if wish_ms is None or self.timeout_ms == 0:
+            return self.timeout_ms
+        return min(self.timeout_ms, wish_ms) if wish_ms else self.timeout_ms
+
+    def capped(self, text: str) -> str:
+        """The statement, or what it becomes where it would set lock_timeout beyond what is allowed."""
+        match = _SETS_LOCK_TIMEOUT.match(text) if self.timeout_ms else None
+        if match is None or self.timeout_ms is None:
+            return text
+        try:
+            wish_ms = parse_duration_ms(match["value"]) if match["value"] else 0
+        except ValueError:
+            wish_ms = 0  # DEFAULT: the server's, which is to wait for ever
+        scope = (match["scope"] or "").strip()
+        return f"SET {scope} lock_timeout = {self.of(wish_ms)}"
+
+
+class Conflict(Exception):
+    """The plan is out of date: somebody else recorded or removed a migration."""
+
+
+class Session:
+    """One connection, one operation: `on` yields it, and says at the end what became of the operation."""
+
+    def __init__(
+        self,
+        database: Database,
+        connection: psycopg.Connection[TupleRow],
+        *,
+        locks: LockOptions,
+        notify: Notify,
+        stop: Stop,
+        token: str,
+    ) -> None:
+        self.database = database
+        self.locks = locks
+        self.notify = notify
+        self.stop = stop
+        self.token = token
+        self._connection = connection
+        self.pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
+        self._watcher: Aside | None = None
+        self._look_every_s = 0.5
+        self._look_at = self._tell_at = self._tell_blockers_at = 0.0
+        self._not_seen = ""
+        """Why the second connection could not look."""
+        self._blockers: tuple[Blocker, ...] = ()
+        self.current: Running | None = None
+        self._total = 0
+        self._done: list[Done] = []
+        self._unflushed: list[Done] = []
+        self.flushed_at = time.monotonic()
+        """When every commit so far was known to be on disk."""
+        self.queue: deque[Migration] = deque()
+        """What is still to be done, with the current one."""
+        self._operation = ""
+        self.ledger: Ledger = ledger_module.find(self.pipeline, database.schema)
+
+    @classmethod
+    @contextmanager
+    def on(
+        cls,
+        database: Database,
+        *,
+        locks: LockOptions | None = None,
+        notify: Notify | None = None,
+        stop: Stop | None = None,
+        settings: Mapping[str, str] = WATCHED,
+    ) -> Iterator[Self]:
+        """Connect, and turn what is raised inside into what a user is told."""
+        token = f"wflo-schema {secrets.token_hex(3)}"
+        connection = database.with_parameters(application_name=token).connect(settings=settings)
+        run: Self | None = None
+        try:
+            run = cls(
+                database,
+                connection,
+                locks=locks or LockOptions(),
+                notify=notify or (lambda event: None),
+                stop=stop or Stop(),
+                token=token,
+            )
+            yield run
+        except StoppedWaiting:
+            assert run is not None
+            raise run.stopped(
+                "the server has not answered; whether it was applied, wflo-schema status will say"
+            ) from None
+        except ConnectionLost as error:
+            if run is not None and run.current is not None:
+                run._unflushed.clear()
+                also = f", with {run.sent_behind} behind it" if run.sent_behind else ""
+                error.message = f"{error.message}, while {run.current.id} was being run{also}"
+                error.hint = run._how_to_go_on()
+                if error.sqlstate in _TOO_LONG:
+                    error.hint += f"; but first raise {_TOO_LONG[error.sqlstate]} of this role or database"
+                run._complete(error)
+            raise
+        except WfloSchemaError as error:
+            if run is not None:
+                if isinstance(error, DatabaseError) and error.sqlstate == "57014" and run.stop.is_requested:
+                    raise run.stopped("nothing was under way") from None
+                run._flush_quietly()
+                run._complete(error)
+            raise
+        except KeyboardInterrupt:
+            if run is not None:
+                run.pipeline.cancel()
+            raise
+        finally:
+            if run is not None:
+                run._close()
+            else:
+                connection.close()
+
+    @property
+    def beside(self) -> Database:
+        """For a second connection: of several hosts the one that we are connected to."""
+        if not any("," in self.database.parameters.get(name, "") for name in ("host", "hostaddr")):
+            return self.database
+        info = self._connection.info
+        return self.database.with_parameters(host=info.host, hostaddr=info.hostaddr, port=str(info.port))
+
+    @property
+    def is_direct(self) -> bool:
+        """Is no pooler in between?  One tells a process id that is not the session's."""
+        return self.ledger.backend_pid == self.pipeline.backend_pid
+
+    @property
+    def sent_behind(self) -> str | None:
+        """The id of a migration that was sent behind the current one."""
+        return None
+
+    def _how_to_go_on(self) -> str:
+        if self._operation == "rollback":
+            return f"it was either rolled back as a whole or not at all; {_ROLL_BACK_AGAIN}"
+        return "it was either applied as a whole or not at all; run it again: it goes on where it stopped"
+
+    def _complete(self, error: WfloSchemaError) -> None:
+        error.applied = tuple(d.id for d in self._done)
+        begun = {self.current.id if self.current else None, self.sent_behind}
+        error.not_tried = tuple(m.id for m in self.queue if m.id not in begun)
+
+    def _close(self) -> None:
+        self.pipeline.close()
+        if self._watcher is not None:
+            self._watcher.close()
+
+    def begin(self, operation: str, total: int) -> None:
+        """Announce the run, once it is known that nothing forbids it."""
+        if total and self.ledger.is_standby:
+            raise Refused(
+                f"{self.database.label} is a standby, which cannot be written to",
+                hint="name the primary server instead",
+            )
+        self._total = total
+        self._operation = operation
+        self.notify(Begun(self.database.label, self.ledger.schema, self.ledger.server_version, operation, total))
+
+    def expect(self, more: int) -> None:
+        """Of what was announced, so many are left."""
+        self._total = len(self._done) + len(self._unflushed) + more
+
+    def result(self, operation: str, began: float) -> Result:
+        """What was done since ``began``, a time.monotonic()."""
+        return Result(
+            self.database.label,
+            self.ledger.schema,
+            self.ledger.server_version,
+            operation,
+            tuple(self._done),
+            (time.monotonic() - began) * 1000,
+            self.pipeline.round_trips,
+        )
+
+    def read(self, lock_timeout_ms: int | None = None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+        """What the ledger records, and what of it is half-way."""
+        return ledger_module.read(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
+
+    def settings(self, m: Migration, *, is_flushed: bool = True) -> dict[str, str]:
+        """What holds while a migration runs."""
+        settings = {"lock_timeout": str(self.locks.of(m.lock_timeout_ms))}
+        if self.database.schema is not None:
+            settings["search_path"] = quote_identifier(self.database.schema)
+        if not is_flushed:
+            settings["synchronous_commit"] = "off"
+        return settings
+
+    def guard(self, m: Migration, script: Script) -> Sequence[Command]:
+        """Look, as ourselves, whether the record is there, where file or ledger may have seen to it that it is not."""
+        if not self.ledger.has_triggers and not may_lose_record(script.text):
+            return ()
+        return (*as_role(self.ledger.role, script), ledger_module.guard_command(self.ledger, m))
+
+    def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
+        """The error for a `guard` that found no record."""
+        schema = self.ledger.schema
+        if not may_lose_record(script.text):
+            return DatabaseError(
+                f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
+                hint=f"look at the triggers and rules on {quote_identifier(schema)}._yoyo_migration",
+                sqlstate=error.sqlstate,
+            )
+        return MigrationFailed(
+            f"{m.id} takes away the ledger that would record it (_yoyo_migration in schema {schema})",
+            hint="let the file leave the ledger's tables and their schema alone; nothing of this migration was kept",
+            migration_id=m.id,
+            location=Location(script.path, 1),
+            sqlstate=error.sqlstate,
+        )
+
+    def start(self, m: Migration) -> None:
+        """A migration is being run, for the first time or again."""
+        number = len(self._done) + len(self._unflushed) + 1
+        if self.current is None or self.current.id != m.id:
+            self.current = Running(m.id, number, self._total)
+            self._current_began = time.monotonic()
+            self._blockers = ()
+            self.notify(self.current)
+        timeout_s = self.locks.of(m.lock_timeout_ms) / 1000
+        first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
+        self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
+        self.pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
+        now = time.monotonic()
+        self._look_at, self._tell_at, self._tell_blockers_at = now + first_s, now + 0.5, now
+
+    def finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
+        """A migration is committed, and on disk (``is_flushed``) or soon."""
+        duration_ms = (time.monotonic() - self._current_began) * 1000
+        number = len(self._done) + len(self._unflushed) + 1
+        self._unflushed.append(Done(m.id, operation, duration_ms, statements, number, self._total))
+        self.current = None
+        if is_flushed:
+            self._report()
+
+    def _report(self) -> None:
+        for done in self._unflushed:
+            self._done.append(done)
+            self.notify(done)
+        self._unflushed.clear()
+        self.flushed_at = time.monotonic()
+
+    def flush(self) -> None:
+        """Wait until every commit of this run is on disk, then report it."""
+        if not self._unflushed:
+            return
+        emit = Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')")
+        for _ in range(2):  # a cancel request that came late may hit the first
+            outcome = self.pipeline.exchange([BEGIN, emit, COMMIT])
+            if outcome.error is None:
+                self._report()
+                return
+            self.settle(ROLLBACK)
+
+    def _flush_quietly(self) -> None:
+        """Report what is done, if the connection still lets us make sure of it."""
+        try:
+            self.flush()
+        except (ConnectionLost, StoppedWaiting, DatabaseError):
+            pass  # an error is being raised already, and it matters more
+
+    def settle(self, *first: Command) -> None:
+        """Bring the session back to its beginning."""
+        on_notice, self.pipeline.on_notice = self.pipeline.on_notice, None  # no transaction is in progress: fine
+        try:
+            outcome = self.pipeline.exchange([*first, DISCARD])
+            if outcome.error is not None and outcome.error.sqlstate == "57014":
+                # a cancel request that came late, or a statement_timeout that is too short for it
+                self.pipeline.exchange([ROLLBACK, Command("SET statement_timeout = 0")])
+                outcome = self.pipeline.exchange([DISCARD])
+        finally:
+            self.pipeline.on_notice = on_notice
+        if outcome.error is not None:
+            raise DatabaseError(
+                f"the session could not be reset: {outcome.error.message}",
+                sqlstate=outcome.error.sqlstate,
+                hint="run it again",
+            )
+
+    def must(self, commands: Sequence[Command]) -> Exchange:
+        """Exchange that is not expected to fail."""
+        outcome = self.pipeline.exchange(commands)
+        if outcome.error is not None and outcome.error.sqlstate == "57014" and self.stop.is_requested:
+            raise self.stopped("it was cancelled between two statements; what came before stays")
+        if outcome.error is not None:
+            raise DatabaseError(
+                f"PostgreSQL refused: {outcome.error.message}", sqlstate=outcome.error.sqlstate, hint=outcome.error.hint
+            )
+        return outcome
+
+    # waiting
+
+    def check_stop(self) -> None:
+        """Raise `Interrupted` where a stop was asked for between two migrations."""
+        if self.stop.is_requested:
+            raise self.stopped("nothing was under way")
+
+    def stopped(self, outcome: str) -> Interrupted:
+        """The error for a stop that was asked for; reports first what is done."""
+        self._flush_quietly()
+        name = {2: "interrupted (SIGINT)", 15: "terminated (SIGTERM)"}.get(self.stop.signal_number, "stopped")
+        error = Interrupted(
+            f"{name}: {outcome}",
+            signal_number=self.stop.signal_number or 2,
+            hint=_ROLL_BACK_AGAIN if self._operation == "rollback" else "run it again: it goes on where it stopped",
+        )
+        self._complete(error)
+        return error
+
+    def _sleep(self, seconds: float, m: Migration | None) -> None:
+        until = time.monotonic() + seconds
+        ping_at = time.monotonic() + _PING_S
+        while (left := until - time.monotonic()) > 0:
+            if self.stop.is_requested:
+                raise self.stopped(f"{m.id} was not applied" if m else "nothing was under way")
+            time.sleep(min(left, 0.1))
+            if time.monotonic() >= ping_at:
+                self.pipeline.exchange([Command("SELECT")])
+                ping_at = time.monotonic() + _PING_S
+
+    def pause(self, m: Migration | None, reason: str, attempt: int, *, at_most: float = _LONGEST_PAUSE_S) -> None:
+        """Sleep before another try of a migration, or (None) of the ledger's own statements."""
+        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt - 1, 10))
+        pause_s = min(max(at_most, 0.0), longest * random.uniform(0.5, 1.5))
+        self.notify(Retrying(m.id if m else "the ledger", reason, pause_s, attempt, self._blockers))
+        self._sleep(pause_s, m)
+
+    def wait_for_colleague(self, m: Migration, began: float) -> None:
+        """Say that another run is at work on a non-transactional migration, and let a moment pass."""
+        if self.current is not None:
+            r = self.current
+            said = "another run is at work on a non-transactional migration"
+            self.notify(Running(r.id, r.number, r.total, time.monotonic() - began, said))
+        self._sleep(_POLL_S, m)
+
+    def _notice(self, severity: str, message: str) -> None:
+        self.notify(Notice(self.current.id if self.current else "", severity, message))
+
+    def _watch(self, waited_s: float) -> None:
+        """Look from a second connection at what the first one waits for, and tell about once a second.
+
+        It looks oftener than a statement may wait for a lock, so that none gives up unseen.
+        """
+        now = time.monotonic()
+        if self.current is None or now < self._look_at:
+            return
+        self._look_at = now + self._look_every_s
+        progress = ""
+        try:
+            if self._watcher is None:
+                self._watcher = Aside(self.beside.with_parameters(connect_timeout="2").connect())
+                self._not_seen = ""
+            blockers = self._look("activity")
+            if blockers:
+                self._blockers = tuple(_blocker(row) for row in blockers)
+                if now >= self._tell_blockers_at:
+                    self._tell_at = self._tell_blockers_at = now + 1.0
+                    self.notify(Waiting(self.current.id, self._blockers, waited_s))
+                return
+            if now < self._tell_at:
+                return
+            found = self._look("progress_index") if blockers is not None else None
+            for phase, percent in found or ():
+                progress = f"{phase}{f' {percent} %' if percent is not None else ''}"
+        except (psycopg.Error, DatabaseError) as error:
+            self._not_seen = str(error).strip().partition("\n")[0]
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
+            self._look_at = now + 5.0
+            if now < self._tell_at:
+                return
+        self._tell_at = now + 1.0
+        r = self.current
+        self.notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
+
+    def _look(self, name: str) -> tuple[Row, ...] | None:
+        """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""
+        assert self._watcher is not None
+        if self._watcher.is_asked and self._watcher.answer(within_s=0.0) is None:
+            return None
+        self._watcher.ask(load_sql(name), self.token)
+        return self._watcher.answer(within_s=_LOOK_S)
+
+    # errors
+
+    def ledger_error(self, error: ServerError) -> DatabaseError:
+        hint = error.hint
+        if error.sqlstate == "42501":
+            hint = "GRANT INSERT, DELETE, SELECT on the ledger's tables (_yoyo_migration, _yoyo_log) to this role"
+        return DatabaseError(
+            f"the ledger in schema {self.ledger.schema} could not be written: {error.message}",
+            sqlstate=error.sqlstate,
+            hint=hint,
+        )
+
+    def lock_not_acquired(
+        self,
+        m: Migration,
+        script: Script,
+        statements: Sequence[Statement],
+        error: ServerError,
+        first: int,
+        attempts: int,
+        waited_s: float,
+    ) -> MigrationFailed:
+        failed = self.failed(m, script, statements, error, first)
+        blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
+        if not blockers and self._not_seen:
+            blockers = f"\nwho blocks it could not be seen: {self._not_seen}"
+        made = LockNotAcquired(
+            f"{m.id} did not get a lock in {counted(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: "
+            f"{error.message}{blockers}",
+            hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
+            "or give it longer with --lock-timeout and --lock-wait",
+            migration_id=m.id,
+            location=failed.location,
+            statement=failed.statement,
+            source_line=failed.source_line,
+            sqlstate=error.sqlstate,
+            detail=error.detail,
+        )
+        self._complete(made)
+        return made
+
+    def failed(
+        self, m: Migration, script: Script, statements: Sequence[Statement], error: ServerError, first: int
+    ) -> MigrationFailed:
+        self._flush_quietly()
+        number = error.index - first
+        statement = statements[number] if 0 <= number < len(statements) else None
+        if statement is None:
+            location = Location(script.path, script.statements[-1].line if script.statements else 1)
+            place = "at COMMIT (a deferred constraint or trigger)"
+        else:
+            offset = statement.offset + error.position - 1 if error.position > 0 else statement.offset
+            location = script.location(min(offset, max(len(script.text) - 1, 0)))
+            place = f"in statement {script.statements.index(statement) + 1} of {len(script.statements)}"
+        made = MigrationFailed(
+            f"{m.id} failed {place}: {error.message}",
+            hint=_remedy(error),
+            migration_id=m.id,
+            location=location,
+            statement=statement.text if statement else "",
+            source_line=script.source_line(location.line),
+            sqlstate=error.sqlstate,
+            detail=error.detail,
+            server_hint=error.hint,
+            context=error.context,
+        )
+        if error.sqlstate == "23503" and statement is not None:
+            made.orphans = self._orphans(error, statement)
+        self._complete(made)
+        return made
+
+    def _orphans(self, error: ServerError, statement: Statement) -> OrphanRows | None:
+        """Count and show the rows that violate the key, on the watching connection, now that all is rolled back."""
+        from wflo_schema import orphans
+
+        try:
+            with self.beside.connect() as connection:
+                if self.database.schema is not None:
+                    connection.execute(
+                        "SELECT pg_catalog.set_config('search_path', %s, FALSE)",
+                        (quote_identifier(self.database.schema),),
+                    )
+                return orphans.of_failed_statement(connection, statement.text, table=(error.schema, error.table))
+        except (psycopg.Error, DatabaseError):
+            return None
+
+
+def _blocker(row: Row) -> Blocker:
+    pid, username, application_name, state, since_s, query, relation = (v or "" for v in row)
+    return Blocker(int(pid), username, application_name, state, float(since_s), query, relation)
+
+
+def as_role(role: str, script: Script) -> list[Command]:
+    """Write to the ledger as the role that the run began as, whatever role the file sets."""
+    if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
+        return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
+    return [Command(f"SET LOCAL ROLE {quote_identifier(role)}")]
+
+
+_REMEDIES: dict[str, str] = {
+    "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
+    "if it is a live database of another tool's, take it over with wflo-schema adopt; "
+    "a test database is made anew with wflo-schema test-db",
+    "42P01": "is an earlier migration missing, or was it applied in another schema? "
+    "wflo-schema status shows what is applied; "
+    "a test database is made anew, with all migrations, by wflo-schema test-db",
+    "42703": "the table is not as the migrations make it: compare with wflo-schema check; "
+    "was the base migration applied? wflo-schema status shows it",
+    "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
+    "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
+    "23505": "rows are there already that this migration inserts: "
+    "run each migration once, by wflo-schema migrate, never by hand",
+    "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
+    "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
+    "2D000": "it commits by itself: begin the file with -- transactional: false, "
+    "and keep such statements in a file of their own",
+    "25006": "this database or role is set read-only (default_transaction_read_only)",
+    "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
+    "57014": "the statement was cancelled (by statement_timeout or by hand); run it again when it may take its time",
+    "42601": "correct the statement; nothing of this migration was kept",
+}
+
+
+def _remedy(error: ServerError) -> str:
+    if error.sqlstate == "23503":
+        return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
+    if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
+        return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
+    return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
