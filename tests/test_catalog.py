@@ -156,7 +156,7 @@ CASES = (
     Case("ALTER TABLE t RENAME CONSTRAINT t_c TO t_c2", "constraint", "public.t.t_c2", "name", "t_c2", "t_c"),
     Case("ALTER TABLE t DISABLE TRIGGER ALL; ALTER TABLE t ENABLE TRIGGER USER",
          "constraint", "public.t.t_fk", "triggers", "RI_FKey_check_ins DISABLED, RI_FKey_check_upd DISABLED",
-         "all internal triggers ENABLED", ""),
+         "all internal triggers ENABLED", "<"),
     Case("DELETE FROM pg_trigger WHERE tgfoid = '\"RI_FKey_cascade_del\"'::regproc AND tgrelid = 'u'::regclass",
          "constraint", "public.t.t_fk", "triggers", "3 of 4 internal triggers", "all internal triggers ENABLED", ""),
     Case("ALTER TABLE t DROP CONSTRAINT t_c", "constraint", "public.t.t_c", "", NOTHING, "public.t CHECK ((c > 0))"),

@@ -54,6 +54,7 @@ _OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
     (180000, "con.conenforced", "true"),
     (170000, "c.colllocale", "c.colliculocale"),
     (150000, "c.colliculocale", "NULL"),
+    (150000, "c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')", "c.relkind = 'r' AND rc.relkind = 'r'"),
     (140000, "a.attcompression", "''::\"char\""),
 )
 # The queries are written for the newest server; below each version its fragment is swapped.
@@ -304,7 +305,9 @@ def _query(name: LiteralString, server_version: int) -> LiteralString:
     return text
 
 
-_NOT_ATTRIBUTES = frozenset({"kind", "path", "follows", "object_oid", "parent_oid", "referenced_oid"})
+_NOT_ATTRIBUTES = frozenset(
+    {"kind", "path", "follows", "object_oid", "parent_oid", "referenced_oid", "referenced_table"}
+)
 
 
 def _objects(results: Iterable[tuple[list[str], list[TupleRow]]]) -> list[Object]:
@@ -330,21 +333,37 @@ def _objects(results: Iterable[tuple[list[str], list[TupleRow]]]) -> list[Object
 def _with_clones(
     columns: list[str], rows: list[TupleRow], attributes: list[tuple[str, int]], follows: int | None
 ) -> Iterable[Object]:
-    """Name clones on partitions after what they were cloned from: PostgreSQL names them as it comes."""
+    """Name clones on partitions after what they were cloned from: PostgreSQL names them as it comes.
+
+    A foreign key has one more row for each partition of the table it points to.  It is bookkeeping,
+    but for its triggers, which keep that partition's rows: what is unusual of them is told with the key.
+    """
     oid, parent, referenced = (columns.index(n) for n in ("object_oid", "parent_oid", "referenced_oid"))
     by_oid = {row[oid]: row for row in rows}
+    roots: dict[int, TupleRow] = {}
+    beside: dict[int, list[str]] = {}
     for row in rows:
-        kind, path = row[0], tuple(row[1])
-        after: Path = tuple(row[follows]) if follows is not None and row[follows] else ()
         root = row
         while root[parent] and root[parent] in by_oid:
             root = by_oid[root[parent]]
+        roots[row[oid]] = root
+        if root[referenced] != row[referenced]:
+            triggers = row[columns.index("triggers")]
+            if triggers:
+                beside.setdefault(root[oid], []).append(f"{row[columns.index('referenced_table')]}: {triggers}")
+    for row in rows:
+        kind, path = row[0], tuple(row[1])
+        after: Path = tuple(row[follows]) if follows is not None and row[follows] else ()
+        root = roots[row[oid]]
+        if root[referenced] != row[referenced]:
+            continue
         if root is not row:
-            if root[referenced] != row[referenced]:
-                continue  # the foreign key's bookkeeping for one partition of the referenced table
             after = (root[0], *root[1])
             kind, path = f"inherited {kind}", (*path[:2], root[1][2])
-        yield Object(kind, path, tuple([(n, row[i]) for n, i in attributes if row[i] is not None]), after)
+        known = {n: row[i] for n, i in attributes if row[i] is not None}
+        if row[oid] in beside:
+            known["triggers"] = "; ".join(filter(None, (known.get("triggers"), *sorted(beside[row[oid]]))))
+        yield Object(kind, path, tuple(sorted(known.items())), after)
 
 
 def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object]:
@@ -879,6 +898,9 @@ def _mend_attribute(had: Object, wanted: Object, attribute: str, sides: _Sides) 
             return _mend_index(had, wanted, attribute)
         case "constraint":
             return _mend_constraint(had, wanted, attribute, sides)
+        case "inherited constraint" if attribute == "triggers" and not wanted.get("triggers"):
+            root = sides.wants.get(_as_key(wanted.follows))
+            return _mend_constraint(had, root, attribute, sides) if root is not None else ""
         case "column":
             return _mend_column(had, wanted, attribute, sides)
         case "table" | "view" | "materialized view":
@@ -922,7 +944,8 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: _Sides)
         return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
     if attribute == "enforced" and wanted.get("definition").startswith("FOREIGN KEY"):
         return f"ALTER TABLE {table} ALTER CONSTRAINT {name} {wanted.get('enforced') or 'ENFORCED'};"
-    if attribute in ("definition", "validated", "enforced") and not had.follows:
+    is_switched_on = attribute == "triggers" and not wanted.get("triggers") and " of " not in had.get("triggers")
+    if is_switched_on or (attribute in ("definition", "validated", "enforced") and not had.follows):
         comment = wanted.get("comment")
         return _lines(
             _add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else ""

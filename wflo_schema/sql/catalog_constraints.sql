@@ -5,6 +5,7 @@ SELECT
     con.oid AS object_oid,
     con.conparentid AS parent_oid,
     con.confrelid AS referenced_oid,
+    con.confrelid::pg_catalog.regclass::text AS referenced_table,
     CASE WHEN con.contype = 'c' AND con.coninhcount > 0 THEN
         ARRAY['constraint', pn.nspname, p.relname, con.conname]::text[]
     END AS follows,
@@ -28,9 +29,14 @@ SELECT
         END
     END AS referenced_index,
     CASE
-        WHEN con.contype = 'f' AND con.conenforced AND con.conparentid = 0
-             AND c.relkind = 'r' AND rc.relkind = 'r' AND COALESCE(tg.present, 0) < 4
-        THEN pg_catalog.concat_ws(', ', COALESCE(tg.present, 0) || ' of 4 internal triggers', tg.unusual)
+        WHEN con.contype = 'f' AND con.conenforced
+             AND c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')
+             AND COALESCE(tg.present, 0) < CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END
+        THEN pg_catalog.concat_ws(
+            ', ',
+            pg_catalog.concat(
+                COALESCE(tg.present, 0), ' of ', CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END, ' internal triggers'),
+            tg.unusual)
         ELSE tg.unusual
     END AS triggers,
     CASE WHEN con.contype IN ('p', 'u', 'x') THEN
