@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from psycopg import pq
 
 from wflo_schema.database import Database
 from wflo_schema.errors import ConnectionFailed, UsageError
@@ -89,3 +90,41 @@ def test_host_of_the_url_is_not_redirected_by_a_variable(database: Database, mon
     monkeypatch.setenv("PGHOSTADDR", "127.0.0.99")
     with database.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_name_that_the_server_would_cut_off_is_refused_wherever_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    longest = "ü" * 31 + "x"
+    assert Database.parse(f"postgresql://h/{longest}").with_name(longest).name == longest
+    for name in (longest + "x", "x" * 64):
+        with pytest.raises(UsageError, match="has 64 bytes"):
+            Database.parse(f"postgresql://h/{name}")
+        with pytest.raises(UsageError, match="has 64 bytes"):
+            Database.parse("postgresql://h/d").with_name(name)
+        monkeypatch.setenv("PGDATABASE", name)
+        with pytest.raises(UsageError, match="has 64 bytes"):
+            Database.parse("")
+        monkeypatch.delenv("PGDATABASE")
+
+
+def test_a_url_as_a_databases_name_is_refused_and_never_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGDATABASE", "postgresql://u:topsecret@h/d")
+    with pytest.raises(UsageError) as caught:
+        Database.parse("")
+    assert "secret" not in caught.value.message + caught.value.hint
+
+
+def test_no_secret_is_left_without_the_password() -> None:
+    """Also those of newer libpq."""
+    secrets = {"password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"}
+    known = secrets & {o.keyword.decode() for o in pq.Conninfo.get_defaults()}
+    assert known >= {"password", "sslpassword"}
+    query = "&".join(f"{keyword}=topsecret" for keyword in sorted(known - {"password"}))
+    one = Database.parse(f"postgresql://u:topsecret@h/d?{query}&sslkey=k")
+    assert one.has_password and not one.without_password.has_password
+    assert one.without_password.url == "postgresql://u@h/d?sslkey=k"
+    for text in (repr(one), one.label, one.without_password.conninfo):
+        assert "topsecret" not in text
+    for keyword in known:
+        assert Database.parse(f"{keyword}=topsecret dbname=d").without_password.conninfo == "dbname=d"

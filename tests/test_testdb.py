@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.test_faults import needs_pgbouncer, pgbouncer
 from wflo_schema import engine, migration, testdb
 from wflo_schema.database import Database
-from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused
+from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused, UsageError
 from wflo_schema.events import Begun, Done, Event
 from wflo_schema.migration import Migrations
 from wflo_schema.testdb import Dropper, Pool, Session
@@ -633,3 +634,23 @@ def test_sessions_at_the_same_time_build_a_template_once(
     said = sorted(child.communicate(timeout=60)[0].strip() for child in children)
     assert said == ["False", "False", "False", "True"]
     assert [m.name for m in testdb.list_(server.database) if m.purpose == "building"] == []
+
+
+# --- walked over by a new user ----------------------------------------------------------------
+
+
+def test_make_never_drops_a_target_whose_name_the_server_cuts_off(
+    server: RunningServer, target: Database, migrations: Migrations
+) -> None:
+    """What stands in the URL is longer than a name can be, and the server lets it into another database."""
+    real = target.name + "y" * (58 - len(target.name)) + "_test"
+    precious = _create(server, real)
+    with precious.connect() as connection:
+        connection.execute("CREATE TABLE precious ()")
+    with pytest.raises(UsageError, match="has 68 bytes"):
+        Database.parse(precious.url.replace(real, real + "_prod"))
+    cut = replace(precious, conninfo=precious.conninfo.replace(real, real + "_prod"))
+    assert cut.name == real + "_prod"
+    with pytest.raises(Refused, match="the target itself"):
+        testdb.make(cut, migrations, name=real)
+    assert _value(precious, "SELECT count(*) FROM precious") == 0

@@ -28,6 +28,9 @@ from wflo_schema.errors import (
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
 
+MAX_NAME_BYTES = 63
+# The server cuts a longer name off silently (NAMEDATALEN - 1), and then it is another database's.
+
 _SCHEMES = re.compile(r"(?:postgres|postgresql)(?:\+(?P<driver>[a-z0-9_]+))?\Z", re.IGNORECASE)
 
 _DRIVER_ONLY_PARAMETERS = frozenset(
@@ -113,7 +116,9 @@ class Database:
                 "$user is no schema's name: a search_path means by it the one of the role's name",
                 hint="give the schema's own name",
             )
-        return cls(make_conninfo("", **parameters), schema=chosen, source=source)
+        parsed = cls(make_conninfo("", **parameters), schema=chosen, source=source)
+        refuse_name(parsed.name, where)
+        return parsed
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -162,14 +167,20 @@ class Database:
         return f"postgresql://{who}{host}{f':{port}' if port else ''}/{name}{f'?{query}' if query else ''}"
 
     def with_name(self, name: str) -> Database:
-        """The same server and schema, another database."""
+        """The same server and schema, another database.  Raise `UsageError` where no database can have that name."""
+        refuse_name(name)
         return replace(self, conninfo=make_conninfo(self.conninfo, dbname=name))
 
     @property
     def without_password(self) -> Database:
-        """The same database; whoever connects must have the password from elsewhere."""
-        given = {k: v for k, v in conninfo_to_dict(self.conninfo).items() if k != "password"}
-        return replace(self, conninfo=make_conninfo("", **given))
+        """The same database; whoever connects must have the password, and every other secret, from elsewhere."""
+        given = conninfo_to_dict(self.conninfo)
+        return replace(self, conninfo=make_conninfo("", **{k: v for k, v in given.items() if not is_secret(k)}))
+
+    @property
+    def has_password(self) -> bool:
+        """Whether `without_password` leaves anything away."""
+        return any(is_secret(k) for k in conninfo_to_dict(self.conninfo))
 
     def with_parameters(self, **parameters: str) -> Database:
         """The same database with other libpq parameters (``connect_timeout="2"``)."""
@@ -210,6 +221,28 @@ class Database:
             return _connect(conninfo, autocommit)
         except psycopg.Error as error:
             raise _connection_failed(self, error) from None
+
+
+def is_secret(keyword: str) -> bool:
+    """Whether the value of this parameter of libpq's must never be shown, in whatever release it came."""
+    return bool(re.search(r"password|secret|scram_(?:client|server)_key", keyword))
+
+
+def refuse_name(name: str, where: str = "") -> None:
+    """Raise `UsageError` for a name that no database can have; ``where`` says who gave it.
+
+    The server cuts a name that is too long off without a word, and lets the session into the
+    database of that shorter name.
+    """
+    named = f"the database's name{f' in {where}' if where else ''}"
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > MAX_NAME_BYTES:
+        raise UsageError(
+            f"{named} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}: {name}",
+            hint="give a name that is shorter: what is left of this one may be another database",
+        )
+    if re.match(r"[a-z+0-9]+://", name, re.IGNORECASE):
+        raise UsageError(f"{named} is a URL", hint="give the name alone, or the URL by --database-url or DATABASE_URL")
 
 
 def _connect(conninfo: str, autocommit: bool) -> psycopg.Connection[TupleRow]:

@@ -415,12 +415,8 @@ def pytest_runtest_makereport(
 
 
 def _how_to_connect(database: Database) -> str:
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-    known = conninfo_to_dict(database.conninfo)
-    had_password = known.pop("password", None) is not None
-    command = f"psql {shlex.quote(make_conninfo('', **known))}"
-    password = "\n(the password is that of the URL that was given)" if had_password else ""
+    command = f"psql {shlex.quote(database.without_password.conninfo)}"
+    password = "\n(the password is that of the URL that was given)" if database.has_password else ""
     return f"{command}{password}\nwflo-schema test-db prune drops it when it is told to drop kept ones too"
 
 

@@ -31,7 +31,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
-from wflo_schema.database import Database, database_error, load_sql
+from wflo_schema.database import MAX_NAME_BYTES, Database, database_error, load_sql
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionFailed,
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
 
 SUFFIX = "_test"
 # What the name of a database must end in before `make` drops it.
-
-MAX_NAME_BYTES = 63
-# PostgreSQL cuts longer names off silently (NAMEDATALEN - 1), and then they name another database.
 
 MAINTENANCE = ("postgres", "template1")
 # Databases to be connected to while others are made and dropped, in this order.
@@ -80,6 +77,8 @@ _NAME = re.compile(
     r"(?P<rest>wflo_(?P<purpose>clone|building)_(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_\d+)"
     r"_(?P<check>[0-9a-f]{8})\Z"
 )
+
+_NOTHING_DROPPED = "nothing was dropped"
 
 _log = logging.getLogger("wflo_schema")
 
@@ -180,6 +179,11 @@ def make(
                 f"{chosen} is marked as a template, not a test database",
                 hint=f'nothing was dropped; if it may go: ALTER DATABASE "{chosen}" IS_TEMPLATE false',
             )
+        if there and _is_same(database, chosen):
+            raise Refused(
+                f"{chosen} is what the server calls the target itself, and the target is never dropped",
+                hint=f"choose another name with --name; {_NOTHING_DROPPED}",
+            )
         if keep and there == "database":
             from wflo_schema import engine
 
@@ -240,10 +244,22 @@ def _why_left(made: Made, is_ours: bool, kept: bool, templates_older_than_s: flo
     return "" if is_ours else "it belongs to another role"
 
 
+def _is_same(target: Database, name: str) -> bool:
+    """Whether who asks for the target is let into the database ``name``; asked of the server itself."""
+    try:
+        with target.connect() as connection:
+            row = connection.execute("SELECT pg_catalog.current_database()::text").fetchone()
+    except ConnectionFailed:
+        return False  # it need not exist
+    except psycopg.Error as error:
+        raise database_error(error, "asking for the target's name") from error
+    return row is not None and row[0] == name
+
+
 def _test_name(database: Database, name: str | None) -> str:
     target = database.name
     chosen = name if name is not None else target + SUFFIX
-    nothing = "nothing was dropped"
+    nothing = _NOTHING_DROPPED
     if name is None and target.endswith(SUFFIX):
         raise Refused(
             f"the target is {target} itself, which looks like a test database; "
