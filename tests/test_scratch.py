@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import scratch
+from wflo_schema import check, engine, migration, scratch
 from wflo_schema.database import Database
 
 
@@ -108,6 +108,54 @@ def test_behind_a_pooler_age_alone_decides(monkeypatch: pytest.MonkeyPatch, age_
     name = scratch._new_name(scratch._NO_SESSION)
     monkeypatch.setattr(time, "time", lambda: now)
     assert scratch._is_left(name, []) is is_left
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [(None, "wu"), ("app, public", "app"), ('"A,""b", public', 'A,"b'), ("APP", "app"), ("other, public", "public")],
+)
+def test_migrations_find_the_schema_that_they_find_in_the_target(
+    server: RunningServer, database: Database, tmp_path: Path, path: str | None, schema: str
+) -> None:
+    files = tmp_path / "migrations"
+    files.mkdir()
+    (files / "01_t.sql").write_text("CREATE TABLE t (id integer PRIMARY KEY);\nCREATE TABLE public.u (a integer);\n")
+    migrations = migration.read(files)
+    with database.connect() as connection:
+        role = "CREATE ROLE wu SUPERUSER LOGIN"
+        connection.execute(f"DO $$ BEGIN {role}; EXCEPTION WHEN duplicate_object THEN NULL; END $$".encode())
+        if schema != "public":
+            connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION wu").format(sql.Identifier(schema)))
+        if path:
+            connection.execute(f"ALTER DATABASE {database.name} SET search_path TO {path}".encode())
+    target = database.with_parameters(user="wu")
+    engine.migrate(target, migrations)
+    wanted = scratch.replayed(target, migrations)
+    assert wanted.find("table", schema, "t") is not None
+    assert [(f.object, f.have, f.want) for f in check.drift(target, wanted)] == []
+    with target.connect() as connection:
+        connection.execute("DROP TABLE public.u")
+    assert [f.object for f in check.drift(target, wanted)] == ["public.u"]
+
+
+def test_a_scratch_database_sorts_texts_as_the_target_does(server: RunningServer, database: Database) -> None:
+    with database.connect() as connection:
+        like = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'" if server.version >= "17" else \
+            "LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+        name = f"{database.name}_like"
+        text = f"CREATE DATABASE {name} TEMPLATE template0 {like} LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text.encode())
+    asked = (
+        "SELECT to_jsonb(d) - array(SELECT jsonb_object_keys(to_jsonb(d)) EXCEPT SELECT unnest("
+        "'{encoding,datlocprovider,datcollate,datctype,daticulocale,datlocale,daticurules}'::text[])), 'a' < 'M'"
+        " FROM pg_database AS d WHERE datname = current_database()"
+    )
+    target = database.with_name(name)
+    try:
+        with scratch.scratch(target) as made, made.connect() as ours, target.connect() as theirs:
+            assert ours.execute(asked).fetchone() == theirs.execute(asked).fetchone()
+    finally:
+        drop(database, name)
 
 
 def test_the_comment_says_who_made_it_and_nobody_waits_for_template1(database: Database) -> None:

@@ -19,12 +19,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from wflo_schema import catalog, engine
 from wflo_schema.database import Database, database_error, load_sql
@@ -51,6 +52,10 @@ _LONGEST_RUN_S = 86_400
 _log = logging.getLogger("wflo_schema")
 
 
+_PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
+# Who else than libc compares texts, and how its locale is named.
+
+
 @contextmanager
 def scratch(database: Database, *, on: Database | None = None) -> Iterator[Database]:
     """Yield an empty database on the server of ``database``, or ``on`` another, and drop it afterwards.
@@ -70,7 +75,7 @@ def scratch(database: Database, *, on: Database | None = None) -> Iterator[Datab
                 name = _new_name(session)
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 if like is not None:
-                    create += sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in like))
+                    create += _like(*like)
                 connection.execute(create)
                 comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
                 connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
@@ -89,6 +94,21 @@ def scratch(database: Database, *, on: Database | None = None) -> Iterator[Datab
         finally:
             if name:
                 _drop(name, connection, server)
+
+
+def _like(
+    encoding: str, collate: str, ctype: str, provider: str | None, locale: str | None, icu_rules: str | None
+) -> sql.Composed:
+    """What CREATE DATABASE says of encoding and locale: texts sort as they do in the target."""
+    words = sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*map(sql.Literal, (encoding, collate, ctype)))
+    if provider == "c":
+        words += sql.SQL(" LOCALE_PROVIDER libc")
+    if provider in _PROVIDERS:
+        name, option = _PROVIDERS[provider]
+        words += sql.SQL(" LOCALE_PROVIDER {} {} {}").format(sql.SQL(name), sql.SQL(option), sql.Literal(locale))
+        if icu_rules:
+            words += sql.SQL(" ICU_RULES {}").format(sql.Literal(icu_rules))
+    return words
 
 
 def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database) -> None:
@@ -195,11 +215,46 @@ def _is_left(name: str, alive: list[int]) -> bool:
 def replayed(database: Database, migrations: Migrations, *, on: Database | None = None) -> Catalog:
     """The catalog that all migrations make in a scratch database.
 
-    Raise as `engine.migrate` does where they do not run, and `Refused` as `scratch`.
+    Where ``database`` names no schema, they find the same search_path there as in the target, and
+    the schema that it leads to.  Raise as `engine.migrate` does where they do not run, and
+    `Refused` as `scratch`.
     """
     with scratch(database, on=on) as empty:
+        if database.schema is None:
+            _lead_to_the_same_schema(database, empty, on or database)
         engine.migrate(empty, migrations)
         return _read(empty)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    schema: str | None
+    search_path: str
+    role: str
+
+
+_LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
+# One name of a search_path, quoted or bare.
+
+
+def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
+    with database.connect() as connection, connection.cursor(row_factory=class_row(_Place)) as cursor:
+        try:
+            place = cursor.execute(load_sql("scratch_place")).fetchone()
+        except psycopg.Error as error:
+            raise database_error(error, "looking where the migrations put their tables") from error
+    if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
+        return
+    names = [quoted.replace('""', '"') or bare.lower() for quoted, bare in _LISTED.findall(place.search_path)]
+    path = sql.SQL(", ").join(sql.Identifier(place.role if name == "$user" else name) for name in names)
+    try:
+        with _maintenance(server) as connection:  # before anybody is in it: a pooler keeps what it found
+            alter = sql.SQL("ALTER DATABASE {} SET search_path TO {}")
+            connection.execute(alter.format(sql.Identifier(empty.name), path))
+        with empty.connect() as connection:
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.schema)))
+    except psycopg.Error as error:
+        raise database_error(error, "preparing a scratch database") from error
 
 
 def replayed_each(
