@@ -21,7 +21,7 @@ from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
-from wflo_schema import adopt, catalog, engine, migration, scratch
+from wflo_schema import adopt, catalog, check, engine, migration, scratch
 from wflo_schema.adopt import Adoption, Verdict
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
@@ -180,6 +180,16 @@ def test_a_real_sqitch_database_is_adopted(database: Database, folder: Path) -> 
     found = look(database, folder, apply=True)
     assert [(w.tool, w.table, w.versions) for w in found.ledgers] == [("sqitch", "sqitch.changes", ("t", "i", "u"))]
     assert (found.id, found.is_applied, found.beside) == ("03_u", True, ())
+    assert check.drift(database, scratch.replayed(database, migration.read(folder))) == ()
+
+
+def test_migrations_that_make_another_tools_ledger_too_are_adopted(database: Database, folder: Path) -> None:
+    (folder / "01_t.sql").write_text(f"{ONE};\nCREATE TABLE schema_migrations (version varchar PRIMARY KEY);\n")
+    execute(database, ONE, TWO, DBMATE)
+    found = look(database, folder, apply=True)
+    assert (found.id, found.is_applied) == ("02_index", True)
+    engine.migrate(database, migration.read(folder))
+    assert check.drift(database, scratch.replayed(database, migration.read(folder))) == ()
 
 
 # other tools' ledgers in their shape

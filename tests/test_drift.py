@@ -9,7 +9,8 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema.catalog import Catalog, Difference, compare, read
+from wflo_schema import check
+from wflo_schema.catalog import NOTHING, Catalog, Difference, compare, read, read_migrated
 from wflo_schema.database import Database
 
 
@@ -95,3 +96,32 @@ def test_a_key_whose_triggers_do_not_all_work_is_seen_and_mended(
     server: RunningServer, database: Database, second: Database, change: Change
 ) -> None:
     check_change(database, second, change, server.version)
+
+
+RAILS = "CREATE TABLE schema_migrations (version text PRIMARY KEY); CREATE TABLE ar_internal_metadata (key text);"
+SQITCH = (
+    "CREATE SCHEMA reg; CREATE TABLE reg.changes (change_id text, script_hash text); CREATE TABLE reg.events (e text);"
+)
+
+
+@pytest.mark.parametrize("ledger", [RAILS, SQITCH])
+def test_another_tools_ledger_is_no_drift_whether_the_migrations_make_it_or_not(
+    database: Database, second: Database, ledger: str
+) -> None:
+    run(database, "CREATE TABLE t (id integer)")
+    run(second, "CREATE TABLE t (id integer)")
+    with second.connect() as connection:
+        plain = read_migrated(connection)
+    run(database, ledger)
+    assert check.drift(database, plain) == ()
+    wanted = run(second, ledger)
+    assert check.drift(database, wanted) == ()
+    run(database, "DROP TABLE IF EXISTS reg.changes; DROP TABLE IF EXISTS schema_migrations")
+    assert [f.have for f in check.drift(database, wanted)] == [NOTHING]
+
+
+def test_a_schema_that_only_resembles_sqitchs_is_compared(database: Database) -> None:
+    with database.connect() as connection:
+        wanted = read_migrated(connection)
+    run(database, SQITCH + "CREATE TABLE reg.mine (id integer)")
+    assert [f.object for f in check.drift(database, wanted)] == ["reg"]

@@ -139,6 +139,27 @@ def test_a_file_without_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
         dump.read(tmp_path / "absent.sql")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEGIN   \n  RETURN 1;\t\nEND ",
+        "BEGIN\n--| # catalog of a PostgreSQL database, written by wflo-schema; format 2\n--| more\nRETURN 1;\nEND",
+        "\n\n  \n--|x\n--|\n",
+        "a\u2028b\x0cc\r\nd\re",
+    ],
+)
+def test_a_snapshot_keeps_every_text_as_it_is(database: Database, tmp_path: Path, text: str) -> None:
+    with database.connect() as connection:
+        connection.execute(sql.SQL("CREATE FUNCTION f() RETURNS integer LANGUAGE plpgsql AS {}").format(
+            sql.Literal(text if "BEGIN" in text else "BEGIN RETURN 1; END")))
+        connection.execute(sql.SQL("COMMENT ON FUNCTION f() IS {}").format(sql.Literal(text)))
+    path = tmp_path / "schema.sql"
+    path.write_bytes(dump.dump(database).text.encode())
+    assert dump.read(path) == read(database)
+    path.write_bytes(path.read_bytes().replace(b"\r", b"").replace(b"\n", b"\r\n"))
+    assert dump.read(path) == read(database)
+
+
 def test_drift_can_be_seen_against_a_snapshot_where_no_scratch_database_may_be_made(
     database: Database, tmp_path: Path
 ) -> None:

@@ -496,7 +496,7 @@ class _Look:
                 )  # fmt: skip
             except DatabaseError as error:
                 raise (_locked(self.database, None) if error.sqlstate == "55P03" else error) from None
-        return replace(found, objects=tuple(o for o in found.objects if o.path[0] not in self.ignore_schemas))
+        return found.without_schemas(self.ignore_schemas)
 
     def adoption(
         self,
@@ -670,7 +670,7 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
     if said is not None and not said.differences and is_recorded:
         return _as_recorded(look, said)
     with scratch.scratch(look.database, on=scratch_on) as empty:
-        history = _replay(empty, migrations, None if look.recorded else wish)
+        history = _replay(empty, look, None if look.recorded else wish)
         tables = {name for kind, name in history.made if kind in _TABLES}
         present = {o.name for o in have.objects if o.kind in _TABLES}
         compared = [(m, want, history.compare(have, want)) for m, want in history.after]
@@ -733,16 +733,16 @@ def _scratch_note(look: _Look, history: _History) -> tuple[str, ...]:
     )
 
 
-def _replay(empty: Database, migrations: Migrations, wish: Migration | None) -> _History:
+def _replay(empty: Database, look: _Look, wish: Migration | None) -> _History:
     """Run all migrations in the scratch database, and look after each (after ``wish`` alone where it is given)."""
     after: list[tuple[Migration, Catalog]] = []
-    for m in migrations:
+    for m in look.migrations:
         if wish is not None and m.id != wish.id:
             continue
-        engine.migrate(empty, migrations, to=m.id)
-        after.append((m, _read(empty)))
-    engine.migrate(empty, migrations)
-    return _History.of(after, _read(empty))
+        engine.migrate(empty, look.migrations, to=m.id)
+        after.append((m, _read(empty, look)))
+    engine.migrate(empty, look.migrations)
+    return _History.of(after, _read(empty, look))
 
 
 def _compare_recorded(look: _Look, scratch_on: Database | None) -> _Compared:
@@ -752,7 +752,7 @@ def _compare_recorded(look: _Look, scratch_on: Database | None) -> _Compared:
         with scratch.scratch(look.database, on=scratch_on) as empty:
             claimed = _replay_recorded(empty, look)
     with scratch.scratch(look.database, on=scratch_on) as empty:
-        history = _replay(empty, look.migrations, look.last_recorded)
+        history = _replay(empty, look, look.last_recorded)
     return history.compare(look.have, claimed or history.after[0][1])
 
 
@@ -769,12 +769,13 @@ def _replay_recorded(empty: Database, look: _Look) -> Catalog | None:
         engine.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,))
     except MigrationFailed:
         return None
-    return _read(empty)
+    return _read(empty, look)
 
 
-def _read(empty: Database) -> Catalog:
+def _read(empty: Database, look: _Look) -> Catalog:
+    """A scratch database's catalog, without what the target keeps another tool's records in."""
     with empty.connect() as connection:
-        return catalog.read(connection, schemas=(empty.schema,) if empty.schema else None)
+        return catalog.read(connection, schemas=(empty.schema,) if empty.schema else None, ignore=look.ignore)
 
 
 def _empty(look: _Look, tables: set[str], present: set[str]) -> Adoption:
@@ -1014,7 +1015,7 @@ def _find_set(look: _Look, history: _History, replayed: Database, sets: Sequence
         _forget_ledger(replayed)
         engine.baseline(replayed, one.migrations, [m.id for m in one.migrations])
         engine.rollback(replayed, one.migrations, count=len(one.migrations) - one.done)
-        start = _read(replayed)
+        start = _read(replayed, look)
         found = history.compare(look.have, start)
         if not found.differences:
             return _Known(one)
@@ -1024,9 +1025,9 @@ def _find_set(look: _Look, history: _History, replayed: Database, sets: Sequence
                 for d in catalog.compare(start, look.have):
                     if d.object in names and d.attribute == "validated":
                         connection.execute(d.mend.encode())
-            is_same = not history.compare(look.have, _read(replayed)).differences
+            is_same = not history.compare(look.have, _read(replayed, look)).differences
             engine.migrate(replayed, one.migrations)
-            if is_same and not history.compare(_read(replayed), history.last).differences:
+            if is_same and not history.compare(_read(replayed, look), history.last).differences:
                 return _Known(one, tuple(sorted(names)))
         else:
             engine.migrate(replayed, one.migrations)

@@ -34,6 +34,9 @@ OTHER_LEDGERS: frozenset[str] = frozenset(
 )
 # What other tools record their migrations in: no contract should require it, and an adopted database keeps it.
 
+_SQITCH_TABLES = frozenset({"changes", "dependencies", "events", "projects", "releases", "tags"})
+# Sqitch keeps a schema of its own, of whatever name, with these and nothing else.
+
 NOTHING = "NOTHING"
 # How a difference writes that something is absent.
 
@@ -205,6 +208,11 @@ class Catalog:
             return self.objects[place]
         return None
 
+    def without_schemas(self, schemas: Collection[str]) -> Catalog:
+        """The same without the schemas of these names, and all that is in them."""
+        kept = (o for o in self.objects if o.kind in _GLOBAL or o.path[0] not in schemas)
+        return Catalog(tuple(kept), self.server_version) if schemas else self
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -256,6 +264,34 @@ def read(
                 continue
             raise database_error(error, "reading the catalog") from error
     raise AssertionError("the last try returns or raises")
+
+
+def read_migrated(
+    connection: psycopg.Connection[TupleRow],
+    *,
+    schemas: tuple[str, ...] | None = None,
+    privileges: bool = False,
+    wanted: Catalog | None = None,
+) -> Catalog:
+    """Read what migrations made: as `read`, without what other tools record theirs in.
+
+    Such a table counts where ``wanted`` has it too: then the migrations make it.
+    """
+    made = {one.path for one in wanted.objects if one.kind in ("schema", "table")} if wanted is not None else set()
+    ignore = LEDGER_TABLES | (OTHER_LEDGERS - {path[-1] for path in made if len(path) == 2})
+    found = read(connection, schemas=schemas, privileges=privileges, ignore=ignore)
+    tables: dict[str, set[str]] = {}
+    for one in found.objects:
+        if one.kind == "table":
+            tables.setdefault(one.path[0], set()).add(one.path[1])
+    registries = {
+        schema
+        for schema, names in tables.items()
+        if (schema,) not in made
+        and {"changes", "events"} <= names <= _SQITCH_TABLES
+        and found.find("column", schema, "changes", "script_hash") is not None
+    }
+    return found.without_schemas(registries)
 
 
 def _read_once(
@@ -1032,12 +1068,12 @@ def _mend_enum(had: Object, wanted: Object) -> str:
     return _lines(*statements)
 
 
-_DUMP_TITLE = "# catalog of a PostgreSQL database, written by wflo-schema; format 1"
+DUMP_TITLE = "# catalog of a PostgreSQL database, written by wflo-schema; format 2"
 
 
 def dump(catalog: Catalog) -> str:
     """Write a catalog as text for review: sorted, the same for equal catalogs of one major version."""
-    lines = [_DUMP_TITLE, f"# server: PostgreSQL {catalog.server_version // 10000}"]
+    lines = [DUMP_TITLE, f"# server: PostgreSQL {catalog.server_version // 10000}"]
     for one in catalog.objects:
         lines += ["", f"{one.kind}: {_dump_path(one.kind, one.path)}"]
         for name, value in one.attributes:
@@ -1059,7 +1095,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 def _dump_value(value: str) -> str:
     lines = value.split("\n")
-    is_readable = all(line.replace("\t", "").isprintable() for line in lines)
+    is_readable = all(line == line.rstrip() and line.replace("\t", "").isprintable() for line in lines)
     if is_readable and len(lines) > 1 and lines[-1]:
         return "\n".join(["|", *(f"        {line}" if line else "" for line in lines)])
     if is_readable and len(lines) == 1 and value == value.strip() and value and not value.startswith(('"', "|")):
@@ -1073,9 +1109,9 @@ def load(text: str) -> Catalog:
     Raise `WfloSchemaError` when it is something else, with the number of the line.
     """
     lines = text.replace("\r\n", "\n").split("\n")
-    if lines[0] != _DUMP_TITLE:
+    if lines[0] != DUMP_TITLE:
         raise WfloSchemaError(
-            "this is not a catalog written by wflo-schema", hint=f"its first line would be: {_DUMP_TITLE}"
+            "this is not a catalog written by wflo-schema", hint=f"its first line would be: {DUMP_TITLE}"
         )
     major = re.fullmatch(r"# server: PostgreSQL (\d+)", lines[1]) if len(lines) > 1 else None
     objects: list[Object] = []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema import foreign_key, orphans, relations, tables
+from wflo_schema import foreign_key, orphans, relations, replica, tables
 from wflo_schema.contract import Contract, identifier
 from wflo_schema.database import PATIENT, Database, database_error, load_sql
 from wflo_schema.errors import CannotRead, UsageError
@@ -317,8 +317,8 @@ def _verdicts(reader: Reader, facts: Facts, contract: Contract) -> _Verdicts:
     for table in contract.tables:
         found = tables.judge_table(facts, contract, table)
         verdicts.settle("table", facts.full(table.name), found, can_tell=True)
-    verdicts.findings.extend(foreign_key.judge_subscriptions(reader, facts))
-    everywhere = list(foreign_key.judge_sessions(reader, facts))
+    verdicts.findings.extend(replica.judge_subscriptions(reader, facts))
+    everywhere = list(replica.judge_sessions(reader, facts))
     verdicts.findings.extend(everywhere)
     for key in contract.foreign_keys:
         mine = [] if facts.keys is None else list(foreign_key.judge(facts, contract, key))
@@ -490,8 +490,7 @@ def drift(
     from wflo_schema import catalog
 
     with database.connect(settings=PATIENT) as connection:
-        ignore = catalog.LEDGER_TABLES | catalog.OTHER_LEDGERS
-        have = catalog.read(connection, schemas=(schema,) if schema else None, ignore=ignore)
+        have = catalog.read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     return tuple(
         finding(

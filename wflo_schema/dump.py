@@ -13,7 +13,7 @@ from pathlib import Path
 from psycopg import sql
 
 from wflo_schema import catalog, engine
-from wflo_schema.catalog import NOTHING, OTHER_LEDGERS, Catalog, Object
+from wflo_schema.catalog import NOTHING, Catalog, Object
 from wflo_schema.database import Database, load_sql
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.migration import Migrations, migration_hash
@@ -59,8 +59,7 @@ def dump(database: Database, *, ledger_of: Migrations | None = None) -> Snapshot
     ``ledger_of`` adds the ledger with the rows of these migrations.  Reads only.
     """
     with database.connect() as connection:
-        ignore = catalog.LEDGER_TABLES | OTHER_LEDGERS
-        found = catalog.read(connection, schemas=(database.schema,) if database.schema else None, ignore=ignore)
+        found = catalog.read_migrated(connection, schemas=(database.schema,) if database.schema else None)
     statements, left_out = _statements(found)
     if ledger_of is not None:
         statements += _ledger(engine.status(database, ledger_of), ledger_of)
@@ -75,15 +74,16 @@ def dump(database: Database, *, ledger_of: Migrations | None = None) -> Snapshot
         "RESET search_path;",
         "RESET check_function_bodies;",
         "",
-        *(f"{_MARK} {line}".rstrip() for line in catalog.dump(found).splitlines()),
+        *(f"{_MARK} {line}" if line else _MARK for line in catalog.dump(found).split("\n")[:-1]),
     ]
     return Snapshot("\n".join(lines) + "\n", left_out)
 
 
 def load(text: str) -> Catalog:
     """The catalog of a snapshot.  Raise `WfloSchemaError` when there is none in it."""
-    lines = [line[len(_MARK) :].removeprefix(" ") for line in text.splitlines() if line.startswith(_MARK)]
-    if not lines:
+    _, begin, rest = ("\n" + text.replace("\r\n", "\n")).rpartition(f"\n{_MARK} {catalog.DUMP_TITLE}\n")
+    lines = [line[len(_MARK) :].removeprefix(" ") for line in (begin + rest).split("\n") if line.startswith(_MARK)]
+    if not begin:
         raise WfloSchemaError(
             "this file holds no catalog", hint="write it with wflo-schema dump, and leave the comments at its end in it"
         )
