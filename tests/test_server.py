@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema.errors import ServerNotReady
+from wflo_schema.errors import ServerNotReady, UsageError
 from wflo_schema.server import (
     SOCKET_PATH_LIMIT,
     Server,
+    choose_account,
     find_embedded,
     find_programs,
     start_embedded,
@@ -470,3 +471,193 @@ def test_damaged_pid_file_is_said_to_be_one_with_the_way_out(project: Path) -> N
     assert f"rm {pid_file}" in caught.value.hint
     pid_file.unlink()
     assert start(project).started
+
+
+# --- walked over by a new user ----------------------------------------------------------------
+
+START_FROM = """
+import sys
+from pathlib import Path
+from wflo_schema.server import find_programs, start_embedded
+assert str(find_programs()).startswith(sys.argv[2]), find_programs()
+print(start_embedded(Path(sys.argv[1]), database_name="wflo", durable=sys.argv[3] == "durable").pid)
+"""
+
+SQL_FUNCTION = "DO LANGUAGE plpgsql $$ BEGIN PERFORM 1; END $$"
+
+
+def start_from_a_venv_that_is_removed(project: Path, *, durable: bool) -> int:
+    """Start it with programs of another installation, which is then removed.  Give its process."""
+    programs = find_programs()
+    assert programs is not None
+    package, other = programs.parent.parent, project / "venv"
+    shutil.copytree(package, other / package.name, ignore=shutil.ignore_patterns("include", "*.a"))
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, other / libraries.name)
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", START_FROM, str(project / ".wflo-schema"), str(other), "durable" if durable else ""],
+        env={**os.environ, "PYTHONPATH": f"{other}:{root}"}, stdout=subprocess.PIPE, text=True, check=True, cwd=root,
+    )  # fmt: skip
+    shutil.rmtree(other)
+    return int(done.stdout)
+
+
+def test_test_server_whose_programs_are_gone_is_started_anew_with_ours(project: Path) -> None:
+    pid = start_from_a_venv_that_is_removed(project, durable=False)
+    server = start(project)
+    assert server.started and server.pid != pid
+    run(server, SQL_FUNCTION)
+
+
+def test_server_with_peoples_data_whose_programs_are_gone_is_left_running_and_named(project: Path) -> None:
+    pid = start_from_a_venv_that_is_removed(project, durable=True)
+    directory = project / ".wflo-schema"
+    for durable in (True, False):
+        with pytest.raises(ServerNotReady, match="its programs are gone: there is no .*/venv/") as caught:
+            start_embedded(directory, database_name="wflo", durable=durable)
+        assert "wflo-schema server stop && wflo-schema server start" in caught.value.hint
+    found = status_embedded(directory)
+    assert (found.state, found.pid) == ("running", pid)
+    assert "its programs are gone" in found.note
+    assert find_embedded(directory) is None
+    stop_embedded(directory)
+    again = start_embedded(directory, database_name="wflo")
+    run(again, SQL_FUNCTION)
+
+
+def test_dropped_database_is_said_of_a_server_that_runs_and_is_made_again(project: Path) -> None:
+    server = start(project)
+    with server.database.with_name("postgres").connect() as connection:
+        connection.execute("DROP DATABASE wflo")
+    found = status_embedded(project / ".wflo-schema")
+    assert (found.state, found.pid, found.database) == ("running", server.pid, None)
+    assert found.note == "there is no database wflo on it; wflo-schema server start makes it"
+    assert find_embedded(project / ".wflo-schema") is None
+    again = start(project)
+    assert (again.pid, again.started) == (server.pid, False)
+    assert ask(again, "SELECT current_database()") == "wflo"
+
+
+def test_without_the_database_postgres_it_is_found_and_makes_databases(project: Path) -> None:
+    server = start(project)
+    run(server, "DROP DATABASE postgres")
+    found = find_embedded(project / ".wflo-schema")
+    assert found is not None and found.pid == server.pid
+    assert ask(start(project, name="more"), "SELECT current_database()") == "more"
+
+
+@pytest.mark.parametrize("name", ["template0", "template1"])
+def test_template_is_refused_as_a_database_and_not_remembered(project: Path, name: str) -> None:
+    start(project)
+    with pytest.raises(ServerNotReady, match="is a template"):
+        start(project, name=name)
+    found = find_embedded(project / ".wflo-schema")
+    assert found is not None and found.database.name == "wflo"
+
+
+def test_name_that_the_server_would_cut_off_is_refused_before_anything_is_made(project: Path) -> None:
+    with pytest.raises(UsageError, match="has 70 bytes"):
+        start(project, name="a" * 70)
+    assert tree(project) == []
+
+
+@pytest.mark.parametrize("name", [b"bad\xff\xfeutf", b"line\nbreak"])
+def test_folder_that_postgresql_cannot_name_is_refused_before_anything_is_made(project: Path, name: bytes) -> None:
+    folder = project / os.fsdecode(name)
+    folder.mkdir()
+    with pytest.raises(ServerNotReady, match="no server can be kept in .*: the path has a") as caught:
+        start(folder)
+    caught.value.message.encode()
+    assert tree(folder) == []
+    assert status_embedded(folder / ".wflo-schema").state == "absent"
+
+
+def test_server_without_its_socket_is_said_to_be_there_and_the_way_out_works(project: Path) -> None:
+    server = start(project)
+    socket_file = Path(server.database.parameters["host"], ".s.PGSQL.5432")
+    socket_file.unlink()
+    found = status_embedded(project / ".wflo-schema")
+    assert (found.state, found.pid) == ("unreachable", server.pid)
+    assert f"its socket {socket_file} is gone" in found.note
+    began = time.monotonic()
+    with pytest.raises(ServerNotReady, match="its socket is gone"):
+        start(project)
+    assert time.monotonic() - began < 5
+    assert stop_embedded(project / ".wflo-schema").state == "stopped"
+    assert start(project).started
+
+
+ZOMBIE = """
+import ctypes, os, signal, sys, time
+from pathlib import Path
+from wflo_schema.server import start_embedded, status_embedded
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: the postmaster becomes our child, and nobody waits for it
+directory = Path(sys.argv[1])
+first = start_embedded(directory, database_name="wflo", durable=False)
+busy = first.database.connect()
+busy.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 20000000)")  # a session that does not look around
+os.kill(first.pid, signal.SIGKILL)
+while Path(f"/proc/{first.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+    time.sleep(0.01)
+print(status_embedded(directory).state)
+second = start_embedded(directory, database_name="wflo", durable=False)
+print(second.started, second.pid != first.pid, Path(f"/proc/{first.pid}").exists())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes children of processes like that")
+def test_killed_server_that_is_still_listed_as_a_process_starts_again(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ZOMBIE, str(project / ".wflo-schema")],
+        capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["stopped", "True True True"], done.stderr
+
+
+@needs_root
+def test_server_of_another_user_is_not_called_stopped(project: Path) -> None:
+    start(project)
+    private = project / "private"
+    private.mkdir(mode=0o700)
+    for directory, owner in ((project / ".wflo-schema", choose_account()), (private / ".wflo-schema", None)):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65533)
+                found = status_embedded(directory)
+                os.write(writer, f"{found.state}|{found.note}".encode())
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writer)
+        state, _, note = os.read(reader, 4096).decode().partition("|")
+        os.close(reader)
+        assert state == "unreachable"
+        at = directory / "postgres" if owner else private
+        assert note == f"{at} belongs to {owner.name if owner else 'root'}: Permission denied"
+
+
+@needs_root
+def test_all_that_root_makes_in_a_users_folder_is_the_users(project: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(project, nobody.pw_uid, nobody.pw_gid)
+    start_embedded(project / "x" / "y" / ".wflo-schema", database_name="wflo", durable=False)
+    made = [project / "x", project / "x" / "y", project / "x" / "y" / ".wflo-schema"]
+    made.append(made[-1] / ".gitignore")
+    assert {path.stat().st_uid for path in made} == {nobody.pw_uid}
+
+
+def test_folder_that_is_a_file_or_a_loop_of_links_is_one_sentence(project: Path) -> None:
+    file, loop = project / "file", project / "loop"
+    file.write_text("")
+    loop.symlink_to(loop)
+    for directory in (file, loop):
+        assert find_embedded(directory) is None
+        assert status_embedded(directory).state in ("absent", "unreachable")
+        with pytest.raises(ServerNotReady, match="it is there, and is no folder"):
+            start_embedded(directory, database_name="wflo")

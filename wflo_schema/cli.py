@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 # Variables of libpq that say which database is meant; a user or password alone says nothing.
 
+_URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
+# The first that is set and not empty counts.
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 EXIT_CODES = """\b
@@ -59,7 +62,7 @@ def _all(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
 _database_url = _option(
     "--database-url",
     metavar="URL",
-    envvar=["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"],
+    envvar=_URL_VARIABLES,
     help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
 )
 _schema = _option("--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="Where ledger and tables live.")
@@ -83,7 +86,7 @@ _format = _option(
 _server_directory = _option(
     "--server-directory",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),  # whether it can be used is asked where it is
     default=Path(".wflo-schema"),
     envvar="WFLO_SCHEMA_SERVER_DIRECTORY",
     help="Where the project's own server is kept.",
@@ -142,26 +145,31 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
     from wflo_schema.database import Database
 
     if url is not None:
-        if not url.strip():
-            raise NoDatabase("--database-url is empty", hint="give it a URL, or leave it away")
         context = click.get_current_context(silent=True)
         source = context.get_parameter_source("database_url") if context else None
-        named = "--database-url" if source is click.core.ParameterSource.COMMANDLINE else "DATABASE_URL"
+        named = "--database-url"
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            named = next((name for name in _URL_VARIABLES if os.environ.get(name)), named)
+        if not url.strip():
+            raise NoDatabase(f"{named} is empty", hint="give it a URL, or leave it away")
         return Database.parse(url, schema=schema, source=named)
-    for name in ("WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"):
+    for name in _URL_VARIABLES:
         if name in os.environ:
             raise NoDatabase(f"{name} is set, and empty", hint=f"give it a URL, or remove it: unset {name}")
     given = [name for name in _LIBPQ if os.environ.get(name)]
     if given:
         return Database.parse("", schema=schema, source=", ".join(given))
+    why = "is not running"
     if _is_there(server_directory):
         from wflo_schema import server
 
         running = server.find_embedded(server_directory)
         if running is not None:
             return running.database.with_schema(schema)
+        note = server.status_embedded(server_directory).note
+        why = f"cannot be used: {note}" if note else why
     raise NoDatabase(
-        "no database is named, and the project's own server is not running",
+        f"no database is named, and the project's own server {why}",
         hint="set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; "
         "or start the project's own server: wflo-schema server start",
     )
@@ -906,7 +914,7 @@ def start(
     from wflo_schema import report
     from wflo_schema import server as server_module
 
-    variables = ("WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL", *_LIBPQ)
+    variables = (*_URL_VARIABLES, *_LIBPQ)
     if if_needed and any(os.environ.get(name) for name in variables):
         return
     if not database_name:
@@ -995,8 +1003,9 @@ def server_url(
     else:
         found = server_module.status_embedded(server_directory)
     if found.state != "running" or found.database is None:
+        why = f"cannot be used: {found.note}" if found.note else "is not running"
         raise NoDatabase(
-            f"the {found.kind} server is not running", hint="wflo-schema server start" + (" --docker" if docker else "")
+            f"the {found.kind} server {why}", hint="wflo-schema server start" + (" --docker" if docker else "")
         )
     click.echo(found.database.url)
 

@@ -574,6 +574,7 @@ def pruned_text(found: Pruned) -> str:
 def server_status_text(status: ServerStatus) -> str:
     """Whether there is a server, and where."""
     what = {"running": "is running", "stopped": "is stopped; its data is kept", "absent": "was never started"}
+    what["unreachable"] = "cannot be reached"
     lines = [f"the {status.kind} server {what[status.state]}"]
     if status.location:
         lines.append(f"  in {status.location}")

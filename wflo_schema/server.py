@@ -42,7 +42,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from wflo_schema.database import Database, database_error
+from wflo_schema.database import Database, database_error, load_sql, refuse_name
 from wflo_schema.errors import ConnectionFailed, ServerNotReady
 
 if TYPE_CHECKING:
@@ -61,10 +61,11 @@ _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 _LOG_TAIL_LINES = 12
 _POLL_S = 0.05
 _DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
-_BELONGS = "it belongs to"
+_ORPHANS_S = 10.0
+# Seconds for the sessions of a killed postmaster to see that it is gone, and end.
 _NOTHING_DELETED = "nothing was deleted"
 
-State = Literal["running", "stopped", "absent"]
+State = Literal["running", "stopped", "absent", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,10 @@ class Server:
 class ServerStatus:
     """What there is of a server: ``absent`` was never made, ``stopped`` keeps its data.
 
+    ``unreachable``: its process does not answer (``pid``), or this user may not look (no ``pid``).
     ``location`` is the folder with the data or the container's name, empty when absent.  ``note``
-    says what stands in the way of starting it, empty when nothing is known to.
+    says what stands in the way of starting or using it, empty when nothing is known to; ``database``
+    is None where there is none of the name that was asked for last.
     """
 
     state: State
@@ -117,6 +120,23 @@ class _Postmaster:
     pid: int
     socket_directory: str
     port: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A postmaster that answers.
+
+    ``entry`` is the database to connect to for making others, ``databases`` are all that let
+    sessions in.  ``missing`` is the folder of its programs that is gone, empty where none is.
+    """
+
+    postmaster: _Postmaster
+    version: str
+    entry: str
+    is_durable: bool
+    databases: tuple[str, ...]
+    missing: str
 
 
 # --- the embedded server ---------------------------------------------------------------------
@@ -129,25 +149,33 @@ def start_embedded(
 
     It runs in the background, outlives its caller and is reached through its socket only, as
     `SUPERUSER`, without a password, by whoever can open its folder.  ``database_name`` is created
-    if it is not there.  ``durable=False`` trades safety for speed: for tests only.
+    if it is not there.  ``durable=False`` trades safety for speed: for tests only; one that was
+    started so and whose programs are gone is stopped and started with those of today.
 
     Once per folder: an exclusive lock on the folder itself.  Raise `ServerNotReady` when it cannot be had.
     """
+    refuse_name(database_name)
+    directory = _resolve(directory)
+    _refuse_path(directory)
     found = find_embedded(directory)
     if found is not None and found.database.name == database_name:
         return found
-    directory = _make_directory(directory)
+    _make_directory(directory)
     with _locked(directory, timeout_s):
         home = _find_home(directory) or _make_home(directory)
         account = _account_of(home)
         started = False
         running = _running(home)
+        if running is not None and running.missing and not durable and not running.is_durable:
+            _stop(home, running.postmaster, timeout_s)
+            running = None
         if running is None:
             _refuse_foreign_process(home)
             running = _wait_for_starting(home, timeout_s)
         if running is None:
             bin_directory, version = _programs_for(account)
             _make_data(home, account, bin_directory, version, durable)
+            _clear_after_the_dead(home)
             _start(home, account, bin_directory, durable, timeout_s)
             started = True
             running = _running(home)
@@ -156,25 +184,33 @@ def start_embedded(
                 f"the server in {home} started and does not answer{_log_tail(home)}",
                 hint=f"see {home / 'log'}; {_NOTHING_DELETED}",
             )
+        if running.missing:
+            raise ServerNotReady(
+                f"the server in {home} runs, and its programs are gone: there is no {running.missing}",
+                hint="stop it, and start it with the programs of today: wflo-schema server stop && "
+                f"wflo-schema server start; its data stays, {_NOTHING_DELETED}",
+            )
         _create_database(running, database_name)
         _write(home / "database", database_name, account)
         return _server(home, running, database_name, started=started)
 
 
 def find_embedded(directory: Path, *, database_name: str | None = None) -> Server | None:
-    """Find the server kept in ``directory`` when it is up and answers; start and write nothing.
+    """Find the server kept in ``directory`` when it is up and can be used; start and write nothing.
 
-    ``database_name`` is the one given to `start_embedded` last, unless given here.
+    ``database_name`` is the one given to `start_embedded` last, unless given here; None where there
+    is no such database, or the server's programs are gone.  `status_embedded` says why.
     """
     try:
-        home = _find_home(directory.resolve())
+        home = _find_home(_resolve(directory))
         if home is None:
             return None
         running = _running(home)
-        if running is None:
+        if running is None or running.missing:
             return None
-        return _server(home, running, database_name or _read(home / "database") or SUPERUSER, started=False)
-    except (OSError, ConnectionFailed):
+        name = database_name or _read(home / "database") or SUPERUSER
+        return _server(home, running, name, started=False) if name in running.databases else None
+    except OSError:
         return None
 
 
@@ -187,11 +223,11 @@ def stop_embedded(directory: Path, *, timeout_s: float = 60.0) -> ServerStatus:
     before = status_embedded(directory)
     if before.state == "absent":
         return before
-    if before.note.startswith(_BELONGS):
+    if before.state == "unreachable" and before.pid is None:
         raise ServerNotReady(
             f"the server in {directory} cannot be stopped: {before.note}", hint="stop it as that user or as root"
         )
-    directory = directory.resolve()
+    directory = _resolve(directory)
     with _locked(directory, timeout_s):
         home = _find_home(directory)
         if home is None:
@@ -199,61 +235,91 @@ def stop_embedded(directory: Path, *, timeout_s: float = 60.0) -> ServerStatus:
         postmaster = _read_postmaster(home)
         if postmaster is None or not _is_postmaster_of(postmaster, home):
             return status_embedded(directory)
-        try:
-            os.kill(postmaster.pid, signal.SIGINT)
-        except ProcessLookupError:
-            pass
-        except PermissionError as error:
-            raise ServerNotReady(
-                f"process {postmaster.pid} is the server in {home} and belongs to another user",
-                hint="stop it as that user or as root",
-            ) from error
-        end = time.monotonic() + timeout_s
-        while _is_alive(postmaster.pid) and _read_postmaster(home) is not None:
-            if time.monotonic() > end:
-                raise ServerNotReady(
-                    f"the server in {home} (process {postmaster.pid}) did not stop "
-                    f"within {timeout_s:g} s{_log_tail(home)}",
-                    hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} makes it stop at once, "
-                    "it then recovers when it is started",
-                )
-            time.sleep(_POLL_S)
-        sockets = Path(postmaster.socket_directory)
-        if sockets != home and sockets.name.startswith("wflo-schema-"):
-            try:
-                sockets.rmdir()
-            except OSError:
-                pass
+        _stop(home, postmaster, timeout_s)
     return status_embedded(directory)
+
+
+def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
+    """Stop the postmaster of ``home`` (fast shutdown), and wait until it has ended."""
+    try:
+        os.kill(postmaster.pid, signal.SIGINT)
+    except ProcessLookupError:
+        pass
+    except PermissionError as error:
+        raise ServerNotReady(
+            f"process {postmaster.pid} is the server in {home} and belongs to another user",
+            hint="stop it as that user or as root",
+        ) from error
+    end = time.monotonic() + timeout_s
+    while _is_alive(postmaster.pid) and _read_postmaster(home) is not None:
+        if time.monotonic() > end:
+            raise ServerNotReady(
+                f"the server in {home} (process {postmaster.pid}) did not stop within {timeout_s:g} s{_log_tail(home)}",
+                hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} makes it stop at once, "
+                "it then recovers when it is started",
+            )
+        time.sleep(_POLL_S)
+    sockets = Path(postmaster.socket_directory)
+    if sockets != home and sockets.name.startswith("wflo-schema-"):
+        try:
+            sockets.rmdir()
+        except OSError:
+            pass
 
 
 def status_embedded(directory: Path) -> ServerStatus:
     """Say what there is in ``directory``; start and write nothing."""
-    directory = directory.resolve()
+    directory = _resolve(directory)
     try:
         home = _find_home(directory)
         if home is None:
             return ServerStatus("absent", "embedded")
-        server = find_embedded(directory)
-        if server is not None:
-            return ServerStatus(
-                "running", "embedded", str(home), pid=server.pid, version=server.version, database=server.database
-            )
+        found = _ask(home)
+        if isinstance(found, _Running):
+            return _running_status(home, found)
         version = _read(home / "data" / "PG_VERSION")
         if not version:
             return ServerStatus("absent", "embedded", str(home))
-        note = ""
         postmaster = _read_postmaster(home)
-        if postmaster is not None and _is_alive(postmaster.pid):
-            note = (
-                f"process {postmaster.pid} is its server and does not answer"
-                if _is_postmaster_of(postmaster, home)
-                else f"its postmaster.pid names process {postmaster.pid}, which is another program"
-            )
-        return ServerStatus("stopped", "embedded", str(home), version=version, note=note)
-    except PermissionError as error:
-        owner = _owner_name(directory / "postgres")
-        return ServerStatus("stopped", "embedded", str(directory), note=f"{_BELONGS} {owner}: {error.strerror}")
+        if postmaster is None or not _is_alive(postmaster.pid):
+            return ServerStatus("stopped", "embedded", str(home), version=version)
+        if not _is_postmaster_of(postmaster, home):
+            note = f"its postmaster.pid names process {postmaster.pid}, which is another program"
+            return ServerStatus("stopped", "embedded", str(home), version=version, note=note)
+        note = f"process {postmaster.pid} is its server and does not answer"
+        if _lost_socket(postmaster) is not None:
+            note += f": its socket {_lost_socket(postmaster)} is gone; {_RESTART}"
+        elif found is not None and not re.search(r"no server answers|did not answer", found.message):
+            note = f"process {postmaster.pid} is its server and lets nobody in: {found.message}"
+        return ServerStatus("unreachable", "embedded", str(home), pid=postmaster.pid, version=version, note=note)
+    except OSError as error:
+        at = directory / "postgres"
+        while not _can_see(at):
+            at = at.parent
+        note = f"{at} belongs to {_owner_name(at)}: {error.strerror}" if error.errno == errno.EACCES else str(error)
+        return ServerStatus("unreachable", "embedded", str(directory), note=note)
+
+
+_RESTART = "wflo-schema server stop, then wflo-schema server start, makes it whole"
+
+
+def _running_status(home: Path, running: _Running) -> ServerStatus:
+    name = _read(home / "database") or SUPERUSER
+    database = _database(running.postmaster, name) if name in running.databases else None
+    note = "" if database else f"there is no database {name} on it; wflo-schema server start makes it"
+    if running.missing:
+        note = f"its programs are gone, there is no {running.missing}; {_RESTART}"
+    return ServerStatus(
+        "running", "embedded", str(home), running.postmaster.pid, running.version, database, note
+    )
+
+
+def _can_see(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return path == path.parent
+    return True
 
 
 def find_programs() -> Path | None:
@@ -396,19 +462,59 @@ def _can_enter(directory: Path, account: Account) -> bool:
     return _run(["/bin/sh", "-c", 'cd -- "$1"', "sh", str(directory)], account, Path("/")).returncode == 0
 
 
-def _make_directory(directory: Path) -> Path:
-    directory = directory.resolve()
-    parent = next(path for path in directory.parents if path.exists())
+def _resolve(directory: Path) -> Path:
+    """Without links; of a loop of links as much as there is, for whoever opens it to say so."""
+    return Path(os.path.realpath(directory))
+
+
+def _refuse_path(directory: Path) -> None:
+    """Raise `ServerNotReady` where PostgreSQL or its clients could not name the folder."""
     try:
-        if not directory.is_dir():
-            directory.mkdir(parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                owner = parent.stat()
-                os.chown(directory, owner.st_uid, owner.st_gid, follow_symlinks=False)
-            (directory / ".gitignore").write_text("*\n", encoding="ascii")
+        os.fsencode(directory).decode("utf-8")
+        fault = "has a line break in its name" if re.search(r"[\r\n]", str(directory)) else ""
+    except UnicodeDecodeError:
+        fault = "has a name that is not UTF-8"
+    if fault:
+        raise ServerNotReady(
+            f"no server can be kept in {str(directory)!a}: the path {fault}",
+            hint="rename that folder, or keep the server elsewhere: --server-directory",
+        )
+
+
+def _make_directory(directory: Path) -> None:
+    """Make it, and what is missing above it; all that root makes is given to whom the folder above belongs."""
+    try:
+        if directory.is_dir():
+            return
+        there = next(path for path in directory.parents if path.exists())
+        owner = there.stat()
+        handle = os.open(there, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in directory.relative_to(there).parts:
+                try:
+                    os.mkdir(name, dir_fd=handle)
+                    is_ours = os.geteuid() == 0
+                except FileExistsError:
+                    is_ours = False  # made by somebody else at the same time, or no folder
+                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+                os.close(handle)
+                handle = inner
+                if is_ours:
+                    os.fchown(handle, owner.st_uid, owner.st_gid)
+            ignore = os.open(".gitignore", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=handle)
+            with open(ignore, "w", encoding="ascii") as file:
+                file.write("*\n")
+                if os.geteuid() == 0:
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        finally:
+            os.close(handle)
     except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise ServerNotReady(
+                f"no server can be kept in {directory}: it is there, and is no folder",
+                hint="move it away, or keep the server elsewhere: --server-directory",
+            ) from error
         raise _cannot_write(directory, error) from error
-    return directory
 
 
 def _find_home(directory: Path) -> Path | None:
@@ -588,11 +694,16 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
         str(bin_directory / "pg_ctl"), "--pgdata", "data", "--log", "log", "--options", options,
         "--wait", "--timeout", str(max(1, round(timeout_s))), "--silent", "start",
     ]  # fmt: skip
-    before = _log_size(home)
-    done = _run(words, account, home, timeout_s=timeout_s + 30)
-    if done.returncode == 0:
-        return
-    said = _log_since(home, before)
+    end = time.monotonic() + _ORPHANS_S
+    while True:
+        before = _log_size(home)
+        done = _run(words, account, home, timeout_s=timeout_s + 30)
+        if done.returncode == 0:
+            return
+        said = _log_since(home, before)
+        if "pre-existing shared memory block" not in said or time.monotonic() > end:
+            break
+        time.sleep(_POLL_S)  # sessions of a postmaster that was killed are about to end
     if _DISK_FULL.search(said):
         raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if sockets != home:
@@ -626,7 +737,14 @@ def _read_postmaster(home: Path) -> _Postmaster | None:
     lines = _read(home / "data" / "postmaster.pid").split("\n")
     if len(lines) < 5 or not re.fullmatch(r"[1-9]\d{0,9}", lines[0].strip()):
         return None
-    return _Postmaster(int(lines[0]), lines[4].strip(), lines[3].strip())
+    status = lines[7].strip() if len(lines) > 7 else ""
+    return _Postmaster(int(lines[0]), lines[4].strip(), lines[3].strip(), status)
+
+
+def _lost_socket(postmaster: _Postmaster) -> Path | None:
+    """The socket of a server that is up, where its file is gone."""
+    path = Path(postmaster.socket_directory) / f".s.PGSQL.{postmaster.port}"
+    return path if postmaster.status == "ready" and not path.exists() else None
 
 
 def _is_alive(pid: int) -> bool:
@@ -636,7 +754,36 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return _zombie(pid) is None
+
+
+def _zombie(pid: int) -> str | None:
+    """The program of a process that has ended and whose parent has not taken note of it; None for any other."""
+    try:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+    except OSError:
+        return None
+    return name.partition("(")[2] if rest.split()[:1] in (["Z"], ["X"]) else None
+
+
+def _clear_after_the_dead(home: Path) -> None:
+    """Take away the lock files of a postmaster that was killed and is still listed as a process.
+
+    PostgreSQL takes it for alive, in a container whose first process never looks for ever.  Whether
+    its sessions still use the data PostgreSQL knows by its shared memory, and then does not start.
+    """
+    end = time.monotonic() + 1
+    while (postmaster := _read_postmaster(home)) is not None and _zombie(postmaster.pid) is not None:
+        if time.monotonic() > end and _zombie(postmaster.pid) == "postgres":
+            for path in (
+                home / "data" / "postmaster.pid",
+                Path(postmaster.socket_directory) / f".s.PGSQL.{postmaster.port}.lock",
+            ):
+                path.unlink(missing_ok=True)
+            return
+        if time.monotonic() > end + 1:
+            return
+        time.sleep(_POLL_S)
 
 
 def _is_postmaster_of(postmaster: _Postmaster, home: Path) -> bool:
@@ -648,18 +795,35 @@ def _is_postmaster_of(postmaster: _Postmaster, home: Path) -> bool:
         return _running(home) is not None
 
 
-def _running(home: Path) -> _Postmaster | None:
-    """The postmaster of ``home`` if it answers on its socket as the server of this very data folder."""
+def _running(home: Path) -> _Running | None:
+    """The server of ``home`` if it answers on its socket as the one of this very data folder."""
+    found = _ask(home)
+    return found if isinstance(found, _Running) else None
+
+
+def _ask(home: Path) -> _Running | ConnectionFailed | None:
+    """The same, or why it does not let us in; None where there is nobody to ask, or somebody else."""
     postmaster = _read_postmaster(home)
     if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
         return None
-    try:
-        with _database(postmaster, SUPERUSER, timeout_s=2).connect() as connection:
-            row = connection.execute("SELECT current_setting('data_directory')").fetchone()
-    except (ConnectionFailed, psycopg.Error):
-        return None
-    same = row is not None and os.path.realpath(row[0]) == os.path.realpath(home / "data")
-    return postmaster if same else None
+    failed: ConnectionFailed | None = None
+    for entry in (SUPERUSER, "template1"):
+        try:
+            with _database(postmaster, entry, timeout_s=2).connect() as connection:
+                row = connection.execute(load_sql("server_running")).fetchone()
+                version = _version(connection)
+        except ConnectionFailed as error:
+            failed = failed or error
+            if "no database" in error.message:
+                continue
+            return failed
+        except (psycopg.Error, UnicodeError):
+            return None
+        if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
+            return None
+        missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
+        return _Running(postmaster, version, entry, row[1], tuple(row[2]), missing)
+    return failed
 
 
 def _refuse_foreign_process(home: Path) -> None:
@@ -673,13 +837,18 @@ def _refuse_foreign_process(home: Path) -> None:
     )
 
 
-def _wait_for_starting(home: Path, timeout_s: float) -> _Postmaster | None:
+def _wait_for_starting(home: Path, timeout_s: float) -> _Running | None:
     """Wait for a postmaster that is there and does not answer yet; None where there is none."""
     end = time.monotonic() + timeout_s
     while (postmaster := _read_postmaster(home)) is not None and _is_alive(postmaster.pid):
         running = _running(home)
         if running is not None:
             return running
+        if _lost_socket(postmaster) is not None and _is_postmaster_of(postmaster, home):
+            raise ServerNotReady(
+                f"process {postmaster.pid} is the server in {home}, and its socket is gone: {_lost_socket(postmaster)}",
+                hint=f"{_RESTART}; {_NOTHING_DELETED}",
+            )
         if time.monotonic() > end:
             raise ServerNotReady(
                 f"the server in {home} (process {postmaster.pid}) does not answer{_log_tail(home)}",
@@ -697,11 +866,11 @@ def _database(postmaster: _Postmaster, name: str, *, timeout_s: int | None = Non
     return Database.parse(url, source="the embedded server")
 
 
-def _server(home: Path, postmaster: _Postmaster, database_name: str, *, started: bool) -> Server:
-    database = _database(postmaster, database_name)
-    with database.connect() as connection:
-        version = _version(connection)
-    return Server(database, "embedded", version, started, pid=postmaster.pid, directory=home)
+def _server(home: Path, running: _Running, database_name: str, *, started: bool) -> Server:
+    postmaster = running.postmaster
+    return Server(
+        _database(postmaster, database_name), "embedded", running.version, started, pid=postmaster.pid, directory=home
+    )
 
 
 def _version(connection: psycopg.Connection[tuple[object, ...]]) -> str:
@@ -709,12 +878,19 @@ def _version(connection: psycopg.Connection[tuple[object, ...]]) -> str:
     return f"{number // 10000}.{number % 10000}"
 
 
-def _create_database(postmaster: _Postmaster, name: str) -> None:
-    with _database(postmaster, SUPERUSER).connect() as connection:
+def _create_database(running: _Running, name: str) -> None:
+    with _database(running.postmaster, running.entry).connect() as connection:
         try:
-            found = connection.execute("SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s", (name,)).fetchone()
+            found = connection.execute(
+                "SELECT datistemplate OR NOT datallowconn FROM pg_catalog.pg_database WHERE datname = %s", (name,)
+            ).fetchone()
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            elif found[0]:
+                raise ServerNotReady(
+                    f"{name} is a template of databases, or lets nobody in",
+                    hint="choose another name with --name, or leave it away for wflo",
+                )
         except psycopg.errors.DuplicateDatabase:
             pass
         except psycopg.Error as error:
