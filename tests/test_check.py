@@ -341,6 +341,27 @@ def test_server_in_replica_mode_is_found(right: Database, server: RunningServer)
     assert (seen_by_the_spared.exit_code, _codes(seen_by_the_spared)) == (1, {"replication-role"})
 
 
+def test_server_in_replica_mode_is_not_denied_by_a_role_that_is_spared_and_may_not_see_the_files(
+    right: Database, server: RunningServer
+) -> None:
+    _do(right, "CREATE ROLE corpus_spared LOGIN; ALTER ROLE corpus_spared SET session_replication_role = origin")
+    with server.database.connect() as connection:
+        connection.execute("ALTER SYSTEM SET session_replication_role = replica")
+        connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+        try:
+            result = check(_as(right, "corpus_spared"), _wflo(), only=("contract",))
+            for finding in result.findings:
+                _do(right, finding.help)
+            seeing = check(_as(right, "corpus_spared"), _wflo(), only=("contract",))
+        finally:
+            connection.execute("ALTER SYSTEM RESET session_replication_role")
+            connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+
+    assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
+    assert (seeing.exit_code, _codes(seeing)) == (1, {"replication-role"})
+    assert check(_as(right, "corpus_spared"), _wflo(), only=("contract",)).exit_code == 0
+
+
 def test_own_temporary_table_does_not_stand_for_the_real_one(right: Database) -> None:
     first = Database.parse(right.conninfo + " options='-c search_path=pg_temp,public'")
 

@@ -1,7 +1,7 @@
 """Say whether PostgreSQL in fact keeps one foreign key that a contract requires, and otherwise what to type.
 
 Hides how it enforces keys (the internal triggers on both sides and on every partition, as whom they act)
-and everything that defeats them: other keys, row triggers, rules, privileges, sessions in replica mode.
+and everything in the tables that defeats them: other keys, row triggers, rules, privileges.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from wflo_schema.relations import (
     Facts,
     Key,
     KeyTrigger,
-    Reader,
     Relation,
-    RoleSetting,
     RowTrigger,
     identifiers,
     qualified,
@@ -36,10 +34,6 @@ _ON_UPDATE = {"c": 1647, "r": 1649, "n": 1651, "d": 1653, "a": 1655}
 # compared instead of names, so that neither a search_path nor a namesake matters.
 _AFTER_INSERT, _AFTER_DELETE, _AFTER_UPDATE = 5, 9, 17
 # tgtype of an AFTER trigger FOR EACH ROW, PostgreSQL's src/include/catalog/pg_trigger.h.
-_FROM_ELSEWHERE = ("client", "database", "user", "global")
-# Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
-_AT_LOGIN = "session"
-# The source of what was SET, which we never do: a trigger ON login did, or a library loaded into each session.
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,116 +499,3 @@ def _orders(facts: Facts, target: Relation, mine: Key, other: Key) -> Iterator[s
 def _moment(key: Key, action: str, trigger: KeyTrigger) -> tuple[bool, bytes]:
     """Deferred triggers wait for the commit; the others fire in the order of their names, compared as bytes."""
     return (action == "a" and key.is_deferred, trigger.name.encode())
-
-
-def _replication_role_source(reader: Reader) -> str:
-    if reader.session.replication_role != "replica" or not reader.can("pg_settings"):
-        return ""
-    row = reader.connection.execute(
-        "SELECT s.source FROM pg_catalog.pg_settings AS s WHERE s.name = 'session_replication_role'"
-    ).fetchone()
-    return str(row[0]) if row else ""
-
-
-def _is_hidden_replica(reader: Reader, facts: Facts) -> bool:
-    """Whether the server's files say replica, which only this role's or connection's own setting overrides."""
-    if reader.session.replication_role == "replica" or "pg_settings" in reader.session.hidden:
-        return False
-    if any(s.role is None and s.value != "replica" for s in facts.settings or ()):
-        return False  # It overrides the files for everybody.
-    row = reader.connection.execute(
-        "SELECT s.source FROM pg_catalog.pg_settings AS s WHERE s.name = 'session_replication_role'"
-        " AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE')"
-        " AND pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')"
-    ).fetchone()
-    if row is None or not str(row[0]).startswith(_FROM_ELSEWHERE):
-        return False
-    found = reader.connection.execute(
-        "SELECT lower(f.setting) FROM pg_catalog.pg_file_settings AS f"
-        " WHERE f.name = 'session_replication_role' AND f.error IS NULL ORDER BY f.seqno DESC LIMIT 1"
-    ).fetchone()
-    return found is not None and str(found[0]) == "replica"
-
-
-def judge_subscriptions(reader: Reader, facts: Facts) -> Iterator[Finding]:
-    """Tables that receive rows in sessions in replica mode."""
-    if _is_always_enforced(facts) or "pg_subscription_rel" in reader.session.hidden:
-        return  # What it would say is a warning: no verdict rests on it.
-    rows = reader.connection.execute(
-        "SELECT DISTINCT s.srrelid FROM pg_catalog.pg_subscription_rel AS s WHERE s.srrelid = ANY (%s) ORDER BY 1",
-        ([r.oid for r in facts.relations],),
-    ).fetchall()
-    shown = {r.oid: str(r) for r in facts.relations}
-    for (oid,) in rows:
-        yield finding(
-            "table-subscribed",
-            shown[int(oid)],
-            f"{shown[int(oid)]} receives rows by logical replication, which does not check foreign keys",
-            have="a subscription",
-            want="rows written by ordinary sessions",
-            help_="wflo-schema check --only rows",
-        )
-
-
-def _is_always_enforced(facts: Facts) -> bool:
-    """Whether every trigger of every key fires even in sessions in replica mode (ENABLE ALWAYS TRIGGER)."""
-    return bool(facts.key_triggers) and all(t.enabled == "A" for t in facts.key_triggers or ())
-
-
-def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
-    """Sessions that start in replica mode, in which no key is enforced, wherever that comes from."""
-    if _is_always_enforced(facts):
-        return
-    want = "session_replication_role = origin"
-    session = reader.session
-    source = _replication_role_source(reader)
-    here = {s.role for s in facts.settings or () if s.is_for_database}
-    known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
-    if session.replication_role == "replica" and source == _AT_LOGIN:
-        yield finding(
-            "replication-role",
-            f"sessions of database {identifier(session.database)}",
-            "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
-            "client that left it so",
-            have="session_replication_role = replica",
-            want=want,
-            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
-            " -- then: DROP EVENT TRIGGER …",
-        )
-    elif (session.replication_role == "replica" and not source.startswith(_FROM_ELSEWHERE)) or _is_hidden_replica(
-        reader, facts
-    ):
-        yield finding(
-            "replication-role",
-            f"server ({source or 'configuration file'})",
-            "every session of this server starts with foreign keys switched off",
-            have="session_replication_role = replica",
-            want=want,
-            help_="ALTER SYSTEM RESET session_replication_role; SELECT pg_reload_conf();",
-        )
-    for setting in known:
-        if not setting.can_write:
-            continue
-        who, mend = _default_of(setting, identifier(session.database))
-        yield finding(
-            "replication-role",
-            who,
-            f"sessions of {who} start with foreign keys switched off: rows may point nowhere",
-            have="session_replication_role = replica",
-            want=want,
-            help_=f"{mend} -- then: wflo-schema check --only rows",
-        )
-
-
-def _default_of(setting: RoleSetting, database: str) -> tuple[str, str]:
-    """Whose default it is, and the statement that takes it away."""
-    if setting.role is None and setting.is_for_database:
-        return f"database {database}", f"ALTER DATABASE {database} RESET session_replication_role;"
-    if setting.role is None:
-        return "all roles", "ALTER ROLE ALL RESET session_replication_role;"
-    role = identifier(setting.role)
-    if setting.is_for_database:
-        return f"role {role} in database {database}", (
-            f"ALTER ROLE {role} IN DATABASE {database} RESET session_replication_role;"
-        )
-    return f"role {role}", f"ALTER ROLE {role} RESET session_replication_role;"

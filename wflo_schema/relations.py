@@ -176,6 +176,7 @@ class RoleSetting:
     role: str | None
     is_for_database: bool
     value: str
+    can_login: bool
     can_write: bool
 
 

@@ -275,6 +275,15 @@ RULES: tuple[Rule, ...] = (
         "ALTER DATABASE … RESET session_replication_role",
     ),
     Rule(
+        "replication-role-unclear",
+        "contract",
+        _U,
+        "sessions may start with triggers off",
+        "A login trigger or a function with its owner's rights sets session_replication_role, or calls of such a "
+        "function may write to the tables from a role in replica mode: what it does cannot be known.",
+        "read the function, then ALTER ROUTINE … or DROP EVENT TRIGGER …",
+    ),
+    Rule(
         "unique-missing",
         "contract",
         _E,

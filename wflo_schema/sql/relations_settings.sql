@@ -5,6 +5,7 @@ SELECT
     r.rolname::text AS role,
     s.setdatabase <> 0 AS is_for_database,
     lower(pg_catalog.split_part(e.entry, '=', 2)) AS value,
+    coalesce(r.rolcanlogin, true) AS can_login,
     (
         s.setrole = 0
         OR (

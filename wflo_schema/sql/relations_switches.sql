@@ -1,0 +1,31 @@
+-- One row: a function that has session_replication_role = replica for itself, or one that names the setting
+-- and acts with its owner's rights or is called by an enabled event trigger as a session starts.
+SELECT
+    p.oid AS oid,
+    n.nspname::text AS schema,
+    p.proname::text AS name,
+    pg_catalog.pg_get_function_identity_arguments(p.oid) AS arguments,
+    p.prosrc AS source,
+    EXISTS (
+        SELECT 1
+        FROM pg_catalog.unnest(p.proconfig) AS e(entry)
+        WHERE lower(e.entry) = 'session_replication_role=replica'
+    ) AS is_replica,
+    l.at_login AS is_at_login
+FROM pg_catalog.pg_proc AS p
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT 1
+        FROM pg_catalog.pg_event_trigger AS t
+        WHERE t.evtfoid = p.oid AND t.evtevent = 'login' AND t.evtenabled <> 'D'
+    ) AS at_login
+) AS l
+WHERE
+    EXISTS (
+        SELECT 1
+        FROM pg_catalog.unnest(p.proconfig) AS e(entry)
+        WHERE lower(e.entry) = 'session_replication_role=replica'
+    )
+    OR ((p.prosecdef OR l.at_login) AND lower(p.prosrc) LIKE '%%session_replication_role%%')
+ORDER BY n.nspname, p.proname, p.oid
