@@ -36,11 +36,24 @@ from wflo_schema.planning import (
     refuse,
     rollback_targets,
 )
-from wflo_schema.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, LockOptions, Session
+from wflo_schema.session import (
+    BEGIN,
+    COMMIT,
+    DISCARD,
+    LOCK_TIMEOUT_MS,
+    RETRIED,
+    ROLLBACK,
+    Conflict,
+    LockOptions,
+    Session,
+)
 from wflo_schema.stepwise import Stepwise
 
 _FLUSH_EVERY_S = 0.25
 # Seconds of work at most that is reported late because its commit was not yet waited for.
+
+_READ_TIMEOUT_MS = 3_000
+# Milliseconds that a look at the ledger waits where somebody has locked it.
 
 _LONGEST_AHEAD = 1_000_000
 # Characters of a migration's text up to which the next one is sent while it runs.
@@ -57,16 +70,22 @@ def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int |
     """Compare files and ledger.  Writes nothing, and needs no more than SELECT on the ledger.
 
     Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
-    55P03 when it is locked for ``lock_timeout_ms`` (None: the server's own).
+    55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds).
     """
-    with _Run.on(database, settings={**WATCHED, **PATIENT}) as run:
-        return run.status(migrations, lock_timeout_ms)
+    settings = {**WATCHED, **PATIENT, "row_security": "off"}  # a row that is hidden would be called pending
+    with _Run.on(database, settings=settings) as run:
+        return run.status(migrations, _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms)
 
 
 def plan(database: Database, migrations: Migrations, *, to: str | None = None, allow: Collection[Allow] = ()) -> Plan:
-    """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing."""
+    """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
+
+    Raise `BadMigrationFile` for a file that `migrate` would refuse.
+    """
     with _Run.on(database) as run:
-        return plan_migrations(run.status(migrations), migrations, to, allow)
+        planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
+        Scripts(planned.pending, load).validate(run.stay_awake)
+        return planned
 
 
 def migrate(
@@ -100,7 +119,7 @@ def migrate(
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
         refuse(planned)
         scripts = Scripts(planned.pending, load)
-        scripts.validate()
+        scripts.validate(run.stay_awake)
         run.begin("apply", len(planned.pending))
         run.migrate(planned, migrations, to, allow, scripts)
         return run.result("apply", began)
@@ -127,7 +146,7 @@ def rollback(
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         targets = rollback_targets(run.status(migrations), migrations, count, to, only)
         scripts = Scripts(targets, load_rollback_or_refuse)
-        scripts.validate()
+        scripts.validate(run.stay_awake)
         run.begin("rollback", len(targets))
         run.roll_back(targets, scripts)
         return run.result("rollback", began)
@@ -181,7 +200,8 @@ class _Transaction:
     share_index: int
     """Where it asks whether a non-transactional run is at work."""
     ledger_index: int
-    first_statement: int
+    numbers: tuple[int | None, ...]
+    """Of each command: the statement of the file that it stands for, from 0."""
     is_flushed: bool = True
     is_guarded: bool = False
     is_followed: bool = False
@@ -213,6 +233,8 @@ class _Run(Session):
         self._ahead: _Transaction | None = None
         self._recorded: frozenset[str] = frozenset()
         """Hashes of the ledger's rows when the plan was made."""
+        self._half_way: frozenset[str] = frozenset()
+        """Hashes of what was interrupted half-way."""
 
     @property
     def sent_behind(self) -> str | None:
@@ -222,6 +244,7 @@ class _Run(Session):
         """Compare files and ledger."""
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
+        self._half_way = frozenset(p.hash for p in progress)
         return compare(self.database.label, self.ledger, migrations, recorded, progress)
 
     def migrate(
@@ -318,7 +341,10 @@ class _Run(Session):
         self, m: Migration, script: Script, predecessors: Sequence[str], *, behind: Migration | None
     ) -> _Transaction:
         is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
-        record = ledger_module.insert_commands(self.ledger, m, predecessors=list(dict.fromkeys(predecessors)))
+        needed = list(dict.fromkeys(predecessors))
+        record: Sequence[Command] = ledger_module.insert_commands(self.ledger, m, predecessors=needed)
+        if m.hash in self._half_way:
+            record = (*record, ledger_module.progress_delete_command(self.ledger, m))
         return self._made_of(
             m,
             script,
@@ -347,22 +373,26 @@ class _Run(Session):
         before = [BEGIN]
         if not self.is_direct:  # DISCARD ALL has taken the name that we connected with
             before.append(Command(f"SET LOCAL application_name = '{self.token}'"))
-        commands = (
-            *before,
-            *record,
-            *_set_local(settings),
-            *(Command(self.locks.capped(s.text)) for s in script.statements),
-            *guard,
-            COMMIT,
-        )
-        ledger_index = len(before) + len(record) - 1
+        for_ledger = str(self.locks.of(None) or LOCK_TIMEOUT_MS)
+        before.append(*_set_local({"lock_timeout": for_ledger}))
+        if settings["lock_timeout"] == for_ledger:
+            settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
+        commands = [*before, *record, *_set_local(settings)]
+        numbers: list[int | None] = [None] * len(commands)
+        for number, statement in enumerate(script.statements):
+            again = _set_local(self.settings_after(m, statement))
+            commands += [Command(self.locks.capped(statement.text)), *again]
+            numbers += [number] * (1 + len(again))
+        commands += [*guard, COMMIT]
+        numbers += [None] * (len(guard) + 1)
+        share_index = len(before)
         return _Transaction(
             m,
             script,
-            commands,
-            len(before),
-            ledger_index,
-            ledger_index + 1 + len(settings),
+            tuple(commands),
+            share_index,
+            share_index + len(record) - 1,
+            tuple(numbers),
             is_flushed,
             bool(guard),
             is_followed,
@@ -419,8 +449,7 @@ class _Run(Session):
         ``outcome`` is that of the first try, where it was made already.  Raise `Conflict` when the
         ledger is not as planned, else as `migrate` says.
         """
-        m, script, inside = one.migration, one.script, one.script.statements
-        ledger_index, first_statement = one.ledger_index, one.first_statement
+        m, script = one.migration, one.script
         began = time.monotonic()
         attempt = 0
         while True:
@@ -437,34 +466,36 @@ class _Run(Session):
                 return
             self.settle(ROLLBACK)
             if self.stop.is_requested:
-                raise self.stopped(f"{m.id} was rolled back")
+                raise self.stopped(self.taken_back(m))
             if error.index < 0:
                 continue  # the session was not cleared before it: nothing of it was run
             if error.index == one.share_index and error.sqlstate == "22012":
                 self.wait_for_colleague(m, began)
                 continue
-            if error.index <= ledger_index:
+            if error.index <= one.ledger_index:
                 if error.sqlstate in _OUT_OF_DATE:
                     raise Conflict
                 if error.sqlstate in RETRIED or error.sqlstate == "57014":
-                    self.pause(m, "another run holds the ledger", attempt)
+                    self.pause_for_ledger(m, error, began, attempt)
                     continue
                 raise self.ledger_error(error)
+            number = one.numbers[error.index]
             if error.sqlstate in RETRIED:
                 left = self.locks.wait_s - (time.monotonic() - began)
                 if left > 0:
                     self.pause(m, error.message, attempt, at_most=left)
                     continue
-                raise self.lock_not_acquired(
-                    m, script, inside, error, first_statement, attempt, time.monotonic() - began
-                )
+                raise self.lock_not_acquired(m, script, error, number, attempt, time.monotonic() - began)
             if one.is_guarded and error.index == one.commit_index - 1 and error.sqlstate in _OUT_OF_DATE:
                 raise self.unrecorded(m, script, error)
-            raise self.failed(m, script, inside, error, first_statement)
+            place = "before its first statement" if error.index < one.commit_index and number is None else ""
+            raise self.failed(m, script, error, number, place=place)
 
     def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
         expected = set(self._recorded)
+        if targets and not self.ledger.is_complete:
+            self._make_ledger()
         for position, m in enumerate(targets):
             self.queue = deque(targets[position:])
             self.check_stop()
@@ -520,6 +551,7 @@ class _Run(Session):
                             else ledger_module.insert_commands(ledger, m, predecessors=(), operation="mark")
                         )
                     ),
+                    *(ledger_module.progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
                     *(ledger_module.checksum_command(ledger, i, None) for i in aside),
                     COMMIT,
                     DISCARD,

@@ -76,7 +76,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A lock was not to be had in time; the migration was rolled back and will be tried again."""
+    """A lock was not to be had in time; what was tried was taken back and will be tried again."""
 
     id: str
     reason: str

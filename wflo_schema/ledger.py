@@ -59,6 +59,7 @@ class Progress:
     """
 
     hash: str
+    id: str
     operation: str
     statements_done: int
     done_checksum: str
@@ -95,6 +96,13 @@ class Ledger:
 
 
 def _raise(error: ServerError, doing: str) -> None:
+    if error.sqlstate == "42501" and "row-level security" in error.message:
+        raise CannotRead(
+            f"row-level security may hide rows of the ledger from this role: {error.message}",
+            sqlstate=error.sqlstate,
+            hint="look as the owner of _yoyo_migration or as a role with BYPASSRLS, "
+            "or ALTER TABLE _yoyo_migration DISABLE ROW LEVEL SECURITY",
+        )
     if error.sqlstate == "42501":
         raise CannotRead(
             f"not allowed while {doing}: {error.message}",
@@ -166,8 +174,8 @@ def read(
         _raise(outcome.error, "reading the ledger")
     rows = outcome.rows if lock_timeout_ms is None else outcome.rows[1:]
     progress = tuple(
-        Progress(h or "", o or "", int(n or 0), c or "", r)
-        for h, o, n, c, r in (rows[1] if ledger.has_progress else ())
+        Progress(h or "", i or "", o or "", int(n or 0), c or "", r)
+        for h, i, o, n, c, r in (rows[1] if ledger.has_progress else ())
     )
     return records(rows[0]), progress
 
@@ -241,7 +249,11 @@ def _create_under_lock(
         raise DatabaseError(
             f"this role may not make the ledger's tables: {error.message}",
             sqlstate=error.sqlstate,
-            hint="GRANT CREATE on the schema to this role, or run as the owner of the tables",
+            hint=(
+                "run it once as the owner of _yoyo_migration, which gets a column for checksums"
+                if "must be owner" in error.message
+                else "GRANT CREATE on the schema to this role, or run as the owner of the tables"
+            ),
         )
     _raise(error, "making the ledger's tables")
 

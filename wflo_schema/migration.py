@@ -134,6 +134,8 @@ class Migrations:
 
         Raise `BadMigrationFile` when none or several fit.
         """
+        if not wish:
+            raise BadMigrationFile("the id is empty", hint="wflo-schema status lists the ids")
         exact = self._by_id.get(wish.removesuffix(".sql"))
         if exact is not None:
             return exact
@@ -197,6 +199,9 @@ def migration_hash(migration_id: str) -> str:
     return hashlib.sha256(migration_id.encode("utf-8")).hexdigest()
 
 
+_LONGEST_MS = 2**31 - 1
+
+
 def parse_duration_ms(text: str) -> int:
     """Read ``500ms``, ``2s``, ``1min``, ``1h`` or, as PostgreSQL does, a bare number of milliseconds.
 
@@ -205,7 +210,10 @@ def parse_duration_ms(text: str) -> int:
     match = _DURATION.fullmatch(text.strip().strip("'\""))
     if match is None:
         raise ValueError(f"{text!r} is no duration: write 500ms, 2s or 1min")
-    return round(float(match["number"]) * _UNITS_MS[(match["unit"] or "ms").lower()])
+    duration_ms = round(float(match["number"]) * _UNITS_MS[(match["unit"] or "ms").lower()])
+    if duration_ms > _LONGEST_MS:
+        raise ValueError(f"{text!r} is longer than PostgreSQL can wait: {_LONGEST_MS} ms, or 24 days, at most")
+    return duration_ms
 
 
 def read(*directories: Path | str) -> Migrations:
@@ -455,6 +463,8 @@ def _statements(path: str, text: str) -> tuple[Statement, ...]:
         seen = start
         statement = Statement(text[start:end], start, line, column)
         _refuse_unrunnable(path, statement)
+        if "\\" in text and _READS_BACKSLASHES.match(statement.text):
+            _refuse_backslashes(path, text, statement)
         made.append(statement)
     return tuple(made)
 
@@ -647,7 +657,6 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
 _REFUSED_FIRST = frozenset({"BEGIN", "START", "COMMIT", "END", "ABORT"})
 _LOOKED_AT_FIRST = _REFUSED_FIRST | {"ROLLBACK", "PREPARE", "COPY"}
 
-
 def _refuse_unrunnable(path: str, statement: Statement) -> None:
     first = next(_first_words(statement.text, 1), "")
     if first not in _LOOKED_AT_FIRST:
@@ -668,6 +677,23 @@ def _refuse_unrunnable(path: str, statement: Statement) -> None:
         )
     if first == "COPY" and _is_copy_to_client(statement.text):
         _refuse_copy(path, statement.line, statement.column)
+
+
+_READS_BACKSLASHES = re.compile(
+    r"""\ASET\s+(?:LOCAL\s+|SESSION\s+)?"?standard_conforming_strings"?\s*(?:=|\bTO\b)
+        \s*'?(?:off?|false|no?|0)'?\s*\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def _refuse_backslashes(path: str, text: str, statement: Statement) -> None:
+    if "\\" in text[statement.offset :]:
+        raise BadMigrationFile(
+            f"{path}:{statement.line}: with standard_conforming_strings off a backslash in a string is an escape, "
+            "and where statements end could not be told",
+            hint="remove it, and write E'…' where a string has escapes",
+            location=Location(path, statement.line, statement.column),
+        )
 
 
 def _rolls_back_to_savepoint(words: tuple[str, ...]) -> bool:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import select
 import selectors
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import pq
 from psycopg.rows import TupleRow
 
-from wflo_schema.errors import ConnectionLost
+from wflo_schema.errors import ConnectionLost, Interrupted
 
 Row = tuple[str | None, ...]
 
@@ -50,11 +51,33 @@ class Stop:
     def __init__(self) -> None:
         self.signal_number = 0
         self.count = 0
+        self._raising_in: int | None = None
 
     def request(self, signal_number: int) -> None:
-        """Ask the run to stop.  A second request also stops waiting for a server that does not answer."""
+        """Ask the run to stop.  A second request also stops waiting for a server that does not answer.
+
+        Raise `Interrupted` when called, by a signal handler, inside of `raising`.
+        """
         self.signal_number = self.signal_number or signal_number
         self.count += 1
+        if self._raising_in == threading.get_ident():
+            raise self.interrupted("nothing was under way")
+
+    @contextlib.contextmanager
+    def raising(self) -> Iterator[None]:
+        """While there is nothing to roll back (connecting): a request ends what this thread is at, at once."""
+        self._raising_in = threading.get_ident()
+        try:
+            if self.is_requested:
+                raise self.interrupted("nothing was under way")
+            yield
+        finally:
+            self._raising_in = None
+
+    def interrupted(self, outcome: str, *, hint: str = "run it again: it goes on where it stopped") -> Interrupted:
+        """The error that says what came of being stopped."""
+        name = {2: "interrupted (SIGINT)", 15: "terminated (SIGTERM)"}.get(self.signal_number, "stopped")
+        return Interrupted(f"{name}: {outcome}", signal_number=self.signal_number or 2, hint=hint)
 
     @property
     def is_requested(self) -> bool:
@@ -124,6 +147,8 @@ class Pipeline:
         self.on_notice = on_notice
         self.tick_s = TICK_S
         self.round_trips = 0
+        self.reads_backslashes = self._pgconn.parameter_status(b"standard_conforming_strings") == b"off"
+        """Is standard_conforming_strings off, by the server's, the database's or the role's configuration?"""
         self._pgconn.notice_handler = self._notice
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
@@ -171,7 +196,16 @@ class Pipeline:
                 )
             pgconn.pipeline_sync()
         except psycopg.Error as failure:
-            raise self._lost(None, str(failure)) from None
+            raise self._lost(self._last_word(), str(failure)) from None
+
+    def _last_word(self) -> ServerError | None:
+        """What the server said before it closed the connection, where it said something."""
+        with contextlib.suppress(psycopg.Error):
+            self._pgconn.consume_input()
+            while (result := self._pgconn.get_result()) is not None:
+                if result.status == pq.ExecStatus.FATAL_ERROR:
+                    return _error(result, 0)
+        return None
 
     def receive(self) -> Exchange:
         """Wait for the answers to what was sent first.  Raise as `exchange` does."""

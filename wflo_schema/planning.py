@@ -6,12 +6,13 @@ Hides the order of what is recorded and has no file, and what stands against mig
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from wflo_schema.database import quote_identifier
 from wflo_schema.errors import Refused
 from wflo_schema.ledger import Ledger, Progress, Record
-from wflo_schema.migration import Migration, Migrations, Script, counted, load_rollback, some
+from wflo_schema.migration import Migration, Migrations, Script, counted, load_rollback, migration_hash, some
 from wflo_schema.statements import refuse_unresumable
 
 _KEPT_TEXT = 4_000_000
@@ -43,6 +44,8 @@ class Allow(enum.StrEnum):
     """A pending migration sorts before one that is applied."""
     HEADS = "heads"
     """The ``-- depends:`` lines make a history with two ends."""
+    HALF_DONE = "half-done"
+    """A non-transactional file was interrupted, and it is not for `migrate` to finish it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Entry:
 
     ``applied_at`` is UTC in ISO 8601, ``has_checksum`` False where plain yoyo recorded it.
     ``is_late`` says that a migration after it is applied.  ``statements_done`` counts for a
-    non-transactional one that was interrupted.
+    non-transactional one that was interrupted, in its ``interrupted``: apply or rollback.
     """
 
     id: str
@@ -61,6 +64,16 @@ class Entry:
     has_checksum: bool = False
     is_late: bool = False
     statements_done: int | None = None
+    interrupted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HalfDone:
+    """What `migrate` cannot finish: why, and what to type."""
+
+    id: str
+    reason: str
+    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,7 @@ class Status:
     has_ledger: bool
     entries: tuple[Entry, ...]
     heads: tuple[tuple[str, ...], ...] = ()
+    half_done: tuple[HalfDone, ...] = ()
 
     def _of(self, *states: State) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if e.state in states)
@@ -126,13 +140,15 @@ def compare(
     for number, (m, hash) in enumerate(zip(migrations, hashes, strict=True)):
         record = by_hash.get(hash)
         begun = half_way.get(hash)
-        done = begun.statements_done if begun else None
+        done, what = (begun.statements_done, begun.operation) if begun else (None, None)
         if record is None:
-            entries.append(Entry(m.id, State.PENDING, m.path, is_late=number < last_applied, statements_done=done))
+            is_late = number < last_applied
+            entries.append(Entry(m.id, State.PENDING, m.path, None, False, is_late, done, what))
             continue
         is_changed = record.checksum is not None and record.checksum != m.checksum
         state = State.CHANGED if is_changed else State.APPLIED
-        entries.append(Entry(m.id, state, m.path, record.applied_at, record.checksum is not None, statements_done=done))
+        has_checksum = record.checksum is not None
+        entries.append(Entry(m.id, state, m.path, record.applied_at, has_checksum, False, done, what))
     newest = max((m.id for m in migrations), default="")
     known = set(hashes)
     gone = sorted((r for r in recorded if r.hash not in known and not r.is_beside), key=lambda r: r.id)
@@ -144,7 +160,30 @@ def compare(
         order = {m.id: n for n, m in enumerate(migrations)}
         if any(m.depends for m in migrations):
             entries.sort(key=lambda e: order.get(e.id, len(order) if e.state == State.AHEAD else -1))
-    return Status(label, ledger.schema, ledger.server_version, ledger.is_there, tuple(entries), migrations.heads())
+    half_done = tuple(_half_done(ledger, {m.hash: m for m in migrations}, by_hash, progress))
+    return Status(
+        label, ledger.schema, ledger.server_version, ledger.is_there, tuple(entries), migrations.heads(), half_done
+    )
+
+
+def _half_done(
+    ledger: Ledger, files: Mapping[str, Migration], recorded: Collection[str], progress: Sequence[Progress]
+) -> Iterator[HalfDone]:
+    for p in progress:
+        m = files.get(p.hash)
+        so_far = counted(range(p.statements_done), "statement", "statements")
+        table = f"{quote_identifier(ledger.schema)}._wflo_schema_progress"
+        forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
+        by_hand = f"finish by hand, or undo, what it has done, and then {forget}"
+        if m is None and p.operation == "apply" and p.hash not in recorded:
+            why = f"{p.id} was interrupted after {so_far}, and there is no such file any more"
+            yield HalfDone(p.id, why, f"bring the file back as it was; or {by_hand}")
+        elif m is not None and p.operation == "apply" and p.hash not in recorded and m.is_transactional:
+            why = f"{m.id} was interrupted after {so_far} of a non-transactional file, and is transactional now"
+            yield HalfDone(m.id, why, f"bring -- transactional: false back; or {by_hand}")
+        elif p.operation == "rollback" and p.hash in recorded:
+            why = f"{p.id} is half rolled back: that was interrupted after {so_far}"
+            yield HalfDone(p.id, why, f"finish that: wflo-schema rollback {p.id}; or {by_hand}")
 
 
 def plan_migrations(status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow]) -> Plan:
@@ -170,6 +209,8 @@ def _objections(
             f"{were} changed since: {some(e.id for e in status.changed)}",
             "bring the file back as it was and write a new migration for the change",
         )
+    for half in status.half_done:
+        yield Allow.HALF_DONE, half.reason, half.help
     if status.missing:
         have = counted(status.missing, "applied migration has", "applied migrations have")
         yield (
@@ -213,6 +254,28 @@ def rollback_targets(
     status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
 ) -> tuple[Migration, ...]:
     """What would be rolled back, in that order, or `Refused`."""
+    targets = _chosen_targets(status, migrations, count, to, only)
+    last = min((n for n, m in enumerate(migrations) if m in targets), default=len(migrations))
+    known = {m.id: n for n, m in enumerate(migrations)}
+    for e in status.entries:
+        if targets and e.state is State.PENDING and e.interrupted == "apply" and known.get(e.id, last) >= last:
+            raise Refused(
+                f"{e.id} is half applied ({counted(range(e.statements_done or 0), 'statement', 'statements')}), and "
+                "stands on what would be rolled back",
+                hint="finish it first: wflo-schema migrate; or undo by hand what it has done, and then "
+                f"DELETE FROM {quote_identifier(status.schema)}._wflo_schema_progress "
+                f"WHERE migration_hash = '{migration_hash(e.id)}'",
+                case=Allow.HALF_DONE.value,
+            )
+    for half in status.half_done:
+        if targets and half.id not in known:
+            raise Refused(half.reason, hint=half.help, case=Allow.HALF_DONE.value)
+    return targets
+
+
+def _chosen_targets(
+    status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
+) -> tuple[Migration, ...]:
     recorded = {e.id for e in (*status.applied, *status.changed)}
     in_order = [m for m in migrations if m.id in recorded]
     if only is not None:
@@ -296,10 +359,11 @@ class Scripts:
         self._loader = loader
         self._kept: dict[str, Script] = {}
 
-    def validate(self) -> None:
-        """Read every file; raise what is wrong with one."""
+    def validate(self, between: Callable[[], None]) -> None:
+        """Read every file; raise what is wrong with one.  ``between`` is called before each."""
         kept = 0
         for m in self._migrations:
+            between()
             script = self._loader(m)
             if not m.is_transactional:
                 for statement in script.statements:

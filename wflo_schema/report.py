@@ -161,7 +161,7 @@ def event_text(event: Event) -> str:
             return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s), blocked by {whom}"
         case Retrying():
             follows = f"try {event.attempt + 1} follows in {event.pause_s:.1f} s"
-            return f"  {event.id} was rolled back ({event.reason}); {follows}"
+            return f"  {event.id} did not get through ({event.reason}); {follows}"
         case Notice():
             return f"  {event.severity.lower()}: {event.message}"
         case Running():
@@ -199,12 +199,14 @@ def status_text(status: Status) -> str:
         if e.is_late:
             notes.append("sorts before one that is applied")
         if e.statements_done is not None:
-            notes.append(f"interrupted after {_plural(e.statements_done, 'statement')}")
+            what = "its rollback was " if e.interrupted == "rollback" else ""
+            notes.append(f"{what}interrupted after {_plural(e.statements_done, 'statement')}")
         if e.state in (State.MISSING, State.AHEAD):
             notes.append("no such file" if e.state == State.MISSING else "newer than every file")
         lines.append(f"  {_MARKS[e.state]} {e.state.value:<8} {e.id:<{width}}  {', '.join(notes)}".rstrip())
     for ends in status.heads:
         lines.append(f"  the history has {len(ends)} heads: {', '.join(ends)}")
+    lines += [f"  {h.reason}" for h in status.half_done if h.id not in {e.id for e in status.entries}]
     groups = (
         ("applied", status.applied),
         ("pending", status.pending),

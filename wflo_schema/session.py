@@ -35,7 +35,7 @@ from wflo_schema.findings import Location, OrphanRows
 from wflo_schema.ledger import Ledger, Progress, Record
 from wflo_schema.migration import Migration, Script, Statement, counted, parse_duration_ms
 from wflo_schema.pipeline import TICK_S, Aside, Command, Exchange, Pipeline, Row, ServerError, Stop, StoppedWaiting
-from wflo_schema.statements import may_lose_record
+from wflo_schema.statements import may_lose_record, resets
 
 LOCK_TIMEOUT_MS = 900
 # Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
@@ -57,7 +57,10 @@ _LOOK_S = 0.1
 _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 # Seconds between two looks at what blocks us, and between asking whether one is due, at least.
 
-_PING_S = 0.5
+_LEDGER = "the ledger"
+# Stands in events for the id of a migration.
+
+_PING_S = 0.25
 # Seconds between signs of life in a pause: a server may end sessions that are idle for longer.
 
 RETRIED = frozenset({"55P03", "40P01", "40001"})
@@ -103,6 +106,10 @@ class LockOptions:
             return self.timeout_ms
         return min(self.timeout_ms, wish_ms) if wish_ms else self.timeout_ms
 
+    def caps(self, text: str) -> bool:
+        """Is it a SET or RESET of lock_timeout, and so for `capped`?"""
+        return bool(_SETS_LOCK_TIMEOUT.match(text))
+
     def capped(self, text: str) -> str:
         """The statement, or what it becomes where it would set lock_timeout beyond what is allowed."""
         match = _SETS_LOCK_TIMEOUT.match(text) if self.timeout_ms else None
@@ -147,11 +154,14 @@ class Session:
         """Why the second connection could not look."""
         self._blockers: tuple[Blocker, ...] = ()
         self.current: Running | None = None
+        self._watched = ""
+        """What the first connection is at: a migration's id, `_LEDGER`, or nothing that could take long."""
         self._total = 0
         self._done: list[Done] = []
         self._unflushed: list[Done] = []
         self.flushed_at = time.monotonic()
         """When every commit so far was known to be on disk."""
+        self._awake_at = time.monotonic()
         self.queue: deque[Migration] = deque()
         """What is still to be done, with the current one."""
         self._operation = ""
@@ -170,7 +180,9 @@ class Session:
     ) -> Iterator[Self]:
         """Connect, and turn what is raised inside into what a user is told."""
         token = f"wflo-schema {secrets.token_hex(3)}"
-        connection = database.with_parameters(application_name=token).connect(settings=settings)
+        stop = stop or Stop()
+        with stop.raising():
+            connection = database.with_parameters(application_name=token).connect(settings=settings)
         run: Self | None = None
         try:
             run = cls(
@@ -178,7 +190,7 @@ class Session:
                 connection,
                 locks=locks or LockOptions(),
                 notify=notify or (lambda event: None),
-                stop=stop or Stop(),
+                stop=stop,
                 token=token,
             )
             yield run
@@ -193,9 +205,10 @@ class Session:
                 also = f", with {run.sent_behind} behind it" if run.sent_behind else ""
                 error.message = f"{error.message}, while {run.current.id} was being run{also}"
                 error.hint = run._how_to_go_on()
-                if error.sqlstate in _TOO_LONG:
-                    error.hint += f"; but first raise {_TOO_LONG[error.sqlstate]} of this role or database"
+            if run is not None:
                 run._complete(error)
+            if error.sqlstate in _TOO_LONG:
+                error.hint += f"; but first raise {_TOO_LONG[error.sqlstate]} of this role or database"
             raise
         except WfloSchemaError as error:
             if run is not None:
@@ -227,12 +240,20 @@ class Session:
         """Is no pooler in between?  One tells a process id that is not the session's."""
         return self.ledger.backend_pid == self.pipeline.backend_pid
 
+    def taken_back(self, m: Migration) -> str:
+        """What became of a migration whose transaction was rolled back."""
+        if self._operation == "rollback":
+            return f"the rollback of {m.id} was taken back, so it stays applied"
+        return f"{m.id} was rolled back"
+
     @property
     def sent_behind(self) -> str | None:
         """The id of a migration that was sent behind the current one."""
         return None
 
     def _how_to_go_on(self) -> str:
+        if self.queue and not self.queue[0].is_transactional:
+            return "the statements before the one that was running stay; run it again: it goes on there"
         if self._operation == "rollback":
             return f"it was either rolled back as a whole or not at all; {_ROLL_BACK_AGAIN}"
         return "it was either applied as a whole or not at all; run it again: it goes on where it stopped"
@@ -275,8 +296,26 @@ class Session:
         )
 
     def read(self, lock_timeout_ms: int | None = None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
-        """What the ledger records, and what of it is half-way."""
-        return ledger_module.read(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
+        """What the ledger records, and what of it is half-way.
+
+        Raise `LedgerLocked` where the ledger is locked for ``lock_timeout_ms``, or (None) for as long
+        as a migration may wait for its locks.
+        """
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            self._watch_for(_LEDGER, self.locks.of(None))
+            timeout_ms = self.locks.of(None) or LOCK_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
+            try:
+                found = ledger_module.read(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms)
+                self._watched = ""
+                return found
+            except DatabaseError as error:
+                if error.sqlstate != "55P03":
+                    raise
+                if lock_timeout_ms is not None:
+                    raise self._ledger_locked(began, attempt) from None
+                self.pause_for_ledger(None, error, began, attempt)
 
     def settings(self, m: Migration, *, is_flushed: bool = True) -> dict[str, str]:
         """What holds while a migration runs."""
@@ -285,18 +324,31 @@ class Session:
             settings["search_path"] = quote_identifier(self.database.schema)
         if not is_flushed:
             settings["synchronous_commit"] = "off"
+        if self.pipeline.reads_backslashes:
+            settings["standard_conforming_strings"] = "on"  # as the file's statements were told apart
         return settings
+
+    def settings_after(self, m: Migration, statement: Statement) -> dict[str, str]:
+        """What must be set again after a statement that puts it back to what the server has."""
+        again: dict[str, str] = {}
+        settings = self.settings(m)
+        for name in resets(statement):
+            if name in settings:
+                again[name] = settings[name]
+        if self.locks.timeout_ms and not self.locks.caps(statement.text) and "lock_timeout" in statement.text.lower():
+            again["lock_timeout"] = settings["lock_timeout"]  # set_config, in whatever it is called
+        return again
 
     def guard(self, m: Migration, script: Script) -> Sequence[Command]:
         """Look, as ourselves, whether the record is there, where file or ledger may have seen to it that it is not."""
-        if not self.ledger.has_triggers and not may_lose_record(script.text):
+        if not self.ledger.has_triggers and not may_lose_record(script):
             return ()
         return (*as_role(self.ledger.role, script), ledger_module.guard_command(self.ledger, m))
 
     def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
         """The error for a `guard` that found no record."""
         schema = self.ledger.schema
-        if not may_lose_record(script.text):
+        if not may_lose_record(script):
             return DatabaseError(
                 f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
                 hint=f"look at the triggers and rules on {quote_identifier(schema)}._yoyo_migration",
@@ -318,7 +370,12 @@ class Session:
             self._current_began = time.monotonic()
             self._blockers = ()
             self.notify(self.current)
-        timeout_s = self.locks.of(m.lock_timeout_ms) / 1000
+        self._watch_for(m.id, self.locks.of(m.lock_timeout_ms))
+
+    def _watch_for(self, name: str, lock_timeout_ms: int) -> None:
+        """Look, from now on, at what keeps this one waiting: before a lock timeout ends the waiting."""
+        self._watched = name
+        timeout_s = lock_timeout_ms / 1000
         first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
         self.pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
@@ -331,6 +388,7 @@ class Session:
         number = len(self._done) + len(self._unflushed) + 1
         self._unflushed.append(Done(m.id, operation, duration_ms, statements, number, self._total))
         self.current = None
+        self._watched = ""
         if is_flushed:
             self._report()
 
@@ -399,40 +457,74 @@ class Session:
     def stopped(self, outcome: str) -> Interrupted:
         """The error for a stop that was asked for; reports first what is done."""
         self._flush_quietly()
-        name = {2: "interrupted (SIGINT)", 15: "terminated (SIGTERM)"}.get(self.stop.signal_number, "stopped")
-        error = Interrupted(
-            f"{name}: {outcome}",
-            signal_number=self.stop.signal_number or 2,
-            hint=_ROLL_BACK_AGAIN if self._operation == "rollback" else "run it again: it goes on where it stopped",
-        )
+        error = self.stop.interrupted(outcome)
+        if self._operation == "rollback":
+            error.hint = _ROLL_BACK_AGAIN
         self._complete(error)
         return error
 
     def _sleep(self, seconds: float, m: Migration | None) -> None:
         until = time.monotonic() + seconds
-        ping_at = time.monotonic() + _PING_S
         while (left := until - time.monotonic()) > 0:
             if self.stop.is_requested:
-                raise self.stopped(f"{m.id} was not applied" if m else "nothing was under way")
+                done = "rolled back" if self._operation == "rollback" else "applied"
+                raise self.stopped(f"{m.id} was not {done}" if m else "nothing was under way")
             time.sleep(min(left, 0.1))
-            if time.monotonic() >= ping_at:
-                self.pipeline.exchange([Command("SELECT")])
-                ping_at = time.monotonic() + _PING_S
+            self.stay_awake()
 
     def pause(self, m: Migration | None, reason: str, attempt: int, *, at_most: float = _LONGEST_PAUSE_S) -> None:
         """Sleep before another try of a migration, or (None) of the ledger's own statements."""
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt - 1, 10))
         pause_s = min(max(at_most, 0.0), longest * random.uniform(0.5, 1.5))
-        self.notify(Retrying(m.id if m else "the ledger", reason, pause_s, attempt, self._blockers))
+        what = m.id if m else _LEDGER
+        self.notify(Retrying(what, reason, pause_s, attempt, self._blockers))
         self._sleep(pause_s, m)
 
-    def wait_for_colleague(self, m: Migration, began: float) -> None:
-        """Say that another run is at work on a non-transactional migration, and let a moment pass."""
+    def pause_for_ledger(
+        self, m: Migration | None, error: ServerError | DatabaseError, began: float, attempt: int
+    ) -> None:
+        """Let a moment pass: the ledger's table, or the row of this migration, is locked.
+
+        By a colleague at work on it, for as long as that takes; by anybody else, until the time for
+        locks is over: then raise `DatabaseError`.
+        """
+        if any(b.is_colleague for b in self._blockers):
+            self.wait_for_colleague(m, began, "another run holds the ledger")
+            return
+        left = self.locks.wait_s - (time.monotonic() - began)
+        if left <= 0:
+            raise self._ledger_locked(began, attempt)
+        self.pause(m, error.message, attempt, at_most=left)
+
+    def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
+        blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
+        if not blockers and self._not_seen:
+            blockers = f"\nwho blocks it could not be seen: {self._not_seen}"
+        return DatabaseError(
+            f"the ledger in schema {self.ledger.schema} was locked in {counted(range(attempts), 'try', 'tries')} "
+            f"over {time.monotonic() - began:.0f} s{blockers}",
+            hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again",
+            sqlstate="55P03",
+        )
+
+    def wait_for_colleague(
+        self,
+        m: Migration | None,
+        began: float,
+        said: str = "another run is at work on a non-transactional migration",
+    ) -> None:
+        """Say what another run is at, and let a moment pass."""
         if self.current is not None:
             r = self.current
-            said = "another run is at work on a non-transactional migration"
             self.notify(Running(r.id, r.number, r.total, time.monotonic() - began, said))
         self._sleep(_POLL_S, m)
+
+    def stay_awake(self) -> None:
+        """Give a sign of life now and then, where work of our own keeps the session idle."""
+        if time.monotonic() - self._awake_at >= _PING_S:
+            self.check_stop()
+            self.pipeline.exchange([Command("SELECT")])
+            self._awake_at = time.monotonic()
 
     def _notice(self, severity: str, message: str) -> None:
         self.notify(Notice(self.current.id if self.current else "", severity, message))
@@ -443,7 +535,7 @@ class Session:
         It looks oftener than a statement may wait for a lock, so that none gives up unseen.
         """
         now = time.monotonic()
-        if self.current is None or now < self._look_at:
+        if not self._watched or now < self._look_at:
             return
         self._look_at = now + self._look_every_s
         progress = ""
@@ -456,7 +548,7 @@ class Session:
                 self._blockers = tuple(_blocker(row) for row in blockers)
                 if now >= self._tell_blockers_at:
                     self._tell_at = self._tell_blockers_at = now + 1.0
-                    self.notify(Waiting(self.current.id, self._blockers, waited_s))
+                    self.notify(Waiting(self._watched, self._blockers, waited_s))
                 return
             if now < self._tell_at:
                 return
@@ -473,7 +565,8 @@ class Session:
                 return
         self._tell_at = now + 1.0
         r = self.current
-        self.notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
+        if r is not None:
+            self.notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
 
     def _look(self, name: str) -> tuple[Row, ...] | None:
         """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""
@@ -496,16 +589,10 @@ class Session:
         )
 
     def lock_not_acquired(
-        self,
-        m: Migration,
-        script: Script,
-        statements: Sequence[Statement],
-        error: ServerError,
-        first: int,
-        attempts: int,
-        waited_s: float,
+        self, m: Migration, script: Script, error: ServerError, number: int | None, attempts: int, waited_s: float
     ) -> MigrationFailed:
-        failed = self.failed(m, script, statements, error, first)
+        """The error of a migration that was tried for as long as it may be."""
+        failed = self.failed(m, script, error, number)
         blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
         if not blockers and self._not_seen:
             blockers = f"\nwho blocks it could not be seen: {self._not_seen}"
@@ -525,18 +612,22 @@ class Session:
         return made
 
     def failed(
-        self, m: Migration, script: Script, statements: Sequence[Statement], error: ServerError, first: int
+        self, m: Migration, script: Script, error: ServerError, number: int | None, *, place: str = ""
     ) -> MigrationFailed:
+        """The error of a migration that PostgreSQL refused, in statement ``number`` (from 0) or at its end (None).
+
+        ``place``: where else than in the statement's own words.
+        """
         self._flush_quietly()
-        number = error.index - first
-        statement = statements[number] if 0 <= number < len(statements) else None
-        if statement is None:
+        statement = None if number is None else script.statements[number]
+        if statement is None or number is None:
             location = Location(script.path, script.statements[-1].line if script.statements else 1)
-            place = "at COMMIT (a deferred constraint or trigger)"
+            place = place or "at COMMIT (a deferred constraint or trigger)"
         else:
-            offset = statement.offset + error.position - 1 if error.position > 0 else statement.offset
+            is_placed = error.position > 0 and not place
+            offset = statement.offset + error.position - 1 if is_placed else statement.offset
             location = script.location(min(offset, max(len(script.text) - 1, 0)))
-            place = f"in statement {script.statements.index(statement) + 1} of {len(script.statements)}"
+            place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
         made = MigrationFailed(
             f"{m.id} failed {place}: {error.message}",
             hint=_remedy(error),

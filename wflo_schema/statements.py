@@ -21,20 +21,18 @@ _ALONE = re.compile(
       | DROP\s+INDEX\s+CONCURRENTLY
       | REINDEX | VACUUM | CLUSTER
       | (?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE)
-      | (?:CREATE|ALTER|DROP)\s+SUBSCRIPTION
-      | ALTER\s+(?:SYSTEM|DATABASE)
+      | ALTER\s+SYSTEM
       | ALTER\s+TABLE\b.*\bDETACH\s+PARTITION\b.*\b(?:CONCURRENTLY|FINALIZE)
     )\b""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-# Statements that PostgreSQL refuses inside a transaction block.  Others are tried in one first, with
-# their progress: DO and CALL too, which run alone only where they turn out to commit by themselves.
+# Statements that PostgreSQL always refuses inside a transaction block.  Others are tried in one first,
+# with their progress, and run alone only where they turn out to be refused or to commit by themselves.
 
-_WHOLE = re.compile(r"\A(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)\b", re.IGNORECASE)
-# Of those, the ones that are done as a whole or not at all, and fail when they are done again.
-
-DONE_ALREADY = {"CREATE": ("42P04", "42710"), "DROP": ("3D000", "42704")}
-# What they then fail with: duplicate_database, duplicate_object; invalid_catalog_name, undefined_object.
+_REPEATABLE = re.compile(
+    r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION))\b", re.IGNORECASE
+)
+# Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
 
 _WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 # They wait for transactions to end, often long, in a lock mode that keeps no reader or writer waiting.
@@ -44,11 +42,35 @@ _GIVES_UP_LOCKS = re.compile(
 )
 
 _MAY_LOSE_RECORD = re.compile(r"\b(?:DROP|ALTER)\s+SCHEMA\b|\bDROP\s+OWNED\b|\bEXECUTE\b|_yoyo_", re.IGNORECASE)
-# What a file must say to be able to take its own record away, or the ledger with it.
+_RUNS_CODE = frozenset({"SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE"})
+# What a file must say, or a statement begin with, to be able to take its own record away, or the ledger with it.
+
+_SETTING = re.compile(r"\bset_config\b", re.IGNORECASE)
+
+_KINDS = (
+    ("createdb_stmt", "dbname", "database", True),
+    ("dropdb_stmt", "dbname", "database", False),
+    ("create_table_space_stmt", "tablespacename", "tablespace", True),
+    ("drop_table_space_stmt", "tablespacename", "tablespace", False),
+    ("create_subscription_stmt", "subname", "subscription", True),
+    ("drop_subscription_stmt", "subname", "subscription", False),
+)
+# Statements that make or drop something as a whole or not at all: the parser's names, what, and which.
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A statement that makes (``is_there`` afterwards) or drops a database, tablespace or subscription."""
+
+    kind: str
+    name: str
+    is_there: bool
 
 
 @dataclass(frozen=True, slots=True)
 class IndexBuild:
+    """A CREATE INDEX CONCURRENTLY; ``table`` is quoted, ``name`` is not."""
+
     name: str
     table: str
     if_not_exists: bool
@@ -65,6 +87,7 @@ def index_build(text: str) -> IndexBuild | None:
 
 
 def dropped_indexes(text: str) -> tuple[str, ...]:
+    """The quoted names in a DROP INDEX CONCURRENTLY; none for any other statement."""
     node: Any = _parse_one(text, "drop_stmt") if "CONCURRENTLY" in text.upper() else None
     if node is None or not node.concurrent:
         return ()
@@ -83,6 +106,7 @@ def reindexed(text: str) -> tuple[str, str | None] | None:
 
 
 def detached(text: str) -> tuple[str, str] | None:
+    """Parent and partition, quoted, of an ALTER TABLE … DETACH PARTITION; None for any other statement."""
     node: Any = _parse_one(text, "alter_table_stmt") if "DETACH" in text.upper() else None
     if (
         node is None
@@ -108,12 +132,23 @@ def _parse_one(text: str, node: str) -> Any:
 
 
 def runs_alone(statement: Statement) -> bool:
+    """Does PostgreSQL refuse it inside a transaction block?"""
     return bool(_ALONE.match(" ".join(statement.words)) or _ALONE.match(statement.text))
 
 
-def is_whole(text: str) -> bool:
-    """Is it done as a whole or not at all, and fails (`DONE_ALREADY`) when it is done again?"""
-    return bool(_WHOLE.match(text))
+def whole(text: str) -> Whole | None:
+    """What is made or dropped as a whole; None for any other statement."""
+    for node_name, field, kind, is_there in _KINDS:
+        if kind.upper() in text.upper():
+            node = _parse_one(text, node_name)
+            if node is not None:
+                return Whole(kind, getattr(node, field), is_there)
+    return None
+
+
+def is_repeatable(text: str) -> bool:
+    """Does doing it again, after it was interrupted, come to the same?"""
+    return bool(_REPEATABLE.match(text))
 
 
 def waits_harmlessly(text: str) -> bool:
@@ -122,31 +157,93 @@ def waits_harmlessly(text: str) -> bool:
 
 
 def sets_session(statement: Statement) -> bool:
+    """Does it do no more than give the session a setting, which a later session must be given again?"""
     words = statement.words
     if words[:1] == ("RESET",):
         return True
+    if words[:1] == ("SELECT",):
+        return _is_set_config(statement.text)
     return words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
 
 
-def may_lose_record(text: str) -> bool:
-    loud = text.upper()  # a look for words takes a hundredth of the time that the expression takes
+def _is_set_config(text: str) -> bool:
+    """``SELECT set_config(constant, constant, constant)`` and no more, as pg_dump writes it."""
+    select: Any = _parse_one(text, "select_stmt") if _SETTING.search(text) else None
+    if select is None or len(select.target_list) != 1 or select.from_clause or select.HasField("where_clause"):
+        return False
+    value = select.target_list[0].res_target.val
+    if not value.HasField("func_call") or [n.string.sval for n in value.func_call.funcname][-1:] != ["set_config"]:
+        return False
+    return all(_is_constant(a) for a in value.func_call.args)
+
+
+def _is_constant(node: Any) -> bool:
+    return bool(node.HasField("a_const") or (node.HasField("type_cast") and node.type_cast.arg.HasField("a_const")))
+
+
+def resets(statement: Statement) -> tuple[str, ...]:
+    """The settings of ours, of lock_timeout and search_path, that it puts back to what the server has.
+
+    One that merely asks for another value is not among them.
+    """
+    words = statement.words
+    if words == ("RESET", "ALL"):
+        return ("lock_timeout", "search_path")
+    if words == ("RESET", "SEARCH_PATH") or _TO_DEFAULT.match(statement.text):
+        return ("search_path",)
+    return ()
+
+
+_TO_DEFAULT = re.compile(
+    r"""\A(?:RESET\s+"?search_path"?
+        | SET\s+(?:LOCAL\s+|SESSION\s+)?"?search_path"?\s*(?:=|\bTO\b)\s*DEFAULT)\s*\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def may_lose_record(script: Script) -> bool:
+    """May it take its own record out of the ledger?"""
+    if any(s.words[:1] and s.words[0] in _RUNS_CODE for s in script.statements):
+        return True
+    loud = script.text.upper()  # a look for words takes a hundredth of the time that the expression takes
     return any(word in loud for word in ("SCHEMA", "OWNED", "EXECUTE", "_YOYO_")) and bool(
-        _MAY_LOSE_RECORD.search(text)
+        _MAY_LOSE_RECORD.search(script.text)
     )
 
 
+_LEAVES_WITH_SESSION = re.compile(
+    r"""\A(?:
+        CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b
+      | CREATE\b.*?\bpg_temp\s*\.
+      | (?:SELECT|WITH)\b.*\bINTO\s+(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b
+      | PREPARE\s+(?!TRANSACTION\b)
+      | DECLARE\b.*\bWITH\s+HOLD\b
+    )""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+def leaves_with_session(statement: Statement) -> bool:
+    """Does it make or set what ends with its session, and cannot be had again by doing it again?"""
+    if _LEAVES_WITH_SESSION.match(statement.text):
+        return True
+    return bool(_SETTING.search(statement.text)) and statement.words[:1] != ("CREATE",) and not sets_session(statement)
+
+
 def refuse_unresumable(script: Script, statement: Statement) -> None:
+    """Raise `BadMigrationFile` for what a later session, going on after it, could not go on with."""
     build = index_build(statement.text)
+    what, hint = "", ""
     if build is not None and not build.name:
+        what = "CREATE INDEX CONCURRENTLY without a name"
+        hint = "name the index: without a name, what an interrupted build leaves behind cannot be found again"
+    elif _GIVES_UP_LOCKS.match(statement.text):
+        text = " ".join(statement.text.split())[:60]
+        what = f"{text} gives up the lock that keeps a second run from doing the same statements at the same time"
+        hint = "remove it: the session is cleared after each migration; a lock is released by pg_advisory_unlock"
+    if what:
         raise BadMigrationFile(
-            f"{script.path}:{statement.line}: CREATE INDEX CONCURRENTLY without a name",
-            hint="name the index: without a name, what an interrupted build leaves behind cannot be found again",
-            location=Location(script.path, statement.line, statement.column),
-        )
-    if _GIVES_UP_LOCKS.match(statement.text):
-        raise BadMigrationFile(
-            f"{script.path}:{statement.line}: {' '.join(statement.text.split())[:60]} gives up the lock that keeps "
-            "a second run from doing the same statements at the same time",
-            hint="remove it: the session is cleared after each migration; a lock is released by pg_advisory_unlock",
+            f"{script.path}:{statement.line}: {what}",
+            hint=hint,
             location=Location(script.path, statement.line, statement.column),
         )

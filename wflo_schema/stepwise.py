@@ -6,7 +6,7 @@ Hides what an interrupted statement may leave behind, and how a later run mends 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import psycopg
 from psycopg import sql
@@ -18,19 +18,20 @@ from wflo_schema.events import Notice
 from wflo_schema.findings import Location
 from wflo_schema.ledger import Progress
 from wflo_schema.migration import Migration, Script, Statement, counted, some
-from wflo_schema.pipeline import Aside, Command, ServerError, StoppedWaiting
+from wflo_schema.pipeline import Aside, Command, Row, ServerError, StoppedWaiting
 from wflo_schema.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session, as_role
 from wflo_schema.statements import (
-    DONE_ALREADY,
     IndexBuild,
     detached,
     dropped_indexes,
     index_build,
-    is_whole,
+    is_repeatable,
+    leaves_with_session,
     reindexed,
     runs_alone,
     sets_session,
     waits_harmlessly,
+    whole,
 )
 
 _PROBE_S = 1.0
@@ -82,34 +83,20 @@ class Stepwise:
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(known)
             settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
-            self._session.must(
-                [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]
-                + [Command(self._session.locks.capped(s.text)) for s in script.statements[:done] if sets_session(s)]
-            )
+            self._session.must(_set(settings))
+            for statement in script.statements[:done]:
+                if sets_session(statement):
+                    self._session.must([Command(self._session.locks.capped(statement.text))])
+                    self._settle_settings(statement)
+            if interrupted is not None:
+                interrupted = self._after_interruption(done, interrupted)
             for number in range(done, len(script.statements)):
                 if self._session.stop.is_requested:
                     raise self._session.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
-                self._one_statement(number, interrupted)
+                self._one_statement(number, is_again=interrupted == script.statements[number].text)
                 interrupted = None
-            if interrupted is not None:  # the file was edited, and has no such statement any more
-                self._repair(interrupted, "")
-            record: tuple[Command, ...]
-            if operation == "apply":
-                record = ledger_module.insert_commands(self._session.ledger, m, predecessors=list(predecessors))
-            else:
-                record = (ledger_module.delete_command(self._session.ledger, m, recorded=[r.hash for r in recorded]),)
-            guard = self._session.guard(m, script)[-1:] if operation == "apply" else ()
-            forget = ledger_module.progress_delete_command(self._session.ledger, m)
-            finish = [*self._as_ourselves, *record, forget, *guard]
-            outcome = self._session.pipeline.exchange([BEGIN, *finish, COMMIT, DISCARD])
-            if outcome.error is not None and outcome.error.index <= len(finish) + 1:
-                self._session.settle(ROLLBACK)
-                if guard and outcome.error.index == len(finish):
-                    raise self._session.unrecorded(m, script, outcome.error)
-                if outcome.error.sqlstate in ("23505", "23502", "22012"):
-                    raise Conflict
-                raise self._session.ledger_error(outcome.error)
-            done_before = outcome.error is None
+            self._finish(predecessors, [r.hash for r in recorded])
+            done_before = True
         except (ConnectionLost, StoppedWaiting):
             done_before = True  # the session, and its lock with it, is gone or no longer to be talked to
             raise
@@ -117,6 +104,37 @@ class Stepwise:
             if not done_before:
                 self._session.settle(ROLLBACK)
         self._session.finished(m, operation, len(script.statements), is_flushed=True)
+
+    def _finish(self, predecessors: Collection[str], recorded: Collection[str]) -> None:
+        """Record that it is done, and clear the session."""
+        m, session = self._migration, self._session
+        record: tuple[Command, ...]
+        if self._operation == "apply":
+            record = ledger_module.insert_commands(session.ledger, m, predecessors=list(predecessors))
+        else:
+            record = (ledger_module.delete_command(session.ledger, m, recorded=recorded),)
+        guard = session.guard(m, self._script)[-1:] if self._operation == "apply" else ()
+        finish = [*self._as_ourselves, *record, ledger_module.progress_delete_command(session.ledger, m), *guard]
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            outcome = session.pipeline.exchange([BEGIN, *finish, COMMIT, DISCARD])
+            if outcome.error is None:
+                return
+            if outcome.error.index > len(finish) + 1:
+                session.settle()  # it is committed; a cancel request came late
+                return
+            session.must([ROLLBACK])
+            if session.stop.is_requested:
+                raise session.stopped(f"all of {m.id} was run and not yet recorded")
+            if outcome.error.sqlstate in RETRIED:
+                session.pause_for_ledger(m, outcome.error, began, attempt)
+                continue
+            if guard and outcome.error.index == len(finish):
+                raise session.unrecorded(m, self._script, outcome.error)
+            if outcome.error.sqlstate in ("23505", "23502", "22012"):
+                raise Conflict
+            raise session.ledger_error(outcome.error)
 
     def _refuse_pooler(self) -> None:
         """A pooler that gives each transaction another session cannot carry a non-transactional migration.
@@ -167,12 +185,10 @@ class Stepwise:
             raise Refused(
                 f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, "
                 "and another tool has applied it or rolled it back since",
-                hint="see what of it is there; then, to begin it anew, "
-                f"DELETE FROM {quote_identifier(self._session.ledger.schema)}._wflo_schema_progress "
-                f"WHERE migration_id = {sql.Literal(m.id).as_string()}",
+                hint=f"see what of it is there; then, to begin it anew, DELETE FROM {self._progress_table} "
+                f"{self._this_one}",
             )
         if known.operation != operation or done > len(script.statements) or not same:
-            table = f"{quote_identifier(self._session.ledger.schema)}._wflo_schema_progress"
             raise Refused(
                 f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, and "
                 + (
@@ -181,62 +197,134 @@ class Stepwise:
                     else f"that was during its {known.operation}"
                 ),
                 hint=f"bring {script.path} back as it was and run it again; or finish by hand what is half done, then "
-                f"DELETE FROM {table} WHERE migration_id = {sql.Literal(m.id).as_string()}",
+                f"DELETE FROM {self._progress_table} {self._this_one}",
             )
+        for number, statement in enumerate(script.statements[:done]):
+            if done < len(script.statements) and leaves_with_session(statement):
+                said = " ".join(statement.text.split())[:60]
+                raise Refused(
+                    f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, and what "
+                    f"statement {number + 1} made or set ({said}) is gone with its session",
+                    hint="finish by hand, or undo, what it has done, and then "
+                    f"DELETE FROM {self._progress_table} {self._this_one}",
+                )
         self._session.notify(Notice(m.id, "REPAIR", f"going on after statement {done} of {len(script.statements)}"))
         return done, known.running_statement
 
-    def _one_statement(self, number: int, interrupted: str | None) -> None:
-        m, script, as_ourselves = self._migration, self._script, self._as_ourselves
+    @property
+    def _progress_table(self) -> str:
+        return f"{quote_identifier(self._session.ledger.schema)}._wflo_schema_progress"
+
+    @property
+    def _this_one(self) -> str:
+        return f"WHERE migration_id = {sql.Literal(self._migration.id).as_string()}"
+
+    def _after_interruption(self, done: int, interrupted: str) -> str | None:
+        """Clear away what an interrupted statement left; None where nothing more is to be known of it.
+
+        Raise `Refused` where nobody can know what it did.
+        """
+        if not self._is_knowable(interrupted):
+            said = " ".join(interrupted.split())[:60]
+            raise Refused(
+                f"{self._migration.id} was interrupted in statement {done + 1} of {len(self._script.statements)} "
+                f"({said}), which commits by itself: how far it came cannot be known",
+                hint=self._either_way(done),
+            )
+        self._clear(interrupted)
+        if self._script.statements[done : done + 1] and self._script.statements[done].text == interrupted:
+            return interrupted
+        return None  # the file was edited, and has no such statement any more
+
+    def _either_way(self, done: int) -> str:
+        """What to type where only a person can see how far a statement came."""
+        update = f"UPDATE {self._progress_table} SET running_statement = NULL"
+        after = f"{update}, statements_done = {done + 1}, done_checksum = '{self._done_checksums[done + 1]}'"
+        return (
+            f"see what it did; then, to run it again from its beginning: {update} {self._this_one}; "
+            f"or, to go on after it: {after} {self._this_one}"
+        )
+
+    def _is_knowable(self, text: str) -> bool:
+        """Can be seen whether it was completed, or does it not matter?"""
+        return is_repeatable(text) or self._is_done(text) is not None
+
+    def _one_statement(self, number: int, *, is_again: bool) -> None:
+        """Run one statement with the record of it.  ``is_again``: it was interrupted in an earlier run."""
+        m, script, session = self._migration, self._script, self._session
         statement = script.statements[number]
-        mark = self._mark(number + 1)
-        if interrupted is not None and self._repair(interrupted, statement.text):
-            self._session.must([BEGIN, *as_ourselves, mark, COMMIT])
-            return
+        done = [*self._as_ourselves, self._mark(number + 1)]
         if not runs_alone(statement):
             began, attempt = time.monotonic(), 0
             while True:
                 attempt += 1
-                self._session.start(m)
-                run = Command(self._session.locks.capped(statement.text))
-                outcome = self._session.pipeline.exchange([BEGIN, run, *as_ourselves, mark, COMMIT])
+                session.start(m)
+                run = [BEGIN, Command(session.locks.capped(statement.text)), *done, COMMIT]
+                outcome = session.pipeline.exchange(run)
                 if outcome.error is None:
+                    self._settle_settings(statement)
                     return
-                self._session.must([ROLLBACK])
-                if outcome.error.sqlstate in ("25001", "2D000"):
+                is_at_commit = outcome.error.index == len(run) - 1
+                if not is_at_commit:
+                    session.must([ROLLBACK])
+                if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
                     break  # it must be alone, or commits by itself
-                if outcome.error.index > 1:
-                    raise self._session.ledger_error(outcome.error)
-                self._statement_refused(statement, outcome.error, attempt, began)
+                is_of_ledger = 1 < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
+                if is_of_ledger and outcome.error.sqlstate in RETRIED:
+                    session.pause_for_ledger(m, outcome.error, began, attempt)
+                elif is_of_ledger:
+                    raise session.ledger_error(outcome.error)
+                else:
+                    place = "at its COMMIT" if is_at_commit else ""
+                    self._refused(number, outcome.error, attempt, began, place=place)
+        self._alone(number, is_again=is_again)
+        self._settle_settings(statement)
+
+    def _settle_settings(self, statement: Statement) -> None:
+        """Set again what a RESET has put back to the server's."""
+        again = self._session.settings_after(self._migration, statement)
+        if again:
+            self._session.must(_set(again))
+
+    def _alone(self, number: int, *, is_again: bool) -> None:
+        """Run a statement that cannot share a transaction with its record: that it is running is recorded before."""
+        m, session = self._migration, self._session
+        statement = self._script.statements[number]
+        done = [BEGIN, *self._as_ourselves, self._mark(number + 1), COMMIT]
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            self._session.start(m)
+            session.start(m)
+            is_done = self._is_done(statement.text)
+            if is_done and is_again:
+                said = f"statement {number + 1} had been completed when it was interrupted"
+                session.notify(Notice(m.id, "REPAIR", said))
+                break
             self._check_index(statement)
-            running = self._mark(number, running=statement.text)
             patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
-            before = self._session.must([BEGIN, *as_ourselves, running, COMMIT, *patience]).rows
-            if self._session.stop.is_requested:
-                raise self._session.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
-            outcome = self._session.pipeline.exchange([Command(statement.text)])
+            # what is as it should be before the statement has run would be taken for its work
+            running = [] if is_done else [BEGIN, *self._as_ourselves, self._mark(number, statement.text), COMMIT]
+            before = session.must([*running, *patience]).rows
+            if session.stop.is_requested:
+                raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
+            outcome = session.pipeline.exchange([Command(statement.text)])
             if patience:
                 back = before[-2][0]
-                self._session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
+                session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
             if outcome.error is None:
                 break
-            if is_whole(statement.text):
-                if interrupted == statement.text and outcome.error.sqlstate in DONE_ALREADY[statement.words[0]]:
-                    said = f"statement {number + 1} had been completed when it was interrupted"
-                    self._session.notify(Notice(m.id, "REPAIR", said))
-                    break
-                # it failed, and so has done nothing
-                self._session.must([BEGIN, *as_ourselves, self._mark(number), COMMIT])
-            self._statement_refused(statement, outcome.error, attempt, began)
-            if self._repair(statement.text, statement.text):
-                break
-        self._session.must([BEGIN, *as_ourselves, mark, COMMIT])
+            if not self._is_knowable(statement.text):
+                raise self._unknown(number, outcome.error)
+            if not is_done and not self._has_left_something(statement.text):
+                session.must([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])  # it has done nothing
+            self._refused(number, outcome.error, attempt, began)
+            self._clear(statement.text)
+            is_again = False
+            if detached(statement.text) and self._is_done(statement.text) and not is_done:
+                break  # what it had begun is finished
+        session.must(done)
 
-    def _mark(self, done: int, *, running: str | None = None) -> Command:
+    def _mark(self, done: int, running: str | None = None) -> Command:
         """Record the progress: so many statements, and the one that is about to be run."""
         return ledger_module.progress_command(
             self._session.ledger,
@@ -247,25 +335,21 @@ class Stepwise:
             running=running,
         )
 
-    def _statement_refused(self, statement: Statement, error: ServerError, attempt: int, began: float) -> None:
+    def _refused(self, number: int, error: ServerError, attempt: int, began: float, *, place: str = "") -> None:
         """Pause where another try may help, else raise."""
-        m, script = self._migration, self._script
-        number = script.statements.index(statement)
-        if self._session.stop.is_requested:
-            raise self._session.stopped(
+        m, script, session = self._migration, self._script, self._session
+        statement = script.statements[number]
+        if session.stop.is_requested:
+            raise session.stopped(
                 f"{m.id} was cancelled in statement {number + 1} of {len(script.statements)}; what came before it stays"
             )
-        at = ServerError(
-            number, error.sqlstate, error.message, error.detail, error.hint, error.position, error.context,
-            error.schema, error.table, error.column, error.constraint,
-        )  # fmt: skip
         waited_s = time.monotonic() - began
         if error.sqlstate in RETRIED:
-            if waited_s < self._session.locks.wait_s:
-                self._session.pause(m, error.message, attempt, at_most=self._session.locks.wait_s - waited_s)
+            if waited_s < session.locks.wait_s:
+                session.pause(m, error.message, attempt, at_most=session.locks.wait_s - waited_s)
                 return
-            raise self._session.lock_not_acquired(m, script, script.statements, at, 0, attempt, waited_s)
-        failed = self._session.failed(m, script, script.statements, at, 0)
+            raise session.lock_not_acquired(m, script, error, number, attempt, waited_s)
+        failed = session.failed(m, script, error, number, place=place)
         failed.hint = "\n".join(
             filter(
                 None,
@@ -276,10 +360,51 @@ class Stepwise:
                 ],
             )
         )
-        build = index_build(statement.text)
-        if build is not None and self._index_state(build) is not None:
+        if self._has_left_something(statement.text) and (build := index_build(statement.text)):
             failed.message += f"\nit left the index {build.name} INVALID, which the next run drops and builds again"
         raise failed
+
+    def _unknown(self, number: int, error: ServerError) -> MigrationFailed:
+        """The error of a statement that commits by itself: what it had committed before is not known."""
+        failed = self._session.failed(self._migration, self._script, error, number)
+        failed.message += "\nit commits by itself: what it had committed before that stays"
+        failed.hint = "\n".join(
+            filter(None, [failed.hint.replace("; nothing of this migration was kept", ""), self._either_way(number)])
+        )
+        return failed
+
+    # what a statement that runs alone has done, and what it has left
+
+    def _is_done(self, text: str) -> bool | None:
+        """Is what it is to bring about there?  None where that cannot be seen."""
+        build = index_build(text)
+        if build is not None:
+            state = self._index_state(build)
+            return state is not None and state[1] and state[2]
+        if dropped := dropped_indexes(text):
+            ask = [Command("SELECT pg_catalog.to_regclass($1) IS NULL", (name,), keeps_rows=True) for name in dropped]
+            return all(rows[0][0] == "t" for rows in self._session.must(ask).rows)
+        if names := detached(text):
+            return not self._attached(names)
+        made = whole(text)
+        if made is not None:
+            ask = [Command(load_sql("whole_state"), (made.kind, made.name), keeps_rows=True)]
+            return (self._session.must(ask).rows[0][0][0] == "t") is made.is_there
+        return None
+
+    def _has_left_something(self, text: str) -> bool:
+        """Has it, having failed, left what the next run must clear away?"""
+        build = index_build(text)
+        if build is not None:
+            state = self._index_state(build)
+            return state is not None and not state[1] and state[2] and not state[3]
+        if names := detached(text):
+            return any(is_pending == "t" for (is_pending,) in self._attached(names))
+        return reindexed(text) is not None
+
+    def _attached(self, names: tuple[str, str]) -> tuple[Row, ...]:
+        """One row where the second is a partition of the first: is it being detached?"""
+        return self._session.must([Command(load_sql("detach_state"), names, keeps_rows=True)]).rows[0]
 
     def _index_state(self, build: IndexBuild) -> tuple[str, bool, bool, bool] | None:
         """Qualified name, is valid, is on that table, is being built; None where there is no such index."""
@@ -308,27 +433,16 @@ class Stepwise:
             source_line=script.source_line(statement.line),
         )
 
-    def _repair(self, interrupted: str, text: str) -> bool:
-        """Clear away what an interrupted statement left; True when it had in fact been completed."""
-        build = index_build(interrupted)
-        if build is not None:
+    def _clear(self, text: str) -> None:
+        """Clear away what a statement that failed or was interrupted left, or finish what it had begun."""
+        build = index_build(text)
+        if build is not None and self._has_left_something(text):
             state = self._index_state(build)
-            if state is None:
-                return False
-            name, is_valid, is_on_table, is_being_built = state
-            if is_valid or not is_on_table or is_being_built:
-                return is_valid and is_on_table and interrupted == text
-            said = f"the index {name} was left INVALID by an interrupted build: dropping it"
+            assert state is not None
+            said = f"the index {state[0]} was left INVALID by an interrupted build: dropping it"
             self._session.notify(Notice(self._migration.id, "REPAIR", said))
-            self._drop_indexes([name])
-            return False
-        dropped = dropped_indexes(interrupted)
-        if dropped and interrupted == text:
-            gone = self._session.must(
-                [Command("SELECT pg_catalog.to_regclass($1) IS NULL", (name,), keeps_rows=True) for name in dropped]
-            )
-            return all(rows[0][0] == "t" for rows in gone.rows)
-        again = reindexed(interrupted)
+            self._drop_indexes([state[0]])
+        again = reindexed(text)
         if again is not None:
             left = self._session.must([Command(load_sql("index_leftovers"), again, keeps_rows=True)]).rows[0]
             names = [name or "" for (name,) in left]
@@ -337,10 +451,9 @@ class Stepwise:
                 said = f"{were} left INVALID by an interrupted REINDEX: dropping"
                 self._session.notify(Notice(self._migration.id, "REPAIR", f"{said} {some(names)}"))
             self._drop_indexes(names)
-        parted = detached(interrupted)
-        if parted and interrupted == text:
-            return self._finish_detach(parted)
-        return False
+        parted = detached(text)
+        if parted is not None and self._has_left_something(text):
+            self._session.must([Command(f"ALTER TABLE {parted[0]} DETACH PARTITION {parted[1]} FINALIZE")])
 
     def _drop_indexes(self, names: Sequence[str]) -> None:
         for name in names:
@@ -348,19 +461,6 @@ class Stepwise:
             self._session.must([Command(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")])
             self._session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
 
-    def _finish_detach(self, names: tuple[str, str]) -> bool:
-        parent, partition = names
-        (rows,) = self._session.must(
-            [
-                Command(
-                    "SELECT i.inhdetachpending FROM pg_catalog.pg_inherits AS i "
-                    "WHERE i.inhparent = pg_catalog.to_regclass($1) AND i.inhrelid = pg_catalog.to_regclass($2)",
-                    (parent, partition),
-                    keeps_rows=True,
-                )
-            ]
-        ).rows
-        if rows and rows[0][0] == "t":
-            self._session.must([Command(f"ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE")])
-            return True
-        return not rows
+
+def _set(settings: Mapping[str, str]) -> list[Command]:
+    return [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]

@@ -1,6 +1,7 @@
 -- one row a non-transactional migration that has begun and is not finished
 SELECT
     p.migration_hash AS hash,
+    p.migration_id AS id,
     p.operation AS operation,
     p.statements_done AS statements_done,
     p.done_checksum AS done_checksum,
