@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from psycopg import sql
 
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.test_faults import needs_pgbouncer, pgbouncer
@@ -184,7 +186,7 @@ def test_a_real_sqitch_database_is_adopted(database: Database, folder: Path) -> 
 
 
 def test_migrations_that_make_another_tools_ledger_too_are_adopted(database: Database, folder: Path) -> None:
-    (folder / "01_t.sql").write_text(f"{ONE};\nCREATE TABLE schema_migrations (version varchar PRIMARY KEY);\n")
+    (folder / "01_t.sql").write_text(f"{ONE};\nCREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY);\n")
     execute(database, ONE, TWO, DBMATE)
     found = look(database, folder, apply=True)
     assert (found.id, found.is_applied) == ("02_index", True)
@@ -916,6 +918,57 @@ def invoke(*words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def steps_of(text: str) -> list[list[str]]:
+    """The commands that a person would paste, split as a shell splits them."""
+    told = "wflo-schema "
+    return [shlex.split(line.partition(told)[2]) for line in text.splitlines() if told in line]
+
+
+@once
+@pytest.mark.parametrize("schema", [None, "a$b", "it's"])
+def test_the_next_step_pasted_is_the_next_step(database: Database, tmp_path: Path, folder: Path,
+                                               monkeypatch: pytest.MonkeyPatch, schema: str | None) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder.rename(tmp_path / "my files")
+    target = database if schema is None else database.with_schema(schema)
+    if schema is not None:
+        engine.migrate(target, migration.read(tmp_path / "my files"), to="02_index")
+        with database.connect() as connection:
+            for table in ("_yoyo_migration", "_yoyo_log", "_yoyo_version"):
+                connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(schema, table)))
+    else:
+        execute(database, ONE, TWO)
+    secret = database.with_parameters(password="sesame").url
+    words = ["adopt", "--database-url", secret, "--migrations", "my files", "--scratch-url", secret]
+    done = []
+    for _ in range(6):
+        code, text = invoke(*words)
+        done.append(words[0] + (" --apply" if "--apply" in words else ""))
+        assert "sesame" not in text
+        steps = steps_of(text)
+        if not steps:
+            break
+        (words,) = steps
+    assert done == (["adopt"] if schema else []) + ["adopt", "adopt --apply", "migrate"]
+    assert [e.id for e in engine.status(target, migration.read("my files")).applied] == ["01_t", "02_index", "03_u"]
+
+
+@once
+def test_every_command_that_is_told_names_the_same_database_and_files(
+    database: Database, folder: Path, tmp_path: Path
+) -> None:
+    target = ("--database-url", database.url, "--migrations", str(folder), "--scratch-url", database.url)
+    execute(database, ONE, f"{GOLANG}; INSERT INTO schema_migrations VALUES (2, true)", GOOSE)
+    insisting, choosing = steps_of(invoke("adopt", *target)[1])
+    assert insisting[:3] == ["baseline", "--to", "01_t"]
+    assert choosing[:4] == ["adopt", "--apply", "--to", "01_t"]
+    execute(database, "ALTER TABLE t ADD extra integer")
+    for step in (insisting, choosing, *steps_of(invoke("adopt", *target)[1])):
+        assert step[step.index("--migrations") + 1] == str(folder)
+        assert step[step.index("--database-url") + 1].partition("?")[0] == database.url.partition("?")[0]
+        assert "--unverified" in step or "--scratch-url" in step
+
+
 @once
 def test_the_command_line_says_and_records(database: Database, folder: Path) -> None:
     execute(database, ONE, "ALTER TABLE t ADD extra integer", DBMATE)
@@ -931,7 +984,7 @@ def test_the_command_line_says_and_records(database: Database, folder: Path) -> 
     code, text = invoke("adopt", *target, "--apply")
     assert code == 0
     assert "recorded: 1 migration, up to 01_t (migration 1 of 3)\n" in text
-    assert "\nnext: wflo-schema migrate --lock-timeout 500ms\n" in text
+    assert "\nnext: wflo-schema migrate --lock-timeout 500ms --database-url postgresql://" in text
     code, text = invoke("adopt", *target)
     assert (code, "nothing to do: recorded by wflo-schema already" in text) == (0, True)
     code, text = invoke("baseline", *target, "--to", "02")

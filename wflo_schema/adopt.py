@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema import catalog, engine, migration, scratch
-from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference
+from wflo_schema.catalog import LEDGER_TABLES, NOTHING, Catalog, Difference, Path
 from wflo_schema.database import Database, database_error, load_sql
 from wflo_schema.errors import BadMigrationFile, CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.events import Blocker
@@ -132,6 +132,31 @@ class Adoption:
         return 0 if is_fine else 1
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller gave beside a schema, as a shell takes it, to be repeated in every step that is told.
+
+    ``database`` says which one, ``migrations`` where the files are (left out where a step names
+    another folder), ``scratch`` where scratch databases are made.
+    """
+
+    database: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ()
+
+    def command(self, words: str, schema: str | None) -> str:
+        """The command with the options that it knows."""
+        told = shlex.split(words)
+        makes_scratch = told[0] in ("adopt", "baseline") or "--drift" in told
+        given = (
+            *self.database,
+            *(() if "--migrations" in told else self.migrations),
+            *(self.scratch if makes_scratch and "--unverified" not in told else ()),
+            *(("--schema", schema) if schema else ()),
+        )
+        return " ".join(("wflo-schema", words, *map(shlex.quote, given)))
+
+
 def adopt(
     database: Database,
     migrations: Migrations,
@@ -141,6 +166,7 @@ def adopt(
     scratch_on: Database | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
+    options: Options | None = None,
 ) -> Adoption:
     """Say after which migration a database made by something else equals ours; with ``apply``, record that.
 
@@ -150,13 +176,13 @@ def adopt(
     with their checksums in one transaction, after one more look at the catalog.  The other tool's
     ledger is not touched, and no object of the database is changed.  ``to`` is the migration that
     the caller expects, where several are equal or two tools have recorded here.  This tool's own
-    ledger is believed no more than another's.
+    ledger is believed no more than another's.  ``options`` are repeated in what is told to be typed.
 
     Raise `Refused` when there is no such schema, when no scratch database may be made, or when the
     catalog changed before recording; `MigrationFailed` when the migrations do not run in the scratch
     database; `DatabaseError`, naming the table and who holds it, when a ledger stays locked.
     """
-    look = _look(database, migrations, names or {}, reconciling)
+    look = _look(database, migrations, names or {}, reconciling, options or Options())
     found = _judge(look, to=to, scratch_on=scratch_on)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
@@ -172,13 +198,14 @@ def baseline(
     scratch_on: Database | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
+    options: Options | None = None,
 ) -> Adoption:
     """Record every migration up to ``to`` as applied, once the catalog is seen to equal ours after it.
 
     Unlike `adopt` it does not mind what other ledgers say, and an empty database is a no.
     ``verified`` False compares nothing.
     """
-    look = _look(database, migrations, names or {}, reconciling)
+    look = _look(database, migrations, names or {}, reconciling, options or Options())
     last = migrations.resolve(to)
     if verified:
         found = _judge(look, to=last.id, scratch_on=scratch_on, minds_ledgers=False)
@@ -318,7 +345,7 @@ class _Found:
     schemas: frozenset[str]
 
 
-def _other_ledgers(database: Database, schema: str | None) -> _Found:
+def _other_ledgers(database: Database, schema: str | None, options: Options) -> _Found:
     """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
     wanted = sorted({t.table for t in _TOOLS} | {t.beside for t in _TOOLS if t.beside})
     ledgers: list[OtherLedger] = []
@@ -331,7 +358,7 @@ def _other_ledgers(database: Database, schema: str | None) -> _Found:
             if schema is not None and not _has_schema(connection, schema):
                 raise Refused(
                     f"there is no schema {schema} in {database.with_schema(None).label}",
-                    hint=f"correct --schema; where it is to be new: wflo-schema migrate --schema {shlex.quote(schema)}",
+                    hint=f"correct --schema; where it is to be new: {options.command('migrate', schema)}",
                 )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt_tables"), {"names": wanted, "schema": schema}).fetchall()
@@ -434,6 +461,7 @@ class _Look:
     ledgers: tuple[OtherLedger, ...]
     ignore: frozenset[str]
     ignore_schemas: frozenset[str]
+    options: Options
     have: Catalog
 
     @property
@@ -477,9 +505,8 @@ class _Look:
         return last is not None and self.migrations.items.index(last) + 1 != len(self.recorded)
 
     def command(self, words: str) -> str:
-        """What to type next, for the same schema."""
-        schema = f" --schema {shlex.quote(self.schema)}" if self.schema else ""
-        return f"wflo-schema {words}{schema}"
+        """What to type next, for the same database, schema and files."""
+        return self.options.command(words, self.schema)
 
     def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
         recorded = self.recorded
@@ -544,13 +571,13 @@ class _Look:
                 found.append(
                     f"{ledger.tool} says in {ledger.table} that {some(ledger.failed)} failed half way: "
                     "it may have changed rows, which no catalog shows. "
-                    f"Finish it or clean it up with {ledger.tool}; or insist: wflo-schema baseline --to {last.id}"
+                    f"Finish it or clean it up with {ledger.tool}; or insist: {self.command(f'baseline --to {last.id}')}"
                 )
         if len(self.ledgers) > 1 and not is_named:
             where = " and ".join(f"{w.tool} ({w.table})" for w in self.ledgers)
             found.append(
                 f"two tools have recorded here: {where}. Only you know which one is still used; "
-                f"when the catalog is to decide: wflo-schema adopt --apply --to {last.id}"
+                f"when the catalog is to decide: {self.command(f'adopt --apply --to {last.id}')}"
             )
         return tuple(found)
 
@@ -570,7 +597,9 @@ class _Look:
                 )
 
 
-def _look(database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations]) -> _Look:
+def _look(
+    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: Options
+) -> _Look:
     if not len(migrations):
         raise Refused(
             f"there is no migration in {' and '.join(migrations.directories)}",
@@ -580,7 +609,7 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
     status = _status(database, migrations)
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
-    found = _other_ledgers(database, database.schema)
+    found = _other_ledgers(database, database.schema, options)
     ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
     ids = {m.id for one in reconciling for m in one}
     by_yoyo = tuple(
@@ -591,7 +620,7 @@ def _look(database: Database, migrations: Migrations, names: Names, reconciling:
         ledgers.append(_explain(yoyo, migrations, names.get("yoyo")))
     look = _Look(
         database, migrations, tuple(reconciling), named, status, tuple(ledgers), LEDGER_TABLES | found.tables,
-        found.schemas, Catalog(()),
+        found.schemas, options, Catalog(()),
     )  # fmt: skip
     for _ in range(_MOST_LOOKS):  # a migration that commits in between would make a liar of the ledger
         have, now = look.read(), _status(database, migrations)
@@ -637,13 +666,15 @@ class _History:
     after: tuple[tuple[Migration, Catalog], ...]
     last: Catalog
     made: frozenset[tuple[str, str]]
+    tables: frozenset[Path]
     server_version: int
 
     @classmethod
     def of(cls, after: Sequence[tuple[Migration, Catalog]], last: Catalog) -> _History:
         made = frozenset((o.kind, o.name) for _, one in after for o in one.objects)
         made |= frozenset((o.kind, o.name) for o in last.objects)
-        return cls(tuple(after), last, made, last.server_version)
+        tables = frozenset(o.path for one in (*(c for _, c in after), last) for o in one.objects if o.kind in _TABLES)
+        return cls(tuple(after), last, made, tables, last.server_version)
 
     def compare(self, have: Catalog, want: Catalog) -> _Compared:
         differences, cosmetic, beside = [], [], []
@@ -671,8 +702,7 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
         return _as_recorded(look, said)
     with scratch.scratch(look.database, on=scratch_on) as empty:
         history = _replay(empty, look, None if look.recorded else wish)
-        tables = {name for kind, name in history.made if kind in _TABLES}
-        present = {o.name for o in have.objects if o.kind in _TABLES}
+        tables, present = history.tables, {o.path for o in have.objects if o.kind in _TABLES}
         compared = [(m, want, history.compare(have, want)) for m, want in history.after]
         is_there = bool(tables & present)
         if said is None and look.recorded and not is_there:
@@ -778,10 +808,10 @@ def _read(empty: Database, look: _Look) -> Catalog:
         return catalog.read(connection, schemas=(empty.schema,) if empty.schema else None, ignore=look.ignore)
 
 
-def _empty(look: _Look, tables: set[str], present: set[str]) -> Adoption:
-    bare = {name.rpartition(".")[2] for name in tables}
-    elsewhere = sorted({name.rpartition(".")[0] for name in present if name.rpartition(".")[2] in bare})
-    steps = tuple(f"wflo-schema adopt --schema {s}" for s in elsewhere) or (look.command("migrate"),)
+def _empty(look: _Look, tables: Collection[Path], present: Collection[Path]) -> Adoption:
+    bare = {path[-1] for path in tables}
+    elsewhere = sorted({path[0] for path in present if path[-1] in bare})
+    steps = tuple(look.options.command("adopt", s) for s in elsewhere) or (look.command("migrate"),)
     notes = tuple(f"tables with these names are in the schema {s}" for s in elsewhere)
     return look.adoption(
         Verdict.EMPTY, notes=tuple(look.ledger_notes(None)), next_steps=steps, objections=notes, aside=(),
@@ -1045,20 +1075,25 @@ def _forget_ledger(replayed: Database) -> None:
         connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(status.schema, "_yoyo_migration")))
 
 
-def explain_refusal(database: Database, migrations: Migrations, refused: Refused) -> Refused:
+def explain_refusal(
+    database: Database, migrations: Migrations, refused: Refused, *, options: Options | None = None
+) -> Refused:
     """Where the engine refused because of a reconciling set's records, say what to do about them.
 
     Any other refusal is given back as it is.
     """
-    told = _not_adopted(database, migrations) if refused.case in _STRANGERS else None
+    told = _not_adopted(database, migrations, options or Options()) if refused.case in _STRANGERS else None
     if told is not None:
         refused.message, refused.hint = told
     return refused
 
 
-def explain_plan(database: Database, migrations: Migrations, planned: Plan) -> Plan:
+def explain_plan(
+    database: Database, migrations: Migrations, planned: Plan, *, options: Options | None = None
+) -> Plan:
     """The same for what would stop `engine.migrate`."""
-    told = _not_adopted(database, migrations) if any(c in _STRANGERS for c, _, _ in planned.refusals) else None
+    is_strange = any(c in _STRANGERS for c, _, _ in planned.refusals)
+    told = _not_adopted(database, migrations, options or Options()) if is_strange else None
     if told is None:
         return planned
     refusals = tuple((c, *(told if c in _STRANGERS else (what, how))) for c, what, how in planned.refusals)
@@ -1069,7 +1104,7 @@ _STRANGERS = frozenset({Allow.MISSING, Allow.AHEAD})
 # How records without files here are refused.
 
 
-def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] | None:
+def _not_adopted(database: Database, migrations: Migrations, options: Options) -> tuple[str, str] | None:
     """What is wrong and how to mend it, where a reconciling set recorded all that has no file here."""
     try:
         reconciling = read_reconciling(migrations)
@@ -1082,8 +1117,8 @@ def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] 
         if not ours or len(ours) != len(strangers):
             continue
         folder = one.directories[0]
-        schema = f" --schema {shlex.quote(database.schema)}" if database.schema else ""
-        adopting = f"wflo-schema adopt --apply{schema}"
+        adopting = options.command("adopt --apply", database.schema)
+        finishing = options.command(f"migrate --migrations {shlex.quote(folder)}", database.schema)
         if len(ours) == len(one):
             return (
                 f"{folder} was run here, and this database is not adopted yet: {some(ours)}",
@@ -1106,7 +1141,7 @@ def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
         if look.read() != look.have:
             raise Refused(
                 f"the catalog of {look.database.label} changed while it was looked at; nothing was recorded",
-                hint="run wflo-schema adopt again when nobody changes tables",
+                hint=f"run {look.command('adopt')} again when nobody changes tables",
             )
 
     check: Callable[[], None] | None = same_as_before if verify else None

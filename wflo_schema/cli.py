@@ -5,20 +5,23 @@ The only module that reads the environment and prints.
 
 from __future__ import annotations
 
+import codecs
 import gc
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
 
 if TYPE_CHECKING:
+    from wflo_schema.adopt import Options
     from wflo_schema.database import Database
     from wflo_schema.events import Event
     from wflo_schema.migration import Migrations
@@ -105,7 +108,30 @@ _scratch_url = _option(
 def _explained(target: Database, files: Migrations, refused: Refused) -> Refused:
     from wflo_schema import adopt as adopt_module
 
-    return adopt_module.explain_refusal(target, files, refused)
+    return adopt_module.explain_refusal(target, files, refused, options=_given())
+
+
+def _given() -> Options:
+    """The options of this command line that the next one must have too; what the environment says, it says again."""
+    from wflo_schema.adopt import Options
+    from wflo_schema.database import Database
+
+    context = click.get_current_context()
+
+    def words(parameter: str, option: str) -> tuple[str, ...]:
+        if context.get_parameter_source(parameter) is not click.core.ParameterSource.COMMANDLINE:
+            return ()
+        value = context.params[parameter]
+        if parameter.endswith("_url"):
+            value = Database.parse(value).without_password.url
+        values = value if isinstance(value, tuple) else (value,)
+        return tuple(word for one in values for word in (option, str(one)))
+
+    return Options(
+        database=words("database_url", "--database-url") + words("server_directory", "--server-directory"),
+        migrations=words("migrations", "--migrations"),
+        scratch=words("scratch_url", "--scratch-url"),
+    )
 
 
 def _scratch(url: str | None) -> Database | None:
@@ -200,7 +226,42 @@ def _default_directory() -> Path:
 
 
 def _warn(text: str) -> None:
-    click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+    _say(f"{click.style('warning:', fg='yellow')} {text}")
+
+
+def _say(text: str) -> None:
+    """Print on stderr; what cannot be shown stops nothing."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: IO[str]) -> None:
+    """Let what cannot be written go nowhere, so that Python does not fail over it at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        pass
+
+
+def _make_streams_safe() -> None:
+    """Have a stream that was closed lead nowhere, and one that lacks a character write it as JSON would."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # opened in this order each gets its own number again
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+    codecs.register_error("wflo-schema", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="wflo-schema")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    import json
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _locks(timeout: str | None, wait: str) -> LockOptions:
@@ -293,8 +354,9 @@ class _Progress:
                 self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
             else:
                 click.echo(line, err=err)
-        except OSError:
-            pass  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
+        except OSError:  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
+            if err:
+                _discard(sys.stderr)
 
 
 class _CheckCommand(click.Command):
@@ -501,7 +563,7 @@ def plan(
     if planned.refusals:
         from wflo_schema import adopt as adopt_module
 
-        planned = adopt_module.explain_plan(target, files, planned)
+        planned = adopt_module.explain_plan(target, files, planned, options=_given())
     click.echo(report.json_text(planned) if format_ == "json" else report.plan_text(planned))
     sys.exit(1 if planned.refusals else 0)
 
@@ -511,14 +573,15 @@ def plan(
 @_option(
     "--migrations",
     metavar="DIR",
+    multiple=True,
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("migrations"),
+    default=(Path("migrations"),),
     envvar="WFLO_SCHEMA_MIGRATIONS",
-    show_default=True,
+    show_default="migrations",
     help="Folder to write into; it is made if it is not there.",
 )
 @_format
-def new(message: str, migrations: Path, format_: str) -> None:
+def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
     """Write an empty migration and its rollback file.
 
     Does not touch a database. The new one depends on the last of the folder.
@@ -529,7 +592,13 @@ def new(message: str, migrations: Path, format_: str) -> None:
     """
     from wflo_schema import migration, report
 
-    paths = migration.new(migrations, message)
+    if len(migrations) > 1:
+        raise UsageError(
+            f"{len(migrations)} folders of migrations are named, and a new one goes into one: "
+            f"{', '.join(map(str, migrations))}",
+            hint=f"say which: --migrations {migrations[-1]}",
+        )
+    paths = migration.new(migrations[0], message)
     click.echo(report.json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))
 
 
@@ -662,7 +731,7 @@ def freeze(database_url: str | None, schema: str | None, server_directory: Path)
     from wflo_schema import freeze as freeze_module
 
     target = resolve_database(database_url, schema, server_directory)
-    click.echo(freeze_module.freeze(target, schema=schema), nl=False)
+    click.echo(freeze_module.freeze(target, schema=schema).encode(), nl=False)  # TOML is UTF-8
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -704,6 +773,7 @@ def adopt(
         scratch_on=_scratch(scratch_url),
         names=adopt_module.read_names(files),
         reconciling=adopt_module.read_reconciling(files),
+        options=_given(),
     )
     click.echo(report.adoption_json(found) if format_ == "json" else report.adoption_text(found))
     sys.exit(found.exit_code)
@@ -745,6 +815,7 @@ def baseline(
         verified=not unverified,
         scratch_on=_scratch(scratch_url),
         reconciling=adopt_module.read_reconciling(files),
+        options=_given(),
     )
     if unverified and found.is_applied:
         _warn(
@@ -781,7 +852,7 @@ def dump(
     made = dump_module.dump(target, ledger_of=_read_migrations(migrations) if with_ledger else None)
     for one in made.left_out:
         _warn(f"the SQL does not make this; only the comments have it: {one}")
-    click.echo(made.text, nl=False)
+    click.echo(made.text.encode(), nl=False)  # it is read back as UTF-8
 
 
 @cli.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)
@@ -925,13 +996,13 @@ def start(
         started = server_module.start_embedded(server_directory, database_name=database_name)
     if if_needed:
         if started.started:
-            click.echo(f"started: PostgreSQL {started.version}, {started.database.label}", err=True)
+            _say(f"started: PostgreSQL {started.version}, {started.database.label}")
         return
     if format_ == "json":
         click.echo(report.json_text({**report.plain(started), "url": started.database.url}))
     else:
         verb = "started" if started.started else "already running"
-        click.echo(f"{verb}: PostgreSQL {started.version}, {started.database.label}", err=True)
+        _say(f"{verb}: PostgreSQL {started.version}, {started.database.label}")
         click.echo(started.database.url)
 
 
@@ -1015,6 +1086,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         gc.set_threshold(100_000)  # what is imported stays: to look through it for garbage only costs time
+    _make_streams_safe()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(args=words, prog_name="wflo-schema", standalone_mode=False)
@@ -1023,27 +1095,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as stopped:
         code = stopped.exit_code
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context is not None else ""
+        _print_json(words, "usage-error", error.format_message(), hint)
+        try:
+            error.show()
+        except OSError:
+            _discard(sys.stderr)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt) as stopped_by:
         is_term = isinstance(stopped_by.__cause__ or stopped_by, _Terminated)  # click makes an Abort of it
-        click.echo(f"error: {'terminated (SIGTERM)' if is_term else 'interrupted (SIGINT)'}", err=True)
+        said = "terminated (SIGTERM)" if is_term else "interrupted (SIGINT)"
+        _print_json(words, "interrupted", said)
+        _say(f"error: {said}")
         code = 128 + (signal.SIGTERM if is_term else signal.SIGINT)
     except WfloSchemaError as error:
         _show(error, words)
         code = error.exit_code
     except (_ReaderGone, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         code = 128 + signal.SIGPIPE
     except OSError as error:
-        click.echo(f"error: cannot go on: {error}", err=True)
+        _print_json(words, "os-error", f"cannot go on: {error}")
+        _say(f"error: cannot go on: {error}")
         code = 3
     except Exception as error:  # the one net: a bug of ours, shown whole, with the exit code of "could not do it"
         import traceback
 
-        traceback.print_exc()
-        click.echo(f"error: this is a bug of wflo-schema: {type(error).__name__}", err=True)
+        said = f"this is a bug of wflo-schema: {type(error).__name__}"
+        _print_json(words, "bug", said)
+        _say(traceback.format_exc().rstrip())
+        _say(f"error: {said}")
         code = 3
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _discard(stream)
     if arguments is None:
         gc.freeze()  # nor is it looked through at the end, which takes as long as the imports of psycopg
     sys.exit(code)
@@ -1053,11 +1141,28 @@ def _show(error: WfloSchemaError, words: Sequence[str]) -> None:
     from wflo_schema import report
 
     if _wants_json(words):
-        click.echo(report.error_json(error))
+        _print(report.error_json(error))
     text = report.error_text(error)
     if sys.stderr.isatty():
         text = text.replace("error:", click.style("error:", fg="red"), 1)
-    click.echo(text, err=True)
+    _say(text)
+
+
+def _print_json(words: Sequence[str], code: str, message: str, hint: str = "") -> None:
+    """What is no `WfloSchemaError`, in the shape of one, where JSON was asked for."""
+    from wflo_schema import report
+
+    if _wants_json(words):
+        error = {"code": code, "message": message, "hint": hint}
+        _print(report.json_text({"error": error, "applied": (), "not_tried": ()}))
+
+
+def _print(text: str) -> None:
+    """Print the answer when it is an error, which has its own exit code whoever reads it."""
+    try:
+        click.echo(text)
+    except OSError:
+        _discard(sys.stdout)
 
 
 def _wants_json(words: Sequence[str]) -> bool:
