@@ -242,6 +242,55 @@ def test_a_ledger_is_recognised_by_its_shape(database: Database, folder: Path, t
     assert [(w.tool, w.versions, w.failed) for w in found.ledgers] == [(tool, versions, ())]
 
 
+BROKEN = {
+    "alembic": ("CREATE TABLE alembic_version (version_num varchar(32));"
+                "INSERT INTO alembic_version VALUES (NULL), ('a')", ("a",), ()),
+    "golang-migrate": ("CREATE TABLE schema_migrations (version bigint, dirty boolean);"
+                       "INSERT INTO schema_migrations VALUES (NULL, NULL), (1, NULL)", (), ("1",)),
+    "django": ("CREATE TABLE django_migrations (id integer, app text, name text, applied date);"
+               "INSERT INTO django_migrations VALUES (1, NULL, 'x'), (2, 'x', NULL), (3, 'x', 'y')", ("x.y",), ()),
+    "sqitch": ("CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text, change text, script_hash text,"
+               "committed_at date); CREATE TABLE sqitch.events (event text, change_id text, change text, committed_at"
+               " date); INSERT INTO sqitch.changes VALUES ('1', NULL), ('2', 'x');"
+               "INSERT INTO sqitch.events VALUES ('fail', '3', NULL), ('fail', '4', 'y')", ("x",), ("y",)),
+    "goose": ("CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean);"
+              "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL), (2, true)",
+              ("2",), ()),
+    "flyway": ("CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text, success"
+               " boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL), (2, '1', NULL, 'x', NULL),"
+               "(3, '2', NULL, 'y', true)", ("2",), ("1",)),
+    "dbmate": ("CREATE TABLE schema_migrations (version text); INSERT INTO schema_migrations VALUES (NULL), ('1')",
+               ("1",), ()),
+}  # fmt: skip
+
+
+@once
+@pytest.mark.parametrize("tool", BROKEN)
+def test_rows_of_a_ledger_that_say_nothing_are_passed_over(database: Database, folder: Path, tool: str) -> None:
+    ledger, versions, failed = BROKEN[tool]
+    execute(database, ONE, TWO, ledger)
+    found = look(database, folder)
+    assert [(w.tool, w.versions, w.failed) for w in found.ledgers] == [(tool, versions, failed)]
+    assert (found.verdict, found.id, bool(found.objections)) == (Verdict.EQUAL, "02_index", bool(failed))
+
+
+@once
+@pytest.mark.parametrize(
+    "table",
+    [
+        "CREATE TABLE goose_db_version (version_id bigint, is_applied boolean)",
+        "CREATE TABLE flyway_schema_history (version text, script text, success boolean)",
+        "CREATE TABLE django_migrations (app text, name text, applied date)",
+        "CREATE TABLE changes (change_id text, change text, script_hash text, committed_at date); CREATE TABLE events ()",
+    ],
+)
+def test_a_table_without_what_the_tool_keeps_there_is_no_ledger(database: Database, folder: Path, table: str) -> None:
+    execute(database, ONE, table)
+    found = look(database, folder)
+    assert (found.verdict, found.ledgers) == (Verdict.EQUAL, ())
+    assert found.beside
+
+
 @pytest.mark.parametrize("tool", ["flyway", "golang-migrate", "goose"])
 def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
     database: Database, folder: Path, tool: str

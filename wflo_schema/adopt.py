@@ -284,7 +284,8 @@ class _Table:
 class _Tool:
     """How a tool's ledger is recognised: its table, columns it has, and a table that stands beside it.
 
-    ``has_schema``: it keeps a schema of its own, and nothing else is in there.
+    All columns that ``query`` reads are among them.  ``has_schema``: it keeps a schema of its own,
+    and nothing else is in there.
     """
 
     name: str
@@ -292,39 +293,45 @@ class _Tool:
     columns: frozenset[str]
     query: LiteralString
     beside: str = ""
+    beside_columns: frozenset[str] = frozenset()
     has_schema: bool = False
 
 
 _TOOLS: tuple[_Tool, ...] = (
     _Tool(
         "alembic", "alembic_version", frozenset({"version_num"}),
-        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1",
+        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} WHERE version_num IS NOT NULL ORDER BY 1",
     ),
-    _Tool("flyway", "flyway_schema_history", frozenset({"version", "script", "success"}), "adopt_flyway"),
-    _Tool("goose", "goose_db_version", frozenset({"version_id", "is_applied"}), "adopt_goose"),
+    _Tool(
+        "flyway", "flyway_schema_history", frozenset({"installed_rank", "version", "type", "script", "success"}),
+        "adopt_flyway",
+    ),
+    _Tool("goose", "goose_db_version", frozenset({"id", "version_id", "is_applied"}), "adopt_goose"),
     _Tool(
         "sqitch", "changes", frozenset({"change_id", "change", "script_hash", "committed_at"}), "adopt_sqitch",
-        beside="events", has_schema=True,
+        beside="events", beside_columns=frozenset({"change_id", "change", "event", "committed_at"}), has_schema=True,
     ),
     _Tool(
-        "django", "django_migrations", frozenset({"app", "name", "applied"}),
-        "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} ORDER BY id",
+        "django", "django_migrations", frozenset({"id", "app", "name", "applied"}),
+        "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} "
+        "WHERE app IS NOT NULL AND name IS NOT NULL ORDER BY id",
     ),
     _Tool(
         "golang-migrate", "schema_migrations", frozenset({"version", "dirty"}),
-        "SELECT version::text AS version, dirty AS has_failed FROM {table}",
+        "SELECT version::text AS version, dirty IS NOT FALSE AS has_failed FROM {table} WHERE version IS NOT NULL",
     ),
     _Tool(
         "ecto", "schema_migrations", frozenset({"version", "inserted_at"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1",
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
     ),
     _Tool(
         "rails", "schema_migrations", frozenset({"version"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1", "ar_internal_metadata",
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
+        "ar_internal_metadata",
     ),
     _Tool(
         "dbmate", "schema_migrations", frozenset({"version"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} ORDER BY 1",
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
     ),
 )  # fmt: skip
 # The first that fits counts: what several tools call schema_migrations is told apart by its columns.
@@ -362,7 +369,7 @@ def _other_ledgers(database: Database, schema: str | None, options: Options) -> 
                 )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt_tables"), {"names": wanted, "schema": schema}).fetchall()
-            by_schema = {(t.schema, t.name) for t in present}
+            by_schema = {(t.schema, t.name): frozenset(t.columns) for t in present}
             recognised = [(t, tool) for t in present if (tool := _recognise(t, by_schema)) is not None]
             is_here = any(table.schema == schema for table, _ in recognised)
             for table, tool in recognised:
@@ -427,10 +434,11 @@ def _locked(database: Database, names: Collection[str] | None) -> DatabaseError:
     )
 
 
-def _recognise(table: _Table, present: set[tuple[str, str]]) -> _Tool | None:
+def _recognise(table: _Table, present: Mapping[tuple[str, str], frozenset[str]]) -> _Tool | None:
     for tool in _TOOLS:
         if tool.table == table.name and tool.columns <= set(table.columns):
-            if not tool.beside or (table.schema, tool.beside) in present:
+            beside = present.get((table.schema, tool.beside))
+            if not tool.beside or (beside is not None and tool.beside_columns <= beside):
                 return tool
     return None
 
