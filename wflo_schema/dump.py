@@ -130,7 +130,11 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
         for d in catalog.compare(_catalog([*base, *bare_tables, *columns]), want)
         if d.kind in _VIEWS and not d.attribute
     ]
+    names = frozenset(t.name for t in tables.values())
     left_out = tuple(
+        f"table {t.name}: inherits" for t in tables.values() if len(_parents(t, names)) < len(_parents(t, None))
+    )
+    left_out += tuple(
         f"{d.kind} {d.object}" + (f": {d.attribute}" if d.attribute else "")
         for d in (*rest, *made_views)
         if not d.mend and not d.cosmetic
@@ -153,6 +157,7 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     found += [d.mend for d in rest if d.kind in ("schema", "extension")]
     found += [s.text for s in _in_order(makers)]
     found += [d.mend.partition("\n")[2] for d in first if d.object in sequences]
+    found += [f"ALTER TABLE {t.name} INHERIT {parent};" for t in tables.values() for parent in _parents(t, names)]
     found += [_attach(t, tables) for t in tables.values() if t.get("partition of")]
     found += [_at_once(d.mend) for d in middle]
     found += [s.text for s in _in_order(showing)]
@@ -192,13 +197,18 @@ def _create_table(table: Object, definitions: Mapping[str, list[str]]) -> str:
     columns = definitions[table.name]
     inside = "(\n    " + ",\n    ".join(columns) + "\n)" if columns else "()"
     clauses = (
-        f"INHERITS ({table.get('inherits')})" if table.get("inherits") else "",
         f"PARTITION BY {table.get('partition key')}" if table.get("partition key") else "",
         f"USING {table.get('access method')}" if table.get("access method") else "",
         f"WITH ({table.get('options')})" if table.get("options") else "",
     )
     kind = "UNLOGGED TABLE" if table.get("persistence") == "UNLOGGED" else "TABLE"
     return " ".join(filter(None, (f"CREATE {kind} {table.name} {inside}", *clauses))) + ";"
+
+
+def _parents(table: Object, names: frozenset[str] | None) -> list[str]:
+    """What it inherits from, in order; of ``names`` alone, where they are given."""
+    parents = _QUALIFIED.findall(table.get("inherits"))
+    return [parent for parent in parents if names is None or parent in names]
 
 
 def _attach(partition: Object, tables: Mapping[tuple[str, ...], Object]) -> str:

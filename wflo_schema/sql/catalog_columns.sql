@@ -2,7 +2,7 @@
 SELECT
     'column' AS kind,
     ARRAY[n.nspname, c.relname, a.attname]::text[] AS path,
-    CASE WHEN a.attinhcount > 0 THEN ARRAY['column', pn.nspname, p.relname, a.attname]::text[] END AS follows,
+    CASE WHEN p.relname IS NOT NULL THEN ARRAY['column', p.nspname, p.relname, a.attname]::text[] END AS follows,
     CASE WHEN c.relkind NOT IN ('v', 'm') THEN
         pg_catalog.row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum)::text
     END AS position,
@@ -54,9 +54,15 @@ LEFT JOIN pg_catalog.pg_depend AS own
         AND own.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
         AND own.deptype = 'i'
         AND own.objsubid = 0)
-LEFT JOIN pg_catalog.pg_inherits AS i ON (a.attinhcount > 0 AND i.inhrelid = a.attrelid AND i.inhseqno = 1)
-LEFT JOIN pg_catalog.pg_class AS p ON (p.oid = i.inhparent)
-LEFT JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = p.relnamespace)
+LEFT JOIN LATERAL (
+    SELECT pn.nspname, pc.relname
+    FROM pg_catalog.pg_inherits AS i
+    JOIN pg_catalog.pg_attribute AS pa ON (pa.attrelid = i.inhparent AND pa.attname = a.attname)
+    JOIN pg_catalog.pg_class AS pc ON (pc.oid = i.inhparent)
+    JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = pc.relnamespace)
+    WHERE a.attinhcount > 0 AND i.inhrelid = a.attrelid
+    ORDER BY i.inhseqno
+    LIMIT 1) AS p ON (true)
 LEFT JOIN pg_catalog.pg_description AS d
     ON (d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = c.oid AND d.objsubid = a.attnum)
 WHERE a.attnum > 0

@@ -6,8 +6,8 @@ SELECT
     con.conparentid AS parent_oid,
     con.confrelid AS referenced_oid,
     con.confrelid::pg_catalog.regclass::text AS referenced_table,
-    CASE WHEN con.contype = 'c' AND con.coninhcount > 0 THEN
-        ARRAY['constraint', pn.nspname, p.relname, con.conname]::text[]
+    CASE WHEN p.relname IS NOT NULL THEN
+        ARRAY['constraint', p.nspname, p.relname, con.conname]::text[]
     END AS follows,
     CASE
         WHEN NOT con.conenforced THEN
@@ -65,10 +65,15 @@ LEFT JOIN (
     JOIN pg_catalog.pg_proc AS f ON (f.oid = tg.tgfoid)
     WHERE tg.tgisinternal AND tg.tgconstraint <> 0
     GROUP BY tg.tgconstraint) AS tg ON (tg.tgconstraint = con.oid)
-LEFT JOIN pg_catalog.pg_inherits AS inh
-    ON (con.contype = 'c' AND con.coninhcount > 0 AND inh.inhrelid = con.conrelid AND inh.inhseqno = 1)
-LEFT JOIN pg_catalog.pg_class AS p ON (p.oid = inh.inhparent)
-LEFT JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = p.relnamespace)
+LEFT JOIN LATERAL (
+    SELECT pn.nspname, pc.relname
+    FROM pg_catalog.pg_inherits AS inh
+    JOIN pg_catalog.pg_constraint AS pcon ON (pcon.conrelid = inh.inhparent AND pcon.conname = con.conname)
+    JOIN pg_catalog.pg_class AS pc ON (pc.oid = inh.inhparent)
+    JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = pc.relnamespace)
+    WHERE con.contype = 'c' AND con.coninhcount > 0 AND inh.inhrelid = con.conrelid AND pcon.contype = 'c'
+    ORDER BY inh.inhseqno
+    LIMIT 1) AS p ON (true)
 LEFT JOIN pg_catalog.pg_description AS d
     ON (d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objoid = con.oid AND d.objsubid = 0)
 LEFT JOIN pg_catalog.pg_description AS id
