@@ -969,3 +969,35 @@ def test_link_of_forty_milliseconds_costs_little_more_than_a_round_trip_a_migrat
     with Proxy("127.0.0.1", int(database.parameters["port"]), delay_s=0.02) as proxy:
         result = engine.migrate(database.with_parameters(port=str(proxy.port)), read(folder))
     assert len(result.ids) == 20 and result.round_trips <= 20 * 1.2 + 5
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("timeout", ["connect_timeout=30", "connect_timeout=0"])
+def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: signal.Signals, timeout: str) -> None:
+    folder = write(tmp_path / "migrations", FILES)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        nowhere = Database.parse(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x?{timeout}&sslmode=disable")
+        cli = Cli.start(nowhere, folder, "migrate")
+        connection, _ = silent.accept()
+        with connection:
+            time.sleep(0.3)
+            cli.process.send_signal(signal_)
+            began = time.monotonic()
+            code, out, err = cli.finish(20)
+            assert time.monotonic() - began < 15
+    assert (code, out) == (128 + signal_, "")
+    assert "nothing was under way" in err and "Traceback" not in err
+
+
+def test_interrupted_rollback_says_that_the_migration_stays(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a ();"}, {"1_a": "SELECT pg_sleep(30); DROP TABLE a;"})
+    engine.migrate(database, read(folder))
+    cli = Cli.start(database, folder, "rollback")
+    wait_until(lambda: is_running(database, "pg_sleep"), "the rollback")
+    cli.process.send_signal(signal.SIGINT)
+    code, _, err = cli.finish()
+    assert code == 130 and "1_a was rolled back" not in err
+    assert "the rollback of 1_a was taken back, so it stays applied" in err
+    assert engine.status(database, read(folder)).applied[0].id == "1_a"

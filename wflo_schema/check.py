@@ -469,7 +469,12 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             "update the checkout",
         ),
     )
-    answer.verified += [Verified("migration", e.id, "yes") for e in status.applied]
+    half_done = {h.id for h in status.half_done}
+    answer.verified += [Verified("migration", e.id, "yes") for e in status.applied if e.id not in half_done]
+    for half in status.half_done:
+        have, want = "half done", "done, or not begun"
+        answer.findings.append(finding("ledger-half-done", half.id, half.reason, have=have, want=want, help_=half.help))
+        answer.verified.append(Verified("migration", half.id, "no", ("ledger-half-done",)))
     for code, entries, message, have, want, mend in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None

@@ -415,7 +415,7 @@ def cli() -> None:
 @_option("--to", metavar="ID", help="Stop after this migration; the beginning of its id will do.")
 @_option(
     "--allow",
-    type=click.Choice(["changed", "missing", "ahead", "late", "heads"]),
+    type=click.Choice(["changed", "missing", "ahead", "late", "heads", "half-done"]),
     multiple=True,
     help="Go on although files and ledger do not fit; names the case, repeatable.",
 )

@@ -237,17 +237,19 @@ RULES: tuple[Rule, ...] = (
         "key-stopped-by-trigger",
         "contract",
         _E,
-        "a row trigger cancels the key's action",
-        "A BEFORE trigger returns NULL (RETURN NEW is NULL in a DELETE trigger), which silently leaves orphan rows.",
+        "a trigger cancels the key's action",
+        "A BEFORE trigger returns NULL (RETURN NEW is NULL in a DELETE trigger), which silently leaves orphan rows; "
+        "or a trigger always raises an error, so that no key can act.",
         "make the trigger return OLD, or drop it",
     ),
     Rule(
         "key-maybe-stopped",
         "contract",
-        _W,
-        "a row trigger may cancel the key's action",
-        "A BEFORE trigger can cancel the key's DELETE or UPDATE by returning NULL; what it returns cannot be known.",
-        "see to it that it never returns NULL",
+        _U,
+        "a trigger may cancel the key's action",
+        "A BEFORE trigger can silently cancel the key's DELETE or UPDATE by returning NULL; what it returns cannot be "
+        "known, so the key's verdict cannot be either.",
+        "let it plainly RETURN OLD or NEW",
     ),
     Rule(
         "key-stopped-by-rule",
@@ -355,6 +357,14 @@ RULES: tuple[Rule, ...] = (
         "the database is ahead of the files",
         "The ledger records migrations newer than every file here.",
         "update the checkout",
+    ),
+    Rule(
+        "ledger-half-done",
+        "ledger",
+        _E,
+        "a migration was interrupted, and migrate cannot finish it",
+        "A non-transactional file was interrupted and is gone, transactional or half rolled back since.",
+        "finish it, or undo it and forget it: the finding says how",
     ),
     Rule(
         "ledger-unreadable",
