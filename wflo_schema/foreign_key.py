@@ -6,12 +6,15 @@ and everything in the tables that defeats them: other keys, row triggers, rules,
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from wflo_schema import plpgsql
 from wflo_schema.contract import NAME_BYTES, Contract, RequiredKey, identifier
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.plpgsql import Effect
 from wflo_schema.relations import (
     ACTIONS,
     KINDS,
@@ -365,44 +368,90 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str
     name, stores = identifier(have.name), {r.oid: r for r in facts.stores(table)}
     written = have.columns if have.on_update in "cnd" else have.set_columns or have.columns
     for trigger in facts.row_triggers or ():
-        if trigger.relation not in stores:
+        if not trigger.is_row and trigger.relation != table.oid:
+            continue  # PostgreSQL names the whole table in the key's query.
+        if trigger.is_row and trigger.relation not in stores:
             continue
-        where = stores[trigger.relation]
+        where = stores.get(trigger.relation, table)
         sees_update = trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & set(written)))
         for event, concerned in (("delete", trigger.is_delete), ("update", sees_update)):
             if event not in acts or not concerned:
                 continue
-            stops = _can_stop(trigger, event, written)
-            shown = f"BEFORE {event.upper()} trigger {identifier(trigger.name)} on {where}"
-            if stops:
+            effect = _effect(trigger, where, event, written)
+            moment = f"{'BEFORE' if trigger.is_before else 'AFTER'} {event.upper()}"
+            shown = f"{moment} trigger {identifier(trigger.name)} on {where}"
+            drop = f"DROP TRIGGER {identifier(trigger.name)} ON {where};"
+            undone = " or putting the old value back" if event == "update" else ""
+            if effect is Effect.STOPS:
                 yield no(
                     "key-stopped-by-trigger",
                     f"the {shown} can return NULL"
                     + (" or put the old value back" if event == "update" else "")
                     + f", which silently stops {name}",
-                    f"DROP TRIGGER {identifier(trigger.name)} ON {where}; "
-                    f"-- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}",
+                    f"{drop} -- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}",
                     shown,
                 )
-            elif stops is None and (event == "delete" or trigger.language == "plpgsql"):
+            elif effect is Effect.FAILS:
+                yield no(
+                    "key-stopped-by-trigger",
+                    f"the {shown} always raises an error, so that {name} can never {event}",
+                    f"{drop} -- or let the key's {event.upper()} pass",
+                    shown,
+                )
+            elif effect is Effect.UNCLEAR:
                 yield no(
                     "key-maybe-stopped",
-                    f"the {shown} may stop {name} by returning NULL"
-                    + (" or putting the old value back" if event == "update" else ""),
-                    f"DROP TRIGGER {identifier(trigger.name)} ON {where}; "
-                    f"-- or see to it that it always lets the key's {event.upper()} pass",
+                    f"the {shown} may silently stop {name} by returning NULL{undone}: what it returns cannot be known",
+                    f"{drop} -- or let it plainly RETURN {'OLD' if event == 'delete' else 'NEW'}",
                     shown,
                 )
 
 
-def _can_stop(trigger: RowTrigger, event: str, columns: Iterable[str]) -> bool | None:
-    """Whether the trigger cancels the key's event, or undoes what it sets in these columns; None: who knows."""
-    if trigger.language != "plpgsql":
-        return None
-    from wflo_schema import plpgsql
+_NEVER_STOP = frozenset(
+    {
+        ("internal", "", "tsvector_update_trigger_byid"),
+        ("internal", "", "tsvector_update_trigger_bycolumn"),
+        ("internal", "", "suppress_redundant_updates_trigger"),
+        ("c", "$libdir/lo", "lo_manage"),
+        ("c", "$libdir/moddatetime", "moddatetime"),
+        ("c", "$libdir/insert_username", "insert_username"),
+        ("c", "$libdir/autoinc", "autoinc"),
+    }
+)
+# Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.
 
-    stops = plpgsql.can_stop(trigger.source, event, columns)
-    return None if stops and trigger.asks_depth else stops
+
+def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[str]) -> Effect:
+    """What the trigger does to the key's event, or undoes of what it sets in these columns."""
+    can_stop = trigger.is_row and trigger.is_before
+    if (trigger.language, trigger.library, trigger.source) in _NEVER_STOP:
+        return Effect.PASSES
+    if trigger.language != "plpgsql":
+        return Effect.UNCLEAR if can_stop else Effect.PASSES
+    known = {
+        "tg_name": trigger.name,
+        "tg_when": "BEFORE" if trigger.is_before else "AFTER",
+        "tg_level": "ROW" if trigger.is_row else "STATEMENT",
+        "tg_table_name": where.name,
+        "tg_relname": where.name,
+        "tg_table_schema": where.schema,
+        "tg_nargs": str(len(trigger.arguments[:-1])),
+        **{f"tg_argv[{n}]": a for n, a in enumerate(trigger.arguments[:-1]) if "\\" not in a},
+    }
+    holds = plpgsql.condition_holds(trigger.condition, event) if trigger.condition is not None else None
+    if not trigger.has_condition:
+        holds = True
+    if holds is False:
+        return Effect.PASSES
+    effect = plpgsql.effect(trigger.source, event, columns, known=known)
+    if effect is Effect.FAILS:
+        speaks_of_rows = not trigger.is_row and re.search(r"\b(?:old|new)\b", trigger.source, re.IGNORECASE)
+        return Effect.FAILS if holds and not speaks_of_rows else Effect.PASSES
+    if not can_stop:
+        return Effect.PASSES
+    if effect is Effect.STOPS and trigger.condition is None and trigger.asks_depth:
+        return Effect.UNCLEAR
+    return effect
 
 
 def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:

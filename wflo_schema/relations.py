@@ -154,14 +154,23 @@ class KeyTrigger:
 
 @dataclass(frozen=True, slots=True)
 class RowTrigger:
+    """A user's trigger.  ``condition`` is its WHEN, None where it has none or it was not read."""
+
+    oid: int
     relation: int
     name: str
+    is_row: bool
+    is_before: bool
     is_delete: bool
     is_update: bool
     update_of: list[str]
+    arguments: list[str]
+    has_condition: bool
     asks_depth: bool
     language: str
+    library: str
     source: str
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,9 +501,7 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
     can_read_triggers = reader.can("pg_trigger", "pg_proc", "pg_language")
     facts = replace(
         facts,
-        row_triggers=reader.rows(RowTrigger, "relations_row_triggers", {"relations": everywhere})
-        if can_read_triggers
-        else None,
+        row_triggers=_row_triggers(reader, everywhere) if can_read_triggers else None,
         rules=reader.rows(RewriteRule, "relations_rules", {"relations": with_keys})
         if reader.can("pg_rewrite")
         else None,
@@ -517,6 +524,28 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
         taken=frozenset((int(r[0]), str(r[1])) for r in taken),
     )
+
+
+def _row_triggers(reader: Reader, relations: Sequence[int]) -> tuple[RowTrigger, ...]:
+    """With what their WHEN says, where no colleague holds the table's lock."""
+    triggers = reader.rows(RowTrigger, "relations_row_triggers", {"relations": relations})
+    asked = [t.oid for t in triggers if t.has_condition]
+    if not asked:
+        return triggers
+    try:
+        with reader.connection.transaction():
+            rows = reader.connection.execute(load_sql("relations_trigger_conditions"), {"triggers": asked}).fetchall()
+    except psycopg.errors.LockNotAvailable:
+        return triggers
+    conditions = {int(r[0]): _condition(str(r[1])) for r in rows}
+    return tuple(replace(t, condition=conditions.get(t.oid)) for t in triggers)
+
+
+def _condition(definition: str) -> str | None:
+    """What stands in WHEN, None where that cannot be told from names."""
+    parts = re.split(r" FOR EACH (?:ROW|STATEMENT) WHEN \(", definition)
+    end = parts[-1].rfind(") EXECUTE FUNCTION ")
+    return parts[-1][:end] if len(parts) == 2 and end >= 0 else None
 
 
 def look_in(reader: Reader, schema: str) -> None:

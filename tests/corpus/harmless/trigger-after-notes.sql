@@ -1,0 +1,5 @@
+-- verdict: yes
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE NOTICE 'gone'; RETURN NULL; END
+$$;
+CREATE TRIGGER note AFTER DELETE ON step_executions FOR EACH STATEMENT EXECUTE FUNCTION note();

@@ -1,0 +1,5 @@
+-- verdict: yes
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RETURN NULL; END
+$$;
+CREATE TRIGGER note BEFORE DELETE ON step_executions FOR EACH ROW WHEN (false) EXECUTE FUNCTION note();
