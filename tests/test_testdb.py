@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -654,3 +655,48 @@ def test_make_never_drops_a_target_whose_name_the_server_cuts_off(
     with pytest.raises(Refused, match="the target itself"):
         testdb.make(cut, migrations, name=real)
     assert _value(precious, "SELECT count(*) FROM precious") == 0
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_many_makes_at_once_queue_and_all_end_well(
+    target: Database, migrations: Migrations, server: RunningServer, keep: bool
+) -> None:
+    testdb.make(server.database.with_name(target.name + "other"), migrations)  # the template
+    for _ in range(3):
+        with ThreadPoolExecutor(6) as pool:
+            made = [pool.submit(testdb.make, target, migrations, keep=keep) for _ in range(6)]
+        assert [m.result().database.name for m in made] == [target.name + "_test"] * 6
+    assert _value(made[0].result().database, "SELECT count(*) FROM a") == 2
+
+
+def test_prepared_transaction_is_named_with_what_ends_it(target: Database, migrations: Migrations) -> None:
+    made = testdb.make(target, migrations).database
+    with made.connect() as connection:
+        connection.execute("BEGIN")
+        connection.execute("INSERT INTO a VALUES (7)")
+        connection.execute("PREPARE TRANSACTION 'left''over'")
+    with pytest.raises(DatabaseError, match="prepared and not ended") as caught:
+        testdb.make(target, migrations)
+    assert caught.value.hint == f"connected to {made.name}: ROLLBACK PREPARED 'left''over'; then run this again"
+    with made.connect() as connection:
+        connection.execute("ROLLBACK PREPARED 'left''over'")
+    testdb.make(target, migrations)
+
+
+def test_read_only_session_is_told_what_makes_it_so(
+    target: Database, migrations: Migrations, server: RunningServer
+) -> None:
+    asked = target.with_parameters(options="-c default_transaction_read_only=on")
+    with pytest.raises(DatabaseError, match="read-only transaction") as caught:
+        testdb.make(asked, migrations)
+    assert "PGOPTIONS" in caught.value.hint
+    role = f"r{secrets.token_hex(4)}"
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN SUPERUSER").format(sql.Identifier(role)))
+        connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role)))
+        try:
+            with pytest.raises(DatabaseError, match="read-only transaction") as caught:
+                testdb.make(target.with_parameters(user=role), migrations)
+        finally:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+    assert f'ALTER ROLE "{role}" RESET default_transaction_read_only' in caught.value.hint

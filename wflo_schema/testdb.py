@@ -22,6 +22,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +60,8 @@ TEMPLATES_KEPT_S = 7 * 86_400.0
 SMALL_BYTES = 64 * 1024 * 1024
 # Below this a single clone is made by WAL_LOG: FILE_COPY makes the whole server flush twice.
 
-_SESSIONS, _TEMPLATES = 0x77666C6F, 0x77666C74
-# First numbers of our advisory locks: "wflo", "wflt".
+_SESSIONS, _TEMPLATES, _REPLACING = 0x77666C6F, 0x77666C74, 0x77666C72
+# First numbers of our advisory locks: "wflo", "wflt", "wflr".
 
 _FORMAT = 1
 # Part of every template's hash: raise it when templates are made differently.
@@ -159,7 +160,8 @@ def make(
     ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
     stays, and only what is pending is applied.  The target itself need not exist and is never
     touched.  The new database is complete before the old one is dropped; open connections to the
-    old one are closed by force.
+    old one are closed by force.  Any number of them at once replace it one after the other:
+    advisory lock on its name.
 
     Raise `Refused`, with nothing dropped, when the name does not end in ``_test`` or is the
     target's own; `DatabaseError` when a privilege is missing.
@@ -185,20 +187,28 @@ def make(
                 hint=f"choose another name with --name; {_NOTHING_DROPPED}",
             )
         if keep and there == "database":
-            from wflo_schema import engine
-
-            result = engine.migrate(wanted, migrations, notify=notify)
-            return TestDatabase(wanted, False, _since(began), result.ids)
+            return _keep(wanted, migrations, notify, began)
         template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
         fresh = session.clone(template)
         try:
             session.mark(fresh, "test-db", about=database.name)
-            session.drop(chosen)
-            session.rename(fresh, chosen)
+            with session.replacing(chosen):
+                if keep and session.kind_of(chosen):  # somebody made it in the meantime
+                    session.drop(fresh)
+                    return _keep(wanted, migrations, notify, began)
+                session.drop(chosen)
+                session.rename(fresh, chosen)
         except BaseException:
             session.drop_quietly(fresh)
             raise
     return TestDatabase(wanted, not template.was_built, _since(began), template.applied)
+
+
+def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
+    from wflo_schema import engine
+
+    result = engine.migrate(wanted, migrations, notify=notify)
+    return TestDatabase(wanted, False, _since(began), result.ids)
 
 
 def list_(database: Database) -> tuple[Made, ...]:
@@ -371,6 +381,20 @@ class Session:
 
     def _unlock(self, first: int, second: int) -> None:
         self.connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s::integer, %s::integer)", (first, second))
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[None]:
+        """Be the only one to drop and rename to ``name``; waits for whoever does so now."""
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") & 0x7FFFFFFF
+        try:
+            self.connection.execute("SELECT pg_catalog.pg_advisory_lock(%s::integer, %s::integer)", (_REPLACING, key))
+        except psycopg.Error as error:
+            raise database_error(error, f"waiting for others that make {name}") from error
+        try:
+            yield
+        finally:
+            if not self.connection.closed:
+                self._unlock(_REPLACING, key)
 
     def free_slots(self) -> int:
         """How many more connections the server has room for."""
@@ -606,7 +630,7 @@ class Session:
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
         except psycopg.Error as error:
-            raise self._refused(error, f"dropping the database {name}") from error
+            raise self._held(error, name) or self._refused(error, f"dropping the database {name}") from error
 
     def drop_quietly(self, name: str) -> None:
         """Drop a database after something else failed; a failure of this is logged and no more."""
@@ -687,9 +711,62 @@ class Session:
                 self._unlock(_TEMPLATES, key)
         return _Said("")
 
+    def _held(self, error: psycopg.Error, name: str) -> DatabaseError | None:
+        """What keeps a database from being dropped without anybody being connected to it; None where nothing does."""
+        if error.sqlstate != "55006" or self.connection.closed:
+            return None
+        try:
+            prepared = self.connection.execute(
+                "SELECT pg_catalog.quote_literal(gid) FROM pg_catalog.pg_prepared_xacts WHERE database = %s ORDER BY 1",
+                (name,),
+            ).fetchall()
+            subscriptions = self.connection.execute(
+                "SELECT pg_catalog.quote_ident(subname) FROM pg_catalog.pg_subscription AS s "
+                "JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid WHERE d.datname = %s ORDER BY 1",
+                (name,),
+            ).fetchall()
+        except psycopg.Error:
+            return None
+        if not prepared and not subscriptions:
+            return None
+        what = "a transaction that was prepared and not ended" if prepared else "a subscription"
+        ends = [f"ROLLBACK PREPARED {gid}" for (gid,) in prepared]
+        ends += [f"DROP SUBSCRIPTION {one}" for (one,) in subscriptions]
+        return DatabaseError(
+            f"the database {name} cannot be dropped: {what} is left in it",
+            hint=f"connected to {name}: {'; '.join(ends)}; then run this again",
+            sqlstate="55006",
+        )
+
+    def _who_set_read_only(self) -> str:
+        """How to have the session write, by what PostgreSQL knows of why it does not."""
+        try:
+            row = self.connection.execute(
+                "SELECT source, sourcefile, sourceline FROM pg_catalog.pg_settings "
+                "WHERE name = 'default_transaction_read_only' AND setting = 'on'"
+            ).fetchone()
+        except psycopg.Error:
+            row = None
+        if row is None:
+            return ""
+        source, where = row[0], f" ({row[1]}:{row[2]})" if row[1] else ""
+        role, name = _quoted(self.role), _quoted(self.connection.info.dbname)
+        ways = {
+            "client": "the variable PGOPTIONS, or options in the URL, sets it: take it out there",
+            "user": f"the role has it: ALTER ROLE {role} RESET default_transaction_read_only",
+            "database": f"the database has it: ALTER DATABASE {name} RESET default_transaction_read_only",
+            "database user": f"ALTER ROLE {role} IN DATABASE {name} RESET default_transaction_read_only",
+        }
+        set_by = ways.get(source, f"the server's {source}{where} sets it")
+        return f"default_transaction_read_only is on; {set_by}"
+
     def _refused(self, error: psycopg.Error, doing: str) -> DatabaseError:
         said = error.diag.message_primary or str(error).strip()
         state = error.sqlstate or ""
+        if state == "25006":
+            return DatabaseError(
+                f"PostgreSQL refused while {doing}: {said}", hint=self._who_set_read_only(), sqlstate=state
+            )
         if state == "42501" and "create database" in said:
             return DatabaseError(
                 f"the role {self.role} may not create databases on {self.database.label}",
