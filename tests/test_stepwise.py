@@ -15,7 +15,7 @@ from tests.test_engine import Folder, folder
 from wflo_schema import check, engine
 from wflo_schema.database import Database
 from wflo_schema.errors import DatabaseError, MigrationFailed, Refused
-from wflo_schema.events import Blocker, Retrying, Waiting
+from wflo_schema.events import Blocker, Notice, Retrying, Waiting
 from wflo_schema.migration import read
 from wflo_schema.planning import Allow
 from wflo_schema.session import LockOptions
@@ -467,3 +467,44 @@ def test_session_that_may_not_idle_survives_long_reading_of_files(folder: Folder
         folder.write(f"{number}_m", "SELECT 1;\n" * 12_000)
     folder.do(f"ALTER DATABASE {folder.database.name} SET idle_session_timeout = '900ms'")
     assert len(folder.migrate().ids) == 4
+
+
+# where the ledger is
+
+
+def test_second_ledger_is_made_with_a_warning(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    folder.do("CREATE SCHEMA app", f"ALTER DATABASE {folder.database.name} SET search_path = app")
+    folder.events.clear()
+    assert folder.migrate().ids == ("1_a",)
+    assert [e.message for e in folder.events if isinstance(e, Notice) and e.severity == "WARNING"] == [
+        "there is no ledger in schema app yet, so one is made; another one is in public: did you mean --schema?"
+    ]
+
+
+def test_view_of_the_ledgers_name_is_no_ledger(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    folder.do("ALTER TABLE _yoyo_migration RENAME TO kept", "CREATE VIEW _yoyo_migration AS SELECT * FROM kept")
+    assert "is not a table" in folder.refuse().message
+
+
+def test_operators_in_front_of_the_search_path_do_not_hide_the_ledger(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    types = ("text, text", "name, text", "name, name", "oid, oid", "varchar, varchar", '"char", "char"')
+    folder.do(
+        "CREATE SCHEMA evil",
+        *(
+            f"CREATE FUNCTION evil.no({pair}) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT FALSE'"
+            for pair in types
+        ),
+        *(
+            f"CREATE OPERATOR evil.= (LEFTARG = {pair.split(', ')[0]}, RIGHTARG = {pair.split(', ')[1]}, "
+            "FUNCTION = evil.no)"
+            for pair in types
+        ),
+        f"ALTER DATABASE {folder.database.name} SET search_path = evil, pg_catalog, public",
+    )
+    assert [e.id for e in folder.status().applied] == ["1_a"]

@@ -82,6 +82,8 @@ class Ledger:
     role: str
     has_triggers: bool = False
     """A trigger or a rule on the ledger may keep a row from being written."""
+    elsewhere: str = ""
+    """Other schemas that have a ledger."""
 
     @property
     def is_complete(self) -> bool:
@@ -127,11 +129,17 @@ def find(pipeline: Pipeline, schema: str | None) -> Ledger:
     if outcome.error:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
-    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, has_triggers = row
+    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, *rest = row
+    has_triggers, is_other_kind, elsewhere = rest
     if name is None:
         raise Refused(
             "no schema of the search_path exists and is open to this role, so there is nowhere to keep the ledger",
             hint="GRANT USAGE ON SCHEMA … to this role, or name one with --schema (it is made if it is not there)",
+        )
+    if is_other_kind == "t":
+        raise Refused(
+            f"{name}._yoyo_migration is not a table, and so not a ledger",
+            hint="rename the view out of the way, or name the ledger's schema with --schema",
         )
     present = (columns or "").split(" ")
     if is_there == "t" and not set(_YOYO_COLUMNS) <= set(present):
@@ -151,6 +159,7 @@ def find(pipeline: Pipeline, schema: str | None) -> Ledger:
         version or "",
         role or "",
         has_triggers == "t",
+        elsewhere or "",
     )
 
 
@@ -189,7 +198,9 @@ def read_command(ledger: Ledger) -> Command:
 
 def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
     """The rows of `read_command` as records."""
-    return tuple(Record(h or "", i or "", at or "", None if c == _BESIDE else c, c == _BESIDE) for h, i, at, c in rows)
+    return tuple(
+        Record(h or "", i or f"(row {h})", at or "", None if c == _BESIDE else c, c == _BESIDE) for h, i, at, c in rows
+    )
 
 
 def create(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:

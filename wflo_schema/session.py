@@ -278,6 +278,12 @@ class Session:
         self._total = total
         self._operation = operation
         self.notify(Begun(self.database.label, self.ledger.schema, self.ledger.server_version, operation, total))
+        if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere:
+            said = (
+                f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "
+                f"another one is in {self.ledger.elsewhere}: did you mean --schema?"
+            )
+            self.notify(Notice("", "WARNING", said))
 
     def expect(self, more: int) -> None:
         """Of what was announced, so many are left."""

@@ -1,44 +1,64 @@
 -- one row: where the ledger is or would be, what it looks like, and what the session is like
+-- (operators are qualified because the search_path, which says where the ledger is, may hide them)
 SELECT
     COALESCE($1, ledger.schema, pg_catalog.current_schema()) AS schema,
-    ledger.schema IS NOT NULL AS has_ledger,
+    ledger.schema IS NOT NULL AND ledger.is_table AS has_ledger,
     COALESCE(ledger.columns, '') AS columns,
     EXISTS (
         SELECT
         FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname = COALESCE($1, pg_catalog.current_schema())
+        WHERE n.nspname OPERATOR(pg_catalog.=) COALESCE($1::text, pg_catalog.current_schema()::text)
     ) AS has_schema,
     EXISTS (
         SELECT
         FROM pg_catalog.pg_class AS c
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = ledger.schema AND c.relname = '_yoyo_log' AND c.relkind IN ('r', 'p')
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
+            AND c.relname OPERATOR(pg_catalog.=) '_yoyo_log'::text
+            AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
     ) AS has_log,
     EXISTS (
         SELECT
         FROM pg_catalog.pg_class AS c
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = ledger.schema AND c.relname = '_wflo_schema_progress'
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
+            AND c.relname OPERATOR(pg_catalog.=) '_wflo_schema_progress'::text
     ) AS has_progress,
     pg_catalog.pg_is_in_recovery() AS is_standby,
     pg_catalog.pg_backend_pid() AS pid,
     pg_catalog.current_setting('server_version') AS version,
     CURRENT_USER AS role,
-    COALESCE(ledger.has_triggers, FALSE) AS has_triggers
+    COALESCE(ledger.has_triggers, FALSE) AS has_triggers,
+    ledger.schema IS NOT NULL AND NOT ledger.is_table AS is_other_kind,
+    (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname)
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE c.relname OPERATOR(pg_catalog.=) '_yoyo_migration'::text
+            AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
+            AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
+            AND n.nspname OPERATOR(pg_catalog.<>) COALESCE($1, ledger.schema, pg_catalog.current_schema())::text
+    ) AS elsewhere
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT
         n.nspname AS schema,
+        c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[]) AS is_table,
         c.relhastriggers OR c.relhasrules AS has_triggers,
         (
             SELECT pg_catalog.string_agg(a.attname, ' ' ORDER BY a.attnum)
             FROM pg_catalog.pg_attribute AS a
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid
+                AND a.attnum OPERATOR(pg_catalog.>) 0
+                AND NOT a.attisdropped
         ) AS columns
     FROM pg_catalog.pg_class AS c
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relname = '_yoyo_migration'
-        AND c.relkind IN ('r', 'p')
-        AND c.relpersistence <> 't'
-        AND (n.nspname = $1 OR ($1 IS NULL AND pg_catalog.pg_table_is_visible(c.oid)))
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relname OPERATOR(pg_catalog.=) '_yoyo_migration'::text
+        AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::"char"[])
+        AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
+        AND (
+            n.nspname OPERATOR(pg_catalog.=) $1::text
+            OR ($1 IS NULL AND pg_catalog.pg_table_is_visible(c.oid))
+        )
 ) AS ledger ON TRUE
