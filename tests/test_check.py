@@ -472,6 +472,62 @@ def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: P
     assert (result.exit_code, _codes(result)) == (3, {"ledger-unreadable"})
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "DROP TABLE _yoyo_migration; CREATE TABLE _yoyo_migration (a int)",
+        "CREATE TABLE _wflo_schema_progress (a int)",
+    ],
+)
+def test_ledger_that_is_none_does_not_hide_a_missing_key(right: Database, spoil: str) -> None:
+    _do(right, f"ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id; {spoil}")
+    result = check(right, _wflo(), migrations=migration.read(MIGRATIONS))
+
+    assert result.exit_code == 1
+    assert {"key-missing", "ledger-unreadable"} <= _codes(result)
+    _do(right, "DROP TABLE step_executions CASCADE")
+    assert check(right, None, migrations=migration.read(MIGRATIONS), only=("ledger",)).exit_code == 3
+
+
+def test_locked_ledger_and_locked_catalog_cannot_tell_and_hide_nothing(right: Database) -> None:
+    files = migration.read(MIGRATIONS)
+    _do(right, "ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id")
+    with right.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE _yoyo_migration IN ACCESS EXCLUSIVE MODE")
+        result = check(right, _wflo(), migrations=files)
+    assert result.exit_code == 1
+    assert {"key-missing", "ledger-unreadable"} <= _codes(result)
+    assert result.duration_ms < 30_000
+    with right.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE pg_catalog.pg_constraint IN ACCESS EXCLUSIVE MODE")
+        result = check(right, _wflo(), only=("contract",))
+    assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
+    assert "cannot tell" in {v.verdict for v in result.verified}
+
+
+@pytest.mark.parametrize("path", ["", "nope", "pg_catalog", "information_schema"])
+def test_ledger_is_found_beside_the_tables_where_the_search_path_leads_nowhere(right: Database, path: str) -> None:
+    with right.connect() as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET search_path = {}").format(sql.Identifier(right.name), sql.Literal(path))
+        )
+    for only in (DEFAULT_SECTIONS, ("ledger",)):
+        result = check(right, _wflo(), migrations=migration.read(MIGRATIONS), only=only)
+        assert result.exit_code == 0, result.findings
+
+
+def test_schema_of_the_path_that_the_role_may_not_use_is_passed_over_as_postgresql_does(right: Database) -> None:
+    _do(
+        right,
+        "CREATE SCHEMA app; CREATE TABLE app.step_executions (LIKE public.step_executions INCLUDING ALL);"
+        "CREATE ROLE corpus_user LOGIN; ALTER ROLE corpus_user SET search_path = app, public",
+    )
+    result = check(_as(right, "corpus_user"), _wflo(), only=("contract",))
+    assert (result.exit_code, result.schema) == (0, "public"), result.findings
+    _do(right, "GRANT USAGE ON SCHEMA app TO corpus_user")
+    assert check(_as(right, "corpus_user"), _wflo(), only=("contract",)).exit_code == 1
+
+
 def test_drift_lists_have_and_want_and_changes_nothing(right: Database) -> None:
     with right.connect() as connection:
         wanted = catalog.read(connection)

@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 from wflo_schema import foreign_key, orphans, relations, replica, tables
 from wflo_schema.contract import Contract, identifier
 from wflo_schema.database import PATIENT, Database, database_error, load_sql
-from wflo_schema.errors import CannotRead, UsageError
+from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.freeze import freeze
 from wflo_schema.orphans import Orphans
@@ -147,7 +147,8 @@ def check(
     that bears on it was read and PostgreSQL enforces it there.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed`
-    or `DatabaseError` when the server is not there or goes away.
+    or `DatabaseError` when the server is not there or goes away while it looks at the contract.  A ledger or a
+    drift that cannot be read is a finding, so that what the other sections found is not lost.
     """
     started = time.monotonic()
     sections = _sections(only, contract, migrations, wanted)
@@ -155,19 +156,23 @@ def check(
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user
         version = connection.info.server_version
+        at_ledger = _at_ledger(connection, database) if "ledger" in sections else database
         if contract is not None and _OF_THE_CONTRACT & set(sections):
             try:
                 _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
-            except psycopg.errors.InsufficientPrivilege as error:
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
                 _give_up(answer, contract, error)
             except psycopg.Error as error:
                 raise database_error(error, "checking the contract") from error
     if migrations is not None and "ledger" in sections:
-        status = _check_ledger(answer, database, migrations)
+        if at_ledger is None:  # the contract's tables were found beside the search_path, so the ledger is as well
+            beside = answer.schema if contract is not None and contract.schema is None else ""
+            at_ledger = database.with_schema(beside or "public")
+        status = _check_ledger(answer, at_ledger, migrations)
         if status is not None and status.applied and not status.pending:
             answer.findings = [_not_by_migrating(f) for f in answer.findings]
     if wanted is not None and "drift" in sections:
-        answer.findings += drift(database, wanted, schema=database.schema)
+        answer.findings += _drift(database, wanted)
     return CheckResult(
         label=database.label,
         schema=answer.schema,
@@ -182,6 +187,22 @@ def check(
         fail_on=fail_on,
         duration_ms=round((time.monotonic() - started) * 1000),
     )
+
+
+def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
+    """The database as the ledger is looked for in it, None where the search_path leads nowhere."""
+    if database.schema is not None:
+        return database
+    path = relations.usable_path(connection)
+    connection.rollback()
+    return database if path else None
+
+
+def _drift(database: Database, wanted: Catalog) -> Iterable[Finding]:
+    try:
+        return drift(database, wanted, schema=database.schema)
+    except DatabaseError as error:  # what the other sections found still counts
+        return (finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint),)
 
 
 @dataclass(slots=True)
@@ -253,14 +274,12 @@ def _check_contract(
 def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
     """Say what PostgreSQL denied this role in its own catalog; what was verified before stays."""
     said = error.diag.message_primary or ""
-    answer.findings.append(
-        finding(
-            "cannot-see",
-            "pg_catalog",
-            f"this role may not read what is needed: {said}",
-            help_=_grant(said, identifier(answer.role)),
-        )
-    )
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        message = f"another session holds a lock on what is needed: {said}"
+        mend = "run it again when the other session is done"
+    else:
+        message, mend = f"this role may not read what is needed: {said}", _grant(said, identifier(answer.role))
+    answer.findings.append(finding("cannot-see", "pg_catalog", message, help_=mend))
     answer.verified = answer.verified or list(_all_unknown(contract, Facts(answer.schema)))
 
 
@@ -436,9 +455,10 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     from wflo_schema import engine
 
     try:
-        status = engine.status(database, migrations)
-    except CannotRead as error:
-        message = f"the ledger may not be read: {error.message}"
+        status = engine.status(database, migrations, lock_timeout_ms=relations.LOCK_TIMEOUT_MS)
+    except (DatabaseError, Refused) as error:  # what the other sections found still counts
+        may = "may not" if isinstance(error, CannotRead) else "cannot"
+        message = f"the ledger {may} be read: {error.message}"
         answer.findings.append(finding("ledger-unreadable", "ledger", message, help_=error.hint))
         answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
         return None

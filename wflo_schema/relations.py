@@ -403,6 +403,8 @@ class Reader:
     session: Session
     search_path: str
     """The one that the role has by default; in the snapshot it is another."""
+    path: tuple[str, ...] = ()
+    """Its schemas that are there and that the role may use, without those of the system."""
     unread: list[str] = field(default_factory=list)
     indexes: tuple[Index, ...] | None = None
 
@@ -428,7 +430,8 @@ def begin(connection: psycopg.Connection[TupleRow]) -> Reader:
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     row = connection.execute(
-        "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog', true),"
+        "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(false)::text[],"
+        " pg_catalog.set_config('search_path', 'pg_catalog', true),"
         " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
         f" pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true),"
         f" pg_catalog.set_config('statement_timeout', '{PATIENT['statement_timeout']}', true),"
@@ -443,17 +446,27 @@ def begin(connection: psycopg.Connection[TupleRow]) -> Reader:
     (session,) = fetch(connection, Session, "relations_session", {})
     if row is None:
         raise AssertionError("a SELECT without FROM returns one row")
-    return Reader(connection, session, str(row[0]))
+    return Reader(connection, session, str(row[0]), _own(row[1]))
+
+
+def _own(path: Iterable[str]) -> tuple[str, ...]:
+    return tuple(n for n in path if n not in ("pg_catalog", "information_schema") and not n.startswith("pg_temp"))
+
+
+def usable_path(connection: psycopg.Connection[TupleRow]) -> tuple[str, ...]:
+    """The schemas of the search_path that are there and that the role may use, without those of the system."""
+    row = connection.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
+    return _own(row[0] if row else ())
 
 
 def path_schemas(reader: Reader) -> tuple[str, ...]:
-    """Split the search_path as PostgreSQL does, also for schemas this role may not use; public comes last."""
+    """The search_path as PostgreSQL takes it, then its schemas that this role may not use, then public."""
     found = []
     for match in re.finditer(r'\s*(?:"((?:[^"]|"")*)"|([^,"\s][^,]*?))\s*(?:,|\Z)', reader.search_path):
         quoted, plain = match.groups()
         name = quoted.replace('""', '"') if quoted is not None else plain.lower()
         found.append(reader.session.role if name == "$user" else name)
-    return (*(n for n in found if n and not n.startswith("pg_temp")), "public")
+    return tuple(dict.fromkeys((*reader.path, *(n for n in found if n and not n.startswith("pg_temp")), "public")))
 
 
 def _choose_schema(reader: Reader, contract: Contract, named: Sequence[Named]) -> str:

@@ -370,9 +370,10 @@ RULES: tuple[Rule, ...] = (
         "ledger-unreadable",
         "ledger",
         _U,
-        "the ledger may not be read",
-        "Whether everything is applied cannot be told.",
-        "GRANT SELECT on the ledger's tables",
+        "the ledger cannot be read",
+        "This role lacks SELECT, another session's lock is in the way, or a table of that name is no ledger: "
+        "whether everything is applied cannot be told.",
+        "GRANT SELECT on the ledger's tables, or what the message says",
     ),
     Rule(
         "orphan-rows",
