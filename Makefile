@@ -56,6 +56,7 @@ up: ## Start the PostgreSQL of docker-compose.yml and wait until it is ready
 
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "wflo-schema needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@test ! -x $(BIN)/python || $(BIN)/python -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(VENV) is of Python %d.%d, and wflo-schema needs 3.11 or newer: remove it (rm -r $(VENV)) and run make again" % sys.version_info[:2])'
 	@echo "installing into $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,docker]'

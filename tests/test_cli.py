@@ -741,3 +741,17 @@ def test_commands_say_why_the_projects_server_cannot_be_used(tmp_path: Path) -> 
     finally:
         assert run("server", "stop", cwd=tmp_path).code == 0
         shutil.rmtree(tmp_path)
+
+
+def test_make_names_a_venv_of_an_older_python_and_the_way_out(tmp_path: Path) -> None:
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    older = "import sys; sys.version_info = (3, 9, 2); exec(sys.argv[1])"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{older}" "$2"\n')
+    python.chmod(0o755)
+    done = subprocess.run(["make", "status"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert ".venv is of Python 3.9, and wflo-schema needs 3.11 or newer: remove it (rm -r .venv)" in done.stderr
+    assert "installing" not in done.stderr

@@ -1012,3 +1012,33 @@ def test_example_project_passes_as_a_user_would_run_it(
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"13 passed, 1 skipped", done.stdout)
     assert done.stdout.count("PASSED") == 13
+
+
+# --- walked over by a new user ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--wflo-ahead", "0"), "wflo_ahead (--wflo-ahead) is 0: give a number"),
+        (("--wflo-ahead", "²"), "wflo_ahead (--wflo-ahead) is ²: give a number"),
+        (("-o", "wflo_ahead=many"), "wflo_ahead (--wflo-ahead) is many: give a number"),
+        (("-o", "wflo_server=nowhere"), "wflo_server is nowhere: choose one of embedded, docker, url"),
+        (("-o", "wflo_keep=maybe"), "wflo_keep in the ini file is neither true nor false"),
+    ],
+)
+def test_wrong_options_are_refused_once_at_the_start(
+    project: pytest.Pytester, words: tuple[str, ...], said: str
+) -> None:
+    project.makepyfile("def test_it(wflo_database): pass\ndef test_other(wflo_database): pass")
+    result = _run(project, *words)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert (result.stderr.str() + result.stdout.str()).count(said) == 1
+
+
+def test_missing_folder_is_said_with_the_options_of_pytest(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(wflo_database): pass")
+    result = _run(project, "--wflo-migrations=nowhere")
+    result.assert_outcomes(errors=1)
+    assert "--wflo-migrations" in result.stdout.str()
+    assert " --migrations" not in result.stdout.str()

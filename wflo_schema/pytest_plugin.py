@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 import pytest
 
@@ -105,6 +105,30 @@ def _option(config: pytest.Config, name: str) -> Any:
     return config.getini(option.ini) if given is None else given
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that make no sense, once and before anything is collected."""
+    _checked(config)
+
+
+def _checked(config: pytest.Config) -> tuple[str, int | None, int | None]:
+    """Kind of server, databases to keep ready and Docker's port, where they are given."""
+    server = _option(config, "server")
+    if server and server not in _SERVERS:
+        raise pytest.UsageError(f"wflo_server is {server}: choose one of {', '.join(_SERVERS)}")
+    ahead = _option(config, "ahead").strip()
+    if ahead and not re.fullmatch(r"[1-9][0-9]{0,3}", ahead):
+        raise pytest.UsageError(f"wflo_ahead (--wflo-ahead) is {ahead}: give a number from 1 to 9999")
+    for flag in (option for option in _OPTIONS if option.kind == "flag"):
+        try:
+            _option(config, flag.name)
+        except (ValueError, pytest.UsageError):
+            raise pytest.UsageError(f"{flag.ini} in the ini file is neither true nor false") from None
+    port = os.environ.get(PORT_VARIABLE, "") if server == "docker" else ""
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536):
+        raise pytest.UsageError(f"{PORT_VARIABLE} is {port}, which is no port")
+    return server, int(ahead) if ahead else None, int(port) if port else None
+
+
 def _options(config: pytest.Config) -> Options:
     from wflo_schema.testing import AHEAD, AHEAD_OF_A_WORKER, Options
 
@@ -113,14 +137,8 @@ def _options(config: pytest.Config) -> Options:
         return found[0] if found else None
 
     url = _option(config, "database-url") or os.environ.get(URL_VARIABLE, "")
-    server: ServerKind = _option(config, "server") or ("url" if url else "embedded")
-    ahead = _option(config, "ahead") or str(AHEAD_OF_A_WORKER if hasattr(config, "workerinput") else AHEAD)
-    if server not in _SERVERS or not ahead.isdigit() or ahead == "0":
-        wrong = f"wflo_server is {server}" if server not in _SERVERS else f"wflo_ahead is {ahead}"
-        raise pytest.UsageError(f"{wrong}: choose {', '.join(_SERVERS)}; ahead is a number from 1")
-    port = os.environ.get(PORT_VARIABLE, "")
-    if port and not port.isdigit():
-        raise pytest.UsageError(f"{PORT_VARIABLE} is {port}, which is no port")
+    chosen, ahead, port = _checked(config)
+    server = cast("ServerKind", chosen or ("url" if url else "embedded"))
     migrations = tuple(_option(config, "migrations")) or (config.rootpath / "migrations",)
     contract = path("contract")
     if contract is None and (migrations[0] / "contract.toml").is_file():
@@ -136,10 +154,10 @@ def _options(config: pytest.Config) -> Options:
         contract=contract,
         compose_file=path("compose-file") or config.rootpath / "docker-compose.yml",
         docker_image=os.environ.get(IMAGE_VARIABLE) or None,
-        docker_port=int(port) if port else None,
+        docker_port=port,
         server_directory=path("server-directory"),
         cache=Path(cache) / "wflo-schema",
-        ahead=int(ahead),
+        ahead=ahead or (AHEAD_OF_A_WORKER if hasattr(config, "workerinput") else AHEAD),
     )
 
 
@@ -236,7 +254,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _said(error: WfloSchemaError) -> str:
     from wflo_schema import report
 
-    return report.error_text(error).removeprefix("error: ")
+    text = report.error_text(error).removeprefix("error: ")
+    return re.sub(r"(?<!\S)--migrations\b", "--wflo-migrations", text)  # what it is called here
 
 
 # --- fixtures ---------------------------------------------------------------------------------
