@@ -219,7 +219,7 @@ MENDED_BY_HELP = frozenset(
     same-column-twice
     moved-rows-trigger-disabled moved-rows-trigger-disabled-below inheritance-child-trigger-disabled
     inheritance-child-other-action inheritance-child-older-key inheritance-child-rule
-    older-key-on-a-partition older-key-to-one-partition renamed-key-and-a-check-has-the-name
+    older-update-cascade owner-may-not-update operator-edited older-key-on-a-partition older-key-to-one-partition renamed-key-and-a-check-has-the-name
     name-kept-by-a-check not-null-not-valid owner-reads-other-columns-only
     """.split()
 )

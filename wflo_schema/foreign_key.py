@@ -278,6 +278,13 @@ def _strength(facts: Facts, table: Relation, target: Relation, have: Key, no: _N
             f"ALTER TABLE {place} VALIDATE CONSTRAINT {identifier(weak.name)};",
             f"{weak} NOT VALID",
         )
+    if facts.odd_keys and facts.odd_keys & members:
+        yield no(
+            "key-wrong-operator",
+            f"{name} does not compare for equality: its operators in pg_constraint were edited",
+            "",
+            f"{have} with {' and '.join(have.operators)}",
+        )
     if facts.key_triggers is not None:
         yield from _triggers(facts, facts.stores(table), target, have, no)
 
@@ -301,7 +308,7 @@ def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: 
         if not found:
             yield no(
                 "key-trigger-missing",
-                f"the trigger of {name} that watches {event} {relation} does not exist",
+                f"the trigger of {name} that watches {event} {relation} does not exist as PostgreSQL made it",
                 "",
                 f"no internal trigger on {relation}",
             )
@@ -456,10 +463,10 @@ def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[
 
 def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """PostgreSQL runs a key's queries as the owner of the table that they touch."""
-    act = "DELETE" if have.on_delete == "c" else "UPDATE"
+    acts = ("UPDATE", *(("DELETE",) if have.on_delete == "c" else ()))  # what checks or sets on UPDATE locks rows
     for relation, wanted, reads in (
         (target, ("SELECT", "UPDATE"), have.to_owner_reads),
-        (table, ("SELECT", act), have.owner_reads),
+        (table, ("SELECT", *acts), have.owner_reads),
     ):
         lacks = [
             p
@@ -502,18 +509,23 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
         place = qualified(top.schema, top.table)
         drop = f"ALTER TABLE {place} DROP CONSTRAINT {identifier(top.name)};"
         verdicts = set(_orders(facts, target, mine, other))
-        name, act = identifier(other.name), ACTIONS.get(other.on_delete, "?")
-        if "key-action-defeated" in verdicts:
-            yield sought.finding(
-                "key-action-defeated",
-                f"{name} (ON DELETE {act}) is older, acts first and defeats {identifier(mine.name)}",
-                have=f"CONSTRAINT {name} {other}",
-                help_=drop,
+        name = identifier(other.name)
+        if verdicts:
+            is_defeated = any(code == "key-action-defeated" for code, _ in verdicts)
+            code = "key-action-defeated" if is_defeated else "key-action-fragile"
+            acts = sorted(
+                f"ON {event.upper()} {ACTIONS.get(getattr(other, f'on_{event}'), '?')}"
+                for c, event in verdicts
+                if c == code
             )
-        elif verdicts:
             yield sought.finding(
-                "key-action-fragile",
-                f"{name} (ON DELETE {act}) acts after {identifier(mine.name)} only because it is younger",
+                code,
+                f"{name} ({', '.join(acts)}) "
+                + (
+                    f"is older, acts first and defeats {identifier(mine.name)}"
+                    if is_defeated
+                    else f"acts after {identifier(mine.name)} only because it is younger"
+                ),
                 have=f"CONSTRAINT {name} {other}",
                 help_=drop,
             )
@@ -526,23 +538,19 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
             )
 
 
-def _orders(facts: Facts, target: Relation, mine: Key, other: Key) -> Iterator[str]:
+def _orders(facts: Facts, target: Relation, mine: Key, other: Key) -> Iterator[tuple[str, str]]:
     """Which of two keys acts first, event by event, where they would do different things."""
     for event, routines, kind in (("delete", _ON_DELETE, _AFTER_DELETE), ("update", _ON_UPDATE, _AFTER_UPDATE)):
         my_action = getattr(mine, f"on_{event}")
         its_action = getattr(other, f"on_{event}")
-        if (
-            my_action == its_action
-            or {my_action, its_action} <= {"a", "r"}
-            or (event == "update" and my_action in "ar")
-        ):
+        if my_action == its_action or {my_action, its_action} <= {"a", "r"}:
             continue
         for store in facts.stores(target):
             its = [t for t in facts.triggers_of(other, store.oid, routines.get(its_action, 0), kind) if t.is_on]
             ours = facts.triggers_of(mine, store.oid, routines.get(my_action, 0), kind)
             if its and ours:
                 first = _moment(other, its_action, its[0]) < _moment(mine, my_action, ours[0])
-                yield "key-action-defeated" if first else "key-action-fragile"
+                yield ("key-action-defeated" if first else "key-action-fragile"), event
 
 
 def _moment(key: Key, action: str, trigger: KeyTrigger) -> tuple[bool, bytes]:

@@ -247,6 +247,8 @@ class Facts:
     columns: tuple[Column, ...] = ()
     keys: tuple[Key, ...] | None = None
     key_triggers: tuple[KeyTrigger, ...] | None = None
+    odd_keys: frozenset[int] | None = None
+    """Those that compare with something else than equality."""
     row_triggers: tuple[RowTrigger, ...] | None = None
     rules: tuple[RewriteRule, ...] | None = None
     settings: tuple[RoleSetting, ...] | None = None
@@ -257,7 +259,7 @@ class Facts:
     @property
     def is_everything_read(self) -> bool:
         """Whether no catalog that bears on a foreign key was hidden."""
-        return None not in (self.keys, self.key_triggers, self.row_triggers, self.rules, self.settings)
+        return None not in (self.keys, self.key_triggers, self.odd_keys, self.row_triggers, self.rules, self.settings)
 
     @property
     def everywhere(self) -> list[int]:
@@ -534,9 +536,17 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         key_triggers=reader.rows(KeyTrigger, "relations_key_triggers", {"keys": [k.oid for k in facts.keys]})
         if can_read_triggers
         else None,
+        odd_keys=_odd_keys(reader, [k.oid for k in facts.keys])
+        if reader.can("pg_index", "pg_opclass", "pg_amop")
+        else None,
         namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
         taken=frozenset((int(r[0]), str(r[1])) for r in taken),
     )
+
+
+def _odd_keys(reader: Reader, keys: Sequence[int]) -> frozenset[int]:
+    rows = reader.connection.execute(load_sql("relations_key_operators"), {"keys": keys}).fetchall()
+    return frozenset(int(r[0]) for r in rows)
 
 
 def _row_triggers(reader: Reader, relations: Sequence[int]) -> tuple[RowTrigger, ...]:

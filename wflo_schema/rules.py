@@ -180,7 +180,8 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _E,
         "an internal trigger of the key is gone",
-        "The key is recorded, but the trigger that enforces it on one side (or on a partition) does not exist.",
+        "The key is recorded, but the trigger that enforces it on one side (or on a partition) does not exist, or is "
+        "not as PostgreSQL made it.",
         "drop the key and add it again",
     ),
     Rule(
@@ -190,6 +191,14 @@ RULES: tuple[Rule, ...] = (
         "an internal trigger of the key is switched off",
         "The key is recorded and valid, but ordinary sessions write past it on one side (or on a partition).",
         "ALTER TABLE … ENABLE TRIGGER, then check --only rows",
+    ),
+    Rule(
+        "key-wrong-operator",
+        "contract",
+        _E,
+        "the key does not compare for equality",
+        "Its operators in pg_constraint were edited: it accepts rows that point nowhere.",
+        "drop the key and add it again",
     ),
     Rule(
         "key-not-inherited",
