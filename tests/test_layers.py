@@ -20,6 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "replica",
         "orphans",
         "ledger",
+        "objects",
+        "mending",
         "catalog",
         "planning",
         "session",

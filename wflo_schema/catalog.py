@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
-import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import LiteralString
 
 import psycopg
@@ -16,6 +13,41 @@ from psycopg.rows import TupleRow, tuple_row
 
 from wflo_schema.database import database_error, load_sql
 from wflo_schema.errors import UsageError, WfloSchemaError
+from wflo_schema.mending import (
+    ABSENT,
+    EXTRA,
+    NAME,
+    Place,
+    Sides,
+    are_alike,
+    in_order,
+    mend_absent,
+    mend_attribute,
+    mend_extra,
+    rename,
+)
+from wflo_schema.objects import (
+    GLOBAL,
+    NOTHING,
+    OF_RELATION,
+    RELATIONS,
+    WITH_ARGUMENTS,
+    Catalog,
+    Difference,
+    Key,
+    Object,
+    Path,
+    as_key,
+    column_definition,
+    order,
+    quote,
+    table_of,
+)
+
+__all__ = [
+    "LEDGER_TABLES", "NOTHING", "OTHER_LEDGERS", "Catalog", "Difference", "Key", "Object", "Path",
+    "compare", "dump", "load", "read", "read_migrated",
+]  # fmt: skip
 
 LEDGER_TABLES: frozenset[str] = frozenset(
     {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_wflo_schema_progress"}
@@ -37,9 +69,6 @@ OTHER_LEDGERS: frozenset[str] = frozenset(
 _SQITCH_TABLES = frozenset({"changes", "dependencies", "events", "projects", "releases", "tags"})
 # Sqitch keeps a schema of its own, of whatever name, with these and nothing else.
 
-NOTHING = "NOTHING"
-# How a difference writes that something is absent.
-
 _QUERIES: tuple[LiteralString, ...] = (
     "catalog_schemas",
     "catalog_relations",
@@ -51,10 +80,16 @@ _QUERIES: tuple[LiteralString, ...] = (
     "catalog_types",
     "catalog_triggers",
     "catalog_others",
+    "catalog_rare",
 )
 
 _OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
     (180000, "con.conenforced", "true"),
+    (180000, "p.pubgencols", "'n'"),
+    (150000, "a.attnum = ANY (pr.prattrs)", "false"),
+    (150000, "pg_catalog.pg_get_expr(pr.prqual, pr.prrelid)", "NULL"),
+    (150000, "FROM pg_catalog.pg_publication_namespace AS ps", "FROM (SELECT 0::oid, 0::oid) AS ps(pnpubid, pnnspid)"),
+    (140000, "r.rngmultitypid", "NULL::oid"),
     (170000, "c.colllocale", "c.colliculocale"),
     (150000, "c.colliculocale", "NULL"),
     (150000, "c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')", "c.relkind = 'r' AND rc.relkind = 'r'"),
@@ -81,157 +116,10 @@ _TRIES = 10
 
 _MOVED_BELOW_US = frozenset({"XX000", "42P01", "42704", "42703", "42883"})
 
-_KINDS: tuple[str, ...] = (
-    "schema",
-    "extension",
-    "foreign server",
-    "collation",
-    "type",
-    "domain",
-    "function",
-    "procedure",
-    "aggregate",
-    "operator",
-    "cast",
-    "text search configuration",
-    "table",
-    "foreign table",
-    "column",
-    "sequence",
-    "view",
-    "materialized view",
-    "index",
-    "constraint",
-    "statistics",
-    "trigger",
-    "rule",
-    "policy",
-    "inherited index",
-    "inherited constraint",
-    "event trigger",
-    "publication",
-)
-_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
-# Differences come in this order, so that what one mend needs another has made before.
-
-_RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
-_OF_RELATION = frozenset(
-    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
-)
-_GLOBAL = frozenset({"extension", "foreign server", "cast", "event trigger", "publication"})
-_WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
 _COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
 
 _ONLY_BESIDE = {"identity sequence": "identity", "not null constraint": "not null"}
 # A name is worth telling only where what it names is on both sides.
-
-_RESERVED = frozenset(
-    """all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
-    cast char character check coalesce collate collation column concurrently constraint create cross current_catalog
-    current_date current_role current_schema current_time current_timestamp current_user dec decimal default
-    deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant
-    greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join
-    json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize
-    json_table json_value lateral leading least left like limit localtime localtimestamp merge_action national natural
-    nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay placing
-    position precision primary real references returning right row select session_user setof similar smallint some
-    substring symmetric system_user table tablesample then time timestamp to trailing treat trim true union unique
-    user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
-    xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
-)
-# Words that some supported server does not take as a name without quotes.
-
-Path = tuple[str, ...]
-Key = tuple[str, Path]
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """One object of a database.  All fields count for equality but ``follows``.
-
-    ``path`` holds bare names, schema first; of a function the last element is its argument types
-    in brackets.  ``attributes`` are (name, text) pairs sorted by name; what is usual is left out.
-    ``follows`` is kind and path of the object that this one is a copy or a part of (a partition's
-    clone of a constraint, a serial column's sequence): empty for most.
-    """
-
-    kind: str
-    path: Path
-    attributes: tuple[tuple[str, str], ...] = ()
-    follows: Path = field(default=(), compare=False)
-
-    @property
-    def key(self) -> Key:
-        """What makes it one and the same object in two catalogs."""
-        return (self.kind, self.path)
-
-    @property
-    def name(self) -> str:
-        """Schema-qualified, quoted where SQL would need it."""
-        return _name(self.kind, self.path)
-
-    def get(self, attribute: str) -> str:
-        """The text of one attribute, empty where it is as usual."""
-        for name, text in self.attributes:
-            if name == attribute:
-                return text
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """All objects of a database, sorted.  Equality is the objects; ``server_version`` does not count.
-
-    ``server_version`` is libpq's number (180006), 0 where unknown.  Texts of views and expressions
-    are those of the server's own printer, which differs between major versions.
-    """
-
-    objects: tuple[Object, ...]
-    server_version: int = field(default=0, compare=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of all objects in hexadecimal: equal for equal catalogs, whatever built them."""
-        digest = hashlib.sha256()
-        for one in self.objects:
-            digest.update(json.dumps([one.kind, one.path, one.attributes]).encode())
-        return digest.hexdigest()
-
-    def is_equal(self, other: Catalog) -> bool:
-        """Say whether both hold the same objects with the same attributes."""
-        return self.objects == other.objects
-
-    def find(self, kind: str, *path: str) -> Object | None:
-        """The object of that kind and path (bare names, schema first), None where there is none."""
-        place = bisect.bisect_left(self.objects, (kind, path), key=_order)
-        if place < len(self.objects) and self.objects[place].key == (kind, path):
-            return self.objects[place]
-        return None
-
-    def without_schemas(self, schemas: Collection[str]) -> Catalog:
-        """The same without the schemas of these names, and all that is in them."""
-        kept = (o for o in self.objects if o.kind in _GLOBAL or o.path[0] not in schemas)
-        return Catalog(tuple(kept), self.server_version) if schemas else self
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in which a catalog is not as wanted.  All fields count for equality.
-
-    ``attribute`` is empty where a whole object is absent or too many, and ``name`` where it only
-    has another name.  ``have`` and ``want`` are ``NOTHING`` where absent.  ``mend`` is SQL, one
-    statement a line end, that makes ``have`` into ``want``; empty where that takes a decision
-    (data would be lost or rewritten).  ``cosmetic`` says that no query is answered differently.
-    """
-
-    kind: str
-    object: str
-    attribute: str
-    have: str
-    want: str
-    mend: str = ""
-    cosmetic: bool = False
-
 
 def read(
     connection: psycopg.Connection[TupleRow],
@@ -326,11 +214,7 @@ def _read_once(
     objects = _objects(results[: len(_QUERIES)])
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
-    return Catalog(tuple(sorted(objects, key=_order)), version)
-
-
-def _order(one: Object) -> tuple[str, Path]:
-    return (one.kind, one.path)
+    return Catalog(tuple(sorted(objects, key=order)), version)
 
 
 def _query(name: LiteralString, server_version: int) -> LiteralString:
@@ -415,18 +299,6 @@ def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object
     return found
 
 
-def _quote(name: str) -> str:
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _RESERVED:
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _name(kind: str, path: Path) -> str:
-    if kind in _WITH_ARGUMENTS:
-        return ".".join(_quote(part) for part in path[:-1]) + path[-1]
-    return ".".join(_quote(part) for part in path)
-
-
 def compare(
     have: Catalog, want: Catalog, *, ignore_schema_names: Mapping[str, str] | None = None
 ) -> tuple[Difference, ...]:
@@ -441,12 +313,12 @@ def compare(
     Raise `UsageError` when two schemas are mapped to one.
     """
     names = _Renaming(ignore_schema_names or {})
-    sides = _Sides.of(have, want, names)
-    found: dict[tuple[Key, str], Difference] = {}
+    sides = _sides(have, want, names)
+    found: dict[Place, Difference] = {}
     _forget_detached(sides)
     renamed = _renamed(sides)
     for had, wanted in renamed:
-        found[wanted.key, " name"] = _rename(had, wanted)
+        found[wanted.key, NAME] = rename(had, wanted)
     pairs = [(sides.has[key], wanted) for key, wanted in sides.wants.items() if key in sides.has]
     for had, wanted in [*renamed, *pairs]:
         for attribute, difference in _attribute_differences(had, wanted, sides, names):
@@ -458,28 +330,32 @@ def compare(
                 found[relation.key, "column order"] = difference_or_none
     for key, attribute in list(found):
         for one in (sides.wants.get(key), sides.has.get(key)):
-            if one is not None and one.follows and (_as_key(one.follows), attribute) in found:
+            if one is not None and one.follows and _is_the_same(found, key, (as_key(one.follows), attribute), sides):
                 found.pop((key, attribute), None)
     gone = {old.key for old, _ in renamed}
     come = {new.key for _, new in renamed}
     for key, one in sides.extra.items():
         if key not in gone and not _is_told_elsewhere(one, sides.extra, sides.extra_paths):
-            found[key, " extra"] = Difference(
-                one.kind, one.name, "", _show(one, sides.has_columns), NOTHING, _mend_extra(one)
+            found[key, EXTRA] = Difference(
+                one.kind, one.name, "", _show(one, sides.has_columns), NOTHING, mend_extra(one)
             )
     for key, one in sides.absent.items():
         if key not in come and not _is_told_elsewhere(one, sides.absent, sides.absent_paths):
-            found[key, " absent"] = Difference(
-                one.kind, one.name, "", NOTHING, _show(one, sides.wants_columns), _mend_absent(one, sides)
+            found[key, ABSENT] = Difference(
+                one.kind, one.name, "", NOTHING, _show(one, sides.wants_columns), mend_absent(one, sides)
             )
-    return tuple(found[place] for place in sorted(found, key=lambda place: _place(place, sides)))
+    return in_order(found, sides)
 
 
-def _place(place: tuple[Key, str], sides: _Sides) -> tuple[int, bool, Path, str]:
-    (kind, path), attribute = place
-    one = sides.wants.get(place[0]) or sides.has.get(place[0])
-    is_foreign_key = one is not None and one.get("definition").startswith("FOREIGN KEY")
-    return (_RANK.get(kind, len(_RANK)), is_foreign_key, path, attribute)
+def _is_the_same(found: Mapping[Place, Difference], key: Key, followed: Place, sides: Sides) -> bool:
+    """Say whether what a copy differs in is told, and mended, with what it is a copy of."""
+    if followed not in found:
+        return False
+    if followed[1] != "enabled":
+        return True
+    both = (sides.has.get(key), sides.wants.get(key), sides.has.get(followed[0]), sides.wants.get(followed[0]))
+    ours, theirs, above_ours, above_theirs = (one.get("enabled") if one else "" for one in both)
+    return (ours, theirs) == (above_ours, above_theirs) and are_alike(followed[0], sides)
 
 
 class _Renaming:
@@ -501,7 +377,7 @@ class _Renaming:
         spellings: dict[str, str] = {}
         for name in self._to_have:
             spellings['"' + name.replace('"', '""') + '"'] = name
-            spellings[_quote(name)] = name
+            spellings[quote(name)] = name
         self._spellings = spellings
         one_of = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
         self._qualifier = re.compile(rf"""(?<![\w$."])({one_of})(?=\.)""") if spellings else None
@@ -509,7 +385,7 @@ class _Renaming:
     def text(self, text: str) -> str:
         if self._qualifier is None:
             return text
-        text = self._qualifier.sub(lambda m: _quote(self._to_have[self._spellings[m[1]]]), text)
+        text = self._qualifier.sub(lambda m: quote(self._to_have[self._spellings[m[1]]]), text)
         return re.sub(r"(?m)^ SET search_path TO .*$", self._search_path, text)
 
     def _search_path(self, line: re.Match[str]) -> str:
@@ -526,9 +402,9 @@ class _Renaming:
         )
 
     def _path(self, kind: str, path: Path) -> Path:
-        if kind in _WITH_ARGUMENTS:
+        if kind in WITH_ARGUMENTS:
             path = (*path[:-1], self.text(path[-1]))
-        return path if kind in _GLOBAL else (self._to_have.get(path[0], path[0]), *path[1:])
+        return path if kind in GLOBAL else (self._to_have.get(path[0], path[0]), *path[1:])
 
     def is_same(self, have: str, want: str) -> bool:
         """Say whether a text of ``have`` and an original text of ``want`` mean the same.
@@ -547,44 +423,28 @@ class _Renaming:
         return True
 
     def _is_alias(self, name: str, *texts: str) -> bool:
-        standing_alone = re.compile(rf"""(?<![\w$."]){re.escape(_quote(name))}(?![\w$."])""")
+        standing_alone = re.compile(rf"""(?<![\w$."]){re.escape(quote(name))}(?![\w$."])""")
         return all(standing_alone.search(text) for text in texts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    """Both catalogs by key, in the schema names of ``have``, and what only one of them holds."""
-
-    has: dict[Key, Object]
-    wants: dict[Key, Object]
-    originals: dict[Key, Object]
-    absent: dict[Key, Object]
-    extra: dict[Key, Object]
-    absent_paths: frozenset[Path]
-    extra_paths: frozenset[Path]
-    has_columns: dict[Path, list[Object]]
-    wants_columns: dict[Path, list[Object]]
-    server_version: int
-
-    @classmethod
-    def of(cls, have: Catalog, want: Catalog, names: _Renaming) -> _Sides:
-        has = {one.key: one for one in have.objects}
-        originals = {}
-        wants = {}
-        for original in want.objects:
-            one = names.object(original)
-            wants[one.key] = one
-            originals[one.key] = original
-        absent = {key: one for key, one in wants.items() if key not in has}
-        extra = {key: one for key, one in has.items() if key not in wants}
-        return cls(
-            has, wants, originals, absent, extra, _containers(absent), _containers(extra),
-            _columns(has), _columns(wants), have.server_version,
-        )
+def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
+    has = {one.key: one for one in have.objects}
+    originals = {}
+    wants = {}
+    for original in want.objects:
+        one = names.object(original)
+        wants[one.key] = one
+        originals[one.key] = original
+    absent = {key: one for key, one in wants.items() if key not in has}
+    extra = {key: one for key, one in has.items() if key not in wants}
+    return Sides(
+        has, wants, originals, absent, extra, _containers(absent), _containers(extra),
+        _columns(has), _columns(wants), have.server_version,
+    )
 
 
 def _containers(objects: Mapping[Key, Object]) -> frozenset[Path]:
-    return frozenset(path for kind, path in objects if kind == "schema" or kind in _RELATIONS)
+    return frozenset(path for kind, path in objects if kind == "schema" or kind in RELATIONS)
 
 
 def _columns(objects: Mapping[Key, Object]) -> dict[Path, list[Object]]:
@@ -597,21 +457,17 @@ def _columns(objects: Mapping[Key, Object]) -> dict[Path, list[Object]]:
     return found
 
 
-def _as_key(follows: Path) -> Key:
-    return (follows[0], follows[1:])
-
-
 def _is_told_elsewhere(one: Object, group: Mapping[Key, Object], containers: frozenset[Path]) -> bool:
-    if one.follows and _as_key(one.follows) in group:
+    if one.follows and as_key(one.follows) in group:
         return True
-    if one.kind in _OF_RELATION and one.path[:2] in containers:
+    if one.kind in OF_RELATION and one.path[:2] in containers:
         return True
     if one.kind == "column" and not one.get("type"):
         return True  # by the definition of its view
-    return one.kind != "schema" and one.kind not in _GLOBAL and one.path[:1] in containers
+    return one.kind != "schema" and one.kind not in GLOBAL and one.path[:1] in containers
 
 
-def _renamed(sides: _Sides) -> list[tuple[Object, Object]]:
+def _renamed(sides: Sides) -> list[tuple[Object, Object]]:
     """Pair what only ``have`` holds with what only ``want`` holds where nothing but the name differs."""
     candidates: dict[tuple[str, Path, str], list[Object]] = {}
     for one in sides.extra.values():
@@ -628,7 +484,7 @@ def _renamed(sides: _Sides) -> list[tuple[Object, Object]]:
     return found
 
 
-def _forget_detached(sides: _Sides) -> None:
+def _forget_detached(sides: Sides) -> None:
     """Where a table is a partition on one side only, what it had inherited and now owns is no news."""
     attached = {
         wanted.path
@@ -647,16 +503,7 @@ def _forget_detached(sides: _Sides) -> None:
             del sides.absent[key], sides.extra[same.pop(0)]
 
 
-def _rename(had: Object, wanted: Object) -> Difference:
-    old, new = had.path[2], wanted.path[2]
-    if had.kind == "index":
-        mend = f"ALTER INDEX {_name('', (had.path[0], old))} RENAME TO {_quote(new)};"
-    else:
-        mend = f"ALTER TABLE {_table(had)} RENAME CONSTRAINT {_quote(old)} TO {_quote(new)};"
-    return Difference(wanted.kind, had.name, "name", _quote(old), _quote(new), mend)
-
-
-def _column_order(relation: Object, sides: _Sides) -> Difference | None:
+def _column_order(relation: Object, sides: Sides) -> Difference | None:
     ours = [one.path[2] for one in sides.has_columns.get(relation.path, [])]
     theirs = [one.path[2] for one in sides.wants_columns.get(relation.path, [])]
     both = set(ours) & set(theirs)
@@ -664,12 +511,12 @@ def _column_order(relation: Object, sides: _Sides) -> Difference | None:
     wanted = [name for name in theirs if name in both]
     if had == wanted:
         return None
-    have, want = (f"({', '.join(map(_quote, part))})" for part in (had, wanted))
+    have, want = (f"({', '.join(map(quote, part))})" for part in (had, wanted))
     return Difference(relation.kind, relation.name, "column order", have, want, cosmetic=True)
 
 
 def _attribute_differences(
-    had: Object, wanted: Object, sides: _Sides, names: _Renaming
+    had: Object, wanted: Object, sides: Sides, names: _Renaming
 ) -> Iterable[tuple[str, Difference]]:
     if had.attributes == wanted.attributes:
         return
@@ -689,7 +536,7 @@ def _attribute_differences(
             attribute,
             _show_attribute(had, attribute),
             _show_attribute(wanted, attribute),
-            _mend_attribute(had, wanted, attribute, sides),
+            mend_attribute(had, wanted, attribute, sides),
             attribute in _COSMETIC,
         )
 
@@ -720,352 +567,22 @@ def _show_attribute(one: Object, attribute: str) -> str:
 def _show_constraint(one: Object) -> str:
     definition = one.get("definition")
     text = definition.removeprefix("FOREIGN KEY ") if definition.startswith("FOREIGN KEY (") else f" {definition}"
-    return " ".join(filter(None, (_table(one) + text, one.get("validated"), one.get("enforced"))))
+    return " ".join(filter(None, (table_of(one) + text, one.get("validated"), one.get("enforced"))))
 
 
 def _show(one: Object, columns: Mapping[Path, list[Object]]) -> str:
     if one.kind.endswith("constraint"):
         return _show_constraint(one)
     if one.kind == "column":
-        return _column_definition(one)
+        return column_definition(one)
     if one.kind in ("table", "foreign table"):
-        listed = ", ".join(f"{_quote(c.path[2])} {_column_definition(c)}" for c in columns.get(one.path, []))
+        listed = ", ".join(f"{quote(c.path[2])} {column_definition(c)}" for c in columns.get(one.path, []))
         return f"{one.kind.upper()} {one.name} ({listed})"
     definition = one.get("definition")
     if definition:
         return " ".join(filter(None, (definition, one.get("valid"))))
     known = ", ".join(f"{name} {value}" for name, value in one.attributes if name not in ("comment", "owner"))
     return f"{one.kind.upper()} {one.name}{f' ({known})' if known else ''}"
-
-
-def _column_definition(column: Object) -> str:
-    collation, default = column.get("collation"), column.get("default")
-    not_null = column.get("not null")
-    return " ".join(
-        filter(
-            None,
-            (
-                column.get("type"),
-                f"COLLATE {collation}" if collation else "",
-                "NOT NULL" if not_null else "",
-                f"DEFAULT {default}" if default else "",
-                column.get("generated"),
-                column.get("identity"),
-            ),
-        )
-    )
-
-
-def _table(one: Object) -> str:
-    return _name("", one.path[:2])
-
-
-def _literal(text: str) -> str:
-    quoted = "'" + text.replace("'", "''") + "'"
-    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
-
-
-def _comment_on(one: Object, comment: str, *, index: bool = False) -> str:
-    value = _literal(comment) if comment else "NULL"
-    if index:
-        return f"COMMENT ON INDEX {_name('', (one.path[0], one.path[2]))} IS {value};"
-    if one.kind in ("constraint", "trigger", "rule", "policy"):
-        return f"COMMENT ON {one.kind.upper()} {_quote(one.path[2])} ON {_table(one)} IS {value};"
-    if one.kind.startswith("inherited") or one.kind in ("cast", "operator"):
-        return ""
-    return f"COMMENT ON {one.kind.upper()} {_called(one)} IS {value};"
-
-
-def _called(one: Object) -> str:
-    """The name that ALTER, DROP and COMMENT ON take."""
-    if one.kind == "index":
-        return _name("", (one.path[0], one.path[2]))
-    if one.kind == "aggregate" and one.path[-1] == "()":
-        return _name("", one.path[:-1]) + "(*)"
-    return one.name
-
-
-def _lines(*statements: str) -> str:
-    return "\n".join(filter(None, statements))
-
-
-def _mend_extra(one: Object) -> str:
-    """Drop what holds no data of its own; the rest takes a decision."""
-    if one.kind == "index":
-        is_partitioned = _is_on_partitioned(one)
-        return f"DROP INDEX {'' if is_partitioned else 'CONCURRENTLY '}{_called(one)};"
-    if one.kind == "constraint":
-        return f"ALTER TABLE {_table(one)} DROP CONSTRAINT {_quote(one.path[2])};"
-    if one.kind in ("trigger", "rule", "policy"):
-        return f"DROP {one.kind.upper()} {_quote(one.path[2])} ON {_table(one)};"
-    if one.kind in ("view", "function", "procedure", "statistics"):
-        return f"DROP {one.kind.upper()} {_called(one)};"
-    return ""
-
-
-def _is_on_partitioned(index: Object) -> bool:
-    return re.match(r"CREATE (UNIQUE )?INDEX ON ONLY ", index.get("definition")) is not None
-
-
-def _mend_absent(one: Object, sides: _Sides) -> str:
-    create = _create(one, sides)
-    if not create:
-        return ""
-    return _lines(create, _comment_on(one, one.get("comment")) if one.get("comment") else "")
-
-
-def _create(one: Object, sides: _Sides) -> str:
-    definition = one.get("definition")
-    match one.kind:
-        case "schema":
-            return f"CREATE SCHEMA {one.name};"
-        case "extension":
-            return f"CREATE EXTENSION {one.name} WITH SCHEMA {_quote(one.get('schema'))};"
-        case "index":
-            return _create_index(one)
-        case "constraint":
-            return _add_constraint(one, sides)
-        case "column":
-            return _add_column(one, sides)
-        case "sequence":
-            owner = one.get("owned by")
-            return _lines(_create_sequence(one), f"ALTER SEQUENCE {one.name} OWNED BY {owner};" if owner else "")
-        case "type":
-            return f"CREATE TYPE {one.name} AS {definition};" if definition.startswith(("ENUM", "(", "RANGE")) else ""
-        case "domain":
-            return _create_domain(one)
-        case "view":
-            options = f" WITH ({one.get('options')})" if one.get("options") else ""
-            return f"CREATE VIEW {one.name}{options} AS\n{definition.rstrip(';')};"
-        case "materialized view":
-            data = "WITH NO DATA" if one.get("populated") else "WITH DATA"
-            options = f" WITH ({one.get('options')})" if one.get("options") else ""
-            return f"CREATE MATERIALIZED VIEW {one.name}{options} AS\n{definition.rstrip(';')}\n{data};"
-        case "function" | "procedure" | "statistics":
-            return f"{definition};"
-        case "trigger":
-            return _lines(f"{definition};", _enable(one) if one.get("enabled") else "")
-        case "rule":
-            return _lines(definition, _enable(one) if one.get("enabled") else "")
-        case "policy":
-            return f"CREATE POLICY {_quote(one.path[2])} ON {_table(one)} {definition};"
-    return ""
-
-
-def _create_index(one: Object) -> str:
-    head, _, rest = one.get("definition").partition(" INDEX ON ")
-    if _is_on_partitioned(one):
-        return f"{head} INDEX {_quote(one.path[2])} ON {rest.removeprefix('ONLY ')};"
-    return f"{head} INDEX CONCURRENTLY {_quote(one.path[2])} ON {rest};"
-
-
-def _add_constraint(one: Object, sides: _Sides, *, replacing: bool = False) -> str:
-    name, definition, table = _quote(one.path[2]), one.get("definition"), _table(one)
-    drop = f" DROP CONSTRAINT {name}," if replacing else ""
-    add = f"ALTER TABLE {table}{drop} ADD CONSTRAINT {name} {definition}"
-    if one.get("enforced"):
-        return f"{add} NOT ENFORCED;"
-    relation = sides.wants.get(("table", one.path[:2]))
-    is_partitioned = relation is not None and bool(relation.get("partition key"))
-    is_foreign_key = definition.startswith("FOREIGN KEY")
-    if not definition.startswith("CHECK") and (
-        not is_foreign_key or (is_partitioned and 0 < sides.server_version < 180000)
-    ):
-        return f"{add};"
-    validate = "" if one.get("validated") else f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
-    return _lines(f"{add} NOT VALID;", validate)
-
-
-def _add_column(one: Object, sides: _Sides) -> str:
-    owned = [
-        other
-        for other in sides.absent.values()
-        if other.kind == "sequence" and other.follows and _as_key(other.follows) == one.key
-    ]
-    foreign = "FOREIGN " if ("foreign table", one.path[:2]) in sides.has else ""
-    statements = [_create_sequence(sequence) for sequence in owned]
-    statements.append(
-        f"ALTER {foreign}TABLE {_table(one)} ADD COLUMN {_quote(one.path[2])} {_column_definition(one)};"
-    )
-    statements += [f"ALTER SEQUENCE {sequence.name} OWNED BY {one.name};" for sequence in owned]
-    return _lines(*statements)
-
-
-def _create_sequence(one: Object) -> str:
-    return (
-        f"CREATE {one.get('persistence') + ' ' if one.get('persistence') else ''}SEQUENCE {one.name} "
-        f"AS {one.get('type')} {_sequence_options(one)};"
-    )
-
-
-def _sequence_options(one: Object) -> str:
-    return (
-        f"INCREMENT BY {one.get('increment')} MINVALUE {one.get('minimum')} MAXVALUE {one.get('maximum')} "
-        f"START WITH {one.get('start')} CACHE {one.get('cache')} {one.get('cycle') or 'NO CYCLE'}"
-    )
-
-
-def _create_domain(one: Object) -> str:
-    collation, default = one.get("collation"), one.get("default")
-    words = (
-        f"CREATE DOMAIN {one.name} AS {one.get('type')}",
-        f"COLLATE {collation}" if collation else "",
-        f"DEFAULT {default}" if default else "",
-        one.get("not null"),
-        one.get("constraints"),
-    )
-    return " ".join(filter(None, words)) + ";" if "NOT VALID" not in one.get("constraints") else ""
-
-
-def _enable(one: Object) -> str:
-    how = {"": "ENABLE", "DISABLED": "DISABLE", "REPLICA": "ENABLE REPLICA", "ALWAYS": "ENABLE ALWAYS"}
-    return f"ALTER TABLE {_table(one)} {how[one.get('enabled')]} {one.kind.upper()} {_quote(one.path[2])};"
-
-
-def _mend_attribute(had: Object, wanted: Object, attribute: str, sides: _Sides) -> str:
-    if attribute == "comment":
-        return _comment_on(wanted, wanted.get("comment"))
-    if attribute == "index comment":
-        return _comment_on(wanted, wanted.get("index comment"), index=True)
-    if attribute == "owner" and wanted.kind not in _OF_RELATION:
-        return f"ALTER {wanted.kind.upper()} {_called(wanted)} OWNER TO {_quote(wanted.get('owner'))};"
-    match wanted.kind:
-        case "index":
-            return _mend_index(had, wanted, attribute)
-        case "constraint":
-            return _mend_constraint(had, wanted, attribute, sides)
-        case "inherited constraint" if attribute == "triggers" and not wanted.get("triggers"):
-            root = sides.wants.get(_as_key(wanted.follows))
-            return _mend_constraint(had, root, attribute, sides) if root is not None else ""
-        case "column":
-            return _mend_column(had, wanted, attribute, sides)
-        case "table" | "view" | "materialized view":
-            return _mend_relation(had, wanted, attribute)
-        case "sequence":
-            return _mend_sequence(wanted, attribute)
-        case "type" if attribute == "definition":
-            return _mend_enum(had, wanted)
-        case "function" | "procedure" if attribute == "definition":
-            return f"{wanted.get('definition')};" if _head(had) == _head(wanted) else ""
-        case "trigger" | "rule" | "policy":
-            if attribute == "enabled":
-                return _enable(wanted)
-            if attribute == "definition":
-                return _lines(_mend_extra(had), _mend_absent(wanted, sides))
-    return ""
-
-
-def _head(function: Object) -> tuple[str, ...]:
-    """Name, arguments and result: what CREATE OR REPLACE cannot change."""
-    return tuple(function.get("definition").split("\n")[:2])
-
-
-def _mend_index(had: Object, wanted: Object, attribute: str) -> str:
-    if attribute == "definition":
-        return _lines(
-            _mend_extra(had),
-            _create_index(wanted),
-            _comment_on(wanted, wanted.get("comment")) if wanted.get("comment") else "",
-        )
-    if attribute == "valid" and not wanted.get("valid") and not _is_on_partitioned(wanted):
-        return f"REINDEX INDEX CONCURRENTLY {_called(wanted)};"
-    if attribute == "clustered" and wanted.get("clustered"):
-        return f"ALTER TABLE {_table(wanted)} CLUSTER ON {_quote(wanted.path[2])};"
-    return ""
-
-
-def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: _Sides) -> str:
-    name, table = _quote(wanted.path[2]), _table(wanted)
-    if attribute == "validated" and not wanted.get("validated") and not had.get("enforced"):
-        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
-    if attribute == "enforced" and wanted.get("definition").startswith("FOREIGN KEY"):
-        return f"ALTER TABLE {table} ALTER CONSTRAINT {name} {wanted.get('enforced') or 'ENFORCED'};"
-    is_switched_on = attribute == "triggers" and not wanted.get("triggers") and " of " not in had.get("triggers")
-    if is_switched_on or (attribute in ("definition", "validated", "enforced") and not had.follows):
-        comment = wanted.get("comment")
-        return _lines(
-            _add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else ""
-        )
-    if attribute == "clustered" and wanted.get("clustered"):
-        return f"ALTER TABLE {table} CLUSTER ON {name};"
-    return ""
-
-
-def _mend_column(had: Object, wanted: Object, attribute: str, sides: _Sides) -> str:
-    alter = f"ALTER TABLE {_table(wanted)} ALTER COLUMN {_quote(wanted.path[2])}"
-    value = wanted.get(attribute)
-    if attribute == "default" and not wanted.get("generated") and not had.get("generated"):
-        return f"{alter} SET DEFAULT {value};" if value else f"{alter} DROP DEFAULT;"
-    if attribute == "not null" and value in ("", "NOT NULL") and had.get("not null") in ("", "NOT NULL"):
-        called = wanted.get("not null constraint")
-        if called and sides.server_version >= 180000:
-            return f"ALTER TABLE {_table(wanted)} ADD CONSTRAINT {_quote(called)} NOT NULL {_quote(wanted.path[2])};"
-        return f"{alter} SET NOT NULL;" if value else f"{alter} DROP NOT NULL;"
-    if attribute == "identity" and not had.get("identity"):
-        return f"{alter} ADD {value};"
-    if attribute == "identity" and not value:
-        return f"{alter} DROP IDENTITY;"
-    if attribute == "generated" and not value:
-        return f"{alter} DROP EXPRESSION;" if had.get("generated").endswith("STORED") else ""
-    if attribute == "storage" and value:
-        return f"{alter} SET STORAGE {value};"
-    if attribute == "compression":
-        return f"{alter} SET COMPRESSION {value or 'default'};"
-    if attribute == "statistics":
-        return f"{alter} SET STATISTICS {value or '-1'};"
-    return ""
-
-
-def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
-    alter = f"ALTER {wanted.kind.upper()} {wanted.name}"
-    value = wanted.get(attribute)
-    if attribute == "options":
-        old = dict(option.partition("=")[::2] for option in had.get("options").split(", ") if option)
-        new = dict(option.partition("=")[::2] for option in value.split(", ") if option)
-        dropped = ", ".join(name for name in old if name not in new)
-        return _lines(
-            f"{alter} RESET ({dropped});" if dropped else "",
-            f"{alter} SET ({', '.join(f'{n}={v}' if v else n for n, v in new.items())});" if new else "",
-        )
-    if attribute == "row security":
-        return f"{alter} {'ENABLE' if value else 'DISABLE'} ROW LEVEL SECURITY;"
-    if attribute == "row security for owner":
-        return f"{alter} {'FORCE' if value else 'NO FORCE'} ROW LEVEL SECURITY;"
-    if attribute == "replica identity" and "?" not in value:
-        return f"{alter} REPLICA IDENTITY {value or 'DEFAULT'};"
-    if attribute == "populated" and not value:
-        return f"REFRESH MATERIALIZED VIEW {wanted.name};"
-    return ""
-
-
-def _mend_sequence(wanted: Object, attribute: str) -> str:
-    if attribute == "owned by":
-        return f"ALTER SEQUENCE {wanted.name} OWNED BY {wanted.get('owned by') or 'NONE'};"
-    if attribute in ("start", "increment", "minimum", "maximum", "cache", "cycle", "type"):
-        return f"ALTER SEQUENCE {wanted.name} AS {wanted.get('type')} {_sequence_options(wanted)};"
-    return ""
-
-
-def _mend_enum(had: Object, wanted: Object) -> str:
-    """ALTER TYPE … ADD VALUE, where the labels that are there stay in their order."""
-    if not (had.get("definition").startswith("ENUM") and wanted.get("definition").startswith("ENUM")):
-        return ""
-    literal = r"E?'(?:[^']|'')*'"
-    ours, theirs = (re.findall(literal, one.get("definition")) for one in (had, wanted))
-    if not ours or [label for label in theirs if label in set(ours)] != ours:
-        return ""
-    statements = []
-    there = set(ours)
-    for number, label in enumerate(theirs):
-        if label in there:
-            continue
-        if number:
-            where = f"AFTER {theirs[number - 1]}"
-        else:
-            where = f"BEFORE {ours[0]}"
-        statements.append(f"ALTER TYPE {wanted.name} ADD VALUE {label} {where};")
-        there.add(label)
-    return _lines(*statements)
 
 
 DUMP_TITLE = "# catalog of a PostgreSQL database, written by wflo-schema; format 2"
@@ -1085,7 +602,7 @@ def dump(catalog: Catalog) -> str:
 
 def _dump_path(kind: str, path: Path) -> str:
     parts = [part if _PLAIN.fullmatch(part) else json.dumps(part) for part in path]
-    if kind in _WITH_ARGUMENTS and path[-1].startswith("(") and path[-1].isprintable():
+    if kind in WITH_ARGUMENTS and path[-1].startswith("(") and path[-1].isprintable():
         return ".".join(parts[:-1]) + path[-1]
     return ".".join(parts)
 
@@ -1154,7 +671,7 @@ def load(text: str) -> Catalog:
                 hint="write it again with wflo-schema dump",
             ) from None
     finish()
-    return Catalog(tuple(sorted(objects, key=_order)), int(major[1]) * 10000 if major else 0)
+    return Catalog(tuple(sorted(objects, key=order)), int(major[1]) * 10000 if major else 0)
 
 
 def _load_path(text: str) -> Path:

@@ -32,7 +32,7 @@ _VIEWS = frozenset({"view", "materialized view"})
 _FIRST = frozenset(
     {
         "collation", "type", "domain", "function", "procedure", "aggregate", "operator", "cast",
-        "text search configuration", "sequence",
+        "text search configuration", "text search dictionary", "conversion", "sequence",
     }
 )  # fmt: skip
 # What tables may need: made together with them, each after what it mentions.

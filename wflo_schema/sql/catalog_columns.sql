@@ -28,10 +28,23 @@ SELECT
              FROM pg_catalog.pg_sequence AS s WHERE s.seqrelid = own.objid))
     END AS identity,
     CASE WHEN a.attidentity <> '' THEN own.objid::pg_catalog.regclass::text END AS identity_sequence,
+    CASE WHEN a.attidentity <> '' THEN
+        (SELECT NULLIF(pg_catalog.format_type(s.seqtypid, NULL), pg_catalog.format_type(a.atttypid, NULL))
+         FROM pg_catalog.pg_sequence AS s WHERE s.seqrelid = own.objid)
+    END AS identity_type,
+    CASE WHEN a.attidentity <> '' THEN
+        (SELECT CASE s.relpersistence
+             WHEN c.relpersistence THEN NULL WHEN 'u' THEN 'UNLOGGED' WHEN 'p' THEN 'LOGGED' END
+         FROM pg_catalog.pg_class AS s WHERE s.oid = own.objid)
+    END AS identity_persistence,
+    CASE WHEN a.attidentity <> '' THEN
+        pg_catalog.obj_description(own.objid, 'pg_class')
+    END AS identity_comment,
+    CASE WHEN nn.oid IS NOT NULL THEN pg_catalog.obj_description(nn.oid, 'pg_constraint') END AS not_null_comment,
     CASE WHEN a.attcollation <> t.typcollation AND c.relkind NOT IN ('v', 'm') THEN
         a.attcollation::pg_catalog.regcollation::text
     END AS "collation",
-    CASE WHEN a.attstorage <> t.typstorage AND c.relkind NOT IN ('v', 'm') THEN
+    CASE WHEN a.attstorage <> t.typstorage AND c.relkind <> 'v' THEN
         CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
     END AS storage,
     CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,

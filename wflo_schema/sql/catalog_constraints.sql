@@ -44,6 +44,9 @@ SELECT
          FROM pg_catalog.unnest(ic.reloptions) AS o(option))
     END AS index_options,
     CASE WHEN con.contype IN ('p', 'u', 'x') AND NOT i.indisvalid THEN 'INVALID' END AS index_valid,
+    CASE WHEN con.contype IN ('p', 'u', 'x') THEN
+        (SELECT ts.spcname::text FROM pg_catalog.pg_tablespace AS ts WHERE ts.oid = ic.reltablespace)
+    END AS index_tablespace,
     CASE WHEN con.contype IN ('p', 'u', 'x') AND i.indisclustered THEN 'yes' END AS clustered,
     CASE WHEN con.contype IN ('p', 'u', 'x') THEN id.description END AS index_comment,
     d.description AS comment

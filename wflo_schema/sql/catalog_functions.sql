@@ -9,14 +9,32 @@ SELECT
             'AGGREGATE (' || pg_catalog.pg_get_function_arguments(p.oid) || ') SFUNC = ' || ag.aggtransfn::text,
             'STYPE = ' || pg_catalog.format_type(ag.aggtranstype, NULL),
             'RETURNS = ' || pg_catalog.format_type(p.prorettype, NULL),
+            'SSPACE = ' || NULLIF(ag.aggtransspace, 0),
             CASE WHEN ag.aggfinalfn <> 0 THEN 'FINALFUNC = ' || ag.aggfinalfn::text END,
+            CASE WHEN ag.aggfinalextra THEN 'FINALFUNC_EXTRA' END,
+            CASE WHEN ag.aggfinalfn <> 0 THEN 'FINALFUNC_MODIFY = ' || CASE ag.aggfinalmodify
+                WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
             CASE WHEN ag.aggcombinefn <> 0 THEN 'COMBINEFUNC = ' || ag.aggcombinefn::text END,
+            CASE WHEN ag.aggserialfn <> 0 THEN 'SERIALFUNC = ' || ag.aggserialfn::text END,
+            CASE WHEN ag.aggdeserialfn <> 0 THEN 'DESERIALFUNC = ' || ag.aggdeserialfn::text END,
             CASE WHEN ag.aggmtransfn <> 0 THEN 'MSFUNC = ' || ag.aggmtransfn::text END,
             CASE WHEN ag.aggminvtransfn <> 0 THEN 'MINVFUNC = ' || ag.aggminvtransfn::text END,
+            CASE WHEN ag.aggmtransfn <> 0 THEN 'MSTYPE = ' || pg_catalog.format_type(ag.aggmtranstype, NULL) END,
+            'MSSPACE = ' || NULLIF(ag.aggmtransspace, 0),
+            CASE WHEN ag.aggmfinalfn <> 0 THEN 'MFINALFUNC = ' || ag.aggmfinalfn::text END,
+            CASE WHEN ag.aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,
+            CASE WHEN ag.aggmfinalfn <> 0 THEN 'MFINALFUNC_MODIFY = ' || CASE ag.aggmfinalmodify
+                WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
+            'MINITCOND = ' || pg_catalog.quote_literal(ag.aggminitval),
             CASE WHEN ag.aggsortop <> 0 THEN 'SORTOP = ' || ag.aggsortop::pg_catalog.regoperator::text END,
             'INITCOND = ' || pg_catalog.quote_literal(ag.agginitval),
             CASE p.proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END)
     END AS definition,
+    (SELECT pg_catalog.string_agg(x.extname, ', ' ORDER BY x.extname COLLATE "C")
+     FROM pg_catalog.pg_depend AS dx
+     JOIN pg_catalog.pg_extension AS x ON (x.oid = dx.refobjid)
+     WHERE dx.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND dx.objid = p.oid AND dx.deptype = 'x'
+    ) AS depends_on_extension,
     d.description AS comment
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = p.pronamespace)

@@ -16,6 +16,12 @@ SELECT
     (SELECT pg_catalog.string_agg(a.attnum || '=' || a.attstattarget, ', ' ORDER BY a.attnum)
      FROM pg_catalog.pg_attribute AS a
      WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics,
+    (SELECT ts.spcname::text FROM pg_catalog.pg_tablespace AS ts WHERE ts.oid = ic.reltablespace) AS tablespace,
+    (SELECT pg_catalog.string_agg(x.extname, ', ' ORDER BY x.extname COLLATE "C")
+     FROM pg_catalog.pg_depend AS dx
+     JOIN pg_catalog.pg_extension AS x ON (x.oid = dx.refobjid)
+     WHERE dx.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND dx.objid = ic.oid AND dx.deptype = 'x'
+    ) AS depends_on_extension,
     d.description AS comment
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS ic ON (ic.oid = i.indexrelid)

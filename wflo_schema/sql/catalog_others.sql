@@ -6,7 +6,7 @@ SELECT
     x.extversion AS version,
     NULL AS definition,
     NULL AS enabled,
-    NULL AS comment
+    pg_catalog.obj_description(x.oid, 'pg_extension') AS comment
 FROM pg_catalog.pg_extension AS x
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = x.extnamespace)
 WHERE %(schemas)s::text[] IS NULL
@@ -37,16 +37,32 @@ SELECT
     pg_catalog.concat_ws(
         ' ',
         CASE WHEN p.puballtables THEN 'FOR ALL TABLES' ELSE
-            (SELECT 'FOR TABLE ' || pg_catalog.string_agg(
-                 pr.prrelid::pg_catalog.regclass::text, ', ' ORDER BY pr.prrelid::pg_catalog.regclass::text COLLATE "C")
-             FROM pg_catalog.pg_publication_rel AS pr WHERE pr.prpubid = p.oid)
+            (SELECT 'FOR ' || pg_catalog.string_agg(member.text, ', ' ORDER BY member.text COLLATE "C")
+             FROM (
+                 SELECT pg_catalog.concat(
+                     'TABLE ONLY ', pr.prrelid::pg_catalog.regclass::text,
+                     ' (' || (
+                         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                         FROM pg_catalog.pg_attribute AS a
+                         WHERE a.attrelid = pr.prrelid AND a.attnum = ANY (pr.prattrs)) || ')',
+                     ' WHERE (' || pg_catalog.pg_get_expr(pr.prqual, pr.prrelid) || ')') AS text
+                 FROM pg_catalog.pg_publication_rel AS pr
+                 WHERE pr.prpubid = p.oid
+                 UNION ALL
+                 SELECT 'TABLES IN SCHEMA ' || pg_catalog.quote_ident(pn.nspname)
+                 FROM pg_catalog.pg_publication_namespace AS ps
+                 JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = ps.pnnspid)
+                 WHERE ps.pnpubid = p.oid) AS member)
         END,
-        'PUBLISH '
+        'WITH (publish = '''
         || pg_catalog.concat_ws(
             ', ',
             CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
-            CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
-        CASE WHEN p.pubviaroot THEN 'VIA ROOT' END),
+            CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END)
+        || ''''
+        || CASE WHEN p.pubviaroot THEN ', publish_via_partition_root = true' ELSE '' END
+        || CASE p.pubgencols WHEN 's' THEN ', publish_generated_columns = stored' ELSE '' END
+        || ')'),
     NULL,
     pg_catalog.obj_description(p.oid, 'pg_publication')
 FROM pg_catalog.pg_publication AS p
@@ -57,7 +73,8 @@ SELECT
     ARRAY[s.srvname]::text[],
     NULL,
     s.srvversion,
-    'FOREIGN DATA WRAPPER ' || pg_catalog.quote_ident(w.fdwname)
+    COALESCE('TYPE ' || pg_catalog.quote_literal(s.srvtype) || ' ', '')
+    || 'FOREIGN DATA WRAPPER ' || pg_catalog.quote_ident(w.fdwname)
     || COALESCE(' OPTIONS (' || (
         SELECT pg_catalog.string_agg(
             CASE WHEN o.option ~ '^[^=]*password' THEN pg_catalog.split_part(o.option, '=', 1) ELSE o.option END,
@@ -101,9 +118,10 @@ SELECT
         ', ',
         'PROVIDER = ' || CASE c.collprovider
             WHEN 'i' THEN 'icu' WHEN 'c' THEN 'libc' WHEN 'b' THEN 'builtin' ELSE 'default' END,
-        'LOCALE = ' || c.colllocale,
-        'LC_COLLATE = ' || c.collcollate,
-        'LC_CTYPE = ' || c.collctype,
+        'LOCALE = ' || pg_catalog.quote_literal(c.colllocale),
+        'LC_COLLATE = ' || pg_catalog.quote_literal(c.collcollate),
+        'LC_CTYPE = ' || pg_catalog.quote_literal(c.collctype),
+        'RULES = ' || pg_catalog.quote_literal(pg_catalog.to_jsonb(c) ->> 'collicurules'),
         CASE WHEN NOT c.collisdeterministic THEN 'DETERMINISTIC = false' END),
     NULL,
     pg_catalog.obj_description(c.oid, 'pg_collation')
@@ -121,12 +139,19 @@ SELECT
     ARRAY[n.nspname, c.cfgname]::text[],
     NULL,
     NULL,
-    'PARSER = ' || pp.nspname || '.' || p.prsname
+    'PARSER = ' || pg_catalog.quote_ident(pp.nspname) || '.' || pg_catalog.quote_ident(p.prsname)
     || COALESCE((
-        SELECT '; ' || pg_catalog.string_agg(
-            m.maptokentype || ' WITH ' || m.mapdict::pg_catalog.regdictionary::text,
-            ', ' ORDER BY m.maptokentype, m.mapseqno)
-        FROM pg_catalog.pg_ts_config_map AS m WHERE m.mapcfg = c.oid), ''),
+        SELECT pg_catalog.string_agg('; ' || g.alias || ' WITH ' || g.dictionaries, '' ORDER BY g.maptokentype)
+        FROM (
+            SELECT
+                m.maptokentype,
+                (SELECT pg_catalog.quote_ident(tt.alias) FROM pg_catalog.ts_token_type(c.cfgparser) AS tt
+                 WHERE tt.tokid = m.maptokentype) AS alias,
+                pg_catalog.string_agg(
+                    m.mapdict::pg_catalog.regdictionary::text, ', ' ORDER BY m.mapseqno) AS dictionaries
+            FROM pg_catalog.pg_ts_config_map AS m
+            WHERE m.mapcfg = c.oid
+            GROUP BY m.maptokentype) AS g), ''),
     NULL,
     pg_catalog.obj_description(c.oid, 'pg_ts_config')
 FROM pg_catalog.pg_ts_config AS c
@@ -144,11 +169,29 @@ SELECT
     'operator',
     ARRAY[n.nspname,
           o.oprname,
-          '(' || pg_catalog.format_type(NULLIF(o.oprleft, 0), NULL) || ', '
+          '(' || COALESCE(pg_catalog.format_type(NULLIF(o.oprleft, 0), NULL), 'NONE') || ', '
           || pg_catalog.format_type(o.oprright, NULL) || ')']::text[],
     NULL,
     NULL,
-    'FUNCTION = ' || o.oprcode::text,
+    pg_catalog.concat_ws(
+        ', ',
+        'FUNCTION = ' || o.oprcode::text,
+        'LEFTARG = ' || pg_catalog.format_type(NULLIF(o.oprleft, 0), NULL),
+        'RIGHTARG = ' || pg_catalog.format_type(o.oprright, NULL),
+        'COMMUTATOR = ' || (
+            SELECT 'OPERATOR(' || pg_catalog.quote_ident(cn.nspname) || '.' || co.oprname || ')'
+            FROM pg_catalog.pg_operator AS co
+            JOIN pg_catalog.pg_namespace AS cn ON (cn.oid = co.oprnamespace)
+            WHERE co.oid = o.oprcom),
+        'NEGATOR = ' || (
+            SELECT 'OPERATOR(' || pg_catalog.quote_ident(cn.nspname) || '.' || co.oprname || ')'
+            FROM pg_catalog.pg_operator AS co
+            JOIN pg_catalog.pg_namespace AS cn ON (cn.oid = co.oprnamespace)
+            WHERE co.oid = o.oprnegate),
+        'RESTRICT = ' || NULLIF(o.oprrest, 0)::pg_catalog.regproc::text,
+        'JOIN = ' || NULLIF(o.oprjoin, 0)::pg_catalog.regproc::text,
+        CASE WHEN o.oprcanhash THEN 'HASHES' END,
+        CASE WHEN o.oprcanmerge THEN 'MERGES' END),
     NULL,
     pg_catalog.obj_description(o.oid, 'pg_operator')
 FROM pg_catalog.pg_operator AS o

@@ -23,6 +23,7 @@ SELECT
      FROM pg_catalog.unnest(c.reloptions) AS o(option)) AS options,
     (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
      FROM pg_catalog.unnest(toast.reloptions) AS o(option)) AS toast_options,
+    (SELECT ts.spcname::text FROM pg_catalog.pg_tablespace AS ts WHERE ts.oid = c.reltablespace) AS tablespace,
     CASE WHEN c.relrowsecurity THEN 'ENABLED' END AS row_security,
     CASE WHEN c.relforcerowsecurity THEN 'FORCED' END AS row_security_for_owner,
     CASE
@@ -41,6 +42,12 @@ SELECT
      FROM pg_catalog.unnest(ft.ftoptions) AS o(option)) AS foreign_options,
     CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
     CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN 'no' END AS populated,
+    CASE WHEN c.relkind = 'm' THEN
+        (SELECT pg_catalog.string_agg(x.extname, ', ' ORDER BY x.extname COLLATE "C")
+         FROM pg_catalog.pg_depend AS dx
+         JOIN pg_catalog.pg_extension AS x ON (x.oid = dx.refobjid)
+         WHERE dx.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND dx.objid = c.oid AND dx.deptype = 'x')
+    END AS depends_on_extension,
     d.description AS comment
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)

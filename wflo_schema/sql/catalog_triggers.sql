@@ -5,6 +5,12 @@ SELECT
     CASE WHEN tg.tgparentid <> 0 THEN ARRAY['trigger', pn.nspname, pc.relname, ptg.tgname]::text[] END AS follows,
     pg_catalog.pg_get_triggerdef(tg.oid) AS definition,
     CASE tg.tgenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END AS enabled,
+    (SELECT pg_catalog.string_agg(x.extname, ', ' ORDER BY x.extname COLLATE "C")
+     FROM pg_catalog.pg_depend AS dx
+     JOIN pg_catalog.pg_extension AS x ON (x.oid = dx.refobjid)
+     WHERE dx.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND dx.objid = tg.oid AND dx.deptype = 'x'
+    ) AS depends_on_extension,
+    NULL AS target,
     d.description AS comment
 FROM pg_catalog.pg_trigger AS tg
 JOIN pg_catalog.pg_class AS c ON (c.oid = tg.tgrelid)
@@ -31,6 +37,8 @@ SELECT
     NULL,
     pg_catalog.pg_get_ruledef(r.oid),
     CASE r.ev_enabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END,
+    NULL,
+    NULL,
     d.description
 FROM pg_catalog.pg_rewrite AS r
 JOIN pg_catalog.pg_class AS c ON (c.oid = r.ev_class)
@@ -65,6 +73,8 @@ SELECT
         'USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')',
         'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')'),
     NULL,
+    NULL,
+    NULL,
     d.description
 FROM pg_catalog.pg_policy AS p
 JOIN pg_catalog.pg_class AS c ON (c.oid = p.polrelid)
@@ -85,6 +95,8 @@ SELECT
     ARRAY['table', cn.nspname, c.relname]::text[],
     pg_catalog.pg_get_statisticsobjdef(s.oid),
     NULL,
+    NULL,
+    NULLIF(NULLIF(s.stxstattarget, -1)::text, ''),
     d.description
 FROM pg_catalog.pg_statistic_ext AS s
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = s.stxnamespace)

@@ -4,15 +4,15 @@ SELECT
     ARRAY[n.nspname, t.typname]::text[] AS path,
     CASE t.typtype
         WHEN 'e' THEN
-            (SELECT 'ENUM (' || pg_catalog.string_agg(
-                 pg_catalog.quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
+            (SELECT 'ENUM (' || COALESCE(pg_catalog.string_agg(
+                 pg_catalog.quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder), '') || ')'
              FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN 'c' THEN
-            (SELECT '(' || pg_catalog.string_agg(
+            (SELECT '(' || COALESCE(pg_catalog.string_agg(
                  pg_catalog.quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod)
                  || CASE WHEN a.attcollation <> ct.typcollation
                     THEN ' COLLATE ' || a.attcollation::pg_catalog.regcollation::text ELSE '' END,
-                 ', ' ORDER BY a.attnum) || ')'
+                 ', ' ORDER BY a.attnum), '') || ')'
              FROM pg_catalog.pg_attribute AS a
              JOIN pg_catalog.pg_type AS ct ON (ct.oid = a.atttypid)
              WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
@@ -24,14 +24,26 @@ SELECT
                  CASE WHEN r.rngcollation <> st.typcollation
                      THEN 'COLLATION = ' || r.rngcollation::pg_catalog.regcollation::text END,
                  CASE WHEN r.rngcanonical <> 0 THEN 'CANONICAL = ' || r.rngcanonical::text END,
-                 CASE WHEN r.rngsubdiff <> 0 THEN 'SUBTYPE_DIFF = ' || r.rngsubdiff::text END) || ')'
+                 CASE WHEN r.rngsubdiff <> 0 THEN 'SUBTYPE_DIFF = ' || r.rngsubdiff::text END,
+                 'MULTIRANGE_TYPE_NAME = ' || pg_catalog.format_type(r.rngmultitypid, NULL)) || ')'
              FROM pg_catalog.pg_range AS r
              JOIN pg_catalog.pg_opclass AS oc ON (oc.oid = r.rngsubopc)
              JOIN pg_catalog.pg_type AS st ON (st.oid = r.rngsubtype)
              WHERE r.rngtypid = t.oid)
         WHEN 'b' THEN
             'BASE (INPUT = ' || t.typinput::text || ', OUTPUT = ' || t.typoutput::text
-            || ', LENGTH = ' || t.typlen || ')'
+            || ', LENGTH = ' || t.typlen
+            || ', STORAGE = ' || CASE t.typstorage
+                WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END
+            || ', CATEGORY = ' || pg_catalog.quote_literal(t.typcategory::text)
+            || CASE WHEN t.typispreferred THEN ', PREFERRED = true' ELSE '' END
+            || COALESCE(', DEFAULT = ' || pg_catalog.quote_literal(t.typdefault), '')
+            || ', DELIMITER = ' || pg_catalog.quote_literal(t.typdelim::text)
+            || CASE WHEN t.typcollation <> 0 THEN ', COLLATABLE = true' ELSE '' END
+            || CASE WHEN t.typbyval THEN ', PASSEDBYVALUE' ELSE '' END
+            || ', ALIGNMENT = ' || CASE t.typalign
+                WHEN 'c' THEN 'char' WHEN 's' THEN 'int2' WHEN 'd' THEN 'double' ELSE 'int4' END
+            || ')'
         WHEN 'p' THEN 'SHELL'
     END AS definition,
     CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod) END AS type,

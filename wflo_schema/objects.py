@@ -1,0 +1,172 @@
+"""What a catalog is made of: objects, their names as SQL writes them, and in what two catalogs differ."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+NOTHING = "NOTHING"
+# How a difference writes that something is absent.
+
+RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
+OF_RELATION = frozenset(
+    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
+)
+GLOBAL = frozenset(
+    {"extension", "foreign data wrapper", "foreign server", "user mapping", "language", "access method", "cast",
+     "event trigger", "publication"}
+)  # fmt: skip
+WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
+
+_RESERVED = frozenset(
+    """all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
+    cast char character check coalesce collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user dec decimal default
+    deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant
+    greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join
+    json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize
+    json_table json_value lateral leading least left like limit localtime localtimestamp merge_action national natural
+    nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay placing
+    position precision primary real references returning right row select session_user setof similar smallint some
+    substring symmetric system_user table tablesample then time timestamp to trailing treat trim true union unique
+    user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
+    xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
+)
+# Words that some supported server does not take as a name without quotes.
+
+Path = tuple[str, ...]
+Key = tuple[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of a database.  All fields count for equality but ``follows``.
+
+    ``path`` holds bare names, schema first; of a function the last element is its argument types
+    in brackets.  ``attributes`` are (name, text) pairs sorted by name; what is usual is left out.
+    ``follows`` is kind and path of the object that this one is a copy or a part of (a partition's
+    clone of a constraint, a serial column's sequence): empty for most.
+    """
+
+    kind: str
+    path: Path
+    attributes: tuple[tuple[str, str], ...] = ()
+    follows: Path = field(default=(), compare=False)
+
+    @property
+    def key(self) -> Key:
+        """What makes it one and the same object in two catalogs."""
+        return (self.kind, self.path)
+
+    @property
+    def name(self) -> str:
+        """Schema-qualified, quoted where SQL would need it."""
+        return qualified(self.kind, self.path)
+
+    def get(self, attribute: str) -> str:
+        """The text of one attribute, empty where it is as usual."""
+        for name, text in self.attributes:
+            if name == attribute:
+                return text
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All objects of a database, sorted.  Equality is the objects; ``server_version`` does not count.
+
+    ``server_version`` is libpq's number (180006), 0 where unknown.  Texts of views and expressions
+    are those of the server's own printer, which differs between major versions.
+    """
+
+    objects: tuple[Object, ...]
+    server_version: int = field(default=0, compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of all objects in hexadecimal: equal for equal catalogs, whatever built them."""
+        digest = hashlib.sha256()
+        for one in self.objects:
+            digest.update(json.dumps([one.kind, one.path, one.attributes]).encode())
+        return digest.hexdigest()
+
+    def is_equal(self, other: Catalog) -> bool:
+        """Say whether both hold the same objects with the same attributes."""
+        return self.objects == other.objects
+
+    def find(self, kind: str, *path: str) -> Object | None:
+        """The object of that kind and path (bare names, schema first), None where there is none."""
+        place = bisect.bisect_left(self.objects, (kind, path), key=order)
+        if place < len(self.objects) and self.objects[place].key == (kind, path):
+            return self.objects[place]
+        return None
+
+    def without_schemas(self, schemas: Collection[str]) -> Catalog:
+        """The same without the schemas of these names, and all that is in them."""
+        kept = (o for o in self.objects if o.kind in GLOBAL or o.path[0] not in schemas)
+        return Catalog(tuple(kept), self.server_version) if schemas else self
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which a catalog is not as wanted.  All fields count for equality.
+
+    ``attribute`` is empty where a whole object is absent or too many, and ``name`` where it only
+    has another name.  ``have`` and ``want`` are ``NOTHING`` where absent.  ``mend`` is SQL, one
+    statement a line end, that makes ``have`` into ``want``; empty where that takes a decision
+    (data would be lost or rewritten).  ``cosmetic`` says that no query is answered differently.
+    """
+
+    kind: str
+    object: str
+    attribute: str
+    have: str
+    want: str
+    mend: str = ""
+    cosmetic: bool = False
+
+
+def order(one: Object) -> tuple[str, Path]:
+    return (one.kind, one.path)
+
+
+def quote(name: str) -> str:
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(kind: str, path: Path) -> str:
+    if kind in WITH_ARGUMENTS:
+        return ".".join(quote(part) for part in path[:-1]) + path[-1]
+    return ".".join(quote(part) for part in path)
+
+
+def as_key(follows: Path) -> Key:
+    return (follows[0], follows[1:])
+
+
+def table_of(one: Object) -> str:
+    return qualified("", one.path[:2])
+
+
+def column_definition(column: Object) -> str:
+    collation, default = column.get("collation"), column.get("default")
+    not_null = column.get("not null")
+    return " ".join(
+        filter(
+            None,
+            (
+                column.get("type"),
+                f"COLLATE {collation}" if collation else "",
+                "NOT NULL" if not_null else "",
+                f"DEFAULT {default}" if default else "",
+                column.get("generated"),
+                column.get("identity"),
+            ),
+        )
+    )
