@@ -1134,7 +1134,7 @@ def _not_adopted(database: Database, migrations: Migrations, options: Options) -
             )
         return (
             f"{folder} was begun here and is not finished: {some(ours)}",
-            f"finish it: wflo-schema migrate --migrations {shlex.quote(folder)}{schema}; then: {adopting}",
+            f"finish it: {finishing}; then: {adopting}",
         )
     return None
 
