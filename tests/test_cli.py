@@ -755,3 +755,18 @@ def test_make_names_a_venv_of_an_older_python_and_the_way_out(tmp_path: Path) ->
     assert done.returncode == 2
     assert ".venv is of Python 3.9, and wflo-schema needs 3.11 or newer: remove it (rm -r .venv)" in done.stderr
     assert "installing" not in done.stderr
+
+
+def test_interrupt_while_it_is_being_imported_is_one_line(tmp_path: Path) -> None:
+    slow = tmp_path / "click.py"  # imported in place of Click, and takes its time
+    slow.write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
+    for words in (["-m", "wflo_schema"], ["-c", "from wflo_schema.__main__ import main; main()"]):
+        with subprocess.Popen(
+            [sys.executable, *words, "status"], cwd=tmp_path, text=True,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as running:  # fmt: skip
+            assert running.stdout is not None and running.stderr is not None
+            assert running.stdout.readline() == "importing\n"
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+            assert running.stderr.read() == "error: interrupted (SIGINT)\n"

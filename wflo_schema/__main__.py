@@ -1,5 +1,29 @@
-"""``python -m wflo_schema``."""
+"""``python -m wflo_schema``, and the command ``wflo-schema``: Ctrl-C while it is being imported is no traceback."""
 
-from wflo_schema.cli import main
+from __future__ import annotations
 
-main()
+import os
+import signal
+
+
+def _interrupted(number: int, frame: object) -> None:
+    try:
+        os.write(2, b"error: interrupted (SIGINT)\n")
+    except OSError:
+        pass
+    os._exit(128 + number)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else it is ignored, as nohup has it
+        signal.signal(signal.SIGINT, _interrupted)
+    from wflo_schema.cli import main as run
+
+    signal.signal(signal.SIGINT, before)
+    run()
+
+
+if __name__ == "__main__":
+    main()
