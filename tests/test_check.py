@@ -219,7 +219,8 @@ MENDED_BY_HELP = frozenset(
     same-column-twice
     moved-rows-trigger-disabled moved-rows-trigger-disabled-below inheritance-child-trigger-disabled
     inheritance-child-other-action inheritance-child-older-key inheritance-child-rule
-    older-update-cascade owner-may-not-update operator-edited older-key-on-a-partition older-key-to-one-partition renamed-key-and-a-check-has-the-name
+    required-check-not-enforced older-update-cascade owner-may-not-update operator-edited
+    older-key-on-a-partition older-key-to-one-partition renamed-key-and-a-check-has-the-name
     name-kept-by-a-check not-null-not-valid owner-reads-other-columns-only
     """.split()
 )
@@ -424,6 +425,39 @@ def test_frozen_contract_is_read_back_and_holds(right: Database) -> None:
     assert {kind for kind, _, _ in result.counts} == {"table", "foreign key", "column", "unique", "check", "index"}
     _do(right, "ALTER TABLE step_executions ALTER COLUMN status DROP NOT NULL; DROP INDEX ix_workflow_name")
     assert {"column-wrong", "required-index-missing"} <= _codes(check(right, frozen, only=("contract",)))
+
+
+def test_frozen_contract_of_odd_indexes_and_types_is_read_back_and_holds(right: Database) -> None:
+    _do(
+        right,
+        """
+        CREATE TYPE "my default x" AS ENUM ('a');
+        CREATE TABLE odd (e int, t "my default x" NOT NULL DEFAULT 'a');
+        CREATE UNIQUE INDEX ON odd (e, e);
+        CREATE INDEX ON odd (t, t);
+        """,
+    )
+    result = check(right, contract.parse(freeze(right)), only=("contract",))
+
+    assert result.exit_code == 0, result.findings
+
+
+def test_key_on_a_column_that_is_not_there_gets_no_statement_that_takes_a_good_key_away(right: Database) -> None:
+    wanted = contract.parse(
+        "[[foreign_key]]\nname = 'fk_step_executions_execution_id'\n"
+        "from = 'step_executions(nowhere)'\nto = 'workflow_executions(id)'"
+    )
+    found = check(right, wanted, only=("contract",)).findings
+
+    assert {f.code: f.help for f in found} == {"column-missing": "", "key-wrong-columns": ""}
+
+
+def test_required_check_is_not_run_and_not_more_than_an_expression(right: Database) -> None:
+    _do(right, "CREATE TABLE p (a int CONSTRAINT k CHECK (a > 0))")
+    texts = ("a > 0) FROM pg_sleep(60) --", "a > 0); DROP TABLE p; --", "a > 0) AS x, (a > 0", "pg_sleep(60) IS NULL")
+    for text in texts:
+        wanted = contract.parse(f'[[check]]\nname = "k"\non = "p"\nexpression = "{text}"')
+        assert _codes(check(right, wanted, only=("contract",))) == {"check-missing"}
 
 
 def test_freezing_does_not_require_what_is_not_enforced(right: Database) -> None:

@@ -158,6 +158,11 @@ KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
         ("[foreign_key]\nfrom = 'a(b)'\nto = 'c(d)'", "[[foreign_key]]"),
         ("[[check]]\non = 'a'", "needs a name"),
         ("[[unique]]\non = 'a(b, b)'", "twice"),
+        (
+            "[contract]\nschema = 's'\n[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
+            "[[foreign_key]]\nfrom = 's.a(b)'\nto = 's.c(d)'",
+            "twice",
+        ),
         ("[columns.a]\nid = 'integer not'", "type [not null]"),
         ("[columns.a]\nid = 3", "must be a string"),
     ],
@@ -196,3 +201,9 @@ def test_contract_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> Non
 )
 def test_identifiers_are_quoted_where_sql_needs_it(name: str, spelled: str) -> None:
     assert identifier(name) == spelled
+
+
+def test_type_whose_name_holds_the_words_of_an_entry_is_not_cut() -> None:
+    (column,) = parse("[columns.t]\na = '\"my default x\" not null default f(\"not null\")'").columns
+
+    assert (column.type, column.is_nullable, column.default) == ('"my default x"', False, 'f("not null")')

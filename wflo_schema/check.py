@@ -362,7 +362,7 @@ def _settle_columns(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
         verdicts.settle(
             "column",
             f"{facts.full(column.table)}.{identifier(column.name)}",
-            tables.judge_column(facts, contract, column, weak),
+            tables.judge_column(reader, facts, contract, column, weak),
             can_tell=can or column.is_nullable is not False,
         )
 
@@ -379,7 +379,9 @@ def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
         )
     for index in contract.indexes:
         name = index.name or f"{facts.full(index.table)}({identifiers(index.columns)})"
-        verdicts.settle("index", name, tables.judge_index(facts, contract, there, index) if can else (), can_tell=can)
+        verdicts.settle(
+            "index", name, tables.judge_index(reader, facts, contract, there, index) if can else (), can_tell=can
+        )
 
 
 def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
@@ -388,7 +390,7 @@ def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: 
     can = reader.can("pg_constraint")
     there = relations.read_checks(reader, facts.everywhere) if can else ()
     for required in contract.checks:
-        found = tables.judge_check(facts, contract, there, required) if can else ()
+        found = tables.judge_check(reader, facts, contract, there, required) if can else ()
         verdicts.settle("check", required.name, found, can_tell=can)
 
 

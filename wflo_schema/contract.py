@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -137,7 +137,7 @@ class RequiredUnique:
 
 @dataclass(frozen=True, slots=True)
 class RequiredCheck:
-    """A check constraint.  ``expression`` is PostgreSQL's own spelling of it, None where any will do."""
+    """A check constraint.  ``expression`` is SQL in any spelling of the same, None where any will do."""
 
     name: str
     table: Name
@@ -147,7 +147,7 @@ class RequiredCheck:
 
 @dataclass(frozen=True, slots=True)
 class RequiredIndex:
-    """A valid index on these columns in this order.  ``where`` is PostgreSQL's own spelling of the predicate."""
+    """A valid index on these columns in this order.  ``where`` is SQL in any spelling of the same."""
 
     name: str | None
     table: Name
@@ -278,7 +278,10 @@ class _Reader:
                 hint='name what must hold: [contract] tables = ["…"] or [[foreign_key]]',
             )
         self.once((t.name, t.line, f"table {t.name}") for t in contract.tables)
-        keys = contract.foreign_keys
+        keys = tuple(
+            replace(k, table=self.placed(contract, k.table), to_table=self.placed(contract, k.to_table))
+            for k in contract.foreign_keys
+        )
         self.once(
             ((k.table, k.name), k.line, f"the key {identifier(k.name or '')} of {k.table}") for k in keys if k.name
         )
@@ -293,6 +296,10 @@ class _Reader:
         self.once(((u.table, frozenset(u.columns)), u.line, f"unique on {u.table}") for u in contract.uniques)
         self.once(((c.table, c.name), c.line, f"check {identifier(c.name)} of {c.table}") for c in contract.checks)
         self.once((i, i.line, f"an index on {i.table}") for i in contract.indexes)
+
+    def placed(self, contract: Contract, name: Name) -> Name:
+        """The name without the schema that all names have which name none."""
+        return Name(name.name) if name.schema == contract.schema else name
 
     def once(self, things: Iterable[tuple[object, int, str]]) -> None:
         seen: dict[object, int] = {}
@@ -372,7 +379,8 @@ class _Reader:
             for name, wanted in self.mapping(entries, where, line).items():
                 text = self.string(wanted, name, where, line)
                 match = re.fullmatch(
-                    r"(?P<type>.*?)(?P<not>\s+not)?(?P<null>\s+null)?(?:\s+default\s+(?P<default>.+))?",
+                    r'(?P<type>(?:"(?:[^"]|"")*"|[^"])*?)'
+                    r"(?P<not>\s+not)?(?P<null>\s+null)?(?:\s+default\s+(?P<default>.+))?",
                     text.strip(),
                     re.IGNORECASE | re.DOTALL,
                 )

@@ -76,7 +76,13 @@ def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     candidates = facts.keys_on(table.oid)
     exact = facts.keys_like(key.pairs, table, target) if target is not None else ()
     if target is None or not exact:
-        yield _nearest(sought, candidates)
+        near = _nearest(sought, candidates)
+        can_be = target is not None and not any(
+            True
+            for t, c in ((table, key.columns), (target, key.to_columns))
+            for _ in absent_columns(facts, t, c, where)
+        )
+        yield near if can_be else replace(near, help="")  # what was typed would fail, or take a good key away
     else:
         yield from _judge_best(sought, target, exact, candidates)
 

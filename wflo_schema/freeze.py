@@ -161,7 +161,7 @@ def _required_uniques(names: Mapping[int, Name], facts: Facts, indexes: Iterable
     seen = set()
     for index in indexes:
         by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
-        columns = tuple(by_number.get(n, "") for n in index.columns[: index.key_count])
+        columns = tuple(dict.fromkeys(by_number.get(n, "") for n in index.columns[: index.key_count]))
         plain = (
             index.is_unique and index.is_valid and index.is_immediate and index.predicate is None and "" not in columns
         )

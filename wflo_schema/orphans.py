@@ -271,6 +271,8 @@ def _orphans_of(
     where: Location | None,
 ) -> tuple[list[Finding], Orphans]:
     have = next(iter(facts.keys_like(key.pairs, table, target)), None)
+    if have is not None and not all(o.endswith(".=)") for o in have.operators):
+        have = None  # pg_constraint was edited
     wanted = refer(
         table,
         target,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from wflo_schema import relations
 from wflo_schema.contract import (
     Contract,
     Name,
@@ -28,6 +29,7 @@ from wflo_schema.relations import (
     Column,
     Facts,
     Index,
+    Reader,
     Relation,
     identifiers,
     plain_type,
@@ -93,7 +95,7 @@ def absent_columns(
 
 
 def judge_column(
-    facts: Facts, contract: Contract, column: RequiredColumn, weak: Mapping[tuple[int, int], str]
+    reader: Reader, facts: Facts, contract: Contract, column: RequiredColumn, weak: Mapping[tuple[int, int], str]
 ) -> Iterator[Finding]:
     """A column that is not there, or has another type, nullability or default.
 
@@ -118,7 +120,12 @@ def judge_column(
         yield _absent_column(table, column.name, f"{identifier(column.name)} {column.type or ''}".strip(), where)
         return
     start = f"ALTER TABLE {table} ALTER COLUMN {identifier(column.name)}"
-    if column.type is not None and plain_type(column.type) != plain_type(found.type):
+    is_same: bool | None = True
+    if column.type is not None and not _is_same_word(column.type, found.type):
+        is_same = relations.is_same_type(reader, column.type, found.type)
+    if column.type is not None and is_same is None:
+        yield _unspelled(reader, facts, name, f"the type of {name}", column.type, where)
+    elif column.type is not None and not is_same:
         yield finding(
             "column-wrong",
             name,
@@ -149,9 +156,27 @@ def judge_column(
             help_=f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
             location=where,
         )
+    for child in facts.children(table) if column.is_nullable is False else ():
+        its = facts.columns_of(child.oid).get(column.name)
+        if its is not None and (its.is_nullable or (child.oid, its.number) in weak):
+            yield finding(
+                "column-wrong",
+                f"{child}.{identifier(column.name)}",
+                f"{child} inherits from {table}, its rows show there and may be NULL",
+                have="null" if its.is_nullable else "not null, NOT VALID",
+                want="not null",
+                help_=f"ALTER TABLE {child} ALTER COLUMN {identifier(column.name)} SET NOT NULL;",
+                location=where,
+            )
     if column.default is not None and found.default == UNREAD:
         yield _locked(name, f"the default of {name}", column.default, where)
-    elif column.default is not None and _words(column.default) != _words(found.default or ""):
+        return
+    if column.default is None:
+        return
+    is_same = _is_same(reader, facts, table, column.default, found.default, as_type=found.type)
+    if is_same is None:
+        yield _unspelled(reader, facts, name, f"the default of {name}", column.default, where)
+    elif not is_same:
         yield finding(
             "column-wrong",
             name,
@@ -176,6 +201,32 @@ def _absent_column(table: Relation, column: str, want: str, where: Location | No
 
 def _words(text: str) -> str:
     return " ".join(text.split())
+
+
+def _is_same_word(want: str, have: str) -> bool:
+    """Whether two types are spelled the same, where that can be said without asking."""
+    return want == have if '"' in want + have else plain_type(want) == plain_type(have)
+
+
+def _is_same(
+    reader: Reader, facts: Facts, table: Relation, want: str, have: str | None, *, as_type: str = ""
+) -> bool | None:
+    """Whether an expression as a person writes it is the one that PostgreSQL spells out; None: that cannot be asked."""
+    if have is None or _words(want) == _words(have):
+        return have is not None
+    columns = tuple(facts.columns_of(table.oid).values())
+    return relations.is_same_expression(reader, columns, Name(table.name), want, have, as_type=as_type)
+
+
+def _unspelled(reader: Reader, facts: Facts, object_: str, what: str, want: str, where: Location | None) -> Finding:
+    return finding(
+        "cannot-see",
+        object_,
+        f"{what} cannot be compared: this role may not use what is named in it",
+        want=want,
+        help_=f"GRANT USAGE ON SCHEMA {identifier(facts.schema)} TO {identifier(reader.session.role)};",
+        location=where,
+    )
 
 
 def _locked(object_: str, what: str, want: str, where: Location | None) -> Finding:
@@ -228,7 +279,9 @@ def judge_unique(
     )
 
 
-def judge_index(facts: Facts, contract: Contract, indexes: Sequence[Index], index: RequiredIndex) -> Iterator[Finding]:
+def judge_index(
+    reader: Reader, facts: Facts, contract: Contract, indexes: Sequence[Index], index: RequiredIndex
+) -> Iterator[Finding]:
     """An index that is not there as required, and which ones come near."""
     shown, table = facts.full(index.table), facts.table(index.table)
     unique = "UNIQUE " if index.is_unique else ""
@@ -248,9 +301,13 @@ def judge_index(facts: Facts, contract: Contract, indexes: Sequence[Index], inde
                     ("UNIQUE", have.is_unique and not index.is_unique),
                     (have.method, have.method != index.method),
                     (
-                        f"WHERE {have.predicate}",
-                        _words(have.predicate or "") != _words(index.where or "")
-                        and not (have.predicate == UNREAD and index.where),
+                        f"WHERE {have.predicate}" if have.predicate else "without WHERE",
+                        (have.predicate is None) != (index.where is None)
+                        or bool(
+                            index.where
+                            and have.predicate != UNREAD
+                            and not _is_same(reader, facts, table, index.where, have.predicate)
+                        ),
                     ),
                     (f"called {have.name}", index.name is not None and index.name != have.name),
                 )
@@ -280,13 +337,18 @@ def judge_index(facts: Facts, contract: Contract, indexes: Sequence[Index], inde
 
 
 def judge_check(
-    facts: Facts, contract: Contract, checks: Sequence[CheckConstraint], check: RequiredCheck
+    reader: Reader, facts: Facts, contract: Contract, checks: Sequence[CheckConstraint], check: RequiredCheck
 ) -> Iterator[Finding]:
     """A check constraint that is not there, says something else or was not validated."""
     shown, table, where = facts.full(check.table), facts.table(check.table), contract.location(check.line)
     name, want = identifier(check.name), f"CHECK ({check.expression or '…'})"
     have = next((c for c in checks if table is not None and c.relation == table.oid and c.name == check.name), None)
-    if have is None or (check.expression is not None and _words(have.expression) != _words(check.expression)):
+    is_same: bool | None = True
+    if have is not None and table is not None and check.expression is not None:
+        is_same = _is_same(reader, facts, table, check.expression, have.expression)
+    if is_same is None:
+        yield _unspelled(reader, facts, f"{shown} {name}", f"the check {name}", want, where)
+    elif have is None or not is_same:
         drop = f"DROP CONSTRAINT {name}, " if have else ""
         yield finding(
             "check-missing",
@@ -294,11 +356,12 @@ def judge_check(
             f"{shown} has no such check",
             have=f"CHECK ({have.expression})" if have else NOTHING,
             want=want,
-            help_=f"ALTER TABLE {shown} {drop}ADD CONSTRAINT {name} {want};",
+            help_=f"ALTER TABLE {shown} {drop}ADD CONSTRAINT {name} {want};" if check.expression else "",
             location=where,
         )
     elif not (have.is_validated and have.is_enforced):
         state = "NOT VALID" if have.is_enforced else "NOT ENFORCED"
+        again = f"CHECK ({check.expression or have.expression})"
         yield finding(
             "check-not-valid",
             f"{shown} {name}",
@@ -307,7 +370,7 @@ def judge_check(
             want=want,
             help_=f"ALTER TABLE {shown} VALIDATE CONSTRAINT {name};"
             if have.is_enforced
-            else f"ALTER TABLE {shown} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {want};",
+            else f"ALTER TABLE {shown} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {again};",
             location=where,
         )
 

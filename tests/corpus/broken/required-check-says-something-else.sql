@@ -1,0 +1,9 @@
+-- verdict: no
+-- codes: check-missing
+-- contract: [contract]
+-- contract: tables = ["p"]
+-- contract: [[check]]
+-- contract: name = "k"
+-- contract: on = "p"
+-- contract: expression = "a::numeric > 0"
+CREATE TABLE p (a int CONSTRAINT k CHECK (a > 0));
