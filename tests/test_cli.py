@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -770,3 +771,31 @@ def test_interrupt_while_it_is_being_imported_is_one_line(tmp_path: Path) -> Non
             running.send_signal(signal.SIGINT)
             assert running.wait(20) == 130
             assert running.stderr.read() == "error: interrupted (SIGINT)\n"
+
+
+def on_a_terminal(*words: str, cwd: Path, env: dict[str, str]) -> bytes:
+    """What reaches a terminal that both streams lead to."""
+    ours, theirs = pty.openpty()
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "wflo_schema", *words],
+            cwd=cwd, env={**clean, "PYTHONPATH": str(ROOT), "TERM": "dumb", **env},
+            stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+        ) as running:  # fmt: skip
+            running.wait(60)
+        return os.read(ours, 65536)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_control_characters_of_names_do_not_reach_a_terminal(database: Database, folder: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    assert run("migrate", cwd=folder.parent, env=env).code == 0
+    with database.connect() as connection:
+        connection.execute('CREATE TABLE "\x1b[2Jerased\x9b2J" ()')
+    shown = on_a_terminal("check", "--only", "drift", cwd=folder.parent, env=env)
+    assert b"\\x1b[2Jerased\\x9b2J" in shown and b"\x1b[2J" not in shown, shown
+    shown = on_a_terminal("status", "--migrations", "no\x1b[2Jwhere", cwd=folder, env=env)
+    assert b"\\x1b[2Jwhere" in shown and b"\x1b[2J" not in shown, shown

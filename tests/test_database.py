@@ -128,3 +128,11 @@ def test_no_secret_is_left_without_the_password() -> None:
         assert "topsecret" not in text
     for keyword in known:
         assert Database.parse(f"{keyword}=topsecret dbname=d").without_password.conninfo == "dbname=d"
+
+
+def test_label_gives_each_of_several_hosts_its_port() -> None:
+    assert Database.parse("postgresql://u@a:1,b:2/d").label == "u@a:1,b:2/d"
+    assert Database.parse("postgresql://u@a,b/d").label == "u@a:5432,b:5432/d"
+    assert Database.parse("host=a,b port=7 user=u dbname=d").label == "u@a:7,b:7/d"
+    assert Database.parse("host=a,b port=7, user=u dbname=d").label == "u@a:7,b:5432/d"
+    assert Database.parse("host=/run/pg user=u dbname=d").label == "u@d on /run/pg/.s.PGSQL.5432"

@@ -9,6 +9,7 @@ import codecs
 import gc
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -226,7 +227,7 @@ def _default_directory() -> Path:
 
 
 def _warn(text: str) -> None:
-    _say(f"{click.style('warning:', fg='yellow')} {text}")
+    _say(f"{click.style('warning:', fg='yellow')} {_visible(text)}")
 
 
 def _say(text: str) -> None:
@@ -235,6 +236,18 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
     except OSError:
         _discard(sys.stderr)
+
+
+def _visible(text: str) -> str:
+    """With the control characters of names from files and servers written out, so that none steers a terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class _Terminal(io.TextIOWrapper):
+    """A terminal to which no control characters are sent."""
+
+    def write(self, text: str) -> int:
+        return super().write(_visible(text))
 
 
 def _discard(stream: IO[str]) -> None:
@@ -254,6 +267,9 @@ def _make_streams_safe() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="wflo-schema")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty():
+        encoding = sys.stdout.encoding
+        sys.stdout = _Terminal(sys.stdout.detach(), encoding=encoding, errors="wflo-schema", line_buffering=True)
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
@@ -349,6 +365,7 @@ class _Progress:
 
     def _print(self, line: str, *, err: bool) -> None:
         stream_is_terminal = (sys.stderr if err else sys.stdout).isatty()
+        line = _visible(line) if stream_is_terminal else line
         try:
             if self._bar is not None and stream_is_terminal:
                 self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -1144,6 +1161,7 @@ def _show(error: WfloSchemaError, words: Sequence[str]) -> None:
         _print(report.error_json(error))
     text = report.error_text(error)
     if sys.stderr.isatty():
+        text = _visible(text)
         text = text.replace("error:", click.style("error:", fg="red"), 1)
     _say(text)
 

@@ -144,7 +144,12 @@ class Database:
         port = known.get("port", "5432")
         user = known.get("user", "")
         at = f"{user}@" if user else ""
-        place = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else f"{host}:{port}"
+        hosts, ports = host.split(","), port.split(",")
+        ports = ports * len(hosts) if len(ports) == 1 else ports
+        place = ",".join(
+            f"{one}/.s.PGSQL.{at}" if one.startswith("/") else f"{one}:{at}"
+            for one, at in zip(hosts, [at or "5432" for at in ports], strict=False)
+        )
         label = f"{at}{place}/{self.name}" if not host.startswith("/") else f"{at}{self.name} on {place}"
         return f"{label}, schema {self.schema}" if self.schema else label
 
