@@ -25,6 +25,7 @@ from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
 from wflo_schema import adopt, catalog, check, engine, migration, scratch
 from wflo_schema.adopt import Adoption, Verdict
+from wflo_schema.catalog import NOTHING
 from wflo_schema.cli import cli
 from wflo_schema.database import Database
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
@@ -254,11 +255,12 @@ BROKEN = {
                " date); INSERT INTO sqitch.changes VALUES ('1', NULL), ('2', 'x');"
                "INSERT INTO sqitch.events VALUES ('fail', '3', NULL), ('fail', '4', 'y')", ("x",), ("y",)),
     "goose": ("CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean);"
-              "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL), (2, true)",
+              "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL),"
+              "(2, true)",
               ("2",), ()),
-    "flyway": ("CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text, success"
-               " boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL), (2, '1', NULL, 'x', NULL),"
-               "(3, '2', NULL, 'y', true)", ("2",), ("1",)),
+    "flyway": ("CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text,"
+               " success boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL),"
+               "(2, '1', NULL, 'x', NULL), (3, '2', NULL, 'y', true)", ("2",), ("1",)),
     "dbmate": ("CREATE TABLE schema_migrations (version text); INSERT INTO schema_migrations VALUES (NULL), ('1')",
                ("1",), ()),
 }  # fmt: skip
@@ -281,7 +283,8 @@ def test_rows_of_a_ledger_that_say_nothing_are_passed_over(database: Database, f
         "CREATE TABLE goose_db_version (version_id bigint, is_applied boolean)",
         "CREATE TABLE flyway_schema_history (version text, script text, success boolean)",
         "CREATE TABLE django_migrations (app text, name text, applied date)",
-        "CREATE TABLE changes (change_id text, change text, script_hash text, committed_at date); CREATE TABLE events ()",
+        "CREATE TABLE changes (change_id text, change text, script_hash text, committed_at date);"
+        "CREATE TABLE events ()",
     ],
 )
 def test_a_table_without_what_the_tool_keeps_there_is_no_ledger(database: Database, folder: Path, table: str) -> None:
@@ -1016,6 +1019,40 @@ def test_every_command_that_is_told_names_the_same_database_and_files(
         assert step[step.index("--migrations") + 1] == str(folder)
         assert step[step.index("--database-url") + 1].partition("?")[0] == database.url.partition("?")[0]
         assert "--unverified" in step or "--scratch-url" in step
+
+
+@once
+def test_a_wish_for_another_migration_than_the_one_it_equals_is_told_which_that_is(
+    database: Database, folder: Path
+) -> None:
+    execute(database, ONE, TWO, THREE)
+    found = adopt.baseline(database, migration.read(folder), "02_index")
+    assert (found.verdict, found.is_applied) == (Verdict.DIFFERENT, False)
+    assert found.notes == ("this database is not where 02_index leads: it equals ours after 03_u",)
+    assert found.next_steps == ("wflo-schema baseline --to 03_u",)
+    assert look(database, folder, to="01_t").next_steps == ("wflo-schema adopt --apply --to 03_u",)
+
+
+@once
+@pytest.mark.parametrize("child", ["CREATE TABLE evil () INHERITS (t)", "CREATE TABLE evil (b text) INHERITS (u, t)"])
+def test_a_table_that_inherits_from_ours_is_in_the_way(database: Database, folder: Path, child: str) -> None:
+    execute(database, ONE, TWO, THREE, "CREATE TABLE mine (id integer)", "CREATE TABLE child () INHERITS (mine)", child)
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.is_applied) == (Verdict.DIFFERENT, False)
+    assert [(d.kind, d.object, d.want) for d in found.differences] == [("table", "public.evil", NOTHING)]
+    assert set(found.beside) == {"table public.mine", "table public.child"}
+
+
+@once
+def test_a_server_that_may_only_be_read_is_told_where_else_to_replay(
+    database: Database, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    execute(database, ONE)
+    reader = database.with_parameters(options="-c default_transaction_read_only=on")
+    with pytest.raises(Refused, match="sessions may only read there") as refused:
+        look(reader, folder)
+    assert "--scratch-url" in str(refused.value.hint)
+    assert "stays behind" not in caplog.text
 
 
 @once

@@ -215,8 +215,9 @@ CASES = (
     Case("DROP TYPE e", "type", "public.e", "", NOTHING, "ENUM ('a', 'it''s', 'c')", "<>"),
     Case("ALTER TYPE comp ADD ATTRIBUTE c date", "type", "public.comp", "definition", "(a integer, b text, c date)",
          "(a integer, b text)", ""),
-    Case("DROP TYPE rg", "type", "public.rg", "", NOTHING, "RANGE (SUBTYPE = double precision, MULTIRANGE_TYPE_NAME = public.rg_multirange)", "<>"),
-    Case("ALTER DOMAIN d SET NOT NULL", "domain", "public.d", "not null", "NOT NULL", "NULL", ""),
+    Case("DROP TYPE rg", "type", "public.rg", "", NOTHING, "RANGE (SUBTYPE = double precision, "
+         "MULTIRANGE_TYPE_NAME = public.rg_multirange)", "<>"),
+    Case("ALTER DOMAIN d SET NOT NULL", "domain", "public.d", "not null", "NOT NULL", "NULL"),
     Case("ALTER DOMAIN d DROP CONSTRAINT d_c", "domain", "public.d", "constraints", NOTHING,
          "CONSTRAINT d_c CHECK ((VALUE <> ''::text))", ""),
     Case("DROP DOMAIN d", "domain", "public.d", "", NOTHING, "?", "<>"),
@@ -294,7 +295,8 @@ CASES = (
     Case("ALTER SEQUENCE s MAXVALUE 99", "sequence", "public.s", "maximum", "99", "9223372036854775807"),
     Case("CREATE CAST (text AS comp) WITH INOUT", "cast", "(text AS public.comp)", "", "WITH INOUT", NOTHING, "<>"),
     Case("CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq)", "operator",
-         'public."==="(integer, integer)', "", "FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer", NOTHING, "<>"),
+         'public."==="(integer, integer)', "", "FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer", NOTHING,
+         "<>"),
 )
 
 

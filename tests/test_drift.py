@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- one case, one line
 """Whatever somebody changes by hand is seen; where SQL to mend it is offered, it runs and nothing is left."""
 
 from __future__ import annotations
@@ -205,4 +206,71 @@ def test_a_schema_that_only_resembles_sqitchs_is_compared(database: Database) ->
 def test_mends_that_need_each_other_run_in_the_order_in_which_they_are_told(
     server: RunningServer, database: Database, second: Database, change: Change
 ) -> None:
+    check_change(database, second, change, server.version)
+
+
+SEEN = (
+    Change(T, "CREATE PUBLICATION x FOR TABLE t WHERE (id > 1)", "<>"),
+    Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t WHERE (id > 1)", "<>"),
+    Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t (id, a)", "<>"),
+    Change(T + "CREATE PUBLICATION x", "ALTER PUBLICATION x ADD TABLES IN SCHEMA public", "<>"),
+    Change("CREATE PUBLICATION x", "ALTER PUBLICATION x SET (publish_generated_columns = stored)", "<>", 18),
+    Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))", "ALTER SEQUENCE t_a_seq AS integer"),
+    Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "ALTER SEQUENCE t_a_seq SET UNLOGGED", "<>"),
+    Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "COMMENT ON SEQUENCE t_a_seq IS 'x'", "<>"),
+    Change("CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer)",
+           "DROP AGGREGATE g(integer); CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, SSPACE = 9)"),
+    Change("CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl, MINVFUNC = int4mi,"
+           " MSTYPE = integer)",
+           "DROP AGGREGATE g(integer); CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl,"
+           " MINVFUNC = int4mi, MSTYPE = integer, MINITCOND = '7')"),
+    Change("CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq)",
+           "ALTER OPERATOR === (integer, integer) SET (RESTRICT = eqsel, JOIN = eqjoinsel)"),
+    Change("CREATE OPERATOR ### (RIGHTARG = integer, FUNCTION = int4um)", "COMMENT ON OPERATOR ### (NONE, integer) IS 'x'",
+           "<>"),
+    Change("SELECT 1", "CREATE OPERATOR ### (RIGHTARG = integer, FUNCTION = int4um)", "<>"),
+    Change("SELECT 1", "CREATE OPERATOR FAMILY fam USING btree"),
+    Change("CREATE OPERATOR FAMILY fam USING btree",
+           "CREATE OPERATOR CLASS cl FOR TYPE integer USING btree FAMILY fam AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,"
+           " OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer)"),
+    Change("SELECT 1", "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)", "<>"),
+    Change("CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)",
+           "ALTER TEXT SEARCH DICTIONARY d (ACCEPT = false)"),
+    Change("SELECT 1", "CREATE TEXT SEARCH PARSER pa (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end,"
+           " LEXTYPES = prsd_lextype)"),
+    Change("SELECT 1", "CREATE TEXT SEARCH TEMPLATE te (LEXIZE = dsimple_lexize, INIT = dsimple_init)"),
+    Change("SELECT 1", "CREATE TEXT SEARCH CONFIGURATION c (COPY = simple); ALTER TEXT SEARCH CONFIGURATION c"
+           " ALTER MAPPING FOR asciiword WITH english_stem, simple", "<>"),
+    Change("SELECT 1", "CREATE CONVERSION co FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", "<>"),
+    Change("SELECT 1", "CREATE LANGUAGE pl HANDLER plpgsql_call_handler"),
+    Change("SELECT 1", "CREATE ACCESS METHOD h2 TYPE TABLE HANDLER heap_tableam_handler"),
+    Change("SELECT 1", "CREATE FOREIGN DATA WRAPPER w"),
+    Change("CREATE FOREIGN DATA WRAPPER w", "ALTER FOREIGN DATA WRAPPER w OPTIONS (ADD a 'b')"),
+    Change("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w", "CREATE USER MAPPING FOR PUBLIC SERVER sv"),
+    Change("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w",
+           "DROP SERVER sv; CREATE SERVER sv TYPE 'ty' FOREIGN DATA WRAPPER w"),
+    Change("SELECT 1", "CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = many)", "<>"),
+    Change("CREATE TYPE rg AS RANGE (SUBTYPE = integer)",
+           "DROP TYPE rg; CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = many)"),
+    Change("SELECT 1", "CREATE TYPE none AS ENUM (); CREATE TYPE nothing AS ()", "<>"),
+    Change(T + "CREATE STATISTICS st ON a, b FROM t", "ALTER STATISTICS st SET STATISTICS 50", "<>"),
+    Change(T + "CREATE MATERIALIZED VIEW m AS SELECT b FROM t", "ALTER MATERIALIZED VIEW m ALTER b SET STORAGE EXTERNAL", "<>", 18),
+    Change("SELECT 1", "COMMENT ON EXTENSION plpgsql IS 'x'", "<>"),
+    Change("CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "ALTER FUNCTION f() DEPENDS ON EXTENSION plpgsql"),
+    Change(T + TF + "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tf()",
+           "ALTER TRIGGER g ON t DEPENDS ON EXTENSION plpgsql"),
+    Change(T + "CREATE INDEX i ON t (a)", "ALTER INDEX i DEPENDS ON EXTENSION plpgsql"),
+    Change("CREATE TABLE t (a integer CONSTRAINT n NOT NULL)", "COMMENT ON CONSTRAINT n ON t IS 'x'", "<>", 18),
+    Change("CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50))", "ALTER INDEX t_pkey RESET (fillfactor)", "<>"),
+    Change(T + "CREATE INDEX i ON t ((a + 1))", "ALTER INDEX i ALTER 1 SET STATISTICS 7", "<>"),
+    Change(T + "CREATE INDEX i ON t (a); ALTER TABLE t CLUSTER ON i", "ALTER TABLE t SET WITHOUT CLUSTER", "<>"),
+    Change("CREATE TABLE x (a integer); CREATE TABLE t (a integer) INHERITS (x)", "ALTER TABLE t NO INHERIT x", "<>"),
+    Change("CREATE SEQUENCE s", "ALTER SEQUENCE s SET UNLOGGED", "<>"),
+    Change("CREATE DOMAIN d AS integer CHECK (VALUE > 0)", "ALTER DOMAIN d SET NOT NULL", "<>"),
+    Change("CREATE DOMAIN d AS integer", "ALTER DOMAIN d SET DEFAULT 5", "<>"),
+)
+
+
+@pytest.mark.parametrize("change", SEEN, ids=lambda c: c.change[:60])
+def test_a_rarer_change_is_seen(server: RunningServer, database: Database, second: Database, change: Change) -> None:
     check_change(database, second, change, server.version)

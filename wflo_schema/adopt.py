@@ -25,6 +25,7 @@ from wflo_schema.database import Database, database_error, load_sql
 from wflo_schema.errors import BadMigrationFile, CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.events import Blocker
 from wflo_schema.migration import Migration, Migrations, some
+from wflo_schema.objects import qualified
 from wflo_schema.planning import Allow, Entry, Plan, State, Status
 from wflo_schema.session import LockOptions
 
@@ -300,7 +301,8 @@ class _Tool:
 _TOOLS: tuple[_Tool, ...] = (
     _Tool(
         "alembic", "alembic_version", frozenset({"version_num"}),
-        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} WHERE version_num IS NOT NULL ORDER BY 1",
+        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} "
+        "WHERE version_num IS NOT NULL ORDER BY 1",
     ),
     _Tool(
         "flyway", "flyway_schema_history", frozenset({"installed_rank", "version", "type", "script", "success"}),
@@ -579,7 +581,8 @@ class _Look:
                 found.append(
                     f"{ledger.tool} says in {ledger.table} that {some(ledger.failed)} failed half way: "
                     "it may have changed rows, which no catalog shows. "
-                    f"Finish it or clean it up with {ledger.tool}; or insist: {self.command(f'baseline --to {last.id}')}"
+                    f"Finish it or clean it up with {ledger.tool}; or insist: "
+                    + self.command(f"baseline --to {last.id}")
                 )
         if len(self.ledgers) > 1 and not is_named:
             where = " and ".join(f"{w.tool} ({w.table})" for w in self.ledgers)
@@ -686,8 +689,9 @@ class _History:
 
     def compare(self, have: Catalog, want: Catalog) -> _Compared:
         differences, cosmetic, beside = [], [], []
+        below = self._below(have)
         for d in catalog.compare(have, want):
-            is_whole = d.want == NOTHING and not d.attribute
+            is_whole = d.want == NOTHING and not d.attribute and d.object not in below
             if is_whole and d.kind not in _ON_A_TABLE and (d.kind, d.object) not in self.made:
                 beside.append(f"{d.kind} {d.object}")
             elif d.cosmetic:
@@ -695,6 +699,18 @@ class _History:
             else:
                 differences.append(d)
         return _Compared(tuple(differences), tuple(cosmetic), tuple(beside))
+
+
+    def _below(self, have: Catalog) -> set[str]:
+        """Tables that inherit from one of ours: their rows are read and changed with its own."""
+        ours = {qualified("", path) for path in self.tables}
+        return {
+            o.name
+            for o in have.objects
+            if o.path not in self.tables
+            and any(f"{parent}," in f"{o.get('inherits')}," or o.get("partition of").startswith(f"{parent} ")
+                    for parent in ours if o.get("inherits") or o.get("partition of"))
+        }  # fmt: skip
 
 
 _TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
@@ -726,6 +742,10 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
             sets = _sets(look)
             is_inside = wish is not None and wish != migrations.items[-1]  # reconciling sets lead to the end
             known = None if is_inside else _find_set(look, history, empty, sets)
+            there = _equal_elsewhere(look, scratch_on, wish) if wish is not None and known is None else None
+            if there is not None:
+                words = f"adopt --apply --to {there.id}" if minds_ledgers else f"baseline --to {there.id}"
+                return _elsewhere(look, compared, there, look.command(words))
             return _different(look, history, compared, known, () if is_inside else sets)
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = _choose(look, equal)
@@ -752,6 +772,27 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
             notes=(*look.ledger_notes(m), *_scratch_note(look, history)), next_steps=() if objections else steps,
         ),
         places=places, differences=found.cosmetic, beside=found.beside,
+    )  # fmt: skip
+
+
+def _equal_elsewhere(look: _Look, scratch_on: Database | None, wish: Migration) -> Migration | None:
+    """The migration that the target does equal, where it is another than the one asked for: the last of them."""
+    with scratch.scratch(look.database, on=scratch_on) as empty:
+        history = _replay(empty, look, None)
+    equal = [m for m, want in history.after if m.id != wish.id and not history.compare(look.have, want).differences]
+    return equal[-1] if equal else None
+
+
+def _elsewhere(
+    look: _Look, compared: Sequence[tuple[Migration, Catalog, _Compared]], there: Migration, step: str
+) -> Adoption:
+    m, _, found = compared[0]
+    note = f"this database is not where {m.id} leads: it equals ours after {there.id}"
+    return replace(
+        look.adoption(
+            Verdict.DIFFERENT, id=m.id, number=look.migrations.items.index(m) + 1, notes=(note,), next_steps=(step,)
+        ),
+        places=(Place(m.id, *found.distance),), differences=(*found.differences, *found.cosmetic), beside=found.beside,
     )  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def mend_extra(one: Object) -> str:
         return f"DROP {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)};"
     if one.kind in (
         "view", "function", "procedure", "aggregate", "statistics", "type", "domain", "cast", "operator", "collation",
-        "event trigger", "publication", "text search configuration",
+        "event trigger", "publication", "text search configuration", "text search dictionary", "conversion",
     ):  # fmt: skip
         return f"DROP {one.kind.upper()} {_called(one)};"
     return ""
@@ -353,6 +353,11 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
             return _mend_relation(had, wanted, attribute)
         case "sequence":
             return _mend_sequence(wanted, attribute)
+        case "domain" if attribute == "default":
+            value = wanted.get("default")
+            return f"ALTER DOMAIN {wanted.name} {f'SET DEFAULT {value}' if value else 'DROP DEFAULT'};"
+        case "domain" if attribute == "not null":
+            return f"ALTER DOMAIN {wanted.name} {'SET' if wanted.get('not null') else 'DROP'} NOT NULL;"
         case "type" if attribute == "definition":
             return _mend_enum(had, wanted)
         case "function" | "procedure" if attribute == "definition":
@@ -388,8 +393,11 @@ def _mend_index(had: Object, wanted: Object, attribute: str, sides: Sides) -> st
         )
     if attribute == "valid" and not wanted.get("valid") and not _is_on_partitioned(wanted):
         return f"REINDEX INDEX CONCURRENTLY {_called(wanted)};"
-    if attribute == "clustered" and wanted.get("clustered"):
-        return f"ALTER TABLE {table_of(wanted)} CLUSTER ON {quote(wanted.path[2])};"
+    if attribute == "clustered":
+        how = f"CLUSTER ON {quote(wanted.path[2])}" if wanted.get("clustered") else "SET WITHOUT CLUSTER"
+        return f"ALTER TABLE {table_of(wanted)} {how};"
+    if attribute == "statistics":
+        return _set_statistics(wanted, had)
     return ""
 
 
@@ -405,8 +413,11 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: Sides) 
         return _lines(
             _add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else ""
         )
-    if attribute == "clustered" and wanted.get("clustered"):
-        return f"ALTER TABLE {table} CLUSTER ON {name};"
+    if attribute == "clustered":
+        return f"ALTER TABLE {table} {f'CLUSTER ON {name}' if wanted.get('clustered') else 'SET WITHOUT CLUSTER'};"
+    if attribute == "index options":
+        index = qualified("", (wanted.path[0], wanted.path[2]))
+        return _set_options(f"ALTER INDEX {index}", had.get(attribute), wanted.get(attribute))
     return ""
 
 
@@ -426,8 +437,16 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         return f"{alter} DROP IDENTITY;"
     if attribute == "generated" and not value:
         return f"{alter} DROP EXPRESSION;" if had.get("generated").endswith("STORED") else ""
-    if attribute == "storage" and value:
-        return f"{alter} SET STORAGE {value};"
+    if attribute == "storage" and (value or sides.server_version >= 160000):
+        return f"{alter} SET STORAGE {value or 'DEFAULT'};".replace("ALTER TABLE", _alter(wanted, sides), 1)
+    if attribute == "identity persistence" and had.get("identity sequence"):
+        said = {"UNLOGGED": "UNLOGGED", "LOGGED": "LOGGED"}
+        return f"ALTER SEQUENCE {had.get('identity sequence')} SET {said.get(value) or _other(had.get(attribute))};"
+    if attribute == "identity comment" and had.get("identity sequence"):
+        return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {_literal(value) if value else 'NULL'};"
+    if attribute == "not null comment" and wanted.get("not null constraint"):
+        on = f"{quote(wanted.get('not null constraint'))} ON {table_of(wanted)}"
+        return f"COMMENT ON CONSTRAINT {on} IS {_literal(value) if value else 'NULL'};"
     if attribute == "compression":
         return f"{alter} SET COMPRESSION {value or 'default'};"
     if attribute == "statistics":
@@ -435,16 +454,48 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
     return ""
 
 
+def _other(persistence: str) -> str:
+    return "LOGGED" if persistence == "UNLOGGED" else "UNLOGGED"
+
+
+def _alter(column: Object, sides: Sides) -> str:
+    """How a statement begins that alters the relation a column is of."""
+    kinds = ("foreign table", "materialized view", "view")
+    kind = next((kind for kind in kinds if (kind, column.path[:2]) in sides.wants), "table")
+    return f"ALTER {kind.upper()}"
+
+
+def _set_options(alter: str, had: str, wanted: str) -> str:
+    old = dict(option.partition("=")[::2] for option in had.split(", ") if option)
+    new = dict(option.partition("=")[::2] for option in wanted.split(", ") if option)
+    dropped = ", ".join(name for name in old if name not in new)
+    return _lines(
+        f"{alter} RESET ({dropped});" if dropped else "",
+        f"{alter} SET ({', '.join(f'{n}={v}' if v else n for n, v in new.items())});" if new else "",
+    )
+
+
+def _set_statistics(index: Object, had: Object | None = None) -> str:
+    """For an index's columns, counted from one."""
+    new = dict(one.partition("=")[::2] for one in index.get("statistics").split(", ") if one)
+    old = dict(one.partition("=")[::2] for one in had.get("statistics").split(", ") if one) if had else {}
+    alter = f"ALTER INDEX {_called(index)} ALTER COLUMN"
+    changed = [number for number in {**old, **new} if old.get(number) != new.get(number)]
+    return _lines(*(f"{alter} {number} SET STATISTICS {new.get(number, '-1')};" for number in changed))
+
+
 def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
     alter = f"ALTER {wanted.kind.upper()} {wanted.name}"
     value = wanted.get(attribute)
     if attribute == "options":
-        old = dict(option.partition("=")[::2] for option in had.get("options").split(", ") if option)
-        new = dict(option.partition("=")[::2] for option in value.split(", ") if option)
-        dropped = ", ".join(name for name in old if name not in new)
+        return _set_options(alter, had.get("options"), value)
+    if attribute == "inherits":
+        old, new = (_QUALIFIED.findall(one.get("inherits")) for one in (had, wanted))
+        if [parent for parent in old if parent in new] != [parent for parent in new if parent in old]:
+            return ""
         return _lines(
-            f"{alter} RESET ({dropped});" if dropped else "",
-            f"{alter} SET ({', '.join(f'{n}={v}' if v else n for n, v in new.items())});" if new else "",
+            *(f"{alter} NO INHERIT {parent};" for parent in old if parent not in new),
+            *(f"{alter} INHERIT {parent};" for parent in new if parent not in old),
         )
     if attribute == "row security":
         return f"{alter} {'ENABLE' if value else 'DISABLE'} ROW LEVEL SECURITY;"
@@ -460,6 +511,8 @@ def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
 def _mend_sequence(wanted: Object, attribute: str) -> str:
     if attribute == "owned by":
         return f"ALTER SEQUENCE {wanted.name} OWNED BY {wanted.get('owned by') or 'NONE'};"
+    if attribute == "persistence":
+        return f"ALTER SEQUENCE {wanted.name} SET {wanted.get('persistence') or 'LOGGED'};"
     if attribute in ("start", "increment", "minimum", "maximum", "cache", "cycle", "type"):
         return f"ALTER SEQUENCE {wanted.name} AS {wanted.get('type')} {_sequence_options(wanted)};"
     return ""

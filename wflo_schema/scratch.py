@@ -79,11 +79,14 @@ def scratch(database: Database, *, on: Database | None = None) -> Iterator[Datab
                 connection.execute(create)
                 comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
                 connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
-            except psycopg.errors.InsufficientPrivilege:
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
                 name = ""
+                is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+                who = "sessions may only read there, and not" if is_read_only else "this role may not"
+                where = "name a server where it may: --scratch-url "
                 raise Refused(
-                    f"{server.label}: this role may not create the scratch database for replaying the migrations",
-                    hint="ALTER ROLE … CREATEDB, or name a server where it may: --scratch-url "
+                    f"{server.label}: {who} create the scratch database for replaying the migrations",
+                    hint=f"{'' if is_read_only else 'ALTER ROLE … CREATEDB, or '}{where}"
                     '(for instance "$(wflo-schema server url)")',
                 ) from None
             except psycopg.Error as error:
