@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- one case, one line
 """A snapshot loads, is the same for the same schema, and carries the catalog that it came from."""
 
 from __future__ import annotations
@@ -149,6 +150,45 @@ def test_a_childs_own_defaults_and_columns_are_written(database: Database, empty
     assert made.left_out == ()
     execute(empty, made.text)
     assert catalog.compare(read(empty), read(database)) == ()
+
+
+TREE = (
+    "CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE p (k integer PRIMARY KEY, r integer CONSTRAINT f REFERENCES u)"
+    " PARTITION BY RANGE (k); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE INDEX i ON p (r);"
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "left"),
+    [
+        ("CREATE TABLE t (a integer NOT NULL); CREATE UNIQUE INDEX i ON t (a); ALTER TABLE t REPLICA IDENTITY USING INDEX i", ""),
+        ("CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50)); ALTER TABLE t CLUSTER ON t_pkey;"
+         "COMMENT ON INDEX t_pkey IS 'x'", ""),
+        ("CREATE TABLE t (a integer); CREATE INDEX i ON t ((a + 1)); ALTER INDEX i ALTER 1 SET STATISTICS 7;"
+         "ALTER TABLE t CLUSTER ON i", ""),
+        ("CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = a_many); CREATE TABLE a (m a_many)", ""),
+        ("COMMENT ON SCHEMA public IS NULL; COMMENT ON EXTENSION plpgsql IS 'x'", ""),
+        ("COMMENT ON SCHEMA public IS 'x'", ""),
+        ("CREATE TABLE q (id integer GENERATED ALWAYS AS IDENTITY, k integer) PARTITION BY RANGE (k);"
+         "CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (0) TO (1)", ""),
+        (TREE + "ALTER TABLE p1 DISABLE TRIGGER ALL", "inherited constraint public.p1.f: triggers"),
+        (TREE + "ALTER TABLE u DISABLE TRIGGER ALL", "constraint public.p.f: triggers"),
+        (TREE + "ALTER INDEX p1_r_idx SET (fillfactor = 50)", "inherited index public.p1.i: definition"),
+        (TREE + "COMMENT ON INDEX p1_r_idx IS 'x'", "inherited index public.p1.i: comment"),
+        (TREE + "CREATE INDEX only_p ON ONLY p (k)", "index public.p.only_p: valid"),
+        ("CREATE TYPE c AS (a integer); COMMENT ON COLUMN c.a IS 'x'", "type public.c: attribute comments"),
+        ("CREATE DOMAIN d AS integer CONSTRAINT c CHECK (VALUE > 0); COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x'",
+         "domain public.d: constraint comments"),
+        ("CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE t_a_seq RENAME TO other",
+         "column public.t.a: identity sequence"),
+    ],
+)  # fmt: skip
+def test_what_loads_is_equal_or_named(database: Database, empty: Database, made: str, left: str) -> None:
+    execute(database, made)
+    written = dump.dump(database)
+    assert written.left_out == ((left,) if left else ())
+    execute(empty, written.text)
+    assert bool(catalog.compare(read(empty), read(database))) is bool(left)
 
 
 def test_one_schema_is_written_alone(database: Database) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from psycopg import sql
 
-from wflo_schema import catalog, engine
+from wflo_schema import catalog, engine, mending
 from wflo_schema.catalog import NOTHING, Catalog, Object
 from wflo_schema.database import Database, load_sql
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.migration import Migrations, migration_hash
+from wflo_schema.objects import quote
 from wflo_schema.planning import State, Status
 
 _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
@@ -41,6 +42,13 @@ _LAST = frozenset({"statistics", "trigger", "rule", "policy", "event trigger", "
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
+_MULTIRANGE = re.compile(rf"MULTIRANGE_TYPE_NAME = ({_NAME}\.{_NAME})")
+
+_AS_MADE: Mapping[tuple[str, ...], tuple[tuple[str, str], ...]] = {
+    ("public",): (("comment", "standard public schema"),),
+    ("plpgsql",): (("comment", "PL/pgSQL procedural language"),),
+}
+# What every new database holds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +121,12 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     tables = {o.path: o for o in want.objects if o.kind == "table"}
     views = {o.path: o for o in want.objects if o.kind in _VIEWS}
     base = [
-        _only(o, frozenset()) if o.path != ("public",) else o for o in want.objects if o.kind == "schema"
-    ] + [o for o in want.objects if o.kind == "extension" and o.path == ("plpgsql",)]
+        replace(o, attributes=_AS_MADE.get(o.path, ())) for o in want.objects if o.kind == "schema"
+    ] + [
+        replace(o, attributes=tuple(sorted({**dict(o.attributes), **dict(_AS_MADE[o.path])}.items())))
+        for o in want.objects
+        if o.kind == "extension" and o.path == ("plpgsql",)
+    ]  # fmt: skip
     bare_tables = [_only(o, _WRITTEN_WITH_TABLE) for o in tables.values()]
     columns = [
         _plain_column(_only(o, _WRITTEN_WITH_COLUMN))
@@ -139,6 +151,7 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
         for d in (*rest, *made_views)
         if not d.mend and not d.cosmetic
     )
+    left_out += tuple(_not_made(want, tables))
     of_views = tuple(f"{v.name}." for v in views.values())
     late = [d for d in rest if d.kind in _LAST or (d.kind in ("index", "column") and d.object.startswith(of_views))]
     first = [d for d in rest if d.kind in _FIRST and d.have == NOTHING]
@@ -165,6 +178,24 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     return [text for text in found if text], left_out
 
 
+def _not_made(want: Catalog, tables: Mapping[tuple[str, ...], Object]) -> Iterator[str]:
+    """What the statements do not say of objects that they make."""
+    definitions = {(o.kind, *o.path): o.get("definition").partition(" USING ")[2] for o in want.objects}
+    for one in want.objects:
+        if one.kind == "column" and one.path[:2] in tables:
+            usual = ".".join((quote(one.path[0]), quote(f"{one.path[1]}_{one.path[2]}_seq")))
+            if one.get("identity sequence") not in ("", usual):
+                yield f"column {one.name}: identity sequence"
+            if one.get("not null constraint"):
+                yield f"column {one.name}: not null constraint"
+        elif one.kind not in ("table", "column", "schema", "extension"):
+            for attribute, _ in one.attributes:
+                if not mending.is_made(one, attribute):
+                    yield f"{one.kind} {one.name}: {attribute}"
+        if one.kind == "inherited index" and definitions[one.follows] != one.get("definition").partition(" USING ")[2]:
+            yield f"inherited index {one.name}: definition"
+
+
 def _catalog(objects: Iterable[Object]) -> Catalog:
     return Catalog(tuple(sorted(objects, key=lambda o: (o.kind, o.path))))
 
@@ -182,7 +213,7 @@ def _plain_column(column: Object) -> Object:
 
 def _column_definitions(want: Catalog, without: Iterable[Object]) -> dict[str, list[str]]:
     """Table's name → its columns as CREATE TABLE writes them, in order."""
-    unrelated = Catalog(tuple(replace(o, follows=()) for o in want.objects))
+    unrelated = Catalog(tuple(_unrelated(o, want) for o in want.objects))
     text = {d.object: d.want for d in catalog.compare(_catalog(without), unrelated) if d.kind == "column"}
     names = {o.path: o.name for o in want.objects if o.kind == "table"}
     found: dict[str, list[str]] = {name: [] for name in names.values()}
@@ -191,6 +222,18 @@ def _column_definitions(want: Catalog, without: Iterable[Object]) -> dict[str, l
         table = names[column.path[:2]]
         found[table].append(f"{column.name[len(table) + 1 :]} {text[column.name]}")
     return found
+
+
+def _unrelated(one: Object, want: Catalog) -> Object:
+    """As if it were nobody's copy; a partition gets its identity columns from its parent, since PostgreSQL 17."""
+    is_of_partition = (
+        want.server_version >= 170000
+        and one.kind == "column"
+        and (table := want.find("table", *one.path[:2])) is not None
+        and bool(table.get("partition of"))
+    )
+    kept = tuple(a for a in one.attributes if not (is_of_partition and a[0] == "identity"))
+    return replace(one, follows=(), attributes=kept)
 
 
 def _create_table(table: Object, definitions: Mapping[str, list[str]]) -> str:
@@ -232,6 +275,8 @@ def _in_order(statements: list[_Statement]) -> Iterator[_Statement]:
     by_name: dict[str, list[_Statement]] = {}
     for one in statements:
         by_name.setdefault(one.name, []).append(one)
+        for name in _MULTIRANGE.findall(one.text):
+            by_name.setdefault(name, []).append(one)
     seen: set[_Statement] = set()
     for start in statements:
         stack: list[tuple[_Statement, Iterator[_Statement]]] = []

@@ -158,7 +158,35 @@ def mend_absent(one: Object, sides: Sides) -> str:
     create = _create(one, sides)
     if not create:
         return ""
-    return _lines(create, _comment_on(one, one.get("comment")) if one.get("comment") else "")
+    made = replace(one, attributes=tuple(a for a in one.attributes if a[0] in _CREATED.get(one.kind, frozenset())))
+    added = (mend_attribute(made, one, name, sides) for name, _ in one.attributes if name in _ADDED.get(one.kind, ()))
+    return _lines(create, *added, _comment_on(one, one.get("comment")) if one.get("comment") else "")
+
+
+_CREATED = {
+    "constraint": frozenset({"definition", "validated", "enforced", "referenced index"}),
+    "index": frozenset({"definition"}),
+}
+_ADDED = {
+    "constraint": ("clustered", "index comment", "index options"),
+    "index": ("clustered", "statistics"),
+}
+# Attributes that CREATE makes, and those that statements after it do.
+
+
+def is_made(one: Object, attribute: str) -> bool:
+    """Say whether the SQL that makes an absent object makes this attribute of it too."""
+    if attribute == "comment":
+        return bool(_comment_on(one, "x"))
+    if one.kind.startswith("inherited"):
+        return attribute in ("definition", "validated", "enforced")
+    created = _CREATED.get(one.kind)
+    if created is None:
+        return attribute not in _NEVER_MADE
+    return attribute in created or attribute in _ADDED[one.kind]
+
+
+_NEVER_MADE = frozenset({"attribute comments", "constraint comments", "depends on extension", "tablespace"})
 
 
 def _create(one: Object, sides: Sides) -> str:
@@ -621,7 +649,7 @@ def _usual(place: Place, sides: Sides) -> tuple[bool, int, bool, Path, str]:
     (kind, path), attribute = place
     one = sides.wants.get(place[0]) or sides.has.get(place[0])
     is_foreign_key = one is not None and one.get("definition").startswith("FOREIGN KEY")
-    rank = _RANK.get(kind, len(_RANK))
+    rank = _RANK["statistics" if attribute == "replica identity" else kind]
     if attribute == EXTRA:
         return (True, -rank, not is_foreign_key, path, attribute)
     return (False, rank, is_foreign_key, path, attribute)
