@@ -66,6 +66,7 @@ def _case(path: Path) -> Case:
 
 CASES = tuple(_case(path) for path in sorted((HERE / "corpus").glob("*/*.sql")))
 
+
 @pytest.fixture
 def right(server: RunningServer, wflo_database: Database) -> Iterator[Database]:
     """A database with wflo's schema as migrated.  Roles that a test makes are dropped with it."""
