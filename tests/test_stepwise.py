@@ -352,6 +352,16 @@ def test_locked_ledger_of_a_status_is_told_and_not_waited_for(folder: Folder) ->
             engine.plan(folder.database, read(folder.path))
 
 
+def test_locked_catalog_of_a_status_is_not_waited_for(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    with held(folder.database, "LOCK TABLE pg_catalog.pg_attribute"):
+        began = time.monotonic()
+        with pytest.raises(DatabaseError):
+            folder.status()
+        assert time.monotonic() - began < 60
+
+
 def test_colleague_at_a_long_migration_is_waited_for_beyond_the_time_for_locks(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (); SELECT pg_sleep(6);")
     results: list[tuple[str, ...]] = []

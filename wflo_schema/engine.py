@@ -72,9 +72,15 @@ def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int |
     Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
     55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds).
     """
-    settings = {**WATCHED, **PATIENT, "row_security": "off"}  # a row that is hidden would be called pending
+    patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
+    settings = {
+        **WATCHED,
+        **PATIENT,
+        "lock_timeout": str(patience_ms),  # the catalogs may be locked as well
+        "row_security": "off",  # a row that is hidden would be called pending
+    }
     with _Run.on(database, settings=settings) as run:
-        return run.status(migrations, _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms)
+        return run.status(migrations, patience_ms)
 
 
 def plan(database: Database, migrations: Migrations, *, to: str | None = None, allow: Collection[Allow] = ()) -> Plan:
@@ -82,7 +88,7 @@ def plan(database: Database, migrations: Migrations, *, to: str | None = None, a
 
     Raise `BadMigrationFile` for a file that `migrate` would refuse.
     """
-    with _Run.on(database) as run:
+    with _Run.on(database, settings={**WATCHED, "lock_timeout": str(_READ_TIMEOUT_MS)}) as run:
         planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
         Scripts(planned.pending, load).validate(run.stay_awake)
         return planned
