@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import check
+from wflo_schema import check, engine, migration
 from wflo_schema.catalog import NOTHING, Catalog, Difference, compare, read, read_migrated
+from wflo_schema.cli import cli
 from wflo_schema.database import Database
+from wflo_schema.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -274,3 +278,36 @@ SEEN = (
 @pytest.mark.parametrize("change", SEEN, ids=lambda c: c.change[:60])
 def test_a_rarer_change_is_seen(server: RunningServer, database: Database, second: Database, change: Change) -> None:
     check_change(database, second, change, server.version)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "GRANT SELECT ON t TO PUBLIC",
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO PUBLIC WITH GRANT OPTION",
+        "GRANT USAGE ON FOREIGN SERVER sv TO PUBLIC",
+        "GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC",
+        "REVOKE USAGE ON LANGUAGE pl FROM PUBLIC",
+        "REVOKE USAGE ON SCHEMA o FROM postgres",
+    ],
+)
+def test_owners_and_grants_are_compared_where_that_is_asked_for(
+    database: Database, tmp_path: Path, change: str
+) -> None:
+    text = (
+        f"{T}\nCREATE SCHEMA o;\nCREATE FOREIGN DATA WRAPPER w;\nCREATE SERVER sv FOREIGN DATA WRAPPER w;\n"
+        "CREATE TRUSTED LANGUAGE pl HANDLER plpgsql_call_handler;\n"
+    )
+    (tmp_path / "01_t.sql").write_text(text)
+    engine.migrate(database, migration.read(tmp_path))
+    words = ["check", "--only", "drift", "--database-url", database.url, "--migrations", str(tmp_path)]
+    assert CliRunner().invoke(cli, [*words, "--privileges"]).exit_code == 0
+    if "WITH GRANT OPTION" in change:
+        change = change.replace("PUBLIC WITH", "postgres WITH")
+    run(database, change)
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    found = CliRunner().invoke(cli, [*words, "--privileges"])
+    assert (found.exit_code, "privileges" in found.stdout) == (1, True)
+    refused = CliRunner().invoke(cli, [*words, "--privileges", "--snapshot", "x.sql"])
+    assert isinstance(refused.exception, UsageError)

@@ -198,7 +198,8 @@ def _read_once(
         "settings": [name for name, _ in settings],
         "values": [value for _, value in settings],
     }
-    names: tuple[LiteralString, ...] = (*_QUERIES, "catalog_privileges") if privileges else _QUERIES
+    more: tuple[LiteralString, ...] = ("catalog_default_privileges", "catalog_privileges") if privileges else ()
+    names = (*_QUERIES, *more)
     snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""
     queries = ";\n".join(_query(name, version) for name in ("catalog_settings", *names))
     results: list[tuple[list[str], list[TupleRow]]] = []
@@ -211,7 +212,7 @@ def _read_once(
             if not cursor.nextset():
                 break
     del results[0]
-    objects = _objects(results[: len(_QUERIES)])
+    objects = _objects(results[: len(_QUERIES) + len(more[:1])])
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
     return Catalog(tuple(sorted(objects, key=order)), version)

@@ -137,6 +137,7 @@ def check(
     rows_timeout_s: float = ROWS_TIMEOUT_S,
     sample: int = 5,
     wanted: Catalog | None = None,
+    privileges: bool = False,
     fail_on: Severity = Severity.ERROR,
 ) -> CheckResult:
     """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
@@ -172,7 +173,7 @@ def check(
         if status is not None and status.applied and not status.pending:
             answer.findings = [_not_by_migrating(f) for f in answer.findings]
     if wanted is not None and "drift" in sections:
-        answer.findings += _drift(database, wanted)
+        answer.findings += _drift(database, wanted, privileges=privileges)
     return CheckResult(
         label=database.label,
         schema=answer.schema,
@@ -198,9 +199,9 @@ def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> 
     return database if path else None
 
 
-def _drift(database: Database, wanted: Catalog) -> Iterable[Finding]:
+def _drift(database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
     try:
-        return drift(database, wanted, schema=database.schema)
+        return drift(database, wanted, schema=database.schema, privileges=privileges)
     except DatabaseError as error:  # what the other sections found still counts
         return (finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint),)
 
@@ -508,16 +509,24 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
 
 
 def drift(
-    database: Database, wanted: Catalog, *, schema: str | None = None, wanted_schema: str | None = None
+    database: Database,
+    wanted: Catalog,
+    *,
+    schema: str | None = None,
+    wanted_schema: str | None = None,
+    privileges: bool = False,
 ) -> tuple[Finding, ...]:
     """Compare the target's catalog with that of the replayed migrations.  Never changes the target.
 
     ``schema`` limits both to one schema; ``wanted_schema`` is its name where they were replayed.
+    ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
     """
     from wflo_schema import catalog
 
     with database.connect(settings=PATIENT) as connection:
-        have = catalog.read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted)
+        have = catalog.read_migrated(
+            connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges
+        )
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     return tuple(
         finding(

@@ -651,6 +651,7 @@ def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Compare with this file of wflo-schema dump instead: needs no scratch database.",
 )
+@_option("--privileges", is_flag=True, help="Compare owners and grants too. Implies --drift; no snapshot holds them.")
 @_option("--timeout", metavar="DURATION", default="60s", show_default=True, help="For looking at rows, in all.")
 @_option(
     "--fail-on",
@@ -671,6 +672,7 @@ def check(
     drift: bool,
     scratch_url: str | None,
     snapshot: Path | None,
+    privileges: bool,
     timeout: str,
     fail_on: str,
 ) -> None:
@@ -696,7 +698,7 @@ def check(
 
     target = resolve_database(database_url, schema, server_directory)
     sections = tuple(only or check_module.DEFAULT_SECTIONS)
-    asked = (("rows", rows), ("drift", drift or snapshot is not None))
+    asked = (("rows", rows), ("drift", drift or privileges or snapshot is not None))
     sections += tuple(s for s, on in asked if on and s not in sections)
     try:
         timeout_s = parse_duration_ms(timeout) / 1000
@@ -706,10 +708,12 @@ def check(
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = _read_migrations(migrations) if needs_files else None
     wanted = None
+    if snapshot is not None and privileges:
+        raise UsageError("a snapshot holds no owners and no grants", hint="leave --snapshot or --privileges out")
     if snapshot is not None:
         wanted = dump_module.read(snapshot)
     elif "drift" in sections and files is not None:
-        wanted = scratch.replayed(target, files, on=_scratch(scratch_url))
+        wanted = scratch.replayed(target, files, on=_scratch(scratch_url), privileges=privileges)
     path = contract or (migrations[0] if migrations else _default_directory()) / "contract.toml"
     result = check_module.check(
         target,
@@ -718,6 +722,7 @@ def check(
         only=sections,
         rows_timeout_s=timeout_s,
         wanted=wanted,
+        privileges=privileges,
         fail_on=Severity(fail_on),
     )
     if format_ == "sarif":

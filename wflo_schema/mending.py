@@ -63,6 +63,7 @@ _KINDS: tuple[str, ...] = (
     "inherited constraint",
     "event trigger",
     "publication",
+    "default privileges",
 )
 _RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 # Differences come in this order, so that what one mend needs another has made before.

@@ -18,7 +18,7 @@ OF_RELATION = frozenset(
 )
 GLOBAL = frozenset(
     {"extension", "foreign data wrapper", "foreign server", "user mapping", "language", "access method", "cast",
-     "event trigger", "publication"}
+     "event trigger", "publication", "default privileges"}
 )  # fmt: skip
 WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
 

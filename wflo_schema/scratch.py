@@ -215,18 +215,20 @@ def _is_left(name: str, alive: list[int]) -> bool:
     return session not in alive
 
 
-def replayed(database: Database, migrations: Migrations, *, on: Database | None = None) -> Catalog:
+def replayed(
+    database: Database, migrations: Migrations, *, on: Database | None = None, privileges: bool = False
+) -> Catalog:
     """The catalog that all migrations make in a scratch database.
 
     Where ``database`` names no schema, they find the same search_path there as in the target, and
-    the schema that it leads to.  Raise as `engine.migrate` does where they do not run, and
-    `Refused` as `scratch`.
+    the schema that it leads to.  ``privileges`` adds owners and grants.  Raise as `engine.migrate`
+    does where they do not run, and `Refused` as `scratch`.
     """
     with scratch(database, on=on) as empty:
         if database.schema is None:
             _lead_to_the_same_schema(database, empty, on or database)
         engine.migrate(empty, migrations)
-        return _read(empty)
+        return _read(empty, privileges=privileges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +273,10 @@ def replayed_each(
             yield m, _read(empty)
 
 
-def _read(database: Database) -> Catalog:
+def _read(database: Database, *, privileges: bool = False) -> Catalog:
     with database.connect() as connection:
         try:
-            return catalog.read(connection, schemas=(database.schema,) if database.schema else None)
+            schemas = (database.schema,) if database.schema else None
+            return catalog.read(connection, schemas=schemas, privileges=privileges)
         except psycopg.Error as error:
             raise database_error(error, "reading the scratch database's catalog") from error

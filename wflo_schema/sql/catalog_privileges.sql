@@ -36,6 +36,22 @@ WITH object AS (
     FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON (n.oid = t.typnamespace)
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    UNION ALL
+    SELECT
+        'foreign server', ARRAY[s.srvname]::text[], s.srvowner, s.srvacl, pg_catalog.acldefault('S', s.srvowner)
+    FROM pg_catalog.pg_foreign_server AS s
+    WHERE %(schemas)s::text[] IS NULL
+    UNION ALL
+    SELECT
+        'foreign data wrapper', ARRAY[w.fdwname]::text[], w.fdwowner, w.fdwacl,
+        pg_catalog.acldefault('F', w.fdwowner)
+    FROM pg_catalog.pg_foreign_data_wrapper AS w
+    WHERE %(schemas)s::text[] IS NULL
+    UNION ALL
+    SELECT
+        'language', ARRAY[l.lanname]::text[], l.lanowner, l.lanacl, pg_catalog.acldefault('l', l.lanowner)
+    FROM pg_catalog.pg_language AS l
+    WHERE %(schemas)s::text[] IS NULL
 )
 SELECT
     o.kind,
