@@ -390,9 +390,9 @@ def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, fo
     )  # fmt: skip
     found = look(database, folder, apply=True, to="02_index")
     assert found.is_applied is False
-    assert [f"{d.kind} {d.object}" for d in found.differences] == [
+    assert {f"{d.kind} {d.object}" for d in found.differences} == {
         "table public.u", "column public.t.y", "index public.t.x", "constraint public.t.c", "trigger public.t.g",
-    ]  # fmt: skip
+    }  # fmt: skip
     assert found.beside == ("function public.f()",)
 
 
@@ -405,7 +405,7 @@ def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Da
     )  # fmt: skip
     found = look(database, folder)
     assert (found.verdict, found.id) == (Verdict.EQUAL, "02_index")
-    assert found.beside == ("schema other", "function public.f()", "table public.users", "view public.v")
+    assert found.beside == ("function public.f()", "schema other", "table public.users", "view public.v")
 
 
 @once
@@ -601,8 +601,8 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
     for found in (look(database, folder, to=to), adopt.baseline(database, migration.read(folder), to or "03")):
         assert said(found) == (Verdict.DRIFT, 1, False)
         assert [(d.kind, d.object, d.have, d.want) for d in found.differences] == [
-            ("column", "public.t.extra", "integer", "NOTHING"),
             ("constraint", "public.u.u_t_id_fkey", "NOTHING", "public.u(t_id) REFERENCES public.t(id)"),
+            ("column", "public.t.extra", "integer", "NOTHING"),
         ]
         assert "VALIDATE CONSTRAINT u_t_id_fkey;" in found.next_steps[-2]
         assert found.next_steps[-1] == "wflo-schema adopt"
@@ -819,9 +819,9 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     files, honest = migration.read(folder), adopt._other_ledgers
     engine.migrate(database, files, to="01")
 
-    def slow(target: Database, schema: str | None) -> adopt._Found:
+    def slow(target: Database, schema: str | None, options: adopt.Options) -> adopt._Found:
         engine.migrate(database, files)
-        return honest(target, schema)
+        return honest(target, schema, options)
 
     monkeypatch.setattr(adopt, "_other_ledgers", slow)
     found = look(database, folder)

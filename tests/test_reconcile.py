@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -271,10 +272,11 @@ def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
         assert "--allow" not in hint
     if to is None:
         assert f"{reconciling.directories[0]} was run here, and this database is not adopted yet" in message
-        assert "wflo-schema adopt --apply, which sets its records aside" in hint
+        assert re.search(r"wflo-schema adopt --apply --database-url \S+ --migrations \S+, which sets", hint)
     else:
         assert f"{reconciling.directories[0]} was begun here and is not finished" in message
-        assert f"finish it: wflo-schema migrate --migrations {reconciling.directories[0]}; " in hint
+        finish = re.escape(f"finish it: wflo-schema migrate --migrations {reconciling.directories[0]} --database-url ")
+        assert re.search(finish + r"\S+; then: wflo-schema adopt --apply", hint)
 
 
 @once

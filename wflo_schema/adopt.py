@@ -698,7 +698,7 @@ class _History:
                 cosmetic.append(d)
             else:
                 differences.append(d)
-        return _Compared(tuple(differences), tuple(cosmetic), tuple(beside))
+        return _Compared(tuple(differences), tuple(cosmetic), tuple(sorted(beside)))
 
 
     def _below(self, have: Catalog) -> set[str]:
@@ -925,9 +925,7 @@ def _drift(
             found = _different(look, history, compared, known, sets)
             return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
         where = "not like that"
-        # What is missing comes before what is too much: no row is unprotected while one key takes another's place.
-        in_order = sorted(said.differences, key=lambda d: d.want == NOTHING)
-        mends = [_one_line(d.mend) for d in in_order if d.mend]
+        mends = [_one_line(d.mend) for d in said.differences if d.mend]
         more = len(mends) - _MOST_STEPS
         steps = (
             *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
