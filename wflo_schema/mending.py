@@ -660,7 +660,7 @@ def _token(one: Object) -> str:
     """What others call it: without arguments, and without the table that an index is on."""
     if one.kind == "index" or (one.kind == "constraint" and _has_index(one)):
         return qualified("", (one.path[0], one.path[2]))
-    return qualified("", one.path[:2]) if len(one.path) > 1 else one.name
+    return one.name if one.kind in OF_RELATION or len(one.path) == 1 else qualified("", one.path[:2])
 
 
 def _has_index(constraint: Object) -> bool:
