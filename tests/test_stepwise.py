@@ -14,9 +14,10 @@ import pytest
 from tests.test_engine import Folder, folder
 from wflo_schema import check, engine
 from wflo_schema.database import Database
-from wflo_schema.errors import DatabaseError, MigrationFailed, Refused
+from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
 from wflo_schema.events import Blocker, Notice, Retrying, Waiting
 from wflo_schema.migration import read
+from wflo_schema.pipeline import Stop
 from wflo_schema.planning import Allow
 from wflo_schema.session import LockOptions
 
@@ -184,6 +185,28 @@ def test_block_that_commits_and_was_cut_off_is_not_run_again(folder: Folder) -> 
     assert "as a whole" not in lost.value.hint and "stay" in lost.value.hint
     assert "commits by itself" in folder.refuse().message
     assert folder.ask("SELECT count(*) FROM t") == 1
+
+
+def test_block_that_commits_and_was_cancelled_by_a_signal_says_so(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE t (a int);")
+    folder.migrate()
+    folder.write("2_b", NT + "SELECT 1; DO $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(30); END $$;")
+    stop = Stop()
+
+    def interrupt() -> None:
+        while not folder.ask("SELECT count(*) FROM t"):
+            time.sleep(0.05)
+        stop.request(2)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(Interrupted) as caught:
+        folder.migrate(stop=stop)
+    thread.join()
+    assert "what it had committed before that stays" in caught.value.message
+    folder.write("2_b", NT + "SELECT 1;")  # with nothing to go on after
+    error = folder.refuse()
+    assert "cannot be known" in error.message and "to go on after it" not in error.hint
 
 
 # half done, and then something else happens

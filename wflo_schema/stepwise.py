@@ -13,7 +13,7 @@ from psycopg import sql
 
 from wflo_schema import ledger as ledger_module
 from wflo_schema.database import database_error, load_sql, quote_identifier
-from wflo_schema.errors import ConnectionLost, MigrationFailed, Refused
+from wflo_schema.errors import ConnectionLost, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.events import Notice
 from wflo_schema.findings import Location
 from wflo_schema.ledger import Progress
@@ -239,11 +239,11 @@ class Stepwise:
     def _either_way(self, done: int) -> str:
         """What to type where only a person can see how far a statement came."""
         update = f"UPDATE {self._progress_table} SET running_statement = NULL"
-        after = f"{update}, statements_done = {done + 1}, done_checksum = '{self._done_checksums[done + 1]}'"
-        return (
-            f"see what it did; then, to run it again from its beginning: {update} {self._this_one}; "
-            f"or, to go on after it: {after} {self._this_one}"
-        )
+        ways = [f"see what it did; then, to run it again from its beginning: {update} {self._this_one}"]
+        if done + 1 < len(self._done_checksums):
+            after = f"{update}, statements_done = {done + 1}, done_checksum = '{self._done_checksums[done + 1]}'"
+            ways.append(f"or, to go on after it: {after} {self._this_one}")
+        return "; ".join(ways)
 
     def _is_knowable(self, text: str) -> bool:
         """Can be seen whether it was completed, or does it not matter?"""
@@ -306,6 +306,7 @@ class Stepwise:
             running = [] if is_done else [BEGIN, *self._as_ourselves, self._mark(number, statement.text), COMMIT]
             before = session.must([*running, *patience]).rows
             if session.stop.is_requested:
+                self._has_done_nothing(number)
                 raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
             outcome = session.pipeline.exchange([Command(statement.text)])
             if patience:
@@ -316,13 +317,17 @@ class Stepwise:
             if not self._is_knowable(statement.text):
                 raise self._unknown(number, outcome.error)
             if not is_done and not self._has_left_something(statement.text):
-                session.must([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])  # it has done nothing
+                self._has_done_nothing(number)
             self._refused(number, outcome.error, attempt, began)
             self._clear(statement.text)
             is_again = False
             if detached(statement.text) and self._is_done(statement.text) and not is_done:
                 break  # what it had begun is finished
         session.must(done)
+
+    def _has_done_nothing(self, number: int) -> None:
+        """Record that a statement is not running any more, and has left nothing."""
+        self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])
 
     def _mark(self, done: int, running: str | None = None) -> Command:
         """Record the progress: so many statements, and the one that is about to be run."""
@@ -364,8 +369,15 @@ class Stepwise:
             failed.message += f"\nit left the index {build.name} INVALID, which the next run drops and builds again"
         raise failed
 
-    def _unknown(self, number: int, error: ServerError) -> MigrationFailed:
+    def _unknown(self, number: int, error: ServerError) -> WfloSchemaError:
         """The error of a statement that commits by itself: what it had committed before is not known."""
+        if self._session.stop.is_requested:
+            stopped = self._session.stopped(
+                f"{self._migration.id} was cancelled in statement {number + 1} of {len(self._script.statements)}, "
+                "which commits by itself: what it had committed before that stays"
+            )
+            stopped.hint = self._either_way(number)
+            return stopped
         failed = self._session.failed(self._migration, self._script, error, number)
         failed.message += "\nit commits by itself: what it had committed before that stays"
         failed.hint = "\n".join(
