@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.test_engine import Folder, folder
+from tests.test_faults import wait_until
 from wflo_schema import check, engine
 from wflo_schema.database import Database
 from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
@@ -41,6 +42,13 @@ def running_mark(folder: Folder, done: int, running: str) -> None:
     folder.do(
         f"UPDATE _wflo_schema_progress SET statements_done = {done}, running_statement = $q${running}$q$",
     )
+
+
+LOADING = """
+CREATE TABLE t (a int);
+CREATE TABLE busy ();
+CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; ALTER TABLE busy ADD b int; END $$;
+"""
 
 
 # refused is not interrupted
@@ -125,13 +133,85 @@ def checksum(folder: Folder, done: int) -> str:
     return done_checksums(load(read(folder.path).resolve("2_b")).statements)[done]
 
 
-# what commits by itself
+def test_index_dropped_by_a_killed_run_is_not_looked_for_further_along_the_search_path(folder: Folder) -> None:
+    folder.write("1_a", "CREATE SCHEMA app; CREATE TABLE app.t (a int); CREATE TABLE public.t (a int);")
+    folder.write("2_b", "CREATE INDEX i ON app.t (a); CREATE INDEX i ON public.t (a);")
+    folder.write("3_c", NT + "SET search_path = app, public; DROP INDEX CONCURRENTLY i;")
+    folder.migrate(to="2_b")
+    failures: list[Exception] = []
 
-LOADING = """
-CREATE TABLE t (a int);
-CREATE TABLE busy ();
-CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; ALTER TABLE busy ADD b int; END $$;
-"""
+    def run() -> None:
+        try:
+            folder.migrate()
+        except DatabaseError as error:
+            failures.append(error)
+
+    def is_dropping() -> bool:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DROP INDEX%%' AND wait_event_type = 'Lock'"
+        return bool(folder.ask(query + " AND datname = current_database()"))
+
+    with held(folder.database, "LOCK TABLE app.t IN ACCESS SHARE MODE") as reader:
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_until(is_dropping, "the statement")
+        with held(folder.database, "LOCK TABLE _wflo_schema_progress IN SHARE MODE"):
+            reader.rollback()
+            wait_until(lambda: not folder.has("app.i"), "the end of the statement")
+            wait_until(lambda: not is_dropping(), "its record")
+            folder.do(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'wflo-schema %' "
+                "AND datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            thread.join()
+    assert failures and folder.migrate().ids == ("3_c",)
+    assert any("had been completed" in message for message in folder.repairs())
+    assert folder.has("public.i") and not folder.has("app.i")
+
+
+def test_partition_is_detached_once_its_reader_has_left(folder: Folder) -> None:
+    folder.write(
+        "1_a", "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE x PARTITION OF t FOR VALUES IN (1);"
+    )
+    folder.migrate()
+    folder.write("2_b", NT + "ALTER TABLE t DETACH PARTITION x CONCURRENTLY;")
+    with held(folder.database, "SELECT * FROM t") as reader:
+        error = folder.fail(locks=LockOptions(timeout_ms=100, wait_s=1.0))
+        assert "did not get a lock" in error.message and "report" in error.message
+        timer = threading.Timer(2.0, reader.rollback)
+        timer.start()
+        assert folder.migrate().ids == ("2_b",)
+        timer.join()
+    assert folder.ask("SELECT count(*) FROM pg_inherits") == 0
+
+
+def test_record_of_a_statement_that_has_run_is_tried_again_while_it_is_locked(folder: Folder) -> None:
+    folder.write("1_a", LOADING + "DROP TABLE busy; CREATE TABLE busy ();")
+    folder.write("2_b", NT + "SELECT 1;")
+    folder.migrate()
+    folder.write("3_c", NT + "SELECT 1; CALL p();")
+    with held(folder.database, "LOCK TABLE busy") as writer:
+        thread = threading.Thread(target=folder.migrate, kwargs={"locks": LockOptions(timeout_ms=20_000)})
+        thread.start()
+        wait_until(lambda: bool(folder.ask("SELECT count(*) FROM t")), "the procedure's first commit")
+        with held(folder.database, "LOCK TABLE _wflo_schema_progress IN SHARE MODE"):
+            writer.rollback()
+            time.sleep(2.0)
+        thread.join()
+    assert folder.recorded() == ["1_a", "2_b", "3_c"] and folder.ask("SELECT count(*) FROM t") == 1
+
+
+def test_statement_that_is_refused_at_its_first_commit_has_done_nothing(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE t (a int);")
+    body = "BEGIN INSERT INTO t VALUES (1); COMMIT; END"
+    folder.write("2_b", f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS '{body}';")
+    folder.migrate()
+    folder.write("3_c", NT + "SELECT f();")
+    assert "it goes on with statement 1" in folder.fail().hint
+    folder.write("3_c", NT + "INSERT INTO t VALUES (2);")
+    assert folder.migrate().ids == ("3_c",) and folder.ask("SELECT count(*) FROM t") == 1
+
+
+# what commits by itself
 
 
 def test_procedure_that_commits_is_not_run_again_by_itself(folder: Folder) -> None:
@@ -206,7 +286,7 @@ def test_block_that_commits_and_was_cancelled_by_a_signal_says_so(folder: Folder
     assert "what it had committed before that stays" in caught.value.message
     folder.write("2_b", NT + "SELECT 1;")  # with nothing to go on after
     error = folder.refuse()
-    assert "cannot be known" in error.message and "to go on after it" not in error.hint
+    assert "cannot be known" in error.message and "statements_done" not in error.hint
 
 
 # half done, and then something else happens
@@ -271,6 +351,20 @@ def test_half_rolled_back_migration_is_not_nothing_to_do(folder: Folder) -> None
     (folder.path / "2_b.rollback.sql").write_text(NT + "DELETE FROM t WHERE a = 2; SELECT 1;")
     assert folder.roll_back().ids == ("2_b",)
     assert folder.migrate().ids == ("2_b",)
+
+
+def test_half_rolled_back_migration_that_became_transactional_is_not_rolled_back_twice(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE t (a int); INSERT INTO t VALUES (10);")
+    folder.write("2_b", NT + "UPDATE t SET a = a + 1;", rollback=NT + "UPDATE t SET a = a - 1; SELECT 1 / 0;")
+    folder.migrate()
+    with pytest.raises(MigrationFailed):
+        folder.roll_back()
+    folder.write("2_b", "UPDATE t SET a = a + 1;", rollback="UPDATE t SET a = a - 1; SELECT 1;")
+    with pytest.raises(Refused, match="is transactional now"):
+        folder.roll_back()
+    assert folder.ask("SELECT a FROM t") == 10
+    folder.write("2_b", NT + "UPDATE t SET a = a + 1;", rollback=NT + "UPDATE t SET a = a - 1; SELECT 1;")
+    assert folder.roll_back().ids == ("2_b",) and folder.ask("SELECT a FROM t") == 10
 
 
 def test_baseline_of_a_half_done_migration_forgets_that_it_was_half_done(folder: Folder) -> None:
@@ -419,7 +513,15 @@ def test_file_cannot_switch_off_the_lock_timeout_that_was_asked_for(folder: Fold
 
 
 @pytest.mark.parametrize("head", ["", NT])
-@pytest.mark.parametrize("reset", ["RESET ALL", "RESET search_path", "SET search_path TO DEFAULT"])
+@pytest.mark.parametrize(
+    "reset",
+    [
+        "RESET ALL",
+        "RESET search_path",
+        "SET search_path /**/ TO /* d */ DEFAULT -- c\n",
+        "SELECT set_config('search_path', NULL, false)",
+    ],
+)
 def test_reset_in_a_file_goes_back_to_the_schema_of_the_target(folder: Folder, head: str, reset: str) -> None:
     target = folder.database.with_schema("app")
     folder.write("1_a", f"{head}CREATE SCHEMA o; SET search_path = o; CREATE TABLE x (); {reset}; CREATE TABLE y ();")
@@ -437,6 +539,29 @@ def test_backslash_is_no_escape_even_where_the_role_is_configured_so(folder: Fol
     assert "E'…'" in caught.value.hint  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("head", ["", NT])
+@pytest.mark.parametrize("reset", ["RESET ALL", "RESET standard_conforming_strings"])
+def test_reset_makes_no_escape_of_a_backslash(folder: Folder, head: str, reset: str) -> None:
+    folder.do(f"ALTER DATABASE {folder.database.name} SET standard_conforming_strings = off")
+    folder.write("1_a", rf"{head}{reset}; CREATE TABLE a AS SELECT length('a\\b') AS n;")
+    folder.migrate()
+    assert folder.ask("SELECT n FROM a") == 4
+
+
+def test_reset_makes_no_later_statement_read_only(folder: Folder) -> None:
+    folder.do(f"ALTER DATABASE {folder.database.name} SET default_transaction_read_only = on")
+    folder.write("1_a", NT + "CREATE TABLE t (a int); RESET ALL; SELECT 1; CREATE INDEX CONCURRENTLY j ON t (a);")
+    assert folder.migrate().ids == ("1_a",)
+
+
+def test_word_in_a_comment_does_not_keep_a_run_from_going_on(folder: Folder) -> None:
+    text = "CREATE TABLE t (); COMMENT ON TABLE t IS 'see set_config()'; SELECT 1{};"
+    folder.write("1_a", NT + text.format(" / 0"))
+    folder.fail()
+    folder.write("1_a", NT + text.format(""))
+    assert folder.migrate().ids == ("1_a",)
+
+
 def test_role_that_row_level_security_hides_rows_from_is_told_so(folder: Folder) -> None:
     from wflo_schema.errors import CannotRead
 
@@ -451,6 +576,8 @@ def test_role_that_row_level_security_hides_rows_from_is_told_so(folder: Folder)
     try:
         with pytest.raises(CannotRead, match="row-level security"):
             engine.status(folder.database.with_parameters(user=name), read(folder.path))
+        with pytest.raises(CannotRead, match="row-level security"):
+            engine.plan(folder.database.with_parameters(user=name), read(folder.path))
     finally:
         folder.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 

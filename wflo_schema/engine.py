@@ -73,14 +73,16 @@ def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int |
     55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds).
     """
     patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
-    settings = {
+    with _Run.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
+        return run.status(migrations, patience_ms)
+
+
+def _reading(lock_timeout_ms: int) -> dict[str, str]:
+    return {
         **WATCHED,
-        **PATIENT,
-        "lock_timeout": str(patience_ms),  # the catalogs may be locked as well
+        "lock_timeout": str(lock_timeout_ms),  # the catalogs may be locked as well
         "row_security": "off",  # a row that is hidden would be called pending
     }
-    with _Run.on(database, settings=settings) as run:
-        return run.status(migrations, patience_ms)
 
 
 def plan(database: Database, migrations: Migrations, *, to: str | None = None, allow: Collection[Allow] = ()) -> Plan:
@@ -88,7 +90,7 @@ def plan(database: Database, migrations: Migrations, *, to: str | None = None, a
 
     Raise `BadMigrationFile` for a file that `migrate` would refuse.
     """
-    with _Run.on(database, settings={**WATCHED, "lock_timeout": str(_READ_TIMEOUT_MS)}) as run:
+    with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
         Scripts(planned.pending, load).validate(run.stay_awake)
         return planned
@@ -513,6 +515,8 @@ class _Run(Session):
                         ledger_module.lock_command(self.ledger),
                         ledger_module.delete_command(self.ledger, m, recorded=expected),
                     ]
+                    if m.hash in self._half_way:
+                        record.append(ledger_module.progress_delete_command(self.ledger, m))
                     self._transaction(self._made_of(m, script, record, self.settings(m)))
                     self.finished(m, "rollback", len(script.statements), is_flushed=True)
                 else:

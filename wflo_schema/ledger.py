@@ -64,6 +64,7 @@ class Progress:
     statements_done: int
     done_checksum: str
     running_statement: str | None
+    running_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ def _raise(error: ServerError, doing: str) -> None:
         raise CannotRead(
             f"not allowed while {doing}: {error.message}",
             sqlstate=error.sqlstate,
-            hint="GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration) to this role",
+            hint="GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration, "
+            "and _wflo_schema_progress where it is) to this role",
         )
     raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=error.hint)
 
@@ -183,8 +185,8 @@ def read(
         _raise(outcome.error, "reading the ledger")
     rows = outcome.rows if lock_timeout_ms is None else outcome.rows[1:]
     progress = tuple(
-        Progress(h or "", i or "", o or "", int(n or 0), c or "", r)
-        for h, i, o, n, c, r in (rows[1] if ledger.has_progress else ())
+        Progress(h or "", i or "", o or "", int(n or 0), c or "", r, tuple((names or "").splitlines()))
+        for h, i, o, n, c, r, names in (rows[1] if ledger.has_progress else ())
     )
     return records(rows[0]), progress
 
@@ -374,11 +376,15 @@ def progress_command(
     done: int,
     done_checksum: str,
     running: str | None,
+    names: Sequence[str] = (),
 ) -> Command:
-    """Say how many statements of a non-transactional migration are done, and which one is running."""
+    """Say how many statements of a non-transactional migration are done, and which one is running.
+
+    ``names``: the qualified names of what it drops.
+    """
     return Command(
         _sql("progress_write", ledger.schema),
-        (migration.hash, migration.id, operation, str(done), done_checksum, running),
+        (migration.hash, migration.id, operation, str(done), done_checksum, running, "\n".join(names) or None),
     )
 
 

@@ -267,9 +267,16 @@ def rollback_targets(
                 f"WHERE migration_hash = '{migration_hash(e.id)}'",
                 case=Allow.HALF_DONE.value,
             )
+    transactional = {m.id for m in targets if m.is_transactional}
     for half in status.half_done:
         if targets and half.id not in known:
             raise Refused(half.reason, hint=half.help, case=Allow.HALF_DONE.value)
+        if half.id in transactional:
+            raise Refused(
+                f"{half.reason} of a non-transactional file, and is transactional now",
+                hint=half.help.replace("finish that:", "bring -- transactional: false back, and finish that:"),
+                case=Allow.HALF_DONE.value,
+            )
     return targets
 
 

@@ -60,6 +60,12 @@ _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 _LEDGER = "the ledger"
 # Stands in events for the id of a migration.
 
+_UNSEEN = 10
+# Times the time for locks that somebody who cannot be seen (no session to look from) is waited for.
+
+_TELL_S = 10.0
+# Seconds between two words on the same colleague.
+
 _PING_S = 0.25
 # Seconds between signs of life in a pause: a server may end sessions that are idle for longer.
 
@@ -149,7 +155,7 @@ class Session:
         self.pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
         self._watcher: Aside | None = None
         self._look_every_s = 0.5
-        self._look_at = self._tell_at = self._tell_blockers_at = 0.0
+        self._look_at = self._tell_at = self._tell_blockers_at = self._told_of_colleague_at = 0.0
         self._not_seen = ""
         """Why the second connection could not look."""
         self._blockers: tuple[Blocker, ...] = ()
@@ -380,13 +386,16 @@ class Session:
 
     def _watch_for(self, name: str, lock_timeout_ms: int) -> None:
         """Look, from now on, at what keeps this one waiting: before a lock timeout ends the waiting."""
+        if name != self._watched:
+            self._tell_blockers_at = time.monotonic()
+            self._told_of_colleague_at = 0.0
         self._watched = name
         timeout_s = lock_timeout_ms / 1000
         first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
         self.pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
         now = time.monotonic()
-        self._look_at, self._tell_at, self._tell_blockers_at = now + first_s, now + 0.5, now
+        self._look_at, self._tell_at = now + first_s, now + 0.5
 
     def finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
         """A migration is committed, and on disk (``is_flushed``) or soon."""
@@ -492,14 +501,29 @@ class Session:
         """Let a moment pass: the ledger's table, or the row of this migration, is locked.
 
         By a colleague at work on it, for as long as that takes; by anybody else, until the time for
-        locks is over: then raise `DatabaseError`.
+        locks is over, ten times that where nobody can be seen: then raise `DatabaseError`.
         """
-        if any(b.is_colleague for b in self._blockers):
-            self.wait_for_colleague(m, began, "another run holds the ledger")
+        waited_s = time.monotonic() - began
+        is_colleague = any(b.is_colleague for b in self._blockers)
+        if is_colleague or (not self._blockers and waited_s < _UNSEEN * self.locks.wait_s):
+            who = "another run" if is_colleague else "another run, or somebody who cannot be seen,"
+            self.wait_for_colleague(m, began, f"{who} holds the ledger")
             return
-        left = self.locks.wait_s - (time.monotonic() - began)
+        left = self.locks.wait_s - waited_s
         if left <= 0:
             raise self._ledger_locked(began, attempt)
+        self.pause(m, error.message, attempt, at_most=left)
+
+    def pause_for_locks(self, m: Migration, error: ServerError, began: float, attempt: int) -> None:
+        """Let a moment pass where only locks are in the way of what mends an interruption; else raise."""
+        left = self.locks.wait_s - (time.monotonic() - began)
+        if self.stop.is_requested:
+            raise self.stopped(f"{m.id} was not gone on with")
+        if error.sqlstate not in RETRIED or left <= 0:
+            blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
+            raise DatabaseError(
+                f"{m.id} cannot be gone on with: {error.message}{blockers}", sqlstate=error.sqlstate, hint=error.hint
+            )
         self.pause(m, error.message, attempt, at_most=left)
 
     def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
@@ -520,9 +544,14 @@ class Session:
         said: str = "another run is at work on a non-transactional migration",
     ) -> None:
         """Say what another run is at, and let a moment pass."""
+        waited_s = time.monotonic() - began
         if self.current is not None:
             r = self.current
-            self.notify(Running(r.id, r.number, r.total, time.monotonic() - began, said))
+            self.notify(Running(r.id, r.number, r.total, waited_s, said))
+        if time.monotonic() - self._told_of_colleague_at >= _TELL_S and waited_s >= 1.0:
+            self._told_of_colleague_at = time.monotonic()
+            what = m.id if m else _LEDGER
+            self.notify(Notice(what, "WAITING", f"{what} waits ({waited_s:.0f} s): {said}"))
         self._sleep(_POLL_S, m)
 
     def stay_awake(self) -> None:

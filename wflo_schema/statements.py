@@ -30,7 +30,7 @@ _ALONE = re.compile(
 # with their progress, and run alone only where they turn out to be refused or to commit by themselves.
 
 _REPEATABLE = re.compile(
-    r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION))\b", re.IGNORECASE
+    r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION\s+\S+\s+(?!ADD|DROP)))\b", re.IGNORECASE
 )
 # Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
 
@@ -181,24 +181,26 @@ def _is_constant(node: Any) -> bool:
     return bool(node.HasField("a_const") or (node.HasField("type_cast") and node.type_cast.arg.HasField("a_const")))
 
 
+OURS = ("lock_timeout", "search_path", "standard_conforming_strings")
+# Settings that a migration runs with, and that a file may put back to what the server has.
+
+
 def resets(statement: Statement) -> tuple[str, ...]:
-    """The settings of ours, of lock_timeout and search_path, that it puts back to what the server has.
-
-    One that merely asks for another value is not among them.
-    """
-    words = statement.words
-    if words == ("RESET", "ALL"):
-        return ("lock_timeout", "search_path")
-    if words == ("RESET", "SEARCH_PATH") or _TO_DEFAULT.match(statement.text):
-        return ("search_path",)
+    """Those of `OURS` that it puts back to what the server has; one that asks for another value does not."""
+    first = statement.words[:1]
+    if first == ("RESET",) or first == ("SET",):
+        node: Any = _parse_one(statement.text, "variable_set_stmt")
+        if node is None:
+            return ()
+        kind = node.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[node.kind].name
+        if kind == "VAR_RESET_ALL":
+            return OURS
+        return (node.name.lower(),) if kind in ("VAR_RESET", "VAR_SET_DEFAULT") and node.name.lower() in OURS else ()
+    if first == ("SELECT",) and _is_set_config(statement.text):
+        name, value, *_ = _parse_one(statement.text, "select_stmt").target_list[0].res_target.val.func_call.args
+        if value.a_const.isnull and name.a_const.sval.sval.lower() in OURS:
+            return (name.a_const.sval.sval.lower(),)
     return ()
-
-
-_TO_DEFAULT = re.compile(
-    r"""\A(?:RESET\s+"?search_path"?
-        | SET\s+(?:LOCAL\s+|SESSION\s+)?"?search_path"?\s*(?:=|\bTO\b)\s*DEFAULT)\s*\Z""",
-    re.VERBOSE | re.IGNORECASE,
-)
 
 
 def may_lose_record(script: Script) -> bool:
@@ -227,7 +229,8 @@ def leaves_with_session(statement: Statement) -> bool:
     """Does it make or set what ends with its session, and cannot be had again by doing it again?"""
     if _LEAVES_WITH_SESSION.match(statement.text):
         return True
-    return bool(_SETTING.search(statement.text)) and statement.words[:1] != ("CREATE",) and not sets_session(statement)
+    runs_code = statement.words[:1] and statement.words[0] in ("SELECT", "WITH", "VALUES", "DO", "CALL")
+    return bool(runs_code and _SETTING.search(statement.text)) and not sets_session(statement)
 
 
 def refuse_unresumable(script: Script, statement: Statement) -> None:

@@ -21,6 +21,7 @@ from wflo_schema.migration import Migration, Script, Statement, counted, some
 from wflo_schema.pipeline import Aside, Command, Row, ServerError, StoppedWaiting
 from wflo_schema.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session, as_role
 from wflo_schema.statements import (
+    OURS,
     IndexBuild,
     detached,
     dropped_indexes,
@@ -28,6 +29,7 @@ from wflo_schema.statements import (
     is_repeatable,
     leaves_with_session,
     reindexed,
+    resets,
     runs_alone,
     sets_session,
     waits_harmlessly,
@@ -52,6 +54,7 @@ class Stepwise:
         self._migration = m
         self._script = script
         self._operation = operation
+        self._interrupted_names: tuple[str, ...] = ()
         self._done_checksums = ledger_module.done_checksums(script.statements)
         self._as_ourselves = as_role(session.ledger.role, script)
 
@@ -209,6 +212,7 @@ class Stepwise:
                     f"DELETE FROM {self._progress_table} {self._this_one}",
                 )
         self._session.notify(Notice(m.id, "REPAIR", f"going on after statement {done} of {len(script.statements)}"))
+        self._interrupted_names = known.running_names
         return done, known.running_statement
 
     @property
@@ -227,22 +231,34 @@ class Stepwise:
         if not self._is_knowable(interrupted):
             said = " ".join(interrupted.split())[:60]
             raise Refused(
-                f"{self._migration.id} was interrupted in statement {done + 1} of {len(self._script.statements)} "
-                f"({said}), which commits by itself: how far it came cannot be known",
-                hint=self._either_way(done),
+                f"{self._migration.id} was interrupted in statement {done + 1} ({said}), which commits by itself: "
+                "how far it came cannot be known",
+                hint=self._either_way(done, interrupted),
             )
         self._clear(interrupted)
-        if self._script.statements[done : done + 1] and self._script.statements[done].text == interrupted:
+        if self._is_at(done, interrupted):
             return interrupted
-        return None  # the file was edited, and has no such statement any more
+        parted = detached(interrupted)  # the file was edited, and has no such statement any more
+        began, attempt = time.monotonic(), 0
+        while parted is not None and self._has_left_something(interrupted):
+            attempt += 1
+            outcome = self._session.pipeline.exchange([_finalize(parted)])
+            if outcome.error is not None:
+                self._session.pause_for_locks(self._migration, outcome.error, began, attempt)
+        return None
 
-    def _either_way(self, done: int) -> str:
+    def _is_at(self, number: int, text: str) -> bool:
+        return number < len(self._script.statements) and self._script.statements[number].text == text
+
+    def _either_way(self, done: int, text: str) -> str:
         """What to type where only a person can see how far a statement came."""
         update = f"UPDATE {self._progress_table} SET running_statement = NULL"
         ways = [f"see what it did; then, to run it again from its beginning: {update} {self._this_one}"]
-        if done + 1 < len(self._done_checksums):
+        if self._is_at(done, text):
             after = f"{update}, statements_done = {done + 1}, done_checksum = '{self._done_checksums[done + 1]}'"
             ways.append(f"or, to go on after it: {after} {self._this_one}")
+        else:
+            ways.append("or bring the statement back as it was, to be told how to go on after it")
         return "; ".join(ways)
 
     def _is_knowable(self, text: str) -> bool:
@@ -254,6 +270,7 @@ class Stepwise:
         m, script, session = self._migration, self._script, self._session
         statement = script.statements[number]
         done = [*self._as_ourselves, self._mark(number + 1)]
+        in_transaction: ServerError | None = None
         if not runs_alone(statement):
             began, attempt = time.monotonic(), 0
             while True:
@@ -268,6 +285,7 @@ class Stepwise:
                 if not is_at_commit:
                     session.must([ROLLBACK])
                 if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
+                    in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
                 is_of_ledger = 1 < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
@@ -277,25 +295,30 @@ class Stepwise:
                 else:
                     place = "at its COMMIT" if is_at_commit else ""
                     self._refused(number, outcome.error, attempt, began, place=place)
-        self._alone(number, is_again=is_again)
+        self._alone(number, is_again=is_again, in_transaction=in_transaction)
         self._settle_settings(statement)
 
     def _settle_settings(self, statement: Statement) -> None:
         """Set again what a RESET has put back to the server's."""
         again = self._session.settings_after(self._migration, statement)
+        if resets(statement) == OURS:
+            again = {**again, **_SESSION_SETTINGS}
         if again:
             self._session.must(_set(again))
 
-    def _alone(self, number: int, *, is_again: bool) -> None:
-        """Run a statement that cannot share a transaction with its record: that it is running is recorded before."""
+    def _alone(self, number: int, *, is_again: bool, in_transaction: ServerError | None = None) -> None:
+        """Run a statement that cannot share a transaction with its record: that it is running is recorded before.
+
+        ``in_transaction``: what it failed with when it was tried in one.
+        """
         m, session = self._migration, self._session
         statement = self._script.statements[number]
-        done = [BEGIN, *self._as_ourselves, self._mark(number + 1), COMMIT]
+        parted = detached(statement.text)
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
             session.start(m)
-            is_done = self._is_done(statement.text)
+            is_done = self._is_done(statement.text, self._interrupted_names if is_again else ())
             if is_done and is_again:
                 said = f"statement {number + 1} had been completed when it was interrupted"
                 session.notify(Notice(m.id, "REPAIR", said))
@@ -303,33 +326,58 @@ class Stepwise:
             self._check_index(statement)
             patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
             # what is as it should be before the statement has run would be taken for its work
-            running = [] if is_done else [BEGIN, *self._as_ourselves, self._mark(number, statement.text), COMMIT]
-            before = session.must([*running, *patience]).rows
+            if not is_done:
+                self._record(self._mark(number, statement.text, self._names(statement.text)))
+            before = session.must(patience).rows if patience else ()
             if session.stop.is_requested:
                 self._has_done_nothing(number)
                 raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
-            outcome = session.pipeline.exchange([Command(statement.text)])
+            is_begun = parted is not None and self._has_left_something(statement.text)
+            run = _finalize(parted) if parted is not None and is_begun else Command(statement.text)
+            outcome = session.pipeline.exchange([run])
             if patience:
-                back = before[-2][0]
+                back = before[0][0]
                 session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
             if outcome.error is None:
                 break
-            if not self._is_knowable(statement.text):
+            if in_transaction is not None and _is_same(outcome.error, in_transaction):
+                self._has_done_nothing(number)  # it came no further than the first time
+            elif not self._is_knowable(statement.text):
                 raise self._unknown(number, outcome.error)
-            if not is_done and not self._has_left_something(statement.text):
+            elif not is_done and not self._has_left_something(statement.text):
                 self._has_done_nothing(number)
             self._refused(number, outcome.error, attempt, began)
             self._clear(statement.text)
             is_again = False
-            if detached(statement.text) and self._is_done(statement.text) and not is_done:
-                break  # what it had begun is finished
-        session.must(done)
+        self._record(self._mark(number + 1))
+
+    def _record(self, *commands: Command) -> None:
+        """Write to the ledger's tables as ourselves; try it again while they are locked."""
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, *commands, COMMIT])
+            if outcome.error is None:
+                return
+            self._session.must([ROLLBACK])
+            if outcome.error.sqlstate == "57014" and self._session.stop.is_requested:
+                raise self._session.stopped("it was cancelled between two statements; what came before stays")
+            if outcome.error.sqlstate not in RETRIED:
+                raise self._session.ledger_error(outcome.error)
+            self._session.pause_for_ledger(self._migration, outcome.error, began, attempt)
+
+    def _names(self, text: str) -> tuple[str, ...]:
+        """The qualified names of what is about to be dropped: later, its name alone may mean another one."""
+        ask = [Command(load_sql("qualified_name"), (name,), keeps_rows=True) for name in dropped_indexes(text)]
+        return tuple(rows[0][0] or "" for rows in self._session.must(ask).rows if rows) if ask else ()
 
     def _has_done_nothing(self, number: int) -> None:
         """Record that a statement is not running any more, and has left nothing."""
-        self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])
+        outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])
+        if outcome.error is not None:
+            self._session.pipeline.exchange([ROLLBACK])
 
-    def _mark(self, done: int, running: str | None = None) -> Command:
+    def _mark(self, done: int, running: str | None = None, names: tuple[str, ...] = ()) -> Command:
         """Record the progress: so many statements, and the one that is about to be run."""
         return ledger_module.progress_command(
             self._session.ledger,
@@ -338,6 +386,7 @@ class Stepwise:
             done=done,
             done_checksum=self._done_checksums[done],
             running=running,
+            names=names,
         )
 
     def _refused(self, number: int, error: ServerError, attempt: int, began: float, *, place: str = "") -> None:
@@ -376,28 +425,31 @@ class Stepwise:
                 f"{self._migration.id} was cancelled in statement {number + 1} of {len(self._script.statements)}, "
                 "which commits by itself: what it had committed before that stays"
             )
-            stopped.hint = self._either_way(number)
+            stopped.hint = self._either_way(number, self._script.statements[number].text)
             return stopped
         failed = self._session.failed(self._migration, self._script, error, number)
         failed.message += "\nit commits by itself: what it had committed before that stays"
-        failed.hint = "\n".join(
-            filter(None, [failed.hint.replace("; nothing of this migration was kept", ""), self._either_way(number)])
-        )
+        either_way = self._either_way(number, self._script.statements[number].text)
+        kept = failed.hint.replace("; nothing of this migration was kept", "")
+        failed.hint = "\n".join(filter(None, [kept, either_way]))
         return failed
 
     # what a statement that runs alone has done, and what it has left
 
-    def _is_done(self, text: str) -> bool | None:
-        """Is what it is to bring about there?  None where that cannot be seen."""
+    def _is_done(self, text: str, names: Sequence[str] = ()) -> bool | None:
+        """Is what it is to bring about there?  None where that cannot be seen.
+
+        ``names``: what it was about to drop when it was interrupted.
+        """
         build = index_build(text)
         if build is not None:
             state = self._index_state(build)
             return state is not None and state[1] and state[2]
-        if dropped := dropped_indexes(text):
+        if dropped := tuple(names) or dropped_indexes(text):
             ask = [Command("SELECT pg_catalog.to_regclass($1) IS NULL", (name,), keeps_rows=True) for name in dropped]
             return all(rows[0][0] == "t" for rows in self._session.must(ask).rows)
-        if names := detached(text):
-            return not self._attached(names)
+        if parted := detached(text):
+            return not self._attached(parted)
         made = whole(text)
         if made is not None:
             ask = [Command(load_sql("whole_state"), (made.kind, made.name), keeps_rows=True)]
@@ -410,8 +462,8 @@ class Stepwise:
         if build is not None:
             state = self._index_state(build)
             return state is not None and not state[1] and state[2] and not state[3]
-        if names := detached(text):
-            return any(is_pending == "t" for (is_pending,) in self._attached(names))
+        if parted := detached(text):
+            return any(is_pending == "t" for (is_pending,) in self._attached(parted))
         return reindexed(text) is not None
 
     def _attached(self, names: tuple[str, str]) -> tuple[Row, ...]:
@@ -463,15 +515,23 @@ class Stepwise:
                 said = f"{were} left INVALID by an interrupted REINDEX: dropping"
                 self._session.notify(Notice(self._migration.id, "REPAIR", f"{said} {some(names)}"))
             self._drop_indexes(names)
-        parted = detached(text)
-        if parted is not None and self._has_left_something(text):
-            self._session.must([Command(f"ALTER TABLE {parted[0]} DETACH PARTITION {parted[1]} FINALIZE")])
 
     def _drop_indexes(self, names: Sequence[str]) -> None:
         for name in names:
             back = self._session.must([_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT]).rows[0][0]
             self._session.must([Command(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")])
             self._session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
+
+
+def _finalize(names: tuple[str, str]) -> Command:
+    return Command(f"ALTER TABLE {names[0]} DETACH PARTITION {names[1]} FINALIZE")
+
+
+def _is_same(one: ServerError, other: ServerError) -> bool:
+    """Did it fail at the same place?"""
+    return (one.sqlstate, one.message, one.context, one.position) == (
+        other.sqlstate, other.message, other.context, other.position,
+    )  # fmt: skip
 
 
 def _set(settings: Mapping[str, str]) -> list[Command]:

@@ -6,5 +6,6 @@ CREATE TABLE IF NOT EXISTS {schema}._wflo_schema_progress (
     statements_done integer NOT NULL,
     done_checksum varchar(64) NOT NULL,
     running_statement text,
+    running_names text,
     updated_at_utc timestamp NOT NULL
 )

@@ -5,6 +5,7 @@ SELECT
     p.operation AS operation,
     p.statements_done AS statements_done,
     p.done_checksum AS done_checksum,
-    p.running_statement AS running_statement
+    p.running_statement AS running_statement,
+    p.running_names AS running_names
 FROM {schema}._wflo_schema_progress AS p
 ORDER BY p.migration_id
