@@ -256,7 +256,12 @@ def check_text(result: CheckResult) -> str:
     for kind, good, number in result.counts:
         plural = kind if number == 1 else {"index": "indexes"}.get(kind, f"{kind}s")
         verb = "applied" if kind == "migration" else "hold"
-        lines.append(f"  {good} of {number} {plural} {verb}")
+        unknown = sum(v.kind == kind and v.verdict == "cannot tell" for v in result.verified)
+        if unknown == number:
+            lines.append(f"  {number} {plural}: cannot tell")
+        else:
+            rest = f", {unknown} cannot be told" if unknown else ""
+            lines.append(f"  {good} of {number} {plural} {verb}{rest}")
     if result.information_schema is not None:
         seen = result.information_schema
         if not seen.agrees:
