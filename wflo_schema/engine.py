@@ -15,9 +15,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from wflo_schema import ledger as ledger_module
 from wflo_schema.database import PATIENT, WATCHED, Database
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
@@ -227,22 +224,12 @@ class _Transaction:
 class _Run(Session):
     """A session that migrates and rolls back."""
 
-    def __init__(
-        self,
-        database: Database,
-        connection: psycopg.Connection[TupleRow],
-        *,
-        locks: LockOptions,
-        notify: Notify,
-        stop: Stop,
-        token: str,
-    ) -> None:
-        super().__init__(database, connection, locks=locks, notify=notify, stop=stop, token=token)
-        self._ahead: _Transaction | None = None
-        self._recorded: frozenset[str] = frozenset()
-        """Hashes of the ledger's rows when the plan was made."""
-        self._half_way: frozenset[str] = frozenset()
-        """Hashes of what was interrupted half-way."""
+    _ahead: _Transaction | None = None
+    """What was sent behind the current one."""
+    _recorded: frozenset[str] = frozenset()
+    """Hashes of the ledger's rows when the plan was made."""
+    _half_way: frozenset[str] = frozenset()
+    """Hashes of what was interrupted half-way."""
 
     @property
     def sent_behind(self) -> str | None:
