@@ -520,19 +520,24 @@ class Session:
         if self.stop.is_requested:
             raise self.stopped(f"{m.id} was not gone on with")
         if error.sqlstate not in RETRIED or left <= 0:
-            blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
             raise DatabaseError(
-                f"{m.id} cannot be gone on with: {error.message}{blockers}", sqlstate=error.sqlstate, hint=error.hint
+                f"{m.id} cannot be gone on with: {error.message}{self._blocked_by}",
+                sqlstate=error.sqlstate,
+                hint=error.hint,
             )
         self.pause(m, error.message, attempt, at_most=left)
 
+    @property
+    def _blocked_by(self) -> str:
+        """A line for each session that blocks ours, or one that says why none was seen."""
+        if not self._blockers and self._not_seen:
+            return f"\nwho blocks it could not be seen: {self._not_seen}"
+        return "".join(f"\nblocked by {b}" for b in self._blockers)
+
     def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
-        blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
-        if not blockers and self._not_seen:
-            blockers = f"\nwho blocks it could not be seen: {self._not_seen}"
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} was locked in {counted(range(attempts), 'try', 'tries')} "
-            f"over {time.monotonic() - began:.0f} s{blockers}",
+            f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again",
             sqlstate="55P03",
         )
@@ -628,12 +633,9 @@ class Session:
     ) -> MigrationFailed:
         """The error of a migration that was tried for as long as it may be."""
         failed = self.failed(m, script, error, number)
-        blockers = "".join(f"\nblocked by {b}" for b in self._blockers)
-        if not blockers and self._not_seen:
-            blockers = f"\nwho blocks it could not be seen: {self._not_seen}"
         made = LockNotAcquired(
             f"{m.id} did not get a lock in {counted(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: "
-            f"{error.message}{blockers}",
+            f"{error.message}{self._blocked_by}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
             "or give it longer with --lock-timeout and --lock-wait",
             migration_id=m.id,
