@@ -706,3 +706,60 @@ def test_a_referenced_partitioned_table_adds_no_bookkeeping_keys(database: Datab
     )
     keys = [one.name for one in catalog.objects if one.get("definition").startswith("FOREIGN KEY")]
     assert keys == ["public.t.f"]
+
+
+NOTES = """
+UPDATE pg_attribute SET attoptions = attoptions || ARRAY['pg_attver=' || attrelid, 'unheard_of=' || attrelid]
+WHERE attrelid IN ('t'::regclass, 'w'::regclass, 'm'::regclass, 'p1'::regclass) AND attnum > 0;
+UPDATE pg_class SET reloptions = reloptions || ARRAY['pg_relver=' || oid, 'unheard_of=' || oid]
+WHERE oid IN ('t'::regclass, 'w'::regclass, 'm'::regclass, 'p1'::regclass, 't_pkey'::regclass, 't_uq'::regclass,
+              'ix'::regclass, 'ix_part'::regclass, 'm_id'::regclass)
+   OR oid = (SELECT reltoastrelid FROM pg_class WHERE oid = 't'::regclass);
+"""
+SET_BY_A_PERSON = """
+ALTER TABLE t ALTER n SET (n_distinct = 5, n_distinct_inherited = 6);
+ALTER TABLE t SET (fillfactor = 70, toast.autovacuum_enabled = off);
+ALTER VIEW w SET (security_barrier = true);
+ALTER INDEX t_uq SET (fillfactor = 60);
+ALTER INDEX ix SET (fillfactor = 50, deduplicate_items = off);
+"""
+
+
+def test_options_that_nobody_can_set_do_not_count(base: Base, shared: Database) -> None:
+    plain = rolled_back(shared, SET_BY_A_PERSON)
+    noted = rolled_back(shared, SET_BY_A_PERSON, NOTES)
+    assert compare(noted, plain) == ()
+    assert dump(noted) == dump(plain)
+    counted = {(one.path[-1], name): text for one in plain.objects for name, text in one.attributes}
+    assert counted["n", "options"] == "n_distinct=5, n_distinct_inherited=6"
+    assert counted["t", "options"] == "fillfactor=70"
+    assert counted["t", "toast options"] == "autovacuum_enabled=off"
+    assert counted["w", "options"] == "security_barrier=true"
+    assert counted["t_uq", "index options"] == "fillfactor=60"
+    assert counted["ix", "definition"].endswith(" WITH (fillfactor='50', deduplicate_items=off)")
+    assert dump(rolled_back(shared, NOTES)) == dump(rolled_back(shared))
+
+
+STORAGE_PARAMETERS = {
+    "TABLE t": "fillfactor=70 toast_tuple_target=500 parallel_workers=2 autovacuum_enabled=off user_catalog_table=on "
+    "vacuum_index_cleanup=auto vacuum_truncate=off autovacuum_vacuum_threshold=9 autovacuum_vacuum_scale_factor=0.5 "
+    "autovacuum_vacuum_insert_threshold=9 autovacuum_analyze_threshold=9 autovacuum_vacuum_cost_delay=9 "
+    "autovacuum_freeze_min_age=9 autovacuum_multixact_freeze_table_age=9 log_autovacuum_min_duration=9",
+    "VIEW w": "security_barrier=true check_option=local",
+    "INDEX ix": "fillfactor=70 deduplicate_items=off",
+    "INDEX u_brin": "pages_per_range=9 autosummarize=on",
+    "INDEX u_gin": "fastupdate=off gin_pending_list_limit=99",
+    "INDEX u_gist": "buffering=auto fillfactor=70",
+}
+
+
+@pytest.mark.parametrize("target", STORAGE_PARAMETERS)
+def test_every_storage_parameter_counts(shared: Database, target: str) -> None:
+    made = """
+    CREATE TABLE more (a int4range, b integer, c integer[]);
+    CREATE INDEX u_brin ON more USING brin (b); CREATE INDEX u_gin ON more USING gin (c);
+    CREATE INDEX u_gist ON more USING gist (a);
+    """
+    usual = rolled_back(shared, made)
+    for parameter in STORAGE_PARAMETERS[target].split():
+        assert compare(rolled_back(shared, made, f"ALTER {target} SET ({parameter})"), usual), parameter

@@ -97,6 +97,19 @@ _OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
 )
 # The queries are written for the newest server; below each version its fragment is swapped.
 
+_COLUMN_OPTIONS = "n_distinct|n_distinct_inherited"
+_RELATION_OPTIONS = "|".join(
+    """autosummarize autovacuum_[a-z_]+ buffering check_option deduplicate_items fastupdate fillfactor
+    gin_pending_list_limit log_autovacuum_min_duration pages_per_range parallel_workers security_barrier
+    security_invoker toast_tuple_target user_catalog_table vacuum_[a-z_]+""".split()
+)
+_OPTIONS_KNOWN_BELOW = 190000
+# What a person can set on a column, a table, a view or an index, as the manual lists it for these servers.  Nothing
+# else counts: PostgreSQL keeps notes of its own there (15.20: pg_attver, another number for every column made).
+
+_NOT_INTERNAL = "^(?!pg_)"
+# Which options count where no list is known: on a newer server, and for the access methods of extensions.
+
 _SETTINGS: tuple[tuple[str, str], ...] = (
     ("search_path", "pg_catalog, pg_temp"),
     ("quote_all_identifiers", "off"),
@@ -195,6 +208,7 @@ def _read_once(
     parameters = {
         "schemas": list(schemas) if schemas is not None else None,
         "ignore": sorted(ignore),
+        **_options_that_count(version),
         "settings": [name for name, _ in settings],
         "values": [value for _, value in settings],
     }
@@ -216,6 +230,15 @@ def _read_once(
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
     return Catalog(tuple(sorted(objects, key=order)), version)
+
+
+def _options_that_count(server_version: int) -> dict[str, str]:
+    is_known = server_version < _OPTIONS_KNOWN_BELOW
+    return {
+        "column_options": f"^({_COLUMN_OPTIONS})=" if is_known else _NOT_INTERNAL,
+        "relation_options": f"^({_RELATION_OPTIONS})=" if is_known else _NOT_INTERNAL,
+        "other_options": _NOT_INTERNAL,
+    }
 
 
 def _query(name: LiteralString, server_version: int) -> LiteralString:

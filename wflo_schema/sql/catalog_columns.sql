@@ -49,7 +49,12 @@ SELECT
     END AS storage,
     CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
     (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM pg_catalog.unnest(a.attoptions || a.attfdwoptions) AS o(option)) AS options,
+     FROM (
+         SELECT s.option
+         FROM pg_catalog.unnest(a.attoptions) AS s(option)
+         WHERE s.option ~ %(column_options)s
+         UNION ALL
+         SELECT pg_catalog.unnest(a.attfdwoptions)) AS o) AS options,
     NULLIF(NULLIF(a.attstattarget, -1)::text, '') AS statistics,
     d.description AS comment
 FROM pg_catalog.pg_attribute AS a

@@ -41,7 +41,8 @@ SELECT
     END AS triggers,
     CASE WHEN con.contype IN ('p', 'u', 'x') THEN
         (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-         FROM pg_catalog.unnest(ic.reloptions) AS o(option))
+         FROM pg_catalog.unnest(ic.reloptions) AS o(option)
+         WHERE o.option ~ CASE WHEN ic.relam < 16384 THEN %(relation_options)s ELSE %(other_options)s END)
     END AS index_options,
     CASE WHEN con.contype IN ('p', 'u', 'x') AND NOT i.indisvalid THEN 'INVALID' END AS index_valid,
     CASE WHEN con.contype IN ('p', 'u', 'x') THEN

@@ -7,7 +7,12 @@ SELECT
     0 AS referenced_oid,
     CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ON ' ELSE 'CREATE INDEX ON ' END
     || pg_catalog.substr(
-        pg_catalog.pg_get_indexdef(i.indexrelid),
+        COALESCE(
+            pg_catalog.replace(
+                pg_catalog.pg_get_indexdef(i.indexrelid),
+                ' WITH (' || w.printed || ')',
+                COALESCE(' WITH (' || w.counted || ')', '')),
+            pg_catalog.pg_get_indexdef(i.indexrelid)),
         pg_catalog.length(
             CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ' ELSE 'CREATE INDEX ' END
             || pg_catalog.quote_ident(ic.relname) || ' ON ') + 1) AS definition,
@@ -27,6 +32,20 @@ FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS ic ON (ic.oid = i.indexrelid)
 JOIN pg_catalog.pg_class AS c ON (c.oid = i.indrelid)
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
+CROSS JOIN LATERAL (
+    SELECT
+        pg_catalog.string_agg(o.text, ', ') AS printed,
+        pg_catalog.string_agg(o.text, ', ') FILTER (
+            WHERE o.text ~ CASE WHEN ic.relam < 16384 THEN %(relation_options)s ELSE %(other_options)s END) AS counted
+    FROM (
+        SELECT
+            pg_catalog.quote_ident(parts[1]) || '='
+            || CASE pg_catalog.quote_ident(parts[2])
+                WHEN parts[2] THEN parts[2]
+                ELSE pg_catalog.quote_literal(parts[2])
+            END AS text
+        FROM pg_catalog.unnest(ic.reloptions) AS option,
+            pg_catalog.regexp_match(option, '^([^=]*)=(.*)$') AS parts) AS o) AS w
 LEFT JOIN pg_catalog.pg_inherits AS inh ON (inh.inhrelid = i.indexrelid)
 LEFT JOIN pg_catalog.pg_description AS d
     ON (d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = i.indexrelid AND d.objsubid = 0)

@@ -20,9 +20,12 @@ SELECT
     END AS inherits,
     CASE WHEN c.reloftype <> 0 THEN pg_catalog.format_type(c.reloftype, NULL) END AS of_type,
     (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM pg_catalog.unnest(c.reloptions) AS o(option)) AS options,
+     FROM pg_catalog.unnest(c.reloptions) AS o(option)
+     WHERE o.option ~ CASE WHEN am.oid < 16384 OR am.oid IS NULL THEN %(relation_options)s ELSE %(other_options)s END
+    ) AS options,
     (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM pg_catalog.unnest(toast.reloptions) AS o(option)) AS toast_options,
+     FROM pg_catalog.unnest(toast.reloptions) AS o(option)
+     WHERE o.option ~ %(relation_options)s) AS toast_options,
     (SELECT ts.spcname::text FROM pg_catalog.pg_tablespace AS ts WHERE ts.oid = c.reltablespace) AS tablespace,
     CASE WHEN c.relrowsecurity THEN 'ENABLED' END AS row_security,
     CASE WHEN c.relforcerowsecurity THEN 'FORCED' END AS row_security_for_owner,
