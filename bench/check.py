@@ -25,10 +25,10 @@ sys.path.insert(0, str(ROOT))
 
 from tests.conftest import BIN, start_server, stop_server  # noqa: E402
 from tests.test_check import CASES, MIGRATIONS, VERDICTS, Case  # noqa: E402
-from wflo_schema.check import check  # noqa: E402
-from wflo_schema.database import Database  # noqa: E402
-from wflo_schema.engine import migrate  # noqa: E402
-from wflo_schema.migration import read  # noqa: E402
+from wflo_schema.check.verdict import check_database  # noqa: E402
+from wflo_schema.connect.database import Database  # noqa: E402
+from wflo_schema.engine.operations import migrate  # noqa: E402
+from wflo_schema.files.folder import read_migrations  # noqa: E402
 
 GUIDE_JOIN = """
 SELECT tc.table_name, tc.constraint_name, kcu.column_name, ccu.table_name AS foreign_table_name
@@ -70,7 +70,7 @@ def migrated(server: Database, name: str) -> Database:
     with server.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     database = server.with_name(name)
-    migrate(database, read(MIGRATIONS))
+    migrate(database, read_migrations(MIGRATIONS))
     return database
 
 
@@ -217,7 +217,7 @@ def _score(
     with superuser.connect() as connection:
         connection.execute(case.sql.encode())
     database = Database.parse(superuser.conninfo + f" user={case.role}") if case.role else superuser
-    exit_code = check(database, case.contract, only=case.sections).exit_code
+    exit_code = check_database(database, case.contract, only=case.sections).exit_code
     answers: list[tuple[str, bool | None]] = [("wflo-schema check", exit_code == VERDICTS[case.verdict])]
     if "contract:" not in case.sql and kind != "cannot-tell":
         expected = case.verdict == "yes"

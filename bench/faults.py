@@ -38,9 +38,9 @@ from psycopg import sql
 from bench.peers import ENVIRONMENT, File, Tool, choose, versions
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.proxy import Counts, Cut, Direction, Proxy
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
 from wflo_schema.errors import DatabaseError
-from wflo_schema.server import choose_account
+from wflo_schema.server.embedded import choose_account
 
 PATIENCE_S = 25.0
 # Seconds for the second run: yoyo's own wait for its lock is 10.

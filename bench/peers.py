@@ -23,7 +23,7 @@ from pathlib import Path
 from psycopg import sql
 
 from tests.conftest import BIN, RunningServer
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wflo-schema-bench"

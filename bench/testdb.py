@@ -29,9 +29,9 @@ from pathlib import Path
 from psycopg import sql
 
 from bench.peers import CACHE
-from wflo_schema import migration, testdb
-from wflo_schema.database import Database
-from wflo_schema.server import (
+from wflo_schema.connect.database import Database
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.server.embedded import (
     Account,
     choose_account,
     find_programs,
@@ -39,6 +39,7 @@ from wflo_schema.server import (
     start_embedded,
     stop_embedded,
 )
+from wflo_schema.testdb.session import Session, list_test_databases
 
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = ROOT / "migrations"
@@ -130,7 +131,7 @@ _QUERIES = """while time.monotonic() < end:
 
 
 @dataclass(frozen=True)
-class Session:
+class PytestRun:
     """One run of pytest: how long each test's fixtures took, and the whole process, in milliseconds."""
 
     workers: tuple[str, ...]
@@ -170,18 +171,18 @@ class Bench:
         self.words = words
         known = database.parameters
         self.plugins: dict[str, tuple[str, ...]] = {
-            "ours": ("-p", "wflo_schema.pytest_plugin", *words),
+            "ours": ("-p", "wflo_schema.testdb.pytest_plugin", *words),
             "pytest-postgresql": (
                 "-p", "pytest_postgresql.plugin", f"--postgresql-host={known['host']}",
                 f"--postgresql-port={known['port']}", "--postgresql-user=postgres",
-                *(f"--postgresql-load={m.path}" for m in migration.read(MIGRATIONS)),
+                *(f"--postgresql-load={m.path}" for m in read_migrations(MIGRATIONS)),
             ),
             "yoyo": (),
         }  # fmt: skip
 
     def run(
         self, tool: str, fixtures: str, *, count: int, work: str = "pass", work_ms: int = 0, words: tuple[str, ...] = ()
-    ) -> Session:
+    ) -> PytestRun:
         """Run a session in a folder of its own; every test must pass."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         folder.chmod(0o755)
@@ -208,15 +209,15 @@ class Bench:
         assert len(times) == count
         assert all(t["outcome"] for t in times)
         shutil.rmtree(folder)
-        return Session(
+        return PytestRun(
             tuple(t["worker"] for t in times), tuple(t["setup"] * 1000 for t in times),
             tuple(t["teardown"] * 1000 for t in times), total_ms,
         )  # fmt: skip
 
     def bare_ms(self, count: int) -> float:
         """CREATE DATABASE … TEMPLATE (no option given) and DROP of the same template, one after the other."""
-        with testdb.Session.open(self.database) as session:
-            template = session.template(migration.read(MIGRATIONS)).name
+        with Session.open(self.database) as session:
+            template = session.template(read_migrations(MIGRATIONS)).name
             took = []
             for number in range(count):
                 name = f"bench_bare_{number}"
@@ -231,8 +232,8 @@ class Bench:
 
     def bare_by_threads_ms(self, threads: int, count: int) -> list[float]:
         """Each CREATE DATABASE … TEMPLATE while so many connections make and drop as fast as they can."""
-        with testdb.Session.open(self.database) as session:
-            template = session.template(migration.read(MIGRATIONS)).name
+        with Session.open(self.database) as session:
+            template = session.template(read_migrations(MIGRATIONS)).name
             took: list[float] = []
 
             def work(thread: int) -> None:
@@ -346,7 +347,7 @@ def main(words: list[str]) -> int:
             note("8 bare, longest", max(bare))
         _cold_starts(bench, directory, asked.rounds, note, has_peer)
         _show({what: _median(values) for what, values in found.items()}, asked.tests, has_peer)
-        left = [m for m in testdb.list_(running.database) if m.purpose in ("clone", "building")]
+        left = [m for m in list_test_databases(running.database) if m.purpose in ("clone", "building")]
         _row("databases left behind", str(len(left)))
     finally:
         stop_embedded(directory / "server")

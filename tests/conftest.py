@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema.database import Database
-from wflo_schema.server import choose_account, find_programs, reachable_programs
+from wflo_schema.connect.database import Database
+from wflo_schema.server.embedded import choose_account, find_programs, reachable_programs
 
 # What would lead a test to another server, or change what pytest, Click and Rich print.
 _UNWANTED = frozenset(
@@ -29,7 +29,7 @@ for name in list(os.environ):
 
 IS_INSTALLED = bool(importlib.metadata.entry_points(group="pytest11", name="wflo_schema"))
 if not IS_INSTALLED or os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
-    pytest_plugins = ("wflo_schema.pytest_plugin",)
+    pytest_plugins = ("wflo_schema.testdb.pytest_plugin",)
 
 
 def _bin_directories() -> dict[str, Path]:

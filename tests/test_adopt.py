@@ -23,14 +23,29 @@ from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
-from wflo_schema import adopt, catalog, check, engine, migration, scratch
-from wflo_schema.adopt import Adoption, Verdict
-from wflo_schema.catalog import NOTHING
-from wflo_schema.cli import cli
-from wflo_schema.database import Database
+from wflo_schema.adopt import judge
+from wflo_schema.adopt.judge import (
+    _TOOLS,
+    Adoption,
+    Options,
+    Verdict,
+    _Found,
+    _other_ledgers,
+    adopt_database,
+    baseline,
+    read_names,
+    read_reconciling,
+)
+from wflo_schema.catalog.objects import NOTHING
+from wflo_schema.catalog.read import compare_catalogs, read_catalog
+from wflo_schema.catalog.replay import _SESSIONS, replayed
+from wflo_schema.check.verdict import check_drift
+from wflo_schema.cli.commands import cli
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.engine.events import Result
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
-from wflo_schema.events import Result
-from wflo_schema.migration import Migrations
+from wflo_schema.files.folder import Migrations, read_migrations
 
 DATA = Path(__file__).parent / "data"
 
@@ -61,14 +76,14 @@ def execute(database: Database, *statements: str) -> None:
 
 
 def look(database: Database, folder: Path, *, apply: bool = False, to: str | None = None) -> Adoption:
-    files = migration.read(folder)
-    return adopt.adopt(
-        database, files, apply=apply, to=to, names=adopt.read_names(files), reconciling=adopt.read_reconciling(files)
+    files = read_migrations(folder)
+    return adopt_database(
+        database, files, apply=apply, to=to, names=read_names(files), reconciling=read_reconciling(files)
     )
 
 
 def recorded(database: Database, folder: Path) -> list[str]:
-    return [e.id for e in engine.status(database, migration.read(folder)).applied if e.has_checksum]
+    return [e.id for e in operations.status(database, read_migrations(folder)).applied if e.has_checksum]
 
 
 # other tools for real
@@ -95,7 +110,7 @@ def test_real_alembic_leaves_what_the_states_say(server: RunningServer, database
     execute(server.database, f"CREATE DATABASE {other.name}")
     build(other, state)
     with database.connect() as connection, other.connect() as theirs:
-        assert catalog.compare(catalog.read(connection), catalog.read(theirs)) == ()
+        assert compare_catalogs(read_catalog(connection), read_catalog(theirs)) == ()
         rows = "SELECT version_num FROM alembic_version ORDER BY 1"
         assert connection.execute(rows).fetchall() == theirs.execute(rows).fetchall()
     execute(server.database, f"DROP DATABASE {other.name}")
@@ -103,7 +118,7 @@ def test_real_alembic_leaves_what_the_states_say(server: RunningServer, database
 
 def test_a_real_alembic_database_is_adopted_and_alembics_ledger_stays(database: Database) -> None:
     alembic(database, "500165e12345")
-    found = adopt.adopt(database, WFLO, apply=True, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    found = adopt_database(database, WFLO, apply=True, names=WFLO_NAMES, reconciling=WFLO_SETS)
     assert (found.verdict, found.is_applied, len(found.record), found.notes) == (Verdict.EQUAL, True, 3, ())
     assert [(w.tool, w.versions) for w in found.ledgers] == [("alembic", ("500165e12345",))]
     with database.connect() as connection:
@@ -131,9 +146,9 @@ def test_rows_of_a_yoyo_folder_that_is_gone_are_set_aside_and_stay(database: Dat
     run(yoyo, "apply", "--batch", "--no-config-file", "--database", url, str(old))
     found = look(database, folder, apply=True)
     assert (found.id, found.record, found.aside, found.is_applied) == ("01_t", ("01_t",), ("0001.create",), True)
-    status = engine.status(database, migration.read(folder))
+    status = operations.status(database, read_migrations(folder))
     assert (status.missing, status.unknown, [e.id for e in status.pending]) == ((), (), ["02_index", "03_u"])
-    assert engine.migrate(database, migration.read(folder)).ids == ("02_index", "03_u")
+    assert operations.migrate(database, read_migrations(folder)).ids == ("02_index", "03_u")
     with database.connect() as connection:
         rows = connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY 1").fetchall()
     assert ("0001.create",) in rows
@@ -163,7 +178,7 @@ def test_a_real_dbmate_database_is_adopted(database: Database, folder: Path, dbm
     found = look(database, folder, apply=True)
     assert [(w.tool, w.versions) for w in found.ledgers] == [("dbmate", ("20240101000000", "20240102000000"))]
     assert (found.id, found.is_applied, found.beside) == ("02_index", True, ())
-    assert engine.migrate(database, migration.read(folder)).ids == ("03_u",)
+    assert operations.migrate(database, read_migrations(folder)).ids == ("03_u",)
 
 
 def test_a_real_sqitch_database_is_adopted(database: Database, folder: Path) -> None:
@@ -183,7 +198,7 @@ def test_a_real_sqitch_database_is_adopted(database: Database, folder: Path) -> 
     found = look(database, folder, apply=True)
     assert [(w.tool, w.table, w.versions) for w in found.ledgers] == [("sqitch", "sqitch.changes", ("t", "i", "u"))]
     assert (found.id, found.is_applied, found.beside) == ("03_u", True, ())
-    assert check.drift(database, scratch.replayed(database, migration.read(folder))) == ()
+    assert check_drift(database, replayed(database, read_migrations(folder))) == ()
 
 
 def test_migrations_that_make_another_tools_ledger_too_are_adopted(database: Database, folder: Path) -> None:
@@ -191,8 +206,8 @@ def test_migrations_that_make_another_tools_ledger_too_are_adopted(database: Dat
     execute(database, ONE, TWO, DBMATE)
     found = look(database, folder, apply=True)
     assert (found.id, found.is_applied) == ("02_index", True)
-    engine.migrate(database, migration.read(folder))
-    assert check.drift(database, scratch.replayed(database, migration.read(folder))) == ()
+    operations.migrate(database, read_migrations(folder))
+    assert check_drift(database, replayed(database, read_migrations(folder))) == ()
 
 
 # other tools' ledgers in their shape
@@ -239,7 +254,7 @@ SHAPES = {
 def test_a_ledger_is_recognised_by_its_shape(database: Database, folder: Path, tool: str) -> None:
     ledger, versions = SHAPES[tool]
     execute(database, ledger)
-    found = adopt.baseline(database, migration.read(folder), "01_t", verified=False)
+    found = baseline(database, read_migrations(folder), "01_t", verified=False)
     assert [(w.tool, w.versions, w.failed) for w in found.ledgers] == [(tool, versions, ())]
 
 
@@ -300,7 +315,7 @@ def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
 ) -> None:
     ledger, versions = SHAPES[tool]
     execute(database, ONE, TWO, ledger)
-    table = next(t.table for t in adopt._TOOLS if t.name == tool)
+    table = next(t.table for t in _TOOLS if t.name == tool)
     with database.connect() as connection:
         before = connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()
     found = look(database, folder, apply=True)
@@ -315,7 +330,7 @@ def test_a_database_made_by_hand_has_no_ledger_and_is_adopted_by_its_catalog(dat
     execute(database, ONE)
     found = look(database, folder, apply=True)
     assert (found.ledgers, found.id, found.is_applied) == ((), "01_t", True)
-    assert engine.migrate(database, migration.read(folder)).ids == ("02_index", "03_u")
+    assert operations.migrate(database, read_migrations(folder)).ids == ("02_index", "03_u")
 
 
 # bad input
@@ -338,14 +353,14 @@ def test_a_half_applied_foreign_migration_is_not_adopted(
     assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.EQUAL, 1, False)
     assert f"{version} failed half way" in found.objections[0]
     assert recorded(database, folder) == []
-    insisted = adopt.baseline(database, migration.read(folder), "02_index")
+    insisted = baseline(database, read_migrations(folder), "02_index")
     assert (insisted.is_applied, recorded(database, folder)) == (True, ["01_t", "02_index"])
 
 
 @once
 def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
     build(database, "6d27a51e02d6", revisions=("500165e12345",))
-    found = adopt.adopt(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
     assert (found.verdict, found.id) == (Verdict.EQUAL, WFLO.items[0].id)
     assert "says 500165e12345, which stands for 20251110_03_4c9e1-validate-foreign-keys" in found.notes[0]
 
@@ -353,7 +368,7 @@ def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
 @once
 def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) -> None:
     build(database, "500165e12345", revisions=("deadbeef0000",))
-    found = adopt.adopt(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
     assert (found.verdict, found.id, found.ledgers[0].unknown) == (Verdict.EQUAL, WFLO.items[2].id, ("deadbeef0000",))
     assert "deadbeef0000, which nothing here knows" in found.notes[0]
 
@@ -430,7 +445,7 @@ def test_migrations_that_change_rows_only_are_not_guessed(database: Database, fo
 def test_an_empty_database_is_told_to_migrate(database: Database, folder: Path) -> None:
     found = look(database, folder, apply=True)
     assert (found.verdict, found.is_applied, found.next_steps) == (Verdict.EMPTY, False, ("wflo-schema migrate",))
-    assert not engine.status(database, migration.read(folder)).has_ledger
+    assert not operations.status(database, read_migrations(folder)).has_ledger
 
 
 @once
@@ -438,13 +453,13 @@ def test_tables_in_another_schema_are_pointed_at_and_adopted_there(database: Dat
     execute(database, "CREATE SCHEMA app", ONE.replace(" t ", " app.t "))
     assert look(database, folder).next_steps == ("wflo-schema adopt --schema app",)
     assert look(database.with_schema("app"), folder, apply=True).id == "01_t"
-    assert engine.migrate(database.with_schema("app"), migration.read(folder)).ids == ("02_index", "03_u")
+    assert operations.migrate(database.with_schema("app"), read_migrations(folder)).ids == ("02_index", "03_u")
 
 
 @once
 def test_a_yoyo_ledger_that_is_ahead_of_the_catalog_is_refused(database: Database, folder: Path) -> None:
     execute(database, ONE)
-    engine.baseline(database, migration.read(folder), ["01_t", "02_index"])
+    operations.baseline(database, read_migrations(folder), ["01_t", "02_index"])
     execute(database, "UPDATE _yoyo_migration SET checksum = NULL")
     found = look(database, folder, apply=True)
     assert (found.id, found.is_applied) == ("01_t", False)
@@ -456,7 +471,7 @@ def test_files_of_ours_that_are_elsewhere_are_asked_for(database: Database, fold
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "00_x.sql").write_text("CREATE TABLE x (id integer);\n")
-    engine.migrate(database, migration.read(elsewhere))
+    operations.migrate(database, read_migrations(elsewhere))
     execute(database, ONE)
     found = look(database, folder, apply=True)
     assert found.is_applied is False
@@ -468,16 +483,16 @@ def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(database, ONE)
-    honest = engine.baseline
+    honest = operations.baseline
 
     def late(*args: object, **options: object) -> Result:
         execute(database, "ALTER TABLE t ADD late integer")
         return honest(*args, **options)  # type: ignore[arg-type]
 
-    files = migration.read(folder)
-    monkeypatch.setattr(engine, "baseline", late)
+    files = read_migrations(folder)
+    monkeypatch.setattr(operations, "baseline", late)
     with pytest.raises(Refused, match="changed while it was looked at"):
-        adopt.adopt(database, files, apply=True)
+        adopt_database(database, files, apply=True)
     assert recorded(database, folder) == []
 
 
@@ -487,7 +502,7 @@ def test_a_dry_look_writes_nothing_and_waits_for_no_lock(database: Database, fol
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
         assert look(database, folder).verdict is Verdict.EQUAL
-    assert not engine.status(database, migration.read(folder)).has_ledger
+    assert not operations.status(database, read_migrations(folder)).has_ledger
 
 
 @once
@@ -508,10 +523,10 @@ def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
         "ALTER TABLE t OWNER TO plain",
     )  # fmt: skip
     plain = database.with_parameters(user="plain")
-    files = migration.read(folder)
+    files = read_migrations(folder)
     with pytest.raises(Refused, match="may not create the scratch database"):
-        adopt.adopt(plain, files)
-    assert adopt.adopt(plain, files, apply=True, scratch_on=server.database).is_applied
+        adopt_database(plain, files)
+    assert adopt_database(plain, files, apply=True, scratch_on=server.database).is_applied
 
 
 @once
@@ -554,11 +569,11 @@ def test_a_ledger_in_public_is_seen_for_tables_in_another_schema(database: Datab
 @once
 def test_a_baseline_is_verified_unless_insisted(database: Database, folder: Path) -> None:
     execute(database, ONE)
-    files = migration.read(folder)
-    found = adopt.baseline(database, files, "02")
+    files = read_migrations(folder)
+    found = baseline(database, files, "02")
     assert (found.verdict, found.is_applied, len(found.differences)) == (Verdict.DIFFERENT, False, 1)
-    assert adopt.baseline(database, files, "01").is_applied
-    insisted = adopt.baseline(database, files, "02", verified=False)
+    assert baseline(database, files, "01").is_applied
+    insisted = baseline(database, files, "02", verified=False)
     assert (insisted.is_applied, insisted.record) == (True, ("02_index",))
     assert recorded(database, folder) == ["01_t", "02_index"]
 
@@ -574,10 +589,10 @@ def said(found: Adoption) -> tuple[Verdict, int, bool]:
 @pytest.mark.parametrize("ask", ["adopt", "adopt --to", "baseline"])
 def test_records_that_nobody_verified_are_compared_all_the_same(database: Database, folder: Path, ask: str) -> None:
     execute(database, ONE)
-    files = migration.read(folder)
-    adopt.baseline(database, files, "03", verified=False)
+    files = read_migrations(folder)
+    baseline(database, files, "03", verified=False)
     if ask == "baseline":
-        found = adopt.baseline(database, files, "03")
+        found = baseline(database, files, "03")
     else:
         found = look(database, folder, apply=True, to="03" if ask == "adopt --to" else None)
     assert said(found) == (Verdict.DRIFT, 1, False)
@@ -588,7 +603,7 @@ def test_records_that_nobody_verified_are_compared_all_the_same(database: Databa
     assert forget == """DELETE FROM "public"."_yoyo_migration" WHERE migration_id IN ('02_index', '03_u');"""
     assert found.next_steps[1:] == ("wflo-schema migrate",)
     execute(database, forget)
-    assert engine.migrate(database, files).ids == ("02_index", "03_u")
+    assert operations.migrate(database, files).ids == ("02_index", "03_u")
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
 
 
@@ -596,9 +611,9 @@ def test_records_that_nobody_verified_are_compared_all_the_same(database: Databa
 def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
     database: Database, folder: Path, to: str | None
 ) -> None:
-    engine.migrate(database, migration.read(folder))
+    operations.migrate(database, read_migrations(folder))
     execute(database, "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey", "ALTER TABLE t ADD extra integer")
-    for found in (look(database, folder, to=to), adopt.baseline(database, migration.read(folder), to or "03")):
+    for found in (look(database, folder, to=to), baseline(database, read_migrations(folder), to or "03")):
         assert said(found) == (Verdict.DRIFT, 1, False)
         assert [(d.kind, d.object, d.have, d.want) for d in found.differences] == [
             ("constraint", "public.u.u_t_id_fkey", "NOTHING", "public.u(t_id) REFERENCES public.t(id)"),
@@ -612,7 +627,7 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
 
 @once
 def test_what_mends_a_drift_adds_a_key_before_it_drops_another(database: Database, folder: Path) -> None:
-    engine.migrate(database, migration.read(folder))
+    operations.migrate(database, read_migrations(folder))
     execute(
         database, "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey",
         "ALTER TABLE u ADD CONSTRAINT a FOREIGN KEY (t_id) REFERENCES t ON DELETE CASCADE",
@@ -627,32 +642,32 @@ def test_what_mends_a_drift_adds_a_key_before_it_drops_another(database: Databas
 def test_records_copied_from_another_database_are_not_believed(
     server: RunningServer, database: Database, folder: Path
 ) -> None:
-    engine.migrate(database, migration.read(folder))
+    operations.migrate(database, read_migrations(folder))
     execute(database, "DROP TABLE u, t")
-    for found in (look(database, folder, apply=True), adopt.baseline(database, migration.read(folder), "03")):
+    for found in (look(database, folder, apply=True), baseline(database, read_migrations(folder), "03")):
         assert said(found) == (Verdict.DRIFT, 1, False)
         assert [d.object for d in found.differences] == ["public.t", "public.u"]
         assert "not like that: none of the tables is there" in found.notes[0]
     execute(database, found.next_steps[0].rpartition("psql: ")[2])
     assert found.next_steps[1:] == ("wflo-schema migrate",)
-    assert engine.migrate(database, migration.read(folder)).ids == ("01_t", "02_index", "03_u")
+    assert operations.migrate(database, read_migrations(folder)).ids == ("01_t", "02_index", "03_u")
 
 
 @once
 def test_a_ledger_that_says_too_little_is_told_what_to_record(database: Database, folder: Path) -> None:
-    engine.migrate(database, migration.read(folder), to="01")
+    operations.migrate(database, read_migrations(folder), to="01")
     execute(database, TWO)
     found = look(database, folder, apply=True)
     assert said(found) == (Verdict.DRIFT, 1, False)
     assert found.next_steps == ("wflo-schema baseline --to 02_index", "wflo-schema migrate")
-    assert adopt.baseline(database, migration.read(folder), "02").record == ("02_index",)
+    assert baseline(database, read_migrations(folder), "02").record == ("02_index",)
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
 
 
 @once
 def test_a_migration_that_was_left_out_is_left_out_of_what_is_compared(database: Database, folder: Path) -> None:
     (folder / "02_index.sql").rename(folder.parent / "02_index.sql")
-    engine.migrate(database, migration.read(folder))
+    operations.migrate(database, read_migrations(folder))
     (folder.parent / "02_index.sql").rename(folder / "02_index.sql")
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
     execute(database, "DROP TABLE u")
@@ -663,15 +678,15 @@ def test_a_migration_that_was_left_out_is_left_out_of_what_is_compared(database:
 
 @once
 def test_a_right_ledger_of_ours_is_nothing_to_do_whatever_is_asked(database: Database, folder: Path) -> None:
-    files = migration.read(folder)
-    engine.migrate(database, files, to="02")
+    files = read_migrations(folder)
+    operations.migrate(database, files, to="02")
     for found in (
         look(database, folder), look(database, folder, apply=True, to="01"), look(database, folder, to="02"),
-        adopt.baseline(database, files, "01"), adopt.baseline(database, files, "02"),
+        baseline(database, files, "01"), baseline(database, files, "02"),
     ):
         assert (said(found), found.id, found.differences) == ((Verdict.OURS, 0, False), "02_index", ())
     assert look(database, folder).next_steps == ("wflo-schema migrate",)
-    found = adopt.baseline(database, files, "03")
+    found = baseline(database, files, "03")
     assert (found.verdict, found.exit_code, [d.object for d in found.differences]) == (
         Verdict.DIFFERENT, 1, ["public.u"],
     )  # fmt: skip
@@ -680,14 +695,14 @@ def test_a_right_ledger_of_ours_is_nothing_to_do_whatever_is_asked(database: Dat
 @once
 def test_rows_of_yoyos_for_tables_that_are_not_there_are_no_empty_database(database: Database, folder: Path) -> None:
     execute(database, ONE)
-    engine.baseline(database, migration.read(folder), ["01_t"])
+    operations.baseline(database, read_migrations(folder), ["01_t"])
     execute(database, "UPDATE _yoyo_migration SET checksum = NULL", "DROP TABLE t")
     assert said(look(database, folder)) == (Verdict.DRIFT, 1, False)
 
 
 @once
 def test_a_file_that_was_edited_after_it_was_applied_is_an_objection(database: Database, folder: Path) -> None:
-    engine.migrate(database, migration.read(folder))
+    operations.migrate(database, read_migrations(folder))
     (folder / "02_index.sql").write_text(f"{TWO}; -- edited\n")
     found = look(database, folder)
     assert (found.exit_code, "applied migrations were edited since: 02_index" in found.objections[0]) == (1, True)
@@ -695,10 +710,10 @@ def test_a_file_that_was_edited_after_it_was_applied_is_an_objection(database: D
 
 @once
 def test_a_baseline_of_an_empty_database_is_a_no(database: Database, folder: Path) -> None:
-    found = adopt.baseline(database, migration.read(folder), "03")
+    found = baseline(database, read_migrations(folder), "03")
     assert (said(found), found.next_steps) == ((Verdict.EMPTY, 1, False), ("wflo-schema migrate",))
     assert "none of the tables of 03_u is there" in found.objections[0]
-    assert not engine.status(database, migration.read(folder)).has_ledger
+    assert not operations.status(database, read_migrations(folder)).has_ledger
 
 
 @once
@@ -716,7 +731,7 @@ def test_what_was_not_verified_is_said_on_stderr(database: Database, folder: Pat
 @pytest.mark.parametrize("table", ["alembic_version", "_yoyo_migration"])
 def test_a_ledger_that_is_locked_is_named_with_who_holds_it(database: Database, folder: Path, table: str) -> None:
     execute(database, ONE, "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
-    engine.baseline(database, migration.read(folder), ["01_t"])
+    operations.baseline(database, read_migrations(folder), ["01_t"])
     with database.with_parameters(application_name="theirs").connect(autocommit=False) as other:
         other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         began = time.monotonic()
@@ -748,7 +763,7 @@ def test_a_prepared_transaction_that_locks_a_ledger_is_told_how_to_be_ended(
 @once
 def test_recording_waits_a_little_for_the_ledger_and_then_names_who_holds_it(database: Database, folder: Path) -> None:
     execute(database, ONE)
-    engine.baseline(database, migration.read(folder), ["02_index"])
+    operations.baseline(database, read_migrations(folder), ["02_index"])
     execute(database, "DELETE FROM _yoyo_migration")
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE _yoyo_migration IN SHARE ROW EXCLUSIVE MODE")
@@ -763,15 +778,15 @@ def test_the_loser_of_two_adoptions_finds_nothing_left_to_do(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(database, ONE)
-    honest, files = engine.baseline, migration.read(folder)
+    honest, files = operations.baseline, read_migrations(folder)
 
     def late(target: Database, migrations: Migrations, ids: Sequence[str], **options: object) -> Result:
         if target == database:
             honest(target, migrations, ids)
         return honest(target, migrations, ids, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "baseline", late)
-    found = adopt.adopt(database, files, apply=True)
+    monkeypatch.setattr(operations, "baseline", late)
+    found = adopt_database(database, files, apply=True)
     assert (said(found), found.id, found.record) == ((Verdict.OURS, 0, False), "01_t", ())
     assert "at the same time" in found.notes[-1]
 
@@ -800,15 +815,15 @@ def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
     )
     execute(database, "CREATE TABLE stop ()")
     if to:
-        engine.migrate(database, migration.read(folder), to=to)
+        operations.migrate(database, read_migrations(folder), to=to)
     with pytest.raises(MigrationFailed):
-        engine.migrate(database, migration.read(folder), to=f"{number}_half")
+        operations.migrate(database, read_migrations(folder), to=f"{number}_half")
     found = look(database, folder, apply=True)
     assert (found.exit_code, found.is_applied) == (1, False)
     assert f"{number}_half" in (found.notes or found.objections)[0]
     assert "wflo-schema migrate" in (found.next_steps or found.objections)[0]
     execute(database, "DROP TABLE stop")
-    engine.migrate(database, migration.read(folder))
+    operations.migrate(database, read_migrations(folder))
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
 
 
@@ -816,14 +831,14 @@ def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
 def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, honest = migration.read(folder), adopt._other_ledgers
-    engine.migrate(database, files, to="01")
+    files, honest = read_migrations(folder), _other_ledgers
+    operations.migrate(database, files, to="01")
 
-    def slow(target: Database, schema: str | None, options: adopt.Options) -> adopt._Found:
-        engine.migrate(database, files)
+    def slow(target: Database, schema: str | None, options: Options) -> _Found:
+        operations.migrate(database, files)
         return honest(target, schema, options)
 
-    monkeypatch.setattr(adopt, "_other_ledgers", slow)
+    monkeypatch.setattr(judge, "_other_ledgers", slow)
     found = look(database, folder)
     assert (said(found), found.id) == ((Verdict.OURS, 0, False), "03_u")
 
@@ -832,7 +847,7 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
 def test_migrations_that_make_no_table_are_compared_too(database: Database, folder: Path) -> None:
     (folder / "01_t.sql").write_text("CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n")
     (folder / "02_index.sql").write_text(f"{ONE};\n")
-    engine.migrate(database, migration.read(folder), to="01")
+    operations.migrate(database, read_migrations(folder), to="01")
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
     execute(database, "DROP FUNCTION f()")
     assert said(look(database, folder)) == (Verdict.DRIFT, 1, False)
@@ -847,18 +862,18 @@ def test_a_role_that_may_only_read_looks_and_is_told_what_it_may_not(
         "REVOKE ALL ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO reader",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
     )  # fmt: skip
-    reader, files = database.with_parameters(user="reader"), migration.read(folder)
-    found = adopt.adopt(reader, files, scratch_on=server.database)
+    reader, files = database.with_parameters(user="reader"), read_migrations(folder)
+    found = adopt_database(reader, files, scratch_on=server.database)
     assert (found.verdict, found.id, [w.tool for w in found.ledgers]) == (Verdict.EQUAL, "01_t", ["dbmate"])
     with pytest.raises(DatabaseError, match="may not make the ledger's tables") as refused:
-        adopt.adopt(reader, files, apply=True, scratch_on=server.database)
+        adopt_database(reader, files, apply=True, scratch_on=server.database)
     assert "GRANT CREATE on the schema" in refused.value.hint
     execute(database, "REVOKE SELECT ON schema_migrations FROM reader")
     with pytest.raises(CannotRead, match="another tool's ledger may not be read"):
-        adopt.adopt(reader, files, scratch_on=server.database)
+        adopt_database(reader, files, scratch_on=server.database)
     execute(database, "REVOKE USAGE ON SCHEMA public FROM reader")
     with pytest.raises(Refused, match="is open to this role"):
-        adopt.adopt(reader, files, scratch_on=server.database)
+        adopt_database(reader, files, scratch_on=server.database)
 
 
 @once
@@ -883,17 +898,17 @@ def test_many_tables_beside_ours_are_in_nobodys_way(database: Database, folder: 
 
 _ADOPT_AND_SAY_WHEN = """
 import sys
-from wflo_schema import engine
-from wflo_schema.cli import main
+from wflo_schema.engine import operations
+from wflo_schema.cli.commands import main
 
-honest = engine.baseline
+honest = operations.baseline
 
 def baseline(database, *words, **options):
     if database.name == sys.argv[1]:
         print("now", flush=True)
     return honest(database, *words, **options)
 
-engine.baseline = baseline
+operations.baseline = baseline
 main(sys.argv[2:])
 """
 
@@ -938,7 +953,7 @@ def test_an_adoption_through_a_pooler_leaves_no_lock_and_no_database(
             left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'wflo_schema_scratch%'"
             assert connection.execute(left).fetchone() == (0,)
             locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s"
-            assert connection.execute(locks, [scratch._SESSIONS]).fetchone() == (0,)
+            assert connection.execute(locks, [_SESSIONS]).fetchone() == (0,)
 
 
 def test_a_dry_look_does_not_wait_long_for_a_lock_below_a_view(database: Database, folder: Path) -> None:
@@ -962,7 +977,7 @@ def test_a_dry_look_does_not_wait_long_for_a_lock_below_a_view(database: Databas
 def test_a_names_file_that_makes_no_sense_is_refused(folder: Path, text: str, message: str) -> None:
     (folder / "adopt.toml").write_text(text)
     with pytest.raises(WfloSchemaError, match=message):
-        adopt.read_names(migration.read(folder))
+        read_names(read_migrations(folder))
 
 
 def invoke(*words: str) -> tuple[int, str]:
@@ -984,7 +999,7 @@ def test_the_next_step_pasted_is_the_next_step(database: Database, tmp_path: Pat
     folder.rename(tmp_path / "my files")
     target = database if schema is None else database.with_schema(schema)
     if schema is not None:
-        engine.migrate(target, migration.read(tmp_path / "my files"), to="02_index")
+        operations.migrate(target, read_migrations(tmp_path / "my files"), to="02_index")
         with database.connect() as connection:
             for table in ("_yoyo_migration", "_yoyo_log", "_yoyo_version"):
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(schema, table)))
@@ -1002,7 +1017,7 @@ def test_the_next_step_pasted_is_the_next_step(database: Database, tmp_path: Pat
             break
         (words,) = steps
     assert done == (["adopt"] if schema else []) + ["adopt", "adopt --apply", "migrate"]
-    assert [e.id for e in engine.status(target, migration.read("my files")).applied] == ["01_t", "02_index", "03_u"]
+    assert [e.id for e in operations.status(target, read_migrations("my files")).applied] == ["01_t", "02_index", "03_u"]
 
 
 @once
@@ -1026,7 +1041,7 @@ def test_a_wish_for_another_migration_than_the_one_it_equals_is_told_which_that_
     database: Database, folder: Path
 ) -> None:
     execute(database, ONE, TWO, THREE)
-    found = adopt.baseline(database, migration.read(folder), "02_index")
+    found = baseline(database, read_migrations(folder), "02_index")
     assert (found.verdict, found.is_applied) == (Verdict.DIFFERENT, False)
     assert found.notes == ("this database is not where 02_index leads: it equals ours after 03_u",)
     assert found.next_steps == ("wflo-schema baseline --to 03_u",)

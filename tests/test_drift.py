@@ -12,11 +12,14 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import check, engine, migration
-from wflo_schema.catalog import NOTHING, Catalog, Difference, compare, read, read_migrated
-from wflo_schema.cli import cli
-from wflo_schema.database import Database
+from wflo_schema.catalog.objects import NOTHING, Catalog, Difference
+from wflo_schema.catalog.read import compare_catalogs, read_catalog, read_migrated
+from wflo_schema.check.verdict import check_drift
+from wflo_schema.cli.commands import cli
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import UsageError
+from wflo_schema.files.folder import read_migrations
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def run(database: Database, *scripts: str) -> Catalog:
         for script in scripts:
             for statement in script.split(";\n") if "CONCURRENTLY" in script else [script]:
                 connection.execute(statement.encode())
-        return read(connection)
+        return read_catalog(connection)
 
 
 def shown(differences: tuple[Difference, ...]) -> str:
@@ -157,12 +160,12 @@ def check_change(first: Database, second: Database, change: Change, version: str
     if int(version) < change.since:
         pytest.skip(f"PostgreSQL {version} has no such thing")
     want, unchanged = run(first, change.setup), run(second, change.setup)
-    assert compare(unchanged, want) == ()
+    assert compare_catalogs(unchanged, want) == ()
     have = run(first, change.change)
     for name, start, goal, where in (("<", have, want, first), (">", want, have, second)):
-        found = compare(start, goal)
+        found = compare_catalogs(start, goal)
         assert found
-        left = tuple(d for d in compare(run(where, *(d.mend for d in found if d.mend)), goal) if not d.cosmetic)
+        left = tuple(d for d in compare_catalogs(run(where, *(d.mend for d in found if d.mend)), goal) if not d.cosmetic)
         if name in change.mends:
             assert left == (), shown(found) + "\nleaves\n" + shown(left)
         else:
@@ -192,18 +195,18 @@ def test_another_tools_ledger_is_no_drift_whether_the_migrations_make_it_or_not(
     with second.connect() as connection:
         plain = read_migrated(connection)
     run(database, ledger)
-    assert check.drift(database, plain) == ()
+    assert check_drift(database, plain) == ()
     wanted = run(second, ledger)
-    assert check.drift(database, wanted) == ()
+    assert check_drift(database, wanted) == ()
     run(database, "DROP TABLE IF EXISTS reg.changes; DROP TABLE IF EXISTS schema_migrations")
-    assert [f.have for f in check.drift(database, wanted)] == [NOTHING]
+    assert [f.have for f in check_drift(database, wanted)] == [NOTHING]
 
 
 def test_a_schema_that_only_resembles_sqitchs_is_compared(database: Database) -> None:
     with database.connect() as connection:
         wanted = read_migrated(connection)
     run(database, SQITCH + "CREATE TABLE reg.mine (id integer)")
-    assert [f.object for f in check.drift(database, wanted)] == ["reg"]
+    assert [f.object for f in check_drift(database, wanted)] == ["reg"]
 
 
 @pytest.mark.parametrize("change", TOGETHER, ids=lambda c: c.change[:60])
@@ -301,7 +304,7 @@ def test_owners_and_grants_are_compared_where_that_is_asked_for(
         "CREATE TRUSTED LANGUAGE pl HANDLER plpgsql_call_handler;\n"
     )
     (tmp_path / "01_t.sql").write_text(text)
-    engine.migrate(database, migration.read(tmp_path))
+    operations.migrate(database, read_migrations(tmp_path))
     words = ["check", "--only", "drift", "--database-url", database.url, "--migrations", str(tmp_path)]
     assert CliRunner().invoke(cli, [*words, "--privileges"]).exit_code == 0
     if "WITH GRANT OPTION" in change:

@@ -14,11 +14,14 @@ from psycopg import sql
 from tests.conftest import RunningServer
 from tests.test_catalog import BASE
 from tests.wflo_states import FOLDER, MIGRATIONS
-from wflo_schema import catalog, dump, engine, migration
-from wflo_schema.catalog import Catalog
-from wflo_schema.cli import cli
-from wflo_schema.database import Database
+from wflo_schema.catalog.objects import Catalog
+from wflo_schema.catalog.read import compare_catalogs, read_catalog
+from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot, read_snapshot
+from wflo_schema.cli.commands import cli
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import WfloSchemaError
+from wflo_schema.files.folder import read_migrations
 
 MORE = """
 CREATE VIEW w2 AS SELECT * FROM w;
@@ -58,34 +61,34 @@ def execute(database: Database, text: str) -> None:
 
 def read(database: Database) -> Catalog:
     with database.connect() as connection:
-        return catalog.read(connection)
+        return read_catalog(connection)
 
 
 def test_wflos_snapshot_loads_and_gives_an_equal_catalog_and_an_equal_snapshot(
     database: Database, empty: Database
 ) -> None:
-    engine.migrate(database, MIGRATIONS)
-    made = dump.dump(database)
+    operations.migrate(database, MIGRATIONS)
+    made = dump_schema(database)
     assert made.left_out == ()
     execute(empty, made.text)
-    assert catalog.compare(read(empty), read(database)) == ()
-    assert dump.dump(empty).text == made.text
-    assert dump.load(made.text) == read(database)
+    assert compare_catalogs(read(empty), read(database)) == ()
+    assert dump_schema(empty).text == made.text
+    assert parse_snapshot(made.text) == read(database)
 
 
 def test_whatever_the_sql_does_not_make_is_named(database: Database, empty: Database) -> None:
     execute(database, BASE + MORE + "CREATE EVENT TRIGGER x ON ddl_command_start EXECUTE FUNCTION etf();")
-    made = dump.dump(database)
+    made = dump_schema(database)
     assert made.left_out == ()
     execute(empty, made.text)
-    assert catalog.compare(read(empty), read(database)) == ()
+    assert compare_catalogs(read(empty), read(database)) == ()
 
 
 def test_a_snapshot_holds_nothing_that_changes_by_itself(database: Database) -> None:
     execute(database, "CREATE TABLE b (id integer); CREATE TABLE a (id integer)")
-    first = dump.dump(database).text
+    first = dump_schema(database).text
     execute(database, "DROP TABLE a; CREATE TABLE a (id integer); ANALYZE; INSERT INTO b VALUES (1)")
-    assert dump.dump(database).text == first
+    assert dump_schema(database).text == first
     assert first.index("TABLE public.a") < first.index("TABLE public.b")
     assert database.name not in first
     with database.connect() as connection:
@@ -101,22 +104,22 @@ def test_a_snapshot_loads_through_psql(server: RunningServer, database: Database
         pytest.skip("psql is not here")
     execute(database, BASE)
     done = subprocess.run(
-        [str(psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url], input=dump.dump(database).text,
+        [str(psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url], input=dump_schema(database).text,
         capture_output=True, text=True, user=server.user, cwd="/",
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_ledger_is_left_out_unless_asked_for(database: Database, empty: Database) -> None:
-    engine.migrate(database, MIGRATIONS, to="20251110_02")
-    assert "_yoyo" not in dump.dump(database).text
-    made = dump.dump(database, ledger_of=MIGRATIONS)
+    operations.migrate(database, MIGRATIONS, to="20251110_02")
+    assert "_yoyo" not in dump_schema(database).text
+    made = dump_schema(database, ledger_of=MIGRATIONS)
     execute(empty, made.text)
-    assert dump.dump(empty, ledger_of=MIGRATIONS).text == made.text
-    status = engine.status(empty, MIGRATIONS)
+    assert dump_schema(empty, ledger_of=MIGRATIONS).text == made.text
+    status = operations.status(empty, MIGRATIONS)
     assert [e.state.value for e in status.entries] == ["applied", "applied", "pending"]
     assert all(e.has_checksum for e in status.applied)
-    assert len(engine.migrate(empty, MIGRATIONS).ids) == 1
+    assert len(operations.migrate(empty, MIGRATIONS).ids) == 1
 
 
 def test_a_table_of_two_parents_is_read_in_whatever_order_they_came(database: Database, empty: Database) -> None:
@@ -129,13 +132,13 @@ def test_a_table_of_two_parents_is_read_in_whatever_order_they_came(database: Da
     follows = {o.path[2]: o.follows for o in found.objects if o.path[1:2] == ("c",) and len(o.path) == 3}
     assert follows == {"a": ("column", "public", "y", "a"), "b": ("column", "public", "y", "b"),
                        "ck": ("constraint", "public", "x", "ck")}
-    made = dump.dump(database)
-    assert dump.load(made.text) == found
+    made = dump_schema(database)
+    assert parse_snapshot(made.text) == found
     assert made.left_out == ()
     execute(empty, made.text)
-    assert catalog.compare(read(empty), found) == ()
+    assert compare_catalogs(read(empty), found) == ()
     execute(database, "CREATE SCHEMA app; CREATE TABLE app.d () INHERITS (x)")
-    made = dump.dump(database.with_schema("app"))
+    made = dump_schema(database.with_schema("app"))
     assert made.left_out == ("table app.d: inherits",)
     execute(empty, made.text)
 
@@ -146,10 +149,10 @@ def test_a_childs_own_defaults_and_columns_are_written(database: Database, empty
         "CREATE TABLE x (a integer DEFAULT 5 NOT NULL, g integer GENERATED ALWAYS AS (a + 1) STORED);"
         "CREATE TABLE c (z text) INHERITS (x); ALTER TABLE c ALTER a DROP DEFAULT, ADD w integer",
     )
-    made = dump.dump(database)
+    made = dump_schema(database)
     assert made.left_out == ()
     execute(empty, made.text)
-    assert catalog.compare(read(empty), read(database)) == ()
+    assert compare_catalogs(read(empty), read(database)) == ()
 
 
 TREE = (
@@ -185,15 +188,15 @@ TREE = (
 )  # fmt: skip
 def test_what_loads_is_equal_or_named(database: Database, empty: Database, made: str, left: str) -> None:
     execute(database, made)
-    written = dump.dump(database)
+    written = dump_schema(database)
     assert written.left_out == ((left,) if left else ())
     execute(empty, written.text)
-    assert bool(catalog.compare(read(empty), read(database))) is bool(left)
+    assert bool(compare_catalogs(read(empty), read(database))) is bool(left)
 
 
 def test_one_schema_is_written_alone(database: Database) -> None:
     execute(database, "CREATE SCHEMA a; CREATE TABLE a.t (id integer); CREATE TABLE public.t (id integer)")
-    text = dump.dump(database.with_schema("a")).text
+    text = dump_schema(database.with_schema("a")).text
     assert "CREATE TABLE a.t" in text
     assert "public.t" not in text
 
@@ -203,9 +206,9 @@ def test_a_file_without_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "schema.sql"
     path.write_text(text)
     with pytest.raises(WfloSchemaError, match="schema.sql: this"):
-        dump.read(path)
+        read_snapshot(path)
     with pytest.raises(WfloSchemaError, match="cannot read"):
-        dump.read(tmp_path / "absent.sql")
+        read_snapshot(tmp_path / "absent.sql")
 
 
 @pytest.mark.parametrize(
@@ -223,16 +226,16 @@ def test_a_snapshot_keeps_every_text_as_it_is(database: Database, tmp_path: Path
             sql.Literal(text if "BEGIN" in text else "BEGIN RETURN 1; END")))
         connection.execute(sql.SQL("COMMENT ON FUNCTION f() IS {}").format(sql.Literal(text)))
     path = tmp_path / "schema.sql"
-    path.write_bytes(dump.dump(database).text.encode())
-    assert dump.read(path) == read(database)
+    path.write_bytes(dump_schema(database).text.encode())
+    assert read_snapshot(path) == read(database)
     path.write_bytes(path.read_bytes().replace(b"\r", b"").replace(b"\n", b"\r\n"))
-    assert dump.read(path) == read(database)
+    assert read_snapshot(path) == read(database)
 
 
 def test_drift_can_be_seen_against_a_snapshot_where_no_scratch_database_may_be_made(
     database: Database, tmp_path: Path
 ) -> None:
-    engine.migrate(database, migration.read(FOLDER))
+    operations.migrate(database, read_migrations(FOLDER))
     execute(
         database,
         "CREATE TABLE alembic_version (version_num text);"

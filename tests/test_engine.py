@@ -15,8 +15,11 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import engine
-from wflo_schema.database import Database, quote_identifier
+from wflo_schema.connect.database import Database, quote_identifier
+from wflo_schema.engine import operations
+from wflo_schema.engine.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
+from wflo_schema.engine.planning import Allow, State, Status
+from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import (
     BadMigrationFile,
     CannotRead,
@@ -27,10 +30,7 @@ from wflo_schema.errors import (
     Refused,
     WfloSchemaError,
 )
-from wflo_schema.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
-from wflo_schema.migration import read
-from wflo_schema.planning import Allow, State, Status
-from wflo_schema.session import LockOptions
+from wflo_schema.files.folder import read_migrations
 
 
 class Folder:
@@ -50,10 +50,10 @@ class Folder:
 
     def migrate(self, **options: Any) -> Result:
         database = options.pop("database", self.database)
-        return engine.migrate(database, read(self.path), notify=self.events.append, **options)
+        return operations.migrate(database, read_migrations(self.path), notify=self.events.append, **options)
 
     def roll_back(self, **options: Any) -> Result:
-        return engine.rollback(self.database, read(self.path), notify=self.events.append, **options)
+        return operations.rollback(self.database, read_migrations(self.path), notify=self.events.append, **options)
 
     def fail(self, **options: Any) -> MigrationFailed:
         with pytest.raises(MigrationFailed) as caught:
@@ -66,7 +66,7 @@ class Folder:
         return caught.value
 
     def status(self) -> Status:
-        return engine.status(self.database, read(self.path))
+        return operations.status(self.database, read_migrations(self.path))
 
     def states(self) -> dict[str, State]:
         return {e.id: e.state for e in self.status().entries}
@@ -122,7 +122,7 @@ def test_migration_record_checksum_and_log_row_commit_in_one_transaction(folder:
         SELECT m.xmin = a.xmin AND l.xmin = a.xmin AND m.checksum = %s AND l.operation = 'apply'
         FROM a, _yoyo_migration AS m JOIN _yoyo_log AS l USING (migration_hash, migration_id)
     """
-    checksum = read(self_path := folder.path).items[0].checksum
+    checksum = read_migrations(self_path := folder.path).items[0].checksum
     assert self_path and folder.ask(query, checksum) is True
 
 
@@ -149,7 +149,7 @@ def test_done_is_told_after_the_commit(folder: Folder) -> None:
                 (event.id, bool(folder.ask("SELECT true FROM _yoyo_migration WHERE migration_id = %s", event.id)))
             )
 
-    engine.migrate(folder.database, read(folder.path), notify=notify)
+    operations.migrate(folder.database, read_migrations(folder.path), notify=notify)
     assert seen == [(f"{n}_t", True) for n in range(5)]
 
 
@@ -172,15 +172,15 @@ def test_no_migration_at_all_is_refused(folder: Folder) -> None:
 def test_status_and_plan_write_nothing(folder: Folder, server: RunningServer) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)")
     folder.status()
-    engine.plan(folder.database, read(folder.path))
+    operations.plan(folder.database, read_migrations(folder.path))
     assert not folder.has("_yoyo_migration")
     folder.migrate()
     with role(folder, server) as reader:
         with pytest.raises(CannotRead):
-            engine.status(reader, read(folder.path))
+            operations.status(reader, read_migrations(folder.path))
         folder.do(f"GRANT SELECT ON _yoyo_migration TO {reader.parameters['user']}")
         read_only = reader.with_parameters(options="-c default_transaction_read_only=on")
-        assert [e.id for e in engine.status(read_only, read(folder.path)).applied] == ["1_a"]
+        assert [e.id for e in operations.status(read_only, read_migrations(folder.path)).applied] == ["1_a"]
 
 
 # where an error is
@@ -424,10 +424,10 @@ def test_roll_back_across_what_has_no_file_any_more_is_refused(three: Folder, wi
 def test_baseline_records_without_running(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)")
     folder.write("2_b", "CREATE TABLE b (id int)")
-    assert engine.baseline(folder.database, read(folder.path), ["1_a"]).ids == ("1_a",)
+    assert operations.baseline(folder.database, read_migrations(folder.path), ["1_a"]).ids == ("1_a",)
     assert not folder.has("a") and folder.ask("SELECT operation FROM _yoyo_log") == "mark"
     with pytest.raises(Refused, match="already recorded"):
-        engine.baseline(folder.database, read(folder.path), ["2_b", "1_a"])
+        operations.baseline(folder.database, read_migrations(folder.path), ["2_b", "1_a"])
     assert folder.migrate().ids == ("2_b",)
 
 
@@ -819,7 +819,7 @@ def test_schema_holds_ledger_and_unqualified_objects(folder: Folder, name: str) 
     )
     assert folder.ask(query, name) == "_wflo_schema_progress _yoyo_log _yoyo_migration _yoyo_version a"
     assert folder.ask(query, "public") is None
-    assert engine.rollback(there, read(folder.path), count=2).ids == ("2_b", "1_a")
+    assert operations.rollback(there, read_migrations(folder.path), count=2).ids == ("2_b", "1_a")
 
 
 def test_two_schemas_of_one_database_never_see_each_others_ledger(folder: Folder) -> None:
@@ -829,10 +829,10 @@ def test_two_schemas_of_one_database_never_see_each_others_ledger(folder: Folder
     )
     one, other = folder.database.with_schema("one"), folder.database.with_schema("other")
     assert folder.migrate(database=one).ids == ("1_a", "2_b")
-    assert [e.state for e in engine.status(other, read(folder.path)).entries] == [State.PENDING] * 2
+    assert [e.state for e in operations.status(other, read_migrations(folder.path)).entries] == [State.PENDING] * 2
     assert folder.migrate(database=other).ids == ("1_a", "2_b")
-    assert engine.rollback(one, read(folder.path), count=2).ids == ("2_b", "1_a")
-    assert [e.state for e in engine.status(other, read(folder.path)).entries] == [State.APPLIED] * 2
+    assert operations.rollback(one, read_migrations(folder.path), count=2).ids == ("2_b", "1_a")
+    assert [e.state for e in operations.status(other, read_migrations(folder.path)).entries] == [State.APPLIED] * 2
 
 
 def test_search_path_without_a_schema_is_refused(folder: Folder) -> None:
@@ -890,7 +890,7 @@ def test_owner_who_is_no_superuser_can_do_everything(folder: Folder, server: Run
     with role(folder, server) as owner:
         folder.do(f"ALTER SCHEMA public OWNER TO {owner.parameters['user']}")
         assert folder.migrate(database=owner).ids == ("1_a", "2_b")
-        assert engine.rollback(owner, read(folder.path), count=2).ids == ("2_b", "1_a")
+        assert operations.rollback(owner, read_migrations(folder.path), count=2).ids == ("2_b", "1_a")
         folder.do("ALTER SCHEMA public OWNER TO postgres")
 
 
@@ -1086,7 +1086,7 @@ def test_waiting_for_a_colleague_is_no_lock_timeout(folder: Folder) -> None:
     results: list[Result] = []
     locks = LockOptions(timeout_ms=100, wait_s=0.2)
     first = threading.Thread(
-        target=lambda: results.append(engine.migrate(folder.database, read(folder.path), locks=locks))
+        target=lambda: results.append(operations.migrate(folder.database, read_migrations(folder.path), locks=locks))
     )
     first.start()
     time.sleep(0.7)
@@ -1104,7 +1104,7 @@ def test_first_run_is_not_disturbed_by_a_role_with_short_timeouts(folder: Folder
 
     def run() -> None:
         try:
-            outcomes.append(engine.migrate(folder.database, read(folder.path)).ids)
+            outcomes.append(operations.migrate(folder.database, read_migrations(folder.path)).ids)
         except WfloSchemaError as error:
             outcomes.append(error)
 
@@ -1191,7 +1191,7 @@ def test_what_is_sent_behind_a_commit_that_fails_is_reported_when_a_colleague_ma
     folder.write("3_c", "INSERT INTO b VALUES (7); SELECT pg_sleep(1)")
     folder.write("4_d", "CREATE TABLE d ()")
     folder.write("5_e", "CREATE TABLE e ()")
-    third = read(folder.path).resolve("3_c")
+    third = read_migrations(folder.path).resolve("3_c")
 
     def colleague() -> None:
         with folder.database.connect(autocommit=False) as other:

@@ -26,9 +26,13 @@ from psycopg import sql
 
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.proxy import Counts, Cut, Direction, Proxy
-from wflo_schema import database as database_module
-from wflo_schema import engine
-from wflo_schema.database import Database
+from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.pipeline import Stop
+from wflo_schema.engine import operations
+from wflo_schema.engine.events import Done
+from wflo_schema.engine.ledger import Ledger
+from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -38,13 +42,8 @@ from wflo_schema.errors import (
     Refused,
     WfloSchemaError,
 )
-from wflo_schema.events import Done
-from wflo_schema.ledger import Ledger
-from wflo_schema.migration import read
-from wflo_schema.pipeline import Stop
-from wflo_schema.planning import Allow
-from wflo_schema.server import choose_account
-from wflo_schema.session import LockOptions
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.server.embedded import choose_account
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 
@@ -139,7 +138,7 @@ class Cli:
 
 
 def _migrate_in_process(database: Database, folder: str) -> None:
-    engine.migrate(database, read(folder))
+    operations.migrate(database, read_migrations(folder))
 
 
 _processes = multiprocessing.get_context("forkserver")
@@ -176,7 +175,7 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
 ) -> None:
     """All of a first run; of a rollback, that of a non-transactional migration."""
     plain, folder = cuts
-    files = read(folder)
+    files = read_migrations(folder)
     target_port = int(plain.parameters["port"])
 
     def run(schema: str, cut: Cut | None) -> Counts:
@@ -184,9 +183,9 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
             through = at_path(plain, schema).with_parameters(port=str(proxy.port))
             try:
                 if operation == "migrate":
-                    engine.migrate(through, files)
+                    operations.migrate(through, files)
                 else:
-                    engine.rollback(through, files)
+                    operations.rollback(through, files)
             except (ConnectionLost, ConnectionFailed):
                 assert cut is not None
         return proxy.connections[0]
@@ -196,17 +195,17 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
         admin.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
         admin.execute(f"SET search_path = {schema}".encode())
         if operation == "rollback":
-            engine.migrate(at_path(plain, schema), files)
+            operations.migrate(at_path(plain, schema), files)
             admin.execute(b"DELETE FROM _yoyo_log")
         return schema
 
     def finish(schema: str) -> object:
         there = at_path(plain, schema)
         if operation == "migrate":
-            engine.migrate(there, files)
-        while operation == "rollback" and len(engine.status(there, files).applied) == 2:
+            operations.migrate(there, files)
+        while operation == "rollback" and len(operations.status(there, files).applied) == 2:
             with contextlib.suppress(Refused):  # the session that was cut off may still be finishing it
-                engine.rollback(there, files, to="1_a")
+                operations.rollback(there, files, to="1_a")
         query = f"{STATE}, (SELECT array_agg(id ORDER BY id) FROM a), (SELECT count(*) FROM _wflo_schema_progress)"
         return admin.execute(query.encode()).fetchone()
 
@@ -236,16 +235,16 @@ def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
             "3_c": "INSERT INTO a VALUES (2);",
         },
     )
-    files = read(folder)
+    files = read_migrations(folder)
     query = f"{STATE}, (SELECT array_agg(id ORDER BY id) FROM a)"
 
     def run(schema: str, cut: Cut | None) -> Counts:
         do(plain, f"CREATE SCHEMA {schema}")
-        engine.migrate(at_path(plain, schema), read(write(tmp_path / "first", {"0_first": "SELECT 0"})))
+        operations.migrate(at_path(plain, schema), read_migrations(write(tmp_path / "first", {"0_first": "SELECT 0"})))
         with Proxy("127.0.0.1", int(plain.parameters["port"]), cut=cut) as proxy:
             with contextlib.suppress(ConnectionLost, ConnectionFailed):
                 through = at_path(plain, schema).with_parameters(port=str(proxy.port))
-                engine.migrate(through, files, allow=[Allow.MISSING])
+                operations.migrate(through, files, allow=[Allow.MISSING])
         return proxy.connections[0]
 
     word = f"together_{direction.name}".lower()
@@ -256,7 +255,7 @@ def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
     for count in range(total + 1):
         schema = f"{word}_{count}"
         run(schema, Cut(direction, count))
-        engine.migrate(at_path(plain, schema), files, allow=[Allow.MISSING])
+        operations.migrate(at_path(plain, schema), files, allow=[Allow.MISSING])
         assert one(at_path(plain, schema), query) == clean, f"after {count} of {total} messages {direction}"
     print(f"cut after each of {total} messages {direction}")
 
@@ -266,16 +265,16 @@ def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
 ) -> None:
     """Its host lost power in the middle of a transaction: the server notices by asking."""
     folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a (id int)"})
-    files = read(folder)
+    files = read_migrations(folder)
     plain = database.with_parameters(host="127.0.0.1", sslmode="disable", gssencmode="disable")
-    engine.migrate(plain, files, to="1_a")
+    operations.migrate(plain, files, to="1_a")
     write(folder, {"2_b": "CREATE TABLE b AS SELECT current_setting('tcp_keepalives_idle') AS idle_s"})
-    files = read(folder)
+    files = read_migrations(folder)
 
     def run(cut: Cut | None) -> int:
         with Proxy("127.0.0.1", int(plain.parameters["port"]), cut=cut) as proxy:
             with contextlib.suppress(ConnectionLost):
-                engine.migrate(plain.with_parameters(port=str(proxy.port)), files)
+                operations.migrate(plain.with_parameters(port=str(proxy.port)), files)
             if cut is not None:
                 assert one(database, HOLDS_THE_LEDGER) == (1,)
             return proxy.connections[0].to_server
@@ -283,13 +282,13 @@ def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
     total = run(None)
     assert one(database, "SELECT idle_s FROM b") == ("30",)
     do(database, "DROP TABLE b", "DELETE FROM _yoyo_migration WHERE migration_id = '2_b'")
-    for name in database_module.WATCHED:
-        monkeypatch.setitem(database_module.WATCHED, name, "1")
+    for name in WATCHED:
+        monkeypatch.setitem(WATCHED, name, "1")
     try:
         run(Cut(Direction.TO_SERVER, total - 16, silently=True))
     except PermissionError:
         pytest.skip("only root may let a connection vanish")
-    assert engine.migrate(database, files).ids == ("2_b",)
+    assert operations.migrate(database, files).ids == ("2_b",)
 
 
 @contextlib.contextmanager
@@ -312,20 +311,20 @@ def test_terminated_backend_is_a_lost_connection_and_the_next_run_finishes(datab
         tmp_path / "m", {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(30)"}
     )
     with terminated(database, "pg_sleep(30)"), pytest.raises(ConnectionLost) as caught:
-        engine.migrate(database, read(folder))
+        operations.migrate(database, read_migrations(folder))
     assert "run it again" in caught.value.hint
     assert "2_b" in caught.value.message and "terminating connection" in caught.value.message
     assert one(database, "SELECT to_regclass('b') IS NULL, count(*) FROM _yoyo_migration") == (True, 1)
     write(folder, {"2_b": "CREATE TABLE b (id int);"})
-    assert engine.migrate(database, read(folder)).ids == ("2_b",)
+    assert operations.migrate(database, read_migrations(folder)).ids == ("2_b",)
 
 
 def test_lost_rollback_does_not_say_to_run_it_again(database: Database, tmp_path: Path) -> None:
     """Run again, it would roll back one more."""
     folder = write(tmp_path / "m", {"1_a": "SELECT 1"}, {"1_a": "SELECT pg_sleep(30)"})
-    engine.migrate(database, read(folder))
+    operations.migrate(database, read_migrations(folder))
     with terminated(database, "pg_sleep(30)"), pytest.raises(ConnectionLost) as caught:
-        engine.rollback(database, read(folder))
+        operations.rollback(database, read_migrations(folder))
     assert "wflo-schema status" in caught.value.hint and "applied" not in caught.value.hint
     assert one(database, "SELECT count(*) FROM _yoyo_migration") == (1,)
 
@@ -396,7 +395,7 @@ def test_fifty_kills_at_random_moments_leave_what_the_next_run_finishes(database
     watch.close()
     for n in range(begun):  # the last one was killed, or came to its end in the moment of its kill
         there = at_path(database, f"s{n}")
-        engine.migrate(there, read(folder))
+        operations.migrate(there, read_migrations(folder))
         assert one(there, "SELECT count(*), sum(id) FROM a") == (2, 8), f"seed {seed}, schema {n}"
         assert one(
             there, "SELECT string_agg(migration_id || operation, ' ' ORDER BY created_at_utc) FROM _yoyo_log"
@@ -434,8 +433,8 @@ def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, 
             database: Database = database, reported: list[str] = reported, failures: list[Exception] = failures
         ) -> None:
             try:
-                engine.migrate(
-                    database, read(folder), notify=lambda e: reported.append(e.id) if isinstance(e, Done) else None
+                operations.migrate(
+                    database, read_migrations(folder), notify=lambda e: reported.append(e.id) if isinstance(e, Done) else None
                 )
             except (ConnectionLost, ConnectionFailed) as error:
                 failures.append(error)
@@ -457,7 +456,7 @@ def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, 
     made = one(durable.database, "SELECT count(*) FROM pg_database WHERE datname ~ '^stops'")[0]
     for n in range(made):
         database = durable.database.with_name(f"stops{n}")
-        engine.migrate(database, read(folder))
+        operations.migrate(database, read_migrations(folder))
         assert one(database, "SELECT count(*), sum(id) FROM a") == (2, 8), f"seed {seed}, database {n}"
         assert one(database, "SELECT count(*) FROM _yoyo_log") == (5,), f"seed {seed}, database {n}"
 
@@ -474,13 +473,13 @@ def test_without_a_free_connection_slot_nothing_happens_and_the_next_run_finishe
             while True:
                 taken.append(database.connect())
         with pytest.raises(ConnectionFailed, match="no free connection slot"):
-            engine.migrate(database, read(folder))
+            operations.migrate(database, read_migrations(folder))
         taken.pop().close()
         results: list[tuple[str, ...]] = []
 
         def run() -> None:  # with a single slot: none is left for looking at what blocks it
             with contextlib.suppress(ConnectionFailed):
-                results.append(engine.migrate(database, read(folder)).ids)
+                results.append(operations.migrate(database, read_migrations(folder)).ids)
 
         while not results:
             run()
@@ -511,12 +510,12 @@ def test_full_disk_leaves_nothing_and_the_next_run_finishes(
         }
         folder = write(tmp_path / "m", files)
         with pytest.raises(MigrationFailed) as caught:
-            engine.migrate(database, read(folder))
+            operations.migrate(database, read_migrations(folder))
         assert caught.value.sqlstate == "53100" and "disk is full" in caught.value.hint
         assert caught.value.location is not None and caught.value.location.line == 2
         assert one(database, "SELECT to_regclass('b') IS NULL, (SELECT count(*) FROM _yoyo_migration)") == (True, 1)
         subprocess.run(["mount", "-o", "remount,size=200m", str(place)], check=True)
-        assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
+        assert operations.migrate(database, read_migrations(folder)).ids == ("2_b", "3_c")
         do(database, "DROP TABLE a", f"DROP TABLESPACE {tablespace}")
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)
@@ -561,7 +560,7 @@ def test_sixteen_processes_at_once_apply_each_migration_once_and_in_order(databa
 
 def test_rollback_racing_migrate_ends_with_ledger_and_tables_in_agreement(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", MANY, MANY_BACK)
-    engine.migrate(database, read(folder))
+    operations.migrate(database, read_migrations(folder))
     runs = [
         Cli.start(database, folder, *words)
         for words in [("rollback", "-n", "4"), ("migrate",), ("rollback", "-n", "2"), ("migrate",)] * 2
@@ -571,7 +570,7 @@ def test_rollback_racing_migrate_ends_with_ledger_and_tables_in_agreement(databa
     assert all(code in (0, 3) for code, _, _ in ended), ended
     tables, recorded = one(database, TABLES)
     assert tables == recorded
-    engine.migrate(database, read(folder))
+    operations.migrate(database, read_migrations(folder))
     assert one(database, TABLES)[0] == " ".join(f"t{n}" for n in range(1, 8))
 
 
@@ -678,7 +677,7 @@ def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused
         assert "pooler" in err and "transaction mode" in err and "5432" in err
         assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
         assert one(database, ADVISORY_LOCKS) == (0,)
-    assert engine.migrate(database, read(folder)).ids == ("2_b", "3_c")
+    assert operations.migrate(database, read_migrations(folder)).ids == ("2_b", "3_c")
 
 
 def test_second_connection_goes_to_the_host_of_the_first(server: RunningServer, tmp_path: Path) -> None:
@@ -696,7 +695,7 @@ def test_second_connection_goes_to_the_host_of_the_first(server: RunningServer, 
                 blocker.execute("SELECT 'the report' FROM held")
             for _ in range(6):
                 with pytest.raises(LockNotAcquired) as caught:
-                    engine.migrate(any_of, read(folder), locks=LockOptions(timeout_ms=150, wait_s=0.3))
+                    operations.migrate(any_of, read_migrations(folder), locks=LockOptions(timeout_ms=150, wait_s=0.3))
                 assert "the report" in caught.value.message
         do(server.database, f"DROP DATABASE {both[0].name} WITH (FORCE)")
     finally:
@@ -711,7 +710,7 @@ def test_blocker_is_named_through_pgbouncer(database: Database, tmp_path: Path, 
     with pgbouncer(database, mode, 3) as pooled, database.connect(autocommit=False) as blocker:
         blocker.execute("SELECT 'the report' FROM held")
         with pytest.raises(LockNotAcquired) as caught:
-            engine.migrate(pooled, read(folder), locks=LockOptions(timeout_ms=200, wait_s=2.0))
+            operations.migrate(pooled, read_migrations(folder), locks=LockOptions(timeout_ms=200, wait_s=2.0))
     assert "the report" in caught.value.message
 
 
@@ -764,7 +763,7 @@ def test_signal_in_a_non_transactional_statement(database: Database, tmp_path: P
     wait_until(lambda: not is_running(database, "pg_sleep(60)"), "the server to cancel", 5)
     assert one(database, "SELECT statements_done, to_regclass('a') IS NOT NULL FROM _wflo_schema_progress") == (1, True)
     write(folder, {"1_a": "-- transactional: false\nCREATE TABLE a (id int);\nSELECT 1;"})
-    assert engine.migrate(database, read(folder)).ids == ("1_a",)
+    assert operations.migrate(database, read_migrations(folder)).ids == ("1_a",)
 
 
 @pytest.mark.parametrize("moment", ["waiting for a lock", "between tries", "index build", "session lock", "ledger row"])
@@ -785,7 +784,7 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
             run = Cli.start(database, folder, "migrate")
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "session lock":
-            engine.migrate(database, read(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a")
+            operations.migrate(database, read_migrations(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a")
             keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
             run = Cli.start(database, tmp_path / "other", "migrate")
@@ -793,14 +792,14 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
             time.sleep(0.5)
         else:
             first = write(tmp_path / "first", {"1_a": alter["1_a"]})
-            engine.migrate(database, read(first))
+            operations.migrate(database, read_migrations(first))
             blocker.execute("LOCK TABLE _yoyo_migration IN SHARE MODE")
             run = Cli.start(database, folder, "migrate")
             wait_until(lambda: is_waiting(database), "the lock queue")
         run.process.send_signal(signal.SIGINT)
         code, _, err = run.finish(20)
         assert code == 130 and "Traceback" not in err, err
-    rest = engine.migrate(database, read(tmp_path / "other" if moment == "session lock" else folder))
+    rest = operations.migrate(database, read_migrations(tmp_path / "other" if moment == "session lock" else folder))
     assert rest.ids[-1:] == (("1_a",) if moment in ("index build", "session lock") else ("2_b",))
     assert one(database, "SELECT coalesce(bool_and(indisvalid), true) FROM pg_index") == (True,)
 
@@ -809,7 +808,7 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
 def test_signal_while_waiting_for_the_ledger_itself(database: Database, tmp_path: Path, moment: str) -> None:
     folder = write(tmp_path / "m", {"1_a": "SELECT 1", "2_b": "-- transactional: false\nSELECT 2"})
     if moment != "making it":
-        engine.migrate(database, read(folder), to="1_a")
+        operations.migrate(database, read_migrations(folder), to="1_a")
     if moment == "adding checksums to it":
         do(database, "ALTER TABLE _yoyo_migration DROP COLUMN checksum")
     with database.connect(autocommit=False) as blocker:
@@ -825,7 +824,7 @@ def test_signal_while_waiting_for_the_ledger_itself(database: Database, tmp_path
         run.process.send_signal(signal.SIGINT)
         code, _, err = run.finish(20)
         assert code == 130 and "interrupted" in err and "Traceback" not in err, err
-    assert engine.migrate(database, read(folder)).ids[-1] == "2_b"
+    assert operations.migrate(database, read_migrations(folder)).ids[-1] == "2_b"
 
 
 def is_waiting(database: Database) -> bool:
@@ -867,7 +866,7 @@ def test_what_a_concurrent_statement_left_half_done_is_repaired(
 
     def run() -> None:
         try:
-            engine.migrate(database, read(folder), stop=stop)
+            operations.migrate(database, read_migrations(folder), stop=stop)
         except WfloSchemaError as error:
             caught.append(error)
 
@@ -885,7 +884,7 @@ def test_what_a_concurrent_statement_left_half_done_is_repaired(
             )
         thread.join()
     assert [type(e) for e in caught] == [Interrupted if way == "stop" else ConnectionLost]
-    assert engine.migrate(database, read(folder)).ids == ("1_a",)
+    assert operations.migrate(database, read_migrations(folder)).ids == ("1_a",)
     assert one(database, "SELECT count(*), sum(id) FROM done") == (2, 3)
     expected = {"drop": 0, "build": 2, "unique build": 2, "detach": 0}.get(what, 1)
     query = "SELECT count(*), coalesce(bool_and(indisvalid), true) FROM pg_index WHERE indrelid = 'held'::regclass"
@@ -933,7 +932,7 @@ def test_statement_that_its_killed_client_did_not_see_completed_is_not_done_agai
         wait_until(lambda: is_waiting(database), "the lock queue")
         first.kill()
         first.join()
-    assert engine.migrate(database, read(folder)).ids == ("1_a",)
+    assert operations.migrate(database, read_migrations(folder)).ids == ("1_a",)
     assert one(database, "SELECT count(*) FROM done") == (1,)
     there = one(database, "SELECT count(*) FROM pg_database WHERE datname = %s", beside) == (1,)
     do(database, f"DROP DATABASE IF EXISTS {beside}")
@@ -947,7 +946,7 @@ def test_database_that_was_there_before_is_an_error_however_often_it_is_tried(
     folder = write(tmp_path / "m", {"1_a": text})
     for _ in range(3):
         with pytest.raises(MigrationFailed) as caught:
-            engine.migrate(database, read(folder))
+            operations.migrate(database, read_migrations(folder))
         assert caught.value.sqlstate == "42P04"
 
 
@@ -955,7 +954,7 @@ def test_stop_before_anything_runs_applies_nothing(database: Database, tmp_path:
     stop = Stop()
     stop.request(signal.SIGTERM)
     with pytest.raises(WfloSchemaError) as caught:
-        engine.migrate(database, read(write(tmp_path / "m", FILES)), stop=stop)
+        operations.migrate(database, read_migrations(write(tmp_path / "m", FILES)), stop=stop)
     assert caught.value.exit_code == 143
     assert one(database, "SELECT to_regclass('a') IS NULL") == (True,)
 
@@ -968,7 +967,7 @@ def test_link_of_forty_milliseconds_costs_little_more_than_a_round_trip_a_migrat
 ) -> None:
     folder = write(tmp_path / "m", {f"{n:02}_t": f"CREATE TABLE t{n} (id int)" for n in range(20)})
     with Proxy("127.0.0.1", int(database.parameters["port"]), delay_s=0.02) as proxy:
-        result = engine.migrate(database.with_parameters(port=str(proxy.port)), read(folder))
+        result = operations.migrate(database.with_parameters(port=str(proxy.port)), read_migrations(folder))
     assert len(result.ids) == 20 and result.round_trips <= 20 * 1.2 + 5
 
 
@@ -994,11 +993,11 @@ def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: s
 
 def test_interrupted_rollback_says_that_the_migration_stays(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a ();"}, {"1_a": "SELECT pg_sleep(30); DROP TABLE a;"})
-    engine.migrate(database, read(folder))
+    operations.migrate(database, read_migrations(folder))
     cli = Cli.start(database, folder, "rollback")
     wait_until(lambda: is_running(database, "pg_sleep"), "the rollback")
     cli.process.send_signal(signal.SIGINT)
     code, _, err = cli.finish()
     assert code == 130 and "1_a was rolled back" not in err
     assert "the rollback of 1_a was taken back, so it stays applied" in err
-    assert engine.status(database, read(folder)).applied[0].id == "1_a"
+    assert operations.status(database, read_migrations(folder)).applied[0].id == "1_a"

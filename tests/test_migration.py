@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.errors import BadMigrationFile, WfloSchemaError
-from wflo_schema.migration import Migration, load, load_rollback, migration_hash, new, parse_duration_ms, read
+from wflo_schema.files.folder import (
+    Migration,
+    load_rollback,
+    load_script,
+    migration_hash,
+    new_migration,
+    parse_duration_ms,
+    read_migrations,
+)
 
 
 def write(folder: Path, name: str, text: str | bytes = "SELECT 1") -> Path:
@@ -19,14 +27,14 @@ def write(folder: Path, name: str, text: str | bytes = "SELECT 1") -> Path:
 
 
 def only(folder: Path) -> Migration:
-    (item,) = read(folder)
+    (item,) = read_migrations(folder)
     return item
 
 
 def refused(folder: Path) -> BadMigrationFile:
     with pytest.raises(BadMigrationFile) as caught:
-        for m in read(folder):
-            load(m)
+        for m in read_migrations(folder):
+            load_script(m)
     return caught.value
 
 
@@ -51,7 +59,7 @@ def test_files_are_found_named_and_ordered_as_yoyo_does(tmp_path: Path) -> None:
     write(tmp_path, "2-a.rollback.sql")
     write(tmp_path, "README.md", "no")
     (tmp_path / "folder.sql").mkdir()
-    ids = [m.id for m in read(tmp_path)]
+    ids = [m.id for m in read_migrations(tmp_path)]
     assert ids == ["10-b", "2-a", "B", "a.b", "a", "é"]
     (tmp_path / "folder.sql").rmdir()
     (tmp_path / ".hidden.sql").unlink()
@@ -66,7 +74,7 @@ def test_dependencies_come_first_in_yoyos_own_order(tmp_path: Path) -> None:
     write(tmp_path, "2.sql", "-- depends: 1 3\nSELECT 1")
     write(tmp_path, "3.sql", "SELECT 1")
     write(tmp_path, "4.sql", "SELECT 1")
-    found = read(tmp_path)
+    found = read_migrations(tmp_path)
     ids = [m.id for m in found]
     assert ids.index("4") < ids.index("1") < ids.index("2") and ids.index("3") < ids.index("2")
     assert found.items[-1].depends == ("1", "3")
@@ -84,21 +92,21 @@ def test_several_folders_are_one_set(tmp_path: Path) -> None:
     for folder, name in ((one, "1.sql"), (two, "2.sql")):
         folder.mkdir()
         write(folder, name)
-    assert [m.id for m in read(one, two)] == ["1", "2"]
+    assert [m.id for m in read_migrations(one, two)] == ["1", "2"]
     write(two, "1.sql")
     with pytest.raises(BadMigrationFile, match="two migration files have the id 1"):
-        read(one, two)
+        read_migrations(one, two)
 
 
 def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadMigrationFile, match="no folder .*nix"):
-        read(tmp_path / "nix")
+        read_migrations(tmp_path / "nix")
 
 
 def test_rollback_files_of_nothing_are_listed_as_stray(tmp_path: Path) -> None:
     write(tmp_path, "1.sql")
     path = write(tmp_path, "2.rollback.sql")
-    found = read(tmp_path)
+    found = read_migrations(tmp_path)
     assert found.stray_rollbacks == (str(path),) and found.without_rollback == ("1",)
 
 
@@ -111,9 +119,9 @@ def test_files_that_yoyo_would_run_and_we_do_not_are_refused(tmp_path: Path, nam
 def test_missing_dependency_and_circle_are_told_with_their_names(tmp_path: Path) -> None:
     write(tmp_path, "1.sql", "\n-- depends: nix\nSELECT 1")
     with pytest.raises(BadMigrationFile, match="1 depends on nix") as caught:
-        read(tmp_path).refuse_absent(())
+        read_migrations(tmp_path).refuse_absent(())
     assert caught.value.location is not None and caught.value.location.line == 2
-    read(tmp_path).refuse_absent({migration_hash("nix")})
+    read_migrations(tmp_path).refuse_absent({migration_hash("nix")})
     write(tmp_path, "1.sql", "-- depends: 2\nSELECT 1")
     write(tmp_path, "2.sql", "-- depends: 1\nSELECT 1")
     assert "circle" in refused(tmp_path).message
@@ -151,13 +159,13 @@ def test_file_that_changed_since_it_was_read_is_refused(tmp_path: Path) -> None:
     m = only(tmp_path)
     path.write_text("SELECT 2")
     with pytest.raises(BadMigrationFile, match="changed while"):
-        load(m)
+        load_script(m)
 
 
 def test_id_is_found_by_its_beginning(tmp_path: Path) -> None:
     for name in ("20250101_01_abc-x", "20250101_02_def-y", "20250102_01_ghi-z"):
         write(tmp_path, f"{name}.sql")
-    found = read(tmp_path)
+    found = read_migrations(tmp_path)
     assert found.resolve("20250102").id == "20250102_01_ghi-z"
     assert found.resolve("20250101_01_abc-x.sql").id == "20250101_01_abc-x"
     with pytest.raises(BadMigrationFile, match="fits 2 migrations"):
@@ -169,13 +177,13 @@ def test_id_is_found_by_its_beginning(tmp_path: Path) -> None:
 def test_heads_are_the_ends_of_a_forked_history_only(tmp_path: Path) -> None:
     write(tmp_path, "1.sql")
     write(tmp_path, "2.sql")
-    assert read(tmp_path).heads() == ()
+    assert read_migrations(tmp_path).heads() == ()
     write(tmp_path, "3.sql", "-- depends: 1\nSELECT 1")
-    assert read(tmp_path).heads() == ()
+    assert read_migrations(tmp_path).heads() == ()
     write(tmp_path, "4.sql", "-- depends: 1\nSELECT 1")
-    assert read(tmp_path).heads() == (("3", "4"),)
+    assert read_migrations(tmp_path).heads() == (("3", "4"),)
     write(tmp_path, "5.sql", "-- depends: 3 4\nSELECT 1")
-    assert read(tmp_path).heads() == ()
+    assert read_migrations(tmp_path).heads() == ()
 
 
 # directives
@@ -188,7 +196,7 @@ def test_directives_of_the_leading_comments_count(tmp_path: Path) -> None:
         "1.sql",
         "-- why\n\n--transactional: false\n-- lock-timeout: 1.5s\n-- depends: 0\nSELECT 1;\n-- lock-timeout: 9s",
     )
-    m = read(tmp_path).items[1]
+    m = read_migrations(tmp_path).items[1]
     assert (m.is_transactional, m.lock_timeout_ms, m.depends) == (False, 1500, ("0",))
 
 
@@ -265,7 +273,7 @@ SPLIT: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
 def test_statements_are_split_as_postgresql_splits_them(tmp_path: Path, what: str) -> None:
     text, expected = SPLIT[what]
     write(tmp_path, "1.sql", text)
-    script = load(only(tmp_path))
+    script = load_script(only(tmp_path))
     assert [(s.line, s.column) for s in script.statements] == [(line, column) for line, column, _ in expected]
     for statement, (_, _, beginning) in zip(script.statements, expected, strict=True):
         assert statement.text.startswith(beginning)
@@ -276,7 +284,7 @@ def test_statements_are_split_as_postgresql_splits_them(tmp_path: Path, what: st
 
 def test_words_of_a_statement_are_its_first_without_comments(tmp_path: Path) -> None:
     write(tmp_path, "1.sql", 'create /* x */ Index -- y\n concurrently "a B" on t (x)')
-    (statement,) = load(only(tmp_path)).statements
+    (statement,) = load_script(only(tmp_path)).statements
     assert statement.words == ("CREATE", "INDEX", "CONCURRENTLY", '"a B"', "ON", "T")
 
 
@@ -305,7 +313,7 @@ def test_one_plain_statement_is_found_as_the_parser_finds_it(tmp_path: Path, tex
     def found(text: str, above: int) -> object:
         write(tmp_path, "1.sql", text)
         try:
-            return [(s.text, s.line - above, s.column) for s in load(only(tmp_path)).statements]
+            return [(s.text, s.line - above, s.column) for s in load_script(only(tmp_path)).statements]
         except BadMigrationFile as error:
             assert error.location is not None
             return error.location.line - above
@@ -317,7 +325,7 @@ def test_postgresqls_own_files_are_split_into_what_psql_sends(tmp_path: Path) ->
     """A body with every kind of quote, on one line and on many."""
     body = "DO $do$ BEGIN EXECUTE 'SELECT '';'''; EXECUTE $e$ SELECT ';' $e$; END $do$"
     write(tmp_path, "1.sql", f"{body};{body};\n{body}")
-    assert [s.text for s in load(only(tmp_path)).statements] == [body] * 3
+    assert [s.text for s in load_script(only(tmp_path)).statements] == [body] * 3
 
 
 def test_rollback_says_when_there_is_nothing_to_undo(tmp_path: Path) -> None:
@@ -337,17 +345,17 @@ def test_rollback_says_when_there_is_nothing_to_undo(tmp_path: Path) -> None:
 def test_new_names_numbers_and_links_as_yoyo_does(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     day = datetime.date(2025, 11, 10)
-    first, back = new(folder, "Create the Tables!", today=day)
+    first, back = new_migration(folder, "Create the Tables!", today=day)
     assert first.name.startswith("20251110_01_") and first.name.endswith("-create-the-tables.sql")
     assert back.name == first.name.replace(".sql", ".rollback.sql")
-    second, _ = new(folder, "größer", today=day)
+    second, _ = new_migration(folder, "größer", today=day)
     assert second.name.startswith("20251110_02_") and second.name.endswith("-groer.sql")
     assert f"-- depends: {first.stem}" in second.read_text()
-    assert [m.id for m in read(folder)] == [first.stem, second.stem]
-    script = load_rollback(read(folder).items[0])
+    assert [m.id for m in read_migrations(folder)] == [first.stem, second.stem]
+    script = load_rollback(read_migrations(folder).items[0])
     assert script is not None and not script.nothing_to_undo and not script.statements
 
 
 def test_new_without_words_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WfloSchemaError):
-        new(tmp_path, "!!!")
+        new_migration(tmp_path, "!!!")

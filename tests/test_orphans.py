@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wflo_schema import orphans
-from wflo_schema.database import Database
+from wflo_schema.check import orphans
+from wflo_schema.connect.database import Database
 from wflo_schema.findings import OrphanRows
 
 CASES = {

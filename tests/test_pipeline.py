@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.proxy import Cut, Direction, Proxy
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
+from wflo_schema.connect.pipeline import Aside, Command, Pipeline, Stop, StoppedWaiting
 from wflo_schema.errors import ConnectionLost
-from wflo_schema.pipeline import Aside, Command, Pipeline, Stop, StoppedWaiting
 
 
 @pytest.fixture

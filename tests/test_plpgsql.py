@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wflo_schema.plpgsql import Effect, effect, returned
+from wflo_schema.check.plpgsql import Effect, effect, returned
 
 
 @pytest.mark.parametrize(

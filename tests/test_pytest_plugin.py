@@ -23,13 +23,16 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import BIN, IS_INSTALLED, RunningServer, start_server, stop_server
-from wflo_schema import migration, pytest_plugin, testdb
-from wflo_schema import server as server_module
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.server.embedded import find_embedded, status_embedded, stop_embedded
+from wflo_schema.testdb import pytest_plugin
+from wflo_schema.testdb.pytest_plugin import _OPTIONS
+from wflo_schema.testdb.session import Made, Session, list_test_databases, prune_test_databases
 
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parent.parent
-PLUGIN = () if IS_INSTALLED else ("-p", "wflo_schema.pytest_plugin")
+PLUGIN = () if IS_INSTALLED else ("-p", "wflo_schema.testdb.pytest_plugin")
 
 pytestmark = pytest.mark.skipif("18" not in BIN, reason="the embedded server is not installed")
 
@@ -41,7 +44,7 @@ def server_directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="wfs-plugin-", dir=memory if memory.is_dir() else None))
     directory.chmod(0o755)
     yield directory
-    server_module.stop_embedded(directory)
+    stop_embedded(directory)
     shutil.rmtree(directory)
 
 
@@ -68,10 +71,10 @@ def _times_told(result: pytest.RunResult, text: str) -> int:
     return "\n".join(lines).count(text)
 
 
-def _databases(server_directory: Path) -> list[testdb.Made]:
-    found = server_module.find_embedded(server_directory, database_name="postgres")
+def _databases(server_directory: Path) -> list[Made]:
+    found = find_embedded(server_directory, database_name="postgres")
     assert found is not None
-    return [m for m in testdb.list_(found.database) if m.purpose != "template"]
+    return [m for m in list_test_databases(found.database) if m.purpose != "template"]
 
 
 # --- fixtures ---------------------------------------------------------------------------------
@@ -110,7 +113,7 @@ def test_own_server_by_url(
         """
     )
     _run(project, *words).assert_outcomes(passed=4)
-    left = [m for m in testdb.list_(server.database) if m.purpose in ("clone", "building")]
+    left = [m for m in list_test_databases(server.database) if m.purpose in ("clone", "building")]
     assert [m for m in left if not m.is_alive] == []  # those that live belong to this session here
 
 
@@ -253,9 +256,9 @@ def test_failed_tests_database_is_kept_and_the_printed_command_connects(
         assert connection.execute("SELECT id FROM a").fetchone() == (42,)
     _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
     assert _databases(server_directory) == [kept]
-    found = server_module.find_embedded(server_directory, database_name="postgres")
+    found = find_embedded(server_directory, database_name="postgres")
     assert found is not None
-    assert kept.name in [m.name for m in testdb.prune(found.database, kept=True).dropped]
+    assert kept.name in [m.name for m in prune_test_databases(found.database, kept=True).dropped]
 
 
 def test_kept_databases_command_shows_no_password(
@@ -267,14 +270,14 @@ def test_kept_databases_command_shows_no_password(
     result.assert_outcomes(failed=1)
     assert any(line.startswith("psql ") for line in result.outlines)
     assert "topsecret" not in "\n".join(result.outlines)
-    testdb.prune(server.database, kept=True)
+    prune_test_databases(server.database, kept=True)
 
 
 def test_project_that_gives_its_own_servers_has_every_test_and_free_test_on_each(
     project: pytest.Pytester, server_directory: Path, own_server: RunningServer
 ) -> None:
     _run(project, "--wflo-free-tests")  # so that the other server runs
-    embedded = server_module.find_embedded(server_directory, database_name="postgres")
+    embedded = find_embedded(server_directory, database_name="postgres")
     assert embedded is not None
     project.makeconftest(
         f"""
@@ -342,7 +345,7 @@ def test_seed_of_the_free_tests_is_in_no_other_database(project: pytest.Pytester
 
 def test_every_fixture_and_option_is_in_the_examples_document() -> None:
     text = (ROOT / "examples" / "shop" / "README.md").read_text(encoding="utf-8")
-    for option in pytest_plugin._OPTIONS:
+    for option in _OPTIONS:
         assert f"| `{option.name}` |" in text
     for name in dir(pytest_plugin):
         if name.startswith("wflo_"):
@@ -355,7 +358,7 @@ def test_every_fixture_and_option_is_in_the_examples_document() -> None:
 def test_ini_and_command_line_agree_and_the_command_line_wins(project: pytest.Pytester) -> None:
     project.makeconftest(
         """
-        from wflo_schema.pytest_plugin import _options
+        from wflo_schema.testdb.pytest_plugin import _options
 
         def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.write_line("OPTIONS " + repr(_options(config)))
@@ -383,8 +386,8 @@ def test_ini_and_command_line_agree_and_the_command_line_wins(project: pytest.Py
 
 def test_plugin_imports_nothing_heavy_until_it_is_used() -> None:
     program = (
-        "import sys, wflo_schema.pytest_plugin; "
-        "heavy = {'psycopg', 'yoyo', 'click', 'rich', 'docker', 'postgast', 'wflo_schema.testing'}; "
+        "import sys, wflo_schema.testdb.pytest_plugin; "
+        "heavy = {'psycopg', 'yoyo', 'click', 'rich', 'docker', 'postgast', 'wflo_schema.testdb.suite'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
@@ -399,7 +402,7 @@ def test_project_that_does_not_use_it_notices_nothing(project: pytest.Pytester) 
         import sys
 
         def test_nothing():
-            assert "wflo_schema.testing" not in sys.modules
+            assert "wflo_schema.testdb.suite" not in sys.modules
             assert "yoyo" not in sys.modules
         """
     )
@@ -488,11 +491,11 @@ def test_server_is_stopped_where_that_is_asked_for_and_no_database_was_kept(
     project.makepyfile("def test_good(wflo_url):\n    pass\n\n\ndef test_bad(wflo_url):\n    assert False\n")
     try:
         _run(project, "--wflo-keep", *asked).assert_outcomes(passed=1, failed=1)
-        assert server_module.status_embedded(directory).state == "running"
+        assert status_embedded(directory).state == "running"
         _run(project, *asked).assert_outcomes(passed=1, failed=1)
-        assert server_module.status_embedded(directory).state == "stopped"
+        assert status_embedded(directory).state == "stopped"
     finally:
-        server_module.stop_embedded(directory)
+        stop_embedded(directory)
         shutil.rmtree(directory)
 
 
@@ -801,7 +804,7 @@ def test_odd_names_of_schema_and_folders(theirs: pytest.Pytester, own_server: Ru
     words = (f"--wflo-migrations={folder}", f"--wflo-seed={odd[:20]}.sql", f"--wflo-schema={odd}")
     result = _run(theirs, *words, "--wflo-keep", "--wflo-free-tests", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=1, passed=3, skipped=1)
-    pruned = testdb.prune(own_server.database, kept=True)
+    pruned = prune_test_databases(own_server.database, kept=True)
     assert [m.purpose for m in pruned.dropped] == ["kept"]
     assert pruned.dropped[0].about.startswith("test_odd_names")
 
@@ -938,8 +941,8 @@ def test_template_name_that_somebody_has_taken_is_refused_and_left(
     theirs: pytest.Pytester, own_server: RunningServer
 ) -> None:
     theirs.makepyfile("def test_it(wflo_url):\n    pass\n")
-    with testdb.Session.open(own_server.database) as session:
-        name, _ = session._template_name(migration.read(theirs.path / "migrations"), None, ())
+    with Session.open(own_server.database) as session:
+        name, _ = session._template_name(read_migrations(theirs.path / "migrations"), None, ())
     with own_server.database.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     result = _run(theirs)
@@ -955,8 +958,8 @@ def test_template_that_somebody_opened_and_is_connected_to_is_one_message(
 ) -> None:
     theirs.makepyfile(_TWENTY)
     _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
-    with testdb.Session.open(own_server.database) as session:
-        name = session.template(migration.read(theirs.path / "migrations")).name
+    with Session.open(own_server.database) as session:
+        name = session.template(read_migrations(theirs.path / "migrations")).name
         session.connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
     with own_server.database.with_name(name).connect():
         result = _run(theirs, "-k", "commit and 19")
@@ -989,7 +992,7 @@ def test_session_ended_at_any_moment_leaves_nothing_to_the_session_after_the_nex
         os.killpg(child.pid, getattr(signal, name))
         child.wait(timeout=30)
     end = time.monotonic() + 10
-    while any(m.is_alive for m in testdb.list_(own_server.database)) and time.monotonic() < end:
+    while any(m.is_alive for m in list_test_databases(own_server.database)) and time.monotonic() < end:
         time.sleep(0.05)
     _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
     assert _left(own_server) == []

@@ -16,20 +16,26 @@ from click.testing import CliRunner
 
 from tests import wflo_states
 from tests.wflo_states import FOLDER, KEYS, MIGRATIONS, NAMES, RECONCILING, ROWS, STATES, build, counts
-from wflo_schema import adopt, catalog, check, contract, engine, migration, scratch
-from wflo_schema.adopt import Adoption, Verdict
-from wflo_schema.cli import cli
-from wflo_schema.database import Database
+from wflo_schema.adopt.judge import Adoption, Verdict, adopt_database, baseline
+from wflo_schema.catalog.objects import Catalog
+from wflo_schema.catalog.read import LEDGER_TABLES, compare_catalogs, read_catalog
+from wflo_schema.catalog.replay import replayed
+from wflo_schema.check.contract_file import read_contract
+from wflo_schema.check.verdict import check_database
+from wflo_schema.cli.commands import cli
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.session import LOCK_TIMEOUT_MS, LockOptions
 from wflo_schema.errors import LockNotAcquired, MigrationFailed, Refused
-from wflo_schema.planning import Allow
-from wflo_schema.session import LOCK_TIMEOUT_MS, LockOptions
+from wflo_schema.files.folder import read_migrations
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
 once = pytest.mark.parametrize("server", ["18"], indirect=True)
 # For what does not depend on the server's version.
 
-REPLAYED: dict[int, catalog.Catalog] = {}
+REPLAYED: dict[int, Catalog] = {}
 # By server version: what the migrations make.
 
 BELOW_DEADLOCK_TIMEOUT = LockOptions(timeout_ms=250)
@@ -66,22 +72,22 @@ def writer(database: Database) -> Iterator[Written]:
 
 
 def look(database: Database, *, apply: bool = False) -> Adoption:
-    return adopt.adopt(database, MIGRATIONS, apply=apply, names=NAMES, reconciling=RECONCILING)
+    return adopt_database(database, MIGRATIONS, apply=apply, names=NAMES, reconciling=RECONCILING)
 
 
 def checked(database: Database) -> None:
     """Five of five, no orphan row, nothing pending, and the catalog that the migrations make."""
-    result = check.check(
-        database, contract.read(FOLDER / "contract.toml"), migrations=MIGRATIONS,
+    result = check_database(
+        database, read_contract(FOLDER / "contract.toml"), migrations=MIGRATIONS,
         only=("contract", "ledger", "rows", "indexes"),
     )
     assert (result.exit_code, result.findings) == (0, ())
     assert [v.verdict for v in result.verified if v.kind == "foreign key"] == ["yes"] * 5
     with database.connect() as connection:
-        have = catalog.read(connection, ignore=catalog.LEDGER_TABLES | {"alembic_version"})
+        have = read_catalog(connection, ignore=LEDGER_TABLES | {"alembic_version"})
     if have.server_version not in REPLAYED:
-        REPLAYED[have.server_version] = scratch.replayed(database, MIGRATIONS)
-    assert catalog.compare(have, REPLAYED[have.server_version]) == ()
+        REPLAYED[have.server_version] = replayed(database, MIGRATIONS)
+    assert compare_catalogs(have, REPLAYED[have.server_version]) == ()
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -94,11 +100,11 @@ def test_a_database_at_work_comes_from_alembic_without_losing_a_row_or_refusing_
         if state in ("ec1673bcefc3", "both-heads"):
             assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.RECONCILE, 1, False)
             assert found.reconciling == str(FOLDER / "reconcile" / f"alembic-{state}")
-            engine.migrate(database, migration.read(found.reconciling))
+            operations.migrate(database, read_migrations(found.reconciling))
             found = look(database, apply=True)
         assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.EQUAL, 0, True)
         assert found.record == (IDS[:1] if state == "6d27a51e02d6" else IDS)
-        engine.migrate(database, MIGRATIONS, locks=BELOW_DEADLOCK_TIMEOUT)
+        operations.migrate(database, MIGRATIONS, locks=BELOW_DEADLOCK_TIMEOUT)
     checked(database)
     print(f"the writer's longest wait: {written.longest_s * 1000:.0f} ms in {written.rounds} transactions")
     assert counts(database) == {table: number + written.kept for table, number in ROWS.items()}
@@ -111,40 +117,40 @@ def test_a_database_at_work_comes_from_alembic_without_losing_a_row_or_refusing_
 @pytest.mark.parametrize("state", ["ec1673bcefc3", "both-heads"])
 def test_a_reconciling_set_can_be_rolled_back_to_where_it_began(database: Database, state: str) -> None:
     build(database, state)
-    reconciling = migration.read(FOLDER / "reconcile" / f"alembic-{state}")
+    reconciling = read_migrations(FOLDER / "reconcile" / f"alembic-{state}")
     with database.connect() as connection:
-        before = catalog.read(connection)
-    engine.migrate(database, reconciling)
-    engine.rollback(database, reconciling, count=len(reconciling))
+        before = read_catalog(connection)
+    operations.migrate(database, reconciling)
+    operations.rollback(database, reconciling, count=len(reconciling))
     with database.connect() as connection:
-        assert catalog.compare(catalog.read(connection), before) == ()
+        assert compare_catalogs(read_catalog(connection), before) == ()
 
 
 @once
 def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
-    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    engine.migrate(database, reconciling, to="20251112_03")
+    reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    operations.migrate(database, reconciling, to="20251112_03")
     found = look(database)
     assert found.verdict is Verdict.RECONCILE
     assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
     assert "after 3 of its 4 migrations" in found.notes[0]
-    engine.migrate(database, reconciling)
+    operations.migrate(database, reconciling)
     assert look(database, apply=True).aside == tuple(m.id for m in reconciling)
 
 
 @once
 def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
-    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
     with database.connect(autocommit=False) as other, pytest.raises(LockNotAcquired):
         other.execute("LOCK TABLE state_snapshots IN ROW EXCLUSIVE MODE")
-        engine.migrate(database, reconciling, locks=LockOptions(100, 0.2))
+        operations.migrate(database, reconciling, locks=LockOptions(100, 0.2))
     found = look(database)
     assert found.verdict is Verdict.DIFFERENT
     assert found.notes[0] == f"{reconciling.directories[0]} was begun here and is not finished"
     assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
-    engine.migrate(database, reconciling)
+    operations.migrate(database, reconciling)
     assert look(database, apply=True).is_applied
 
 
@@ -152,11 +158,11 @@ def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Datab
 def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_not_there(database: Database) -> None:
     build(database, "ec1673bcefc3")
     with database.connect() as connection:
-        before = catalog.read(connection)
+        before = read_catalog(connection)
     with pytest.raises(MigrationFailed, match="fk_workflow_executions_workflow_id"):
-        engine.migrate(database, migration.read(FOLDER / "reconcile" / "alembic-both-heads"))
+        operations.migrate(database, read_migrations(FOLDER / "reconcile" / "alembic-both-heads"))
     with database.connect() as connection:
-        assert catalog.compare(catalog.read(connection), before) == ()
+        assert compare_catalogs(read_catalog(connection), before) == ()
 
 
 @once
@@ -171,28 +177,28 @@ def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Databa
 @once
 def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: Database) -> None:
     build(database, "both-heads")
-    engine.migrate(database, migration.read(FOLDER / "reconcile" / "alembic-both-heads"))
+    operations.migrate(database, read_migrations(FOLDER / "reconcile" / "alembic-both-heads"))
     look(database, apply=True)
-    found = engine.status(database, MIGRATIONS)
+    found = operations.status(database, MIGRATIONS)
     assert (found.missing, found.unknown, found.pending) == ((), (), ())
-    assert engine.migrate(database, MIGRATIONS).ids == ()
-    assert engine.rollback(database, MIGRATIONS).ids == IDS[-1:]
-    assert engine.migrate(database, MIGRATIONS).ids == IDS[-1:]
+    assert operations.migrate(database, MIGRATIONS).ids == ()
+    assert operations.rollback(database, MIGRATIONS).ids == IDS[-1:]
+    assert operations.migrate(database, MIGRATIONS).ids == IDS[-1:]
 
 
 @once
 @pytest.mark.parametrize("to", ["20251112_01", "20251112_02", "20251112_03"])
 def test_a_set_that_is_under_way_is_told_to_be_finished_though_another_would_fit(database: Database, to: str) -> None:
     build(database, "ec1673bcefc3", rows=True)
-    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    engine.migrate(database, reconciling, to=to)
-    named = adopt.adopt(database, MIGRATIONS, to=IDS[-1], names=NAMES, reconciling=RECONCILING)
-    for found in (look(database), named, adopt.baseline(database, MIGRATIONS, IDS[-1], reconciling=RECONCILING)):
+    reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    operations.migrate(database, reconciling, to=to)
+    named = adopt_database(database, MIGRATIONS, to=IDS[-1], names=NAMES, reconciling=RECONCILING)
+    for found in (look(database), named, baseline(database, MIGRATIONS, IDS[-1], reconciling=RECONCILING)):
         assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
         assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
-    engine.migrate(database, reconciling)
+    operations.migrate(database, reconciling)
     assert look(database, apply=True).is_applied
-    assert engine.migrate(database, MIGRATIONS).ids == ()
+    assert operations.migrate(database, MIGRATIONS).ids == ()
     checked(database)
 
 
@@ -210,7 +216,7 @@ def test_right_keys_half_added_by_hand_beside_the_default_ones_are_validated_by_
     found = look(database)
     assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, str(FOLDER / "reconcile" / "alembic-both-heads"))
     assert "but for what it validates itself: public.approval_requests.fk_approval_requests_exec" in found.notes[0]
-    engine.migrate(database, migration.read(str(found.reconciling)))
+    operations.migrate(database, read_migrations(str(found.reconciling)))
     assert look(database, apply=True).is_applied
     checked(database)
     assert counts(database) == ROWS
@@ -235,8 +241,8 @@ def test_keys_of_ours_that_are_not_all_validated_are_told_the_statement(database
 @once
 def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in_its_way(database: Database) -> None:
     build(database, "ec1673bcefc3")
-    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    engine.migrate(database, reconciling)
+    reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    operations.migrate(database, reconciling)
     assert look(database, apply=True).is_applied
     with database.connect() as connection:
         for table, column, _ in KEYS:
@@ -248,7 +254,7 @@ def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in
         assert migrate == f"wflo-schema migrate --migrations {reconciling.directories[0]} --allow missing"
         assert adopting == "wflo-schema adopt --apply"
         connection.execute(forget.rpartition("psql: ")[2].encode())
-    engine.migrate(database, reconciling, allow=[Allow.MISSING])
+    operations.migrate(database, reconciling, allow=[Allow.MISSING])
     assert look(database, apply=True).is_applied
     checked(database)
 
@@ -260,8 +266,8 @@ def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
     database: Database, to: str | None, command: str
 ) -> None:
     build(database, "ec1673bcefc3")
-    reconciling = migration.read(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    engine.migrate(database, reconciling, to=to)
+    reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
+    operations.migrate(database, reconciling, to=to)
     result = CliRunner().invoke(cli, (command, "--database-url", database.url, "--migrations", str(FOLDER)))
     if command == "plan":
         assert result.exit_code == 1

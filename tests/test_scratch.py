@@ -15,8 +15,11 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema import check, engine, migration, scratch
-from wflo_schema.database import Database
+from wflo_schema.catalog.replay import _NO_SESSION, _SESSIONS, PREFIX, _is_left, _new_name, replayed, scratch_database
+from wflo_schema.check.verdict import check_drift
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.files.folder import read_migrations
 
 
 def names(database: Database) -> list[str]:
@@ -56,46 +59,46 @@ def test_what_a_killed_run_left_is_dropped_by_the_next_once_nobody_is_in_it(data
         process.wait()
         row = connection.execute(asleep).fetchone()
         assert row is not None
-        with scratch.scratch(database):
+        with scratch_database(database):
             assert row[1] in names(database)  # its server process is at work: it is in use
         connection.execute("SELECT pg_terminate_backend(%s)", [row[0]])
         until(lambda: connection.execute(asleep).fetchone() is None)
-    with scratch.scratch(database):
+    with scratch_database(database):
         assert row[1] not in names(database)
     assert names(database) == []
 
 
 def test_what_is_in_use_or_was_not_made_here_is_left_alone(server: RunningServer, database: Database) -> None:
-    dead = scratch._new_name(12345)
+    dead = _new_name(12345)
     digit = "0" if dead[-1] != "0" else "1"
-    strange = (f"{scratch.PREFIX}mine", f"{scratch.PREFIX}0123456789ab", dead[:-1] + digit)
-    connected = scratch._new_name(23456)
+    strange = (f"{PREFIX}mine", f"{PREFIX}0123456789ab", dead[:-1] + digit)
+    connected = _new_name(23456)
     for name in (*strange, connected, dead):
         create(database, name)
-    with database.with_name(connected).connect(), scratch.scratch(database) as alive:
-        with scratch.scratch(database) as other:
+    with database.with_name(connected).connect(), scratch_database(database) as alive:
+        with scratch_database(database) as other:
             assert names(database) == sorted((*strange, connected, alive.name, other.name))
     drop(database, *strange, connected)
 
 
 def test_a_lost_connection_gives_the_database_up_to_the_next(database: Database) -> None:
     own = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s"
-    with scratch.scratch(database) as made:
+    with scratch_database(database) as made:
         with database.connect() as connection:
-            connection.execute(own, [scratch._SESSIONS])
+            connection.execute(own, [_SESSIONS])
         assert names(database) == [made.name]
     assert names(database) == []
 
 
 def test_another_roles_left_over_is_left_to_it(database: Database) -> None:
-    left = scratch._new_name(34567)
+    left = _new_name(34567)
     create(database, left)
     with database.connect() as connection:
         connection.execute("DROP ROLE IF EXISTS maker")
         connection.execute("CREATE ROLE maker LOGIN CREATEDB")
-    with scratch.scratch(database.with_parameters(user="maker")) as made:
+    with scratch_database(database.with_parameters(user="maker")) as made:
         assert names(database) == sorted((left, made.name))
-    with scratch.scratch(database) as made:
+    with scratch_database(database) as made:
         assert names(database) == [made.name]
     with database.connect() as connection:
         connection.execute("DROP ROLE maker")
@@ -105,9 +108,9 @@ def test_another_roles_left_over_is_left_to_it(database: Database) -> None:
 def test_behind_a_pooler_age_alone_decides(monkeypatch: pytest.MonkeyPatch, age_s: int, is_left: bool) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now - age_s)
-    name = scratch._new_name(scratch._NO_SESSION)
+    name = _new_name(_NO_SESSION)
     monkeypatch.setattr(time, "time", lambda: now)
-    assert scratch._is_left(name, []) is is_left
+    assert _is_left(name, []) is is_left
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_migrations_find_the_schema_that_they_find_in_the_target(
     files = tmp_path / "migrations"
     files.mkdir()
     (files / "01_t.sql").write_text("CREATE TABLE t (id integer PRIMARY KEY);\nCREATE TABLE public.u (a integer);\n")
-    migrations = migration.read(files)
+    migrations = read_migrations(files)
     with database.connect() as connection:
         role = "CREATE ROLE wu SUPERUSER LOGIN"
         connection.execute(f"DO $$ BEGIN {role}; EXCEPTION WHEN duplicate_object THEN NULL; END $$".encode())
@@ -129,13 +132,13 @@ def test_migrations_find_the_schema_that_they_find_in_the_target(
         if path:
             connection.execute(f"ALTER DATABASE {database.name} SET search_path TO {path}".encode())
     target = database.with_parameters(user="wu")
-    engine.migrate(target, migrations)
-    wanted = scratch.replayed(target, migrations)
+    operations.migrate(target, migrations)
+    wanted = replayed(target, migrations)
     assert wanted.find("table", schema, "t") is not None
-    assert [(f.object, f.have, f.want) for f in check.drift(target, wanted)] == []
+    assert [(f.object, f.have, f.want) for f in check_drift(target, wanted)] == []
     with target.connect() as connection:
         connection.execute("DROP TABLE public.u")
-    assert [f.object for f in check.drift(target, wanted)] == ["public.u"]
+    assert [f.object for f in check_drift(target, wanted)] == ["public.u"]
 
 
 def test_a_scratch_database_sorts_texts_as_the_target_does(server: RunningServer, database: Database) -> None:
@@ -152,14 +155,14 @@ def test_a_scratch_database_sorts_texts_as_the_target_does(server: RunningServer
     )
     target = database.with_name(name)
     try:
-        with scratch.scratch(target) as made, made.connect() as ours, target.connect() as theirs:
+        with scratch_database(target) as made, made.connect() as ours, target.connect() as theirs:
             assert ours.execute(asked).fetchone() == theirs.execute(asked).fetchone()
     finally:
         drop(database, name)
 
 
 def test_the_comment_says_who_made_it_and_nobody_waits_for_template1(database: Database) -> None:
-    with scratch.scratch(database) as made, made.connect() as connection:
+    with scratch_database(database) as made, made.connect() as connection:
         row = connection.execute(
             "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
         ).fetchone()
@@ -169,10 +172,10 @@ def test_the_comment_says_who_made_it_and_nobody_waits_for_template1(database: D
 
 
 def test_a_failure_to_drop_does_not_hide_the_first_error(database: Database) -> None:
-    with pytest.raises(ValueError, match="first"), scratch.scratch(database) as made:
+    with pytest.raises(ValueError, match="first"), scratch_database(database) as made:
         drop(database, made.name)
         raise ValueError("first")
     assert names(database) == []
-    with pytest.raises(psycopg.Error), scratch.scratch(database) as made, made.connect() as connection:
+    with pytest.raises(psycopg.Error), scratch_database(database) as made, made.connect() as connection:
         connection.execute("SELECT 1 / 0")
     assert names(database) == []

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.errors import ServerNotReady, UsageError
-from wflo_schema.server import (
+from wflo_schema.server.embedded import (
     SOCKET_PATH_LIMIT,
     Server,
     choose_account,

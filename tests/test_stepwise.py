@@ -13,14 +13,15 @@ import pytest
 
 from tests.test_engine import Folder, folder
 from tests.test_faults import wait_until
-from wflo_schema import check, engine
-from wflo_schema.database import Database
+from wflo_schema.check.verdict import check_database
+from wflo_schema.connect.database import Database
+from wflo_schema.connect.pipeline import Stop
+from wflo_schema.engine import operations
+from wflo_schema.engine.events import Blocker, Notice, Retrying, Waiting
+from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
-from wflo_schema.events import Blocker, Notice, Retrying, Waiting
-from wflo_schema.migration import read
-from wflo_schema.pipeline import Stop
-from wflo_schema.planning import Allow
-from wflo_schema.session import LockOptions
+from wflo_schema.files.folder import read_migrations
 
 __all__ = ["folder"]
 
@@ -116,7 +117,7 @@ def test_statement_that_was_completed_when_its_run_was_killed_is_not_done_again(
     folder.do(f"BEGIN; {by_hand}; ROLLBACK")  # it could be done
     folder.fail()  # at statement 3
     running_mark(folder, 1, second)
-    sums = read(folder.path).resolve("2_b")
+    sums = read_migrations(folder.path).resolve("2_b")
     folder.do(f"UPDATE _wflo_schema_progress SET done_checksum = '{checksum(folder, 1)}'")
     assert sums.id == "2_b"
     folder.write("2_b", f"{NT}SELECT 1; {second}; SELECT 1;")
@@ -127,10 +128,10 @@ def test_statement_that_was_completed_when_its_run_was_killed_is_not_done_again(
 
 def checksum(folder: Folder, done: int) -> str:
     """That of the first statements of 2_b."""
-    from wflo_schema.ledger import done_checksums
-    from wflo_schema.migration import load
+    from wflo_schema.engine.ledger import done_checksums
+    from wflo_schema.files.folder import load_script
 
-    return done_checksums(load(read(folder.path).resolve("2_b")).statements)[done]
+    return done_checksums(load_script(read_migrations(folder.path).resolve("2_b")).statements)[done]
 
 
 def test_index_dropped_by_a_killed_run_is_not_looked_for_further_along_the_search_path(folder: Folder) -> None:
@@ -314,7 +315,7 @@ def test_half_done_migration_whose_file_is_gone_stops_the_run(folder: Folder, wa
     (folder.path / "2_b.sql").rename(folder.path / ("2_c.sql" if way == "renamed" else "2_b.txt"))
     error = folder.refuse()
     assert "2_b was interrupted after 1 statement, and there is no such file any more" in error.message
-    assert engine.plan(folder.database, read(folder.path)).refusals[0][0] == Allow.HALF_DONE
+    assert operations.plan(folder.database, read_migrations(folder.path)).refusals[0][0] == Allow.HALF_DONE
     assert [h.id for h in folder.status().half_done] == ["2_b"]
     folder.do(error.hint.partition("and then ")[2].partition("; to go on")[0], "TRUNCATE t")
     if way == "renamed":
@@ -344,7 +345,7 @@ def test_half_rolled_back_migration_is_not_nothing_to_do(folder: Folder) -> None
     with pytest.raises(MigrationFailed):
         folder.roll_back()
     assert "2_b is half rolled back: that was interrupted after 1 statement" in folder.refuse().message
-    found = check.check(folder.database, None, migrations=read(folder.path), only=["ledger"])
+    found = check_database(folder.database, None, migrations=read_migrations(folder.path), only=["ledger"])
     assert found.exit_code == 1 and [f.code for f in found.findings] == ["ledger-half-done"]
     (entry,) = [e for e in folder.status().entries if e.id == "2_b"]
     assert (entry.interrupted, entry.statements_done) == ("rollback", 1)
@@ -369,7 +370,7 @@ def test_half_rolled_back_migration_that_became_transactional_is_not_rolled_back
 
 def test_baseline_of_a_half_done_migration_forgets_that_it_was_half_done(folder: Folder) -> None:
     half_done(folder, rollback="DELETE FROM t;")
-    engine.baseline(folder.database, read(folder.path), ["2_b"])
+    operations.baseline(folder.database, read_migrations(folder.path), ["2_b"])
     assert folder.status().half_done == () and folder.status().entries[1].statements_done is None
     assert folder.roll_back().ids == ("2_b",)
 
@@ -466,7 +467,7 @@ def test_locked_ledger_of_a_status_is_told_and_not_waited_for(folder: Folder) ->
             folder.status()
         assert caught.value.sqlstate == "55P03" and "report" in caught.value.message
         with pytest.raises(DatabaseError):
-            engine.plan(folder.database, read(folder.path))
+            operations.plan(folder.database, read_migrations(folder.path))
 
 
 def test_locked_catalog_of_a_status_is_not_waited_for(folder: Folder) -> None:
@@ -575,9 +576,9 @@ def test_role_that_row_level_security_hides_rows_from_is_told_so(folder: Folder)
     )
     try:
         with pytest.raises(CannotRead, match="row-level security"):
-            engine.status(folder.database.with_parameters(user=name), read(folder.path))
+            operations.status(folder.database.with_parameters(user=name), read_migrations(folder.path))
         with pytest.raises(CannotRead, match="row-level security"):
-            engine.plan(folder.database.with_parameters(user=name), read(folder.path))
+            operations.plan(folder.database.with_parameters(user=name), read_migrations(folder.path))
     finally:
         folder.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
@@ -597,7 +598,7 @@ def test_function_that_takes_the_ledger_away_is_rolled_back(folder: Folder) -> N
 def test_plan_refuses_the_file_that_migrate_would_refuse(folder: Folder) -> None:
     folder.write("1_a", NT + "CREATE INDEX CONCURRENTLY ON t (a);")
     with pytest.raises(Exception, match="without a name"):
-        engine.plan(folder.database, read(folder.path))
+        operations.plan(folder.database, read_migrations(folder.path))
 
 
 def test_rollback_makes_what_is_missing_of_the_ledger(folder: Folder) -> None:
@@ -619,7 +620,7 @@ def test_empty_id_is_no_id(folder: Folder) -> None:
 def test_timeout_longer_than_postgresql_can_wait_is_refused_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "1_a.sql").write_text("-- lock-timeout: 9999999h\nSELECT 1;\n")
     with pytest.raises(Exception, match="1_a.sql: .*24 days"):
-        read(tmp_path)
+        read_migrations(tmp_path)
 
 
 def test_session_that_may_not_idle_survives_long_reading_of_files(folder: Folder) -> None:

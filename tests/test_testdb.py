@@ -18,12 +18,23 @@ from psycopg import sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.test_faults import needs_pgbouncer, pgbouncer
-from wflo_schema import engine, migration, testdb
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.engine.events import Begun, Done, Event
 from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused, UsageError
-from wflo_schema.events import Begun, Done, Event
-from wflo_schema.migration import Migrations
-from wflo_schema.testdb import Dropper, Pool, Session
+from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.testdb.session import (
+    Dropper,
+    Made,
+    Pool,
+    Session,
+    Strategies,
+    Strategy,
+    Template,
+    list_test_databases,
+    make_test_database,
+    prune_test_databases,
+)
 
 WFLO = Path(__file__).parent.parent / "migrations"
 
@@ -45,7 +56,7 @@ def migrations(tmp_path: Path) -> Migrations:
     folder.mkdir()
     (folder / "0001-a.sql").write_text(f"-- {secrets.token_hex(8)}\nCREATE TABLE a (id integer PRIMARY KEY);\n")
     (folder / "0002-b.sql").write_text("INSERT INTO a VALUES (1), (2);\n")
-    return migration.read(folder)
+    return read_migrations(folder)
 
 
 @pytest.fixture
@@ -83,57 +94,57 @@ def _create(server: RunningServer, name: str) -> Database:
 def test_make_gives_a_migrated_database_beside_a_target_that_does_not_exist(
     target: Database, migrations: Migrations, server: RunningServer
 ) -> None:
-    made = testdb.make(target, migrations)
+    made = make_test_database(target, migrations)
     assert made.database.name == target.name + "_test"
     assert not made.was_cloned
     assert made.applied == ("0001-a", "0002-b")
-    assert [e.id for e in engine.status(made.database, migrations).applied] == ["0001-a", "0002-b"]
+    assert [e.id for e in operations.status(made.database, migrations).applied] == ["0001-a", "0002-b"]
     assert target.name not in _names(server)
 
 
 def test_second_make_is_a_clone_without_what_was_put_into_the_first(target: Database, migrations: Migrations) -> None:
-    first = testdb.make(target, migrations)
+    first = make_test_database(target, migrations)
     with first.database.connect() as connection:
         connection.execute("INSERT INTO a VALUES (3)")
-    second = testdb.make(target, migrations)
+    second = make_test_database(target, migrations)
     assert second.was_cloned
     assert _value(second.database, "SELECT count(*) FROM a") == 2
 
 
 def test_make_tells_of_the_database_that_was_asked_for(target: Database, migrations: Migrations) -> None:
     events: list[Event] = []
-    made = testdb.make(target, migrations, notify=events.append)
+    made = make_test_database(target, migrations, notify=events.append)
     assert [e.label for e in events if isinstance(e, Begun)] == [made.database.label]
     assert [e.id for e in events if isinstance(e, Done)] == ["0001-a", "0002-b"]
 
 
 def test_make_goes_on_over_open_connections(target: Database, migrations: Migrations) -> None:
-    first = testdb.make(target, migrations)
+    first = make_test_database(target, migrations)
     connection = first.database.connect(autocommit=False)
     try:
         connection.execute("LOCK TABLE a")
-        second = testdb.make(target, migrations)
+        second = make_test_database(target, migrations)
         assert _value(second.database, "SELECT count(*) FROM a") == 2
     finally:
         connection.close()
 
 
 def test_make_with_keep_applies_only_what_is_pending(target: Database, migrations: Migrations, tmp_path: Path) -> None:
-    first = testdb.make(target, migrations, keep=True)
+    first = make_test_database(target, migrations, keep=True)
     assert first.applied == ("0001-a", "0002-b")
     with first.database.connect() as connection:
         connection.execute("INSERT INTO a VALUES (3)")
     (tmp_path / "migrations" / "0003-c.sql").write_text("INSERT INTO a VALUES (4);\n")
-    second = testdb.make(target, migration.read(tmp_path / "migrations"), keep=True)
+    second = make_test_database(target, read_migrations(tmp_path / "migrations"), keep=True)
     assert second.applied == ("0003-c",)
     assert not second.was_cloned
     assert _value(second.database, "SELECT count(*) FROM a") == 4
 
 
 def test_edited_migration_is_another_template(target: Database, migrations: Migrations, tmp_path: Path) -> None:
-    testdb.make(target, migrations)
+    make_test_database(target, migrations)
     (tmp_path / "migrations" / "0002-b.sql").write_text("INSERT INTO a VALUES (7);\n")
-    made = testdb.make(target, migration.read(tmp_path / "migrations"))
+    made = make_test_database(target, read_migrations(tmp_path / "migrations"))
     assert not made.was_cloned
     assert _value(made.database, "SELECT min(id) FROM a") == 7
 
@@ -141,11 +152,11 @@ def test_edited_migration_is_another_template(target: Database, migrations: Migr
 def test_failing_migration_leaves_the_old_test_database_and_no_other(
     target: Database, migrations: Migrations, tmp_path: Path, server: RunningServer
 ) -> None:
-    made = testdb.make(target, migrations)
+    made = make_test_database(target, migrations)
     before = _names(server)
     (tmp_path / "migrations" / "0003-c.sql").write_text("SELECT 1 / 0;\n")
     with pytest.raises(MigrationFailed):
-        testdb.make(target, migration.read(tmp_path / "migrations"))
+        make_test_database(target, read_migrations(tmp_path / "migrations"))
     assert _names(server) == before
     assert _value(made.database, "SELECT count(*) FROM a") == 2
 
@@ -157,7 +168,7 @@ def test_make_refuses_a_name_that_is_no_test_database(
 ) -> None:
     before = _names(server)
     with pytest.raises(Refused, match="does not end in _test") as refused:
-        testdb.make(server.database.with_name("app"), migrations, name=chosen, keep=keep)
+        make_test_database(server.database.with_name("app"), migrations, name=chosen, keep=keep)
     assert "nothing was dropped" in refused.value.hint
     assert _names(server) == before
 
@@ -168,7 +179,7 @@ def test_make_refuses_the_target_itself(server: RunningServer, migrations: Migra
     try:
         for chosen in (target.name, None):
             with pytest.raises(Refused, match="target"):
-                testdb.make(target, migrations, name=chosen, keep=keep)
+                make_test_database(target, migrations, name=chosen, keep=keep)
         assert target.name in _names(server)
     finally:
         with server.database.connect() as connection:
@@ -180,7 +191,7 @@ def test_make_refuses_a_name_that_postgresql_would_cut_down_to_the_targets(
 ) -> None:
     target = server.database.with_name("x" * 63)
     with pytest.raises(Refused, match="cut it off after 63"):
-        testdb.make(target, migrations)
+        make_test_database(target, migrations)
 
 
 def test_make_refuses_a_template(target: Database, migrations: Migrations, server: RunningServer) -> None:
@@ -189,23 +200,23 @@ def test_make_refuses_a_template(target: Database, migrations: Migrations, serve
     with server.database.connect() as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(name)))
         with pytest.raises(Refused, match="template"):
-            testdb.make(target, migrations)
+            make_test_database(target, migrations)
         connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
 
 
 @pytest.mark.parametrize("odd", ['we"ird', "Größe", "a b;--", "%s{}"])
 def test_make_quotes_odd_names(target: Database, migrations: Migrations, server: RunningServer, odd: str) -> None:
     odd_target = target.with_name(f"{target.name}{odd}")
-    made = testdb.make(odd_target, migrations)
+    made = make_test_database(odd_target, migrations)
     assert f"{target.name}{odd}_test" in _names(server)
-    assert testdb.make(odd_target, migrations).was_cloned
+    assert make_test_database(odd_target, migrations).was_cloned
     assert _value(made.database, "SELECT count(*) FROM a") == 2
 
 
 def test_make_keeps_to_the_schema(target: Database, migrations: Migrations) -> None:
-    made = testdb.make(target.with_schema("app"), migrations)
+    made = make_test_database(target.with_schema("app"), migrations)
     assert _value(made.database, "SELECT count(*) FROM app.a") == 2
-    assert not testdb.make(target, migrations).was_cloned
+    assert not make_test_database(target, migrations).was_cloned
     assert _value(made.database, "SELECT count(*) FROM public.a") == 2
 
 
@@ -233,15 +244,15 @@ def test_make_works_for_a_role_that_may_create_databases(
     theirs = target.with_parameters(user=role)
     # PUBLIC may not create in the schema public since PostgreSQL 15; the schema is the role's own.
     theirs = theirs.with_schema("app")
-    assert not testdb.make(theirs, migrations).was_cloned
-    made = testdb.make(theirs, migrations)
+    assert not make_test_database(theirs, migrations).was_cloned
+    made = make_test_database(theirs, migrations)
     assert made.was_cloned
     assert _value(made.database, "SELECT count(*) FROM app.a") == 2
 
 
 def test_make_says_which_privilege_is_missing(target: Database, migrations: Migrations, role: str) -> None:
     with pytest.raises(DatabaseError, match=f"the role {role} may not create databases") as refused:
-        testdb.make(target.with_parameters(user=role), migrations)
+        make_test_database(target.with_parameters(user=role), migrations)
     assert refused.value.hint == f'as a superuser: ALTER ROLE "{role}" CREATEDB'
     assert refused.value.sqlstate == "42501"
 
@@ -254,7 +265,7 @@ def test_make_says_who_may_drop_another_roles_database(
         connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(role)))
     before = _names(server)
     with pytest.raises(DatabaseError, match="must be owner"):
-        testdb.make(target.with_parameters(user=role).with_schema("app"), migrations)
+        make_test_database(target.with_parameters(user=role).with_schema("app"), migrations)
     assert {n for n in _names(server) - before if not n.startswith("wflo_template_")} == set()
     assert old.name in before
 
@@ -265,7 +276,7 @@ def test_make_goes_by_template1_when_there_is_no_database_postgres(
     with server.database.with_name("template1").connect() as connection:
         connection.execute("ALTER DATABASE postgres RENAME TO elsewhere")
     try:
-        assert testdb.make(target, migrations).applied
+        assert make_test_database(target, migrations).applied
     finally:
         with server.database.with_name("template1").connect() as connection:
             connection.execute("ALTER DATABASE elsewhere RENAME TO postgres")
@@ -279,7 +290,7 @@ def test_make_refuses_a_connection_pooler_and_drops_nothing(
     old = _create(server, target.name + "_test")
     with pgbouncer(_create(server, target.name), mode, 2) as pooled:
         with pytest.raises(Refused, match="connection pooler"):
-            testdb.make(pooled, migrations)
+            make_test_database(pooled, migrations)
     assert old.name in _names(server)
 
 
@@ -297,13 +308,13 @@ def test_make_is_not_stopped_by_the_roles_timeouts(
 
 def test_make_says_that_no_server_answers(migrations: Migrations) -> None:
     with pytest.raises(ConnectionFailed, match="no server answers"):
-        testdb.make(Database.parse("postgresql://me:secret@127.0.0.1:1/app"), migrations)
+        make_test_database(Database.parse("postgresql://me:secret@127.0.0.1:1/app"), migrations)
 
 
 def test_make_refuses_an_empty_folder_before_it_drops(target: Database, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(Refused, match="no migration"):
-        testdb.make(target, migration.read(tmp_path / "none"))
+        make_test_database(target, read_migrations(tmp_path / "none"))
 
 
 # --- prune and list ---------------------------------------------------------------------------
@@ -312,18 +323,18 @@ def test_make_refuses_an_empty_folder_before_it_drops(target: Database, tmp_path
 def test_list_names_what_was_made_and_prune_leaves_what_lives(
     target: Database, migrations: Migrations, server: RunningServer
 ) -> None:
-    testdb.make(target, migrations)
+    make_test_database(target, migrations)
     with Session.open(server.database) as session:
         clone = session.clone(session.template(migrations))
-        made = {m.name: m for m in testdb.list_(target)}
+        made = {m.name: m for m in list_test_databases(target)}
         assert made[clone].purpose == "clone"
         assert made[clone].is_alive
         assert made[target.name + "_test"].purpose == "test-db"
         assert made[target.name + "_test"].about == target.name
-        assert clone not in [m.name for m in testdb.prune(target).dropped]
+        assert clone not in [m.name for m in prune_test_databases(target).dropped]
         template = session.template(migrations).name
-        assert template not in [m.name for m in testdb.prune(target, templates_older_than_s=0).dropped]
-    dropped = [m.name for m in testdb.prune(target, templates_older_than_s=0).dropped]
+        assert template not in [m.name for m in prune_test_databases(target, templates_older_than_s=0).dropped]
+    dropped = [m.name for m in prune_test_databases(target, templates_older_than_s=0).dropped]
     assert clone in dropped
     assert template in dropped
     assert not {clone, template} & _names(server)
@@ -334,9 +345,9 @@ def test_prune_leaves_a_clone_that_somebody_is_connected_to(migrations: Migratio
     with Session.open(server.database) as session:
         clone = session.clone(session.template(migrations))
     with server.database.with_name(clone).connect():
-        left = {m.name: why for m, why in testdb.prune(server.database).left}
+        left = {m.name: why for m, why in prune_test_databases(server.database).left}
         assert left[clone] == "1 connected to it"
-    assert clone in [m.name for m in testdb.prune(server.database).dropped]
+    assert clone in [m.name for m in prune_test_databases(server.database).dropped]
 
 
 def test_prune_never_touches_a_database_that_only_looks_like_ours(server: RunningServer) -> None:
@@ -347,10 +358,10 @@ def test_prune_never_touches_a_database_that_only_looks_like_ours(server: Runnin
     with server.database.connect() as connection:
         connection.execute("COMMENT ON DATABASE mine_test IS '{\"wflo_schema\": nonsense'")
     try:
-        pruned = testdb.prune(server.database, kept=True, templates_older_than_s=0)
+        pruned = prune_test_databases(server.database, kept=True, templates_older_than_s=0)
         assert not {m.name for m in pruned.dropped} & set(names)
         assert set(names) <= _names(server)
-        assert not {m.name for m in testdb.list_(server.database)} & set(names)
+        assert not {m.name for m in list_test_databases(server.database)} & set(names)
     finally:
         with server.database.connect() as connection:
             for name in names:
@@ -361,9 +372,9 @@ def test_kept_clone_goes_only_when_kept_ones_may(migrations: Migrations, server:
     with Session.open(server.database) as session:
         clone = session.clone(session.template(migrations))
         session.mark(clone, "kept", about="tests/test_a.py::test_b")
-    assert clone not in [m.name for m in testdb.prune(server.database).dropped]
-    assert [m.about for m in testdb.list_(server.database) if m.name == clone] == ["tests/test_a.py::test_b"]
-    assert clone in [m.name for m in testdb.prune(server.database, kept=True).dropped]
+    assert clone not in [m.name for m in prune_test_databases(server.database).dropped]
+    assert [m.about for m in list_test_databases(server.database) if m.name == clone] == ["tests/test_a.py::test_b"]
+    assert clone in [m.name for m in prune_test_databases(server.database, kept=True).dropped]
 
 
 def test_prune_clears_a_dead_clone_of_its_prepared_transaction(migrations: Migrations, server: RunningServer) -> None:
@@ -371,7 +382,7 @@ def test_prune_clears_a_dead_clone_of_its_prepared_transaction(migrations: Migra
         clone = session.clone(session.template(migrations))
     with server.database.with_name(clone).connect() as connection:
         connection.execute("BEGIN; INSERT INTO a VALUES (7); PREPARE TRANSACTION 'left'")
-    pruned = testdb.prune(server.database)
+    pruned = prune_test_databases(server.database)
     assert clone in [m.name for m in pruned.dropped]
     assert _value(server.database, "SELECT count(*) FROM pg_catalog.pg_prepared_xacts") == 0
 
@@ -382,7 +393,7 @@ def test_prune_leaves_the_prepared_transactions_of_others(migrations: Migrations
         connection.execute("CREATE TABLE t (); BEGIN; DROP TABLE t; PREPARE TRANSACTION 'theirs'")
     with Session.open(server.database) as session:
         session.clone(session.template(migrations))
-    testdb.prune(server.database)
+    prune_test_databases(server.database)
     with other.connect() as connection:
         assert connection.execute("SELECT gid FROM pg_catalog.pg_prepared_xacts").fetchall() == [("theirs",)]
         connection.execute("ROLLBACK PREPARED 'theirs'")
@@ -397,9 +408,9 @@ def test_name_of_63_bytes_is_the_longest_that_make_takes(
     target = server.database.with_name("ü" * (length // 2) + "x" * (length % 2))
     if length == 59:
         with pytest.raises(Refused, match="has 64 bytes"):
-            testdb.make(target, migrations)
+            make_test_database(target, migrations)
     else:
-        made = testdb.make(target, migrations)
+        made = make_test_database(target, migrations)
         assert len(made.database.name.encode()) == 63
         assert _value(made.database, "SELECT count(*) FROM a") == 2
         with server.database.connect() as connection:
@@ -437,11 +448,11 @@ migrations = migration.read({folder!r})
 """
 
 
-def _dead(server: RunningServer) -> list[testdb.Made]:
+def _dead(server: RunningServer) -> list[Made]:
     """What killed sessions left, once the server has noticed that they are gone."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        found = [m for m in testdb.list_(server.database) if m.purpose in ("clone", "building")]
+        found = [m for m in list_test_databases(server.database) if m.purpose in ("clone", "building")]
         if found and not any(m.is_alive or m.connections for m in found):
             return found
         time.sleep(0.05)
@@ -456,7 +467,7 @@ def test_killed_build_is_never_used_and_the_next_session_builds_anew(
     _killed(
         server,
         _PROGRAM.format(folder=str(folder))
-        + "from wflo_schema import engine\n"
+        + "from wflo_schema.engine import operations\n"
         + "def tell(event):\n    print(getattr(event, 'id', ''), flush=True)\n"
         + "import threading, time\n"
         + "threading.Timer(0.8, lambda: print('now', flush=True)).start()\n"
@@ -467,11 +478,11 @@ def test_killed_build_is_never_used_and_the_next_session_builds_anew(
     assert left.purpose == "building"
     with Session.open(server.database) as session:
         (folder / "0003-slow.sql").write_text("SELECT pg_sleep(1 + count(*)) FROM a;\n")
-        template = session.template(migration.read(folder))
+        template = session.template(read_migrations(folder))
         assert template.was_built
         clone = session.clone(template)
         assert _value(server.database.with_name(clone), "SELECT count(*) FROM a") == 2
-        assert [m.name for m in testdb.prune(server.database).dropped] == [left.name]
+        assert [m.name for m in prune_test_databases(server.database).dropped] == [left.name]
         session.drop(clone)
 
 
@@ -495,8 +506,8 @@ def test_clones_of_a_killed_session_are_pruned_and_those_of_the_living_stay(
         mine = session.clone(template)
         end = time.monotonic() + 10
         while time.monotonic() < end:
-            testdb.prune(server.database)
-            alive = {m.name for m in testdb.list_(server.database) if m.purpose == "clone"}
+            prune_test_databases(server.database)
+            alive = {m.name for m in list_test_databases(server.database) if m.purpose == "clone"}
             if alive == {mine}:
                 break
             time.sleep(0.05)
@@ -510,7 +521,7 @@ def test_killed_make_leaves_nothing_that_is_not_pruned(
     with Session.open(server.database) as session:
         clone = session.clone(session.template(migrations))
         session.mark(clone, "test-db", about=target.name)  # and killed before it got its name
-    assert clone in [m.name for m in testdb.prune(server.database).dropped]
+    assert clone in [m.name for m in prune_test_databases(server.database).dropped]
 
 
 # --- the pool ---------------------------------------------------------------------------------
@@ -532,13 +543,13 @@ def test_pool_makes_clones_ahead_and_drops_them_behind(server: RunningServer, mi
         dropper.close()
         assert len(set(taken)) == 5
         assert not set(taken) & _names(server)
-        assert not [m for m in testdb.list_(server.database) if m.purpose == "clone"]
+        assert not [m for m in list_test_databases(server.database) if m.purpose == "clone"]
 
 
 def test_pool_tells_every_taker_why_it_cannot_make_clones(server: RunningServer, migrations: Migrations) -> None:
     with Session.open(server.database) as session:
         template = session.template(migrations)
-        other = testdb.Template(template.name + "0", (), False, 0)
+        other = Template(template.name + "0", (), False, 0)
         pool = Pool(session, other, Dropper(session), ahead=1, wanted=lambda: 1)
         for _ in range(2):
             with pytest.raises(DatabaseError, match="does not exist"):
@@ -583,11 +594,11 @@ def test_pool_gives_connections_that_were_opened_ahead(server: RunningServer, mi
         dropper.add(ready.database.name)
         pool.close()
         dropper.close()
-    assert not [m for m in testdb.list_(server.database) if m.purpose == "clone"]
+    assert not [m for m in list_test_databases(server.database) if m.purpose == "clone"]
 
 
 def test_fastest_strategy_is_taken_once_each_was_tried() -> None:
-    strategies = testdb.Strategies(180_000)
+    strategies = Strategies(180_000)
     clauses = []
     for took_ms in (30.0, 10.0, 20.0):
         strategy = strategies.choose(1, measured=True)
@@ -601,7 +612,7 @@ def test_fastest_strategy_is_taken_once_each_was_tried() -> None:
     ("version", "clause"), [(140_000, ""), (150_000, " STRATEGY WAL_LOG"), (180_000, " STRATEGY WAL_LOG")]
 )
 def test_single_clone_of_a_small_template_does_not_make_the_server_flush(version: int, clause: str) -> None:
-    assert testdb.Strategies(version).choose(8_000_000, measured=False).clause == clause
+    assert Strategies(version).choose(8_000_000, measured=False).clause == clause
 
 
 def test_clone_goes_on_with_another_strategy_when_the_file_system_cannot(
@@ -610,7 +621,7 @@ def test_clone_goes_on_with_another_strategy_when_the_file_system_cannot(
     with Session.open(server.database) as session:
         template = session.template(migrations)
         # A method that no server knows is refused as an unknown file system's would be.
-        bad = testdb.Strategy(" STRATEGY FILE_COPY", "nonsense")  # type: ignore[arg-type]
+        bad = Strategy(" STRATEGY FILE_COPY", "nonsense")  # type: ignore[arg-type]
         session.strategies.offer(bad)
         clone = session.clone(template, measured=True)
         assert session.kind_of(clone) == "database"
@@ -634,7 +645,7 @@ def test_sessions_at_the_same_time_build_a_template_once(
     ]
     said = sorted(child.communicate(timeout=60)[0].strip() for child in children)
     assert said == ["False", "False", "False", "True"]
-    assert [m.name for m in testdb.list_(server.database) if m.purpose == "building"] == []
+    assert [m.name for m in list_test_databases(server.database) if m.purpose == "building"] == []
 
 
 # --- walked over by a new user ----------------------------------------------------------------
@@ -653,7 +664,7 @@ def test_make_never_drops_a_target_whose_name_the_server_cuts_off(
     cut = replace(precious, conninfo=precious.conninfo.replace(real, real + "_prod"))
     assert cut.name == real + "_prod"
     with pytest.raises(Refused, match="the target itself"):
-        testdb.make(cut, migrations, name=real)
+        make_test_database(cut, migrations, name=real)
     assert _value(precious, "SELECT count(*) FROM precious") == 0
 
 
@@ -661,26 +672,26 @@ def test_make_never_drops_a_target_whose_name_the_server_cuts_off(
 def test_many_makes_at_once_queue_and_all_end_well(
     target: Database, migrations: Migrations, server: RunningServer, keep: bool
 ) -> None:
-    testdb.make(server.database.with_name(target.name + "other"), migrations)  # the template
+    make_test_database(server.database.with_name(target.name + "other"), migrations)  # the template
     for _ in range(3):
         with ThreadPoolExecutor(6) as pool:
-            made = [pool.submit(testdb.make, target, migrations, keep=keep) for _ in range(6)]
+            made = [pool.submit(make_test_database, target, migrations, keep=keep) for _ in range(6)]
         assert [m.result().database.name for m in made] == [target.name + "_test"] * 6
     assert _value(made[0].result().database, "SELECT count(*) FROM a") == 2
 
 
 def test_prepared_transaction_is_named_with_what_ends_it(target: Database, migrations: Migrations) -> None:
-    made = testdb.make(target, migrations).database
+    made = make_test_database(target, migrations).database
     with made.connect() as connection:
         connection.execute("BEGIN")
         connection.execute("INSERT INTO a VALUES (7)")
         connection.execute("PREPARE TRANSACTION 'left''over'")
     with pytest.raises(DatabaseError, match="prepared and not ended") as caught:
-        testdb.make(target, migrations)
+        make_test_database(target, migrations)
     assert caught.value.hint == f"connected to {made.name}: ROLLBACK PREPARED 'left''over'; then run this again"
     with made.connect() as connection:
         connection.execute("ROLLBACK PREPARED 'left''over'")
-    testdb.make(target, migrations)
+    make_test_database(target, migrations)
 
 
 def test_read_only_session_is_told_what_makes_it_so(
@@ -688,7 +699,7 @@ def test_read_only_session_is_told_what_makes_it_so(
 ) -> None:
     asked = target.with_parameters(options="-c default_transaction_read_only=on")
     with pytest.raises(DatabaseError, match="read-only transaction") as caught:
-        testdb.make(asked, migrations)
+        make_test_database(asked, migrations)
     assert "PGOPTIONS" in caught.value.hint
     role = f"r{secrets.token_hex(4)}"
     with server.database.connect() as connection:
@@ -696,7 +707,7 @@ def test_read_only_session_is_told_what_makes_it_so(
         connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role)))
         try:
             with pytest.raises(DatabaseError, match="read-only transaction") as caught:
-                testdb.make(target.with_parameters(user=role), migrations)
+                make_test_database(target.with_parameters(user=role), migrations)
         finally:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     assert f'ALTER ROLE "{role}" RESET default_transaction_read_only' in caught.value.hint

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema.database import Database
+from wflo_schema.connect.database import Database
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 EXPECTED = tomllib.loads((Path(__file__).parent / "data" / "wflo-schema.toml").read_text(encoding="utf-8"))

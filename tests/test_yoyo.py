@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema import engine
-from wflo_schema.database import Database
-from wflo_schema.migration import read
-from wflo_schema.planning import State
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.engine.planning import State
+from wflo_schema.files.folder import read_migrations
 
 FILES = {
     "1_a": ("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);", "DROP TABLE a;"),
@@ -67,16 +67,16 @@ class Both:
         return {m[2]: m[1] for m in re.finditer(r"^([AU])\s+(\S+)", self.yoyo("list"), re.MULTILINE)}
 
     def migrate(self) -> tuple[str, ...]:
-        return engine.migrate(self.database, read(self.folder)).ids
+        return operations.migrate(self.database, read_migrations(self.folder)).ids
 
     def roll_back(self, count: int = 1) -> tuple[str, ...]:
-        return engine.rollback(self.database, read(self.folder), count=count).ids
+        return operations.rollback(self.database, read_migrations(self.folder), count=count).ids
 
     def states(self) -> list[State]:
-        return [e.state for e in engine.status(self.database, read(self.folder)).entries]
+        return [e.state for e in operations.status(self.database, read_migrations(self.folder)).entries]
 
     def checksums(self) -> list[bool]:
-        return [e.has_checksum for e in engine.status(self.database, read(self.folder)).entries]
+        return [e.has_checksum for e in operations.status(self.database, read_migrations(self.folder)).entries]
 
     def agree(self, applied: int) -> None:
         """Both tools, and the catalog, say that exactly the first ``applied`` ones are there."""
@@ -108,7 +108,7 @@ def test_yoyo_first_and_ours_after_it(both: Both) -> None:
 
 
 def test_ours_first_and_yoyo_after_it(both: Both) -> None:
-    assert engine.migrate(both.database, read(both.folder), to="2_b").ids == ("1_a", "2_b")
+    assert operations.migrate(both.database, read_migrations(both.folder), to="2_b").ids == ("1_a", "2_b")
     both.agree(2)
     both.yoyo("apply")
     both.agree(4)
@@ -160,6 +160,6 @@ def test_yoyo_log_of_ours_has_what_yoyo_writes(both: Both) -> None:
 
 
 def test_read_commands_of_ours_leave_no_trace_for_yoyo(both: Both) -> None:
-    engine.status(both.database, read(both.folder))
+    operations.status(both.database, read_migrations(both.folder))
     with both.database.connect() as connection:
         assert connection.execute("SELECT count(*) FROM pg_class WHERE relname ~ 'yoyo'").fetchone() == (0,)

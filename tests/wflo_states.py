@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wflo_schema import adopt, migration
-from wflo_schema.database import Database
+from wflo_schema.adopt.judge import read_names, read_reconciling
+from wflo_schema.connect.database import Database
+from wflo_schema.files.folder import read_migrations
 
 FOLDER = Path(__file__).parent.parent / "migrations"
-MIGRATIONS = migration.read(FOLDER)
-NAMES = adopt.read_names(MIGRATIONS)
-RECONCILING = adopt.read_reconciling(MIGRATIONS)
+MIGRATIONS = read_migrations(FOLDER)
+NAMES = read_names(MIGRATIONS)
+RECONCILING = read_reconciling(MIGRATIONS)
 
 KEYS = (
     ("workflow_executions", "workflow_id", "workflow_definitions"),

@@ -11,7 +11,7 @@
     print(check_database(database, contract, migrations=migrations).exit_code)
 
 Every operation takes a `Database` first and returns a frozen dataclass; every error is a
-`WfloSchemaError`.  (``check_database`` is `wflo_schema.check.check`; the shorter name is the module's.)
+`WfloSchemaError`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wflo_schema.check import CheckResult
-    from wflo_schema.check import check as check_database
-    from wflo_schema.contract import Contract
-    from wflo_schema.contract import read as read_contract
-    from wflo_schema.database import Database
-    from wflo_schema.engine import baseline, migrate, plan, rollback, status
+    from wflo_schema.check.contract_file import Contract, read_contract
+    from wflo_schema.check.verdict import CheckResult, check_database
+    from wflo_schema.connect.database import Database
+    from wflo_schema.connect.pipeline import Stop
+    from wflo_schema.engine.events import Result
+    from wflo_schema.engine.operations import baseline, migrate, plan, rollback, status
+    from wflo_schema.engine.planning import Allow, Plan, State, Status
+    from wflo_schema.engine.session import LockOptions
     from wflo_schema.errors import WfloSchemaError
-    from wflo_schema.events import Result
+    from wflo_schema.files.folder import Migration, Migrations, new_migration, read_migrations
     from wflo_schema.findings import Finding, Severity
-    from wflo_schema.migration import Migration, Migrations
-    from wflo_schema.migration import new as new_migration
-    from wflo_schema.migration import read as read_migrations
-    from wflo_schema.pipeline import Stop
-    from wflo_schema.planning import Allow, Plan, State, Status
-    from wflo_schema.server import Server, start_docker, start_embedded, stop_embedded
-    from wflo_schema.session import LockOptions
+    from wflo_schema.server.embedded import Server, start_docker, start_embedded, stop_embedded
 
 __all__ = [
     "Allow",
@@ -69,25 +65,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "check": ["CheckResult", "check_database"],
-    "contract": ["Contract", "read_contract"],
-    "database": ["Database"],
-    "engine": ["baseline", "migrate", "plan", "rollback", "status"],
-    "errors": ["WfloSchemaError"],
-    "events": ["Result"],
-    "findings": ["Finding", "Severity"],
-    "migration": ["Migration", "Migrations", "new_migration", "read_migrations"],
-    "pipeline": ["Stop"],
-    "planning": ["Allow", "Plan", "State", "Status"],
-    "session": ["LockOptions"],
-    "server": ["Server", "start_docker", "start_embedded", "stop_embedded"],
+    "check.contract_file": ("Contract", "read_contract"),
+    "check.verdict": ("CheckResult", "check_database"),
+    "connect.database": ("Database",),
+    "connect.pipeline": ("Stop",),
+    "engine.events": ("Result",),
+    "engine.operations": ("baseline", "migrate", "plan", "rollback", "status"),
+    "engine.planning": ("Allow", "Plan", "State", "Status"),
+    "engine.session": ("LockOptions",),
+    "errors": ("WfloSchemaError",),
+    "files.folder": ("Migration", "Migrations", "new_migration", "read_migrations"),
+    "findings": ("Finding", "Severity"),
+    "server.embedded": ("Server", "start_docker", "start_embedded", "stop_embedded"),
 }
-_ORIGINAL = {"check_database": "check", "read_contract": "read", "read_migrations": "read", "new_migration": "new"}
 
 
 def __getattr__(name: str) -> object:
     """Import on first use, so that the command line starts fast."""
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(importlib.import_module(f"wflo_schema.{home}"), _ORIGINAL.get(name, name))
+            return getattr(importlib.import_module(f"wflo_schema.{home}"), name)
     raise AttributeError(f"module 'wflo_schema' has no attribute {name!r}")

@@ -19,7 +19,7 @@ def main() -> None:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # else it is ignored, as nohup has it
         signal.signal(signal.SIGINT, _interrupted)
-    from wflo_schema.cli import main as run
+    from wflo_schema.cli.commands import main as run
 
     signal.signal(signal.SIGINT, before)
     run()

@@ -1,0 +1,284 @@
+"""A throwaway database in which migrations are replayed, to know what they would have made.
+
+Hides how it is created like the target (encoding, locale), marked and dropped, by whoever comes next
+where its maker was killed.  It is known to be ours by its name, ``wflo_schema_scratch_SESSION_TIME_CHECK``:
+CHECK is a hash of what stands before it, so that nobody has such a name by chance, and there is no
+moment between making and marking it.  SESSION is the number of an advisory lock that the maker's
+session holds for as long as it lives: a killed one loses it at once, on whatever machine it ran.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row
+
+from wflo_schema.catalog.read import read_catalog
+from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine import operations
+from wflo_schema.errors import ConnectionFailed, Refused, WfloSchemaError
+from wflo_schema.files.folder import Migration, Migrations
+
+if TYPE_CHECKING:
+    from wflo_schema.catalog.objects import Catalog
+
+PREFIX = "wflo_schema_scratch_"
+# Every scratch database is called so.
+
+_NAME = re.compile(PREFIX + r"(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_(?P<check>[0-9a-f]{8})\Z")
+
+_SESSIONS = 0x77666C73
+# First number of our advisory locks: "wfls".
+
+_NO_SESSION = 0
+# Behind a connection pooler no lock can be held; such a database is known to be left by its age alone.
+
+_LONGEST_RUN_S = 86_400
+# Seconds after which that is so.
+
+_log = logging.getLogger("wflo_schema")
+
+
+_PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
+# Who else than libc compares texts, and how its locale is named.
+
+
+@contextmanager
+def scratch_database(database: Database, *, on: Database | None = None) -> Iterator[Database]:
+    """Yield an empty database on the server of ``database``, or ``on`` another, and drop it afterwards.
+
+    It has the target's encoding and locale, where the server is the same.  Those of killed runs are
+    dropped first.  Raise `Refused` when this role may not create databases there.
+    """
+    server = on or database
+    name = ""
+    with _maintenance(server) as connection:
+        try:
+            try:
+                session = _register(connection)
+                _sweep(connection)
+                parameters = {"name": database.name}
+                like = connection.execute(load_sql("catalog", "scratch_like"), parameters).fetchone() if on is None else None
+                name = _new_name(session)
+                create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+                if like is not None:
+                    create += _like(*like)
+                connection.execute(create)
+                comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
+                connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+                name = ""
+                is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+                who = "sessions may only read there, and not" if is_read_only else "this role may not"
+                where = "name a server where it may: --scratch-url "
+                raise Refused(
+                    f"{server.label}: {who} create the scratch database for replaying the migrations",
+                    hint=f"{'' if is_read_only else 'ALTER ROLE … CREATEDB, or '}{where}"
+                    '(for instance "$(wflo-schema server url)")',
+                ) from None
+            except psycopg.Error as error:
+                raise database_error(error, "creating a scratch database") from error
+            if session == _NO_SESSION:
+                connection.close()  # nothing is held by it, and a pool may have no other
+            yield server.with_name(name).with_schema(database.schema)
+        finally:
+            if name:
+                _drop(name, connection, server)
+
+
+def _like(
+    encoding: str, collate: str, ctype: str, provider: str | None, locale: str | None, icu_rules: str | None
+) -> sql.Composed:
+    """What CREATE DATABASE says of encoding and locale: texts sort as they do in the target."""
+    words = sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*map(sql.Literal, (encoding, collate, ctype)))
+    if provider == "c":
+        words += sql.SQL(" LOCALE_PROVIDER libc")
+    if provider in _PROVIDERS:
+        name, option = _PROVIDERS[provider]
+        words += sql.SQL(" LOCALE_PROVIDER {} {} {}").format(sql.SQL(name), sql.SQL(option), sql.Literal(locale))
+        if icu_rules:
+            words += sql.SQL(" ICU_RULES {}").format(sql.Literal(icu_rules))
+    return words
+
+
+def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database) -> None:
+    """Drop our own database, over another connection where this one is gone; a failure is logged and no more."""
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    try:
+        connection.execute(drop)
+    except psycopg.Error:
+        try:
+            with _maintenance(server) as another:
+                another.execute(drop)
+        except (psycopg.Error, WfloSchemaError) as error:
+            _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, error)
+
+
+@contextmanager
+def _maintenance(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+    """A connection to a database that may stay connected while others come and go."""
+    failure: ConnectionFailed | None = None
+    for name in dict.fromkeys(("postgres", database.name, "template1")):  # whoever is in template1 is in the way
+        try:
+            connection = database.with_name(name).connect()
+        except ConnectionFailed as error:
+            failure = failure or error
+            continue
+        with connection:
+            yield connection
+        return
+    assert failure is not None
+    raise failure
+
+
+# --- whose it is ------------------------------------------------------------------------------
+
+
+def _register(connection: psycopg.Connection[TupleRow]) -> int:
+    """Take a lock that says for as long as the session lives that its databases are in use."""
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    if row is None or row[0] != connection.info.backend_pid:
+        return _NO_SESSION
+    lift_timeouts(connection)
+    return lock_number(connection, _SESSIONS)
+
+
+def lift_timeouts(connection: psycopg.Connection[TupleRow]) -> None:
+    """Let no timeout of the role's cut the session, and its lock with it, or a long build.  Raise psycopg.Error."""
+    connection.execute(
+        "SELECT pg_catalog.set_config(name, '0', FALSE) FROM pg_catalog.pg_settings "
+        "WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
+    )
+
+
+def lock_number(connection: psycopg.Connection[TupleRow], first: int) -> int:
+    """Take the advisory lock of ``first`` and a number from 1 that no session holds; return that number."""
+    while True:
+        number = secrets.randbelow(2**31 - 1) + 1
+        text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
+        row = connection.execute(text, (first, number)).fetchone()
+        if row is not None and row[0]:
+            return number
+
+
+def _new_name(session: int) -> str:
+    rest = f"{PREFIX}{session:08x}_{int(time.time()):08x}"
+    return f"{rest}_{check_digits(rest)}"
+
+
+def check_digits(rest: str) -> str:
+    """What ends the name of a database that was made here, so that nobody has such a name by chance."""
+    return hashlib.sha256(f"wflo-schema {rest}".encode()).hexdigest()[:8]
+
+
+def _comment() -> str:
+    """For people who find it; nothing is decided by it."""
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    about = f"process {os.getpid()} on {socket.gethostname()}"
+    return json.dumps({"wflo_schema": {"purpose": "scratch", "made_at": made_at, "about": about}})
+
+
+def _sweep(connection: psycopg.Connection[TupleRow]) -> None:
+    """Drop what killed runs left: made here, its session dead, nobody in it.  Never fails for it."""
+    rows = connection.execute(load_sql("catalog", "scratch_left"), {"class": _SESSIONS, "prefix": PREFIX}).fetchall()
+    for name, alive in rows:
+        if not _is_left(name, alive):
+            continue
+        try:  # without FORCE: whoever connected in between keeps it
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        except psycopg.Error as error:
+            _log.info("the scratch database %s of a killed run stays: %s", name, error)
+        else:
+            _log.info("dropped the scratch database %s of a killed run", name)
+
+
+def _is_left(name: str, alive: list[int]) -> bool:
+    match = _NAME.match(name)
+    if match is None or match["check"] != check_digits(name.rpartition("_")[0]):
+        return False
+    session = int(match["session"], 16)
+    if session == _NO_SESSION:
+        return time.time() - int(match["made"], 16) > _LONGEST_RUN_S
+    return session not in alive
+
+
+def replayed(
+    database: Database, migrations: Migrations, *, on: Database | None = None, privileges: bool = False
+) -> Catalog:
+    """The catalog that all migrations make in a scratch database.
+
+    Where ``database`` names no schema, they find the same search_path there as in the target, and
+    the schema that it leads to.  ``privileges`` adds owners and grants.  Raise as `engine.migrate`
+    does where they do not run, and `Refused` as `scratch`.
+    """
+    with scratch_database(database, on=on) as empty:
+        if database.schema is None:
+            _lead_to_the_same_schema(database, empty, on or database)
+        operations.migrate(empty, migrations)
+        return _read(empty, privileges=privileges)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    schema: str | None
+    search_path: str
+    role: str
+
+
+_LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
+# One name of a search_path, quoted or bare.
+
+
+def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
+    with database.connect() as connection, connection.cursor(row_factory=class_row(_Place)) as cursor:
+        try:
+            place = cursor.execute(load_sql("catalog", "scratch_place")).fetchone()
+        except psycopg.Error as error:
+            raise database_error(error, "looking where the migrations put their tables") from error
+    if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
+        return
+    names = [quoted.replace('""', '"') or bare.lower() for quoted, bare in _LISTED.findall(place.search_path)]
+    path = sql.SQL(", ").join(sql.Identifier(place.role if name == "$user" else name) for name in names)
+    try:
+        with _maintenance(server) as connection:  # before anybody is in it: a pooler keeps what it found
+            alter = sql.SQL("ALTER DATABASE {} SET search_path TO {}")
+            connection.execute(alter.format(sql.Identifier(empty.name), path))
+        with empty.connect() as connection:
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.schema)))
+    except psycopg.Error as error:
+        raise database_error(error, "preparing a scratch database") from error
+
+
+def replayed_each(
+    database: Database, migrations: Migrations, *, on: Database | None = None
+) -> Iterator[tuple[Migration | None, Catalog]]:
+    """The catalog before the first migration (None), and after each, in order."""
+    with scratch_database(database, on=on) as empty:
+        yield None, _read(empty)
+        for m in migrations:
+            operations.migrate(empty, migrations, to=m.id)
+            yield m, _read(empty)
+
+
+def _read(database: Database, *, privileges: bool = False) -> Catalog:
+    with database.connect() as connection:
+        try:
+            schemas = (database.schema,) if database.schema else None
+            return read_catalog(connection, schemas=schemas, privileges=privileges)
+        except psycopg.Error as error:
+            raise database_error(error, "reading the scratch database's catalog") from error

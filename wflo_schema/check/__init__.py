@@ -1,0 +1,1 @@
+"""Holds a live database to its contract, its ledger and its migrations."""

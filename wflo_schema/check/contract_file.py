@@ -1,0 +1,654 @@
+"""The contract as a value: what a database is required to have, read from ``contract.toml``.
+
+Hides TOML, the spelling of names and every way in which such a file can be absurd.  Knows no
+database: names are compared exactly as written, and `check` says whether they hold.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from wflo_schema.errors import BadContract
+from wflo_schema.findings import Location
+
+ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
+MATCHES = ("SIMPLE", "FULL")
+NOT_DEFERRABLE = "NOT DEFERRABLE"
+DEFERRABLE = "DEFERRABLE INITIALLY IMMEDIATE"
+DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
+
+NAME_BYTES = 63
+# PostgreSQL cuts longer names off silently, so a longer one can never be found.
+
+_RESERVED = frozenset(
+    "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case "
+    "cast char character check coalesce collate collation column concurrently constraint create cross current_catalog "
+    "current_date current_role current_schema current_time current_timestamp current_user dec decimal default "
+    "deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant "
+    "greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join "
+    "json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize "
+    "json_table json_value lateral leading least left like limit localtime localtimestamp merge_action national "
+    "natural nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay "
+    "placing position precision primary real references returning right row select session_user setof similar "
+    "smallint some substring symmetric system_user table tablesample then time timestamp to trailing treat trim true "
+    "union unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat "
+    "xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable".split()
+)
+# What PostgreSQL's quote_ident() quotes although every character is plain.
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*\Z")
+_IDENTIFIER = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^\W\d][\w$]*))\s*')
+
+
+def identifier(name: str) -> str:
+    """Spell a name as SQL needs it: quoted only where it must be."""
+    if _PLAIN.match(name) and name not in _RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A table's name.  ``schema`` is None where the contract leaves it to the whole contract's schema."""
+
+    name: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return f"{identifier(self.schema)}.{identifier(self.name)}" if self.schema else identifier(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredTable:
+    """A table that must be there as an ordinary or partitioned table.  ``line`` does not count for equality."""
+
+    name: Name
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredKey:
+    """A foreign key that must be there and enforced.
+
+    ``columns`` and ``to_columns`` belong together pairwise.  ``name`` is None where any name will
+    do.  ``set_columns`` are those of ``ON DELETE SET NULL (…)``.  ``period`` says that the last
+    column is a PERIOD.  What the file leaves out is what SQL means by leaving it out: NO ACTION,
+    MATCH SIMPLE, NOT DEFERRABLE.
+    """
+
+    name: str | None
+    table: Name
+    columns: tuple[str, ...]
+    to_table: Name
+    to_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    set_columns: tuple[str, ...] = ()
+    on_update: str = "NO ACTION"
+    match: str = "SIMPLE"
+    deferrable: str = NOT_DEFERRABLE
+    period: bool = False
+    line: int = field(default=0, compare=False)
+
+    @property
+    def source(self) -> str:
+        """``table(columns)``."""
+        return f"{self.table}({_columns(self.columns, self.period)})"
+
+    @property
+    def target(self) -> str:
+        """``table(columns)`` on the referenced side."""
+        return f"{self.to_table}({_columns(self.to_columns, self.period)})"
+
+    @property
+    def pairs(self) -> Counter[tuple[str, str]]:
+        """Which column references which: keys with equal pairs are the same, in whatever order."""
+        return Counter(zip(self.columns, self.to_columns, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredColumn:
+    """A column that must be there.  A ``type``, ``default`` or ``is_nullable`` of None is not looked at."""
+
+    table: Name
+    name: str
+    type: str | None = None
+    is_nullable: bool | None = None
+    default: str | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredUnique:
+    """Columns that must be unique together, in any order, by a constraint or a plain unique index."""
+
+    name: str | None
+    table: Name
+    columns: tuple[str, ...]
+    is_primary: bool = False
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredCheck:
+    """A check constraint.  ``expression`` is SQL in any spelling of the same, None where any will do."""
+
+    name: str
+    table: Name
+    expression: str | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredIndex:
+    """A valid index on these columns in this order.  ``where`` is SQL in any spelling of the same."""
+
+    name: str | None
+    table: Name
+    columns: tuple[str, ...]
+    is_unique: bool = False
+    method: str = "btree"
+    where: str | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything that is required.  ``path`` and lines are for messages and do not count for equality."""
+
+    schema: str | None = None
+    tables: tuple[RequiredTable, ...] = ()
+    foreign_keys: tuple[RequiredKey, ...] = ()
+    columns: tuple[RequiredColumn, ...] = ()
+    uniques: tuple[RequiredUnique, ...] = ()
+    checks: tuple[RequiredCheck, ...] = ()
+    indexes: tuple[RequiredIndex, ...] = ()
+    path: str = field(default="contract.toml", compare=False)
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """Every table that is named anywhere, once, in the order of the file."""
+        found: dict[Name, None] = {}
+        for table in self.tables:
+            found.setdefault(table.name)
+        for key in self.foreign_keys:
+            found.setdefault(key.table)
+            found.setdefault(key.to_table)
+        for group in (self.columns, self.uniques, self.checks, self.indexes):
+            for item in group:
+                found.setdefault(item.table)
+        return tuple(found)
+
+    def location(self, line: int) -> Location | None:
+        """The place in the file, None for what no file says."""
+        return Location(self.path, line) if line else None
+
+
+def read_contract(path: str | Path) -> Contract:
+    """Read a contract file.
+
+    Raise `BadContract` when it is not there, is not TOML, or asks for something absurd; the
+    message names the file and the line.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadContract(
+            f"there is no contract {path}",
+            hint=f"write one from a database that is right: wflo-schema contract freeze > {path}",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadContract(f"the contract {path} cannot be read: {error}") from error
+    return parse_contract(text, path=str(path))
+
+
+def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
+    """Parse a contract's text.  Raise `BadContract` as `read` does."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadContract(f"{path} is not TOML: {error}", hint="see https://toml.io for the format") from error
+    return _Reader(path, text).contract(document)
+
+
+def _columns(columns: tuple[str, ...], period: bool) -> str:
+    shown = [identifier(c) for c in columns]
+    if period:
+        shown[-1] = f"PERIOD {shown[-1]}"
+    return ", ".join(shown)
+
+
+_Item = TypeVar("_Item")
+_SECTIONS = {
+    "contract": ("schema", "tables"),
+    "foreign_key": ("name", "from", "to", "on_delete", "on_update", "match", "deferrable"),
+    "columns": (),
+    "unique": ("name", "on", "primary"),
+    "check": ("name", "on", "expression"),
+    "index": ("name", "on", "unique", "using", "where"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    path: str
+    text: str
+
+    def contract(self, document: Mapping[str, object]) -> Contract:
+        self.only_known(document, tuple(_SECTIONS), "", 0)
+        head = self.mapping(document.get("contract", {}), "[contract]", self.line_of("contract", 0))
+        line = self.line_of("contract", 0)
+        self.only_known(head, _SECTIONS["contract"], "[contract]", line)
+        schema = None
+        if "schema" in head:
+            schema = self.name(self.string(head["schema"], "schema", "[contract]", line), "schema", line)
+        listed = head.get("tables", [])
+        if not isinstance(listed, list):
+            self.fail('tables must be a list of names: tables = ["a", "b"]', line)
+        tables: list[RequiredTable] = []
+        for entry in listed:
+            value = self.string(entry, "tables", "[contract]", line)
+            before = max((t.line + 1 for t in tables if str(t.name) == value), default=line)
+            here = self.line_with(value, before)
+            tables.append(RequiredTable(self.table(value, here), here))
+        contract = Contract(
+            schema=schema,
+            tables=tuple(tables),
+            foreign_keys=self.entries(document, "foreign_key", self.foreign_key),
+            columns=tuple(self.required_columns(document)),
+            uniques=self.entries(document, "unique", self.unique),
+            checks=self.entries(document, "check", self.check),
+            indexes=self.entries(document, "index", self.index),
+            path=self.path,
+        )
+        self.refuse_absurd(contract)
+        return contract
+
+    def refuse_absurd(self, contract: Contract) -> None:
+        if not contract.names:
+            self.fail(
+                "it requires nothing, so nothing could ever be wrong",
+                0,
+                hint='name what must hold: [contract] tables = ["…"] or [[foreign_key]]',
+            )
+        self.once((t.name, t.line, f"table {t.name}") for t in contract.tables)
+        keys = tuple(
+            replace(k, table=self.placed(contract, k.table), to_table=self.placed(contract, k.to_table))
+            for k in contract.foreign_keys
+        )
+        self.once(
+            ((k.table, k.name), k.line, f"the key {identifier(k.name or '')} of {k.table}") for k in keys if k.name
+        )
+        self.once(
+            (
+                (k.table, frozenset(zip(k.columns, k.to_columns, strict=True)), k.to_table),
+                k.line,
+                f"the key {k.source} to {k.target}",
+            )
+            for k in keys
+        )
+        self.once(((u.table, frozenset(u.columns)), u.line, f"unique on {u.table}") for u in contract.uniques)
+        self.once(((c.table, c.name), c.line, f"check {identifier(c.name)} of {c.table}") for c in contract.checks)
+        self.once((i, i.line, f"an index on {i.table}") for i in contract.indexes)
+
+    def placed(self, contract: Contract, name: Name) -> Name:
+        """The name without the schema that all names have which name none."""
+        return Name(name.name) if name.schema == contract.schema else name
+
+    def once(self, things: Iterable[tuple[object, int, str]]) -> None:
+        seen: dict[object, int] = {}
+        for thing, line, shown in things:
+            if thing in seen:
+                self.fail(f"{shown} is required twice (first at line {seen[thing]})", line, hint="remove one of them")
+            seen[thing] = line
+
+    def foreign_key(self, entry: Mapping[str, object], where: str, line: int) -> RequiredKey:
+        table, columns, period = self.place(entry, "from", where, line)
+        to_table, to_columns, to_period = self.place(entry, "to", where, line)
+        if len(columns) != len(to_columns):
+            self.fail(
+                f"{where}: {len(columns)} column{'s' * (len(columns) != 1)} cannot reference {len(to_columns)}",
+                line,
+                hint="from and to need as many columns, in the order in which they belong together",
+            )
+        if period != to_period:
+            self.fail(f"{where}: PERIOD must stand on both sides or on none", line)
+        if len(set(to_columns)) != len(to_columns):
+            self.fail(f"{where}: a column of to stands twice", line)
+        action, set_columns = self.action(entry, "on_delete", where, line)
+        update, update_columns = self.action(entry, "on_update", where, line)
+        if update_columns:
+            self.fail(f"{where}: on_update takes no column list, PostgreSQL has one for on_delete only", line)
+        for column in set_columns:
+            if column not in columns:
+                self.fail(f"{where}: on_delete names {identifier(column)}, which is no column of from", line)
+        return RequiredKey(
+            name=self.optional_name(entry, where, line),
+            table=table,
+            columns=columns,
+            to_table=to_table,
+            to_columns=to_columns,
+            on_delete=action,
+            set_columns=set_columns,
+            on_update=update,
+            match=self.word(entry, "match", MATCHES, "SIMPLE", where, line),
+            deferrable=self.deferrable(entry, where, line),
+            period=period,
+            line=line,
+        )
+
+    def unique(self, entry: Mapping[str, object], where: str, line: int) -> RequiredUnique:
+        table, columns, _ = self.place(entry, "on", where, line)
+        if len(set(columns)) != len(columns):
+            self.fail(f"{where}: a column stands twice", line)
+        return RequiredUnique(
+            self.optional_name(entry, where, line), table, columns, self.boolean(entry, "primary", where, line), line
+        )
+
+    def check(self, entry: Mapping[str, object], where: str, line: int) -> RequiredCheck:
+        name = self.optional_name(entry, where, line)
+        if name is None:
+            self.fail(f"{where} needs a name", line)
+        table = self.table(self.string(entry.get("on"), "on", where, line), line)
+        expression = self.string(entry["expression"], "expression", where, line) if "expression" in entry else None
+        return RequiredCheck(name, table, expression, line)
+
+    def index(self, entry: Mapping[str, object], where: str, line: int) -> RequiredIndex:
+        table, columns, _ = self.place(entry, "on", where, line)
+        return RequiredIndex(
+            self.optional_name(entry, where, line),
+            table,
+            columns,
+            self.boolean(entry, "unique", where, line),
+            self.string(entry.get("using", "btree"), "using", where, line).lower(),
+            self.string(entry["where"], "where", where, line) if "where" in entry else None,
+            line,
+        )
+
+    def required_columns(self, document: Mapping[str, object]) -> Iterable[RequiredColumn]:
+        for key, entries in self.mapping(document.get("columns", {}), "[columns]", 0).items():
+            line = self.line_with(f"[columns.{key}]", self.line_with(f'[columns."{key}"]', self.line_of("columns", 0)))
+            where = f"[columns.{key}]"
+            table = self.table(key, line)
+            for name, wanted in self.mapping(entries, where, line).items():
+                text = self.string(wanted, name, where, line)
+                match = re.fullmatch(
+                    r'(?P<type>(?:"(?:[^"]|"")*"|[^"])*?)'
+                    r"(?P<not>\s+not)?(?P<null>\s+null)?(?:\s+default\s+(?P<default>.+))?",
+                    text.strip(),
+                    re.IGNORECASE | re.DOTALL,
+                )
+                if match is None or not match["type"].strip() or (match["not"] and not match["null"]):
+                    self.fail(f'{where}: write {name} = "type [not null] [default expression]"', line)
+                nullable = (match["not"] is None) if match["null"] else None
+                yield RequiredColumn(
+                    table,
+                    self.name(name, "column", line, is_exact=True),
+                    " ".join(match["type"].split()),
+                    nullable,
+                    match["default"],
+                    self.line_after(line, name),
+                )
+
+    def entries(
+        self, document: Mapping[str, object], section: str, read_one: Callable[[Mapping[str, object], str, int], _Item]
+    ) -> tuple[_Item, ...]:
+        listed = document.get(section, [])
+        if not isinstance(listed, list):
+            self.fail(f"write [[{section}]] with two brackets: there may be several", self.line_of(section, 0))
+        found = []
+        for number, value in enumerate(listed):
+            line = self.line_of(section, number)
+            where = f"[[{section}]] {number + 1}"
+            entry = self.mapping(value, where, line)
+            if isinstance(entry.get("name"), str):
+                where = f"[[{section}]] {entry['name']}"
+            self.only_known(entry, _SECTIONS[section], where, line)
+            found.append(read_one(entry, where, line))
+        return tuple(found)
+
+    def place(
+        self, entry: Mapping[str, object], field_name: str, where: str, line: int
+    ) -> tuple[Name, tuple[str, ...], bool]:
+        text = self.string(entry.get(field_name), field_name, where, line)
+        match = re.fullmatch(r"(?P<table>(?:\"(?:[^\"]|\"\")*\"|[^\"()])*)\((?P<columns>.*)\)\s*", text, re.DOTALL)
+        if match is None:
+            self.fail(f'{where}: {field_name} must be written as "table(column)", not "{text}"', line)
+        columns: list[str] = []
+        rest, period = match["columns"], False
+        while True:
+            word = re.match(r"\s*PERIOD\s+(?=[\"\w])", rest)
+            if word:
+                period, rest = True, rest[word.end() :]
+            found = _IDENTIFIER.match(rest)
+            if found is None:
+                self.fail(f'{where}: {field_name} names no column at "{rest}"', line, hint=_NAME_HINT)
+            columns.append(self.checked(_spelled(found), "column", line))
+            rest = rest[found.end() :]
+            if not rest:
+                break
+            if not rest.startswith(",") or period:
+                self.fail(f'{where}: {field_name} cannot be read from "{rest}" on', line, hint=_NAME_HINT)
+            rest = rest[1:]
+        return self.table(match["table"], line), tuple(columns), period
+
+    def table(self, text: str, line: int) -> Name:
+        first = _IDENTIFIER.match(text)
+        if first is not None and first.end() == len(text):
+            return Name(self.checked(_spelled(first), "table", line))
+        if first is not None and text[first.end() :][:1] == ".":
+            second = _IDENTIFIER.fullmatch(text[first.end() + 1 :])
+            if second is not None:
+                return Name(
+                    self.checked(_spelled(second), "table", line), self.checked(_spelled(first), "schema", line)
+                )
+        self.fail(f'"{text}" is not the name of a table', line, hint=_NAME_HINT)
+
+    def name(self, text: str, kind: str, line: int, *, is_exact: bool = False) -> str:
+        match = _IDENTIFIER.fullmatch(text)
+        if match is None:
+            return self.checked(text, kind, line)
+        return self.checked(text if is_exact else _spelled(match), kind, line)
+
+    def checked(self, name: str, kind: str, line: int) -> str:
+        if not name or "\x00" in name:
+            self.fail(f"a {kind}'s name is empty", line)
+        if len(name.encode()) > NAME_BYTES:
+            self.fail(f"no {kind} can be called {name}: PostgreSQL's names end after {NAME_BYTES} bytes", line)
+        return name
+
+    def optional_name(self, entry: Mapping[str, object], where: str, line: int) -> str | None:
+        if "name" not in entry:
+            return None
+        return self.name(self.string(entry["name"], "name", where, line), "constraint", line)
+
+    def action(
+        self, entry: Mapping[str, object], field_name: str, where: str, line: int
+    ) -> tuple[str, tuple[str, ...]]:
+        text = self.string(entry.get(field_name, "NO ACTION"), field_name, where, line)
+        verb, bracket, rest = text.partition("(")
+        word = " ".join(verb.split()).upper().replace("_", " ")
+        if word not in ACTIONS:
+            self.fail(f'{where}: {field_name} = "{text}" is none of {", ".join(ACTIONS)}', line)
+        if not bracket:
+            return word, ()
+        if not word.startswith("SET"):
+            self.fail(f"{where}: {field_name} {word} takes no column list", line)
+        _, columns, _ = self.place({field_name: f"x({rest}"}, field_name, where, line)
+        return word, columns
+
+    def deferrable(self, entry: Mapping[str, object], where: str, line: int) -> str:
+        value = entry.get("deferrable", False)
+        if value is False:
+            return NOT_DEFERRABLE
+        if value is True:
+            return DEFERRABLE
+        text = " ".join(self.string(value, "deferrable", where, line).upper().split())
+        known = {
+            NOT_DEFERRABLE: NOT_DEFERRABLE,
+            "DEFERRABLE": DEFERRABLE,
+            DEFERRABLE: DEFERRABLE,
+            DEFERRED: DEFERRED,
+            "INITIALLY DEFERRED": DEFERRED,
+            "INITIALLY IMMEDIATE": DEFERRABLE,
+        }
+        if text not in known:
+            self.fail(f'{where}: deferrable must be false, true, or "{DEFERRED}"', line)
+        return known[text]
+
+    def word(
+        self, entry: Mapping[str, object], field_name: str, known: tuple[str, ...], default: str, where: str, line: int
+    ) -> str:
+        text = " ".join(self.string(entry.get(field_name, default), field_name, where, line).upper().split())
+        if text not in known:
+            self.fail(f'{where}: {field_name} = "{text}" is none of {", ".join(known)}', line)
+        return text
+
+    def boolean(self, entry: Mapping[str, object], field_name: str, where: str, line: int) -> bool:
+        value = entry.get(field_name, False)
+        if not isinstance(value, bool):
+            self.fail(f"{where}: {field_name} must be true or false", line)
+        return bool(value)
+
+    def string(self, value: object, field_name: str, where: str, line: int) -> str:
+        if value is None:
+            self.fail(f"{where} needs {field_name}", line)
+        if not isinstance(value, str):
+            self.fail(f"{where}: {field_name} must be a string, not {value!r}", line)
+        text = str(value)
+        if not text.strip() or "\x00" in text:
+            self.fail(f"{where}: {field_name} is empty", line)
+        return text
+
+    def mapping(self, value: object, where: str, line: int) -> Mapping[str, object]:
+        if not isinstance(value, dict):
+            self.fail(f"{where} must be a table of the TOML kind", line)
+        return value
+
+    def only_known(self, entry: Mapping[str, object], known: tuple[str, ...], where: str, line: int) -> None:
+        for key in entry:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, 1)
+                place = f"{where} has" if where else "the contract has"
+                self.fail(
+                    f"{place} an entry {key} that means nothing here",
+                    self.line_after(line, key),
+                    hint=f"write {close[0]}" if close else f"known are: {', '.join(known)}",
+                )
+
+    def fail(self, message: str, line: int, *, hint: str = "") -> NoReturn:
+        place = f"{self.path}:{line}" if line else self.path
+        raise BadContract(f"{place}: {message}", hint=hint)
+
+    def line_of(self, section: str, number: int) -> int:
+        """The line of the ``number``-th header of a section, 0 where it has none (an inline table)."""
+        header = re.compile(rf"^[ \t]*\[{{1,2}}\s*{re.escape(section)}\s*[\].]", re.MULTILINE)
+        for count, match in enumerate(header.finditer(self.text)):
+            if count == number:
+                return self.text.count("\n", 0, match.start()) + 1
+        return 0
+
+    def line_with(self, words: str, otherwise: int) -> int:
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if number >= otherwise and (words == line.strip() or f'"{words}"' in line or f"'{words}'" in line):
+                return number
+        return otherwise
+
+    def line_after(self, start: int, key: str) -> int:
+        pattern = re.compile(
+            rf"[ \t]*(?:\"{re.escape(key)}\"|'{re.escape(key)}'|{re.escape(key)})[ \t]*=|"
+            rf"[ \t]*\[+\s*{re.escape(key)}\b"
+        )
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if number > start and pattern.match(line):
+                return number
+        return start
+
+
+_NAME_HINT = (
+    "names are written exactly as PostgreSQL stores them; put one with odd characters into double quotes: "
+    """'"Odd name"("Some column")'"""
+)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    quoted = match["quoted"]
+    return quoted.replace('""', '"') if quoted is not None else match["plain"]
+
+
+def render_contract(contract: Contract, *, comment: str = "") -> str:
+    """Write a contract as TOML that `parse` reads back as an equal value."""
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines += ["", "[contract]"] if lines else ["[contract]"]
+    if contract.schema is not None:
+        lines.append(f"schema = {_toml(identifier(contract.schema))}")
+    if contract.tables:
+        lines.append("tables = [")
+        lines += [f"    {_toml(str(table.name))}," for table in contract.tables]
+        lines.append("]")
+    for key in contract.foreign_keys:
+        lines += ["", "[[foreign_key]]"]
+        if key.name is not None:
+            lines.append(f"name = {_toml(identifier(key.name))}")
+        lines += [f"from = {_toml(key.source)}", f"to = {_toml(key.target)}"]
+        sets = f" ({_columns(key.set_columns, False)})" if key.set_columns else ""
+        if key.on_delete != "NO ACTION":
+            lines.append(f"on_delete = {_toml(key.on_delete + sets)}")
+        if key.on_update != "NO ACTION":
+            lines.append(f"on_update = {_toml(key.on_update)}")
+        if key.match != "SIMPLE":
+            lines.append(f"match = {_toml(key.match)}")
+        if key.deferrable != NOT_DEFERRABLE:
+            lines.append(f"deferrable = {_toml(key.deferrable)}")
+    for unique in contract.uniques:
+        lines += ["", "[[unique]]"]
+        if unique.name is not None:
+            lines.append(f"name = {_toml(identifier(unique.name))}")
+        lines.append(f"on = {_toml(f'{unique.table}({_columns(unique.columns, False)})')}")
+        if unique.is_primary:
+            lines.append("primary = true")
+    for check in contract.checks:
+        lines += ["", "[[check]]", f"name = {_toml(identifier(check.name))}", f"on = {_toml(str(check.table))}"]
+        if check.expression is not None:
+            lines.append(f"expression = {_toml(check.expression)}")
+    for index in contract.indexes:
+        lines += ["", "[[index]]"]
+        if index.name is not None:
+            lines.append(f"name = {_toml(identifier(index.name))}")
+        lines.append(f"on = {_toml(f'{index.table}({_columns(index.columns, False)})')}")
+        if index.is_unique:
+            lines.append("unique = true")
+        if index.method != "btree":
+            lines.append(f"using = {_toml(index.method)}")
+        if index.where is not None:
+            lines.append(f"where = {_toml(index.where)}")
+    table: Name | None = None
+    for column in contract.columns:
+        if column.table != table:
+            table = column.table
+            lines += ["", f"[columns.{_toml_key(str(table))}]"]
+        words = [column.type or ""]
+        if column.is_nullable is not None:
+            words.append("null" if column.is_nullable else "not null")
+        if column.default is not None:
+            words.append(f"default {column.default}")
+        lines.append(f"{_toml_key(column.name)} = {_toml(' '.join(words))}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(text: str) -> str:
+    plain = text.isprintable() and "'" not in text
+    if '"' in text and plain:
+        return f"'{text}'"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
+
+
+def _toml_key(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _toml(text)

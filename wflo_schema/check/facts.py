@@ -1,0 +1,784 @@
+"""Read the tables that a contract names, and everything PostgreSQL keeps of them, as frozen values.
+
+Hides the queries on pg_catalog and what differs between its versions, the one read-only snapshot they
+share, the names that PostgreSQL resolves by the search_path, and which catalogs a role may not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import psycopg
+from psycopg.rows import TupleRow, class_row
+
+from wflo_schema.check.contract_file import (
+    DEFERRABLE,
+    DEFERRED,
+    NOT_DEFERRABLE,
+    Contract,
+    Name,
+    RequiredKey,
+    identifier,
+)
+from wflo_schema.check.rules import finding
+from wflo_schema.connect.database import PATIENT
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.findings import Finding
+
+LOCK_TIMEOUT_MS = 3000
+# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
+
+ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
+KINDS = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+    "S": "sequence",
+    "i": "index",
+    "I": "partitioned index",
+    "c": "composite type",
+    "t": "TOAST table",
+}
+
+BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
+# Catalogs without one of which nothing can be said at all.
+UNREAD = "?"
+# Stands for the text of a predicate or default that was not read.
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    oid: int
+    schema: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    root: int
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    persistence: str
+    is_partition: bool
+    has_triggers: bool
+    owner: str
+    owner_has_usage: bool
+    owner_has_select: bool
+    owner_has_update: bool
+    owner_has_delete: bool
+
+    def __str__(self) -> str:
+        return qualified(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    relation: int
+    number: int
+    name: str
+    type: str
+    is_nullable: bool
+    collation: int
+    collation_name: str
+    is_deterministic: bool
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    oid: int
+    top: int
+    parent: int
+    name: str
+    relation: int
+    schema: str
+    table: str
+    to_relation: int
+    to_schema: str
+    to_table: str
+    columns: list[str]
+    to_columns: list[str]
+    set_columns: list[str]
+    on_delete: str
+    on_update: str
+    match: str
+    is_deferrable: bool
+    is_deferred: bool
+    is_validated: bool
+    is_enforced: bool
+    is_period: bool
+    operators: list[str]
+    left_types: list[str]
+    right_types: list[str]
+    owner_reads: bool
+    to_owner_reads: bool
+
+    @property
+    def pairs(self) -> Counter[tuple[str, str]]:
+        return Counter(zip(self.columns, self.to_columns, strict=True))
+
+    @property
+    def deferrable(self) -> str:
+        return DEFERRED if self.is_deferred else DEFERRABLE if self.is_deferrable else NOT_DEFERRABLE
+
+    def __str__(self) -> str:
+        return definition(
+            qualified(self.schema, self.table),
+            self.columns,
+            qualified(self.to_schema, self.to_table),
+            self.to_columns,
+            ACTIONS.get(self.on_delete, "?"),
+            tuple(self.set_columns),
+            ACTIONS.get(self.on_update, "?"),
+            MATCHES.get(self.match, "?"),
+            self.deferrable,
+            self.is_period,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrigger:
+    key: int
+    relation: int
+    name: str
+    routine: int
+    type: int
+    enabled: str
+    is_altered: bool
+
+    @property
+    def is_on(self) -> bool:
+        return self.enabled in ("O", "A")
+
+
+@dataclass(frozen=True, slots=True)
+class RowTrigger:
+    """A user's trigger.  ``condition`` is its WHEN, None where it has none or it was not read."""
+
+    oid: int
+    relation: int
+    name: str
+    is_row: bool
+    is_before: bool
+    is_delete: bool
+    is_update: bool
+    update_of: list[str]
+    arguments: list[str]
+    has_condition: bool
+    asks_depth: bool
+    language: str
+    library: str
+    source: str
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRule:
+    relation: int
+    name: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSetting:
+    role: str | None
+    is_for_database: bool
+    value: str
+    can_login: bool
+    can_write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    relation: int
+    oid: int
+    schema: str
+    name: str
+    method: str
+    is_unique: bool
+    is_primary: bool
+    is_immediate: bool
+    is_valid: bool
+    key_count: int
+    columns: list[int]
+    collations: list[int]
+    shape: str
+    predicate: str | None
+    is_of_constraint: bool
+    constraint_name: str | None
+
+    def __str__(self) -> str:
+        return qualified(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Predicate:
+    oid: int
+    predicate: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConstraint:
+    relation: int
+    name: str
+    expression: str
+    is_validated: bool
+    is_enforced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    role: str
+    database: str
+    version: int
+    replication_role: str
+    hidden: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was read about the contract's tables.  None means that it may not be read."""
+
+    schema: str
+    has_schema: bool = True
+    named: tuple[Named, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    columns: tuple[Column, ...] = ()
+    keys: tuple[Key, ...] | None = None
+    key_triggers: tuple[KeyTrigger, ...] | None = None
+    odd_keys: frozenset[int] | None = None
+    """Those that compare with something else than equality."""
+    row_triggers: tuple[RowTrigger, ...] | None = None
+    rules: tuple[RewriteRule, ...] | None = None
+    settings: tuple[RoleSetting, ...] | None = None
+    namesakes: tuple[tuple[str, str, str], ...] = ()
+    taken: frozenset[tuple[int, str]] = frozenset()
+    """Table and name of each constraint of any kind that bears a name the contract gives to a key."""
+
+    @property
+    def is_everything_read(self) -> bool:
+        """Whether no catalog that bears on a foreign key was hidden."""
+        return None not in (self.keys, self.key_triggers, self.odd_keys, self.row_triggers, self.rules, self.settings)
+
+    @property
+    def everywhere(self) -> list[int]:
+        """All relations, once: the tables, their partitions and the tables that inherit from them."""
+        return sorted({r.oid for r in self.relations})
+
+    def full(self, name: Name) -> str:
+        return qualified(name.schema or self.schema, name.name)
+
+    def wanted(self, key: RequiredKey) -> str:
+        """The required key, spelled as those are that are there."""
+        return definition(
+            self.full(key.table),
+            key.columns,
+            self.full(key.to_table),
+            key.to_columns,
+            key.on_delete,
+            key.set_columns,
+            key.on_update,
+            key.match,
+            key.deferrable,
+            key.period,
+        )
+
+    def label(self, key: RequiredKey) -> str:
+        """What a finding calls the key: its name, or its columns where it may have any."""
+        shown = self.full(key.table)
+        return f"{shown} {identifier(key.name)}" if key.name else f"{shown}({identifiers(key.columns)})"
+
+    def find(self, name: Name) -> Named | None:
+        schema = name.schema or self.schema
+        for one in self.named:
+            if one.schema == schema and one.name == name.name:
+                return one
+        return None
+
+    def table(self, name: Name) -> Relation | None:
+        """The ordinary or partitioned table of that name."""
+        found = self.find(name)
+        if found is None or found.kind not in ("r", "p"):
+            return None
+        return next((r for r in self.relations if r.root == found.oid and r.oid == found.oid), None)
+
+    def stores(self, root: Relation) -> tuple[Relation, ...]:
+        """Where the rows are: the table itself, or its partitions at the bottom of the tree."""
+        if root.kind != "p":
+            return (root,)
+        return tuple(r for r in self.relations if r.root == root.oid and r.kind != "p" and r.is_partition)
+
+    def partitions(self, root: Relation) -> frozenset[int]:
+        """All of them, at every depth."""
+        return frozenset(r.oid for r in self.relations if r.root == root.oid and r.is_partition)
+
+    def routes(self, root: Relation) -> tuple[Relation, ...]:
+        """Partitioned tables of the tree: an UPDATE that moves a row to another partition fires their triggers."""
+        return tuple(
+            r for r in self.relations if r.root == root.oid and r.kind == "p" and (r.oid == root.oid or r.is_partition)
+        )
+
+    def children(self, root: Relation) -> tuple[Relation, ...]:
+        """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
+        return tuple(
+            r
+            for r in self.relations
+            if r.root == root.oid and r.oid != root.oid and not r.is_partition and r.persistence != "t"
+        )
+
+    def columns_of(self, relation: int) -> dict[str, Column]:
+        return {c.name: c for c in self.columns if c.relation == relation}
+
+    def keys_on(self, relation: int) -> tuple[Key, ...]:
+        """Keys of one table, without the copies that a partitioned *referenced* table brings along."""
+        return self.keys_within({relation})
+
+    def keys_within(self, relations: Collection[int]) -> tuple[Key, ...]:
+        """The same for several tables, in one pass: there may be thousands of partitions."""
+        placed = {k.oid: k.relation for k in self.keys or ()}
+        return tuple(k for k in self.keys or () if k.relation in relations and placed.get(k.parent) != k.relation)
+
+    def keys_like(self, pairs: Counter[tuple[str, str]], table: Relation, target: Relation) -> tuple[Key, ...]:
+        """Keys of the table to the target in which these columns reference those."""
+        return tuple(k for k in self.keys_on(table.oid) if k.to_relation == target.oid and k.pairs == pairs)
+
+    def family(self, key: Key) -> tuple[Key, ...]:
+        return tuple(k for k in self.keys or () if k.top == key.top)
+
+    def triggers_of(self, key: Key, relation: int, routine: int, kind: int) -> tuple[KeyTrigger, ...]:
+        members = {k.oid for k in self.family(key)}
+        return tuple(
+            t
+            for t in self.key_triggers or ()
+            if t.key in members
+            and t.relation == relation
+            and t.routine == routine
+            and t.type == kind
+            and not t.is_altered
+        )
+
+
+def qualified(schema: str, name: str) -> str:
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def identifiers(names: Iterable[str]) -> str:
+    return ", ".join(identifier(n) for n in names)
+
+
+def definition(
+    table: str,
+    columns: Sequence[str],
+    to_table: str,
+    to_columns: Sequence[str],
+    on_delete: str,
+    set_columns: Sequence[str],
+    on_update: str,
+    match: str,
+    deferrable: str,
+    is_period: bool,
+) -> str:
+    left, right = [identifier(c) for c in columns], [identifier(c) for c in to_columns]
+    if is_period:
+        left[-1], right[-1] = f"PERIOD {left[-1]}", f"PERIOD {right[-1]}"
+    words = [f"{table}({', '.join(left)}) REFERENCES {to_table}({', '.join(right)})"]
+    if match != "SIMPLE":
+        words.append(f"MATCH {match}")
+    if on_update != "NO ACTION":
+        words.append(f"ON UPDATE {on_update}")
+    if on_delete != "NO ACTION":
+        words.append(f"ON DELETE {on_delete}" + (f" ({identifiers(set_columns)})" if set_columns else ""))
+    if deferrable != NOT_DEFERRABLE:
+        words.append(deferrable)
+    return " ".join(words)
+
+
+_Row = TypeVar("_Row")
+
+
+@dataclass(slots=True)
+class Reader:
+    """One connection in one snapshot.  What may not be read is asked for once and remembered."""
+
+    connection: psycopg.Connection[TupleRow]
+    session: Session
+    search_path: str
+    """The one that the role has by default; in the snapshot it is another."""
+    path: tuple[str, ...] = ()
+    """Its schemas that are there and that the role may use, without those of the system."""
+    unread: list[str] = field(default_factory=list)
+    indexes: tuple[Index, ...] | None = None
+
+    def can(self, *catalogs: str) -> bool:
+        missing = [c for c in catalogs if c in self.session.hidden]
+        self.unread += [c for c in missing if c not in self.unread]
+        return not missing
+
+    def rows(self, kind: type[_Row], query: str, parameters: Mapping[str, object]) -> tuple[_Row, ...]:
+        return fetch(self.connection, kind, query, parameters)
+
+
+def fetch(
+    connection: psycopg.Connection[TupleRow], kind: type[_Row], query: str, parameters: Mapping[str, object]
+) -> tuple[_Row, ...]:
+    """The rows of one query of ``wflo_schema/sql/`` as values."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return tuple(cursor.execute(load_sql("check", query), parameters).fetchall())
+
+
+def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
+    """Open the snapshot, read-only and with limits of its own."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    row = connection.execute(
+        "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(false)::text[],"
+        " pg_catalog.set_config('search_path', 'pg_catalog', true),"
+        " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
+        f" pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true),"
+        f" pg_catalog.set_config('statement_timeout', '{PATIENT['statement_timeout']}', true),"
+        " pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true),"
+        " pg_catalog.set_config('jit', 'off', true)"
+        + (
+            ", pg_catalog.set_config('transaction_timeout', '0', true)"
+            if connection.info.server_version >= 170000
+            else ""
+        )
+    ).fetchone()
+    (session,) = fetch(connection, Session, "session", {})
+    if row is None:
+        raise AssertionError("a SELECT without FROM returns one row")
+    return Reader(connection, session, str(row[0]), _own(row[1]))
+
+
+def _own(path: Iterable[str]) -> tuple[str, ...]:
+    return tuple(n for n in path if n not in ("pg_catalog", "information_schema") and not n.startswith("pg_temp"))
+
+
+def usable_path(connection: psycopg.Connection[TupleRow]) -> tuple[str, ...]:
+    """The schemas of the search_path that are there and that the role may use, without those of the system."""
+    row = connection.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
+    return _own(row[0] if row else ())
+
+
+def path_schemas(reader: Reader) -> tuple[str, ...]:
+    """The search_path as PostgreSQL takes it, then its schemas that this role may not use, then public."""
+    found = []
+    for match in re.finditer(r'\s*(?:"((?:[^"]|"")*)"|([^,"\s][^,]*?))\s*(?:,|\Z)', reader.search_path):
+        quoted, plain = match.groups()
+        name = quoted.replace('""', '"') if quoted is not None else plain.lower()
+        found.append(reader.session.role if name == "$user" else name)
+    return tuple(dict.fromkeys((*reader.path, *(n for n in found if n and not n.startswith("pg_temp")), "public")))
+
+
+def _choose_schema(reader: Reader, contract: Contract, named: Sequence[Named]) -> str:
+    """The first schema of the search_path with one of the tables."""
+    wanted = {n.name for n in contract.names if n.schema is None}
+    for schema in path_schemas(reader):
+        if any(n.schema == schema and n.name in wanted for n in named):
+            return schema
+    return "public"
+
+
+def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: bool) -> Facts:
+    """Read what the contract's tables are; ``deep`` adds all that can keep their keys from being enforced.
+
+    Names without a schema are looked for in ``schema``, where it is None in the search_path.
+    """
+    schema = contract.schema or schema
+    if not reader.can(*BASE):
+        return Facts(schema or "public")
+    named = reader.rows(Named, "names", {"names": sorted({n.name for n in contract.names})})
+    schema = schema or _choose_schema(reader, contract, named)
+    has_schema = reader.connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)", (schema,)
+    ).fetchone() == (True,)
+    look_in(reader, schema)
+    wanted = {(n.schema or schema, n.name) for n in contract.names}
+    roots = [n.oid for n in named if (n.schema, n.name) in wanted]
+    relations = reader.rows(Relation, "tree", {"roots": roots})
+    everywhere = sorted({r.oid for r in relations})
+    can_read_keys = reader.can("pg_constraint", "pg_operator")
+    facts = Facts(
+        schema,
+        has_schema,
+        named,
+        relations,
+        keys=reader.rows(Key, "keys", {"relations": everywhere}) if can_read_keys else None,
+        columns=_with_defaults(reader, contract, reader.rows(Column, "columns", {"relations": everywhere})),
+    )
+    return _with_what_defeats_keys(reader, contract, facts, roots) if deep else facts
+
+
+def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, roots: Sequence[int]) -> Facts:
+    everywhere = facts.everywhere
+    with_keys = sorted({k.relation for k in facts.keys or ()}.union(everywhere))
+    can_read_triggers = reader.can("pg_trigger", "pg_proc", "pg_language")
+    facts = replace(
+        facts,
+        row_triggers=_row_triggers(reader, everywhere) if can_read_triggers else None,
+        rules=reader.rows(RewriteRule, "rules", {"relations": with_keys})
+        if reader.can("pg_rewrite")
+        else None,
+        settings=reader.rows(RoleSetting, "settings", {"relations": everywhere})
+        if reader.can("pg_db_role_setting", "pg_roles", "pg_database")
+        else None,
+    )
+    if facts.keys is None:
+        return facts
+    names = [k.name for k in contract.foreign_keys if k.name]
+    missing = [n for n in names if not any(n == k.name for k in facts.keys)]
+    run = reader.connection.execute
+    namesakes = run(load_sql("check", "namesakes"), {"names": missing}).fetchall() if missing else ()
+    taken = run(load_sql("check", "taken_names"), {"relations": roots, "names": names}).fetchall()
+    return replace(
+        facts,
+        key_triggers=reader.rows(KeyTrigger, "key_triggers", {"keys": [k.oid for k in facts.keys]})
+        if can_read_triggers
+        else None,
+        odd_keys=_odd_keys(reader, [k.oid for k in facts.keys])
+        if reader.can("pg_index", "pg_opclass", "pg_amop")
+        else None,
+        namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
+        taken=frozenset((int(r[0]), str(r[1])) for r in taken),
+    )
+
+
+def _odd_keys(reader: Reader, keys: Sequence[int]) -> frozenset[int]:
+    rows = reader.connection.execute(load_sql("check", "key_operators"), {"keys": keys}).fetchall()
+    return frozenset(int(r[0]) for r in rows)
+
+
+def _row_triggers(reader: Reader, relations: Sequence[int]) -> tuple[RowTrigger, ...]:
+    """With what their WHEN says, where no colleague holds the table's lock."""
+    triggers = reader.rows(RowTrigger, "row_triggers", {"relations": relations})
+    asked = [t.oid for t in triggers if t.has_condition]
+    if not asked:
+        return triggers
+    try:
+        with reader.connection.transaction():
+            rows = reader.connection.execute(load_sql("check", "trigger_conditions"), {"triggers": asked}).fetchall()
+    except psycopg.errors.LockNotAvailable:
+        return triggers
+    conditions = {int(r[0]): _condition(str(r[1])) for r in rows}
+    return tuple(replace(t, condition=conditions.get(t.oid)) for t in triggers)
+
+
+def _condition(definition: str) -> str | None:
+    """What stands in WHEN, None where that cannot be told from names."""
+    parts = re.split(r" FOR EACH (?:ROW|STATEMENT) WHEN \(", definition)
+    end = parts[-1].rfind(") EXECUTE FUNCTION ")
+    return parts[-1][:end] if len(parts) == 2 and end >= 0 else None
+
+
+def look_in(reader: Reader, schema: str) -> None:
+    """Have names in expressions spelled as they are where this schema is the search_path."""
+    reader.connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (identifier(schema),))
+
+
+def _with_defaults(reader: Reader, contract: Contract, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Add the defaults that the contract asks for.  Only then: pg_get_expr waits for whoever alters the table."""
+    wanted = {c.name for c in contract.columns if c.default is not None}
+    asked = [c for c in columns if c.name in wanted]
+    if not asked:
+        return columns
+    texts = read_defaults(reader, sorted({c.relation for c in asked}))
+    return tuple(
+        replace(c, default=UNREAD if texts is None else texts.get((c.relation, c.number))) if c in asked else c
+        for c in columns
+    )
+
+
+def read_defaults(reader: Reader, relations: Sequence[int]) -> dict[tuple[int, int], str] | None:
+    """``{(relation, column number): default}``, None where they cannot be read."""
+    if not reader.can("pg_attrdef"):
+        return None
+    try:
+        with reader.connection.transaction():
+            rows = reader.connection.execute(load_sql("check", "defaults"), {"relations": relations}).fetchall()
+    except psycopg.errors.LockNotAvailable:
+        return None
+    return {(int(r[0]), int(r[1])): str(r[2]) for r in rows}
+
+
+def is_same_expression(
+    reader: Reader, columns: Sequence[Column], table: Name, one: str, other: str, *, as_type: str = ""
+) -> bool | None:
+    """Whether PostgreSQL makes the same of two expressions over a table's columns; None: this role may not ask.
+
+    EXPLAIN spells both out, over VALUES with the columns' types: no table is read or locked, nothing runs.
+    ``as_type`` is what both become: a column's type where they are its defaults.
+    """
+    if not (_is_expression(one) and _is_expression(other)):
+        return False
+    text = f"{one} {other}".lower()
+    used = [c for c in columns if c.name.lower() in text]
+    nulls = [
+        f"CAST(NULL AS {c.type})" + (f" COLLATE {c.collation_name}" if c.collation_name and c.collation else "")
+        for c in used
+    ] or ["NULL"]
+    rows = f"({', '.join(nulls)}), ({', '.join(['NULL'] * len(nulls))})"  # one row alone would be computed at once
+    names = identifiers(c.name for c in used) or "nothing"
+    shown = [f"CAST(({e}\n) AS {_bare_type(as_type)})" if as_type else f"({e}\n)" for e in (one, other)]
+    query = f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {', '.join(shown)} FROM (VALUES {rows})"
+    query += f" AS {identifier(table.name)} ({names})"
+    try:
+        with reader.connection.transaction():  # in binary, as the protocol then takes one statement only
+            row = reader.connection.execute(query.encode(), binary=True).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    except psycopg.Error:
+        if reader.connection.closed:
+            raise
+        return False
+    (plan,) = row[0] if row else ({},)
+    output = plan.get("Plan", {}).get("Output", [])
+    return len(output) == 2 and output[0] == output[1]
+
+
+def _is_expression(text: str) -> bool:
+    """Whether it is one expression, with nothing before or behind it."""
+    import postgast
+
+    try:
+        statements = postgast.parse(f"SELECT ({text}\n)").stmts
+    except postgast.PgQueryError:
+        return False
+    if len(statements) != 1 or not statements[0].stmt.HasField("select_stmt"):
+        return False
+    select = statements[0].stmt.select_stmt
+    return len(select.target_list) == 1 and not (
+        select.from_clause
+        or select.HasField("where_clause")
+        or select.HasField("larg")
+        or select.HasField("into_clause")
+        or select.HasField("limit_count")
+        or select.HasField("limit_offset")
+        or select.sort_clause
+        or select.group_clause
+        or select.locking_clause
+        or select.target_list[0].res_target.name
+    )
+
+
+def _bare_type(text: str) -> str:
+    """Without its length, to which a CAST would cut what an assignment refuses."""
+    bare = re.sub(r"\([\d, -]+\)", "", text)
+    return {"character": "bpchar", "bit": '"bit"'}.get(bare, bare)
+
+
+def is_same_type(reader: Reader, one: str, other: str) -> bool | None:
+    """Whether two spellings name the same type of the same length; None: this role may not ask."""
+    if not (_is_expression(f"CAST(NULL AS {one}\n)") and _is_expression(f"CAST(NULL AS {other}\n)")):
+        return False
+    try:
+        with reader.connection.transaction():
+            named = reader.connection.execute(
+                "SELECT pg_catalog.to_regtype(%s) = pg_catalog.to_regtype(%s)", (one, other)
+            ).fetchone()
+            query = f"SELECT CAST(NULL AS {one}), CAST(NULL AS {other}) LIMIT 0"
+            found = reader.connection.execute(query.encode(), binary=True).pgresult
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    except psycopg.Error:
+        if reader.connection.closed:
+            raise
+        return False
+    return named == (True,) and found is not None and found.fmod(0) == found.fmod(1)
+
+
+def unseen(reader: Reader) -> Iterator[Finding]:
+    """One finding for each catalog that was asked for and may not be read."""
+    role = identifier(reader.session.role)
+    for catalog in reader.unread:
+        yield finding(
+            "cannot-see",
+            f"pg_catalog.{catalog}",
+            f"{reader.session.role} may not read pg_catalog.{catalog}",
+            have=f"no SELECT on pg_catalog.{catalog}",
+            want="SELECT, as PostgreSQL grants it to all",
+            help_=f"GRANT SELECT ON pg_catalog.{catalog} TO {role};",
+        )
+
+
+_NOT_NULL_CAN_BE_WEAK = 180000
+# The server's version from which a NOT NULL constraint can be NOT VALID; pg_attribute does not tell.
+
+
+def can_read_not_nulls(reader: Reader) -> bool:
+    return reader.session.version < _NOT_NULL_CAN_BE_WEAK or reader.can("pg_constraint")
+
+
+def read_checks(reader: Reader, relations: Sequence[int]) -> tuple[CheckConstraint, ...]:
+    return reader.rows(CheckConstraint, "checks", {"relations": relations})
+
+
+def read_weak_not_nulls(reader: Reader, relations: Sequence[int]) -> dict[tuple[int, int], str]:
+    """``{(relation, column number): constraint}`` of NOT NULL constraints that are NOT VALID."""
+    if reader.session.version < _NOT_NULL_CAN_BE_WEAK or "pg_constraint" in reader.session.hidden:
+        return {}
+    rows = reader.connection.execute(load_sql("check", "not_nulls"), {"relations": relations}).fetchall()
+    return {(int(r[0]), int(r[1])): str(r[2]) for r in rows}
+
+
+def read_indexes(reader: Reader, relations: Sequence[int]) -> tuple[Index, ...]:
+    """Read the indexes, once.  Where a colleague holds a table's lock, a predicate there stays unread."""
+    if reader.indexes is None:
+        reader.indexes = _indexes_of(reader, relations)
+    return reader.indexes
+
+
+def _indexes_of(reader: Reader, relations: Sequence[int]) -> tuple[Index, ...]:
+    indexes = reader.rows(Index, "indexes", {"relations": relations})
+    partial = [i.oid for i in indexes if i.predicate is not None]
+    if not partial:
+        return indexes
+    try:
+        with reader.connection.transaction():
+            found = reader.rows(_Predicate, "predicates", {"indexes": partial})
+    except psycopg.errors.LockNotAvailable:
+        return indexes
+    texts = {p.oid: p.predicate for p in found}
+    return tuple(replace(i, predicate=texts.get(i.oid, i.predicate)) for i in indexes)
+
+
+_TYPE_ALIASES = {
+    "varchar": "character varying",
+    "char": "character",
+    "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+    "timetz": "time with time zone",
+    "time": "time without time zone",
+    "int": "integer",
+    "int4": "integer",
+    "int8": "bigint",
+    "int2": "smallint",
+    "bool": "boolean",
+    "float8": "double precision",
+    "float": "double precision",
+    "float4": "real",
+    "decimal": "numeric",
+    "varbit": "bit varying",
+}
+
+
+def plain_type(text: str) -> str:
+    """A type as pg_catalog.format_type() spells it, however it was written."""
+    words = re.sub(r"\s*([(),\[\]])\s*", r"\1", " ".join(text.lower().split()))
+    words = re.sub(r"\)(?=\w)", ") ", words)
+    match = re.fullmatch(r"(\w+)((?:\([\d,]+\))?)(.*)", words)
+    if match is None or match[1] not in _TYPE_ALIASES or match[3].startswith(" "):
+        return words
+    first, _, rest = _TYPE_ALIASES[match[1]].partition(" ")
+    if first in ("timestamp", "time"):
+        return f"{first}{match[2]} {rest}{match[3]}"
+    return f"{_TYPE_ALIASES[match[1]]}{match[2]}{match[3]}"

@@ -1,0 +1,564 @@
+"""Say whether PostgreSQL in fact keeps one foreign key that a contract requires, and otherwise what to type.
+
+Hides how it enforces keys (the internal triggers on both sides and on every partition, as whom they act)
+and everything in the tables that defeats them: other keys, row triggers, rules, privileges.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from wflo_schema.check import plpgsql
+from wflo_schema.check.contract_file import NAME_BYTES, Contract, RequiredKey, identifier
+from wflo_schema.check.facts import (
+    ACTIONS,
+    KINDS,
+    MATCHES,
+    Facts,
+    Key,
+    KeyTrigger,
+    Relation,
+    RowTrigger,
+    identifiers,
+    qualified,
+)
+from wflo_schema.check.plpgsql import Effect
+from wflo_schema.check.rules import NOTHING, finding
+from wflo_schema.check.tables import absent, absent_columns
+from wflo_schema.findings import Finding, Location, Severity
+
+_CHECK_INSERT, _CHECK_UPDATE = 1644, 1645
+_ON_DELETE = {"c": 1646, "r": 1648, "n": 1650, "d": 1652, "a": 1654}
+_ON_UPDATE = {"c": 1647, "r": 1649, "n": 1651, "d": 1653, "a": 1655}
+# Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
+# compared instead of names, so that neither a search_path nor a namesake matters.
+_AFTER_INSERT, _AFTER_DELETE, _AFTER_UPDATE = 5, 9, 17
+# tgtype of an AFTER trigger FOR EACH ROW, PostgreSQL's src/include/catalog/pg_trigger.h.
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A required key, the table that must have it, and how what is said of it begins."""
+
+    facts: Facts
+    key: RequiredKey
+    table: Relation
+    label: str
+    want: str
+    location: Location | None
+
+    def finding(self, code: str, message: str, *, have: str, help_: str = "") -> Finding:
+        return finding(code, self.label, message, have=have, want=self.want, help_=help_, location=self.location)
+
+
+def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Finding]:
+    """Everything in which the key is not there, not as required or not enforced.  Nothing: PostgreSQL keeps it."""
+    where, want = contract.location(key.line), facts.wanted(key)
+    listed = {t.name for t in contract.tables}
+    for name in dict.fromkeys((key.table, key.to_table)):
+        if name not in listed:
+            yield from absent(facts, name, where)
+    shown, table, target = facts.full(key.table), facts.table(key.table), facts.table(key.to_table)
+    label = facts.label(key)
+    if table is None:
+        found = facts.find(key.table)
+        kind = f"{KINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
+        yield finding(
+            "key-missing", label, f"{shown} is no table, so it has no foreign key", have=kind, want=want, location=where
+        )
+        return
+    yield from absent_columns(facts, table, key.columns, where)
+    yield from absent_columns(facts, target, key.to_columns, where)
+    sought = _Sought(facts, key, table, label, want, where)
+    candidates = facts.keys_on(table.oid)
+    exact = facts.keys_like(key.pairs, table, target) if target is not None else ()
+    if target is None or not exact:
+        near = _nearest(sought, candidates)
+        can_be = target is not None and not any(
+            True
+            for t, c in ((table, key.columns), (target, key.to_columns))
+            for _ in absent_columns(facts, t, c, where)
+        )
+        yield near if can_be else replace(near, help="")  # what was typed would fail, or take a good key away
+    else:
+        yield from _judge_best(sought, target, exact, candidates)
+
+
+def _judge_best(
+    sought: _Sought, target: Relation, exact: Iterable[Key], candidates: Sequence[Key]
+) -> Iterator[Finding]:
+    """Judge the key that comes nearest to the required one, where several have its columns and its target."""
+    wanted = sought.key.name
+    best, defects = min(
+        ((k, list(_defects(sought, target, k))) for k in exact),
+        key=lambda j: (
+            wanted is not None and j[0].name != wanted,
+            sum(f.severity is Severity.ERROR for f in j[1]),
+            j[0].oid,
+        ),
+    )
+    yield from defects
+    yield from _others(sought, target, best, candidates)
+
+
+def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
+    """What the table has in place of the key: one of its name or on its columns, or nothing."""
+    facts, key, table = sought.facts, sought.key, sought.table
+    same_columns = [k for k in candidates if Counter(k.columns) == Counter(key.columns)]
+    named = [k for k in candidates if key.name is not None and k.name == key.name]
+    near = next((k for k in named if k in same_columns), None) or next(iter(same_columns or named), None)
+    if near is None:
+        elsewhere = [qualified(s, t) for n, s, t in facts.namesakes if n == key.name]
+        hint = f"; {identifier(key.name or '')} is a key of {', '.join(elsewhere[:3])}" if elsewhere else ""
+        return sought.finding(
+            "key-missing",
+            f"{table}({identifiers(key.columns)}) has no foreign key{hint}",
+            have=NOTHING,
+            help_=_add(facts, key, table),
+        )
+    mend = _add(facts, key, table, drop=near.name)
+    same_target = (near.to_schema, near.to_table) == (key.to_table.schema or facts.schema, key.to_table.name)
+    if near in same_columns and not (
+        same_target and len(near.columns) > 1 and set(near.to_columns) == set(key.to_columns)
+    ):
+        seen = f"{qualified(near.to_schema, near.to_table)}({identifiers(near.to_columns)})"
+        return sought.finding(
+            "key-wrong-target",
+            f"{identifier(near.name)} references {seen}, not {facts.full(key.to_table)}({identifiers(key.to_columns)})",
+            have=str(near),
+            help_=mend,
+        )
+    return sought.finding(
+        "key-wrong-columns",
+        f"{identifier(near.name)} is on ({identifiers(near.columns)}) to ({identifiers(near.to_columns)})",
+        have=str(near),
+        help_=mend,
+    )
+
+
+def _add(facts: Facts, key: RequiredKey, table: Relation, *, drop: str | None = None) -> str:
+    """The statements that put the right key there, in place of another where ``drop`` names one."""
+    _, _, rest = facts.wanted(key).partition(" REFERENCES ")
+    columns = [identifier(c) for c in key.columns]
+    if key.period:
+        columns[-1] = f"PERIOD {columns[-1]}"
+    named = f"CONSTRAINT {identifier(key.name)} " if key.name else ""
+    dropped = f"DROP CONSTRAINT {identifier(drop)}, " if drop else ""
+    freed = _freed(facts, key, table) if drop != key.name else ""
+    add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({', '.join(columns)}) REFERENCES {rest}"
+    if table.kind == "p" or not key.name:
+        return f"{add};"
+    return f"{add} NOT VALID; ALTER TABLE {table} VALIDATE CONSTRAINT {identifier(key.name)};"
+
+
+def _freed(facts: Facts, key: RequiredKey, table: Relation) -> str:
+    """The statement that gives another name to what else is called as the key must be, if anything is."""
+    if key.name is None or (table.oid, key.name) not in facts.taken:
+        return ""
+    other = key.name.encode()[: NAME_BYTES - 4].decode(errors="ignore") + "_was"
+    return f"ALTER TABLE {table} RENAME CONSTRAINT {identifier(key.name)} TO {identifier(other)}; "
+
+
+_MENDED_BY_REPLACING = frozenset(
+    {"key-wrong-name", "key-wrong-deferrability", "key-not-valid", "key-not-enforced", "key-trigger-disabled"}
+)
+# Where the key is replaced anyway, its replacement has these right as well, and its old name is gone.
+
+_No = Callable[..., Finding]
+
+
+def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
+    """Everything in which one key with the right columns on both sides is not what is required."""
+    facts, key, table = sought.facts, sought.key, sought.table
+    name, replaced = identifier(have.name), _add(facts, key, table, drop=have.name)
+    on_delete, on_update = ACTIONS.get(have.on_delete, "?"), ACTIONS.get(have.on_update, "?")
+    is_other_action = on_delete != key.on_delete or (
+        on_delete in ("SET NULL", "SET DEFAULT")
+        and sorted(have.set_columns or have.columns) != sorted(key.set_columns or key.columns)
+    )
+    is_other_match = MATCHES.get(have.match) != key.match
+    must_be_replaced = have.is_period != key.period or is_other_action or on_update != key.on_update or is_other_match
+
+    def no(code: str, message: str, mend: str = "", have_: str = "") -> Finding:
+        if not mend or (must_be_replaced and code in _MENDED_BY_REPLACING):
+            mend = replaced
+        return sought.finding(code, message, have=have_ or str(have), help_=mend)
+
+    if have.is_period != key.period:
+        yield no("key-wrong-kind", f"{name} is {'a' if have.is_period else 'not a'} PERIOD key")
+    if is_other_action:
+        yield no(
+            "key-wrong-on-delete",
+            f"{name} is ON DELETE {on_delete}"
+            + (f" ({identifiers(have.set_columns)})" if have.set_columns else "")
+            + f", not {key.on_delete}"
+            + (f" ({identifiers(key.set_columns)})" if key.set_columns else ""),
+        )
+    if on_update != key.on_update:
+        yield no("key-wrong-on-update", f"{name} is ON UPDATE {on_update}, not {key.on_update}")
+    if is_other_match:
+        yield no("key-wrong-match", f"{name} is MATCH {MATCHES.get(have.match, '?')}, not {key.match}")
+    if have.deferrable != key.deferrable:
+        yield no(
+            "key-wrong-deferrability",
+            f"{name} is {have.deferrable}, not {key.deferrable}",
+            f"ALTER TABLE {table} ALTER CONSTRAINT {name} {key.deferrable};",
+        )
+    yield from _strength(facts, table, target, have, no)
+    yield from _collations(facts, table, target, have, no)
+    yield from _stoppers(facts, table, have, no)
+    yield from _privileges(table, target, have, no)
+    for child in facts.children(table):
+        yield from _inherited(sought, child, target, have, no)
+    if key.name is not None and have.name != key.name:
+        yield no(
+            "key-wrong-name",
+            f"the key is called {name}, not {identifier(key.name)}",
+            f"{_freed(facts, key, table)}ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
+            f"CONSTRAINT {name} {have}",
+        )
+
+
+def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no: _No) -> Iterator[Finding]:
+    """What keeps an inheritance child's rows, which show in the table, from being as honest as its own."""
+    facts, table = sought.facts, sought.table
+    same = facts.keys_like(like.pairs, child, target)
+    on_delete, on_update = ACTIONS.get(like.on_delete, "?"), ACTIONS.get(like.on_update, "?")
+    sets = f" ({identifiers(like.set_columns)})" if like.set_columns else ""
+    add = (
+        f"FOREIGN KEY ({identifiers(like.columns)}) REFERENCES {target} ({identifiers(like.to_columns)})"
+        f" ON DELETE {on_delete}{sets} ON UPDATE {on_update};"
+    )
+
+    def defects(mine: Key) -> list[Finding]:
+        name = identifier(mine.name)
+        mend_ = f"ALTER TABLE {child} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {add}"
+
+        def no_(code: str, message: str, mend: str = "", have: str = "") -> Finding:
+            return no(code, message, mend or mend_, have or str(mine))
+
+        return [
+            *_strength(facts, child, target, mine, no_),
+            *_collations(facts, child, target, mine, no_),
+            *_stoppers(facts, child, mine, no_),
+            *_privileges(child, target, mine, no_),
+            *_others(replace(sought, table=child, location=None), target, mine, facts.keys_on(child.oid)),
+        ]
+
+    equal = [k for k in same if (k.on_delete, k.on_update) == (like.on_delete, like.on_update)]
+    if equal:
+        yield from min(map(defects, equal), key=lambda found: sum(f.severity is Severity.ERROR for f in found))
+        return
+    drops = "".join(f"DROP CONSTRAINT {identifier(k.name)}, " for k in same)
+    yield no(
+        "key-not-inherited",
+        f"{child} inherits from {table}, its rows show there and no equal key checks them",
+        f"ALTER TABLE {child} {drops}ADD {add}",
+        "; ".join(map(str, same)) or f"{child} without a foreign key",
+    )
+
+
+def _strength(facts: Facts, table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
+    """Enforced, validated, and every internal trigger there and on, on both sides and on every partition."""
+    name = identifier(have.name)
+    inside = {table.oid, *facts.partitions(table)}
+    members = {k.oid for k in facts.family(have)}
+    mine = sorted((k for k in facts.keys_within(inside) if k.oid in members), key=lambda k: (k.relation, k.oid))
+    if not all(k.is_enforced for k in mine):
+        yield no(
+            "key-not-enforced",
+            f"{name} is NOT ENFORCED: PostgreSQL checks nothing",
+            f"ALTER TABLE {table} ALTER CONSTRAINT {name} ENFORCED;",
+            f"{have} NOT ENFORCED",
+        )
+        return
+    for k in dict.fromkeys(k.relation for k in mine if not k.is_validated):
+        weak = next(m for m in mine if m.relation == k and not m.is_validated)
+        place = qualified(weak.schema, weak.table)
+        yield no(
+            "key-not-valid",
+            f"{identifier(weak.name)} of {place} is NOT VALID: rows from before were never checked",
+            f"ALTER TABLE {place} VALIDATE CONSTRAINT {identifier(weak.name)};",
+            f"{weak} NOT VALID",
+        )
+    if facts.odd_keys and facts.odd_keys & members:
+        yield no(
+            "key-wrong-operator",
+            f"{name} does not compare for equality: its operators in pg_constraint were edited",
+            "",
+            f"{have} with {' and '.join(have.operators)}",
+        )
+    if facts.key_triggers is not None:
+        yield from _triggers(facts, facts.stores(table), target, have, no)
+
+
+def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: Key, no: _No) -> Iterator[Finding]:
+    """Every internal trigger of the key that is missing or does not fire."""
+    name, members = identifier(have.name), {k.oid for k in facts.family(have)}
+    needed = [
+        *((r, _CHECK_INSERT, _AFTER_INSERT, "inserts into") for r in stores),
+        *((r, _CHECK_UPDATE, _AFTER_UPDATE, "updates of") for r in stores),
+        *((r, _ON_DELETE.get(have.on_delete, 0), _AFTER_DELETE, "deletes from") for r in facts.stores(target)),
+        *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "updates of") for r in facts.stores(target)),
+        *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "moved rows of") for r in facts.routes(target)),
+    ]
+    there: dict[tuple[int, int, int], list[KeyTrigger]] = {}
+    for t in facts.key_triggers or ():
+        if t.key in members and not t.is_altered:
+            there.setdefault((t.relation, t.routine, t.type), []).append(t)
+    for relation, routine, kind, event in needed:
+        found = there.get((relation.oid, routine, kind), [])
+        if not found:
+            yield no(
+                "key-trigger-missing",
+                f"the trigger of {name} that watches {event} {relation} does not exist as PostgreSQL made it",
+                "",
+                f"no internal trigger on {relation}",
+            )
+        elif not any(t.is_on for t in found):
+            state = "fires in replica sessions only" if found[0].enabled == "R" else "is disabled"
+            yield no(
+                "key-trigger-disabled",
+                f"the trigger of {name} that watches {event} {relation} {state}",
+                f"ALTER TABLE {relation} ENABLE TRIGGER {identifier(found[0].name)};"
+                " -- then: wflo-schema check --only rows",
+                f"trigger {identifier(found[0].name)} on {relation} "
+                f"{'REPLICA' if found[0].enabled == 'R' else 'DISABLED'}",
+            )
+        elif not relation.has_triggers:
+            yield no(
+                "key-trigger-disabled",
+                f"pg_class.relhastriggers is false for {relation}: none of its triggers fires",
+                "",
+                f"{relation} with its triggers hidden",
+            )
+
+
+def _collations(facts: Facts, table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
+    left, right = facts.columns_of(table.oid), facts.columns_of(target.oid)
+    for a, b in zip(have.columns, have.to_columns, strict=True):
+        one, other = left.get(a), right.get(b)
+        if one is None or other is None or one.collation == other.collation:
+            continue
+        if not (one.is_deterministic and other.is_deterministic):
+            yield no(
+                "key-collation",
+                f"{identifier(a)} and {target}.{identifier(b)} have different collations, "
+                "of which one holds different texts for equal",
+                f"ALTER TABLE {table} ALTER COLUMN {identifier(a)} TYPE {one.type} COLLATE {other.collation_name};",
+            )
+
+
+def _stoppers(facts: Facts, table: Relation, have: Key, no: _No) -> Iterator[Finding]:
+    """Rules and row triggers of users that the key's own DELETE or UPDATE runs into."""
+    acts = {"delete"} if have.on_delete == "c" else set()
+    if have.on_delete in "nd" or have.on_update in "cnd":
+        acts.add("update")
+    yield from _rules(facts, table, have, acts, no)
+    yield from _row_triggers(facts, table, have, acts, no)
+
+
+def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
+    name, members = identifier(have.name), facts.family(have)
+    acting = {t.key for t in facts.key_triggers or () if t.routine in (*_ON_DELETE.values(), *_ON_UPDATE.values())}
+    entries = {k.relation for k in members if k.oid in acting} or {table.oid}
+    places = {k.relation: qualified(k.schema, k.table) for k in members}
+    for rule in facts.rules or ():
+        event = {"2": "update", "4": "delete"}[rule.event]
+        if rule.relation in entries and event in acts:
+            yield no(
+                "key-stopped-by-rule",
+                f"the rule {identifier(rule.name)} replaces the {event} that {name} needs",
+                f"DROP RULE {identifier(rule.name)} ON {places.get(rule.relation, str(table))};",
+                f"rule {identifier(rule.name)} ON {event.upper()} DO INSTEAD",
+            )
+
+
+def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
+    name, stores = identifier(have.name), {r.oid: r for r in facts.stores(table)}
+    written = have.columns if have.on_update in "cnd" else have.set_columns or have.columns
+    for trigger in facts.row_triggers or ():
+        if not trigger.is_row and trigger.relation != table.oid:
+            continue  # PostgreSQL names the whole table in the key's query.
+        if trigger.is_row and trigger.relation not in stores:
+            continue
+        where = stores.get(trigger.relation, table)
+        sees_update = trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & set(written)))
+        for event, concerned in (("delete", trigger.is_delete), ("update", sees_update)):
+            if event not in acts or not concerned:
+                continue
+            effect = _effect(trigger, where, event, written)
+            moment = f"{'BEFORE' if trigger.is_before else 'AFTER'} {event.upper()}"
+            shown = f"{moment} trigger {identifier(trigger.name)} on {where}"
+            drop = f"DROP TRIGGER {identifier(trigger.name)} ON {where};"
+            undone = " or putting the old value back" if event == "update" else ""
+            if effect is Effect.STOPS:
+                yield no(
+                    "key-stopped-by-trigger",
+                    f"the {shown} can return NULL"
+                    + (" or put the old value back" if event == "update" else "")
+                    + f", which silently stops {name}",
+                    f"{drop} -- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}",
+                    shown,
+                )
+            elif effect is Effect.FAILS:
+                yield no(
+                    "key-stopped-by-trigger",
+                    f"the {shown} always raises an error, so that {name} can never {event}",
+                    f"{drop} -- or let the key's {event.upper()} pass",
+                    shown,
+                )
+            elif effect is Effect.UNCLEAR:
+                yield no(
+                    "key-maybe-stopped",
+                    f"the {shown} may silently stop {name} by returning NULL{undone}: what it returns cannot be known",
+                    f"{drop} -- or let it plainly RETURN {'OLD' if event == 'delete' else 'NEW'}",
+                    shown,
+                )
+
+
+_NEVER_STOP = frozenset(
+    {
+        ("internal", "", "tsvector_update_trigger_byid"),
+        ("internal", "", "tsvector_update_trigger_bycolumn"),
+        ("internal", "", "suppress_redundant_updates_trigger"),
+        ("c", "$libdir/lo", "lo_manage"),
+        ("c", "$libdir/moddatetime", "moddatetime"),
+        ("c", "$libdir/insert_username", "insert_username"),
+        ("c", "$libdir/autoinc", "autoinc"),
+    }
+)
+# Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.
+
+
+def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[str]) -> Effect:
+    """What the trigger does to the key's event, or undoes of what it sets in these columns."""
+    can_stop = trigger.is_row and trigger.is_before
+    if (trigger.language, trigger.library, trigger.source) in _NEVER_STOP:
+        return Effect.PASSES
+    if trigger.language != "plpgsql":
+        return Effect.UNCLEAR if can_stop else Effect.PASSES
+    known = {
+        "tg_name": trigger.name,
+        "tg_when": "BEFORE" if trigger.is_before else "AFTER",
+        "tg_level": "ROW" if trigger.is_row else "STATEMENT",
+        "tg_table_name": where.name,
+        "tg_relname": where.name,
+        "tg_table_schema": where.schema,
+        "tg_nargs": str(len(trigger.arguments[:-1])),
+        **{f"tg_argv[{n}]": a for n, a in enumerate(trigger.arguments[:-1]) if "\\" not in a},
+    }
+    holds = plpgsql.condition_holds(trigger.condition, event) if trigger.condition is not None else None
+    if not trigger.has_condition:
+        holds = True
+    if holds is False:
+        return Effect.PASSES
+    effect = plpgsql.effect(trigger.source, event, columns, known=known)
+    if effect is Effect.FAILS:
+        speaks_of_rows = not trigger.is_row and re.search(r"\b(?:old|new)\b", trigger.source, re.IGNORECASE)
+        return Effect.FAILS if holds and not speaks_of_rows else Effect.PASSES
+    if not can_stop:
+        return Effect.PASSES
+    if effect is Effect.STOPS and trigger.condition is None and trigger.asks_depth:
+        return Effect.UNCLEAR
+    return effect
+
+
+def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
+    """PostgreSQL runs a key's queries as the owner of the table that they touch."""
+    acts = ("UPDATE", *(("DELETE",) if have.on_delete == "c" else ()))  # what checks or sets on UPDATE locks rows
+    for relation, wanted, reads in (
+        (target, ("SELECT", "UPDATE"), have.to_owner_reads),
+        (table, ("SELECT", *acts), have.owner_reads),
+    ):
+        lacks = [
+            p
+            for p, has in (
+                ("SELECT", relation.owner_has_select and reads),
+                ("UPDATE", relation.owner_has_update),
+                ("DELETE", relation.owner_has_delete),
+            )
+            if p in wanted and not has
+        ]
+        owner = identifier(relation.owner)
+        if not relation.owner_has_usage:
+            yield no(
+                "key-owner-lacks-privilege",
+                f"{owner}, who owns {relation}, may not use its schema: the queries of {identifier(have.name)} fail",
+                f"GRANT USAGE ON SCHEMA {identifier(relation.schema)} TO {owner};",
+                f"{owner} without USAGE",
+            )
+        elif lacks:
+            yield no(
+                "key-owner-lacks-privilege",
+                f"{owner}, who owns {relation}, lacks {' and '.join(lacks)} on it: "
+                f"the queries of {identifier(have.name)} fail",
+                f"GRANT {', '.join(lacks)} ON {relation} TO {owner};",
+                f"{owner} without {', '.join(lacks)}",
+            )
+
+
+def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[Key]) -> Iterator[Finding]:
+    """Other keys of the same column to the same table: their triggers fire in the order of their names."""
+    facts = sought.facts
+    if facts.key_triggers is None:
+        return
+    others = {k.top: k for k in facts.keys_within(facts.partitions(sought.table))} | {k.top: k for k in candidates}
+    within = {target.oid, *facts.partitions(target)}
+    for other in others.values():
+        if other.top == mine.top or other.to_relation not in within or not set(other.columns) & set(mine.columns):
+            continue
+        top = next((k for k in facts.keys or () if k.oid == other.top), other)
+        place = qualified(top.schema, top.table)
+        drop = f"ALTER TABLE {place} DROP CONSTRAINT {identifier(top.name)};"
+        verdicts = set(_orders(facts, target, mine, other))
+        name = identifier(other.name)
+        if verdicts:
+            is_defeated = any(code == "key-action-defeated" for code, _ in verdicts)
+            code = "key-action-defeated" if is_defeated else "key-action-fragile"
+            acts = sorted(
+                f"ON {event.upper()} {ACTIONS.get(getattr(other, f'on_{event}'), '?')}"
+                for c, event in verdicts
+                if c == code
+            )
+            yield sought.finding(
+                code,
+                f"{name} ({', '.join(acts)}) "
+                + (
+                    f"is older, acts first and defeats {identifier(mine.name)}"
+                    if is_defeated
+                    else f"acts after {identifier(mine.name)} only because it is younger"
+                ),
+                have=f"CONSTRAINT {name} {other}",
+                help_=drop,
+            )
+        elif other.pairs == mine.pairs and other.to_relation == target.oid:
+            yield sought.finding(
+                "key-duplicate",
+                f"{name} is the same key once more",
+                have=f"CONSTRAINT {name} {other}",
+                help_=drop,
+            )
+
+
+def _orders(facts: Facts, target: Relation, mine: Key, other: Key) -> Iterator[tuple[str, str]]:
+    """Which of two keys acts first, event by event, where they would do different things."""
+    for event, routines, kind in (("delete", _ON_DELETE, _AFTER_DELETE), ("update", _ON_UPDATE, _AFTER_UPDATE)):
+        my_action = getattr(mine, f"on_{event}")
+        its_action = getattr(other, f"on_{event}")
+        if my_action == its_action or {my_action, its_action} <= {"a", "r"}:
+            continue
+        for store in facts.stores(target):
+            its = [t for t in facts.triggers_of(other, store.oid, routines.get(its_action, 0), kind) if t.is_on]
+            ours = facts.triggers_of(mine, store.oid, routines.get(my_action, 0), kind)
+            if its and ours:
+                first = _moment(other, its_action, its[0]) < _moment(mine, my_action, ours[0])
+                yield ("key-action-defeated" if first else "key-action-fragile"), event
+
+
+def _moment(key: Key, action: str, trigger: KeyTrigger) -> tuple[bool, bytes]:
+    """Deferred triggers wait for the commit; the others fire in the order of their names, compared as bytes."""
+    return (action == "a" and key.is_deferred, trigger.name.encode())

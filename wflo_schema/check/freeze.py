@@ -1,0 +1,199 @@
+"""Write a contract from a live database: what `check` then holds it, or another, to.
+
+Hides which of what is there can be required, and in which spelling.  Reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from wflo_schema.check.contract_file import (
+    Contract,
+    Name,
+    RequiredCheck,
+    RequiredColumn,
+    RequiredIndex,
+    RequiredKey,
+    RequiredTable,
+    RequiredUnique,
+    identifier,
+    render_contract,
+)
+from wflo_schema.check.facts import (
+    ACTIONS,
+    BASE,
+    MATCHES,
+    CheckConstraint,
+    Column,
+    Facts,
+    Index,
+    Key,
+    Named,
+    Reader,
+    begin_reading,
+    look_in,
+    path_schemas,
+    read_checks,
+    read_defaults,
+    read_indexes,
+    read_weak_not_nulls,
+    unseen,
+)
+from wflo_schema.connect.database import PATIENT, Database, database_error
+from wflo_schema.errors import CannotRead, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """All of one schema that a contract can require."""
+
+    facts: Facts
+    defaults: Mapping[tuple[int, int], str]
+    indexes: tuple[Index, ...]
+    checks: tuple[CheckConstraint, ...]
+    weak_not_nulls: Collection[tuple[int, int]]
+
+
+def freeze_contract(database: Database, *, schema: str | None = None) -> str:
+    """Write a contract of all tables of one schema: keys, unique and check constraints, indexes, columns.
+
+    ``schema`` None means the target's, else the first of its search_path that holds a table.  Ledgers and
+    what belongs to extensions are left out.  What it writes is read back by `contract.parse` and holds.
+
+    A foreign key that is not validated or not enforced cannot be required and becomes a comment.
+
+    Raise `CannotRead` when a catalog may not be read, `Refused` when the schema holds no table.
+    """
+    with database.connect(autocommit=False, settings=PATIENT) as connection:
+        try:
+            reader = begin_reading(connection)
+            there = _read(reader, schema or database.schema)
+        except psycopg.Error as error:
+            raise database_error(error, "reading the catalog") from error
+    facts = there.facts
+    if not facts.named:
+        raise Refused(
+            f"the schema {facts.schema} of {database.label} has no table", hint="name another one with --schema"
+        )
+    weak = [
+        f"Not required here, for it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {identifier(k.name)}, {k}"
+        for k in _keys(facts)
+        if not (k.is_validated and k.is_enforced)
+    ]
+    title = f"What schema {facts.schema} of database {reader.session.database} had when this was written."
+    return render_contract(_contract(there), comment="\n".join((title, *weak)))
+
+
+def _read(reader: Reader, given: str | None) -> _There:
+    from wflo_schema.catalog.read import LEDGER_TABLES, OTHER_LEDGERS
+
+    if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
+        grants = " ".join(f.help for f in unseen(reader))
+        raise CannotRead(
+            f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501"
+        )
+    ignore = sorted(LEDGER_TABLES | OTHER_LEDGERS)
+    for schema in (given,) if given else path_schemas(reader):
+        named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": ignore})
+        if named:
+            break
+    look_in(reader, schema)
+    oids = [n.oid for n in named]
+    keys = reader.rows(Key, "keys", {"relations": oids})
+    columns = reader.rows(Column, "columns", {"relations": oids})
+    defaults = read_defaults(reader, oids)
+    if defaults is None:
+        raise CannotRead(
+            "the defaults cannot be read: another session holds a lock on a table",
+            hint="run it again when the other session is done",
+        )
+    return _There(
+        Facts(schema, named=named, columns=columns, keys=keys),
+        defaults,
+        read_indexes(reader, oids),
+        read_checks(reader, oids),
+        read_weak_not_nulls(reader, oids).keys(),
+    )
+
+
+def _keys(facts: Facts) -> list[Key]:
+    return [k for n in facts.named for k in facts.keys_on(n.oid)]
+
+
+def _contract(there: _There) -> Contract:
+    facts = there.facts
+    names = {n.oid: Name(n.name) for n in facts.named}
+    return Contract(
+        facts.schema,
+        tuple(RequiredTable(Name(n.name)) for n in facts.named),
+        tuple(_required_keys(names, facts)),
+        tuple(
+            RequiredColumn(
+                names[c.relation],
+                c.name,
+                c.type,
+                None if (c.relation, c.number) in there.weak_not_nulls else c.is_nullable,
+                there.defaults.get((c.relation, c.number)),
+            )
+            for n in facts.named
+            for c in facts.columns
+            if c.relation == n.oid
+        ),
+        tuple(_required_uniques(names, facts, there.indexes)),
+        tuple(
+            RequiredCheck(c.name, names[c.relation], c.expression)
+            for c in there.checks
+            if c.is_validated and c.is_enforced
+        ),
+        tuple(_required_indexes(names, facts, there.indexes)),
+    )
+
+
+def _required_keys(names: Mapping[int, Name], facts: Facts) -> Iterator[RequiredKey]:
+    """The keys that are enforced.  One that is there twice is required once."""
+    seen = set()
+    for key in _keys(facts):
+        required = RequiredKey(
+            key.name,
+            names[key.relation],
+            tuple(key.columns),
+            Name(key.to_table, None if key.to_schema == facts.schema else key.to_schema),
+            tuple(key.to_columns),
+            ACTIONS[key.on_delete],
+            tuple(key.set_columns),
+            ACTIONS[key.on_update],
+            MATCHES[key.match],
+            key.deferrable,
+            key.is_period,
+        )
+        what = (required.table, frozenset(key.pairs.items()), required.to_table)
+        if key.is_validated and key.is_enforced and what not in seen:
+            seen.add(what)
+            yield required
+
+
+def _required_uniques(names: Mapping[int, Name], facts: Facts, indexes: Iterable[Index]) -> Iterator[RequiredUnique]:
+    seen = set()
+    for index in indexes:
+        by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
+        columns = tuple(dict.fromkeys(by_number.get(n, "") for n in index.columns[: index.key_count]))
+        plain = (
+            index.is_unique and index.is_valid and index.is_immediate and index.predicate is None and "" not in columns
+        )
+        if plain and (index.relation, frozenset(columns)) not in seen:
+            seen.add((index.relation, frozenset(columns)))
+            yield RequiredUnique(index.constraint_name or index.name, names[index.relation], columns, index.is_primary)
+
+
+def _required_indexes(names: Mapping[int, Name], facts: Facts, indexes: Iterable[Index]) -> Iterator[RequiredIndex]:
+    for index in indexes:
+        by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
+        columns = tuple(by_number.get(n, "") for n in index.columns[: index.key_count])
+        is_plain_unique = index.is_unique and index.predicate is None
+        if index.is_valid and "" not in columns and not index.is_of_constraint and not is_plain_unique:
+            yield RequiredIndex(
+                index.name, names[index.relation], columns, index.is_unique, index.method, index.predicate
+            )

@@ -1,0 +1,330 @@
+"""Say which sessions write past every foreign key because they are in replica mode, and what put them there.
+
+Hides where the setting can come from: the server's files, databases, roles, functions, event triggers,
+subscriptions; and through whose rights a role that may not write to a table writes to it all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from wflo_schema.check.contract_file import identifier
+from wflo_schema.check.facts import Facts, Reader, RoleSetting, qualified
+from wflo_schema.check.rules import finding
+from wflo_schema.findings import Finding
+
+_FROM_ELSEWHERE = ("client", "database", "user", "global")
+# Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
+_AT_LOGIN = "session"
+# The source of what was SET, which we never do: a trigger ON login did, or a library loaded into each session.
+_WANT = "session_replication_role = origin"
+
+
+@dataclass(frozen=True, slots=True)
+class _Bridge:
+    role: str | None
+    schema: str
+    name: str
+    can_write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    oid: int
+    schema: str
+    name: str
+    arguments: str
+    source: str
+    is_replica: bool
+    is_at_login: bool
+
+    def __str__(self) -> str:
+        return f"{qualified(self.schema, self.name)}({self.arguments})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Routine:
+    oid: int
+    schema: str
+    name: str
+    arguments: str
+    language: str
+    source: str
+    is_way: bool
+
+    def __str__(self) -> str:
+        return f"{qualified(self.schema, self.name)}({self.arguments})"
+
+
+def _source(reader: Reader) -> str:
+    """Where this session's setting comes from, empty where that may not be read."""
+    if "pg_settings" in reader.session.hidden:
+        return ""
+    row = reader.connection.execute(
+        "SELECT s.source FROM pg_catalog.pg_settings AS s WHERE s.name = 'session_replication_role'"
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _files_say_replica(reader: Reader, facts: Facts, source: str) -> bool | None:
+    """Whether the server's files say so, where this role's or connection's own setting overrides them; None: who knows.
+
+    Where nothing overrides them, this session shows what they say.
+    """
+    if any(s.role is None and s.value != "replica" for s in facts.settings or ()):
+        return False  # It overrides the files for everybody.
+    is_own = any(s.role in (None, reader.session.role) for s in facts.settings or ())
+    if not (source.startswith(_FROM_ELSEWHERE) if source else is_own):
+        return False
+    readable = reader.connection.execute(
+        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE')"
+        " AND pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')"
+    ).fetchone() == (True,)
+    if not readable:
+        return None
+    found = reader.connection.execute(
+        "SELECT lower(f.setting) FROM pg_catalog.pg_file_settings AS f"
+        " WHERE f.name = 'session_replication_role' AND f.error IS NULL ORDER BY f.seqno DESC LIMIT 1"
+    ).fetchone()
+    return found is not None and str(found[0]) == "replica"
+
+
+def judge_subscriptions(reader: Reader, facts: Facts) -> Iterator[Finding]:
+    """Tables that receive rows in sessions in replica mode."""
+    if _is_always_enforced(facts) or "pg_subscription_rel" in reader.session.hidden:
+        return  # What it would say is a warning: no verdict rests on it.
+    rows = reader.connection.execute(
+        "SELECT DISTINCT s.srrelid FROM pg_catalog.pg_subscription_rel AS s WHERE s.srrelid = ANY (%s) ORDER BY 1",
+        ([r.oid for r in facts.relations],),
+    ).fetchall()
+    shown = {r.oid: str(r) for r in facts.relations}
+    for (oid,) in rows:
+        yield finding(
+            "table-subscribed",
+            shown[int(oid)],
+            f"{shown[int(oid)]} receives rows by logical replication, which does not check foreign keys",
+            have="a subscription",
+            want="rows written by ordinary sessions",
+            help_="wflo-schema check --only rows",
+        )
+
+
+def _is_always_enforced(facts: Facts) -> bool:
+    """Whether every trigger of every key fires even in sessions in replica mode (ENABLE ALWAYS TRIGGER)."""
+    return bool(facts.key_triggers) and all(t.enabled == "A" for t in facts.key_triggers or ())
+
+
+def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
+    """Sessions that start in replica mode, in which no key is enforced, wherever that comes from."""
+    if _is_always_enforced(facts):
+        return
+    session = reader.session
+    is_replica, source = session.replication_role == "replica", _source(reader)
+    if is_replica:
+        reader.can("pg_settings")
+    in_files = _files_say_replica(reader, facts, source)
+    here = {s.role for s in facts.settings or () if s.is_for_database}
+    known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
+    if is_replica and source == _AT_LOGIN:
+        yield finding(
+            "replication-role",
+            f"sessions of database {identifier(session.database)}",
+            "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
+            "client that left it so",
+            have="session_replication_role = replica",
+            want=_WANT,
+            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
+            " -- then: DROP EVENT TRIGGER …",
+        )
+    elif in_files or (is_replica and source and not source.startswith(_FROM_ELSEWHERE)):
+        yield finding(
+            "replication-role",
+            f"server ({source or 'configuration file'})",
+            "every session of this server starts with foreign keys switched off",
+            have="session_replication_role = replica",
+            want=_WANT,
+            help_="ALTER SYSTEM RESET session_replication_role; SELECT pg_reload_conf();",
+        )
+    elif in_files is None:
+        role = identifier(session.role)
+        yield finding(
+            "cannot-see",
+            "pg_catalog.pg_file_settings",
+            f"{session.role} has a session_replication_role of its own and may not see what the others get from the "
+            "server's files",
+            have="no SELECT on pg_catalog.pg_file_settings",
+            want=_WANT,
+            help_=f"GRANT SELECT ON pg_catalog.pg_file_settings TO {role};"
+            f" GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO {role};",
+        )
+    yield from _roles(reader, facts, known)
+    if reader.can("pg_proc", "pg_language", "pg_depend", "pg_event_trigger"):
+        yield from _switches(reader, facts)
+
+
+def _roles(reader: Reader, facts: Facts, known: Sequence[RoleSetting]) -> Iterator[Finding]:
+    """Roles and databases whose sessions are in replica mode, where they may write to the tables."""
+    database = identifier(reader.session.database)
+    by_detour: dict[str, RoleSetting] = {}
+    for setting in known:
+        if setting.can_write:
+            yield _in_replica_mode(setting, database, "rows may point nowhere")
+        elif setting.role is not None and setting.can_login:
+            by_detour.setdefault(setting.role, setting)
+    if not by_detour or not reader.can("pg_proc", "pg_language", "pg_depend", "pg_rewrite", "pg_trigger"):
+        return
+    for role, setting in by_detour.items():
+        bridges, routines = _detours(reader, facts, [role])
+        views = [qualified(b.schema, b.name) for b in bridges if b.can_write]
+        certain, unclear = _writing(routines, {r.name for r in facts.relations}.union(b.name for b in bridges))
+        calls = [str(r) for r in routines if r.is_way and r.oid in certain]
+        if views or calls:
+            way = " and ".join((views + calls)[:3])
+            yield _in_replica_mode(setting, database, f"{identifier(role)} may write to the tables through {way}")
+            continue
+        may = [str(r) for r in routines if r.is_way and r.oid in unclear]
+        if may:
+            yield finding(
+                "replication-role-unclear",
+                f"role {identifier(role)}",
+                f"its sessions start with foreign keys switched off, and it may call {' and '.join(may[:3])}, "
+                "which may write to the tables as another role",
+                have="session_replication_role = replica",
+                want=_WANT,
+                help_=_default_of(setting, database)[1],
+            )
+
+
+def _in_replica_mode(setting: RoleSetting, database: str, so: str) -> Finding:
+    who, mend = _default_of(setting, database)
+    return finding(
+        "replication-role",
+        who,
+        f"sessions of {who} start with foreign keys switched off: {so}",
+        have="session_replication_role = replica",
+        want=_WANT,
+        help_=f"{mend} -- then: wflo-schema check --only rows",
+    )
+
+
+def _detours(reader: Reader, facts: Facts, roles: Sequence[str]) -> tuple[tuple[_Bridge, ...], tuple[_Routine, ...]]:
+    """Views and functions through which somebody may write to the tables without a privilege on them."""
+    asked = {"relations": facts.everywhere, "roles": list(roles)}
+    return (
+        reader.rows(_Bridge, "bridges", asked),
+        reader.rows(_Routine, "routines", asked),
+    )
+
+
+_WRITES = re.compile(
+    r"""\b (?: insert \s+ into | update | delete \s+ from | merge \s+ into | copy ) \s+ (?: only \s+ )?
+    (?: (?: "(?:[^"]|"")+" | [\w$]+ ) \s* \. \s* )? (?: "(?P<quoted>(?:[^"]|"")+)" | (?P<plain>[\w$]+) )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_WORD = re.compile(r"[\w$]+")
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _writing(routines: Sequence[_Routine], tables: Collection[str]) -> tuple[set[int], set[int]]:
+    """Which functions write to one of the tables, by themselves or through another, and of which that is unclear."""
+    sources = {r.oid: _COMMENT.sub(" ", r.source) for r in routines}
+    certain = {
+        r.oid
+        for r in routines
+        if any(
+            (m["quoted"].replace('""', '"') if m["quoted"] else m["plain"].lower()) in tables
+            for m in _WRITES.finditer(sources[r.oid])
+        )
+    }
+    unclear = {
+        r.oid
+        for r in routines
+        if r.language not in ("sql", "plpgsql")
+        or not r.source.strip()  # written as BEGIN ATOMIC: there is no text
+        or (r.language == "plpgsql" and re.search(r"\bexecute\b", sources[r.oid], re.IGNORECASE))
+    }
+    words = {r.oid: {w.lower() for w in _WORD.findall(sources[r.oid])} for r in routines}
+    for found in (certain, unclear):
+        grown = True
+        while grown:
+            names = {r.name.lower() for r in routines if r.oid in found}
+            more = {r.oid for r in routines if r.oid not in found and words[r.oid] & names}
+            found |= more
+            grown = bool(more)
+    return certain, unclear
+
+
+_ASKED = re.compile(r"current_setting\s*\(\s*'session_replication_role'", re.IGNORECASE)
+_SET_BACK = re.compile(
+    r"""set_config\s*\(\s*'session_replication_role'\s*,\s*'(?:origin|local)'
+    | \bset\s+(?:local\s+|session\s+)?session_replication_role\s*(?:=|\bto\b)\s*'?(?:origin|local|default)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def _switches(reader: Reader, facts: Facts) -> Iterator[Finding]:
+    """Functions that switch replica mode on, for themselves or for their caller."""
+    found = [
+        s
+        for s in reader.rows(_Switch, "switches", {})
+        if s.is_replica or "session_replication_role" in _SET_BACK.sub("", _ASKED.sub("", s.source.lower()))
+    ]
+    if not found:
+        return
+    bridges, routines = _detours(reader, facts, [])
+    certain, unclear = _writing(routines, {r.name for r in facts.relations}.union(b.name for b in bridges))
+    for switch in found:
+        have = f"session_replication_role in {switch}"
+        if switch.is_replica and switch.oid in certain:
+            yield finding(
+                "replication-role",
+                f"function {switch}",
+                f"{switch} runs with foreign keys switched off and writes to the tables: rows may point nowhere",
+                have="SET session_replication_role = replica",
+                want=_WANT,
+                help_=f"ALTER ROUTINE {switch} RESET session_replication_role; -- then: wflo-schema check --only rows",
+            )
+        elif switch.is_replica and switch.oid in unclear:
+            yield finding(
+                "replication-role-unclear",
+                f"function {switch}",
+                f"{switch} runs with foreign keys switched off, and whether it writes to the tables cannot be told",
+                have="SET session_replication_role = replica",
+                want=_WANT,
+                help_=f"ALTER ROUTINE {switch} RESET session_replication_role;",
+            )
+        elif switch.is_at_login and "session_replication_role" in switch.source.lower():
+            yield finding(
+                "replication-role-unclear",
+                f"function {switch}",
+                f"{switch} runs as sessions start, names session_replication_role, and spares this session at most",
+                have=have,
+                want="sessions that start with foreign keys switched on",
+                help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
+                " -- then: DROP EVENT TRIGGER …",
+            )
+        elif not switch.is_replica:
+            yield finding(
+                "replication-role-unclear",
+                f"function {switch}",
+                f"{switch} can switch foreign keys off with its owner's rights, for whoever calls it",
+                have=have,
+                want="no SECURITY DEFINER function that sets it",
+                help_=f"ALTER ROUTINE {switch} SECURITY INVOKER;",
+            )
+
+
+def _default_of(setting: RoleSetting, database: str) -> tuple[str, str]:
+    """Whose default it is, and the statement that takes it away."""
+    if setting.role is None and setting.is_for_database:
+        return f"database {database}", f"ALTER DATABASE {database} RESET session_replication_role;"
+    if setting.role is None:
+        return "all roles", "ALTER ROLE ALL RESET session_replication_role;"
+    role = identifier(setting.role)
+    if setting.is_for_database:
+        return f"role {role} in database {database}", (
+            f"ALTER ROLE {role} IN DATABASE {database} RESET session_replication_role;"
+        )
+    return f"role {role}", f"ALTER ROLE {role} RESET session_replication_role;"

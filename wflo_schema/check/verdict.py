@@ -1,0 +1,546 @@
+"""Say whether a database is what its contract and its migrations say, section by section.
+
+Hides in which order everything is asked, that one snapshot answers it, and how findings become a verdict.
+What is required is judged by `tables` and `foreign_key`; this module puts the answers together.  Reads only.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema.check import foreign_key, orphans, replica, tables
+from wflo_schema.check.contract_file import Contract, identifier
+from wflo_schema.check.facts import (
+    BASE,
+    LOCK_TIMEOUT_MS,
+    Facts,
+    Reader,
+    begin_reading,
+    can_read_not_nulls,
+    identifiers,
+    read_checks,
+    read_facts,
+    read_indexes,
+    read_weak_not_nulls,
+    unseen,
+    usable_path,
+)
+from wflo_schema.check.orphans import Orphans
+from wflo_schema.check.rules import MIGRATE, NOTHING, finding
+from wflo_schema.connect.database import PATIENT, Database, database_error
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
+from wflo_schema.findings import Finding, Location, Severity
+
+if TYPE_CHECKING:
+    from wflo_schema.catalog.objects import Catalog
+    from wflo_schema.engine.planning import Status
+    from wflo_schema.files.folder import Migrations
+
+SECTIONS = ("contract", "ledger", "rows", "drift", "indexes")
+DEFAULT_SECTIONS = ("contract", "ledger", "indexes")
+_OF_THE_CONTRACT = frozenset({"contract", "rows", "indexes"})
+# The sections that need a contract and share one snapshot.
+
+ROWS_TIMEOUT_S = 60.0
+# Seconds for the orphan rows of all keys together; long enough for millions of rows on a laptop.
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One requirement and its verdict: ``yes``, ``no`` or ``cannot tell``; ``codes`` are its findings'.
+
+    ``kind`` is table, foreign key, column, unique, check, index or migration.  For a foreign key
+    ``source`` and ``target`` are both sides and ``shown`` says in how many rows of the views
+    table_constraints, key_column_usage, constraint_column_usage and referential_constraints of
+    information_schema this role sees the name.
+    """
+
+    kind: str
+    name: str
+    verdict: str
+    codes: tuple[str, ...] = ()
+    source: str = ""
+    target: str = ""
+    shown: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InformationSchema:
+    """What the guide's queries return to this role, beside what pg_catalog knows of the same tables.
+
+    ``constraints`` counts table_constraints, ``joined`` is the number of rows of its join with
+    key_column_usage and constraint_column_usage on the name, ``with_actions`` are those that
+    referential_constraints shows.  ``catalog`` is pg_catalog's count, None where it is hidden.
+    """
+
+    constraints: int
+    joined: int
+    with_actions: int
+    catalog: int | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all three views lead to the number that pg_catalog knows."""
+        return self.catalog is not None and self.constraints == self.joined == self.with_actions == self.catalog
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """All that was found and all that was verified.  Findings stand in the order of the contract."""
+
+    label: str
+    schema: str
+    server_version: str
+    role: str
+    sections: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    verified: tuple[Verified, ...]
+    information_schema: InformationSchema | None = None
+    orphans: tuple[Orphans, ...] = ()
+    notes: tuple[str, ...] = ()
+    fail_on: Severity = Severity.ERROR
+    duration_ms: int = 0
+
+    @property
+    def counts(self) -> tuple[tuple[str, int, int], ...]:
+        """``(kind, holding, required)`` for each kind of requirement, in order of first mention."""
+        all_of = Counter(v.kind for v in self.verified)
+        good = Counter(v.kind for v in self.verified if v.verdict == "yes")
+        return tuple((kind, good[kind], number) for kind, number in all_of.items())
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing at the fail-on level · 1 the answer is no · 3 cannot tell.  A certain no wins."""
+        levels = {f.severity for f in self.findings}
+        if Severity.ERROR in levels or (self.fail_on is Severity.WARNING and Severity.WARNING in levels):
+            return 1
+        return 3 if Severity.UNKNOWN in levels else 0
+
+
+def check_database(
+    database: Database,
+    contract: Contract | None,
+    *,
+    migrations: Migrations | None = None,
+    only: Sequence[str] = DEFAULT_SECTIONS,
+    rows_timeout_s: float = ROWS_TIMEOUT_S,
+    sample: int = 5,
+    wanted: Catalog | None = None,
+    privileges: bool = False,
+    fail_on: Severity = Severity.ERROR,
+) -> CheckResult:
+    """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
+
+    ``contract`` is needed for contract, rows and indexes, ``migrations`` for ledger, ``wanted``
+    (the catalog of a scratch database in which the migrations were replayed) for drift.  All of
+    contract, rows and indexes is read in one snapshot.  Says yes to a key only if every catalog
+    that bears on it was read and PostgreSQL enforces it there.
+
+    Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed`
+    or `DatabaseError` when the server is not there or goes away while it looks at the contract.  A ledger or a
+    drift that cannot be read is a finding, so that what the other sections found is not lost.
+    """
+    started = time.monotonic()
+    sections = _sections(only, contract, migrations, wanted)
+    answer = _Answer((contract.schema if contract else None) or database.schema or "")
+    with database.connect(autocommit=False, settings=PATIENT) as connection:
+        answer.role = connection.info.user
+        version = connection.info.server_version
+        at_ledger = _at_ledger(connection, database) if "ledger" in sections else database
+        if contract is not None and _OF_THE_CONTRACT & set(sections):
+            try:
+                _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
+                _give_up(answer, contract, error)
+            except psycopg.Error as error:
+                raise database_error(error, "checking the contract") from error
+    if migrations is not None and "ledger" in sections:
+        if at_ledger is None:  # the contract's tables were found beside the search_path, so the ledger is as well
+            beside = answer.schema if contract is not None and contract.schema is None else ""
+            at_ledger = database.with_schema(beside or "public")
+        status = _check_ledger(answer, at_ledger, migrations)
+        if status is not None and status.applied and not status.pending:
+            answer.findings = [_not_by_migrating(f) for f in answer.findings]
+    if wanted is not None and "drift" in sections:
+        answer.findings += _drift(database, wanted, privileges=privileges)
+    return CheckResult(
+        label=database.label,
+        schema=answer.schema,
+        server_version=f"{version // 10000}.{version % 10000}",
+        role=answer.role,
+        sections=sections,
+        findings=tuple(answer.findings),
+        verified=tuple(answer.verified),
+        information_schema=answer.summary,
+        orphans=answer.orphans,
+        notes=tuple(answer.notes),
+        fail_on=fail_on,
+        duration_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
+    """The database as the ledger is looked for in it, None where the search_path leads nowhere."""
+    if database.schema is not None:
+        return database
+    path = usable_path(connection)
+    connection.rollback()
+    return database if path else None
+
+
+def _drift(database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
+    try:
+        return check_drift(database, wanted, schema=database.schema, privileges=privileges)
+    except DatabaseError as error:  # what the other sections found still counts
+        return (finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint),)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has been found so far."""
+
+    schema: str
+    role: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    verified: list[Verified] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    summary: InformationSchema | None = None
+    orphans: tuple[Orphans, ...] = ()
+
+
+def _sections(
+    only: Sequence[str], contract: Contract | None, migrations: Migrations | None, wanted: Catalog | None
+) -> tuple[str, ...]:
+    unknown = [s for s in only if s not in SECTIONS]
+    if unknown or not only:
+        raise UsageError(
+            f"there is no section {', '.join(unknown) or 'given'}", hint=f"known are: {', '.join(SECTIONS)}"
+        )
+    given = {"ledger": migrations, "drift": wanted, "contract": contract, "rows": contract, "indexes": contract}
+    sections = tuple(s for s in SECTIONS if s in only)
+    for section in sections:
+        if given[section] is None:
+            needs = {"ledger": "the migrations", "drift": "the replayed migrations"}.get(section, "a contract")
+            raise UsageError(
+                f"the section {section} needs {needs}", hint="give it, or leave the section out with --only"
+            )
+    return sections
+
+
+def _check_contract(
+    answer: _Answer,
+    connection: psycopg.Connection[TupleRow],
+    database: Database,
+    contract: Contract,
+    sections: Sequence[str],
+    rows_timeout_s: float,
+    sample: int,
+) -> None:
+    """The sections contract, rows and indexes, in one snapshot."""
+    reader = begin_reading(connection)
+    answer.role = reader.session.role
+    facts = read_facts(reader, contract, schema=database.schema, deep="contract" in sections)
+    answer.schema = facts.schema
+    if contract.schema and database.schema and contract.schema != database.schema:
+        answer.notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
+    if "contract" in sections:
+        verdicts = _verdicts(reader, facts, contract)
+        answer.findings += verdicts.findings
+        views = _information_schema(reader, facts, contract)
+        if isinstance(views, str):
+            answer.notes.append(views)
+            answer.verified += verdicts.verified
+        else:
+            answer.summary = views.summary
+            answer.verified += [replace(v, shown=views.shown.get(v.name)) if v.source else v for v in verdicts.verified]
+    if "rows" in sections:
+        found, answer.orphans = orphans.of_contract(reader, facts, contract, timeout_s=rows_timeout_s, sample=sample)
+        answer.findings += found
+    if "indexes" in sections:
+        answer.findings += _indexes(reader, facts, contract)
+    answer.findings += [f for f in unseen(reader) if f not in answer.findings]
+
+
+def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
+    """Say what PostgreSQL denied this role in its own catalog; what was verified before stays."""
+    said = error.diag.message_primary or ""
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        message = f"another session holds a lock on what is needed: {said}"
+        mend = "run it again when the other session is done"
+    else:
+        message, mend = f"this role may not read what is needed: {said}", _grant(said, identifier(answer.role))
+    answer.findings.append(finding("cannot-see", "pg_catalog", message, help_=mend))
+    answer.verified = answer.verified or list(_all_unknown(contract, Facts(answer.schema)))
+
+
+def _grant(said: str, role: str) -> str:
+    """What gives a role what PostgreSQL denied it in its own catalog and what all roles have by default."""
+    match = re.search(r"(schema|function) (\w+)$", said)
+    if match is None:
+        return ""
+    if match[1] == "schema":
+        return f"GRANT USAGE ON SCHEMA {match[2]} TO {role};"
+    return f"GRANT EXECUTE ON FUNCTION pg_catalog.{match[2]} TO {role};"
+
+
+def _all_unknown(contract: Contract, facts: Facts) -> Iterator[Verified]:
+    for table in contract.tables:
+        yield Verified("table", facts.full(table.name), "cannot tell", ("cannot-see",))
+    for key in contract.foreign_keys:
+        yield Verified("foreign key", key.name or key.source, "cannot tell", ("cannot-see",), key.source, key.target)
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    findings: list[Finding] = field(default_factory=list)
+    verified: list[Verified] = field(default_factory=list)
+
+    def settle(
+        self, kind: str, name: str, found: Iterable[Finding], *, can_tell: bool, source: str = "", target: str = ""
+    ) -> None:
+        """Make the verdict on one requirement: an error is a certain no, yes needs all to have been seen."""
+        mine = list(found)
+        self.findings.extend(f for f in mine if f not in self.findings)
+        certain = any(f.severity is Severity.ERROR for f in mine)
+        can_tell = can_tell and not any(f.severity is Severity.UNKNOWN for f in mine)
+        verdict = "no" if certain else "yes" if can_tell else "cannot tell"
+        codes = tuple(dict.fromkeys(f.code for f in mine))
+        self.verified.append(Verified(kind, name, verdict, codes, source, target))
+
+
+def _verdicts(reader: Reader, facts: Facts, contract: Contract) -> _Verdicts:
+    if reader.unread and not facts.relations and any(c in BASE for c in reader.unread):
+        return _Verdicts(verified=list(_all_unknown(contract, facts)))
+    verdicts = _Verdicts()
+    if not facts.has_schema:
+        verdicts.findings.append(
+            finding(
+                "schema-missing",
+                identifier(facts.schema),
+                f"there is no schema {facts.schema} in database {reader.session.database}",
+                have=NOTHING,
+                want=f"schema {identifier(facts.schema)}",
+                help_=MIGRATE if not contract.schema else "",
+            )
+        )
+    for table in contract.tables:
+        found = tables.judge_table(facts, contract, table)
+        verdicts.settle("table", facts.full(table.name), found, can_tell=True)
+    verdicts.findings.extend(replica.judge_subscriptions(reader, facts))
+    everywhere = list(replica.judge_sessions(reader, facts))
+    verdicts.findings.extend(everywhere)
+    for key in contract.foreign_keys:
+        mine = [] if facts.keys is None else list(foreign_key.judge(facts, contract, key))
+        verdicts.settle(
+            "foreign key",
+            key.name or key.source,
+            [*mine, *everywhere],
+            can_tell=facts.is_everything_read,
+            source=key.source,
+            target=key.target,
+        )
+    _settle_columns(verdicts, reader, facts, contract)
+    _settle_indexes(verdicts, reader, facts, contract)
+    _settle_checks(verdicts, reader, facts, contract)
+    return verdicts
+
+
+def _settle_columns(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
+    can = not any(c.is_nullable is False for c in contract.columns) or can_read_not_nulls(reader)
+    weak = read_weak_not_nulls(reader, facts.everywhere) if can and contract.columns else {}
+    for column in contract.columns:
+        verdicts.settle(
+            "column",
+            f"{facts.full(column.table)}.{identifier(column.name)}",
+            tables.judge_column(reader, facts, contract, column, weak),
+            can_tell=can or column.is_nullable is not False,
+        )
+
+
+def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
+    if not (contract.uniques or contract.indexes):
+        return
+    can = reader.can("pg_index", "pg_am", "pg_constraint")
+    there = read_indexes(reader, facts.everywhere) if can else ()
+    for unique in contract.uniques:
+        name = unique.name or f"{facts.full(unique.table)}({identifiers(unique.columns)})"
+        verdicts.settle(
+            "unique", name, tables.judge_unique(facts, contract, there, unique) if can else (), can_tell=can
+        )
+    for index in contract.indexes:
+        name = index.name or f"{facts.full(index.table)}({identifiers(index.columns)})"
+        verdicts.settle(
+            "index", name, tables.judge_index(reader, facts, contract, there, index) if can else (), can_tell=can
+        )
+
+
+def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: Contract) -> None:
+    if not contract.checks:
+        return
+    can = reader.can("pg_constraint")
+    there = read_checks(reader, facts.everywhere) if can else ()
+    for required in contract.checks:
+        found = tables.judge_check(reader, facts, contract, there, required) if can else ()
+        verdicts.settle("check", required.name, found, can_tell=can)
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    summary: InformationSchema
+    shown: Mapping[str, tuple[int, int, int, int]]
+
+
+def _information_schema(reader: Reader, facts: Facts, contract: Contract) -> _Views | str:
+    """Ask the views, or say why they do not answer: they never decide, so nothing about them is an error."""
+    try:
+        with reader.connection.transaction():
+            return _views(reader, facts, contract)
+    except psycopg.Error as error:
+        if reader.connection.closed:
+            raise
+        return f"information_schema does not answer ({error.diag.message_primary}); pg_catalog alone decides"
+
+
+def _views(reader: Reader, facts: Facts, contract: Contract) -> _Views:
+    """Ask the views what the guide's queries ask: one by one, for their join takes minutes on a large catalog."""
+
+    def count(view: str, **parameters: list[str]) -> Counter[str]:
+        """How many rows the view shows for each name."""
+        rows = reader.connection.execute(load_sql("check", view), parameters).fetchall()
+        return Counter({str(row[0]): int(row[1]) for row in rows})
+
+    listed = count("view_keys", tables=sorted({k.table.name for k in contract.foreign_keys}))
+    names = sorted({*listed, *(k.name for k in contract.foreign_keys if k.name)})
+    columns = count("view_columns", names=names)
+    targets = count("view_targets", names=names)
+    actions = count("view_actions", names=names)
+    known = None
+    if facts.keys is not None:
+        ours = [facts.table(n) for n in dict.fromkeys(k.table for k in contract.foreign_keys)]
+        known = sum(len(facts.keys_on(t.oid)) for t in ours if t is not None)
+    summary = InformationSchema(
+        constraints=listed.total(),
+        joined=sum(number * columns[n] * targets[n] for n, number in listed.items()),
+        with_actions=sum(actions[n] for n in listed),
+        catalog=known,
+    )
+    return _Views(summary, {n: (listed[n], columns[n], targets[n], actions[n]) for n in names})
+
+
+def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Finding]:
+    if any(c in BASE for c in reader.unread) or not reader.can("pg_index", "pg_am", "pg_constraint"):
+        return
+    there = read_indexes(reader, facts.everywhere)
+    for key in contract.foreign_keys:
+        yield from tables.judge_supporting(facts, contract, there, key)
+    yield from tables.judge_all_indexes(facts, there)
+
+
+def _not_by_migrating(found: Finding) -> Finding:
+    """Where the ledger records everything, what is not there does not come by migrating."""
+    if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE:
+        return found
+    return replace(found, message=f"{found.message}, though every migration is recorded", help="wflo-schema adopt")
+
+
+def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
+    from wflo_schema.engine import operations
+
+    try:
+        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
+    except (DatabaseError, Refused) as error:  # what the other sections found still counts
+        may = "may not" if isinstance(error, CannotRead) else "cannot"
+        message = f"the ledger {may} be read: {error.message}"
+        answer.findings.append(finding("ledger-unreadable", "ledger", message, help_=error.hint))
+        answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
+        return None
+    said = (
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", MIGRATE),
+        (
+            "ledger-changed",
+            status.changed,
+            "edited after it was applied",
+            "another checksum",
+            "the file as applied",
+            "restore the file; put what is new into a new migration",
+        ),
+        (
+            "ledger-missing",
+            status.missing,
+            "recorded as applied, and has no file",
+            "no file",
+            "its file",
+            "restore the file",
+        ),
+        (
+            "ledger-unknown",
+            status.unknown,
+            "recorded as applied, and newer than every file",
+            "no file",
+            "its file",
+            "update the checkout",
+        ),
+    )
+    half_done = {h.id for h in status.half_done}
+    answer.verified += [Verified("migration", e.id, "yes") for e in status.applied if e.id not in half_done]
+    for half in status.half_done:
+        have, want = "half done", "done, or not begun"
+        answer.findings.append(finding("ledger-half-done", half.id, half.reason, have=have, want=want, help_=half.help))
+        answer.verified.append(Verified("migration", half.id, "no", ("ledger-half-done",)))
+    for code, entries, message, have, want, mend in said:
+        for entry in entries:
+            location = Location(entry.path, 1) if entry.path else None
+            answer.findings.append(
+                finding(code, entry.id, message, have=have, want=want, help_=mend, location=location)
+            )
+            answer.verified.append(Verified("migration", entry.id, "no", (code,)))
+    return status
+
+
+def check_drift(
+    database: Database,
+    wanted: Catalog,
+    *,
+    schema: str | None = None,
+    wanted_schema: str | None = None,
+    privileges: bool = False,
+) -> tuple[Finding, ...]:
+    """Compare the target's catalog with that of the replayed migrations.  Never changes the target.
+
+    ``schema`` limits both to one schema; ``wanted_schema`` is its name where they were replayed.
+    ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
+    """
+    from wflo_schema.catalog.read import compare_catalogs, read_migrated
+
+    with database.connect(settings=PATIENT) as connection:
+        have = read_migrated(
+            connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges
+        )
+    names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
+    return tuple(
+        finding(
+            "drift-cosmetic" if d.cosmetic else "drift",
+            d.object,
+            f"{d.kind} {d.object}"
+            + (
+                f" differs in {d.attribute}"
+                if d.attribute
+                else " is not there"
+                if d.have == NOTHING
+                else " is not made by the migrations"
+            ),
+            have=d.have,
+            want=d.want,
+            help_=d.mend,
+        )
+        for d in compare_catalogs(have, wanted, ignore_schema_names=names)
+    )

@@ -1,0 +1,437 @@
+"""One parsed target (server, database name, schema) and the only way to connect to it.
+
+Hides conninfo, the URL spellings of other tools, passwords, timeouts and what libpq says when it
+cannot connect.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from wflo_schema.errors import (
+    CannotRead,
+    ConnectionFailed,
+    ConnectionLost,
+    DatabaseError,
+    UsageError,
+)
+
+URL_EXAMPLE = "postgresql://user:password@host:5432/name"
+
+MAX_NAME_BYTES = 63
+# The server cuts a longer name off silently (NAMEDATALEN - 1), and then it is another database's.
+
+_SCHEMES = re.compile(r"(?:postgres|postgresql)(?:\+(?P<driver>[a-z0-9_]+))?\Z", re.IGNORECASE)
+
+_DRIVER_ONLY_PARAMETERS = frozenset(
+    {
+        "async_fallback",
+        "command_timeout",
+        "connection_limit",
+        "max_cached_statement_lifetime",
+        "max_cacheable_statement_size",
+        "pgbouncer",
+        "pool_timeout",
+        "prepared_statement_cache_size",
+        "prepared_statement_name_func",
+        "server_settings",
+        "statement_cache_size",
+    }
+)
+# Query parameters that SQLAlchemy's asyncpg dialect, asyncpg and Prisma take and libpq does not.
+
+_DEFAULTS: dict[str, str] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "application_name": "wflo-schema",
+}
+# Seconds, seconds, seconds, probes: a network that was cut is noticed in a minute, not in the two
+# hours of the system's default.
+
+WATCHED = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+"""The same for the server's end, so that a client that vanished does not leave its locks behind for hours."""
+
+PATIENT = {"statement_timeout": "120000"}
+"""Milliseconds, for sessions that only look: what is set for the role's other work may be too short."""
+
+_REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
+# How pgbouncer and its like say that they pass no options on.
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database that an operation acts on.  Equality is where it is, not how it was named.
+
+    ``conninfo`` is libpq's, password and all, and so is kept out of ``repr``.  ``schema`` is where
+    the ledger and unqualified objects live; ``None`` leaves that to the server's search_path.
+    ``source`` says who named the database, for messages only.
+    """
+
+    conninfo: str = field(repr=False)
+    schema: str | None = None
+    source: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, url: str, *, schema: str | None = None, source: str = "") -> Database:
+        """Parse a URL (libpq's, SQLAlchemy's or asyncpg's spelling) or a conninfo string.
+
+        ``postgresql+asyncpg://…?ssl=require`` means what it means to SQLAlchemy.  A ``schema``
+        parameter in the URL, as yoyo and Prisma take it, is used unless ``schema`` is given.  An
+        empty ``url`` leaves everything to libpq's own variables (PGHOST, PGSERVICE …).
+
+        Raise `UsageError` when it cannot be understood; the message never repeats the URL.
+        """
+        where = source or "the database URL"
+        try:
+            parameters = _from_url(url, where) if "://" in url else _from_conninfo(url, where)
+        except ValueError:
+            raise UsageError(
+                f"{where} cannot be read as a database URL",
+                hint=f"write it as {URL_EXAMPLE}; "
+                "a user or password with one of @ : / ? # % [ ] must be percent-encoded",
+            ) from None
+        if "service" in parameters:
+            raise UsageError(
+                f"{where} names a service, and what the service stands for is not looked into",
+                hint="name it by libpq's variable instead: PGSERVICE=… and no URL",
+            )
+        from_url = parameters.pop("schema", None)
+        chosen = schema if schema is not None else from_url
+        if chosen is not None and (not chosen or "\x00" in chosen):
+            raise UsageError("the schema's name is empty", hint="leave --schema away to use the search_path")
+        if chosen == "$user":
+            raise UsageError(
+                "$user is no schema's name: a search_path means by it the one of the role's name",
+                hint="give the schema's own name",
+            )
+        parsed = cls(make_conninfo("", **parameters), schema=chosen, source=source)
+        refuse_name(parsed.name, where)
+        return parsed
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What libpq will use: the conninfo over the variables (PGHOST, PGSERVICE …) over its defaults."""
+        found: dict[str, str] = {}
+        for option in pq.Conninfo.get_defaults():
+            if option.val is not None:
+                found[option.keyword.decode()] = option.val.decode()
+        given = {k: str(v) for k, v in conninfo_to_dict(self.conninfo).items() if v is not None}
+        return {**found, **given}
+
+    @property
+    def name(self) -> str:
+        """The database's name; libpq's default, the user's name, where none is given."""
+        known = self.parameters
+        return known.get("dbname") or known.get("user", "")
+
+    @property
+    def label(self) -> str:
+        """``user@host:port/name`` for messages; never a password."""
+        known = self.parameters
+        host = known.get("host") or known.get("hostaddr") or "local socket"
+        port = known.get("port", "5432")
+        user = known.get("user", "")
+        at = f"{user}@" if user else ""
+        hosts, ports = host.split(","), port.split(",")
+        ports = ports * len(hosts) if len(ports) == 1 else ports
+        place = ",".join(
+            f"{one}/.s.PGSQL.{at}" if one.startswith("/") else f"{one}:{at}"
+            for one, at in zip(hosts, [at or "5432" for at in ports], strict=False)
+        )
+        label = f"{at}{place}/{self.name}" if not host.startswith("/") else f"{at}{self.name} on {place}"
+        return f"{label}, schema {self.schema}" if self.schema else label
+
+    @property
+    def url(self) -> str:
+        """A ``postgresql://`` URL for any client, password included: never for messages."""
+        given = {k: str(v) for k, v in conninfo_to_dict(self.conninfo).items() if v is not None}
+        user = quote(given.pop("user", ""), safe="")
+        password = quote(given.pop("password", ""), safe="")
+        host = given.pop("host", "")
+        port = given.pop("port", "")
+        name = quote(given.pop("dbname", ""), safe="")
+        if host.startswith(("/", "@")) or "," in host:
+            given = {"host": host, **({"port": port} if port else {}), **given}
+            host = port = ""
+        elif ":" in host:
+            host = f"[{host}]"
+        who = f"{user}:{password}@" if password else f"{user}@" if user else ""
+        query = "&".join(f"{k}={quote(v, safe='/')}" for k, v in given.items())
+        return f"postgresql://{who}{host}{f':{port}' if port else ''}/{name}{f'?{query}' if query else ''}"
+
+    def with_name(self, name: str) -> Database:
+        """The same server and schema, another database.  Raise `UsageError` where no database can have that name."""
+        refuse_name(name)
+        return replace(self, conninfo=make_conninfo(self.conninfo, dbname=name))
+
+    @property
+    def without_password(self) -> Database:
+        """The same database; whoever connects must have the password, and every other secret, from elsewhere."""
+        given = conninfo_to_dict(self.conninfo)
+        return replace(self, conninfo=make_conninfo("", **{k: v for k, v in given.items() if not is_secret(k)}))
+
+    @property
+    def has_password(self) -> bool:
+        """Whether `without_password` leaves anything away."""
+        return any(is_secret(k) for k in conninfo_to_dict(self.conninfo))
+
+    def with_parameters(self, **parameters: str) -> Database:
+        """The same database with other libpq parameters (``connect_timeout="2"``)."""
+        return replace(self, conninfo=make_conninfo(self.conninfo, **parameters))
+
+    def with_schema(self, schema: str | None) -> Database:
+        """The same database, another schema."""
+        return replace(self, schema=schema)
+
+    def connect(
+        self, *, autocommit: bool = True, settings: Mapping[str, str] | None = None
+    ) -> psycopg.Connection[TupleRow]:
+        """Connect.  The client's encoding is UTF-8 and statements are never prepared on the server.
+
+        ``settings``: what the session begins with, and RESET ALL goes back to, unless the URL's own
+        options say otherwise; done without where a pooler does not pass them on.  Raise
+        `ConnectionFailed` with one sentence that says which of server, password, database or
+        privilege is missing.
+        """
+        given = conninfo_to_dict(self.conninfo)
+        known = self.parameters
+        defaults: dict[str, Any] = {
+            k: v for k, v in _DEFAULTS.items() if k not in given and (k == "connect_timeout" or k not in known)
+        }
+        if "connect_timeout" in known:
+            defaults.pop("connect_timeout", None)
+        if given.get("host") and "hostaddr" not in given:
+            defaults["hostaddr"] = ""  # PGHOSTADDR belongs to PGHOST, and must not lead elsewhere than the label says
+        conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
+        if settings:
+            options = " ".join([*(f"-c {k}={v}" for k, v in settings.items()), known.get("options", "")])
+            try:
+                return _connect(make_conninfo(conninfo, options=options.strip()), autocommit)
+            except psycopg.Error as error:
+                if not _REFUSES_OPTIONS.search(str(error)):
+                    raise _connection_failed(self, error) from None
+        try:
+            return _connect(conninfo, autocommit)
+        except psycopg.Error as error:
+            raise _connection_failed(self, error) from None
+
+
+def is_secret(keyword: str) -> bool:
+    """Whether the value of this parameter of libpq's must never be shown, in whatever release it came."""
+    return bool(re.search(r"password|secret|scram_(?:client|server)_key", keyword))
+
+
+def refuse_name(name: str, where: str = "") -> None:
+    """Raise `UsageError` for a name that no database can have; ``where`` says who gave it.
+
+    The server cuts a name that is too long off without a word, and lets the session into the
+    database of that shorter name.
+    """
+    named = f"the database's name{f' in {where}' if where else ''}"
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > MAX_NAME_BYTES:
+        raise UsageError(
+            f"{named} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}: {name}",
+            hint="give a name that is shorter: what is left of this one may be another database",
+        )
+    if re.match(r"[a-z+0-9]+://", name, re.IGNORECASE):
+        raise UsageError(f"{named} is a URL", hint="give the name alone, or the URL by --database-url or DATABASE_URL")
+
+
+def _connect(conninfo: str, autocommit: bool) -> psycopg.Connection[TupleRow]:
+    return psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+
+
+def _from_conninfo(text: str, where: str) -> dict[str, str]:
+    try:
+        return {k: str(v) for k, v in conninfo_to_dict(text).items() if v is not None}
+    except psycopg.ProgrammingError:
+        raise UsageError(
+            f"{where} is neither a URL nor a libpq connection string",
+            hint=f"write it as {URL_EXAMPLE}",
+        ) from None
+
+
+def _from_url(url: str, where: str) -> dict[str, str]:
+    scheme, _, rest = url.strip().partition("://")
+    if not _SCHEMES.match(scheme):
+        shown = scheme if re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}", scheme) else "something else"
+        raise UsageError(
+            f"{where} is not a PostgreSQL URL: it starts with {shown}://",
+            hint=f"write it as {URL_EXAMPLE}",
+        )
+    parts = urlsplit(f"postgresql://{rest}")
+    if "#" in rest:
+        raise ValueError
+    extra: dict[str, str] = {}
+    hosts: list[str] = []
+    for key, value in parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)):
+        if key in _DRIVER_ONLY_PARAMETERS:
+            continue
+        if key == "ssl":
+            extra["sslmode"] = {"true": "require", "1": "require", "false": "disable", "0": "disable"}.get(
+                value.lower(), value
+            )
+        elif key == "host":
+            hosts.append(value)
+        else:
+            extra[key] = value
+    schema = extra.pop("schema", None)
+    authority = parts.netloc
+    userinfo, at, hostspec = authority.rpartition("@")
+    if "@" in userinfo or "/" in userinfo:
+        raise ValueError
+    base = f"postgresql://{userinfo}{at}{hostspec}{parts.path}"
+    try:
+        parameters = {k: str(v) for k, v in conninfo_to_dict(base).items() if v is not None}
+    except psycopg.ProgrammingError:
+        raise ValueError from None
+    if hosts:
+        parameters.update(_host_parameters(hosts))
+    parameters.update(extra)
+    try:
+        make_conninfo("", **parameters)
+    except psycopg.ProgrammingError:
+        unknown = sorted(set(extra) - {o.keyword.decode() for o in pq.Conninfo.get_defaults()})
+        if not unknown:
+            raise ValueError from None
+        raise UsageError(
+            f"{where} has a parameter that libpq does not know: {', '.join(unknown)}",
+            hint="remove it from the URL; see https://www.postgresql.org/docs/current/libpq-connect.html",
+        ) from None
+    port = parameters.get("port", "")
+    if any(p and not p.isdigit() for p in port.split(",")):
+        raise ValueError
+    if schema is not None:
+        parameters["schema"] = unquote(schema)
+    return parameters
+
+
+def _host_parameters(hosts: list[str]) -> dict[str, str]:
+    """SQLAlchemy writes several hosts as ``host=a:5432&host=b:5432``; libpq as two lists."""
+    names, ports = [], []
+    for entry in ",".join(hosts).split(","):
+        name, colon, port = entry.rpartition(":")
+        if colon and port.isdigit() and not entry.startswith("/"):
+            names.append(name)
+            ports.append(port)
+        else:
+            names.append(entry)
+            ports.append("")
+    found = {"host": ",".join(names)}
+    if any(ports):
+        found["port"] = ",".join(ports)
+    return found
+
+
+def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFailed:
+    text = str(error).strip()
+    fatal = re.findall(r"FATAL:\s+(.+)", text)
+    said = (
+        fatal[-1].strip()
+        if fatal
+        else re.sub(r"^connection (?:failed|is bad): ", "", text.splitlines()[0] if text else "")
+    )
+    where = database.label
+    user = database.parameters.get("user", "")
+    rules: tuple[tuple[str, str, str], ...] = (
+        (
+            r"password authentication failed|no password supplied|authentication failed",
+            f"the server refused the password or login of {user or 'the user'} at {where}",
+            "check user and password in the URL (a password with @ : / ? # must be percent-encoded)",
+        ),
+        (
+            r'database "[^"]*" does not exist',
+            f"there is no database {database.name} at {where}",
+            f"create it ({_createdb(database)}), or correct the name at the end of the URL",
+        ),
+        (
+            r'role "[^"]*" does not exist',
+            f"there is no role {user} at {where}",
+            "correct the user in the URL, or create the role",
+        ),
+        (
+            r"permission denied for database|no pg_hba\.conf entry",
+            f"the server does not let {user or 'this role'} connect to {where}: {said}",
+            "ask for GRANT CONNECT or for a line in pg_hba.conf",
+        ),
+        (
+            r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
+            f"the server at {where} has no free connection slot: {said}",
+            "run it again when connections are free; nothing was changed",
+        ),
+        (
+            r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
+            f"the server at {where} is not ready: {said}",
+            "run it again in a moment; nothing was changed",
+        ),
+        (
+            r"failed to resolve host|could not translate host name|Name or service not known",
+            f"the host of {where} has no address",
+            "check the host's name in the URL",
+        ),
+        (
+            r"timeout expired|Connection timed out",
+            f"the server at {where} did not answer in time",
+            "check host and port, or give it longer with connect_timeout=SECONDS in the URL",
+        ),
+        (
+            r"Connection refused|No such file or directory|No route to host|Network is unreachable|could not connect",
+            f"no server answers at {where}",
+            "start it, or check host and port in the URL",
+        ),
+        (
+            r"server closed the connection|Connection reset|terminating connection",
+            f"the server at {where} closed the connection while it was being made",
+            "run it again; see the server's log if it stays so",
+        ),
+    )
+    for pattern, message, hint in rules:
+        if re.search(pattern, text, re.IGNORECASE):
+            return ConnectionFailed(message, hint=hint)
+    return ConnectionFailed(f"cannot connect to {where}: {said}", hint="check the URL and the server's log")
+
+
+def _createdb(database: Database) -> str:
+    """The shell command that makes it, on its own server."""
+    known = database.parameters
+    words = [f"--{long}={shlex.quote(known[key])}" for long, key in _CREATEDB if known.get(key)]
+    return " ".join(["createdb", *words, shlex.quote(database.name)])
+
+
+_CREATEDB = (("host", "host"), ("port", "port"), ("username", "user"))
+
+
+def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
+    """Turn what psycopg raised while ``doing`` something ("reading the ledger") into one of ours."""
+    diagnostic = error.diag
+    said = diagnostic.message_primary or (str(error).strip().splitlines() or ["no reason given"])[0]
+    sqlstate = error.sqlstate or ""
+    if sqlstate == "42501":
+        return CannotRead(f"not allowed while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or "")
+    if sqlstate.startswith(("08", "57P")) or (not sqlstate and isinstance(error, psycopg.OperationalError)):
+        return ConnectionLost(
+            f"the connection was lost while {doing}: {said}",
+            sqlstate=sqlstate,
+            hint="run it again: nothing is half done",
+        )
+    return DatabaseError(
+        f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or ""
+    )
+
+
+def quote_identifier(name: str) -> str:
+    """Quote a name as SQL would need it, always with quotes."""
+    return '"' + name.replace('"', '""') + '"'

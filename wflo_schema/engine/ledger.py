@@ -1,0 +1,426 @@
+"""The ledger: yoyo's tables, which record what was applied, and one of ours for progress.
+
+Hides their SQL.  yoyo 9 makes ``_yoyo_migration``, ``_yoyo_log`` and ``_yoyo_version`` and finds
+them by these names; a nullable ``checksum`` column is all that is added to them, so that plain
+``yoyo list``, ``apply`` and ``rollback`` keep working.  A row that yoyo wrote has no checksum, and
+a row that yoyo removed takes its checksum with it.  ``_wflo_schema_progress`` exists only once a
+non-transactional migration has begun.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import socket
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.errors import CannotRead, DatabaseError, Refused
+from wflo_schema.files.folder import Migration, Statement, migration_hash
+
+_YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
+
+_LOCK_SPACE = 0x77666C6F
+# First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
+# the ledger's schema.
+
+_CREATION_LOCK = -1
+# Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
+
+_BESIDE = "beside"
+# Stands for the checksum of a row that an adoption set aside: other files recorded it, so nothing
+# is missing when these files do not have it.  The row stays for plain yoyo and the folder it came from.
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the ledger.  ``checksum`` is None where plain yoyo wrote it.
+
+    ``is_beside``: an adoption set it aside, because it belongs to other files.
+    """
+
+    hash: str
+    id: str
+    applied_at: str
+    checksum: str | None
+    is_beside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a non-transactional migration has come: ``statements_done`` from the beginning.
+
+    ``running_statement`` is the one that was under way when the record was written, if any.
+    """
+
+    hash: str
+    id: str
+    operation: str
+    statements_done: int
+    done_checksum: str
+    running_statement: str | None
+    running_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where the ledger of a target is, and what the session that looked for it is like."""
+
+    schema: str
+    is_there: bool
+    has_checksums: bool
+    has_log: bool
+    has_schema: bool
+    has_progress: bool
+    is_standby: bool
+    backend_pid: int
+    server_version: str
+    role: str
+    has_triggers: bool = False
+    """A trigger or a rule on the ledger may keep a row from being written."""
+    elsewhere: str = ""
+    """Other schemas that have a ledger."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True when a migration can be recorded without changing a table first."""
+        return self.is_there and self.has_checksums and self.has_log
+
+    @property
+    def lock_keys(self) -> tuple[str, str]:
+        """The advisory lock that a non-transactional run holds, as two int4 in text."""
+        digest = hashlib.sha256(self.schema.encode()).digest()
+        return str(_LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
+
+
+def _raise(error: ServerError, doing: str) -> None:
+    if error.sqlstate == "42501" and "row-level security" in error.message:
+        raise CannotRead(
+            f"row-level security may hide rows of the ledger from this role: {error.message}",
+            sqlstate=error.sqlstate,
+            hint="look as the owner of _yoyo_migration or as a role with BYPASSRLS, "
+            "or ALTER TABLE _yoyo_migration DISABLE ROW LEVEL SECURITY",
+        )
+    if error.sqlstate == "42501":
+        raise CannotRead(
+            f"not allowed while {doing}: {error.message}",
+            sqlstate=error.sqlstate,
+            hint="GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration, "
+            "and _wflo_schema_progress where it is) to this role",
+        )
+    raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=error.hint)
+
+
+@functools.cache
+def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
+    text = sql.SQL(load_sql("engine", name)).format(schema=sql.Identifier(schema), checksum=sql.SQL(checksum))
+    return text.as_string()
+
+
+def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
+    """Look for the ledger: in ``schema``, or along the search_path.  Writes nothing.
+
+    Raise `Refused` when there is no schema to put it in, or when the ledger is one of yoyo before 6.
+    """
+    outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema,), keeps_rows=True)])
+    if outcome.error:
+        _raise(outcome.error, "looking for the ledger")
+    (row,) = outcome.rows[0]
+    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, *rest = row
+    has_triggers, is_other_kind, elsewhere = rest
+    if name is None:
+        raise Refused(
+            "no schema of the search_path exists and is open to this role, so there is nowhere to keep the ledger",
+            hint="GRANT USAGE ON SCHEMA … to this role, or name one with --schema (it is made if it is not there)",
+        )
+    if is_other_kind == "t":
+        raise Refused(
+            f"{name}._yoyo_migration is not a table, and so not a ledger",
+            hint="rename the view out of the way, or name the ledger's schema with --schema",
+        )
+    present = (columns or "").split(" ")
+    if is_there == "t" and not set(_YOYO_COLUMNS) <= set(present):
+        raise Refused(
+            f"{name}._yoyo_migration is not a ledger of yoyo 6 or later: it has the columns {', '.join(present)}",
+            hint="let yoyo 9 upgrade it first (yoyo list), or move the table away",
+        )
+    return Ledger(
+        name,
+        is_there == "t",
+        "checksum" in present,
+        has_log == "t",
+        has_schema == "t",
+        has_progress == "t",
+        is_standby == "t",
+        int(pid or 0),
+        version or "",
+        role or "",
+        has_triggers == "t",
+        elsewhere or "",
+    )
+
+
+def read_ledger(
+    pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int | None = None
+) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+    """What is recorded, oldest first, and what is half way.
+
+    Raise `CannotRead` without privilege, `DatabaseError` with sqlstate 55P03 when a table is locked
+    for ``lock_timeout_ms`` (None: the server's own).
+    """
+    if not ledger.is_there:
+        return (), ()
+    commands = [read_command(ledger)]
+    if ledger.has_progress:
+        commands.append(Command(_sql("progress_read", ledger.schema), keeps_rows=True))
+    if lock_timeout_ms is not None:  # all that one exchange sends is one transaction
+        commands.insert(0, Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)))
+    outcome = pipeline.exchange(commands)
+    if outcome.error:
+        _raise(outcome.error, "reading the ledger")
+    rows = outcome.rows if lock_timeout_ms is None else outcome.rows[1:]
+    progress = tuple(
+        Progress(h or "", i or "", o or "", int(n or 0), c or "", r, tuple((names or "").splitlines()))
+        for h, i, o, n, c, r, names in (rows[1] if ledger.has_progress else ())
+    )
+    return records(rows[0]), progress
+
+
+def read_command(ledger: Ledger) -> Command:
+    """The query that reads the ledger's rows."""
+    return Command(
+        _sql("ledger_read", ledger.schema, "m.checksum" if ledger.has_checksums else "NULL::varchar"), keeps_rows=True
+    )
+
+
+def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
+    """The rows of `read_command` as records."""
+    return tuple(
+        Record(h or "", i or f"(row {h})", at or "", None if c == _BESIDE else c, c == _BESIDE) for h, i, at, c in rows
+    )
+
+
+def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:
+    """Make what is missing of the ledger, once however many try: under an advisory lock of the transaction.
+
+    Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
+    """
+
+    def missing(now: Ledger) -> list[str]:
+        if now.is_complete:
+            return []
+        made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
+        schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()
+        return [*([] if now.has_schema else [schema]), *_statements(made)]
+
+    _create_under_lock(pipeline, ledger, missing, lock_timeout_ms)
+    return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True)
+
+
+def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
+    """Make the table of progress if it is not there."""
+    if not ledger.has_progress:
+        _create_under_lock(
+            pipeline, ledger, lambda now: [] if now.has_progress else [_sql("progress_create", ledger.schema)]
+        )
+    return replace(ledger, has_progress=True)
+
+
+def _create_under_lock(
+    pipeline: Pipeline, ledger: Ledger, missing: Callable[[Ledger], list[str]], lock_timeout_ms: int = 0
+) -> None:
+    """Run what is ``missing`` once the lock is held: who comes second finds it made, and locks no table."""
+    on_notice, pipeline.on_notice = pipeline.on_notice, None
+    try:
+        outcome = pipeline.exchange(
+            [
+                Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+                Command("SET LOCAL lock_timeout = 0"),
+                Command("SET LOCAL statement_timeout = 0"),
+                Command(
+                    "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)",
+                    (str(_LOCK_SPACE), str(_CREATION_LOCK)),
+                ),
+            ]
+        )
+        if outcome.error is None:
+            statements = missing(find_ledger(pipeline, ledger.schema))
+            patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")
+            outcome = pipeline.exchange([patience, *(Command(s) for s in statements), Command("COMMIT")])
+        if outcome.error is None:
+            return
+        pipeline.exchange([Command("ROLLBACK")])
+    finally:
+        pipeline.on_notice = on_notice
+    error = outcome.error
+    if error.sqlstate == "42501":
+        raise DatabaseError(
+            f"this role may not make the ledger's tables: {error.message}",
+            sqlstate=error.sqlstate,
+            hint=(
+                "run it once as the owner of _yoyo_migration, which gets a column for checksums"
+                if "must be owner" in error.message
+                else "GRANT CREATE on the schema to this role, or run as the owner of the tables"
+            ),
+        )
+    _raise(error, "making the ledger's tables")
+
+
+def _statements(text: str) -> list[str]:
+    return [s.strip() for s in text.split(";") if s.strip()]
+
+
+def insert_commands(
+    ledger: Ledger,
+    migration: Migration,
+    *,
+    predecessors: Sequence[str],
+    operation: str = "apply",
+) -> tuple[Command, Command]:
+    """Record a migration: its row, and its log row.
+
+    The first fails with 23505 where it is recorded already, and with 23502 where a row of
+    ``predecessors`` (hashes) is not there: the plan is out of date in both cases.  It fails with
+    22012 while another run is at work on a non-transactional migration.
+    """
+    return (
+        Command(
+            _insert_sql(ledger.schema, len(predecessors)),
+            (migration.hash, migration.id, migration.checksum, *ledger.lock_keys, *predecessors),
+        ),
+        Command(
+            _sql("ledger_log", ledger.schema),
+            (str(uuid.uuid4()), migration.hash, migration.id, operation, _user_name(), _host_name()),
+        ),
+    )
+
+
+@functools.cache
+def _insert_sql(schema: str, predecessors: int) -> str:
+    """With a look at each predecessor by its key: one query over all of them costs PostgreSQL more."""
+    there = "".join(
+        f"\n            AND EXISTS (SELECT FROM {{schema}}._yoyo_migration WHERE migration_hash = ${n}::text)"
+        for n in range(6, 6 + predecessors)
+    )
+    text = load_sql("engine", "ledger_insert").replace("{predecessors}", there)
+    return sql.SQL(text).format(schema=sql.Identifier(schema)).as_string()
+
+
+def guard_command(ledger: Ledger, migration: Migration) -> Command:
+    """Fail with 22012 unless the record of a migration is there."""
+    table = sql.Identifier(ledger.schema, "_yoyo_migration").as_string()
+    return Command(f"SELECT 1 / pg_catalog.count(*) FROM {table} WHERE migration_hash = $1::text", (migration.hash,))
+
+
+def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) -> Command:
+    """Give a row that is there its checksum, or set it aside (None).  Fails with 22012 where it is not there."""
+    return Command(
+        _sql("ledger_checksum", ledger.schema),
+        (
+            migration_hash(migration_id),
+            migration_id,
+            _BESIDE if checksum is None else checksum,
+            str(uuid.uuid4()),
+            "beside" if checksum is None else "checksum",
+            _user_name(),
+            _host_name(),
+        ),
+    )
+
+
+def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
+    """Take a migration's record away and log it.
+
+    Fails with 22012 unless the ledger holds exactly the hashes in ``recorded``: the plan is out of date.
+    """
+    as_planned = hashlib.md5(",".join(sorted(recorded)).encode(), usedforsecurity=False).hexdigest()
+    return Command(
+        _sql("ledger_delete", ledger.schema),
+        (
+            migration.hash,
+            migration.id,
+            str(uuid.uuid4()),
+            _user_name(),
+            _host_name(),
+            as_planned,
+        ),
+    )
+
+
+def share_command(ledger: Ledger) -> Command:
+    """Keep non-transactional runs away until this transaction ends; fails with 22012 while one is at work.
+
+    Never waits inside PostgreSQL: whoever does is waited for by CREATE INDEX CONCURRENTLY.
+    """
+    return Command(
+        "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock_shared($1::integer, $2::integer)::integer", ledger.lock_keys
+    )
+
+
+def lock_command(ledger: Ledger) -> Command:
+    """Keep every other run from recording anything until this transaction ends."""
+    table = sql.Identifier(ledger.schema, "_yoyo_migration").as_string()
+    return Command(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def progress_command(
+    ledger: Ledger,
+    migration: Migration,
+    *,
+    operation: str,
+    done: int,
+    done_checksum: str,
+    running: str | None,
+    names: Sequence[str] = (),
+) -> Command:
+    """Say how many statements of a non-transactional migration are done, and which one is running.
+
+    ``names``: the qualified names of what it drops.
+    """
+    return Command(
+        _sql("progress_write", ledger.schema),
+        (migration.hash, migration.id, operation, str(done), done_checksum, running, "\n".join(names) or None),
+    )
+
+
+def superseded_command(ledger: Ledger, migration: Migration) -> Command:
+    """A row where another tool applied or rolled back the migration after its progress was written."""
+    return Command(_sql("progress_superseded", ledger.schema), (migration.hash,), keeps_rows=True)
+
+
+def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
+    """Forget the progress of a migration that is finished."""
+    table = sql.Identifier(ledger.schema, "_wflo_schema_progress").as_string()
+    return Command(f"DELETE FROM {table} WHERE migration_hash = $1", (migration.hash,))
+
+
+def done_checksums(statements: Sequence[Statement]) -> tuple[str, ...]:
+    """The SHA-256 of the first 0, 1, 2 … statements, to see later whether the file still begins so."""
+    digest = hashlib.sha256()
+    sums = [digest.hexdigest()]
+    for number, statement in enumerate(statements):
+        digest.update(b"\x00" * (number > 0) + statement.text.encode())
+        sums.append(digest.hexdigest())
+    return tuple(sums)
+
+
+@functools.cache
+def _user_name() -> str:
+    import os
+
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name[:255]
+    except (ImportError, KeyError):
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+@functools.cache
+def _host_name() -> str:
+    return socket.gethostname()[:255]

@@ -1,0 +1,591 @@
+"""Plan, migrate, roll back, status, baseline: the only writer of a target's schema and ledger.
+
+A migration is one network round trip: ``BEGIN``, its ledger row **first**, its statements one by
+one, ``COMMIT``, ``DISCARD ALL``.  The ledger's primary key is the lock: whoever comes second waits
+on the row, is told that it is there, plans again and goes on.  No session state is needed (so
+pgbouncer in transaction mode is fine) and a kill leaves nothing.  Hides locks, transactions,
+retries and what PostgreSQL's errors mean.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wflo_schema.connect.database import PATIENT, WATCHED, Database
+from wflo_schema.connect.pipeline import Command, Exchange, Stop
+from wflo_schema.engine.events import Notify, Result
+from wflo_schema.engine.ledger import (
+    checksum_command,
+    create_ledger,
+    delete_command,
+    find_ledger,
+    insert_commands,
+    lock_command,
+    progress_delete_command,
+    share_command,
+)
+from wflo_schema.engine.planning import (
+    Allow,
+    Plan,
+    Scripts,
+    State,
+    Status,
+    compare,
+    load_rollback_or_refuse,
+    plan_migrations,
+    refuse,
+    rollback_targets,
+)
+from wflo_schema.engine.session import (
+    BEGIN,
+    COMMIT,
+    DISCARD,
+    LOCK_TIMEOUT_MS,
+    RETRIED,
+    ROLLBACK,
+    Conflict,
+    LockOptions,
+    Session,
+)
+from wflo_schema.engine.stepwise import Stepwise
+from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
+from wflo_schema.files.folder import Migration, Migrations, Script, load_script, migration_hash, some
+
+_FLUSH_EVERY_S = 0.25
+# Seconds of work at most that is reported late because its commit was not yet waited for.
+
+_READ_TIMEOUT_MS = 3_000
+# Milliseconds that a look at the ledger waits where somebody has locked it.
+
+_LONGEST_AHEAD = 1_000_000
+# Characters of a migration's text up to which the next one is sent while it runs.
+
+_MOST_CONFLICTS = 20
+# Times in a row that somebody else may be found to have recorded a migration that then is pending again.
+
+_OUT_OF_DATE = frozenset({"23505", "23502", "22012", "42P01", "3F000"})
+# What the ledger's statements fail with when the ledger is not as planned: the row is there already,
+# a predecessor is not, the set differs (see ledger_delete.sql), or the tables are gone.
+
+
+def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int | None = None) -> Status:
+    """Compare files and ledger.  Writes nothing, and needs no more than SELECT on the ledger.
+
+    Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
+    55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds).
+    """
+    patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
+    with _Run.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
+        return run.status(migrations, patience_ms)
+
+
+def _reading(lock_timeout_ms: int) -> dict[str, str]:
+    return {
+        **WATCHED,
+        "lock_timeout": str(lock_timeout_ms),  # the catalogs may be locked as well
+        "row_security": "off",  # a row that is hidden would be called pending
+    }
+
+
+def plan(database: Database, migrations: Migrations, *, to: str | None = None, allow: Collection[Allow] = ()) -> Plan:
+    """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
+
+    Raise `BadMigrationFile` for a file that `migrate` would refuse.
+    """
+    with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
+        planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
+        Scripts(planned.pending, load_script).validate(run.stay_awake)
+        return planned
+
+
+def migrate(
+    database: Database,
+    migrations: Migrations,
+    *,
+    to: str | None = None,
+    allow: Collection[Allow] = (),
+    locks: LockOptions | None = None,
+    notify: Notify | None = None,
+    stop: Stop | None = None,
+) -> Result:
+    """Apply every pending migration, or those up to and including ``to``.
+
+    Each commits together with its record; any number of runs at once do the work once; a killed run
+    is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
+
+    Raise `BadMigrationFile` before anything runs; `Refused` when files and ledger do not fit and
+    ``allow`` does not name the case; `MigrationFailed` (`LockNotAcquired`) after rolling back one
+    migration; `Interrupted` when ``stop`` was requested; `ConnectionLost`.  The errors' ``applied``
+    and ``not_tried`` say what this run did before.
+    """
+    if not len(migrations):
+        where = " and ".join(migrations.directories)
+        raise Refused(
+            f"there is no migration in {where}",
+            hint='name the right folder with --migrations, or write one: wflo-schema new "create tables"',
+        )
+    began = time.monotonic()
+    with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+        planned = plan_migrations(run.status(migrations), migrations, to, allow)
+        refuse(planned)
+        scripts = Scripts(planned.pending, load_script)
+        scripts.validate(run.stay_awake)
+        run.begin("apply", len(planned.pending))
+        run.migrate(planned, migrations, to, allow, scripts)
+        return run.result("apply", began)
+
+
+def rollback(
+    database: Database,
+    migrations: Migrations,
+    *,
+    count: int = 1,
+    to: str | None = None,
+    only: str | None = None,
+    locks: LockOptions | None = None,
+    notify: Notify | None = None,
+    stop: Stop | None = None,
+) -> Result:
+    """Roll back the last ``count`` migrations, or all after ``to`` (which stays), or ``only`` one.
+
+    Every rollback file is read before anything runs.  Raise `Refused` when one is missing, empty or
+    all comment without ``-- nothing-to-undo``, when the ledger holds migrations whose files are
+    gone on the way, or when others that are applied depend on ``only``; else as `migrate`.
+    """
+    began = time.monotonic()
+    with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+        targets = rollback_targets(run.status(migrations), migrations, count, to, only)
+        scripts = Scripts(targets, load_rollback_or_refuse)
+        scripts.validate(run.stay_awake)
+        run.begin("rollback", len(targets))
+        run.roll_back(targets, scripts)
+        return run.result("rollback", began)
+
+
+def baseline(
+    database: Database,
+    migrations: Migrations,
+    ids: Sequence[str],
+    *,
+    aside: Sequence[str] = (),
+    verify: Callable[[], None] | None = None,
+    locks: LockOptions | None = None,
+    notify: Notify | None = None,
+    stop: Stop | None = None,
+) -> Result:
+    """Record migrations as applied without running them, all in one transaction.
+
+    A row without checksum, which plain yoyo wrote, gets one.  ``aside`` are ids that are recorded
+    and belong to other files: their rows stay, and are from then on not missing here.  ``verify``
+    is called when everything is ready and no lock is held, right before recording; what it raises
+    stops the run.  Without it nothing is verified: that is the caller's part.  Raise `Refused` when
+    one is recorded already, with its checksum, and `DatabaseError` with sqlstate 55P03 when the
+    ledger stays locked for as long as ``locks`` says.
+    """
+    began = time.monotonic()
+    chosen = [migrations.resolve(i) for i in ids]
+    with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+        entries = {e.id: e for e in run.status(migrations).entries if e.state != State.PENDING}
+        again = [m.id for m in chosen if m.id in entries and entries[m.id].has_checksum]
+        if again:
+            raise Refused(
+                f"already recorded as applied: {some(again)}", hint="leave them out; wflo-schema status lists them"
+            )
+        run.begin("mark", len(chosen))
+        run.mark(chosen, recorded=entries, aside=aside, verify=verify)
+        return run.result("mark", began)
+
+
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
+
+    ``is_guarded``: the last command before COMMIT looks whether its record is still there.
+    ``is_followed``: another is sent behind it, and clears the session; else it is cleared at once.
+    """
+
+    migration: Migration
+    script: Script
+    commands: tuple[Command, ...]
+    share_index: int
+    """Where it asks whether a non-transactional run is at work."""
+    ledger_index: int
+    numbers: tuple[int | None, ...]
+    """Of each command: the statement of the file that it stands for, from 0."""
+    is_flushed: bool = True
+    is_guarded: bool = False
+    is_followed: bool = False
+
+    @property
+    def commit_index(self) -> int:
+        return len(self.commands) - 1
+
+    @property
+    def sent(self) -> tuple[Command, ...]:
+        """With what clears the session, where nothing comes behind it that does."""
+        return self.commands if self.is_followed else (*self.commands, DISCARD)
+
+
+class _Run(Session):
+    """A session that migrates and rolls back."""
+
+    _ahead: _Transaction | None = None
+    """What was sent behind the current one."""
+    _recorded: frozenset[str] = frozenset()
+    """Hashes of the ledger's rows when the plan was made."""
+    _half_way: frozenset[str] = frozenset()
+    """Hashes of what was interrupted half-way."""
+
+    @property
+    def sent_behind(self) -> str | None:
+        return self._ahead.migration.id if self._ahead is not None else None
+
+    def status(self, migrations: Migrations, lock_timeout_ms: int | None = None) -> Status:
+        """Compare files and ledger."""
+        recorded, progress = self.read(lock_timeout_ms)
+        self._recorded = frozenset(r.hash for r in recorded)
+        self._half_way = frozenset(p.hash for p in progress)
+        return compare(self.database.label, self.ledger, migrations, recorded, progress)
+
+    def migrate(
+        self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: Scripts
+    ) -> None:
+        queue = deque(planned.pending)
+        recorded = {e.id for e in planned.status.entries if e.state != State.PENDING}
+        order = {m.id: n for n, m in enumerate(migrations)}
+        in_order = list(migrations)
+        conflicts: Counter[str] = Counter()
+        if queue and not self.ledger.is_complete:
+            self._make_ledger()
+        while queue:
+            m = queue[0]
+            self.queue = queue
+            if self._ahead is None:
+                self.check_stop()
+            predecessors = self._predecessors(m, in_order, order[m.id], recorded)
+            try:
+                if m.is_transactional:
+                    one, is_sent = self._ahead, self._ahead is not None
+                    if one is None:
+                        behind = queue[1] if len(queue) > 1 else None
+                        one = self._as_transaction(m, scripts.take(m), predecessors, behind=behind)
+
+                    following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
+                    self._apply(one, following, is_sent=is_sent)
+                else:
+                    Stepwise(self, m, scripts.take(m), "apply").run(predecessors)
+                recorded.add(m.id)
+                queue.popleft()
+            except Conflict:
+                conflicts[m.id] += 1
+                if conflicts[m.id] > _MOST_CONFLICTS:
+                    raise DatabaseError(
+                        f"the ledger in schema {self.ledger.schema} does not take a record of {m.id}, "
+                        "and does not show one either",
+                        hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
+                    ) from None
+                self.current = None
+                self.ledger = find_ledger(self.pipeline, self.database.schema)
+                if not self.ledger.is_complete:
+                    self._make_ledger()
+                again = plan_migrations(self.status(migrations), migrations, to, allow)
+                refuse(again)
+                recorded = {e.id for e in again.status.entries if e.state != State.PENDING}
+                queue = deque(again.pending)
+                self.expect(len(queue))
+        self.queue = deque()
+        self.flush()
+
+    def _make_ledger(self) -> None:
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            try:
+                lock_timeout_ms = self.locks.of(None)
+                self.ledger = create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
+                break
+            except DatabaseError as error:
+                left = self.locks.wait_s - (time.monotonic() - began)
+                if error.sqlstate not in RETRIED or left <= 0:
+                    raise
+                self.pause(None, error.message, attempt, at_most=left)
+        self.settle()
+
+    @staticmethod
+    def _predecessors(m: Migration, in_order: Sequence[Migration], number: int, recorded: Collection[str]) -> list[str]:
+        """Hashes that must still be recorded when this one is: the one before, and what it depends on."""
+        needed = [i for i in m.depends if i in recorded]
+        before = next((in_order[n].id for n in range(number - 1, -1, -1) if in_order[n].id in recorded), None)
+        if before is not None and before not in needed:
+            needed.append(before)
+        return [migration_hash(i) for i in needed]
+
+    def _following(
+        self,
+        queue: Sequence[Migration],
+        scripts: Scripts,
+        in_order: Sequence[Migration],
+        order: Mapping[str, int],
+        recorded: Collection[str],
+    ) -> _Transaction | None:
+        """The migration behind the first of the queue, if it can be sent behind it."""
+        first, m = queue[0], queue[1]
+        try:
+            script = scripts.take(m)
+        except WfloSchemaError:
+            return None  # said when it is its turn
+        predecessors = [*self._predecessors(m, in_order, order[m.id], recorded), first.hash]
+        return self._as_transaction(m, script, predecessors, behind=queue[2] if len(queue) > 2 else None)
+
+    def _as_transaction(
+        self, m: Migration, script: Script, predecessors: Sequence[str], *, behind: Migration | None
+    ) -> _Transaction:
+        is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
+        needed = list(dict.fromkeys(predecessors))
+        record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed)
+        if m.hash in self._half_way:
+            record = (*record, progress_delete_command(self.ledger, m))
+        return self._made_of(
+            m,
+            script,
+            record,
+            self.settings(m, is_flushed=is_flushed),
+            is_flushed=is_flushed,
+            guard=self.guard(m, script),
+            is_followed=behind is not None
+            and behind.is_transactional
+            and self.is_direct
+            and len(script.text) <= _LONGEST_AHEAD,
+        )
+
+    def _made_of(
+        self,
+        m: Migration,
+        script: Script,
+        record: Sequence[Command],
+        settings: Mapping[str, str],
+        *,
+        is_flushed: bool = True,
+        guard: Sequence[Command] = (),
+        is_followed: bool = False,
+    ) -> _Transaction:
+        """``record`` asks whether a non-transactional run is at work and changes the ledger."""
+        before = [BEGIN]
+        if not self.is_direct:  # DISCARD ALL has taken the name that we connected with
+            before.append(Command(f"SET LOCAL application_name = '{self.token}'"))
+        for_ledger = str(self.locks.of(None) or LOCK_TIMEOUT_MS)
+        before.append(*_set_local({"lock_timeout": for_ledger}))
+        if settings["lock_timeout"] == for_ledger:
+            settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
+        commands = [*before, *record, *_set_local(settings)]
+        numbers: list[int | None] = [None] * len(commands)
+        for number, statement in enumerate(script.statements):
+            again = _set_local(self.settings_after(m, statement))
+            commands += [Command(self.locks.capped(statement.text)), *again]
+            numbers += [number] * (1 + len(again))
+        commands += [*guard, COMMIT]
+        numbers += [None] * (len(guard) + 1)
+        share_index = len(before)
+        return _Transaction(
+            m,
+            script,
+            tuple(commands),
+            share_index,
+            share_index + len(record) - 1,
+            tuple(numbers),
+            is_flushed,
+            bool(guard),
+            is_followed,
+        )
+
+    def _apply(self, one: _Transaction, following: Callable[[], _Transaction | None], *, is_sent: bool) -> None:
+        """Apply one migration; where nothing forbids it, send the next behind it before it is answered.
+
+        What is sent behind cannot run if this one fails: PostgreSQL refuses everything in a failed
+        transaction, BEGIN too, and where COMMIT itself failed, its ledger row misses its predecessor.
+        Nor can it run in a session that was not cleared: what clears it comes first and, failing,
+        takes the rest with it.
+        """
+        self.start(one.migration)
+        if not is_sent:
+            self.pipeline.send(one.sent)
+        self._ahead = None
+        if one.is_followed:
+            if not self.stop.is_requested:
+                self._ahead = following()
+            self.pipeline.send((DISCARD, *(self._ahead.sent if self._ahead is not None else ())))
+        if self.stop.is_requested:
+            self.pipeline.cancel()  # the cancellation before may have hit the one before
+        outcome = self.pipeline.receive()
+        if is_sent:
+            outcome = _without_first(outcome)
+        has_failed = outcome.error is not None and outcome.error.index <= one.commit_index
+        is_clear = outcome.error is None
+        if one.is_followed and (has_failed or self._ahead is None):
+            behind = self.pipeline.receive()
+            is_clear = behind.error is None
+            if has_failed and self._ahead is not None:
+                self._refuse_overtaken(one, self._ahead, _without_first(behind))
+            self._ahead = None
+        if has_failed:
+            self._transaction(one, outcome)
+        elif not is_clear:
+            self.settle()  # it is committed; a cancel request came late
+        self.finished(one.migration, "apply", len(one.script.statements), is_flushed=one.is_flushed)
+
+    def _refuse_overtaken(self, one: _Transaction, ahead: _Transaction, behind: Exchange) -> None:
+        """Raise `Conflict` where the one behind was applied: somebody else has recorded the one that failed."""
+        if behind.error is not None and behind.error.index <= ahead.commit_index:
+            return
+        self._ahead = None
+        self.settle(ROLLBACK)
+        self.start(ahead.migration)
+        self.finished(ahead.migration, "apply", len(ahead.script.statements), is_flushed=ahead.is_flushed)
+        raise Conflict
+
+    def _transaction(self, one: _Transaction, outcome: Exchange | None = None) -> None:
+        """Send one transaction; try it again while only locks are in its way.
+
+        ``outcome`` is that of the first try, where it was made already.  Raise `Conflict` when the
+        ledger is not as planned, else as `migrate` says.
+        """
+        m, script = one.migration, one.script
+        began = time.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
+            if outcome is None:
+                self.start(m)
+                outcome = self.pipeline.exchange((*one.commands, DISCARD))
+            error = outcome.error
+            outcome = None
+            if error is None:
+                return
+            if error.index > one.commit_index:
+                self.settle()  # it is committed; a cancel request came late
+                return
+            self.settle(ROLLBACK)
+            if self.stop.is_requested:
+                raise self.stopped(self.taken_back(m))
+            if error.index < 0:
+                continue  # the session was not cleared before it: nothing of it was run
+            if error.index == one.share_index and error.sqlstate == "22012":
+                self.wait_for_colleague(m, began)
+                continue
+            if error.index <= one.ledger_index:
+                if error.sqlstate in _OUT_OF_DATE:
+                    raise Conflict
+                if error.sqlstate in RETRIED or error.sqlstate == "57014":
+                    self.pause_for_ledger(m, error, began, attempt)
+                    continue
+                raise self.ledger_error(error)
+            number = one.numbers[error.index]
+            if error.sqlstate in RETRIED:
+                left = self.locks.wait_s - (time.monotonic() - began)
+                if left > 0:
+                    self.pause(m, error.message, attempt, at_most=left)
+                    continue
+                raise self.lock_not_acquired(m, script, error, number, attempt, time.monotonic() - began)
+            if one.is_guarded and error.index == one.commit_index - 1 and error.sqlstate in _OUT_OF_DATE:
+                raise self.unrecorded(m, script, error)
+            place = "before its first statement" if error.index < one.commit_index and number is None else ""
+            raise self.failed(m, script, error, number, place=place)
+
+    def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
+        """Run the rollback files of these migrations, each with its record's removal in one transaction."""
+        expected = set(self._recorded)
+        if targets and not self.ledger.is_complete:
+            self._make_ledger()
+        for position, m in enumerate(targets):
+            self.queue = deque(targets[position:])
+            self.check_stop()
+            script = scripts.take(m)
+            try:
+                if m.is_transactional:
+                    record = [
+                        share_command(self.ledger),
+                        lock_command(self.ledger),
+                        delete_command(self.ledger, m, recorded=expected),
+                    ]
+                    if m.hash in self._half_way:
+                        record.append(progress_delete_command(self.ledger, m))
+                    self._transaction(self._made_of(m, script, record, self.settings(m)))
+                    self.finished(m, "rollback", len(script.statements), is_flushed=True)
+                else:
+                    Stepwise(self, m, script, "rollback").run(expected)
+                expected.discard(m.hash)
+            except Conflict:
+                raise Refused(
+                    f"the ledger changed while {m.id} was about to be rolled back",
+                    hint="somebody else is migrating this database; look at wflo-schema status and run it again",
+                ) from None
+        self.queue = deque()
+
+    def mark(
+        self,
+        chosen: Sequence[Migration],
+        *,
+        recorded: Collection[str],
+        aside: Sequence[str],
+        verify: Callable[[], None] | None,
+    ) -> None:
+        """Record migrations without running them, in one transaction."""
+        if not chosen and not aside:
+            return
+        if not self.ledger.is_complete:
+            self._make_ledger()
+        ledger = self.ledger
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            if verify is not None:
+                verify()
+            outcome = self.pipeline.exchange(
+                [
+                    BEGIN,
+                    *_set_local({"lock_timeout": str(self.locks.of(None))}),
+                    *(
+                        command
+                        for m in chosen
+                        for command in (
+                            (checksum_command(ledger, m.id, m.checksum),)
+                            if m.id in recorded
+                            else insert_commands(ledger, m, predecessors=(), operation="mark")
+                        )
+                    ),
+                    *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
+                    *(checksum_command(ledger, i, None) for i in aside),
+                    COMMIT,
+                    DISCARD,
+                ]
+            )
+            if outcome.error is None:
+                break
+            self.settle(ROLLBACK)
+            if outcome.error.sqlstate in _OUT_OF_DATE:
+                raise Refused(
+                    "the ledger changed while the migrations were about to be recorded; nothing was recorded",
+                    hint="somebody else is at work on this database; look at wflo-schema status and run it again",
+                )
+            left = self.locks.wait_s - (time.monotonic() - began)
+            if outcome.error.sqlstate not in RETRIED or left <= 0:
+                raise self.ledger_error(outcome.error)
+            self.pause(None, outcome.error.message, attempt, at_most=left)
+        for m in chosen:
+            self.start(m)
+            self.finished(m, "mark", 0, is_flushed=True)
+
+
+def _without_first(outcome: Exchange) -> Exchange:
+    """The outcome of all commands but the first, whose own failure gets the index -1."""
+    error = outcome.error
+    return Exchange(outcome.rows[1:], None if error is None else replace(error, index=error.index - 1))
+
+
+def _set_local(settings: Mapping[str, str]) -> list[Command]:
+    """Settings of this transaction; the values are numbers, words and quoted names of our own making."""
+    return [Command(f"SET LOCAL {name} = {value}") for name, value in settings.items()]

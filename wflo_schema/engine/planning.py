@@ -1,0 +1,384 @@
+"""Compare files and ledger, and say what would be done: nothing here asks a server or writes.
+
+Hides the order of what is recorded and has no file, and what stands against migrating.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wflo_schema.connect.database import quote_identifier
+from wflo_schema.engine.ledger import Ledger, Progress, Record
+from wflo_schema.errors import Refused
+from wflo_schema.files.folder import Migration, Migrations, Script, counted, load_rollback, migration_hash, some
+from wflo_schema.files.statements import refuse_unresumable
+
+_KEPT_TEXT = 4_000_000
+# Characters of migration text kept from validation to execution; what is beyond is read again.
+
+
+class State(enum.StrEnum):
+    """Where one migration stands."""
+
+    APPLIED = "applied"
+    """Recorded in the ledger; the file is there, and equal where its checksum is known."""
+    PENDING = "pending"
+    """On disk and not recorded."""
+    CHANGED = "changed"
+    """Recorded, and the file's checksum differs."""
+    MISSING = "missing"
+    """Recorded, and there is no such file; other files sort after it."""
+    AHEAD = "ahead"
+    """Recorded, and it sorts after every file: the database is ahead of the files."""
+
+
+class Allow(enum.StrEnum):
+    """What stops `migrate` unless it is allowed by name."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    AHEAD = "ahead"
+    LATE = "late"
+    """A pending migration sorts before one that is applied."""
+    HEADS = "heads"
+    """The ``-- depends:`` lines make a history with two ends."""
+    HALF_DONE = "half-done"
+    """A non-transactional file was interrupted, and it is not for `migrate` to finish it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One migration and its state.
+
+    ``applied_at`` is UTC in ISO 8601, ``has_checksum`` False where plain yoyo recorded it.
+    ``is_late`` says that a migration after it is applied.  ``statements_done`` counts for a
+    non-transactional one that was interrupted, in its ``interrupted``: apply or rollback.
+    """
+
+    id: str
+    state: State
+    path: str | None = None
+    applied_at: str | None = None
+    has_checksum: bool = False
+    is_late: bool = False
+    statements_done: int | None = None
+    interrupted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HalfDone:
+    """What `migrate` cannot finish: why, and what to type."""
+
+    id: str
+    reason: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Every migration of the files and of the ledger, in order of application."""
+
+    label: str
+    schema: str
+    server_version: str
+    has_ledger: bool
+    entries: tuple[Entry, ...]
+    heads: tuple[tuple[str, ...], ...] = ()
+    half_done: tuple[HalfDone, ...] = ()
+
+    def _of(self, *states: State) -> tuple[Entry, ...]:
+        return tuple(e for e in self.entries if e.state in states)
+
+    @property
+    def applied(self) -> tuple[Entry, ...]:
+        """Recorded, with an unchanged file."""
+        return self._of(State.APPLIED)
+
+    @property
+    def pending(self) -> tuple[Entry, ...]:
+        """Not recorded."""
+        return self._of(State.PENDING)
+
+    @property
+    def changed(self) -> tuple[Entry, ...]:
+        """Recorded, and the file was edited since."""
+        return self._of(State.CHANGED)
+
+    @property
+    def missing(self) -> tuple[Entry, ...]:
+        """Recorded, and the file is gone."""
+        return self._of(State.MISSING)
+
+    @property
+    def unknown(self) -> tuple[Entry, ...]:
+        """Recorded, and newer than every file."""
+        return self._of(State.AHEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `migrate` would do: migrations to run, in order, and why it would refuse to."""
+
+    status: Status
+    pending: tuple[Migration, ...]
+    refusals: tuple[tuple[Allow, str, str], ...]
+    """Case, what is wrong, how to mend it."""
+
+
+def compare(
+    label: str, ledger: Ledger, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]
+) -> Status:
+    """Where every migration of the files and of the ledger stands."""
+    by_hash = {r.hash: r for r in recorded}
+    migrations.refuse_absent(by_hash)
+    half_way = {p.hash: p for p in progress}
+    entries: list[Entry] = []
+    hashes = [m.hash for m in migrations]
+    last_applied = max((n for n, hash in enumerate(hashes) if hash in by_hash), default=-1)
+    for number, (m, hash) in enumerate(zip(migrations, hashes, strict=True)):
+        record = by_hash.get(hash)
+        begun = half_way.get(hash)
+        done, what = (begun.statements_done, begun.operation) if begun else (None, None)
+        if record is None:
+            is_late = number < last_applied
+            entries.append(Entry(m.id, State.PENDING, m.path, None, False, is_late, done, what))
+            continue
+        is_changed = record.checksum is not None and record.checksum != m.checksum
+        state = State.CHANGED if is_changed else State.APPLIED
+        has_checksum = record.checksum is not None
+        entries.append(Entry(m.id, state, m.path, record.applied_at, has_checksum, False, done, what))
+    newest = max((m.id for m in migrations), default="")
+    known = set(hashes)
+    gone = sorted((r for r in recorded if r.hash not in known and not r.is_beside), key=lambda r: r.id)
+    for record in gone:
+        state = State.AHEAD if record.id > newest else State.MISSING
+        entries.append(Entry(record.id, state, None, record.applied_at, record.checksum is not None))
+    if gone:
+        entries.sort(key=lambda e: (e.state == State.AHEAD, e.id) if e.path is None else (False, e.id))
+        order = {m.id: n for n, m in enumerate(migrations)}
+        if any(m.depends for m in migrations):
+            entries.sort(key=lambda e: order.get(e.id, len(order) if e.state == State.AHEAD else -1))
+    half_done = tuple(_half_done(ledger, {m.hash: m for m in migrations}, by_hash, progress))
+    return Status(
+        label, ledger.schema, ledger.server_version, ledger.is_there, tuple(entries), migrations.heads(), half_done
+    )
+
+
+def _half_done(
+    ledger: Ledger, files: Mapping[str, Migration], recorded: Collection[str], progress: Sequence[Progress]
+) -> Iterator[HalfDone]:
+    for p in progress:
+        m = files.get(p.hash)
+        so_far = counted(range(p.statements_done), "statement", "statements")
+        table = f"{quote_identifier(ledger.schema)}._wflo_schema_progress"
+        forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
+        by_hand = f"finish by hand, or undo, what it has done, and then {forget}"
+        if m is None and p.operation == "apply" and p.hash not in recorded:
+            why = f"{p.id} was interrupted after {so_far}, and there is no such file any more"
+            yield HalfDone(p.id, why, f"bring the file back as it was; or {by_hand}")
+        elif m is not None and p.operation == "apply" and p.hash not in recorded and m.is_transactional:
+            why = f"{m.id} was interrupted after {so_far} of a non-transactional file, and is transactional now"
+            yield HalfDone(m.id, why, f"bring -- transactional: false back; or {by_hand}")
+        elif p.operation == "rollback" and p.hash in recorded:
+            why = f"{p.id} is half rolled back: that was interrupted after {so_far}"
+            yield HalfDone(p.id, why, f"finish that: wflo-schema rollback {p.id}; or {by_hand}")
+
+
+def plan_migrations(status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow]) -> Plan:
+    """What would be applied, up to and including ``to``, and what stands against it."""
+    waiting = {e.id: e for e in status.pending}
+    wanted = list(migrations)
+    if to is not None:
+        last = migrations.resolve(to)
+        wanted = wanted[: wanted.index(last) + 1]
+    pending = tuple(m for m in wanted if m.id in waiting)
+    found = _objections(status, pending, late=[m.id for m in pending if waiting[m.id].is_late])
+    return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
+
+
+def _objections(
+    status: Status, pending: Sequence[Migration], *, late: Sequence[str]
+) -> Iterator[tuple[Allow, str, str]]:
+    """What stands against migrating: the case, what it is, and how to put it right."""
+    if status.changed:
+        were = counted(status.changed, "applied migration was", "applied migrations were")
+        yield (
+            Allow.CHANGED,
+            f"{were} changed since: {some(e.id for e in status.changed)}",
+            "bring the file back as it was and write a new migration for the change",
+        )
+    for half in status.half_done:
+        yield Allow.HALF_DONE, half.reason, half.help
+    if status.missing:
+        have = counted(status.missing, "applied migration has", "applied migrations have")
+        yield (
+            Allow.MISSING,
+            f"{have} no file any more: {some(e.id for e in status.missing)}",
+            "bring the file back (git log --diff-filter=D -- 'migrations/*')",
+        )
+    if status.unknown:
+        yield (
+            Allow.AHEAD,
+            f"the database is ahead of the files: it has {some(e.id for e in status.unknown)}",
+            "run it with the newer files, or name their folder with --migrations",
+        )
+    if late:
+        yield (
+            Allow.LATE,
+            f"{counted(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
+            f"{some(late)}",
+            "rename it so that it comes last, if it was merged late",
+        )
+    if status.heads and pending:
+        ends = "; ".join(" and ".join(h) for h in status.heads)
+        yield (
+            Allow.HEADS,
+            f"the history has {len(status.heads[0])} heads: {ends}",
+            "write a migration with -- depends: on all of them, or let one depend on the other",
+        )
+
+
+def refuse(planned: Plan) -> None:
+    """Raise `Refused` with all that stands against the plan."""
+    if not planned.refusals:
+        return
+    case, what, _ = planned.refusals[0]
+    lines = [what, *(w for _, w, _ in planned.refusals[1:])]
+    hints = [f"{how}; to go on all the same: --allow {c}" for c, _, how in planned.refusals]
+    raise Refused("\n".join(lines), hint="\n".join(hints), case=case.value)
+
+
+def rollback_targets(
+    status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
+) -> tuple[Migration, ...]:
+    """What would be rolled back, in that order, or `Refused`."""
+    targets = _chosen_targets(status, migrations, count, to, only)
+    last = min((n for n, m in enumerate(migrations) if m in targets), default=len(migrations))
+    known = {m.id: n for n, m in enumerate(migrations)}
+    for e in status.entries:
+        if targets and e.state is State.PENDING and e.interrupted == "apply" and known.get(e.id, last) >= last:
+            raise Refused(
+                f"{e.id} is half applied ({counted(range(e.statements_done or 0), 'statement', 'statements')}), and "
+                "stands on what would be rolled back",
+                hint="finish it first: wflo-schema migrate; or undo by hand what it has done, and then "
+                f"DELETE FROM {quote_identifier(status.schema)}._wflo_schema_progress "
+                f"WHERE migration_hash = '{migration_hash(e.id)}'",
+                case=Allow.HALF_DONE.value,
+            )
+    transactional = {m.id for m in targets if m.is_transactional}
+    for half in status.half_done:
+        if targets and half.id not in known:
+            raise Refused(half.reason, hint=half.help, case=Allow.HALF_DONE.value)
+        if half.id in transactional:
+            raise Refused(
+                f"{half.reason} of a non-transactional file, and is transactional now",
+                hint=half.help.replace("finish that:", "bring -- transactional: false back, and finish that:"),
+                case=Allow.HALF_DONE.value,
+            )
+    return targets
+
+
+def _chosen_targets(
+    status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
+) -> tuple[Migration, ...]:
+    recorded = {e.id for e in (*status.applied, *status.changed)}
+    in_order = [m for m in migrations if m.id in recorded]
+    if only is not None:
+        one = migrations.resolve(only)
+        if one.id not in recorded:
+            raise Refused(f"{one.id} is not applied", hint="wflo-schema status lists what is")
+        dependents = _dependents(one, in_order)
+        if dependents:
+            raise Refused(
+                f"{one.id} cannot be rolled back: "
+                f"{counted(dependents, 'applied migration depends', 'applied migrations depend')}"
+                f" on it: {', '.join(dependents)}",
+                hint=f"roll them back first: wflo-schema rollback --to {one.id}",
+            )
+        return (one,)
+    if status.unknown and (count > 0 or to is not None):
+        raise Refused(
+            f"the last migration applied has no file here: {some(e.id for e in status.unknown)}",
+            hint="run it with the newer files, or name their folder with --migrations",
+            case=Allow.AHEAD.value,
+        )
+    if to is not None:
+        last = migrations.resolve(to)
+        if last.id not in recorded:
+            raise Refused(
+                f"{last.id} is not applied, so nothing can be rolled back to it",
+                hint="wflo-schema status lists what is",
+            )
+        targets = in_order[in_order.index(last) + 1 :]
+    else:
+        targets = in_order[-count:] if count > 0 else []
+    _refuse_gone(status, targets)
+    return tuple(reversed(targets))
+
+
+def _refuse_gone(status: Status, targets: Sequence[Migration]) -> None:
+    """What was applied after the first of ``targets`` and has no file stands on what would be taken away."""
+    inside = {m.id for m in targets}
+    since = min((e.applied_at or "" for e in status.entries if e.id in inside), default="")
+    gone = [e.id for e in status.missing if inside and (e.applied_at or "") > since]
+    if gone:
+        raise Refused(
+            f"{counted(gone, 'migration', 'migrations')} applied on the way back to {targets[0].id} "
+            f"{'has' if len(gone) == 1 else 'have'} no file any more: {some(gone)}",
+            hint="bring the file back (git log --diff-filter=D -- 'migrations/*'), "
+            "or roll back one by one, by id: wflo-schema rollback ID",
+            case=Allow.MISSING.value,
+        )
+
+
+def _dependents(one: Migration, applied: Sequence[Migration]) -> list[str]:
+    inside = {one.id}
+    for m in applied:
+        if inside & set(m.depends):
+            inside.add(m.id)
+    return [m.id for m in applied if m.id in inside and m.id != one.id]
+
+
+def load_rollback_or_refuse(m: Migration) -> Script:
+    """The rollback file's statements; `Refused` where it is missing or would undo nothing."""
+    script = load_rollback(m)
+    if script is None:
+        raise Refused(
+            f"{m.id} has no rollback file, so it cannot be rolled back",
+            hint=f"write {m.path.removesuffix('.sql')}.rollback.sql; "
+            "with nothing to undo it says: -- nothing-to-undo: why",
+        )
+    if not script.statements and not script.nothing_to_undo:
+        raise Refused(
+            f"{script.path} holds no statement, so rolling back {m.id} would undo nothing",
+            hint="write what takes it back, or say so in the file: -- nothing-to-undo: why",
+        )
+    return script
+
+
+class Scripts:
+    """The statements of the migrations to run: all read and refused before anything runs."""
+
+    def __init__(self, migrations: Sequence[Migration], loader: Callable[[Migration], Script]) -> None:
+        self._migrations = migrations
+        self._loader = loader
+        self._kept: dict[str, Script] = {}
+
+    def validate(self, between: Callable[[], None]) -> None:
+        """Read every file; raise what is wrong with one.  ``between`` is called before each."""
+        kept = 0
+        for m in self._migrations:
+            between()
+            script = self._loader(m)
+            if not m.is_transactional:
+                for statement in script.statements:
+                    refuse_unresumable(script, statement)
+            kept += len(script.text)
+            if kept <= _KEPT_TEXT:
+                self._kept[m.id] = script
+
+    def take(self, m: Migration) -> Script:
+        """The statements of one."""
+        return self._kept.pop(m.id, None) or self._loader(m)

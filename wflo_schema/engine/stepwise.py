@@ -1,0 +1,547 @@
+"""Run a non-transactional file, statement by statement: its progress is recorded, and a later run goes on.
+
+Hides what an interrupted statement may leave behind, and how a later run mends that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+import psycopg
+from psycopg import sql
+
+from wflo_schema.connect.database import database_error, quote_identifier
+from wflo_schema.connect.pipeline import Aside, Command, Row, ServerError, StoppedWaiting
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.events import Notice
+from wflo_schema.engine.ledger import (
+    Progress,
+    create_progress,
+    delete_command,
+    done_checksums,
+    insert_commands,
+    progress_command,
+    progress_delete_command,
+    superseded_command,
+)
+from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session, as_role
+from wflo_schema.errors import ConnectionLost, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.files.folder import Migration, Script, Statement, counted, some
+from wflo_schema.files.statements import (
+    OURS,
+    IndexBuild,
+    detached,
+    dropped_indexes,
+    index_build,
+    is_repeatable,
+    leaves_with_session,
+    reindexed,
+    resets,
+    runs_alone,
+    sets_session,
+    waits_harmlessly,
+    whole,
+)
+from wflo_schema.findings import Location
+
+_PROBE_S = 1.0
+# Seconds that a pooler has for lending a session to a second connection.
+
+_SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
+# What BEGIN says for a transaction, for statements that run outside of one.
+
+_GET_LOCK_TIMEOUT = Command("SELECT pg_catalog.current_setting('lock_timeout')", keeps_rows=True)
+_NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")
+
+
+class Stepwise:
+    """A non-transactional file and the session that runs it.  ``operation``: apply or rollback."""
+
+    def __init__(self, session: Session, m: Migration, script: Script, operation: str) -> None:
+        self._session = session
+        self._migration = m
+        self._script = script
+        self._operation = operation
+        self._interrupted_names: tuple[str, ...] = ()
+        self._done_checksums = done_checksums(script.statements)
+        self._as_ourselves = as_role(session.ledger.role, script)
+
+    def run(self, predecessors: Collection[str]) -> None:
+        """Run it, or what is left of it, and record it.
+
+        ``predecessors`` are hashes that must be recorded: for a rollback, all that may be.  Raise
+        `Conflict` where the ledger is not so, else as `migrate` says.
+
+        One runner at a time: an advisory lock of the session, polled, because a session that waits
+        inside PostgreSQL would itself be waited for by CREATE INDEX CONCURRENTLY.
+        """
+        m, script, operation = self._migration, self._script, self._operation
+        self._session.start(m)
+        self._refuse_pooler()
+        if not self._session.ledger.has_progress:
+            self._session.ledger = create_progress(self._session.pipeline, self._session.ledger)
+            self._session.settle()  # an event trigger may have changed a setting
+        self._take_session_lock()
+        done_before = False
+        try:
+            recorded, progress = self._session.read()
+            is_recorded = any(r.hash == m.hash for r in recorded)
+            hashes = {r.hash for r in recorded}
+            if is_recorded != (operation == "rollback") or not hashes.issuperset(predecessors):
+                raise Conflict
+            if operation == "rollback" and len(hashes) != len(predecessors):
+                raise Conflict  # somebody has applied more since
+            known = next((p for p in progress if p.hash == m.hash), None)
+            done, interrupted = self._resume_at(known)
+            settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
+            self._session.must(_set(settings))
+            for statement in script.statements[:done]:
+                if sets_session(statement):
+                    self._session.must([Command(self._session.locks.capped(statement.text))])
+                    self._settle_settings(statement)
+            if interrupted is not None:
+                interrupted = self._after_interruption(done, interrupted)
+            for number in range(done, len(script.statements)):
+                if self._session.stop.is_requested:
+                    raise self._session.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
+                self._one_statement(number, is_again=interrupted == script.statements[number].text)
+                interrupted = None
+            self._finish(predecessors, [r.hash for r in recorded])
+            done_before = True
+        except (ConnectionLost, StoppedWaiting):
+            done_before = True  # the session, and its lock with it, is gone or no longer to be talked to
+            raise
+        finally:
+            if not done_before:
+                self._session.settle(ROLLBACK)
+        self._session.finished(m, operation, len(script.statements), is_flushed=True)
+
+    def _finish(self, predecessors: Collection[str], recorded: Collection[str]) -> None:
+        """Record that it is done, and clear the session."""
+        m, session = self._migration, self._session
+        record: tuple[Command, ...]
+        if self._operation == "apply":
+            record = insert_commands(session.ledger, m, predecessors=list(predecessors))
+        else:
+            record = (delete_command(session.ledger, m, recorded=recorded),)
+        guard = session.guard(m, self._script)[-1:] if self._operation == "apply" else ()
+        finish = [*self._as_ourselves, *record, progress_delete_command(session.ledger, m), *guard]
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            outcome = session.pipeline.exchange([BEGIN, *finish, COMMIT, DISCARD])
+            if outcome.error is None:
+                return
+            if outcome.error.index > len(finish) + 1:
+                session.settle()  # it is committed; a cancel request came late
+                return
+            session.must([ROLLBACK])
+            if session.stop.is_requested:
+                raise session.stopped(f"all of {m.id} was run and not yet recorded")
+            if outcome.error.sqlstate in RETRIED:
+                session.pause_for_ledger(m, outcome.error, began, attempt)
+                continue
+            if guard and outcome.error.index == len(finish):
+                raise session.unrecorded(m, self._script, outcome.error)
+            if outcome.error.sqlstate in ("23505", "23502", "22012"):
+                raise Conflict
+            raise session.ledger_error(outcome.error)
+
+    def _refuse_pooler(self) -> None:
+        """A pooler that gives each transaction another session cannot carry a non-transactional migration.
+
+        A pooler shows itself by telling a process id that is not the session's; that it is in
+        transaction mode, by lending our session to a second connection while we hold ours, or by
+        lending us another one.  Where a second connection gets none, and we, who ask later, are
+        answered, the session is ours alone.
+        """
+        if self._session.is_direct:
+            return
+        ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
+        ours = self._session.must([ask]).rows[0][0][0]
+        try:
+            other = Aside(self._session.beside.connect())
+            try:
+                other.ask("BEGIN; SELECT pg_catalog.pg_backend_pid()")
+                rows = other.answer(within_s=_PROBE_S)
+                is_shared = rows is not None and rows[0][0] == ours
+                if not is_shared:
+                    is_shared = self._session.must([ask]).rows[0][0][0] != ours
+            finally:
+                other.close()
+        except psycopg.Error as error:
+            raise database_error(error, "asking whether a pooler shares our session") from error
+        if is_shared:
+            raise Refused(
+                f"{self._migration.id} is not transactional, and {self._session.database.label} is a connection pooler "
+                "in transaction mode, which gives each statement another session",
+                hint="name PostgreSQL itself in the URL for this migration (its own port, usually 5432)",
+            )
+
+    def _take_session_lock(self) -> None:
+        keys = self._session.ledger.lock_keys
+        ask = Command("SELECT pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)", keys, keeps_rows=True)
+        began = time.monotonic()
+        while self._session.must([ask]).rows[0][0][0] != "t":
+            self._session.wait_for_colleague(self._migration, began)
+
+    def _resume_at(self, known: Progress | None) -> tuple[int, str | None]:
+        """How many statements are done, and the one that was interrupted."""
+        if known is None:
+            return 0, None
+        m, script, operation = self._migration, self._script, self._operation
+        done = known.statements_done
+        same = self._done_checksums[done : done + 1] == (known.done_checksum,)
+        if self._session.must([superseded_command(self._session.ledger, m)]).rows[0]:
+            raise Refused(
+                f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, "
+                "and another tool has applied it or rolled it back since",
+                hint=f"see what of it is there; then, to begin it anew, DELETE FROM {self._progress_table} "
+                f"{self._this_one}",
+            )
+        if known.operation != operation or done > len(script.statements) or not same:
+            raise Refused(
+                f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, and "
+                + (
+                    "these were edited since"
+                    if known.operation == operation
+                    else f"that was during its {known.operation}"
+                ),
+                hint=f"bring {script.path} back as it was and run it again; or finish by hand what is half done, then "
+                f"DELETE FROM {self._progress_table} {self._this_one}",
+            )
+        for number, statement in enumerate(script.statements[:done]):
+            if done < len(script.statements) and leaves_with_session(statement):
+                said = " ".join(statement.text.split())[:60]
+                raise Refused(
+                    f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, and what "
+                    f"statement {number + 1} made or set ({said}) is gone with its session",
+                    hint="finish by hand, or undo, what it has done, and then "
+                    f"DELETE FROM {self._progress_table} {self._this_one}",
+                )
+        self._session.notify(Notice(m.id, "REPAIR", f"going on after statement {done} of {len(script.statements)}"))
+        self._interrupted_names = known.running_names
+        return done, known.running_statement
+
+    @property
+    def _progress_table(self) -> str:
+        return f"{quote_identifier(self._session.ledger.schema)}._wflo_schema_progress"
+
+    @property
+    def _this_one(self) -> str:
+        return f"WHERE migration_id = {sql.Literal(self._migration.id).as_string()}"
+
+    def _after_interruption(self, done: int, interrupted: str) -> str | None:
+        """Clear away what an interrupted statement left; None where nothing more is to be known of it.
+
+        Raise `Refused` where nobody can know what it did.
+        """
+        if not self._is_knowable(interrupted):
+            said = " ".join(interrupted.split())[:60]
+            raise Refused(
+                f"{self._migration.id} was interrupted in statement {done + 1} ({said}), which commits by itself: "
+                "how far it came cannot be known",
+                hint=self._either_way(done, interrupted),
+            )
+        self._clear(interrupted)
+        if self._is_at(done, interrupted):
+            return interrupted
+        parted = detached(interrupted)  # the file was edited, and has no such statement any more
+        began, attempt = time.monotonic(), 0
+        while parted is not None and self._has_left_something(interrupted):
+            attempt += 1
+            outcome = self._session.pipeline.exchange([_finalize(parted)])
+            if outcome.error is not None:
+                self._session.pause_for_locks(self._migration, outcome.error, began, attempt)
+        return None
+
+    def _is_at(self, number: int, text: str) -> bool:
+        return number < len(self._script.statements) and self._script.statements[number].text == text
+
+    def _either_way(self, done: int, text: str) -> str:
+        """What to type where only a person can see how far a statement came."""
+        update = f"UPDATE {self._progress_table} SET running_statement = NULL"
+        ways = [f"see what it did; then, to run it again from its beginning: {update} {self._this_one}"]
+        if self._is_at(done, text):
+            after = f"{update}, statements_done = {done + 1}, done_checksum = '{self._done_checksums[done + 1]}'"
+            ways.append(f"or, to go on after it: {after} {self._this_one}")
+        else:
+            ways.append("or bring the statement back as it was, to be told how to go on after it")
+        return "; ".join(ways)
+
+    def _is_knowable(self, text: str) -> bool:
+        """Can be seen whether it was completed, or does it not matter?"""
+        return is_repeatable(text) or self._is_done(text) is not None
+
+    def _one_statement(self, number: int, *, is_again: bool) -> None:
+        """Run one statement with the record of it.  ``is_again``: it was interrupted in an earlier run."""
+        m, script, session = self._migration, self._script, self._session
+        statement = script.statements[number]
+        done = [*self._as_ourselves, self._mark(number + 1)]
+        in_transaction: ServerError | None = None
+        if not runs_alone(statement):
+            began, attempt = time.monotonic(), 0
+            while True:
+                attempt += 1
+                session.start(m)
+                run = [BEGIN, Command(session.locks.capped(statement.text)), *done, COMMIT]
+                outcome = session.pipeline.exchange(run)
+                if outcome.error is None:
+                    self._settle_settings(statement)
+                    return
+                is_at_commit = outcome.error.index == len(run) - 1
+                if not is_at_commit:
+                    session.must([ROLLBACK])
+                if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
+                    in_transaction = outcome.error
+                    break  # it must be alone, or commits by itself
+                is_of_ledger = 1 < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
+                if is_of_ledger and outcome.error.sqlstate in RETRIED:
+                    session.pause_for_ledger(m, outcome.error, began, attempt)
+                elif is_of_ledger:
+                    raise session.ledger_error(outcome.error)
+                else:
+                    place = "at its COMMIT" if is_at_commit else ""
+                    self._refused(number, outcome.error, attempt, began, place=place)
+        self._alone(number, is_again=is_again, in_transaction=in_transaction)
+        self._settle_settings(statement)
+
+    def _settle_settings(self, statement: Statement) -> None:
+        """Set again what a RESET has put back to the server's."""
+        again = self._session.settings_after(self._migration, statement)
+        if resets(statement) == OURS:
+            again = {**again, **_SESSION_SETTINGS}
+        if again:
+            self._session.must(_set(again))
+
+    def _alone(self, number: int, *, is_again: bool, in_transaction: ServerError | None = None) -> None:
+        """Run a statement that cannot share a transaction with its record: that it is running is recorded before.
+
+        ``in_transaction``: what it failed with when it was tried in one.
+        """
+        m, session = self._migration, self._session
+        statement = self._script.statements[number]
+        parted = detached(statement.text)
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            session.start(m)
+            is_done = self._is_done(statement.text, self._interrupted_names if is_again else ())
+            if is_done and is_again:
+                said = f"statement {number + 1} had been completed when it was interrupted"
+                session.notify(Notice(m.id, "REPAIR", said))
+                break
+            self._check_index(statement)
+            patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
+            # what is as it should be before the statement has run would be taken for its work
+            if not is_done:
+                self._record(self._mark(number, statement.text, self._names(statement.text)))
+            before = session.must(patience).rows if patience else ()
+            if session.stop.is_requested:
+                self._has_done_nothing(number)
+                raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
+            is_begun = parted is not None and self._has_left_something(statement.text)
+            run = _finalize(parted) if parted is not None and is_begun else Command(statement.text)
+            outcome = session.pipeline.exchange([run])
+            if patience:
+                back = before[0][0]
+                session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
+            if outcome.error is None:
+                break
+            if in_transaction is not None and _is_same(outcome.error, in_transaction):
+                self._has_done_nothing(number)  # it came no further than the first time
+            elif not self._is_knowable(statement.text):
+                raise self._unknown(number, outcome.error)
+            elif not is_done and not self._has_left_something(statement.text):
+                self._has_done_nothing(number)
+            self._refused(number, outcome.error, attempt, began)
+            self._clear(statement.text)
+            is_again = False
+        self._record(self._mark(number + 1))
+
+    def _record(self, *commands: Command) -> None:
+        """Write to the ledger's tables as ourselves; try it again while they are locked."""
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, *commands, COMMIT])
+            if outcome.error is None:
+                return
+            self._session.must([ROLLBACK])
+            if outcome.error.sqlstate == "57014" and self._session.stop.is_requested:
+                raise self._session.stopped("it was cancelled between two statements; what came before stays")
+            if outcome.error.sqlstate not in RETRIED:
+                raise self._session.ledger_error(outcome.error)
+            self._session.pause_for_ledger(self._migration, outcome.error, began, attempt)
+
+    def _names(self, text: str) -> tuple[str, ...]:
+        """The qualified names of what is about to be dropped: later, its name alone may mean another one."""
+        ask = [Command(load_sql("engine", "qualified_name"), (name,), keeps_rows=True) for name in dropped_indexes(text)]
+        return tuple(rows[0][0] or "" for rows in self._session.must(ask).rows if rows) if ask else ()
+
+    def _has_done_nothing(self, number: int) -> None:
+        """Record that a statement is not running any more, and has left nothing."""
+        outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])
+        if outcome.error is not None:
+            self._session.pipeline.exchange([ROLLBACK])
+
+    def _mark(self, done: int, running: str | None = None, names: tuple[str, ...] = ()) -> Command:
+        """Record the progress: so many statements, and the one that is about to be run."""
+        return progress_command(
+            self._session.ledger,
+            self._migration,
+            operation=self._operation,
+            done=done,
+            done_checksum=self._done_checksums[done],
+            running=running,
+            names=names,
+        )
+
+    def _refused(self, number: int, error: ServerError, attempt: int, began: float, *, place: str = "") -> None:
+        """Pause where another try may help, else raise."""
+        m, script, session = self._migration, self._script, self._session
+        statement = script.statements[number]
+        if session.stop.is_requested:
+            raise session.stopped(
+                f"{m.id} was cancelled in statement {number + 1} of {len(script.statements)}; what came before it stays"
+            )
+        waited_s = time.monotonic() - began
+        if error.sqlstate in RETRIED:
+            if waited_s < session.locks.wait_s:
+                session.pause(m, error.message, attempt, at_most=session.locks.wait_s - waited_s)
+                return
+            raise session.lock_not_acquired(m, script, error, number, attempt, waited_s)
+        failed = session.failed(m, script, error, number, place=place)
+        failed.hint = "\n".join(
+            filter(
+                None,
+                [
+                    failed.hint.replace("; nothing of this migration was kept", ""),
+                    "the statements before it stay; when it is mended, run it again: "
+                    f"it goes on with statement {number + 1}",
+                ],
+            )
+        )
+        if self._has_left_something(statement.text) and (build := index_build(statement.text)):
+            failed.message += f"\nit left the index {build.name} INVALID, which the next run drops and builds again"
+        raise failed
+
+    def _unknown(self, number: int, error: ServerError) -> WfloSchemaError:
+        """The error of a statement that commits by itself: what it had committed before is not known."""
+        if self._session.stop.is_requested:
+            stopped = self._session.stopped(
+                f"{self._migration.id} was cancelled in statement {number + 1} of {len(self._script.statements)}, "
+                "which commits by itself: what it had committed before that stays"
+            )
+            stopped.hint = self._either_way(number, self._script.statements[number].text)
+            return stopped
+        failed = self._session.failed(self._migration, self._script, error, number)
+        failed.message += "\nit commits by itself: what it had committed before that stays"
+        either_way = self._either_way(number, self._script.statements[number].text)
+        kept = failed.hint.replace("; nothing of this migration was kept", "")
+        failed.hint = "\n".join(filter(None, [kept, either_way]))
+        return failed
+
+    # what a statement that runs alone has done, and what it has left
+
+    def _is_done(self, text: str, names: Sequence[str] = ()) -> bool | None:
+        """Is what it is to bring about there?  None where that cannot be seen.
+
+        ``names``: what it was about to drop when it was interrupted.
+        """
+        build = index_build(text)
+        if build is not None:
+            state = self._index_state(build)
+            return state is not None and state[1] and state[2]
+        if dropped := tuple(names) or dropped_indexes(text):
+            ask = [Command("SELECT pg_catalog.to_regclass($1) IS NULL", (name,), keeps_rows=True) for name in dropped]
+            return all(rows[0][0] == "t" for rows in self._session.must(ask).rows)
+        if parted := detached(text):
+            return not self._attached(parted)
+        made = whole(text)
+        if made is not None:
+            ask = [Command(load_sql("engine", "whole_state"), (made.kind, made.name), keeps_rows=True)]
+            return (self._session.must(ask).rows[0][0][0] == "t") is made.is_there
+        return None
+
+    def _has_left_something(self, text: str) -> bool:
+        """Has it, having failed, left what the next run must clear away?"""
+        build = index_build(text)
+        if build is not None:
+            state = self._index_state(build)
+            return state is not None and not state[1] and state[2] and not state[3]
+        if parted := detached(text):
+            return any(is_pending == "t" for (is_pending,) in self._attached(parted))
+        return reindexed(text) is not None
+
+    def _attached(self, names: tuple[str, str]) -> tuple[Row, ...]:
+        """One row where the second is a partition of the first: is it being detached?"""
+        return self._session.must([Command(load_sql("engine", "detach_state"), names, keeps_rows=True)]).rows[0]
+
+    def _index_state(self, build: IndexBuild) -> tuple[str, bool, bool, bool] | None:
+        """Qualified name, is valid, is on that table, is being built; None where there is no such index."""
+        ask = Command(load_sql("engine", "index_state"), (build.table, build.name), keeps_rows=True)
+        (rows,) = self._session.must([ask]).rows
+        if not rows:
+            return None
+        is_valid, is_on_table, is_being_built, name = rows[0]
+        return name or "", is_valid == "t", is_on_table == "t", is_being_built == "t"
+
+    def _check_index(self, statement: Statement) -> None:
+        """IF NOT EXISTS over an INVALID index would be a success that is none."""
+        m, script = self._migration, self._script
+        build = index_build(statement.text)
+        state = self._index_state(build) if build is not None else None
+        if state is None or state[1]:
+            return
+        name, _, _, is_being_built = state
+        raise MigrationFailed(
+            f"{m.id}: the index {name} is there, but INVALID: "
+            + ("another session is building it now" if is_being_built else "a build of it was interrupted or failed"),
+            hint="wait for it" if is_being_built else f"DROP INDEX CONCURRENTLY {name}; then run it again",
+            migration_id=m.id,
+            location=Location(script.path, statement.line, statement.column),
+            statement=statement.text,
+            source_line=script.source_line(statement.line),
+        )
+
+    def _clear(self, text: str) -> None:
+        """Clear away what a statement that failed or was interrupted left, or finish what it had begun."""
+        build = index_build(text)
+        if build is not None and self._has_left_something(text):
+            state = self._index_state(build)
+            assert state is not None
+            said = f"the index {state[0]} was left INVALID by an interrupted build: dropping it"
+            self._session.notify(Notice(self._migration.id, "REPAIR", said))
+            self._drop_indexes([state[0]])
+        again = reindexed(text)
+        if again is not None:
+            left = self._session.must([Command(load_sql("engine", "index_leftovers"), again, keeps_rows=True)]).rows[0]
+            names = [name or "" for (name,) in left]
+            if names:
+                were = counted(names, "index was", "indexes were")
+                said = f"{were} left INVALID by an interrupted REINDEX: dropping"
+                self._session.notify(Notice(self._migration.id, "REPAIR", f"{said} {some(names)}"))
+            self._drop_indexes(names)
+
+    def _drop_indexes(self, names: Sequence[str]) -> None:
+        for name in names:
+            back = self._session.must([_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT]).rows[0][0]
+            self._session.must([Command(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")])
+            self._session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
+
+
+def _finalize(names: tuple[str, str]) -> Command:
+    return Command(f"ALTER TABLE {names[0]} DETACH PARTITION {names[1]} FINALIZE")
+
+
+def _is_same(one: ServerError, other: ServerError) -> bool:
+    """Did it fail at the same place?"""
+    return (one.sqlstate, one.message, one.context, one.position) == (
+        other.sqlstate, other.message, other.context, other.position,
+    )  # fmt: skip
+
+
+def _set(settings: Mapping[str, str]) -> list[Command]:
+    return [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]

@@ -1,0 +1,1 @@
+"""Migration files as values: a folder, a script, its statements."""

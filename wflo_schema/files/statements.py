@@ -1,0 +1,252 @@
+"""What a statement of a non-transactional file does, as its text tells it.
+
+Hides PostgreSQL's parser, and which statements PostgreSQL runs alone, as a whole or half-way.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import Script, Statement
+from wflo_schema.findings import Location
+
+_ALONE = re.compile(
+    r"""\A(?:
+        CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY
+      | DROP\s+INDEX\s+CONCURRENTLY
+      | REINDEX | VACUUM | CLUSTER
+      | (?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE)
+      | ALTER\s+SYSTEM
+      | ALTER\s+TABLE\b.*\bDETACH\s+PARTITION\b.*\b(?:CONCURRENTLY|FINALIZE)
+    )\b""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+# Statements that PostgreSQL always refuses inside a transaction block.  Others are tried in one first,
+# with their progress, and run alone only where they turn out to be refused or to commit by themselves.
+
+_REPEATABLE = re.compile(
+    r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION\s+\S+\s+(?!ADD|DROP)))\b", re.IGNORECASE
+)
+# Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
+
+_WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
+# They wait for transactions to end, often long, in a lock mode that keeps no reader or writer waiting.
+
+_GIVES_UP_LOCKS = re.compile(
+    r"\A(?:DISCARD\s+ALL\b|(?:SELECT|WITH|VALUES|DO|TABLE)\b.*\bpg_advisory_unlock_all\b)", re.IGNORECASE | re.DOTALL
+)
+
+_MAY_LOSE_RECORD = re.compile(r"\b(?:DROP|ALTER)\s+SCHEMA\b|\bDROP\s+OWNED\b|\bEXECUTE\b|_yoyo_", re.IGNORECASE)
+_RUNS_CODE = frozenset({"SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE"})
+# What a file must say, or a statement begin with, to be able to take its own record away, or the ledger with it.
+
+_SETTING = re.compile(r"\bset_config\b", re.IGNORECASE)
+
+_KINDS = (
+    ("createdb_stmt", "dbname", "database", True),
+    ("dropdb_stmt", "dbname", "database", False),
+    ("create_table_space_stmt", "tablespacename", "tablespace", True),
+    ("drop_table_space_stmt", "tablespacename", "tablespace", False),
+    ("create_subscription_stmt", "subname", "subscription", True),
+    ("drop_subscription_stmt", "subname", "subscription", False),
+)
+# Statements that make or drop something as a whole or not at all: the parser's names, what, and which.
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A statement that makes (``is_there`` afterwards) or drops a database, tablespace or subscription."""
+
+    kind: str
+    name: str
+    is_there: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexBuild:
+    """A CREATE INDEX CONCURRENTLY; ``table`` is quoted, ``name`` is not."""
+
+    name: str
+    table: str
+    if_not_exists: bool
+
+
+def index_build(text: str) -> IndexBuild | None:
+    """What CREATE INDEX CONCURRENTLY is about to build; None for any other statement."""
+    node = _parse_one(text, "index_stmt") if "CONCURRENTLY" in text.upper() else None
+    if node is None or not node.concurrent:
+        return None
+    relation = node.relation
+    parts = [p for p in (relation.schemaname, relation.relname) if p]
+    return IndexBuild(node.idxname, sql.Identifier(*parts).as_string(), node.if_not_exists)
+
+
+def dropped_indexes(text: str) -> tuple[str, ...]:
+    """The quoted names in a DROP INDEX CONCURRENTLY; none for any other statement."""
+    node: Any = _parse_one(text, "drop_stmt") if "CONCURRENTLY" in text.upper() else None
+    if node is None or not node.concurrent:
+        return ()
+    return tuple(sql.Identifier(*(i.string.sval for i in o.list.items)).as_string() for o in node.objects)
+
+
+def reindexed(text: str) -> tuple[str, str | None] | None:
+    """``relation``, ``schema`` or ``database``, and its name, of a REINDEX; None for any other statement."""
+    node: Any = _parse_one(text, "reindex_stmt")
+    if node is None:
+        return None
+    if node.HasField("relation"):
+        parts = [p for p in (node.relation.schemaname, node.relation.relname) if p]
+        return "relation", sql.Identifier(*parts).as_string()
+    return ("schema", node.name) if re.search(r"\bSCHEMA\b", text, re.IGNORECASE) else ("database", None)
+
+
+def detached(text: str) -> tuple[str, str] | None:
+    """Parent and partition, quoted, of an ALTER TABLE … DETACH PARTITION; None for any other statement."""
+    node: Any = _parse_one(text, "alter_table_stmt") if "DETACH" in text.upper() else None
+    if (
+        node is None
+        or len(node.cmds) != 1
+        or not getattr(node.cmds[0].alter_table_cmd, "def").HasField("partition_cmd")
+    ):
+        return None
+    inner = getattr(node.cmds[0].alter_table_cmd, "def").partition_cmd.name
+    names = [sql.Identifier(*(p for p in (r.schemaname, r.relname) if p)).as_string() for r in (node.relation, inner)]
+    return names[0], names[1]
+
+
+def _parse_one(text: str, node: str) -> Any:
+    import postgast
+
+    try:
+        tree = postgast.parse(text)
+    except postgast.PgQueryError:
+        return None
+    if len(tree.stmts) != 1 or not tree.stmts[0].stmt.HasField(node):
+        return None
+    return getattr(tree.stmts[0].stmt, node)
+
+
+def runs_alone(statement: Statement) -> bool:
+    """Does PostgreSQL refuse it inside a transaction block?"""
+    return bool(_ALONE.match(" ".join(statement.words)) or _ALONE.match(statement.text))
+
+
+def whole(text: str) -> Whole | None:
+    """What is made or dropped as a whole; None for any other statement."""
+    for node_name, field, kind, is_there in _KINDS:
+        if kind.upper() in text.upper():
+            node = _parse_one(text, node_name)
+            if node is not None:
+                return Whole(kind, getattr(node, field), is_there)
+    return None
+
+
+def is_repeatable(text: str) -> bool:
+    """Does doing it again, after it was interrupted, come to the same?"""
+    return bool(_REPEATABLE.match(text))
+
+
+def waits_harmlessly(text: str) -> bool:
+    """Does it wait for transactions to end in a lock mode that keeps no reader or writer waiting?"""
+    return bool(_WAITS_HARMLESSLY.match(text))
+
+
+def sets_session(statement: Statement) -> bool:
+    """Does it do no more than give the session a setting, which a later session must be given again?"""
+    words = statement.words
+    if words[:1] == ("RESET",):
+        return True
+    if words[:1] == ("SELECT",):
+        return _is_set_config(statement.text)
+    return words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
+
+
+def _is_set_config(text: str) -> bool:
+    """``SELECT set_config(constant, constant, constant)`` and no more, as pg_dump writes it."""
+    select: Any = _parse_one(text, "select_stmt") if _SETTING.search(text) else None
+    if select is None or len(select.target_list) != 1 or select.from_clause or select.HasField("where_clause"):
+        return False
+    value = select.target_list[0].res_target.val
+    if not value.HasField("func_call") or [n.string.sval for n in value.func_call.funcname][-1:] != ["set_config"]:
+        return False
+    return all(_is_constant(a) for a in value.func_call.args)
+
+
+def _is_constant(node: Any) -> bool:
+    return bool(node.HasField("a_const") or (node.HasField("type_cast") and node.type_cast.arg.HasField("a_const")))
+
+
+OURS = ("lock_timeout", "search_path", "standard_conforming_strings")
+# Settings that a migration runs with, and that a file may put back to what the server has.
+
+
+def resets(statement: Statement) -> tuple[str, ...]:
+    """Those of `OURS` that it puts back to what the server has; one that asks for another value does not."""
+    first = statement.words[:1]
+    if first == ("RESET",) or first == ("SET",):
+        node: Any = _parse_one(statement.text, "variable_set_stmt")
+        if node is None:
+            return ()
+        kind = node.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[node.kind].name
+        if kind == "VAR_RESET_ALL":
+            return OURS
+        return (node.name.lower(),) if kind in ("VAR_RESET", "VAR_SET_DEFAULT") and node.name.lower() in OURS else ()
+    if first == ("SELECT",) and _is_set_config(statement.text):
+        name, value, *_ = _parse_one(statement.text, "select_stmt").target_list[0].res_target.val.func_call.args
+        if value.a_const.isnull and name.a_const.sval.sval.lower() in OURS:
+            return (name.a_const.sval.sval.lower(),)
+    return ()
+
+
+def may_lose_record(script: Script) -> bool:
+    """May it take its own record out of the ledger?"""
+    if any(s.words[:1] and s.words[0] in _RUNS_CODE for s in script.statements):
+        return True
+    loud = script.text.upper()  # a look for words takes a hundredth of the time that the expression takes
+    return any(word in loud for word in ("SCHEMA", "OWNED", "EXECUTE", "_YOYO_")) and bool(
+        _MAY_LOSE_RECORD.search(script.text)
+    )
+
+
+_LEAVES_WITH_SESSION = re.compile(
+    r"""\A(?:
+        CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b
+      | CREATE\b.*?\bpg_temp\s*\.
+      | (?:SELECT|WITH)\b.*\bINTO\s+(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b
+      | PREPARE\s+(?!TRANSACTION\b)
+      | DECLARE\b.*\bWITH\s+HOLD\b
+    )""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+def leaves_with_session(statement: Statement) -> bool:
+    """Does it make or set what ends with its session, and cannot be had again by doing it again?"""
+    if _LEAVES_WITH_SESSION.match(statement.text):
+        return True
+    runs_code = statement.words[:1] and statement.words[0] in ("SELECT", "WITH", "VALUES", "DO", "CALL")
+    return bool(runs_code and _SETTING.search(statement.text)) and not sets_session(statement)
+
+
+def refuse_unresumable(script: Script, statement: Statement) -> None:
+    """Raise `BadMigrationFile` for what a later session, going on after it, could not go on with."""
+    build = index_build(statement.text)
+    what, hint = "", ""
+    if build is not None and not build.name:
+        what = "CREATE INDEX CONCURRENTLY without a name"
+        hint = "name the index: without a name, what an interrupted build leaves behind cannot be found again"
+    elif _GIVES_UP_LOCKS.match(statement.text):
+        text = " ".join(statement.text.split())[:60]
+        what = f"{text} gives up the lock that keeps a second run from doing the same statements at the same time"
+        hint = "remove it: the session is cleared after each migration; a lock is released by pg_advisory_unlock"
+    if what:
+        raise BadMigrationFile(
+            f"{script.path}:{statement.line}: {what}",
+            hint=hint,
+            location=Location(script.path, statement.line, statement.column),
+        )

