@@ -23,8 +23,8 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.check.test_verdict import CASES, MIGRATIONS, VERDICTS, Case  # noqa: E402
 from tests.conftest import BIN, start_server, stop_server  # noqa: E402
-from tests.test_check import CASES, MIGRATIONS, VERDICTS, Case  # noqa: E402
 from wflo_schema.check.verdict import check_database  # noqa: E402
 from wflo_schema.connect.database import Database  # noqa: E402
 from wflo_schema.engine.operations import migrate  # noqa: E402

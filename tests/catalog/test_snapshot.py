@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
+from tests.catalog.test_compare import BASE
 from tests.conftest import RunningServer
-from tests.test_catalog import BASE
 from tests.wflo_states import FOLDER, MIGRATIONS
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.read import compare_catalogs, read_catalog

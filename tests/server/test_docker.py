@@ -30,9 +30,9 @@ from wflo_schema.errors import ServerNotReady
 from wflo_schema.server.embedded import Server, read_compose, start_docker, status_docker, stop_docker
 from wflo_schema.testdb.session import list_test_databases
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
-ENTRYPOINT = Path(__file__).parent / "data" / "docker-entrypoint.sh"
+ENTRYPOINT = Path(__file__).parents[1] / "data" / "docker-entrypoint.sh"
 POSTGRES_15 = Path("/usr/lib/postgresql/15")
 TOOLS = ("sh", "chown", "cat", "sleep", "seq", "setpriv", "false")
 

@@ -22,7 +22,7 @@ from psycopg import sql
 from tests.conftest import RunningServer
 from wflo_schema.connect.database import Database
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WFLO = ROOT / "migrations"
 SECRET = "s3cr3t-pässword"
 

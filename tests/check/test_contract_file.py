@@ -17,7 +17,7 @@ from wflo_schema.check.contract_file import (
 )
 from wflo_schema.errors import BadContract
 
-WFLO = Path(__file__).parent.parent / "migrations" / "contract.toml"
+WFLO = Path(__file__).parents[2] / "migrations" / "contract.toml"
 
 
 def test_wflo_s_contract_names_six_tables_and_five_cascading_keys() -> None:

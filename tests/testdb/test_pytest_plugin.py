@@ -31,7 +31,7 @@ from wflo_schema.testdb.session import Made, Session, list_test_databases, prune
 
 pytest_plugins = ("pytester",)
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PLUGIN = () if IS_INSTALLED else ("-p", "wflo_schema.testdb.pytest_plugin")
 
 pytestmark = pytest.mark.skipif("18" not in BIN, reason="the embedded server is not installed")

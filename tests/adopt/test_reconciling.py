@@ -60,7 +60,7 @@ def writer(database: Database) -> Iterator[Written]:
     said = Written()
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.writer", database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
     )
     assert process.stdin is not None and process.stdout is not None
     with process:

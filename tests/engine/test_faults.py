@@ -123,7 +123,7 @@ class Cli:
         words += ["--migrations", str(folder), *options]
         return cls(
             subprocess.Popen(
-                words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+                words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
             )
         )
 
@@ -142,7 +142,7 @@ def _migrate_in_process(database: Database, folder: str) -> None:
 
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.test_faults"])
+_processes.set_forkserver_preload(["tests.engine.test_faults"])
 # A process that is ready in milliseconds, so that a kill hits the run and not the start of Python.
 
 

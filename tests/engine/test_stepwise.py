@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.test_engine import Folder, folder
-from tests.test_faults import wait_until
+from tests.engine.test_faults import wait_until
+from tests.engine.test_operations import Folder, folder
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop

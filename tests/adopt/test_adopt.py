@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from tests.conftest import RunningServer, start_server, stop_server
-from tests.test_faults import needs_pgbouncer, pgbouncer
+from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
@@ -47,7 +47,7 @@ from wflo_schema.engine.events import Result
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 ONE = "CREATE TABLE t (id integer PRIMARY KEY, name text NOT NULL)"
 TWO = "CREATE INDEX t_name ON t (name)"
@@ -922,7 +922,7 @@ def test_an_adoption_killed_around_its_commit_is_there_as_a_whole_or_not_at_all(
     for pause_s in (0.0, 0.02, 0.05, 0.15):
         process = subprocess.Popen(
             [sys.executable, "-c", _ADOPT_AND_SAY_WHEN, database.name, *words], stdout=subprocess.PIPE, text=True,
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
         )  # fmt: skip
         with process:
             assert process.stdout is not None and process.stdout.readline() == "now\n"

@@ -69,7 +69,7 @@ def start_elsewhere(project: Path) -> subprocess.Popen[str]:
     """Start it from another process, the leader of a session of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", START, str(project / ".wflo-schema")],
-        stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=Path(__file__).parents[2],
     )
 
 
@@ -495,7 +495,7 @@ def start_from_a_venv_that_is_removed(project: Path, *, durable: bool) -> int:
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, other / libraries.name)
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", START_FROM, str(project / ".wflo-schema"), str(other), "durable" if durable else ""],
         env={**os.environ, "PYTHONPATH": f"{other}:{root}"}, stdout=subprocess.PIPE, text=True, check=True, cwd=root,
@@ -611,7 +611,7 @@ print(second.started, second.pid != first.pid, Path(f"/proc/{first.pid}").exists
 def test_killed_server_that_is_still_listed_as_a_process_starts_again(project: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ZOMBIE, str(project / ".wflo-schema")],
-        capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120,
+        capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=120,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["stopped", "True True True"], done.stderr
 

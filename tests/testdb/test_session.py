@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
-from tests.test_faults import needs_pgbouncer, pgbouncer
+from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Begun, Done, Event
@@ -36,7 +36,7 @@ from wflo_schema.testdb.session import (
     prune_test_databases,
 )
 
-WFLO = Path(__file__).parent.parent / "migrations"
+WFLO = Path(__file__).parents[2] / "migrations"
 
 
 @pytest.fixture(scope="module", params=["18", "15"])
