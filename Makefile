@@ -27,8 +27,9 @@ clean: ## Stop the project's server, remove .venv and caches; keep its data
 down: ## Stop the PostgreSQL of docker-compose.yml; keep its data
 	@$(COMPOSE) down
 
-lint: $(READY_TO_TEST) ## Run ruff and mypy --strict
+lint: $(READY_TO_TEST) ## Run ruff (rules and format) and mypy --strict
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
 migrate: $(READY) ## Apply the pending migrations; without a database URL, to the project's own server

@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the top folder ``migrations`` is a package of the wheel, so that the command has it too."""
+"""What setup.cfg cannot say: the folder ``migrations`` is a package of the wheel, so that the command has it too."""
 
 from setuptools import find_packages, setup
 

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 
+# Each benchmark is run once for each of its tuples of arguments when none are given.
 NAMES = ("migrate", "latency", "faults", "check", "testdb")
 DEFAULTS: dict[str, tuple[tuple[str, ...], ...]] = {"check": (("speed",), ("scores",))}
-# Each benchmark is run once for each of its tuples of arguments when none are given.
 
 
 def main(words: list[str]) -> int:

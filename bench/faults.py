@@ -42,14 +42,14 @@ from wflo_schema.connect.database import Database
 from wflo_schema.errors import DatabaseError
 from wflo_schema.server.embedded import choose_account
 
-PATIENCE_S = 25.0
 # Seconds for the second run: yoyo's own wait for its lock is 10.
+PATIENCE_S = 25.0
 
-READER_S = 6.0
 # Seconds that a reader keeps its transaction open in front of the migration.
+READER_S = 6.0
 
-WRITER_S = 2.6
 # Seconds that a writer may be kept waiting behind the migration: wflo-schema's lock timeout is 2 by default.
+WRITER_S = 2.6
 
 
 def steps(count: int) -> list[File]:
@@ -109,8 +109,13 @@ class Bench:
         if self.tool.name == "psql":
             command[-1] = "rest.psql"
         return subprocess.Popen(
-            command, cwd=self.folder, env=ENVIRONMENT, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            command,
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
 
     def run(self, *, through: int | None = None, patience_s: float = PATIENCE_S) -> tuple[int, str]:
@@ -404,8 +409,11 @@ def index(t: Trials, tool: Tool, trial: int) -> Outcome:
     """CREATE UNIQUE INDEX CONCURRENTLY fails on duplicates and leaves an INVALID index; the rows are mended."""
     outcome = Outcome()
     files = [
-        File("20250101000000_base", "CREATE TABLE seen (n integer);\nINSERT INTO public.seen VALUES (0);\n"
-             "CREATE TABLE pairs AS SELECT g / 2 AS n FROM generate_series(0, 9) AS g;\n"),
+        File(
+            "20250101000000_base",
+            "CREATE TABLE seen (n integer);\nINSERT INTO public.seen VALUES (0);\n"
+            "CREATE TABLE pairs AS SELECT g / 2 AS n FROM generate_series(0, 9) AS g;\n",
+        ),
         File("20250101000001_index", "CREATE UNIQUE INDEX CONCURRENTLY pairs_n ON pairs (n);\n", False),
     ]
     with t.bench(tool, files) as bench:
@@ -515,6 +523,7 @@ class Fault:
     at_once: int = 4
 
 
+# Those of "stop" and "pooled" are run by `stop` and `pooled`, which need a server or a pooler of their own.
 FAULTS: dict[str, Fault] = {
     "kill": Fault("kill -9 at a random moment, then run again", kill, 8),
     "together": Fault("8 processes at once on an empty database", together, 2, 1),
@@ -523,7 +532,8 @@ FAULTS: dict[str, Fault] = {
     "stop": Fault("server stopped at once (immediate), started, run again", kill, 4),
     "queue": Fault(
         f"writers behind a migration behind a reader of {READER_S:.0f} s wait less than {WRITER_S} s (longest wait)",
-        queue, at_once=5,
+        queue,
+        at_once=5,
     ),
     "edited": Fault("an applied file that was edited is noticed", edited),
     "hygiene": Fault("SET search_path in a file reaches neither the next file nor the ledger", hygiene),
@@ -531,7 +541,6 @@ FAULTS: dict[str, Fault] = {
     "failing": Fault("a failing migration leaves nothing; mended, it goes on", failing),
     "index": Fault("CREATE INDEX CONCURRENTLY failed; rows mended, it goes on", index),
 }
-# Those of "stop" and "pooled" are run by `stop` and `pooled`, which need a server or a pooler of their own.
 
 
 def measure(t: Trials, tools: Sequence[Tool], name: str) -> dict[str, Outcome]:

@@ -21,8 +21,8 @@ from bench.peers import Tool, choose, fresh_database, measure, one_table, versio
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.proxy import Proxy
 
-TARGET = 1.2
 # Round trips a migration, the command's own ones shared out among all of them.
+TARGET = 1.2
 
 
 def seconds(server: RunningServer, tool: Tool, folder: Path, *, delay_s: float) -> float:

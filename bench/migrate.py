@@ -20,8 +20,8 @@ from pathlib import Path
 from bench.peers import Run, Tool, choose, fresh_database, measure, one_table, versions
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 
-TARGETS = {"psql": 1.0, "yoyo": 1 / 2.2, "alembic": 1.0, "dbmate": 1.0}
 # Our time over theirs, at most.
+TARGETS = {"psql": 1.0, "yoyo": 1 / 2.2, "alembic": 1.0, "dbmate": 1.0}
 
 NOTHING_TO_DO = 1.5
 MEMORY = 1.5

@@ -272,6 +272,7 @@ def _output(command: Sequence[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT).stdout
 
 
+# A small process in between: a child's peak memory begins with that of the process it is forked from.
 _LAUNCHER = """
 import json, resource, subprocess, sys, time
 began = time.perf_counter()
@@ -281,7 +282,6 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 open(sys.argv[1], "w").write(json.dumps([took, used.ru_maxrss, used.ru_utime + used.ru_stime, done.returncode]))
 sys.stderr.buffer.write(done.stderr)
 """
-# A small process in between: a child's peak memory begins with that of the process it is forked from.
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,13 @@ from wflo_schema.server.embedded import (
 )
 from wflo_schema.testdb.session import Session, list_test_databases
 
+# Without their dependencies: those are pytest and psycopg, which every tool is to have alike.
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = ROOT / "migrations"
 WORK_MS = 25
 PEER = ("pytest-postgresql", "mirakuru", "port-for", "psutil", "packaging")
-# Without their dependencies: those are pytest and psycopg, which every tool is to have alike.
 
-_RECORDER = '''
+_RECORDER = """
 import json, os, sys, time
 
 times = {}
@@ -61,9 +61,9 @@ def pytest_unconfigure(config):
     if not hasattr(config, "workerinput"):
         with open(os.environ["BENCH_TIMES"], "w") as file:
             json.dump(list(times.values()), file)
-'''
+"""
 
-_YOYO = '''
+_YOYO = """
 import itertools, os
 import psycopg, pytest, yoyo
 
@@ -84,39 +84,39 @@ def database():
         yield connection
     with psycopg.connect(URL, autocommit=True) as c:
         c.execute(f"DROP DATABASE {name} WITH (FORCE)")
-'''
+"""
 
-_NOPROC = '''
+_NOPROC = """
 from pytest_postgresql import factories
 server = factories.postgresql_noproc()
 database = factories.postgresql("server")
-'''
+"""
 
-_OURS = '''
+_OURS = """
 import pytest
 
 @pytest.fixture
 def database(wflo_connection):
     return wflo_connection
-'''
+"""
 
-_OURS_BARE = '''
+_OURS_BARE = """
 import pytest
 
 @pytest.fixture
 def database(wflo_database):
     return None
-'''
+"""
 
-_OURS_TRANSACTION = '''
+_OURS_TRANSACTION = """
 import pytest
 
 @pytest.fixture
 def database(wflo_transaction):
     return wflo_transaction
-'''
+"""
 
-_TESTS = '''
+_TESTS = """
 import time
 import pytest
 
@@ -124,7 +124,7 @@ import pytest
 def test_work(database, number):
     end = time.monotonic() + {work_ms} / 1000
     {work}
-'''
+"""
 _SLEEP = "time.sleep({work_ms} / 1000)"
 _QUERIES = """while time.monotonic() < end:
         database.execute("SELECT count(*) FROM workflow_definitions").fetchone()"""
@@ -173,12 +173,15 @@ class Bench:
         self.plugins: dict[str, tuple[str, ...]] = {
             "ours": ("-p", "wflo_schema.testdb.pytest_plugin", *words),
             "pytest-postgresql": (
-                "-p", "pytest_postgresql.plugin", f"--postgresql-host={known['host']}",
-                f"--postgresql-port={known['port']}", "--postgresql-user=postgres",
+                "-p",
+                "pytest_postgresql.plugin",
+                f"--postgresql-host={known['host']}",
+                f"--postgresql-port={known['port']}",
+                "--postgresql-user=postgres",
                 *(f"--postgresql-load={m.path}" for m in read_migrations(MIGRATIONS)),
             ),
             "yoyo": (),
-        }  # fmt: skip
+        }
 
     def run(
         self, tool: str, fixtures: str, *, count: int, work: str = "pass", work_ms: int = 0, words: tuple[str, ...] = ()
@@ -194,14 +197,19 @@ class Bench:
             **{k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_", "PYTHON", "PYTEST_"))},
             "PYTHONPATH": os.pathsep.join([str(ROOT), *([str(self.peer)] if tool == "pytest-postgresql" else [])]),
             "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),  # a checkout is not compiled anew for each session
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "BENCH_TIMES": str(folder / "times.json"),
-            "BENCH_URL": self.database.url, "BENCH_MIGRATIONS": str(MIGRATIONS),
-        }  # fmt: skip
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "BENCH_TIMES": str(folder / "times.json"),
+            "BENCH_URL": self.database.url,
+            "BENCH_MIGRATIONS": str(MIGRATIONS),
+        }
         began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *self.plugins[tool], *words],
-            cwd=folder, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         total_ms = (time.monotonic() - began) * 1000
         if done.returncode:
             raise SystemExit(f"{tool}: {done.stdout[-3000:]}{done.stderr[-2000:]}")
@@ -210,9 +218,11 @@ class Bench:
         assert all(t["outcome"] for t in times)
         shutil.rmtree(folder)
         return PytestRun(
-            tuple(t["worker"] for t in times), tuple(t["setup"] * 1000 for t in times),
-            tuple(t["teardown"] * 1000 for t in times), total_ms,
-        )  # fmt: skip
+            tuple(t["worker"] for t in times),
+            tuple(t["setup"] * 1000 for t in times),
+            tuple(t["teardown"] * 1000 for t in times),
+            total_ms,
+        )
 
     def bare_ms(self, count: int) -> float:
         """CREATE DATABASE … TEMPLATE (no option given) and DROP of the same template, one after the other."""
@@ -228,7 +238,6 @@ class Bench:
                 session.connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
                 took.append((time.monotonic() - began) * 1000)
         return statistics.median(took)
-
 
     def bare_by_threads_ms(self, threads: int, count: int) -> list[float]:
         """Each CREATE DATABASE … TEMPLATE while so many connections make and drop as fast as they can."""
@@ -297,10 +306,16 @@ def main(words: list[str]) -> int:
     few = max(10, asked.tests // 8)
     try:
         running = start_embedded(directory / "server", database_name="postgres", durable=False)
-        bench = Bench(folder, running.database, (f"--wflo-server-directory={directory / 'server'}",
-                                                 f"--wflo-migrations={MIGRATIONS}"), peer)  # fmt: skip
-        print(f"PostgreSQL {running.version}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start, "
-              f"{asked.rounds} rounds, server in {directory}")  # fmt: skip
+        bench = Bench(
+            folder,
+            running.database,
+            (f"--wflo-server-directory={directory / 'server'}", f"--wflo-migrations={MIGRATIONS}"),
+            peer,
+        )
+        print(
+            f"PostgreSQL {running.version}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start, "
+            f"{asked.rounds} rounds, server in {directory}"
+        )
         for tool, fixtures in (("ours", _OURS), ("yoyo", _YOYO), ("pytest-postgresql", _NOPROC))[: 2 + has_peer]:
             bench.run(tool, fixtures, count=1)  # compiled, and our template built
         found: dict[str, list[float]] = {}
@@ -313,8 +328,7 @@ def main(words: list[str]) -> int:
             one = bench.run("ours", _OURS_BARE, count=1)
             many = bench.run("ours", _OURS_BARE, count=few * 2 + 1)
             note("back to back", (many.total_ms - one.total_ms) / (few * 2))
-            note("wait, sleep", bench.run(
-                "ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS).wait_ms)  # fmt: skip
+            note("wait, sleep", bench.run("ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS).wait_ms)
             busy = bench.run("ours", _OURS, count=asked.tests, work=_QUERIES, work_ms=WORK_MS)
             note("wait, queries", busy.wait_ms)
             note("price, queries", busy.price_ms)
@@ -333,12 +347,18 @@ def main(words: list[str]) -> int:
                 note("peer", empty.price_ms)
                 note("peer, session", (empty.total_ms - start.total_ms) / (few * 2))
                 note("peer, warm start", start.total_ms)
-                note("peer, queries", bench.run(
-                    "pytest-postgresql", _NOPROC, count=few * 2, work=_QUERIES, work_ms=WORK_MS).price_ms)  # fmt: skip
+                note(
+                    "peer, queries",
+                    bench.run("pytest-postgresql", _NOPROC, count=few * 2, work=_QUERIES, work_ms=WORK_MS).price_ms,
+                )
             eight = bench.run(
-                "ours", _OURS_BARE, count=asked.tests, work=_SLEEP, work_ms=WORK_MS,
+                "ours",
+                _OURS_BARE,
+                count=asked.tests,
+                work=_SLEEP,
+                work_ms=WORK_MS,
                 words=("-p", "xdist.plugin", "-n", "8"),
-            )  # fmt: skip
+            )
             waits = eight.later_ms
             note("8 workers, median wait", statistics.median(waits))
             note("8 workers, longest wait", max(waits))
@@ -378,11 +398,21 @@ def _cold_starts(
             program = pg_ctl if account is None else _as_account(pg_ctl, account, directory)
             process = f"postgresql_proc(executable={str(program)!r}, port=None)"
             fixtures = _NOPROC.replace("postgresql_noproc()", process)
-            note("peer, cold start", bench.run(
-                "pytest-postgresql", fixtures, count=1,
-                words=("--basetemp", str(base), f"--postgresql-exec={program}", "--postgresql-host=127.0.0.1",
-                       f"--postgresql-unixsocketdir={sockets}"),
-            ).total_ms)  # fmt: skip
+            note(
+                "peer, cold start",
+                bench.run(
+                    "pytest-postgresql",
+                    fixtures,
+                    count=1,
+                    words=(
+                        "--basetemp",
+                        str(base),
+                        f"--postgresql-exec={program}",
+                        "--postgresql-host=127.0.0.1",
+                        f"--postgresql-unixsocketdir={sockets}",
+                    ),
+                ).total_ms,
+            )
             shutil.rmtree(base, ignore_errors=True)
 
 
@@ -417,34 +447,56 @@ def _show(known: dict[str, float], tests: int, has_peer: bool) -> None:
     _row(f"{tests} tests, each {WORK_MS} ms asleep: wait for a fresh database", ms("wait, sleep"), "goal: at most 5 ms")
     _row(f"{tests} tests, each {WORK_MS} ms of queries: the same, connected", ms("wait, queries"))
     _row("bare CREATE DATABASE … TEMPLATE plus DROP", ms("bare"))
-    _row("back to back empty tests, whole session, a test", ms("back to back"),
-         f"{ratio('back to back', 'bare')} bare, goal: at most 1.2 x")  # fmt: skip
+    _row(
+        "back to back empty tests, whole session, a test",
+        ms("back to back"),
+        f"{ratio('back to back', 'bare')} bare, goal: at most 1.2 x",
+    )
     _row("a test's price, 25 ms of queries, connected", ms("price, queries"))
     _row("a test's price, empty tests, connected", ms("price, empty"))
     _row("whole session, empty tests, connected, a test", ms("session, empty"))
     _row("a test's price, empty tests, wflo_transaction", ms("price, transaction"))
     if has_peer:
-        _row("pytest-postgresql, queries", ms("peer, queries"),
-             f"{ratio('peer, queries', 'price, queries')} ours, goal: 3 x")  # fmt: skip
+        _row(
+            "pytest-postgresql, queries",
+            ms("peer, queries"),
+            f"{ratio('peer, queries', 'price, queries')} ours, goal: 3 x",
+        )
         _row("pytest-postgresql, empty tests", ms("peer"), f"{ratio('peer', 'price, empty')} ours")
-        _row("pytest-postgresql, whole session, empty tests, a test", ms("peer, session"),
-             f"{ratio('peer, session', 'session, empty')} ours")  # fmt: skip
-    _row("replay through yoyo, queries", ms("yoyo, queries"),
-         f"{ratio('yoyo, queries', 'price, queries')} ours, goal: 20 x")  # fmt: skip
+        _row(
+            "pytest-postgresql, whole session, empty tests, a test",
+            ms("peer, session"),
+            f"{ratio('peer, session', 'session, empty')} ours",
+        )
+    _row(
+        "replay through yoyo, queries",
+        ms("yoyo, queries"),
+        f"{ratio('yoyo, queries', 'price, queries')} ours, goal: 20 x",
+    )
     _row("replay through yoyo, empty tests", ms("yoyo"), f"{ratio('yoyo', 'price, empty')} ours")
-    _row("replay through yoyo, whole session, empty tests, a test", ms("yoyo, session"),
-         f"{ratio('yoyo, session', 'session, empty')} ours")  # fmt: skip
+    _row(
+        "replay through yoyo, whole session, empty tests, a test",
+        ms("yoyo, session"),
+        f"{ratio('yoyo, session', 'session, empty')} ours",
+    )
     _row("one test, cold (no server, no template)", ms("cold start"))
     if has_peer:
         _row("pytest-postgresql, the same", ms("peer, cold start"), ratio("peer, cold start", "cold start"))
     _row("one test, warm (server and template there)", ms("warm start"))
     if has_peer:
-        _row("pytest-postgresql, server there, the same", ms("peer, warm start"),
-             ratio("peer, warm start", "warm start"))  # fmt: skip
-    _row("8 workers asleep 25 ms a test: median wait", ms("8 workers, median wait"),
-         f"{ratio('8 workers, median wait', '8 bare, median')} bare's median")  # fmt: skip
-    _row("the same: longest wait, without each worker's first", ms("8 workers, longest wait"),
-         f"{ratio('8 workers, longest wait', '8 bare, longest')} bare's longest, goal: at most 1 x")  # fmt: skip
+        _row(
+            "pytest-postgresql, server there, the same", ms("peer, warm start"), ratio("peer, warm start", "warm start")
+        )
+    _row(
+        "8 workers asleep 25 ms a test: median wait",
+        ms("8 workers, median wait"),
+        f"{ratio('8 workers, median wait', '8 bare, median')} bare's median",
+    )
+    _row(
+        "the same: longest wait, without each worker's first",
+        ms("8 workers, longest wait"),
+        f"{ratio('8 workers, longest wait', '8 bare, longest')} bare's longest, goal: at most 1 x",
+    )
     _row("8 connections, bare CREATE DATABASE: median", ms("8 bare, median"))
     _row("8 connections, bare CREATE DATABASE: longest", ms("8 bare, longest"))
 

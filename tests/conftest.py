@@ -19,9 +19,20 @@ from wflo_schema.server.embedded import choose_account, find_programs, reachable
 
 # What would lead a test to another server, or change what pytest, Click and Rich print.
 _UNWANTED = frozenset(
-    {"DATABASE_URL", "CI", "BUILD_NUMBER", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE",
-     "TTY_INTERACTIVE", "PYTEST_ADDOPTS"}
-)  # fmt: skip
+    {
+        "DATABASE_URL",
+        "CI",
+        "BUILD_NUMBER",
+        "COLUMNS",
+        "LINES",
+        "FORCE_COLOR",
+        "NO_COLOR",
+        "PY_COLORS",
+        "TTY_COMPATIBLE",
+        "TTY_INTERACTIVE",
+        "PYTEST_ADDOPTS",
+    }
+)
 for name in list(os.environ):
     if name.startswith(("PG", "WFLO_SCHEMA_")) or name in _UNWANTED:
         del os.environ[name]
@@ -102,9 +113,14 @@ def start_server(version: str, *, settings: dict[str, str] | None = None, is_on_
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         chosen = {
-            "fsync": "off", "full_page_writes": "off", "max_connections": "100", "listen_addresses": "127.0.0.1",
-            "port": str(port), "unix_socket_directories": str(root), **(settings or {}),
-        }  # fmt: skip
+            "fsync": "off",
+            "full_page_writes": "off",
+            "max_connections": "100",
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "unix_socket_directories": str(root),
+            **(settings or {}),
+        }
         with open(data / "postgresql.auto.conf", "a") as conf:
             for key, value in chosen.items():
                 conf.write(f"{key} = '{value}'\n")

@@ -18,8 +18,8 @@ from types import TracebackType
 
 _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104
 
-_TCP_REPAIR = 19
 # From linux/tcp.h; Python has no name for it.
+_TCP_REPAIR = 19
 
 
 class Direction(enum.StrEnum):

@@ -28,9 +28,21 @@ def tool(name: str) -> Tool:
 def test_migrate_benchmark_with_few_files_prints_a_ratio_for_psql() -> None:
     version = sorted(BIN)[0]
     done = bench(
-        "migrate", "--", "--server", version, "--fsync", "off", "--tool", "psql", "--count", "3", "--large", "6",
-        "--rounds", "1",
-    )  # fmt: skip
+        "migrate",
+        "--",
+        "--server",
+        version,
+        "--fsync",
+        "off",
+        "--tool",
+        "psql",
+        "--count",
+        "3",
+        "--large",
+        "6",
+        "--rounds",
+        "1",
+    )
     assert done.returncode in (0, 1), done.stderr
     assert "## PostgreSQL" in done.stdout and "fsync off" in done.stdout
     assert re.search(r"^\| psql \| \d+\.\d\d \|.*\d+\.\d\d \(", done.stdout, re.MULTILINE), done.stdout
@@ -47,9 +59,21 @@ def test_latency_benchmark_with_few_files_counts_round_trips() -> None:
 
 def test_fault_benchmark_with_one_trial_prints_seed_and_verdicts() -> None:
     done = bench(
-        "faults", "--", "--tool", "wflo-schema", "--only", "edited", "--only", "failing", "--only", "kill",
-        "--trials", "1", "--seed", "11",
-    )  # fmt: skip
+        "faults",
+        "--",
+        "--tool",
+        "wflo-schema",
+        "--only",
+        "edited",
+        "--only",
+        "failing",
+        "--only",
+        "kill",
+        "--trials",
+        "1",
+        "--seed",
+        "11",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "seed 11" in done.stdout
     assert done.stdout.count("| 1 of 1 |") == 3

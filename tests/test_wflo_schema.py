@@ -56,7 +56,11 @@ def run(database: Database, *paths: Path) -> None:
 def dump(server: RunningServer, database: Database) -> str:
     done = subprocess.run(
         [str(server.bin / "pg_dump"), "--schema-only", database.url],
-        check=True, capture_output=True, text=True, user=server.user, cwd="/",
+        check=True,
+        capture_output=True,
+        text=True,
+        user=server.user,
+        cwd="/",
     )
     return "\n".join(line for line in done.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
 
@@ -89,17 +93,19 @@ def test_table_equals_the_document(wflo_database: Database, table: dict[str, lis
         columns = [list(row) for row in connection.execute(COLUMNS, (name,))]
         constraints = connection.execute(
             "SELECT conname, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint"
-            " WHERE conrelid = %s::regclass AND contype IN ('p', 'u') ORDER BY contype, conname", (name,),
+            " WHERE conrelid = %s::regclass AND contype IN ('p', 'u') ORDER BY contype, conname",
+            (name,),
         ).fetchall()
         indexes = connection.execute(
             "SELECT indexname, indexdef FROM pg_catalog.pg_indexes"
-            " WHERE schemaname = 'public' AND tablename = %s ORDER BY indexname", (name,),
+            " WHERE schemaname = 'public' AND tablename = %s ORDER BY indexname",
+            (name,),
         ).fetchall()
     assert columns == table["columns"]
     assert [list(row) for row in constraints] == table["constraints"]
     wanted = [[index, f"CREATE INDEX {index} ON public.{name} USING btree ({on})"] for index, on in table["indexes"]]
     for constraint, definition in cast(list[list[str]], table["constraints"]):
-        on = definition[definition.index("("):]
+        on = definition[definition.index("(") :]
         wanted.append([constraint, f"CREATE UNIQUE INDEX {constraint} ON public.{name} USING btree {on}"])
     assert [list(row) for row in indexes] == sorted(wanted)
 
@@ -172,7 +178,8 @@ def fill(connection: psycopg.Connection[tuple[object, ...]], number: int) -> Non
     )
     execute(
         "INSERT INTO workflow_executions (id, workflow_id, status, trace_id, correlation_id)"
-        " VALUES (%s, %s, 'RUNNING', 't', 'c')", (f"e{number}", f"d{number}"),
+        " VALUES (%s, %s, 'RUNNING', 't', 'c')",
+        (f"e{number}", f"d{number}"),
     )
     execute(
         "INSERT INTO step_executions (id, execution_id, step_id, status) VALUES (%s, %s, 's', 'DONE')",
@@ -184,11 +191,13 @@ def fill(connection: psycopg.Connection[tuple[object, ...]], number: int) -> Non
     )
     execute(
         "INSERT INTO approval_requests (id, execution_id, step_id, message, timeout_seconds, expires_at)"
-        " VALUES (%s, %s, 's', 'm', 60, now())", (f"a{number}", f"e{number}"),
+        " VALUES (%s, %s, 's', 'm', 60, now())",
+        (f"a{number}", f"e{number}"),
     )
     execute(
         "INSERT INTO rollback_actions (id, execution_id, snapshot_id, reason, initiated_by)"
-        " VALUES (%s, %s, %s, 'r', 'me')", (f"r{number}", f"e{number}", f"v{number}"),
+        " VALUES (%s, %s, %s, 'r', 'me')",
+        (f"r{number}", f"e{number}", f"v{number}"),
     )
 
 

@@ -38,14 +38,14 @@ DROP INDEX ix_workflow_name;
 CREATE INDEX ix_workflow_definitions_name ON workflow_definitions (name);
 """
 
+# Name, rows of alembic_version, statements.  Of both heads the keys that do not cascade are the older
+# ones, so that they refuse every delete of a parent.
 STATES: dict[str, tuple[tuple[str, ...], str]] = {
     "6d27a51e02d6": (("6d27a51e02d6",), _TABLES_SQL),
     "500165e12345": (("500165e12345",), _TABLES_SQL + _NAMED),
     "ec1673bcefc3": (("ec1673bcefc3",), _TABLES_SQL + UNNAMED + INDEXES),
     "both-heads": (("500165e12345", "ec1673bcefc3"), _TABLES_SQL + UNNAMED + INDEXES + _NAMED),
 }
-# Name, rows of alembic_version, statements.  Of both heads the keys that do not cascade are the older
-# ones, so that they refuse every delete of a parent.
 
 SEED = """
 INSERT INTO workflow_definitions (id, name, steps, policies)

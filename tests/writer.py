@@ -26,8 +26,8 @@ LEAVES = {
     " VALUES (%s, %s, 'x', 'r', 'i')",
 }
 
-LONGEST_RUN_S = 120.0
 # So that one whose parent was killed ends by itself.
+LONGEST_RUN_S = 120.0
 
 
 def insert(connection: psycopg.Connection, key: str) -> None:

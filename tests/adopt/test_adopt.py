@@ -54,8 +54,8 @@ TWO = "CREATE INDEX t_name ON t (name)"
 THREE = "CREATE TABLE u (id integer PRIMARY KEY, t_id integer REFERENCES t (id))"
 
 
-once = pytest.mark.parametrize("server", ["18"], indirect=True)
 # For what does not depend on the server's version.
+once = pytest.mark.parametrize("server", ["18"], indirect=True)
 
 
 @pytest.fixture
@@ -259,26 +259,51 @@ def test_a_ledger_is_recognised_by_its_shape(database: Database, folder: Path, t
 
 
 BROKEN = {
-    "alembic": ("CREATE TABLE alembic_version (version_num varchar(32));"
-                "INSERT INTO alembic_version VALUES (NULL), ('a')", ("a",), ()),
-    "golang-migrate": ("CREATE TABLE schema_migrations (version bigint, dirty boolean);"
-                       "INSERT INTO schema_migrations VALUES (NULL, NULL), (1, NULL)", (), ("1",)),
-    "django": ("CREATE TABLE django_migrations (id integer, app text, name text, applied date);"
-               "INSERT INTO django_migrations VALUES (1, NULL, 'x'), (2, 'x', NULL), (3, 'x', 'y')", ("x.y",), ()),
-    "sqitch": ("CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text, change text, script_hash text,"
-               "committed_at date); CREATE TABLE sqitch.events (event text, change_id text, change text, committed_at"
-               " date); INSERT INTO sqitch.changes VALUES ('1', NULL), ('2', 'x');"
-               "INSERT INTO sqitch.events VALUES ('fail', '3', NULL), ('fail', '4', 'y')", ("x",), ("y",)),
-    "goose": ("CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean);"
-              "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL),"
-              "(2, true)",
-              ("2",), ()),
-    "flyway": ("CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text,"
-               " success boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL),"
-               "(2, '1', NULL, 'x', NULL), (3, '2', NULL, 'y', true)", ("2",), ("1",)),
-    "dbmate": ("CREATE TABLE schema_migrations (version text); INSERT INTO schema_migrations VALUES (NULL), ('1')",
-               ("1",), ()),
-}  # fmt: skip
+    "alembic": (
+        "CREATE TABLE alembic_version (version_num varchar(32));INSERT INTO alembic_version VALUES (NULL), ('a')",
+        ("a",),
+        (),
+    ),
+    "golang-migrate": (
+        "CREATE TABLE schema_migrations (version bigint, dirty boolean);"
+        "INSERT INTO schema_migrations VALUES (NULL, NULL), (1, NULL)",
+        (),
+        ("1",),
+    ),
+    "django": (
+        "CREATE TABLE django_migrations (id integer, app text, name text, applied date);"
+        "INSERT INTO django_migrations VALUES (1, NULL, 'x'), (2, 'x', NULL), (3, 'x', 'y')",
+        ("x.y",),
+        (),
+    ),
+    "sqitch": (
+        "CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text, change text, script_hash text,"
+        "committed_at date); CREATE TABLE sqitch.events (event text, change_id text, change text, committed_at"
+        " date); INSERT INTO sqitch.changes VALUES ('1', NULL), ('2', 'x');"
+        "INSERT INTO sqitch.events VALUES ('fail', '3', NULL), ('fail', '4', 'y')",
+        ("x",),
+        ("y",),
+    ),
+    "goose": (
+        "CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean);"
+        "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL),"
+        "(2, true)",
+        ("2",),
+        (),
+    ),
+    "flyway": (
+        "CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text,"
+        " success boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL),"
+        "(2, '1', NULL, 'x', NULL), (3, '2', NULL, 'y', true)",
+        ("2",),
+        ("1",),
+    ),
+    "dbmate": (
+        "CREATE TABLE schema_migrations (version text); INSERT INTO schema_migrations VALUES (NULL), ('1')",
+        ("1",),
+        (),
+    ),
+}
 
 
 @once
@@ -398,26 +423,40 @@ def test_a_catalog_that_equals_nothing_gets_the_nearest_and_every_difference(dat
 @once
 def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, folder: Path) -> None:
     execute(
-        database, ONE, TWO, "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0)", "CREATE INDEX x ON t (id, name)",
+        database,
+        ONE,
+        TWO,
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0)",
+        "CREATE INDEX x ON t (id, name)",
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-        "CREATE TRIGGER g BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()", "ALTER TABLE t ADD y integer",
+        "CREATE TRIGGER g BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()",
+        "ALTER TABLE t ADD y integer",
         "CREATE TABLE u (id integer PRIMARY KEY)",
-    )  # fmt: skip
+    )
     found = look(database, folder, apply=True, to="02_index")
     assert found.is_applied is False
     assert {f"{d.kind} {d.object}" for d in found.differences} == {
-        "table public.u", "column public.t.y", "index public.t.x", "constraint public.t.c", "trigger public.t.g",
-    }  # fmt: skip
+        "table public.u",
+        "column public.t.y",
+        "index public.t.x",
+        "constraint public.t.c",
+        "trigger public.t.g",
+    }
     assert found.beside == ("function public.f()",)
 
 
 @once
 def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Database, folder: Path) -> None:
     execute(
-        database, ONE, TWO, "CREATE TABLE users (id serial PRIMARY KEY, t_id integer REFERENCES t (id))",
-        "CREATE VIEW v AS SELECT id FROM t", "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-        "CREATE SCHEMA other", "CREATE TABLE other.t (id integer)",
-    )  # fmt: skip
+        database,
+        ONE,
+        TWO,
+        "CREATE TABLE users (id serial PRIMARY KEY, t_id integer REFERENCES t (id))",
+        "CREATE VIEW v AS SELECT id FROM t",
+        "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SCHEMA other",
+        "CREATE TABLE other.t (id integer)",
+    )
     found = look(database, folder)
     assert (found.verdict, found.id) == (Verdict.EQUAL, "02_index")
     assert found.beside == ("function public.f()", "schema other", "table public.users", "view public.v")
@@ -519,9 +558,10 @@ def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
 ) -> None:
     execute(database, ONE, "GRANT CREATE ON SCHEMA public TO PUBLIC")
     execute(
-        database, "DO $$ BEGIN CREATE ROLE plain LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        database,
+        "DO $$ BEGIN CREATE ROLE plain LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         "ALTER TABLE t OWNER TO plain",
-    )  # fmt: skip
+    )
     plain = database.with_parameters(user="plain")
     files = read_migrations(folder)
     with pytest.raises(Refused, match="may not create the scratch database"):
@@ -629,9 +669,10 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
 def test_what_mends_a_drift_adds_a_key_before_it_drops_another(database: Database, folder: Path) -> None:
     operations.migrate(database, read_migrations(folder))
     execute(
-        database, "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey",
+        database,
+        "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey",
         "ALTER TABLE u ADD CONSTRAINT a FOREIGN KEY (t_id) REFERENCES t ON DELETE CASCADE",
-    )  # fmt: skip
+    )
     found = look(database, folder)
     assert ["ADD" if " ADD " in step else "DROP" for step in found.next_steps[:2]] == ["ADD", "DROP"]
     execute(database, *(step.removeprefix("in psql: ") for step in found.next_steps[:2]))
@@ -681,15 +722,20 @@ def test_a_right_ledger_of_ours_is_nothing_to_do_whatever_is_asked(database: Dat
     files = read_migrations(folder)
     operations.migrate(database, files, to="02")
     for found in (
-        look(database, folder), look(database, folder, apply=True, to="01"), look(database, folder, to="02"),
-        baseline(database, files, "01"), baseline(database, files, "02"),
+        look(database, folder),
+        look(database, folder, apply=True, to="01"),
+        look(database, folder, to="02"),
+        baseline(database, files, "01"),
+        baseline(database, files, "02"),
     ):
         assert (said(found), found.id, found.differences) == ((Verdict.OURS, 0, False), "02_index", ())
     assert look(database, folder).next_steps == ("wflo-schema migrate",)
     found = baseline(database, files, "03")
     assert (found.verdict, found.exit_code, [d.object for d in found.differences]) == (
-        Verdict.DIFFERENT, 1, ["public.u"],
-    )  # fmt: skip
+        Verdict.DIFFERENT,
+        1,
+        ["public.u"],
+    )
 
 
 @once
@@ -857,11 +903,14 @@ def test_a_role_that_may_only_read_looks_and_is_told_what_it_may_not(
     server: RunningServer, database: Database, folder: Path
 ) -> None:
     execute(
-        database, ONE, DBMATE,
+        database,
+        ONE,
+        DBMATE,
         "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
-        "REVOKE ALL ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO reader",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        "GRANT USAGE ON SCHEMA public TO reader",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
-    )  # fmt: skip
+    )
     reader, files = database.with_parameters(user="reader"), read_migrations(folder)
     found = adopt_database(reader, files, scratch_on=server.database)
     assert (found.verdict, found.id, [w.tool for w in found.ledgers]) == (Verdict.EQUAL, "01_t", ["dbmate"])
@@ -921,9 +970,11 @@ def test_an_adoption_killed_around_its_commit_is_there_as_a_whole_or_not_at_all(
     outcomes = []
     for pause_s in (0.0, 0.02, 0.05, 0.15):
         process = subprocess.Popen(
-            [sys.executable, "-c", _ADOPT_AND_SAY_WHEN, database.name, *words], stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", _ADOPT_AND_SAY_WHEN, database.name, *words],
+            stdout=subprocess.PIPE,
+            text=True,
             cwd=Path(__file__).parents[2],
-        )  # fmt: skip
+        )
         with process:
             assert process.stdout is not None and process.stdout.readline() == "now\n"
             time.sleep(pause_s)
@@ -966,7 +1017,6 @@ def test_a_dry_look_does_not_wait_long_for_a_lock_below_a_view(database: Databas
     assert look(database, folder).id == "02_index"
 
 
-
 # names and the command line
 
 
@@ -993,8 +1043,9 @@ def steps_of(text: str) -> list[list[str]]:
 
 @once
 @pytest.mark.parametrize("schema", [None, "a$b", "it's"])
-def test_the_next_step_pasted_is_the_next_step(database: Database, tmp_path: Path, folder: Path,
-                                               monkeypatch: pytest.MonkeyPatch, schema: str | None) -> None:
+def test_the_next_step_pasted_is_the_next_step(
+    database: Database, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, schema: str | None
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder.rename(tmp_path / "my files")
     target = database if schema is None else database.with_schema(schema)
@@ -1017,7 +1068,11 @@ def test_the_next_step_pasted_is_the_next_step(database: Database, tmp_path: Pat
             break
         (words,) = steps
     assert done == (["adopt"] if schema else []) + ["adopt", "adopt --apply", "migrate"]
-    assert [e.id for e in operations.status(target, read_migrations("my files")).applied] == ["01_t", "02_index", "03_u"]
+    assert [e.id for e in operations.status(target, read_migrations("my files")).applied] == [
+        "01_t",
+        "02_index",
+        "03_u",
+    ]
 
 
 @once

@@ -32,14 +32,14 @@ from wflo_schema.files.folder import read_migrations
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
-once = pytest.mark.parametrize("server", ["18"], indirect=True)
 # For what does not depend on the server's version.
+once = pytest.mark.parametrize("server", ["18"], indirect=True)
 
-REPLAYED: dict[int, Catalog] = {}
 # By server version: what the migrations make.
+REPLAYED: dict[int, Catalog] = {}
 
-BELOW_DEADLOCK_TIMEOUT = LockOptions(timeout_ms=250)
 # PostgreSQL looks for deadlocks after 1 s: until then it is the migration that gives way, never the writer.
+BELOW_DEADLOCK_TIMEOUT = LockOptions(timeout_ms=250)
 
 LOCK_TIMEOUT_S = LOCK_TIMEOUT_MS / 1000
 
@@ -59,7 +59,10 @@ def writer(database: Database) -> Iterator[Written]:
     """Another process that inserts and deletes all the time."""
     said = Written()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.writer", database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.writer", database.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         cwd=Path(__file__).parents[2],
     )
     assert process.stdin is not None and process.stdout is not None
@@ -78,7 +81,9 @@ def look(database: Database, *, apply: bool = False) -> Adoption:
 def checked(database: Database) -> None:
     """Five of five, no orphan row, nothing pending, and the catalog that the migrations make."""
     result = check_database(
-        database, read_contract(FOLDER / "contract.toml"), migrations=MIGRATIONS,
+        database,
+        read_contract(FOLDER / "contract.toml"),
+        migrations=MIGRATIONS,
         only=("contract", "ledger", "rows", "indexes"),
     )
     assert (result.exit_code, result.findings) == (0, ())
@@ -170,7 +175,8 @@ def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Databa
     build(database, "ec1673bcefc3", revisions=("6d27a51e02d6",))
     found = look(database)
     assert (found.verdict, found.reconciling) == (
-        Verdict.RECONCILE, str(FOLDER / "reconcile" / "alembic-ec1673bcefc3"),
+        Verdict.RECONCILE,
+        str(FOLDER / "reconcile" / "alembic-ec1673bcefc3"),
     )
 
 

@@ -143,8 +143,11 @@ def test_migrations_find_the_schema_that_they_find_in_the_target(
 
 def test_a_scratch_database_sorts_texts_as_the_target_does(server: RunningServer, database: Database) -> None:
     with database.connect() as connection:
-        like = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'" if server.version >= "17" else \
-            "LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+        like = (
+            "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
+            if server.version >= "17"
+            else "LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+        )
         name = f"{database.name}_like"
         text = f"CREATE DATABASE {name} TEMPLATE template0 {like} LC_COLLATE 'C' LC_CTYPE 'C'"
         connection.execute(text.encode())

@@ -104,9 +104,13 @@ def test_a_snapshot_loads_through_psql(server: RunningServer, database: Database
         pytest.skip("psql is not here")
     execute(database, BASE)
     done = subprocess.run(
-        [str(psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url], input=dump_schema(database).text,
-        capture_output=True, text=True, user=server.user, cwd="/",
-    )  # fmt: skip
+        [str(psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url],
+        input=dump_schema(database).text,
+        capture_output=True,
+        text=True,
+        user=server.user,
+        cwd="/",
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -130,8 +134,11 @@ def test_a_table_of_two_parents_is_read_in_whatever_order_they_came(database: Da
     )
     found = read(database)
     follows = {o.path[2]: o.follows for o in found.objects if o.path[1:2] == ("c",) and len(o.path) == 3}
-    assert follows == {"a": ("column", "public", "y", "a"), "b": ("column", "public", "y", "b"),
-                       "ck": ("constraint", "public", "x", "ck")}
+    assert follows == {
+        "a": ("column", "public", "y", "a"),
+        "b": ("column", "public", "y", "b"),
+        "ck": ("constraint", "public", "x", "ck"),
+    }
     made = dump_schema(database)
     assert parse_snapshot(made.text) == found
     assert made.left_out == ()
@@ -164,28 +171,44 @@ TREE = (
 @pytest.mark.parametrize(
     ("made", "left"),
     [
-        ("CREATE TABLE t (a integer NOT NULL); CREATE UNIQUE INDEX i ON t (a); ALTER TABLE t REPLICA IDENTITY USING INDEX i", ""),
-        ("CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50)); ALTER TABLE t CLUSTER ON t_pkey;"
-         "COMMENT ON INDEX t_pkey IS 'x'", ""),
-        ("CREATE TABLE t (a integer); CREATE INDEX i ON t ((a + 1)); ALTER INDEX i ALTER 1 SET STATISTICS 7;"
-         "ALTER TABLE t CLUSTER ON i", ""),
+        (
+            "CREATE TABLE t (a integer NOT NULL); CREATE UNIQUE INDEX i ON t (a); ALTER TABLE t REPLICA IDENTITY USING INDEX i",
+            "",
+        ),
+        (
+            "CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50)); ALTER TABLE t CLUSTER ON t_pkey;"
+            "COMMENT ON INDEX t_pkey IS 'x'",
+            "",
+        ),
+        (
+            "CREATE TABLE t (a integer); CREATE INDEX i ON t ((a + 1)); ALTER INDEX i ALTER 1 SET STATISTICS 7;"
+            "ALTER TABLE t CLUSTER ON i",
+            "",
+        ),
         ("CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = a_many); CREATE TABLE a (m a_many)", ""),
         ("COMMENT ON SCHEMA public IS NULL; COMMENT ON EXTENSION plpgsql IS 'x'", ""),
         ("COMMENT ON SCHEMA public IS 'x'", ""),
-        ("CREATE TABLE q (id integer GENERATED ALWAYS AS IDENTITY, k integer) PARTITION BY RANGE (k);"
-         "CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (0) TO (1)", ""),
+        (
+            "CREATE TABLE q (id integer GENERATED ALWAYS AS IDENTITY, k integer) PARTITION BY RANGE (k);"
+            "CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (0) TO (1)",
+            "",
+        ),
         (TREE + "ALTER TABLE p1 DISABLE TRIGGER ALL", "inherited constraint public.p1.f: triggers"),
         (TREE + "ALTER TABLE u DISABLE TRIGGER ALL", "constraint public.p.f: triggers"),
         (TREE + "ALTER INDEX p1_r_idx SET (fillfactor = 50)", "inherited index public.p1.i: definition"),
         (TREE + "COMMENT ON INDEX p1_r_idx IS 'x'", "inherited index public.p1.i: comment"),
         (TREE + "CREATE INDEX only_p ON ONLY p (k)", "index public.p.only_p: valid"),
         ("CREATE TYPE c AS (a integer); COMMENT ON COLUMN c.a IS 'x'", "type public.c: attribute comments"),
-        ("CREATE DOMAIN d AS integer CONSTRAINT c CHECK (VALUE > 0); COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x'",
-         "domain public.d: constraint comments"),
-        ("CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE t_a_seq RENAME TO other",
-         "column public.t.a: identity sequence"),
+        (
+            "CREATE DOMAIN d AS integer CONSTRAINT c CHECK (VALUE > 0); COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x'",
+            "domain public.d: constraint comments",
+        ),
+        (
+            "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE t_a_seq RENAME TO other",
+            "column public.t.a: identity sequence",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_loads_is_equal_or_named(database: Database, empty: Database, made: str, left: str) -> None:
     execute(database, made)
     written = dump_schema(database)
@@ -222,8 +245,11 @@ def test_a_file_without_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
 )
 def test_a_snapshot_keeps_every_text_as_it_is(database: Database, tmp_path: Path, text: str) -> None:
     with database.connect() as connection:
-        connection.execute(sql.SQL("CREATE FUNCTION f() RETURNS integer LANGUAGE plpgsql AS {}").format(
-            sql.Literal(text if "BEGIN" in text else "BEGIN RETURN 1; END")))
+        connection.execute(
+            sql.SQL("CREATE FUNCTION f() RETURNS integer LANGUAGE plpgsql AS {}").format(
+                sql.Literal(text if "BEGIN" in text else "BEGIN RETURN 1; END")
+            )
+        )
         connection.execute(sql.SQL("COMMENT ON FUNCTION f() IS {}").format(sql.Literal(text)))
     path = tmp_path / "schema.sql"
     path.write_bytes(dump_schema(database).text.encode())

@@ -37,8 +37,12 @@ def test_silence_about_a_key_means_what_sql_means_by_it() -> None:
     (key,) = parse_contract("[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'").foreign_keys
 
     assert (key.name, key.on_delete, key.on_update, key.match, key.deferrable) == (
-        None, "NO ACTION", "NO ACTION", "SIMPLE", "NOT DEFERRABLE",
-    )  # fmt: skip
+        None,
+        "NO ACTION",
+        "NO ACTION",
+        "SIMPLE",
+        "NOT DEFERRABLE",
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,8 +101,13 @@ def test_everything_that_can_be_required_is_read() -> None:
 
     assert contract.schema == "app"
     assert (key.on_delete, key.set_columns, key.on_update, key.match, key.deferrable, key.period) == (
-        "SET NULL", ("b",), "CASCADE", "FULL", DEFERRED, True,
-    )  # fmt: skip
+        "SET NULL",
+        ("b",),
+        "CASCADE",
+        "FULL",
+        DEFERRED,
+        True,
+    )
     assert [(c.type, c.is_nullable, c.default) for c in contract.columns] == [
         ("character varying(36)", False, "'not null'::text"),
         ("text", None, None),
@@ -106,7 +115,10 @@ def test_everything_that_can_be_required_is_read() -> None:
     ]
     assert (contract.indexes[0].method, contract.indexes[0].is_unique) == ("hash", True)
     assert contract.uniques[0].is_primary
-    assert parse_contract("[[foreign_key]]\nfrom='a(b)'\nto='c(d)'\ndeferrable=true").foreign_keys[0].deferrable == DEFERRABLE
+    assert (
+        parse_contract("[[foreign_key]]\nfrom='a(b)'\nto='c(d)'\ndeferrable=true").foreign_keys[0].deferrable
+        == DEFERRABLE
+    )
 
 
 @pytest.mark.parametrize("text", [EVERYTHING, WFLO.read_text()])
@@ -212,6 +224,6 @@ def test_identifiers_are_quoted_where_sql_needs_it(name: str, spelled: str) -> N
 
 
 def test_type_whose_name_holds_the_words_of_an_entry_is_not_cut() -> None:
-    (column,) = parse_contract("[columns.t]\na = '\"my default x\" not null default f(\"not null\")'").columns
+    (column,) = parse_contract('[columns.t]\na = \'"my default x" not null default f("not null")\'').columns
 
     assert (column.type, column.is_nullable, column.default) == ('"my default x"', False, 'f("not null")')

@@ -67,67 +67,143 @@ PARTS = (
     "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);"
     "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);"
 )
-PERIOD = "CREATE EXTENSION btree_gist; CREATE TABLE r (a integer, d daterange, CONSTRAINT pk {} (a, d WITHOUT OVERLAPS));"
-USES_PERIOD = "CREATE TABLE s (a integer, d daterange, CONSTRAINT fk FOREIGN KEY (a, PERIOD d) REFERENCES r (a, PERIOD d));"
+PERIOD = (
+    "CREATE EXTENSION btree_gist; CREATE TABLE r (a integer, d daterange, CONSTRAINT pk {} (a, d WITHOUT OVERLAPS));"
+)
+USES_PERIOD = (
+    "CREATE TABLE s (a integer, d daterange, CONSTRAINT fk FOREIGN KEY (a, PERIOD d) REFERENCES r (a, PERIOD d));"
+)
 
 TOGETHER = (
-    Change(T + "ALTER TABLE t ADD CONSTRAINT t_a_key UNIQUE (a)",
-           "ALTER TABLE t DROP CONSTRAINT t_a_key; CREATE UNIQUE INDEX t_a_key ON t (a)", "<>"),
-    Change(T + "ALTER TABLE t ADD CONSTRAINT t_a_key UNIQUE (a); CREATE TABLE t_a_key_old (a integer)",
-           "ALTER TABLE t DROP CONSTRAINT t_a_key; CREATE UNIQUE INDEX t_a_key ON t (a, b)", "<>"),
-    Change(T + "CREATE TABLE u (a integer); CREATE UNIQUE INDEX i1 ON t (a)",
-           "DROP INDEX i1; CREATE UNIQUE INDEX i1 ON u (a)", "<>"),
-    Change(T + "CREATE UNIQUE INDEX i1 ON t (a); CREATE INDEX i2 ON t (b)",
-           "ALTER INDEX i1 RENAME TO x; ALTER INDEX i2 RENAME TO i1; ALTER INDEX x RENAME TO i2", "<>"),
-    Change("CREATE TABLE t (a integer NOT NULL CONSTRAINT one PRIMARY KEY, b integer NOT NULL)",
-           "ALTER TABLE t DROP CONSTRAINT one, ADD CONSTRAINT two PRIMARY KEY (b)", "<>"),
-    Change("CREATE TABLE t (a integer CONSTRAINT c1 CHECK (a > 1), b integer CONSTRAINT c2 CHECK (b > 1))",
-           "ALTER TABLE t RENAME CONSTRAINT c2 TO c3; ALTER TABLE t RENAME CONSTRAINT c1 TO c2", "<>"),
+    Change(
+        T + "ALTER TABLE t ADD CONSTRAINT t_a_key UNIQUE (a)",
+        "ALTER TABLE t DROP CONSTRAINT t_a_key; CREATE UNIQUE INDEX t_a_key ON t (a)",
+        "<>",
+    ),
+    Change(
+        T + "ALTER TABLE t ADD CONSTRAINT t_a_key UNIQUE (a); CREATE TABLE t_a_key_old (a integer)",
+        "ALTER TABLE t DROP CONSTRAINT t_a_key; CREATE UNIQUE INDEX t_a_key ON t (a, b)",
+        "<>",
+    ),
+    Change(
+        T + "CREATE TABLE u (a integer); CREATE UNIQUE INDEX i1 ON t (a)",
+        "DROP INDEX i1; CREATE UNIQUE INDEX i1 ON u (a)",
+        "<>",
+    ),
+    Change(
+        T + "CREATE UNIQUE INDEX i1 ON t (a); CREATE INDEX i2 ON t (b)",
+        "ALTER INDEX i1 RENAME TO x; ALTER INDEX i2 RENAME TO i1; ALTER INDEX x RENAME TO i2",
+        "<>",
+    ),
+    Change(
+        "CREATE TABLE t (a integer NOT NULL CONSTRAINT one PRIMARY KEY, b integer NOT NULL)",
+        "ALTER TABLE t DROP CONSTRAINT one, ADD CONSTRAINT two PRIMARY KEY (b)",
+        "<>",
+    ),
+    Change(
+        "CREATE TABLE t (a integer CONSTRAINT c1 CHECK (a > 1), b integer CONSTRAINT c2 CHECK (b > 1))",
+        "ALTER TABLE t RENAME CONSTRAINT c2 TO c3; ALTER TABLE t RENAME CONSTRAINT c1 TO c2",
+        "<>",
+    ),
     Change(T, TF + "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tf()", "<>"),
     Change(T, "CREATE VIEW a1 AS SELECT id FROM t; CREATE VIEW b2 AS SELECT * FROM a1", "<>"),
     Change(T, "CREATE VIEW z1 AS SELECT id FROM t; CREATE VIEW b2 AS SELECT * FROM z1", "<>"),
     Change(T, Z + "CREATE FUNCTION a() RETURNS integer LANGUAGE sql BEGIN ATOMIC SELECT z(); END", "<>"),
-    Change(T, "CREATE FUNCTION z(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';"
-              "CREATE INDEX ti ON t (z(b)); CREATE VIEW vv AS SELECT z(b) FROM t;"
-              "ALTER TABLE t ADD CONSTRAINT c CHECK (z(b) <> '')", "<>"),
-    Change("CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
-           "CREATE EVENT TRIGGER x ON sql_drop EXECUTE FUNCTION e()", "<>"),
-    Change("SELECT 1", "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
-                       "CREATE EVENT TRIGGER x ON sql_drop EXECUTE FUNCTION e()", "<>"),
+    Change(
+        T,
+        "CREATE FUNCTION z(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';"
+        "CREATE INDEX ti ON t (z(b)); CREATE VIEW vv AS SELECT z(b) FROM t;"
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (z(b) <> '')",
+        "<>",
+    ),
+    Change(
+        "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+        "CREATE EVENT TRIGGER x ON sql_drop EXECUTE FUNCTION e()",
+        "<>",
+    ),
+    Change(
+        "SELECT 1",
+        "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+        "CREATE EVENT TRIGGER x ON sql_drop EXECUTE FUNCTION e()",
+        "<>",
+    ),
     Change("SELECT 1", "CREATE DOMAIN zd AS integer CHECK (VALUE > 0); CREATE TYPE ac AS (x zd)", "<>"),
-    Change("CREATE TABLE r (id integer NOT NULL); CREATE TABLE a (r integer)",
-           "ALTER TABLE r ADD PRIMARY KEY (id); ALTER TABLE a ADD FOREIGN KEY (r) REFERENCES r", "<>"),
-    Change("CREATE TABLE r (id integer NOT NULL); CREATE TABLE a (r integer)",
-           "CREATE UNIQUE INDEX ru ON r (id); ALTER TABLE a ADD FOREIGN KEY (r) REFERENCES r (id)", "<>"),
-    Change("CREATE TABLE r (id integer PRIMARY KEY, x integer UNIQUE NOT NULL); CREATE TABLE a (r integer REFERENCES r)",
-           "ALTER TABLE a DROP CONSTRAINT a_r_fkey; ALTER TABLE r DROP CONSTRAINT r_pkey;"
-           "ALTER TABLE r ADD CONSTRAINT r_pkey PRIMARY KEY (id, x)", "<>"),
-    Change("CREATE TABLE r (id integer CONSTRAINT k PRIMARY KEY); CREATE TABLE a (r integer CONSTRAINT f REFERENCES r)",
-           "ALTER TABLE a DROP CONSTRAINT f; ALTER TABLE r DROP CONSTRAINT k, ADD CONSTRAINT k UNIQUE (id);"
-           "ALTER TABLE a ADD CONSTRAINT f FOREIGN KEY (r) REFERENCES r (id)", "<>"),
-    Change(PERIOD.format("PRIMARY KEY") + USES_PERIOD,
-           "DROP TABLE s; DROP TABLE r; DROP EXTENSION btree_gist;" + PERIOD.format("UNIQUE") + USES_PERIOD
-           + "ALTER TABLE r ALTER a SET NOT NULL, ALTER d SET NOT NULL", "<>", 18),
+    Change(
+        "CREATE TABLE r (id integer NOT NULL); CREATE TABLE a (r integer)",
+        "ALTER TABLE r ADD PRIMARY KEY (id); ALTER TABLE a ADD FOREIGN KEY (r) REFERENCES r",
+        "<>",
+    ),
+    Change(
+        "CREATE TABLE r (id integer NOT NULL); CREATE TABLE a (r integer)",
+        "CREATE UNIQUE INDEX ru ON r (id); ALTER TABLE a ADD FOREIGN KEY (r) REFERENCES r (id)",
+        "<>",
+    ),
+    Change(
+        "CREATE TABLE r (id integer PRIMARY KEY, x integer UNIQUE NOT NULL); CREATE TABLE a (r integer REFERENCES r)",
+        "ALTER TABLE a DROP CONSTRAINT a_r_fkey; ALTER TABLE r DROP CONSTRAINT r_pkey;"
+        "ALTER TABLE r ADD CONSTRAINT r_pkey PRIMARY KEY (id, x)",
+        "<>",
+    ),
+    Change(
+        "CREATE TABLE r (id integer CONSTRAINT k PRIMARY KEY); CREATE TABLE a (r integer CONSTRAINT f REFERENCES r)",
+        "ALTER TABLE a DROP CONSTRAINT f; ALTER TABLE r DROP CONSTRAINT k, ADD CONSTRAINT k UNIQUE (id);"
+        "ALTER TABLE a ADD CONSTRAINT f FOREIGN KEY (r) REFERENCES r (id)",
+        "<>",
+    ),
+    Change(
+        PERIOD.format("PRIMARY KEY") + USES_PERIOD,
+        "DROP TABLE s; DROP TABLE r; DROP EXTENSION btree_gist;"
+        + PERIOD.format("UNIQUE")
+        + USES_PERIOD
+        + "ALTER TABLE r ALTER a SET NOT NULL, ALTER d SET NOT NULL",
+        "<>",
+        18,
+    ),
     Change(T + "CREATE VIEW v AS SELECT id FROM t", "CREATE OR REPLACE VIEW v AS SELECT id, a FROM t", ""),
     Change(T, "CREATE SEQUENCE q; ALTER TABLE t ALTER a SET DEFAULT nextval('q')", ">"),
-    Change("CREATE TABLE t (a integer GENERATED BY DEFAULT AS IDENTITY)", "DROP TABLE t; CREATE TABLE t (a serial)", ">"),
-    Change("CREATE TABLE t (a integer, b integer)",
-           "ALTER TABLE t ALTER a SET NOT NULL, ALTER a ADD GENERATED ALWAYS AS IDENTITY", "<>"),
+    Change(
+        "CREATE TABLE t (a integer GENERATED BY DEFAULT AS IDENTITY)", "DROP TABLE t; CREATE TABLE t (a serial)", ">"
+    ),
+    Change(
+        "CREATE TABLE t (a integer, b integer)",
+        "ALTER TABLE t ALTER a SET NOT NULL, ALTER a ADD GENERATED ALWAYS AS IDENTITY",
+        "<>",
+    ),
     Change(T, "CREATE UNIQUE INDEX ti ON t (id); ALTER TABLE t REPLICA IDENTITY USING INDEX ti", "<>"),
     Change("CREATE TABLE t (a integer, b integer)", "ALTER TABLE t ADD PRIMARY KEY (a)", "<>"),
-    Change("CREATE FUNCTION w() RETURNS integer LANGUAGE internal WINDOW AS 'window_row_number'",
-           "DROP FUNCTION w(); CREATE FUNCTION w() RETURNS integer LANGUAGE internal AS 'window_row_number'", ""),
-    Change(PARTS + TF + "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf()",
-           "ALTER TABLE ONLY p DISABLE TRIGGER g", "<>"),
-    Change(PARTS + TF + "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf()",
-           "ALTER TABLE p DISABLE TRIGGER g", "<>"),
-    Change(PARTS + TF + "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf()",
-           "ALTER TABLE p1 DISABLE TRIGGER g; ALTER TABLE p2 ENABLE ALWAYS TRIGGER g", "<>"),
-    Change(PARTS + TF, "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf();"
-                       "ALTER TABLE ONLY p DISABLE TRIGGER g; ALTER TABLE p2 ENABLE REPLICA TRIGGER g", "<>"),
+    Change(
+        "CREATE FUNCTION w() RETURNS integer LANGUAGE internal WINDOW AS 'window_row_number'",
+        "DROP FUNCTION w(); CREATE FUNCTION w() RETURNS integer LANGUAGE internal AS 'window_row_number'",
+        "",
+    ),
+    Change(
+        PARTS + TF + "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf()",
+        "ALTER TABLE ONLY p DISABLE TRIGGER g",
+        "<>",
+    ),
+    Change(
+        PARTS + TF + "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf()",
+        "ALTER TABLE p DISABLE TRIGGER g",
+        "<>",
+    ),
+    Change(
+        PARTS + TF + "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf()",
+        "ALTER TABLE p1 DISABLE TRIGGER g; ALTER TABLE p2 ENABLE ALWAYS TRIGGER g",
+        "<>",
+    ),
+    Change(
+        PARTS + TF,
+        "CREATE TRIGGER g BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION tf();"
+        "ALTER TABLE ONLY p DISABLE TRIGGER g; ALTER TABLE p2 ENABLE REPLICA TRIGGER g",
+        "<>",
+    ),
     Change("SELECT 1", "CREATE EXTENSION hstore VERSION '1.4'", ">"),
-    Change("CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (id integer PRIMARY KEY);"
-           "CREATE TABLE a (r integer CONSTRAINT f REFERENCES t)", "ALTER TABLE t RENAME TO t2", ""),
+    Change(
+        "CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (id integer PRIMARY KEY);"
+        "CREATE TABLE a (r integer CONSTRAINT f REFERENCES t)",
+        "ALTER TABLE t RENAME TO t2",
+        "",
+    ),
 )
 
 
@@ -165,7 +241,9 @@ def check_change(first: Database, second: Database, change: Change, version: str
     for name, start, goal, where in (("<", have, want, first), (">", want, have, second)):
         found = compare_catalogs(start, goal)
         assert found
-        left = tuple(d for d in compare_catalogs(run(where, *(d.mend for d in found if d.mend)), goal) if not d.cosmetic)
+        left = tuple(
+            d for d in compare_catalogs(run(where, *(d.mend for d in found if d.mend)), goal) if not d.cosmetic
+        )
         if name in change.mends:
             assert left == (), shown(found) + "\nleaves\n" + shown(left)
         else:
@@ -222,54 +300,95 @@ SEEN = (
     Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t (id, a)", "<>"),
     Change(T + "CREATE PUBLICATION x", "ALTER PUBLICATION x ADD TABLES IN SCHEMA public", "<>"),
     Change("CREATE PUBLICATION x", "ALTER PUBLICATION x SET (publish_generated_columns = stored)", "<>", 18),
-    Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))", "ALTER SEQUENCE t_a_seq AS integer"),
+    Change(
+        "CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))", "ALTER SEQUENCE t_a_seq AS integer"
+    ),
     Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "ALTER SEQUENCE t_a_seq SET UNLOGGED", "<>"),
     Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "COMMENT ON SEQUENCE t_a_seq IS 'x'", "<>"),
-    Change("CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer)",
-           "DROP AGGREGATE g(integer); CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, SSPACE = 9)"),
-    Change("CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl, MINVFUNC = int4mi,"
-           " MSTYPE = integer)",
-           "DROP AGGREGATE g(integer); CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl,"
-           " MINVFUNC = int4mi, MSTYPE = integer, MINITCOND = '7')"),
-    Change("CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq)",
-           "ALTER OPERATOR === (integer, integer) SET (RESTRICT = eqsel, JOIN = eqjoinsel)"),
-    Change("CREATE OPERATOR ### (RIGHTARG = integer, FUNCTION = int4um)", "COMMENT ON OPERATOR ### (NONE, integer) IS 'x'",
-           "<>"),
+    Change(
+        "CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer)",
+        "DROP AGGREGATE g(integer); CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, SSPACE = 9)",
+    ),
+    Change(
+        "CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl, MINVFUNC = int4mi,"
+        " MSTYPE = integer)",
+        "DROP AGGREGATE g(integer); CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl,"
+        " MINVFUNC = int4mi, MSTYPE = integer, MINITCOND = '7')",
+    ),
+    Change(
+        "CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq)",
+        "ALTER OPERATOR === (integer, integer) SET (RESTRICT = eqsel, JOIN = eqjoinsel)",
+    ),
+    Change(
+        "CREATE OPERATOR ### (RIGHTARG = integer, FUNCTION = int4um)",
+        "COMMENT ON OPERATOR ### (NONE, integer) IS 'x'",
+        "<>",
+    ),
     Change("SELECT 1", "CREATE OPERATOR ### (RIGHTARG = integer, FUNCTION = int4um)", "<>"),
     Change("SELECT 1", "CREATE OPERATOR FAMILY fam USING btree"),
-    Change("CREATE OPERATOR FAMILY fam USING btree",
-           "CREATE OPERATOR CLASS cl FOR TYPE integer USING btree FAMILY fam AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,"
-           " OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer)"),
+    Change(
+        "CREATE OPERATOR FAMILY fam USING btree",
+        "CREATE OPERATOR CLASS cl FOR TYPE integer USING btree FAMILY fam AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,"
+        " OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer)",
+    ),
     Change("SELECT 1", "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)", "<>"),
-    Change("CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)",
-           "ALTER TEXT SEARCH DICTIONARY d (ACCEPT = false)"),
-    Change("SELECT 1", "CREATE TEXT SEARCH PARSER pa (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end,"
-           " LEXTYPES = prsd_lextype)"),
+    Change(
+        "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)",
+        "ALTER TEXT SEARCH DICTIONARY d (ACCEPT = false)",
+    ),
+    Change(
+        "SELECT 1",
+        "CREATE TEXT SEARCH PARSER pa (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end,"
+        " LEXTYPES = prsd_lextype)",
+    ),
     Change("SELECT 1", "CREATE TEXT SEARCH TEMPLATE te (LEXIZE = dsimple_lexize, INIT = dsimple_init)"),
-    Change("SELECT 1", "CREATE TEXT SEARCH CONFIGURATION c (COPY = simple); ALTER TEXT SEARCH CONFIGURATION c"
-           " ALTER MAPPING FOR asciiword WITH english_stem, simple", "<>"),
+    Change(
+        "SELECT 1",
+        "CREATE TEXT SEARCH CONFIGURATION c (COPY = simple); ALTER TEXT SEARCH CONFIGURATION c"
+        " ALTER MAPPING FOR asciiword WITH english_stem, simple",
+        "<>",
+    ),
     Change("SELECT 1", "CREATE CONVERSION co FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", "<>"),
     Change("SELECT 1", "CREATE LANGUAGE pl HANDLER plpgsql_call_handler"),
     Change("SELECT 1", "CREATE ACCESS METHOD h2 TYPE TABLE HANDLER heap_tableam_handler"),
     Change("SELECT 1", "CREATE FOREIGN DATA WRAPPER w"),
     Change("CREATE FOREIGN DATA WRAPPER w", "ALTER FOREIGN DATA WRAPPER w OPTIONS (ADD a 'b')"),
-    Change("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w", "CREATE USER MAPPING FOR PUBLIC SERVER sv"),
-    Change("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w",
-           "DROP SERVER sv; CREATE SERVER sv TYPE 'ty' FOREIGN DATA WRAPPER w"),
+    Change(
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w",
+        "CREATE USER MAPPING FOR PUBLIC SERVER sv",
+    ),
+    Change(
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w",
+        "DROP SERVER sv; CREATE SERVER sv TYPE 'ty' FOREIGN DATA WRAPPER w",
+    ),
     Change("SELECT 1", "CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = many)", "<>"),
-    Change("CREATE TYPE rg AS RANGE (SUBTYPE = integer)",
-           "DROP TYPE rg; CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = many)"),
+    Change(
+        "CREATE TYPE rg AS RANGE (SUBTYPE = integer)",
+        "DROP TYPE rg; CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = many)",
+    ),
     Change("SELECT 1", "CREATE TYPE none AS ENUM (); CREATE TYPE nothing AS ()", "<>"),
     Change(T + "CREATE STATISTICS st ON a, b FROM t", "ALTER STATISTICS st SET STATISTICS 50", "<>"),
-    Change(T + "CREATE MATERIALIZED VIEW m AS SELECT b FROM t", "ALTER MATERIALIZED VIEW m ALTER b SET STORAGE EXTERNAL", "<>", 18),
+    Change(
+        T + "CREATE MATERIALIZED VIEW m AS SELECT b FROM t",
+        "ALTER MATERIALIZED VIEW m ALTER b SET STORAGE EXTERNAL",
+        "<>",
+        18,
+    ),
     Change("SELECT 1", "COMMENT ON EXTENSION plpgsql IS 'x'", "<>"),
     Change(T, "ALTER TABLE t ALTER b SET STORAGE EXTERNAL", "<>", 16),
-    Change("CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "ALTER FUNCTION f() DEPENDS ON EXTENSION plpgsql"),
-    Change(T + TF + "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tf()",
-           "ALTER TRIGGER g ON t DEPENDS ON EXTENSION plpgsql"),
+    Change(
+        "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "ALTER FUNCTION f() DEPENDS ON EXTENSION plpgsql",
+    ),
+    Change(
+        T + TF + "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tf()",
+        "ALTER TRIGGER g ON t DEPENDS ON EXTENSION plpgsql",
+    ),
     Change(T + "CREATE INDEX i ON t (a)", "ALTER INDEX i DEPENDS ON EXTENSION plpgsql"),
     Change("CREATE TABLE t (a integer CONSTRAINT n NOT NULL)", "COMMENT ON CONSTRAINT n ON t IS 'x'", "<>", 18),
-    Change("CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50))", "ALTER INDEX t_pkey RESET (fillfactor)", "<>"),
+    Change(
+        "CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50))", "ALTER INDEX t_pkey RESET (fillfactor)", "<>"
+    ),
     Change(T + "CREATE INDEX i ON t ((a + 1))", "ALTER INDEX i ALTER 1 SET STATISTICS 7", "<>"),
     Change(T + "CREATE INDEX i ON t (a); ALTER TABLE t CLUSTER ON i", "ALTER TABLE t SET WITHOUT CLUSTER", "<>"),
     Change("CREATE TABLE x (a integer); CREATE TABLE t (a integer) INHERITS (x)", "ALTER TABLE t NO INHERIT x", "<>"),

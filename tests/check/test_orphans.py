@@ -8,6 +8,7 @@ from wflo_schema.check import orphans
 from wflo_schema.connect.database import Database
 from wflo_schema.findings import OrphanRows
 
+# The tables, the key and the rows it refuses, as they are shown.
 CASES = {
     "cross-type": (
         "CREATE TABLE a (id numeric PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, a int);"
@@ -41,7 +42,6 @@ CASES = {
         ("ctid=(0,1), a=3",),
     ),
 }
-# The tables, the key and the rows it refuses, as they are shown.
 
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["added", "validated"])

@@ -210,6 +210,7 @@ def test_postgresql_keeps_what_check_said_yes_to(right: Database, server: Runnin
     assert _broken_promises(right, result.schema) == []
 
 
+# Cases that SQL alone mends, statement by statement as the findings say.
 MENDED_BY_HELP = frozenset(
     """
     absent-key not-valid not-enforced on-delete-no-action on-delete-restrict on-update-cascade
@@ -227,7 +228,6 @@ MENDED_BY_HELP = frozenset(
     name-kept-by-a-check not-null-not-valid owner-reads-other-columns-only
     """.split()
 )
-# Cases that SQL alone mends, statement by statement as the findings say.
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.path.stem in MENDED_BY_HELP], ids=lambda c: c.name)
@@ -475,14 +475,20 @@ def test_ledger_says_which_migration_is_pending_changed_or_gone(database: Databa
     first, second = tmp_path / "20250101_01_aaaaa-one.sql", tmp_path / "20250102_01_bbbbb-two.sql"
     first.write_text("CREATE TABLE one (id integer)")
     second.write_text("CREATE TABLE two (id integer)")
-    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {"ledger-pending"}
+    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {
+        "ledger-pending"
+    }
     operations.migrate(database, read_migrations(tmp_path))
     assert check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",)).exit_code == 0
 
     first.write_text("CREATE TABLE one (id bigint)")
-    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {"ledger-changed"}
+    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {
+        "ledger-changed"
+    }
     first.unlink()
-    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {"ledger-missing"}
+    assert _codes(check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",))) == {
+        "ledger-missing"
+    }
 
 
 def test_tables_dropped_behind_the_ledger_are_not_said_to_come_by_migrating(right: Database) -> None:
@@ -503,7 +509,9 @@ def test_tables_dropped_behind_the_ledger_are_not_said_to_come_by_migrating(righ
 def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: Path) -> None:
     (tmp_path / "20250101_01_aaaaa-one.sql").write_text("CREATE ROLE corpus_ledger LOGIN")
     operations.migrate(database, read_migrations(tmp_path))
-    result = check_database(_as(database, "corpus_ledger"), None, migrations=read_migrations(tmp_path), only=("ledger",))
+    result = check_database(
+        _as(database, "corpus_ledger"), None, migrations=read_migrations(tmp_path), only=("ledger",)
+    )
     _do(database, "DROP ROLE corpus_ledger")
 
     assert (result.exit_code, _codes(result)) == (3, {"ledger-unreadable"})

@@ -614,8 +614,12 @@ def test_a_signal_while_replaying_leaves_no_scratch_database(database: Database,
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         running = subprocess.Popen(
             [sys.executable, "-m", "wflo_schema", "check", "--only", "drift"],
-            cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(200):
             if count(
                 database, "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep.20' AND pid <> pg_backend_pid()"
@@ -636,8 +640,11 @@ def run_redirected(redirect: str, *words: str | Path, cwd: Path, env: dict[str, 
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
     done = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-m", "wflo_schema", *map(str, words)],
-        cwd=cwd, env={**clean, "PYTHONPATH": str(ROOT), **(env or {})}, capture_output=True, timeout=60,
-    )  # fmt: skip
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": str(ROOT), **(env or {})},
+        capture_output=True,
+        timeout=60,
+    )
     assert b"Traceback" not in done.stderr, done.stderr
     return Ran(done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1"))
 
@@ -763,9 +770,13 @@ def test_interrupt_while_it_is_being_imported_is_one_line(tmp_path: Path) -> Non
     slow.write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
     for words in (["-m", "wflo_schema"], ["-c", "from wflo_schema.__main__ import main; main()"]):
         with subprocess.Popen(
-            [sys.executable, *words, "status"], cwd=tmp_path, text=True,
-            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as running:  # fmt: skip
+            [sys.executable, *words, "status"],
+            cwd=tmp_path,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as running:
             assert running.stdout is not None and running.stderr is not None
             assert running.stdout.readline() == "importing\n"
             running.send_signal(signal.SIGINT)
@@ -780,9 +791,12 @@ def on_a_terminal(*words: str, cwd: Path, env: dict[str, str]) -> bytes:
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "wflo_schema", *words],
-            cwd=cwd, env={**clean, "PYTHONPATH": str(ROOT), "TERM": "dumb", **env},
-            stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
-        ) as running:  # fmt: skip
+            cwd=cwd,
+            env={**clean, "PYTHONPATH": str(ROOT), "TERM": "dumb", **env},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        ) as running:
             running.wait(60)
         return os.read(ours, 65536)
     finally:

@@ -434,7 +434,9 @@ def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, 
         ) -> None:
             try:
                 operations.migrate(
-                    database, read_migrations(folder), notify=lambda e: reported.append(e.id) if isinstance(e, Done) else None
+                    database,
+                    read_migrations(folder),
+                    notify=lambda e: reported.append(e.id) if isinstance(e, Done) else None,
                 )
             except (ConnectionLost, ConnectionFailed) as error:
                 failures.append(error)
@@ -784,7 +786,9 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
             run = Cli.start(database, folder, "migrate")
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "session lock":
-            operations.migrate(database, read_migrations(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a")
+            operations.migrate(
+                database, read_migrations(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a"
+            )
             keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
             run = Cli.start(database, tmp_path / "other", "migrate")

@@ -84,9 +84,16 @@ def daemon() -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="wfd", dir="/tmp"))
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            [dockerd, "--storage-driver=vfs", "--data-root=/var/tmp/wflo-schema-test-docker",
-             f"--exec-root={folder}/exec", f"--pidfile={folder}/pid", f"--host=unix://{folder}/sock"],
-            stdout=log, stderr=log,
+            [
+                dockerd,
+                "--storage-driver=vfs",
+                "--data-root=/var/tmp/wflo-schema-test-docker",
+                f"--exec-root={folder}/exec",
+                f"--pidfile={folder}/pid",
+                f"--host=unix://{folder}/sock",
+            ],
+            stdout=log,
+            stderr=log,
         )
     before = os.environ.get("DOCKER_HOST")
     os.environ["DOCKER_HOST"] = f"unix://{folder}/sock"
@@ -149,8 +156,10 @@ def image(daemon: None) -> str:
                 for path in shared:
                     tar.add(path, str(path).lstrip("/"))
                 tar.add(ENTRYPOINT, "entrypoint.sh")
-                for text, place in (("root:x:0:0::/:/bin/sh\npostgres:x:999:999::/:/bin/sh\n", "etc/passwd"),
-                                    ("root:x:0:\npostgres:x:999:\n", "etc/group")):
+                for text, place in (
+                    ("root:x:0:0::/:/bin/sh\npostgres:x:999:999::/:/bin/sh\n", "etc/passwd"),
+                    ("root:x:0:\npostgres:x:999:\n", "etc/group"),
+                ):
                     entry = tarfile.TarInfo(place)
                     entry.size = len(text)
                     tar.addfile(entry, io.BytesIO(text.encode()))
@@ -161,7 +170,9 @@ def image(daemon: None) -> str:
             file.flush()
             repository, tag = name.split(":")
             client.api.import_image_from_file(
-                file.name, repository=repository, tag=tag,
+                file.name,
+                repository=repository,
+                tag=tag,
                 changes=['ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]', f"ENV PATH={POSTGRES_15}/bin:/bin"],
             )
         for old in client.images.list("wflo-schema-test"):
@@ -202,9 +213,7 @@ def test_compose_file_is_read_as_it_is_written() -> None:
     service = read_compose(COMPOSE)
     assert (service.image, service.address, service.port) == ("postgres:15-alpine", "127.0.0.1", 5432)
     assert (service.user, service.password, service.database_name) == ("wflo_user", "wflo_password", "wflo")
-    assert service.health_command == (
-        "CMD", "pg_isready", "--host=127.0.0.1", "--username=wflo_user", "--dbname=wflo"
-    )
+    assert service.health_command == ("CMD", "pg_isready", "--host=127.0.0.1", "--username=wflo_user", "--dbname=wflo")
     assert (service.interval_s, service.timeout_s, service.retries) == (2.0, 5.0, 30)
     assert "wflo_password" not in repr(service)
 
@@ -268,10 +277,16 @@ def test_plugin_makes_its_databases_in_the_container(compose: Path, image: str, 
     plugin = () if IS_INSTALLED else ("-p", "wflo_schema.testdb.pytest_plugin")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, *words],
-        cwd=folder, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "WFLO_SCHEMA_DOCKER_IMAGE": image,
-             "WFLO_SCHEMA_DOCKER_PORT": str(port)},
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "WFLO_SCHEMA_DOCKER_IMAGE": image,
+            "WFLO_SCHEMA_DOCKER_PORT": str(port),
+        },
+    )
     assert "6 passed" in done.stdout, done.stdout + done.stderr
     server = start_docker(compose, image=image, port=port)
     assert not server.started
@@ -282,9 +297,7 @@ def test_plugin_makes_its_databases_in_the_container(compose: Path, image: str, 
 def test_missing_image_is_one_sentence_and_makes_no_container(compose: Path) -> None:
     with pytest.raises(ServerNotReady) as caught:
         start_docker(compose, image="127.0.0.1:9/nobody/has-this:1")
-    assert caught.value.message.startswith(
-        "the image 127.0.0.1:9/nobody/has-this:1 is not here and cannot be pulled: "
-    )
+    assert caught.value.message.startswith("the image 127.0.0.1:9/nobody/has-this:1 is not here and cannot be pulled: ")
     assert "WFLO_SCHEMA_DOCKER_IMAGE" in caught.value.hint
     assert status_docker(compose).state == "absent"
 

@@ -69,7 +69,10 @@ def start_elsewhere(project: Path) -> subprocess.Popen[str]:
     """Start it from another process, the leader of a session of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", START, str(project / ".wflo-schema")],
-        stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=Path(__file__).parents[2],
     )
 
 
@@ -315,7 +318,7 @@ def test_path_too_long_for_a_socket_gets_a_short_private_one(project: Path) -> N
 
 
 def test_path_with_characters_of_the_shell_is_only_a_path(project: Path) -> None:
-    odd = project / "it's a $(touch X) `touch Y`, \"quoted\" % path"
+    odd = project / 'it\'s a $(touch X) `touch Y`, "quoted" % path'
     odd.mkdir()
     assert ask(start(odd), "SELECT 1") == 1
     assert not [path for path in project.rglob("*") if path.name in ("X", "Y")]
@@ -498,8 +501,12 @@ def start_from_a_venv_that_is_removed(project: Path, *, durable: bool) -> int:
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", START_FROM, str(project / ".wflo-schema"), str(other), "durable" if durable else ""],
-        env={**os.environ, "PYTHONPATH": f"{other}:{root}"}, stdout=subprocess.PIPE, text=True, check=True, cwd=root,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": f"{other}:{root}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=root,
+    )
     shutil.rmtree(other)
     return int(done.stdout)
 
@@ -611,8 +618,11 @@ print(second.started, second.pid != first.pid, Path(f"/proc/{first.pid}").exists
 def test_killed_server_that_is_still_listed_as_a_process_starts_again(project: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ZOMBIE, str(project / ".wflo-schema")],
-        capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+    )
     assert done.stdout.splitlines() == ["stopped", "True True True"], done.stderr
 
 

@@ -261,9 +261,7 @@ def test_failed_tests_database_is_kept_and_the_printed_command_connects(
     assert kept.name in [m.name for m in prune_test_databases(found.database, kept=True).dropped]
 
 
-def test_kept_databases_command_shows_no_password(
-    project: pytest.Pytester, server: RunningServer
-) -> None:
+def test_kept_databases_command_shows_no_password(project: pytest.Pytester, server: RunningServer) -> None:
     url = server.database.url.replace("postgres@", "postgres:topsecret@")
     project.makepyfile("def test_bad(wflo_connection):\n    assert False\n")
     result = _run(project, "--wflo-keep", f"--wflo-database-url={url}", "--tb=short")
@@ -365,9 +363,17 @@ def test_ini_and_command_line_agree_and_the_command_line_wins(project: pytest.Py
         """
     )
     values = {
-        "migrations": "m", "server": "docker", "database-url": "postgresql://h/x", "schema": "app", "seed": "s.sql",
-        "contract": "c.toml", "compose-file": "d.yml", "server-directory": "v", "ahead": "9", "free-seed": "f.sql",
-    }  # fmt: skip
+        "migrations": "m",
+        "server": "docker",
+        "database-url": "postgresql://h/x",
+        "schema": "app",
+        "seed": "s.sql",
+        "contract": "c.toml",
+        "compose-file": "d.yml",
+        "server-directory": "v",
+        "ahead": "9",
+        "free-seed": "f.sql",
+    }
     project.makepyfile("def test_nothing():\n    pass\n")
 
     def shown(*words: str) -> str:
@@ -450,10 +456,15 @@ def test_broken_migration_is_tried_and_told_once(project: pytest.Pytester) -> No
     result.assert_outcomes(errors=1, skipped=51, passed=1)
     assert _times_told(result, "statement 2 of 2") == 1
     result.stdout.fnmatch_lines(
-        ["wflo-schema cannot make a database: 0003-c failed in statement 2 of 2: division by zero",
-         "*--> migrations/0003-c.sql:2*", "*2 | SELECT 1 / 0;", "*| ^", "hint: *"],
+        [
+            "wflo-schema cannot make a database: 0003-c failed in statement 2 of 2: division by zero",
+            "*--> migrations/0003-c.sql:2*",
+            "*2 | SELECT 1 / 0;",
+            "*| ^",
+            "hint: *",
+        ],
         consecutive=True,
-    )  # fmt: skip
+    )
     assert "kept: 0001-a" not in "\n".join(result.outlines)
 
 
@@ -583,8 +594,10 @@ def test_session_killed_in_the_middle_of_a_test_is_cleaned_up_by_the_next(
     )
     child = subprocess.Popen(
         [sys.executable, "-m", "pytest", *PLUGIN, "-q"],
-        cwd=project.path, env={**os.environ, "SLEEP": "1"}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=project.path,
+        env={**os.environ, "SLEEP": "1"},
+        stdout=subprocess.DEVNULL,
+    )
     try:
         end = time.monotonic() + 60
         while not (project.path / "reached").exists():
@@ -897,10 +910,13 @@ def test_two_projects_with_the_same_migrations_at_the_same_time(
     children = [
         subprocess.Popen(
             [sys.executable, "-m", "pytest", *PLUGIN, "-q", "-p", "no:cacheprovider"],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for folder in folders
-    ]  # fmt: skip
+    ]
     for child in children:
         assert "20 passed" in child.communicate(timeout=60)[0]
     assert _left(own_server) == []
@@ -932,7 +948,7 @@ def test_role_that_may_not_create_databases_is_told_what_to_type(
     url = own_server.database.with_parameters(user='no "one').url
     result = _run(theirs, f"--wflo-database-url={url}")
     result.assert_outcomes(errors=1, skipped=19)
-    result.stdout.fnmatch_lines(["hint: as a superuser: ALTER ROLE \"no \"\"one\" CREATEDB"])
+    result.stdout.fnmatch_lines(['hint: as a superuser: ALTER ROLE "no ""one" CREATEDB'])
     with own_server.database.connect() as connection:
         connection.execute('DROP ROLE "no ""one"')
 
@@ -986,8 +1002,11 @@ def test_session_ended_at_any_moment_leaves_nothing_to_the_session_after_the_nex
         )
         child = subprocess.Popen(
             [sys.executable, "-m", "pytest", *PLUGIN, "-q", "-p", "no:cacheprovider", *words],
-            cwd=theirs.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            cwd=theirs.path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         time.sleep(dice.uniform(0.4, 2.0))
         os.killpg(child.pid, getattr(signal, name))
         child.wait(timeout=30)
@@ -1010,8 +1029,11 @@ def test_example_project_passes_as_a_user_would_run_it(
     shutil.copytree(ROOT / "examples" / "shop", shop, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *PLUGIN, f"--wflo-server-directory={server_directory}", "-v"],
-        cwd=shop, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=shop,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"13 passed, 1 skipped", done.stdout)
     assert done.stdout.count("PASSED") == 13

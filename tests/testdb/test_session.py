@@ -424,8 +424,11 @@ def _killed(server: RunningServer, program: str, until: str) -> None:
     """Run a program in a session of its own and SIGKILL it when it has printed a line."""
     child = subprocess.Popen(
         [sys.executable, "-c", program, server.database.url],
-        stdout=subprocess.PIPE, text=True, cwd=WFLO.parent, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=WFLO.parent,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
     assert child.stdout is not None
     try:
         for line in child.stdout:
@@ -580,9 +583,14 @@ def test_pool_gives_connections_that_were_opened_ahead(server: RunningServer, mi
     with Session.open(server.database) as session:
         dropper = Dropper(session)
         pool = Pool(
-            session, session.template(migrations), dropper, ahead=1, wanted=lambda: 1, makers=2,
+            session,
+            session.template(migrations),
+            dropper,
+            ahead=1,
+            wanted=lambda: 1,
+            makers=2,
             connect=lambda database: database.connect(),
-        )  # fmt: skip
+        )
         end = time.monotonic() + 10
         while not pool.ready_count and time.monotonic() < end:
             time.sleep(0.01)

@@ -31,23 +31,23 @@ from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import BadMigrationFile, CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_migrations, some
 
-NAMES_FILE = "adopt.toml"
 # Beside the migrations: what other tools' revisions stand for.
+NAMES_FILE = "adopt.toml"
 
-RECONCILING_FOLDER = "reconcile"
 # Beside the migrations: one folder a set that brings a database from elsewhere to where these lead.
+RECONCILING_FOLDER = "reconcile"
 
-_LOCK_TIMEOUT_MS = 2000
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
+_LOCK_TIMEOUT_MS = 2000
 
-_RECORDING = LockOptions(500, 3.0)
 # Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
+_RECORDING = LockOptions(500, 3.0)
 
-_GENTLE_LOCK_TIMEOUT = "500ms"
 # For a database at work: PostgreSQL looks for deadlocks after 1 s, and until then the migration gives way.
+_GENTLE_LOCK_TIMEOUT = "500ms"
 
-_MOST_LOOKS = 20
 # Times that the ledger may change under a look at the catalog.
+_MOST_LOOKS = 20
 
 Names = Mapping[str, Mapping[str, str]]
 
@@ -221,10 +221,13 @@ def baseline(
     wanted = list(migrations)[: list(migrations).index(last) + 1]
     found = look.adoption(
         Verdict.EQUAL if look.to_record(wanted) or look.aside else Verdict.OURS,
-        id=last.id, number=len(wanted), record=look.to_record(wanted), aside=look.aside,
+        id=last.id,
+        number=len(wanted),
+        record=look.to_record(wanted),
+        aside=look.aside,
         objections=look.objections(last, minds_ledgers=False),
         notes=("nothing was compared: --unverified",),
-    )  # fmt: skip
+    )
     return found if found.verdict is Verdict.OURS or found.objections else _record(look, found, verify=False)
 
 
@@ -300,45 +303,64 @@ class _Tool:
     has_schema: bool = False
 
 
+# The first that fits counts: what several tools call schema_migrations is told apart by its columns.
 _TOOLS: tuple[_Tool, ...] = (
     _Tool(
-        "alembic", "alembic_version", frozenset({"version_num"}),
+        "alembic",
+        "alembic_version",
+        frozenset({"version_num"}),
         "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} "
         "WHERE version_num IS NOT NULL ORDER BY 1",
     ),
     _Tool(
-        "flyway", "flyway_schema_history", frozenset({"installed_rank", "version", "type", "script", "success"}),
+        "flyway",
+        "flyway_schema_history",
+        frozenset({"installed_rank", "version", "type", "script", "success"}),
         "flyway",
     ),
     _Tool("goose", "goose_db_version", frozenset({"id", "version_id", "is_applied"}), "goose"),
     _Tool(
-        "sqitch", "changes", frozenset({"change_id", "change", "script_hash", "committed_at"}), "sqitch",
-        beside="events", beside_columns=frozenset({"change_id", "change", "event", "committed_at"}), has_schema=True,
+        "sqitch",
+        "changes",
+        frozenset({"change_id", "change", "script_hash", "committed_at"}),
+        "sqitch",
+        beside="events",
+        beside_columns=frozenset({"change_id", "change", "event", "committed_at"}),
+        has_schema=True,
     ),
     _Tool(
-        "django", "django_migrations", frozenset({"id", "app", "name", "applied"}),
+        "django",
+        "django_migrations",
+        frozenset({"id", "app", "name", "applied"}),
         "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} "
         "WHERE app IS NOT NULL AND name IS NOT NULL ORDER BY id",
     ),
     _Tool(
-        "golang-migrate", "schema_migrations", frozenset({"version", "dirty"}),
+        "golang-migrate",
+        "schema_migrations",
+        frozenset({"version", "dirty"}),
         "SELECT version::text AS version, dirty IS NOT FALSE AS has_failed FROM {table} WHERE version IS NOT NULL",
     ),
     _Tool(
-        "ecto", "schema_migrations", frozenset({"version", "inserted_at"}),
+        "ecto",
+        "schema_migrations",
+        frozenset({"version", "inserted_at"}),
         "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
     ),
     _Tool(
-        "rails", "schema_migrations", frozenset({"version"}),
+        "rails",
+        "schema_migrations",
+        frozenset({"version"}),
         "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
         "ar_internal_metadata",
     ),
     _Tool(
-        "dbmate", "schema_migrations", frozenset({"version"}),
+        "dbmate",
+        "schema_migrations",
+        frozenset({"version"}),
         "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
     ),
-)  # fmt: skip
-# The first that fits counts: what several tools call schema_migrations is told apart by its columns.
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,16 +415,19 @@ def _other_ledgers(database: Database, schema: str | None, options: Options) -> 
                     tables |= {table.name, tool.beside} - {""}
                 ledgers.append(
                     OtherLedger(
-                        tool.name, str(table), tuple(r.version for r in rows if not r.has_failed),
+                        tool.name,
+                        str(table),
+                        tuple(r.version for r in rows if not r.has_failed),
                         tuple(r.version for r in rows if r.has_failed),
                     )
-                )  # fmt: skip
+                )
         except psycopg.Error as error:
             if error.sqlstate == "42501":
                 raise CannotRead(
-                    f"another tool's ledger may not be read: {error.diag.message_primary}", sqlstate="42501",
+                    f"another tool's ledger may not be read: {error.diag.message_primary}",
+                    sqlstate="42501",
                     hint="GRANT USAGE on its schema and SELECT on its tables to this role",
-                ) from None  # fmt: skip
+                ) from None
             if error.sqlstate == "55P03":
                 raise _locked(database, wanted) from None
             raise database_error(error, "reading another tool's ledger") from error
@@ -433,8 +458,7 @@ def _locked(database: Database, names: Collection[str] | None) -> DatabaseError:
         f"a {what} is locked by another session, and nothing was changed: {tables}"
         + "".join(f"\nheld by {b}" for b in holders),
         sqlstate="55P03",
-        hint=f"is a migration under way there? wait for it, or end it ({end}); "
-        "then run this again",
+        hint=f"is a migration under way there? wait for it, or end it ({end}); then run this again",
     )
 
 
@@ -530,9 +554,11 @@ class _Look:
         with self.database.connect() as connection:
             try:
                 found = read_catalog(
-                    connection, schemas=(schema,) if schema else None, ignore=self.ignore,
+                    connection,
+                    schemas=(schema,) if schema else None,
+                    ignore=self.ignore,
                     lock_timeout_ms=_LOCK_TIMEOUT_MS,
-                )  # fmt: skip
+                )
             except DatabaseError as error:
                 raise (_locked(self.database, None) if error.sqlstate == "55P03" else error) from None
         return found.without_schemas(self.ignore_schemas)
@@ -550,10 +576,20 @@ class _Look:
         next_steps: tuple[str, ...] = (),
     ) -> Adoption:
         return Adoption(
-            self.database.label, self.status.schema, self.status.server_version, verdict, self.ledgers,
-            len(self.migrations), id, number, objections=objections, notes=notes, next_steps=next_steps,
-            record=record, aside=aside,
-        )  # fmt: skip
+            self.database.label,
+            self.status.schema,
+            self.status.server_version,
+            verdict,
+            self.ledgers,
+            len(self.migrations),
+            id,
+            number,
+            objections=objections,
+            notes=notes,
+            next_steps=next_steps,
+            record=record,
+            aside=aside,
+        )
 
     def objections(self, last: Migration, *, minds_ledgers: bool, is_named: bool = True) -> tuple[str, ...]:
         """Why nothing may be recorded up to ``last`` although the catalog is equal."""
@@ -632,9 +668,17 @@ def _look(
         yoyo = OtherLedger("yoyo", f"{status.schema}._yoyo_migration", by_yoyo)
         ledgers.append(_explain(yoyo, migrations, names.get("yoyo")))
     look = _Look(
-        database, migrations, tuple(reconciling), named, status, tuple(ledgers), LEDGER_TABLES | found.tables,
-        found.schemas, options, Catalog(()),
-    )  # fmt: skip
+        database,
+        migrations,
+        tuple(reconciling),
+        named,
+        status,
+        tuple(ledgers),
+        LEDGER_TABLES | found.tables,
+        found.schemas,
+        options,
+        Catalog(()),
+    )
     for _ in range(_MOST_LOOKS):  # a migration that commits in between would make a liar of the ledger
         have, now = look.read(), _status(database, migrations)
         if now.entries == look.status.entries:
@@ -653,10 +697,10 @@ def _status(database: Database, migrations: Migrations) -> Status:
 # --- the history ------------------------------------------------------------------------------
 
 
+# What is too many of these on a table of ours changes how that table behaves; anything else stands beside it.
 _ON_A_TABLE = frozenset(
     {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
 )
-# What is too many of these on a table of ours changes how that table behaves; anything else stands beside it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -702,7 +746,6 @@ class _History:
                 differences.append(d)
         return _Compared(tuple(differences), tuple(cosmetic), tuple(sorted(beside)))
 
-
     def _below(self, have: Catalog) -> set[str]:
         """Tables that inherit from one of ours: their rows are read and changed with its own."""
         ours = {qualified("", path) for path in self.tables}
@@ -710,9 +753,12 @@ class _History:
             o.name
             for o in have.objects
             if o.path not in self.tables
-            and any(f"{parent}," in f"{o.get('inherits')}," or o.get("partition of").startswith(f"{parent} ")
-                    for parent in ours if o.get("inherits") or o.get("partition of"))
-        }  # fmt: skip
+            and any(
+                f"{parent}," in f"{o.get('inherits')}," or o.get("partition of").startswith(f"{parent} ")
+                for parent in ours
+                if o.get("inherits") or o.get("partition of")
+            )
+        }
 
 
 _TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
@@ -765,16 +811,24 @@ def _judge(look: _Look, *, to: str | None, scratch_on: Database | None, minds_le
         objections += (
             f"{some(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
             + look.command("migrate"),
-        )  # fmt: skip
+        )
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
         steps = (look.command(f"adopt --apply --to {m.id}"),)
     return replace(
         look.adoption(
-            verdict, id=m.id, number=number, record=record, aside=look.aside, objections=objections,
-            notes=(*look.ledger_notes(m), *_scratch_note(look, history)), next_steps=() if objections else steps,
+            verdict,
+            id=m.id,
+            number=number,
+            record=record,
+            aside=look.aside,
+            objections=objections,
+            notes=(*look.ledger_notes(m), *_scratch_note(look, history)),
+            next_steps=() if objections else steps,
         ),
-        places=places, differences=found.cosmetic, beside=found.beside,
-    )  # fmt: skip
+        places=places,
+        differences=found.cosmetic,
+        beside=found.beside,
+    )
 
 
 def _equal_elsewhere(look: _Look, scratch_on: Database | None, wish: Migration) -> Migration | None:
@@ -794,8 +848,10 @@ def _elsewhere(
         look.adoption(
             Verdict.DIFFERENT, id=m.id, number=look.migrations.items.index(m) + 1, notes=(note,), next_steps=(step,)
         ),
-        places=(Place(m.id, *found.distance),), differences=(*found.differences, *found.cosmetic), beside=found.beside,
-    )  # fmt: skip
+        places=(Place(m.id, *found.distance),),
+        differences=(*found.differences, *found.cosmetic),
+        beside=found.beside,
+    )
 
 
 def _choose(look: _Look, equal: Sequence[tuple[Migration, Catalog, _Compared]]) -> tuple[Migration, Catalog, _Compared]:
@@ -865,8 +921,12 @@ def _empty(look: _Look, tables: Collection[Path], present: Collection[Path]) -> 
     steps = tuple(look.options.command("adopt", s) for s in elsewhere) or (look.command("migrate"),)
     notes = tuple(f"tables with these names are in the schema {s}" for s in elsewhere)
     return look.adoption(
-        Verdict.EMPTY, notes=tuple(look.ledger_notes(None)), next_steps=steps, objections=notes, aside=(),
-    )  # fmt: skip
+        Verdict.EMPTY,
+        notes=tuple(look.ledger_notes(None)),
+        next_steps=steps,
+        objections=notes,
+        aside=(),
+    )
 
 
 # --- our own ledger ---------------------------------------------------------------------------
@@ -881,11 +941,16 @@ def _as_recorded(look: _Look, said: _Compared) -> Adoption:
     step = look.command("migrate" if look.status.pending else "check")
     return replace(
         look.adoption(
-            Verdict.OURS, id=last.id, number=look.migrations.items.index(last) + 1, notes=left,
-            objections=objections, next_steps=() if objections else (step,),
+            Verdict.OURS,
+            id=last.id,
+            number=look.migrations.items.index(last) + 1,
+            notes=left,
+            objections=objections,
+            next_steps=() if objections else (step,),
         ),
-        differences=said.cosmetic, beside=said.beside,
-    )  # fmt: skip
+        differences=said.cosmetic,
+        beside=said.beside,
+    )
 
 
 def _drift(
@@ -936,16 +1001,20 @@ def _drift(
         )
     return replace(
         look.adoption(
-            Verdict.DRIFT, id=last.id, number=order[last.id] + 1,
+            Verdict.DRIFT,
+            id=last.id,
+            number=order[last.id] + 1,
             notes=(
                 f"{recorded}, and the catalog is {where}" + ("" if look.half_way else _BELIEVED),
                 *_scratch_note(look, history),
             ),
-            objections=look.objections(last, minds_ledgers=False), next_steps=steps,
+            objections=look.objections(last, minds_ledgers=False),
+            next_steps=steps,
         ),
         places=tuple(Place(m.id, *c.distance) for m, _, c in compared),
-        differences=(*said.differences, *said.cosmetic), beside=said.beside,
-    )  # fmt: skip
+        differences=(*said.differences, *said.cosmetic),
+        beside=said.beside,
+    )
 
 
 _BELIEVED = (
@@ -962,8 +1031,8 @@ def _forget(look: _Look, ids: Sequence[str]) -> str:
     )
 
 
-_MOST_STEPS = 10
 # Statements that mend something, before it is too much to read.
+_MOST_STEPS = 10
 
 
 def _one_line(mend: str) -> str:
@@ -1016,18 +1085,22 @@ def _different(
         bring = ("bring the database there, then: " + look.command(f"adopt --apply --to {to}"),)
         if mends and len(mends) == len(nearest[2].differences):
             bring = (*(f"in psql: {_one_line(mend)}" for mend in mends), look.command(f"adopt --apply --to {to}"))
-        steps = (
-            *bring, "or insist that it is as it should be: " + look.command(f"baseline --to {to} --unverified")
-        )  # fmt: skip
+        steps = (*bring, "or insist that it is as it should be: " + look.command(f"baseline --to {to} --unverified"))
     m, _, found = nearest
     return replace(
         look.adoption(
-            verdict, id=m.id, number=order[m.id] + 1, notes=notes, next_steps=steps,
+            verdict,
+            id=m.id,
+            number=order[m.id] + 1,
+            notes=notes,
+            next_steps=steps,
             objections=look.objections(m, minds_ledgers=True),
         ),
-        places=places, differences=(*found.differences, *found.cosmetic), beside=found.beside,
+        places=places,
+        differences=(*found.differences, *found.cosmetic),
+        beside=found.beside,
         reconciling=known.set.folder if known else None,
-    )  # fmt: skip
+    )
 
 
 # --- reconciling sets -------------------------------------------------------------------------
@@ -1137,9 +1210,7 @@ def explain_refusal(
     return refused
 
 
-def explain_plan(
-    database: Database, migrations: Migrations, planned: Plan, *, options: Options | None = None
-) -> Plan:
+def explain_plan(database: Database, migrations: Migrations, planned: Plan, *, options: Options | None = None) -> Plan:
     """The same for what would stop `engine.migrate`."""
     is_strange = any(c in _STRANGERS for c, _, _ in planned.refusals)
     told = _not_adopted(database, migrations, options or Options()) if is_strange else None
@@ -1149,8 +1220,8 @@ def explain_plan(
     return replace(planned, refusals=refusals)
 
 
-_STRANGERS = frozenset({Allow.MISSING, Allow.AHEAD})
 # How records without files here are refused.
+_STRANGERS = frozenset({Allow.MISSING, Allow.AHEAD})
 
 
 def _not_adopted(database: Database, migrations: Migrations, options: Options) -> tuple[str, str] | None:
@@ -1197,7 +1268,7 @@ def _record(look: _Look, found: Adoption, *, verify: bool = True) -> Adoption:
     try:
         operations.baseline(
             look.database, look.migrations, found.record, aside=found.aside, verify=check, locks=_RECORDING
-        )  # fmt: skip
+        )
     except Refused:
         if not _has_recorded(look, found):
             raise

@@ -24,6 +24,7 @@ from wflo_schema.catalog.objects import (
     table_of,
 )
 
+# Differences come in this order, so that what one mend needs another has made before.
 _KINDS: tuple[str, ...] = (
     "schema",
     "extension",
@@ -66,14 +67,13 @@ _KINDS: tuple[str, ...] = (
     "default privileges",
 )
 _RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
-# Differences come in this order, so that what one mend needs another has made before.
 
 
-EXTRA, ABSENT, NAME = " extra", " absent", " name"
 # In place of an attribute: the whole object is too many, is not there, or has another name.
+EXTRA, ABSENT, NAME = " extra", " absent", " name"
 
-Place = tuple[Key, str]
 # Where two catalogs differ: the object, and the attribute.
+Place = tuple[Key, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,22 @@ def mend_extra(one: Object) -> str:
     if one.kind in ("trigger", "rule", "policy"):
         return f"DROP {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)};"
     if one.kind in (
-        "view", "function", "procedure", "aggregate", "statistics", "type", "domain", "cast", "operator", "collation",
-        "event trigger", "publication", "text search configuration", "text search dictionary", "conversion",
-    ):  # fmt: skip
+        "view",
+        "function",
+        "procedure",
+        "aggregate",
+        "statistics",
+        "type",
+        "domain",
+        "cast",
+        "operator",
+        "collation",
+        "event trigger",
+        "publication",
+        "text search configuration",
+        "text search dictionary",
+        "conversion",
+    ):
         return f"DROP {one.kind.upper()} {_called(one)};"
     return ""
 
@@ -164,6 +177,7 @@ def mend_absent(one: Object, sides: Sides) -> str:
     return _lines(create, *added, _comment_on(one, one.get("comment")) if one.get("comment") else "")
 
 
+# Attributes that CREATE makes, and those that statements after it do.
 _CREATED = {
     "constraint": frozenset({"definition", "validated", "enforced", "referenced index"}),
     "index": frozenset({"definition"}),
@@ -172,7 +186,6 @@ _ADDED = {
     "constraint": ("clustered", "index comment", "index options"),
     "index": ("clustered", "statistics"),
 }
-# Attributes that CREATE makes, and those that statements after it do.
 
 
 def is_made(one: Object, attribute: str) -> bool:
@@ -299,9 +312,7 @@ def _add_column(one: Object, sides: Sides) -> str:
     ]
     foreign = "FOREIGN " if ("foreign table", one.path[:2]) in sides.has else ""
     statements = [_create_sequence(sequence) for sequence in owned]
-    statements.append(
-        f"ALTER {foreign}TABLE {table_of(one)} ADD COLUMN {quote(one.path[2])} {column_definition(one)};"
-    )
+    statements.append(f"ALTER {foreign}TABLE {table_of(one)} ADD COLUMN {quote(one.path[2])} {column_definition(one)};")
     statements += [f"ALTER SEQUENCE {sequence.name} OWNED BY {one.name};" for sequence in owned]
     return _lines(*statements)
 
@@ -439,9 +450,7 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: Sides) 
     is_switched_on = attribute == "triggers" and not wanted.get("triggers") and " of " not in had.get("triggers")
     if is_switched_on or (attribute in ("definition", "validated", "enforced") and not had.follows):
         comment = wanted.get("comment")
-        return _lines(
-            _add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else ""
-        )
+        return _lines(_add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else "")
     if attribute == "clustered":
         return f"ALTER TABLE {table} {f'CLUSTER ON {name}' if wanted.get('clustered') else 'SET WITHOUT CLUSTER'};"
     if attribute == "index options":
@@ -699,8 +708,8 @@ def _both(place: Place, sides: Sides) -> tuple[Object | None, Object | None]:
     return sides.has.get(place[0]), sides.wants.get(place[0])
 
 
-_REPLACED = ("definition", "enforced", "validated", "triggers")
 # Attributes whose mend may drop the object and make it again.
+_REPLACED = ("definition", "enforced", "validated", "triggers")
 
 
 def _makes(place: Place, sides: Sides) -> Iterator[str]:
@@ -832,10 +841,15 @@ def _keep_keys(found: dict[Place, Difference], sides: Sides) -> None:
         found[place] = replace(
             difference,
             mend=_lines(
-                "BEGIN;", *drops, difference.mend, *(add[0] for add in adds), *comments, "COMMIT;",
+                "BEGIN;",
+                *drops,
+                difference.mend,
+                *(add[0] for add in adds),
+                *comments,
+                "COMMIT;",
                 *(line for add in adds for line in add[1:]),
             ),
-        )  # fmt: skip
+        )
 
 
 def _bare(columns: str) -> frozenset[str]:

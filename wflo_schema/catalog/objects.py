@@ -9,19 +9,30 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-NOTHING = "NOTHING"
 # How a difference writes that something is absent.
+NOTHING = "NOTHING"
 
 RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
 OF_RELATION = frozenset(
     {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
 )
 GLOBAL = frozenset(
-    {"extension", "foreign data wrapper", "foreign server", "user mapping", "language", "access method", "cast",
-     "event trigger", "publication", "default privileges"}
-)  # fmt: skip
+    {
+        "extension",
+        "foreign data wrapper",
+        "foreign server",
+        "user mapping",
+        "language",
+        "access method",
+        "cast",
+        "event trigger",
+        "publication",
+        "default privileges",
+    }
+)
 WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
 
+# Words that some supported server does not take as a name without quotes.
 _RESERVED = frozenset(
     """all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
     cast char character check coalesce collate collation column concurrently constraint create cross current_catalog
@@ -36,7 +47,6 @@ _RESERVED = frozenset(
     user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
     xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
 )
-# Words that some supported server does not take as a name without quotes.
 
 Path = tuple[str, ...]
 Key = tuple[str, Path]

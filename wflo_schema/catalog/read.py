@@ -45,11 +45,12 @@ from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import UsageError, WfloSchemaError
 
+# What records migrations is no part of what migrations make.
 LEDGER_TABLES: frozenset[str] = frozenset(
     {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_wflo_schema_progress"}
 )
-# What records migrations is no part of what migrations make.
 
+# What other tools record their migrations in: no contract should require it, and an adopted database keeps it.
 OTHER_LEDGERS: frozenset[str] = frozenset(
     {
         "alembic_version",
@@ -60,10 +61,9 @@ OTHER_LEDGERS: frozenset[str] = frozenset(
         "schema_migrations",
     }
 )
-# What other tools record their migrations in: no contract should require it, and an adopted database keeps it.
 
-_SQITCH_TABLES = frozenset({"changes", "dependencies", "events", "projects", "releases", "tags"})
 # Sqitch keeps a schema of its own, of whatever name, with these and nothing else.
+_SQITCH_TABLES = frozenset({"changes", "dependencies", "events", "projects", "releases", "tags"})
 
 _QUERIES: tuple[LiteralString, ...] = (
     "schemas",
@@ -79,6 +79,7 @@ _QUERIES: tuple[LiteralString, ...] = (
     "rare",
 )
 
+# The queries are written for the newest server; below each version its fragment is swapped.
 _OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
     (180000, "con.conenforced", "true"),
     (180000, "p.pubgencols", "'n'"),
@@ -91,8 +92,9 @@ _OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
     (150000, "c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')", "c.relkind = 'r' AND rc.relkind = 'r'"),
     (140000, "a.attcompression", "''::\"char\""),
 )
-# The queries are written for the newest server; below each version its fragment is swapped.
 
+# What a person can set on a column, a table, a view or an index, as the manual lists it for these servers.  Nothing
+# else counts: PostgreSQL keeps notes of its own there (15.20: pg_attver, another number for every column made).
 _COLUMN_OPTIONS = "n_distinct|n_distinct_inherited"
 _RELATION_OPTIONS = "|".join(
     """autosummarize autovacuum_[a-z_]+ buffering check_option deduplicate_items fastupdate fillfactor
@@ -100,12 +102,11 @@ _RELATION_OPTIONS = "|".join(
     security_invoker toast_tuple_target user_catalog_table vacuum_[a-z_]+""".split()
 )
 _OPTIONS_KNOWN_BELOW = 190000
-# What a person can set on a column, a table, a view or an index, as the manual lists it for these servers.  Nothing
-# else counts: PostgreSQL keeps notes of its own there (15.20: pg_attver, another number for every column made).
 
-_NOT_INTERNAL = "^(?!pg_)"
 # Which options count where no list is known: on a newer server, and for the access methods of extensions.
+_NOT_INTERNAL = "^(?!pg_)"
 
+# Everything that changes how PostgreSQL prints a name or a constant.  pg_temp is named last: left out, it comes first.
 _SETTINGS: tuple[tuple[str, str], ...] = (
     ("search_path", "pg_catalog, pg_temp"),
     ("quote_all_identifiers", "off"),
@@ -118,17 +119,17 @@ _SETTINGS: tuple[tuple[str, str], ...] = (
     ("lc_numeric", "C"),
     ("standard_conforming_strings", "on"),
 )
-# Everything that changes how PostgreSQL prints a name or a constant.  pg_temp is named last: left out, it comes first.
 
-_TRIES = 10
 # DDL committed while we read can make PostgreSQL's own printing functions fail: they do not look through our snapshot.
+_TRIES = 10
 
 _MOVED_BELOW_US = frozenset({"XX000", "42P01", "42704", "42703", "42883"})
 
 _COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
 
-_ONLY_BESIDE = {"identity sequence": "identity", "not null constraint": "not null"}
 # A name is worth telling only where what it names is on both sides.
+_ONLY_BESIDE = {"identity sequence": "identity", "not null constraint": "not null"}
+
 
 def read_catalog(
     connection: psycopg.Connection[TupleRow],
@@ -313,9 +314,7 @@ def _with_privileges(objects: list[Object], rows: list[TupleRow]) -> list[Object
         owner, granted = known.get(one.key, (None, None))
         more = [("owner", owner)] if owner is not None else []
         more += [("privileges", granted)] if granted is not None else []
-        found.append(
-            Object(one.kind, one.path, tuple(sorted([*one.attributes, *more])), one.follows) if more else one
-        )
+        found.append(Object(one.kind, one.path, tuple(sorted([*one.attributes, *more])), one.follows) if more else one)
     return found
 
 
@@ -458,8 +457,16 @@ def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
     absent = {key: one for key, one in wants.items() if key not in has}
     extra = {key: one for key, one in has.items() if key not in wants}
     return Sides(
-        has, wants, originals, absent, extra, _containers(absent), _containers(extra),
-        _columns(has), _columns(wants), have.server_version,
+        has,
+        wants,
+        originals,
+        absent,
+        extra,
+        _containers(absent),
+        _containers(extra),
+        _columns(has),
+        _columns(wants),
+        have.server_version,
     )
 
 
@@ -550,17 +557,21 @@ def _attribute_differences(
             continue
         if have is not None and want is not None and names.is_same(have, originally[attribute]):
             continue
-        yield attribute, Difference(
-            wanted.kind,
-            wanted.name,
+        yield (
             attribute,
-            _show_attribute(had, attribute),
-            _show_attribute(wanted, attribute),
-            mend_attribute(had, wanted, attribute, sides),
-            attribute in _COSMETIC,
+            Difference(
+                wanted.kind,
+                wanted.name,
+                attribute,
+                _show_attribute(had, attribute),
+                _show_attribute(wanted, attribute),
+                mend_attribute(had, wanted, attribute, sides),
+                attribute in _COSMETIC,
+            ),
         )
 
 
+# What an attribute that is left out means, where that is not simply nothing.
 _USUAL = {
     "clustered": "no",
     "enabled": "ENABLED",
@@ -575,7 +586,6 @@ _USUAL = {
     "valid": "VALID",
     "cycle": "NO CYCLE",
 }
-# What an attribute that is left out means, where that is not simply nothing.
 
 
 def _show_attribute(one: Object, attribute: str) -> str:

@@ -37,25 +37,25 @@ from wflo_schema.files.folder import Migration, Migrations
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
 
-PREFIX = "wflo_schema_scratch_"
 # Every scratch database is called so.
+PREFIX = "wflo_schema_scratch_"
 
 _NAME = re.compile(PREFIX + r"(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_(?P<check>[0-9a-f]{8})\Z")
 
-_SESSIONS = 0x77666C73
 # First number of our advisory locks: "wfls".
+_SESSIONS = 0x77666C73
 
-_NO_SESSION = 0
 # Behind a connection pooler no lock can be held; such a database is known to be left by its age alone.
+_NO_SESSION = 0
 
-_LONGEST_RUN_S = 86_400
 # Seconds after which that is so.
+_LONGEST_RUN_S = 86_400
 
 _log = logging.getLogger("wflo_schema")
 
 
-_PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 # Who else than libc compares texts, and how its locale is named.
+_PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 
 
 @contextmanager
@@ -73,7 +73,11 @@ def scratch_database(database: Database, *, on: Database | None = None) -> Itera
                 session = _register(connection)
                 _sweep(connection)
                 parameters = {"name": database.name}
-                like = connection.execute(load_sql("catalog", "scratch_like"), parameters).fetchone() if on is None else None
+                like = (
+                    connection.execute(load_sql("catalog", "scratch_like"), parameters).fetchone()
+                    if on is None
+                    else None
+                )
                 name = _new_name(session)
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 if like is not None:
@@ -240,8 +244,8 @@ class _Place:
     role: str
 
 
-_LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
 # One name of a search_path, quoted or bare.
+_LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
 
 
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:

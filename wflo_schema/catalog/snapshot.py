@@ -24,9 +24,10 @@ from wflo_schema.files.folder import Migrations, migration_hash
 
 _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
 
-_MARK = "--|"
 # Begins every line of the catalog.
+_MARK = "--|"
 
+# What tables may need: made together with them, each after what it mentions.
 _WRITTEN_WITH_TABLE = frozenset(
     {"persistence", "partition key", "partition of", "inherits", "access method", "options"}
 )
@@ -34,11 +35,20 @@ _WRITTEN_WITH_COLUMN = frozenset({"position", "type", "not null", "default", "ge
 _VIEWS = frozenset({"view", "materialized view"})
 _FIRST = frozenset(
     {
-        "collation", "type", "domain", "function", "procedure", "aggregate", "operator", "cast",
-        "text search configuration", "text search dictionary", "conversion", "sequence",
+        "collation",
+        "type",
+        "domain",
+        "function",
+        "procedure",
+        "aggregate",
+        "operator",
+        "cast",
+        "text search configuration",
+        "text search dictionary",
+        "conversion",
+        "sequence",
     }
-)  # fmt: skip
-# What tables may need: made together with them, each after what it mentions.
+)
 
 _LAST = frozenset({"statistics", "trigger", "rule", "policy", "event trigger", "publication"})
 
@@ -46,11 +56,11 @@ _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
 _MULTIRANGE = re.compile(rf"MULTIRANGE_TYPE_NAME = ({_NAME}\.{_NAME})")
 
+# What every new database holds.
 _AS_MADE: Mapping[tuple[str, ...], tuple[tuple[str, str], ...]] = {
     ("public",): (("comment", "standard public schema"),),
     ("plpgsql",): (("comment", "PL/pgSQL procedural language"),),
 }
-# What every new database holds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +132,11 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     """Every statement in an order in which they load, and what cannot be written."""
     tables = {o.path: o for o in want.objects if o.kind == "table"}
     views = {o.path: o for o in want.objects if o.kind in _VIEWS}
-    base = [
-        replace(o, attributes=_AS_MADE.get(o.path, ())) for o in want.objects if o.kind == "schema"
-    ] + [
+    base = [replace(o, attributes=_AS_MADE.get(o.path, ())) for o in want.objects if o.kind == "schema"] + [
         replace(o, attributes=tuple(sorted({**dict(o.attributes), **dict(_AS_MADE[o.path])}.items())))
         for o in want.objects
         if o.kind == "extension" and o.path == ("plpgsql",)
-    ]  # fmt: skip
+    ]
     bare_tables = [_only(o, _WRITTEN_WITH_TABLE) for o in tables.values()]
     columns = [
         _plain_column(_only(o, _WRITTEN_WITH_COLUMN))
@@ -208,9 +216,7 @@ def _only(one: Object, attributes: frozenset[str]) -> Object:
 
 def _plain_column(column: Object) -> Object:
     """As CREATE TABLE writes it: NOT NULL without anything behind it."""
-    return replace(
-        column, attributes=tuple((n, "NOT NULL" if n == "not null" else v) for n, v in column.attributes)
-    )
+    return replace(column, attributes=tuple((n, "NOT NULL" if n == "not null" else v) for n, v in column.attributes))
 
 
 def _column_definitions(want: Catalog, without: Iterable[Object]) -> dict[str, list[str]]:
@@ -319,11 +325,14 @@ def _ledger(status: Status, migrations: Migrations) -> list[str]:
     for migration_id in recorded:
         known = migrations.get(migration_id)
         rows.append(
-            sql.SQL("    ({}, {}, pg_catalog.now() AT TIME ZONE 'UTC', {})").format(
-                sql.Literal(migration_hash(migration_id)), sql.Literal(migration_id),
+            sql.SQL("    ({}, {}, pg_catalog.now() AT TIME ZONE 'UTC', {})")
+            .format(
+                sql.Literal(migration_hash(migration_id)),
+                sql.Literal(migration_id),
                 sql.Literal(known.checksum if known else None),
-            ).as_string()
-        )  # fmt: skip
+            )
+            .as_string()
+        )
     head = sql.SQL("INSERT INTO {} (migration_hash, migration_id, applied_at_utc, checksum) VALUES").format(
         sql.Identifier(status.schema, "_yoyo_migration")
     )

@@ -24,9 +24,10 @@ NOT_DEFERRABLE = "NOT DEFERRABLE"
 DEFERRABLE = "DEFERRABLE INITIALLY IMMEDIATE"
 DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
 
-NAME_BYTES = 63
 # PostgreSQL cuts longer names off silently, so a longer one can never be found.
+NAME_BYTES = 63
 
+# What PostgreSQL's quote_ident() quotes although every character is plain.
 _RESERVED = frozenset(
     "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case "
     "cast char character check coalesce collate collation column concurrently constraint create cross current_catalog "
@@ -41,7 +42,6 @@ _RESERVED = frozenset(
     "union unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat "
     "xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable".split()
 )
-# What PostgreSQL's quote_ident() quotes although every character is plain.
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 _IDENTIFIER = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^\W\d][\w$]*))\s*')

@@ -29,8 +29,8 @@ from wflo_schema.connect.database import PATIENT
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.findings import Finding
 
-LOCK_TIMEOUT_MS = 3000
 # Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
+LOCK_TIMEOUT_MS = 3000
 
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
@@ -47,10 +47,10 @@ KINDS = {
     "t": "TOAST table",
 }
 
-BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
 # Catalogs without one of which nothing can be said at all.
-UNREAD = "?"
+BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
 # Stands for the text of a predicate or default that was not read.
+UNREAD = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,9 +526,7 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
     facts = replace(
         facts,
         row_triggers=_row_triggers(reader, everywhere) if can_read_triggers else None,
-        rules=reader.rows(RewriteRule, "rules", {"relations": with_keys})
-        if reader.can("pg_rewrite")
-        else None,
+        rules=reader.rows(RewriteRule, "rules", {"relations": with_keys}) if reader.can("pg_rewrite") else None,
         settings=reader.rows(RoleSetting, "settings", {"relations": everywhere})
         if reader.can("pg_db_role_setting", "pg_roles", "pg_database")
         else None,
@@ -710,8 +708,8 @@ def unseen(reader: Reader) -> Iterator[Finding]:
         )
 
 
-_NOT_NULL_CAN_BE_WEAK = 180000
 # The server's version from which a NOT NULL constraint can be NOT VALID; pg_attribute does not tell.
+_NOT_NULL_CAN_BE_WEAK = 180000
 
 
 def can_read_not_nulls(reader: Reader) -> bool:

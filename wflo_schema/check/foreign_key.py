@@ -30,13 +30,13 @@ from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
 from wflo_schema.findings import Finding, Location, Severity
 
+# Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
+# compared instead of names, so that neither a search_path nor a namesake matters.
 _CHECK_INSERT, _CHECK_UPDATE = 1644, 1645
 _ON_DELETE = {"c": 1646, "r": 1648, "n": 1650, "d": 1652, "a": 1654}
 _ON_UPDATE = {"c": 1647, "r": 1649, "n": 1651, "d": 1653, "a": 1655}
-# Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
-# compared instead of names, so that neither a search_path nor a namesake matters.
-_AFTER_INSERT, _AFTER_DELETE, _AFTER_UPDATE = 5, 9, 17
 # tgtype of an AFTER trigger FOR EACH ROW, PostgreSQL's src/include/catalog/pg_trigger.h.
+_AFTER_INSERT, _AFTER_DELETE, _AFTER_UPDATE = 5, 9, 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +162,10 @@ def _freed(facts: Facts, key: RequiredKey, table: Relation) -> str:
     return f"ALTER TABLE {table} RENAME CONSTRAINT {identifier(key.name)} TO {identifier(other)}; "
 
 
+# Where the key is replaced anyway, its replacement has these right as well, and its old name is gone.
 _MENDED_BY_REPLACING = frozenset(
     {"key-wrong-name", "key-wrong-deferrability", "key-not-valid", "key-not-enforced", "key-trigger-disabled"}
 )
-# Where the key is replaced anyway, its replacement has these right as well, and its old name is gone.
 
 _No = Callable[..., Finding]
 
@@ -420,6 +420,7 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str
                 )
 
 
+# Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.
 _NEVER_STOP = frozenset(
     {
         ("internal", "", "tsvector_update_trigger_byid"),
@@ -431,7 +432,6 @@ _NEVER_STOP = frozenset(
         ("c", "$libdir/autoinc", "autoinc"),
     }
 )
-# Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.
 
 
 def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[str]) -> Effect:

@@ -34,11 +34,11 @@ from wflo_schema.check.rules import finding
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.findings import Finding, Location, OrphanRows
 
-SAMPLE = 5
 # Rows shown.
+SAMPLE = 5
 
-TIMEOUT_MS = 10_000
 # Milliseconds for counting: an error message is worth waiting for, but not for long.
+TIMEOUT_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)

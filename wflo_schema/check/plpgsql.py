@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from wflo_schema.check.contract_file import identifier
 
+# pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
 _TOKEN = re.compile(
     r"""
       (?P<skip> \s+ | --[^\n]* | /\*.*?\*/ | <<\s*\w+\s*>> )
@@ -24,7 +25,6 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _DEPTH_IN_A_CASCADE = 2
-# pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 

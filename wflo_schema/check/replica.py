@@ -15,10 +15,10 @@ from wflo_schema.check.facts import Facts, Reader, RoleSetting, qualified
 from wflo_schema.check.rules import finding
 from wflo_schema.findings import Finding
 
-_FROM_ELSEWHERE = ("client", "database", "user", "global")
 # Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
-_AT_LOGIN = "session"
+_FROM_ELSEWHERE = ("client", "database", "user", "global")
 # The source of what was SET, which we never do: a trigger ON login did, or a library loaded into each session.
+_AT_LOGIN = "session"
 _WANT = "session_replication_role = origin"
 
 

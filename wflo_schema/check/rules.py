@@ -11,8 +11,8 @@ from wflo_schema.findings import Finding, Location, Severity
 
 NOTHING = "NOTHING"
 
+# The help for what a pending migration brings.
 MIGRATE = "wflo-schema migrate"
-"""The help for what a pending migration brings."""
 # What is had or wanted where there is none.
 
 

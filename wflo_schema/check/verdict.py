@@ -45,13 +45,13 @@ if TYPE_CHECKING:
     from wflo_schema.engine.planning import Status
     from wflo_schema.files.folder import Migrations
 
+# The sections that need a contract and share one snapshot.
 SECTIONS = ("contract", "ledger", "rows", "drift", "indexes")
 DEFAULT_SECTIONS = ("contract", "ledger", "indexes")
 _OF_THE_CONTRACT = frozenset({"contract", "rows", "indexes"})
-# The sections that need a contract and share one snapshot.
 
-ROWS_TIMEOUT_S = 60.0
 # Seconds for the orphan rows of all keys together; long enough for millions of rows on a laptop.
+ROWS_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,9 +522,7 @@ def check_drift(
     from wflo_schema.catalog.read import compare_catalogs, read_migrated
 
     with database.connect(settings=PATIENT) as connection:
-        have = read_migrated(
-            connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges
-        )
+        have = read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     return tuple(
         finding(

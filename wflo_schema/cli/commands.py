@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from wflo_schema.engine.session import LockOptions
     from wflo_schema.files.folder import Migrations
 
-_LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 # Variables of libpq that say which database is meant; a user or password alone says nothing.
+_LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 
-_URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
 # The first that is set and not empty counts.
+_URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -28,11 +28,12 @@ from wflo_schema.errors import (
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
 
-MAX_NAME_BYTES = 63
 # The server cuts a longer name off silently (NAMEDATALEN - 1), and then it is another database's.
+MAX_NAME_BYTES = 63
 
 _SCHEMES = re.compile(r"(?:postgres|postgresql)(?:\+(?P<driver>[a-z0-9_]+))?\Z", re.IGNORECASE)
 
+# Query parameters that SQLAlchemy's asyncpg dialect, asyncpg and Prisma take and libpq does not.
 _DRIVER_ONLY_PARAMETERS = frozenset(
     {
         "async_fallback",
@@ -48,8 +49,9 @@ _DRIVER_ONLY_PARAMETERS = frozenset(
         "statement_cache_size",
     }
 )
-# Query parameters that SQLAlchemy's asyncpg dialect, asyncpg and Prisma take and libpq does not.
 
+# Seconds, seconds, seconds, probes: a network that was cut is noticed in a minute, not in the two
+# hours of the system's default.
 _DEFAULTS: dict[str, str] = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -57,17 +59,15 @@ _DEFAULTS: dict[str, str] = {
     "keepalives_count": "3",
     "application_name": "wflo-schema",
 }
-# Seconds, seconds, seconds, probes: a network that was cut is noticed in a minute, not in the two
-# hours of the system's default.
 
+# The same for the server's end, so that a client that vanished does not leave its locks behind for hours.
 WATCHED = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
-"""The same for the server's end, so that a client that vanished does not leave its locks behind for hours."""
 
+# Milliseconds, for sessions that only look: what is set for the role's other work may be too short.
 PATIENT = {"statement_timeout": "120000"}
-"""Milliseconds, for sessions that only look: what is set for the role's other work may be too short."""
 
-_REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
 # How pgbouncer and its like say that they pass no options on.
+_REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,20 +24,20 @@ from wflo_schema.errors import ConnectionLost, Interrupted
 
 Row = tuple[str | None, ...]
 
-TICK_S = 0.1
 # Seconds between looks at the stop flag and calls of the waiting callback.
+TICK_S = 0.1
 
-_CANCEL_GRACE_S = 2.0
 # Seconds that a cancelled server is given to answer before a second stop ends the waiting.
+_CANCEL_GRACE_S = 2.0
 
-_CHUNK_ROWS = 1_000
 # Rows of a result that is thrown away which are in memory at once.
+_CHUNK_ROWS = 1_000
 
-_MAY_BE_LARGE = ("SELECT", "TABLE", "VALUES", "WITH", "EXECUTE", "FETCH", "INSERT", "UPDATE", "DELETE", "MERGE")
 # Only these can return many rows; chunks cost a little each.
+_MAY_BE_LARGE = ("SELECT", "TABLE", "VALUES", "WITH", "EXECUTE", "FETCH", "INSERT", "UPDATE", "DELETE", "MERGE")
 
-_HAS_CHUNKS = pq.version() >= 170000
 # Before libpq 17 rows come one by one.
+_HAS_CHUNKS = pq.version() >= 170000
 
 _Field = pq.DiagnosticField
 

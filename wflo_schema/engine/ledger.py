@@ -25,16 +25,16 @@ from wflo_schema.files.folder import Migration, Statement, migration_hash
 
 _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
 
-_LOCK_SPACE = 0x77666C6F
 # First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
 # the ledger's schema.
+_LOCK_SPACE = 0x77666C6F
 
-_CREATION_LOCK = -1
 # Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
+_CREATION_LOCK = -1
 
-_BESIDE = "beside"
 # Stands for the checksum of a row that an adoption set aside: other files recorded it, so nothing
 # is missing when these files do not have it.  The row stays for plain yoyo and the folder it came from.
+_BESIDE = "beside"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,21 +55,21 @@ from wflo_schema.engine.stepwise import Stepwise
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, Script, load_script, migration_hash, some
 
-_FLUSH_EVERY_S = 0.25
 # Seconds of work at most that is reported late because its commit was not yet waited for.
+_FLUSH_EVERY_S = 0.25
 
-_READ_TIMEOUT_MS = 3_000
 # Milliseconds that a look at the ledger waits where somebody has locked it.
+_READ_TIMEOUT_MS = 3_000
 
-_LONGEST_AHEAD = 1_000_000
 # Characters of a migration's text up to which the next one is sent while it runs.
+_LONGEST_AHEAD = 1_000_000
 
-_MOST_CONFLICTS = 20
 # Times in a row that somebody else may be found to have recorded a migration that then is pending again.
+_MOST_CONFLICTS = 20
 
-_OUT_OF_DATE = frozenset({"23505", "23502", "22012", "42P01", "3F000"})
 # What the ledger's statements fail with when the ledger is not as planned: the row is there already,
 # a predecessor is not, the set differs (see ledger_delete.sql), or the tables are gone.
+_OUT_OF_DATE = frozenset({"23505", "23502", "22012", "42P01", "3F000"})
 
 
 def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int | None = None) -> Status:

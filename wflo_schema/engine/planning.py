@@ -15,8 +15,8 @@ from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, Migrations, Script, counted, load_rollback, migration_hash, some
 from wflo_schema.files.statements import refuse_unresumable
 
-_KEPT_TEXT = 4_000_000
 # Characters of migration text kept from validation to execution; what is beyond is read again.
+_KEPT_TEXT = 4_000_000
 
 
 class State(enum.StrEnum):

@@ -47,52 +47,52 @@ from wflo_schema.files.folder import Migration, Script, Statement, counted, pars
 from wflo_schema.files.statements import may_lose_record, resets
 from wflo_schema.findings import Location, OrphanRows
 
-LOCK_TIMEOUT_MS = 900
 # Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
 # than PostgreSQL's deadlock_timeout of 1 s, so that of a migration and a writer that wait for each
 # other it is the migration that gives way, before the server has to choose.
+LOCK_TIMEOUT_MS = 900
 
-LOCK_WAIT_S = 60.0
 # Seconds in all that a migration is tried again for after lock timeouts and deadlocks.
+LOCK_WAIT_S = 60.0
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 # Pauses between two tries: doubled each time, times 0.5 to 1.5 at random.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 
-_POLL_S = 0.2
 # Seconds between looks at a lock that another run holds.
+_POLL_S = 0.2
 
-_LOOK_S = 0.1
 # Seconds to wait for the answer to a look at what blocks us.
+_LOOK_S = 0.1
 
-_SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 # Seconds between two looks at what blocks us, and between asking whether one is due, at least.
+_SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 
-_LEDGER = "the ledger"
 # Stands in events for the id of a migration.
+_LEDGER = "the ledger"
 
-_UNSEEN = 10
 # Times the time for locks that somebody who cannot be seen (no session to look from) is waited for.
+_UNSEEN = 10
 
-_TELL_S = 10.0
 # Seconds between two words on the same colleague.
+_TELL_S = 10.0
 
-_PING_S = 0.25
 # Seconds between signs of life in a pause: a server may end sessions that are idle for longer.
+_PING_S = 0.25
 
-RETRIED = frozenset({"55P03", "40P01", "40001"})
 # lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
+RETRIED = frozenset({"55P03", "40P01", "40001"})
 
 BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 COMMIT = Command("COMMIT")
 ROLLBACK = Command("ROLLBACK")
 DISCARD = Command("DISCARD ALL")
 
+# What ends the session when it takes longer, and would do so again.
 _TOO_LONG = {
     "25P03": "idle_in_transaction_session_timeout",
     "25P04": "transaction_timeout",
     "57P05": "idle_session_timeout",
 }
-# What ends the session when it takes longer, and would do so again.
 
 _ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
 

@@ -45,11 +45,11 @@ from wflo_schema.files.statements import (
 )
 from wflo_schema.findings import Location
 
-_PROBE_S = 1.0
 # Seconds that a pooler has for lending a session to a second connection.
+_PROBE_S = 1.0
 
-_SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
 # What BEGIN says for a transaction, for statements that run outside of one.
+_SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
 
 _GET_LOCK_TIMEOUT = Command("SELECT pg_catalog.current_setting('lock_timeout')", keeps_rows=True)
 _NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")
@@ -377,7 +377,9 @@ class Stepwise:
 
     def _names(self, text: str) -> tuple[str, ...]:
         """The qualified names of what is about to be dropped: later, its name alone may mean another one."""
-        ask = [Command(load_sql("engine", "qualified_name"), (name,), keeps_rows=True) for name in dropped_indexes(text)]
+        ask = [
+            Command(load_sql("engine", "qualified_name"), (name,), keeps_rows=True) for name in dropped_indexes(text)
+        ]
         return tuple(rows[0][0] or "" for rows in self._session.must(ask).rows if rows) if ask else ()
 
     def _has_done_nothing(self, number: int) -> None:
@@ -539,8 +541,11 @@ def _finalize(names: tuple[str, str]) -> Command:
 def _is_same(one: ServerError, other: ServerError) -> bool:
     """Did it fail at the same place?"""
     return (one.sqlstate, one.message, one.context, one.position) == (
-        other.sqlstate, other.message, other.context, other.position,
-    )  # fmt: skip
+        other.sqlstate,
+        other.message,
+        other.context,
+        other.position,
+    )
 
 
 def _set(settings: Mapping[str, str]) -> list[Command]:

@@ -20,8 +20,8 @@ from pathlib import Path
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.findings import Location
 
-MAX_ID_LENGTH = 255
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
+MAX_ID_LENGTH = 255
 
 _DIRECTIVE = re.compile(
     r"^\s*--\s*(?P<name>transactional|depends|lock[-_]timeout|nothing[-_]to[-_]undo)\s*(?::\s*(?P<value>.*))?$"
@@ -469,6 +469,8 @@ def _statements(path: str, text: str) -> tuple[Statement, ...]:
     return tuple(made)
 
 
+# One statement, and nothing in it that could hide a semicolon or another quote: no parser is needed
+# to see where it ends, nor the time that importing one takes.
 _ALONE_AND_PLAIN = re.compile(
     r"""
     (?:\s+ | --[^\n\r]*(?:[\n\r]|\Z))*+
@@ -477,8 +479,6 @@ _ALONE_AND_PLAIN = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-# One statement, and nothing in it that could hide a semicolon or another quote: no parser is needed
-# to see where it ends, nor the time that importing one takes.
 
 
 def _spans(path: str, text: str) -> list[tuple[int, int]]:
@@ -506,8 +506,8 @@ def _spans(path: str, text: str) -> list[tuple[int, int]]:
     return spans
 
 
-_BLANK = re.compile(r"(?:\s+|--[^\n\r]*)+", re.ASCII)
 # Blank is what PostgreSQL takes for it: a no-break space is part of a word there.
+_BLANK = re.compile(r"(?:\s+|--[^\n\r]*)+", re.ASCII)
 
 
 def _skip_blank(text: str, start: int, end: int) -> int:
@@ -558,6 +558,8 @@ def _skip_block_comment(text: str, start: int) -> int:
     return -1
 
 
+# A word is ASCII letters, "_" and all beyond ASCII, then digits and "$" too; the classes say what it is not,
+# because one that reaches to U+10FFFF takes milliseconds to compile.
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+|--[^\n\r]*)
@@ -572,8 +574,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-# A word is ASCII letters, "_" and all beyond ASCII, then digits and "$" too; the classes say what it is not,
-# because one that reaches to U+10FFFF takes milliseconds to compile.
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
@@ -656,6 +656,7 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
 
 _REFUSED_FIRST = frozenset({"BEGIN", "START", "COMMIT", "END", "ABORT"})
 _LOOKED_AT_FIRST = _REFUSED_FIRST | {"ROLLBACK", "PREPARE", "COPY"}
+
 
 def _refuse_unrunnable(path: str, statement: Statement) -> None:
     first = next(_first_words(statement.text, 1), "")

@@ -15,6 +15,8 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import Script, Statement
 from wflo_schema.findings import Location
 
+# Statements that PostgreSQL always refuses inside a transaction block.  Others are tried in one first,
+# with their progress, and run alone only where they turn out to be refused or to commit by themselves.
 _ALONE = re.compile(
     r"""\A(?:
         CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY
@@ -26,27 +28,26 @@ _ALONE = re.compile(
     )\b""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-# Statements that PostgreSQL always refuses inside a transaction block.  Others are tried in one first,
-# with their progress, and run alone only where they turn out to be refused or to commit by themselves.
 
+# Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
 _REPEATABLE = re.compile(
     r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION\s+\S+\s+(?!ADD|DROP)))\b", re.IGNORECASE
 )
-# Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
 
-_WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 # They wait for transactions to end, often long, in a lock mode that keeps no reader or writer waiting.
+_WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 
 _GIVES_UP_LOCKS = re.compile(
     r"\A(?:DISCARD\s+ALL\b|(?:SELECT|WITH|VALUES|DO|TABLE)\b.*\bpg_advisory_unlock_all\b)", re.IGNORECASE | re.DOTALL
 )
 
+# What a file must say, or a statement begin with, to be able to take its own record away, or the ledger with it.
 _MAY_LOSE_RECORD = re.compile(r"\b(?:DROP|ALTER)\s+SCHEMA\b|\bDROP\s+OWNED\b|\bEXECUTE\b|_yoyo_", re.IGNORECASE)
 _RUNS_CODE = frozenset({"SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE"})
-# What a file must say, or a statement begin with, to be able to take its own record away, or the ledger with it.
 
 _SETTING = re.compile(r"\bset_config\b", re.IGNORECASE)
 
+# Statements that make or drop something as a whole or not at all: the parser's names, what, and which.
 _KINDS = (
     ("createdb_stmt", "dbname", "database", True),
     ("dropdb_stmt", "dbname", "database", False),
@@ -55,7 +56,6 @@ _KINDS = (
     ("create_subscription_stmt", "subname", "subscription", True),
     ("drop_subscription_stmt", "subname", "subscription", False),
 )
-# Statements that make or drop something as a whole or not at all: the parser's names, what, and which.
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,8 @@ def _is_constant(node: Any) -> bool:
     return bool(node.HasField("a_const") or (node.HasField("type_cast") and node.type_cast.arg.HasField("a_const")))
 
 
-OURS = ("lock_timeout", "search_path", "standard_conforming_strings")
 # Settings that a migration runs with, and that a file may put back to what the server has.
+OURS = ("lock_timeout", "search_path", "standard_conforming_strings")
 
 
 def resets(statement: Statement) -> tuple[str, ...]:

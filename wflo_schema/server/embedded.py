@@ -50,20 +50,20 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
+# Only the socket's file name has it; no TCP port is opened.
 SUPERUSER = "postgres"
 PORT = 5432
-# Only the socket's file name has it; no TCP port is opened.
-SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
 # Bytes, without the closing NUL: sun_path of sockaddr_un.
-BASES = (Path("/var/lib/wflo-schema"), Path("/var/tmp/wflo-schema-root"))
+SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
 # Where root keeps programs and data that the server's own user could not reach; the first that can be made.
-_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+BASES = (Path("/var/lib/wflo-schema"), Path("/var/tmp/wflo-schema-root"))
 # For PostgreSQL's programs: no PGDATA, PGPORT or locale of the caller leaks into the server.
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+# Seconds for the sessions of a killed postmaster to see that it is gone, and end.
 _LOG_TAIL_LINES = 12
 _POLL_S = 0.05
 _DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
 _ORPHANS_S = 10.0
-# Seconds for the sessions of a killed postmaster to see that it is gone, and end.
 _NOTHING_DELETED = "nothing was deleted"
 
 State = Literal["running", "stopped", "absent", "unreachable"]
@@ -143,9 +143,7 @@ class _Running:
 # --- the embedded server ---------------------------------------------------------------------
 
 
-def start_embedded(
-    directory: Path, *, database_name: str, durable: bool = True, timeout_s: float = 60.0
-) -> Server:
+def start_embedded(directory: Path, *, database_name: str, durable: bool = True, timeout_s: float = 60.0) -> Server:
     """Get the server that is kept in ``directory``, making and starting it where needed.
 
     It runs in the background, outlives its caller and is reached through its socket only, as
@@ -310,9 +308,7 @@ def _running_status(home: Path, running: _Running) -> ServerStatus:
     note = "" if database else f"there is no database {name} on it; wflo-schema server start makes it"
     if running.missing:
         note = f"its programs are gone, there is no {running.missing}; {_RESTART}"
-    return ServerStatus(
-        "running", "embedded", str(home), running.postmaster.pid, running.version, database, note
-    )
+    return ServerStatus("running", "embedded", str(home), running.postmaster.pid, running.version, database, note)
 
 
 def _can_see(path: Path) -> bool:
@@ -640,18 +636,27 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
     half_made = home / f"data.half-made-{secrets.token_hex(4)}"
     words = [
         str(bin_directory / "initdb"),
-        "--pgdata", half_made.name,
-        "--username", SUPERUSER,
-        "--auth", "trust",
-        "--encoding", "UTF8",
-        "--locale", "C",
-        "--locale-provider", "builtin",
-        "--builtin-locale", "C.UTF-8",
+        "--pgdata",
+        half_made.name,
+        "--username",
+        SUPERUSER,
+        "--auth",
+        "trust",
+        "--encoding",
+        "UTF8",
+        "--locale",
+        "C",
+        "--locale-provider",
+        "builtin",
+        "--builtin-locale",
+        "C.UTF-8",
         "--no-instructions",
-        "--set", "listen_addresses=",
-        "--set", "cluster_name=wflo-schema",
+        "--set",
+        "listen_addresses=",
+        "--set",
+        "cluster_name=wflo-schema",
         *([] if durable else ["--no-sync"]),
-    ]  # fmt: skip
+    ]
     done = _run(words, account, home)
     if done.returncode:
         shutil.rmtree(half_made, ignore_errors=True)
@@ -686,15 +691,30 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
     if not durable:
         # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
         settings.update(
-            fsync="off", synchronous_commit="off", full_page_writes="off", autovacuum="off",
-            max_connections="300", min_wal_size="32MB", max_wal_size="256MB",
-        )  # fmt: skip
+            fsync="off",
+            synchronous_commit="off",
+            full_page_writes="off",
+            autovacuum="off",
+            max_connections="300",
+            min_wal_size="32MB",
+            max_wal_size="256MB",
+        )
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     # Names relative to home: pg_ctl hands them to a shell between double quotes, where $ and ` would act.
     words = [
-        str(bin_directory / "pg_ctl"), "--pgdata", "data", "--log", "log", "--options", options,
-        "--wait", "--timeout", str(max(1, round(timeout_s))), "--silent", "start",
-    ]  # fmt: skip
+        str(bin_directory / "pg_ctl"),
+        "--pgdata",
+        "data",
+        "--log",
+        "log",
+        "--options",
+        options,
+        "--wait",
+        "--timeout",
+        str(max(1, round(timeout_s))),
+        "--silent",
+        "start",
+    ]
     end = time.monotonic() + _ORPHANS_S
     while True:
         before = _log_size(home)
@@ -999,9 +1019,9 @@ class ComposeService:
     retries: int
 
 
+# Seconds to wait for another process that makes the same container: it may be pulling the image.
 _CONTAINER_PORT = "5432/tcp"
 _PULL_S = 600.0
-# Seconds to wait for another process that makes the same container: it may be pulling the image.
 _DATA_IN_CONTAINER = "/var/lib/postgresql/data"
 _LABEL = "wflo-schema"
 _USE_ANOTHER = "use the embedded server (wflo-schema server start), or say which database to use with DATABASE_URL"
@@ -1288,9 +1308,7 @@ def _cannot_start(error: Exception, service: ComposeService) -> ServerNotReady:
 def _docker_database(service: ComposeService) -> Database:
     host = "127.0.0.1" if service.address == "0.0.0.0" else service.address
     user, password, name = (quote(part, safe="") for part in (service.user, service.password, service.database_name))
-    return Database.parse(
-        f"postgresql://{user}:{password}@{host}:{service.port}/{name}", source="the server in Docker"
-    )
+    return Database.parse(f"postgresql://{user}:{password}@{host}:{service.port}/{name}", source="the server in Docker")
 
 
 def _wait_until_healthy(
@@ -1318,6 +1336,4 @@ def _wait_until_healthy(
         time.sleep(2 * _POLL_S)
     said = container.logs(tail=_LOG_TAIL_LINES).decode("utf-8", "replace").strip()
     tail = "".join(f"\n    {line}" for line in said.splitlines())
-    raise ServerNotReady(
-        f"the container {name} {reason}{tail}", hint=f"see docker logs {name}; {_NOTHING_DELETED}"
-    )
+    raise ServerNotReady(f"the container {name} {reason}{tail}", hint=f"see docker logs {name}; {_NOTHING_DELETED}")

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.testdb.suite import Databases, FreeTest, Kind, Options, ServerKind
 
-URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
 # A URL often has a password, which belongs neither into an ini file nor on a command line.
+URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
 
+# Those of the Compose file and of the command line.
 IMAGE_VARIABLE = "WFLO_SCHEMA_DOCKER_IMAGE"
 PORT_VARIABLE = "WFLO_SCHEMA_DOCKER_PORT"
-# Those of the Compose file and of the command line.
 
 T = TypeVar("T")
 
@@ -52,9 +52,7 @@ class _Option:
 
 _OPTIONS = (
     _Option("migrations", "paths", "folder with migrations (again for more); default: migrations"),
-    _Option(
-        "server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS
-    ),
+    _Option("server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS),
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
     _Option("seed", "paths", "SQL file that is run after the migrations (again for more)"),
@@ -84,9 +82,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         else:
             metavar = "PATH" if option.kind == "path" else option.name.rpartition("-")[2].upper()
             group.addoption(
-                flag, dest=dest, default=None, help=option.help,
+                flag,
+                dest=dest,
+                default=None,
+                help=option.help,
                 **({"choices": option.choices} if option.choices else {"metavar": metavar}),
-            )  # fmt: skip
+            )
             if option.kind == "path":
                 parser.addini(option.ini, option.help, type="paths", default=[])
             else:
@@ -184,8 +185,8 @@ _OURS = pytest.StashKey[list["tuple[Databases, Database]"]]()
 _KEPT = pytest.StashKey[bool]()
 _CONNECTION = pytest.StashKey["psycopg.Connection[TupleRow]"]()
 
-_POOLED: dict[str, Kind] = {"wflo_database": "migrated", "wflo_empty_database": "empty"}
 # Fixtures that take from a pool, and what they take.
+_POOLED: dict[str, Kind] = {"wflo_database": "migrated", "wflo_empty_database": "empty"}
 
 
 def _state(config: pytest.Config) -> _State:
@@ -364,9 +365,7 @@ def wflo_url(wflo_database: Database) -> str:
 
 
 @pytest.fixture
-def wflo_connection(
-    request: pytest.FixtureRequest, wflo_database: Database
-) -> Iterator[psycopg.Connection[TupleRow]]:
+def wflo_connection(request: pytest.FixtureRequest, wflo_database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
     """A psycopg connection on `wflo_database`, in autocommit mode; unqualified names are in its schema."""
     connection = request.node.stash.get(_CONNECTION, None)
     if connection is None:  # asked for by getfixturevalue, when the test had begun
@@ -511,6 +510,4 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     if not _option(config, "free-tests") or any("::" in str(arg) for arg in config.args):
         return
     for test in _free_tests(config):
-        items.append(
-            FreeTestItem.from_parent(session, name=test.name, nodeid=f"wflo-schema::{test.name}", test=test)
-        )
+        items.append(FreeTestItem.from_parent(session, name=test.name, nodeid=f"wflo-schema::{test.name}", test=test))

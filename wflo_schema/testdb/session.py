@@ -49,31 +49,31 @@ if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
     pass
 
-SUFFIX = "_test"
 # What the name of a database must end in before `make` drops it.
+SUFFIX = "_test"
 
-MAINTENANCE = ("postgres", "template1")
 # Databases to be connected to while others are made and dropped, in this order.
+MAINTENANCE = ("postgres", "template1")
 
-TEMPLATES_KEPT_S = 7 * 86_400.0
 # Seconds: a template that nobody uses is pruned when it is older; it is rebuilt in moments.
+TEMPLATES_KEPT_S = 7 * 86_400.0
 
-SMALL_BYTES = 64 * 1024 * 1024
 # Below this a single clone is made by WAL_LOG: FILE_COPY makes the whole server flush twice.
+SMALL_BYTES = 64 * 1024 * 1024
 
-_SESSIONS, _TEMPLATES, _REPLACING = 0x77666C6F, 0x77666C74, 0x77666C72
 # First numbers of our advisory locks: "wflo", "wflt", "wflr".
+_SESSIONS, _TEMPLATES, _REPLACING = 0x77666C6F, 0x77666C74, 0x77666C72
 
-_FORMAT = 1
 # Part of every template's hash: raise it when templates are made differently.
+_FORMAT = 1
 
+# How long a clone is cleared of what a test left in it, and when: it is in use, or was made a template.
 _CLEARING_S = 2.0
 _STILL_HELD = ("55006", "42809")
-# How long a clone is cleared of what a test left in it, and when: it is in use, or was made a template.
 
+# Seconds to try again while somebody is connected to a database that has to be free.
 _POLL_S = 0.02
 _PATIENCE_S = 10.0
-# Seconds to try again while somebody is connected to a database that has to be free.
 
 _NAME = re.compile(
     r"(?P<rest>wflo_(?P<purpose>clone|building)_(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_\d+)"
@@ -547,11 +547,15 @@ class Session:
         """Wait until backends of closed connections have ended: PostgreSQL itself looks only every 100 ms."""
         end = time.monotonic() + at_most_s
         while time.monotonic() < end:
-            row = (connection or self.connection).execute(
-                "SELECT FROM pg_catalog.pg_stat_activity "
-                "WHERE datname = %s AND backend_type = 'client backend' LIMIT 1",
-                (name,),
-            ).fetchone()
+            row = (
+                (connection or self.connection)
+                .execute(
+                    "SELECT FROM pg_catalog.pg_stat_activity "
+                    "WHERE datname = %s AND backend_type = 'client backend' LIMIT 1",
+                    (name,),
+                )
+                .fetchone()
+            )
             if row is None:
                 return
             time.sleep(0.002)
@@ -795,8 +799,9 @@ class Session:
         if state == "55006":
             return DatabaseError(
                 f"somebody is connected while {doing}: {said}",
-                hint="close that connection and run it again", sqlstate=state,
-            )  # fmt: skip
+                hint="close that connection and run it again",
+                sqlstate=state,
+            )
         return database_error(error, doing)
 
 

@@ -31,32 +31,32 @@ from wflo_schema.testdb.session import Dropper, Pool, Ready, Session, Template, 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog, Difference
 
-AHEAD = 6
 # Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
+AHEAD = 6
 
-AHEAD_OF_A_WORKER = 2
 # The same for each process of pytest-xdist: a connection stands ready with each, and a server has 100.
+AHEAD_OF_A_WORKER = 2
 
-MEMORY = Path("/dev/shm")
 # A file system in memory: PostgreSQL makes 300 files for a database, and a disk makes us wait.
+MEMORY = Path("/dev/shm")
 
-MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
 # Free memory there below which the embedded test server is kept on disk (containers often have 64 MB).
+MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
 
+# What is kept in a pool: the project's own databases with every migration, and databases with none.
 Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
 ServerKind = Literal["embedded", "docker", "url"]
 Kind = Literal["migrated", "empty"]
-# What is kept in a pool: the project's own databases with every migration, and databases with none.
 
 _NONE = Migrations((), ())
 
-_SLOTS_NEEDED = 16
 # Free connection slots of the server below which everything is done by one connection: those of
 # threads and those that stand ready would be missing to the tests.
+_SLOTS_NEEDED = 16
 
-_PASSING = ("08", "53", "57")
 # Classes of errors that may be gone for the next test: connection, resources, intervention.
+_PASSING = ("08", "53", "57")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,12 @@ down_revision = None
 EXPECTED = tomllib.loads((Path(__file__).parent.parent.parent / "wflo-schema.toml").read_text(encoding="utf-8"))
 
 TYPES: dict[str, sa.types.TypeEngine[Any]] = {
-    "text": sa.Text(), "integer": sa.Integer(), "json": sa.JSON(), "boolean": sa.Boolean(),
-    "timestamp with time zone": sa.DateTime(timezone=True), "double precision": sa.Float(53),
+    "text": sa.Text(),
+    "integer": sa.Integer(),
+    "json": sa.JSON(),
+    "boolean": sa.Boolean(),
+    "timestamp with time zone": sa.DateTime(timezone=True),
+    "double precision": sa.Float(53),
 }
 
 
