@@ -20,14 +20,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wflo_schema.check.contract_file import Contract, read_contract
+    from wflo_schema.check.contract import Contract
+    from wflo_schema.check.contract_file import read_contract
     from wflo_schema.check.verdict import CheckResult, check_database
     from wflo_schema.connect.database import Database
     from wflo_schema.connect.pipeline import Stop
     from wflo_schema.engine.events import Result
+    from wflo_schema.engine.locks import LockOptions
     from wflo_schema.engine.operations import baseline, migrate, plan, rollback, status
     from wflo_schema.engine.planning import Allow, Plan, State, Status
-    from wflo_schema.engine.session import LockOptions
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.files.folder import Migration, Migrations, new_migration, read_migrations
     from wflo_schema.findings import Finding, Severity

@@ -36,8 +36,9 @@ from wflo_schema.adopt.judge import (
     read_names,
     read_reconciling,
 )
+from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
-from wflo_schema.catalog.read import compare_catalogs, read_catalog
+from wflo_schema.catalog.read import read_catalog
 from wflo_schema.catalog.replay import _SESSIONS, replayed
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.cli.commands import cli

@@ -14,8 +14,10 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Catalog, Difference
-from wflo_schema.catalog.read import catalog_text, compare_catalogs, parse_catalog, read_catalog
+from wflo_schema.catalog.read import read_catalog
+from wflo_schema.catalog.text import catalog_text, parse_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import UsageError, WfloSchemaError
 

@@ -14,8 +14,9 @@ from psycopg import sql
 from tests.catalog.test_compare import BASE
 from tests.conftest import RunningServer
 from tests.wflo_states import FOLDER, MIGRATIONS
+from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog
-from wflo_schema.catalog.read import compare_catalogs, read_catalog
+from wflo_schema.catalog.read import read_catalog
 from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot, read_snapshot
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database

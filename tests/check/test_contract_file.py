@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema.check.contract_file import (
-    DEFERRABLE,
-    DEFERRED,
-    Name,
-    identifier,
-    parse_contract,
-    read_contract,
-    render_contract,
-)
+from wflo_schema.check.contract import DEFERRABLE, DEFERRED, Name, identifier
+from wflo_schema.check.contract_file import parse_contract, read_contract, render_contract
 from wflo_schema.errors import BadContract
 
 WFLO = Path(__file__).parents[2] / "migrations" / "contract.toml"

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from tests.conftest import RunningServer
+from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Catalog, Difference
-from wflo_schema.catalog.read import compare_catalogs, read_catalog, read_migrated
+from wflo_schema.catalog.read import read_catalog, read_migrated
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database

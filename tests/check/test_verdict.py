@@ -13,7 +13,8 @@ from psycopg import sql
 
 from tests.conftest import RunningServer
 from wflo_schema.catalog.read import read_catalog
-from wflo_schema.check.contract_file import Contract, parse_contract, read_contract
+from wflo_schema.check.contract import Contract
+from wflo_schema.check.contract_file import parse_contract, read_contract
 from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.check.rules import RULES
 from wflo_schema.check.verdict import DEFAULT_SECTIONS, CheckResult, check_database

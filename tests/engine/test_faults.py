@@ -31,8 +31,8 @@ from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Done
 from wflo_schema.engine.ledger import Ledger
+from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import (
     ConnectionFailed,
     ConnectionLost,

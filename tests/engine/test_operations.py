@@ -18,8 +18,8 @@ from tests.conftest import RunningServer
 from wflo_schema.connect.database import Database, quote_identifier
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
+from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, State, Status
-from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import (
     BadMigrationFile,
     CannotRead,

@@ -18,8 +18,8 @@ from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker, Notice, Retrying, Waiting
+from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.engine.session import LockOptions
 from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.errors import BadMigrationFile, WfloSchemaError
+from wflo_schema.files.directives import parse_duration_ms
 from wflo_schema.files.folder import (
     Migration,
     load_rollback,
     load_script,
     migration_hash,
     new_migration,
-    parse_duration_ms,
     read_migrations,
 )
 

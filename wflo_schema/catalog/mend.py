@@ -6,9 +6,7 @@ its rows protected meanwhile.
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from wflo_schema.catalog.objects import (
@@ -66,8 +64,7 @@ _KINDS: tuple[str, ...] = (
     "publication",
     "default privileges",
 )
-_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
-
+RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 
 # In place of an attribute: the whole object is too many, is not there, or has another name.
 EXTRA, ABSENT, NAME = " extra", " absent", " name"
@@ -106,7 +103,7 @@ def _literal(text: str) -> str:
     return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
-def _comment_on(one: Object, comment: str, *, index: bool = False) -> str:
+def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
     value = _literal(comment) if comment else "NULL"
     if index:
         return f"COMMENT ON INDEX {qualified('', (one.path[0], one.path[2]))} IS {value};"
@@ -130,7 +127,7 @@ def _called(one: Object) -> str:
     return one.name
 
 
-def _lines(*statements: str) -> str:
+def lines(*statements: str) -> str:
     return "\n".join(filter(None, statements))
 
 
@@ -174,7 +171,7 @@ def mend_absent(one: Object, sides: Sides) -> str:
         return ""
     made = replace(one, attributes=tuple(a for a in one.attributes if a[0] in _CREATED.get(one.kind, frozenset())))
     added = (mend_attribute(made, one, name, sides) for name, _ in one.attributes if name in _ADDED.get(one.kind, ()))
-    return _lines(create, *added, _comment_on(one, one.get("comment")) if one.get("comment") else "")
+    return lines(create, *added, comment_on(one, one.get("comment")) if one.get("comment") else "")
 
 
 # Attributes that CREATE makes, and those that statements after it do.
@@ -191,7 +188,7 @@ _ADDED = {
 def is_made(one: Object, attribute: str) -> bool:
     """Say whether the SQL that makes an absent object makes this attribute of it too."""
     if attribute == "comment":
-        return bool(_comment_on(one, "x"))
+        return bool(comment_on(one, "x"))
     if one.kind.startswith("inherited"):
         return attribute in ("definition", "validated", "enforced")
     created = _CREATED.get(one.kind)
@@ -214,12 +211,12 @@ def _create(one: Object, sides: Sides) -> str:
         case "index":
             return _create_index(one)
         case "constraint":
-            return _add_constraint(one, sides)
+            return add_constraint(one, sides)
         case "column":
             return _add_column(one, sides)
         case "sequence":
             owner = one.get("owned by")
-            return _lines(_create_sequence(one), f"ALTER SEQUENCE {one.name} OWNED BY {owner};" if owner else "")
+            return lines(_create_sequence(one), f"ALTER SEQUENCE {one.name} OWNED BY {owner};" if owner else "")
         case "type":
             return f"CREATE TYPE {one.name} AS {definition};" if definition.startswith(("ENUM", "(", "RANGE")) else ""
         case "domain":
@@ -234,7 +231,7 @@ def _create(one: Object, sides: Sides) -> str:
         case "function" | "procedure":
             return f"{definition};"
         case "statistics":
-            return _lines(f"{definition};", _set_target(one) if one.get("target") else "")
+            return lines(f"{definition};", _set_target(one) if one.get("target") else "")
         case "aggregate":
             return _create_aggregate(one)
         case "operator":
@@ -244,7 +241,7 @@ def _create(one: Object, sides: Sides) -> str:
         case "text search configuration":
             parser, *mappings = definition.split("; ")
             alter = f"ALTER TEXT SEARCH CONFIGURATION {one.name} ADD MAPPING FOR"
-            return _lines(
+            return lines(
                 f"CREATE TEXT SEARCH CONFIGURATION {one.name} ({parser});", *(f"{alter} {m};" for m in mappings)
             )
         case "conversion":
@@ -253,12 +250,12 @@ def _create(one: Object, sides: Sides) -> str:
         case "cast" | "publication":
             return f"CREATE {one.kind.upper()} {_called(one)} {definition};"
         case "event trigger":
-            return _lines(f"CREATE EVENT TRIGGER {one.name} {definition};", _enable(one) if one.get("enabled") else "")
+            return lines(f"CREATE EVENT TRIGGER {one.name} {definition};", _enable(one) if one.get("enabled") else "")
         case "trigger":
             copies = [one, *_copies(one, sides)]
-            return _lines(f"{definition};", *(_enable(copy, only=True) for copy in copies if copy.get("enabled")))
+            return lines(f"{definition};", *(_enable(copy, only=True) for copy in copies if copy.get("enabled")))
         case "rule":
-            return _lines(definition, _enable(one) if one.get("enabled") else "")
+            return lines(definition, _enable(one) if one.get("enabled") else "")
         case "policy":
             return f"CREATE POLICY {quote(one.path[2])} ON {table_of(one)} {definition};"
     return ""
@@ -287,7 +284,7 @@ def _create_index(one: Object) -> str:
     return f"{head} INDEX CONCURRENTLY {quote(one.path[2])} ON {rest};"
 
 
-def _add_constraint(one: Object, sides: Sides, *, replacing: bool = False) -> str:
+def add_constraint(one: Object, sides: Sides, *, replacing: bool = False) -> str:
     name, definition, table = quote(one.path[2]), one.get("definition"), table_of(one)
     drop = f" DROP CONSTRAINT {name}," if replacing else ""
     add = f"ALTER TABLE {table}{drop} ADD CONSTRAINT {name} {definition}"
@@ -301,7 +298,7 @@ def _add_constraint(one: Object, sides: Sides, *, replacing: bool = False) -> st
     ):
         return f"{add};"
     validate = "" if one.get("validated") else f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
-    return _lines(f"{add} NOT VALID;", validate)
+    return lines(f"{add} NOT VALID;", validate)
 
 
 def _add_column(one: Object, sides: Sides) -> str:
@@ -314,7 +311,7 @@ def _add_column(one: Object, sides: Sides) -> str:
     statements = [_create_sequence(sequence) for sequence in owned]
     statements.append(f"ALTER {foreign}TABLE {table_of(one)} ADD COLUMN {quote(one.path[2])} {column_definition(one)};")
     statements += [f"ALTER SEQUENCE {sequence.name} OWNED BY {one.name};" for sequence in owned]
-    return _lines(*statements)
+    return lines(*statements)
 
 
 def _create_sequence(one: Object) -> str:
@@ -374,9 +371,9 @@ def _enable(one: Object, *, only: bool = False) -> str:
 
 def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
     if attribute == "comment":
-        return _comment_on(wanted, wanted.get("comment"))
+        return comment_on(wanted, wanted.get("comment"))
     if attribute == "index comment":
-        return _comment_on(wanted, wanted.get("index comment"), index=True)
+        return comment_on(wanted, wanted.get("index comment"), index=True)
     if attribute == "owner" and wanted.kind not in OF_RELATION:
         return f"ALTER {wanted.kind.upper()} {_called(wanted)} OWNER TO {quote(wanted.get('owner'))};"
     match wanted.kind:
@@ -405,14 +402,14 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
         case "statistics" if attribute == "target":
             return _set_target(wanted)
         case "publication" | "event trigger" | "cast" if attribute == "definition":
-            return _lines(mend_extra(had), mend_absent(wanted, sides))
+            return lines(mend_extra(had), mend_absent(wanted, sides))
         case "event trigger" if attribute == "enabled":
             return _enable(wanted)
         case "trigger" | "rule" | "policy":
             if attribute == "enabled":
                 return _enable(wanted, only=not are_alike(wanted.key, sides))
             if attribute == "definition":
-                return _lines(mend_extra(had), mend_absent(wanted, sides))
+                return lines(mend_extra(had), mend_absent(wanted, sides))
     return ""
 
 
@@ -424,12 +421,12 @@ def _head(function: Object) -> tuple[str, ...]:
 
 def _mend_index(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
     if attribute == "definition":
-        new = replace(wanted, path=(*wanted.path[:2], _free_name(wanted, "_new", sides)))
-        return _lines(
+        new = replace(wanted, path=(*wanted.path[:2], free_name(wanted, "_new", sides)))
+        return lines(
             _create_index(new),
             mend_extra(had),
             rename(new, wanted).mend,
-            _comment_on(wanted, wanted.get("comment")) if wanted.get("comment") else "",
+            comment_on(wanted, wanted.get("comment")) if wanted.get("comment") else "",
         )
     if attribute == "valid" and not wanted.get("valid") and not _is_on_partitioned(wanted):
         return f"REINDEX INDEX CONCURRENTLY {_called(wanted)};"
@@ -450,7 +447,7 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: Sides) 
     is_switched_on = attribute == "triggers" and not wanted.get("triggers") and " of " not in had.get("triggers")
     if is_switched_on or (attribute in ("definition", "validated", "enforced") and not had.follows):
         comment = wanted.get("comment")
-        return _lines(_add_constraint(wanted, sides, replacing=True), _comment_on(wanted, comment) if comment else "")
+        return lines(add_constraint(wanted, sides, replacing=True), comment_on(wanted, comment) if comment else "")
     if attribute == "clustered":
         return f"ALTER TABLE {table} {f'CLUSTER ON {name}' if wanted.get('clustered') else 'SET WITHOUT CLUSTER'};"
     if attribute == "index options":
@@ -507,7 +504,7 @@ def _set_options(alter: str, had: str, wanted: str) -> str:
     old = dict(option.partition("=")[::2] for option in had.split(", ") if option)
     new = dict(option.partition("=")[::2] for option in wanted.split(", ") if option)
     dropped = ", ".join(name for name in old if name not in new)
-    return _lines(
+    return lines(
         f"{alter} RESET ({dropped});" if dropped else "",
         f"{alter} SET ({', '.join(f'{n}={v}' if v else n for n, v in new.items())});" if new else "",
     )
@@ -519,7 +516,7 @@ def _set_statistics(index: Object, had: Object | None = None) -> str:
     old = dict(one.partition("=")[::2] for one in had.get("statistics").split(", ") if one) if had else {}
     alter = f"ALTER INDEX {_called(index)} ALTER COLUMN"
     changed = [number for number in {**old, **new} if old.get(number) != new.get(number)]
-    return _lines(*(f"{alter} {number} SET STATISTICS {new.get(number, '-1')};" for number in changed))
+    return lines(*(f"{alter} {number} SET STATISTICS {new.get(number, '-1')};" for number in changed))
 
 
 def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
@@ -528,10 +525,10 @@ def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
     if attribute == "options":
         return _set_options(alter, had.get("options"), value)
     if attribute == "inherits":
-        old, new = (_QUALIFIED.findall(one.get("inherits")) for one in (had, wanted))
+        old, new = (QUALIFIED.findall(one.get("inherits")) for one in (had, wanted))
         if [parent for parent in old if parent in new] != [parent for parent in new if parent in old]:
             return ""
-        return _lines(
+        return lines(
             *(f"{alter} NO INHERIT {parent};" for parent in old if parent not in new),
             *(f"{alter} INHERIT {parent};" for parent in new if parent not in old),
         )
@@ -575,282 +572,17 @@ def _mend_enum(had: Object, wanted: Object) -> str:
             where = f"BEFORE {ours[0]}"
         statements.append(f"ALTER TYPE {wanted.name} ADD VALUE {label} {where};")
         there.add(label)
-    return _lines(*statements)
-
-
-# --- in which order ---------------------------------------------------------------------------
+    return lines(*statements)
 
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
-_QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
-_REFERENCES = re.compile(rf" REFERENCES ({_NAME}\.{_NAME})\(((?:[^()]|\([^()]*\))*)\)")
-_KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE)(?: NULLS NOT DISTINCT)? \((.*?)\)")
 
 
-def in_order(found: Mapping[Place, Difference], sides: Sides) -> tuple[Difference, ...]:
-    """All differences so that their mends run one after the other.
-
-    What is needed is made before what needs it, and dropped after what needed it; apart from that
-    all that is made comes before all that is dropped, so that nothing is unprotected in between.
-    A mend that needs what no mend makes is left out.
-    """
-    mended = dict(found)
-    after: dict[Place, set[Place]] = {place: set() for place in found}  # each place: what must be done before it
-    exchanged = _put_aside(mended, after, sides)
-    _keep_keys(mended, sides)
-    makers: dict[str, list[Place]] = {}
-    droppers: dict[str, list[Place]] = {}
-    for place in found:
-        for token in _makes(place, sides):
-            makers.setdefault(token, []).append(place)
-        for token in _drops(place, sides):
-            droppers.setdefault(token, []).append(place)
-    for place in found:
-        for token in _needs(place, sides):
-            after[place].update(p for p in makers.get(token, ()) if p != place)
-        for token in _needed(place, sides):
-            for p in droppers.get(token, ()):
-                if p != place:
-                    after[p].add(place)
-    done = list(_sorted(after, sides))
-    for place in done:
-        if mended[place].mend:
-            made = (p for token in _needs(place, sides) for p in makers.get(token, ()))
-            if any(p[1] == ABSENT and p != place and not mended[p].mend for p in made):
-                mended[place] = replace(mended[place], mend="")
-        elif place[1] == EXTRA and place not in exchanged:
-            for token in _needed(place, sides):
-                for p in droppers.get(token, ()):
-                    mended[p] = replace(mended[p], mend="") if p[1] == EXTRA and p != place else mended[p]
-    return tuple(mended[place] for place in done)
+QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
 
 
-def _sorted(after: Mapping[Place, set[Place]], sides: Sides) -> Iterator[Place]:
-    """The first in the usual order that waits for nothing; a circle is cut at its first."""
-    usual = {place: number for number, place in enumerate(sorted(after, key=lambda p: _usual(p, sides)))}
-    waits = {place: len(before) for place, before in after.items()}
-    before_what: dict[Place, list[Place]] = {}
-    for place, before in after.items():
-        for other in before:
-            before_what.setdefault(other, []).append(place)
-    left = sorted(after, key=usual.__getitem__)
-    ready = [(usual[place], place) for place in left if not waits[place]]
-    heapq.heapify(ready)
-    done: set[Place] = set()
-    cut = 0
-    while len(done) < len(left):
-        if ready:
-            _, place = heapq.heappop(ready)
-        else:
-            while left[cut] in done:
-                cut += 1
-            place = left[cut]
-        if place in done:
-            continue
-        done.add(place)
-        yield place
-        for other in before_what.get(place, ()):
-            waits[other] -= 1
-            if not waits[other]:
-                heapq.heappush(ready, (usual[other], other))
-
-
-def _usual(place: Place, sides: Sides) -> tuple[bool, int, bool, Path, str]:
-    (kind, path), attribute = place
-    one = sides.wants.get(place[0]) or sides.has.get(place[0])
-    is_foreign_key = one is not None and one.get("definition").startswith("FOREIGN KEY")
-    rank = _RANK["statistics" if attribute == "replica identity" else kind]
-    if attribute == EXTRA:
-        return (True, -rank, not is_foreign_key, path, attribute)
-    return (False, rank, is_foreign_key, path, attribute)
-
-
-def _token(one: Object) -> str:
-    """What others call it: without arguments, and without the table that an index is on."""
-    if one.kind == "index" or (one.kind == "constraint" and _has_index(one)):
-        return qualified("", (one.path[0], one.path[2]))
-    return one.name if one.kind in OF_RELATION or len(one.path) == 1 else qualified("", one.path[:2])
-
-
-def _has_index(constraint: Object) -> bool:
-    return constraint.get("definition").startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE"))
-
-
-def _is_key(one: Object) -> bool:
-    """Whether a foreign key may point to it."""
-    if one.kind == "constraint":
-        return one.get("definition").startswith(("PRIMARY KEY", "UNIQUE"))
-    return one.kind == "index" and one.get("definition").startswith("CREATE UNIQUE")
-
-
-def _mentions(one: Object, attribute: str) -> set[str]:
-    """What an object, or one attribute of it, needs to be there.  A function's body is looked at when it runs."""
-    if attribute in (EXTRA, ABSENT):
-        texts = [value for name, value in one.attributes if name not in ("comment", "index comment")]
-    else:
-        texts = [one.get(attribute)] if attribute not in ("comment", "index comment") else []
-    if one.kind in ("function", "procedure"):
-        texts = [re.split(r"\nAS \$", text, maxsplit=1)[0] for text in texts]
-        texts.append(one.path[-1])
-    found = {name for text in texts for name in _QUALIFIED.findall(text)}
-    if one.kind in OF_RELATION:
-        found.add(qualified("", one.path[:2]))
-    if attribute in ("replica identity", EXTRA, ABSENT) and one.get("replica identity").startswith("USING INDEX "):
-        index = one.get("replica identity").removeprefix("USING INDEX ")
-        found.add(f"{quote(one.path[0])}.{index}")
-    references = _REFERENCES.search(one.get("definition")) if one.kind == "constraint" else None
-    if references is not None:
-        found.add(f"key of {references[1]}")
-    return found - ({_token(one)} if one.kind not in OF_RELATION else set())
-
-
-def _both(place: Place, sides: Sides) -> tuple[Object | None, Object | None]:
-    return sides.has.get(place[0]), sides.wants.get(place[0])
-
-
-# Attributes whose mend may drop the object and make it again.
-_REPLACED = ("definition", "enforced", "validated", "triggers")
-
-
-def _makes(place: Place, sides: Sides) -> Iterator[str]:
-    had, wanted = _both(place, sides)
-    attribute = place[1]
-    if wanted is not None and attribute in (ABSENT, NAME, *_REPLACED):
-        if wanted.kind not in OF_RELATION or wanted.kind in ("index", "constraint"):
-            yield _token(wanted)
-        if _is_key(wanted):
-            yield f"key of {table_of(wanted)}"
-    if had is not None and attribute in (EXTRA, *_REPLACED):
-        if attribute == EXTRA:
-            yield f"free {_token(had)}"
-        if had.get("definition").startswith("PRIMARY KEY"):
-            yield f"no primary key on {table_of(had)}"
-    if had is not None and wanted is not None and had.kind == "column":
-        if attribute == "not null" and wanted.get("not null"):
-            yield f"not null {wanted.name}"
-        if attribute == "default" and not wanted.get("default"):
-            yield f"no default {wanted.name}"
-        if attribute == "identity" and not wanted.get("identity"):
-            yield f"no identity {wanted.name}"
-            yield f"free {had.get('identity sequence')}"
-
-
-def _needs(place: Place, sides: Sides) -> Iterator[str]:
-    _, wanted = _both(place, sides)
-    attribute = place[1]
-    if wanted is None:
-        return
-    if attribute != NAME:
-        yield from sorted(_mentions(wanted, attribute))
-    if attribute in (ABSENT, NAME):
-        yield f"free {_token(wanted)}"
-    if attribute == ABSENT and wanted.get("definition").startswith("PRIMARY KEY"):
-        yield f"no primary key on {table_of(wanted)}"
-    if wanted.kind == "column":
-        if attribute == "identity" and wanted.get("identity"):
-            yield from (f"not null {wanted.name}", f"no default {wanted.name}")
-        if attribute == "default" and wanted.get("default"):
-            yield f"no identity {wanted.name}"
-        if attribute == "not null" and not wanted.get("not null"):
-            yield from (f"no primary key on {table_of(wanted)}", f"no identity {wanted.name}")
-
-
-def _needed(place: Place, sides: Sides) -> Iterator[str]:
-    """What a drop or a change lets go."""
-    had, _ = _both(place, sides)
-    if had is not None and place[1] != NAME:
-        yield from sorted(_mentions(had, place[1]))
-
-
-def _drops(place: Place, sides: Sides) -> Iterator[str]:
-    had, _ = _both(place, sides)
-    if had is None or place[1] not in (EXTRA, *_REPLACED):
-        return
-    if had.kind not in OF_RELATION or had.kind in ("index", "constraint"):
-        yield _token(had)
-    if _is_key(had):
-        yield f"key of {table_of(had)}"
-
-
-def _put_aside(found: dict[Place, Difference], after: dict[Place, set[Place]], sides: Sides) -> set[Place]:
-    """Where an index is to take the name of another, the other gives its name away first and stays until then.
-
-    A primary key is exchanged for another in one statement; return those that this drops.
-    """
-    exchanged: set[Place] = set()
-    going: dict[Path, Place] = {}
-    keys: dict[Path, Place] = {}
-    for place in found:
-        if place[1] == EXTRA and (one := sides.has[place[0]]).kind in ("index", "constraint"):
-            if one.kind == "index" or _has_index(one):
-                going[one.path[0], one.path[2]] = place
-            if one.get("definition").startswith("PRIMARY KEY"):
-                keys[one.path[:2]] = place
-    for place in list(found):
-        if place[1] != ABSENT or not found[place].mend or place[0][0] not in ("index", "constraint"):
-            continue
-        wanted = sides.wants[place[0]]
-        old = keys.get(wanted.path[:2])
-        if old is not None and wanted.get("definition").startswith("PRIMARY KEY"):
-            drop = f"DROP CONSTRAINT {quote(sides.has[old[0]].path[2])}, ADD CONSTRAINT"
-            found[place] = replace(found[place], mend=found[place].mend.replace("ADD CONSTRAINT", drop, 1))
-            found[old] = replace(found[old], mend="")
-            exchanged.add(old)
-            continue
-        old = going.get((wanted.path[0], wanted.path[2])) if wanted.kind == "index" or _has_index(wanted) else None
-        if old is None:
-            continue
-        had = sides.has[old[0]]
-        name = _free_name(had, "_old", sides)
-        aside = replace(had, path=(*had.path[:2], name))
-        found[place] = replace(found[place], mend=_lines(rename(had, aside).mend, found[place].mend))
-        found[old] = replace(found[old], mend=mend_extra(aside))
-        after[old].add(place)
-    return exchanged
-
-
-def _free_name(one: Object, suffix: str, sides: Sides) -> str:
+def free_name(one: Object, suffix: str, sides: Sides) -> str:
     """A name for an index or a constraint that nothing in its schema or on its table has."""
     taken = {o.path[-1] for group in (sides.has, sides.wants) for o in group.values() if o.path[0] == one.path[0]}
     names = (f"{one.path[2][:55]}{suffix}{number or ''}" for number in range(len(taken) + 1))
     return next(name for name in names if name not in taken)
-
-
-def _keep_keys(found: dict[Place, Difference], sides: Sides) -> None:
-    """Where a key is replaced, the foreign keys that point to it and stay are made again in the same transaction."""
-    for place, difference in list(found.items()):
-        had = sides.has.get(place[0])
-        if place[1] != "definition" or had is None or not _is_key(had) or not difference.mend:
-            continue
-        columns = _KEY_COLUMNS.match(had.get("definition"))
-        pointing = [
-            (one, sides.wants[key])
-            for key, one in sides.has.items()
-            if one.kind == "constraint"
-            and key in sides.wants
-            and (reference := _REFERENCES.search(one.get("definition"))) is not None
-            and reference[1] == table_of(had)
-            and columns is not None
-            and _bare(reference[2]) == _bare(columns[1])
-        ]
-        if not pointing or had.kind == "index":
-            continue
-        drops = [f"ALTER TABLE {table_of(one)} DROP CONSTRAINT {quote(one.path[2])};" for one, _ in pointing]
-        adds = [_add_constraint(one, sides).split("\n") for _, one in pointing]
-        comments = [_comment_on(one, one.get("comment")) for _, one in pointing if one.get("comment")]
-        found[place] = replace(
-            difference,
-            mend=_lines(
-                "BEGIN;",
-                *drops,
-                difference.mend,
-                *(add[0] for add in adds),
-                *comments,
-                "COMMIT;",
-                *(line for add in adds for line in add[1:]),
-            ),
-        )
-
-
-def _bare(columns: str) -> frozenset[str]:
-    return frozenset(re.sub(r"\bPERIOD | WITHOUT OVERLAPS", "", columns).split(", "))

@@ -13,8 +13,10 @@ from pathlib import Path
 from psycopg import sql
 
 from wflo_schema.catalog import mend
+from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Catalog, Object, quote
-from wflo_schema.catalog.read import DUMP_TITLE, catalog_text, compare_catalogs, parse_catalog, read_migrated
+from wflo_schema.catalog.read import read_migrated
+from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations

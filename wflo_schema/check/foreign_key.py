@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wflo_schema.check import plpgsql
-from wflo_schema.check.contract_file import NAME_BYTES, Contract, RequiredKey, identifier
+from wflo_schema.check.contract import NAME_BYTES, Contract, RequiredKey, identifier
 from wflo_schema.check.facts import (
     ACTIONS,
     KINDS,

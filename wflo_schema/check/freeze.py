@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from wflo_schema.check.contract_file import (
+from wflo_schema.check.contract import (
     Contract,
     Name,
     RequiredCheck,
@@ -20,8 +20,8 @@ from wflo_schema.check.contract_file import (
     RequiredTable,
     RequiredUnique,
     identifier,
-    render_contract,
 )
+from wflo_schema.check.contract_file import render_contract
 from wflo_schema.check.facts import (
     ACTIONS,
     BASE,
@@ -88,7 +88,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
 
 
 def _read(reader: Reader, given: str | None) -> _There:
-    from wflo_schema.catalog.read import LEDGER_TABLES, OTHER_LEDGERS
+    from wflo_schema.engine.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS
 
     if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
         grants = " ".join(f.help for f in unseen(reader))

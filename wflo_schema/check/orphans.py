@@ -16,7 +16,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from wflo_schema.check import tables
-from wflo_schema.check.contract_file import Contract, RequiredKey, identifier
+from wflo_schema.check.contract import Contract, RequiredKey, identifier
+from wflo_schema.check.expressions import plain_type
 from wflo_schema.check.facts import (
     BASE,
     LOCK_TIMEOUT_MS,
@@ -28,7 +29,6 @@ from wflo_schema.check.facts import (
     Relation,
     fetch,
     identifiers,
-    plain_type,
 )
 from wflo_schema.check.rules import finding
 from wflo_schema.connect.queries import load_sql

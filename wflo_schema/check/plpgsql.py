@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wflo_schema.check.contract_file import identifier
+from wflo_schema.check.contract import identifier
 
 # pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
 _TOKEN = re.compile(

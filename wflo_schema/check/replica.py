@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from wflo_schema.check.contract_file import identifier
+from wflo_schema.check.contract import identifier
 from wflo_schema.check.facts import Facts, Reader, RoleSetting, qualified
 from wflo_schema.check.rules import finding
 from wflo_schema.findings import Finding

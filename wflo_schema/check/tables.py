@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wflo_schema.check.contract_file import (
+from wflo_schema.check.contract import (
     Contract,
     Name,
     RequiredCheck,
@@ -20,6 +20,7 @@ from wflo_schema.check.contract_file import (
     RequiredUnique,
     identifier,
 )
+from wflo_schema.check.expressions import is_same_expression, is_same_type, plain_type
 from wflo_schema.check.facts import (
     KINDS,
     UNREAD,
@@ -30,9 +31,6 @@ from wflo_schema.check.facts import (
     Reader,
     Relation,
     identifiers,
-    is_same_expression,
-    is_same_type,
-    plain_type,
     qualified,
 )
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding

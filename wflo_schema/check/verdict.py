@@ -17,7 +17,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from wflo_schema.check import foreign_key, orphans, replica, tables
-from wflo_schema.check.contract_file import Contract, identifier
+from wflo_schema.check.contract import Contract, identifier
 from wflo_schema.check.facts import (
     BASE,
     LOCK_TIMEOUT_MS,
@@ -519,7 +519,8 @@ def check_drift(
     ``schema`` limits both to one schema; ``wanted_schema`` is its name where they were replayed.
     ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
     """
-    from wflo_schema.catalog.read import compare_catalogs, read_migrated
+    from wflo_schema.catalog.compare import compare_catalogs
+    from wflo_schema.catalog.read import read_migrated
 
     with database.connect(settings=PATIENT) as connection:
         have = read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges)

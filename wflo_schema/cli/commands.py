@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.connect.pipeline import Stop
     from wflo_schema.engine.events import Event
-    from wflo_schema.engine.session import LockOptions
+    from wflo_schema.engine.locks import LockOptions
     from wflo_schema.files.folder import Migrations
 
 # Variables of libpq that say which database is meant; a user or password alone says nothing.
@@ -281,8 +281,8 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 def _locks(timeout: str | None, wait: str) -> LockOptions:
-    from wflo_schema.engine.session import LockOptions
-    from wflo_schema.files.folder import parse_duration_ms
+    from wflo_schema.engine.locks import LockOptions
+    from wflo_schema.files.directives import parse_duration_ms
 
     try:
         return LockOptions(None if timeout is None else parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
@@ -698,7 +698,7 @@ def check(
     from wflo_schema.check.contract_file import read_contract
     from wflo_schema.check.rules import RULES
     from wflo_schema.check.verdict import DEFAULT_SECTIONS, check_database
-    from wflo_schema.files.folder import parse_duration_ms
+    from wflo_schema.files.directives import parse_duration_ms
     from wflo_schema.findings import Severity
     from wflo_schema.show.text import FORMATS, check_json, check_sarif
 

@@ -21,7 +21,8 @@ from psycopg import sql
 from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
-from wflo_schema.files.folder import Migration, Statement, migration_hash
+from wflo_schema.files.folder import Migration, migration_hash
+from wflo_schema.files.script import Statement
 
 _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
 

@@ -28,6 +28,7 @@ from wflo_schema.engine.ledger import (
     progress_delete_command,
     share_command,
 )
+from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
 from wflo_schema.engine.planning import (
     Allow,
     Plan,
@@ -40,20 +41,12 @@ from wflo_schema.engine.planning import (
     refuse,
     rollback_targets,
 )
-from wflo_schema.engine.session import (
-    BEGIN,
-    COMMIT,
-    DISCARD,
-    LOCK_TIMEOUT_MS,
-    RETRIED,
-    ROLLBACK,
-    Conflict,
-    LockOptions,
-    Session,
-)
+from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session
 from wflo_schema.engine.stepwise import Stepwise
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Migrations, Script, load_script, migration_hash, some
+from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
+from wflo_schema.files.script import Script
+from wflo_schema.words import some
 
 # Seconds of work at most that is reported late because its commit was not yet waited for.
 _FLUSH_EVERY_S = 0.25

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from wflo_schema.connect.database import quote_identifier
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
-from wflo_schema.files.folder import Migration, Migrations, Script, counted, load_rollback, migration_hash, some
+from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash
+from wflo_schema.files.script import Script
 from wflo_schema.files.statements import refuse_unresumable
+from wflo_schema.words import counted, some
 
 # Characters of migration text kept from validation to execution; what is beyond is read again.
 _KEPT_TEXT = 4_000_000

@@ -7,13 +7,11 @@ disk, and what PostgreSQL's errors mean for a migration.
 from __future__ import annotations
 
 import random
-import re
 import secrets
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Self
 
 import psycopg
@@ -34,6 +32,8 @@ from wflo_schema.connect.pipeline import (
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Begun, Blocker, Done, Notice, Notify, Result, Retrying, Running, Waiting
 from wflo_schema.engine.ledger import Ledger, Progress, Record, find_ledger, guard_command, read_ledger
+from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, TOO_LONG, LockOptions
+from wflo_schema.engine.remedies import remedy
 from wflo_schema.errors import (
     ConnectionLost,
     DatabaseError,
@@ -43,17 +43,11 @@ from wflo_schema.errors import (
     Refused,
     WfloSchemaError,
 )
-from wflo_schema.files.folder import Migration, Script, Statement, counted, parse_duration_ms
+from wflo_schema.files.folder import Migration
+from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import may_lose_record, resets
 from wflo_schema.findings import Location, OrphanRows
-
-# Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
-# than PostgreSQL's deadlock_timeout of 1 s, so that of a migration and a writer that wait for each
-# other it is the migration that gives way, before the server has to choose.
-LOCK_TIMEOUT_MS = 900
-
-# Seconds in all that a migration is tried again for after lock timeouts and deadlocks.
-LOCK_WAIT_S = 60.0
+from wflo_schema.words import counted
 
 # Pauses between two tries: doubled each time, times 0.5 to 1.5 at random.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
@@ -87,56 +81,7 @@ COMMIT = Command("COMMIT")
 ROLLBACK = Command("ROLLBACK")
 DISCARD = Command("DISCARD ALL")
 
-# What ends the session when it takes longer, and would do so again.
-_TOO_LONG = {
-    "25P03": "idle_in_transaction_session_timeout",
-    "25P04": "transaction_timeout",
-    "57P05": "idle_session_timeout",
-}
-
 _ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
-
-_SETS_LOCK_TIMEOUT = re.compile(
-    r"""\A(?:RESET\s+"?lock_timeout"?
-        | SET\s+(?P<scope>LOCAL\s+|SESSION\s+)?"?lock_timeout"?\s*(?:=|\bTO\b)\s*(?P<value>.+?))\s*\Z""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class LockOptions:
-    """How long to wait for locks: each statement, and all tries together.
-
-    ``timeout_ms``, where given, is the most that a file may ask for, by its directive or by SET; 0
-    waits for ever.  None leaves it to the file, else `LOCK_TIMEOUT_MS`.
-    """
-
-    timeout_ms: int | None = None
-    wait_s: float = LOCK_WAIT_S
-
-    def of(self, wish_ms: int | None) -> int:
-        """The timeout for a file that wishes for ``wish_ms``: 0 is for ever."""
-        if self.timeout_ms is None:
-            return LOCK_TIMEOUT_MS if wish_ms is None else wish_ms
-        if wish_ms is None or self.timeout_ms == 0:
-            return self.timeout_ms
-        return min(self.timeout_ms, wish_ms) if wish_ms else self.timeout_ms
-
-    def caps(self, text: str) -> bool:
-        """Is it a SET or RESET of lock_timeout, and so for `capped`?"""
-        return bool(_SETS_LOCK_TIMEOUT.match(text))
-
-    def capped(self, text: str) -> str:
-        """The statement, or what it becomes where it would set lock_timeout beyond what is allowed."""
-        match = _SETS_LOCK_TIMEOUT.match(text) if self.timeout_ms else None
-        if match is None or self.timeout_ms is None:
-            return text
-        try:
-            wish_ms = parse_duration_ms(match["value"]) if match["value"] else 0
-        except ValueError:
-            wish_ms = 0  # DEFAULT: the server's, which is to wait for ever
-        scope = (match["scope"] or "").strip()
-        return f"SET {scope} lock_timeout = {self.of(wish_ms)}"
 
 
 class Conflict(Exception):
@@ -223,8 +168,8 @@ class Session:
                 error.hint = run._how_to_go_on()
             if run is not None:
                 run._complete(error)
-            if error.sqlstate in _TOO_LONG:
-                error.hint += f"; but first raise {_TOO_LONG[error.sqlstate]} of this role or database"
+            if error.sqlstate in TOO_LONG:
+                error.hint += f"; but first raise {TOO_LONG[error.sqlstate]} of this role or database"
             raise
         except WfloSchemaError as error:
             if run is not None:
@@ -677,7 +622,7 @@ class Session:
             place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
         made = MigrationFailed(
             f"{m.id} failed {place}: {error.message}",
-            hint=_remedy(error),
+            hint=remedy(error),
             migration_id=m.id,
             location=location,
             statement=statement.text if statement else "",
@@ -718,35 +663,3 @@ def as_role(role: str, script: Script) -> list[Command]:
     if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
         return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
     return [Command(f"SET LOCAL ROLE {quote_identifier(role)}")]
-
-
-_REMEDIES: dict[str, str] = {
-    "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
-    "if it is a live database of another tool's, take it over with wflo-schema adopt; "
-    "a test database is made anew with wflo-schema test-db",
-    "42P01": "is an earlier migration missing, or was it applied in another schema? "
-    "wflo-schema status shows what is applied; "
-    "a test database is made anew, with all migrations, by wflo-schema test-db",
-    "42703": "the table is not as the migrations make it: compare with wflo-schema check; "
-    "was the base migration applied? wflo-schema status shows it",
-    "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
-    "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
-    "23505": "rows are there already that this migration inserts: "
-    "run each migration once, by wflo-schema migrate, never by hand",
-    "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
-    "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
-    "2D000": "it commits by itself: begin the file with -- transactional: false, "
-    "and keep such statements in a file of their own",
-    "25006": "this database or role is set read-only (default_transaction_read_only)",
-    "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
-    "57014": "the statement was cancelled (by statement_timeout or by hand); run it again when it may take its time",
-    "42601": "correct the statement; nothing of this migration was kept",
-}
-
-
-def _remedy(error: ServerError) -> str:
-    if error.sqlstate == "23503":
-        return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
-    if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
-        return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
-    return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")

@@ -27,7 +27,8 @@ from wflo_schema.engine.ledger import (
 )
 from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session, as_role
 from wflo_schema.errors import ConnectionLost, MigrationFailed, Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Script, Statement, counted, some
+from wflo_schema.files.folder import Migration
+from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import (
     OURS,
     IndexBuild,
@@ -44,6 +45,7 @@ from wflo_schema.files.statements import (
     whole,
 )
 from wflo_schema.findings import Location
+from wflo_schema.words import counted, some
 
 # Seconds that a pooler has for lending a session to a second connection.
 _PROBE_S = 1.0

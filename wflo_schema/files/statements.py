@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import sql
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.folder import Script, Statement
+from wflo_schema.files.script import Script, Statement
 from wflo_schema.findings import Location
 
 # Statements that PostgreSQL always refuses inside a transaction block.  Others are tried in one first,

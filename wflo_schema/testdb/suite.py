@@ -596,7 +596,7 @@ def _catalog(database: Database) -> Catalog:
 
 
 def _must_be_equal(want: Catalog, have: Catalog, otherwise: str) -> None:
-    from wflo_schema.catalog.read import compare_catalogs
+    from wflo_schema.catalog.compare import compare_catalogs
 
     differences = [d for d in compare_catalogs(have, want) if not d.cosmetic]
     if differences:

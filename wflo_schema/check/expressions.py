@@ -1,0 +1,130 @@
+"""Types and expressions as PostgreSQL itself understands them: which spellings mean the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import psycopg
+
+from wflo_schema.check.contract import Name, identifier
+from wflo_schema.check.facts import Column, Reader, identifiers
+
+
+def is_same_expression(
+    reader: Reader, columns: Sequence[Column], table: Name, one: str, other: str, *, as_type: str = ""
+) -> bool | None:
+    """Whether PostgreSQL makes the same of two expressions over a table's columns; None: this role may not ask.
+
+    EXPLAIN spells both out, over VALUES with the columns' types: no table is read or locked, nothing runs.
+    ``as_type`` is what both become: a column's type where they are its defaults.
+    """
+    if not (_is_expression(one) and _is_expression(other)):
+        return False
+    text = f"{one} {other}".lower()
+    used = [c for c in columns if c.name.lower() in text]
+    nulls = [
+        f"CAST(NULL AS {c.type})" + (f" COLLATE {c.collation_name}" if c.collation_name and c.collation else "")
+        for c in used
+    ] or ["NULL"]
+    rows = f"({', '.join(nulls)}), ({', '.join(['NULL'] * len(nulls))})"  # one row alone would be computed at once
+    names = identifiers(c.name for c in used) or "nothing"
+    shown = [f"CAST(({e}\n) AS {_bare_type(as_type)})" if as_type else f"({e}\n)" for e in (one, other)]
+    query = f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {', '.join(shown)} FROM (VALUES {rows})"
+    query += f" AS {identifier(table.name)} ({names})"
+    try:
+        with reader.connection.transaction():  # in binary, as the protocol then takes one statement only
+            row = reader.connection.execute(query.encode(), binary=True).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    except psycopg.Error:
+        if reader.connection.closed:
+            raise
+        return False
+    (plan,) = row[0] if row else ({},)
+    output = plan.get("Plan", {}).get("Output", [])
+    return len(output) == 2 and output[0] == output[1]
+
+
+def _is_expression(text: str) -> bool:
+    """Whether it is one expression, with nothing before or behind it."""
+    import postgast
+
+    try:
+        statements = postgast.parse(f"SELECT ({text}\n)").stmts
+    except postgast.PgQueryError:
+        return False
+    if len(statements) != 1 or not statements[0].stmt.HasField("select_stmt"):
+        return False
+    select = statements[0].stmt.select_stmt
+    return len(select.target_list) == 1 and not (
+        select.from_clause
+        or select.HasField("where_clause")
+        or select.HasField("larg")
+        or select.HasField("into_clause")
+        or select.HasField("limit_count")
+        or select.HasField("limit_offset")
+        or select.sort_clause
+        or select.group_clause
+        or select.locking_clause
+        or select.target_list[0].res_target.name
+    )
+
+
+def _bare_type(text: str) -> str:
+    """Without its length, to which a CAST would cut what an assignment refuses."""
+    bare = re.sub(r"\([\d, -]+\)", "", text)
+    return {"character": "bpchar", "bit": '"bit"'}.get(bare, bare)
+
+
+def is_same_type(reader: Reader, one: str, other: str) -> bool | None:
+    """Whether two spellings name the same type of the same length; None: this role may not ask."""
+    if not (_is_expression(f"CAST(NULL AS {one}\n)") and _is_expression(f"CAST(NULL AS {other}\n)")):
+        return False
+    try:
+        with reader.connection.transaction():
+            named = reader.connection.execute(
+                "SELECT pg_catalog.to_regtype(%s) = pg_catalog.to_regtype(%s)", (one, other)
+            ).fetchone()
+            query = f"SELECT CAST(NULL AS {one}), CAST(NULL AS {other}) LIMIT 0"
+            found = reader.connection.execute(query.encode(), binary=True).pgresult
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    except psycopg.Error:
+        if reader.connection.closed:
+            raise
+        return False
+    return named == (True,) and found is not None and found.fmod(0) == found.fmod(1)
+
+
+_TYPE_ALIASES = {
+    "varchar": "character varying",
+    "char": "character",
+    "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+    "timetz": "time with time zone",
+    "time": "time without time zone",
+    "int": "integer",
+    "int4": "integer",
+    "int8": "bigint",
+    "int2": "smallint",
+    "bool": "boolean",
+    "float8": "double precision",
+    "float": "double precision",
+    "float4": "real",
+    "decimal": "numeric",
+    "varbit": "bit varying",
+}
+
+
+def plain_type(text: str) -> str:
+    """A type as pg_catalog.format_type() spells it, however it was written."""
+    words = re.sub(r"\s*([(),\[\]])\s*", r"\1", " ".join(text.lower().split()))
+    words = re.sub(r"\)(?=\w)", ") ", words)
+    match = re.fullmatch(r"(\w+)((?:\([\d,]+\))?)(.*)", words)
+    if match is None or match[1] not in _TYPE_ALIASES or match[3].startswith(" "):
+        return words
+    first, _, rest = _TYPE_ALIASES[match[1]].partition(" ")
+    if first in ("timestamp", "time"):
+        return f"{first}{match[2]} {rest}{match[3]}"
+    return f"{_TYPE_ALIASES[match[1]]}{match[2]}{match[3]}"

@@ -1,0 +1,38 @@
+"""What to do about an error of PostgreSQL's, by its sqlstate."""
+
+from __future__ import annotations
+
+from wflo_schema.connect.pipeline import (
+    ServerError,
+)
+
+_REMEDIES: dict[str, str] = {
+    "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
+    "if it is a live database of another tool's, take it over with wflo-schema adopt; "
+    "a test database is made anew with wflo-schema test-db",
+    "42P01": "is an earlier migration missing, or was it applied in another schema? "
+    "wflo-schema status shows what is applied; "
+    "a test database is made anew, with all migrations, by wflo-schema test-db",
+    "42703": "the table is not as the migrations make it: compare with wflo-schema check; "
+    "was the base migration applied? wflo-schema status shows it",
+    "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
+    "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
+    "23505": "rows are there already that this migration inserts: "
+    "run each migration once, by wflo-schema migrate, never by hand",
+    "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
+    "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
+    "2D000": "it commits by itself: begin the file with -- transactional: false, "
+    "and keep such statements in a file of their own",
+    "25006": "this database or role is set read-only (default_transaction_read_only)",
+    "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
+    "57014": "the statement was cancelled (by statement_timeout or by hand); run it again when it may take its time",
+    "42601": "correct the statement; nothing of this migration was kept",
+}
+
+
+def remedy(error: ServerError) -> str:
+    if error.sqlstate == "23503":
+        return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
+    if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
+        return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
+    return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
