@@ -40,7 +40,7 @@ from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.proxy import Counts, Cut, Direction, Proxy
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import DatabaseError
-from wflo_schema.server.embedded import choose_account
+from wflo_schema.server.account import choose_account
 
 # Seconds for the second run: yoyo's own wait for its lock is 10.
 PATIENCE_S = 25.0

@@ -31,15 +31,10 @@ from psycopg import sql
 from bench.peers import CACHE
 from wflo_schema.connect.database import Database
 from wflo_schema.files.folder import read_migrations
-from wflo_schema.server.embedded import (
-    Account,
-    choose_account,
-    find_programs,
-    reachable_programs,
-    start_embedded,
-    stop_embedded,
-)
-from wflo_schema.testdb.session import Session, list_test_databases
+from wflo_schema.server.account import Account, choose_account
+from wflo_schema.server.embedded import find_programs, reachable_programs, start_embedded, stop_embedded
+from wflo_schema.testdb.databases import list_test_databases
+from wflo_schema.testdb.session import Session
 
 # Without their dependencies: those are pytest and psycopg, which every tool is to have alike.
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.connect.database import Database
-from wflo_schema.server.embedded import choose_account, find_programs, reachable_programs
+from wflo_schema.server.account import choose_account
+from wflo_schema.server.embedded import find_programs, reachable_programs
 
 # What would lead a test to another server, or change what pytest, Click and Rich print.
 _UNWANTED = frozenset(

@@ -81,7 +81,7 @@ def test_the_contract_of_the_readme_is_one() -> None:
 
 def test_codes_of_the_readme_help_and_json_are_the_same() -> None:
     from wflo_schema.check.rules import RULES
-    from wflo_schema.show.text import rules_markdown
+    from wflo_schema.show.check_formats import rules_markdown
 
     assert rules_markdown(RULES) in README
     help_text = CliRunner().invoke(cli, ["check", "--help"]).output

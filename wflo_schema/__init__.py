@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.files.folder import Migration, Migrations, new_migration, read_migrations
     from wflo_schema.findings import Finding, Severity
-    from wflo_schema.server.embedded import Server, start_docker, start_embedded, stop_embedded
+    from wflo_schema.server.docker import start_docker
+    from wflo_schema.server.embedded import start_embedded, stop_embedded
+    from wflo_schema.server.values import Server
 
 __all__ = [
     "Allow",

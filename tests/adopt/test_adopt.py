@@ -39,7 +39,6 @@ from wflo_schema.adopt.judge import (
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
 from wflo_schema.catalog.read import read_catalog
-from wflo_schema.catalog.replay import _SESSIONS, replayed
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
@@ -47,6 +46,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Result
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.scratch.replay import _SESSIONS, replayed
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -19,18 +19,18 @@ from tests.wflo_states import FOLDER, KEYS, MIGRATIONS, NAMES, RECONCILING, ROWS
 from wflo_schema.adopt.judge import Adoption, Verdict, adopt_database, baseline
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.catalog.read import read_catalog
-from wflo_schema.catalog.replay import replayed
 from wflo_schema.check.contract_file import read_contract
 from wflo_schema.check.verdict import check_database
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
-from wflo_schema.engine.other_ledgers import LEDGER_TABLES
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import LockNotAcquired, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.scratch.replay import replayed
 
 IDS = tuple(m.id for m in MIGRATIONS)
 

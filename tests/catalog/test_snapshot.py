@@ -21,6 +21,7 @@ from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot, read_snaps
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
+from wflo_schema.engine.planning import ledger_statements
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 
@@ -118,10 +119,10 @@ def test_a_snapshot_loads_through_psql(server: RunningServer, database: Database
 def test_the_ledger_is_left_out_unless_asked_for(database: Database, empty: Database) -> None:
     operations.migrate(database, MIGRATIONS, to="20251110_02")
     assert "_yoyo" not in dump_schema(database).text
-    made = dump_schema(database, ledger_of=MIGRATIONS)
+    made = dump_schema(database, ledger=ledger_statements(operations.status(database, MIGRATIONS), MIGRATIONS))
     execute(empty, made.text)
-    assert dump_schema(empty, ledger_of=MIGRATIONS).text == made.text
     status = operations.status(empty, MIGRATIONS)
+    assert dump_schema(empty, ledger=ledger_statements(status, MIGRATIONS)).text == made.text
     assert [e.state.value for e in status.entries] == ["applied", "applied", "pending"]
     assert all(e.has_checksum for e in status.applied)
     assert len(operations.migrate(empty, MIGRATIONS).ids) == 1

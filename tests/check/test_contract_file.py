@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema.check.contract import DEFERRABLE, DEFERRED, Name, identifier
+from wflo_schema.catalog.keys import DEFERRABLE, DEFERRED
+from wflo_schema.check.contract import Name
 from wflo_schema.check.contract_file import parse_contract, read_contract, render_contract
 from wflo_schema.errors import BadContract
+from wflo_schema.names import quote
 
 WFLO = Path(__file__).parents[2] / "migrations" / "contract.toml"
 
@@ -213,7 +215,7 @@ def test_contract_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> Non
     ],
 )
 def test_identifiers_are_quoted_where_sql_needs_it(name: str, spelled: str) -> None:
-    assert identifier(name) == spelled
+    assert quote(name) == spelled
 
 
 def test_type_whose_name_holds_the_words_of_an_entry_is_not_cut() -> None:

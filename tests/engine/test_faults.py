@@ -43,7 +43,7 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import read_migrations
-from wflo_schema.server.embedded import choose_account
+from wflo_schema.server.account import choose_account
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 

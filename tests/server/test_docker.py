@@ -27,8 +27,9 @@ import pytest
 
 from tests.conftest import IS_INSTALLED
 from wflo_schema.errors import ServerNotReady
-from wflo_schema.server.embedded import Server, read_compose, start_docker, status_docker, stop_docker
-from wflo_schema.testdb.session import list_test_databases
+from wflo_schema.server.docker import read_compose, start_docker, status_docker, stop_docker
+from wflo_schema.server.values import Server
+from wflo_schema.testdb.databases import list_test_databases
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -191,7 +192,7 @@ def compose(daemon: None, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "docker-compose.yml"
     shutil.copy(COMPOSE, path)
     yield path
-    from wflo_schema.server.embedded import _container_name
+    from wflo_schema.server.docker import _container_name
 
     client = docker.from_env()
     try:
@@ -339,7 +340,7 @@ def test_compose_starts_the_same_server(compose: Path, image: str) -> None:
         done = subprocess.run(["make", "up"], cwd=compose.parent, env=settings, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         service = read_compose(compose, image=image, port=port)
-        from wflo_schema.server.embedded import _docker_database
+        from wflo_schema.server.docker import _docker_database
 
         with _docker_database(service).connect() as connection:
             row = connection.execute("SELECT current_user || '@' || current_database()").fetchone()

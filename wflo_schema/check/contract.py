@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from wflo_schema.catalog.keys import NOT_DEFERRABLE
 from wflo_schema.findings import Location
+from wflo_schema.names import quote
 
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 MATCHES = ("SIMPLE", "FULL")
-NOT_DEFERRABLE = "NOT DEFERRABLE"
-DEFERRABLE = "DEFERRABLE INITIALLY IMMEDIATE"
-DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
-
-# PostgreSQL cuts longer names off silently, so a longer one can never be found.
-NAME_BYTES = 63
-
-# What PostgreSQL's quote_ident() quotes although every character is plain.
-_RESERVED = frozenset(
-    "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case "
-    "cast char character check coalesce collate collation column concurrently constraint create cross current_catalog "
-    "current_date current_role current_schema current_time current_timestamp current_user dec decimal default "
-    "deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant "
-    "greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join "
-    "json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize "
-    "json_table json_value lateral leading least left like limit localtime localtimestamp merge_action national "
-    "natural nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay "
-    "placing position precision primary real references returning right row select session_user setof similar "
-    "smallint some substring symmetric system_user table tablesample then time timestamp to trailing treat trim true "
-    "union unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat "
-    "xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable".split()
-)
-
-_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*\Z")
-
-
-def identifier(name: str) -> str:
-    """Spell a name as SQL needs it: quoted only where it must be."""
-    if _PLAIN.match(name) and name not in _RESERVED:
-        return name
-    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +21,7 @@ class Name:
     schema: str | None = None
 
     def __str__(self) -> str:
-        return f"{identifier(self.schema)}.{identifier(self.name)}" if self.schema else identifier(self.name)
+        return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +150,7 @@ class Contract:
 
 
 def columns(columns: tuple[str, ...], period: bool) -> str:
-    shown = [identifier(c) for c in columns]
+    shown = [quote(c) for c in columns]
     if period:
         shown[-1] = f"PERIOD {shown[-1]}"
     return ", ".join(shown)

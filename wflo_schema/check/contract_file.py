@@ -10,13 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from wflo_schema.catalog.keys import DEFERRABLE, DEFERRED, NOT_DEFERRABLE
 from wflo_schema.check.contract import (
     ACTIONS,
-    DEFERRABLE,
-    DEFERRED,
     MATCHES,
-    NAME_BYTES,
-    NOT_DEFERRABLE,
     Contract,
     Name,
     RequiredCheck,
@@ -26,9 +23,9 @@ from wflo_schema.check.contract import (
     RequiredTable,
     RequiredUnique,
     columns,
-    identifier,
 )
 from wflo_schema.errors import BadContract
+from wflo_schema.names import NAME_BYTES, quote
 
 _IDENTIFIER = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^\W\d][\w$]*))\s*')
 
@@ -118,9 +115,7 @@ class _Reader:
             replace(k, table=self.placed(contract, k.table), to_table=self.placed(contract, k.to_table))
             for k in contract.foreign_keys
         )
-        self.once(
-            ((k.table, k.name), k.line, f"the key {identifier(k.name or '')} of {k.table}") for k in keys if k.name
-        )
+        self.once(((k.table, k.name), k.line, f"the key {quote(k.name or '')} of {k.table}") for k in keys if k.name)
         self.once(
             (
                 (k.table, frozenset(zip(k.columns, k.to_columns, strict=True)), k.to_table),
@@ -130,7 +125,7 @@ class _Reader:
             for k in keys
         )
         self.once(((u.table, frozenset(u.columns)), u.line, f"unique on {u.table}") for u in contract.uniques)
-        self.once(((c.table, c.name), c.line, f"check {identifier(c.name)} of {c.table}") for c in contract.checks)
+        self.once(((c.table, c.name), c.line, f"check {quote(c.name)} of {c.table}") for c in contract.checks)
         self.once((i, i.line, f"an index on {i.table}") for i in contract.indexes)
 
     def placed(self, contract: Contract, name: Name) -> Name:
@@ -163,7 +158,7 @@ class _Reader:
             self.fail(f"{where}: on_update takes no column list, PostgreSQL has one for on_delete only", line)
         for column in set_columns:
             if column not in columns:
-                self.fail(f"{where}: on_delete names {identifier(column)}, which is no column of from", line)
+                self.fail(f"{where}: on_delete names {quote(column)}, which is no column of from", line)
         return RequiredKey(
             name=self.optional_name(entry, where, line),
             table=table,
@@ -423,7 +418,7 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
     lines = [f"# {line}".rstrip() for line in comment.splitlines()]
     lines += ["", "[contract]"] if lines else ["[contract]"]
     if contract.schema is not None:
-        lines.append(f"schema = {_toml(identifier(contract.schema))}")
+        lines.append(f"schema = {_toml(quote(contract.schema))}")
     if contract.tables:
         lines.append("tables = [")
         lines += [f"    {_toml(str(table.name))}," for table in contract.tables]
@@ -431,7 +426,7 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
     for key in contract.foreign_keys:
         lines += ["", "[[foreign_key]]"]
         if key.name is not None:
-            lines.append(f"name = {_toml(identifier(key.name))}")
+            lines.append(f"name = {_toml(quote(key.name))}")
         lines += [f"from = {_toml(key.source)}", f"to = {_toml(key.target)}"]
         sets = f" ({columns(key.set_columns, False)})" if key.set_columns else ""
         if key.on_delete != "NO ACTION":
@@ -445,18 +440,18 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
     for unique in contract.uniques:
         lines += ["", "[[unique]]"]
         if unique.name is not None:
-            lines.append(f"name = {_toml(identifier(unique.name))}")
+            lines.append(f"name = {_toml(quote(unique.name))}")
         lines.append(f"on = {_toml(f'{unique.table}({columns(unique.columns, False)})')}")
         if unique.is_primary:
             lines.append("primary = true")
     for check in contract.checks:
-        lines += ["", "[[check]]", f"name = {_toml(identifier(check.name))}", f"on = {_toml(str(check.table))}"]
+        lines += ["", "[[check]]", f"name = {_toml(quote(check.name))}", f"on = {_toml(str(check.table))}"]
         if check.expression is not None:
             lines.append(f"expression = {_toml(check.expression)}")
     for index in contract.indexes:
         lines += ["", "[[index]]"]
         if index.name is not None:
-            lines.append(f"name = {_toml(identifier(index.name))}")
+            lines.append(f"name = {_toml(quote(index.name))}")
         lines.append(f"on = {_toml(f'{index.table}({columns(index.columns, False)})')}")
         if index.is_unique:
             lines.append("unique = true")

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import psycopg
 
-from wflo_schema.check.contract import Name, identifier
-from wflo_schema.check.facts import Column, Reader, identifiers
+from wflo_schema.catalog.keys import Column, identifiers
+from wflo_schema.check.contract import Name
+from wflo_schema.check.facts import Reader
+from wflo_schema.names import quote
 
 
 def is_same_expression(
@@ -31,7 +33,7 @@ def is_same_expression(
     names = identifiers(c.name for c in used) or "nothing"
     shown = [f"CAST(({e}\n) AS {_bare_type(as_type)})" if as_type else f"({e}\n)" for e in (one, other)]
     query = f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {', '.join(shown)} FROM (VALUES {rows})"
-    query += f" AS {identifier(table.name)} ({names})"
+    query += f" AS {quote(table.name)} ({names})"
     try:
         with reader.connection.transaction():  # in binary, as the protocol then takes one statement only
             row = reader.connection.execute(query.encode(), binary=True).fetchone()
@@ -95,36 +97,3 @@ def is_same_type(reader: Reader, one: str, other: str) -> bool | None:
             raise
         return False
     return named == (True,) and found is not None and found.fmod(0) == found.fmod(1)
-
-
-_TYPE_ALIASES = {
-    "varchar": "character varying",
-    "char": "character",
-    "timestamptz": "timestamp with time zone",
-    "timestamp": "timestamp without time zone",
-    "timetz": "time with time zone",
-    "time": "time without time zone",
-    "int": "integer",
-    "int4": "integer",
-    "int8": "bigint",
-    "int2": "smallint",
-    "bool": "boolean",
-    "float8": "double precision",
-    "float": "double precision",
-    "float4": "real",
-    "decimal": "numeric",
-    "varbit": "bit varying",
-}
-
-
-def plain_type(text: str) -> str:
-    """A type as pg_catalog.format_type() spells it, however it was written."""
-    words = re.sub(r"\s*([(),\[\]])\s*", r"\1", " ".join(text.lower().split()))
-    words = re.sub(r"\)(?=\w)", ") ", words)
-    match = re.fullmatch(r"(\w+)((?:\([\d,]+\))?)(.*)", words)
-    if match is None or match[1] not in _TYPE_ALIASES or match[3].startswith(" "):
-        return words
-    first, _, rest = _TYPE_ALIASES[match[1]].partition(" ")
-    if first in ("timestamp", "time"):
-        return f"{first}{match[2]} {rest}{match[3]}"
-    return f"{_TYPE_ALIASES[match[1]]}{match[2]}{match[3]}"

@@ -13,34 +13,30 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
-from wflo_schema.check.contract import DEFERRABLE, DEFERRED, NOT_DEFERRABLE, Contract, Name, RequiredKey, identifier
+from wflo_schema.catalog.keys import (
+    Column,
+    Key,
+    Relation,
+    columns_of,
+    definition,
+    identifiers,
+    keys_on,
+    qualified,
+    relations_below,
+)
+from wflo_schema.check.contract import Contract, Name, RequiredKey
 from wflo_schema.check.rules import finding
-from wflo_schema.connect.database import PATIENT
-from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT
+from wflo_schema.connect.queries import fetch, load_sql
 from wflo_schema.findings import Finding
-
-# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
-LOCK_TIMEOUT_MS = 3000
-
-ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
-MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
-KINDS = {
-    "r": "table",
-    "p": "partitioned table",
-    "v": "view",
-    "m": "materialized view",
-    "f": "foreign table",
-    "S": "sequence",
-    "i": "index",
-    "I": "partitioned index",
-    "c": "composite type",
-    "t": "TOAST table",
-}
+from wflo_schema.names import quote
 
 # Catalogs without one of which nothing can be said at all.
 BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
+_Row = TypeVar("_Row")
+
 # Stands for the text of a predicate or default that was not read.
 UNREAD = "?"
 
@@ -51,91 +47,6 @@ class Named:
     schema: str
     name: str
     kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    root: int
-    oid: int
-    schema: str
-    name: str
-    kind: str
-    persistence: str
-    is_partition: bool
-    has_triggers: bool
-    owner: str
-    owner_has_usage: bool
-    owner_has_select: bool
-    owner_has_update: bool
-    owner_has_delete: bool
-
-    def __str__(self) -> str:
-        return qualified(self.schema, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    relation: int
-    number: int
-    name: str
-    type: str
-    is_nullable: bool
-    collation: int
-    collation_name: str
-    is_deterministic: bool
-    default: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    oid: int
-    top: int
-    parent: int
-    name: str
-    relation: int
-    schema: str
-    table: str
-    to_relation: int
-    to_schema: str
-    to_table: str
-    columns: list[str]
-    to_columns: list[str]
-    set_columns: list[str]
-    on_delete: str
-    on_update: str
-    match: str
-    is_deferrable: bool
-    is_deferred: bool
-    is_validated: bool
-    is_enforced: bool
-    is_period: bool
-    operators: list[str]
-    left_types: list[str]
-    right_types: list[str]
-    owner_reads: bool
-    to_owner_reads: bool
-
-    @property
-    def pairs(self) -> Counter[tuple[str, str]]:
-        return Counter(zip(self.columns, self.to_columns, strict=True))
-
-    @property
-    def deferrable(self) -> str:
-        return DEFERRED if self.is_deferred else DEFERRABLE if self.is_deferrable else NOT_DEFERRABLE
-
-    def __str__(self) -> str:
-        return definition(
-            qualified(self.schema, self.table),
-            self.columns,
-            qualified(self.to_schema, self.to_table),
-            self.to_columns,
-            ACTIONS.get(self.on_delete, "?"),
-            tuple(self.set_columns),
-            ACTIONS.get(self.on_update, "?"),
-            MATCHES.get(self.match, "?"),
-            self.deferrable,
-            self.is_period,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +199,7 @@ class Facts:
     def label(self, key: RequiredKey) -> str:
         """What a finding calls the key: its name, or its columns where it may have any."""
         shown = self.full(key.table)
-        return f"{shown} {identifier(key.name)}" if key.name else f"{shown}({identifiers(key.columns)})"
+        return f"{shown} {quote(key.name)}" if key.name else f"{shown}({identifiers(key.columns)})"
 
     def find(self, name: Name) -> Named | None:
         schema = name.schema or self.schema
@@ -360,44 +271,6 @@ class Facts:
         )
 
 
-def qualified(schema: str, name: str) -> str:
-    return f"{identifier(schema)}.{identifier(name)}"
-
-
-def identifiers(names: Iterable[str]) -> str:
-    return ", ".join(identifier(n) for n in names)
-
-
-def definition(
-    table: str,
-    columns: Sequence[str],
-    to_table: str,
-    to_columns: Sequence[str],
-    on_delete: str,
-    set_columns: Sequence[str],
-    on_update: str,
-    match: str,
-    deferrable: str,
-    is_period: bool,
-) -> str:
-    left, right = [identifier(c) for c in columns], [identifier(c) for c in to_columns]
-    if is_period:
-        left[-1], right[-1] = f"PERIOD {left[-1]}", f"PERIOD {right[-1]}"
-    words = [f"{table}({', '.join(left)}) REFERENCES {to_table}({', '.join(right)})"]
-    if match != "SIMPLE":
-        words.append(f"MATCH {match}")
-    if on_update != "NO ACTION":
-        words.append(f"ON UPDATE {on_update}")
-    if on_delete != "NO ACTION":
-        words.append(f"ON DELETE {on_delete}" + (f" ({identifiers(set_columns)})" if set_columns else ""))
-    if deferrable != NOT_DEFERRABLE:
-        words.append(deferrable)
-    return " ".join(words)
-
-
-_Row = TypeVar("_Row")
-
-
 @dataclass(slots=True)
 class Reader:
     """One connection in one snapshot.  What may not be read is asked for once and remembered."""
@@ -417,15 +290,7 @@ class Reader:
         return not missing
 
     def rows(self, kind: type[_Row], query: str, parameters: Mapping[str, object]) -> tuple[_Row, ...]:
-        return fetch(self.connection, kind, query, parameters)
-
-
-def fetch(
-    connection: psycopg.Connection[TupleRow], kind: type[_Row], query: str, parameters: Mapping[str, object]
-) -> tuple[_Row, ...]:
-    """The rows of one query of ``wflo_schema/sql/`` as values."""
-    with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return tuple(cursor.execute(load_sql("check", query), parameters).fetchall())
+        return fetch(self.connection, kind, "check", query, parameters)
 
 
 def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
@@ -446,7 +311,7 @@ def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
             else ""
         )
     ).fetchone()
-    (session,) = fetch(connection, Session, "session", {})
+    (session,) = fetch(connection, Session, "check", "session", {})
     if row is None:
         raise AssertionError("a SELECT without FROM returns one row")
     return Reader(connection, session, str(row[0]), _own(row[1]))
@@ -497,7 +362,7 @@ def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: 
     look_in(reader, schema)
     wanted = {(n.schema or schema, n.name) for n in contract.names}
     roots = [n.oid for n in named if (n.schema, n.name) in wanted]
-    relations = reader.rows(Relation, "tree", {"roots": roots})
+    relations = relations_below(reader.connection, roots)
     everywhere = sorted({r.oid for r in relations})
     can_read_keys = reader.can("pg_constraint", "pg_operator")
     facts = Facts(
@@ -505,8 +370,8 @@ def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: 
         has_schema,
         named,
         relations,
-        keys=reader.rows(Key, "keys", {"relations": everywhere}) if can_read_keys else None,
-        columns=_with_defaults(reader, contract, reader.rows(Column, "columns", {"relations": everywhere})),
+        keys=keys_on(reader.connection, everywhere) if can_read_keys else None,
+        columns=_with_defaults(reader, contract, columns_of(reader.connection, everywhere)),
     )
     return _with_what_defeats_keys(reader, contract, facts, roots) if deep else facts
 
@@ -585,7 +450,7 @@ def _with_defaults(reader: Reader, contract: Contract, columns: tuple[Column, ..
 
 def unseen(reader: Reader) -> Iterator[Finding]:
     """One finding for each catalog that was asked for and may not be read."""
-    role = identifier(reader.session.role)
+    role = quote(reader.session.role)
     for catalog in reader.unread:
         yield finding(
             "cannot-see",
@@ -640,7 +505,7 @@ def _indexes_of(reader: Reader, relations: Sequence[int]) -> tuple[Index, ...]:
 
 def look_in(reader: Reader, schema: str) -> None:
     """Have names in expressions spelled as they are where this schema is the search_path."""
-    reader.connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (identifier(schema),))
+    reader.connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (quote(schema),))
 
 
 def read_defaults(reader: Reader, relations: Sequence[int]) -> dict[tuple[int, int], str] | None:

@@ -11,24 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from wflo_schema.catalog.keys import ACTIONS, KINDS, MATCHES, Key, Relation, identifiers, qualified
 from wflo_schema.check import plpgsql
-from wflo_schema.check.contract import NAME_BYTES, Contract, RequiredKey, identifier
-from wflo_schema.check.facts import (
-    ACTIONS,
-    KINDS,
-    MATCHES,
-    Facts,
-    Key,
-    KeyTrigger,
-    Relation,
-    RowTrigger,
-    identifiers,
-    qualified,
-)
+from wflo_schema.check.contract import Contract, RequiredKey
+from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
 from wflo_schema.check.plpgsql import Effect
 from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.names import NAME_BYTES, quote
 
 # Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
 # compared instead of names, so that neither a search_path nor a namesake matters.
@@ -112,7 +103,7 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
     near = next((k for k in named if k in same_columns), None) or next(iter(same_columns or named), None)
     if near is None:
         elsewhere = [qualified(s, t) for n, s, t in facts.namesakes if n == key.name]
-        hint = f"; {identifier(key.name or '')} is a key of {', '.join(elsewhere[:3])}" if elsewhere else ""
+        hint = f"; {quote(key.name or '')} is a key of {', '.join(elsewhere[:3])}" if elsewhere else ""
         return sought.finding(
             "key-missing",
             f"{table}({identifiers(key.columns)}) has no foreign key{hint}",
@@ -127,13 +118,13 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
         seen = f"{qualified(near.to_schema, near.to_table)}({identifiers(near.to_columns)})"
         return sought.finding(
             "key-wrong-target",
-            f"{identifier(near.name)} references {seen}, not {facts.full(key.to_table)}({identifiers(key.to_columns)})",
+            f"{quote(near.name)} references {seen}, not {facts.full(key.to_table)}({identifiers(key.to_columns)})",
             have=str(near),
             help_=mend,
         )
     return sought.finding(
         "key-wrong-columns",
-        f"{identifier(near.name)} is on ({identifiers(near.columns)}) to ({identifiers(near.to_columns)})",
+        f"{quote(near.name)} is on ({identifiers(near.columns)}) to ({identifiers(near.to_columns)})",
         have=str(near),
         help_=mend,
     )
@@ -142,16 +133,16 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
 def _add(facts: Facts, key: RequiredKey, table: Relation, *, drop: str | None = None) -> str:
     """The statements that put the right key there, in place of another where ``drop`` names one."""
     _, _, rest = facts.wanted(key).partition(" REFERENCES ")
-    columns = [identifier(c) for c in key.columns]
+    columns = [quote(c) for c in key.columns]
     if key.period:
         columns[-1] = f"PERIOD {columns[-1]}"
-    named = f"CONSTRAINT {identifier(key.name)} " if key.name else ""
-    dropped = f"DROP CONSTRAINT {identifier(drop)}, " if drop else ""
+    named = f"CONSTRAINT {quote(key.name)} " if key.name else ""
+    dropped = f"DROP CONSTRAINT {quote(drop)}, " if drop else ""
     freed = _freed(facts, key, table) if drop != key.name else ""
     add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({', '.join(columns)}) REFERENCES {rest}"
     if table.kind == "p" or not key.name:
         return f"{add};"
-    return f"{add} NOT VALID; ALTER TABLE {table} VALIDATE CONSTRAINT {identifier(key.name)};"
+    return f"{add} NOT VALID; ALTER TABLE {table} VALIDATE CONSTRAINT {quote(key.name)};"
 
 
 def _freed(facts: Facts, key: RequiredKey, table: Relation) -> str:
@@ -159,7 +150,7 @@ def _freed(facts: Facts, key: RequiredKey, table: Relation) -> str:
     if key.name is None or (table.oid, key.name) not in facts.taken:
         return ""
     other = key.name.encode()[: NAME_BYTES - 4].decode(errors="ignore") + "_was"
-    return f"ALTER TABLE {table} RENAME CONSTRAINT {identifier(key.name)} TO {identifier(other)}; "
+    return f"ALTER TABLE {table} RENAME CONSTRAINT {quote(key.name)} TO {quote(other)}; "
 
 
 # Where the key is replaced anyway, its replacement has these right as well, and its old name is gone.
@@ -173,7 +164,7 @@ _No = Callable[..., Finding]
 def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
     """Everything in which one key with the right columns on both sides is not what is required."""
     facts, key, table = sought.facts, sought.key, sought.table
-    name, replaced = identifier(have.name), _add(facts, key, table, drop=have.name)
+    name, replaced = quote(have.name), _add(facts, key, table, drop=have.name)
     on_delete, on_update = ACTIONS.get(have.on_delete, "?"), ACTIONS.get(have.on_update, "?")
     is_other_action = on_delete != key.on_delete or (
         on_delete in ("SET NULL", "SET DEFAULT")
@@ -216,8 +207,8 @@ def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
     if key.name is not None and have.name != key.name:
         yield no(
             "key-wrong-name",
-            f"the key is called {name}, not {identifier(key.name)}",
-            f"{_freed(facts, key, table)}ALTER TABLE {table} RENAME CONSTRAINT {name} TO {identifier(key.name)};",
+            f"the key is called {name}, not {quote(key.name)}",
+            f"{_freed(facts, key, table)}ALTER TABLE {table} RENAME CONSTRAINT {name} TO {quote(key.name)};",
             f"CONSTRAINT {name} {have}",
         )
 
@@ -234,7 +225,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
     )
 
     def defects(mine: Key) -> list[Finding]:
-        name = identifier(mine.name)
+        name = quote(mine.name)
         mend_ = f"ALTER TABLE {child} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {add}"
 
         def no_(code: str, message: str, mend: str = "", have: str = "") -> Finding:
@@ -252,7 +243,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
     if equal:
         yield from min(map(defects, equal), key=lambda found: sum(f.severity is Severity.ERROR for f in found))
         return
-    drops = "".join(f"DROP CONSTRAINT {identifier(k.name)}, " for k in same)
+    drops = "".join(f"DROP CONSTRAINT {quote(k.name)}, " for k in same)
     yield no(
         "key-not-inherited",
         f"{child} inherits from {table}, its rows show there and no equal key checks them",
@@ -263,7 +254,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
 
 def _strength(facts: Facts, table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """Enforced, validated, and every internal trigger there and on, on both sides and on every partition."""
-    name = identifier(have.name)
+    name = quote(have.name)
     inside = {table.oid, *facts.partitions(table)}
     members = {k.oid for k in facts.family(have)}
     mine = sorted((k for k in facts.keys_within(inside) if k.oid in members), key=lambda k: (k.relation, k.oid))
@@ -280,8 +271,8 @@ def _strength(facts: Facts, table: Relation, target: Relation, have: Key, no: _N
         place = qualified(weak.schema, weak.table)
         yield no(
             "key-not-valid",
-            f"{identifier(weak.name)} of {place} is NOT VALID: rows from before were never checked",
-            f"ALTER TABLE {place} VALIDATE CONSTRAINT {identifier(weak.name)};",
+            f"{quote(weak.name)} of {place} is NOT VALID: rows from before were never checked",
+            f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(weak.name)};",
             f"{weak} NOT VALID",
         )
     if facts.odd_keys and facts.odd_keys & members:
@@ -297,7 +288,7 @@ def _strength(facts: Facts, table: Relation, target: Relation, have: Key, no: _N
 
 def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """Every internal trigger of the key that is missing or does not fire."""
-    name, members = identifier(have.name), {k.oid for k in facts.family(have)}
+    name, members = quote(have.name), {k.oid for k in facts.family(have)}
     needed = [
         *((r, _CHECK_INSERT, _AFTER_INSERT, "inserts into") for r in stores),
         *((r, _CHECK_UPDATE, _AFTER_UPDATE, "updates of") for r in stores),
@@ -323,10 +314,8 @@ def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: 
             yield no(
                 "key-trigger-disabled",
                 f"the trigger of {name} that watches {event} {relation} {state}",
-                f"ALTER TABLE {relation} ENABLE TRIGGER {identifier(found[0].name)};"
-                " -- then: wflo-schema check --only rows",
-                f"trigger {identifier(found[0].name)} on {relation} "
-                f"{'REPLICA' if found[0].enabled == 'R' else 'DISABLED'}",
+                f"ALTER TABLE {relation} ENABLE TRIGGER {quote(found[0].name)}; -- then: wflo-schema check --only rows",
+                f"trigger {quote(found[0].name)} on {relation} {'REPLICA' if found[0].enabled == 'R' else 'DISABLED'}",
             )
         elif not relation.has_triggers:
             yield no(
@@ -346,9 +335,9 @@ def _collations(facts: Facts, table: Relation, target: Relation, have: Key, no: 
         if not (one.is_deterministic and other.is_deterministic):
             yield no(
                 "key-collation",
-                f"{identifier(a)} and {target}.{identifier(b)} have different collations, "
+                f"{quote(a)} and {target}.{quote(b)} have different collations, "
                 "of which one holds different texts for equal",
-                f"ALTER TABLE {table} ALTER COLUMN {identifier(a)} TYPE {one.type} COLLATE {other.collation_name};",
+                f"ALTER TABLE {table} ALTER COLUMN {quote(a)} TYPE {one.type} COLLATE {other.collation_name};",
             )
 
 
@@ -362,7 +351,7 @@ def _stoppers(facts: Facts, table: Relation, have: Key, no: _No) -> Iterator[Fin
 
 
 def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
-    name, members = identifier(have.name), facts.family(have)
+    name, members = quote(have.name), facts.family(have)
     acting = {t.key for t in facts.key_triggers or () if t.routine in (*_ON_DELETE.values(), *_ON_UPDATE.values())}
     entries = {k.relation for k in members if k.oid in acting} or {table.oid}
     places = {k.relation: qualified(k.schema, k.table) for k in members}
@@ -371,14 +360,14 @@ def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: 
         if rule.relation in entries and event in acts:
             yield no(
                 "key-stopped-by-rule",
-                f"the rule {identifier(rule.name)} replaces the {event} that {name} needs",
-                f"DROP RULE {identifier(rule.name)} ON {places.get(rule.relation, str(table))};",
-                f"rule {identifier(rule.name)} ON {event.upper()} DO INSTEAD",
+                f"the rule {quote(rule.name)} replaces the {event} that {name} needs",
+                f"DROP RULE {quote(rule.name)} ON {places.get(rule.relation, str(table))};",
+                f"rule {quote(rule.name)} ON {event.upper()} DO INSTEAD",
             )
 
 
 def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
-    name, stores = identifier(have.name), {r.oid: r for r in facts.stores(table)}
+    name, stores = quote(have.name), {r.oid: r for r in facts.stores(table)}
     written = have.columns if have.on_update in "cnd" else have.set_columns or have.columns
     for trigger in facts.row_triggers or ():
         if not trigger.is_row and trigger.relation != table.oid:
@@ -392,8 +381,8 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str
                 continue
             effect = _effect(trigger, where, event, written)
             moment = f"{'BEFORE' if trigger.is_before else 'AFTER'} {event.upper()}"
-            shown = f"{moment} trigger {identifier(trigger.name)} on {where}"
-            drop = f"DROP TRIGGER {identifier(trigger.name)} ON {where};"
+            shown = f"{moment} trigger {quote(trigger.name)} on {where}"
+            drop = f"DROP TRIGGER {quote(trigger.name)} ON {where};"
             undone = " or putting the old value back" if event == "update" else ""
             if effect is Effect.STOPS:
                 yield no(
@@ -483,19 +472,19 @@ def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterat
             )
             if p in wanted and not has
         ]
-        owner = identifier(relation.owner)
+        owner = quote(relation.owner)
         if not relation.owner_has_usage:
             yield no(
                 "key-owner-lacks-privilege",
-                f"{owner}, who owns {relation}, may not use its schema: the queries of {identifier(have.name)} fail",
-                f"GRANT USAGE ON SCHEMA {identifier(relation.schema)} TO {owner};",
+                f"{owner}, who owns {relation}, may not use its schema: the queries of {quote(have.name)} fail",
+                f"GRANT USAGE ON SCHEMA {quote(relation.schema)} TO {owner};",
                 f"{owner} without USAGE",
             )
         elif lacks:
             yield no(
                 "key-owner-lacks-privilege",
                 f"{owner}, who owns {relation}, lacks {' and '.join(lacks)} on it: "
-                f"the queries of {identifier(have.name)} fail",
+                f"the queries of {quote(have.name)} fail",
                 f"GRANT {', '.join(lacks)} ON {relation} TO {owner};",
                 f"{owner} without {', '.join(lacks)}",
             )
@@ -513,9 +502,9 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
             continue
         top = next((k for k in facts.keys or () if k.oid == other.top), other)
         place = qualified(top.schema, top.table)
-        drop = f"ALTER TABLE {place} DROP CONSTRAINT {identifier(top.name)};"
+        drop = f"ALTER TABLE {place} DROP CONSTRAINT {quote(top.name)};"
         verdicts = set(_orders(facts, target, mine, other))
-        name = identifier(other.name)
+        name = quote(other.name)
         if verdicts:
             is_defeated = any(code == "key-action-defeated" for code, _ in verdicts)
             code = "key-action-defeated" if is_defeated else "key-action-fragile"
@@ -528,9 +517,9 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
                 code,
                 f"{name} ({', '.join(acts)}) "
                 + (
-                    f"is older, acts first and defeats {identifier(mine.name)}"
+                    f"is older, acts first and defeats {quote(mine.name)}"
                     if is_defeated
-                    else f"acts after {identifier(mine.name)} only because it is younger"
+                    else f"acts after {quote(mine.name)} only because it is younger"
                 ),
                 have=f"CONSTRAINT {name} {other}",
                 help_=drop,

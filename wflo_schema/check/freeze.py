@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, Key, columns_of, keys_on
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -19,18 +20,13 @@ from wflo_schema.check.contract import (
     RequiredKey,
     RequiredTable,
     RequiredUnique,
-    identifier,
 )
 from wflo_schema.check.contract_file import render_contract
 from wflo_schema.check.facts import (
-    ACTIONS,
     BASE,
-    MATCHES,
     CheckConstraint,
-    Column,
     Facts,
     Index,
-    Key,
     Named,
     Reader,
     begin_reading,
@@ -44,6 +40,7 @@ from wflo_schema.check.facts import (
 )
 from wflo_schema.connect.database import PATIENT, Database, database_error
 from wflo_schema.errors import CannotRead, Refused
+from wflo_schema.names import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
             f"the schema {facts.schema} of {database.label} has no table", hint="name another one with --schema"
         )
     weak = [
-        f"Not required here, for it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {identifier(k.name)}, {k}"
+        f"Not required here, for it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
         for k in _keys(facts)
         if not (k.is_validated and k.is_enforced)
     ]
@@ -88,7 +85,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
 
 
 def _read(reader: Reader, given: str | None) -> _There:
-    from wflo_schema.engine.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS
+    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS
 
     if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
         grants = " ".join(f.help for f in unseen(reader))
@@ -102,8 +99,8 @@ def _read(reader: Reader, given: str | None) -> _There:
             break
     look_in(reader, schema)
     oids = [n.oid for n in named]
-    keys = reader.rows(Key, "keys", {"relations": oids})
-    columns = reader.rows(Column, "columns", {"relations": oids})
+    keys = keys_on(reader.connection, oids)
+    columns = columns_of(reader.connection, oids)
     defaults = read_defaults(reader, oids)
     if defaults is None:
         raise CannotRead(

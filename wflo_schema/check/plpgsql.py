@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wflo_schema.check.contract import identifier
+from wflo_schema.names import quote
 
 # pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
 _TOKEN = re.compile(
@@ -98,7 +98,7 @@ def _kept(code: str, columns: Iterable[str]) -> Effect:
     """Whether the new row, which is returned, was given back what the key takes away."""
     found = Effect.PASSES
     for column in columns:
-        name = rf'(?:{re.escape(column)}|"{re.escape(identifier(column).strip(chr(34)))}")'
+        name = rf'(?:{re.escape(column)}|"{re.escape(quote(column).strip(chr(34)))}")'
         values = re.findall(rf"\bNEW\s*\.\s*{name}\s*:?=([^;]*);", code, re.IGNORECASE)
         into = rf"([^;]*)\bINTO\b(?:(?!\bFROM\b)[^;])*?\bNEW\s*\.\s*{name}(?![\w$])([^;]*);"
         values += [" ".join(m) for m in re.findall(into, code, re.IGNORECASE)]

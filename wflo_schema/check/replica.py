@@ -10,10 +10,11 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from wflo_schema.check.contract import identifier
-from wflo_schema.check.facts import Facts, Reader, RoleSetting, qualified
+from wflo_schema.catalog.keys import qualified
+from wflo_schema.check.facts import Facts, Reader, RoleSetting
 from wflo_schema.check.rules import finding
 from wflo_schema.findings import Finding
+from wflo_schema.names import quote
 
 # Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
 _FROM_ELSEWHERE = ("client", "database", "user", "global")
@@ -130,7 +131,7 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
     if is_replica and source == _AT_LOGIN:
         yield finding(
             "replication-role",
-            f"sessions of database {identifier(session.database)}",
+            f"sessions of database {quote(session.database)}",
             "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
             "client that left it so",
             have="session_replication_role = replica",
@@ -148,7 +149,7 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
             help_="ALTER SYSTEM RESET session_replication_role; SELECT pg_reload_conf();",
         )
     elif in_files is None:
-        role = identifier(session.role)
+        role = quote(session.role)
         yield finding(
             "cannot-see",
             "pg_catalog.pg_file_settings",
@@ -166,7 +167,7 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
 
 def _roles(reader: Reader, facts: Facts, known: Sequence[RoleSetting]) -> Iterator[Finding]:
     """Roles and databases whose sessions are in replica mode, where they may write to the tables."""
-    database = identifier(reader.session.database)
+    database = quote(reader.session.database)
     by_detour: dict[str, RoleSetting] = {}
     for setting in known:
         if setting.can_write:
@@ -182,13 +183,13 @@ def _roles(reader: Reader, facts: Facts, known: Sequence[RoleSetting]) -> Iterat
         calls = [str(r) for r in routines if r.is_way and r.oid in certain]
         if views or calls:
             way = " and ".join((views + calls)[:3])
-            yield _in_replica_mode(setting, database, f"{identifier(role)} may write to the tables through {way}")
+            yield _in_replica_mode(setting, database, f"{quote(role)} may write to the tables through {way}")
             continue
         may = [str(r) for r in routines if r.is_way and r.oid in unclear]
         if may:
             yield finding(
                 "replication-role-unclear",
-                f"role {identifier(role)}",
+                f"role {quote(role)}",
                 f"its sessions start with foreign keys switched off, and it may call {' and '.join(may[:3])}, "
                 "which may write to the tables as another role",
                 have="session_replication_role = replica",
@@ -322,7 +323,7 @@ def _default_of(setting: RoleSetting, database: str) -> tuple[str, str]:
         return f"database {database}", f"ALTER DATABASE {database} RESET session_replication_role;"
     if setting.role is None:
         return "all roles", "ALTER ROLE ALL RESET session_replication_role;"
-    role = identifier(setting.role)
+    role = quote(setting.role)
     if setting.is_for_database:
         return f"role {role} in database {database}", (
             f"ALTER ROLE {role} IN DATABASE {database} RESET session_replication_role;"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from wflo_schema.catalog.keys import KINDS, Column, Relation, identifiers, plain_type, qualified
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -18,23 +19,12 @@ from wflo_schema.check.contract import (
     RequiredKey,
     RequiredTable,
     RequiredUnique,
-    identifier,
 )
-from wflo_schema.check.expressions import is_same_expression, is_same_type, plain_type
-from wflo_schema.check.facts import (
-    KINDS,
-    UNREAD,
-    CheckConstraint,
-    Column,
-    Facts,
-    Index,
-    Reader,
-    Relation,
-    identifiers,
-    qualified,
-)
+from wflo_schema.check.expressions import is_same_expression, is_same_type
+from wflo_schema.check.facts import UNREAD, CheckConstraint, Facts, Index, Reader
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
 from wflo_schema.findings import Finding, Location
+from wflo_schema.names import quote
 
 
 def judge_table(facts: Facts, contract: Contract, table: RequiredTable) -> Iterator[Finding]:
@@ -90,7 +80,7 @@ def absent_columns(
     there = facts.columns_of(table.oid)
     for column in columns:
         if column not in there:
-            yield _absent_column(table, column, f"column {identifier(column)}", where)
+            yield _absent_column(table, column, f"column {quote(column)}", where)
 
 
 def judge_column(
@@ -107,18 +97,18 @@ def judge_column(
             yield from absent(facts, column.table, where)
         yield finding(
             "column-missing",
-            f"{facts.full(column.table)}.{identifier(column.name)}",
+            f"{facts.full(column.table)}.{quote(column.name)}",
             "its table is not there",
             have=NOTHING,
-            want=f"column {identifier(column.name)}",
+            want=f"column {quote(column.name)}",
             location=where,
         )
         return
-    name, found = f"{table}.{identifier(column.name)}", facts.columns_of(table.oid).get(column.name)
+    name, found = f"{table}.{quote(column.name)}", facts.columns_of(table.oid).get(column.name)
     if found is None:
-        yield _absent_column(table, column.name, f"{identifier(column.name)} {column.type or ''}".strip(), where)
+        yield _absent_column(table, column.name, f"{quote(column.name)} {column.type or ''}".strip(), where)
         return
-    start = f"ALTER TABLE {table} ALTER COLUMN {identifier(column.name)}"
+    start = f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)}"
     is_same: bool | None = True
     if column.type is not None and not _is_same_word(column.type, found.type):
         is_same = is_same_type(reader, column.type, found.type)
@@ -145,7 +135,7 @@ def judge_column(
             location=where,
         )
     elif column.is_nullable is False and (table.oid, found.number) in weak:
-        constraint = identifier(weak[table.oid, found.number])
+        constraint = quote(weak[table.oid, found.number])
         yield finding(
             "column-wrong",
             name,
@@ -160,11 +150,11 @@ def judge_column(
         if its is not None and (its.is_nullable or (child.oid, its.number) in weak):
             yield finding(
                 "column-wrong",
-                f"{child}.{identifier(column.name)}",
+                f"{child}.{quote(column.name)}",
                 f"{child} inherits from {table}, its rows show there and may be NULL",
                 have="null" if its.is_nullable else "not null, NOT VALID",
                 want="not null",
-                help_=f"ALTER TABLE {child} ALTER COLUMN {identifier(column.name)} SET NOT NULL;",
+                help_=f"ALTER TABLE {child} ALTER COLUMN {quote(column.name)} SET NOT NULL;",
                 location=where,
             )
     if column.default is not None and found.default == UNREAD:
@@ -190,8 +180,8 @@ def judge_column(
 def _absent_column(table: Relation, column: str, want: str, where: Location | None) -> Finding:
     return finding(
         "column-missing",
-        f"{table}.{identifier(column)}",
-        f"{table} has no column {identifier(column)}",
+        f"{table}.{quote(column)}",
+        f"{table} has no column {quote(column)}",
         have=NOTHING,
         want=want,
         location=where,
@@ -223,7 +213,7 @@ def _unspelled(reader: Reader, facts: Facts, object_: str, what: str, want: str,
         object_,
         f"{what} cannot be compared: this role may not use what is named in it",
         want=want,
-        help_=f"GRANT USAGE ON SCHEMA {identifier(facts.schema)} TO {identifier(reader.session.role)};",
+        help_=f"GRANT USAGE ON SCHEMA {quote(facts.schema)} TO {quote(reader.session.role)};",
         location=where,
     )
 
@@ -265,8 +255,8 @@ def judge_unique(
             ]
             if not wrong:
                 return
-            near.append(f"index {identifier(index.name)} {', '.join(wrong)}")
-    name = f"CONSTRAINT {identifier(unique.name)} " if unique.name else ""
+            near.append(f"index {quote(index.name)} {', '.join(wrong)}")
+    name = f"CONSTRAINT {quote(unique.name)} " if unique.name else ""
     yield finding(
         "unique-missing",
         f"{shown}({identifiers(unique.columns)})",
@@ -318,11 +308,11 @@ def judge_index(
                 return
             elif same or have.name == index.name:
                 columns = identifiers(names.get(n, "…") for n in have.columns[: have.key_count])
-                near.append(f"{identifier(have.name)} ({columns}) {', '.join(wrong)}".strip())
+                near.append(f"{quote(have.name)} ({columns}) {', '.join(wrong)}".strip())
     if unread is not None:
         yield _locked(str(unread), f"the predicate of {unread}", want, contract.location(index.line))
         return
-    name = f"{identifier(index.name)} " if index.name else ""
+    name = f"{quote(index.name)} " if index.name else ""
     yield finding(
         "required-index-missing",
         f"{shown}({identifiers(index.columns)})",
@@ -340,7 +330,7 @@ def judge_check(
 ) -> Iterator[Finding]:
     """A check constraint that is not there, says something else or was not validated."""
     shown, table, where = facts.full(check.table), facts.table(check.table), contract.location(check.line)
-    name, want = identifier(check.name), f"CHECK ({check.expression or '…'})"
+    name, want = quote(check.name), f"CHECK ({check.expression or '…'})"
     have = next((c for c in checks if table is not None and c.relation == table.oid and c.name == check.name), None)
     is_same: bool | None = True
     if have is not None and table is not None and check.expression is not None:
@@ -385,7 +375,7 @@ def judge_supporting(facts: Facts, contract: Contract, indexes: Sequence[Index],
             continue
         wanted = {columns[c].number: columns[c] for c in key.columns}
         if not any(i.relation == store.oid and _serves(i, wanted) for i in indexes):
-            name = identifier(f"ix_{store.name}_{'_'.join(key.columns)}"[:63])
+            name = quote(f"ix_{store.name}_{'_'.join(key.columns)}"[:63])
             yield finding(
                 "index-missing",
                 f"{store}({identifiers(key.columns)})",
@@ -428,8 +418,7 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
         first = seen.setdefault(same, index)
         if first is not index:
             drop = (
-                f"ALTER TABLE {shown[index.relation]}"
-                f" DROP CONSTRAINT {identifier(index.constraint_name or index.name)};"
+                f"ALTER TABLE {shown[index.relation]} DROP CONSTRAINT {quote(index.constraint_name or index.name)};"
                 if index.is_of_constraint
                 else f"DROP INDEX CONCURRENTLY {index};"
             )
@@ -437,7 +426,7 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
                 "index-duplicate",
                 str(index),
                 f"{index} is the same as {first}",
-                have=f"{identifier(first.name)} and {identifier(index.name)} on {shown[index.relation]}",
+                have=f"{quote(first.name)} and {quote(index.name)} on {shown[index.relation]}",
                 want="one of them",
                 help_=drop,
             )
@@ -457,6 +446,6 @@ def _serves(index: Index, wanted: Mapping[int, Column]) -> bool:
         return False
     if index.predicate is None or index.predicate == UNREAD:
         return True
-    names = {identifier(c.name) for c in wanted.values()}
+    names = {quote(c.name) for c in wanted.values()}
     parts = re.split(r"\s+AND\s+", index.predicate)
     return all(_NOT_NULL.fullmatch(p) and p.strip("() ")[: -len(" IS NOT NULL")].strip("() ") in names for p in parts)

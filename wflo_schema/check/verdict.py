@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.rows import TupleRow
 
+from wflo_schema.catalog.keys import identifiers
 from wflo_schema.check import foreign_key, orphans, replica, tables
-from wflo_schema.check.contract import Contract, identifier
+from wflo_schema.check.contract import Contract
 from wflo_schema.check.facts import (
     BASE,
-    LOCK_TIMEOUT_MS,
     Facts,
     Reader,
     begin_reading,
     can_read_not_nulls,
-    identifiers,
     read_checks,
     read_facts,
     read_indexes,
@@ -35,10 +34,11 @@ from wflo_schema.check.facts import (
 )
 from wflo_schema.check.orphans import Orphans
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
-from wflo_schema.connect.database import PATIENT, Database, database_error
+from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.names import quote
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -277,7 +277,7 @@ def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
         message = f"another session holds a lock on what is needed: {said}"
         mend = "run it again when the other session is done"
     else:
-        message, mend = f"this role may not read what is needed: {said}", _grant(said, identifier(answer.role))
+        message, mend = f"this role may not read what is needed: {said}", _grant(said, quote(answer.role))
     answer.findings.append(finding("cannot-see", "pg_catalog", message, help_=mend))
     answer.verified = answer.verified or list(_all_unknown(contract, Facts(answer.schema)))
 
@@ -325,10 +325,10 @@ def _verdicts(reader: Reader, facts: Facts, contract: Contract) -> _Verdicts:
         verdicts.findings.append(
             finding(
                 "schema-missing",
-                identifier(facts.schema),
+                quote(facts.schema),
                 f"there is no schema {facts.schema} in database {reader.session.database}",
                 have=NOTHING,
-                want=f"schema {identifier(facts.schema)}",
+                want=f"schema {quote(facts.schema)}",
                 help_=MIGRATE if not contract.schema else "",
             )
         )
@@ -360,7 +360,7 @@ def _settle_columns(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
     for column in contract.columns:
         verdicts.settle(
             "column",
-            f"{facts.full(column.table)}.{identifier(column.name)}",
+            f"{facts.full(column.table)}.{quote(column.name)}",
             tables.judge_column(reader, facts, contract, column, weak),
             can_tell=can or column.is_nullable is not False,
         )

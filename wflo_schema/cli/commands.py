@@ -381,7 +381,7 @@ class _CheckCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from wflo_schema.check.rules import RULES
-        from wflo_schema.show.text import rules_text
+        from wflo_schema.show.check_formats import rules_text
 
         with formatter.section("Codes"):
             for line in rules_text(RULES).splitlines():
@@ -693,14 +693,15 @@ def check(
       wflo-schema check --drift --snapshot schema.sql
       wflo-schema check --only contract --format github
     """
-    from wflo_schema.catalog.replay import replayed
     from wflo_schema.catalog.snapshot import read_snapshot
     from wflo_schema.check.contract_file import read_contract
     from wflo_schema.check.rules import RULES
     from wflo_schema.check.verdict import DEFAULT_SECTIONS, check_database
     from wflo_schema.files.directives import parse_duration_ms
     from wflo_schema.findings import Severity
-    from wflo_schema.show.text import FORMATS, check_json, check_sarif
+    from wflo_schema.scratch.replay import replayed
+    from wflo_schema.show.check_formats import FORMATS, check_sarif
+    from wflo_schema.show.text import check_json
 
     target = resolve_database(database_url, schema, server_directory)
     sections = tuple(only or DEFAULT_SECTIONS)
@@ -877,7 +878,14 @@ def dump(
     from wflo_schema.catalog.snapshot import dump_schema
 
     target = resolve_database(database_url, schema, server_directory)
-    made = dump_schema(target, ledger_of=_read_migrations(migrations) if with_ledger else None)
+    ledger = []
+    if with_ledger:
+        from wflo_schema.engine.operations import status as read_status
+        from wflo_schema.engine.planning import ledger_statements
+
+        files = _read_migrations(migrations)
+        ledger = ledger_statements(read_status(target, files), files)
+    made = dump_schema(target, ledger=ledger)
     for one in made.left_out:
         _warn(f"the SQL does not make this; only the comments have it: {one}")
     click.echo(made.text.encode(), nl=False)  # it is read back as UTF-8
@@ -909,7 +917,7 @@ def test_db(
       wflo-schema test-db --keep        only what is pending
     """
     from wflo_schema.show.text import json_text, plain, test_database_text
-    from wflo_schema.testdb.session import make_test_database
+    from wflo_schema.testdb.databases import make_test_database
 
     if context.invoked_subcommand is not None:
         return
@@ -935,7 +943,7 @@ def test_db_list(database_url: str | None, format_: str, server_directory: Path)
       wflo-schema test-db list
     """
     from wflo_schema.show.text import json_text, made_text
-    from wflo_schema.testdb.session import list_test_databases
+    from wflo_schema.testdb.databases import list_test_databases
 
     found = list_test_databases(resolve_database(database_url, None, server_directory))
     click.echo(json_text(found) if format_ == "json" else made_text(found))
@@ -954,7 +962,7 @@ def test_db_prune(database_url: str | None, format_: str, server_directory: Path
       wflo-schema test-db prune
     """
     from wflo_schema.show.text import json_text, pruned_text
-    from wflo_schema.testdb.session import prune_test_databases
+    from wflo_schema.testdb.databases import prune_test_databases
 
     found = prune_test_databases(resolve_database(database_url, None, server_directory), kept=kept)
     click.echo(json_text(found) if format_ == "json" else pruned_text(found))
@@ -1013,7 +1021,8 @@ def start(
       wflo-schema server start
       wflo-schema server start --docker
     """
-    from wflo_schema.server.embedded import start_docker, start_embedded
+    from wflo_schema.server.docker import start_docker
+    from wflo_schema.server.embedded import start_embedded
     from wflo_schema.show.text import json_text, plain
 
     variables = (*_URL_VARIABLES, *_LIBPQ)
@@ -1053,7 +1062,8 @@ def stop_(
     Example:
       wflo-schema server stop
     """
-    from wflo_schema.server.embedded import stop_docker, stop_embedded
+    from wflo_schema.server.docker import stop_docker
+    from wflo_schema.server.embedded import stop_embedded
     from wflo_schema.show.text import json_text, server_status_text
 
     found = stop_docker(compose_file) if docker else stop_embedded(server_directory)
@@ -1076,7 +1086,8 @@ def server_status(
     Example:
       wflo-schema server status
     """
-    from wflo_schema.server.embedded import status_docker, status_embedded
+    from wflo_schema.server.docker import status_docker
+    from wflo_schema.server.embedded import status_embedded
     from wflo_schema.show.text import json_text, server_status_text
 
     if docker:
@@ -1098,7 +1109,8 @@ def server_url(
     Example:
       psql "$(wflo-schema server url)"
     """
-    from wflo_schema.server.embedded import status_docker, status_embedded
+    from wflo_schema.server.docker import status_docker
+    from wflo_schema.server.embedded import status_embedded
 
     if docker:
         found = status_docker(compose_file, image=docker_image, port=docker_port)

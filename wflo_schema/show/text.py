@@ -11,7 +11,7 @@ import enum
 import json
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Difference
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
-    from wflo_schema.server.embedded import ServerStatus
+    from wflo_schema.server.values import ServerStatus
     from wflo_schema.testdb.session import Made, Pruned, TestDatabase
+
 
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
 _MARKS = {
@@ -64,9 +65,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 3)
     return value
-
-
-# errors
 
 
 def error_text(error: WfloSchemaError) -> str:
@@ -139,9 +137,6 @@ def _labelled(label: str, text: str) -> list[str]:
 def _indent_rest(text: str, by: str = "  ") -> list[str]:
     first, *rest = text.split("\n")
     return [first, *(by + line for line in rest)]
-
-
-# migrate, rollback, baseline
 
 
 def event_text(event: Event) -> str:
@@ -241,9 +236,6 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-# check
-
-
 def check_text(result: CheckResult) -> str:
     """A table that a person reads in five seconds, then one block a finding."""
     schema = f", schema {result.schema}" if result.schema else ""
@@ -318,175 +310,6 @@ def check_json(result: CheckResult, rules: Sequence[Rule]) -> str:
     )
 
 
-def rules_text(rules: Sequence[Rule]) -> str:
-    """A line a code: what it means, for --help."""
-    width = max(len(r.code) for r in rules)
-    return "\n".join(f"{r.code:<{width}}  {r.severity.value:<7}  {r.title}" for r in rules)
-
-
-def rules_markdown(rules: Sequence[Rule]) -> str:
-    """The codes as the table of the README."""
-    rows = [f"| `{r.code}` | {r.severity.value} | {r.title} | {r.mend} |" for r in rules]
-    return "\n".join(["| code | weighs | what it says | what to do |", "|---|---|---|---|", *rows])
-
-
-def check_junit(result: CheckResult) -> str:
-    """JUnit XML: one test case a requirement, and one a finding that belongs to none."""
-    from xml.sax.saxutils import escape, quoteattr
-
-    def clean(text: str) -> str:
-        return "".join(
-            c if c in "\t\n" or c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c not in "￾￿" else "�" for c in text
-        )
-
-    cases: list[str] = []
-    failures = skipped = 0
-    told: set[int] = set()
-    for v in result.verified:
-        name = f"{v.kind} {v.name}" if not v.source else f"{v.kind} {v.name}: {v.source} → {v.target}"
-        mine = (
-            [f for f in result.findings if f.code in v.codes and f.severity is not Severity.WARNING]
-            if v.verdict != "yes"
-            else []
-        )
-        told |= {id(f) for f in mine}
-        body = "\n".join("\n".join(finding_lines(f)) for f in mine) or v.verdict
-        if v.verdict == "no":
-            failures += 1
-            inner = f"<failure message={quoteattr(clean(', '.join(v.codes)))}>{escape(clean(body))}</failure>"
-        elif v.verdict == "yes":
-            inner = ""
-        else:
-            skipped += 1
-            inner = f"<skipped message={quoteattr(clean(body))}/>"
-        cases.append(f"    <testcase classname={quoteattr(v.kind)} name={quoteattr(clean(name))}>{inner}</testcase>")
-    for f in result.findings:
-        if id(f) in told:
-            continue
-        body = "\n".join(finding_lines(f))
-        is_failure = f.severity is Severity.ERROR or (
-            f.severity is Severity.WARNING and result.fail_on is Severity.WARNING
-        )
-        tag = "failure" if is_failure else "skipped" if f.severity is Severity.UNKNOWN else "system-out"
-        failures += tag == "failure"
-        skipped += tag == "skipped"
-        if tag == "skipped":
-            inner = f"<skipped message={quoteattr(clean(body))}/>"
-        elif tag == "failure":
-            inner = f"<failure message={quoteattr(clean(f.message))}>{escape(clean(body))}</failure>"
-        else:
-            inner = f"<system-out>{escape(clean(body))}</system-out>"
-        cases.append(
-            f"    <testcase classname={quoteattr(f.code)} name={quoteattr(clean(f'{f.object}: {f.message}'))}>"
-            f"{inner}</testcase>"
-        )
-    head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
-    head += f' time="{result.duration_ms / 1000:.3f}"'
-    return "\n".join(
-        [
-            '<?xml version="1.0" encoding="UTF-8"?>',
-            f"<testsuites {head}>",
-            f"  <testsuite name={quoteattr('wflo-schema check ' + clean(result.label))} {head}>",
-            *cases,
-            "  </testsuite>",
-            "</testsuites>",
-        ]
-    )
-
-
-_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "note"}
-
-
-def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
-    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
-    by_code = {r.code: n for n, r in enumerate(rules)}
-    results = []
-    for f in result.findings:
-        text = f.message + "".join(
-            f"\n{label}: {value}" for label, value in (("have", f.have), ("want", f.want), ("help", f.help)) if value
-        )
-        entry: dict[str, object] = {
-            "ruleId": f.code,
-            "level": _SARIF_LEVELS[f.severity],
-            "message": {"text": text},
-        }
-        if f.code in by_code:
-            entry["ruleIndex"] = by_code[f.code]
-        location: dict[str, object] = {"logicalLocations": [{"fullyQualifiedName": f.object}]}
-        if f.location is not None:
-            region: dict[str, int] = {"startLine": f.location.line}
-            if f.location.column:
-                region["startColumn"] = f.location.column
-            location["physicalLocation"] = {
-                "artifactLocation": {"uri": Path(_relative_path(f.location.path)).as_posix()},
-                "region": region,
-            }
-        entry["locations"] = [location]
-        results.append(entry)
-    return json_text(
-        {
-            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-            "version": "2.1.0",
-            "runs": [
-                {
-                    "tool": {
-                        "driver": {
-                            "name": "wflo-schema",
-                            "rules": [
-                                {
-                                    "id": r.code,
-                                    "shortDescription": {"text": r.title},
-                                    "fullDescription": {"text": r.means},
-                                    "help": {"text": r.mend},
-                                    "defaultConfiguration": {"level": _SARIF_LEVELS[r.severity]},
-                                }
-                                for r in rules
-                            ],
-                        }
-                    },
-                    "results": results,
-                }
-            ],
-        }
-    )
-
-
-def check_github(result: CheckResult) -> str:
-    """GitHub workflow commands, one a finding."""
-
-    def data(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-    def prop(text: str) -> str:
-        return data(text).replace(":", "%3A").replace(",", "%2C")
-
-    lines = []
-    for f in result.findings:
-        kind = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "notice"}[f.severity]
-        properties = [f"title={prop(f'{f.code}: {f.object}')}"]
-        if f.location is not None:
-            properties.insert(0, f"file={prop(_relative_path(f.location.path))},line={f.location.line}")
-            if f.location.column:
-                properties.insert(1, f"col={f.location.column}")
-        text = f.message + "".join(
-            f"\n{label}: {value}" for label, value in (("have", f.have), ("want", f.want), ("help", f.help)) if value
-        )
-        lines.append(f"::{kind} {','.join(properties)}::{data(text)}")
-    keys = [v for v in result.verified if v.kind == "foreign key"]
-    good = sum(v.verdict == "yes" for v in keys)
-    if not lines:
-        lines.append(f"::notice title=wflo-schema check::{data(f'{good} of {len(keys)} foreign keys hold')}")
-    return "\n".join(lines)
-
-
-def _relative_path(path: str) -> str:
-    shown = os.path.relpath(path)
-    return path if shown.startswith("..") else shown
-
-
-# adopt
-
-
 def adoption_text(found: Adoption) -> str:
     """Which ledgers there are, how far each migration is from the catalog, the verdict, and what to type next."""
     lines = [f"{found.label} (PostgreSQL {found.server_version}), schema {found.schema}"]
@@ -546,9 +369,6 @@ def adoption_json(found: Adoption) -> str:
     return json_text({**plain(found), "exit_code": found.exit_code})
 
 
-# server
-
-
 def test_database_text(made: TestDatabase) -> str:
     """One line: what was made, how, and how long it took."""
     how = "cloned from a template" if made.was_cloned else f"{_plural(len(made.applied), 'migration')} applied"
@@ -594,9 +414,6 @@ def server_status_text(status: ServerStatus) -> str:
     return "\n".join(lines)
 
 
-# small words
-
-
 def duration(ms: float) -> str:
     """``41 ms``, ``1.3 s`` or ``2 min 5 s``."""
     if ms < 1000:
@@ -614,10 +431,3 @@ def listed(ids: Iterable[str], most: int = 10) -> str:
     """Some names and how many more there are."""
     known = list(ids)
     return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
-
-
-FORMATS: dict[str, Callable[[CheckResult], str]] = {
-    "text": check_text,
-    "junit": check_junit,
-    "github": check_github,
-}

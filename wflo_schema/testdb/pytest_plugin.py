@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from wflo_schema.connect.database import Database
     from wflo_schema.errors import WfloSchemaError
-    from wflo_schema.testdb.suite import Databases, FreeTest, Kind, Options, ServerKind
+    from wflo_schema.testdb.free_tests import FreeTest
+    from wflo_schema.testdb.suite import Databases, Kind, Options, ServerKind
 
 # A URL often has a password, which belongs neither into an ini file nor on a command line.
 URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
@@ -471,7 +472,7 @@ def wflo_free_test(request: pytest.FixtureRequest, _wflo_databases: Databases) -
 
 def _run_free_test(item: pytest.Item, test: FreeTest, databases: Databases) -> None:
     """Say what was expected and found, without a traceback through this package."""
-    from wflo_schema.testdb.suite import NotApplicable, PromiseBroken
+    from wflo_schema.testdb.free_tests import NotApplicable, PromiseBroken
 
     def run() -> str:
         try:
@@ -496,7 +497,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _free_tests(config: pytest.Config) -> tuple[FreeTest, ...]:
     from wflo_schema.errors import WfloSchemaError
-    from wflo_schema.testdb.suite import free_tests
+    from wflo_schema.testdb.free_tests import free_tests
 
     try:
         return free_tests(_options(config))

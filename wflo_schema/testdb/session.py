@@ -20,8 +20,7 @@ import logging
 import re
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,10 +31,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
-from wflo_schema.catalog.replay import check_digits, lift_timeouts, lock_number
-from wflo_schema.connect.database import MAX_NAME_BYTES, Database, database_error
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.events import Begun, Event, Notify
+from wflo_schema.engine.events import Notify
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionFailed,
@@ -44,10 +42,12 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import Migrations
+from wflo_schema.scratch.replay import check_digits, lift_timeouts, lock_number
 
 if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
     pass
+
 
 # What the name of a database must end in before `make` drops it.
 SUFFIX = "_test"
@@ -80,9 +80,9 @@ _NAME = re.compile(
     r"_(?P<check>[0-9a-f]{8})\Z"
 )
 
-_NOTHING_DROPPED = "nothing was dropped"
+NOTHING_DROPPED = "nothing was dropped"
 
-_log = logging.getLogger("wflo_schema")
+logger = logging.getLogger("wflo_schema")
 
 Purpose = Literal["clone", "building", "template", "test-db", "kept"]
 Connection = psycopg.Connection[TupleRow]
@@ -145,172 +145,6 @@ class Pruned:
     left: tuple[tuple[Made, str], ...]
 
 
-# --- the operations ---------------------------------------------------------------------------
-
-
-def make_test_database(
-    database: Database,
-    migrations: Migrations,
-    *,
-    name: str | None = None,
-    keep: bool = False,
-    notify: Notify | None = None,
-) -> TestDatabase:
-    """Drop and recreate the test database of a target, on the same server, with every migration applied.
-
-    ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
-    stays, and only what is pending is applied.  The target itself need not exist and is never
-    touched.  The new database is complete before the old one is dropped; open connections to the
-    old one are closed by force.  Any number of them at once replace it one after the other:
-    advisory lock on its name.
-
-    Raise `Refused`, with nothing dropped, when the name does not end in ``_test`` or is the
-    target's own; `DatabaseError` when a privilege is missing.
-    """
-    began = time.monotonic()
-    chosen = _test_name(database, name)
-    wanted = database.with_name(chosen)
-    if not len(migrations):
-        raise Refused(
-            f"there is no migration in {' and '.join(migrations.directories)}",
-            hint="name the right folder with --migrations; nothing was dropped",
-        )
-    with Session.open(database) as session:
-        there = session.kind_of(chosen)
-        if there == "template":
-            raise Refused(
-                f"{chosen} is marked as a template, not a test database",
-                hint=f'nothing was dropped; if it may go: ALTER DATABASE "{chosen}" IS_TEMPLATE false',
-            )
-        if there and _is_same(database, chosen):
-            raise Refused(
-                f"{chosen} is what the server calls the target itself, and the target is never dropped",
-                hint=f"choose another name with --name; {_NOTHING_DROPPED}",
-            )
-        if keep and there == "database":
-            return _keep(wanted, migrations, notify, began)
-        template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
-        fresh = session.clone(template)
-        try:
-            session.mark(fresh, "test-db", about=database.name)
-            with session.replacing(chosen):
-                if keep and session.kind_of(chosen):  # somebody made it in the meantime
-                    session.drop(fresh)
-                    return _keep(wanted, migrations, notify, began)
-                session.drop(chosen)
-                session.rename(fresh, chosen)
-        except BaseException:
-            session.drop_quietly(fresh)
-            raise
-    return TestDatabase(wanted, not template.was_built, _since(began), template.applied)
-
-
-def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
-    from wflo_schema.engine import operations
-
-    result = operations.migrate(wanted, migrations, notify=notify)
-    return TestDatabase(wanted, False, _since(began), result.ids)
-
-
-def list_test_databases(database: Database) -> tuple[Made, ...]:
-    """Find every database of the target's server that was made here, by name.  Writes nothing."""
-    with _maintenance(database) as connection:
-        return tuple(made for made, _ in _made(connection))
-
-
-def prune_test_databases(
-    database: Database, *, kept: bool = False, templates_older_than_s: float = TEMPLATES_KEPT_S
-) -> Pruned:
-    """Drop what killed sessions left, and templates that are old and not in use.
-
-    A clone goes when the session that made it is dead and nobody is connected to it.  With
-    ``kept`` also those that were kept for looking at.  A ``test-db`` stays: it is somebody's.
-    Never touches a database that was not made here.
-    """
-    dropped: list[Made] = []
-    left: list[tuple[Made, str]] = []
-    with Session.open(database) as session:
-        for made, is_ours in _made(session.connection):
-            reason = _why_left(made, is_ours, kept, templates_older_than_s)
-            if not reason:
-                reason = session.drop_made(made)
-            if reason:
-                left.append((made, reason))
-            else:
-                dropped.append(made)
-    return Pruned(tuple(dropped), tuple(left))
-
-
-def _why_left(made: Made, is_ours: bool, kept: bool, templates_older_than_s: float) -> str:
-    if made.purpose == "test-db":
-        return "it is a test database of somebody's; wflo-schema test-db makes it anew"
-    if made.purpose == "kept" and not kept:
-        return "it was kept for looking at"
-    if made.is_alive:
-        return "it is in use" if made.purpose == "template" else "the session that made it still runs"
-    if made.connections:
-        return f"{made.connections} connected to it"
-    if made.purpose == "template" and made.age_s < templates_older_than_s:
-        return "it is young enough to be used again"
-    return "" if is_ours else "it belongs to another role"
-
-
-def _is_same(target: Database, name: str) -> bool:
-    """Whether who asks for the target is let into the database ``name``; asked of the server itself."""
-    try:
-        with target.connect() as connection:
-            row = connection.execute("SELECT pg_catalog.current_database()::text").fetchone()
-    except ConnectionFailed:
-        return False  # it need not exist
-    except psycopg.Error as error:
-        raise database_error(error, "asking for the target's name") from error
-    return row is not None and row[0] == name
-
-
-def _test_name(database: Database, name: str | None) -> str:
-    target = database.name
-    chosen = name if name is not None else target + SUFFIX
-    nothing = _NOTHING_DROPPED
-    if name is None and target.endswith(SUFFIX):
-        raise Refused(
-            f"the target is {target} itself, which looks like a test database; "
-            "a test database is made for another one, and never is the target",
-            hint=f"name the database that is tested ({target.removesuffix(SUFFIX)}) in the URL; it need not exist; "
-            f"{nothing}",
-        )
-    if chosen == target:
-        raise Refused(
-            f"{chosen} is the target itself, and the target is never dropped",
-            hint=f"leave --name away to get {target + SUFFIX}; {nothing}",
-        )
-    if not chosen.endswith(SUFFIX):
-        raise Refused(
-            f"{chosen} is not a test database: its name does not end in {SUFFIX}",
-            hint=f"choose a name that does ({chosen + SUFFIX}); {nothing}",
-        )
-    size = len(chosen.encode("utf-8"))
-    if size > MAX_NAME_BYTES or "\x00" in chosen:
-        raise Refused(
-            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}",
-            hint=f"choose a shorter one with --name; {nothing}",
-        )
-    return chosen
-
-
-def _telling(notify: Notify | None, wanted: Database) -> Notify | None:
-    """Speak of the database that was asked for, not of the template that is being built."""
-    if notify is None:
-        return None
-
-    def tell(event: Event) -> None:
-        notify(replace(event, label=wanted.label) if isinstance(event, Begun) else event)
-
-    return tell
-
-
-# --- a session on a server --------------------------------------------------------------------
-
-
 class Session:
     """Makes and drops databases on one server; what it made is known to be in use while it lives.
 
@@ -333,7 +167,7 @@ class Session:
         Raise `ConnectionFailed` when none lets us in, `Refused` when a connection pooler stands
         in between.
         """
-        session = cls(database, _maintenance(database))
+        session = cls(database, maintenance(database))
         try:
             session._register()
         except psycopg.Error as error:
@@ -356,7 +190,7 @@ class Session:
 
     def connect(self) -> Connection:
         """Open another maintenance connection."""
-        return _maintenance(self.database)
+        return maintenance(self.database)
 
     def _register(self) -> None:
         row = self.connection.execute(
@@ -591,7 +425,7 @@ class Session:
                             sql.Identifier(name), sql.Identifier(template.name), sql.SQL(strategy.clause)
                         )
                     )
-                    self.strategies.record(strategy, _since(began))
+                    self.strategies.record(strategy, elapsed_ms(began))
                     return name
                 except psycopg.Error as error:
                     state = error.sqlstate or ""
@@ -642,7 +476,7 @@ class Session:
         try:
             self.drop(name)
         except (WfloSchemaError, psycopg.Error) as error:
-            _log.warning("%s stays behind and is pruned later: %s", name, error)
+            logger.warning("%s stays behind and is pruned later: %s", name, error)
 
     def drop_clone(self, name: str, *, connection: Connection | None = None) -> None:
         """Drop a clone, whoever is connected to it and whatever a test left in it.
@@ -687,7 +521,7 @@ class Session:
                     inside.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(one))
                     inside.execute(sql.SQL("DROP SUBSCRIPTION {}").format(one))
         except (WfloSchemaError, psycopg.Error) as error:
-            _log.info("while clearing %s: %s", name, error)
+            logger.info("while clearing %s: %s", name, error)
 
     def drop_made(self, made: Made) -> str:
         """Drop what was found to be ours; say why where that cannot be."""
@@ -874,225 +708,6 @@ class Strategies:
             return self._open[0]
 
 
-# --- a pool -----------------------------------------------------------------------------------
-
-
-class Dropper:
-    """Drops databases behind the tests, in a thread of its own.
-
-    While somebody waits for clones it stands back, unless much has piled up.
-    """
-
-    _REST_S = 0.05
-    # After a test's connections are closed their backends take a moment to end; to DROP DATABASE
-    # one that is there costs 100 ms.
-    _PILE = 16
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._changed = threading.Condition()
-        self._waiting: deque[tuple[float, str]] = deque()
-        self._makers = 0
-        self._is_closing = False
-        self._thread: threading.Thread | None = None
-
-    def add(self, name: str) -> None:
-        """Have a database dropped soon."""
-        with self._changed:
-            self._waiting.append((time.monotonic(), name))
-            if self._thread is None and len(self._waiting) > 1:  # one alone is dropped at the end
-                self._thread = threading.Thread(target=self._run, name="wflo-schema dropper", daemon=True)
-                self._thread.start()
-            self._changed.notify()
-
-    def making(self, change: int) -> None:
-        """A maker begins (1) or ends (-1) to make what somebody may soon wait for."""
-        with self._changed:
-            self._makers += change
-            self._changed.notify()
-
-    def close(self) -> None:
-        """Drop all that is left, and end.  Uses the session's connection where no thread was needed or could work."""
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
-        self._drop_all(self._session.connection)
-
-    def _next(self) -> tuple[float, str] | None:
-        with self._changed:
-            while True:
-                now = time.monotonic()
-                if self._waiting:
-                    rested = self._waiting[0][0] + self._REST_S - now
-                    is_free = self._makers == 0 or len(self._waiting) >= self._PILE
-                    if self._is_closing or (rested <= 0 and is_free):
-                        return self._waiting.popleft()
-                    self._changed.wait(rested if is_free else None)
-                elif self._is_closing:
-                    return None
-                else:
-                    self._changed.wait()
-
-    def _run(self) -> None:
-        try:
-            with self._session.connect() as connection:
-                self._drop_all(connection)
-        except WfloSchemaError as error:
-            _log.info("nothing is dropped before the end: %s", error)
-
-    def _drop_all(self, connection: Connection) -> None:
-        while (item := self._next()) is not None:
-            since, name = item
-            try:
-                still_s = since + self._REST_S - time.monotonic()
-                if still_s > 0:
-                    self._session.wait_until_free(name, connection=connection, at_most_s=still_s)
-                self._session.drop_clone(name, connection=connection)
-            except (WfloSchemaError, psycopg.Error) as error:
-                if connection.closed:
-                    self._waiting.appendleft(item)  # tried again at the end, by another connection
-                    _log.info("nothing is dropped before the end: %s", error)
-                    return
-                _log.warning("%s stays behind and is pruned later: %s", name, error)
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A fresh clone; ``connection`` is open to it where one was asked for and there was time."""
-
-    database: Database
-    connection: Connection | None
-
-
-class Pool:
-    """Clones of one template, made ahead in threads of its own.
-
-    ``ahead`` is how many are kept ready; ``wanted`` says how many will still be taken at most.
-    ``connect``, where given, opens the connection that is kept ready with each; it is given up for
-    speed while somebody waits.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        template: Template,
-        dropper: Dropper,
-        *,
-        ahead: int,
-        wanted: Callable[[], int],
-        makers: int = 1,
-        connect: Callable[[Database], Connection] | None = None,
-    ) -> None:
-        self._session = session
-        self._template = template
-        self._dropper = dropper
-        self._ahead = ahead
-        self._wanted = wanted
-        self._connect = connect
-        self._changed = threading.Condition()
-        self._ready: deque[Ready] = deque()
-        self._takers = 0
-        self._making = 0
-        self._error: WfloSchemaError | None = None
-        self._is_closing = False
-        self._threads = [
-            threading.Thread(target=self._run, name=f"wflo-schema maker {number}", daemon=True)
-            for number in range(1, makers + 1)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def take(self) -> Ready:
-        """A fresh clone; waits for one where none is ready."""
-        with self._changed:
-            self._takers += 1
-            self._changed.notify_all()
-            try:
-                while not self._ready:
-                    if self._error is not None:
-                        raise self._error
-                    self._changed.wait()
-                ready = self._ready.popleft()
-            finally:
-                self._takers -= 1
-            self._changed.notify_all()
-        return ready
-
-    @property
-    def error(self) -> WfloSchemaError | None:
-        """Why no more are made, None while they are."""
-        return self._error
-
-    @property
-    def ready_count(self) -> int:
-        """How many wait to be taken."""
-        return len(self._ready)
-
-    def close(self) -> None:
-        """Stop making, and have what is ready dropped."""
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
-        while self._ready:
-            ready = self._ready.popleft()
-            if ready.connection is not None:
-                ready.connection.close()
-            self._dropper.add(ready.database.name)
-
-    def _is_short(self) -> bool:
-        return len(self._ready) + self._making < max(self._takers, min(self._ahead, self._wanted()))
-
-    def _run(self) -> None:
-        try:
-            with self._session.connect() as connection:
-                while True:
-                    with self._changed:
-                        while not (self._is_closing or self._is_short()):
-                            self._changed.wait()
-                        if self._is_closing:
-                            return
-                        self._making += 1
-                    try:
-                        ready = self._make(connection)
-                    finally:
-                        with self._changed:
-                            self._making -= 1
-                    with self._changed:
-                        self._ready.append(ready)
-                        self._changed.notify_all()
-        except (WfloSchemaError, psycopg.Error) as error:
-            with self._changed:
-                self._error = (
-                    error if isinstance(error, WfloSchemaError) else database_error(error, "making test databases")
-                )
-        finally:
-            with self._changed:  # whatever ended it, nobody waits for it any more
-                if not self._is_closing and self._error is None:
-                    self._error = DatabaseError("the thread that makes test databases ended")
-                self._changed.notify_all()
-
-    def _make(self, connection: Connection) -> Ready:
-        self._dropper.making(1)
-        try:
-            name = self._session.clone(self._template, connection=connection, measured=True)
-        finally:
-            self._dropper.making(-1)
-        database = self._session.database.with_name(name)
-        if self._connect is None or self._takers or self._is_closing:
-            return Ready(database, None)
-        try:
-            return Ready(database, self._connect(database))
-        except ConnectionFailed:  # no slot is free: whoever takes it tries again, and says so
-            return Ready(database, None)
-
-
-# --- what is ours -----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Row:
     name: str
@@ -1103,7 +718,7 @@ class _Row:
     size_bytes: int | None
 
 
-def _made(connection: Connection) -> Iterator[tuple[Made, bool]]:
+def made_databases(connection: Connection) -> Iterator[tuple[Made, bool]]:
     """Every database made here, and whether this role may drop it."""
     try:
         with connection.cursor(row_factory=class_row(_Row)) as cursor:
@@ -1148,7 +763,7 @@ def _template_key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") & 0x7FFFFFFE
 
 
-def _maintenance(database: Database) -> Connection:
+def maintenance(database: Database) -> Connection:
     """Connect to a database that is there on every server, else to the target itself."""
     failures: list[ConnectionFailed] = []
     for name in dict.fromkeys((*MAINTENANCE, database.name)):
@@ -1211,5 +826,5 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _since(began: float) -> float:
+def elapsed_ms(began: float) -> float:
     return (time.monotonic() - began) * 1000

@@ -73,11 +73,7 @@ def scratch_database(database: Database, *, on: Database | None = None) -> Itera
                 session = _register(connection)
                 _sweep(connection)
                 parameters = {"name": database.name}
-                like = (
-                    connection.execute(load_sql("catalog", "scratch_like"), parameters).fetchone()
-                    if on is None
-                    else None
-                )
+                like = connection.execute(load_sql("scratch", "like"), parameters).fetchone() if on is None else None
                 name = _new_name(session)
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 if like is not None:
@@ -199,7 +195,7 @@ def _comment() -> str:
 
 def _sweep(connection: psycopg.Connection[TupleRow]) -> None:
     """Drop what killed runs left: made here, its session dead, nobody in it.  Never fails for it."""
-    rows = connection.execute(load_sql("catalog", "scratch_left"), {"class": _SESSIONS, "prefix": PREFIX}).fetchall()
+    rows = connection.execute(load_sql("scratch", "left"), {"class": _SESSIONS, "prefix": PREFIX}).fetchall()
     for name, alive in rows:
         if not _is_left(name, alive):
             continue
@@ -251,7 +247,7 @@ _LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
     with database.connect() as connection, connection.cursor(row_factory=class_row(_Place)) as cursor:
         try:
-            place = cursor.execute(load_sql("catalog", "scratch_place")).fetchone()
+            place = cursor.execute(load_sql("scratch", "place")).fetchone()
         except psycopg.Error as error:
             raise database_error(error, "looking where the migrations put their tables") from error
     if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):

@@ -15,11 +15,11 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema.catalog.replay import _NO_SESSION, _SESSIONS, PREFIX, _is_left, _new_name, replayed, scratch_database
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.scratch.replay import _NO_SESSION, _SESSIONS, PREFIX, _is_left, _new_name, replayed, scratch_database
 
 
 def names(database: Database) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wflo_schema.check import orphans
+from wflo_schema.catalog import orphans
 from wflo_schema.connect.database import Database
 from wflo_schema.findings import OrphanRows
 

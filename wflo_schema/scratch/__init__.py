@@ -1,0 +1,1 @@
+"""Throwaway databases in which migrations are replayed, to see what they make."""

@@ -1,0 +1,193 @@
+"""The test database beside a target: made, kept, listed, pruned."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from wflo_schema.connect.database import MAX_NAME_BYTES, Database, database_error
+from wflo_schema.engine.events import Begun, Event, Notify
+from wflo_schema.errors import (
+    ConnectionFailed,
+    Refused,
+)
+from wflo_schema.files.folder import Migrations
+
+if TYPE_CHECKING:
+    # Imported where something is migrated: a session that finds its template starts without it.
+    pass
+from wflo_schema.testdb.session import (
+    NOTHING_DROPPED,
+    SUFFIX,
+    TEMPLATES_KEPT_S,
+    Made,
+    Pruned,
+    Session,
+    TestDatabase,
+    elapsed_ms,
+    made_databases,
+    maintenance,
+)
+
+
+def make_test_database(
+    database: Database,
+    migrations: Migrations,
+    *,
+    name: str | None = None,
+    keep: bool = False,
+    notify: Notify | None = None,
+) -> TestDatabase:
+    """Drop and recreate the test database of a target, on the same server, with every migration applied.
+
+    ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
+    stays, and only what is pending is applied.  The target itself need not exist and is never
+    touched.  The new database is complete before the old one is dropped; open connections to the
+    old one are closed by force.  Any number of them at once replace it one after the other:
+    advisory lock on its name.
+
+    Raise `Refused`, with nothing dropped, when the name does not end in ``_test`` or is the
+    target's own; `DatabaseError` when a privilege is missing.
+    """
+    began = time.monotonic()
+    chosen = _test_name(database, name)
+    wanted = database.with_name(chosen)
+    if not len(migrations):
+        raise Refused(
+            f"there is no migration in {' and '.join(migrations.directories)}",
+            hint="name the right folder with --migrations; nothing was dropped",
+        )
+    with Session.open(database) as session:
+        there = session.kind_of(chosen)
+        if there == "template":
+            raise Refused(
+                f"{chosen} is marked as a template, not a test database",
+                hint=f'nothing was dropped; if it may go: ALTER DATABASE "{chosen}" IS_TEMPLATE false',
+            )
+        if there and _is_same(database, chosen):
+            raise Refused(
+                f"{chosen} is what the server calls the target itself, and the target is never dropped",
+                hint=f"choose another name with --name; {NOTHING_DROPPED}",
+            )
+        if keep and there == "database":
+            return _keep(wanted, migrations, notify, began)
+        template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
+        fresh = session.clone(template)
+        try:
+            session.mark(fresh, "test-db", about=database.name)
+            with session.replacing(chosen):
+                if keep and session.kind_of(chosen):  # somebody made it in the meantime
+                    session.drop(fresh)
+                    return _keep(wanted, migrations, notify, began)
+                session.drop(chosen)
+                session.rename(fresh, chosen)
+        except BaseException:
+            session.drop_quietly(fresh)
+            raise
+    return TestDatabase(wanted, not template.was_built, elapsed_ms(began), template.applied)
+
+
+def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
+    from wflo_schema.engine import operations
+
+    result = operations.migrate(wanted, migrations, notify=notify)
+    return TestDatabase(wanted, False, elapsed_ms(began), result.ids)
+
+
+def list_test_databases(database: Database) -> tuple[Made, ...]:
+    """Find every database of the target's server that was made here, by name.  Writes nothing."""
+    with maintenance(database) as connection:
+        return tuple(made for made, _ in made_databases(connection))
+
+
+def prune_test_databases(
+    database: Database, *, kept: bool = False, templates_older_than_s: float = TEMPLATES_KEPT_S
+) -> Pruned:
+    """Drop what killed sessions left, and templates that are old and not in use.
+
+    A clone goes when the session that made it is dead and nobody is connected to it.  With
+    ``kept`` also those that were kept for looking at.  A ``test-db`` stays: it is somebody's.
+    Never touches a database that was not made here.
+    """
+    dropped: list[Made] = []
+    left: list[tuple[Made, str]] = []
+    with Session.open(database) as session:
+        for made, is_ours in made_databases(session.connection):
+            reason = _why_left(made, is_ours, kept, templates_older_than_s)
+            if not reason:
+                reason = session.drop_made(made)
+            if reason:
+                left.append((made, reason))
+            else:
+                dropped.append(made)
+    return Pruned(tuple(dropped), tuple(left))
+
+
+def _why_left(made: Made, is_ours: bool, kept: bool, templates_older_than_s: float) -> str:
+    if made.purpose == "test-db":
+        return "it is a test database of somebody's; wflo-schema test-db makes it anew"
+    if made.purpose == "kept" and not kept:
+        return "it was kept for looking at"
+    if made.is_alive:
+        return "it is in use" if made.purpose == "template" else "the session that made it still runs"
+    if made.connections:
+        return f"{made.connections} connected to it"
+    if made.purpose == "template" and made.age_s < templates_older_than_s:
+        return "it is young enough to be used again"
+    return "" if is_ours else "it belongs to another role"
+
+
+def _is_same(target: Database, name: str) -> bool:
+    """Whether who asks for the target is let into the database ``name``; asked of the server itself."""
+    try:
+        with target.connect() as connection:
+            row = connection.execute("SELECT pg_catalog.current_database()::text").fetchone()
+    except ConnectionFailed:
+        return False  # it need not exist
+    except psycopg.Error as error:
+        raise database_error(error, "asking for the target's name") from error
+    return row is not None and row[0] == name
+
+
+def _test_name(database: Database, name: str | None) -> str:
+    target = database.name
+    chosen = name if name is not None else target + SUFFIX
+    nothing = NOTHING_DROPPED
+    if name is None and target.endswith(SUFFIX):
+        raise Refused(
+            f"the target is {target} itself, which looks like a test database; "
+            "a test database is made for another one, and never is the target",
+            hint=f"name the database that is tested ({target.removesuffix(SUFFIX)}) in the URL; it need not exist; "
+            f"{nothing}",
+        )
+    if chosen == target:
+        raise Refused(
+            f"{chosen} is the target itself, and the target is never dropped",
+            hint=f"leave --name away to get {target + SUFFIX}; {nothing}",
+        )
+    if not chosen.endswith(SUFFIX):
+        raise Refused(
+            f"{chosen} is not a test database: its name does not end in {SUFFIX}",
+            hint=f"choose a name that does ({chosen + SUFFIX}); {nothing}",
+        )
+    size = len(chosen.encode("utf-8"))
+    if size > MAX_NAME_BYTES or "\x00" in chosen:
+        raise Refused(
+            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}",
+            hint=f"choose a shorter one with --name; {nothing}",
+        )
+    return chosen
+
+
+def _telling(notify: Notify | None, wanted: Database) -> Notify | None:
+    """Speak of the database that was asked for, not of the template that is being built."""
+    if notify is None:
+        return None
+
+    def tell(event: Event) -> None:
+        notify(replace(event, label=wanted.label) if isinstance(event, Begun) else event)
+
+    return tell
