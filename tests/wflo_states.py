@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wflo_schema.adopt.judge import read_names, read_reconciling
+from wflo_schema.adopt.found import read_names
+from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.connect.database import Database
 from wflo_schema.files.folder import read_migrations
 

@@ -24,18 +24,10 @@ from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
 from wflo_schema.adopt import judge
-from wflo_schema.adopt.judge import (
-    _TOOLS,
-    Adoption,
-    Options,
-    Verdict,
-    _Found,
-    _other_ledgers,
-    adopt_database,
-    baseline,
-    read_names,
-    read_reconciling,
-)
+from wflo_schema.adopt.found import Adoption, Options, Verdict, read_names
+from wflo_schema.adopt.judge import adopt_database, baseline
+from wflo_schema.adopt.ledgers import _TOOLS, _Found, other_ledgers
+from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
 from wflo_schema.catalog.read import read_catalog
@@ -878,7 +870,7 @@ def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
 def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, honest = read_migrations(folder), _other_ledgers
+    files, honest = read_migrations(folder), other_ledgers
     operations.migrate(database, files, to="01")
 
     def slow(target: Database, schema: str | None, options: Options) -> _Found:

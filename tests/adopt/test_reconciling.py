@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from tests import wflo_states
 from tests.wflo_states import FOLDER, KEYS, MIGRATIONS, NAMES, RECONCILING, ROWS, STATES, build, counts
-from wflo_schema.adopt.judge import Adoption, Verdict, adopt_database, baseline
+from wflo_schema.adopt.found import Adoption, Verdict
+from wflo_schema.adopt.judge import adopt_database, baseline
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES

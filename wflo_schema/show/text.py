@@ -21,7 +21,7 @@ from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaErro
 from wflo_schema.findings import Finding, Location, Severity
 
 if TYPE_CHECKING:
-    from wflo_schema.adopt.judge import Adoption, OtherLedger
+    from wflo_schema.adopt.found import Adoption, OtherLedger
     from wflo_schema.catalog.objects import Difference
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult

@@ -1,0 +1,158 @@
+"""What was found of a database that is to be taken over, as values."""
+
+from __future__ import annotations
+
+import enum
+import os
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wflo_schema.catalog.objects import Difference
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import Migrations
+
+# Beside the migrations: what other tools' revisions stand for.
+NAMES_FILE = "adopt.toml"
+
+Names = Mapping[str, Mapping[str, str]]
+
+
+class Verdict(enum.StrEnum):
+    """What the catalog says."""
+
+    EQUAL = "equal"
+    """The database equals ours after one migration."""
+    AMBIGUOUS = "ambiguous"
+    """It equals ours after several, which differ in rows only."""
+    RECONCILE = "reconcile"
+    """It is in the state that a reconciling set was written for."""
+    DIFFERENT = "different"
+    """It equals ours after none."""
+    EMPTY = "empty"
+    """None of the tables is there."""
+    OURS = "ours"
+    """Already recorded by this tool, and equal to what is recorded."""
+    DRIFT = "drift"
+    """Recorded by this tool, and not like what is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLedger:
+    """What another tool's ledger says.
+
+    ``versions`` are in its own order and spelling; ``failed`` those it marks as failed half way.
+    ``stands_for`` is the id of our migration that the last of them stands for, empty where that is
+    not known or no migration leads there; ``unknown`` are versions that nothing says a word about.
+    """
+
+    tool: str
+    table: str
+    versions: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+    stands_for: str = ""
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the database is from ours after one migration; ``cosmetic`` are not among ``differences``."""
+
+    id: str
+    differences: int
+    cosmetic: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What was found, and what was recorded.
+
+    ``id`` is the migration that the catalog equals, the nearest one where none does, or None.
+    ``differences`` are those to ``id``; ``beside`` names what the database has and no migration makes:
+    it prevents nothing.  ``objections`` say why nothing would be recorded although the catalog is
+    equal; ``notes`` and ``next_steps`` are for people.  ``record`` are the ids that ``--apply``
+    records (or gives a checksum), ``aside`` those of other files whose rows it sets aside;
+    ``is_applied`` says that this was done.
+    """
+
+    label: str
+    schema: str
+    server_version: str
+    verdict: Verdict
+    ledgers: tuple[OtherLedger, ...]
+    total: int
+    id: str | None = None
+    number: int = 0
+    places: tuple[Place, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    beside: tuple[str, ...] = ()
+    reconciling: str | None = None
+    objections: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    record: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    is_applied: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the database is ours, can be taken over or is empty; else 1."""
+        is_fine = self.verdict in (Verdict.EQUAL, Verdict.EMPTY, Verdict.OURS) and not self.objections
+        return 0 if is_fine else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller gave beside a schema, as a shell takes it, to be repeated in every step that is told.
+
+    ``database`` says which one, ``migrations`` where the files are (left out where a step names
+    another folder), ``scratch`` where scratch databases are made.
+    """
+
+    database: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ()
+
+    def command(self, words: str, schema: str | None) -> str:
+        """The command with the options that it knows."""
+        told = shlex.split(words)
+        makes_scratch = told[0] in ("adopt", "baseline") or "--drift" in told
+        given = (
+            *self.database,
+            *(() if "--migrations" in told else self.migrations),
+            *(self.scratch if makes_scratch and "--unverified" not in told else ()),
+            *(("--schema", schema) if schema else ()),
+        )
+        return " ".join(("wflo-schema", words, *map(shlex.quote, given)))
+
+
+def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
+    """What other tools' revisions stand for: ``adopt.toml`` beside the migrations, empty without it.
+
+    A section a tool, a line a revision: the id of the last migration whose state it leaves, or "".
+    Raise `BadMigrationFile` when it cannot be understood or names a migration that is not there.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for directory in migrations.directories:
+        path = os.path.join(directory, NAMES_FILE)
+        try:
+            with open(path, "rb") as file:
+                content = tomllib.load(file)
+        except FileNotFoundError:
+            continue
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadMigrationFile(f"cannot read {path}: {error}") from None
+        for tool, revisions in content.items():
+            if not isinstance(revisions, dict) or not all(isinstance(v, str) for v in revisions.values()):
+                raise BadMigrationFile(
+                    f'{path}: [{tool}] must hold lines of the form revision = "ID of a migration"',
+                    hint='write revision = "" where no migration leads to that state',
+                )
+            for revision, stands_for in revisions.items():
+                if stands_for and migrations.get(stands_for) is None:
+                    raise BadMigrationFile(
+                        f"{path}: {revision} stands for {stands_for}, and there is no such migration"
+                    )
+            found.setdefault(tool, {}).update(revisions)
+    return found

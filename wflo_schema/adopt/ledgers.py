@@ -1,0 +1,216 @@
+"""Other tools' ledgers: found in the database, recognised, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row
+
+from wflo_schema.adopt.found import Options, OtherLedger
+from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.events import Blocker
+from wflo_schema.errors import CannotRead, DatabaseError, Refused
+from wflo_schema.words import some
+
+# Another tool may hold its ledger locked; waiting for it would make others wait behind us.
+LOCK_TIMEOUT_MS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """How a tool's ledger is recognised: its table, columns it has, and a table that stands beside it.
+
+    All columns that ``query`` reads are among them.  ``has_schema``: it keeps a schema of its own,
+    and nothing else is in there.
+    """
+
+    name: str
+    table: str
+    columns: frozenset[str]
+    query: LiteralString
+    beside: str = ""
+    beside_columns: frozenset[str] = frozenset()
+    has_schema: bool = False
+
+
+# The first that fits counts: what several tools call schema_migrations is told apart by its columns.
+_TOOLS: tuple[_Tool, ...] = (
+    _Tool(
+        "alembic",
+        "alembic_version",
+        frozenset({"version_num"}),
+        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} "
+        "WHERE version_num IS NOT NULL ORDER BY 1",
+    ),
+    _Tool(
+        "flyway",
+        "flyway_schema_history",
+        frozenset({"installed_rank", "version", "type", "script", "success"}),
+        "flyway",
+    ),
+    _Tool("goose", "goose_db_version", frozenset({"id", "version_id", "is_applied"}), "goose"),
+    _Tool(
+        "sqitch",
+        "changes",
+        frozenset({"change_id", "change", "script_hash", "committed_at"}),
+        "sqitch",
+        beside="events",
+        beside_columns=frozenset({"change_id", "change", "event", "committed_at"}),
+        has_schema=True,
+    ),
+    _Tool(
+        "django",
+        "django_migrations",
+        frozenset({"id", "app", "name", "applied"}),
+        "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} "
+        "WHERE app IS NOT NULL AND name IS NOT NULL ORDER BY id",
+    ),
+    _Tool(
+        "golang-migrate",
+        "schema_migrations",
+        frozenset({"version", "dirty"}),
+        "SELECT version::text AS version, dirty IS NOT FALSE AS has_failed FROM {table} WHERE version IS NOT NULL",
+    ),
+    _Tool(
+        "ecto",
+        "schema_migrations",
+        frozenset({"version", "inserted_at"}),
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
+    ),
+    _Tool(
+        "rails",
+        "schema_migrations",
+        frozenset({"version"}),
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
+        "ar_internal_metadata",
+    ),
+    _Tool(
+        "dbmate",
+        "schema_migrations",
+        frozenset({"version"}),
+        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    version: str
+    has_failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The ledgers of other tools but yoyo, and what they keep: tables by name, a schema of their own."""
+
+    ledgers: tuple[OtherLedger, ...]
+    tables: frozenset[str]
+    schemas: frozenset[str]
+
+
+def other_ledgers(database: Database, schema: str | None, options: Options) -> _Found:
+    """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
+    wanted = sorted({t.table for t in _TOOLS} | {t.beside for t in _TOOLS if t.beside})
+    ledgers: list[OtherLedger] = []
+    tables: set[str] = set()
+    schemas: set[str] = set()
+    with database.connect(autocommit=False) as connection:
+        connection.read_only = True
+        try:
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT_MS)))
+            if schema is not None and not _has_schema(connection, schema):
+                raise Refused(
+                    f"there is no schema {schema} in {database.with_schema(None).label}",
+                    hint=f"correct --schema; where it is to be new: {options.command('migrate', schema)}",
+                )
+            with connection.cursor(row_factory=class_row(_Table)) as cursor:
+                present = cursor.execute(load_sql("adopt", "tables"), {"names": wanted, "schema": schema}).fetchall()
+            by_schema = {(t.schema, t.name): frozenset(t.columns) for t in present}
+            recognised = [(t, tool) for t in present if (tool := _recognise(t, by_schema)) is not None]
+            is_here = any(table.schema == schema for table, _ in recognised)
+            for table, tool in recognised:
+                if is_here and table.schema == "public" != schema:
+                    continue
+                query = tool.query if " " in tool.query else load_sql("adopt", tool.query)
+                with connection.cursor(row_factory=class_row(_Version)) as cursor:
+                    rows = cursor.execute(
+                        sql.SQL(query).format(
+                            table=sql.Identifier(table.schema, table.name),
+                            events=sql.Identifier(table.schema, tool.beside or table.name),
+                        )
+                    ).fetchall()
+                if tool.has_schema and table.schema != "public":
+                    schemas.add(table.schema)
+                else:
+                    tables |= {table.name, tool.beside} - {""}
+                ledgers.append(
+                    OtherLedger(
+                        tool.name,
+                        str(table),
+                        tuple(r.version for r in rows if not r.has_failed),
+                        tuple(r.version for r in rows if r.has_failed),
+                    )
+                )
+        except psycopg.Error as error:
+            if error.sqlstate == "42501":
+                raise CannotRead(
+                    f"another tool's ledger may not be read: {error.diag.message_primary}",
+                    sqlstate="42501",
+                    hint="GRANT USAGE on its schema and SELECT on its tables to this role",
+                ) from None
+            if error.sqlstate == "55P03":
+                raise locked_by(database, wanted) from None
+            raise database_error(error, "reading another tool's ledger") from error
+    return _Found(tuple(ledgers), frozenset(tables), frozenset(schemas))
+
+
+def _has_schema(connection: psycopg.Connection[TupleRow], schema: str) -> bool:
+    text = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s"
+    return connection.execute(text, [schema]).fetchone() is not None
+
+
+def locked_by(database: Database, names: Collection[str] | None) -> DatabaseError:
+    """The error for a ledger that another session keeps locked: which table, who holds it, what to do.
+
+    ``names`` None: for a table below a view, which PostgreSQL locks to print the view.
+    """
+    with database.connect() as connection, connection.cursor(row_factory=class_row(Blocker)) as cursor:
+        try:
+            wanted = {"names": None if names is None else sorted(names)}
+            holders = cursor.execute(load_sql("adopt", "lockers"), wanted).fetchall()
+        except psycopg.Error:
+            holders = []  # the first error matters more
+    tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names or ()))
+    pid = next((b.pid for b in holders if b.pid), "" if holders else "PID")
+    end = f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED; see pg_prepared_xacts"
+    what = "ledger" if names else "table below a view"
+    return DatabaseError(
+        f"a {what} is locked by another session, and nothing was changed: {tables}"
+        + "".join(f"\nheld by {b}" for b in holders),
+        sqlstate="55P03",
+        hint=f"is a migration under way there? wait for it, or end it ({end}); then run this again",
+    )
+
+
+def _recognise(table: _Table, present: Mapping[tuple[str, str], frozenset[str]]) -> _Tool | None:
+    for tool in _TOOLS:
+        if tool.table == table.name and tool.columns <= set(table.columns):
+            beside = present.get((table.schema, tool.beside))
+            if not tool.beside or (beside is not None and tool.beside_columns <= beside):
+                return tool
+    return None

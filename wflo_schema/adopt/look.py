@@ -1,0 +1,248 @@
+"""One look at the target: its catalog, its ledgers, and the files that are held against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wflo_schema.adopt.found import Adoption, Names, Options, OtherLedger, Verdict
+from wflo_schema.adopt.ledgers import LOCK_TIMEOUT_MS, locked_by, other_ledgers
+from wflo_schema.catalog.objects import Catalog
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
+from wflo_schema.catalog.read import read_catalog
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.engine.planning import Entry, State, Status
+from wflo_schema.errors import DatabaseError, Refused
+from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.words import some
+
+
+def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
+    """Say what the versions stand for: by ``names``, or because they are ids of ours."""
+    order = {m.id: n for n, m in enumerate(migrations)}
+    known = {**{i: i for i in order}, **(names or {})}
+    said = [known[v] for v in ledger.versions if v in known]
+    unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
+    last = max((s for s in said if s), key=lambda s: order[s], default="")
+    return replace(ledger, stands_for="" if "" in said else last, unknown=unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of the target before anything is replayed."""
+
+    database: Database
+    migrations: Migrations
+    reconciling: tuple[Migrations, ...]
+    schema: str | None
+    """The one that the caller named."""
+    status: Status
+    ledgers: tuple[OtherLedger, ...]
+    ignore: frozenset[str]
+    ignore_schemas: frozenset[str]
+    options: Options
+    have: Catalog
+
+    @property
+    def recorded(self) -> dict[str, Entry]:
+        """Rows of our ledger whose file is here."""
+        return {e.id: e for e in self.status.entries if e.state in (State.APPLIED, State.CHANGED)}
+
+    @property
+    def strangers(self) -> tuple[Entry, ...]:
+        """Rows of our ledger whose file is not here."""
+        return (*self.status.missing, *self.status.unknown)
+
+    @property
+    def reconciled(self) -> frozenset[str]:
+        """Ids of all reconciling sets."""
+        return frozenset(m.id for one in self.reconciling for m in one)
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Recorded ids that an adoption sets aside: plain yoyo's, and those of reconciling sets."""
+        return tuple(e.id for e in self.strangers if not e.has_checksum or e.id in self.reconciled)
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self.recorded) and not self.strangers and all(e.has_checksum for e in self.recorded.values())
+
+    @property
+    def last_recorded(self) -> Migration | None:
+        """The last of the migrations that our ledger records."""
+        return next((m for m in reversed(self.migrations.items) if m.id in self.recorded), None)
+
+    @property
+    def half_way(self) -> tuple[str, ...]:
+        """Migrations that are not transactional and were begun here, and have not come to their end."""
+        return tuple(e.id for e in self.status.pending if e.statements_done is not None)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a migration before the last one recorded is not recorded."""
+        last = self.last_recorded
+        return last is not None and self.migrations.items.index(last) + 1 != len(self.recorded)
+
+    def command(self, words: str) -> str:
+        """What to type next, for the same database, schema and files."""
+        return self.options.command(words, self.schema)
+
+    def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
+        recorded = self.recorded
+        return tuple(m.id for m in wanted if m.id not in recorded or not recorded[m.id].has_checksum)
+
+    def read(self) -> Catalog:
+        """The target's catalog as it is now."""
+        schema = self.database.schema
+        with self.database.connect() as connection:
+            try:
+                found = read_catalog(
+                    connection,
+                    schemas=(schema,) if schema else None,
+                    ignore=self.ignore,
+                    lock_timeout_ms=LOCK_TIMEOUT_MS,
+                )
+            except DatabaseError as error:
+                raise (locked_by(self.database, None) if error.sqlstate == "55P03" else error) from None
+        return found.without_schemas(self.ignore_schemas)
+
+    def adoption(
+        self,
+        verdict: Verdict,
+        *,
+        id: str | None = None,
+        number: int = 0,
+        record: tuple[str, ...] = (),
+        aside: tuple[str, ...] = (),
+        objections: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+        next_steps: tuple[str, ...] = (),
+    ) -> Adoption:
+        return Adoption(
+            self.database.label,
+            self.status.schema,
+            self.status.server_version,
+            verdict,
+            self.ledgers,
+            len(self.migrations),
+            id,
+            number,
+            objections=objections,
+            notes=notes,
+            next_steps=next_steps,
+            record=record,
+            aside=aside,
+        )
+
+    def objections(self, last: Migration, *, minds_ledgers: bool, is_named: bool = True) -> tuple[str, ...]:
+        """Why nothing may be recorded up to ``last`` although the catalog is equal."""
+        found = []
+        order = {m.id: n for n, m in enumerate(self.migrations)}
+        beyond = [i for i in self.recorded if order[i] > order[last.id]]
+        if beyond:
+            found.append(
+                f"the ledger already records {some(beyond)}, and the database is only where {last.id} leads: "
+                "take those rows away first (yoyo unmark), or find out why their changes are not there"
+            )
+        others = [e.id for e in self.strangers if e.has_checksum and e.id not in self.reconciled]
+        if others:
+            found.append(
+                f"wflo-schema recorded {some(others)} here, from files that are not in "
+                f"{' and '.join(self.migrations.directories)}: name their folder with --migrations too"
+            )
+        if self.status.changed:
+            found.append(
+                f"applied migrations were edited since: {some(e.id for e in self.status.changed)}: "
+                "bring them back as they were"
+            )
+        if not minds_ledgers:
+            return tuple(found)
+        for ledger in self.ledgers:
+            if ledger.failed:
+                found.append(
+                    f"{ledger.tool} says in {ledger.table} that {some(ledger.failed)} failed half way: "
+                    "it may have changed rows, which no catalog shows. "
+                    f"Finish it or clean it up with {ledger.tool}; or insist: "
+                    + self.command(f"baseline --to {last.id}")
+                )
+        if len(self.ledgers) > 1 and not is_named:
+            where = " and ".join(f"{w.tool} ({w.table})" for w in self.ledgers)
+            found.append(
+                f"two tools have recorded here: {where}. Only you know which one is still used; "
+                f"when the catalog is to decide: {self.command(f'adopt --apply --to {last.id}')}"
+            )
+        return tuple(found)
+
+    def ledger_notes(self, last: Migration | None) -> Iterator[str]:
+        """In which ways other ledgers and the catalog disagree."""
+        for ledger in self.ledgers:
+            if ledger.unknown:
+                yield (
+                    f"{ledger.table} holds {some(ledger.unknown)}, which nothing here knows: "
+                    "the catalog alone was asked what it means"
+                )
+            if ledger.stands_for and (last is None or ledger.stands_for != last.id):
+                found = "not like that" if last is None else f"where {last.id} leads"
+                yield (
+                    f"{ledger.table} says {some(ledger.versions)}, which stands for {ledger.stands_for}, "
+                    f"and the catalog is {found}: the catalog is believed (was it stamped, or changed by hand?)"
+                )
+
+
+def take_look(
+    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: Options
+) -> Look:
+    if not len(migrations):
+        raise Refused(
+            f"there is no migration in {' and '.join(migrations.directories)}",
+            hint="name the right folder with --migrations",
+        )
+    named = database.schema
+    status = status_of(database, migrations)
+    if database.schema is None and status.schema != "public":
+        database = database.with_schema(status.schema)
+    found = other_ledgers(database, database.schema, options)
+    ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
+    ids = {m.id for one in reconciling for m in one}
+    by_yoyo = tuple(
+        e.id for e in status.entries if e.state is not State.PENDING and not e.has_checksum and e.id not in ids
+    )
+    if by_yoyo:
+        yoyo = OtherLedger("yoyo", f"{status.schema}._yoyo_migration", by_yoyo)
+        ledgers.append(_explain(yoyo, migrations, names.get("yoyo")))
+    look = Look(
+        database,
+        migrations,
+        tuple(reconciling),
+        named,
+        status,
+        tuple(ledgers),
+        LEDGER_TABLES | found.tables,
+        found.schemas,
+        options,
+        Catalog(()),
+    )
+    for _ in range(MOST_LOOKS):  # a migration that commits in between would make a liar of the ledger
+        have, now = look.read(), status_of(database, migrations)
+        if now.entries == look.status.entries:
+            return replace(look, have=have)
+        look = replace(look, status=now)
+    raise Refused(f"{database.label} is being migrated while it is looked at", hint="run this again when that is done")
+
+
+def status_of(database: Database, migrations: Migrations) -> Status:
+    try:
+        return operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
+    except DatabaseError as error:
+        raise (locked_by(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
+
+
+# What is too many of these on a table of ours changes how that table behaves; anything else stands beside it.
+ON_A_TABLE = frozenset(
+    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
+)
+
+
+# Times that the ledger may change under a look at the catalog.
+MOST_LOOKS = 20

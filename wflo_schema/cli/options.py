@@ -1,0 +1,224 @@
+"""The options that several commands share, and what the environment says in their stead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from wflo_schema.errors import NoDatabase, Refused, UsageError
+
+if TYPE_CHECKING:
+    from wflo_schema.adopt.found import Options
+    from wflo_schema.connect.database import Database
+    from wflo_schema.engine.locks import LockOptions
+    from wflo_schema.files.folder import Migrations
+from wflo_schema.cli.streams import warn
+
+# Variables of libpq that say which database is meant; a user or password alone says nothing.
+LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
+
+# The first that is set and not empty counts.
+URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+EXIT_CODES = """\b
+Exit codes: 0 done, nothing found; 1 answered, and the answer is no;
+2 usage; 3 could not do it; 130/143 stopped by Ctrl-C/SIGTERM."""
+
+
+class _Option(click.Option):
+    """An option that shows in --help which variable sets it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("show_envvar", True)
+        super().__init__(*args, **kwargs)
+
+
+def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    return click.option(*names, cls=_Option, **settings)
+
+
+def all_of(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
+    def decorate(function: _F) -> _F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+database_url_option = option(
+    "--database-url",
+    metavar="URL",
+    envvar=URL_VARIABLES,
+    help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
+)
+schema_option = option("--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="Where ledger and tables live.")
+migrations_option = option(
+    "--migrations",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="WFLO_SCHEMA_MIGRATIONS",
+    help="Folder of migration files, repeatable. Default: ./migrations, else the package's own.",
+)
+format_option = option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    envvar="WFLO_SCHEMA_FORMAT",
+    help="How to print the result.",
+    show_default=True,
+)
+server_directory_option = option(
+    "--server-directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),  # whether it can be used is asked where it is
+    default=Path(".wflo-schema"),
+    envvar="WFLO_SCHEMA_SERVER_DIRECTORY",
+    help="Where the project's own server is kept.",
+    show_default=True,
+)
+
+scratch_url_option = option(
+    "--scratch-url",
+    metavar="URL",
+    envvar="WFLO_SCHEMA_SCRATCH_URL",
+    help="A server for the scratch database. Default: the target's own.",
+)
+
+
+def explain_refused(target: Database, files: Migrations, refused: Refused) -> Refused:
+    from wflo_schema.adopt.judge import explain_refusal
+
+    return explain_refusal(target, files, refused, options=given_options())
+
+
+def given_options() -> Options:
+    """The options of this command line that the next one must have too; what the environment says, it says again."""
+    from wflo_schema.adopt.found import Options
+    from wflo_schema.connect.database import Database
+
+    context = click.get_current_context()
+
+    def words(parameter: str, option: str) -> tuple[str, ...]:
+        if context.get_parameter_source(parameter) is not click.core.ParameterSource.COMMANDLINE:
+            return ()
+        value = context.params[parameter]
+        if parameter.endswith("_url"):
+            value = Database.parse(value).without_password.url
+        values = value if isinstance(value, tuple) else (value,)
+        return tuple(word for one in values for word in (option, str(one)))
+
+    return Options(
+        database=words("database_url", "--database-url") + words("server_directory", "--server-directory"),
+        migrations=words("migrations", "--migrations"),
+        scratch=words("scratch_url", "--scratch-url"),
+    )
+
+
+def scratch_database_of(url: str | None) -> Database | None:
+    from wflo_schema.connect.database import Database
+
+    return None if url is None else Database.parse(url, source="--scratch-url")
+
+
+def lock_options(function: _F) -> _F:
+    return all_of(
+        option(
+            "--lock-timeout",
+            metavar="DURATION",
+            envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
+            help="The most that a statement waits for a lock (500ms, 2s; 0 waits for ever). "
+            "Default: what the file says, else 900ms.",
+        ),
+        option(
+            "--lock-wait",
+            metavar="DURATION",
+            default="60s",
+            envvar="WFLO_SCHEMA_LOCK_WAIT",
+            show_default=True,
+            help="How long in all a migration is tried again after lock timeouts.",
+        ),
+    )(function)
+
+
+target_options = all_of(database_url_option, schema_option, migrations_option, format_option, server_directory_option)
+
+
+def resolve_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
+    """The database that is meant: option, variable, libpq's variables, the project's own server.
+
+    Raise `NoDatabase` where nothing says it: a database is never invented.
+    """
+    from wflo_schema.connect.database import Database
+
+    if url is not None:
+        context = click.get_current_context(silent=True)
+        source = context.get_parameter_source("database_url") if context else None
+        named = "--database-url"
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            named = next((name for name in URL_VARIABLES if os.environ.get(name)), named)
+        if not url.strip():
+            raise NoDatabase(f"{named} is empty", hint="give it a URL, or leave it away")
+        return Database.parse(url, schema=schema, source=named)
+    for name in URL_VARIABLES:
+        if name in os.environ:
+            raise NoDatabase(f"{name} is set, and empty", hint=f"give it a URL, or remove it: unset {name}")
+    given = [name for name in LIBPQ if os.environ.get(name)]
+    if given:
+        return Database.parse("", schema=schema, source=", ".join(given))
+    why = "is not running"
+    if _is_there(server_directory):
+        from wflo_schema.server.embedded import find_embedded, status_embedded
+
+        running = find_embedded(server_directory)
+        if running is not None:
+            return running.database.with_schema(schema)
+        note = status_embedded(server_directory).note
+        why = f"cannot be used: {note}" if note else why
+    raise NoDatabase(
+        f"no database is named, and the project's own server {why}",
+        hint="set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; "
+        "or start the project's own server: wflo-schema server start",
+    )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise UsageError(f"cannot look into {path}: {error.strerror}", hint="run it in a folder of your own") from None
+
+
+def read_files(directories: Sequence[Path]) -> Migrations:
+    from wflo_schema.files.folder import read_migrations
+
+    found = read_migrations(*(directories or (default_directory(),)))
+    for stray in found.stray_rollbacks:
+        warn(f"{stray} belongs to no migration: is one of the two names mistyped?")
+    return found
+
+
+def default_directory() -> Path:
+    here = Path("migrations")
+    if _is_there(here) and here.is_dir():
+        return here
+    package = Path(__file__).parent.parent / "migrations"
+    return package if package.is_dir() else package.parent.parent / "migrations"
+
+
+def locks_of(timeout: str | None, wait: str) -> LockOptions:
+    from wflo_schema.engine.locks import LockOptions
+    from wflo_schema.files.directives import parse_duration_ms
+
+    try:
+        return LockOptions(None if timeout is None else parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
+    except ValueError as error:
+        raise UsageError(str(error), hint="for example --lock-timeout 500ms --lock-wait 5min") from None

@@ -1,0 +1,110 @@
+"""What a person sees while a run is at work, and how Ctrl-C and SIGTERM stop it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from wflo_schema.connect.pipeline import Stop
+    from wflo_schema.engine.events import Event
+from wflo_schema.cli.streams import discard, visible
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """A `Stop` that SIGINT and SIGTERM request."""
+    from wflo_schema.connect.pipeline import Stop
+
+    stop = Stop()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda n, frame: stop.request(n)) for number in wanted}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Progress:
+    """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal."""
+
+    def __init__(self, format_: str) -> None:
+        self._is_text = format_ == "text"
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        from wflo_schema.engine.events import Begun, Done, Notice, Running
+        from wflo_schema.show.text import event_text
+
+        if isinstance(event, Begun) and event.total > 1 and sys.stderr.isatty():
+            self._start(event.total)
+        if isinstance(event, Running):
+            self._running(event)
+        line = event_text(event)
+        if not line:
+            return
+        if isinstance(event, Begun | Done):
+            if self._bar is not None and isinstance(event, Done):
+                self._bar.update(self._task, completed=event.number, total=event.total)
+            if self._is_text:
+                self._print(line, err=False)
+        elif not (isinstance(event, Notice) and event.severity in ("DEBUG", "LOG", "INFO")):
+            self._print(line, err=True)
+
+    def _start(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            MofNCompleteColumn(),
+            BarColumn(bar_width=30),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("", total=total)
+        self._bar.start()
+
+    def _running(self, event: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"{event.id}  {event.progress}".rstrip())
+        elif event.elapsed_s >= 1 and sys.stderr.isatty():
+            said = f", {event.progress}" if event.progress else ""
+            self._print(f"  {event.id} is running ({event.elapsed_s:.0f} s{said})", err=True)
+
+    def _print(self, line: str, *, err: bool) -> None:
+        stream_is_terminal = (sys.stderr if err else sys.stdout).isatty()
+        line = visible(line) if stream_is_terminal else line
+        try:
+            if self._bar is not None and stream_is_terminal:
+                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:
+                click.echo(line, err=err)
+        except OSError:  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
+            if err:
+                discard(sys.stderr)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, for commands that have something to clear away but no migration to stop."""
+
+
+def terminate(number: int, frame: object) -> None:
+    raise Terminated

@@ -1,0 +1,112 @@
+"""What is printed: data on stdout, the rest on stderr, safe on every terminal, pipe and encoding."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from wflo_schema.errors import WfloSchemaError
+
+if TYPE_CHECKING:
+    pass
+
+
+def warn(text: str) -> None:
+    say(f"{click.style('warning:', fg='yellow')} {visible(text)}")
+
+
+def say(text: str) -> None:
+    """Print on stderr; what cannot be shown stops nothing."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        discard(sys.stderr)
+
+
+def visible(text: str) -> str:
+    """With the control characters of names from files and servers written out, so that none steers a terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class _Terminal(io.TextIOWrapper):
+    """A terminal to which no control characters are sent."""
+
+    def write(self, text: str) -> int:
+        return super().write(visible(text))
+
+
+def discard(stream: IO[str]) -> None:
+    """Let what cannot be written go nowhere, so that Python does not fail over it at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        pass
+
+
+def make_streams_safe() -> None:
+    """Have a stream that was closed lead nowhere, and one that lacks a character write it as JSON would."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # opened in this order each gets its own number again
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+    codecs.register_error("wflo-schema", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="wflo-schema")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty():
+        encoding = sys.stdout.encoding
+        sys.stdout = _Terminal(sys.stdout.detach(), encoding=encoding, errors="wflo-schema", line_buffering=True)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    import json
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+class ReaderGone(Exception):
+    """Nobody reads stdout any more; not an OSError, which click would turn into exit code 1."""
+
+
+def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
+    from wflo_schema.show.text import error_json, error_text
+
+    if _wants_json(words):
+        _print(error_json(error))
+    text = error_text(error)
+    if sys.stderr.isatty():
+        text = visible(text)
+        text = text.replace("error:", click.style("error:", fg="red"), 1)
+    say(text)
+
+
+def print_json(words: Sequence[str], code: str, message: str, hint: str = "") -> None:
+    """What is no `WfloSchemaError`, in the shape of one, where JSON was asked for."""
+    from wflo_schema.show.text import json_text
+
+    if _wants_json(words):
+        error = {"code": code, "message": message, "hint": hint}
+        _print(json_text({"error": error, "applied": (), "not_tried": ()}))
+
+
+def _print(text: str) -> None:
+    """Print the answer when it is an error, which has its own exit code whoever reads it."""
+    try:
+        click.echo(text)
+    except OSError:
+        discard(sys.stdout)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    for before, word in zip(["", *words], words, strict=False):
+        if word == "--format=json" or (before == "--format" and word == "json"):
+            return True
+    return os.environ.get("WFLO_SCHEMA_FORMAT") == "json" and not any(w.startswith("--format") for w in words)
