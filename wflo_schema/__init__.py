@@ -68,18 +68,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "check.contract_file": ("Contract", "read_contract"),
+    "check.contract": ("Contract",),
+    "check.contract_file": ("read_contract",),
     "check.verdict": ("CheckResult", "check_database"),
     "connect.database": ("Database",),
     "connect.pipeline": ("Stop",),
     "engine.events": ("Result",),
+    "engine.locks": ("LockOptions",),
     "engine.operations": ("baseline", "migrate", "plan", "rollback", "status"),
     "engine.planning": ("Allow", "Plan", "State", "Status"),
-    "engine.session": ("LockOptions",),
     "errors": ("WfloSchemaError",),
     "files.folder": ("Migration", "Migrations", "new_migration", "read_migrations"),
     "findings": ("Finding", "Severity"),
-    "server.embedded": ("Server", "start_docker", "start_embedded", "stop_embedded"),
+    "server.docker": ("start_docker",),
+    "server.embedded": ("start_embedded", "stop_embedded"),
+    "server.values": ("Server",),
 }
 
 
