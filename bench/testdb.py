@@ -34,7 +34,7 @@ from wflo_schema.files.folder import read_migrations
 from wflo_schema.server.account import Account, choose_account
 from wflo_schema.server.embedded import find_programs, reachable_programs, start_embedded, stop_embedded
 from wflo_schema.testdb.databases import list_test_databases
-from wflo_schema.testdb.session import Session
+from wflo_schema.testdb.session import ServerSession
 
 # Without their dependencies: those are pytest and psycopg, which every tool is to have alike.
 ROOT = Path(__file__).resolve().parent.parent
@@ -221,7 +221,7 @@ class Bench:
 
     def bare_ms(self, count: int) -> float:
         """CREATE DATABASE … TEMPLATE (no option given) and DROP of the same template, one after the other."""
-        with Session.open(self.database) as session:
+        with ServerSession.open(self.database) as session:
             template = session.template(read_migrations(MIGRATIONS)).name
             took = []
             for number in range(count):
@@ -236,7 +236,7 @@ class Bench:
 
     def bare_by_threads_ms(self, threads: int, count: int) -> list[float]:
         """Each CREATE DATABASE … TEMPLATE while so many connections make and drop as fast as they can."""
-        with Session.open(self.database) as session:
+        with ServerSession.open(self.database) as session:
             template = session.template(read_migrations(MIGRATIONS)).name
             took: list[float] = []
 

@@ -24,9 +24,9 @@ from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
 from wflo_schema.adopt import judge
-from wflo_schema.adopt.found import Adoption, Options, Verdict, read_names
+from wflo_schema.adopt.found import Adoption, GivenOptions, Verdict, read_names
 from wflo_schema.adopt.judge import adopt_database, baseline
-from wflo_schema.adopt.ledgers import _TOOLS, _Found, other_ledgers
+from wflo_schema.adopt.ledgers import _TOOLS, FoundLedgers, other_ledgers
 from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
@@ -873,7 +873,7 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     files, honest = read_migrations(folder), other_ledgers
     operations.migrate(database, files, to="01")
 
-    def slow(target: Database, schema: str | None, options: Options) -> _Found:
+    def slow(target: Database, schema: str | None, options: GivenOptions) -> FoundLedgers:
         operations.migrate(database, files)
         return honest(target, schema, options)
 

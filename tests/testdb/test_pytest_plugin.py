@@ -28,7 +28,7 @@ from wflo_schema.server.embedded import find_embedded, status_embedded, stop_emb
 from wflo_schema.testdb import pytest_plugin
 from wflo_schema.testdb.databases import list_test_databases, prune_test_databases
 from wflo_schema.testdb.pytest_plugin import _OPTIONS
-from wflo_schema.testdb.session import Made, Session
+from wflo_schema.testdb.session import Made, ServerSession
 
 pytest_plugins = ("pytester",)
 
@@ -958,7 +958,7 @@ def test_template_name_that_somebody_has_taken_is_refused_and_left(
     theirs: pytest.Pytester, own_server: RunningServer
 ) -> None:
     theirs.makepyfile("def test_it(wflo_url):\n    pass\n")
-    with Session.open(own_server.database) as session:
+    with ServerSession.open(own_server.database) as session:
         name, _ = session._template_name(read_migrations(theirs.path / "migrations"), None, ())
     with own_server.database.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -975,7 +975,7 @@ def test_template_that_somebody_opened_and_is_connected_to_is_one_message(
 ) -> None:
     theirs.makepyfile(_TWENTY)
     _run(theirs, "-k", "commit and 19").assert_outcomes(passed=1, deselected=19)
-    with Session.open(own_server.database) as session:
+    with ServerSession.open(own_server.database) as session:
         name = session.template(read_migrations(theirs.path / "migrations")).name
         session.connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
     with own_server.database.with_name(name).connect():

@@ -25,7 +25,7 @@ from wflo_schema.errors import ConnectionFailed, DatabaseError, MigrationFailed,
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.testdb.databases import list_test_databases, make_test_database, prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool
-from wflo_schema.testdb.session import Made, Session, Strategies, Strategy, Template
+from wflo_schema.testdb.session import Made, ServerSession, Strategies, Strategy, Template
 
 WFLO = Path(__file__).parents[2] / "migrations"
 
@@ -291,7 +291,7 @@ def test_make_is_not_stopped_by_the_roles_timeouts(
     with server.database.connect() as connection:
         connection.execute("ALTER ROLE postgres SET statement_timeout = '2s'")
         try:
-            with Session.open(target) as session:
+            with ServerSession.open(target) as session:
                 assert session.connection.execute("SHOW statement_timeout").fetchone() == ("0",)
         finally:
             connection.execute("ALTER ROLE postgres RESET statement_timeout")
@@ -315,7 +315,7 @@ def test_list_names_what_was_made_and_prune_leaves_what_lives(
     target: Database, migrations: Migrations, server: RunningServer
 ) -> None:
     make_test_database(target, migrations)
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         clone = session.clone(session.template(migrations))
         made = {m.name: m for m in list_test_databases(target)}
         assert made[clone].purpose == "clone"
@@ -333,7 +333,7 @@ def test_list_names_what_was_made_and_prune_leaves_what_lives(
 
 
 def test_prune_leaves_a_clone_that_somebody_is_connected_to(migrations: Migrations, server: RunningServer) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         clone = session.clone(session.template(migrations))
     with server.database.with_name(clone).connect():
         left = {m.name: why for m, why in prune_test_databases(server.database).left}
@@ -360,7 +360,7 @@ def test_prune_never_touches_a_database_that_only_looks_like_ours(server: Runnin
 
 
 def test_kept_clone_goes_only_when_kept_ones_may(migrations: Migrations, server: RunningServer) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         clone = session.clone(session.template(migrations))
         session.mark(clone, "kept", about="tests/test_a.py::test_b")
     assert clone not in [m.name for m in prune_test_databases(server.database).dropped]
@@ -369,7 +369,7 @@ def test_kept_clone_goes_only_when_kept_ones_may(migrations: Migrations, server:
 
 
 def test_prune_clears_a_dead_clone_of_its_prepared_transaction(migrations: Migrations, server: RunningServer) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         clone = session.clone(session.template(migrations))
     with server.database.with_name(clone).connect() as connection:
         connection.execute("BEGIN; INSERT INTO a VALUES (7); PREPARE TRANSACTION 'left'")
@@ -382,7 +382,7 @@ def test_prune_leaves_the_prepared_transactions_of_others(migrations: Migrations
     other = _create(server, f"other{secrets.token_hex(4)}")
     with other.connect() as connection:
         connection.execute("CREATE TABLE t (); BEGIN; DROP TABLE t; PREPARE TRANSACTION 'theirs'")
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         session.clone(session.template(migrations))
     prune_test_databases(server.database)
     with other.connect() as connection:
@@ -435,10 +435,11 @@ def _killed(server: RunningServer, program: str, until: str) -> None:
 
 _PROGRAM = """
 import sys
-from wflo_schema import migration, testdb
-from wflo_schema.database import Database
-session = testdb.Session.open(Database.parse(sys.argv[1]))
-migrations = migration.read({folder!r})
+from wflo_schema.connect.database import Database
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.testdb.session import ServerSession
+session = ServerSession.open(Database.parse(sys.argv[1]))
+migrations = read_migrations({folder!r})
 """
 
 
@@ -470,7 +471,7 @@ def test_killed_build_is_never_used_and_the_next_session_builds_anew(
     )
     (left,) = _dead(server)
     assert left.purpose == "building"
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         (folder / "0003-slow.sql").write_text("SELECT pg_sleep(1 + count(*)) FROM a;\n")
         template = session.template(read_migrations(folder))
         assert template.was_built
@@ -494,7 +495,7 @@ def test_clones_of_a_killed_session_are_pruned_and_those_of_the_living_stay(
         + "    if number == 2: print('now', flush=True)\n",
         "now",
     )
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         template = session.template(migrations)
         assert not template.was_built
         mine = session.clone(template)
@@ -512,7 +513,7 @@ def test_clones_of_a_killed_session_are_pruned_and_those_of_the_living_stay(
 def test_killed_make_leaves_nothing_that_is_not_pruned(
     server: RunningServer, target: Database, migrations: Migrations
 ) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         clone = session.clone(session.template(migrations))
         session.mark(clone, "test-db", about=target.name)  # and killed before it got its name
     assert clone in [m.name for m in prune_test_databases(server.database).dropped]
@@ -522,7 +523,7 @@ def test_killed_make_leaves_nothing_that_is_not_pruned(
 
 
 def test_pool_makes_clones_ahead_and_drops_them_behind(server: RunningServer, migrations: Migrations) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         dropper = Dropper(session)
         left = [5]
         pool = Pool(session, session.template(migrations), dropper, ahead=2, wanted=lambda: left[0])
@@ -541,7 +542,7 @@ def test_pool_makes_clones_ahead_and_drops_them_behind(server: RunningServer, mi
 
 
 def test_pool_tells_every_taker_why_it_cannot_make_clones(server: RunningServer, migrations: Migrations) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         template = session.template(migrations)
         other = Template(template.name + "0", (), False, 0)
         pool = Pool(session, other, Dropper(session), ahead=1, wanted=lambda: 1)
@@ -552,7 +553,7 @@ def test_pool_tells_every_taker_why_it_cannot_make_clones(server: RunningServer,
 
 
 def test_taker_is_told_when_the_makers_connection_is_cut(server: RunningServer, migrations: Migrations) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         left = [0]
         pool = Pool(session, session.template(migrations), Dropper(session), ahead=1, wanted=lambda: left[0])
         end = time.monotonic() + 10
@@ -571,7 +572,7 @@ def test_taker_is_told_when_the_makers_connection_is_cut(server: RunningServer, 
 
 
 def test_pool_gives_connections_that_were_opened_ahead(server: RunningServer, migrations: Migrations) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         dropper = Dropper(session)
         pool = Pool(
             session,
@@ -617,7 +618,7 @@ def test_single_clone_of_a_small_template_does_not_make_the_server_flush(version
 def test_clone_goes_on_with_another_strategy_when_the_file_system_cannot(
     server: RunningServer, migrations: Migrations
 ) -> None:
-    with Session.open(server.database) as session:
+    with ServerSession.open(server.database) as session:
         template = session.template(migrations)
         # A method that no server knows is refused as an unknown file system's would be.
         bad = Strategy(" STRATEGY FILE_COPY", "nonsense")  # type: ignore[arg-type]

@@ -103,7 +103,7 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class GivenOptions:
     """What a caller gave beside a schema, as a shell takes it, to be repeated in every step that is told.
 
     ``database`` says which one, ``migrations`` where the files are (left out where a step names

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from wflo_schema.adopt.found import Adoption, Names, Options, Place, Verdict
+from wflo_schema.adopt.found import Adoption, GivenOptions, Names, Place, Verdict
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
@@ -60,7 +60,7 @@ def adopt_database(
     scratch_on: Database | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
-    options: Options | None = None,
+    options: GivenOptions | None = None,
 ) -> Adoption:
     """Say after which migration a database made by something else equals ours; with ``apply``, record that.
 
@@ -76,7 +76,7 @@ def adopt_database(
     catalog changed before recording; `MigrationFailed` when the migrations do not run in the scratch
     database; `DatabaseError`, naming the table and who holds it, when a ledger stays locked.
     """
-    look = take_look(database, migrations, names or {}, reconciling, options or Options())
+    look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
     found = _judge(look, to=to, scratch_on=scratch_on)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
@@ -92,14 +92,14 @@ def baseline(
     scratch_on: Database | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
-    options: Options | None = None,
+    options: GivenOptions | None = None,
 ) -> Adoption:
     """Record every migration up to ``to`` as applied, once the catalog is seen to equal ours after it.
 
     Unlike `adopt` it does not mind what other ledgers say, and an empty database is a no.
     ``verified`` False compares nothing.
     """
-    look = take_look(database, migrations, names or {}, reconciling, options or Options())
+    look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
     last = migrations.resolve(to)
     if verified:
         found = _judge(look, to=last.id, scratch_on=scratch_on, minds_ledgers=False)
@@ -375,22 +375,24 @@ def _different(
 
 
 def explain_refusal(
-    database: Database, migrations: Migrations, refused: Refused, *, options: Options | None = None
+    database: Database, migrations: Migrations, refused: Refused, *, options: GivenOptions | None = None
 ) -> Refused:
     """Where the engine refused because of a reconciling set's records, say what to do about them.
 
     Any other refusal is given back as it is.
     """
-    told = _not_adopted(database, migrations, options or Options()) if refused.case in _STRANGERS else None
+    told = _not_adopted(database, migrations, options or GivenOptions()) if refused.case in _STRANGERS else None
     if told is not None:
         refused.message, refused.hint = told
     return refused
 
 
-def explain_plan(database: Database, migrations: Migrations, planned: Plan, *, options: Options | None = None) -> Plan:
+def explain_plan(
+    database: Database, migrations: Migrations, planned: Plan, *, options: GivenOptions | None = None
+) -> Plan:
     """The same for what would stop `engine.migrate`."""
     is_strange = any(c in _STRANGERS for c, _, _ in planned.refusals)
-    told = _not_adopted(database, migrations, options or Options()) if is_strange else None
+    told = _not_adopted(database, migrations, options or GivenOptions()) if is_strange else None
     if told is None:
         return planned
     refusals = tuple((c, *(told if c in _STRANGERS else (what, how))) for c, what, how in planned.refusals)
@@ -401,7 +403,7 @@ def explain_plan(database: Database, migrations: Migrations, planned: Plan, *, o
 _STRANGERS = frozenset({Allow.MISSING, Allow.AHEAD})
 
 
-def _not_adopted(database: Database, migrations: Migrations, options: Options) -> tuple[str, str] | None:
+def _not_adopted(database: Database, migrations: Migrations, options: GivenOptions) -> tuple[str, str] | None:
     """What is wrong and how to mend it, where a reconciling set recorded all that has no file here."""
     try:
         reconciling = read_reconciling(migrations)

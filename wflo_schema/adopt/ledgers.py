@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
-from wflo_schema.adopt.found import Options, OtherLedger
+from wflo_schema.adopt.found import GivenOptions, OtherLedger
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Blocker
@@ -115,7 +115,7 @@ class _Version:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class FoundLedgers:
     """The ledgers of other tools but yoyo, and what they keep: tables by name, a schema of their own."""
 
     ledgers: tuple[OtherLedger, ...]
@@ -123,7 +123,7 @@ class _Found:
     schemas: frozenset[str]
 
 
-def other_ledgers(database: Database, schema: str | None, options: Options) -> _Found:
+def other_ledgers(database: Database, schema: str | None, options: GivenOptions) -> FoundLedgers:
     """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
     wanted = sorted({t.table for t in _TOOLS} | {t.beside for t in _TOOLS if t.beside})
     ledgers: list[OtherLedger] = []
@@ -176,7 +176,7 @@ def other_ledgers(database: Database, schema: str | None, options: Options) -> _
             if error.sqlstate == "55P03":
                 raise locked_by(database, wanted) from None
             raise database_error(error, "reading another tool's ledger") from error
-    return _Found(tuple(ledgers), frozenset(tables), frozenset(schemas))
+    return FoundLedgers(tuple(ledgers), frozenset(tables), frozenset(schemas))
 
 
 def _has_schema(connection: psycopg.Connection[TupleRow], schema: str) -> bool:

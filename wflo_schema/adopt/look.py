@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.adopt.found import Adoption, Names, Options, OtherLedger, Verdict
+from wflo_schema.adopt.found import Adoption, GivenOptions, Names, OtherLedger, Verdict
 from wflo_schema.adopt.ledgers import LOCK_TIMEOUT_MS, locked_by, other_ledgers
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
@@ -41,7 +41,7 @@ class Look:
     ledgers: tuple[OtherLedger, ...]
     ignore: frozenset[str]
     ignore_schemas: frozenset[str]
-    options: Options
+    options: GivenOptions
     have: Catalog
 
     @property
@@ -191,7 +191,7 @@ class Look:
 
 
 def take_look(
-    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: Options
+    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: GivenOptions
 ) -> Look:
     if not len(migrations):
         raise Refused(

@@ -118,7 +118,7 @@ def read_snapshot(path: Path) -> Catalog:
 
 
 @dataclass(frozen=True, slots=True)
-class _Statement:
+class _Making:
     name: str
     text: str
 
@@ -163,14 +163,14 @@ def _statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     sequences = {d.object for d in first if d.kind == "sequence"}
     middle = [d for d in rest if d not in late and d not in first and d.kind not in ("schema", "extension")]
     makers = [
-        _Statement(d.object.partition("(")[0], d.mend.partition("\n")[0] if d.object in sequences else d.mend)
+        _Making(d.object.partition("(")[0], d.mend.partition("\n")[0] if d.object in sequences else d.mend)
         for d in first
     ]
-    showing = [_Statement(d.object, d.mend) for d in made_views]
+    showing = [_Making(d.object, d.mend) for d in made_views]
     view_names = {v.name for v in views.values()}
     showing += [s for s in makers if view_names & _mentions(s)]
     makers = [s for s in makers if s not in showing]
-    makers += [_Statement(t.name, _create_table(t, definitions)) for t in tables.values()]
+    makers += [_Making(t.name, _create_table(t, definitions)) for t in tables.values()]
     found = [f"CREATE SCHEMA {o.name};" for o in base if o.kind == "schema" and o.path != ("public",)]
     found += [d.mend for d in rest if d.kind in ("schema", "extension")]
     found += [s.text for s in _in_order(makers)]
@@ -273,16 +273,16 @@ def _at_once(mend: str) -> str:
     return "\n".join(lines)
 
 
-def _in_order(statements: list[_Statement]) -> Iterator[_Statement]:
+def _in_order(statements: list[_Making]) -> Iterator[_Making]:
     """Each after those that make what it mentions; a circle is cut where it is entered."""
-    by_name: dict[str, list[_Statement]] = {}
+    by_name: dict[str, list[_Making]] = {}
     for one in statements:
         by_name.setdefault(one.name, []).append(one)
         for name in _MULTIRANGE.findall(one.text):
             by_name.setdefault(name, []).append(one)
-    seen: set[_Statement] = set()
+    seen: set[_Making] = set()
     for start in statements:
-        stack: list[tuple[_Statement, Iterator[_Statement]]] = []
+        stack: list[tuple[_Making, Iterator[_Making]]] = []
         if start not in seen:
             seen.add(start)
             stack.append((start, _mentioned(start, by_name)))
@@ -298,12 +298,12 @@ def _in_order(statements: list[_Statement]) -> Iterator[_Statement]:
                 yield one
 
 
-def _mentioned(one: _Statement, by_name: Mapping[str, list[_Statement]]) -> Iterator[_Statement]:
+def _mentioned(one: _Making, by_name: Mapping[str, list[_Making]]) -> Iterator[_Making]:
     for name in sorted(_mentions(one)):
         yield from by_name.get(name, ())
 
 
-def _mentions(one: _Statement) -> set[str]:
+def _mentions(one: _Making) -> set[str]:
     """Qualified names in a statement, but its own and those in a function's body, which is not looked at yet."""
     text = one.text
     if text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")):

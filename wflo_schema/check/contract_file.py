@@ -54,7 +54,7 @@ def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadContract(f"{path} is not TOML: {error}", hint="see https://toml.io for the format") from error
-    return _Reader(path, text).contract(document)
+    return _Parser(path, text).contract(document)
 
 
 _Item = TypeVar("_Item")
@@ -69,7 +69,7 @@ _SECTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _Parser:
     path: str
     text: str
 

@@ -140,7 +140,7 @@ class CheckConstraint:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionFacts:
     role: str
     database: str
     version: int
@@ -276,7 +276,7 @@ class Reader:
     """One connection in one snapshot.  What may not be read is asked for once and remembered."""
 
     connection: psycopg.Connection[TupleRow]
-    session: Session
+    session: SessionFacts
     search_path: str
     """The one that the role has by default; in the snapshot it is another."""
     path: tuple[str, ...] = ()
@@ -311,7 +311,7 @@ def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
             else ""
         )
     ).fetchone()
-    (session,) = fetch(connection, Session, "check", "session", {})
+    (session,) = fetch(connection, SessionFacts, "check", "session", {})
     if row is None:
         raise AssertionError("a SELECT without FROM returns one row")
     return Reader(connection, session, str(row[0]), _own(row[1]))

@@ -41,7 +41,7 @@ from wflo_schema.cli.options import (
     server_directory_option,
     target_options,
 )
-from wflo_schema.cli.progress import Progress, Terminated, stoppable, terminate
+from wflo_schema.cli.progress import Display, Terminated, stoppable, terminate
 from wflo_schema.cli.streams import ReaderGone, discard, make_streams_safe, print_json, say, show_error, warn
 
 
@@ -124,7 +124,7 @@ def migrate(
         shown = listed(files.without_rollback, 5)
         warn(f"no rollback file, so it cannot be rolled back: {shown}")
     try:
-        with stoppable() as stop, Progress(format_) as notify:
+        with stoppable() as stop, Display(format_) as notify:
             result = operations.migrate(
                 target,
                 files,
@@ -175,7 +175,7 @@ def rollback(
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     try:
-        with stoppable() as stop, Progress(format_) as notify:
+        with stoppable() as stop, Display(format_) as notify:
             result = operations.rollback(
                 target,
                 files,
@@ -582,7 +582,7 @@ def test_db(
     if context.invoked_subcommand is not None:
         return
     target = resolve_database(database_url, schema, server_directory)
-    with Progress(format_) as notify:
+    with Display(format_) as notify:
         made = make_test_database(target, read_files(migrations), name=name, keep=keep, notify=notify)
     click.echo(
         json_text({**plain(made), "url": made.database.without_password.url})

@@ -12,7 +12,7 @@ import click
 from wflo_schema.errors import NoDatabase, Refused, UsageError
 
 if TYPE_CHECKING:
-    from wflo_schema.adopt.found import Options
+    from wflo_schema.adopt.found import GivenOptions
     from wflo_schema.connect.database import Database
     from wflo_schema.engine.locks import LockOptions
     from wflo_schema.files.folder import Migrations
@@ -100,9 +100,9 @@ def explain_refused(target: Database, files: Migrations, refused: Refused) -> Re
     return explain_refusal(target, files, refused, options=given_options())
 
 
-def given_options() -> Options:
+def given_options() -> GivenOptions:
     """The options of this command line that the next one must have too; what the environment says, it says again."""
-    from wflo_schema.adopt.found import Options
+    from wflo_schema.adopt.found import GivenOptions
     from wflo_schema.connect.database import Database
 
     context = click.get_current_context()
@@ -116,7 +116,7 @@ def given_options() -> Options:
         values = value if isinstance(value, tuple) else (value,)
         return tuple(word for one in values for word in (option, str(one)))
 
-    return Options(
+    return GivenOptions(
         database=words("database_url", "--database-url") + words("server_directory", "--server-directory"),
         migrations=words("migrations", "--migrations"),
         scratch=words("scratch_url", "--scratch-url"),

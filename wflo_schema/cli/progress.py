@@ -31,7 +31,7 @@ def stoppable() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-class Progress:
+class Display:
     """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal."""
 
     def __init__(self, format_: str) -> None:
@@ -39,7 +39,7 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Display:
         return self
 
     def __exit__(self, *exception: object) -> None:

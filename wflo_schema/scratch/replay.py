@@ -234,7 +234,7 @@ def replayed(
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SearchPlace:
     schema: str | None
     search_path: str
     role: str
@@ -245,7 +245,7 @@ _LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
 
 
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
-    with database.connect() as connection, connection.cursor(row_factory=class_row(_Place)) as cursor:
+    with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
         try:
             place = cursor.execute(load_sql("scratch", "place")).fetchone()
         except psycopg.Error as error:

@@ -74,7 +74,7 @@ class _Postmaster:
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class _RunningServer:
     """A postmaster that answers.
 
     ``entry`` is the database to connect to for making others, ``databases`` are all that let
@@ -220,7 +220,7 @@ def status_embedded(directory: Path) -> ServerStatus:
         if home is None:
             return ServerStatus("absent", "embedded")
         found = _ask(home)
-        if isinstance(found, _Running):
+        if isinstance(found, _RunningServer):
             return _running_status(home, found)
         version = _read(home / "data" / "PG_VERSION")
         if not version:
@@ -248,7 +248,7 @@ def status_embedded(directory: Path) -> ServerStatus:
 _RESTART = "wflo-schema server stop, then wflo-schema server start, makes it whole"
 
 
-def _running_status(home: Path, running: _Running) -> ServerStatus:
+def _running_status(home: Path, running: _RunningServer) -> ServerStatus:
     name = _read(home / "database") or SUPERUSER
     database = _database(running.postmaster, name) if name in running.databases else None
     note = "" if database else f"there is no database {name} on it; wflo-schema server start makes it"
@@ -673,13 +673,13 @@ def _is_postmaster_of(postmaster: _Postmaster, home: Path) -> bool:
         return _running(home) is not None
 
 
-def _running(home: Path) -> _Running | None:
+def _running(home: Path) -> _RunningServer | None:
     """The server of ``home`` if it answers on its socket as the one of this very data folder."""
     found = _ask(home)
-    return found if isinstance(found, _Running) else None
+    return found if isinstance(found, _RunningServer) else None
 
 
-def _ask(home: Path) -> _Running | ConnectionFailed | None:
+def _ask(home: Path) -> _RunningServer | ConnectionFailed | None:
     """The same, or why it does not let us in; None where there is nobody to ask, or somebody else."""
     postmaster = _read_postmaster(home)
     if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
@@ -700,7 +700,7 @@ def _ask(home: Path) -> _Running | ConnectionFailed | None:
         if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
             return None
         missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
-        return _Running(postmaster, version, entry, row[1], tuple(row[2]), missing)
+        return _RunningServer(postmaster, version, entry, row[1], tuple(row[2]), missing)
     return failed
 
 
@@ -715,7 +715,7 @@ def _refuse_foreign_process(home: Path) -> None:
     )
 
 
-def _wait_for_starting(home: Path, timeout_s: float) -> _Running | None:
+def _wait_for_starting(home: Path, timeout_s: float) -> _RunningServer | None:
     """Wait for a postmaster that is there and does not answer yet; None where there is none."""
     end = time.monotonic() + timeout_s
     while (postmaster := _read_postmaster(home)) is not None and _is_alive(postmaster.pid):
@@ -744,7 +744,7 @@ def _database(postmaster: _Postmaster, name: str, *, timeout_s: int | None = Non
     return Database.parse(url, source="the embedded server")
 
 
-def _server(home: Path, running: _Running, database_name: str, *, started: bool) -> Server:
+def _server(home: Path, running: _RunningServer, database_name: str, *, started: bool) -> Server:
     postmaster = running.postmaster
     return Server(
         _database(postmaster, database_name), "embedded", running.version, started, pid=postmaster.pid, directory=home
@@ -756,7 +756,7 @@ def version_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:
     return f"{number // 10000}.{number % 10000}"
 
 
-def _create_database(running: _Running, name: str) -> None:
+def _create_database(running: _RunningServer, name: str) -> None:
     with _database(running.postmaster, running.entry).connect() as connection:
         try:
             found = connection.execute(

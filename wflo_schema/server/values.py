@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     pass
 
 
-State = Literal["running", "stopped", "absent", "unreachable"]
+ServerState = Literal["running", "stopped", "absent", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ServerStatus:
     is None where there is none of the name that was asked for last.
     """
 
-    state: State
+    state: ServerState
     kind: Literal["embedded", "docker"]
     location: str = ""
     pid: int | None = None

@@ -25,7 +25,7 @@ from wflo_schema.testdb.session import (
     TEMPLATES_KEPT_S,
     Made,
     Pruned,
-    Session,
+    ServerSession,
     TestDatabase,
     elapsed_ms,
     made_databases,
@@ -60,7 +60,7 @@ def make_test_database(
             f"there is no migration in {' and '.join(migrations.directories)}",
             hint="name the right folder with --migrations; nothing was dropped",
         )
-    with Session.open(database) as session:
+    with ServerSession.open(database) as session:
         there = session.kind_of(chosen)
         if there == "template":
             raise Refused(
@@ -114,7 +114,7 @@ def prune_test_databases(
     """
     dropped: list[Made] = []
     left: list[tuple[Made, str]] = []
-    with Session.open(database) as session:
+    with ServerSession.open(database) as session:
         for made, is_ours in made_databases(session.connection):
             reason = _why_left(made, is_ours, kept, templates_older_than_s)
             if not reason:

@@ -14,7 +14,7 @@ from wflo_schema.testdb.session import run_seeds
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog, Difference
-from wflo_schema.testdb.suite import Databases, Options
+from wflo_schema.testdb.suite import Databases, SuiteOptions
 
 
 class PromiseBroken(AssertionError):
@@ -33,7 +33,7 @@ class FreeTest:
     run: Callable[[Databases], None]
 
 
-def free_tests(options: Options) -> tuple[FreeTest, ...]:
+def free_tests(options: SuiteOptions) -> tuple[FreeTest, ...]:
     """Every free test for these migrations; needs no server.
 
     For each migration: up, down and up again with the catalog compared at each step; and, where

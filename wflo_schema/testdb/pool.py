@@ -21,7 +21,7 @@ from wflo_schema.errors import (
 if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
     pass
-from wflo_schema.testdb.session import Connection, Session, Template, logger
+from wflo_schema.testdb.session import Connection, ServerSession, Template, logger
 
 
 class Dropper:
@@ -35,7 +35,7 @@ class Dropper:
     # one that is there costs 100 ms.
     _PILE = 16
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ServerSession) -> None:
         self._session = session
         self._changed = threading.Condition()
         self._waiting: deque[tuple[float, str]] = deque()
@@ -123,7 +123,7 @@ class Pool:
 
     def __init__(
         self,
-        session: Session,
+        session: ServerSession,
         template: Template,
         dropper: Dropper,
         *,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.errors import WfloSchemaError
     from wflo_schema.testdb.free_tests import FreeTest
-    from wflo_schema.testdb.suite import Databases, Kind, Options, ServerKind
+    from wflo_schema.testdb.suite import Databases, Kind, ServerKind, SuiteOptions
 
 # A URL often has a password, which belongs neither into an ini file nor on a command line.
 URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
@@ -131,8 +131,8 @@ def _checked(config: pytest.Config) -> tuple[str, int | None, int | None]:
     return server, int(ahead) if ahead else None, int(port) if port else None
 
 
-def _options(config: pytest.Config) -> Options:
-    from wflo_schema.testdb.suite import AHEAD, AHEAD_OF_A_WORKER, Options
+def _options(config: pytest.Config) -> SuiteOptions:
+    from wflo_schema.testdb.suite import AHEAD, AHEAD_OF_A_WORKER, SuiteOptions
 
     def path(name: str) -> Path | None:
         found = _option(config, name)
@@ -146,7 +146,7 @@ def _options(config: pytest.Config) -> Options:
     if contract is None and (migrations[0] / "contract.toml").is_file():
         contract = migrations[0] / "contract.toml"
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Options(
+    return SuiteOptions(
         migrations=migrations,
         server=server,
         url=url,
@@ -167,7 +167,7 @@ def _options(config: pytest.Config) -> Options:
 
 
 @dataclass
-class _State:
+class _PluginState:
     """``remaining`` counts the tests that will still take a pooled database, for each fixture.
 
     ``is_connected``: at least one of all tests wants it with a connection.  ``told`` is what has
@@ -181,7 +181,7 @@ class _State:
     has_failed: bool = False
 
 
-_STATE = pytest.StashKey[_State]()
+_STATE = pytest.StashKey[_PluginState]()
 _OURS = pytest.StashKey[list["tuple[Databases, Database]"]]()
 _KEPT = pytest.StashKey[bool]()
 _CONNECTION = pytest.StashKey["psycopg.Connection[TupleRow]"]()
@@ -190,8 +190,8 @@ _CONNECTION = pytest.StashKey["psycopg.Connection[TupleRow]"]()
 _POOLED: dict[str, Kind] = {"wflo_database": "migrated", "wflo_empty_database": "empty"}
 
 
-def _state(config: pytest.Config) -> _State:
-    return config.stash.setdefault(_STATE, _State())
+def _state(config: pytest.Config) -> _PluginState:
+    return config.stash.setdefault(_STATE, _PluginState())
 
 
 def _databases(config: pytest.Config, server: Database | None) -> Databases:

@@ -145,7 +145,7 @@ class Pruned:
     left: tuple[tuple[Made, str], ...]
 
 
-class Session:
+class ServerSession:
     """Makes and drops databases on one server; what it made is known to be in use while it lives.
 
     Its connection must be used by one thread at a time; `connect` opens others.
@@ -161,7 +161,7 @@ class Session:
         self._templates: dict[str, Template] = {}
 
     @classmethod
-    def open(cls, database: Database) -> Session:
+    def open(cls, database: Database) -> ServerSession:
         """Connect to a maintenance database of the server and register.
 
         Raise `ConnectionFailed` when none lets us in, `Refused` when a connection pooler stands
@@ -178,7 +178,7 @@ class Session:
             raise
         return session
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> ServerSession:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -27,7 +27,7 @@ from wflo_schema.errors import UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.testdb.databases import prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool, Ready
-from wflo_schema.testdb.session import Session, Template
+from wflo_schema.testdb.session import ServerSession, Template
 
 if TYPE_CHECKING:
     pass
@@ -58,7 +58,7 @@ _SLOTS_NEEDED = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SuiteOptions:
     """What the plugin's options say.
 
     ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
@@ -117,7 +117,7 @@ class Databases:
 
     def __init__(
         self,
-        options: Options,
+        options: SuiteOptions,
         *,
         wanted: Callable[[Kind], int],
         server: Database | None = None,
@@ -131,7 +131,7 @@ class Databases:
         self._wanted = wanted
         self._connected = connected
         self._makers = makers
-        self._session: Session | None = None
+        self._session: ServerSession | None = None
         self._error: WfloSchemaError | None = None
         self._is_cramped = False
         self._broken: dict[object, WfloSchemaError] = {}
@@ -144,13 +144,13 @@ class Databases:
         self._read: dict[tuple[str, ...], Migrations] = {}
 
     @property
-    def session(self) -> Session:
+    def session(self) -> ServerSession:
         """The session on the server, started and registered at first use."""
         if self._error is not None:
             raise self._error
         if self._session is None:
             try:
-                self._session = Session.open(self._server or self._start_server())
+                self._session = ServerSession.open(self._server or self._start_server())
                 self._is_cramped = self._session.free_slots() < _SLOTS_NEEDED
             except WfloSchemaError as error:
                 self._error = error
