@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from wflo_schema.server.embedded import start_embedded, stop_embedded
     from wflo_schema.server.values import Server
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Allow",
     "CheckResult",

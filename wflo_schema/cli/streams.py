@@ -8,14 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import click
 
 from wflo_schema.errors import WfloSchemaError
-
-if TYPE_CHECKING:
-    pass
 
 
 def warn(text: str) -> None:

@@ -33,7 +33,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -42,9 +41,6 @@ from psycopg import sql
 from wflo_schema.connect.database import Database, database_error, refuse_name
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import ConnectionFailed, ServerNotReady
-
-if TYPE_CHECKING:
-    pass
 from wflo_schema.server.account import Account, account_of, can_enter, can_run, choose_account, owner_name, run_as
 from wflo_schema.server.values import Server, ServerStatus
 

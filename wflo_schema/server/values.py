@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from wflo_schema.connect.database import Database
-
-if TYPE_CHECKING:
-    pass
-
 
 ServerState = Literal["running", "stopped", "absent", "unreachable"]
 

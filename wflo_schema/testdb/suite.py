@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -28,9 +28,6 @@ from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.testdb.databases import prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool, Ready
 from wflo_schema.testdb.session import ServerSession, Template
-
-if TYPE_CHECKING:
-    pass
 
 # Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
 AHEAD = 6

@@ -1,0 +1,213 @@
+"""Hold a database to its contract, and write down what it holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from wflo_schema.cli.options import (
+    EXIT_CODES,
+    all_of,
+    database_url_option,
+    default_directory,
+    migrations_option,
+    option,
+    read_files,
+    resolve_database,
+    schema_option,
+    scratch_database_of,
+    scratch_url_option,
+    server_directory_option,
+)
+from wflo_schema.cli.streams import warn
+from wflo_schema.errors import UsageError
+
+
+class _CheckCommand(click.Command):
+    """Lists the codes in --help, from where they are documented."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from wflo_schema.check.rules import RULES
+        from wflo_schema.show.check_formats import rules_text
+
+        with formatter.section("Codes"):
+            for line in rules_text(RULES).splitlines():
+                formatter.write(f"  {line}\n")
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=_CheckCommand, epilog=EXIT_CODES)
+@all_of(database_url_option, schema_option, migrations_option, server_directory_option)
+@option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "junit", "sarif", "github"]),
+    default="text",
+    envvar="WFLO_SCHEMA_FORMAT",
+    help="How to print the result.",
+    show_default=True,
+)
+@option(
+    "--contract",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What must hold. Default: contract.toml in the migrations folder.",
+)
+@option(
+    "--only",
+    type=click.Choice(["contract", "ledger", "rows", "drift", "indexes"]),
+    multiple=True,
+    help="Check just that, repeatable. Default: contract, ledger and indexes.",
+)
+@option("--rows", is_flag=True, help="Also look for orphan rows.")
+@option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
+@scratch_url_option
+@option(
+    "--snapshot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Compare with this file of wflo-schema dump instead: needs no scratch database.",
+)
+@option("--privileges", is_flag=True, help="Compare owners and grants too. Implies --drift; no snapshot holds them.")
+@option("--timeout", metavar="DURATION", default="60s", show_default=True, help="For looking at rows, in all.")
+@option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="What makes it exit with 1.",
+)
+def check(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    server_directory: Path,
+    format_: str,
+    contract: Path | None,
+    only: tuple[str, ...],
+    rows: bool,
+    drift: bool,
+    scratch_url: str | None,
+    snapshot: Path | None,
+    privileges: bool,
+    timeout: str,
+    fail_on: str,
+) -> None:
+    """Verify that the database keeps what the contract requires.
+
+    Reads only. Says yes to a foreign key only if PostgreSQL enforces it; what cannot be seen is
+    "cannot tell" (exit 3), never yes.
+
+    \b
+    Example:
+      wflo-schema check
+      wflo-schema check --rows --drift
+      wflo-schema check --drift --snapshot schema.sql
+      wflo-schema check --only contract --format github
+    """
+    from wflo_schema.catalog.snapshot import read_snapshot
+    from wflo_schema.check.contract_file import read_contract
+    from wflo_schema.check.rules import RULES
+    from wflo_schema.check.verdict import DEFAULT_SECTIONS, check_database
+    from wflo_schema.files.directives import parse_duration_ms
+    from wflo_schema.findings import Severity
+    from wflo_schema.scratch.replay import replayed
+    from wflo_schema.show.check_formats import FORMATS, check_sarif
+    from wflo_schema.show.text import check_json
+
+    target = resolve_database(database_url, schema, server_directory)
+    sections = tuple(only or DEFAULT_SECTIONS)
+    asked = (("rows", rows), ("drift", drift or privileges or snapshot is not None))
+    sections += tuple(s for s, on in asked if on and s not in sections)
+    try:
+        timeout_s = parse_duration_ms(timeout) / 1000
+    except ValueError as error:
+        raise UsageError(str(error), hint="for example --timeout 5min") from None
+    needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
+    needs_files = bool({"ledger", "drift"} & set(sections))
+    files = read_files(migrations) if needs_files else None
+    wanted = None
+    if snapshot is not None and privileges:
+        raise UsageError("a snapshot holds no owners and no grants", hint="leave --snapshot or --privileges out")
+    if snapshot is not None:
+        wanted = read_snapshot(snapshot)
+    elif "drift" in sections and files is not None:
+        wanted = replayed(target, files, on=scratch_database_of(scratch_url), privileges=privileges)
+    path = contract or (migrations[0] if migrations else default_directory()) / "contract.toml"
+    result = check_database(
+        target,
+        read_contract(path) if needs_contract else None,
+        migrations=files,
+        only=sections,
+        rows_timeout_s=timeout_s,
+        wanted=wanted,
+        privileges=privileges,
+        fail_on=Severity(fail_on),
+    )
+    if format_ == "sarif":
+        click.echo(check_sarif(result, RULES))
+    elif format_ == "json":
+        click.echo(check_json(result, RULES))
+    else:
+        click.echo(FORMATS[format_](result))
+    sys.exit(result.exit_code)
+
+
+@click.group()
+def contract() -> None:
+    """Write down what a database must keep."""
+
+
+@contract.command(epilog=EXIT_CODES)
+@all_of(database_url_option, schema_option, server_directory_option)
+def freeze(database_url: str | None, schema: str | None, server_directory: Path) -> None:
+    """Write a contract from a live database to stdout.
+
+    Reads only; does not say whether what is there is right.
+
+    \b
+    Example:
+      wflo-schema contract freeze > migrations/contract.toml
+    """
+    from wflo_schema.check.freeze import freeze_contract
+
+    target = resolve_database(database_url, schema, server_directory)
+    click.echo(freeze_contract(target, schema=schema).encode(), nl=False)  # TOML is UTF-8
+
+
+@click.command(epilog=EXIT_CODES)
+@all_of(database_url_option, schema_option, migrations_option, server_directory_option)
+@option("--with-ledger", is_flag=True, help="Also the ledger, with the migrations that are recorded.")
+def dump(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    server_directory: Path,
+    with_ledger: bool,
+) -> None:
+    """Write the schema to stdout, for review in version control.
+
+    SQL that loads into an empty database, and the catalog in comments, for check --snapshot. The
+    same schema gives the same text, whoever writes it and when. Holds no rows, owners or grants.
+
+    \b
+    Example:
+      wflo-schema dump > schema.sql
+      wflo-schema check --drift --snapshot schema.sql
+    """
+    from wflo_schema.catalog.snapshot import dump_schema
+
+    target = resolve_database(database_url, schema, server_directory)
+    ledger = []
+    if with_ledger:
+        from wflo_schema.engine.operations import status as read_status
+        from wflo_schema.engine.planning import ledger_statements
+
+        files = read_files(migrations)
+        ledger = ledger_statements(read_status(target, files), files)
+    made = dump_schema(target, ledger=ledger)
+    for one in made.left_out:
+        warn(f"the SQL does not make this; only the comments have it: {one}")
+    click.echo(made.text.encode(), nl=False)  # it is read back as UTF-8

@@ -1,0 +1,97 @@
+"""The test database beside a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wflo_schema.cli.options import (
+    EXIT_CODES,
+    all_of,
+    database_url_option,
+    format_option,
+    option,
+    read_files,
+    resolve_database,
+    server_directory_option,
+    target_options,
+)
+from wflo_schema.cli.progress import Display
+
+
+@click.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)
+@click.pass_context
+@target_options
+@option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")
+@option("--name", metavar="NAME", help="Its name; it must end in _test. Default: the target's name and _test.")
+def test_db(
+    context: click.Context,
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    keep: bool,
+    name: str | None,
+) -> None:
+    """Drop, create and migrate the test database, on the same server.
+
+    Open connections to the old one do not stop it. Refuses to drop a database whose name does not
+    end in _test, and the target itself, whatever is asked.
+
+    \b
+    Example:
+      wflo-schema test-db               wflo_test, made anew
+      wflo-schema test-db --keep        only what is pending
+    """
+    from wflo_schema.show.text import json_text, plain, test_database_text
+    from wflo_schema.testdb.databases import make_test_database
+
+    if context.invoked_subcommand is not None:
+        return
+    target = resolve_database(database_url, schema, server_directory)
+    with Display(format_) as notify:
+        made = make_test_database(target, read_files(migrations), name=name, keep=keep, notify=notify)
+    click.echo(
+        json_text({**plain(made), "url": made.database.without_password.url})
+        if format_ == "json"
+        else test_database_text(made)
+    )
+
+
+@test_db.command("list", epilog=EXIT_CODES)
+@all_of(database_url_option, format_option, server_directory_option)
+def test_db_list(database_url: str | None, format_: str, server_directory: Path) -> None:
+    """List the databases on this server that were made here: templates, clones, test databases.
+
+    Writes nothing.
+
+    \b
+    Example:
+      wflo-schema test-db list
+    """
+    from wflo_schema.show.text import json_text, made_text
+    from wflo_schema.testdb.databases import list_test_databases
+
+    found = list_test_databases(resolve_database(database_url, None, server_directory))
+    click.echo(json_text(found) if format_ == "json" else made_text(found))
+
+
+@test_db.command("prune", epilog=EXIT_CODES)
+@all_of(database_url_option, format_option, server_directory_option)
+@option("--kept", is_flag=True, help="Also those that were kept for looking at.")
+def test_db_prune(database_url: str | None, format_: str, server_directory: Path, kept: bool) -> None:
+    """Drop what killed test sessions left, and templates that nobody has used for long.
+
+    Never touches a database that was not made here, nor one that is in use.
+
+    \b
+    Example:
+      wflo-schema test-db prune
+    """
+    from wflo_schema.show.text import json_text, pruned_text
+    from wflo_schema.testdb.databases import prune_test_databases
+
+    found = prune_test_databases(resolve_database(database_url, None, server_directory), kept=kept)
+    click.echo(json_text(found) if format_ == "json" else pruned_text(found))

@@ -1,0 +1,222 @@
+"""Apply, roll back, look at and begin migrations."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from wflo_schema.cli.options import (
+    EXIT_CODES,
+    explain_refused,
+    format_option,
+    given_options,
+    lock_options,
+    locks_of,
+    option,
+    read_files,
+    resolve_database,
+    target_options,
+)
+from wflo_schema.cli.progress import Display, stoppable
+from wflo_schema.cli.streams import warn
+from wflo_schema.errors import Refused, UsageError
+
+
+@click.command(epilog=EXIT_CODES)
+@target_options
+@lock_options
+@option("--to", metavar="ID", help="Stop after this migration; the beginning of its id will do.")
+@option(
+    "--allow",
+    type=click.Choice(["changed", "missing", "ahead", "late", "heads", "half-done"]),
+    multiple=True,
+    help="Go on although files and ledger do not fit; names the case, repeatable.",
+)
+def migrate(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    lock_timeout: str | None,
+    lock_wait: str,
+    to: str | None,
+    allow: tuple[str, ...],
+) -> None:
+    """Apply every pending migration, each with its record in one transaction.
+
+    Does not create the database, and never runs a migration twice. Any number of them at once do
+    the work once; after a kill, run it again.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://wflo_user@localhost/wflo wflo-schema migrate
+      wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
+    """
+    from wflo_schema.engine import operations
+    from wflo_schema.engine.planning import Allow
+    from wflo_schema.show.text import listed, result_json, result_text
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = read_files(migrations)
+    if files.without_rollback:
+        shown = listed(files.without_rollback, 5)
+        warn(f"no rollback file, so it cannot be rolled back: {shown}")
+    try:
+        with stoppable() as stop, Display(format_) as notify:
+            result = operations.migrate(
+                target,
+                files,
+                to=to,
+                allow=[Allow(a) for a in allow],
+                locks=locks_of(lock_timeout, lock_wait),
+                notify=notify,
+                stop=stop,
+            )
+    except Refused as refused:
+        raise explain_refused(target, files, refused) from None
+    click.echo(result_json(result) if format_ == "json" else result_text(result))
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("id", required=False)
+@target_options
+@lock_options
+@option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
+@option("--to", metavar="ID", help="Roll back everything after this migration; it stays itself.")
+def rollback(
+    id: str | None,
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    lock_timeout: str | None,
+    lock_wait: str,
+    count: int | None,
+    to: str | None,
+) -> None:
+    """Roll back the last migration, the last N, all after one, or just ID.
+
+    Does nothing at all when one of the rollback files is missing or empty.
+
+    \b
+    Example:
+      wflo-schema rollback              the last one
+      wflo-schema rollback -n 2
+      wflo-schema rollback --to 20251110_01
+    """
+    from wflo_schema.engine import operations
+    from wflo_schema.show.text import result_json, result_text
+
+    if sum(x is not None for x in (id, count, to)) > 1:
+        raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
+    target = resolve_database(database_url, schema, server_directory)
+    files = read_files(migrations)
+    try:
+        with stoppable() as stop, Display(format_) as notify:
+            result = operations.rollback(
+                target,
+                files,
+                count=1 if count is None else count,
+                to=to,
+                only=id,
+                locks=locks_of(lock_timeout, lock_wait),
+                notify=notify,
+                stop=stop,
+            )
+    except Refused as refused:
+        raise explain_refused(target, files, refused) from None
+    click.echo(result_json(result) if format_ == "json" else result_text(result))
+
+
+@click.command(epilog=EXIT_CODES)
+@target_options
+def status(
+    database_url: str | None, schema: str | None, migrations: tuple[Path, ...], format_: str, server_directory: Path
+) -> None:
+    """Show which migrations are applied, pending, changed or missing.
+
+    Writes nothing, and works for a role that may only read. For a gate in CI use
+    wflo-schema check --only ledger, which exits with 1 where something is pending.
+
+    \b
+    Example:
+      wflo-schema status --format json | jq .pending
+    """
+    from wflo_schema.engine import operations
+    from wflo_schema.show.text import status_json, status_text
+
+    target = resolve_database(database_url, schema, server_directory)
+    found = operations.status(target, read_files(migrations))
+    click.echo(status_json(found) if format_ == "json" else status_text(found))
+
+
+@click.command(epilog=EXIT_CODES)
+@target_options
+@option("--to", metavar="ID", help="As for migrate.")
+def plan(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    to: str | None,
+) -> None:
+    """Show what migrate would do, and what would stop it.
+
+    Writes nothing and runs nothing. Exits with 1 when migrate would refuse.
+
+    \b
+    Example:
+      wflo-schema plan --to 20251110_02
+    """
+    from wflo_schema.engine import operations
+    from wflo_schema.show.text import json_text, plan_text
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = read_files(migrations)
+    planned = operations.plan(target, files, to=to)
+    if planned.refusals:
+        from wflo_schema.adopt.judge import explain_plan
+
+        planned = explain_plan(target, files, planned, options=given_options())
+    click.echo(json_text(planned) if format_ == "json" else plan_text(planned))
+    sys.exit(1 if planned.refusals else 0)
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("message")
+@option(
+    "--migrations",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    default=(Path("migrations"),),
+    envvar="WFLO_SCHEMA_MIGRATIONS",
+    show_default=True,
+    help="Folder to write into; it is made if it is not there.",
+)
+@format_option
+def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
+    """Write an empty migration and its rollback file.
+
+    Does not touch a database. The new one depends on the last of the folder.
+
+    \b
+    Example:
+      wflo-schema new "add a column"
+    """
+    from wflo_schema.files.folder import new_migration
+    from wflo_schema.show.text import json_text
+
+    if len(migrations) > 1:
+        raise UsageError(
+            f"{len(migrations)} folders of migrations are named, and a new one goes into one: "
+            f"{', '.join(map(str, migrations))}",
+            hint=f"say which: --migrations {migrations[-1]}",
+        )
+    paths = new_migration(migrations[0], message)
+    click.echo(json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))

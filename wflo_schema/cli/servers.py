@@ -1,0 +1,177 @@
+"""The project's own PostgreSQL, or Docker's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from wflo_schema.cli.options import (
+    EXIT_CODES,
+    LIBPQ,
+    URL_VARIABLES,
+    all_of,
+    format_option,
+    option,
+    server_directory_option,
+)
+from wflo_schema.cli.streams import say
+from wflo_schema.errors import NoDatabase, UsageError
+
+
+@click.group()
+def server() -> None:
+    """The project's own PostgreSQL, or the one of docker-compose.yml."""
+
+
+_docker = all_of(
+    option("--docker", is_flag=True, help="The PostgreSQL of docker-compose.yml, through Docker."),
+    option(
+        "--compose-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=Path("docker-compose.yml"),
+        show_default=True,
+        envvar="WFLO_SCHEMA_COMPOSE_FILE",
+        help="Where image, port and password are written.",
+    ),
+    option("--docker-image", metavar="NAME", envvar="WFLO_SCHEMA_DOCKER_IMAGE", help="Instead of the file's image."),
+    option(
+        "--docker-port",
+        metavar="PORT",
+        type=click.IntRange(1, 65535),
+        envvar="WFLO_SCHEMA_DOCKER_PORT",
+        help="Instead of the file's port on 127.0.0.1.",
+    ),
+)
+
+
+@server.command(epilog=EXIT_CODES)
+@all_of(server_directory_option, format_option, _docker)
+@option(
+    "--name", "database_name", metavar="NAME", default="wflo", show_default=True, help="The database to make in it."
+)
+@option("--if-needed", is_flag=True, help="Do nothing where DATABASE_URL or libpq's variables name a database.")
+def start(
+    server_directory: Path,
+    format_: str,
+    docker: bool,
+    compose_file: Path,
+    docker_image: str | None,
+    docker_port: int | None,
+    database_name: str,
+    if_needed: bool,
+) -> None:
+    """Start it, make it where it is not there, and print its URL.
+
+    Without --docker: PostgreSQL 18 from a Python package, kept in the project's folder, on a Unix
+    socket only. Never deletes data.
+
+    \b
+    Example:
+      wflo-schema server start
+      wflo-schema server start --docker
+    """
+    from wflo_schema.server.docker import start_docker
+    from wflo_schema.server.embedded import start_embedded
+    from wflo_schema.show.text import json_text, plain
+
+    variables = (*URL_VARIABLES, *LIBPQ)
+    if if_needed and any(os.environ.get(name) for name in variables):
+        return
+    if not database_name:
+        raise UsageError("the database's name is empty", hint="leave --name away for wflo")
+    if docker:
+        started = start_docker(compose_file, image=docker_image, port=docker_port)
+    else:
+        started = start_embedded(server_directory, database_name=database_name)
+    if if_needed:
+        if started.started:
+            say(f"started: PostgreSQL {started.version}, {started.database.label}")
+        return
+    if format_ == "json":
+        click.echo(json_text({**plain(started), "url": started.database.url}))
+    else:
+        verb = "started" if started.started else "already running"
+        say(f"{verb}: PostgreSQL {started.version}, {started.database.label}")
+        click.echo(started.database.url)
+
+
+@server.command("stop", epilog=EXIT_CODES)
+@all_of(server_directory_option, format_option, _docker)
+def stop_(
+    server_directory: Path,
+    format_: str,
+    docker: bool,
+    compose_file: Path,
+    docker_image: str | None,
+    docker_port: int | None,
+) -> None:
+    """Stop it; its data stays.
+
+    \b
+    Example:
+      wflo-schema server stop
+    """
+    from wflo_schema.server.docker import stop_docker
+    from wflo_schema.server.embedded import stop_embedded
+    from wflo_schema.show.text import json_text, server_status_text
+
+    found = stop_docker(compose_file) if docker else stop_embedded(server_directory)
+    click.echo(json_text(found) if format_ == "json" else server_status_text(found))
+
+
+@server.command("status", epilog=EXIT_CODES)
+@all_of(server_directory_option, format_option, _docker)
+def server_status(
+    server_directory: Path,
+    format_: str,
+    docker: bool,
+    compose_file: Path,
+    docker_image: str | None,
+    docker_port: int | None,
+) -> None:
+    """Say whether it runs, and where its data is. Exits with 1 when it does not run.
+
+    \b
+    Example:
+      wflo-schema server status
+    """
+    from wflo_schema.server.docker import status_docker
+    from wflo_schema.server.embedded import status_embedded
+    from wflo_schema.show.text import json_text, server_status_text
+
+    if docker:
+        found = status_docker(compose_file, image=docker_image, port=docker_port)
+    else:
+        found = status_embedded(server_directory)
+    click.echo(json_text(found) if format_ == "json" else server_status_text(found))
+    sys.exit(0 if found.state == "running" else 1)
+
+
+@server.command("url", epilog=EXIT_CODES)
+@all_of(server_directory_option, _docker)
+def server_url(
+    server_directory: Path, docker: bool, compose_file: Path, docker_image: str | None, docker_port: int | None
+) -> None:
+    """Print the URL of the running one, for psql and for DATABASE_URL.
+
+    \b
+    Example:
+      psql "$(wflo-schema server url)"
+    """
+    from wflo_schema.server.docker import status_docker
+    from wflo_schema.server.embedded import status_embedded
+
+    if docker:
+        found = status_docker(compose_file, image=docker_image, port=docker_port)
+    else:
+        found = status_embedded(server_directory)
+    if found.state != "running" or found.database is None:
+        why = f"cannot be used: {found.note}" if found.note else "is not running"
+        raise NoDatabase(
+            f"the {found.kind} server {why}", hint="wflo-schema server start" + (" --docker" if docker else "")
+        )
+    click.echo(found.database.url)

@@ -1,0 +1,115 @@
+"""Take over a database that another tool made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from wflo_schema.cli.options import (
+    EXIT_CODES,
+    given_options,
+    option,
+    read_files,
+    resolve_database,
+    scratch_database_of,
+    scratch_url_option,
+    target_options,
+)
+from wflo_schema.cli.streams import warn
+
+
+@click.command(epilog=EXIT_CODES)
+@target_options
+@option("--apply", is_flag=True, help="Record it, where the catalog is equal. Without it the database is only read.")
+@option("--to", metavar="ID", help="The migration that you expect, where several are equal or two tools were at work.")
+@scratch_url_option
+def adopt(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    apply: bool,
+    to: str | None,
+    scratch_url: str | None,
+) -> None:
+    """Take over a live database that another tool made, or nobody's.
+
+    Finds the other tool's ledger, replays the migrations in a scratch database, and says after
+    which one this database equals ours, or every difference from the nearest. Decides by the
+    catalog, never by a ledger. Never changes a table, and leaves the other ledger as it is.
+
+    \b
+    Example:
+      wflo-schema adopt
+      wflo-schema adopt --apply && wflo-schema migrate
+    """
+    from wflo_schema.adopt.found import read_names
+    from wflo_schema.adopt.judge import adopt_database
+    from wflo_schema.adopt.reconciling import read_reconciling
+    from wflo_schema.show.text import adoption_json, adoption_text
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = read_files(migrations)
+    found = adopt_database(
+        target,
+        files,
+        apply=apply,
+        to=to,
+        scratch_on=scratch_database_of(scratch_url),
+        names=read_names(files),
+        reconciling=read_reconciling(files),
+        options=given_options(),
+    )
+    click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))
+    sys.exit(found.exit_code)
+
+
+@click.command(epilog=EXIT_CODES)
+@target_options
+@option("--to", metavar="ID", required=True, help="The last migration to record.")
+@option("--unverified", is_flag=True, help="Compare nothing: record what you say.")
+@scratch_url_option
+def baseline(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    to: str,
+    unverified: bool,
+    scratch_url: str | None,
+) -> None:
+    """Record migrations as applied without running them, for a database made by hand.
+
+    Only once the catalog is seen to equal ours after --to. Unlike adopt it does not mind what other
+    tools have recorded. Never changes a table.
+
+    \b
+    Example:
+      wflo-schema baseline --to 20251110_03
+    """
+    from wflo_schema.adopt.judge import baseline
+    from wflo_schema.adopt.reconciling import read_reconciling
+    from wflo_schema.show.text import adoption_json, adoption_text, listed
+
+    target = resolve_database(database_url, schema, server_directory)
+    files = read_files(migrations)
+    found = baseline(
+        target,
+        files,
+        to,
+        verified=not unverified,
+        scratch_on=scratch_database_of(scratch_url),
+        reconciling=read_reconciling(files),
+        options=given_options(),
+    )
+    if unverified and found.is_applied:
+        warn(
+            f"recorded on your word alone, and compared with nothing: {listed(found.record)}; "
+            "wflo-schema adopt says whether it is so"
+        )
+    click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))
+    sys.exit(found.exit_code)
