@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Exchange, Stop
@@ -42,11 +43,12 @@ from wflo_schema.engine.planning import (
     rollback_targets,
 )
 from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session
-from wflo_schema.engine.stepwise import Stepwise
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
-from wflo_schema.files.script import Script
 from wflo_schema.words import some
+
+if TYPE_CHECKING:
+    from wflo_schema.files.script import Script
 
 # Seconds of work at most that is reported late because its commit was not yet waited for.
 _FLUSH_EVERY_S = 0.25
@@ -270,7 +272,7 @@ class _Run(Session):
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
                     self._apply(one, following, is_sent=is_sent)
                 else:
-                    Stepwise(self, m, scripts.take(m), "apply").run(predecessors)
+                    self._step_by_step(m, scripts.take(m), "apply", predecessors)
                 recorded.add(m.id)
                 queue.popleft()
             except Conflict:
@@ -292,6 +294,11 @@ class _Run(Session):
                 self.expect(len(queue))
         self.queue = deque()
         self.flush()
+
+    def _step_by_step(self, m: Migration, script: Script, operation: str, recorded: Collection[str]) -> None:
+        from wflo_schema.engine.stepwise import Stepwise
+
+        Stepwise(self, m, script, operation).run(recorded)
 
     def _make_ledger(self) -> None:
         began, attempt = time.monotonic(), 0
@@ -509,7 +516,7 @@ class _Run(Session):
                     self._transaction(self._made_of(m, script, record, self.settings(m)))
                     self.finished(m, "rollback", len(script.statements), is_flushed=True)
                 else:
-                    Stepwise(self, m, script, "rollback").run(expected)
+                    self._step_by_step(m, script, "rollback", expected)
                 expected.discard(m.hash)
             except Conflict:
                 raise Refused(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
@@ -16,9 +17,10 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash
-from wflo_schema.files.script import Script
-from wflo_schema.files.statements import refuse_unresumable
 from wflo_schema.words import counted, some
+
+if TYPE_CHECKING:
+    from wflo_schema.files.script import Script
 
 # Characters of migration text kept from validation to execution; what is beyond is read again.
 _KEPT_TEXT = 4_000_000
@@ -378,6 +380,8 @@ class Scripts:
             between()
             script = self._loader(m)
             if not m.is_transactional:
+                from wflo_schema.files.statements import refuse_unresumable
+
                 for statement in script.statements:
                     refuse_unresumable(script, statement)
             kept += len(script.text)

@@ -6,13 +6,13 @@ disk, and what PostgreSQL's errors mean for a migration.
 
 from __future__ import annotations
 
+import os
 import random
-import secrets
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -44,10 +44,11 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import Migration
-from wflo_schema.files.script import Script, Statement
-from wflo_schema.files.statements import may_lose_record, resets
 from wflo_schema.findings import Location, OrphanRows
 from wflo_schema.words import counted
+
+if TYPE_CHECKING:
+    from wflo_schema.files.script import Script, Statement
 
 # Pauses between two tries: doubled each time, times 0.5 to 1.5 at random.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
@@ -140,7 +141,7 @@ class Session:
         settings: Mapping[str, str] = WATCHED,
     ) -> Iterator[Self]:
         """Connect, and turn what is raised inside into what a user is told."""
-        token = f"wflo-schema {secrets.token_hex(3)}"
+        token = f"wflo-schema {os.urandom(3).hex()}"
         stop = stop or Stop()
         with stop.raising():
             connection = database.with_parameters(application_name=token).connect(settings=settings)
@@ -297,6 +298,8 @@ class Session:
 
     def settings_after(self, m: Migration, statement: Statement) -> dict[str, str]:
         """What must be set again after a statement that puts it back to what the server has."""
+        from wflo_schema.files.statements import resets
+
         again: dict[str, str] = {}
         settings = self.settings(m)
         for name in resets(statement):
@@ -308,12 +311,16 @@ class Session:
 
     def guard(self, m: Migration, script: Script) -> Sequence[Command]:
         """Look, as ourselves, whether the record is there, where file or ledger may have seen to it that it is not."""
+        from wflo_schema.files.statements import may_lose_record
+
         if not self.ledger.has_triggers and not may_lose_record(script):
             return ()
         return (*as_role(self.ledger.role, script), guard_command(self.ledger, m))
 
     def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
         """The error for a `guard` that found no record."""
+        from wflo_schema.files.statements import may_lose_record
+
         schema = self.ledger.schema
         if not may_lose_record(script):
             return DatabaseError(

@@ -31,7 +31,11 @@ def parse_duration_ms(text: str) -> int:
 
 
 def read_directives(path: str, text: str) -> tuple[dict[str, str], dict[str, int]]:
-    """The directives of a file's leading comments and the line of each (first one)."""
+    """The directives of a file's leading comments and the line of each (first one).
+
+    ``transactional`` and ``depends`` mean what they mean to yoyo
+    (``yoyo.migrations.parse_metadata_from_sql_comments``), without the time that importing it takes.
+    """
     found: dict[str, str] = {}
     at: dict[str, int] = {}
     start = number = 0
@@ -51,11 +55,6 @@ def read_directives(path: str, text: str) -> tuple[dict[str, str], dict[str, int
             found[name] = f"{found[name]} {match['value'] or ''}" if name in found else (match["value"] or "")
             at.setdefault(name, number)
         start = end + 1
-    if "transactional" in found or "depends" in found:
-        from yoyo.migrations import parse_metadata_from_sql_comments
-
-        theirs, _, _ = parse_metadata_from_sql_comments(text[:start])
-        found.update(theirs)
     return found, at
 
 

@@ -6,21 +6,23 @@ Hides yoyo's reader.  A file is found, named, ordered and related to others as y
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import os
 import re
-import secrets
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import is_transactional, lock_timeout_ms, read_directives
-from wflo_schema.files.script import Script, read_text, split_statements
 from wflo_schema.findings import Location
 from wflo_schema.words import some
+
+if TYPE_CHECKING:
+    import datetime
+
+    from wflo_schema.files.script import Script
 
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
 MAX_ID_LENGTH = 255
@@ -257,8 +259,16 @@ def _refuse_unreadable_name(directory: str, entry: os.DirEntry[str]) -> None:
 
 
 def _in_order(found: dict[str, Migration]) -> list[Migration]:
-    """Dependencies first, otherwise by path: yoyo's own topological sort."""
-    if not any(m.depends for m in found.values()):
+    """Dependencies first, otherwise by path: yoyo's own topological sort.
+
+    Where every dependency comes first by path, that order is what it gives, and it need not be imported.
+    """
+    seen: set[str] = set()
+    for m in found.values():
+        if any(d in found and d not in seen for d in m.depends):
+            break
+        seen.add(m.id)
+    else:
         return list(found.values())
     from yoyo.topologicalsort import CycleError, topological_sort
 
@@ -288,6 +298,8 @@ def load_script(migration: Migration) -> Script:
     Raise `BadMigrationFile` when the file changed since `read`, or holds what cannot be run as a
     migration: BEGIN, COMMIT, ROLLBACK and their like, psql's backslash commands, COPY data.
     """
+    from wflo_schema.files.script import Script, split_statements
+
     text, checksum = read_text(migration.path)
     if checksum != migration.checksum:
         raise BadMigrationFile(
@@ -298,6 +310,8 @@ def load_script(migration: Migration) -> Script:
 
 def load_rollback(migration: Migration) -> Script | None:
     """Read the rollback file's statements; None where there is no such file.  Raise as `load` does."""
+    from wflo_schema.files.script import Script, split_statements
+
     if migration.rollback_path is None:
         return None
     text, checksum = read_text(migration.rollback_path)
@@ -312,6 +326,10 @@ def new_migration(directory: Path | str, message: str, *, today: datetime.date |
     It depends on the present heads.  The folder is made if it is not there.  Raise
     `BadMigrationFile` when the message has nothing to name a file by.
     """
+    import datetime
+    import secrets
+    import unicodedata
+
     folder = Path(directory)
     plain = unicodedata.normalize("NFKD", message).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-")
@@ -344,3 +362,32 @@ def new_migration(directory: Path | str, message: str, *, today: datetime.date |
     except OSError as error:
         raise BadMigrationFile(f"cannot write into {folder}: {error.strerror}") from None
     return forward, back
+
+
+def read_text(path: str) -> tuple[str, str]:
+    """The file's text with line ends as ``\\n``, and its checksum."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise BadMigrationFile(f"cannot read {path}: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        raise BadMigrationFile(
+            f"{path} is not UTF-8: byte 0x{content[error.start]:02x} in line {line}",
+            hint="save it as UTF-8 (iconv -f latin1 -t utf-8, if it is Latin-1)",
+            location=Location(path, line, column),
+        ) from None
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if "\x00" in text:
+        raise BadMigrationFile(
+            f"{path} holds a NUL character, which PostgreSQL cannot take",
+            hint="is it saved as UTF-16? save it as UTF-8",
+            location=Location(path, text.count("\n", 0, text.index("\x00")) + 1),
+        )
+    return text, hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,35 +48,6 @@ class Script:
         """The text of a line counted from 1."""
         lines = self.text.split("\n")
         return lines[line - 1] if 0 < line <= len(lines) else ""
-
-
-def read_text(path: str) -> tuple[str, str]:
-    """The file's text with line ends as ``\\n``, and its checksum."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise BadMigrationFile(f"cannot read {path}: {error.strerror}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line = before.count(b"\n") + 1
-        column = error.start - (before.rfind(b"\n") + 1) + 1
-        raise BadMigrationFile(
-            f"{path} is not UTF-8: byte 0x{content[error.start]:02x} in line {line}",
-            hint="save it as UTF-8 (iconv -f latin1 -t utf-8, if it is Latin-1)",
-            location=Location(path, line, column),
-        ) from None
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if "\x00" in text:
-        raise BadMigrationFile(
-            f"{path} holds a NUL character, which PostgreSQL cannot take",
-            hint="is it saved as UTF-16? save it as UTF-8",
-            location=Location(path, text.count("\n", 0, text.index("\x00")) + 1),
-        )
-    return text, hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def split_statements(path: str, text: str) -> tuple[Statement, ...]:

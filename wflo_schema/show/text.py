@@ -10,7 +10,6 @@ import datetime
 import enum
 import json
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +112,8 @@ def _excerpt(error: MigrationFailed) -> list[str]:
         source = error.source_line.expandtabs(4)
         before = error.source_line[: max(error.location.column - 1, 0)].expandtabs(4)
         start = max(0, len(before) - 80)
+        import unicodedata
+
         cells = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in before[start:])
         shown = source[start : start + 110]
         lines.append(f"  {number} | {'…' if start else ''}{shown}{'…' if len(source) > start + 110 else ''}")
