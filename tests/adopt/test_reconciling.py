@@ -189,7 +189,7 @@ def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: 
     operations.migrate(database, read_migrations(FOLDER / "reconcile" / "alembic-both-heads"))
     look(database, apply=True)
     found = operations.status(database, MIGRATIONS)
-    assert (found.missing, found.unknown, found.pending) == ((), (), ())
+    assert (found.missing, found.ahead, found.pending) == ((), (), ())
     assert operations.migrate(database, MIGRATIONS).ids == ()
     assert operations.rollback(database, MIGRATIONS).ids == IDS[-1:]
     assert operations.migrate(database, MIGRATIONS).ids == IDS[-1:]

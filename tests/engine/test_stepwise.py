@@ -640,7 +640,8 @@ def test_second_ledger_is_made_with_a_warning(folder: Folder) -> None:
     folder.events.clear()
     assert folder.migrate().ids == ("1_a",)
     assert [e.message for e in folder.events if isinstance(e, Notice) and e.severity == "WARNING"] == [
-        "there is no ledger in schema app yet, so one is made; another one is in public: did you mean --schema?"
+        "there is no ledger in schema app yet, so one is made; "
+        "the ledger of schema public is not used: is --schema the one you mean?"
     ]
 
 

@@ -381,7 +381,7 @@ def explain_refusal(
 
     Any other refusal is given back as it is.
     """
-    told = _not_adopted(database, migrations, options or GivenOptions()) if refused.case in _STRANGERS else None
+    told = _not_adopted(database, migrations, options or GivenOptions()) if refused.case in _WITHOUT_FILE else None
     if told is not None:
         refused.message, refused.hint = told
     return refused
@@ -391,16 +391,16 @@ def explain_plan(
     database: Database, migrations: Migrations, planned: Plan, *, options: GivenOptions | None = None
 ) -> Plan:
     """The same for what would stop `engine.migrate`."""
-    is_strange = any(c in _STRANGERS for c, _, _ in planned.refusals)
-    told = _not_adopted(database, migrations, options or GivenOptions()) if is_strange else None
+    lacks_files = any(c in _WITHOUT_FILE for c, _, _ in planned.refusals)
+    told = _not_adopted(database, migrations, options or GivenOptions()) if lacks_files else None
     if told is None:
         return planned
-    refusals = tuple((c, *(told if c in _STRANGERS else (what, how))) for c, what, how in planned.refusals)
+    refusals = tuple((c, *(told if c in _WITHOUT_FILE else (what, how))) for c, what, how in planned.refusals)
     return replace(planned, refusals=refusals)
 
 
 # How records without files here are refused.
-_STRANGERS = frozenset({Allow.MISSING, Allow.AHEAD})
+_WITHOUT_FILE = frozenset({Allow.MISSING, Allow.AHEAD})
 
 
 def _not_adopted(database: Database, migrations: Migrations, options: GivenOptions) -> tuple[str, str] | None:
@@ -410,10 +410,10 @@ def _not_adopted(database: Database, migrations: Migrations, options: GivenOptio
         status = operations.status(database, migrations)
     except WfloSchemaError:
         return None  # the refusal matters more
-    strangers = [e.id for e in (*status.missing, *status.unknown)]
+    without_file = [e.id for e in status.without_file]
     for one in reconciling:
-        ours = [i for i in strangers if one.get(i) is not None]
-        if not ours or len(ours) != len(strangers):
+        ours = [i for i in without_file if one.get(i) is not None]
+        if not ours or len(ours) != len(without_file):
             continue
         folder = one.directories[0]
         adopting = options.command("adopt --apply", database.schema)
@@ -463,5 +463,5 @@ def _has_recorded(look: Look, found: Adoption) -> bool:
     """Whether what was to be recorded is there by now, and the catalog is still the same."""
     now = status_of(look.database, look.migrations)
     there = {e.id for e in now.applied if e.has_checksum}
-    strangers = {e.id for e in (*now.missing, *now.unknown)}
-    return there.issuperset(found.record) and strangers.isdisjoint(found.aside) and look.read() == look.have
+    without_file = {e.id for e in now.without_file}
+    return there.issuperset(found.record) and without_file.isdisjoint(found.aside) and look.read() == look.have

@@ -50,9 +50,9 @@ class Look:
         return {e.id: e for e in self.status.entries if e.state in (State.APPLIED, State.CHANGED)}
 
     @property
-    def strangers(self) -> tuple[Entry, ...]:
+    def without_file(self) -> tuple[Entry, ...]:
         """Rows of our ledger whose file is not here."""
-        return (*self.status.missing, *self.status.unknown)
+        return self.status.without_file
 
     @property
     def reconciled(self) -> frozenset[str]:
@@ -62,11 +62,11 @@ class Look:
     @property
     def aside(self) -> tuple[str, ...]:
         """Recorded ids that an adoption sets aside: plain yoyo's, and those of reconciling sets."""
-        return tuple(e.id for e in self.strangers if not e.has_checksum or e.id in self.reconciled)
+        return tuple(e.id for e in self.without_file if not e.has_checksum or e.id in self.reconciled)
 
     @property
     def is_ours(self) -> bool:
-        return bool(self.recorded) and not self.strangers and all(e.has_checksum for e in self.recorded.values())
+        return bool(self.recorded) and not self.without_file and all(e.has_checksum for e in self.recorded.values())
 
     @property
     def last_recorded(self) -> Migration | None:
@@ -145,7 +145,7 @@ class Look:
                 f"the ledger already records {some(beyond)}, and the database is only where {last.id} leads: "
                 "take those rows away first (yoyo unmark), or find out why their changes are not there"
             )
-        others = [e.id for e in self.strangers if e.has_checksum and e.id not in self.reconciled]
+        others = [e.id for e in self.without_file if e.has_checksum and e.id not in self.reconciled]
         if others:
             found.append(
                 f"wflo-schema recorded {some(others)} here, from files that are not in "

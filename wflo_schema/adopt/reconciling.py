@@ -79,7 +79,7 @@ class KnownSet:
 
 
 def reconciling_sets(look: Look) -> tuple[ReconcilingSet, ...]:
-    recorded = {e.id for e in look.strangers}
+    recorded = {e.id for e in look.without_file}
     found = []
     for one in look.reconciling:
         planned = operations.plan(look.database, one)

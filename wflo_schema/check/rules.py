@@ -360,7 +360,7 @@ RULES: tuple[Rule, ...] = (
         "restore the file",
     ),
     Rule(
-        "ledger-unknown",
+        "ledger-ahead",
         "ledger",
         _E,
         "the database is ahead of the files",

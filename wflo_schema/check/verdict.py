@@ -482,8 +482,8 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             "restore the file",
         ),
         (
-            "ledger-unknown",
-            status.unknown,
+            "ledger-ahead",
+            status.ahead,
             "recorded as applied, and newer than every file",
             "no file",
             "its file",

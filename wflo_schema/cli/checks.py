@@ -59,7 +59,7 @@ class _CheckCommand(click.Command):
     "--only",
     type=click.Choice(["contract", "ledger", "rows", "drift", "indexes"]),
     multiple=True,
-    help="Check just that, repeatable. Default: contract, ledger and indexes.",
+    help="Check only this, repeatable. Default: contract, ledger and indexes.",
 )
 @option("--rows", is_flag=True, help="Also look for orphan rows.")
 @option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
@@ -71,13 +71,15 @@ class _CheckCommand(click.Command):
     help="Compare with this file of wflo-schema dump instead: needs no scratch database.",
 )
 @option("--privileges", is_flag=True, help="Compare owners and grants too. Implies --drift; no snapshot holds them.")
-@option("--timeout", metavar="DURATION", default="60s", show_default=True, help="For looking at rows, in all.")
+@option(
+    "--timeout", metavar="DURATION", default="60s", show_default=True, help="How long looking at rows may take in all."
+)
 @option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="error",
     show_default=True,
-    help="What makes it exit with 1.",
+    help="The lightest finding that makes it exit with 1.",
 )
 def check(
     database_url: str | None,
@@ -179,7 +181,7 @@ def freeze(database_url: str | None, schema: str | None, server_directory: Path)
 
 @click.command(epilog=EXIT_CODES)
 @all_of(database_url_option, schema_option, migrations_option, server_directory_option)
-@option("--with-ledger", is_flag=True, help="Also the ledger, with the migrations that are recorded.")
+@option("--with-ledger", is_flag=True, help="Write the ledger too, with its rows.")
 def dump(
     database_url: str | None,
     schema: str | None,

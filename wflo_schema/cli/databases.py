@@ -80,7 +80,7 @@ def test_db_list(database_url: str | None, format_: str, server_directory: Path)
 
 @test_db.command("prune", epilog=EXIT_CODES)
 @all_of(database_url_option, format_option, server_directory_option)
-@option("--kept", is_flag=True, help="Also those that were kept for looking at.")
+@option("--kept", is_flag=True, help="Drop also those that --wflo-keep left.")
 def test_db_prune(database_url: str | None, format_: str, server_directory: Path, kept: bool) -> None:
     """Drop what killed test sessions left, and templates that nobody has used for long.
 

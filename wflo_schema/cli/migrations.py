@@ -27,12 +27,12 @@ from wflo_schema.errors import Refused, UsageError
 @click.command(epilog=EXIT_CODES)
 @target_options
 @lock_options
-@option("--to", metavar="ID", help="Stop after this migration; the beginning of its id will do.")
+@option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
 @option(
     "--allow",
     type=click.Choice(["changed", "missing", "ahead", "late", "heads", "half-done"]),
     multiple=True,
-    help="Go on although files and ledger do not fit; names the case, repeatable.",
+    help="Run although files and ledger disagree in this way; repeatable.",
 )
 def migrate(
     database_url: str | None,
@@ -85,7 +85,7 @@ def migrate(
 @target_options
 @lock_options
 @option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
-@option("--to", metavar="ID", help="Roll back everything after this migration; it stays itself.")
+@option("--to", metavar="ID", help="Roll back every migration after this one, and keep this one.")
 def rollback(
     id: str | None,
     database_url: str | None,

@@ -58,7 +58,7 @@ database_url_option = option(
     envvar=URL_VARIABLES,
     help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
 )
-schema_option = option("--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="Where ledger and tables live.")
+schema_option = option("--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema of ledger and tables.")
 migrations_option = option(
     "--migrations",
     metavar="DIR",

@@ -35,15 +35,20 @@ _docker = all_of(
         default=Path("docker-compose.yml"),
         show_default=True,
         envvar="WFLO_SCHEMA_COMPOSE_FILE",
-        help="Where image, port and password are written.",
+        help="The file that holds image, port and password.",
     ),
-    option("--docker-image", metavar="NAME", envvar="WFLO_SCHEMA_DOCKER_IMAGE", help="Instead of the file's image."),
+    option(
+        "--docker-image",
+        metavar="NAME",
+        envvar="WFLO_SCHEMA_DOCKER_IMAGE",
+        help="Run this image instead of the file's.",
+    ),
     option(
         "--docker-port",
         metavar="PORT",
         type=click.IntRange(1, 65535),
         envvar="WFLO_SCHEMA_DOCKER_PORT",
-        help="Instead of the file's port on 127.0.0.1.",
+        help="Listen on this port of 127.0.0.1 instead of the file's.",
     ),
 )
 

@@ -22,8 +22,8 @@ from wflo_schema.cli.streams import warn
 
 @click.command(epilog=EXIT_CODES)
 @target_options
-@option("--apply", is_flag=True, help="Record it, where the catalog is equal. Without it the database is only read.")
-@option("--to", metavar="ID", help="The migration that you expect, where several are equal or two tools were at work.")
+@option("--apply", is_flag=True, help="Record the migrations if the catalogs are equal. Without it, only look.")
+@option("--to", metavar="ID", help="The migration that you expect, if several fit or two tools were at work.")
 @scratch_url_option
 def adopt(
     database_url: str | None,
@@ -35,11 +35,12 @@ def adopt(
     to: str | None,
     scratch_url: str | None,
 ) -> None:
-    """Take over a live database that another tool made, or nobody's.
+    """Take over a live database that another tool made, or that was made by hand.
 
-    Finds the other tool's ledger, replays the migrations in a scratch database, and says after
-    which one this database equals ours, or every difference from the nearest. Decides by the
-    catalog, never by a ledger. Never changes a table, and leaves the other ledger as it is.
+    Replays the migrations in a scratch database and compares the catalogs. Says after which
+    migration this database equals ours; if after none, shows each difference from the nearest.
+    Decides by the catalog alone: another tool's ledger is read and shown, and never believed.
+    Never changes a table, and leaves the other ledger as it is.
 
     \b
     Example:
@@ -70,7 +71,7 @@ def adopt(
 @click.command(epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", required=True, help="The last migration to record.")
-@option("--unverified", is_flag=True, help="Compare nothing: record what you say.")
+@option("--unverified", is_flag=True, help="Compare nothing; record it on your word.")
 @scratch_url_option
 def baseline(
     database_url: str | None,
@@ -84,8 +85,8 @@ def baseline(
 ) -> None:
     """Record migrations as applied without running them, for a database made by hand.
 
-    Only once the catalog is seen to equal ours after --to. Unlike adopt it does not mind what other
-    tools have recorded. Never changes a table.
+    Records only if the catalog equals ours after --to. Pays no attention to what other tools have
+    recorded; adopt does. Never changes a table.
 
     \b
     Example:

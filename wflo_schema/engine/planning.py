@@ -119,9 +119,14 @@ class Status:
         return self._of(State.MISSING)
 
     @property
-    def unknown(self) -> tuple[Entry, ...]:
+    def ahead(self) -> tuple[Entry, ...]:
         """Recorded, and newer than every file."""
         return self._of(State.AHEAD)
+
+    @property
+    def without_file(self) -> tuple[Entry, ...]:
+        """Recorded, and there is no such file here: missing or ahead."""
+        return self._of(State.MISSING, State.AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +230,10 @@ def _objections(
             f"{have} no file any more: {some(e.id for e in status.missing)}",
             "bring the file back (git log --diff-filter=D -- 'migrations/*')",
         )
-    if status.unknown:
+    if status.ahead:
         yield (
             Allow.AHEAD,
-            f"the database is ahead of the files: it has {some(e.id for e in status.unknown)}",
+            f"the database is ahead of the files: it has {some(e.id for e in status.ahead)}",
             "run it with the newer files, or name their folder with --migrations",
         )
     if late:
@@ -305,9 +310,9 @@ def _chosen_targets(
                 hint=f"roll them back first: wflo-schema rollback --to {one.id}",
             )
         return (one,)
-    if status.unknown and (count > 0 or to is not None):
+    if status.ahead and (count > 0 or to is not None):
         raise Refused(
-            f"the last migration applied has no file here: {some(e.id for e in status.unknown)}",
+            f"the last migration applied has no file here: {some(e.id for e in status.ahead)}",
             hint="run it with the newer files, or name their folder with --migrations",
             case=Allow.AHEAD.value,
         )
@@ -326,7 +331,7 @@ def _chosen_targets(
 
 
 def _refuse_gone(status: Status, targets: Sequence[Migration]) -> None:
-    """What was applied after the first of ``targets`` and has no file stands on what would be taken away."""
+    """Raise `Refused` if a migration without a file was applied after the first of ``targets``: it may need them."""
     inside = {m.id for m in targets}
     since = min((e.applied_at or "" for e in status.entries if e.id in inside), default="")
     gone = [e.id for e in status.missing if inside and (e.applied_at or "") > since]

@@ -65,7 +65,7 @@ _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 # Stands in events for the id of a migration.
 _LEDGER = "the ledger"
 
-# Times the time for locks that somebody who cannot be seen (no session to look from) is waited for.
+# How many times --lock-wait we wait for a blocker that we cannot see, for lack of a second session to look from.
 _UNSEEN = 10
 
 # Seconds between two words on the same colleague.
@@ -243,7 +243,7 @@ class Session:
         if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere:
             said = (
                 f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "
-                f"another one is in {self.ledger.elsewhere}: did you mean --schema?"
+                f"the ledger of schema {self.ledger.elsewhere} is not used: is --schema the one you mean?"
             )
             self.notify(Notice("", "WARNING", said))
 
@@ -468,7 +468,7 @@ class Session:
         waited_s = time.monotonic() - began
         is_colleague = any(b.is_colleague for b in self._blockers)
         if is_colleague or (not self._blockers and waited_s < _UNSEEN * self.locks.wait_s):
-            who = "another run" if is_colleague else "another run, or somebody who cannot be seen,"
+            who = "another run" if is_colleague else "another run, or a session that cannot be seen,"
             self.wait_for_colleague(m, began, f"{who} holds the ledger")
             return
         left = self.locks.wait_s - waited_s

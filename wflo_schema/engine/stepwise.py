@@ -336,7 +336,7 @@ class Stepwise:
                 break
             self._check_index(statement)
             patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
-            # what is as it should be before the statement has run would be taken for its work
+            # if its effect is there before it runs, a later run could not tell whose work it is
             if not is_done:
                 self._record(self._mark(number, statement.text, self._names(statement.text)))
             before = session.must(patience).rows if patience else ()

@@ -208,7 +208,7 @@ def status_text(status: Status) -> str:
         ("pending", status.pending),
         ("changed", status.changed),
         ("missing", status.missing),
-        ("ahead of the files", status.unknown),
+        ("ahead of the files", status.ahead),
     )
     sums = [f"{len(g)} {name}" for name, g in groups if g or name in ("applied", "pending")]
     lines.append(", ".join(sums))
@@ -218,7 +218,7 @@ def status_text(status: Status) -> str:
 def status_json(status: Status) -> str:
     """The fields of `Status`, and the ids of each state."""
     states = {
-        name: [e.id for e in getattr(status, name)] for name in ("applied", "pending", "changed", "missing", "unknown")
+        name: [e.id for e in getattr(status, name)] for name in ("applied", "pending", "changed", "missing", "ahead")
     }
     return json_text({**plain(status), **states})
 
