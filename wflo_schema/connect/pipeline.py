@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -88,8 +89,7 @@ class StoppedWaiting(Exception):
     """A second stop came, and the server had not answered the first: the outcome is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One statement with text parameters ($1 …).  Its rows are thrown away unless ``keeps_rows``."""
 
     text: str
@@ -117,8 +117,7 @@ class ServerError:
     constraint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """The outcome of one round trip: rows of each command that succeeded (empty where they were not
     to be kept), and the first error."""
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import socket
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
@@ -22,7 +22,9 @@ from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migration, migration_hash
-from wflo_schema.files.script import Statement
+
+if TYPE_CHECKING:
+    from wflo_schema.files.script import Statement
 
 _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
 
@@ -38,8 +40,7 @@ _CREATION_LOCK = -1
 _BESIDE = "beside"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row of the ledger.  ``checksum`` is None where plain yoyo wrote it.
 
     ``is_beside``: an adoption set it aside, because it belongs to other files.
@@ -52,8 +53,7 @@ class Record:
     is_beside: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a non-transactional migration has come: ``statements_done`` from the beginning.
 
     ``running_statement`` is the one that was under way when the record was written, if any.
@@ -296,7 +296,7 @@ def insert_commands(
         ),
         Command(
             _sql("ledger_log", ledger.schema),
-            (str(uuid.uuid4()), migration.hash, migration.id, operation, _user_name(), _host_name()),
+            (_new_id(), migration.hash, migration.id, operation, _user_name(), _host_name()),
         ),
     )
 
@@ -326,7 +326,7 @@ def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) ->
             migration_hash(migration_id),
             migration_id,
             _BESIDE if checksum is None else checksum,
-            str(uuid.uuid4()),
+            _new_id(),
             "beside" if checksum is None else "checksum",
             _user_name(),
             _host_name(),
@@ -345,7 +345,7 @@ def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection
         (
             migration.hash,
             migration.id,
-            str(uuid.uuid4()),
+            _new_id(),
             _user_name(),
             _host_name(),
             as_planned,
@@ -420,6 +420,12 @@ def _user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name[:255]
     except (ImportError, KeyError):
         return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+def _new_id() -> str:
+    import uuid
+
+    return str(uuid.uuid4())
 
 
 @functools.cache

@@ -13,8 +13,8 @@ import functools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Exchange, Stop
@@ -195,8 +195,7 @@ def baseline(
         return run.result("mark", began)
 
 
-@dataclass(frozen=True, slots=True)
-class _Transaction:
+class _Transaction(NamedTuple):
     """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
 
     ``is_guarded``: the last command before COMMIT looks whether its record is still there.

@@ -7,7 +7,6 @@ disk, and what PostgreSQL's errors mean for a migration.
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -452,6 +451,8 @@ class Session:
     def pause(self, m: Migration | None, reason: str, attempt: int, *, at_most: float = _LONGEST_PAUSE_S) -> None:
         """Sleep before another try of a migration, or (None) of the ledger's own statements."""
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt - 1, 10))
+        import random
+
         pause_s = min(max(at_most, 0.0), longest * random.uniform(0.5, 1.5))
         what = m.id if m else _LEDGER
         self.notify(Retrying(what, reason, pause_s, attempt, self._blockers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -188,6 +187,6 @@ def _telling(notify: Notify | None, wanted: Database) -> Notify | None:
         return None
 
     def tell(event: Event) -> None:
-        notify(replace(event, label=wanted.label) if isinstance(event, Begun) else event)
+        notify(event._replace(label=wanted.label) if isinstance(event, Begun) else event)
 
     return tell
