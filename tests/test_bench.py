@@ -103,3 +103,10 @@ def test_rest_of_psql_asks_its_ledger_before_each_file(tmp_path: Path) -> None:
     tool("psql").write(tmp_path / "new", [one_table(n) for n in range(3)])
     assert (tmp_path / "new" / "rest.psql").read_text().count("\\if :todo") == 3
     assert "\\if" not in (tmp_path / "new" / "all.psql").read_text()
+
+
+def test_startup_benchmark_with_one_round_prints_a_ratio_for_each_command() -> None:
+    done = bench("startup", "--", "--rounds", "1")
+    assert done.returncode in (0, 1), done.stderr
+    for name in ("migrate, nothing to do", "--version", "--help"):
+        assert re.search(rf"^\| {name} \| \d+\.\d\d \(", done.stdout, re.MULTILINE), done.stdout
