@@ -21,6 +21,8 @@ _NUMBER = re.compile(r"\d[\w.]*", re.ASCII)
 _BLANK = re.compile(r"(?:\s+|--[^\n\r]*)+", re.ASCII)
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 
+# U&"…"; with a clause UESCAPE behind it, another sign than the backslash.
+_CODE_POINT = re.compile(r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _PLAIN_TEXT = re.compile(r"[eE]?'(?P<quoted>(?:[^'\\]|'')*)'|(?P<tag>\$[^$]*\$)(?P<body>.*)(?P=tag)", re.DOTALL)
 
 
@@ -31,6 +33,16 @@ class Token(NamedTuple):
     text: str
     start: int
     end: int
+
+    @property
+    def name(self) -> str:
+        """The identifier that a word (in lower case) or quoted is; empty for what is none."""
+        if self.kind != "quoted":
+            return self.text.lower() if self.kind == "word" else ""
+        inner = self.text[self.text.index('"') + 1 : -1].replace('""', '"')
+        if self.text[0] == '"':
+            return inner
+        return _CODE_POINT.sub(lambda m: m[3] or chr(int(m[1] or m[2], 16) % 0x110000), inner)
 
     @property
     def value(self) -> str | None:
@@ -65,8 +77,8 @@ def tokens(text: str) -> Iterator[Token]:
 def _scan(text: str, start: int, end: int) -> tuple[list[Token], int, str]:
     """The tokens of a part, where they end, and what is wrong with what stands there: it is open, or odd."""
     import postgast
-    from postgast import pg_query_pb2 as codes
 
+    codes = postgast.pg_query_pb2
     part = _CODED.sub("_", text[start:end])
     fault = ""
     while True:
