@@ -87,15 +87,14 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], int, str]:
             break
         except postgast.PgQueryError as error:
             fault = "open" if error.message.startswith("unterminated") else "odd"
-            sound = part.encode()[: max(error.cursorpos - 1, 0)].decode()
-            part = sound if len(sound) < len(part) else part[:-1]
+            part = part[: min(max(error.cursorpos - 1, 0), len(part) - 1)]
     kinds = {
         codes.SQL_COMMENT: "",
         codes.C_COMMENT: "",
         codes.UIDENT: "quoted",
         **dict.fromkeys((codes.SCONST, codes.USCONST, codes.BCONST, codes.XCONST), "text"),
     }
-    content, done, place = part.encode(), 0, start  # the scanner counts bytes
+    content, done, place = part.encode(), 0, start  # tokens are counted in bytes, the place of an error is not
     found = []
     for one in scanned:
         begin = place + len(content[done : one.start].decode())
