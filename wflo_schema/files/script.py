@@ -148,37 +148,41 @@ def _spans(path: str, text: str) -> list[tuple[int, int]]:
         pieces = postgast.split(text)
     except postgast.PgQueryError:
         return _spans_like_psql(path, text)
-    spans = []
+    spans: list[tuple[int, int]] = []
     position = 0
     for piece in pieces:
-        statement = piece[skip_blank(piece, 0, len(piece)) :]
-        if statement:
+        blank = skip_blank(piece, 0, len(piece))
+        if blank == len(piece):
+            continue
+        start = position + bool(spans)  # behind a semicolon
+        if text.startswith(piece, start):
+            start += blank
+        else:
             while (position := skip_blank(text, position, len(text))) < len(text) and text[position] == ";":
                 position += 1
-            start = text.index(statement, position)  # not before: a comment may hold the same words
-            position = start + len(statement)
-            spans.append((start, position))
-    _refuse_left_over(path, text, spans)
+            start = text.index(piece[blank:], position)  # not before: a comment may hold the same words
+        position = start + len(piece) - blank
+        spans.append((start, position))
+    _refuse_left_over(path, text, position)
     return spans
 
 
-def _refuse_left_over(path: str, text: str, spans: list[tuple[int, int]]) -> None:
-    """Between and after the statements stand only semicolons, blanks and comments, each closed.
+def _refuse_left_over(path: str, text: str, start: int) -> None:
+    """After the last statement stand only semicolons, blanks and comments, each closed.
 
     PostgreSQL's parser takes the end of the file for the end of a comment; statements in it would
     be lost without a word.
     """
-    for start, end in zip([0, *(e for _, e in spans)], [*(s for s, _ in spans), len(text)], strict=True):
-        while (start := skip_blank(text, start, end)) < end:
-            if text[start] != ";":
-                line = text.count("\n", 0, start) + 1
-                what = "a comment begins that is never closed" if text.startswith("/*", start) else "no statement"
-                raise BadMigrationFile(
-                    f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
-                    hint="close it with */, or remove it",
-                    location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
-                )
-            start += 1
+    while (start := skip_blank(text, start, len(text))) < len(text):
+        if text[start] != ";":
+            line = text.count("\n", 0, start) + 1
+            what = "a comment begins that is never closed" if text.startswith("/*", start) else "no statement"
+            raise BadMigrationFile(
+                f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
+                hint="close it with */, or remove it",
+                location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
+            )
+        start += 1
 
 
 def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
@@ -228,7 +232,7 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
             words.append(word)
     if start is not None:
         spans.append((start, last_end))
-    _refuse_left_over(path, text, spans)
+    _refuse_left_over(path, text, last_end)
     return spans
 
 
