@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from wflo_schema.engine.locks import LockOptions
+from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.script import Script, Statement, split_statements
 from wflo_schema.files.statements import is_repeatable, leaves_with_session, may_lose_record, runs_alone
 from wflo_schema.files.tokens import tokens
@@ -136,3 +138,39 @@ def test_first_words_are_those_that_the_scanner_finds(text: str, words: tuple[st
     statement = Statement(text, 0, 1, 1)
     assert statement.words == words
     assert statement.first_word == next(iter(words), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"SELECT E'\xff;'; SELECT 2", [r"SELECT E'\xff;'", "SELECT 2"]),
+        ("FROBNICATE 12abc; SELECT 2", ["FROBNICATE 12abc", "SELECT 2"]),
+        ("SELECT 1; SELECT 'a; b", ["SELECT 1", "SELECT 'a; b"]),
+        ("FROBNICATE /* ; /* ; */ ; */ 1; -- ;\rSELECT 2", ["FROBNICATE /* ; /* ; */ ; */ 1", "SELECT 2"]),
+        ("FROBNICATE U&\";\" '\\'; SELECT '\\'", ["FROBNICATE U&\";\" '\\'", "SELECT '\\'"]),
+    ],
+)
+def test_a_text_that_this_parser_does_not_know_is_split_at_the_same_tokens(text: str, expected: list[str]) -> None:
+    assert [s.text for s in split_statements("1.sql", text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET/**/standard_conforming_strings = off",
+        "SET LOCAL -- x\n \"standard_conforming_strings\" TO 'False'",
+        "SELECT set_config('standard_conforming_strings', E'off', true)",
+    ],
+)
+def test_a_file_whose_backslashes_become_escapes_is_refused(text: str) -> None:
+    with pytest.raises(BadMigrationFile, match="a backslash in a string is an escape"):
+        split_statements("1.sql", f"{text}; SELECT '\\'")
+    for harmless in ("SET standard_conforming_strings = on", "SELECT current_setting('standard_conforming_strings')"):
+        assert len(split_statements("1.sql", f"{harmless}; SELECT '\\'")) == 2
+
+
+def test_a_lock_timeout_is_held_to_its_limit_behind_a_comment() -> None:
+    locks = LockOptions(timeout_ms=500)
+    for text in ("SET/**/lock_timeout = '20s'", "SET LOCAL -- x\n lock_timeout TO 20000", "RESET /* x */ lock_timeout"):
+        assert locks.capped(text).endswith("lock_timeout = 500")
+    assert locks.capped("SET a.b = 'SET lock_timeout = 0'") == "SET a.b = 'SET lock_timeout = 0'"

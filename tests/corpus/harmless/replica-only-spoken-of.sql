@@ -1,5 +1,5 @@
 -- verdict: yes
--- From there on no key is enforced in what the function does, which writes nothing.
+-- It writes nothing: what would is said in comments, texts and names only.
 CREATE FUNCTION report() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
 BEGIN
     PERFORM 'INSERT INTO step_executions VALUES (1)', $q$ DELETE FROM step_executions $q$;
