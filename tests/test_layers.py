@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
     ("connect", ("database", "queries", "pipeline")),
-    ("files", ("directives", "script", "folder", "statements")),
+    ("files", ("directives", "tokens", "script", "folder", "statements")),
     ("server", ("values", "account", "embedded", "docker")),
     (
         "catalog",

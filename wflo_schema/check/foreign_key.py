@@ -6,7 +6,6 @@ and everything in the tables that defeats them: other keys, row triggers, rules,
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -447,7 +446,7 @@ def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[
         return Effect.PASSES
     effect = plpgsql.effect(trigger.source, event, columns, known=known)
     if effect is Effect.FAILS:
-        speaks_of_rows = not trigger.is_row and re.search(r"\b(?:old|new)\b", trigger.source, re.IGNORECASE)
+        speaks_of_rows = not trigger.is_row and plpgsql.speaks_of_rows(trigger.source)
         return Effect.FAILS if holds and not speaks_of_rows else Effect.PASSES
     if not can_stop:
         return Effect.PASSES

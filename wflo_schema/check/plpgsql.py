@@ -12,19 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from wflo_schema.files.tokens import tokens
 from wflo_schema.names import quote
 
 # pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
-_TOKEN = re.compile(
-    r"""
-      (?P<skip> \s+ | --[^\n]* | /\*.*?\*/ | <<\s*\w+\s*>> )
-    | (?P<text> [eE]?'(?:[^'\\]|''|\\.)*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
-    | (?P<word> "(?:[^"]|"")+" | [^\W\d][\w$]* )
-    | (?P<sign> := | <> | != | <= | >= | \d[\w.]* | . )
-    """,
-    re.DOTALL | re.VERBOSE,
-)
 _DEPTH_IN_A_CASCADE = 2
+
+# A text of which is not known what it says.
+_SOME_TEXT = "'"
+_TEXT_TYPES = (["text"], ["varchar"], ["name"])
+_EVENT_NAME = re.compile(r"old|new|tg_[a-z]+")
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -63,9 +60,11 @@ def returned(source: str, event: str, known: Mapping[str, str] | None = None) ->
 
     ``known`` are more of the TG_ variables, in lower case: ``{"tg_level": "ROW", "tg_argv[0]": "x"}``.
     """
-    tokens = list(_tokens(source))
-    code = " ".join("' '" if t.startswith(("'", "$")) and len(t) > 1 else t for t in tokens)
-    walk = _Walk(tokens, event.upper(), known=dict(known or {}))
+    words = list(_words(source))
+    while words[:1] == ["#"]:
+        del words[:3]  # an option of the function: #variable_conflict use_column
+    code = " ".join("' '" if w.startswith("'") else w for w in words)
+    walk = _Walk(words, event.upper(), known=dict(known or {}))
     try:
         walk.block(0, frozenset(), is_alive=True)
     except (IndexError, ValueError, RecursionError):
@@ -113,15 +112,23 @@ def _kept(code: str, columns: Iterable[str]) -> Effect:
 def condition_holds(text: str, event: str) -> bool | None:
     """Whether a trigger's WHEN holds for what a key's own query does; None: for some rows, or who knows."""
     walk = _Walk([], event.upper(), depth_here=_DEPTH_IN_A_CASCADE - 1)
-    return walk.holds(list(_tokens(text)))
+    return walk.holds(list(_words(text)))
 
 
-def _tokens(source: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(source):
-        if match["text"]:
-            yield "'" + match["text"].strip("eE").strip("'") + "'"
-        elif not match["skip"]:
-            yield match[0]
+def speaks_of_rows(source: str) -> bool:
+    """Whether the body names the row that an event finds or makes."""
+    return any(word.lower() in ("old", "new") for word in _words(source))
+
+
+def _words(source: str) -> Iterator[str]:
+    """As `tokens` are written, but texts: each 'in these quotes', or `_SOME_TEXT`."""
+    for token in tokens(source):
+        if token.kind == "text":
+            yield _SOME_TEXT if token.value is None else "'" + token.value.replace("'", "''") + "'"
+        elif token.kind == "quoted" and not _EVENT_NAME.fullmatch(token.name):
+            yield '"' + token.name.replace('"', '""') + '"'
+        else:
+            yield token.name or token.text
 
 
 def _plain(text: str) -> str:
@@ -212,6 +219,8 @@ class _Walk:
         word = self.at(place)
         if word == ";":
             return place + 1, is_alive
+        if word == "<<":
+            return place + 3, is_alive  # a label
         if word == "declare":
             return self.declarations(place + 1), is_alive
         if word == "begin":
@@ -339,13 +348,13 @@ class _Walk:
                 cases += (low == "case") - (low == "end")
                 parts[-1][1].append(word)
         operand, found, holds = parts[0][1], frozenset[str](), None
-        for kind, tokens in parts[1:]:
+        for kind, part in parts[1:]:
             if kind == "when":
-                holds = self.holds([*operand, "=", *tokens] if operand else tokens)
+                holds = self.holds([*operand, "=", *part] if operand else part)
             elif kind == "else":
-                return found | self.value(tokens)
+                return found | self.value(part)
             elif holds is not False:
-                found |= self.value(tokens)
+                found |= self.value(part)
                 if holds:
                     return found
         return found | _NULL
@@ -442,8 +451,13 @@ class _Walk:
             name, size = words[place], 1
             if words[place + 1 : place + 2] == ["["] and words[place + 3 : place + 4] == ["]"]:
                 name, size = "".join(words[place : place + 4]), 4
-            if words[place : place + 2] == [":", ":"] and spelled and _is_literal(spelled[-1]):
-                place += 3  # a cast of a literal
+            if (
+                words[place] == "::"
+                and words[place + 1 : place + 2] in _TEXT_TYPES
+                and spelled
+                and _is_literal(spelled[-1])
+            ):
+                place += 2  # it was a text
             elif name in self.known:
                 value = self.known[name].replace("'", "''")
                 spelled.append(value if name == "tg_nargs" else f"'{value}'")
@@ -477,25 +491,29 @@ def _without_cast(words: Sequence[str]) -> Sequence[str]:
     depth = 0
     for place, word in enumerate(words):
         depth += (word == "(") - (word == ")")
-        if depth == 0 and word == ":" and words[place + 1 : place + 2] == [":"]:
+        if depth == 0 and word == "::":
             return words[:place]
     return words
 
 
 def _is_literal(word: str) -> bool:
-    return word.startswith("'") or word.isdecimal()
+    return word.startswith("'") and word != _SOME_TEXT
+
+
+def _is_same(one: str, other: str) -> bool | None:
+    if one.isdecimal() and other.isdecimal():
+        return int(one) == int(other)
+    return one == other if _is_literal(one) and _is_literal(other) else None
 
 
 def _compared(words: Sequence[str]) -> bool | None:
-    """The truth of a comparison of literals with each other."""
-    if len(words) == 3 and _is_literal(words[0]) and _is_literal(words[2]):
-        if words[1] == "=":
-            return words[0] == words[2]
-        if words[1] in ("<>", "!="):
-            return words[0] != words[2]
-    if words and _is_literal(words[0]) and words[-1] == ")":
-        if words[1:3] == ["in", "("] and all(w == "," or _is_literal(w) for w in words[3:-1]):
-            return words[0] in words[3:-1]
-        if words[1:4] == ["not", "in", "("] and all(w == "," or _is_literal(w) for w in words[4:-1]):
-            return words[0] not in words[4:-1]
+    """The truth of a comparison of texts, or of numbers, with each other."""
+    if len(words) == 3 and words[1] in ("=", "<>", "!="):
+        is_same = _is_same(words[0], words[2])
+        return is_same if words[1] == "=" or is_same is None else not is_same
+    is_negated = words[1:2] == ["not"]
+    opening, listed = words[1 + is_negated : 3 + is_negated], words[3 + is_negated : -1]
+    if opening == ["in", "("] and words[-1] == ")" and all(comma == "," for comma in listed[1::2]):
+        said = [_is_same(words[0], item) for item in listed[::2]]
+        return None if None in said else (True in said) is not is_negated
     return None

@@ -6,13 +6,13 @@ subscriptions; and through whose rights a role that may not write to a table wri
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.catalog.keys import qualified
 from wflo_schema.check.facts import Facts, Reader, RoleSetting
 from wflo_schema.check.rules import finding
+from wflo_schema.files.tokens import Token, tokens
 from wflo_schema.findings import Finding
 from wflo_schema.names import quote
 
@@ -219,59 +219,89 @@ def _detours(reader: Reader, facts: Facts, roles: Sequence[str]) -> tuple[tuple[
     )
 
 
-_WRITES = re.compile(
-    r"""\b (?: insert \s+ into | update | delete \s+ from | merge \s+ into | copy ) \s+ (?: only \s+ )?
-    (?: (?: "(?:[^"]|"")+" | [\w$]+ ) \s* \. \s* )? (?: "(?P<quoted>(?:[^"]|"")+)" | (?P<plain>[\w$]+) )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_WORD = re.compile(r"[\w$]+")
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_LANGUAGES = ("sql", "plpgsql")
+
+
+def _code(source: str) -> list[Token]:
+    """What a function says in SQL or PL/pgSQL, and what stands in the texts that it executes."""
+    found: list[Token] = []
+    is_executed = False
+    for token in tokens(source):
+        found.append(token)
+        if token.kind == "text" and is_executed:
+            found += _code(token.value or "")
+        elif token.kind == "word" and token.name in ("execute", "using") or token.text == ";":
+            is_executed = token.name == "execute"
+    return found
+
+
+def _written(code: Sequence[Token]) -> Iterator[str]:
+    """The names of what is written to, without their schemas."""
+    words = [t.name if t.kind == "word" else t.text for t in code]
+    for place, word in enumerate(words):
+        if [word, *words[place + 1 : place + 2]] in (["insert", "into"], ["delete", "from"], ["merge", "into"]):
+            place += 2
+        elif word in ("update", "copy"):
+            place += 1
+        else:
+            continue
+        while words[place : place + 1] in (["only"], ["("]):
+            place += 1
+        while words[place + 1 : place + 2] == ["."]:
+            place += 2
+        yield from (token.name for token in code[place : place + 1])
 
 
 def _writing(routines: Sequence[_Routine], tables: Collection[str]) -> tuple[set[int], set[int]]:
     """Which functions write to one of the tables, by themselves or through another, and of which that is unclear."""
-    sources = {r.oid: _COMMENT.sub(" ", r.source) for r in routines}
-    certain = {
-        r.oid
-        for r in routines
-        if any(
-            (m["quoted"].replace('""', '"') if m["quoted"] else m["plain"].lower()) in tables
-            for m in _WRITES.finditer(sources[r.oid])
-        )
-    }
+    code = {r.oid: _code(r.source) if r.language in _LANGUAGES else [] for r in routines}
+    words = {oid: {t.name for t in found} for oid, found in code.items()}
+    certain = {oid for oid, found in code.items() if any(name in tables for name in _written(found))}
     unclear = {
         r.oid
         for r in routines
-        if r.language not in ("sql", "plpgsql")
-        or not r.source.strip()  # written as BEGIN ATOMIC: there is no text
-        or (r.language == "plpgsql" and re.search(r"\bexecute\b", sources[r.oid], re.IGNORECASE))
+        if r.language not in _LANGUAGES
+        or not code[r.oid]  # written as BEGIN ATOMIC: there is no text
+        or words[r.oid] & {"execute", "uescape"}
+        or code[r.oid][-1].kind == "open"
     }
-    words = {r.oid: {w.lower() for w in _WORD.findall(sources[r.oid])} for r in routines}
     for found in (certain, unclear):
         grown = True
         while grown:
-            names = {r.name.lower() for r in routines if r.oid in found}
+            names = {r.name for r in routines if r.oid in found}
             more = {r.oid for r in routines if r.oid not in found and words[r.oid] & names}
             found |= more
             grown = bool(more)
     return certain, unclear
 
 
-_ASKED = re.compile(r"current_setting\s*\(\s*'session_replication_role'", re.IGNORECASE)
-_SET_BACK = re.compile(
-    r"""set_config\s*\(\s*'session_replication_role'\s*,\s*'(?:origin|local)'
-    | \bset\s+(?:local\s+|session\s+)?session_replication_role\s*(?:=|\bto\b)\s*'?(?:origin|local|default)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
+_SETTING = "session_replication_role"
+
+
+def _may_switch(source: str) -> bool:
+    """Whether it does more with the setting than to ask for it, or to set it back."""
+    found = list(tokens(source)) if _SETTING in source.lower() else []
+    said = ["", "", *(t.name or (t.value or t.text).lower() for t in found), "", ""]
+    for place, token in enumerate(found, 2):
+        if _SETTING not in token.text.lower():
+            continue
+        before, after = said[place - 2 : place], said[place + 1 : place + 4]
+        if token.kind == "text":
+            is_asked = before == ["current_setting", "("]
+            is_set_back = before == ["set_config", "("] and after in ([",", "origin", ","], [",", "local", ","])
+            inner = (token.value or "").lower()
+            is_harmless = (is_asked or is_set_back) if inner == _SETTING else inner != "" and not _may_switch(inner)
+        else:
+            is_set = "set" in before and said[place] == _SETTING and after[0] in ("=", "to")
+            is_harmless = is_set and after[1] in ("origin", "local", "default")
+        if not is_harmless:
+            return True
+    return False
 
 
 def _switches(reader: Reader, facts: Facts) -> Iterator[Finding]:
     """Functions that switch replica mode on, for themselves or for their caller."""
-    found = [
-        s
-        for s in reader.rows(_Switch, "switches", {})
-        if s.is_replica or "session_replication_role" in _SET_BACK.sub("", _ASKED.sub("", s.source.lower()))
-    ]
+    found = [s for s in reader.rows(_Switch, "switches", {}) if s.is_replica or _may_switch(s.source)]
     if not found:
         return
     bridges, routines = _detours(reader, facts, [])

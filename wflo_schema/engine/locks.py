@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from wflo_schema.files.directives import parse_duration_ms
+from wflo_schema.files.tokens import tokens
 
 # Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
 # than PostgreSQL's deadlock_timeout of 1 s, so that of a migration and a writer that wait for each
@@ -50,11 +51,11 @@ class LockOptions:
 
     def caps(self, text: str) -> bool:
         """Is it a SET or RESET of lock_timeout, and so for `capped`?"""
-        return bool(_SETS_LOCK_TIMEOUT.match(text))
+        return _set_of_lock_timeout(text) is not None
 
     def capped(self, text: str) -> str:
         """The statement, or what it becomes where it would set lock_timeout beyond what is allowed."""
-        match = _SETS_LOCK_TIMEOUT.match(text) if self.timeout_ms else None
+        match = _set_of_lock_timeout(text) if self.timeout_ms else None
         if match is None or self.timeout_ms is None:
             return text
         try:
@@ -63,3 +64,8 @@ class LockOptions:
             wish_ms = 0  # DEFAULT: the server's, which is to wait for ever
         scope = (match["scope"] or "").strip()
         return f"SET {scope} lock_timeout = {self.of(wish_ms)}"
+
+
+def _set_of_lock_timeout(text: str) -> re.Match[str] | None:
+    is_named = "lock_timeout" in text.lower()
+    return _SETS_LOCK_TIMEOUT.match(" ".join(token.text for token in tokens(text))) if is_named else None

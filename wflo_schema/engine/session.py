@@ -668,6 +668,6 @@ def _blocker(row: Row) -> Blocker:
 
 def as_role(role: str, script: Script) -> list[Command]:
     """Write to the ledger as the role that the run began as, whatever role the file sets."""
-    if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
+    if any(s.first_word == "SET" and s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
         return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
     return [Command(f"SET LOCAL ROLE {quote_identifier(role)}")]

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise, takewhile
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.tokens import skip_blank, tokens
 from wflo_schema.findings import Location
+
+_WORDS_SHOWN = 8
+# Words that only blanks divide, and behind them nothing that hides another: no comment, no E'…', no U&"…".  They
+# are read without the scanner, whose import takes time.  A word is ASCII letters, "_" and all beyond ASCII, then
+# digits and "$" too; the classes say what it is not, because one that reaches to U+10FFFF takes milliseconds to
+# compile.
+_PLAIN_WORD = r"""(?:[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*+|"[^"]++")"""
+_PLAIN_HEAD = re.compile(
+    rf"""{_PLAIN_WORD}(?:\s++{_PLAIN_WORD}){{0,{_WORDS_SHOWN - 1}}}+(?!\s*+(?:--|/\*|["'&]))""", re.ASCII
+)
+_EACH_WORD = re.compile(_PLAIN_WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +38,19 @@ class Statement:
     @property
     def words(self) -> tuple[str, ...]:
         """Its first words in upper case (at most 8), comments left out."""
-        return tuple(_first_words(self.text, 8))
+        head = _PLAIN_HEAD.match(self.text)
+        if head:
+            found = _EACH_WORD.findall(head.group())
+        else:
+            taken = takewhile(lambda token: token.kind in ("word", "quoted"), tokens(self.text))
+            found = [token.text for token in islice(taken, _WORDS_SHOWN)]
+        return tuple(word if '"' in word else word.upper() for word in found)
+
+    @property
+    def first_word(self) -> str:
+        """The first of its words, or nothing."""
+        match = _EACH_WORD.match(self.text)
+        return match.group().upper() if match else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +76,7 @@ class Script:
 
 def split_statements(path: str, text: str) -> tuple[Statement, ...]:
     spans = _spans(path, text)
+    has_backslash = "\\" in text
     made = []
     line, column, seen = 1, 1, 0
     for start, end in spans:
@@ -64,7 +89,7 @@ def split_statements(path: str, text: str) -> tuple[Statement, ...]:
         seen = start
         statement = Statement(text[start:end], start, line, column)
         _refuse_unrunnable(path, statement)
-        if "\\" in text and _READS_BACKSLASHES.match(statement.text):
+        if has_backslash and statement.first_word in ("SET", "SELECT") and _reads_backslashes(statement.text):
             _refuse_backslashes(path, text, statement)
         made.append(statement)
     return tuple(made)
@@ -93,115 +118,41 @@ def _spans(path: str, text: str) -> list[tuple[int, int]]:
         pieces = postgast.split(text)
     except postgast.PgQueryError:
         return _spans_like_psql(path, text)
-    spans = []
+    spans: list[tuple[int, int]] = []
     position = 0
     for piece in pieces:
-        statement = piece[_skip_blank(piece, 0, len(piece)) :]
-        if statement:
-            while (position := _skip_blank(text, position, len(text))) < len(text) and text[position] == ";":
+        blank = skip_blank(piece, 0, len(piece))
+        if blank == len(piece):
+            continue
+        start = position + bool(spans)  # behind a semicolon
+        if text.startswith(piece, start):
+            start += blank
+        else:
+            while (position := skip_blank(text, position, len(text))) < len(text) and text[position] == ";":
                 position += 1
-            start = text.index(statement, position)  # not before: a comment may hold the same words
-            position = start + len(statement)
-            spans.append((start, position))
-    _refuse_left_over(path, text, spans)
+            start = text.index(piece[blank:], position)  # not before: a comment may hold the same words
+        position = start + len(piece) - blank
+        spans.append((start, position))
+    _refuse_left_over(path, text, position)
     return spans
 
 
-# Blank is what PostgreSQL takes for it: a no-break space is part of a word there.
-_BLANK = re.compile(r"(?:\s+|--[^\n\r]*)+", re.ASCII)
-
-
-def _skip_blank(text: str, start: int, end: int) -> int:
-    """The first place from ``start`` on that is neither white space nor a comment."""
-    while start < end:
-        match = _BLANK.match(text, start, end)
-        if match:
-            start = match.end()
-        elif text.startswith("/*", start):
-            closed = _skip_block_comment(text, start)
-            if closed < 0:
-                return start
-            start = closed
-        else:
-            return start
-    return end
-
-
-def _refuse_left_over(path: str, text: str, spans: list[tuple[int, int]]) -> None:
-    """Between and after the statements stand only semicolons, blanks and comments, each closed.
+def _refuse_left_over(path: str, text: str, start: int) -> None:
+    """After the last statement stand only semicolons, blanks and comments, each closed.
 
     PostgreSQL's parser takes the end of the file for the end of a comment; statements in it would
     be lost without a word.
     """
-    for start, end in zip([0, *(e for _, e in spans)], [*(s for s, _ in spans), len(text)], strict=True):
-        while (start := _skip_blank(text, start, end)) < end:
-            if text[start] != ";":
-                line = text.count("\n", 0, start) + 1
-                what = "a comment begins that is never closed" if text.startswith("/*", start) else "no statement"
-                raise BadMigrationFile(
-                    f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
-                    hint="close it with */, or remove it",
-                    location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
-                )
-            start += 1
-
-
-_COMMENT_MARK = re.compile(r"/\*|\*/")
-
-
-def _skip_block_comment(text: str, start: int) -> int:
-    """The end of a block comment, nested ones counted, as PostgreSQL nests them; -1 where it has none."""
-    depth = 0
-    for match in _COMMENT_MARK.finditer(text, start):
-        depth += 1 if match.group() == "/*" else -1
-        if depth == 0:
-            return match.end()
-    return -1
-
-
-# A word is ASCII letters, "_" and all beyond ASCII, then digits and "$" too; the classes say what it is not,
-# because one that reaches to U+10FFFF takes milliseconds to compile.
-_TOKEN = re.compile(
-    r"""
-      (?P<space>\s+|--[^\n\r]*)
-    | (?P<block>/\*)
-    | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
-    | (?P<string>'(?:[^']|'')*(?:'|\Z))
-    | (?P<quoted>"(?:[^"]|"")*(?:"|\Z))
-    | (?P<dollar>\$(?:[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$)
-    | (?P<word>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
-    | (?P<number>\d[\w.]*)
-    | (?P<mark>.)
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-
-
-def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
-    """Kind, start and end of each token; block comments and dollar quotes in one piece."""
-    position = 0
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None and match.lastgroup is not None
-        kind, end = match.lastgroup, match.end()
-        if kind == "block":
-            end = _skip_block_comment(text, position)
-            end = len(text) if end < 0 else end
-        elif kind == "dollar":
-            closing = text.find(match.group(), end)
-            end = len(text) if closing < 0 else closing + len(match.group())
-        yield kind, position, end
-        position = end
-
-
-def _first_words(text: str, count: int) -> Iterator[str]:
-    for kind, start, end in _tokens(text):
-        if kind in ("space", "block"):
-            continue
-        if kind not in ("word", "quoted") or count == 0:
-            return
-        count -= 1
-        yield text[start:end].upper() if kind == "word" else text[start:end]
+    while (start := skip_blank(text, start, len(text))) < len(text):
+        if text[start] != ";":
+            line = text.count("\n", 0, start) + 1
+            what = "a comment begins that is never closed" if text.startswith("/*", start) else "no statement"
+            raise BadMigrationFile(
+                f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
+                hint="close it with */, or remove it",
+                location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
+            )
+        start += 1
 
 
 def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
@@ -216,10 +167,10 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
     depth = begins = 0
     words: list[str] = []
     last_end = 0
-    for kind, begin, end in _tokens(text):
-        if kind in ("space", "block"):
-            continue
-        mark = text[begin] if kind == "mark" else ""
+    for kind, written, begin, end in tokens(text):
+        if kind == "open" and written.startswith("/*"):
+            break  # `_refuse_left_over` says so
+        mark = written if kind == "sign" else ""
         if mark == "\\" and not (depth or begins):
             line = text.count("\n", 0, begin) + 1
             command = text[begin : text.find("\n", begin) if "\n" in text[begin:] else len(text)].split(" ")[0]
@@ -243,7 +194,7 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
         elif mark == ")":
             depth -= 1
         elif kind == "word":
-            word = text[begin:end].upper()
+            word = written.upper()
             if word in ("BEGIN", "CASE") and words[:1] == ["CREATE"] and depth == 0:
                 begins += 1 if word == "BEGIN" or begins else 0
             elif word == "END" and begins:
@@ -251,7 +202,7 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
             words.append(word)
     if start is not None:
         spans.append((start, last_end))
-    _refuse_left_over(path, text, spans)
+    _refuse_left_over(path, text, last_end)
     return spans
 
 
@@ -260,7 +211,7 @@ _LOOKED_AT_FIRST = _REFUSED_FIRST | {"ROLLBACK", "PREPARE", "COPY"}
 
 
 def _refuse_unrunnable(path: str, statement: Statement) -> None:
-    first = next(_first_words(statement.text, 1), "")
+    first = statement.first_word
     if first not in _LOOKED_AT_FIRST:
         return
     words = statement.words
@@ -281,11 +232,14 @@ def _refuse_unrunnable(path: str, statement: Statement) -> None:
         _refuse_copy(path, statement.line, statement.column)
 
 
-_READS_BACKSLASHES = re.compile(
-    r"""\ASET\s+(?:LOCAL\s+|SESSION\s+)?"?standard_conforming_strings"?\s*(?:=|\bTO\b)
-        \s*'?(?:off?|false|no?|0)'?\s*\Z""",
-    re.VERBOSE | re.IGNORECASE,
-)
+_STRINGS = "standard_conforming_strings"
+
+
+def _reads_backslashes(text: str) -> bool:
+    """Does it switch standard_conforming_strings off, by SET or set_config()?"""
+    said = [(t.value or t.text.strip('"')).lower() for t in tokens(text)] if _STRINGS in text.lower() else []
+    value = said[said.index(_STRINGS) + 2 :][:1] if _STRINGS in said else []
+    return value == ["0"] or any(word.startswith(v) for v in value for word in ("off", "false", "no"))
 
 
 def _refuse_backslashes(path: str, text: str, statement: Statement) -> None:
@@ -309,8 +263,7 @@ def _words_shown(words: tuple[str, ...]) -> str:
 
 
 def _is_copy_to_client(text: str) -> bool:
-    words = [text[b:e].upper() for kind, b, e in _tokens(text) if kind == "word"]
-    pairs = list(zip(words, words[1:], strict=False))
+    pairs = set(pairwise(token.text.upper() for token in tokens(text) if token.kind == "word"))
     return ("FROM", "STDIN") in pairs or ("TO", "STDOUT") in pairs or ("TO", "STDIN") in pairs
 
 

@@ -13,7 +13,12 @@ from psycopg import sql
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.script import Script, Statement
+from wflo_schema.files.tokens import tokens
 from wflo_schema.findings import Location
+
+# Without these a text has nothing in it that could be taken for another word: no quotes, no comments.
+_HIDING = re.compile(r"""['"$]|--|/\*""")
+_PLAIN_NAME = re.compile(r'"[a-z_]+"')
 
 # Statements that PostgreSQL always refuses inside a transaction block.  Others are tried in one first,
 # with their progress, and run alone only where they turn out to be refused or to commit by themselves.
@@ -29,6 +34,8 @@ _ALONE = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 
+_FIRST_ALONE = frozenset({"CREATE", "DROP", "REINDEX", "VACUUM", "CLUSTER", "ALTER"})
+
 # Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
 _REPEATABLE = re.compile(
     r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION\s+\S+\s+(?!ADD|DROP)))\b", re.IGNORECASE
@@ -37,15 +44,10 @@ _REPEATABLE = re.compile(
 # They wait for transactions to end, often long, in a lock mode that keeps no reader or writer waiting.
 _WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 
-_GIVES_UP_LOCKS = re.compile(
-    r"\A(?:DISCARD\s+ALL\b|(?:SELECT|WITH|VALUES|DO|TABLE)\b.*\bpg_advisory_unlock_all\b)", re.IGNORECASE | re.DOTALL
-)
 
 # What a file must say, or a statement begin with, to be able to take its own record away, or the ledger with it.
 _MAY_LOSE_RECORD = re.compile(r"\b(?:DROP|ALTER)\s+SCHEMA\b|\bDROP\s+OWNED\b|\bEXECUTE\b|_yoyo_", re.IGNORECASE)
 _RUNS_CODE = frozenset({"SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE"})
-
-_SETTING = re.compile(r"\bset_config\b", re.IGNORECASE)
 
 # Statements that make or drop something as a whole or not at all: the parser's names, what, and which.
 _KINDS = (
@@ -102,7 +104,8 @@ def reindexed(text: str) -> tuple[str, str | None] | None:
     if node.HasField("relation"):
         parts = [p for p in (node.relation.schemaname, node.relation.relname) if p]
         return "relation", sql.Identifier(*parts).as_string()
-    return ("schema", node.name) if re.search(r"\bSCHEMA\b", text, re.IGNORECASE) else ("database", None)
+    kind = node.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[node.kind].name
+    return ("schema", node.name) if kind == "REINDEX_OBJECT_SCHEMA" else ("database", None)
 
 
 def detached(text: str) -> tuple[str, str] | None:
@@ -131,9 +134,30 @@ def _parse_one(text: str, node: str) -> Any:
     return getattr(tree.stmts[0].stmt, node)
 
 
+def _bare(text: str) -> str:
+    """Its words and signs, for the expressions above: no comments, and nothing in quotes but a plain name."""
+    if not _HIDING.search(text):
+        return text
+    return " ".join(
+        "''" if t.kind == "text" else '""' if t.kind == "quoted" and not _PLAIN_NAME.fullmatch(t.text) else t.text
+        for t in tokens(text)
+    )
+
+
+def _calls(text: str, function: str) -> bool:
+    """Is the function, named in lower case, named in it?  A DO block's own code counts."""
+    if function not in text.lower():
+        return False
+    found = list(tokens(text))
+    code = [t for t in found if t.kind == "text"] if found[0].text.upper() == "DO" else []
+    return any(t.kind != "text" and t.text.strip('"').lower() == function for t in found) or any(
+        t.value is None or _calls(f"DO {t.value}", function) for t in code
+    )
+
+
 def runs_alone(statement: Statement) -> bool:
     """Does PostgreSQL refuse it inside a transaction block?"""
-    return bool(_ALONE.match(" ".join(statement.words)) or _ALONE.match(statement.text))
+    return statement.first_word in _FIRST_ALONE and bool(_ALONE.match(_bare(statement.text)))
 
 
 def whole(text: str) -> Whole | None:
@@ -148,27 +172,27 @@ def whole(text: str) -> Whole | None:
 
 def is_repeatable(text: str) -> bool:
     """Does doing it again, after it was interrupted, come to the same?"""
-    return bool(_REPEATABLE.match(text))
+    return bool(_REPEATABLE.match(_bare(text)))
 
 
 def waits_harmlessly(text: str) -> bool:
     """Does it wait for transactions to end in a lock mode that keeps no reader or writer waiting?"""
-    return bool(_WAITS_HARMLESSLY.match(text))
+    return "CONCURRENTLY" in text.upper() and bool(_WAITS_HARMLESSLY.match(_bare(text)))
 
 
 def sets_session(statement: Statement) -> bool:
     """Does it do no more than give the session a setting, which a later session must be given again?"""
-    words = statement.words
-    if words[:1] == ("RESET",):
-        return True
-    if words[:1] == ("SELECT",):
+    first = statement.first_word
+    if first == "SELECT":
         return _is_set_config(statement.text)
-    return words[:1] == ("SET",) and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
+    return first == "RESET" or (
+        first == "SET" and statement.words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
+    )
 
 
 def _is_set_config(text: str) -> bool:
     """``SELECT set_config(constant, constant, constant)`` and no more, as pg_dump writes it."""
-    select: Any = _parse_one(text, "select_stmt") if _SETTING.search(text) else None
+    select: Any = _parse_one(text, "select_stmt") if "set_config" in text.lower() else None
     if select is None or len(select.target_list) != 1 or select.from_clause or select.HasField("where_clause"):
         return False
     value = select.target_list[0].res_target.val
@@ -187,8 +211,7 @@ OURS = ("lock_timeout", "search_path", "standard_conforming_strings")
 
 def resets(statement: Statement) -> tuple[str, ...]:
     """Those of `OURS` that it puts back to what the server has; one that asks for another value does not."""
-    first = statement.words[:1]
-    if first == ("RESET",) or first == ("SET",):
+    if statement.first_word in ("SET", "RESET"):
         node: Any = _parse_one(statement.text, "variable_set_stmt")
         if node is None:
             return ()
@@ -196,7 +219,7 @@ def resets(statement: Statement) -> tuple[str, ...]:
         if kind == "VAR_RESET_ALL":
             return OURS
         return (node.name.lower(),) if kind in ("VAR_RESET", "VAR_SET_DEFAULT") and node.name.lower() in OURS else ()
-    if first == ("SELECT",) and _is_set_config(statement.text):
+    if statement.first_word == "SELECT" and _is_set_config(statement.text):
         name, value, *_ = _parse_one(statement.text, "select_stmt").target_list[0].res_target.val.func_call.args
         if value.a_const.isnull and name.a_const.sval.sval.lower() in OURS:
             return (name.a_const.sval.sval.lower(),)
@@ -205,18 +228,18 @@ def resets(statement: Statement) -> tuple[str, ...]:
 
 def may_lose_record(script: Script) -> bool:
     """May it take its own record out of the ledger?"""
-    if any(s.words[:1] and s.words[0] in _RUNS_CODE for s in script.statements):
+    if any(s.first_word in _RUNS_CODE for s in script.statements):
         return True
     loud = script.text.upper()  # a look for words takes a hundredth of the time that the expression takes
-    return any(word in loud for word in ("SCHEMA", "OWNED", "EXECUTE", "_YOYO_")) and bool(
-        _MAY_LOSE_RECORD.search(script.text)
+    return any(word in loud for word in ("SCHEMA", "OWNED", "EXECUTE", "_YOYO_")) and any(
+        _MAY_LOSE_RECORD.search(text) for s in script.statements for text in (s.text, _bare(s.text))
     )
 
 
 _LEAVES_WITH_SESSION = re.compile(
     r"""\A(?:
         CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b
-      | CREATE\b.*?\bpg_temp\s*\.
+      | CREATE\b.*?\bpg_temp"?\s*\.
       | (?:SELECT|WITH)\b.*\bINTO\s+(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b
       | PREPARE\s+(?!TRANSACTION\b)
       | DECLARE\b.*\bWITH\s+HOLD\b
@@ -227,10 +250,19 @@ _LEAVES_WITH_SESSION = re.compile(
 
 def leaves_with_session(statement: Statement) -> bool:
     """Does it make or set what ends with its session, and cannot be had again by doing it again?"""
-    if _LEAVES_WITH_SESSION.match(statement.text):
-        return True
-    runs_code = statement.words[:1] and statement.words[0] in ("SELECT", "WITH", "VALUES", "DO", "CALL")
-    return bool(runs_code and _SETTING.search(statement.text)) and not sets_session(statement)
+    first = statement.first_word
+    if first in ("CREATE", "SELECT", "WITH", "PREPARE", "DECLARE"):
+        if _LEAVES_WITH_SESSION.match(_bare(statement.text)):
+            return True
+    runs_code = first in ("SELECT", "WITH", "VALUES", "DO", "CALL")
+    return runs_code and _calls(statement.text, "set_config") and not sets_session(statement)
+
+
+def _gives_up_locks(statement: Statement) -> bool:
+    if statement.first_word == "DISCARD":
+        return statement.words[1:2] == ("ALL",)
+    may_call = statement.first_word in ("SELECT", "WITH", "VALUES", "DO", "TABLE")
+    return may_call and _calls(statement.text, "pg_advisory_unlock_all")
 
 
 def refuse_unresumable(script: Script, statement: Statement) -> None:
@@ -240,7 +272,7 @@ def refuse_unresumable(script: Script, statement: Statement) -> None:
     if build is not None and not build.name:
         what = "CREATE INDEX CONCURRENTLY without a name"
         hint = "name the index: without a name, what an interrupted build leaves behind cannot be found again"
-    elif _GIVES_UP_LOCKS.match(statement.text):
+    elif _gives_up_locks(statement):
         text = " ".join(statement.text.split())[:60]
         what = f"{text} gives up the lock that keeps a second run from doing the same statements at the same time"
         hint = "remove it: the session is cleared after each migration; a lock is released by pg_advisory_unlock"

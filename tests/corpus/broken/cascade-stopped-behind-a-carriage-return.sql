@@ -1,0 +1,4 @@
+-- verdict: no
+-- codes: key-stopped-by-trigger
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS E'BEGIN -- note\rRETURN NULL;\nRETURN OLD; END';
+CREATE TRIGGER keep BEFORE DELETE ON step_executions FOR EACH ROW EXECUTE FUNCTION keep();

@@ -1,0 +1,8 @@
+-- verdict: no
+-- codes: replication-role
+CREATE FUNCTION load(x text) RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $f$
+BEGIN
+    INSERT /* /* -- */ */ INTO -- x
+    U&"step\005Fexecutions" (id, execution_id, step_id, status) VALUES (x, x, 'x', 'x');
+END
+$f$;
