@@ -42,7 +42,7 @@ def refused(folder: Path) -> BadMigrationFile:
 
 
 def test_files_are_found_named_and_ordered_as_yoyo_does(tmp_path: Path) -> None:
-    from yoyo import read_migrations
+    from yoyo import read_migrations as read_as_yoyo
 
     for name in [
         "10-b.sql",
@@ -63,11 +63,11 @@ def test_files_are_found_named_and_ordered_as_yoyo_does(tmp_path: Path) -> None:
     assert ids == ["10-b", "2-a", "B", "a.b", "a", "é"]
     (tmp_path / "folder.sql").rmdir()
     (tmp_path / ".hidden.sql").unlink()
-    assert ids == [m.id for m in read_migrations(str(tmp_path)) if m.id != "_tmp_yoyonew1"]
+    assert ids == [m.id for m in read_as_yoyo(str(tmp_path)) if m.id != "_tmp_yoyonew1"]
 
 
 def test_dependencies_come_first_in_yoyos_own_order(tmp_path: Path) -> None:
-    from yoyo import read_migrations
+    from yoyo import read_migrations as read_as_yoyo
     from yoyo.migrations import topological_sort
 
     write(tmp_path, "1.sql", "-- depends: 4\nSELECT 1")
@@ -78,7 +78,7 @@ def test_dependencies_come_first_in_yoyos_own_order(tmp_path: Path) -> None:
     ids = [m.id for m in found]
     assert ids.index("4") < ids.index("1") < ids.index("2") and ids.index("3") < ids.index("2")
     assert found.items[-1].depends == ("1", "3")
-    assert ids == [m.id for m in topological_sort(read_migrations(str(tmp_path)))]
+    assert ids == [m.id for m in topological_sort(read_as_yoyo(str(tmp_path)))]
 
 
 def test_hash_is_yoyos(tmp_path: Path) -> None:
