@@ -95,7 +95,8 @@ def _mark_examples(command: Any) -> None:
     text = inspect.cleandoc(command.help or "")
 
     def as_block(match: re.Match[str]) -> str:
-        return f"**{match['title']}:**\n\n```sh\n{inspect.cleandoc(match['lines'])}\n```\n"
+        kind = "sh" if match["title"] == "Example" else "text"
+        return f"**{match['title']}:**\n\n```{kind}\n{inspect.cleandoc(match['lines'])}\n```\n"
 
     command.help = _HELP_EXAMPLE.sub(as_block, text)
     for inner in getattr(command, "commands", {}).values():
