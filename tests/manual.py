@@ -17,6 +17,8 @@ writes into the pages what their commands print now.
 from __future__ import annotations
 
 import datetime
+import importlib
+import json
 import os
 import re
 import shlex
@@ -27,6 +29,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from psycopg import sql
@@ -34,6 +37,7 @@ from psycopg import sql
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.wflo_states import STATES
 from wflo_schema.cli.commands import cli
+from wflo_schema.cli.commands import main as run_command
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -43,6 +47,22 @@ SHOWN_SERVER = "localhost:5432"
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+) *(?P<kind>[a-z]*)(?P<rest>[^`]*)$")
 _NOTE = re.compile(r"^ *<!-- (?P<name>[a-z]+(?: [a-z]+)?)(?:: (?P<value>.*?))?(?: (?P<number>\d+))? -->$")
+# A command that needs no shell.
+_IS_OURS_ALONE = re.compile(r"""wflo-schema(?: (?:[\w./:@=-]+|"[\w ]+"))*""")
+_USED_BY_COMMANDS = (
+    "postgast",
+    "rich.progress",
+    "yoyo.migrations",
+    "wflo_schema.adopt.judge",
+    "wflo_schema.check.freeze",
+    "wflo_schema.check.verdict",
+    "wflo_schema.scratch.replay",
+    "wflo_schema.server.embedded",
+    "wflo_schema.show.check_formats",
+    "wflo_schema.testdb.databases",
+)
+
+_DURATION = re.compile(r"(\bin |\(|, )[\d.,]+ ?(?:ms|s|min|h)\b")
 _ID = re.compile(r"\d{8}_\d\d_[0-9a-z]{5}(?=-)")
 
 
@@ -129,7 +149,7 @@ def refuse_unknown(command: str) -> None:
 def _parse(command: click.Command, name: str, words: list[str], parent: click.Context | None) -> None:
     try:
         context = command.make_context(name, list(words), parent=parent)
-    except click.exceptions.Exit:  # --help and --version
+    except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):  # help, or the version
         return
     rest = [*context._protected_args, *context.args]
     if isinstance(command, click.Group) and rest:
@@ -138,22 +158,79 @@ def _parse(command: click.Command, name: str, words: list[str], parent: click.Co
         _parse(inner, inner_name or "", rest, context)
 
 
+class Forks:
+    """Runs our commands, each in a process of its own that has imported everything already."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.manual", "--forks"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, words: list[str], folder: Path, variables: dict[str, str], output: Path) -> int:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps([words, str(folder), variables, str(output)]) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def _serve_forks() -> None:
+    for name in _USED_BY_COMMANDS:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        words, folder, variables, output = json.loads(line)
+        child = os.fork()
+        if not child:
+            _become_command(words, folder, variables, output)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _become_command(words: list[str], folder: str, variables: dict[str, str], output: str) -> NoReturn:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    sys.argv = ["wflo-schema", *words]
+    code = 70  # a bug: no command ends so
+    try:
+        run_command()
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else 0
+    finally:
+        os._exit(code)
+
+
 @dataclass
 class Place:
     """Where a page's reader is: a folder, a shell's variables, a server at the address that the page shows."""
 
     name: str
     server: RunningServer
+    forks: Forks
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="wfm", dir="/tmp")))
     renamed: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder.chmod(0o755)
+        self.variables = self._first_variables()
         self._write_programs(self.folder / ".venv" / "bin")
         if self.name == "wflo":
             for file in ("Makefile", "docker-compose.yml"):
                 shutil.copy(ROOT / file, self.folder)
-            for file in ("setup.cfg", "pyproject.toml"):  # for make; the project's options for pytest are not a reader's
+            for file in (
+                "setup.cfg",
+                "pyproject.toml",
+            ):  # for make; the project's options for pytest are not a reader's
                 (self.folder / file).touch()
             shutil.copytree(ROOT / "migrations", self.folder / "migrations")
             for mark in (".ready", ".ready-to-test"):  # after what they are compared with
@@ -176,9 +253,7 @@ class Place:
         with self.server.database.connect() as connection:
             old = connection.execute("SELECT datname FROM pg_catalog.pg_database WHERE datname ~ '^wflo'").fetchall()
             for (name,) in old:
-                connection.execute(
-                    sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name))
-                )
+                connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
             connection.execute("DROP ROLE IF EXISTS wflo_user")
             connection.execute("CREATE ROLE wflo_user SUPERUSER LOGIN")
@@ -199,31 +274,38 @@ class Place:
 
     def run(self, command: str) -> tuple[str, int]:
         """Run a command after those before it: what it prints, as the page would show it, and its exit code."""
-        script = (
-            'test ! -e .venv/variables || . .venv/variables\n'
-            f"{self.typed(command)}\ncode=$?\nexport -p > .venv/variables\nexit $code\n"
-        )
-        unwanted = ("PG", "WFLO_", "PYTEST_")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(unwanted) and k != "DATABASE_URL"}
+        typed = self.typed(command)
+        if _IS_OURS_ALONE.fullmatch(typed):
+            output = self.folder / ".venv" / "output"
+            code = self.forks.run(shlex.split(typed)[1:], self.folder, self.variables, output)
+            return self.shown(output.read_text(encoding="utf-8")), code
+        kept = self.folder / ".venv" / "variables"
         done = subprocess.run(
-            ["bash", "-c", script],
+            ["bash", "-c", f"{typed}\ncode=$?\nenv -0 > {kept}\nexit $code\n"],
             cwd=self.folder,
-            env={
-                **kept,
-                "PATH": f"{self.folder}/.venv/bin:{self.server.bin}:{kept['PATH']}",
-                "PYTHONPATH": str(ROOT),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:asyncio",
-                "PSQL_PAGER": "",
-                "WFLO_TEST_DATABASE_URL": self.server.database.url,
-            },
+            env=self.variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=120,
         )
+        set_now = (word.split("=", 1) for word in kept.read_text(encoding="utf-8").split("\0") if word)
+        self.variables = {name: value for name, value in set_now}
         return self.shown(done.stdout), done.returncode
+
+    def _first_variables(self) -> dict[str, str]:
+        unwanted = ("PG", "WFLO_", "PYTEST_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(unwanted) and k != "DATABASE_URL"}
+        return {
+            **kept,
+            "PATH": f"{self.folder}/.venv/bin:{self.server.bin}:{kept['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:asyncio",
+            "PSQL_PAGER": "",
+            "WFLO_TEST_DATABASE_URL": self.server.database.url,
+        }
 
     def typed(self, text: str) -> str:
         """What a page shows, as it is here."""
@@ -269,9 +351,9 @@ def constant(text: str) -> str:
     return re.sub(r" +$", "", text, flags=re.MULTILINE)
 
 
-def follow(page: Path, server: RunningServer) -> Iterator[tuple[Block, str, list[str], str, int]]:
+def follow(page: Path, server: RunningServer, forks: Forks) -> Iterator[tuple[Block, str, list[str], str, int]]:
     """Do what a page says: each block with each command, what the page shows, what was printed, the exit code."""
-    place = Place(place_of(page), server)
+    place = Place(place_of(page), server, forks)
     try:
         for block in read_blocks(page):
             for note in block.notes:
@@ -293,17 +375,15 @@ def follow(page: Path, server: RunningServer) -> Iterator[tuple[Block, str, list
         place.close()
 
 
-def write_outputs(page: Path, server: RunningServer, *, is_anew: bool = False) -> None:
-    """Put into a page what its commands print now, where that is not what it shows; ``is_anew``: durations, too."""
+def write_outputs(page: Path, server: RunningServer, forks: Forks) -> None:
+    """Put into a page what its commands print now, where that is not what it shows; without durations."""
     lines = page.read_text(encoding="utf-8").splitlines()
     blocks: dict[int, list[str]] = {}
     lengths: dict[int, int] = {}
-    for block, command, shown, printed, _ in follow(page, server):
+    for block, command, shown, printed, _ in follow(page, server, forks):
         if block.kind == "console":
-            is_kept = block.note("not compared") is not None or (
-                as_pattern(shown).fullmatch(constant(printed)) and ("…" in "".join(shown) or not is_anew)
-            )
-            output = shown if is_kept else printed.rstrip("\n").splitlines()
+            is_right = block.note("not compared") is not None or as_pattern(shown).fullmatch(constant(printed))
+            output = shown if is_right else _DURATION.sub(r"\1…", printed).rstrip("\n").splitlines()
             blocks.setdefault(block.first, []).extend([f"$ {command}", *output])
             lengths[block.first] = len(block.lines)
     for first in sorted(blocks, reverse=True):
@@ -312,13 +392,17 @@ def write_outputs(page: Path, server: RunningServer, *, is_anew: bool = False) -
 
 
 def main(pages: list[str]) -> None:
+    if pages == ["--forks"]:
+        return _serve_forks()
     server = start_server(max(BIN))
+    forks = Forks()
     began = datetime.datetime.now()
     try:
-        for page in (p for p in pages if p != "--anew"):
-            write_outputs(Path(page).resolve(), server, is_anew="--anew" in pages)
+        for page in pages:
+            write_outputs(Path(page).resolve(), server, forks)
             print(f"{page}: {datetime.datetime.now() - began}")
     finally:
+        forks.close()
         stop_server(server)
 
 

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
-from tests.manual import PAGES, ROOT, as_pattern, constant, follow, place_of, read_blocks, refuse_unknown
+from tests.manual import PAGES, ROOT, Forks, as_pattern, constant, follow, place_of, read_blocks, refuse_unknown
 from tests.test_docs import commands
+from wflo_schema.cli.commands import cli
 
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
@@ -26,10 +28,17 @@ def manual_server() -> Iterator[RunningServer]:
     stop_server(started)
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    started = Forks()
+    yield started
+    started.close()
+
+
 @pytest.mark.parametrize("name", [name for name, page in zip(NAMES, PAGES, strict=True) if place_of(page)])
-def test_page_does_what_it_says(name: str, manual_server: RunningServer) -> None:
+def test_page_does_what_it_says(name: str, manual_server: RunningServer, forks: Forks) -> None:
     count = 0
-    for block, command, shown, printed, code in follow(ROOT / name, manual_server):
+    for block, command, shown, printed, code in follow(ROOT / name, manual_server, forks):
         where = f"{name}:{block.first}: $ {command}\n{printed}"
         is_last = command == block.commands[-1][0]
         assert code == int(block.note("exits with") or 0 if is_last else 0), f"exit code {code}\n{where}"
@@ -53,6 +62,20 @@ def test_commands_and_options_of_a_page_exist(name: str) -> None:
     for code in re.findall(r"`([^`\n]*\b(?:wflo-schema|make) [^`\n]*)`", text):
         if not re.search(r"\[|\\\||…$", code):  # what may be left out, or is one of several
             refuse_unknown(code)
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_examples_of_the_help_are_commands(path: tuple[str, ...]) -> None:
+    command: click.Command = cli
+    for word in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[word]
+    examples = re.findall(
+        r"^ +(.*\bwflo-schema .*?)(?:   .*)?$", (command.help or "").split("Example:")[1], re.MULTILINE
+    )
+    assert examples
+    for example in examples:
+        refuse_unknown(example)
 
 
 @pytest.fixture(scope="session")
