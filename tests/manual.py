@@ -233,7 +233,7 @@ class Place:
             ):  # for make; the project's options for pytest are not a reader's
                 (self.folder / file).touch()
             shutil.copytree(ROOT / "migrations", self.folder / "migrations")
-            for mark in (".ready", ".ready-to-test"):  # after what they are compared with
+            for mark in (".ready", ".ready-to-test"):  # younger than what they are compared with
                 (self.folder / ".venv" / mark).touch()
         self.set_state("empty")
 
