@@ -9,7 +9,7 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
 
-.PHONY: help bench check clean down lint migrate server status stop test test-db up
+.PHONY: help bench check clean docs down lint migrate server status stop test test-db up
 
 help: ## Show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
@@ -22,7 +22,11 @@ check: $(READY) ## Verify tables, ledger and foreign keys in the live catalog
 
 clean: ## Stop the project's server, remove .venv and caches; keep its data
 	@test ! -x $(BIN)/wflo-schema || $(BIN)/wflo-schema server stop
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+docs: $(READY_TO_TEST) ## Build the manual into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	@echo "site/index.html; with its search: $(BIN)/mkdocs serve"
 
 down: ## Stop the PostgreSQL of docker-compose.yml; keep its data
 	@$(COMPOSE) down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -14,12 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 import wflo_schema
+from tests.picture import draw, drawn
 from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
 from wflo_schema.engine.planning import Allow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def commands(group: Any = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -32,30 +36,50 @@ def commands(group: Any = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str
             yield (*path, name)
 
 
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def hooks() -> Any:
+    """What the manual's pages are completed with when the site is built."""
+    spec = importlib.util.spec_from_file_location("manual_hooks", ROOT / "docs" / "hooks.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
-def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
-    words = README.replace("start\\|stop\\|status\\|url", "start server stop server status server url")
-    assert " ".join(path) in words
+def test_every_command_is_in_the_table_of_commands(path: tuple[str, ...]) -> None:
+    assert f"(#wflo-schema-{'-'.join(path)})" in COMMANDS
+    assert re.search(rf"\[`(?:{' '.join(path)}|{path[-1]})\b", COMMANDS)
 
 
-def test_every_command_in_the_readme_exists() -> None:
-    known = {" ".join(p) for p in commands()} | {p[0] for p in commands()}
-    for code in re.findall(r"`wflo-schema ([a-z-]+)[^`]*`", README):
-        assert code in known, code
-    table = README.split("## Commands", 1)[1].split("| exit code", 1)[0]
-    for row in re.findall(r"^\| `([a-z-]+)", table, re.MULTILINE):
-        assert row in known, row
+def test_every_command_in_the_table_of_commands_exists() -> None:
+    known = {"-".join(p) for p in commands()}
+    linked = re.findall(r"\(#wflo-schema-([a-z-]+)\)", COMMANDS)
+    assert sorted(linked) == sorted({*known, "test-db"})
 
 
-def test_every_case_of_allow_is_in_the_readme() -> None:
+def test_every_case_of_allow_is_in_the_manual() -> None:
     for case in Allow:
-        assert f"`{case}`" in README or f"--allow {case}`" in README
+        assert f"`--allow {case}`" in page("migration-files.md")
 
 
-def test_every_make_target_in_the_readme_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`make ([a-z-]+)", README):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+def test_every_directive_is_in_the_manual() -> None:
+    from wflo_schema.files.directives import _DIRECTIVE
+
+    for name in re.findall(r"[a-z\[\]_-]+", _DIRECTIVE.pattern.split("(?P<name>")[1].split(")")[0]):
+        assert f"`-- {name.replace('[-_]', '-')}:" in page("migration-files.md")
+
+
+def test_readme_fits_a_screen_or_three() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_readme_links_to_every_page() -> None:
+    for path in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{path.name})" in README, path.name
 
 
 def test_all_is_what_can_be_imported_and_is_typed() -> None:
@@ -67,28 +91,36 @@ def test_all_is_what_can_be_imported_and_is_typed() -> None:
     assert wflo_schema.__all__ == sorted(wflo_schema.__all__)
 
 
-def test_the_python_example_of_the_readme_runs(database: Database) -> None:
-    example = README.split("```python\n", 1)[1].split("```", 1)[0]
+def test_the_python_example_of_the_manual_runs(database: Database) -> None:
+    example = page("python-api.md").split("```python\n", 1)[1].split("```", 1)[0]
     text = re.sub(r'"postgresql://[^"]*"', repr(database.url), example)
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
-def test_the_contract_of_the_readme_is_one() -> None:
-    from wflo_schema.check.contract_file import parse_contract
+def test_the_contracts_of_the_manual_are_contracts() -> None:
+    from wflo_schema.check.contract_file import _SECTIONS, parse_contract
 
-    text = README.split("```toml\n", 1)[1].split("```", 1)[0]
-    assert len(parse_contract(text).foreign_keys) == 1
+    contracts = re.findall(r"^```toml[^\n]*\n(.*?)^```", page("contract.md"), re.MULTILINE | re.DOTALL)
+    assert len(parse_contract(contracts[0]).foreign_keys) == 1
+    assert all(f"[{section}" in contracts[1] for section in _SECTIONS), "each kind of entry is shown"
 
 
-def test_codes_of_the_readme_help_and_json_are_the_same() -> None:
+def test_every_name_of_the_package_is_in_the_manual() -> None:
+    shown = re.findall(r"^::: wflo_schema\.(\w+)$", page("python-api.md"), re.MULTILINE)
+    assert sorted(shown) == wflo_schema.__all__
+
+
+def test_codes_of_the_manual_and_help_are_the_same() -> None:
     from wflo_schema.check.rules import RULES
-    from wflo_schema.show.check_formats import rules_markdown
 
-    assert rules_markdown(RULES) in README
+    assert "<!-- check codes -->" in page("check-codes.md")
+    codes = hooks().check_codes()
     help_text = CliRunner().invoke(cli, ["check", "--help"]).output
     for rule in RULES:
+        assert f"| [`{rule.code}`](#{rule.code}) | {rule.severity.value} | {rule.title} | {rule.mend} |" in codes
+        assert rule.means in codes
         assert re.search(rf"^  {rule.code} +{rule.severity.value} +{re.escape(rule.title)}$", help_text, re.MULTILINE)
 
 
@@ -100,3 +132,21 @@ def test_every_code_is_documented_once_and_used() -> None:
     sources = [p.read_text(encoding="utf-8") for p in (ROOT / "wflo_schema").rglob("*.py") if p.stem != "rules"]
     for code in codes:
         assert any(f'"{code}"' in source for source in sources), code
+
+
+def test_the_picture_of_the_house_is_the_house() -> None:
+    assert drawn() == draw(), "draw it anew: python -m tests.picture"
+
+
+def test_contributing_names_files_that_exist() -> None:
+    for is_made, path in re.findall(r"(\*?)`([\w/.-]+)`", CONTRIBUTING):
+        if "/" in path and not is_made and not re.search(r"PACKAGE|MODULE|PAGE", path):
+            assert (ROOT / path).exists(), path
+
+
+def test_each_of_ten_changes_touches_at_most_four_files() -> None:
+    table = CONTRIBUTING.split("## For ten changes", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 10
+    for row in rows:
+        assert 1 <= len(re.findall(r"`[\w/.-]+/[\w.-]*`", row)) <= 4, row

@@ -1,6 +1,6 @@
 """All that can be found wrong with a database: each code with its weight, its meaning and its remedy.
 
-Hides nothing: help, README and JSON are made from these records, and every finding takes its weight here.
+Hides nothing: help, manual and JSON are made from these records, and every finding takes its weight here.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def rules_text(rules: Sequence[Rule]) -> str:
 
 
 def rules_markdown(rules: Sequence[Rule]) -> str:
-    """The codes as the table of the README."""
+    """The codes as the table of the manual."""
     rows = [f"| `{r.code}` | {r.severity.value} | {r.title} | {r.mend} |" for r in rules]
     return "\n".join(["| code | weighs | what it says | what to do |", "|---|---|---|---|", *rows])
 
