@@ -28,10 +28,9 @@ from wflo_schema.catalog.objects import (
     Difference,
     Object,
     Path,
-    qualified,
-    quote,
     table_of,
 )
+from wflo_schema.names import qualified, quote
 
 _REFERENCES = re.compile(rf" REFERENCES ({_NAME}\.{_NAME})\(((?:[^()]|\([^()]*\))*)\)")
 _KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE)(?: NULLS NOT DISTINCT)? \((.*?)\)")
@@ -118,8 +117,8 @@ def _usual(place: Place, sides: Sides) -> tuple[bool, int, bool, Path, str]:
 def _token(one: Object) -> str:
     """What others call it: without arguments, and without the table that an index is on."""
     if one.kind == "index" or (one.kind == "constraint" and _has_index(one)):
-        return qualified("", (one.path[0], one.path[2]))
-    return one.name if one.kind in OF_RELATION or len(one.path) == 1 else qualified("", one.path[:2])
+        return qualified(one.path[0], one.path[2])
+    return one.name if one.kind in OF_RELATION or len(one.path) == 1 else qualified(*one.path[:2])
 
 
 def _has_index(constraint: Object) -> bool:
@@ -144,7 +143,7 @@ def _mentions(one: Object, attribute: str) -> set[str]:
         texts.append(one.path[-1])
     found = {name for text in texts for name in QUALIFIED.findall(text)}
     if one.kind in OF_RELATION:
-        found.add(qualified("", one.path[:2]))
+        found.add(qualified(*one.path[:2]))
     if attribute in ("replica identity", EXTRA, ABSENT) and one.get("replica identity").startswith("USING INDEX "):
         index = one.get("replica identity").removeprefix("USING INDEX ")
         found.add(f"{quote(one.path[0])}.{index}")

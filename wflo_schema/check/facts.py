@@ -15,23 +15,13 @@ from typing import TypeVar
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.catalog.keys import (
-    Column,
-    Key,
-    Relation,
-    columns_of,
-    definition,
-    identifiers,
-    keys_on,
-    qualified,
-    relations_below,
-)
+from wflo_schema.catalog.keys import Column, Key, Relation, columns_of, definition, keys_on, relations_below
 from wflo_schema.check.contract import Contract, Name, RequiredKey
 from wflo_schema.check.rules import finding
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT
 from wflo_schema.connect.queries import fetch, load_sql
 from wflo_schema.findings import Finding
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, qualified, quote
 
 # Catalogs without one of which nothing can be said at all.
 BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")

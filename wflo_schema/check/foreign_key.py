@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.catalog.keys import ACTIONS, KINDS, MATCHES, Key, Relation, identifiers, qualified
+from wflo_schema.catalog.keys import ACTIONS, KINDS, MATCHES, Key, Relation
 from wflo_schema.check import plpgsql
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
@@ -19,7 +19,7 @@ from wflo_schema.check.plpgsql import Effect
 from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
 from wflo_schema.findings import Finding, Location, Severity
-from wflo_schema.names import NAME_BYTES, quote
+from wflo_schema.names import NAME_BYTES, identifiers, qualified, quote
 
 # Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
 # compared instead of names, so that neither a search_path nor a namesake matters.

@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import sql
 
-from wflo_schema.catalog.keys import (
-    Relation,
-    identifiers,
-)
+from wflo_schema.catalog.keys import Relation
 from wflo_schema.catalog.orphans import Reference, raw, refer, search
 from wflo_schema.check import tables
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import BASE, Facts, Reader
 from wflo_schema.check.rules import finding
 from wflo_schema.findings import Finding, Location
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, quote
 
 
 @dataclass(frozen=True, slots=True)

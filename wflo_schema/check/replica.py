@@ -10,11 +10,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from wflo_schema.catalog.keys import qualified
 from wflo_schema.check.facts import Facts, Reader, RoleSetting
 from wflo_schema.check.rules import finding
 from wflo_schema.findings import Finding
-from wflo_schema.names import quote
+from wflo_schema.names import qualified, quote
 
 # Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
 _FROM_ELSEWHERE = ("client", "database", "user", "global")

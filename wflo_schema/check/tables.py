@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wflo_schema.catalog.keys import KINDS, Column, Relation, identifiers, plain_type, qualified
+from wflo_schema.catalog.keys import KINDS, Column, Relation, plain_type
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -24,7 +24,7 @@ from wflo_schema.check.expressions import is_same_expression, is_same_type
 from wflo_schema.check.facts import UNREAD, CheckConstraint, Facts, Index, Reader
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
 from wflo_schema.findings import Finding, Location
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, qualified, quote
 
 
 def judge_table(facts: Facts, contract: Contract, table: RequiredTable) -> Iterator[Finding]:

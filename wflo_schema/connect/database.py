@@ -25,11 +25,9 @@ from wflo_schema.errors import (
     DatabaseError,
     UsageError,
 )
+from wflo_schema.names import NAME_BYTES
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
-
-# The server cuts a longer name off silently (NAMEDATALEN - 1), and then it is another database's.
-MAX_NAME_BYTES = 63
 
 _SCHEMES = re.compile(r"(?:postgres|postgresql)(?:\+(?P<driver>[a-z0-9_]+))?\Z", re.IGNORECASE)
 
@@ -65,6 +63,9 @@ WATCHED = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_ke
 
 # Milliseconds, for sessions that only look: what is set for the role's other work may be too short.
 PATIENT = {"statement_timeout": "120000"}
+
+# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
+LOCK_TIMEOUT_MS = 3000
 
 # How pgbouncer and its like say that they pass no options on.
 _REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
@@ -241,9 +242,9 @@ def refuse_name(name: str, where: str = "") -> None:
     """
     named = f"the database's name{f' in {where}' if where else ''}"
     size = len(name.encode("utf-8", "surrogateescape"))
-    if size > MAX_NAME_BYTES:
+    if size > NAME_BYTES:
         raise UsageError(
-            f"{named} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}: {name}",
+            f"{named} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}: {name}",
             hint="give a name that is shorter: what is left of this one may be another database",
         )
     if re.match(r"[a-z+0-9]+://", name, re.IGNORECASE):
@@ -430,12 +431,3 @@ def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
     return DatabaseError(
         f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or ""
     )
-
-
-def quote_identifier(name: str) -> str:
-    """Quote a name as SQL would need it, always with quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
-LOCK_TIMEOUT_MS = 3000

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from wflo_schema.connect.database import quote_identifier
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash
 from wflo_schema.files.script import Script
 from wflo_schema.files.statements import refuse_unresumable
+from wflo_schema.names import quote_always
 from wflo_schema.words import counted, some
 
 # Characters of migration text kept from validation to execution; what is beyond is read again.
@@ -177,7 +177,7 @@ def _half_done(
     for p in progress:
         m = files.get(p.hash)
         so_far = counted(range(p.statements_done), "statement", "statements")
-        table = f"{quote_identifier(ledger.schema)}._wflo_schema_progress"
+        table = f"{quote_always(ledger.schema)}._wflo_schema_progress"
         forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
         by_hand = f"finish by hand, or undo, what it has done, and then {forget}"
         if m is None and p.operation == "apply" and p.hash not in recorded:
@@ -268,7 +268,7 @@ def rollback_targets(
                 f"{e.id} is half applied ({counted(range(e.statements_done or 0), 'statement', 'statements')}), and "
                 "stands on what would be rolled back",
                 hint="finish it first: wflo-schema migrate; or undo by hand what it has done, and then "
-                f"DELETE FROM {quote_identifier(status.schema)}._wflo_schema_progress "
+                f"DELETE FROM {quote_always(status.schema)}._wflo_schema_progress "
                 f"WHERE migration_hash = '{migration_hash(e.id)}'",
                 case=Allow.HALF_DONE.value,
             )

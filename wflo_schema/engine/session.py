@@ -17,7 +17,7 @@ from typing import Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import WATCHED, Database, quote_identifier
+from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import (
     TICK_S,
     Aside,
@@ -47,6 +47,7 @@ from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import may_lose_record, resets
 from wflo_schema.findings import Location, OrphanRows
+from wflo_schema.names import quote_always
 from wflo_schema.words import counted
 
 # Pauses between two tries: doubled each time, times 0.5 to 1.5 at random.
@@ -288,7 +289,7 @@ class Session:
         """What holds while a migration runs."""
         settings = {"lock_timeout": str(self.locks.of(m.lock_timeout_ms))}
         if self.database.schema is not None:
-            settings["search_path"] = quote_identifier(self.database.schema)
+            settings["search_path"] = quote_always(self.database.schema)
         if not is_flushed:
             settings["synchronous_commit"] = "off"
         if self.pipeline.reads_backslashes:
@@ -318,7 +319,7 @@ class Session:
         if not may_lose_record(script):
             return DatabaseError(
                 f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
-                hint=f"look at the triggers and rules on {quote_identifier(schema)}._yoyo_migration",
+                hint=f"look at the triggers and rules on {quote_always(schema)}._yoyo_migration",
                 sqlstate=error.sqlstate,
             )
         return MigrationFailed(
@@ -646,7 +647,7 @@ class Session:
                 if self.database.schema is not None:
                     connection.execute(
                         "SELECT pg_catalog.set_config('search_path', %s, FALSE)",
-                        (quote_identifier(self.database.schema),),
+                        (quote_always(self.database.schema),),
                     )
                 return orphans.of_failed_statement(connection, statement.text, table=(error.schema, error.table))
         except (psycopg.Error, DatabaseError):
@@ -662,4 +663,4 @@ def as_role(role: str, script: Script) -> list[Command]:
     """Write to the ledger as the role that the run began as, whatever role the file sets."""
     if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
         return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
-    return [Command(f"SET LOCAL ROLE {quote_identifier(role)}")]
+    return [Command(f"SET LOCAL ROLE {quote_always(role)}")]

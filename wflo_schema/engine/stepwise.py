@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import psycopg
 from psycopg import sql
 
-from wflo_schema.connect.database import database_error, quote_identifier
+from wflo_schema.connect.database import database_error
 from wflo_schema.connect.pipeline import Aside, Command, Row, ServerError, StoppedWaiting
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notice
@@ -45,6 +45,7 @@ from wflo_schema.files.statements import (
     whole,
 )
 from wflo_schema.findings import Location
+from wflo_schema.names import quote_always
 from wflo_schema.words import counted, some
 
 # Seconds that a pooler has for lending a session to a second connection.
@@ -228,7 +229,7 @@ class Stepwise:
 
     @property
     def _progress_table(self) -> str:
-        return f"{quote_identifier(self._session.ledger.schema)}._wflo_schema_progress"
+        return f"{quote_always(self._session.ledger.schema)}._wflo_schema_progress"
 
     @property
     def _this_one(self) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from wflo_schema.connect.database import MAX_NAME_BYTES, Database, database_error
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.engine.events import Begun, Event, Notify
 from wflo_schema.errors import (
     ConnectionFailed,
     Refused,
 )
 from wflo_schema.files.folder import Migrations
+from wflo_schema.names import NAME_BYTES
 
 if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
@@ -174,9 +175,9 @@ def _test_name(database: Database, name: str | None) -> str:
             hint=f"choose a name that does ({chosen + SUFFIX}); {nothing}",
         )
     size = len(chosen.encode("utf-8"))
-    if size > MAX_NAME_BYTES or "\x00" in chosen:
+    if size > NAME_BYTES or "\x00" in chosen:
         raise Refused(
-            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}",
+            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}",
             hint=f"choose a shorter one with --name; {nothing}",
         )
     return chosen

@@ -42,6 +42,7 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import Migrations
+from wflo_schema.names import quote_always
 from wflo_schema.scratch.replay import check_digits, lift_timeouts, lock_number
 
 if TYPE_CHECKING:
@@ -589,7 +590,7 @@ class ServerSession:
         if row is None:
             return ""
         source, where = row[0], f" ({row[1]}:{row[2]})" if row[1] else ""
-        role, name = _quoted(self.role), _quoted(self.connection.info.dbname)
+        role, name = quote_always(self.role), quote_always(self.connection.info.dbname)
         ways = {
             "client": "the variable PGOPTIONS, or options in the URL, sets it: take it out there",
             "user": f"the role has it: ALTER ROLE {role} RESET default_transaction_read_only",
@@ -609,7 +610,7 @@ class ServerSession:
         if state == "42501" and "create database" in said:
             return DatabaseError(
                 f"the role {self.role} may not create databases on {self.database.label}",
-                hint=f"as a superuser: ALTER ROLE {_quoted(self.role)} CREATEDB",
+                hint=f"as a superuser: ALTER ROLE {quote_always(self.role)} CREATEDB",
                 sqlstate=state,
             )
         if state == "42501" and "superuser" in said:
@@ -809,7 +810,9 @@ def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
 def _run_seed(database: Database, path: Path | str, text: str) -> None:
     with database.connect() as connection:
         if database.schema:
-            connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (_quoted(database.schema),))
+            connection.execute(
+                "SELECT pg_catalog.set_config('search_path', %s, false)", (quote_always(database.schema),)
+            )
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:
@@ -820,10 +823,6 @@ def _run_seed(database: Database, path: Path | str, text: str) -> None:
                 hint=error.diag.message_hint or "it is run after every migration, in one transaction",
                 sqlstate=error.sqlstate or "",
             ) from error
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def elapsed_ms(began: float) -> float:

@@ -22,9 +22,10 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import Database, database_error, quote_identifier
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.errors import UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.names import quote_always
 from wflo_schema.testdb.databases import prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool, Ready
 from wflo_schema.testdb.session import ServerSession, Template
@@ -458,7 +459,7 @@ def connect(database: Database) -> Connection:
 
 def _set_search_path(connection: Connection, schema: str | None) -> None:
     if schema:
-        path = f"{quote_identifier(schema)}, public"
+        path = f"{quote_always(schema)}, public"
         connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
 
 
