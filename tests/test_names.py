@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from wflo_schema.connect.database import Database
-from wflo_schema.names import identifiers, qualified, quote, quote_always
+from wflo_schema.names import identifiers, listed_in_path, qualified, quote, quote_always
 
 ODD = [
     "plain_1",
@@ -58,3 +58,30 @@ def test_lists_and_qualified_names_quote_each_part() -> None:
     assert qualified("s", "Two words", 'c"') == 's."Two words"."c"""'
     assert identifiers(["a", "B", "order"]) == 'a, "B", "order"'
     assert identifiers([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("search_path", "names"),
+    [
+        ("a, b", ("a", "b")),
+        ('"$user", public', ("postgres", "public")),
+        ("$user", ("postgres",)),
+        ("Upper,É", ("upper", "É")),
+        ('"Upper","a b" , "c,d"', ("Upper", "a b", "c,d")),
+        ('"q""q",""""', ('q"q', '"')),
+        ("\t a\n,\n  b  ", ("a", "b")),
+        ('""', ()),
+        ("", ()),
+        ("  ", ()),
+    ],
+)
+def test_search_path_is_read_as_the_server_reads_it(
+    database: Database, search_path: str, names: tuple[str, ...]
+) -> None:
+    assert listed_in_path(search_path, user="postgres") == names
+    with database.connect() as connection:
+        for name in names:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(name)}".encode())
+        connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (search_path,))
+        row = connection.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
+    assert row == (list(names),)

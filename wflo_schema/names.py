@@ -29,6 +29,13 @@ _RESERVED = frozenset(
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
+# One name of a search_path, and what ends it.
+_LISTED = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,]+))\s*(?:,|\Z)')
+
+# A server folds what stands without quotes, but no letter outside ASCII.
+_FOLDED = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
 def quote(name: str) -> str:
     """Spell a name as SQL needs it: quoted only where it must be, as the server itself prints it."""
     return name if _PLAIN.match(name) and name not in _RESERVED else quote_always(name)
@@ -47,3 +54,16 @@ def qualified(*parts: str) -> str:
 def identifiers(names: Iterable[str]) -> str:
     """Spell several names as a list."""
     return ", ".join(map(quote, names))
+
+
+def listed_in_path(search_path: str, *, user: str) -> tuple[str, ...]:
+    """The schemas that a value of search_path names, in order; ``"$user"`` is the one called as ``user``.
+
+    An empty name, as PostgreSQL spells a path of nothing, is none.
+    """
+    found = []
+    for match in _LISTED.finditer(search_path):
+        quoted = match["quoted"]
+        name = quoted.replace('""', '"') if quoted is not None else match["plain"].translate(_FOLDED)
+        found.append(user if name == "$user" else name)
+    return tuple(name for name in found if name)

@@ -33,6 +33,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
 from wflo_schema.errors import ConnectionFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.names import listed_in_path
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -240,10 +241,6 @@ class _SearchPlace:
     role: str
 
 
-# One name of a search_path, quoted or bare.
-_LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
-
-
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
     with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
         try:
@@ -252,8 +249,7 @@ def _lead_to_the_same_schema(database: Database, empty: Database, server: Databa
             raise database_error(error, "looking where the migrations put their tables") from error
     if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
         return
-    names = [quoted.replace('""', '"') or bare.lower() for quoted, bare in _LISTED.findall(place.search_path)]
-    path = sql.SQL(", ").join(sql.Identifier(place.role if name == "$user" else name) for name in names)
+    path = sql.SQL(", ").join(map(sql.Identifier, listed_in_path(place.search_path, user=place.role)))
     try:
         with _maintenance(server) as connection:  # before anybody is in it: a pooler keeps what it found
             alter = sql.SQL("ALTER DATABASE {} SET search_path TO {}")
