@@ -42,7 +42,7 @@ from wflo_schema.engine.planning import Allow, Plan
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.scratch.replay import scratch_database
-from wflo_schema.words import some
+from wflo_schema.words import counted, listed
 
 # Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
 _RECORDING = LockOptions(500, 3.0)
@@ -167,7 +167,7 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
     half = [i for i in look.half_way if i in record]
     if half:
         objections += (
-            f"{some(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
+            f"{listed(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
             + look.command("migrate"),
         )
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
@@ -253,12 +253,12 @@ def _drift(
     assert last is not None
     order = {m.id: n for n, m in enumerate(look.migrations)}
     table = f"{look.status.schema}._yoyo_migration"
-    recorded = f"{table} records {_count(len(look.recorded), 'migration')} up to {last.id}"
+    recorded = f"{table} records {counted(len(look.recorded), 'migration')} up to {last.id}"
     equal = [m for m, _, c in compared if not c.differences] if is_there else []
     truth = next((m for m in reversed(equal) if order[m.id] <= order[last.id]), equal[0] if equal else None)
     steps: tuple[str, ...]
     if look.half_way:
-        where = f"on its way to {some(look.half_way)}, which is half applied"
+        where = f"on its way to {listed(look.half_way)}, which is half applied"
         steps = (look.command("migrate"),)
     elif truth is not None or not is_there:
         number = order[truth.id] if truth is not None else -1
@@ -284,7 +284,7 @@ def _drift(
         more = len(mends) - _MOST_STEPS
         steps = (
             *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
-            *((f"and {_count(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
+            *((f"and {counted(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
             look.command("adopt"),
         )
     return replace(
@@ -315,10 +315,6 @@ def _one_line(mend: str) -> str:
     return " ".join(lines) if all(line.endswith(";") for line in lines) else mend
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def _different(
     look: Look,
     history: History,
@@ -337,7 +333,7 @@ def _different(
         nearest = compared[-1]
         folder = known.set.folder
         after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
-        but = f", but for what it validates itself: {some(known.not_valid)}" if known.not_valid else ""
+        but = f", but for what it validates itself: {listed(known.not_valid)}" if known.not_valid else ""
         notes = (f"this is the state that {folder} is for{after}{but}", *scratch_note(look, history))
         steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
@@ -346,7 +342,7 @@ def _different(
         notes = (begun_note, *look.ledger_notes(None), *scratch_note(look, history))
         steps = (*begun.steps(look), look.command("adopt --apply"))
     elif look.half_way:
-        notes = (f"{some(look.half_way)} was begun here and is not finished", *scratch_note(look, history))
+        notes = (f"{listed(look.half_way)} was begun here and is not finished", *scratch_note(look, history))
         steps = (look.command("migrate"),)
     else:
         notes = (*look.ledger_notes(None), *scratch_note(look, history))
@@ -420,11 +416,11 @@ def _not_adopted(database: Database, migrations: Migrations, options: GivenOptio
         finishing = options.command(f"migrate --migrations {shlex.quote(folder)}", database.schema)
         if len(ours) == len(one):
             return (
-                f"{folder} was run here, and this database is not adopted yet: {some(ours)}",
+                f"{folder} was run here, and this database is not adopted yet: {listed(ours)}",
                 f"{adopting}, which sets its records aside; then run this again",
             )
         return (
-            f"{folder} was begun here and is not finished: {some(ours)}",
+            f"{folder} was begun here and is not finished: {listed(ours)}",
             f"finish it: {finishing}; then: {adopting}",
         )
     return None

@@ -15,7 +15,7 @@ from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Blocker
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
-from wflo_schema.words import some
+from wflo_schema.words import listed
 
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
 LOCK_TIMEOUT_MS = 2000
@@ -195,7 +195,7 @@ def locked_by(database: Database, names: Collection[str] | None) -> DatabaseErro
             holders = cursor.execute(load_sql("adopt", "lockers"), wanted).fetchall()
         except psycopg.Error:
             holders = []  # the first error matters more
-    tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names or ()))
+    tables = listed(dict.fromkeys(b.relation for b in holders)) or listed(sorted(names or ()))
     pid = next((b.pid for b in holders if b.pid), "" if holders else "PID")
     end = f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED; see pg_prepared_xacts"
     what = "ledger" if names else "table below a view"

@@ -116,12 +116,13 @@ def migrate(
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
-    from wflo_schema.show.text import listed, result_json, result_text
+    from wflo_schema.show.text import result_json, result_text
+    from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     if files.without_rollback:
-        shown = listed(files.without_rollback, 5)
+        shown = listed(files.without_rollback)
         warn(f"no rollback file, so it cannot be rolled back: {shown}")
     try:
         with stoppable() as stop, Display(format_) as notify:
@@ -493,7 +494,8 @@ def baseline(
     """
     from wflo_schema.adopt.judge import baseline
     from wflo_schema.adopt.reconciling import read_reconciling
-    from wflo_schema.show.text import adoption_json, adoption_text, listed
+    from wflo_schema.show.text import adoption_json, adoption_text
+    from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
@@ -508,7 +510,7 @@ def baseline(
     )
     if unverified and found.is_applied:
         warn(
-            f"recorded on your word alone, and compared with nothing: {listed(found.record)}; "
+            f"recorded on your word alone, and compared with nothing: {listed(found.record, 10)}; "
             "wflo-schema adopt says whether it is so"
         )
     click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))

@@ -492,7 +492,7 @@ class Session:
 
     def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
         return DatabaseError(
-            f"the ledger in schema {self.ledger.schema} was locked in {counted(range(attempts), 'try', 'tries')} "
+            f"the ledger in schema {self.ledger.schema} was locked in {counted(attempts, 'try', 'tries')} "
             f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again",
             sqlstate="55P03",
@@ -590,7 +590,7 @@ class Session:
         """The error of a migration that was tried for as long as it may be."""
         failed = self.failed(m, script, error, number)
         made = LockNotAcquired(
-            f"{m.id} did not get a lock in {counted(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: "
+            f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{self._blocked_by}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
             "or give it longer with --lock-timeout and --lock-wait",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from wflo_schema.findings import Severity
 if TYPE_CHECKING:
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
-from wflo_schema.show.text import check_text, finding_lines, json_text
+from wflo_schema.show.text import check_text, finding_lines, json_text, relative_path
 
 
 def rules_text(rules: Sequence[Rule]) -> str:
@@ -115,7 +114,7 @@ def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
             if f.location.column:
                 region["startColumn"] = f.location.column
             location["physicalLocation"] = {
-                "artifactLocation": {"uri": Path(_relative_path(f.location.path)).as_posix()},
+                "artifactLocation": {"uri": Path(relative_path(f.location.path)).as_posix()},
                 "region": region,
             }
         entry["locations"] = [location]
@@ -162,7 +161,7 @@ def check_github(result: CheckResult) -> str:
         kind = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "notice"}[f.severity]
         properties = [f"title={prop(f'{f.code}: {f.object}')}"]
         if f.location is not None:
-            properties.insert(0, f"file={prop(_relative_path(f.location.path))},line={f.location.line}")
+            properties.insert(0, f"file={prop(relative_path(f.location.path))},line={f.location.line}")
             if f.location.column:
                 properties.insert(1, f"col={f.location.column}")
         text = f.message + "".join(
@@ -174,11 +173,6 @@ def check_github(result: CheckResult) -> str:
     if not lines:
         lines.append(f"::notice title=wflo-schema check::{data(f'{good} of {len(keys)} foreign keys hold')}")
     return "\n".join(lines)
-
-
-def _relative_path(path: str) -> str:
-    shown = os.path.relpath(path)
-    return path if shown.startswith("..") else shown
 
 
 FORMATS: dict[str, Callable[[CheckResult], str]] = {

@@ -56,11 +56,7 @@ def make_test_database(
     began = time.monotonic()
     chosen = _test_name(database, name)
     wanted = database.with_name(chosen)
-    if not len(migrations):
-        raise Refused(
-            f"there is no migration in {' and '.join(migrations.directories)}",
-            hint="name the right folder with --migrations; nothing was dropped",
-        )
+    migrations.refuse_empty("name the right folder with --migrations; nothing was dropped")
     with ServerSession.open(database) as session:
         there = session.kind_of(chosen)
         if there == "template":
