@@ -85,7 +85,11 @@ class DatabaseError(WfloSchemaError):
 
 
 class ConnectionFailed(DatabaseError):
-    """No connection could be made."""
+    """No connection could be made.  ``is_of_server``: to no other database of that server either."""
+
+    def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_of_server = is_of_server
 
 
 class ConnectionLost(DatabaseError):

@@ -29,9 +29,10 @@ from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
-from wflo_schema.errors import ConnectionFailed, Refused, WfloSchemaError
+from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.names import listed_in_path
 
@@ -130,21 +131,11 @@ def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database)
             _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, error)
 
 
-@contextmanager
-def _maintenance(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
-    """A connection to a database that may stay connected while others come and go."""
-    failure: ConnectionFailed | None = None
-    for name in dict.fromkeys(("postgres", database.name, "template1")):  # whoever is in template1 is in the way
-        try:
-            connection = database.with_name(name).connect()
-        except ConnectionFailed as error:
-            failure = failure or error
-            continue
-        with connection:
-            yield connection
-        return
-    assert failure is not None
-    raise failure
+def _maintenance(database: Database) -> psycopg.Connection[TupleRow]:
+    """A connection from which others are made and dropped."""
+    first, last = MAINTENANCE
+    # Nobody can make a database like template1 while we are in it: it comes last.
+    return connect_to_first(database, (first, database.name, last))
 
 
 # --- whose it is ------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ import psycopg
 from psycopg import sql
 
 from wflo_schema.connect.database import Database, database_error, refuse_name
+from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import ConnectionFailed, ServerNotReady
 
@@ -684,24 +685,19 @@ def _ask(home: Path) -> _RunningServer | ConnectionFailed | None:
     postmaster = _read_postmaster(home)
     if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
         return None
-    failed: ConnectionFailed | None = None
-    for entry in (SUPERUSER, "template1"):
-        try:
-            with _database(postmaster, entry, timeout_s=2).connect() as connection:
-                row = connection.execute(load_sql("server", "running")).fetchone()
-                version = version_of(connection)
-        except ConnectionFailed as error:
-            failed = failed or error
-            if "no database" in error.message:
-                continue
-            return failed
-        except (psycopg.Error, UnicodeError):
-            return None
-        if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
-            return None
-        missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
-        return _RunningServer(postmaster, version, entry, row[1], tuple(row[2]), missing)
-    return failed
+    try:
+        # By no name of a person's own: whoever removed one of them must be able to make it again.
+        with connect_to_first(_database(postmaster, SUPERUSER, timeout_s=2), MAINTENANCE) as connection:
+            row = connection.execute(load_sql("server", "running")).fetchone()
+            version, entry = version_of(connection), connection.info.dbname
+    except ConnectionFailed as error:
+        return error
+    except (psycopg.Error, UnicodeError):
+        return None
+    if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
+        return None
+    missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
+    return _RunningServer(postmaster, version, entry, row[1], tuple(row[2]), missing)
 
 
 def _refuse_foreign_process(home: Path) -> None:

@@ -32,11 +32,11 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notify
 from wflo_schema.errors import (
     BadMigrationFile,
-    ConnectionFailed,
     DatabaseError,
     Refused,
     WfloSchemaError,
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
 
 # What the name of a database must end in before `make` drops it.
 SUFFIX = "_test"
-
-# Databases to be connected to while others are made and dropped, in this order.
-MAINTENANCE = ("postgres", "template1")
 
 # Seconds: a template that nobody uses is pruned when it is older; it is rebuilt in moments.
 TEMPLATES_KEPT_S = 7 * 86_400.0
@@ -765,30 +762,14 @@ def _template_key(name: str) -> int:
 
 
 def maintenance(database: Database) -> Connection:
-    """Connect to a database that is there on every server, else to the target itself."""
-    failures: list[ConnectionFailed] = []
-    for name in dict.fromkeys((*MAINTENANCE, database.name)):
-        try:
-            connection = database.with_name(name).connect()
-        except ConnectionFailed as error:
-            failures.append(error)
-            if not re.search(r"no database|does not let", error.message):
-                break
-            continue
-        try:
-            lift_timeouts(connection)
-        except psycopg.Error as error:
-            connection.close()
-            raise database_error(error, "preparing the connection") from error
-        return connection
-    first = failures[0]
-    tried = ", ".join(dict.fromkeys((*MAINTENANCE, database.name)))
-    raise ConnectionFailed(
-        first.message
-        if len(failures) == 1
-        else f"none of the databases {tried} lets us in, and one is needed to make others: {first.message}",
-        hint=first.hint,
-    )
+    """Connect to a database that is there on every server, else to the target itself, which may not be there yet."""
+    connection = connect_to_first(database, (*MAINTENANCE, database.name))
+    try:
+        lift_timeouts(connection)
+    except psycopg.Error as error:
+        connection.close()
+        raise database_error(error, "preparing the connection") from error
+    return connection
 
 
 def _read_seed(path: Path | str) -> str:
