@@ -26,10 +26,11 @@ from tests.wflo_states import STATES, build
 from wflo_schema.adopt import judge
 from wflo_schema.adopt.found import Adoption, GivenOptions, Verdict, read_names
 from wflo_schema.adopt.judge import adopt_database, baseline
-from wflo_schema.adopt.ledgers import _TOOLS, FoundLedgers, other_ledgers
+from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
 from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
+from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.cli.commands import cli
@@ -333,7 +334,7 @@ def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
 ) -> None:
     ledger, versions = SHAPES[tool]
     execute(database, ONE, TWO, ledger)
-    table = next(t.table for t in _TOOLS if t.name == tool)
+    table = next(t.table for t in OTHER_TOOLS if t.name == tool)
     with database.connect() as connection:
         before = connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()
     found = look(database, folder, apply=True)

@@ -105,6 +105,12 @@ class Catalog:
         kept = (o for o in self.objects if o.kind in GLOBAL or o.path[0] not in schemas)
         return Catalog(tuple(kept), self.server_version) if schemas else self
 
+    def without_tables(self, tables: Collection[Path]) -> Catalog:
+        """The same without the tables of these paths, and all that hangs on them."""
+        on_a_table = RELATIONS | OF_RELATION
+        kept = (o for o in self.objects if o.kind not in on_a_table or o.path[:2] not in tables)
+        return Catalog(tuple(kept), self.server_version) if tables else self
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
