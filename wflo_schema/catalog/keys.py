@@ -15,7 +15,8 @@ from wflo_schema.names import identifiers, qualified, quote
 
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
-KINDS = {
+# Of pg_class.relkind, in words.
+RELKINDS = {
     "r": "table",
     "p": "partitioned table",
     "v": "view",

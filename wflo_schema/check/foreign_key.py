@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.catalog.keys import ACTIONS, KINDS, MATCHES, Key, Relation
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation
 from wflo_schema.check import plpgsql
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
@@ -56,7 +56,7 @@ def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     label = facts.label(key)
     if table is None:
         found = facts.find(key.table)
-        kind = f"{KINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
+        kind = f"{RELKINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
         yield finding(
             "key-missing", label, f"{shown} is no table, so it has no foreign key", have=kind, want=want, location=where
         )

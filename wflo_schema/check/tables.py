@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wflo_schema.catalog.keys import KINDS, Column, Relation, plain_type
+from wflo_schema.catalog.keys import RELKINDS, Column, Relation, plain_type
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -60,7 +60,7 @@ def absent(facts: Facts, name: Name, where: Location | None) -> Iterator[Finding
             location=where,
         )
     elif found.kind not in ("r", "p"):
-        kind = KINDS.get(found.kind, "relation")
+        kind = RELKINDS.get(found.kind, "relation")
         yield finding(
             "table-wrong-kind",
             shown,
