@@ -11,14 +11,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
-
-if TYPE_CHECKING:
-    pass
 from wflo_schema.cli.options import (
     EXIT_CODES,
     LIBPQ,
@@ -43,6 +39,8 @@ from wflo_schema.cli.options import (
 )
 from wflo_schema.cli.progress import Display, Terminated, stoppable, terminate
 from wflo_schema.cli.streams import ReaderGone, discard, make_streams_safe, print_json, say, show_error, warn
+from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
+from wflo_schema.show.check_formats import FORMATS
 
 
 class _CheckCommand(click.Command):
@@ -287,7 +285,7 @@ def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
 @option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "junit", "sarif", "github"]),
+    type=click.Choice(list(FORMATS)),
     default="text",
     envvar="WFLO_SCHEMA_FORMAT",
     help="How to print the result.",
@@ -353,13 +351,10 @@ def check(
     """
     from wflo_schema.catalog.snapshot import read_snapshot
     from wflo_schema.check.contract_file import read_contract
-    from wflo_schema.check.rules import RULES
     from wflo_schema.check.verdict import DEFAULT_SECTIONS, check_database
     from wflo_schema.files.directives import parse_duration_ms
     from wflo_schema.findings import Severity
     from wflo_schema.scratch.replay import replayed
-    from wflo_schema.show.check_formats import FORMATS, check_sarif
-    from wflo_schema.show.text import check_json
 
     target = resolve_database(database_url, schema, server_directory)
     sections = tuple(only or DEFAULT_SECTIONS)
@@ -390,12 +385,7 @@ def check(
         privileges=privileges,
         fail_on=Severity(fail_on),
     )
-    if format_ == "sarif":
-        click.echo(check_sarif(result, RULES))
-    elif format_ == "json":
-        click.echo(check_json(result, RULES))
-    else:
-        click.echo(FORMATS[format_](result))
+    click.echo(FORMATS[format_](result))
     sys.exit(result.exit_code)
 
 
