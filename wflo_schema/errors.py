@@ -117,6 +117,7 @@ class MigrationFailed(WfloSchemaError):
     ``statement`` is the failing text, ``source_line`` the file's line that ``location`` points at.
     """
 
+    # many parameters: what is known of a failure, each shown where it is there
     def __init__(
         self,
         message: str,

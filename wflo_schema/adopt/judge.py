@@ -8,7 +8,7 @@ by equality and never by what a ledger says.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt.found import Adoption, GivenOptions, Names, Place, Verdict
@@ -143,8 +143,7 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
             return _empty(look, tables, present)
         if wish is not None:
             compared = [c for c in compared if c[0].id == wish.id]
-        equal = [(m, want, c) for m, want, c in compared if not c.differences]
-        if not equal:
+        if all(c.differences for _, _, c in compared):
             sets = reconciling_sets(look)
             is_inside = wish is not None and wish != migrations.items[-1]  # reconciling sets lead to the end
             known = None if is_inside else find_set(look, history, empty, sets)
@@ -153,8 +152,22 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
                 words = f"adopt --apply --to {there.id}" if minds_ledgers else f"baseline --to {there.id}"
                 return _elsewhere(look, compared, there, look.command(words))
             return _different(look, history, compared, known, () if is_inside else sets)
+    return _at_a_place(look, history, compared, wish, minds_ledgers=minds_ledgers)
+
+
+def _at_a_place(
+    look: Look,
+    history: History,
+    compared: Sequence[tuple[Migration, Catalog, Compared]],
+    wish: Migration | None,
+    *,
+    minds_ledgers: bool,
+) -> Adoption:
+    """The catalog equals ours after one migration, or after several: what would be recorded, and what is against it."""
+    equal = [(m, want, c) for m, want, c in compared if not c.differences]
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = choose_place(look, equal)
+    migrations = look.migrations
     number = list(migrations).index(m) + 1
     record = look.to_record(list(migrations)[:number])
     if len(equal) > 1 and not any(w.stands_for in {e.id for e, _, _ in equal} for w in look.ledgers):
@@ -261,18 +274,8 @@ def _drift(
         where = f"on its way to {listed(look.half_way)}, which is half applied"
         steps = (look.command("migrate"),)
     elif truth is not None or not is_there:
-        number = order[truth.id] if truth is not None else -1
-        untrue = [m for m in look.migrations if m.id in look.recorded and order[m.id] > number]
-        unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
         where = f"where {truth.id} leads" if truth else "not like that: none of the tables is there"
-        steps = ()
-        if untrue:
-            steps += (
-                f"where that is so, take the records away in psql: {forget_statement(look, [m.id for m in untrue])}",
-            )
-        if unsaid and truth is not None:
-            steps += (look.command(f"baseline --to {truth.id}"),)
-        steps += (look.command("migrate"),) if number + 1 < len(order) else ()
+        steps = _way_to_the_truth(look, order, truth)
     else:
         sets = reconciling_sets(look)
         known = find_set(look, history, replayed, sets)
@@ -280,13 +283,7 @@ def _drift(
             found = _different(look, history, compared, known, sets)
             return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
         where = "not like that"
-        mends = [_one_line(d.mend) for d in said.differences if d.mend]
-        more = len(mends) - _MOST_STEPS
-        steps = (
-            *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
-            *((f"and {counted(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
-            look.command("adopt"),
-        )
+        steps = _mends(look, said)
     return replace(
         look.adoption(
             Verdict.DRIFT,
@@ -302,6 +299,29 @@ def _drift(
         places=tuple(Place(m.id, *c.distance) for m, _, c in compared),
         differences=(*said.differences, *said.cosmetic),
         beside=said.beside,
+    )
+
+
+def _way_to_the_truth(look: Look, order: Mapping[str, int], truth: Migration | None) -> tuple[str, ...]:
+    """What makes the ledger say that the database is where ``truth`` leads, None: that nothing was applied."""
+    number = order[truth.id] if truth is not None else -1
+    untrue = [m.id for m in look.migrations if m.id in look.recorded and order[m.id] > number]
+    unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
+    steps: tuple[str, ...] = ()
+    if untrue:
+        steps += (f"where that is so, take the records away in psql: {forget_statement(look, untrue)}",)
+    if unsaid and truth is not None:
+        steps += (look.command(f"baseline --to {truth.id}"),)
+    return (*steps, look.command("migrate")) if number + 1 < len(order) else steps
+
+
+def _mends(look: Look, said: Compared) -> tuple[str, ...]:
+    mends = [_one_line(d.mend) for d in said.differences if d.mend]
+    more = len(mends) - _MOST_STEPS
+    return (
+        *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
+        *((f"and {counted(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
+        look.command("adopt"),
     )
 
 

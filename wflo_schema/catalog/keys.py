@@ -115,6 +115,7 @@ class Key:
         )
 
 
+# many parameters: each is a word of the clause, and keys that are there and keys that are wanted both have them
 def definition(
     table: str,
     columns: Sequence[str],

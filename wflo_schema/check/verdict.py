@@ -125,6 +125,7 @@ class CheckResult:
         return 3 if Severity.UNKNOWN in levels else 0
 
 
+# many parameters: what can be chosen of a check, each with its default
 def check_database(
     database: Database,
     contract: Contract | None,

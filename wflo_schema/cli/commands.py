@@ -91,6 +91,7 @@ def cli() -> None:
     multiple=True,
     help="Go on although files and ledger do not fit; names the case, repeatable.",
 )
+# many parameters: one for each option
 def migrate(
     database_url: str | None,
     schema: str | None,
@@ -144,6 +145,7 @@ def migrate(
 @lock_options
 @option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
 @option("--to", metavar="ID", help="Roll back everything after this migration; it stays itself.")
+# many parameters: one for each option
 def rollback(
     id: str | None,
     database_url: str | None,
@@ -321,6 +323,8 @@ def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
     show_default=True,
     help="What makes it exit with 1.",
 )
+# many parameters: one for each option
+# long: its options and its help are the half of it
 def check(
     database_url: str | None,
     schema: str | None,

@@ -139,21 +139,11 @@ def read_compose(compose_file: Path, *, image: str | None = None, port: int | No
         raise ServerNotReady(
             f"cannot read {compose_file}: {reason}", hint="run this in the folder that has docker-compose.yml"
         ) from error
-    found = _read_yaml(compose_file, text)
-    for key in ("services", "postgres"):
-        found = found.get(key) if isinstance(found, dict) else None
+    content = _read_yaml(compose_file, text)
     at = "services.postgres"
 
-    def every(key: str, default: str | None = None) -> list[str]:
-        """The value of a dotted key, or the values of its list, with every ``${NAME:-default}`` put in."""
-        value = found
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        values = value if isinstance(value, list) else [default if value is None else value]
-        return [re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text) for text in values if isinstance(text, str)]
-
     def one(key: str, default: str | None = None) -> str:
-        values = every(key, default)
+        values = _values(content, f"{at}.{key}") or ([] if default is None else [default])
         if len(values) != 1 or not values[0]:
             raise ServerNotReady(
                 f"{compose_file} has no plain value for {at}.{key}",
@@ -168,7 +158,7 @@ def read_compose(compose_file: Path, *, image: str | None = None, port: int | No
     }
     retries = one("healthcheck.retries", "30")
     interval, timeout = seconds["interval"], seconds["timeout"]
-    test = every("healthcheck.test")
+    test = _values(content, f"{at}.healthcheck.test")
     if published is None or interval is None or timeout is None or not retries.isdigit() or len(test) < 2:
         raise ServerNotReady(
             f"the service postgres of {compose_file} has a ports or healthcheck entry that cannot be read",
@@ -207,6 +197,14 @@ def _read_yaml(compose_file: Path, text: str) -> object:
             f"{place} is not YAML: {getattr(error, 'problem', None) or error}",
             hint="docker compose config says what is wrong in it",
         ) from error
+
+
+def _values(content: object, key: str) -> list[str]:
+    """The value of a dotted key, or the values of its list, with every ``${NAME:-default}`` put in."""
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    values = content if isinstance(content, list) else [content]
+    return [re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text) for text in values if isinstance(text, str)]
 
 
 @contextmanager

@@ -474,20 +474,7 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
     """Run initdb next to ``data`` and rename: a ``data`` that is there is whole."""
     data = home / "data"
     if data.is_dir() and any(data.iterdir()):
-        found = _read(data / "PG_VERSION")
-        major = version.partition(".")[0]
-        if not found:
-            raise ServerNotReady(
-                f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
-                hint=f"move it away (mv {shlex.quote(str(data))} {shlex.quote(str(data))}-old) and run this again; "
-                f"{NOTHING_DELETED}",
-            )
-        if found != major:
-            raise ServerNotReady(
-                f"{data} is from PostgreSQL {found}, the installed programs are {version}",
-                hint=f"install the programs of {found}, or dump it with them and move it away "
-                f"(mv {shlex.quote(str(data))} {shlex.quote(str(data))}-{found}); {NOTHING_DELETED}",
-            )
+        _refuse_other_data(data, version)
         return
     for left_over in home.glob("data.half-made-*"):
         shutil.rmtree(left_over, ignore_errors=True)  # of an initdb that was killed; the lock says none runs now
@@ -537,26 +524,26 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
         raise _cannot_write(home, error) from error
 
 
+def _refuse_other_data(data: Path, version: str) -> None:
+    """Raise `ServerNotReady` for a folder that these programs cannot run on."""
+    found = _read(data / "PG_VERSION")
+    away = f"mv {shlex.quote(str(data))} {shlex.quote(str(data))}"
+    if not found:
+        raise ServerNotReady(
+            f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
+            hint=f"move it away ({away}-old) and run this again; {NOTHING_DELETED}",
+        )
+    if found != version.partition(".")[0]:
+        raise ServerNotReady(
+            f"{data} is from PostgreSQL {found}, the installed programs are {version}",
+            hint=f"install the programs of {found}, or dump it with them and move it away ({away}-{found}); "
+            f"{NOTHING_DELETED}",
+        )
+
+
 def _start(home: Path, account: Account | None, bin_directory: Path, durable: bool, timeout_s: float) -> None:
     sockets = _socket_directory(home, account)
-    listed = str(sockets).replace('"', '""')
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": f'"{listed}"',
-        "unix_socket_permissions": "0700",
-        "port": str(PORT),
-    }
-    if not durable:
-        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
-        settings.update(
-            fsync="off",
-            synchronous_commit="off",
-            full_page_writes="off",
-            autovacuum="off",
-            max_connections="300",
-            min_wal_size="32MB",
-            max_wal_size="256MB",
-        )
+    settings = _settings(sockets, durable=durable)
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     # Names relative to home: pg_ctl hands them to a shell between double quotes, where $ and ` would act.
     words = [
@@ -599,6 +586,28 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
         f"the server in {home} did not come up{tail or ': ' + done.stderr.strip()}",
         hint=f"see {home / 'log'}; {NOTHING_DELETED}",
     )
+
+
+def _settings(sockets: Path, *, durable: bool) -> dict[str, str]:
+    listed = str(sockets).replace('"', '""')
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{listed}"',
+        "unix_socket_permissions": "0700",
+        "port": str(PORT),
+    }
+    if not durable:
+        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
+        settings.update(
+            fsync="off",
+            synchronous_commit="off",
+            full_page_writes="off",
+            autovacuum="off",
+            max_connections="300",
+            min_wal_size="32MB",
+            max_wal_size="256MB",
+        )
+    return settings
 
 
 def _socket_directory(home: Path, account: Account | None) -> Path:
