@@ -174,8 +174,10 @@ KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
         ("[[check]]\non = 'a'", "needs a name"),
         ("[[unique]]\non = 'a(b, b)'", "twice"),
         (
-            "[contract]\nschema = 's'\n[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
-            "[[foreign_key]]\nfrom = 's.a(b)'\nto = 's.c(d)'",
+            (
+                "[contract]\nschema = 's'\n[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
+                "[[foreign_key]]\nfrom = 's.a(b)'\nto = 's.c(d)'"
+            ),
             "twice",
         ),
         ("[columns.a]\nid = 'integer not'", "type [not null]"),

@@ -861,7 +861,7 @@ def test_search_path_without_a_schema_is_refused(folder: Folder) -> None:
         {"client_min_messages": "error", "standard_conforming_strings": "off"},
         {"default_tablespace": "", "default_table_access_method": "heap", "transform_null_equals": "on"},
     ],
-    ids=lambda s: " ".join(s),
+    ids=" ".join,
 )
 def test_settings_of_the_database_are_no_obstacle(folder: Folder, settings: dict[str, str]) -> None:
     for name, value in settings.items():

@@ -220,7 +220,7 @@ def test_compose_file_is_read_as_it_is_written() -> None:
 
 
 def test_compose_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ServerNotReady, match="cannot read .*docker-compose.yml: No such file or directory"):
+    with pytest.raises(ServerNotReady, match=r"cannot read .*docker-compose\.yml: No such file or directory"):
         read_compose(tmp_path / "docker-compose.yml")
     (tmp_path / "docker-compose.yml").write_text("services:\n  database:\n    image: postgres\n")
     with pytest.raises(ServerNotReady, match=r"has no plain value for services\.postgres\.ports"):

@@ -100,8 +100,10 @@ def scratch_note(look: Look, history: History) -> tuple[str, ...]:
     if ours == theirs:
         return ()
     return (
-        f"the migrations were replayed on PostgreSQL {theirs}, and the database is on {ours}: "
-        "the two may print the same definition differently",
+        (
+            f"the migrations were replayed on PostgreSQL {theirs}, and the database is on {ours}: "
+            "the two may print the same definition differently"
+        ),
     )
 
 

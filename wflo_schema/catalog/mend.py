@@ -565,10 +565,7 @@ def _mend_enum(had: Object, wanted: Object) -> str:
     for number, label in enumerate(theirs):
         if label in there:
             continue
-        if number:
-            where = f"AFTER {theirs[number - 1]}"
-        else:
-            where = f"BEFORE {ours[0]}"
+        where = f"AFTER {theirs[number - 1]}" if number else f"BEFORE {ours[0]}"
         statements.append(f"ALTER TYPE {wanted.name} ADD VALUE {label} {where};")
         there.add(label)
     return lines(*statements)

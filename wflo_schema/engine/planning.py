@@ -141,10 +141,10 @@ def compare(
     half_way = {p.hash: p for p in progress}
     entries: list[Entry] = []
     hashes = [m.hash for m in migrations]
-    last_applied = max((n for n, hash in enumerate(hashes) if hash in by_hash), default=-1)
-    for number, (m, hash) in enumerate(zip(migrations, hashes, strict=True)):
-        record = by_hash.get(hash)
-        begun = half_way.get(hash)
+    last_applied = max((n for n, known_as in enumerate(hashes) if known_as in by_hash), default=-1)
+    for number, (m, known_as) in enumerate(zip(migrations, hashes, strict=True)):
+        record = by_hash.get(known_as)
+        begun = half_way.get(known_as)
         done, what = (begun.statements_done, begun.operation) if begun else (None, None)
         if record is None:
             is_late = number < last_applied
@@ -230,10 +230,10 @@ def _objections(
             "run it with the newer files, or name their folder with --migrations",
         )
     if late:
+        sort = counted(len(late), "pending migration sorts", "pending migrations sort")
         yield (
             Allow.LATE,
-            f"{counted(len(late), 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
-            f"{listed(late)}",
+            f"{sort} before one that is applied: {listed(late)}",
             "rename it so that it comes last, if it was merged late",
         )
     if status.heads and pending:

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import psycopg
@@ -384,10 +384,9 @@ class Session:
 
     def _flush_quietly(self) -> None:
         """Report what is done, if the connection still lets us make sure of it."""
-        try:
+        # An error is being raised already, and it matters more.
+        with suppress(ConnectionLost, StoppedWaiting, DatabaseError):
             self.flush()
-        except (ConnectionLost, StoppedWaiting, DatabaseError):
-            pass  # an error is being raised already, and it matters more
 
     def settle(self, *first: Command) -> None:
         """Bring the session back to its beginning."""

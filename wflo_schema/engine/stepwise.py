@@ -423,8 +423,10 @@ class Stepwise:
                 None,
                 [
                     failed.hint.replace("; nothing of this migration was kept", ""),
-                    "the statements before it stay; when it is mended, run it again: "
-                    f"it goes on with statement {number + 1}",
+                    (
+                        "the statements before it stay; when it is mended, run it again: "
+                        f"it goes on with statement {number + 1}"
+                    ),
                 ],
             )
         )

@@ -335,7 +335,7 @@ def new_migration(directory: Path | str, message: str, *, today: datetime.date |
     except OSError as error:
         raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
     existing = read_migrations(folder)
-    day = (today or datetime.date.today()).strftime("%Y%m%d")
+    day = (today or datetime.date.today()).strftime("%Y%m%d")  # noqa: DTZ011 -- by the clock of who writes the file
     used = [int(m[1]) for i in existing if (m := re.match(rf"{day}_(\d+)", i.id))]
     number = max(used, default=0) + 1
     stem = f"{day}_{number:02}_{secrets.token_hex(3)[:5]}-{slug}"

@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -207,10 +207,8 @@ def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
         time.sleep(POLL_S)
     sockets = Path(postmaster.socket_directory)
     if sockets != home and sockets.name.startswith("wflo-schema-"):
-        try:
+        with suppress(OSError):
             sockets.rmdir()
-        except OSError:
-            pass
 
 
 def status_embedded(directory: Path) -> ServerStatus:

@@ -12,7 +12,7 @@ import select
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -227,10 +227,8 @@ class Databases:
         ready = self._trying_again(lambda: self._take(kind))
         if ready.connection is not None:
             ready.connection.close()
-            try:
+            with suppress(psycopg.Error):  # it is only to be tidy
                 self.session.wait_until_free(ready.database.name, at_most_s=0.02)
-            except psycopg.Error:
-                pass  # it was only to be tidy
         return ready.database
 
     def take_connected(self) -> tuple[Database, Connection]:
@@ -407,10 +405,8 @@ class Databases:
         if not self._is_cramped:
             self.dropper.add(database.name)
             return
-        try:
+        with suppress(WfloSchemaError, psycopg.Error):  # the next session prunes it
             self.session.drop_clone(database.name)
-        except (WfloSchemaError, psycopg.Error):
-            pass  # the next session prunes it
 
     def keep(self, database: Database, about: str) -> None:
         """Leave it for looking at, also after this session; ``test-db prune`` names it."""
@@ -444,10 +440,8 @@ class Databases:
 
 
 def _prune(database: Database) -> None:
-    try:
+    with suppress(WfloSchemaError):  # a privilege or a race: the next session prunes
         prune_test_databases(database)
-    except WfloSchemaError:
-        pass  # a privilege or a race: the next session prunes
 
 
 def connect(database: Database) -> Connection:
