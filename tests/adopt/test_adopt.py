@@ -23,7 +23,6 @@ from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
-from wflo_schema.adopt import judge
 from wflo_schema.adopt.found import Adoption, GivenOptions, Verdict, read_names
 from wflo_schema.adopt.judge import adopt_database, baseline
 from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
@@ -890,7 +889,7 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
         operations.migrate(database, files)
         return honest(target, schema, options)
 
-    monkeypatch.setattr(judge, "_other_ledgers", slow)
+    monkeypatch.setattr("wflo_schema.adopt.look.other_ledgers", slow)
     found = look(database, folder)
     assert (said(found), found.id) == ((Verdict.OURS, 0, False), "03_u")
 

@@ -76,6 +76,7 @@ def in_order(found: Mapping[Place, Difference], sides: Sides) -> tuple[Differenc
 
 def _sorted(after: Mapping[Place, set[Place]], sides: Sides) -> Iterator[Place]:
     """The first in the usual order that waits for nothing; a circle is cut at its first."""
+    # Not graphlib's: it does not go on behind a circle, and made anew for each one it takes seconds for 1,000 of them.
     usual = {place: number for number, place in enumerate(sorted(after, key=lambda p: _usual(p, sides)))}
     waits = {place: len(before) for place, before in after.items()}
     before_what: dict[Place, list[Place]] = {}

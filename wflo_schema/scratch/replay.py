@@ -33,7 +33,7 @@ from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
 from wflo_schema.errors import Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.files.folder import Migrations
 from wflo_schema.names import listed_in_path
 
 if TYPE_CHECKING:
@@ -249,17 +249,6 @@ def _lead_to_the_same_schema(database: Database, empty: Database, server: Databa
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.schema)))
     except psycopg.Error as error:
         raise database_error(error, "preparing a scratch database") from error
-
-
-def replayed_each(
-    database: Database, migrations: Migrations, *, on: Database | None = None
-) -> Iterator[tuple[Migration | None, Catalog]]:
-    """The catalog before the first migration (None), and after each, in order."""
-    with scratch_database(database, on=on) as empty:
-        yield None, _read(empty)
-        for m in migrations:
-            operations.migrate(empty, migrations, to=m.id)
-            yield m, _read(empty)
 
 
 def _read(database: Database, *, privileges: bool = False) -> Catalog:
