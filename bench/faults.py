@@ -417,7 +417,7 @@ def index(t: Trials, tool: Tool, trial: int) -> Outcome:
         File("20250101000001_index", "CREATE UNIQUE INDEX CONCURRENTLY pairs_n ON pairs (n);\n", False),
     ]
     with t.bench(tool, files) as bench:
-        code, said = bench.run()
+        code, _said = bench.run()
         if code == 0:
             outcome.add(False, "exits with 0 although the index is not there")
             return outcome
@@ -566,7 +566,7 @@ def measure(t: Trials, tools: Sequence[Tool], name: str) -> dict[str, Outcome]:
 def main() -> int:
     """Read the options, print the table, return 1 where wflo-schema did not end right everywhere."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else sorted(BIN)[-1])
+    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else max(BIN))
     parser.add_argument("--tool", action="append", help="wflo-schema, psql, yoyo, alembic, dbmate; default: all")
     parser.add_argument("--only", choices=sorted(FAULTS), action="append")
     parser.add_argument("--trials", type=int, help="instead of each fault's own number")

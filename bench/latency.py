@@ -72,7 +72,7 @@ def compare(
 def main() -> int:
     """Read the options, run, and return 1 where the target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else sorted(BIN)[-1])
+    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else max(BIN))
     parser.add_argument("--tool", action="append", help="beside wflo-schema; default: all")
     parser.add_argument("--few", type=int, default=10)
     parser.add_argument("--many", type=int, default=60)

@@ -74,7 +74,7 @@ def compare(name: str, ours: Sequence[str], theirs: Sequence[str], most: float, 
 def main() -> int:
     """Read the options, run, and return 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", choices=sorted(BIN), default=sorted(BIN)[-1])
+    parser.add_argument("--server", choices=sorted(BIN), default=max(BIN))
     parser.add_argument("--rounds", type=int, default=25)
     options = parser.parse_args()
     python = [sys.executable, "-c"]

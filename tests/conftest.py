@@ -123,8 +123,7 @@ def start_server(version: str, *, settings: dict[str, str] | None = None, is_on_
             **(settings or {}),
         }
         with open(data / "postgresql.auto.conf", "a") as conf:
-            for key, value in chosen.items():
-                conf.write(f"{key} = '{value}'\n")
+            conf.writelines(f"{key} = '{value}'\n" for key, value in chosen.items())
         database = Database.parse(f"postgresql://postgres@127.0.0.1:{port}/postgres")
         server = RunningServer(version, bin_directory, data, database, user)
         try:
@@ -156,7 +155,7 @@ def stop_server(server: RunningServer) -> None:
     shutil.rmtree(server.data.parent, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=[v for v in ("18", "15")])
+@pytest.fixture(scope="session", params=["18", "15"])
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """PostgreSQL 18 (embedded) and, where its programs are present, 15."""
     if request.param not in BIN:

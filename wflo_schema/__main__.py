@@ -7,7 +7,7 @@ import signal
 
 
 def _interrupted(number: int, frame: object) -> None:
-    try:
+    try:  # noqa: SIM105 -- contextlib is being imported perhaps
         os.write(2, b"error: interrupted (SIGINT)\n")
     except OSError:
         pass

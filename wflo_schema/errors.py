@@ -85,7 +85,11 @@ class DatabaseError(WfloSchemaError):
 
 
 class ConnectionFailed(DatabaseError):
-    """No connection could be made."""
+    """No connection could be made.  ``is_of_server``: to no other database of that server either."""
+
+    def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_of_server = is_of_server
 
 
 class ConnectionLost(DatabaseError):
@@ -113,6 +117,7 @@ class MigrationFailed(WfloSchemaError):
     ``statement`` is the failing text, ``source_line`` the file's line that ``location`` points at.
     """
 
+    # many parameters: what is known of a failure, each shown where it is there
     def __init__(
         self,
         message: str,

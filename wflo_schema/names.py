@@ -1,13 +1,15 @@
-"""Names as SQL spells them: quoting, reserved words, how long one may be."""
+"""Names as SQL spells them: quoting, lists, reserved words, how long one may be."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-# PostgreSQL cuts longer names off silently, so a longer one can never be found.
+# NAMEDATALEN - 1: PostgreSQL cuts a longer name off silently, and then it is another one's.
 NAME_BYTES = 63
 
-# What PostgreSQL's quote_ident() quotes although every character is plain.
+# What quote_ident() of a supported server quotes although every character is plain: of all of them together, so that
+# a text written here is understood by each.
 _RESERVED = frozenset(
     "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case "
     "cast char character check coalesce collate collation column concurrently constraint create cross current_catalog "
@@ -23,11 +25,45 @@ _RESERVED = frozenset(
     "xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable".split()
 )
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*\Z")
+# As quote_ident() has it: SQL takes a $ within a name without quotes, but no server prints it so.
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+# One name of a search_path, and what ends it.
+_LISTED = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,]+))\s*(?:,|\Z)')
+
+# A server folds what stands without quotes, but no letter outside ASCII.
+_FOLDED = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
 def quote(name: str) -> str:
-    """Spell a name as SQL needs it: quoted only where it must be."""
-    if _PLAIN.match(name) and name not in _RESERVED:
-        return name
+    """Spell a name as SQL needs it: quoted only where it must be, as the server itself prints it."""
+    return name if _PLAIN.match(name) and name not in _RESERVED else quote_always(name)
+
+
+def quote_always(name: str) -> str:
+    """Spell a name in quotes, needed or not: for a setting, where a bare word could mean something else."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(*parts: str) -> str:
+    """Spell a name with what it is in: schema, table, column."""
+    return ".".join(map(quote, parts))
+
+
+def identifiers(names: Iterable[str]) -> str:
+    """Spell several names as a list."""
+    return ", ".join(map(quote, names))
+
+
+def listed_in_path(search_path: str, *, user: str) -> tuple[str, ...]:
+    """The schemas that a value of search_path names, in order; ``"$user"`` is the one called as ``user``.
+
+    An empty name, as PostgreSQL spells a path of nothing, is none.
+    """
+    found = []
+    for match in _LISTED.finditer(search_path):
+        quoted = match["quoted"]
+        name = quoted.replace('""', '"') if quoted is not None else match["plain"].translate(_FOLDED)
+        found.append(user if name == "$user" else name)
+    return tuple(name for name in found if name)

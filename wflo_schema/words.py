@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 
 
-def counted(many: Sized, one: str, more: str) -> str:
-    """How many there are, and what: ``one`` or ``more``."""
-    return f"{len(many)} {one if len(many) == 1 else more}"
+def plural(number: int, one: str, more: str = "") -> str:
+    """``one`` where the number is 1, else ``more``; left out, that is ``one`` with an s."""
+    return one if number == 1 else more or f"{one}s"
 
 
-def some(ids: Iterable[str], most: int = 5) -> str:
-    """A few ids in words, and how many more there are."""
-    listed = list(ids)
-    rest = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
+def counted(number: int, one: str, more: str = "") -> str:
+    """How many there are, and what: ``3 rows``, ``1 row``; ``more`` as `plural` takes it."""
+    return f"{number} {plural(number, one, more)}"
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """The first of some names, and how many more there are."""
+    known = list(names)
+    rest = len(known) - most
+    return ", ".join(known[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def duration(ms: float) -> str:
+    """``41 ms``, ``1.3 s`` or ``2 min 5 s``."""
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"

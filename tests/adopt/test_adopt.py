@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,13 +23,13 @@ from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
-from wflo_schema.adopt import judge
 from wflo_schema.adopt.found import Adoption, GivenOptions, Verdict, read_names
 from wflo_schema.adopt.judge import adopt_database, baseline
-from wflo_schema.adopt.ledgers import _TOOLS, FoundLedgers, other_ledgers
+from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
 from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
+from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.cli.commands import cli
@@ -148,7 +148,7 @@ def test_rows_of_a_yoyo_folder_that_is_gone_are_set_aside_and_stay(database: Dat
 
 
 @pytest.fixture(scope="session")
-def dbmate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def dbmate(tmp_path_factory: pytest.TempPathFactory) -> str:
     """dbmate's program from the npm registry."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not here")
@@ -159,7 +159,7 @@ def dbmate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(words, cwd=path, capture_output=True, timeout=60, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         pytest.skip("dbmate cannot be installed")
-    yield str(path / "node_modules" / ".bin" / "dbmate")
+    return str(path / "node_modules" / ".bin" / "dbmate")
 
 
 def test_a_real_dbmate_database_is_adopted(database: Database, folder: Path, dbmate: str) -> None:
@@ -258,36 +258,46 @@ BROKEN = {
         (),
     ),
     "golang-migrate": (
-        "CREATE TABLE schema_migrations (version bigint, dirty boolean);"
-        "INSERT INTO schema_migrations VALUES (NULL, NULL), (1, NULL)",
+        (
+            "CREATE TABLE schema_migrations (version bigint, dirty boolean);"
+            "INSERT INTO schema_migrations VALUES (NULL, NULL), (1, NULL)"
+        ),
         (),
         ("1",),
     ),
     "django": (
-        "CREATE TABLE django_migrations (id integer, app text, name text, applied date);"
-        "INSERT INTO django_migrations VALUES (1, NULL, 'x'), (2, 'x', NULL), (3, 'x', 'y')",
+        (
+            "CREATE TABLE django_migrations (id integer, app text, name text, applied date);"
+            "INSERT INTO django_migrations VALUES (1, NULL, 'x'), (2, 'x', NULL), (3, 'x', 'y')"
+        ),
         ("x.y",),
         (),
     ),
     "sqitch": (
-        "CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text, change text, script_hash text,"
-        "committed_at date); CREATE TABLE sqitch.events (event text, change_id text, change text, committed_at"
-        " date); INSERT INTO sqitch.changes VALUES ('1', NULL), ('2', 'x');"
-        "INSERT INTO sqitch.events VALUES ('fail', '3', NULL), ('fail', '4', 'y')",
+        (
+            "CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text, change text, script_hash text,"
+            "committed_at date); CREATE TABLE sqitch.events (event text, change_id text, change text, committed_at"
+            " date); INSERT INTO sqitch.changes VALUES ('1', NULL), ('2', 'x');"
+            "INSERT INTO sqitch.events VALUES ('fail', '3', NULL), ('fail', '4', 'y')"
+        ),
         ("x",),
         ("y",),
     ),
     "goose": (
-        "CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean);"
-        "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL),"
-        "(2, true)",
+        (
+            "CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean);"
+            "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (NULL, true), (1, NULL),"
+            "(2, true)"
+        ),
         ("2",),
         (),
     ),
     "flyway": (
-        "CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text,"
-        " success boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL),"
-        "(2, '1', NULL, 'x', NULL), (3, '2', NULL, 'y', true)",
+        (
+            "CREATE TABLE flyway_schema_history (installed_rank integer, version text, type text, script text,"
+            " success boolean); INSERT INTO flyway_schema_history VALUES (1, NULL, NULL, NULL, NULL),"
+            "(2, '1', NULL, 'x', NULL), (3, '2', NULL, 'y', true)"
+        ),
         ("2",),
         ("1",),
     ),
@@ -316,8 +326,10 @@ def test_rows_of_a_ledger_that_say_nothing_are_passed_over(database: Database, f
         "CREATE TABLE goose_db_version (version_id bigint, is_applied boolean)",
         "CREATE TABLE flyway_schema_history (version text, script text, success boolean)",
         "CREATE TABLE django_migrations (app text, name text, applied date)",
-        "CREATE TABLE changes (change_id text, change text, script_hash text, committed_at date);"
-        "CREATE TABLE events ()",
+        (
+            "CREATE TABLE changes (change_id text, change text, script_hash text, committed_at date);"
+            "CREATE TABLE events ()"
+        ),
     ],
 )
 def test_a_table_without_what_the_tool_keeps_there_is_no_ledger(database: Database, folder: Path, table: str) -> None:
@@ -333,7 +345,7 @@ def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
 ) -> None:
     ledger, versions = SHAPES[tool]
     execute(database, ONE, TWO, ledger)
-    table = next(t.table for t in _TOOLS if t.name == tool)
+    table = next(t.table for t in OTHER_TOOLS if t.name == tool)
     with database.connect() as connection:
         before = connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()
     found = look(database, folder, apply=True)
@@ -806,7 +818,7 @@ def test_recording_waits_a_little_for_the_ledger_and_then_names_who_holds_it(dat
     execute(database, "DELETE FROM _yoyo_migration")
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE _yoyo_migration IN SHARE ROW EXCLUSIVE MODE")
-        with pytest.raises(DatabaseError, match="public._yoyo_migration\nheld by pid"):
+        with pytest.raises(DatabaseError, match=r"public\._yoyo_migration\nheld by pid"):
             look(database, folder, apply=True)
     assert recorded(database, folder) == []
     assert look(database, folder, apply=True).is_applied
@@ -877,7 +889,7 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
         operations.migrate(database, files)
         return honest(target, schema, options)
 
-    monkeypatch.setattr(judge, "_other_ledgers", slow)
+    monkeypatch.setattr("wflo_schema.adopt.look.other_ledgers", slow)
     found = look(database, folder)
     assert (said(found), found.id) == ((Verdict.OURS, 0, False), "03_u")
 
@@ -1005,7 +1017,7 @@ def test_a_dry_look_does_not_wait_long_for_a_lock_below_a_view(database: Databas
     execute(database, ONE, (folder / "02_index.sql").read_text())
     with database.connect(autocommit=False) as other:
         other.execute("LOCK TABLE ONLY t IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(DatabaseError, match="a table below a view is locked .*: public.t\nheld by pid"):
+        with pytest.raises(DatabaseError, match=r"a table below a view is locked .*: public\.t\nheld by pid"):
             look(database, folder)
     assert look(database, folder).id == "02_index"
 
@@ -1053,7 +1065,7 @@ def test_the_next_step_pasted_is_the_next_step(
     words = ["adopt", "--database-url", secret, "--migrations", "my files", "--scratch-url", secret]
     done = []
     for _ in range(6):
-        code, text = invoke(*words)
+        _code, text = invoke(*words)
         done.append(words[0] + (" --apply" if "--apply" in words else ""))
         assert "sesame" not in text
         steps = steps_of(text)

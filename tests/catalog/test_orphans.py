@@ -11,28 +11,36 @@ from wflo_schema.findings import OrphanRows
 # The tables, the key and the rows it refuses, as they are shown.
 CASES = {
     "cross-type": (
-        "CREATE TABLE a (id numeric PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, a int);"
-        "INSERT INTO a VALUES (7.00); INSERT INTO b VALUES (1, 7), (2, 8), (3, NULL)",
+        (
+            "CREATE TABLE a (id numeric PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, a int);"
+            "INSERT INTO a VALUES (7.00); INSERT INTO b VALUES (1, 7), (2, 8), (3, NULL)"
+        ),
         "FOREIGN KEY (a) REFERENCES a",
         ("id=2, a=8",),
     ),
     "match-full": (
-        "CREATE TABLE a (x int, y int, PRIMARY KEY (x, y)); CREATE TABLE b (id int PRIMARY KEY, m int, n int);"
-        "INSERT INTO a VALUES (1, 1);"
-        "INSERT INTO b VALUES (1, 1, 1), (2, 1, NULL), (3, 9, 9), (4, NULL, NULL)",
+        (
+            "CREATE TABLE a (x int, y int, PRIMARY KEY (x, y)); CREATE TABLE b (id int PRIMARY KEY, m int, n int);"
+            "INSERT INTO a VALUES (1, 1);"
+            "INSERT INTO b VALUES (1, 1, 1), (2, 1, NULL), (3, 9, 9), (4, NULL, NULL)"
+        ),
         "FOREIGN KEY (m, n) REFERENCES a (x, y) MATCH FULL",
         ("id=2, m=1, n=None", "id=3, m=9, n=9"),
     ),
     "inherited-target": (
-        "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE child () INHERITS (a);"
-        "CREATE TABLE b (id int PRIMARY KEY, a int); INSERT INTO child VALUES (5); INSERT INTO b VALUES (1, 5)",
+        (
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE child () INHERITS (a);"
+            "CREATE TABLE b (id int PRIMARY KEY, a int); INSERT INTO child VALUES (5); INSERT INTO b VALUES (1, 5)"
+        ),
         "FOREIGN KEY (a) REFERENCES a (id)",
         ("id=1, a=5",),
     ),
     "partitioned-target": (
-        "CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id);"
-        "CREATE TABLE a1 PARTITION OF a FOR VALUES FROM (0) TO (5);"
-        "CREATE TABLE b (id int PRIMARY KEY, a int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1), (2, 2)",
+        (
+            "CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+            "CREATE TABLE a1 PARTITION OF a FOR VALUES FROM (0) TO (5);"
+            "CREATE TABLE b (id int PRIMARY KEY, a int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1), (2, 2)"
+        ),
         "FOREIGN KEY (a) REFERENCES a",
         ("id=2, a=2",),
     ),

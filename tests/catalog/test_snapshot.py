@@ -178,21 +178,27 @@ TREE = (
             "",
         ),
         (
-            "CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50)); ALTER TABLE t CLUSTER ON t_pkey;"
-            "COMMENT ON INDEX t_pkey IS 'x'",
+            (
+                "CREATE TABLE t (a integer PRIMARY KEY WITH (fillfactor = 50)); ALTER TABLE t CLUSTER ON t_pkey;"
+                "COMMENT ON INDEX t_pkey IS 'x'"
+            ),
             "",
         ),
         (
-            "CREATE TABLE t (a integer); CREATE INDEX i ON t ((a + 1)); ALTER INDEX i ALTER 1 SET STATISTICS 7;"
-            "ALTER TABLE t CLUSTER ON i",
+            (
+                "CREATE TABLE t (a integer); CREATE INDEX i ON t ((a + 1)); ALTER INDEX i ALTER 1 SET STATISTICS 7;"
+                "ALTER TABLE t CLUSTER ON i"
+            ),
             "",
         ),
         ("CREATE TYPE rg AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = a_many); CREATE TABLE a (m a_many)", ""),
         ("COMMENT ON SCHEMA public IS NULL; COMMENT ON EXTENSION plpgsql IS 'x'", ""),
         ("COMMENT ON SCHEMA public IS 'x'", ""),
         (
-            "CREATE TABLE q (id integer GENERATED ALWAYS AS IDENTITY, k integer) PARTITION BY RANGE (k);"
-            "CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (0) TO (1)",
+            (
+                "CREATE TABLE q (id integer GENERATED ALWAYS AS IDENTITY, k integer) PARTITION BY RANGE (k);"
+                "CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (0) TO (1)"
+            ),
             "",
         ),
         (TREE + "ALTER TABLE p1 DISABLE TRIGGER ALL", "inherited constraint public.p1.f: triggers"),
@@ -230,7 +236,7 @@ def test_one_schema_is_written_alone(database: Database) -> None:
 def test_a_file_without_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "schema.sql"
     path.write_text(text)
-    with pytest.raises(WfloSchemaError, match="schema.sql: this"):
+    with pytest.raises(WfloSchemaError, match=r"schema\.sql: this"):
         read_snapshot(path)
     with pytest.raises(WfloSchemaError, match="cannot read"):
         read_snapshot(tmp_path / "absent.sql")

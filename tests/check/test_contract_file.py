@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.catalog.keys import DEFERRABLE, DEFERRED
-from wflo_schema.check.contract import Name
+from wflo_schema.check.contract import Contract, Name, RequiredColumn, RequiredIndex, RequiredTable
 from wflo_schema.check.contract_file import parse_contract, read_contract, render_contract
 from wflo_schema.errors import BadContract
 from wflo_schema.names import quote
@@ -174,8 +174,10 @@ KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
         ("[[check]]\non = 'a'", "needs a name"),
         ("[[unique]]\non = 'a(b, b)'", "twice"),
         (
-            "[contract]\nschema = 's'\n[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
-            "[[foreign_key]]\nfrom = 's.a(b)'\nto = 's.c(d)'",
+            (
+                "[contract]\nschema = 's'\n[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
+                "[[foreign_key]]\nfrom = 's.a(b)'\nto = 's.c(d)'"
+            ),
             "twice",
         ),
         ("[columns.a]\nid = 'integer not'", "type [not null]"),
@@ -222,3 +224,46 @@ def test_type_whose_name_holds_the_words_of_an_entry_is_not_cut() -> None:
     (column,) = parse_contract('[columns.t]\na = \'"my default x" not null default f("not null")\'').columns
 
     assert (column.type, column.is_nullable, column.default) == ('"my default x"', False, 'f("not null")')
+
+
+def test_what_is_written_keeps_its_lines_and_its_reading() -> None:
+    contract = Contract(
+        "app",
+        (RequiredTable(Name("t")), RequiredTable(Name("Odd one"))),
+        columns=(
+            RequiredColumn(Name("t"), "a", "integer", False),
+            RequiredColumn(Name("Odd one"), "B c", "text", None),
+        ),
+        indexes=(RequiredIndex(None, Name("t"), ("a",), where="a > 0"),),
+    )
+    text = render_contract(contract, comment="first\n\nthird")
+    assert (
+        text
+        == """\
+# first
+#
+# third
+
+[contract]
+schema = "app"
+tables = [
+    "t",
+    '"Odd one"',
+]
+
+[[index]]
+on = "t(a)"
+where = "a > 0"
+
+[columns.t]
+a = "integer not null"
+
+[columns.'"Odd one"']
+"B c" = "text"
+"""
+    )
+    read = parse_contract(text)
+    assert read == contract
+    assert [t.line for t in read.tables] == [8, 9]
+    assert [i.line for i in read.indexes] == [12]
+    assert [c.line for c in read.columns] == [17, 20]

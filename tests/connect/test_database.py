@@ -81,7 +81,7 @@ def test_derived_databases_keep_the_rest() -> None:
 
 
 def test_no_server_is_said_in_one_sentence() -> None:
-    with pytest.raises(ConnectionFailed, match="^no server answers at u@127.0.0.1:1/d$"):
+    with pytest.raises(ConnectionFailed, match=r"^no server answers at u@127\.0\.0\.1:1/d$"):
         Database.parse("postgresql://u:p@127.0.0.1:1/d").connect()
 
 

@@ -641,7 +641,7 @@ def test_pgbouncer_in_transaction_mode_just_works_and_strands_nothing(
     files = {**DIRTY, "3_c": DIRTY["3_c"].replace("SET session_replication_role TO DEFAULT;", "")}
     folder = write(tmp_path / "m", files)
     with pgbouncer(database, "transaction", pool_size) as pooled:
-        code, out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        code, _out, err = Cli.start(pooled, folder, "migrate").finish(60)
         assert code == 0, err
         assert one(database, "SELECT count(*) FROM _yoyo_migration") == (5,)
         for _ in range(pool_size):
@@ -674,7 +674,7 @@ def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused
 ) -> None:
     folder = write(tmp_path / "m", FILES)
     with pgbouncer(database, "transaction", pool_size) as pooled:
-        code, out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        code, _out, err = Cli.start(pooled, folder, "migrate").finish(60)
         assert code == 3, err
         assert "pooler" in err and "transaction mode" in err and "5432" in err
         assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
@@ -723,7 +723,7 @@ def test_non_transactional_file_through_pgbouncer_in_session_mode_works(
 ) -> None:
     folder = write(tmp_path / "m", FILES)
     with pgbouncer(database, "session", pool_size) as pooled:
-        code, out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        code, _out, err = Cli.start(pooled, folder, "migrate").finish(60)
         assert code == 0, err
     assert one(database, "SELECT count(*) FROM _yoyo_migration") == (3,)
 

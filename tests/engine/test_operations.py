@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
-from wflo_schema.connect.database import Database, quote_identifier
+from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
 from wflo_schema.engine.locks import LockOptions
@@ -31,6 +31,7 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.names import quote_always
 
 
 class Folder:
@@ -860,7 +861,7 @@ def test_search_path_without_a_schema_is_refused(folder: Folder) -> None:
         {"client_min_messages": "error", "standard_conforming_strings": "off"},
         {"default_tablespace": "", "default_table_access_method": "heap", "transform_null_equals": "on"},
     ],
-    ids=lambda s: " ".join(s),
+    ids=" ".join,
 )
 def test_settings_of_the_database_are_no_obstacle(folder: Folder, settings: dict[str, str]) -> None:
     for name, value in settings.items():
@@ -1132,7 +1133,7 @@ def test_blocker_is_told_to_a_role_without_privileges_on_it(folder: Folder, serv
 def test_blocker_reads_well() -> None:
     blocker = Blocker(7, "u", "app", "idle in transaction", 1.25, "SELECT\n  1", "a")
     assert str(blocker) == "pid 7 (u, app) idle in transaction for 1.2 s: SELECT 1"
-    assert quote_identifier('a"b') == '"a""b"'
+    assert quote_always('a"b') == '"a""b"'
 
 
 @pytest.mark.parametrize(

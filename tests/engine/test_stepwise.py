@@ -619,7 +619,7 @@ def test_empty_id_is_no_id(folder: Folder) -> None:
 
 def test_timeout_longer_than_postgresql_can_wait_is_refused_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "1_a.sql").write_text("-- lock-timeout: 9999999h\nSELECT 1;\n")
-    with pytest.raises(Exception, match="1_a.sql: .*24 days"):
+    with pytest.raises(Exception, match=r"1_a\.sql: .*24 days"):
         read_migrations(tmp_path)
 
 
@@ -640,8 +640,10 @@ def test_second_ledger_is_made_with_a_warning(folder: Folder) -> None:
     folder.events.clear()
     assert folder.migrate().ids == ("1_a",)
     assert [e.message for e in folder.events if isinstance(e, Notice) and e.severity == "WARNING"] == [
-        "there is no ledger in schema app yet, so one is made; "
-        "the ledger of schema public is not used: is --schema the one you mean?"
+        (
+            "there is no ledger in schema app yet, so one is made; "
+            "the ledger of schema public is not used: is --schema the one you mean?"
+        )
     ]
 
 

@@ -99,7 +99,7 @@ def test_several_folders_are_one_set(tmp_path: Path) -> None:
 
 
 def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadMigrationFile, match="no folder .*nix"):
+    with pytest.raises(BadMigrationFile, match=r"no folder .*nix"):
         read_migrations(tmp_path / "nix")
 
 
@@ -216,7 +216,7 @@ def test_durations_are_read_as_postgresql_writes_them(text: str, ms: int) -> Non
 
 @pytest.mark.parametrize("text", ["", "s", "-1s", "1d", "1 2", "1e3"])
 def test_what_is_no_duration_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="is no duration"):
         parse_duration_ms(text)
 
 
@@ -234,8 +234,10 @@ SPLIT: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
         [(1, 1, "SELECT ';'"), (1, 47, "SELECT 2")],
     ),
     "atomic body": (
-        "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC "
-        "SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2",
+        (
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC "
+            "SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2"
+        ),
         [(1, 1, "CREATE FUNCTION"), (2, 1, "SELECT 2")],
     ),
     "rule with several": (
@@ -262,8 +264,10 @@ SPLIT: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
         ],
     ),
     "unknown syntax and an atomic body": (
-        "FROBNICATE;\nCREATE FUNCTION f() RETURNS int BEGIN ATOMIC "
-        "SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2",
+        (
+            "FROBNICATE;\nCREATE FUNCTION f() RETURNS int BEGIN ATOMIC "
+            "SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\nSELECT 2"
+        ),
         [(1, 1, "FROBNICATE"), (2, 1, "CREATE FUNCTION"), (3, 1, "SELECT 2")],
     ),
 }

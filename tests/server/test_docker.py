@@ -220,11 +220,57 @@ def test_compose_file_is_read_as_it_is_written() -> None:
 
 
 def test_compose_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ServerNotReady, match="cannot read .*docker-compose.yml: No such file or directory"):
+    with pytest.raises(ServerNotReady, match=r"cannot read .*docker-compose\.yml: No such file or directory"):
         read_compose(tmp_path / "docker-compose.yml")
     (tmp_path / "docker-compose.yml").write_text("services:\n  database:\n    image: postgres\n")
     with pytest.raises(ServerNotReady, match=r"has no plain value for services\.postgres\.ports"):
         read_compose(tmp_path / "docker-compose.yml")
+
+
+SERVICE = """\
+services:
+  postgres: &it
+    image: "postgres:${VERSION:-16}"  # the one of production
+    environment: {POSTGRES_USER: u, POSTGRES_PASSWORD: 'p: #1', POSTGRES_DB: 007}
+    ports:
+    - 22:5432
+    healthcheck:
+      test:
+      - CMD
+      - pg_isready
+"""
+
+
+def test_compose_file_may_be_written_in_every_way_of_yaml(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(SERVICE)
+    service = read_compose(tmp_path / "compose.yml")
+    assert (service.image, service.address, service.port) == ("postgres:16", "0.0.0.0", 22)
+    assert (service.user, service.password, service.database_name) == ("u", "p: #1", "007")
+    assert (service.health_command, service.retries) == (("CMD", "pg_isready"), 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("services: [", "compose.yml:1 is not YAML: "),
+        ("a: b: c", "compose.yml:1 is not YAML: mapping values are not allowed here"),
+        ("", "has no plain value for services.postgres.ports"),
+        ("services: postgres", "has no plain value for services.postgres.ports"),
+        (SERVICE.replace("- 22:5432", "- {target: 5432}"), "has no plain value for services.postgres.ports"),
+        (SERVICE.replace("image:", "build:"), "has no plain value for services.postgres.image"),
+    ],
+)
+def test_compose_file_that_says_too_little_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "compose.yml").write_text(text)
+    with pytest.raises(ServerNotReady, match=re.escape(message)):
+        read_compose(tmp_path / "compose.yml")
+
+
+def test_missing_reader_of_yaml_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ServerNotReady, match="a reader of YAML, which is not installed") as caught:
+        read_compose(COMPOSE)
+    assert "pip install 'wflo-schema[docker]'" in caught.value.hint
 
 
 def test_missing_sdk_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

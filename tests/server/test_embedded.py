@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -144,10 +145,8 @@ def test_server_outlives_the_session_that_started_it_and_the_wheel_is_never_impo
     assert starter.stdout is not None
     words = starter.stdout.readline().split()
     starter.stdout.close()
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(starter.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     starter.wait()
     found = find_embedded(project / ".wflo-schema")
     assert found is not None
@@ -372,7 +371,7 @@ def test_read_only_disk_is_one_sentence(mounted: Path) -> None:
 def test_folder_that_is_not_writable_is_one_sentence(project: Path) -> None:
     project.chmod(0o555)
     try:
-        with pytest.raises(ServerNotReady, match="cannot write in .*: Permission denied"):
+        with pytest.raises(ServerNotReady, match=r"cannot write in .*: Permission denied"):
             start(project)
     finally:
         project.chmod(0o755)
@@ -522,7 +521,7 @@ def test_server_with_peoples_data_whose_programs_are_gone_is_left_running_and_na
     pid = start_from_a_venv_that_is_removed(project, durable=True)
     directory = project / ".wflo-schema"
     for durable in (True, False):
-        with pytest.raises(ServerNotReady, match="its programs are gone: there is no .*/venv/") as caught:
+        with pytest.raises(ServerNotReady, match=r"its programs are gone: there is no .*/venv/") as caught:
             start_embedded(directory, database_name="wflo", durable=durable)
         assert "wflo-schema server stop && wflo-schema server start" in caught.value.hint
     found = status_embedded(directory)
@@ -574,7 +573,7 @@ def test_name_that_the_server_would_cut_off_is_refused_before_anything_is_made(p
 def test_folder_that_postgresql_cannot_name_is_refused_before_anything_is_made(project: Path, name: bytes) -> None:
     folder = project / os.fsdecode(name)
     folder.mkdir()
-    with pytest.raises(ServerNotReady, match="no server can be kept in .*: the path has a") as caught:
+    with pytest.raises(ServerNotReady, match=r"no server can be kept in .*: the path has a") as caught:
         start(folder)
     caught.value.message.encode()
     assert tree(folder) == []

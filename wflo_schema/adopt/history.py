@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from wflo_schema.adopt.look import ON_A_TABLE, Look
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import NOTHING, Catalog, Difference, Path, qualified
+from wflo_schema.catalog.objects import NOTHING, Catalog, Difference, Path
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.folder import Migration
+from wflo_schema.names import qualified
 from wflo_schema.scratch.replay import scratch_database
 
 
@@ -62,7 +63,7 @@ class History:
 
     def _below(self, have: Catalog) -> set[str]:
         """Tables that inherit from one of ours: their rows are read and changed with its own."""
-        ours = {qualified("", path) for path in self.tables}
+        ours = {qualified(*path) for path in self.tables}
         return {
             o.name
             for o in have.objects
@@ -99,8 +100,10 @@ def scratch_note(look: Look, history: History) -> tuple[str, ...]:
     if ours == theirs:
         return ()
     return (
-        f"the migrations were replayed on PostgreSQL {theirs}, and the database is on {ours}: "
-        "the two may print the same definition differently",
+        (
+            f"the migrations were replayed on PostgreSQL {theirs}, and the database is on {ours}: "
+            "the two may print the same definition differently"
+        ),
     )
 
 

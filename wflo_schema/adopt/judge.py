@@ -8,7 +8,7 @@ by equality and never by what a ledger says.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt.found import Adoption, GivenOptions, Names, Place, Verdict
@@ -42,7 +42,7 @@ from wflo_schema.engine.planning import Allow, Plan
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.scratch.replay import scratch_database
-from wflo_schema.words import some
+from wflo_schema.words import counted, listed
 
 # Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
 _RECORDING = LockOptions(500, 3.0)
@@ -143,8 +143,7 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
             return _empty(look, tables, present)
         if wish is not None:
             compared = [c for c in compared if c[0].id == wish.id]
-        equal = [(m, want, c) for m, want, c in compared if not c.differences]
-        if not equal:
+        if all(c.differences for _, _, c in compared):
             sets = reconciling_sets(look)
             is_inside = wish is not None and wish != migrations.items[-1]  # reconciling sets lead to the end
             known = None if is_inside else find_set(look, history, empty, sets)
@@ -153,8 +152,22 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
                 words = f"adopt --apply --to {there.id}" if minds_ledgers else f"baseline --to {there.id}"
                 return _elsewhere(look, compared, there, look.command(words))
             return _different(look, history, compared, known, () if is_inside else sets)
+    return _at_a_place(look, history, compared, wish, minds_ledgers=minds_ledgers)
+
+
+def _at_a_place(
+    look: Look,
+    history: History,
+    compared: Sequence[tuple[Migration, Catalog, Compared]],
+    wish: Migration | None,
+    *,
+    minds_ledgers: bool,
+) -> Adoption:
+    """The catalog equals ours after one migration, or after several: what would be recorded, and what is against it."""
+    equal = [(m, want, c) for m, want, c in compared if not c.differences]
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = choose_place(look, equal)
+    migrations = look.migrations
     number = list(migrations).index(m) + 1
     record = look.to_record(list(migrations)[:number])
     if len(equal) > 1 and not any(w.stands_for in {e.id for e, _, _ in equal} for w in look.ledgers):
@@ -167,7 +180,7 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
     half = [i for i in look.half_way if i in record]
     if half:
         objections += (
-            f"{some(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
+            f"{listed(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
             + look.command("migrate"),
         )
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
@@ -253,26 +266,16 @@ def _drift(
     assert last is not None
     order = {m.id: n for n, m in enumerate(look.migrations)}
     table = f"{look.status.schema}._yoyo_migration"
-    recorded = f"{table} records {_count(len(look.recorded), 'migration')} up to {last.id}"
+    recorded = f"{table} records {counted(len(look.recorded), 'migration')} up to {last.id}"
     equal = [m for m, _, c in compared if not c.differences] if is_there else []
     truth = next((m for m in reversed(equal) if order[m.id] <= order[last.id]), equal[0] if equal else None)
     steps: tuple[str, ...]
     if look.half_way:
-        where = f"on its way to {some(look.half_way)}, which is half applied"
+        where = f"on its way to {listed(look.half_way)}, which is half applied"
         steps = (look.command("migrate"),)
     elif truth is not None or not is_there:
-        number = order[truth.id] if truth is not None else -1
-        untrue = [m for m in look.migrations if m.id in look.recorded and order[m.id] > number]
-        unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
         where = f"where {truth.id} leads" if truth else "not like that: none of the tables is there"
-        steps = ()
-        if untrue:
-            steps += (
-                f"where that is so, take the records away in psql: {forget_statement(look, [m.id for m in untrue])}",
-            )
-        if unsaid and truth is not None:
-            steps += (look.command(f"baseline --to {truth.id}"),)
-        steps += (look.command("migrate"),) if number + 1 < len(order) else ()
+        steps = _way_to_the_truth(look, order, truth)
     else:
         sets = reconciling_sets(look)
         known = find_set(look, history, replayed, sets)
@@ -280,13 +283,7 @@ def _drift(
             found = _different(look, history, compared, known, sets)
             return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
         where = "not like that"
-        mends = [_one_line(d.mend) for d in said.differences if d.mend]
-        more = len(mends) - _MOST_STEPS
-        steps = (
-            *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
-            *((f"and {_count(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
-            look.command("adopt"),
-        )
+        steps = _mends(look, said)
     return replace(
         look.adoption(
             Verdict.DRIFT,
@@ -305,6 +302,29 @@ def _drift(
     )
 
 
+def _way_to_the_truth(look: Look, order: Mapping[str, int], truth: Migration | None) -> tuple[str, ...]:
+    """What makes the ledger say that the database is where ``truth`` leads, None: that nothing was applied."""
+    number = order[truth.id] if truth is not None else -1
+    untrue = [m.id for m in look.migrations if m.id in look.recorded and order[m.id] > number]
+    unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
+    steps: tuple[str, ...] = ()
+    if untrue:
+        steps += (f"where that is so, take the records away in psql: {forget_statement(look, untrue)}",)
+    if unsaid and truth is not None:
+        steps += (look.command(f"baseline --to {truth.id}"),)
+    return (*steps, look.command("migrate")) if number + 1 < len(order) else steps
+
+
+def _mends(look: Look, said: Compared) -> tuple[str, ...]:
+    mends = [_one_line(d.mend) for d in said.differences if d.mend]
+    more = len(mends) - _MOST_STEPS
+    return (
+        *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
+        *((f"and {counted(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
+        look.command("adopt"),
+    )
+
+
 # Statements that mend something, before it is too much to read.
 _MOST_STEPS = 10
 
@@ -313,10 +333,6 @@ def _one_line(mend: str) -> str:
     """Statements one behind the other; as they are where one of them has lines of its own."""
     lines = mend.splitlines()
     return " ".join(lines) if all(line.endswith(";") for line in lines) else mend
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _different(
@@ -337,7 +353,7 @@ def _different(
         nearest = compared[-1]
         folder = known.set.folder
         after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
-        but = f", but for what it validates itself: {some(known.not_valid)}" if known.not_valid else ""
+        but = f", but for what it validates itself: {listed(known.not_valid)}" if known.not_valid else ""
         notes = (f"this is the state that {folder} is for{after}{but}", *scratch_note(look, history))
         steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
@@ -346,7 +362,7 @@ def _different(
         notes = (begun_note, *look.ledger_notes(None), *scratch_note(look, history))
         steps = (*begun.steps(look), look.command("adopt --apply"))
     elif look.half_way:
-        notes = (f"{some(look.half_way)} was begun here and is not finished", *scratch_note(look, history))
+        notes = (f"{listed(look.half_way)} was begun here and is not finished", *scratch_note(look, history))
         steps = (look.command("migrate"),)
     else:
         notes = (*look.ledger_notes(None), *scratch_note(look, history))
@@ -420,11 +436,11 @@ def _not_adopted(database: Database, migrations: Migrations, options: GivenOptio
         finishing = options.command(f"migrate --migrations {shlex.quote(folder)}", database.schema)
         if len(ours) == len(one):
             return (
-                f"{folder} was run here, and this database is not adopted yet: {some(ours)}",
+                f"{folder} was run here, and this database is not adopted yet: {listed(ours)}",
                 f"{adopting}, which sets its records aside; then run this again",
             )
         return (
-            f"{folder} was begun here and is not finished: {some(ours)}",
+            f"{folder} was begun here and is not finished: {listed(ours)}",
             f"finish it: {finishing}; then: {adopting}",
         )
     return None

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.adopt.found import GivenOptions, OtherLedger
+from wflo_schema.catalog.other_ledgers import OTHER_TOOLS, recognise
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Blocker
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
-from wflo_schema.words import some
+from wflo_schema.words import listed
 
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
 LOCK_TIMEOUT_MS = 2000
@@ -29,83 +29,6 @@ class _Table:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Tool:
-    """How a tool's ledger is recognised: its table, columns it has, and a table that stands beside it.
-
-    All columns that ``query`` reads are among them.  ``has_schema``: it keeps a schema of its own,
-    and nothing else is in there.
-    """
-
-    name: str
-    table: str
-    columns: frozenset[str]
-    query: LiteralString
-    beside: str = ""
-    beside_columns: frozenset[str] = frozenset()
-    has_schema: bool = False
-
-
-# The first that fits counts: what several tools call schema_migrations is told apart by its columns.
-_TOOLS: tuple[_Tool, ...] = (
-    _Tool(
-        "alembic",
-        "alembic_version",
-        frozenset({"version_num"}),
-        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} "
-        "WHERE version_num IS NOT NULL ORDER BY 1",
-    ),
-    _Tool(
-        "flyway",
-        "flyway_schema_history",
-        frozenset({"installed_rank", "version", "type", "script", "success"}),
-        "flyway",
-    ),
-    _Tool("goose", "goose_db_version", frozenset({"id", "version_id", "is_applied"}), "goose"),
-    _Tool(
-        "sqitch",
-        "changes",
-        frozenset({"change_id", "change", "script_hash", "committed_at"}),
-        "sqitch",
-        beside="events",
-        beside_columns=frozenset({"change_id", "change", "event", "committed_at"}),
-        has_schema=True,
-    ),
-    _Tool(
-        "django",
-        "django_migrations",
-        frozenset({"id", "app", "name", "applied"}),
-        "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} "
-        "WHERE app IS NOT NULL AND name IS NOT NULL ORDER BY id",
-    ),
-    _Tool(
-        "golang-migrate",
-        "schema_migrations",
-        frozenset({"version", "dirty"}),
-        "SELECT version::text AS version, dirty IS NOT FALSE AS has_failed FROM {table} WHERE version IS NOT NULL",
-    ),
-    _Tool(
-        "ecto",
-        "schema_migrations",
-        frozenset({"version", "inserted_at"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
-    ),
-    _Tool(
-        "rails",
-        "schema_migrations",
-        frozenset({"version"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
-        "ar_internal_metadata",
-    ),
-    _Tool(
-        "dbmate",
-        "schema_migrations",
-        frozenset({"version"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +48,7 @@ class FoundLedgers:
 
 def other_ledgers(database: Database, schema: str | None, options: GivenOptions) -> FoundLedgers:
     """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
-    wanted = sorted({t.table for t in _TOOLS} | {t.beside for t in _TOOLS if t.beside})
+    wanted = sorted({name for tool in OTHER_TOOLS for name in tool.tables})
     ledgers: list[OtherLedger] = []
     tables: set[str] = set()
     schemas: set[str] = set()
@@ -141,23 +64,17 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt", "tables"), {"names": wanted, "schema": schema}).fetchall()
             by_schema = {(t.schema, t.name): frozenset(t.columns) for t in present}
-            recognised = [(t, tool) for t in present if (tool := _recognise(t, by_schema)) is not None]
+            recognised = [(t, tool) for t in present if (tool := recognise(t.schema, t.name, by_schema)) is not None]
             is_here = any(table.schema == schema for table, _ in recognised)
             for table, tool in recognised:
                 if is_here and table.schema == "public" != schema:
                     continue
-                query = tool.query if " " in tool.query else load_sql("adopt", tool.query)
                 with connection.cursor(row_factory=class_row(_Version)) as cursor:
-                    rows = cursor.execute(
-                        sql.SQL(query).format(
-                            table=sql.Identifier(table.schema, table.name),
-                            events=sql.Identifier(table.schema, tool.beside or table.name),
-                        )
-                    ).fetchall()
-                if tool.has_schema and table.schema != "public":
+                    rows = cursor.execute(tool.select(table.schema)).fetchall()
+                if tool.own_schema and table.schema != "public":
                     schemas.add(table.schema)
                 else:
-                    tables |= {table.name, tool.beside} - {""}
+                    tables |= tool.tables
                 ledgers.append(
                     OtherLedger(
                         tool.name,
@@ -195,7 +112,7 @@ def locked_by(database: Database, names: Collection[str] | None) -> DatabaseErro
             holders = cursor.execute(load_sql("adopt", "lockers"), wanted).fetchall()
         except psycopg.Error:
             holders = []  # the first error matters more
-    tables = some(dict.fromkeys(b.relation for b in holders)) or some(sorted(names or ()))
+    tables = listed(dict.fromkeys(b.relation for b in holders)) or listed(sorted(names or ()))
     pid = next((b.pid for b in holders if b.pid), "" if holders else "PID")
     end = f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED; see pg_prepared_xacts"
     what = "ledger" if names else "table below a view"
@@ -205,12 +122,3 @@ def locked_by(database: Database, names: Collection[str] | None) -> DatabaseErro
         sqlstate="55P03",
         hint=f"is a migration under way there? wait for it, or end it ({end}); then run this again",
     )
-
-
-def _recognise(table: _Table, present: Mapping[tuple[str, str], frozenset[str]]) -> _Tool | None:
-    for tool in _TOOLS:
-        if tool.table == table.name and tool.columns <= set(table.columns):
-            beside = present.get((table.schema, tool.beside))
-            if not tool.beside or (beside is not None and tool.beside_columns <= beside):
-                return tool
-    return None

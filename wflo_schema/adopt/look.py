@@ -15,7 +15,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Entry, State, Status
 from wflo_schema.errors import DatabaseError, Refused
 from wflo_schema.files.folder import Migration, Migrations
-from wflo_schema.words import some
+from wflo_schema.words import listed
 
 
 def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
@@ -142,18 +142,18 @@ class Look:
         beyond = [i for i in self.recorded if order[i] > order[last.id]]
         if beyond:
             found.append(
-                f"the ledger already records {some(beyond)}, and the database is only where {last.id} leads: "
+                f"the ledger already records {listed(beyond)}, and the database is only where {last.id} leads: "
                 "take those rows away first (yoyo unmark), or find out why their changes are not there"
             )
         others = [e.id for e in self.without_file if e.has_checksum and e.id not in self.reconciled]
         if others:
             found.append(
-                f"wflo-schema recorded {some(others)} here, from files that are not in "
-                f"{' and '.join(self.migrations.directories)}: name their folder with --migrations too"
+                f"wflo-schema recorded {listed(others)} here, from files that are not in "
+                f"{self.migrations.where}: name their folder with --migrations too"
             )
         if self.status.changed:
             found.append(
-                f"applied migrations were edited since: {some(e.id for e in self.status.changed)}: "
+                f"applied migrations were edited since: {listed(e.id for e in self.status.changed)}: "
                 "bring them back as they were"
             )
         if not minds_ledgers:
@@ -161,7 +161,7 @@ class Look:
         for ledger in self.ledgers:
             if ledger.failed:
                 found.append(
-                    f"{ledger.tool} says in {ledger.table} that {some(ledger.failed)} failed half way: "
+                    f"{ledger.tool} says in {ledger.table} that {listed(ledger.failed)} failed half way: "
                     "it may have changed rows, which no catalog shows. "
                     f"Finish it or clean it up with {ledger.tool}; or insist: "
                     + self.command(f"baseline --to {last.id}")
@@ -179,13 +179,13 @@ class Look:
         for ledger in self.ledgers:
             if ledger.unknown:
                 yield (
-                    f"{ledger.table} holds {some(ledger.unknown)}, which nothing here knows: "
+                    f"{ledger.table} holds {listed(ledger.unknown)}, which nothing here knows: "
                     "the catalog alone was asked what it means"
                 )
             if ledger.stands_for and (last is None or ledger.stands_for != last.id):
                 found = "not like that" if last is None else f"where {last.id} leads"
                 yield (
-                    f"{ledger.table} says {some(ledger.versions)}, which stands for {ledger.stands_for}, "
+                    f"{ledger.table} says {listed(ledger.versions)}, which stands for {ledger.stands_for}, "
                     f"and the catalog is {found}: the catalog is believed (was it stamped, or changed by hand?)"
                 )
 
@@ -193,11 +193,7 @@ class Look:
 def take_look(
     database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: GivenOptions
 ) -> Look:
-    if not len(migrations):
-        raise Refused(
-            f"there is no migration in {' and '.join(migrations.directories)}",
-            hint="name the right folder with --migrations",
-        )
+    migrations.refuse_empty("name the right folder with --migrations")
     named = database.schema
     status = status_of(database, migrations)
     if database.schema is None and status.schema != "public":

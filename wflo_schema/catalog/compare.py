@@ -30,11 +30,11 @@ from wflo_schema.catalog.objects import (
     Path,
     as_key,
     column_definition,
-    quote,
     table_of,
 )
 from wflo_schema.catalog.order import in_order
 from wflo_schema.errors import UsageError
+from wflo_schema.names import identifiers, quote, quote_always
 
 _COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
 
@@ -119,7 +119,7 @@ class _Renaming:
             self._to_have.setdefault(start, end)
         spellings: dict[str, str] = {}
         for name in self._to_have:
-            spellings['"' + name.replace('"', '""') + '"'] = name
+            spellings[quote_always(name)] = name
             spellings[quote(name)] = name
         self._spellings = spellings
         one_of = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
@@ -262,7 +262,7 @@ def _column_order(relation: Object, sides: Sides) -> Difference | None:
     wanted = [name for name in theirs if name in both]
     if had == wanted:
         return None
-    have, want = (f"({', '.join(map(quote, part))})" for part in (had, wanted))
+    have, want = (f"({identifiers(part)})" for part in (had, wanted))
     return Difference(relation.kind, relation.name, "column order", have, want, cosmetic=True)
 
 

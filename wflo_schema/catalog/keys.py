@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from wflo_schema.connect.queries import fetch
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, qualified, quote
 
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}
-KINDS = {
+# Of pg_class.relkind, in words.
+RELKINDS = {
     "r": "table",
     "p": "partitioned table",
     "v": "view",
@@ -114,14 +115,7 @@ class Key:
         )
 
 
-def qualified(schema: str, name: str) -> str:
-    return f"{quote(schema)}.{quote(name)}"
-
-
-def identifiers(names: Iterable[str]) -> str:
-    return ", ".join(quote(n) for n in names)
-
-
+# many parameters: each is a word of the clause, and keys that are there and keys that are wanted both have them
 def definition(
     table: str,
     columns: Sequence[str],

@@ -17,10 +17,9 @@ from wflo_schema.catalog.objects import (
     Path,
     as_key,
     column_definition,
-    qualified,
-    quote,
     table_of,
 )
+from wflo_schema.names import qualified, quote
 
 # Differences come in this order, so that what one mend needs another has made before.
 _KINDS: tuple[str, ...] = (
@@ -92,7 +91,7 @@ class Sides:
 def rename(had: Object, wanted: Object) -> Difference:
     old, new = had.path[2], wanted.path[2]
     if had.kind == "index":
-        mend = f"ALTER INDEX {qualified('', (had.path[0], old))} RENAME TO {quote(new)};"
+        mend = f"ALTER INDEX {qualified(had.path[0], old)} RENAME TO {quote(new)};"
     else:
         mend = f"ALTER TABLE {table_of(had)} RENAME CONSTRAINT {quote(old)} TO {quote(new)};"
     return Difference(wanted.kind, had.name, "name", quote(old), quote(new), mend)
@@ -106,7 +105,7 @@ def _literal(text: str) -> str:
 def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
     value = _literal(comment) if comment else "NULL"
     if index:
-        return f"COMMENT ON INDEX {qualified('', (one.path[0], one.path[2]))} IS {value};"
+        return f"COMMENT ON INDEX {qualified(one.path[0], one.path[2])} IS {value};"
     if one.kind in ("constraint", "trigger", "rule", "policy"):
         return f"COMMENT ON {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)} IS {value};"
     if one.kind.startswith("inherited") or one.kind in ("operator family", "operator class", "user mapping"):
@@ -117,13 +116,13 @@ def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
 def _called(one: Object) -> str:
     """The name that ALTER, DROP and COMMENT ON take."""
     if one.kind == "index":
-        return qualified("", (one.path[0], one.path[2]))
+        return qualified(one.path[0], one.path[2])
     if one.kind == "operator":
         return f"{quote(one.path[0])}.{one.path[1]} {one.path[2]}"
     if one.kind == "cast":
         return one.path[0]
     if one.kind == "aggregate" and one.path[-1] == "()":
-        return qualified("", one.path[:-1]) + "(*)"
+        return qualified(*one.path[:-1]) + "(*)"
     return one.name
 
 
@@ -273,7 +272,7 @@ def _create_aggregate(one: Object) -> str:
     arguments, _, rest = one.get("definition").removeprefix("AGGREGATE (").partition(") SFUNC = ")
     if "ORDER BY" in arguments or "SORTOP = " in rest:
         return ""
-    name = ".".join(quote(part) for part in one.path[:-1])
+    name = qualified(*one.path[:-1])
     return f"CREATE AGGREGATE {name}({arguments or '*'}) (SFUNC = {_RETURNS.sub('', rest, count=1)});"
 
 
@@ -451,7 +450,7 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: Sides) 
     if attribute == "clustered":
         return f"ALTER TABLE {table} {f'CLUSTER ON {name}' if wanted.get('clustered') else 'SET WITHOUT CLUSTER'};"
     if attribute == "index options":
-        index = qualified("", (wanted.path[0], wanted.path[2]))
+        index = qualified(wanted.path[0], wanted.path[2])
         return _set_options(f"ALTER INDEX {index}", had.get(attribute), wanted.get(attribute))
     return ""
 
@@ -566,10 +565,7 @@ def _mend_enum(had: Object, wanted: Object) -> str:
     for number, label in enumerate(theirs):
         if label in there:
             continue
-        if number:
-            where = f"AFTER {theirs[number - 1]}"
-        else:
-            where = f"BEFORE {ours[0]}"
+        where = f"AFTER {theirs[number - 1]}" if number else f"BEFORE {ours[0]}"
         statements.append(f"ALTER TYPE {wanted.name} ADD VALUE {label} {where};")
         there.add(label)
     return lines(*statements)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+
+from wflo_schema.names import qualified
 
 # How a difference writes that something is absent.
 NOTHING = "NOTHING"
@@ -31,22 +32,6 @@ GLOBAL = frozenset(
     }
 )
 WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})
-
-# Words that some supported server does not take as a name without quotes.
-_RESERVED = frozenset(
-    """all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
-    cast char character check coalesce collate collation column concurrently constraint create cross current_catalog
-    current_date current_role current_schema current_time current_timestamp current_user dec decimal default
-    deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant
-    greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join
-    json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize
-    json_table json_value lateral leading least left like limit localtime localtimestamp merge_action national natural
-    nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay placing
-    position precision primary real references returning right row select session_user setof similar smallint some
-    substring symmetric system_user table tablesample then time timestamp to trailing treat trim true union unique
-    user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
-    xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
-)
 
 Path = tuple[str, ...]
 Key = tuple[str, Path]
@@ -75,7 +60,7 @@ class Object:
     @property
     def name(self) -> str:
         """Schema-qualified, quoted where SQL would need it."""
-        return qualified(self.kind, self.path)
+        return spelled(self.kind, self.path)
 
     def get(self, attribute: str) -> str:
         """The text of one attribute, empty where it is as usual."""
@@ -120,6 +105,12 @@ class Catalog:
         kept = (o for o in self.objects if o.kind in GLOBAL or o.path[0] not in schemas)
         return Catalog(tuple(kept), self.server_version) if schemas else self
 
+    def without_tables(self, tables: Collection[Path]) -> Catalog:
+        """The same without the tables of these paths, and all that hangs on them."""
+        on_a_table = RELATIONS | OF_RELATION
+        kept = (o for o in self.objects if o.kind not in on_a_table or o.path[:2] not in tables)
+        return Catalog(tuple(kept), self.server_version) if tables else self
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -144,16 +135,9 @@ def order(one: Object) -> tuple[str, Path]:
     return (one.kind, one.path)
 
 
-def quote(name: str) -> str:
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _RESERVED:
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
-def qualified(kind: str, path: Path) -> str:
-    if kind in WITH_ARGUMENTS:
-        return ".".join(quote(part) for part in path[:-1]) + path[-1]
-    return ".".join(quote(part) for part in path)
+def spelled(kind: str, path: Path) -> str:
+    """A name as SQL writes it; what ends in argument types already has them as SQL does."""
+    return qualified(*path[:-1]) + path[-1] if kind in WITH_ARGUMENTS else qualified(*path)
 
 
 def as_key(follows: Path) -> Key:
@@ -161,7 +145,7 @@ def as_key(follows: Path) -> Key:
 
 
 def table_of(one: Object) -> str:
-    return qualified("", one.path[:2])
+    return qualified(*one.path[:2])
 
 
 def column_definition(column: Object) -> str:

@@ -113,6 +113,7 @@ class Reference:
         return sql.SQL("SELECT {} FROM {} WHERE {}").format(shown, self.source, self.condition)
 
 
+# many parameters: two tables, and how they are compared where there is no key to say so
 def refer(
     table: Relation,
     target: Relation,

@@ -15,7 +15,7 @@ from wflo_schema.catalog.objects import (
     Path,
     order,
 )
-from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, SQITCH_TABLES
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names, own_schemas
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
 
@@ -127,18 +127,16 @@ def read_migrated(
     made = {one.path for one in wanted.objects if one.kind in ("schema", "table")} if wanted is not None else set()
     ignore = LEDGER_TABLES | (OTHER_LEDGERS - {path[-1] for path in made if len(path) == 2})
     found = read_catalog(connection, schemas=schemas, privileges=privileges, ignore=ignore)
-    tables: dict[str, set[str]] = {}
+    columns: dict[tuple[str, str], set[str]] = {}
     for one in found.objects:
         if one.kind == "table":
-            tables.setdefault(one.path[0], set()).add(one.path[1])
-    registries = {
-        schema
-        for schema, names in tables.items()
-        if (schema,) not in made
-        and {"changes", "events"} <= names <= SQITCH_TABLES
-        and found.find("column", schema, "changes", "script_hash") is not None
-    }
-    return found.without_schemas(registries)
+            columns.setdefault((one.path[0], one.path[1]), set())
+        elif one.kind == "column":
+            columns.setdefault((one.path[0], one.path[1]), set()).add(one.path[2])
+    tables = {place: frozenset(names) for place, names in columns.items() if found.find("table", *place) is not None}
+    mixed = {place for place in ledgers_of_everyday_names(tables) if place not in made}
+    registries = {schema for schema in own_schemas(tables) if (schema,) not in made}
+    return found.without_tables(mixed).without_schemas(registries)
 
 
 def _read_once(

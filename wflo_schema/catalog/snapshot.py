@@ -12,11 +12,12 @@ from pathlib import Path
 
 from wflo_schema.catalog import mend
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import NOTHING, Catalog, Object, quote
+from wflo_schema.catalog.objects import NOTHING, Catalog, Object
 from wflo_schema.catalog.read import read_migrated
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import WfloSchemaError
+from wflo_schema.names import qualified
 
 _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
 
@@ -188,7 +189,7 @@ def _not_made(want: Catalog, tables: Mapping[tuple[str, ...], Object]) -> Iterat
     definitions = {(o.kind, *o.path): o.get("definition").partition(" USING ")[2] for o in want.objects}
     for one in want.objects:
         if one.kind == "column" and one.path[:2] in tables:
-            usual = ".".join((quote(one.path[0]), quote(f"{one.path[1]}_{one.path[2]}_seq")))
+            usual = qualified(one.path[0], f"{one.path[1]}_{one.path[2]}_seq")
             if one.get("identity sequence") not in ("", usual):
                 yield f"column {one.name}: identity sequence"
             if one.get("not null constraint"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from wflo_schema.catalog import keys
 from wflo_schema.catalog.keys import NOT_DEFERRABLE
 from wflo_schema.findings import Location
-from wflo_schema.names import quote
+from wflo_schema.names import qualified, quote
 
-ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
+ACTIONS = tuple(keys.ACTIONS.values())
 MATCHES = ("SIMPLE", "FULL")
 
 
@@ -21,7 +22,7 @@ class Name:
     schema: str | None = None
 
     def __str__(self) -> str:
-        return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
+        return qualified(self.schema, self.name) if self.schema else quote(self.name)
 
 
 @dataclass(frozen=True, slots=True)

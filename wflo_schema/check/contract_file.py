@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from wflo_schema.catalog.keys import DEFERRABLE, DEFERRED, NOT_DEFERRABLE
 from wflo_schema.check.contract import (
@@ -26,6 +28,10 @@ from wflo_schema.check.contract import (
 )
 from wflo_schema.errors import BadContract
 from wflo_schema.names import NAME_BYTES, quote
+from wflo_schema.words import counted
+
+if TYPE_CHECKING:
+    from tomlkit.items import Array, Key, String, Table
 
 _IDENTIFIER = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^\W\d][\w$]*))\s*')
 
@@ -54,7 +60,7 @@ def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadContract(f"{path} is not TOML: {error}", hint="see https://toml.io for the format") from error
-    return _Parser(path, text).contract(document)
+    return _Parser(path, _Lines.of(text)).contract(document)
 
 
 _Item = TypeVar("_Item")
@@ -71,7 +77,7 @@ _SECTIONS = {
 @dataclass(frozen=True, slots=True)
 class _Parser:
     path: str
-    text: str
+    lines: _Lines
 
     def contract(self, document: Mapping[str, object]) -> Contract:
         self.only_known(document, tuple(_SECTIONS), "", 0)
@@ -85,10 +91,10 @@ class _Parser:
         if not isinstance(listed, list):
             self.fail('tables must be a list of names: tables = ["a", "b"]', line)
         tables: list[RequiredTable] = []
+        told: dict[str, int] = {}
         for entry in listed:
             value = self.string(entry, "tables", "[contract]", line)
-            before = max((t.line + 1 for t in tables if str(t.name) == value), default=line)
-            here = self.line_with(value, before)
+            here = told[value] = self.line_with(value, told.get(value, line - 1) + 1)
             tables.append(RequiredTable(self.table(value, here), here))
         contract = Contract(
             schema=schema,
@@ -144,7 +150,7 @@ class _Parser:
         to_table, to_columns, to_period = self.place(entry, "to", where, line)
         if len(columns) != len(to_columns):
             self.fail(
-                f"{where}: {len(columns)} column{'s' * (len(columns) != 1)} cannot reference {len(to_columns)}",
+                f"{where}: {counted(len(columns), 'column')} cannot reference {len(to_columns)}",
                 line,
                 hint="from and to need as many columns, in the order in which they belong together",
             )
@@ -379,27 +385,57 @@ class _Parser:
 
     def line_of(self, section: str, number: int) -> int:
         """The line of the ``number``-th header of a section, 0 where it has none (an inline table)."""
-        header = re.compile(rf"^[ \t]*\[{{1,2}}\s*{re.escape(section)}\s*[\].]", re.MULTILINE)
-        for count, match in enumerate(header.finditer(self.text)):
-            if count == number:
-                return self.text.count("\n", 0, match.start()) + 1
-        return 0
+        headers = self.lines.headers.get(section, [])
+        return headers[number] if number < len(headers) else 0
 
     def line_with(self, words: str, otherwise: int) -> int:
-        for number, line in enumerate(self.text.splitlines(), 1):
-            if number >= otherwise and (words == line.strip() or f'"{words}"' in line or f"'{words}'" in line):
-                return number
-        return otherwise
+        """The first line from ``otherwise`` on that is these words, or has them in quotes."""
+        return _first(self.lines.words.get(words, []), otherwise) or otherwise
 
     def line_after(self, start: int, key: str) -> int:
-        pattern = re.compile(
-            rf"[ \t]*(?:\"{re.escape(key)}\"|'{re.escape(key)}'|{re.escape(key)})[ \t]*=|"
-            rf"[ \t]*\[+\s*{re.escape(key)}\b"
-        )
-        for number, line in enumerate(self.text.splitlines(), 1):
-            if number > start and pattern.match(line):
-                return number
-        return start
+        """The first line below ``start`` where that key or section begins."""
+        return _first(self.lines.keys.get(key, []), start + 1) or start
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Where things stand in a contract's text, read once: tomllib does not say.  Lines go upwards."""
+
+    headers: Mapping[str, list[int]]
+    """Of each section: ``[section]``, ``[[section]]``, ``[section.name]``."""
+    keys: Mapping[str, list[int]]
+    """Of each key, and of each section again."""
+    words: Mapping[str, list[int]]
+    """Of what stands in quotes, and of whole lines."""
+
+    @classmethod
+    def of(cls, text: str) -> _Lines:
+        headers: dict[str, list[int]] = {}
+        keys: dict[str, list[int]] = {}
+        words: dict[str, list[int]] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            header = _HEADER.match(line)
+            key = _KEY.match(line)
+            if header:
+                headers.setdefault(header[1], []).append(number)
+                keys.setdefault(header[1], []).append(number)
+            if key:
+                keys.setdefault(next(filter(None, key.groups()), ""), []).append(number)
+            for word in {line.strip(), *_IN_DOUBLE_QUOTES.findall(line), *_IN_SINGLE_QUOTES.findall(line)}:
+                words.setdefault(word, []).append(number)
+        return cls(headers, keys, words)
+
+
+_HEADER = re.compile(r"[ \t]*\[{1,2}\s*([\w-]+)\s*[\].]")
+_KEY = re.compile(r"""[ \t]*(?:"([^"]*)"|'([^']*)'|([\w-]+))[ \t]*=""")
+_IN_DOUBLE_QUOTES = re.compile(r'"([^"]*)"')
+_IN_SINGLE_QUOTES = re.compile(r"'([^']*)'")
+
+
+def _first(lines: Sequence[int], start: int) -> int:
+    """The first of these lines that is not above ``start``, 0 where all are."""
+    place = bisect_left(lines, start)
+    return lines[place] if place < len(lines) else 0
 
 
 _NAME_HINT = (
@@ -415,71 +451,123 @@ def _spelled(match: re.Match[str]) -> str:
 
 def render_contract(contract: Contract, *, comment: str = "") -> str:
     """Write a contract as TOML that `parse` reads back as an equal value."""
-    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
-    lines += ["", "[contract]"] if lines else ["[contract]"]
-    if contract.schema is not None:
-        lines.append(f"schema = {_toml(quote(contract.schema))}")
-    if contract.tables:
-        lines.append("tables = [")
-        lines += [f"    {_toml(str(table.name))}," for table in contract.tables]
-        lines.append("]")
-    for key in contract.foreign_keys:
-        lines += ["", "[[foreign_key]]"]
-        if key.name is not None:
-            lines.append(f"name = {_toml(quote(key.name))}")
-        lines += [f"from = {_toml(key.source)}", f"to = {_toml(key.target)}"]
-        sets = f" ({columns(key.set_columns, False)})" if key.set_columns else ""
-        if key.on_delete != "NO ACTION":
-            lines.append(f"on_delete = {_toml(key.on_delete + sets)}")
-        if key.on_update != "NO ACTION":
-            lines.append(f"on_update = {_toml(key.on_update)}")
-        if key.match != "SIMPLE":
-            lines.append(f"match = {_toml(key.match)}")
-        if key.deferrable != NOT_DEFERRABLE:
-            lines.append(f"deferrable = {_toml(key.deferrable)}")
-    for unique in contract.uniques:
-        lines += ["", "[[unique]]"]
-        if unique.name is not None:
-            lines.append(f"name = {_toml(quote(unique.name))}")
-        lines.append(f"on = {_toml(f'{unique.table}({columns(unique.columns, False)})')}")
-        if unique.is_primary:
-            lines.append("primary = true")
-    for check in contract.checks:
-        lines += ["", "[[check]]", f"name = {_toml(quote(check.name))}", f"on = {_toml(str(check.table))}"]
-        if check.expression is not None:
-            lines.append(f"expression = {_toml(check.expression)}")
-    for index in contract.indexes:
-        lines += ["", "[[index]]"]
-        if index.name is not None:
-            lines.append(f"name = {_toml(quote(index.name))}")
-        lines.append(f"on = {_toml(f'{index.table}({columns(index.columns, False)})')}")
-        if index.is_unique:
-            lines.append("unique = true")
-        if index.method != "btree":
-            lines.append(f"using = {_toml(index.method)}")
-        if index.where is not None:
-            lines.append(f"where = {_toml(index.where)}")
-    table: Name | None = None
-    for column in contract.columns:
-        if column.table != table:
-            table = column.table
-            lines += ["", f"[columns.{_toml_key(str(table))}]"]
-        words = [column.type or ""]
-        if column.is_nullable is not None:
-            words.append("null" if column.is_nullable else "not null")
-        if column.default is not None:
-            words.append(f"default {column.default}")
-        lines.append(f"{_toml_key(column.name)} = {_toml(' '.join(words))}")
-    return "\n".join(lines) + "\n"
+    import tomlkit
+
+    document = tomlkit.document()
+    for line in comment.splitlines():
+        document.add(tomlkit.comment(line))
+    if comment:
+        document.add(tomlkit.nl())
+    document.add("contract", _table({"schema": _spelled_or_none(contract.schema), "tables": _listed(contract.tables)}))
+    sections: tuple[tuple[str, Iterable[_Entry]], ...] = (
+        ("foreign_key", map(_key_entry, contract.foreign_keys)),
+        ("unique", map(_unique_entry, contract.uniques)),
+        ("check", map(_check_entry, contract.checks)),
+        ("index", map(_index_entry, contract.indexes)),
+    )
+    for section, entries in sections:
+        tables = [_table(entry) for entry in entries]
+        if tables:
+            document.add(section, tomlkit.aot())
+            for table in tables:
+                table.trivia.indent = "\n"
+                document[section].append(table)
+    if contract.columns:
+        document.add("columns", _column_tables(contract.columns))
+    return tomlkit.dumps(document)
 
 
-def _toml(text: str) -> str:
-    plain = text.isprintable() and "'" not in text
-    if '"' in text and plain:
-        return f"'{text}'"
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
+_Entry = Mapping[str, "str | bool | Array | None"]
 
 
-def _toml_key(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _toml(text)
+def _key_entry(key: RequiredKey) -> _Entry:
+    sets = f" ({columns(key.set_columns, False)})" if key.set_columns else ""
+    return {
+        "name": _spelled_or_none(key.name),
+        "from": key.source,
+        "to": key.target,
+        "on_delete": key.on_delete + sets if key.on_delete != "NO ACTION" else None,
+        "on_update": key.on_update if key.on_update != "NO ACTION" else None,
+        "match": key.match if key.match != "SIMPLE" else None,
+        "deferrable": key.deferrable if key.deferrable != NOT_DEFERRABLE else None,
+    }
+
+
+def _unique_entry(unique: RequiredUnique) -> _Entry:
+    return {
+        "name": _spelled_or_none(unique.name),
+        "on": f"{unique.table}({columns(unique.columns, False)})",
+        "primary": unique.is_primary or None,
+    }
+
+
+def _check_entry(check: RequiredCheck) -> _Entry:
+    return {"name": quote(check.name), "on": str(check.table), "expression": check.expression}
+
+
+def _index_entry(index: RequiredIndex) -> _Entry:
+    return {
+        "name": _spelled_or_none(index.name),
+        "on": f"{index.table}({columns(index.columns, False)})",
+        "unique": index.is_unique or None,
+        "using": index.method if index.method != "btree" else None,
+        "where": index.where,
+    }
+
+
+def _column_tables(required: Iterable[RequiredColumn]) -> Table:
+    import tomlkit
+
+    tables = tomlkit.table(is_super_table=True)  # its first table brings the blank line before it
+    for name, group in groupby(required, key=lambda column: column.table):
+        entry = {}
+        for column in group:
+            words = [column.type or ""]
+            if column.is_nullable is not None:
+                words.append("null" if column.is_nullable else "not null")
+            if column.default is not None:
+                words.append(f"default {column.default}")
+            entry[column.name] = " ".join(words)
+        table = _table(entry)
+        table.trivia.indent = "\n" if tables else ""
+        tables.append(_toml_key(str(name)), table)
+    return tables
+
+
+def _spelled_or_none(name: str | None) -> str | None:
+    return None if name is None else quote(name)
+
+
+def _table(entry: _Entry) -> Table:
+    """A table of the entries that are not None."""
+    import tomlkit
+
+    table = tomlkit.table()
+    for key, value in entry.items():
+        if value is not None:
+            table.append(_toml_key(key), _toml(value) if isinstance(value, str) else value)
+    return table
+
+
+def _listed(tables: Iterable[RequiredTable]) -> Array | None:
+    import tomlkit
+
+    names = [_toml(str(table.name)) for table in tables]
+    array = tomlkit.array()
+    array.extend(names)
+    return array.multiline(True) if names else None
+
+
+def _toml(text: str) -> String:
+    """Names in quotes are easier to read in a string that takes them as they are."""
+    import tomlkit
+
+    is_literal = '"' in text and "'" not in text and text.isprintable()
+    return tomlkit.string(text, literal=is_literal)
+
+
+def _toml_key(text: str) -> Key:
+    from tomlkit.items import KeyType, SingleKey
+
+    is_literal = '"' in text and "'" not in text and text.isprintable()
+    return SingleKey(text, KeyType.Literal if is_literal else None)

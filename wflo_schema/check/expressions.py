@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import psycopg
 
-from wflo_schema.catalog.keys import Column, identifiers
+from wflo_schema.catalog.keys import Column
 from wflo_schema.check.contract import Name
 from wflo_schema.check.facts import Reader
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, quote
 
 
 def is_same_expression(

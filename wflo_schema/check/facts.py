@@ -15,23 +15,13 @@ from typing import TypeVar
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.catalog.keys import (
-    Column,
-    Key,
-    Relation,
-    columns_of,
-    definition,
-    identifiers,
-    keys_on,
-    qualified,
-    relations_below,
-)
+from wflo_schema.catalog.keys import Column, Key, Relation, columns_of, definition, keys_on, relations_below
 from wflo_schema.check.contract import Contract, Name, RequiredKey
 from wflo_schema.check.rules import finding
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT
 from wflo_schema.connect.queries import fetch, load_sql
 from wflo_schema.findings import Finding
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, listed_in_path, qualified, quote
 
 # Catalogs without one of which nothing can be said at all.
 BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
@@ -329,12 +319,8 @@ def usable_path(connection: psycopg.Connection[TupleRow]) -> tuple[str, ...]:
 
 def path_schemas(reader: Reader) -> tuple[str, ...]:
     """The search_path as PostgreSQL takes it, then its schemas that this role may not use, then public."""
-    found = []
-    for match in re.finditer(r'\s*(?:"((?:[^"]|"")*)"|([^,"\s][^,]*?))\s*(?:,|\Z)', reader.search_path):
-        quoted, plain = match.groups()
-        name = quoted.replace('""', '"') if quoted is not None else plain.lower()
-        found.append(reader.session.role if name == "$user" else name)
-    return tuple(dict.fromkeys((*reader.path, *(n for n in found if n and not n.startswith("pg_temp")), "public")))
+    named = listed_in_path(reader.search_path, user=reader.session.role)
+    return tuple(dict.fromkeys((*reader.path, *(n for n in named if not n.startswith("pg_temp")), "public")))
 
 
 def _choose_schema(reader: Reader, contract: Contract, named: Sequence[Named]) -> str:

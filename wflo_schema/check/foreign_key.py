@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.catalog.keys import ACTIONS, KINDS, MATCHES, Key, Relation, identifiers, qualified
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation
 from wflo_schema.check import plpgsql
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
@@ -18,7 +18,7 @@ from wflo_schema.check.plpgsql import Effect
 from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
 from wflo_schema.findings import Finding, Location, Severity
-from wflo_schema.names import NAME_BYTES, quote
+from wflo_schema.names import NAME_BYTES, identifiers, qualified, quote
 
 # Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
 # compared instead of names, so that neither a search_path nor a namesake matters.
@@ -55,7 +55,7 @@ def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     label = facts.label(key)
     if table is None:
         found = facts.find(key.table)
-        kind = f"{KINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
+        kind = f"{RELKINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
         yield finding(
             "key-missing", label, f"{shown} is no table, so it has no foreign key", have=kind, want=want, location=where
         )

@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import sql
 
-from wflo_schema.catalog.keys import (
-    Relation,
-    identifiers,
-)
+from wflo_schema.catalog.keys import Relation
 from wflo_schema.catalog.orphans import Reference, raw, refer, search
 from wflo_schema.check import tables
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.facts import BASE, Facts, Reader
 from wflo_schema.check.rules import finding
 from wflo_schema.findings import Finding, Location
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, quote
+from wflo_schema.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +93,15 @@ def _orphans_of(
         return [], replace(empty, count=0)
     shown = "; ".join(", ".join("NULL" if v is None else repr(v) for v in row) for row in rows[:sample])
     number = f"at least {len(rows)}" if found.count is None else str(found.count)
-    noun = "row points" if found.count == 1 else "rows point"
-    message = f"{number} {noun} nowhere" + (f": ({identifiers(key.columns)}) = {shown}" if shown else "")
+    many = found.count or len(rows) + 1  # the rows found before the time was over are not all
+    sample_text = f": ({identifiers(key.columns)}) = {shown}" if shown else ""
+    message = f"{number} {plural(many, 'row points', 'rows point')} nowhere{sample_text}"
     return [
         finding(
             "orphan-rows",
             label,
             message,
-            have=f"{number} orphan row{'' if found.count == 1 else 's'}",
+            have=f"{number} {plural(many, 'orphan row')}",
             want=want,
             help_=listing,
             location=where,

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from wflo_schema.catalog.keys import qualified
 from wflo_schema.check.facts import Facts, Reader, RoleSetting
 from wflo_schema.check.rules import finding
 from wflo_schema.files.tokens import Token, tokens
 from wflo_schema.findings import Finding
-from wflo_schema.names import quote
+from wflo_schema.names import qualified, quote
 
 # Sources in pg_settings that are this session's own, or that pg_db_role_setting tells of.
 _FROM_ELSEWHERE = ("client", "database", "user", "global")
@@ -230,7 +229,7 @@ def _code(source: str) -> list[Token]:
         found.append(token)
         if token.kind == "text" and is_executed:
             found += _code(token.value or "")
-        elif token.kind == "word" and token.name in ("execute", "using") or token.text == ";":
+        elif (token.kind == "word" and token.name in ("execute", "using")) or token.text == ";":
             is_executed = token.name == "execute"
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wflo_schema.catalog.keys import KINDS, Column, Relation, identifiers, plain_type, qualified
+from wflo_schema.catalog.keys import RELKINDS, Column, Relation, plain_type
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -24,7 +24,7 @@ from wflo_schema.check.expressions import is_same_expression, is_same_type
 from wflo_schema.check.facts import UNREAD, CheckConstraint, Facts, Index, Reader
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
 from wflo_schema.findings import Finding, Location
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, qualified, quote
 
 
 def judge_table(facts: Facts, contract: Contract, table: RequiredTable) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def absent(facts: Facts, name: Name, where: Location | None) -> Iterator[Finding
             location=where,
         )
     elif found.kind not in ("r", "p"):
-        kind = KINDS.get(found.kind, "relation")
+        kind = RELKINDS.get(found.kind, "relation")
         yield finding(
             "table-wrong-kind",
             shown,
@@ -104,37 +104,55 @@ def judge_column(
             location=where,
         )
         return
-    name, found = f"{table}.{quote(column.name)}", facts.columns_of(table.oid).get(column.name)
+    found = facts.columns_of(table.oid).get(column.name)
     if found is None:
         yield _absent_column(table, column.name, f"{quote(column.name)} {column.type or ''}".strip(), where)
         return
-    start = f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)}"
-    is_same: bool | None = True
-    if column.type is not None and not _is_same_word(column.type, found.type):
-        is_same = is_same_type(reader, column.type, found.type)
-    if column.type is not None and is_same is None:
+    yield from _judge_type(reader, facts, table, column, found, where)
+    yield from _judge_nullability(facts, table, column, weak, where)
+    yield from _judge_default(reader, facts, table, column, found, where)
+
+
+def _judge_type(
+    reader: Reader, facts: Facts, table: Relation, column: RequiredColumn, found: Column, where: Location | None
+) -> Iterator[Finding]:
+    if column.type is None or _is_same_word(column.type, found.type):
+        return
+    name = f"{table}.{quote(column.name)}"
+    is_same = is_same_type(reader, column.type, found.type)
+    if is_same is None:
         yield _unspelled(reader, facts, name, f"the type of {name}", column.type, where)
-    elif column.type is not None and not is_same:
+    elif not is_same:
         yield finding(
             "column-wrong",
             name,
             f"{name} is of another type",
             have=found.type,
             want=column.type,
-            help_=f"{start} TYPE {column.type};",
+            help_=f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} TYPE {column.type};",
             location=where,
         )
-    if column.is_nullable is not None and column.is_nullable != found.is_nullable:
+
+
+def _judge_nullability(
+    facts: Facts, table: Relation, column: RequiredColumn, weak: Mapping[tuple[int, int], str], where: Location | None
+) -> Iterator[Finding]:
+    """Of the column itself, and of those that inherit it."""
+    if column.is_nullable is None:
+        return
+    name, found = f"{table}.{quote(column.name)}", facts.columns_of(table.oid)[column.name]
+    if column.is_nullable != found.is_nullable:
         yield finding(
             "column-wrong",
             name,
             f"{name} {'accepts' if found.is_nullable else 'refuses'} NULL",
             have="null" if found.is_nullable else "not null",
             want="null" if column.is_nullable else "not null",
-            help_=f"{start} {'DROP' if column.is_nullable else 'SET'} NOT NULL;",
+            help_=f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} "
+            f"{'DROP' if column.is_nullable else 'SET'} NOT NULL;",
             location=where,
         )
-    elif column.is_nullable is False and (table.oid, found.number) in weak:
+    elif not column.is_nullable and (table.oid, found.number) in weak:
         constraint = quote(weak[table.oid, found.number])
         yield finding(
             "column-wrong",
@@ -145,7 +163,7 @@ def judge_column(
             help_=f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
             location=where,
         )
-    for child in facts.children(table) if column.is_nullable is False else ():
+    for child in () if column.is_nullable else facts.children(table):
         its = facts.columns_of(child.oid).get(column.name)
         if its is not None and (its.is_nullable or (child.oid, its.number) in weak):
             yield finding(
@@ -157,10 +175,16 @@ def judge_column(
                 help_=f"ALTER TABLE {child} ALTER COLUMN {quote(column.name)} SET NOT NULL;",
                 location=where,
             )
-    if column.default is not None and found.default == UNREAD:
-        yield _locked(name, f"the default of {name}", column.default, where)
-        return
+
+
+def _judge_default(
+    reader: Reader, facts: Facts, table: Relation, column: RequiredColumn, found: Column, where: Location | None
+) -> Iterator[Finding]:
     if column.default is None:
+        return
+    name = f"{table}.{quote(column.name)}"
+    if found.default == UNREAD:
+        yield _locked(name, f"the default of {name}", column.default, where)
         return
     is_same = _is_same(reader, facts, table, column.default, found.default, as_type=found.type)
     if is_same is None:
@@ -172,7 +196,7 @@ def judge_column(
             f"{name} has another default",
             have=found.default or NOTHING,
             want=column.default,
-            help_=f"{start} SET DEFAULT {column.default};",
+            help_=f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} SET DEFAULT {column.default};",
             location=where,
         )
 

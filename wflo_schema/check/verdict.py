@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.catalog.keys import identifiers
 from wflo_schema.check import foreign_key, orphans, replica, tables
 from wflo_schema.check.contract import Contract
 from wflo_schema.check.facts import (
@@ -38,7 +37,7 @@ from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, dat
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
-from wflo_schema.names import quote
+from wflo_schema.names import identifiers, quote
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -126,6 +125,7 @@ class CheckResult:
         return 3 if Severity.UNKNOWN in levels else 0
 
 
+# many parameters: what can be chosen of a check, each with its default
 def check_database(
     database: Database,
     contract: Contract | None,

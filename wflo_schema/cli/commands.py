@@ -114,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print_json(words, "os-error", f"cannot go on: {error}")
         say(f"error: cannot go on: {error}")
         code = 3
-    except Exception as error:  # the one net: a bug of ours, shown whole, with the exit code of "could not do it"
+    # The one net: a bug of ours, shown whole, with the exit code of "could not do it".
+    except Exception as error:  # noqa: BLE001
         import traceback
 
         said = f"this is a bug of wflo-schema: {type(error).__name__}"

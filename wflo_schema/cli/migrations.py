@@ -34,6 +34,7 @@ from wflo_schema.errors import Refused, UsageError
     multiple=True,
     help="Run although files and ledger disagree in this way; repeatable.",
 )
+# many parameters: one for each option
 def migrate(
     database_url: str | None,
     schema: str | None,
@@ -57,12 +58,13 @@ def migrate(
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
-    from wflo_schema.show.text import listed, result_json, result_text
+    from wflo_schema.show.text import result_json, result_text
+    from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     if files.without_rollback:
-        shown = listed(files.without_rollback, 5)
+        shown = listed(files.without_rollback)
         warn(f"no rollback file, so it cannot be rolled back: {shown}")
     try:
         with stoppable() as stop, Display(format_) as notify:
@@ -86,6 +88,7 @@ def migrate(
 @lock_options
 @option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
 @option("--to", metavar="ID", help="Roll back every migration after this one, and keep this one.")
+# many parameters: one for each option
 def rollback(
     id: str | None,
     database_url: str | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from wflo_schema.cli.options import (
 )
 from wflo_schema.cli.streams import say
 from wflo_schema.errors import NoDatabase, UsageError
+
+if TYPE_CHECKING:
+    from wflo_schema.server.values import ServerStatus
 
 
 @click.group()
@@ -144,14 +148,9 @@ def server_status(
     Example:
       wflo-schema server status
     """
-    from wflo_schema.server.docker import status_docker
-    from wflo_schema.server.embedded import status_embedded
     from wflo_schema.show.text import json_text, server_status_text
 
-    if docker:
-        found = status_docker(compose_file, image=docker_image, port=docker_port)
-    else:
-        found = status_embedded(server_directory)
+    found = _server_of(server_directory, compose_file if docker else None, docker_image, docker_port)
     click.echo(json_text(found) if format_ == "json" else server_status_text(found))
     sys.exit(0 if found.state == "running" else 1)
 
@@ -167,16 +166,19 @@ def server_url(
     Example:
       psql "$(wflo-schema server url)"
     """
-    from wflo_schema.server.docker import status_docker
-    from wflo_schema.server.embedded import status_embedded
 
-    if docker:
-        found = status_docker(compose_file, image=docker_image, port=docker_port)
-    else:
-        found = status_embedded(server_directory)
+    found = _server_of(server_directory, compose_file if docker else None, docker_image, docker_port)
     if found.state != "running" or found.database is None:
         why = f"cannot be used: {found.note}" if found.note else "is not running"
         raise NoDatabase(
             f"the {found.kind} server {why}", hint="wflo-schema server start" + (" --docker" if docker else "")
         )
     click.echo(found.database.url)
+
+
+def _server_of(directory: Path, compose_file: Path | None, image: str | None, port: int | None) -> ServerStatus:
+    """The project's own server: in Docker, where there is a Compose file, else the embedded one."""
+    from wflo_schema.server.docker import status_docker
+    from wflo_schema.server.embedded import status_embedded
+
+    return status_docker(compose_file, image=image, port=port) if compose_file else status_embedded(directory)

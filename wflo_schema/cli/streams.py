@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import re
@@ -41,10 +42,8 @@ class _Terminal(io.TextIOWrapper):
 
 def discard(stream: IO[str]) -> None:
     """Let what cannot be written go nowhere, so that Python does not fail over it at its end."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError):
-        pass
 
 
 def make_streams_safe() -> None:

@@ -94,7 +94,8 @@ def baseline(
     """
     from wflo_schema.adopt.judge import baseline
     from wflo_schema.adopt.reconciling import read_reconciling
-    from wflo_schema.show.text import adoption_json, adoption_text, listed
+    from wflo_schema.show.text import adoption_json, adoption_text
+    from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
@@ -109,7 +110,7 @@ def baseline(
     )
     if unverified and found.is_applied:
         warn(
-            f"recorded on your word alone, and compared with nothing: {listed(found.record)}; "
+            f"recorded on your word alone, and compared with nothing: {listed(found.record, 10)}; "
             "wflo-schema adopt says whether it is so"
         )
     click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))

@@ -25,11 +25,9 @@ from wflo_schema.errors import (
     DatabaseError,
     UsageError,
 )
+from wflo_schema.names import NAME_BYTES
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
-
-# The server cuts a longer name off silently (NAMEDATALEN - 1), and then it is another database's.
-MAX_NAME_BYTES = 63
 
 _SCHEMES = re.compile(r"(?:postgres|postgresql)(?:\+(?P<driver>[a-z0-9_]+))?\Z", re.IGNORECASE)
 
@@ -65,6 +63,9 @@ WATCHED = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_ke
 
 # Milliseconds, for sessions that only look: what is set for the role's other work may be too short.
 PATIENT = {"statement_timeout": "120000"}
+
+# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
+LOCK_TIMEOUT_MS = 3000
 
 # How pgbouncer and its like say that they pass no options on.
 _REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
@@ -241,9 +242,9 @@ def refuse_name(name: str, where: str = "") -> None:
     """
     named = f"the database's name{f' in {where}' if where else ''}"
     size = len(name.encode("utf-8", "surrogateescape"))
-    if size > MAX_NAME_BYTES:
+    if size > NAME_BYTES:
         raise UsageError(
-            f"{named} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}: {name}",
+            f"{named} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}: {name}",
             hint="give a name that is shorter: what is left of this one may be another database",
         )
     if re.match(r"[a-z+0-9]+://", name, re.IGNORECASE):
@@ -339,69 +340,92 @@ def _host_parameters(hosts: list[str]) -> dict[str, str]:
 def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFailed:
     text = str(error).strip()
     fatal = re.findall(r"FATAL:\s+(.+)", text)
-    said = (
-        fatal[-1].strip()
-        if fatal
-        else re.sub(r"^connection (?:failed|is bad): ", "", text.splitlines()[0] if text else "")
-    )
-    where = database.label
+    first = text.splitlines()[0] if text else ""
     user = database.parameters.get("user", "")
-    rules: tuple[tuple[str, str, str], ...] = (
-        (
-            r"password authentication failed|no password supplied|authentication failed",
-            f"the server refused the password or login of {user or 'the user'} at {where}",
-            "check user and password in the URL (a password with @ : / ? # must be percent-encoded)",
-        ),
-        (
-            r'database "[^"]*" does not exist',
-            f"there is no database {database.name} at {where}",
-            f"create it ({_createdb(database)}), or correct the name at the end of the URL",
-        ),
-        (
-            r'role "[^"]*" does not exist',
-            f"there is no role {user} at {where}",
-            "correct the user in the URL, or create the role",
-        ),
-        (
-            r"permission denied for database|no pg_hba\.conf entry",
-            f"the server does not let {user or 'this role'} connect to {where}: {said}",
-            "ask for GRANT CONNECT or for a line in pg_hba.conf",
-        ),
-        (
-            r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
-            f"the server at {where} has no free connection slot: {said}",
-            "run it again when connections are free; nothing was changed",
-        ),
-        (
-            r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
-            f"the server at {where} is not ready: {said}",
-            "run it again in a moment; nothing was changed",
-        ),
-        (
-            r"failed to resolve host|could not translate host name|Name or service not known",
-            f"the host of {where} has no address",
-            "check the host's name in the URL",
-        ),
-        (
-            r"timeout expired|Connection timed out",
-            f"the server at {where} did not answer in time",
-            "check host and port, or give it longer with connect_timeout=SECONDS in the URL",
-        ),
-        (
-            r"Connection refused|No such file or directory|No route to host|Network is unreachable|could not connect",
-            f"no server answers at {where}",
-            "start it, or check host and port in the URL",
-        ),
-        (
-            r"server closed the connection|Connection reset|terminating connection",
-            f"the server at {where} closed the connection while it was being made",
-            "run it again; see the server's log if it stays so",
-        ),
+    words = {
+        "said": fatal[-1].strip() if fatal else re.sub(r"^connection (?:failed|is bad): ", "", first),
+        "where": database.label,
+        "name": database.name,
+        "user": user,
+        "the_user": user or "the user",
+        "this_role": user or "this role",
+        "createdb": _createdb(database),
+    }
+    failure = next(f for f in _FAILURES if re.search(f.pattern, text, re.IGNORECASE))
+    return ConnectionFailed(
+        failure.message.format_map(words), hint=failure.hint.format_map(words), is_of_server=failure.is_of_server
     )
-    for pattern, message, hint in rules:
-        if re.search(pattern, text, re.IGNORECASE):
-            return ConnectionFailed(message, hint=hint)
-    return ConnectionFailed(f"cannot connect to {where}: {said}", hint="check the URL and the server's log")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How libpq, the server or a pooler says why there is no connection, and how we do."""
+
+    pattern: str
+    message: str
+    hint: str
+    is_of_server: bool = False
+
+
+# The first that fits counts; the last fits always.
+_FAILURES = (
+    _Failure(
+        r"password authentication failed|no password supplied|authentication failed",
+        "the server refused the password or login of {the_user} at {where}",
+        "check user and password in the URL (a password with @ : / ? # must be percent-encoded)",
+    ),
+    _Failure(
+        r'database "[^"]*" does not exist',
+        "there is no database {name} at {where}",
+        "create it ({createdb}), or correct the name at the end of the URL",
+    ),
+    _Failure(
+        r'role "[^"]*" does not exist',
+        "there is no role {user} at {where}",
+        "correct the user in the URL, or create the role",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"permission denied for database|no pg_hba\.conf entry",
+        "the server does not let {this_role} connect to {where}: {said}",
+        "ask for GRANT CONNECT or for a line in pg_hba.conf",
+    ),
+    _Failure(
+        r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
+        "the server at {where} has no free connection slot: {said}",
+        "run it again when connections are free; nothing was changed",
+    ),
+    _Failure(
+        r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
+        "the server at {where} is not ready: {said}",
+        "run it again in a moment; nothing was changed",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"failed to resolve host|could not translate host name|Name or service not known",
+        "the host of {where} has no address",
+        "check the host's name in the URL",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"timeout expired|Connection timed out",
+        "the server at {where} did not answer in time",
+        "check host and port, or give it longer with connect_timeout=SECONDS in the URL",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"Connection refused|No such file or directory|No route to host|Network is unreachable|could not connect",
+        "no server answers at {where}",
+        "start it, or check host and port in the URL",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"server closed the connection|Connection reset|terminating connection",
+        "the server at {where} closed the connection while it was being made",
+        "run it again; see the server's log if it stays so",
+    ),
+    _Failure("", "cannot connect to {where}: {said}", "check the URL and the server's log"),
+)
 
 
 def _createdb(database: Database) -> str:
@@ -430,12 +454,3 @@ def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
     return DatabaseError(
         f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or ""
     )
-
-
-def quote_identifier(name: str) -> str:
-    """Quote a name as SQL would need it, always with quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-# Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
-LOCK_TIMEOUT_MS = 3000

@@ -299,10 +299,8 @@ class Pipeline:
 
     def cancel(self) -> None:
         """Ask the server to cancel what it is doing for this connection."""
-        try:
+        with contextlib.suppress(psycopg.Error):  # the answer to wait for comes all the same, or the connection is gone
             self._connection.cancel_safe(timeout=5.0)
-        except psycopg.Error:
-            pass  # the answer to wait for comes all the same, or the connection is gone
 
     def _notice(self, result: pq.abc.PGresult) -> None:
         if self.on_notice is not None:

@@ -45,7 +45,7 @@ from wflo_schema.engine.planning import (
 from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
-from wflo_schema.words import some
+from wflo_schema.words import listed
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script
@@ -117,12 +117,7 @@ def migrate(
     migration; `Interrupted` when ``stop`` was requested; `ConnectionLost`.  The errors' ``applied``
     and ``not_tried`` say what this run did before.
     """
-    if not len(migrations):
-        where = " and ".join(migrations.directories)
-        raise Refused(
-            f"there is no migration in {where}",
-            hint='name the right folder with --migrations, or write one: wflo-schema new "create tables"',
-        )
+    migrations.refuse_empty('name the right folder with --migrations, or write one: wflo-schema new "create tables"')
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
@@ -188,7 +183,7 @@ def baseline(
         again = [m.id for m in chosen if m.id in entries and entries[m.id].has_checksum]
         if again:
             raise Refused(
-                f"already recorded as applied: {some(again)}", hint="leave them out; wflo-schema status lists them"
+                f"already recorded as applied: {listed(again)}", hint="leave them out; wflo-schema status lists them"
             )
         run.begin("mark", len(chosen))
         run.mark(chosen, recorded=entries, aside=aside, verify=verify)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from wflo_schema.connect.database import quote_identifier
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash
-from wflo_schema.words import counted, some
+from wflo_schema.names import quote_always
+from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script
@@ -148,10 +148,10 @@ def compare(
     half_way = {p.hash: p for p in progress}
     entries: list[Entry] = []
     hashes = [m.hash for m in migrations]
-    last_applied = max((n for n, hash in enumerate(hashes) if hash in by_hash), default=-1)
-    for number, (m, hash) in enumerate(zip(migrations, hashes, strict=True)):
-        record = by_hash.get(hash)
-        begun = half_way.get(hash)
+    last_applied = max((n for n, known_as in enumerate(hashes) if known_as in by_hash), default=-1)
+    for number, (m, known_as) in enumerate(zip(migrations, hashes, strict=True)):
+        record = by_hash.get(known_as)
+        begun = half_way.get(known_as)
         done, what = (begun.statements_done, begun.operation) if begun else (None, None)
         if record is None:
             is_late = number < last_applied
@@ -183,8 +183,8 @@ def _half_done(
 ) -> Iterator[HalfDone]:
     for p in progress:
         m = files.get(p.hash)
-        so_far = counted(range(p.statements_done), "statement", "statements")
-        table = f"{quote_identifier(ledger.schema)}._wflo_schema_progress"
+        so_far = counted(p.statements_done, "statement")
+        table = f"{quote_always(ledger.schema)}._wflo_schema_progress"
         forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
         by_hand = f"finish by hand, or undo, what it has done, and then {forget}"
         if m is None and p.operation == "apply" and p.hash not in recorded:
@@ -215,32 +215,32 @@ def _objections(
 ) -> Iterator[tuple[Allow, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
     if status.changed:
-        were = counted(status.changed, "applied migration was", "applied migrations were")
+        were = counted(len(status.changed), "applied migration was", "applied migrations were")
         yield (
             Allow.CHANGED,
-            f"{were} changed since: {some(e.id for e in status.changed)}",
+            f"{were} changed since: {listed(e.id for e in status.changed)}",
             "bring the file back as it was and write a new migration for the change",
         )
     for half in status.half_done:
         yield Allow.HALF_DONE, half.reason, half.help
     if status.missing:
-        have = counted(status.missing, "applied migration has", "applied migrations have")
+        have = counted(len(status.missing), "applied migration has", "applied migrations have")
         yield (
             Allow.MISSING,
-            f"{have} no file any more: {some(e.id for e in status.missing)}",
+            f"{have} no file any more: {listed(e.id for e in status.missing)}",
             "bring the file back (git log --diff-filter=D -- 'migrations/*')",
         )
     if status.ahead:
         yield (
             Allow.AHEAD,
-            f"the database is ahead of the files: it has {some(e.id for e in status.ahead)}",
+            f"the database is ahead of the files: it has {listed(e.id for e in status.ahead)}",
             "run it with the newer files, or name their folder with --migrations",
         )
     if late:
+        sort = counted(len(late), "pending migration sorts", "pending migrations sort")
         yield (
             Allow.LATE,
-            f"{counted(late, 'pending migration sorts', 'pending migrations sort')} before one that is applied: "
-            f"{some(late)}",
+            f"{sort} before one that is applied: {listed(late)}",
             "rename it so that it comes last, if it was merged late",
         )
     if status.heads and pending:
@@ -272,10 +272,10 @@ def rollback_targets(
     for e in status.entries:
         if targets and e.state is State.PENDING and e.interrupted == "apply" and known.get(e.id, last) >= last:
             raise Refused(
-                f"{e.id} is half applied ({counted(range(e.statements_done or 0), 'statement', 'statements')}), and "
+                f"{e.id} is half applied ({counted(e.statements_done or 0, 'statement')}), and "
                 "stands on what would be rolled back",
                 hint="finish it first: wflo-schema migrate; or undo by hand what it has done, and then "
-                f"DELETE FROM {quote_identifier(status.schema)}._wflo_schema_progress "
+                f"DELETE FROM {quote_always(status.schema)}._wflo_schema_progress "
                 f"WHERE migration_hash = '{migration_hash(e.id)}'",
                 case=Allow.HALF_DONE.value,
             )
@@ -305,14 +305,14 @@ def _chosen_targets(
         if dependents:
             raise Refused(
                 f"{one.id} cannot be rolled back: "
-                f"{counted(dependents, 'applied migration depends', 'applied migrations depend')}"
+                f"{counted(len(dependents), 'applied migration depends', 'applied migrations depend')}"
                 f" on it: {', '.join(dependents)}",
                 hint=f"roll them back first: wflo-schema rollback --to {one.id}",
             )
         return (one,)
     if status.ahead and (count > 0 or to is not None):
         raise Refused(
-            f"the last migration applied has no file here: {some(e.id for e in status.ahead)}",
+            f"the last migration applied has no file here: {listed(e.id for e in status.ahead)}",
             hint="run it with the newer files, or name their folder with --migrations",
             case=Allow.AHEAD.value,
         )
@@ -337,8 +337,8 @@ def _refuse_gone(status: Status, targets: Sequence[Migration]) -> None:
     gone = [e.id for e in status.missing if inside and (e.applied_at or "") > since]
     if gone:
         raise Refused(
-            f"{counted(gone, 'migration', 'migrations')} applied on the way back to {targets[0].id} "
-            f"{'has' if len(gone) == 1 else 'have'} no file any more: {some(gone)}",
+            f"{counted(len(gone), 'migration')} applied on the way back to {targets[0].id} "
+            f"{plural(len(gone), 'has', 'have')} no file any more: {listed(gone)}",
             hint="bring the file back (git log --diff-filter=D -- 'migrations/*'), "
             "or roll back one by one, by id: wflo-schema rollback ID",
             case=Allow.MISSING.value,

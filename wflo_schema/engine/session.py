@@ -10,13 +10,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import WATCHED, Database, quote_identifier
+from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import (
     TICK_S,
     Aside,
@@ -44,6 +44,7 @@ from wflo_schema.errors import (
 )
 from wflo_schema.files.folder import Migration
 from wflo_schema.findings import Location, OrphanRows
+from wflo_schema.names import quote_always
 from wflo_schema.words import counted
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class Session:
         """What holds while a migration runs."""
         settings = {"lock_timeout": str(self.locks.of(m.lock_timeout_ms))}
         if self.database.schema is not None:
-            settings["search_path"] = quote_identifier(self.database.schema)
+            settings["search_path"] = quote_always(self.database.schema)
         if not is_flushed:
             settings["synchronous_commit"] = "off"
         if self.pipeline.reads_backslashes:
@@ -324,7 +325,7 @@ class Session:
         if not may_lose_record(script):
             return DatabaseError(
                 f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
-                hint=f"look at the triggers and rules on {quote_identifier(schema)}._yoyo_migration",
+                hint=f"look at the triggers and rules on {quote_always(schema)}._yoyo_migration",
                 sqlstate=error.sqlstate,
             )
         return MigrationFailed(
@@ -389,10 +390,9 @@ class Session:
 
     def _flush_quietly(self) -> None:
         """Report what is done, if the connection still lets us make sure of it."""
-        try:
+        # An error is being raised already, and it matters more.
+        with suppress(ConnectionLost, StoppedWaiting, DatabaseError):
             self.flush()
-        except (ConnectionLost, StoppedWaiting, DatabaseError):
-            pass  # an error is being raised already, and it matters more
 
     def settle(self, *first: Command) -> None:
         """Bring the session back to its beginning."""
@@ -499,7 +499,7 @@ class Session:
 
     def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
         return DatabaseError(
-            f"the ledger in schema {self.ledger.schema} was locked in {counted(range(attempts), 'try', 'tries')} "
+            f"the ledger in schema {self.ledger.schema} was locked in {counted(attempts, 'try', 'tries')} "
             f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again",
             sqlstate="55P03",
@@ -597,7 +597,7 @@ class Session:
         """The error of a migration that was tried for as long as it may be."""
         failed = self.failed(m, script, error, number)
         made = LockNotAcquired(
-            f"{m.id} did not get a lock in {counted(range(attempts), 'try', 'tries')} over {waited_s:.0f} s: "
+            f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{self._blocked_by}",
             hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
             "or give it longer with --lock-timeout and --lock-wait",
@@ -654,7 +654,7 @@ class Session:
                 if self.database.schema is not None:
                     connection.execute(
                         "SELECT pg_catalog.set_config('search_path', %s, FALSE)",
-                        (quote_identifier(self.database.schema),),
+                        (quote_always(self.database.schema),),
                     )
                 return orphans.of_failed_statement(connection, statement.text, table=(error.schema, error.table))
         except (psycopg.Error, DatabaseError):
@@ -670,4 +670,4 @@ def as_role(role: str, script: Script) -> list[Command]:
     """Write to the ledger as the role that the run began as, whatever role the file sets."""
     if any(s.first_word == "SET" and s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
         return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
-    return [Command(f"SET LOCAL ROLE {quote_identifier(role)}")]
+    return [Command(f"SET LOCAL ROLE {quote_always(role)}")]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import psycopg
 from psycopg import sql
 
-from wflo_schema.connect.database import database_error, quote_identifier
+from wflo_schema.connect.database import database_error
 from wflo_schema.connect.pipeline import Aside, Command, Row, ServerError, StoppedWaiting
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notice
@@ -45,7 +45,8 @@ from wflo_schema.files.statements import (
     whole,
 )
 from wflo_schema.findings import Location
-from wflo_schema.words import counted, some
+from wflo_schema.names import quote_always
+from wflo_schema.words import counted, listed
 
 # Seconds that a pooler has for lending a session to a second connection.
 _PROBE_S = 1.0
@@ -197,14 +198,14 @@ class Stepwise:
         same = self._done_checksums[done : done + 1] == (known.done_checksum,)
         if self._session.must([superseded_command(self._session.ledger, m)]).rows[0]:
             raise Refused(
-                f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, "
+                f"{m.id} was interrupted after {counted(done, 'statement')}, "
                 "and another tool has applied it or rolled it back since",
                 hint=f"see what of it is there; then, to begin it anew, DELETE FROM {self._progress_table} "
                 f"{self._this_one}",
             )
         if known.operation != operation or done > len(script.statements) or not same:
             raise Refused(
-                f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, and "
+                f"{m.id} was interrupted after {counted(done, 'statement')}, and "
                 + (
                     "these were edited since"
                     if known.operation == operation
@@ -217,7 +218,7 @@ class Stepwise:
             if done < len(script.statements) and leaves_with_session(statement):
                 said = " ".join(statement.text.split())[:60]
                 raise Refused(
-                    f"{m.id} was interrupted after {counted(range(done), 'statement', 'statements')}, and what "
+                    f"{m.id} was interrupted after {counted(done, 'statement')}, and what "
                     f"statement {number + 1} made or set ({said}) is gone with its session",
                     hint="finish by hand, or undo, what it has done, and then "
                     f"DELETE FROM {self._progress_table} {self._this_one}",
@@ -228,7 +229,7 @@ class Stepwise:
 
     @property
     def _progress_table(self) -> str:
-        return f"{quote_identifier(self._session.ledger.schema)}._wflo_schema_progress"
+        return f"{quote_always(self._session.ledger.schema)}._wflo_schema_progress"
 
     @property
     def _this_one(self) -> str:
@@ -422,8 +423,10 @@ class Stepwise:
                 None,
                 [
                     failed.hint.replace("; nothing of this migration was kept", ""),
-                    "the statements before it stay; when it is mended, run it again: "
-                    f"it goes on with statement {number + 1}",
+                    (
+                        "the statements before it stay; when it is mended, run it again: "
+                        f"it goes on with statement {number + 1}"
+                    ),
                 ],
             )
         )
@@ -524,9 +527,9 @@ class Stepwise:
             left = self._session.must([Command(load_sql("engine", "index_leftovers"), again, keeps_rows=True)]).rows[0]
             names = [name or "" for (name,) in left]
             if names:
-                were = counted(names, "index was", "indexes were")
+                were = counted(len(names), "index was", "indexes were")
                 said = f"{were} left INVALID by an interrupted REINDEX: dropping"
-                self._session.notify(Notice(self._migration.id, "REPAIR", f"{said} {some(names)}"))
+                self._session.notify(Notice(self._migration.id, "REPAIR", f"{said} {listed(names)}"))
             self._drop_indexes(names)
 
     def _drop_indexes(self, names: Sequence[str]) -> None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wflo_schema.errors import BadMigrationFile
+from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import is_transactional, lock_timeout_ms, read_directives
 from wflo_schema.findings import Location
-from wflo_schema.words import some
+from wflo_schema.words import listed
 
 if TYPE_CHECKING:
     import datetime
@@ -83,6 +83,11 @@ class Migrations:
         return self._by_id.get(migration_id)
 
     @property
+    def where(self) -> str:
+        """The folders, for messages."""
+        return " and ".join(self.directories)
+
+    @property
     def without_rollback(self) -> tuple[str, ...]:
         """Ids of migrations that have no rollback file."""
         return tuple(m.id for m in self.items if m.rollback_path is None)
@@ -100,13 +105,19 @@ class Migrations:
         fitting = [m for m in self.items if m.id.startswith(wish)]
         if len(fitting) == 1:
             return fitting[0]
-        where = " and ".join(self.directories)
         if not fitting:
-            raise BadMigrationFile(f"there is no migration {wish} in {where}", hint="wflo-schema status lists the ids")
+            raise BadMigrationFile(
+                f"there is no migration {wish} in {self.where}", hint="wflo-schema status lists the ids"
+            )
         raise BadMigrationFile(
-            f"{wish} fits {len(fitting)} migrations in {where}: {some(m.id for m in fitting)}",
+            f"{wish} fits {len(fitting)} migrations in {self.where}: {listed(m.id for m in fitting)}",
             hint="give more of the id",
         )
+
+    def refuse_empty(self, hint: str) -> None:
+        """Raise `Refused` where there is no migration at all: most likely the folder is the wrong one."""
+        if not self.items:
+            raise Refused(f"there is no migration in {self.where}", hint=hint)
 
     def refuse_absent(self, applied: Collection[str] = ()) -> None:
         """Raise `BadMigrationFile` for a dependency without a file, unless it is one of ``applied`` (hashes).
@@ -342,7 +353,7 @@ def new_migration(directory: Path | str, message: str, *, today: datetime.date |
     except OSError as error:
         raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
     existing = read_migrations(folder)
-    day = (today or datetime.date.today()).strftime("%Y%m%d")
+    day = (today or datetime.date.today()).strftime("%Y%m%d")  # noqa: DTZ011 -- by the clock of who writes the file
     used = [int(m[1]) for i in existing if (m := re.match(rf"{day}_(\d+)", i.id))]
     number = max(used, default=0) + 1
     stem = f"{day}_{number:02}_{secrets.token_hex(3)[:5]}-{slug}"

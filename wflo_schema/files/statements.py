@@ -251,9 +251,9 @@ _LEAVES_WITH_SESSION = re.compile(
 def leaves_with_session(statement: Statement) -> bool:
     """Does it make or set what ends with its session, and cannot be had again by doing it again?"""
     first = statement.first_word
-    if first in ("CREATE", "SELECT", "WITH", "PREPARE", "DECLARE"):
-        if _LEAVES_WITH_SESSION.match(_bare(statement.text)):
-            return True
+    begins = first in ("CREATE", "SELECT", "WITH", "PREPARE", "DECLARE")
+    if begins and _LEAVES_WITH_SESSION.match(_bare(statement.text)):
+        return True
     runs_code = first in ("SELECT", "WITH", "VALUES", "DO", "CALL")
     return runs_code and _calls(statement.text, "set_config") and not sets_session(statement)
 

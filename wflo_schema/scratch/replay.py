@@ -29,10 +29,12 @@ from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
-from wflo_schema.errors import ConnectionFailed, Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.errors import Refused, WfloSchemaError
+from wflo_schema.files.folder import Migrations
+from wflo_schema.names import listed_in_path
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -129,21 +131,11 @@ def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database)
             _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, error)
 
 
-@contextmanager
-def _maintenance(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
-    """A connection to a database that may stay connected while others come and go."""
-    failure: ConnectionFailed | None = None
-    for name in dict.fromkeys(("postgres", database.name, "template1")):  # whoever is in template1 is in the way
-        try:
-            connection = database.with_name(name).connect()
-        except ConnectionFailed as error:
-            failure = failure or error
-            continue
-        with connection:
-            yield connection
-        return
-    assert failure is not None
-    raise failure
+def _maintenance(database: Database) -> psycopg.Connection[TupleRow]:
+    """A connection from which others are made and dropped."""
+    first, last = MAINTENANCE
+    # Nobody can make a database like template1 while we are in it: it comes last.
+    return connect_to_first(database, (first, database.name, last))
 
 
 # --- whose it is ------------------------------------------------------------------------------
@@ -240,10 +232,6 @@ class _SearchPlace:
     role: str
 
 
-# One name of a search_path, quoted or bare.
-_LISTED = re.compile(r'"((?:[^"]|"")+)"|([^\s,"]+)')
-
-
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
     with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
         try:
@@ -252,8 +240,7 @@ def _lead_to_the_same_schema(database: Database, empty: Database, server: Databa
             raise database_error(error, "looking where the migrations put their tables") from error
     if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
         return
-    names = [quoted.replace('""', '"') or bare.lower() for quoted, bare in _LISTED.findall(place.search_path)]
-    path = sql.SQL(", ").join(sql.Identifier(place.role if name == "$user" else name) for name in names)
+    path = sql.SQL(", ").join(map(sql.Identifier, listed_in_path(place.search_path, user=place.role)))
     try:
         with _maintenance(server) as connection:  # before anybody is in it: a pooler keeps what it found
             alter = sql.SQL("ALTER DATABASE {} SET search_path TO {}")
@@ -262,17 +249,6 @@ def _lead_to_the_same_schema(database: Database, empty: Database, server: Databa
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.schema)))
     except psycopg.Error as error:
         raise database_error(error, "preparing a scratch database") from error
-
-
-def replayed_each(
-    database: Database, migrations: Migrations, *, on: Database | None = None
-) -> Iterator[tuple[Migration | None, Catalog]]:
-    """The catalog before the first migration (None), and after each, in order."""
-    with scratch_database(database, on=on) as empty:
-        yield None, _read(empty)
-        for m in migrations:
-            operations.migrate(empty, migrations, to=m.id)
-            yield m, _read(empty)
 
 
 def _read(database: Database, *, privileges: bool = False) -> Catalog:

@@ -56,6 +56,7 @@ def run_as(
     try:
         return subprocess.run(
             words,
+            check=False,
             capture_output=True,
             text=True,
             errors="replace",

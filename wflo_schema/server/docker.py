@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import time
@@ -46,6 +45,8 @@ _PULL_S = 600.0
 _DATA_IN_CONTAINER = "/var/lib/postgresql/data"
 _LABEL = "wflo-schema"
 _USE_ANOTHER = "use the embedded server (wflo-schema server start), or say which database to use with DATABASE_URL"
+
+_INSTALL = "pip install 'wflo-schema[docker]', or start it with Compose: docker compose up --detach --wait"
 
 
 def start_docker(
@@ -126,10 +127,10 @@ def status_docker(compose_file: Path, *, image: str | None = None, port: int | N
 
 
 def read_compose(compose_file: Path, *, image: str | None = None, port: int | None = None) -> ComposeService:
-    """Read the service ``postgres`` of a Compose file that is written as plainly as ours.
+    """Read the service ``postgres`` of a Compose file.
 
-    Block mappings and lists, one-line lists in brackets, ``${NAME:-default}`` (the default is
-    taken: only the command line reads variables).  Raise `ServerNotReady` for anything else that matters.
+    Of ``${NAME:-default}`` the default is taken: only the command line reads variables.  Raise `ServerNotReady`
+    where it is not YAML, or a value is missing or not written as plainly as ours.
     """
     try:
         text = compose_file.read_text(encoding="utf-8")
@@ -138,17 +139,17 @@ def read_compose(compose_file: Path, *, image: str | None = None, port: int | No
         raise ServerNotReady(
             f"cannot read {compose_file}: {reason}", hint="run this in the folder that has docker-compose.yml"
         ) from error
-    known = _read_plain_yaml(text)
+    content = _read_yaml(compose_file, text)
     at = "services.postgres"
 
     def one(key: str, default: str | None = None) -> str:
-        found = known.get(f"{at}.{key}", [] if default is None else [default])
-        if len(found) != 1 or not found[0]:
+        values = _values(content, f"{at}.{key}") or ([] if default is None else [default])
+        if len(values) != 1 or not values[0]:
             raise ServerNotReady(
                 f"{compose_file} has no plain value for {at}.{key}",
                 hint="write it as the docker-compose.yml of wflo-schema does",
             )
-        return found[0]
+        return values[0]
 
     published = re.fullmatch(r"(?:([\d.]+):)?(\d+):5432(?:/tcp)?", one("ports"))
     seconds = {
@@ -157,7 +158,7 @@ def read_compose(compose_file: Path, *, image: str | None = None, port: int | No
     }
     retries = one("healthcheck.retries", "30")
     interval, timeout = seconds["interval"], seconds["timeout"]
-    test = known.get(f"{at}.healthcheck.test", [])
+    test = _values(content, f"{at}.healthcheck.test")
     if published is None or interval is None or timeout is None or not retries.isdigit() or len(test) < 2:
         raise ServerNotReady(
             f"the service postgres of {compose_file} has a ports or healthcheck entry that cannot be read",
@@ -178,43 +179,32 @@ def read_compose(compose_file: Path, *, image: str | None = None, port: int | No
     )
 
 
-def _read_plain_yaml(text: str) -> dict[str, list[str]]:
-    """Dotted path → its value, or its list's values; lines of any other shape are passed over."""
-    found: dict[str, list[str]] = {}
-    path: list[tuple[int, str]] = []
-    for line in text.splitlines():
-        bare = line.strip()
-        if not bare or bare.startswith("#"):
-            continue
-        indent = len(line) - len(line.lstrip())
-        if bare.startswith("- "):
-            found.setdefault(".".join(key for _, key in path), []).append(_plain(bare[2:]))
-            continue
-        match = re.fullmatch(r"""["']?([\w.-]+)["']?:(?:\s+(.*))?""", bare)
-        if match is None:
-            continue
-        while path and path[-1][0] >= indent:
-            path.pop()
-        path.append((indent, match[1]))
-        value = (match[2] or "").strip()
-        if value.startswith("["):
-            try:
-                values = json.loads(value)
-            except ValueError:
-                continue
-            found[".".join(key for _, key in path)] = [_plain(str(one)) for one in values]
-        elif value and not value.startswith("#"):
-            found[".".join(key for _, key in path)] = [_plain(value)]
-    return found
+def _read_yaml(compose_file: Path, text: str) -> object:
+    """Mappings, lists and strings; a number stays as it is written."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise ServerNotReady(
+            f"reading {compose_file} takes a reader of YAML, which is not installed", hint=_INSTALL
+        ) from error
+    try:
+        # BaseLoader: to YAML 1.1 some ports are numbers to the base of 60, and "on" is a boolean.
+        return yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{compose_file}:{mark.line + 1}" if mark else str(compose_file)
+        raise ServerNotReady(
+            f"{place} is not YAML: {getattr(error, 'problem', None) or error}",
+            hint="docker compose config says what is wrong in it",
+        ) from error
 
 
-def _plain(value: str) -> str:
-    value = value.strip()
-    if value[:1] in ("'", '"'):
-        value = value[1:].partition(value[0])[0]
-    else:
-        value = value.partition(" #")[0].strip()
-    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value)
+def _values(content: object, key: str) -> list[str]:
+    """The value of a dotted key, or the values of its list, with every ``${NAME:-default}`` put in."""
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    values = content if isinstance(content, list) else [content]
+    return [re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text) for text in values if isinstance(text, str)]
 
 
 @contextmanager
@@ -227,7 +217,7 @@ def _docker() -> Iterator[DockerClient]:
     except ImportError as error:
         raise ServerNotReady(
             "the Docker SDK for Python is not installed",
-            hint="pip install 'wflo-schema[docker]', or start it with Compose: docker compose up --detach --wait",
+            hint=_INSTALL,
         ) from error
     try:
         client = docker.from_env()

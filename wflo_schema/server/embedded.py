@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -39,6 +39,7 @@ import psycopg
 from psycopg import sql
 
 from wflo_schema.connect.database import Database, database_error, refuse_name
+from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import ConnectionFailed, ServerNotReady
 from wflo_schema.server.account import Account, account_of, can_enter, can_run, choose_account, owner_name, run_as
@@ -202,10 +203,8 @@ def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
         time.sleep(POLL_S)
     sockets = Path(postmaster.socket_directory)
     if sockets != home and sockets.name.startswith("wflo-schema-"):
-        try:
+        with suppress(OSError):
             sockets.rmdir()
-        except OSError:
-            pass
 
 
 def status_embedded(directory: Path) -> ServerStatus:
@@ -469,20 +468,7 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
     """Run initdb next to ``data`` and rename: a ``data`` that is there is whole."""
     data = home / "data"
     if data.is_dir() and any(data.iterdir()):
-        found = _read(data / "PG_VERSION")
-        major = version.partition(".")[0]
-        if not found:
-            raise ServerNotReady(
-                f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
-                hint=f"move it away (mv {shlex.quote(str(data))} {shlex.quote(str(data))}-old) and run this again; "
-                f"{NOTHING_DELETED}",
-            )
-        if found != major:
-            raise ServerNotReady(
-                f"{data} is from PostgreSQL {found}, the installed programs are {version}",
-                hint=f"install the programs of {found}, or dump it with them and move it away "
-                f"(mv {shlex.quote(str(data))} {shlex.quote(str(data))}-{found}); {NOTHING_DELETED}",
-            )
+        _refuse_other_data(data, version)
         return
     for left_over in home.glob("data.half-made-*"):
         shutil.rmtree(left_over, ignore_errors=True)  # of an initdb that was killed; the lock says none runs now
@@ -532,26 +518,26 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
         raise _cannot_write(home, error) from error
 
 
+def _refuse_other_data(data: Path, version: str) -> None:
+    """Raise `ServerNotReady` for a folder that these programs cannot run on."""
+    found = _read(data / "PG_VERSION")
+    away = f"mv {shlex.quote(str(data))} {shlex.quote(str(data))}"
+    if not found:
+        raise ServerNotReady(
+            f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
+            hint=f"move it away ({away}-old) and run this again; {NOTHING_DELETED}",
+        )
+    if found != version.partition(".")[0]:
+        raise ServerNotReady(
+            f"{data} is from PostgreSQL {found}, the installed programs are {version}",
+            hint=f"install the programs of {found}, or dump it with them and move it away ({away}-{found}); "
+            f"{NOTHING_DELETED}",
+        )
+
+
 def _start(home: Path, account: Account | None, bin_directory: Path, durable: bool, timeout_s: float) -> None:
     sockets = _socket_directory(home, account)
-    listed = str(sockets).replace('"', '""')
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": f'"{listed}"',
-        "unix_socket_permissions": "0700",
-        "port": str(PORT),
-    }
-    if not durable:
-        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
-        settings.update(
-            fsync="off",
-            synchronous_commit="off",
-            full_page_writes="off",
-            autovacuum="off",
-            max_connections="300",
-            min_wal_size="32MB",
-            max_wal_size="256MB",
-        )
+    settings = _settings(sockets, durable=durable)
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     # Names relative to home: pg_ctl hands them to a shell between double quotes, where $ and ` would act.
     words = [
@@ -594,6 +580,28 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
         f"the server in {home} did not come up{tail or ': ' + done.stderr.strip()}",
         hint=f"see {home / 'log'}; {NOTHING_DELETED}",
     )
+
+
+def _settings(sockets: Path, *, durable: bool) -> dict[str, str]:
+    listed = str(sockets).replace('"', '""')
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{listed}"',
+        "unix_socket_permissions": "0700",
+        "port": str(PORT),
+    }
+    if not durable:
+        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
+        settings.update(
+            fsync="off",
+            synchronous_commit="off",
+            full_page_writes="off",
+            autovacuum="off",
+            max_connections="300",
+            min_wal_size="32MB",
+            max_wal_size="256MB",
+        )
+    return settings
 
 
 def _socket_directory(home: Path, account: Account | None) -> Path:
@@ -680,24 +688,19 @@ def _ask(home: Path) -> _RunningServer | ConnectionFailed | None:
     postmaster = _read_postmaster(home)
     if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
         return None
-    failed: ConnectionFailed | None = None
-    for entry in (SUPERUSER, "template1"):
-        try:
-            with _database(postmaster, entry, timeout_s=2).connect() as connection:
-                row = connection.execute(load_sql("server", "running")).fetchone()
-                version = version_of(connection)
-        except ConnectionFailed as error:
-            failed = failed or error
-            if "no database" in error.message:
-                continue
-            return failed
-        except (psycopg.Error, UnicodeError):
-            return None
-        if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
-            return None
-        missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
-        return _RunningServer(postmaster, version, entry, row[1], tuple(row[2]), missing)
-    return failed
+    try:
+        # By no name of a person's own: whoever removed one of them must be able to make it again.
+        with connect_to_first(_database(postmaster, SUPERUSER, timeout_s=2), MAINTENANCE) as connection:
+            row = connection.execute(load_sql("server", "running")).fetchone()
+            version, entry = version_of(connection), connection.info.dbname
+    except ConnectionFailed as error:
+        return error
+    except (psycopg.Error, UnicodeError):
+        return None
+    if row is None or os.path.realpath(row[0]) != os.path.realpath(home / "data"):
+        return None
+    missing = next((folder for folder in row[3] if not os.path.isdir(folder)), "")
+    return _RunningServer(postmaster, version, entry, row[1], tuple(row[2]), missing)
 
 
 def _refuse_foreign_process(home: Path) -> None:

@@ -1,9 +1,11 @@
-"""A check's result as JUnit, SARIF and GitHub annotations, and the table of formats."""
+"""A check's result as JUnit, SARIF and GitHub annotations, and the table of formats.
+
+The command line reads that table when it starts: what is heavy is imported by the function that needs it.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,6 @@ from wflo_schema.findings import Severity
 if TYPE_CHECKING:
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
-from wflo_schema.show.text import check_text, finding_lines, json_text
 
 
 def rules_text(rules: Sequence[Rule]) -> str:
@@ -29,73 +30,78 @@ def rules_markdown(rules: Sequence[Rule]) -> str:
 
 def check_junit(result: CheckResult) -> str:
     """JUnit XML: one test case a requirement, and one a finding that belongs to none."""
-    from xml.sax.saxutils import escape, quoteattr
+    from xml.sax.saxutils import quoteattr
 
-    def clean(text: str) -> str:
-        return "".join(
-            c if c in "\t\n" or c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c not in "￾￿" else "�" for c in text
-        )
-
-    cases: list[str] = []
-    failures = skipped = 0
-    told: set[int] = set()
-    for v in result.verified:
-        name = f"{v.kind} {v.name}" if not v.source else f"{v.kind} {v.name}: {v.source} → {v.target}"
-        mine = (
-            [f for f in result.findings if f.code in v.codes and f.severity is not Severity.WARNING]
-            if v.verdict != "yes"
-            else []
-        )
-        told |= {id(f) for f in mine}
-        body = "\n".join("\n".join(finding_lines(f)) for f in mine) or v.verdict
-        if v.verdict == "no":
-            failures += 1
-            inner = f"<failure message={quoteattr(clean(', '.join(v.codes)))}>{escape(clean(body))}</failure>"
-        elif v.verdict == "yes":
-            inner = ""
-        else:
-            skipped += 1
-            inner = f"<skipped message={quoteattr(clean(body))}/>"
-        cases.append(f"    <testcase classname={quoteattr(v.kind)} name={quoteattr(clean(name))}>{inner}</testcase>")
-    for f in result.findings:
-        if id(f) in told:
-            continue
-        body = "\n".join(finding_lines(f))
-        is_failure = f.severity is Severity.ERROR or (
-            f.severity is Severity.WARNING and result.fail_on is Severity.WARNING
-        )
-        tag = "failure" if is_failure else "skipped" if f.severity is Severity.UNKNOWN else "system-out"
-        failures += tag == "failure"
-        skipped += tag == "skipped"
-        if tag == "skipped":
-            inner = f"<skipped message={quoteattr(clean(body))}/>"
-        elif tag == "failure":
-            inner = f"<failure message={quoteattr(clean(f.message))}>{escape(clean(body))}</failure>"
-        else:
-            inner = f"<system-out>{escape(clean(body))}</system-out>"
-        cases.append(
-            f"    <testcase classname={quoteattr(f.code)} name={quoteattr(clean(f'{f.object}: {f.message}'))}>"
-            f"{inner}</testcase>"
-        )
+    cases = list(_junit_cases(result))
+    failures, skipped = (sum(became == tag for became, _ in cases) for tag in ("failure", "skipped"))
     head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
     head += f' time="{result.duration_ms / 1000:.3f}"'
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
             f"<testsuites {head}>",
-            f"  <testsuite name={quoteattr('wflo-schema check ' + clean(result.label))} {head}>",
-            *cases,
+            f"  <testsuite name={quoteattr('wflo-schema check ' + _xml(result.label))} {head}>",
+            *(case for _, case in cases),
             "  </testsuite>",
             "</testsuites>",
         ]
     )
 
 
+def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
+    """What became of each (failure, skipped, system-out, or nothing where all is well), and its XML."""
+    from wflo_schema.show.text import finding_lines
+
+    told: set[int] = set()
+    for v in result.verified:
+        name = f"{v.kind} {v.name}" if not v.source else f"{v.kind} {v.name}: {v.source} → {v.target}"
+        if v.verdict == "yes":
+            yield _case(v.kind, name)
+            continue
+        mine = [f for f in result.findings if f.code in v.codes and f.severity is not Severity.WARNING]
+        told |= {id(f) for f in mine}
+        body = "\n".join("\n".join(finding_lines(f)) for f in mine) or v.verdict
+        if v.verdict == "no":
+            yield _case(v.kind, name, "failure", message=", ".join(v.codes), body=body)
+        else:
+            yield _case(v.kind, name, "skipped", message=body)
+    for f in result.findings:
+        if id(f) in told:
+            continue
+        name, body = f"{f.object}: {f.message}", "\n".join(finding_lines(f))
+        if f.severity is Severity.UNKNOWN:
+            yield _case(f.code, name, "skipped", message=body)
+        elif f.severity is Severity.ERROR or result.fail_on is Severity.WARNING:
+            yield _case(f.code, name, "failure", message=f.message, body=body)
+        else:
+            yield _case(f.code, name, "system-out", body=body)
+
+
+def _case(kind: str, name: str, tag: str = "", *, message: str = "", body: str = "") -> tuple[str, str]:
+    from xml.sax.saxutils import escape, quoteattr
+
+    said = f" message={quoteattr(_xml(message))}" if message else ""
+    end = f">{escape(_xml(body))}</{tag}>" if body else "/>"
+    inner = f"<{tag}{said}{end}" if tag else ""
+    return tag, f"    <testcase classname={quoteattr(kind)} name={quoteattr(_xml(name))}>{inner}</testcase>"
+
+
+def _xml(text: str) -> str:
+    """The text without what no XML can hold."""
+    return "".join(
+        c if c in "\t\n" or (c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c not in "\ufffe\uffff") else "\ufffd"
+        for c in text
+    )
+
+
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "note"}
 
 
-def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
+def check_sarif(result: CheckResult) -> str:
     """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
+    from wflo_schema.check.rules import RULES as rules
+    from wflo_schema.show.text import json_text, relative_path
+
     by_code = {r.code: n for n, r in enumerate(rules)}
     results = []
     for f in result.findings:
@@ -115,7 +121,7 @@ def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
             if f.location.column:
                 region["startColumn"] = f.location.column
             location["physicalLocation"] = {
-                "artifactLocation": {"uri": Path(_relative_path(f.location.path)).as_posix()},
+                "artifactLocation": {"uri": Path(relative_path(f.location.path)).as_posix()},
                 "region": region,
             }
         entry["locations"] = [location]
@@ -150,6 +156,7 @@ def check_sarif(result: CheckResult, rules: Sequence[Rule]) -> str:
 
 def check_github(result: CheckResult) -> str:
     """GitHub workflow commands, one a finding."""
+    from wflo_schema.show.text import relative_path
 
     def data(text: str) -> str:
         return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
@@ -162,7 +169,7 @@ def check_github(result: CheckResult) -> str:
         kind = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "notice"}[f.severity]
         properties = [f"title={prop(f'{f.code}: {f.object}')}"]
         if f.location is not None:
-            properties.insert(0, f"file={prop(_relative_path(f.location.path))},line={f.location.line}")
+            properties.insert(0, f"file={prop(relative_path(f.location.path))},line={f.location.line}")
             if f.location.column:
                 properties.insert(1, f"col={f.location.column}")
         text = f.message + "".join(
@@ -176,13 +183,24 @@ def check_github(result: CheckResult) -> str:
     return "\n".join(lines)
 
 
-def _relative_path(path: str) -> str:
-    shown = os.path.relpath(path)
-    return path if shown.startswith("..") else shown
+def _text(result: CheckResult) -> str:
+    from wflo_schema.show.text import check_text
+
+    return check_text(result)
 
 
+def _json(result: CheckResult) -> str:
+    from wflo_schema.check.rules import RULES
+    from wflo_schema.show.text import check_json
+
+    return check_json(result, RULES)
+
+
+# Every format of a check; what --format takes is read from here.
 FORMATS: dict[str, Callable[[CheckResult], str]] = {
-    "text": check_text,
+    "text": _text,
+    "json": _json,
     "junit": check_junit,
+    "sarif": check_sarif,
     "github": check_github,
 }

@@ -10,7 +10,7 @@ import datetime
 import enum
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retryi
 from wflo_schema.engine.planning import Plan, State, Status
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.adopt.found import Adoption, OtherLedger
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
+# So many names are told in a list; who wants all of them takes JSON.
+_MOST_NAMES = 10
 _MARKS = {
     State.APPLIED: "✓",
     State.PENDING: "·",
@@ -78,7 +81,7 @@ def error_text(error: WfloSchemaError) -> str:
         lines += _labelled("server's hint", error.server_hint)
         lines += _labelled("context", error.context)
         if error.orphans is not None:
-            many = "some rows" if error.orphans.count is None else _plural(error.orphans.count, "row")
+            many = "some rows" if error.orphans.count is None else counted(error.orphans.count, "row")
             lines.append(f"  {many} of {error.orphans.key} point nowhere:")
             lines += [f"    {row}" for row in error.orphans.sample]
             if error.orphans.count is None or error.orphans.count > len(error.orphans.sample):
@@ -87,9 +90,9 @@ def error_text(error: WfloSchemaError) -> str:
     elif isinstance(error, BadMigrationFile) and isinstance(location, Location):
         lines.append(f"  --> {_relative(location)}")
     if error.applied:
-        lines.append(f"  applied before it, and kept: {listed(error.applied)}")
+        lines.append(f"  applied before it, and kept: {listed(error.applied, _MOST_NAMES)}")
     if error.not_tried:
-        lines.append(f"  not tried: {listed(error.not_tried)}")
+        lines.append(f"  not tried: {listed(error.not_tried, _MOST_NAMES)}")
     for hint in filter(None, error.hint.split("\n")):
         lines.append(f"hint: {hint}")
     return "\n".join(lines)
@@ -125,12 +128,16 @@ def _excerpt(error: MigrationFailed) -> list[str]:
 
 
 def _relative(location: Location) -> str:
+    return str(dataclasses.replace(location, path=relative_path(location.path)))
+
+
+def relative_path(path: str) -> str:
+    """The path from the working directory on, where it is below; else as it is."""
     try:
-        path = os.path.relpath(location.path)
-    except ValueError:
-        path = location.path
-    shown = location.path if path.startswith("..") else path
-    return str(dataclasses.replace(location, path=shown))
+        shown = os.path.relpath(path)
+    except ValueError:  # on another drive
+        return path
+    return path if shown.startswith("..") else shown
 
 
 def _labelled(label: str, text: str) -> list[str]:
@@ -149,7 +156,7 @@ def event_text(event: Event) -> str:
             doing = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in"}[event.operation]
             return f"{doing} {event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
         case Done():
-            many = f"{_plural(event.statements, 'statement')}, " if event.operation != "mark" else ""
+            many = f"{counted(event.statements, 'statement')}, " if event.operation != "mark" else ""
             return f"  {_VERBS[event.operation]} {event.id}  ({many}{duration(event.duration_ms)})"
         case Waiting():
             whom = "; ".join(str(b) for b in event.blockers)
@@ -175,7 +182,7 @@ def result_text(result: Result) -> str:
             "mark": "nothing to record",
         }[result.operation]
     verb = _VERBS[result.operation]
-    return f"{_plural(len(result.done), 'migration')} {verb} in {duration(result.duration_ms)}"
+    return f"{counted(len(result.done), 'migration')} {verb} in {duration(result.duration_ms)}"
 
 
 def result_json(result: Result) -> str:
@@ -198,7 +205,7 @@ def status_text(status: Status) -> str:
             notes.append("sorts before one that is applied")
         if e.statements_done is not None:
             what = "its rollback was " if e.interrupted == "rollback" else ""
-            notes.append(f"{what}interrupted after {_plural(e.statements_done, 'statement')}")
+            notes.append(f"{what}interrupted after {counted(e.statements_done, 'statement')}")
         if e.state in (State.MISSING, State.AHEAD):
             notes.append("no such file" if e.state == State.MISSING else "newer than every file")
         lines.append(f"  {_MARKS[e.state]} {e.state.value:<8} {e.id:<{width}}  {', '.join(notes)}".rstrip())
@@ -232,7 +239,7 @@ def plan_text(plan: Plan) -> str:
     for case, what, how in plan.refusals:
         lines += [f"  would refuse: {what}", f"    {how}; or --allow {case}"]
     lines.append(
-        f"{_plural(len(plan.pending), 'migration')} to apply"
+        f"{counted(len(plan.pending), 'migration')} to apply"
         if plan.pending
         else "nothing to do: every migration is applied"
     )
@@ -249,14 +256,14 @@ def check_text(result: CheckResult) -> str:
         mark = {"yes": "✓", "no": "✗"}.get(v.verdict, "?")
         lines.append(f"  {mark} {v.source:<{width}} → {v.target}  {v.name}")
     for kind, good, number in result.counts:
-        plural = kind if number == 1 else {"index": "indexes"}.get(kind, f"{kind}s")
+        what = plural(number, kind, "indexes" if kind == "index" else "")
         verb = "applied" if kind == "migration" else "hold"
         unknown = sum(v.kind == kind and v.verdict == "cannot tell" for v in result.verified)
         if unknown == number:
-            lines.append(f"  {number} {plural}: cannot tell")
+            lines.append(f"  {number} {what}: cannot tell")
         else:
             rest = f", {unknown} cannot be told" if unknown else ""
-            lines.append(f"  {good} of {number} {plural} {verb}{rest}")
+            lines.append(f"  {good} of {number} {what} {verb}{rest}")
     if result.information_schema is not None:
         seen = result.information_schema
         if not seen.agrees:
@@ -266,7 +273,7 @@ def check_text(result: CheckResult) -> str:
                 f"{seen.with_actions} with actions) to this role; pg_catalog: {known}"
             )
     for o in result.orphans:
-        count = "not finished" if o.count is None else _plural(o.count, "orphan row")
+        count = "not finished" if o.count is None else counted(o.count, "orphan row")
         lines.append(f"  {o.name}: {count}")
     for note in result.notes:
         lines.append(f"  note: {note}")
@@ -281,7 +288,7 @@ def check_text(result: CheckResult) -> str:
     errors = sum(f.severity is Severity.ERROR for f in result.findings)
     warnings = sum(f.severity is Severity.WARNING for f in result.findings)
     unknowns = sum(f.severity is Severity.UNKNOWN for f in result.findings)
-    sums = [_plural(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    sums = [counted(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
     sums += [f"{unknowns} could not be verified"] if unknowns else []
     verdict = {0: "ok", 1: "no", 3: "cannot tell"}[result.exit_code]
     keys_good = sum(v.verdict == "yes" for v in keys)
@@ -319,12 +326,12 @@ def adoption_text(found: Adoption) -> str:
     lines += [f"  {_ledger_line(ledger)}" for ledger in found.ledgers] or ["  no other tool's ledger"]
     width = max((len(p.id) for p in found.places), default=0)
     for place in found.places:
-        distance = _plural(place.differences, "difference") if place.differences else "equal"
+        distance = counted(place.differences, "difference") if place.differences else "equal"
         more = f", {place.cosmetic} cosmetic" if place.cosmetic else ""
         mark = "·" if place.differences else "="
         lines.append(f"  {mark} after {place.id:<{width}}  {distance}{more}")
     if found.beside:
-        lines.append(f"  beside, and in nobody's way: {listed(found.beside)}")
+        lines.append(f"  beside, and in nobody's way: {listed(found.beside, _MOST_NAMES)}")
     if found.differences:
         lines.append(f"differences from {found.id}:")
         for d in found.differences:
@@ -337,8 +344,8 @@ def adoption_text(found: Adoption) -> str:
 
 
 def _ledger_line(ledger: OtherLedger) -> str:
-    said = f"{_plural(len(ledger.versions), 'version')}: {listed(ledger.versions, 5)}" if ledger.versions else "nothing"
-    failed = f"; failed half way: {listed(ledger.failed)}" if ledger.failed else ""
+    said = f"{counted(len(ledger.versions), 'version')}: {listed(ledger.versions)}" if ledger.versions else "nothing"
+    failed = f"; failed half way: {listed(ledger.failed, _MOST_NAMES)}" if ledger.failed else ""
     return f"{ledger.tool}: {ledger.table} records {said}{failed}"
 
 
@@ -353,8 +360,8 @@ def _difference_lines(d: Difference) -> list[str]:
 def _verdict_line(found: Adoption) -> str:
     where = f"{found.id} (migration {found.number} of {found.total})"
     if found.is_applied:
-        aside = f"; {_plural(len(found.aside), 'row')} of other files set aside" if found.aside else ""
-        return f"recorded: {_plural(len(found.record), 'migration')}, up to {where}{aside}"
+        aside = f"; {counted(len(found.aside), 'row')} of other files set aside" if found.aside else ""
+        return f"recorded: {counted(len(found.record), 'migration')}, up to {where}{aside}"
     said = {
         "equal": f"equal: this database equals ours after {where}",
         "ambiguous": "equal: to several of ours, which differ in rows only: say which one with --to",
@@ -374,7 +381,7 @@ def adoption_json(found: Adoption) -> str:
 
 def test_database_text(made: TestDatabase) -> str:
     """One line: what was made, how, and how long it took."""
-    how = "cloned from a template" if made.was_cloned else f"{_plural(len(made.applied), 'migration')} applied"
+    how = "cloned from a template" if made.was_cloned else f"{counted(len(made.applied), 'migration')} applied"
     return f"{made.database.label} is ready: {how}, in {duration(made.duration_ms)}"
 
 
@@ -397,7 +404,7 @@ def pruned_text(found: Pruned) -> str:
     """What was dropped, and what was left and why."""
     lines = [f"dropped {_made_line(m)}" for m in found.dropped]
     lines += [f"left {m.name}: {reason}" for m, reason in found.left]
-    lines.append(f"{_plural(len(found.dropped), 'database')} dropped, {len(found.left)} left")
+    lines.append(f"{counted(len(found.dropped), 'database')} dropped, {len(found.left)} left")
     return "\n".join(lines)
 
 
@@ -415,22 +422,3 @@ def server_status_text(status: ServerStatus) -> str:
     if status.note:
         lines.append(f"  note: {status.note}")
     return "\n".join(lines)
-
-
-def duration(ms: float) -> str:
-    """``41 ms``, ``1.3 s`` or ``2 min 5 s``."""
-    if ms < 1000:
-        return f"{ms:.0f} ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f} s"
-    return f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def listed(ids: Iterable[str], most: int = 10) -> str:
-    """Some names and how many more there are."""
-    known = list(ids)
-    return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from wflo_schema.connect.database import MAX_NAME_BYTES, Database, database_error
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.engine.events import Begun, Event, Notify
 from wflo_schema.errors import (
     ConnectionFailed,
     Refused,
 )
 from wflo_schema.files.folder import Migrations
+from wflo_schema.names import NAME_BYTES
 
 if TYPE_CHECKING:
     # Imported where something is migrated: a session that finds its template starts without it.
@@ -54,11 +55,7 @@ def make_test_database(
     began = time.monotonic()
     chosen = _test_name(database, name)
     wanted = database.with_name(chosen)
-    if not len(migrations):
-        raise Refused(
-            f"there is no migration in {' and '.join(migrations.directories)}",
-            hint="name the right folder with --migrations; nothing was dropped",
-        )
+    migrations.refuse_empty("name the right folder with --migrations; nothing was dropped")
     with ServerSession.open(database) as session:
         there = session.kind_of(chosen)
         if there == "template":
@@ -173,9 +170,9 @@ def _test_name(database: Database, name: str | None) -> str:
             hint=f"choose a name that does ({chosen + SUFFIX}); {nothing}",
         )
     size = len(chosen.encode("utf-8"))
-    if size > MAX_NAME_BYTES or "\x00" in chosen:
+    if size > NAME_BYTES or "\x00" in chosen:
         raise Refused(
-            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {MAX_NAME_BYTES}",
+            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}",
             hint=f"choose a shorter one with --name; {nothing}",
         )
     return chosen

@@ -32,16 +32,17 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notify
 from wflo_schema.errors import (
     BadMigrationFile,
-    ConnectionFailed,
     DatabaseError,
     Refused,
     WfloSchemaError,
 )
 from wflo_schema.files.folder import Migrations
+from wflo_schema.names import quote_always
 from wflo_schema.scratch.replay import check_digits, lift_timeouts, lock_number
 
 if TYPE_CHECKING:
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
 
 # What the name of a database must end in before `make` drops it.
 SUFFIX = "_test"
-
-# Databases to be connected to while others are made and dropped, in this order.
-MAINTENANCE = ("postgres", "template1")
 
 # Seconds: a template that nobody uses is pruned when it is older; it is rebuilt in moments.
 TEMPLATES_KEPT_S = 7 * 86_400.0
@@ -589,7 +587,7 @@ class ServerSession:
         if row is None:
             return ""
         source, where = row[0], f" ({row[1]}:{row[2]})" if row[1] else ""
-        role, name = _quoted(self.role), _quoted(self.connection.info.dbname)
+        role, name = quote_always(self.role), quote_always(self.connection.info.dbname)
         ways = {
             "client": "the variable PGOPTIONS, or options in the URL, sets it: take it out there",
             "user": f"the role has it: ALTER ROLE {role} RESET default_transaction_read_only",
@@ -609,7 +607,7 @@ class ServerSession:
         if state == "42501" and "create database" in said:
             return DatabaseError(
                 f"the role {self.role} may not create databases on {self.database.label}",
-                hint=f"as a superuser: ALTER ROLE {_quoted(self.role)} CREATEDB",
+                hint=f"as a superuser: ALTER ROLE {quote_always(self.role)} CREATEDB",
                 sqlstate=state,
             )
         if state == "42501" and "superuser" in said:
@@ -764,30 +762,14 @@ def _template_key(name: str) -> int:
 
 
 def maintenance(database: Database) -> Connection:
-    """Connect to a database that is there on every server, else to the target itself."""
-    failures: list[ConnectionFailed] = []
-    for name in dict.fromkeys((*MAINTENANCE, database.name)):
-        try:
-            connection = database.with_name(name).connect()
-        except ConnectionFailed as error:
-            failures.append(error)
-            if not re.search(r"no database|does not let", error.message):
-                break
-            continue
-        try:
-            lift_timeouts(connection)
-        except psycopg.Error as error:
-            connection.close()
-            raise database_error(error, "preparing the connection") from error
-        return connection
-    first = failures[0]
-    tried = ", ".join(dict.fromkeys((*MAINTENANCE, database.name)))
-    raise ConnectionFailed(
-        first.message
-        if len(failures) == 1
-        else f"none of the databases {tried} lets us in, and one is needed to make others: {first.message}",
-        hint=first.hint,
-    )
+    """Connect to a database that is there on every server, else to the target itself, which may not be there yet."""
+    connection = connect_to_first(database, (*MAINTENANCE, database.name))
+    try:
+        lift_timeouts(connection)
+    except psycopg.Error as error:
+        connection.close()
+        raise database_error(error, "preparing the connection") from error
+    return connection
 
 
 def _read_seed(path: Path | str) -> str:
@@ -809,7 +791,9 @@ def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
 def _run_seed(database: Database, path: Path | str, text: str) -> None:
     with database.connect() as connection:
         if database.schema:
-            connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (_quoted(database.schema),))
+            connection.execute(
+                "SELECT pg_catalog.set_config('search_path', %s, false)", (quote_always(database.schema),)
+            )
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:
@@ -820,10 +804,6 @@ def _run_seed(database: Database, path: Path | str, text: str) -> None:
                 hint=error.diag.message_hint or "it is run after every migration, in one transaction",
                 sqlstate=error.sqlstate or "",
             ) from error
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def elapsed_ms(began: float) -> float:

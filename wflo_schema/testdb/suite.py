@@ -12,7 +12,7 @@ import select
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -22,9 +22,10 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import Database, database_error, quote_identifier
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.errors import UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.names import quote_always
 from wflo_schema.testdb.databases import prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool, Ready
 from wflo_schema.testdb.session import ServerSession, Template
@@ -223,10 +224,8 @@ class Databases:
         ready = self._trying_again(lambda: self._take(kind))
         if ready.connection is not None:
             ready.connection.close()
-            try:
+            with suppress(psycopg.Error):  # it is only to be tidy
                 self.session.wait_until_free(ready.database.name, at_most_s=0.02)
-            except psycopg.Error:
-                pass  # it was only to be tidy
         return ready.database
 
     def take_connected(self) -> tuple[Database, Connection]:
@@ -403,10 +402,8 @@ class Databases:
         if not self._is_cramped:
             self.dropper.add(database.name)
             return
-        try:
+        with suppress(WfloSchemaError, psycopg.Error):  # the next session prunes it
             self.session.drop_clone(database.name)
-        except (WfloSchemaError, psycopg.Error):
-            pass  # the next session prunes it
 
     def keep(self, database: Database, about: str) -> None:
         """Leave it for looking at, also after this session; ``test-db prune`` names it."""
@@ -440,10 +437,8 @@ class Databases:
 
 
 def _prune(database: Database) -> None:
-    try:
+    with suppress(WfloSchemaError):  # a privilege or a race: the next session prunes
         prune_test_databases(database)
-    except WfloSchemaError:
-        pass  # a privilege or a race: the next session prunes
 
 
 def connect(database: Database) -> Connection:
@@ -455,7 +450,7 @@ def connect(database: Database) -> Connection:
 
 def _set_search_path(connection: Connection, schema: str | None) -> None:
     if schema:
-        path = f"{quote_identifier(schema)}, public"
+        path = f"{quote_always(schema)}, public"
         connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
 
 

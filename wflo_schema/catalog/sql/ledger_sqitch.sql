@@ -5,6 +5,6 @@ UNION ALL
 SELECT f.change::text, TRUE
 FROM (
     SELECT DISTINCT ON (e.change_id) e.change, e.event
-    FROM {events} AS e
+    FROM {beside} AS e
     ORDER BY e.change_id, e.committed_at DESC) AS f
 WHERE f.event = 'fail' AND f.change IS NOT NULL

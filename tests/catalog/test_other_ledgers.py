@@ -1,0 +1,56 @@
+"""Other tools' ledgers: one list, and what compares, dumps and adopts takes every tool from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wflo_schema.adopt.found import GivenOptions
+from wflo_schema.adopt.ledgers import other_ledgers
+from wflo_schema.catalog.other_ledgers import OTHER_TOOLS, OtherTool
+from wflo_schema.catalog.read import read_migrated
+from wflo_schema.catalog.snapshot import dump_schema
+from wflo_schema.connect.database import Database
+from wflo_schema.names import identifiers, qualified
+
+# Of what type a column is where text will not do for the tool's query.
+TYPES = {"dirty": "boolean", "is_applied": "boolean", "success": "boolean", "version_id": "bigint"}
+
+
+def make(database: Database, tool: OtherTool, schema: str) -> None:
+    tables = {tool.table: tool.columns, **({tool.beside: tool.beside_columns} if tool.beside else {})}
+    with database.connect() as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifiers([schema])}".encode())
+        for name, columns in tables.items():
+            of_type = ", ".join(f"{identifiers([c])} {TYPES.get(c, 'text')}" for c in sorted(columns))
+            connection.execute(f"CREATE TABLE {qualified(schema, name)} ({of_type})".encode())
+
+
+@pytest.mark.parametrize("schema", ["public", "reg"])
+@pytest.mark.parametrize("tool", OTHER_TOOLS, ids=lambda t: t.name)
+def test_every_tool_that_adopting_knows_is_left_out_of_drift_and_dump(
+    database: Database, tool: OtherTool, schema: str
+) -> None:
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE public.events_of_mine (id integer)")
+        before = read_migrated(connection)
+    make(database, tool, schema)
+    with database.connect() as connection:
+        after = read_migrated(connection)
+
+    assert [ledger.tool for ledger in other_ledgers(database, None, GivenOptions()).ledgers] == [tool.name]
+    is_kept_for_it = bool(tool.own_schema) and schema != "public"
+    wanted = before.objects if is_kept_for_it or schema == "public" else after.objects
+    assert after.objects == wanted
+    assert [o.path for o in after.objects if o.kind == "table"] == [("public", "events_of_mine")]
+    assert not any(name in dump_schema(database).text for name in (f".{t} " for t in tool.tables))
+
+
+def test_tables_that_are_only_called_like_sqitchs_stay(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE changes (id integer); CREATE TABLE events (id integer)")
+        found = read_migrated(connection)
+    assert [o.path[1] for o in found.objects if o.kind == "table"] == ["changes", "events"]
+
+
+def test_names_of_tools_are_told_once() -> None:
+    assert len({t.name for t in OTHER_TOOLS}) == len(OTHER_TOOLS)

@@ -1,0 +1,69 @@
+"""Every format of a check's result: in one table, from which the command line takes its choices."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import click
+import pytest
+
+from wflo_schema.check.rules import finding
+from wflo_schema.check.verdict import CheckResult, Verified
+from wflo_schema.cli.checks import check
+from wflo_schema.findings import Severity
+from wflo_schema.show.check_formats import FORMATS
+
+
+def result(fail_on: Severity = Severity.ERROR) -> CheckResult:
+    return CheckResult(
+        label="u@h/d",
+        server_version="18.1",
+        schema="public",
+        role="u",
+        sections=("contract",),
+        verified=(
+            Verified("table", "t", "yes", ()),
+            Verified("foreign key", "k<1>", "no", ("key-missing",), "t(a)", "u(b)"),
+            Verified("column", "c", "cannot tell", ("cannot-see",)),
+        ),
+        findings=(
+            finding("key-missing", "k<1>", "there is no such key", have="\x01 & <", want="t(a) REFERENCES u(b)"),
+            finding("cannot-see", "c", "may not read it"),
+            finding("index-duplicate", "i", "twice the same"),
+        ),
+        fail_on=fail_on,
+    )
+
+
+def test_the_command_line_takes_what_the_table_has() -> None:
+    (option,) = (p for p in check.params if p.name == "format_")
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == list(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_tells_every_finding(name: str) -> None:
+    text = FORMATS[name](result())
+    assert [f.message for f in result().findings if f.message not in text] == []
+    if name in ("json", "sarif"):
+        json.loads(text)
+
+
+def test_junit_counts_what_failed_and_what_was_not_told() -> None:
+    suite = ElementTree.fromstring(FORMATS["junit"](result()))[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "1")
+    assert [[inner.tag for inner in case] for case in suite] == [[], ["failure"], ["skipped"], ["system-out"]]
+    assert suite[1].get("name") == "foreign key k<1>: t(a) → u(b)"
+    strict = ElementTree.fromstring(FORMATS["junit"](result(Severity.WARNING)))[0]
+    assert strict.get("failures") == "2"
+
+
+def test_the_table_is_light_enough_for_every_start() -> None:
+    text = "import sys, wflo_schema.show.check_formats; print(sorted(m for m in sys.modules if m.startswith('wflo_')))"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == str(
+        ["wflo_schema", "wflo_schema.findings", "wflo_schema.show", "wflo_schema.show.check_formats"]
+    )

@@ -1,0 +1,38 @@
+"""A connection to a database that stays there while others are made and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import ConnectionFailed
+
+# What initdb makes on every server; somebody may have renamed or closed the first.
+MAINTENANCE = ("postgres", "template1")
+
+
+def connect_to_first(database: Database, names: Sequence[str]) -> psycopg.Connection[TupleRow]:
+    """Connect to the first database of these names, on the server of ``database``, that lets us in.
+
+    Raise `ConnectionFailed` with the reason of the first where none does, at once where the others cannot either.
+    """
+    failures: list[ConnectionFailed] = []
+    tried = tuple(dict.fromkeys(names))
+    for name in tried:
+        try:
+            return database.with_name(name).connect()
+        except ConnectionFailed as error:
+            failures.append(error)
+            if error.is_of_server:
+                break
+    first = failures[0]
+    if len(failures) == 1 or first.is_of_server:
+        raise first
+    raise ConnectionFailed(
+        f"none of the databases {', '.join(tried)} lets us in, and one is needed to look after the others: "
+        f"{first.message}",
+        hint=first.hint,
+    )
