@@ -112,7 +112,7 @@ class _Parser:
     def refuse_absurd(self, contract: Contract) -> None:
         if not contract.names:
             self.fail(
-                "it requires nothing, so nothing could ever be wrong",
+                "it requires nothing of the database",
                 0,
                 hint='name what must hold: [contract] tables = ["…"] or [[foreign_key]]',
             )
@@ -374,9 +374,9 @@ class _Parser:
                 close = difflib.get_close_matches(key, known, 1)
                 place = f"{where} has" if where else "the contract has"
                 self.fail(
-                    f"{place} an entry {key} that means nothing here",
+                    f"{place} an entry {key}, which is not known here",
                     self.line_after(line, key),
-                    hint=f"write {close[0]}" if close else f"known are: {', '.join(known)}",
+                    hint=f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}",
                 )
 
     def fail(self, message: str, line: int, *, hint: str = "") -> NoReturn:

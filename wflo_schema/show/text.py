@@ -257,7 +257,7 @@ def check_text(result: CheckResult) -> str:
         lines.append(f"  {mark} {v.source:<{width}} → {v.target}  {v.name}")
     for kind, good, number in result.counts:
         what = plural(number, kind, "indexes" if kind == "index" else "")
-        verb = "applied" if kind == "migration" else "hold"
+        verb = "applied" if kind == "migration" else _holds(good, number)
         unknown = sum(v.kind == kind and v.verdict == "cannot tell" for v in result.verified)
         if unknown == number:
             lines.append(f"  {number} {what}: cannot tell")
@@ -292,9 +292,15 @@ def check_text(result: CheckResult) -> str:
     sums += [f"{unknowns} could not be verified"] if unknowns else []
     verdict = {0: "ok", 1: "no", 3: "cannot tell"}[result.exit_code]
     keys_good = sum(v.verdict == "yes" for v in keys)
-    said = f"{keys_good} of {len(keys)} foreign keys hold" if keys else "checked " + ", ".join(result.sections)
+    said = "checked " + ", ".join(result.sections)
+    if keys:
+        said = f"{keys_good} of {counted(len(keys), 'foreign key')} {_holds(keys_good, len(keys))}"
     lines.append(f"{verdict}: {', '.join([said, *sums]) if sums else said} ({duration(result.duration_ms)})")
     return "\n".join(lines)
+
+
+def _holds(good: int, number: int) -> str:
+    return "holds" if 1 in (good, number) else "hold"
 
 
 def finding_lines(f: Finding) -> list[str]:
@@ -331,7 +337,7 @@ def adoption_text(found: Adoption) -> str:
         mark = "·" if place.differences else "="
         lines.append(f"  {mark} after {place.id:<{width}}  {distance}{more}")
     if found.beside:
-        lines.append(f"  beside, and in nobody's way: {listed(found.beside, _MOST_NAMES)}")
+        lines.append(f"  also there, and not ours: {listed(found.beside, _MOST_NAMES)}")
     if found.differences:
         lines.append(f"differences from {found.id}:")
         for d in found.differences:
