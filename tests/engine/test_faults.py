@@ -47,6 +47,8 @@ from wflo_schema.server.account import choose_account
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 
+pytestmark = pytest.mark.spread_over_servers
+
 FILES = {
     "1_a": "CREATE TABLE a (id int PRIMARY KEY);\nINSERT INTO a VALUES (1);\nSET search_path = pg_catalog;",
     "2_b": "-- transactional: false\nCREATE INDEX CONCURRENTLY a_i ON a (id);\nINSERT INTO a VALUES (2);",
