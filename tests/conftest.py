@@ -108,7 +108,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what `versions_for` leaves out."""
     if config.getoption("--all-versions") or any("::" in str(arg) for arg in config.args):
         return
-    chosen, left_out = [], []
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         version = _version_of(item)
         is_left_out = version is not None and isinstance(item, pytest.Function) and version not in versions_for(item)
