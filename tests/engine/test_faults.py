@@ -990,9 +990,7 @@ def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: s
         with connection:
             time.sleep(0.3)
             cli.process.send_signal(signal_)
-            began = time.monotonic()
-            code, out, err = cli.finish(20)
-            assert time.monotonic() - began < 15
+            code, out, err = cli.finish(15)
     assert (code, out) == (128 + signal_, "")
     assert "nothing was under way" in err and "Traceback" not in err
 
