@@ -3,8 +3,8 @@
 A test that uses `server` runs on every version of VERSIONS.  Everyday runs leave out what hardly differs by version:
 
 - ``@pytest.mark.one_server``: on one version only, the newest that is here;
-- ``@pytest.mark.spread_over_servers``: each case on one of the versions, chosen by its name, so that each version
-  has its share of a module.
+- ``@pytest.mark.spread_over_servers``: each test on one of the versions, chosen by its name, and its cases in turn, so
+  that each version has its share of a module.
 
 Both also stand for a whole module, as ``pytestmark``.  ``--all-versions`` (``make test-all``) leaves nothing out, and
 neither does naming a single test.
@@ -20,6 +20,7 @@ import socket
 import subprocess
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -83,19 +84,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: run on the newest version of PostgreSQL only")
-    config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, chosen by its name")
+    config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, in turn")
 
 
-def versions_for(item: pytest.Function) -> tuple[str, ...]:
-    """The versions that an everyday run runs this test on."""
+def versions_for(item: pytest.Item, case: int) -> tuple[str, ...]:
+    """The versions that an everyday run runs a test on.  ``case`` counts those of its function, from 0."""
     here = tuple(v for v in VERSIONS if v in BIN) or VERSIONS
     if item.get_closest_marker("one_server"):
         return here[:1]
     if item.get_closest_marker("spread_over_servers"):
-        number = zlib.crc32(item.originalname.encode())
-        number += sum(index for name, index in item.callspec.indices.items() if name not in _SERVERS)
-        return (here[number % len(here)],)
+        return (here[(zlib.crc32(_function_of(item).encode()) + case) % len(here)],)
     return VERSIONS
+
+
+def _function_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
 
 
 def _version_of(item: pytest.Item) -> str | None:
@@ -110,10 +113,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
+    cases: Counter[tuple[str, str]] = Counter()
     for item in items:
         version = _version_of(item)
-        is_left_out = version is not None and isinstance(item, pytest.Function) and version not in versions_for(item)
-        (left_out if is_left_out else chosen).append(item)
+        if version is None:
+            chosen.append(item)
+            continue
+        counted = (_function_of(item), version)
+        (chosen if version in versions_for(item, cases[counted]) else left_out).append(item)
+        cases[counted] += 1
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen
