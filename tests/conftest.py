@@ -1,15 +1,29 @@
-"""Real PostgreSQL for every test: one server a version and session, one database a test."""
+"""Real PostgreSQL for every test: one server a version and session, one database a test.
+
+A test that uses `server` runs on every version of VERSIONS.  Everyday runs leave out what hardly differs by version:
+
+- ``@pytest.mark.one_server``: on one version only, the newest that is here;
+- ``@pytest.mark.spread_over_servers``: each test on one of the versions, chosen by its name, and its cases in turn, so
+  that each version has its share of a module.
+
+Both also stand for a whole module, as ``pytestmark``.  ``--all-versions`` (``make test-all``) leaves nothing out, and
+neither does naming a single test.
+"""
 
 from __future__ import annotations
 
+import atexit
 import importlib.metadata
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +71,61 @@ def _bin_directories() -> dict[str, Path]:
 
 BIN = _bin_directories()
 
+# The versions that tests run on, the newest first.
+VERSIONS = ("18", "15")
+
+# Fixtures that are a server of one version, which their parameter names.
+_SERVERS = ("server", "own_server")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-versions", action="store_true", help="run every test on every version of PostgreSQL")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "one_server: run on the newest version of PostgreSQL only")
+    config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, in turn")
+
+
+def versions_for(item: pytest.Item, case: int) -> tuple[str, ...]:
+    """The versions that an everyday run runs a test on.  ``case`` counts those of its function, from 0."""
+    here = tuple(v for v in VERSIONS if v in BIN) or VERSIONS
+    if item.get_closest_marker("one_server"):
+        return here[:1]
+    if item.get_closest_marker("spread_over_servers"):
+        return (here[(zlib.crc32(_function_of(item).encode()) + case) % len(here)],)
+    return VERSIONS
+
+
+def _function_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _version_of(item: pytest.Item) -> str | None:
+    """The version of the server that a test was parametrised with, None without one."""
+    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return next((str(given[name]) for name in _SERVERS if name in given), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `versions_for` leaves out."""
+    if config.getoption("--all-versions") or any("::" in str(arg) for arg in config.args):
+        return
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    cases: Counter[tuple[str, str]] = Counter()
+    for item in items:
+        version = _version_of(item)
+        if version is None:
+            chosen.append(item)
+            continue
+        counted = (_function_of(item), version)
+        (chosen if version in versions_for(item, cases[counted]) else left_out).append(item)
+        cases[counted] += 1
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = chosen
+
 
 @dataclass(frozen=True)
 class RunningServer:
@@ -87,28 +156,10 @@ def start_server(version: str, *, settings: dict[str, str] | None = None, is_on_
     root = Path(tempfile.mkdtemp(prefix="wfs", dir="/tmp" if is_on_disk else _in_memory()))
     root.chmod(0o755)
     data = root / "data"
-    data.mkdir(mode=0o700)
-    if account:
-        os.chown(data, account.uid, account.gid)
-        os.chown(root, account.uid, account.gid)
     bin_directory = BIN[version]
-    subprocess.run(
-        [
-            str(bin_directory / "initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-        ],
-        check=True,
-        user=user,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-    )
+    subprocess.run(["cp", "-a", str(_initialised(version)), str(data)], check=True)
+    if account:
+        os.chown(root, account.uid, account.gid)
     for left in reversed(range(5)):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -135,6 +186,28 @@ def start_server(version: str, *, settings: dict[str, str] | None = None, is_on_
     return server
 
 
+@cache
+def _initialised(version: str) -> Path:
+    """A data directory that no server runs in: initdb once for each version and process, since a copy costs a tenth."""
+    account = choose_account()
+    root = Path(tempfile.mkdtemp(prefix="wfs", dir=_in_memory()))
+    root.chmod(0o755)
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    data = root / "data"
+    data.mkdir(mode=0o700)
+    if account:
+        os.chown(data, account.uid, account.gid)
+    options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
+    subprocess.run(
+        [str(BIN[version] / "initdb"), "-D", str(data), *options],
+        check=True,
+        user=account.name if account else None,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+    )
+    return data
+
+
 def _in_memory() -> str:
     """A database is some 300 files: in memory they are made several times faster than on a disk."""
     memory = "/dev/shm"
@@ -155,7 +228,7 @@ def stop_server(server: RunningServer) -> None:
     shutil.rmtree(server.data.parent, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=["18", "15"])
+@pytest.fixture(scope="session", params=VERSIONS)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """PostgreSQL 18 (embedded) and, where its programs are present, 15."""
     if request.param not in BIN:

@@ -47,10 +47,6 @@ TWO = "CREATE INDEX t_name ON t (name)"
 THREE = "CREATE TABLE u (id integer PRIMARY KEY, t_id integer REFERENCES t (id))"
 
 
-# For what does not depend on the server's version.
-once = pytest.mark.parametrize("server", ["18"], indirect=True)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three migrations, t, its index and u, in a folder of this test's own."""
@@ -242,7 +238,7 @@ SHAPES = {
 }
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("tool", SHAPES)
 def test_a_ledger_is_recognised_by_its_shape(database: Database, folder: Path, tool: str) -> None:
     ledger, versions = SHAPES[tool]
@@ -309,7 +305,7 @@ BROKEN = {
 }
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("tool", BROKEN)
 def test_rows_of_a_ledger_that_say_nothing_are_passed_over(database: Database, folder: Path, tool: str) -> None:
     ledger, versions, failed = BROKEN[tool]
@@ -319,7 +315,7 @@ def test_rows_of_a_ledger_that_say_nothing_are_passed_over(database: Database, f
     assert (found.verdict, found.id, bool(found.objections)) == (Verdict.EQUAL, "02_index", bool(failed))
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize(
     "table",
     [
@@ -355,7 +351,7 @@ def test_a_database_with_such_a_ledger_is_adopted_and_the_ledger_left_as_it_is(
         assert connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall() == before
 
 
-@once
+@pytest.mark.one_server
 def test_a_database_made_by_hand_has_no_ledger_and_is_adopted_by_its_catalog(database: Database, folder: Path) -> None:
     execute(database, ONE)
     found = look(database, folder, apply=True)
@@ -366,7 +362,7 @@ def test_a_database_made_by_hand_has_no_ledger_and_is_adopted_by_its_catalog(dat
 # bad input
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize(
     ("ledger", "version"),
     [
@@ -387,7 +383,7 @@ def test_a_half_applied_foreign_migration_is_not_adopted(
     assert (insisted.is_applied, recorded(database, folder)) == (True, ["01_t", "02_index"])
 
 
-@once
+@pytest.mark.one_server
 def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
     build(database, "6d27a51e02d6", revisions=("500165e12345",))
     found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
@@ -395,7 +391,7 @@ def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
     assert "says 500165e12345, which stands for 20251110_03_4c9e1-validate-foreign-keys" in found.notes[0]
 
 
-@once
+@pytest.mark.one_server
 def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) -> None:
     build(database, "500165e12345", revisions=("deadbeef0000",))
     found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
@@ -403,7 +399,7 @@ def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) 
     assert "deadbeef0000, which nothing here knows" in found.notes[0]
 
 
-@once
+@pytest.mark.one_server
 def test_two_ledgers_are_adopted_only_by_name(database: Database, folder: Path) -> None:
     execute(database, ONE, DBMATE, GOOSE)
     found = look(database, folder, apply=True)
@@ -412,7 +408,7 @@ def test_two_ledgers_are_adopted_only_by_name(database: Database, folder: Path) 
     assert look(database, folder, apply=True, to="01_t").is_applied
 
 
-@once
+@pytest.mark.one_server
 def test_a_catalog_that_equals_nothing_gets_the_nearest_and_every_difference(database: Database, folder: Path) -> None:
     execute(database, ONE, TWO, THREE, "ALTER TABLE t ALTER name DROP NOT NULL", "ALTER TABLE u ADD extra integer")
     found = look(database, folder, apply=True)
@@ -425,7 +421,7 @@ def test_a_catalog_that_equals_nothing_gets_the_nearest_and_every_difference(dat
     assert "--unverified" in found.next_steps[-1]
 
 
-@once
+@pytest.mark.one_server
 def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, folder: Path) -> None:
     execute(
         database,
@@ -450,7 +446,7 @@ def test_what_is_too_much_on_our_tables_prevents_equality(database: Database, fo
     assert found.beside == ("function public.f()",)
 
 
-@once
+@pytest.mark.one_server
 def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Database, folder: Path) -> None:
     execute(
         database,
@@ -467,7 +463,7 @@ def test_what_stands_beside_our_tables_prevents_nothing_and_is_told(database: Da
     assert found.beside == ("function public.f()", "schema other", "table public.users", "view public.v")
 
 
-@once
+@pytest.mark.one_server
 def test_another_order_of_columns_is_told_and_prevents_nothing(database: Database, folder: Path) -> None:
     execute(database, "CREATE TABLE t (name text NOT NULL, id integer PRIMARY KEY)")
     found = look(database, folder)
@@ -475,7 +471,7 @@ def test_another_order_of_columns_is_told_and_prevents_nothing(database: Databas
     assert [(d.attribute, d.cosmetic) for d in found.differences] == [("column order", True)]
 
 
-@once
+@pytest.mark.one_server
 def test_migrations_that_change_rows_only_are_not_guessed(database: Database, folder: Path) -> None:
     (folder / "02_index.sql").write_text("INSERT INTO t VALUES (1, 'x');\n")
     execute(database, ONE)
@@ -485,14 +481,14 @@ def test_migrations_that_change_rows_only_are_not_guessed(database: Database, fo
     assert look(database, folder, apply=True, to="02_index").record == ("01_t", "02_index")
 
 
-@once
+@pytest.mark.one_server
 def test_an_empty_database_is_told_to_migrate(database: Database, folder: Path) -> None:
     found = look(database, folder, apply=True)
     assert (found.verdict, found.is_applied, found.next_steps) == (Verdict.EMPTY, False, ("wflo-schema migrate",))
     assert not operations.status(database, read_migrations(folder)).has_ledger
 
 
-@once
+@pytest.mark.one_server
 def test_tables_in_another_schema_are_pointed_at_and_adopted_there(database: Database, folder: Path) -> None:
     execute(database, "CREATE SCHEMA app", ONE.replace(" t ", " app.t "))
     assert look(database, folder).next_steps == ("wflo-schema adopt --schema app",)
@@ -500,7 +496,7 @@ def test_tables_in_another_schema_are_pointed_at_and_adopted_there(database: Dat
     assert operations.migrate(database.with_schema("app"), read_migrations(folder)).ids == ("02_index", "03_u")
 
 
-@once
+@pytest.mark.one_server
 def test_a_yoyo_ledger_that_is_ahead_of_the_catalog_is_refused(database: Database, folder: Path) -> None:
     execute(database, ONE)
     operations.baseline(database, read_migrations(folder), ["01_t", "02_index"])
@@ -510,7 +506,7 @@ def test_a_yoyo_ledger_that_is_ahead_of_the_catalog_is_refused(database: Databas
     assert "already records 02_index" in found.objections[0]
 
 
-@once
+@pytest.mark.one_server
 def test_files_of_ours_that_are_elsewhere_are_asked_for(database: Database, folder: Path) -> None:
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
@@ -522,7 +518,7 @@ def test_files_of_ours_that_are_elsewhere_are_asked_for(database: Database, fold
     assert "wflo-schema recorded 00_x here, from files that are not in" in found.objections[0]
 
 
-@once
+@pytest.mark.one_server
 def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -540,7 +536,7 @@ def test_nothing_is_recorded_when_the_catalog_changes_after_the_look(
     assert recorded(database, folder) == []
 
 
-@once
+@pytest.mark.one_server
 def test_a_dry_look_writes_nothing_and_waits_for_no_lock(database: Database, folder: Path) -> None:
     execute(database, ONE, DBMATE)
     with database.connect(autocommit=False) as other:
@@ -549,7 +545,7 @@ def test_a_dry_look_writes_nothing_and_waits_for_no_lock(database: Database, fol
     assert not operations.status(database, read_migrations(folder)).has_ledger
 
 
-@once
+@pytest.mark.one_server
 def test_applying_waits_for_no_lock_on_the_tables(database: Database, folder: Path) -> None:
     execute(database, ONE)
     with database.connect(autocommit=False) as other:
@@ -557,7 +553,7 @@ def test_applying_waits_for_no_lock_on_the_tables(database: Database, folder: Pa
         assert look(database, folder, apply=True).is_applied
 
 
-@once
+@pytest.mark.one_server
 def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
     database: Database, folder: Path, server: RunningServer
 ) -> None:
@@ -574,7 +570,7 @@ def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
     assert adopt_database(plain, files, apply=True, scratch_on=server.database).is_applied
 
 
-@once
+@pytest.mark.one_server
 def test_two_adoptions_at_once_record_once(database: Database, folder: Path) -> None:
     execute(database, ONE)
 
@@ -593,7 +589,7 @@ def test_two_adoptions_at_once_record_once(database: Database, folder: Path) -> 
     assert row == (1,)
 
 
-@once
+@pytest.mark.one_server
 def test_tables_that_only_bear_a_ledgers_name_are_compared(database: Database, folder: Path) -> None:
     (folder / "01_t.sql").write_text(f"{ONE}; CREATE TABLE events (id integer); CREATE TABLE changes (id integer);\n")
     execute(database, (folder / "01_t.sql").read_text())
@@ -601,7 +597,7 @@ def test_tables_that_only_bear_a_ledgers_name_are_compared(database: Database, f
     assert (found.ledgers, found.id, found.verdict) == ((), "01_t", Verdict.EQUAL)
 
 
-@once
+@pytest.mark.one_server
 def test_a_ledger_in_public_is_seen_for_tables_in_another_schema(database: Database, folder: Path) -> None:
     execute(database, "CREATE SCHEMA app", ONE.replace(" t ", " app.t "), DBMATE)
     found = look(database.with_schema("app"), folder)
@@ -611,7 +607,7 @@ def test_a_ledger_in_public_is_seen_for_tables_in_another_schema(database: Datab
 # baseline
 
 
-@once
+@pytest.mark.one_server
 def test_a_baseline_is_verified_unless_insisted(database: Database, folder: Path) -> None:
     execute(database, ONE)
     files = read_migrations(folder)
@@ -630,7 +626,7 @@ def said(found: Adoption) -> tuple[Verdict, int, bool]:
     return found.verdict, found.exit_code, found.is_applied
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("ask", ["adopt", "adopt --to", "baseline"])
 def test_records_that_nobody_verified_are_compared_all_the_same(database: Database, folder: Path, ask: str) -> None:
     execute(database, ONE)
@@ -670,7 +666,7 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
     assert said(look(database, folder, to=to)) == (Verdict.OURS, 0, False)
 
 
-@once
+@pytest.mark.one_server
 def test_what_mends_a_drift_adds_a_key_before_it_drops_another(database: Database, folder: Path) -> None:
     operations.migrate(database, read_migrations(folder))
     execute(
@@ -684,7 +680,7 @@ def test_what_mends_a_drift_adds_a_key_before_it_drops_another(database: Databas
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
 
 
-@once
+@pytest.mark.one_server
 def test_records_copied_from_another_database_are_not_believed(
     server: RunningServer, database: Database, folder: Path
 ) -> None:
@@ -699,7 +695,7 @@ def test_records_copied_from_another_database_are_not_believed(
     assert operations.migrate(database, read_migrations(folder)).ids == ("01_t", "02_index", "03_u")
 
 
-@once
+@pytest.mark.one_server
 def test_a_ledger_that_says_too_little_is_told_what_to_record(database: Database, folder: Path) -> None:
     operations.migrate(database, read_migrations(folder), to="01")
     execute(database, TWO)
@@ -710,7 +706,7 @@ def test_a_ledger_that_says_too_little_is_told_what_to_record(database: Database
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
 
 
-@once
+@pytest.mark.one_server
 def test_a_migration_that_was_left_out_is_left_out_of_what_is_compared(database: Database, folder: Path) -> None:
     (folder / "02_index.sql").rename(folder.parent / "02_index.sql")
     operations.migrate(database, read_migrations(folder))
@@ -722,7 +718,7 @@ def test_a_migration_that_was_left_out_is_left_out_of_what_is_compared(database:
     assert "the catalog is where 01_t leads" in found.notes[0]
 
 
-@once
+@pytest.mark.one_server
 def test_a_right_ledger_of_ours_is_nothing_to_do_whatever_is_asked(database: Database, folder: Path) -> None:
     files = read_migrations(folder)
     operations.migrate(database, files, to="02")
@@ -743,7 +739,7 @@ def test_a_right_ledger_of_ours_is_nothing_to_do_whatever_is_asked(database: Dat
     )
 
 
-@once
+@pytest.mark.one_server
 def test_rows_of_yoyos_for_tables_that_are_not_there_are_no_empty_database(database: Database, folder: Path) -> None:
     execute(database, ONE)
     operations.baseline(database, read_migrations(folder), ["01_t"])
@@ -751,7 +747,7 @@ def test_rows_of_yoyos_for_tables_that_are_not_there_are_no_empty_database(datab
     assert said(look(database, folder)) == (Verdict.DRIFT, 1, False)
 
 
-@once
+@pytest.mark.one_server
 def test_a_file_that_was_edited_after_it_was_applied_is_an_objection(database: Database, folder: Path) -> None:
     operations.migrate(database, read_migrations(folder))
     (folder / "02_index.sql").write_text(f"{TWO}; -- edited\n")
@@ -759,7 +755,7 @@ def test_a_file_that_was_edited_after_it_was_applied_is_an_objection(database: D
     assert (found.exit_code, "applied migrations were edited since: 02_index" in found.objections[0]) == (1, True)
 
 
-@once
+@pytest.mark.one_server
 def test_a_baseline_of_an_empty_database_is_a_no(database: Database, folder: Path) -> None:
     found = baseline(database, read_migrations(folder), "03")
     assert (said(found), found.next_steps) == ((Verdict.EMPTY, 1, False), ("wflo-schema migrate",))
@@ -767,7 +763,7 @@ def test_a_baseline_of_an_empty_database_is_a_no(database: Database, folder: Pat
     assert not operations.status(database, read_migrations(folder)).has_ledger
 
 
-@once
+@pytest.mark.one_server
 def test_what_was_not_verified_is_said_on_stderr(database: Database, folder: Path) -> None:
     target = ("--database-url", database.url, "--migrations", str(folder))
     result = CliRunner().invoke(cli, ("baseline", *target, "--to", "03", "--unverified"))
@@ -793,7 +789,7 @@ def test_a_ledger_that_is_locked_is_named_with_who_holds_it(database: Database, 
         assert refused.value.sqlstate == "55P03"
 
 
-@once
+@pytest.mark.one_server
 def test_a_prepared_transaction_that_locks_a_ledger_is_told_how_to_be_ended(
     folder: Path, server: RunningServer
 ) -> None:
@@ -811,7 +807,7 @@ def test_a_prepared_transaction_that_locks_a_ledger_is_told_how_to_be_ended(
         stop_server(own)
 
 
-@once
+@pytest.mark.one_server
 def test_recording_waits_a_little_for_the_ledger_and_then_names_who_holds_it(database: Database, folder: Path) -> None:
     execute(database, ONE)
     operations.baseline(database, read_migrations(folder), ["02_index"])
@@ -824,7 +820,7 @@ def test_recording_waits_a_little_for_the_ledger_and_then_names_who_holds_it(dat
     assert look(database, folder, apply=True).is_applied
 
 
-@once
+@pytest.mark.one_server
 def test_the_loser_of_two_adoptions_finds_nothing_left_to_do(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -842,7 +838,7 @@ def test_the_loser_of_two_adoptions_finds_nothing_left_to_do(
     assert "at the same time" in found.notes[-1]
 
 
-@once
+@pytest.mark.one_server
 def test_a_schema_that_is_not_there_is_said_so(database: Database, folder: Path) -> None:
     target = ("--database-url", database.url, "--migrations", str(folder), "--schema", "nosuch")
     with pytest.raises(Refused, match="there is no schema nosuch in") as refused:
@@ -854,7 +850,7 @@ def test_a_schema_that_is_not_there_is_said_so(database: Database, folder: Path)
 # as a stranger would
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("to", ["02", None])
 def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
     database: Database, folder: Path, to: str | None
@@ -878,7 +874,7 @@ def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
     assert said(look(database, folder)) == (Verdict.OURS, 0, False)
 
 
-@once
+@pytest.mark.one_server
 def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -894,7 +890,7 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     assert (said(found), found.id) == ((Verdict.OURS, 0, False), "03_u")
 
 
-@once
+@pytest.mark.one_server
 def test_migrations_that_make_no_table_are_compared_too(database: Database, folder: Path) -> None:
     (folder / "01_t.sql").write_text("CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n")
     (folder / "02_index.sql").write_text(f"{ONE};\n")
@@ -930,7 +926,7 @@ def test_a_role_that_may_only_read_looks_and_is_told_what_it_may_not(
         adopt_database(reader, files, scratch_on=server.database)
 
 
-@once
+@pytest.mark.one_server
 def test_a_ledger_in_another_schema_is_found_and_two_need_a_word(database: Database, folder: Path) -> None:
     execute(database, ONE, "CREATE SCHEMA meta", DBMATE.replace("schema_migrations", "meta.schema_migrations"))
     found = look(database, folder)
@@ -941,7 +937,7 @@ def test_a_ledger_in_another_schema_is_found_and_two_need_a_word(database: Datab
     assert said(look(database, folder, apply=True)) == (Verdict.OURS, 0, False)
 
 
-@once
+@pytest.mark.one_server
 def test_many_tables_beside_ours_are_in_nobodys_way(database: Database, folder: Path) -> None:
     beside = (f"CREATE TABLE x{n} (id serial PRIMARY KEY, t_id integer REFERENCES t)" for n in range(300))
     execute(database, ONE, *beside)
@@ -1046,7 +1042,7 @@ def steps_of(text: str) -> list[list[str]]:
     return [shlex.split(line.partition(told)[2]) for line in text.splitlines() if told in line]
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("schema", [None, "a$b", "it's"])
 def test_the_next_step_pasted_is_the_next_step(
     database: Database, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, schema: str | None
@@ -1080,7 +1076,7 @@ def test_the_next_step_pasted_is_the_next_step(
     ]
 
 
-@once
+@pytest.mark.one_server
 def test_every_command_that_is_told_names_the_same_database_and_files(
     database: Database, folder: Path, tmp_path: Path
 ) -> None:
@@ -1096,7 +1092,7 @@ def test_every_command_that_is_told_names_the_same_database_and_files(
         assert "--unverified" in step or "--scratch-url" in step
 
 
-@once
+@pytest.mark.one_server
 def test_a_wish_for_another_migration_than_the_one_it_equals_is_told_which_that_is(
     database: Database, folder: Path
 ) -> None:
@@ -1108,7 +1104,7 @@ def test_a_wish_for_another_migration_than_the_one_it_equals_is_told_which_that_
     assert look(database, folder, to="01_t").next_steps == ("wflo-schema adopt --apply --to 03_u",)
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("child", ["CREATE TABLE evil () INHERITS (t)", "CREATE TABLE evil (b text) INHERITS (u, t)"])
 def test_a_table_that_inherits_from_ours_is_in_the_way(database: Database, folder: Path, child: str) -> None:
     execute(database, ONE, TWO, THREE, "CREATE TABLE mine (id integer)", "CREATE TABLE child () INHERITS (mine)", child)
@@ -1118,7 +1114,7 @@ def test_a_table_that_inherits_from_ours_is_in_the_way(database: Database, folde
     assert set(found.beside) == {"table public.mine", "table public.child"}
 
 
-@once
+@pytest.mark.one_server
 def test_a_server_that_may_only_be_read_is_told_where_else_to_replay(
     database: Database, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1130,7 +1126,7 @@ def test_a_server_that_may_only_be_read_is_told_where_else_to_replay(
     assert "stays behind" not in caplog.text
 
 
-@once
+@pytest.mark.one_server
 def test_the_command_line_says_and_records(database: Database, folder: Path) -> None:
     execute(database, ONE, "ALTER TABLE t ADD extra integer", DBMATE)
     target = ("--database-url", database.url, "--migrations", str(folder))

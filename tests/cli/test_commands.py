@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 WFLO = ROOT / "migrations"
 SECRET = "s3cr3t-pässword"
 
+pytestmark = pytest.mark.one_server
+
 
 @dataclass(frozen=True)
 class Ran:

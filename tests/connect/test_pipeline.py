@@ -81,10 +81,8 @@ def test_stop_cancels_on_the_server(database: Database) -> None:
     stop = Stop()
     pipeline = Pipeline(database.connect(), stop=stop)
     threading.Timer(0.2, stop.request, [2]).start()
-    began = time.monotonic()
     outcome = pipeline.exchange([Command("SELECT pg_sleep(60)"), Command("SELECT 1")])
-    assert outcome.error is not None and outcome.error.sqlstate == "57014"
-    assert time.monotonic() - began < 20
+    assert outcome.error is not None and outcome.error.sqlstate == "57014"  # and not the end of its sleep
     pipeline.close()
 
 
@@ -144,10 +142,11 @@ def test_waiting_is_told_while_the_server_works(database: Database) -> None:
 
 def test_answer_of_a_second_connection_is_not_waited_for(database: Database) -> None:
     aside = Aside(database.connect())
-    aside.ask("SELECT pg_sleep(0.5), $1::text", "ä")
-    began = time.monotonic()
-    assert aside.answer(within_s=0.0) is None
-    assert time.monotonic() - began < 0.4
+    with database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(7)")
+        aside.ask("SELECT pg_advisory_xact_lock(7), $1::text", "ä")
+        assert aside.answer(within_s=0.0) is None  # waited for, it would never come
+        other.execute("SELECT pg_advisory_unlock(7)")
     assert aside.answer(within_s=30.0) == (("", "ä"),)
     aside.close()
 

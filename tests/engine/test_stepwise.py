@@ -27,6 +27,8 @@ __all__ = ["folder"]
 
 NT = "-- transactional: false\n"
 
+pytestmark = pytest.mark.spread_over_servers
+
 
 @contextmanager
 def held(database: Database, *statements: str, name: str = "report") -> Iterator[psycopg.Connection]:

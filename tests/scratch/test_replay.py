@@ -21,6 +21,8 @@ from wflo_schema.engine import operations
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import _NO_SESSION, _SESSIONS, PREFIX, _is_left, _new_name, replayed, scratch_database
 
+pytestmark = pytest.mark.spread_over_servers
+
 
 def names(database: Database) -> list[str]:
     with database.connect() as connection:
