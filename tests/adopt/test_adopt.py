@@ -46,6 +46,8 @@ ONE = "CREATE TABLE t (id integer PRIMARY KEY, name text NOT NULL)"
 TWO = "CREATE INDEX t_name ON t (name)"
 THREE = "CREATE TABLE u (id integer PRIMARY KEY, t_id integer REFERENCES t (id))"
 
+pytestmark = pytest.mark.spread_over_servers
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

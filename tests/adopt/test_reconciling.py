@@ -35,8 +35,6 @@ from wflo_schema.scratch.replay import replayed
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
-# For what does not depend on the server's version.
-once = pytest.mark.parametrize("server", ["18"], indirect=True)
 
 # By server version: what the migrations make.
 REPLAYED: dict[int, Catalog] = {}
@@ -134,7 +132,7 @@ def test_a_reconciling_set_can_be_rolled_back_to_where_it_began(database: Databa
         assert compare_catalogs(read_catalog(connection), before) == ()
 
 
-@once
+@pytest.mark.one_server
 def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
@@ -147,7 +145,7 @@ def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None
     assert look(database, apply=True).aside == tuple(m.id for m in reconciling)
 
 
-@once
+@pytest.mark.one_server
 def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
@@ -162,7 +160,7 @@ def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Datab
     assert look(database, apply=True).is_applied
 
 
-@once
+@pytest.mark.one_server
 def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_not_there(database: Database) -> None:
     build(database, "ec1673bcefc3")
     with database.connect() as connection:
@@ -173,7 +171,7 @@ def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_no
         assert compare_catalogs(read_catalog(connection), before) == ()
 
 
-@once
+@pytest.mark.one_server
 def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Database) -> None:
     build(database, "ec1673bcefc3", revisions=("6d27a51e02d6",))
     found = look(database)
@@ -183,7 +181,7 @@ def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Databa
     )
 
 
-@once
+@pytest.mark.one_server
 def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: Database) -> None:
     build(database, "both-heads")
     operations.migrate(database, read_migrations(FOLDER / "reconcile" / "alembic-both-heads"))
@@ -195,7 +193,7 @@ def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: 
     assert operations.migrate(database, MIGRATIONS).ids == IDS[-1:]
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("to", ["20251112_01", "20251112_02", "20251112_03"])
 def test_a_set_that_is_under_way_is_told_to_be_finished_though_another_would_fit(database: Database, to: str) -> None:
     build(database, "ec1673bcefc3", rows=True)
@@ -231,7 +229,7 @@ def test_right_keys_half_added_by_hand_beside_the_default_ones_are_validated_by_
     assert counts(database) == ROWS
 
 
-@once
+@pytest.mark.one_server
 def test_keys_of_ours_that_are_not_all_validated_are_told_the_statement(database: Database) -> None:
     build(database, "500165e12345")
     change = "ALTER TABLE {0} DROP CONSTRAINT fk_{0}_{1}, ADD CONSTRAINT fk_{0}_{1} FOREIGN KEY ({1})"
@@ -247,7 +245,7 @@ def test_keys_of_ours_that_are_not_all_validated_are_told_the_statement(database
     assert look(database, apply=True).is_applied
 
 
-@once
+@pytest.mark.one_server
 def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in_its_way(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
@@ -268,7 +266,7 @@ def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in
     checked(database)
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("to", ["20251112_02", None])
 @pytest.mark.parametrize("command", ["migrate", "rollback", "plan"])
 def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
@@ -294,7 +292,7 @@ def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
         assert re.search(finish + r"\S+; then: wflo-schema adopt --apply", hint)
 
 
-@once
+@pytest.mark.one_server
 @pytest.mark.parametrize("is_lock", [True, False])
 def test_a_set_that_fails_within_a_file_prints_no_warning_of_transactions(database: Database, is_lock: bool) -> None:
     build(database, "ec1673bcefc3")
