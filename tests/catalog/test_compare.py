@@ -91,7 +91,7 @@ class Case:
     have: str
     want: str
     mends: str = "<>"
-    since: int = 13
+    since: int = 14
 
 
 FK = "public.t(c) REFERENCES public.u(id) ON DELETE CASCADE"

@@ -49,7 +49,14 @@ TRIGGERS_OF_PARTITIONED = Change(
     15,
     "a foreign key has triggers on partitioned tables too, not on their partitions only; to a key of an older server"
     " an UPDATE that moves a row to another partition is a DELETE",
-    fragments={"c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')": "c.relkind = 'r' AND rc.relkind = 'r'"},
+    # two where the key's rows are, two where those are that it points to: a key with a parent has one of both sides
+    fragments={
+        "CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END": """(
+            SELECT 2 * (c.relkind = 'r' AND up.conrelid IS DISTINCT FROM con.conrelid)::integer
+                + 2 * (rc.relkind = 'r' AND COALESCE(up.conrelid, con.conrelid) = con.conrelid)::integer
+            FROM (SELECT) AS one
+            LEFT JOIN pg_catalog.pg_constraint AS up ON (up.oid = con.conparentid))"""
+    },
 )
 
 # The newest first: what one version renamed, an older one may lack.
