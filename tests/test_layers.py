@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
-    ("connect", ("database", "maintenance", "queries", "pipeline")),
+    ("connect", ("database", "maintenance", "versions", "queries", "pipeline")),
     ("files", ("directives", "tokens", "script", "folder", "statements")),
     ("server", ("values", "account", "embedded", "docker")),
     (

@@ -91,7 +91,7 @@ class Case:
     have: str
     want: str
     mends: str = "<>"
-    since: int = 13
+    since: int = 14
 
 
 FK = "public.t(c) REFERENCES public.u(id) ON DELETE CASCADE"
@@ -793,6 +793,8 @@ def test_up_down_up_gives_the_same_catalog_at_every_step(database: Database) -> 
 
 def test_a_restored_dump_is_equal(base: Base, database: Database) -> None:
     programs, template = base.server.bin, base.server.database.with_name(base.template)
+    if not (programs / "pg_dump").exists():
+        pytest.skip(f"pg_dump of PostgreSQL {base.version} is not here")
     dumped = subprocess.run(
         [str(programs / "pg_dump"), "--schema-only", "--no-owner", "-d", template.url], check=True, capture_output=True
     )

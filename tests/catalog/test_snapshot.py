@@ -101,12 +101,9 @@ def test_a_snapshot_holds_nothing_that_changes_by_itself(database: Database) -> 
 def test_a_snapshot_loads_through_psql(server: RunningServer, database: Database, empty: Database) -> None:
     import subprocess
 
-    psql = server.bin / "psql"
-    if not psql.exists():
-        pytest.skip("psql is not here")
     execute(database, BASE)
     done = subprocess.run(
-        [str(psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url],
+        [str(server.psql), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", empty.url],
         input=dump_schema(database).text,
         capture_output=True,
         text=True,

@@ -32,7 +32,7 @@ class Change:
     setup: str
     change: str
     mends: str = ""
-    since: int = 15
+    since: int = 14
 
 
 TREE = """
@@ -51,11 +51,11 @@ KEYS = (
     Change(TREE, "ALTER TABLE p21 DISABLE TRIGGER ALL", "<"),
     Change(TREE, "ALTER TABLE tp1 DISABLE TRIGGER ALL", "<"),
     Change(TREE, "ALTER TABLE t DISABLE TRIGGER ALL", "<"),
-    Change(TREE, "ALTER TABLE p DISABLE TRIGGER ALL", "<"),
+    Change(TREE, "ALTER TABLE p DISABLE TRIGGER ALL", "<", since=15),
     Change(TREE, GONE.format("p1", "RI_FKey_cascade_del")),
     Change(TREE, GONE.format("tp1", "RI_FKey_check_ins")),
-    Change(TREE, GONE.format("tp", "RI_FKey_check_ins")),
-    Change(TREE, GONE.format("p", "RI_FKey_noaction_del")),
+    Change(TREE, GONE.format("tp", "RI_FKey_check_ins"), since=15),
+    Change(TREE, GONE.format("p", "RI_FKey_noaction_del"), since=15),
 )
 
 
@@ -295,15 +295,17 @@ def test_mends_that_need_each_other_run_in_the_order_in_which_they_are_told(
 
 
 SEEN = (
-    Change(T, "CREATE PUBLICATION x FOR TABLE t WHERE (id > 1)", "<>"),
-    Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t WHERE (id > 1)", "<>"),
-    Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t (id, a)", "<>"),
-    Change(T + "CREATE PUBLICATION x", "ALTER PUBLICATION x ADD TABLES IN SCHEMA public", "<>"),
+    Change(T, "CREATE PUBLICATION x FOR TABLE t WHERE (id > 1)", "<>", since=15),
+    Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t WHERE (id > 1)", "<>", since=15),
+    Change(T + "CREATE PUBLICATION x FOR TABLE t", "ALTER PUBLICATION x SET TABLE t (id, a)", "<>", since=15),
+    Change(T + "CREATE PUBLICATION x", "ALTER PUBLICATION x ADD TABLES IN SCHEMA public", "<>", since=15),
     Change("CREATE PUBLICATION x", "ALTER PUBLICATION x SET (publish_generated_columns = stored)", "<>", 18),
     Change(
         "CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))", "ALTER SEQUENCE t_a_seq AS integer"
     ),
-    Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "ALTER SEQUENCE t_a_seq SET UNLOGGED", "<>"),
+    Change(
+        "CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "ALTER SEQUENCE t_a_seq SET UNLOGGED", "<>", since=15
+    ),
     Change("CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "COMMENT ON SEQUENCE t_a_seq IS 'x'", "<>"),
     Change(
         "CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer)",
@@ -392,7 +394,7 @@ SEEN = (
     Change(T + "CREATE INDEX i ON t ((a + 1))", "ALTER INDEX i ALTER 1 SET STATISTICS 7", "<>"),
     Change(T + "CREATE INDEX i ON t (a); ALTER TABLE t CLUSTER ON i", "ALTER TABLE t SET WITHOUT CLUSTER", "<>"),
     Change("CREATE TABLE x (a integer); CREATE TABLE t (a integer) INHERITS (x)", "ALTER TABLE t NO INHERIT x", "<>"),
-    Change("CREATE SEQUENCE s", "ALTER SEQUENCE s SET UNLOGGED", "<>"),
+    Change("CREATE SEQUENCE s", "ALTER SEQUENCE s SET UNLOGGED", "<>", since=15),
     Change("CREATE DOMAIN d AS integer CHECK (VALUE > 0)", "ALTER DOMAIN d SET NOT NULL", "<>"),
     Change("CREATE DOMAIN d AS integer", "ALTER DOMAIN d SET DEFAULT 5", "<>"),
 )

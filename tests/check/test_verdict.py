@@ -50,10 +50,9 @@ class Case:
 def _case(path: Path) -> Case:
     text = path.read_text()
     said: dict[str, list[str]] = {}
-    for key, value in re.findall(r"^-- (verdict|codes|from|only-on|role|only|contract): (.+)$", text, re.MULTILINE):
+    for key, value in re.findall(r"^-- (verdict|codes|from|until|role|only|contract): (.+)$", text, re.MULTILINE):
         said.setdefault(key, []).append(value)
-    only_on = said.get("only-on")
-    versions = range(int(only_on[0]), int(only_on[0]) + 1) if only_on else range(int(said.get("from", ["15"])[0]), 100)
+    versions = range(int(said.get("from", ["14"])[0]), int(said.get("until", ["99"])[0]) + 1)
     written = said.get("contract")
     return Case(
         path,

@@ -149,6 +149,8 @@ def test_a_scratch_database_sorts_texts_as_the_target_does(server: RunningServer
             "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
             if server.version >= "17"
             else "LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+            if server.version >= "15"
+            else "ENCODING 'LATIN1'"
         )
         name = f"{database.name}_like"
         text = f"CREATE DATABASE {name} TEMPLATE template0 {like} LC_COLLATE 'C' LC_CTYPE 'C'"

@@ -19,6 +19,7 @@ from wflo_schema.catalog.objects import (
     column_definition,
     table_of,
 )
+from wflo_schema.connect import versions
 from wflo_schema.names import qualified, quote
 
 # Differences come in this order, so that what one mend needs another has made before.
@@ -292,9 +293,8 @@ def add_constraint(one: Object, sides: Sides, *, replacing: bool = False) -> str
     relation = sides.wants.get(("table", one.path[:2]))
     is_partitioned = relation is not None and bool(relation.get("partition key"))
     is_foreign_key = definition.startswith("FOREIGN KEY")
-    if not definition.startswith("CHECK") and (
-        not is_foreign_key or (is_partitioned and 0 < sides.server_version < 180000)
-    ):
+    is_old = sides.server_version and not versions.NOT_VALID_KEYS_OF_PARTITIONED.is_in(sides.server_version)
+    if not definition.startswith("CHECK") and (not is_foreign_key or (is_partitioned and is_old)):
         return f"{add};"
     validate = "" if one.get("validated") else f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
     return lines(f"{add} NOT VALID;", validate)
@@ -462,7 +462,7 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         return f"{alter} SET DEFAULT {value};" if value else f"{alter} DROP DEFAULT;"
     if attribute == "not null" and value in ("", "NOT NULL") and had.get("not null") in ("", "NOT NULL"):
         called = wanted.get("not null constraint")
-        if called and sides.server_version >= 180000:
+        if called and versions.NOT_NULL_CONSTRAINTS.is_in(sides.server_version):
             return f"ALTER TABLE {table_of(wanted)} ADD CONSTRAINT {quote(called)} NOT NULL {quote(wanted.path[2])};"
         return f"{alter} SET NOT NULL;" if value else f"{alter} DROP NOT NULL;"
     if attribute == "identity" and not had.get("identity"):
@@ -471,7 +471,7 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         return f"{alter} DROP IDENTITY;"
     if attribute == "generated" and not value:
         return f"{alter} DROP EXPRESSION;" if had.get("generated").endswith("STORED") else ""
-    if attribute == "storage" and (value or sides.server_version >= 160000):
+    if attribute == "storage" and (value or versions.STORAGE_DEFAULT.is_in(sides.server_version)):
         return f"{alter} SET STORAGE {value or 'DEFAULT'};".replace("ALTER TABLE", _alter(wanted, sides), 1)
     if attribute == "identity persistence" and had.get("identity sequence"):
         said = {"UNLOGGED": "UNLOGGED", "LOGGED": "LOGGED"}

@@ -1,4 +1,4 @@
-"""Read a whole database into a frozen `Catalog`; hides pg_catalog and its versions."""
+"""Read a whole database into a frozen `Catalog`; hides pg_catalog."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from wflo_schema.catalog.objects import (
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names, own_schemas
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.versions import options_that_count
 
 _QUERIES: tuple[LiteralString, ...] = (
     "schemas",
@@ -32,33 +33,6 @@ _QUERIES: tuple[LiteralString, ...] = (
     "others",
     "rare",
 )
-
-# The queries are written for the newest server; below each version its fragment is swapped.
-_OLDER_SERVERS: tuple[tuple[int, LiteralString, LiteralString], ...] = (
-    (180000, "con.conenforced", "true"),
-    (180000, "p.pubgencols", "'n'"),
-    (150000, "a.attnum = ANY (pr.prattrs)", "false"),
-    (150000, "pg_catalog.pg_get_expr(pr.prqual, pr.prrelid)", "NULL"),
-    (150000, "FROM pg_catalog.pg_publication_namespace AS ps", "FROM (SELECT 0::oid, 0::oid) AS ps(pnpubid, pnnspid)"),
-    (140000, "r.rngmultitypid", "NULL::oid"),
-    (170000, "c.colllocale", "c.colliculocale"),
-    (150000, "c.colliculocale", "NULL"),
-    (150000, "c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')", "c.relkind = 'r' AND rc.relkind = 'r'"),
-    (140000, "a.attcompression", "''::\"char\""),
-)
-
-# What a person can set on a column, a table, a view or an index, as the manual lists it for these servers.  Nothing
-# else counts: PostgreSQL keeps notes of its own there (15.20: pg_attver, another number for every column made).
-_COLUMN_OPTIONS = "n_distinct|n_distinct_inherited"
-_RELATION_OPTIONS = "|".join(
-    """autosummarize autovacuum_[a-z_]+ buffering check_option deduplicate_items fastupdate fillfactor
-    gin_pending_list_limit log_autovacuum_min_duration pages_per_range parallel_workers security_barrier
-    security_invoker toast_tuple_target user_catalog_table vacuum_[a-z_]+""".split()
-)
-_OPTIONS_KNOWN_BELOW = 190000
-
-# Which options count where no list is known: on a newer server, and for the access methods of extensions.
-_NOT_INTERNAL = "^(?!pg_)"
 
 # Everything that changes how PostgreSQL prints a name or a constant.  pg_temp is named last: left out, it comes first.
 _SETTINGS: tuple[tuple[str, str], ...] = (
@@ -152,14 +126,14 @@ def _read_once(
     parameters = {
         "schemas": list(schemas) if schemas is not None else None,
         "ignore": sorted(ignore),
-        **_options_that_count(version),
+        **options_that_count(version),
         "settings": [name for name, _ in settings],
         "values": [value for _, value in settings],
     }
     more: tuple[LiteralString, ...] = ("default_privileges", "privileges") if privileges else ()
     names = (*_QUERIES, *more)
     snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""
-    queries = ";\n".join(_query(name, version) for name in ("settings", *names))
+    queries = ";\n".join(load_sql("catalog", name, version) for name in ("settings", *names))
     results: list[tuple[list[str], list[TupleRow]]] = []
     with connection.transaction(force_rollback=True):  # the settings go with it
         cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
@@ -174,23 +148,6 @@ def _read_once(
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
     return Catalog(tuple(sorted(objects, key=order)), version)
-
-
-def _options_that_count(server_version: int) -> dict[str, str]:
-    is_known = server_version < _OPTIONS_KNOWN_BELOW
-    return {
-        "column_options": f"^({_COLUMN_OPTIONS})=" if is_known else _NOT_INTERNAL,
-        "relation_options": f"^({_RELATION_OPTIONS})=" if is_known else _NOT_INTERNAL,
-        "other_options": _NOT_INTERNAL,
-    }
-
-
-def _query(name: LiteralString, server_version: int) -> LiteralString:
-    text = load_sql("catalog", name)
-    for version, newer, older in _OLDER_SERVERS:
-        if server_version < version:
-            text = text.replace(newer, older)
-    return text
 
 
 _NOT_ATTRIBUTES = frozenset(

@@ -15,6 +15,7 @@ from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Catalog, Object
 from wflo_schema.catalog.read import read_migrated
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
+from wflo_schema.connect import versions
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.names import qualified
@@ -229,9 +230,9 @@ def _column_definitions(want: Catalog, without: Iterable[Object]) -> dict[str, l
 
 
 def _unrelated(one: Object, want: Catalog) -> Object:
-    """As if it were nobody's copy; a partition gets its identity columns from its parent, since PostgreSQL 17."""
+    """As if it were nobody's copy; a partition may get its identity columns from its parent."""
     is_of_partition = (
-        want.server_version >= 170000
+        versions.IDENTITY_OF_PARTITIONS.is_in(want.server_version)
         and one.kind == "column"
         and (table := want.find("table", *one.path[:2])) is not None
         and bool(table.get("partition of"))

@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from wflo_schema.catalog.keys import Column, Key, Relation, columns_of, definition, keys_on, relations_below
 from wflo_schema.check.contract import Contract, Name, RequiredKey
 from wflo_schema.check.rules import finding
+from wflo_schema.connect import versions
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT
 from wflo_schema.connect.queries import fetch, load_sql
 from wflo_schema.findings import Finding
@@ -157,6 +158,7 @@ class Facts:
     namesakes: tuple[tuple[str, str, str], ...] = ()
     taken: frozenset[tuple[int, str]] = frozenset()
     """Table and name of each constraint of any kind that bears a name the contract gives to a key."""
+    server_version: int = 0
 
     @property
     def is_everything_read(self) -> bool:
@@ -216,7 +218,9 @@ class Facts:
         return frozenset(r.oid for r in self.relations if r.root == root.oid and r.is_partition)
 
     def routes(self, root: Relation) -> tuple[Relation, ...]:
-        """Partitioned tables of the tree: an UPDATE that moves a row to another partition fires their triggers."""
+        """Partitioned tables of the tree whose triggers fire where an UPDATE moves a row to another partition."""
+        if not versions.TRIGGERS_OF_PARTITIONED.is_in(self.server_version):
+            return ()
         return tuple(
             r for r in self.relations if r.root == root.oid and r.kind == "p" and (r.oid == root.oid or r.is_partition)
         )
@@ -297,7 +301,7 @@ def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
         " pg_catalog.set_config('jit', 'off', true)"
         + (
             ", pg_catalog.set_config('transaction_timeout', '0', true)"
-            if connection.info.server_version >= 170000
+            if versions.TRANSACTION_TIMEOUT.is_in(connection.info.server_version)
             else ""
         )
     ).fetchone()
@@ -358,6 +362,7 @@ def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: 
         relations,
         keys=keys_on(reader.connection, everywhere) if can_read_keys else None,
         columns=_with_defaults(reader, contract, columns_of(reader.connection, everywhere)),
+        server_version=reader.session.version,
     )
     return _with_what_defeats_keys(reader, contract, facts, roots) if deep else facts
 
@@ -448,12 +453,9 @@ def unseen(reader: Reader) -> Iterator[Finding]:
         )
 
 
-# The server's version from which a NOT NULL constraint can be NOT VALID; pg_attribute does not tell.
-_NOT_NULL_CAN_BE_WEAK = 180000
-
-
 def can_read_not_nulls(reader: Reader) -> bool:
-    return reader.session.version < _NOT_NULL_CAN_BE_WEAK or reader.can("pg_constraint")
+    """Whether a NOT NULL is known to hold: pg_attribute does not tell of those that are NOT VALID."""
+    return not versions.NOT_NULL_CONSTRAINTS.is_in(reader.session.version) or reader.can("pg_constraint")
 
 
 def read_checks(reader: Reader, relations: Sequence[int]) -> tuple[CheckConstraint, ...]:
@@ -462,7 +464,7 @@ def read_checks(reader: Reader, relations: Sequence[int]) -> tuple[CheckConstrai
 
 def read_weak_not_nulls(reader: Reader, relations: Sequence[int]) -> dict[tuple[int, int], str]:
     """``{(relation, column number): constraint}`` of NOT NULL constraints that are NOT VALID."""
-    if reader.session.version < _NOT_NULL_CAN_BE_WEAK or "pg_constraint" in reader.session.hidden:
+    if not versions.NOT_NULL_CONSTRAINTS.is_in(reader.session.version) or "pg_constraint" in reader.session.hidden:
         return {}
     rows = reader.connection.execute(load_sql("check", "not_nulls"), {"relations": relations}).fetchall()
     return {(int(r[0]), int(r[1])): str(r[2]) for r in rows}

@@ -415,7 +415,7 @@ def _views(reader: Reader, facts: Facts, contract: Contract) -> _Views:
 
     def count(view: str, **parameters: list[str]) -> Counter[str]:
         """How many rows the view shows for each name."""
-        rows = reader.connection.execute(load_sql("check", view), parameters).fetchall()
+        rows = reader.connection.execute(load_sql("check", view, reader.session.version), parameters).fetchall()
         return Counter({str(row[0]): int(row[1]) for row in rows})
 
     listed = count("view_keys", tables=sorted({k.table.name for k in contract.foreign_keys}))

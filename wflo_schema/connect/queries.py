@@ -14,11 +14,18 @@ _Row = TypeVar("_Row")
 _HOME = os.path.dirname(os.path.dirname(__file__))
 
 
-def load_sql(package: str, name: str) -> LiteralString:
-    """Read one query of ``wflo_schema/<package>/sql/``; its first line says what one row of the answer is."""
+def load_sql(package: str, name: str, server_version: int | None = None) -> LiteralString:
+    """Read one query of ``wflo_schema/<package>/sql/``; its first line says what one row of the answer is.
+
+    ``server_version`` is needed for a query that differs by version, as `versions.CHANGES` says.
+    """
     with open(os.path.join(_HOME, package, "sql", f"{name}.sql"), encoding="utf-8") as file:
         text: LiteralString = file.read()
-    return text
+    if server_version is None:
+        return text
+    from wflo_schema.connect.versions import rewrite  # the engine's queries are the same for all, and start faster
+
+    return rewrite(text, server_version)
 
 
 def fetch(
@@ -30,4 +37,5 @@ def fetch(
 ) -> tuple[_Row, ...]:
     """Send one query of ``wflo_schema/<package>/sql/``; each row becomes a ``kind``, whose fields are its columns."""
     with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return tuple(cursor.execute(load_sql(package, name), parameters).fetchall())
+        query = load_sql(package, name, connection.info.server_version)
+        return tuple(cursor.execute(query, parameters).fetchall())

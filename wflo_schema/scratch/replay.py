@@ -74,8 +74,10 @@ def scratch_database(database: Database, *, on: Database | None = None) -> Itera
             try:
                 session = _register(connection)
                 _sweep(connection)
-                parameters = {"name": database.name}
-                like = connection.execute(load_sql("scratch", "like"), parameters).fetchone() if on is None else None
+                like = None
+                if on is None:
+                    query = load_sql("scratch", "like", connection.info.server_version)
+                    like = connection.execute(query, {"name": database.name}).fetchone()
                 name = _new_name(session)
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 if like is not None:

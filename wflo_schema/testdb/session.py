@@ -31,6 +31,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
+from wflo_schema.connect import versions
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
@@ -647,7 +648,7 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A way to clone.  ``clause`` ends CREATE DATABASE; ``method`` is PostgreSQL 18's file_copy_method."""
+    """A way to clone.  ``clause`` ends CREATE DATABASE; ``method`` is the setting file_copy_method."""
 
     clause: Literal["", " STRATEGY WAL_LOG", " STRATEGY FILE_COPY"]
     method: Literal["", "copy", "clone"] = ""
@@ -665,11 +666,12 @@ class Strategies:
         self._lock = threading.Lock()
         self._best_ms: dict[Strategy, float] = {}
         self._open: list[Strategy] = []
-        if server_version >= 180_000:
+        has_method = versions.FILE_COPY_METHOD.is_in(server_version)
+        if has_method:
             self._open.append(Strategy(" STRATEGY FILE_COPY", "clone"))
-        if server_version >= 150_000:
+        if versions.CREATE_DATABASE_STRATEGY.is_in(server_version):
             self._open.append(Strategy(" STRATEGY WAL_LOG"))
-            self._open.append(Strategy(" STRATEGY FILE_COPY", "copy" if server_version >= 180_000 else ""))
+            self._open.append(Strategy(" STRATEGY FILE_COPY", "copy" if has_method else ""))
         else:
             self._open.append(Strategy(""))
 

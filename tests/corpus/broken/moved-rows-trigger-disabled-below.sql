@@ -1,5 +1,6 @@
 -- verdict: no
 -- codes: key-trigger-disabled
+-- from: 15
 -- contract: [contract]
 -- contract: tables = ["parent", "leaf"]
 -- contract: [[foreign_key]]

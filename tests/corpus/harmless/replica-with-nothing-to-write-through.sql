@@ -1,4 +1,5 @@
 -- verdict: yes
+-- from: 15
 -- Its view reads only, one view asks for the caller's own rights, and what it may call writes elsewhere or nothing.
 CREATE ROLE corpus_stranger LOGIN;
 ALTER ROLE corpus_stranger SET session_replication_role = replica;

@@ -1,4 +1,5 @@
 -- verdict: yes
+-- from: 15
 -- contract: [contract]
 -- contract: tables = ["parent", "leaf"]
 -- contract: [[foreign_key]]

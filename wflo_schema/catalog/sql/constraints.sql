@@ -31,11 +31,10 @@ SELECT
     CASE
         WHEN con.contype = 'f' AND con.conenforced
              AND c.relkind IN ('r', 'p') AND rc.relkind IN ('r', 'p')
-             AND COALESCE(tg.present, 0) < CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END
+             AND COALESCE(tg.present, 0) < needed.triggers
         THEN pg_catalog.concat_ws(
             ', ',
-            pg_catalog.concat(
-                COALESCE(tg.present, 0), ' of ', CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END, ' internal triggers'),
+            pg_catalog.concat(COALESCE(tg.present, 0), ' of ', needed.triggers, ' internal triggers'),
             tg.unusual)
         ELSE tg.unusual
     END AS triggers,
@@ -69,6 +68,7 @@ LEFT JOIN (
     JOIN pg_catalog.pg_proc AS f ON (f.oid = tg.tgfoid)
     WHERE tg.tgisinternal AND tg.tgconstraint <> 0
     GROUP BY tg.tgconstraint) AS tg ON (tg.tgconstraint = con.oid)
+CROSS JOIN LATERAL (SELECT CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END AS triggers) AS needed
 LEFT JOIN LATERAL (
     SELECT pn.nspname, pc.relname
     FROM pg_catalog.pg_inherits AS inh

@@ -1,6 +1,5 @@
 -- One row: a foreign key on one of the given relations, or one tied to it as partitions' keys are (conparentid).
--- "top" is the uppermost of those tied together.  Columns that a server lacks are read through to_jsonb:
--- conenforced and conperiod came with 18, confdelsetcols with 15.
+-- "top" is the uppermost of those tied together.
 WITH RECURSIVE up(oid, conparentid) AS (
     SELECT
         con.oid AS oid,
@@ -52,10 +51,8 @@ SELECT
     ) AS to_columns,
     ARRAY(
         SELECT a.attname::text
-        FROM pg_catalog.jsonb_array_elements_text(
-            CASE pg_catalog.jsonb_typeof(j.row -> 'confdelsetcols') WHEN 'array' THEN j.row -> 'confdelsetcols' END
-        ) AS k(attnum)
-        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = con.conrelid AND a.attnum = k.attnum::smallint
+        FROM pg_catalog.unnest(con.confdelsetcols) AS k(attnum)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = con.conrelid AND a.attnum = k.attnum
         ORDER BY a.attname
     ) AS set_columns,
     con.confdeltype::text AS on_delete,
@@ -64,8 +61,8 @@ SELECT
     con.condeferrable AS is_deferrable,
     con.condeferred AS is_deferred,
     con.convalidated AS is_validated,
-    coalesce((j.row ->> 'conenforced')::boolean, true) AS is_enforced,
-    coalesce((j.row ->> 'conperiod')::boolean, false) AS is_period,
+    con.conenforced AS is_enforced,
+    con.conperiod AS is_period,
     ARRAY(
         SELECT pg_catalog.format('OPERATOR(%%I.%%s)', o_n.nspname, o.oprname)
         FROM pg_catalog.unnest(con.conpfeqop) WITH ORDINALITY AS k(oid, place)
@@ -97,7 +94,6 @@ SELECT
     ) AS to_owner_reads
 FROM family
 JOIN pg_catalog.pg_constraint AS con ON con.oid = family.oid
-CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(con) AS row) AS j
 JOIN pg_catalog.pg_class AS c ON c.oid = con.conrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_class AS fc ON fc.oid = con.confrelid

@@ -121,7 +121,7 @@ SELECT
         'LOCALE = ' || pg_catalog.quote_literal(c.colllocale),
         'LC_COLLATE = ' || pg_catalog.quote_literal(c.collcollate),
         'LC_CTYPE = ' || pg_catalog.quote_literal(c.collctype),
-        'RULES = ' || pg_catalog.quote_literal(pg_catalog.to_jsonb(c) ->> 'collicurules'),
+        'RULES = ' || pg_catalog.quote_literal(c.collicurules),
         CASE WHEN NOT c.collisdeterministic THEN 'DETERMINISTIC = false' END),
     NULL,
     pg_catalog.obj_description(c.oid, 'pg_collation')

@@ -20,7 +20,7 @@ LEFT JOIN pg_catalog.pg_class AS pc ON (pc.oid = ptg.tgrelid)
 LEFT JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = pc.relnamespace)
 LEFT JOIN pg_catalog.pg_description AS d
     ON (d.classoid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objoid = tg.oid AND d.objsubid = 0)
-WHERE (NOT tg.tgisinternal OR (tg.tgparentid <> 0 AND tg.tgconstraint = 0))
+WHERE NOT tg.tgisinternal
   AND n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'
   AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))

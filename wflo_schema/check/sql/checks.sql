@@ -7,7 +7,7 @@ SELECT
         pg_catalog.pg_get_constraintdef(con.oid) FROM '^CHECK \((.*)\)( NO INHERIT)?( NOT VALID| NOT ENFORCED)?$'
     ) AS expression,
     con.convalidated AS is_validated,
-    coalesce((pg_catalog.to_jsonb(con) ->> 'conenforced')::boolean, true) AS is_enforced
+    con.conenforced AS is_enforced
 FROM pg_catalog.pg_constraint AS con
 WHERE con.contype = 'c' AND con.conrelid = ANY (%(relations)s::oid[])
 ORDER BY con.conrelid, con.conname
