@@ -10,10 +10,10 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 ARGS ?=
 COMMA := ,
 
-.PHONY: help bench check clean docs down lint migrate server status stop test test-all test-db up
+.PHONY: help bench check clean docs down lint migrate server servers status stop test test-all test-db up
 
 help: ## Show this
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | LC_ALL=C sort -t'|' -k1,1 | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
 
 bench: $(READY_TO_TEST) ## Measure what is claimed about speed
 	@$(BIN)/python -m bench $(ARGS)
@@ -43,6 +43,9 @@ migrate: $(READY) ## Apply the pending migrations; without a database URL, to th
 
 server: $(READY) ## Start the project's own server and print its URL
 	@$(BIN)/wflo-schema server start $(ARGS)
+
+servers: $(READY_TO_TEST) ## Fetch the versions of PostgreSQL that the tests can use and that are not here
+	@$(BIN)/python -m tests.servers
 
 status: $(READY) ## Say which migrations are applied, pending, changed or missing
 	@$(BIN)/wflo-schema status $(ARGS)

@@ -24,6 +24,8 @@ from wflo_schema.errors import UsageError, WfloSchemaError
 if TYPE_CHECKING:
     from tests.conftest import RunningServer
 
+pytestmark = pytest.mark.every_version(in_turn=True)
+
 BASE = """
 CREATE TABLE u (id integer PRIMARY KEY, v text, w integer);
 CREATE UNIQUE INDEX u_v ON u (v);

@@ -8,6 +8,8 @@ from wflo_schema.catalog import orphans
 from wflo_schema.connect.database import Database
 from wflo_schema.findings import OrphanRows
 
+pytestmark = pytest.mark.every_version(in_turn=True)
+
 # The tables, the key and the rows it refuses, as they are shown.
 CASES = {
     "cross-type": (

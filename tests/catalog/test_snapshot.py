@@ -25,6 +25,8 @@ from wflo_schema.engine.planning import ledger_statements
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 
+pytestmark = pytest.mark.every_version(in_turn=True)
+
 MORE = """
 CREATE VIEW w2 AS SELECT * FROM w;
 CREATE VIEW a1 AS SELECT * FROM w2;

@@ -21,6 +21,8 @@ from wflo_schema.engine import operations
 from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
 
+pytestmark = pytest.mark.every_version(in_turn=True)
+
 
 @dataclass(frozen=True)
 class Change:

@@ -24,6 +24,8 @@ from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
 
+pytestmark = pytest.mark.every_version(in_turn=True)
+
 HERE = Path(__file__).parents[1]
 MIGRATIONS = HERE.parent / "migrations"
 VERDICTS = {"yes": 0, "no": 1, "cannot tell": 3}

@@ -34,6 +34,8 @@ from wflo_schema.errors import (
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.names import quote_always
 
+pytestmark = pytest.mark.every_version(in_turn=True)
+
 
 class Folder:
     """A migrations folder and the database that it is for."""
