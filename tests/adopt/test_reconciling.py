@@ -35,7 +35,6 @@ from wflo_schema.scratch.replay import replayed
 
 IDS = tuple(m.id for m in MIGRATIONS)
 
-
 # By server version: what the migrations make.
 REPLAYED: dict[int, Catalog] = {}
 
