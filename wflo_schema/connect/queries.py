@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import LiteralString, TypeVar
@@ -14,6 +15,7 @@ _Row = TypeVar("_Row")
 _HOME = os.path.dirname(os.path.dirname(__file__))
 
 
+@functools.cache
 def load_sql(package: str, name: str, server_version: int | None = None) -> LiteralString:
     """Read one query of ``wflo_schema/<package>/sql/``; its first line says what one row of the answer is.
 
