@@ -9,7 +9,7 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 ARGS ?=
 
-.PHONY: help bench check clean down lint migrate server status stop test test-db up
+.PHONY: help bench check clean down lint migrate pythons server status stop test test-db up
 
 help: ## Show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
@@ -20,9 +20,9 @@ bench: $(READY_TO_TEST) ## Measure what is claimed about speed
 check: $(READY) ## Verify tables, ledger and foreign keys in the live catalog
 	@$(BIN)/wflo-schema check $(ARGS)
 
-clean: ## Stop the project's server, remove .venv and caches; keep its data
+clean: ## Stop the project's server, remove .venv, caches and what tests fetched; keep its data
 	@test ! -x $(BIN)/wflo-schema || $(BIN)/wflo-schema server stop
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .pythons .servers build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 down: ## Stop the PostgreSQL of docker-compose.yml; keep its data
 	@$(COMPOSE) down
@@ -35,6 +35,9 @@ lint: $(READY_TO_TEST) ## Run ruff (rules and format) and mypy --strict
 migrate: $(READY) ## Apply the pending migrations; without a database URL, to the project's own server
 	@$(BIN)/wflo-schema server start --if-needed
 	@$(BIN)/wflo-schema migrate $(ARGS)
+
+pythons: $(READY_TO_TEST) ## Run the main paths under each other supported Python that is here
+	@$(BIN)/python -m tests.pythons
 
 server: $(READY) ## Start the project's own server and print its URL
 	@$(BIN)/wflo-schema server start $(ARGS)

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
+from tests.servers import SUPPORTED
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Begun, Done, Event
@@ -30,7 +31,7 @@ from wflo_schema.testdb.session import Made, ServerSession, Strategies, Strategy
 WFLO = Path(__file__).parents[2] / "migrations"
 
 
-@pytest.fixture(scope="module", params=["18", "15"])
+@pytest.fixture(scope="module", params=SUPPORTED)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server of these tests' own: they list, prune and cut, and the other tests' databases are made by the same."""
     if request.param not in BIN:
