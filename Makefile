@@ -10,7 +10,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 ARGS ?=
 COMMA := ,
 
-.PHONY: help bench check clean docs down lint migrate server servers status stop test test-all test-db up
+.PHONY: help bench check clean docs down lint migrate pythons server servers status stop test test-all test-db up
 
 help: ## Show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | LC_ALL=C sort -t'|' -k1,1 | awk -F'|' '{ printf "make %-8s  %s\n", $$1, $$2 }'
@@ -21,9 +21,9 @@ bench: $(READY_TO_TEST) ## Measure what is claimed about speed
 check: $(READY) ## Verify tables, ledger and foreign keys in the live catalog
 	@$(BIN)/wflo-schema check $(ARGS)
 
-clean: ## Stop the project's server, remove .venv and caches; keep its data
+clean: ## Stop the project's server, remove .venv, caches and what tests fetched; keep its data
 	@test ! -x $(BIN)/wflo-schema || $(BIN)/wflo-schema server stop
-	@rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .pythons .servers build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 docs: $(READY_TO_TEST) ## Build the manual into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
@@ -40,6 +40,9 @@ lint: $(READY_TO_TEST) ## Run ruff (rules and format) and mypy --strict
 migrate: $(READY) ## Apply the pending migrations; without a database URL, to the project's own server
 	@$(BIN)/wflo-schema server start --if-needed
 	@$(BIN)/wflo-schema migrate $(ARGS)
+
+pythons: $(READY_TO_TEST) ## Run the main paths under each other supported Python that is here
+	@$(BIN)/python -m tests.pythons
 
 server: $(READY) ## Start the project's own server and print its URL
 	@$(BIN)/wflo-schema server start $(ARGS)

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from tests.conftest import BIN, VERSIONS, RunningServer, start_server, stop_server
+from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
+from tests.servers import SUPPORTED
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Begun, Done, Event
@@ -32,7 +33,7 @@ WFLO = Path(__file__).parents[2] / "migrations"
 pytestmark = pytest.mark.spread_over_servers
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=SUPPORTED)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server of these tests' own: they list, prune and cut, and the other tests' databases are made by the same."""
     if request.param not in BIN:
