@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from wflo_schema.findings import Finding, Location, Severity
 
+# What is had or wanted where there is none.
 NOTHING = "NOTHING"
 
 # The help for what a pending migration brings.
 MIGRATE = "wflo-schema migrate"
-# What is had or wanted where there is none.
 
 
 @dataclass(frozen=True, slots=True)

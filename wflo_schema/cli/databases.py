@@ -60,7 +60,7 @@ def test_db(
     )
 
 
-@test_db.command("list", epilog=EXIT_CODES)
+@test_db.command("list", epilog=EXIT_CODES, short_help="List the databases that were made here.")
 @all_of(database_url_option, format_option, server_directory_option)
 def test_db_list(database_url: str | None, format_: str, server_directory: Path) -> None:
     """List the databases on this server that were made here: templates, clones, test databases.
@@ -78,9 +78,9 @@ def test_db_list(database_url: str | None, format_: str, server_directory: Path)
     click.echo(json_text(found) if format_ == "json" else made_text(found))
 
 
-@test_db.command("prune", epilog=EXIT_CODES)
+@test_db.command("prune", epilog=EXIT_CODES, short_help="Drop what killed test sessions left behind.")
 @all_of(database_url_option, format_option, server_directory_option)
-@option("--kept", is_flag=True, help="Drop also those that --wflo-keep left.")
+@option("--kept", is_flag=True, help="Drop also what pytest --wflo-keep left.")
 def test_db_prune(database_url: str | None, format_: str, server_directory: Path, kept: bool) -> None:
     """Drop what killed test sessions left, and templates that nobody has used for long.
 

@@ -48,8 +48,8 @@ def migrate(
 ) -> None:
     """Apply every pending migration, each with its record in one transaction.
 
-    Does not create the database, and never runs a migration twice. Any number of them at once do
-    the work once; after a kill, run it again.
+    Does not create the database, and never runs a migration twice. If several run at once, each
+    migration is applied once. After a kill, run it again.
 
     \b
     Example:
@@ -159,7 +159,7 @@ def status(
 
 @click.command(epilog=EXIT_CODES)
 @target_options
-@option("--to", metavar="ID", help="As for migrate.")
+@option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
 def plan(
     database_url: str | None,
     schema: str | None,

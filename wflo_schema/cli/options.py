@@ -58,7 +58,9 @@ database_url_option = option(
     envvar=URL_VARIABLES,
     help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
 )
-schema_option = option("--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema of ledger and tables.")
+schema_option = option(
+    "--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema that holds your tables and the ledger."
+)
 migrations_option = option(
     "--migrations",
     metavar="DIR",

@@ -31,7 +31,7 @@ def server() -> None:
 
 
 _docker = all_of(
-    option("--docker", is_flag=True, help="The PostgreSQL of docker-compose.yml, through Docker."),
+    option("--docker", is_flag=True, help="Use the PostgreSQL of docker-compose.yml, through Docker."),
     option(
         "--compose-file",
         metavar="FILE",
@@ -73,7 +73,7 @@ def start(
     database_name: str,
     if_needed: bool,
 ) -> None:
-    """Start it, make it where it is not there, and print its URL.
+    """Start the PostgreSQL, create it the first time, and print its URL.
 
     Without --docker: PostgreSQL 18 from a Python package, kept in the project's folder, on a Unix
     socket only. Never deletes data.
@@ -118,7 +118,7 @@ def stop_(
     docker_image: str | None,
     docker_port: int | None,
 ) -> None:
-    """Stop it; its data stays.
+    """Stop the PostgreSQL; its data stays.
 
     \b
     Example:
@@ -142,7 +142,7 @@ def server_status(
     docker_image: str | None,
     docker_port: int | None,
 ) -> None:
-    """Say whether it runs, and where its data is. Exits with 1 when it does not run.
+    """Say whether the PostgreSQL runs, and where its data is. Exits with 1 when it does not run.
 
     \b
     Example:
@@ -160,7 +160,7 @@ def server_status(
 def server_url(
     server_directory: Path, docker: bool, compose_file: Path, docker_image: str | None, docker_port: int | None
 ) -> None:
-    """Print the URL of the running one, for psql and for DATABASE_URL.
+    """Print the URL of the running PostgreSQL, for psql or DATABASE_URL.
 
     \b
     Example:

@@ -82,7 +82,8 @@ def error_text(error: WfloSchemaError) -> str:
         lines += _labelled("context", error.context)
         if error.orphans is not None:
             many = "some rows" if error.orphans.count is None else counted(error.orphans.count, "row")
-            lines.append(f"  {many} of {error.orphans.key} point nowhere:")
+            verb = "points" if error.orphans.count == 1 else "point"
+            lines.append(f"  {many} of {error.orphans.key} {verb} nowhere:")
             lines += [f"    {row}" for row in error.orphans.sample]
             if error.orphans.count is None or error.orphans.count > len(error.orphans.sample):
                 lines.append("    …")
