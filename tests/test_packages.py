@@ -92,3 +92,31 @@ def test_installed_package_migrates_and_checks_from_an_empty_folder(
     assert len(migrated["applied"]) == len([*ROOT.glob("migrations/*.rollback.sql")]) == 3
     checked = json.loads(run(*command, "check", "--format", "json", cwd=tmp_path, DATABASE_URL=database.url))
     assert checked["findings"] == []
+
+
+def test_the_package_runs_from_a_zip(tmp_path: Path, database: Database) -> None:
+    archive = tmp_path / "wflo.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path in sorted((ROOT / "wflo_schema").rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                zipped.write(path, path.relative_to(ROOT))
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "a.sql").write_text("CREATE TABLE a (id integer);\n")
+    for command, said in (("migrate", "1 migration applied"), ("status", "1 applied, 0 pending")):
+        words = [sys.executable, "-S", "-c", _FROM_ZIP, str(archive), *sys.path, "--", command]
+        done = subprocess.run(
+            [*words, "--database-url", database.url], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout + done.stderr
+
+
+_FROM_ZIP = """
+import sys
+end = sys.argv.index("--")
+sys.path[:0], sys.argv[1:] = sys.argv[1:end], sys.argv[end + 1:]
+import wflo_schema
+assert wflo_schema.__file__.startswith(sys.path[0]), wflo_schema.__file__
+from wflo_schema.__main__ import main
+main()
+"""

@@ -12,6 +12,8 @@ from psycopg.rows import TupleRow, class_row
 
 _Row = TypeVar("_Row")
 
+# Reads from wherever the package was imported, a zip too.
+_LOADER = globals()["__loader__"]
 _HOME = os.path.dirname(os.path.dirname(__file__))
 
 
@@ -21,8 +23,8 @@ def load_sql(package: str, name: str, server_version: int | None = None) -> Lite
 
     ``server_version`` is needed for a query that differs by version, as `versions.CHANGES` says.
     """
-    with open(os.path.join(_HOME, package, "sql", f"{name}.sql"), encoding="utf-8") as file:
-        text: LiteralString = file.read()
+    path = os.path.join(_HOME, package, "sql", f"{name}.sql")
+    text: LiteralString = _LOADER.get_data(path).decode("utf-8")
     if server_version is None:
         return text
     from wflo_schema.connect.versions import rewrite  # the engine's queries are the same for all, and start faster

@@ -266,8 +266,8 @@ class Session:
     def read(self, lock_timeout_ms: int | None = None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
         """What the ledger records, and what of it is half-way.
 
-        Raise `LedgerLocked` where the ledger is locked for ``lock_timeout_ms``, or (None) for as long
-        as a migration may wait for its locks.
+        Raise `DatabaseError` with sqlstate 55P03 where the ledger is locked for ``lock_timeout_ms``, or
+        (None) for as long as a migration may wait for its locks.
         """
         began, attempt = time.monotonic(), 0
         while True:

@@ -54,8 +54,6 @@ def plain(value: Any) -> Any:
         return {"path": value.path, "line": value.line, "column": value.column}
     if hasattr(value, "conninfo"):
         return value.label
-    if hasattr(value, "_asdict"):
-        return {name: plain(part) for name, part in value._asdict().items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if not f.name.startswith("_")}
     if isinstance(value, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -184,6 +185,6 @@ def _telling(notify: Notify | None, wanted: Database) -> Notify | None:
         return None
 
     def tell(event: Event) -> None:
-        notify(event._replace(label=wanted.label) if isinstance(event, Begun) else event)
+        notify(replace(event, label=wanted.label) if isinstance(event, Begun) else event)
 
     return tell
