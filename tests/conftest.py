@@ -6,8 +6,8 @@ A test that uses `server` runs on every version of VERSIONS.  Everyday runs leav
 - ``@pytest.mark.spread_over_servers``: each test on one of the versions, chosen by its name, and its cases in turn, so
   that each version has its share of a module.
 
-``@pytest.mark.every_version`` is for what depends on the catalogs: it runs on every supported version that is here,
-with ``in_turn=True`` on VERSIONS and, case by case, on one of the others.
+``@pytest.mark.every_version`` is for what depends on the catalogs: it runs on, or is spread over, every supported
+version that is here, not VERSIONS only.
 
 They also stand for a whole module, as ``pytestmark``.  ``--all-versions`` (``make test-all``) leaves nothing out, and
 neither does naming a single test.
@@ -79,7 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: run on the newest version of PostgreSQL only")
     config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, in turn")
-    config.addinivalue_line("markers", "every_version(in_turn): run on every supported version, not on VERSIONS only")
+    config.addinivalue_line("markers", "every_version: for every supported version, not for VERSIONS only")
 
 
 def pool_of(item: pytest.Item) -> tuple[str, ...]:
@@ -90,17 +90,21 @@ def pool_of(item: pytest.Item) -> tuple[str, ...]:
 def versions_for(item: pytest.Item, case: int) -> tuple[str, ...]:
     """The versions that an everyday run runs a test on.  ``case`` counts those of its function, from 0."""
     pool = pool_of(item)
-    here = tuple(v for v in pool if v in BIN) or pool
+    here = tuple(v for v in pool if v in BIN and _has(v, item)) or pool
     if item.get_closest_marker("one_server"):
         return here[:1]
-    turn = zlib.crc32(_function_of(item).encode()) + case
     if item.get_closest_marker("spread_over_servers"):
-        return (here[turn % len(here)],)
-    marker = item.get_closest_marker("every_version")
-    if marker and marker.kwargs.get("in_turn"):
-        others = [v for v in here if v not in VERSIONS]
-        return (*VERSIONS, others[turn % len(others)]) if others else VERSIONS
+        return (here[(zlib.crc32(_function_of(item).encode()) + case) % len(here)],)
     return pool
+
+
+def _has(version: str, item: pytest.Item) -> bool:
+    """Whether that version has what the test's case is about: a case may say ``since`` when, or ``versions``."""
+    given = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return all(
+        int(version) >= getattr(case, "since", 0) and int(version) in getattr(case, "versions", (int(version),))
+        for case in given
+    )
 
 
 def _function_of(item: pytest.Item) -> str:

@@ -24,7 +24,7 @@ from wflo_schema.errors import UsageError, WfloSchemaError
 if TYPE_CHECKING:
     from tests.conftest import RunningServer
 
-pytestmark = pytest.mark.every_version(in_turn=True)
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 BASE = """
 CREATE TABLE u (id integer PRIMARY KEY, v text, w integer);

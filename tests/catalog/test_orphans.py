@@ -8,7 +8,7 @@ from wflo_schema.catalog import orphans
 from wflo_schema.connect.database import Database
 from wflo_schema.findings import OrphanRows
 
-pytestmark = pytest.mark.every_version(in_turn=True)
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 # The tables, the key and the rows it refuses, as they are shown.
 CASES = {

@@ -25,7 +25,7 @@ from wflo_schema.engine.planning import ledger_statements
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 
-pytestmark = pytest.mark.every_version(in_turn=True)
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 MORE = """
 CREATE VIEW w2 AS SELECT * FROM w;

@@ -21,7 +21,7 @@ from wflo_schema.engine import operations
 from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
 
-pytestmark = pytest.mark.every_version(in_turn=True)
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
 
-pytestmark = pytest.mark.every_version(in_turn=True)
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 HERE = Path(__file__).parents[1]
 MIGRATIONS = HERE.parent / "migrations"

@@ -34,7 +34,7 @@ from wflo_schema.errors import (
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.names import quote_always
 
-pytestmark = pytest.mark.every_version(in_turn=True)
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 
 class Folder:
