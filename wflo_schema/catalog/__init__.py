@@ -1,1 +1,1 @@
-"""A database as a frozen value: read, compared, mended, written down, replayed."""
+"""A database as a frozen value: read, compared, mended, written down."""
