@@ -69,7 +69,9 @@ def test_examples_of_the_help_are_commands(path: tuple[str, ...]) -> None:
     command: click.Command = cli
     for word in path:
         assert isinstance(command, click.Group)
-        command = command.commands[word]
+        found = command.get_command(click.Context(command), word)
+        assert found is not None
+        command = found
     examples = re.findall(
         r"^ +(.*\bwflo-schema .*?)(?:   .*)?$", (command.help or "").split("Example:")[1], re.MULTILINE
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from psycopg import sql
 
@@ -445,16 +446,20 @@ def test_a_role_that_may_not_create_is_told_so(database: Database, tmp_path: Pat
 
 
 def test_help_of_every_command_has_an_example_and_names_the_variables(tmp_path: Path) -> None:
-    from wflo_schema.cli.commands import cli
+    from wflo_schema.cli.commands import COMMANDS, cli
 
     def commands(group: Any, path: tuple[str, ...]) -> Any:
-        for name, command in group.commands.items():
-            if hasattr(command, "commands"):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, click.Group):
                 yield from commands(command, (*path, name))
             else:
                 yield (*path, name), command
 
-    for path, command in commands(cli, ()):
+    found = list(commands(cli, ()))
+    assert {path[0] for path, _ in found} == set(COMMANDS)
+    for path, command in found:
         text = run(*path, "--help", cwd=tmp_path).out
         assert "Example:" in text and f"wflo-schema {' '.join(path)}" in text, path
         for parameter in command.params:
