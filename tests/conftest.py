@@ -35,7 +35,7 @@ from tests import servers
 from wflo_schema.connect.database import Database
 from wflo_schema.server.account import choose_account
 
-# What would lead a test to another server, or change what pytest, Click and Rich print.
+# What would lead a test to another server, or change what pytest, Click, Rich and a make inside of make print.
 _UNWANTED = frozenset(
     {
         "DATABASE_URL",
@@ -49,6 +49,11 @@ _UNWANTED = frozenset(
         "TTY_COMPATIBLE",
         "TTY_INTERACTIVE",
         "PYTEST_ADDOPTS",
+        "ARGS",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MAKEOVERRIDES",
+        "MFLAGS",
     }
 )
 for name in list(os.environ):
