@@ -10,12 +10,12 @@ ratio, of wall time and of CPU time; the median counts.
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.migrate import BARE, median, spread, verdict
 from bench.peers import fresh_database, measure
 from tests.conftest import BIN, start_server, stop_server
 
@@ -23,12 +23,6 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 # Our time over theirs, at most.
 MIGRATE, CLICK = 1.1, 1.3
-
-BARE = """
-import sys, psycopg, click
-with psycopg.connect(sys.argv[1]) as connection:
-    connection.execute("SELECT 1").fetchone()
-"""
 
 # Prints how many modules are loaded when a command has run.
 COUNT = """
@@ -62,13 +56,13 @@ def compare(name: str, ours: Sequence[str], theirs: Sequence[str], most: float, 
         cpu.append(a.cpu_s / b.cpu_s)
         least = b.seconds if not least else min(least, b.seconds)
     every, own = modules(ours[3:])
-    found = statistics.median(wall)
+    is_met = median(wall) <= most
     print(
-        f"| {name} | {found:.2f} ({min(wall):.2f}–{max(wall):.2f}) | {statistics.median(cpu):.2f} "
-        f"| {least * 1000:.0f} ms | {every}, {own} ours | ≤ {most}: {'met' if found <= most else 'MISSED'} |",
+        f"| {name} | {spread(wall)} | {median(cpu):.2f} "
+        f"| {least * 1000:.0f} ms | {every}, {own} ours | ≤ {most}: {verdict(is_met)} |",
         flush=True,
     )
-    return found <= most
+    return is_met
 
 
 def main() -> int:
