@@ -41,8 +41,6 @@ REPLAYED: dict[int, Catalog] = {}
 # PostgreSQL looks for deadlocks after 1 s: until then it is the migration that gives way, never the writer.
 BELOW_DEADLOCK_TIMEOUT = LockOptions(timeout_ms=250)
 
-LOCK_TIMEOUT_S = LOCK_TIMEOUT_MS / 1000
-
 
 @dataclass
 class Written:
@@ -56,10 +54,11 @@ class Written:
 
 @contextmanager
 def writer(database: Database) -> Iterator[Written]:
-    """Another process that inserts and deletes all the time."""
+    """Another process that inserts and deletes all the time; it waits for no lock as long as we may wait for one."""
     said = Written()
+    patient = database.with_parameters(options=f"-c lock_timeout={LOCK_TIMEOUT_MS}")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.writer", database.url],
+        [sys.executable, "-m", "tests.writer", patient.url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -115,7 +114,6 @@ def test_a_database_at_work_comes_from_alembic_without_losing_a_row_or_refusing_
     assert counts(database) == {table: number + written.kept for table, number in ROWS.items()}
     assert written.errors == []
     assert written.rounds > 50
-    assert written.longest_s < LOCK_TIMEOUT_S
     assert look(database).verdict is Verdict.OURS
 
 
