@@ -38,7 +38,10 @@ TIMEOUT_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A column of a key, the one it references, and how the two are compared; casts and collation may be empty."""
+    """A column of a key, the one it references, and how the two are compared.
+
+    ``cast``, ``to_cast`` and ``collation`` are empty where none is needed.
+    """
 
     column: str
     to_column: str

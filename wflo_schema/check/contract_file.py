@@ -152,12 +152,12 @@ class _Parser:
             self.fail(
                 f"{where}: {counted(len(columns), 'column')} cannot reference {len(to_columns)}",
                 line,
-                hint="name as many columns in to as in from, in the same order",
+                hint='"from" and "to" need equally many columns, paired in order',
             )
         if period != to_period:
             self.fail(f"{where}: PERIOD must stand on both sides or on none", line)
         if len(set(to_columns)) != len(to_columns):
-            self.fail(f"{where}: to names a column twice", line)
+            self.fail(f'{where}: a column appears twice in "to"', line)
         action, set_columns = self.action(entry, "on_delete", where, line)
         update, update_columns = self.action(entry, "on_update", where, line)
         if update_columns:
@@ -183,7 +183,7 @@ class _Parser:
     def unique(self, entry: Mapping[str, object], where: str, line: int) -> RequiredUnique:
         table, columns, _ = self.place(entry, "on", where, line)
         if len(set(columns)) != len(columns):
-            self.fail(f"{where}: on names a column twice", line)
+            self.fail(f"{where}: a column appears twice", line)
         return RequiredUnique(
             self.optional_name(entry, where, line), table, columns, self.boolean(entry, "primary", where, line), line
         )

@@ -457,7 +457,7 @@ def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[
 
 def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """PostgreSQL runs a key's queries as the owner of the table that they touch."""
-    acts = ("UPDATE", *(("DELETE",) if have.on_delete == "c" else ()))  # checks and actions lock rows: that is UPDATE
+    acts = ("UPDATE", *(("DELETE",) if have.on_delete == "c" else ()))  # checking or setting rows locks them: UPDATE
     for relation, wanted, reads in (
         (target, ("SELECT", "UPDATE"), have.to_owner_reads),
         (table, ("SELECT", *acts), have.owner_reads),

@@ -58,7 +58,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
     """Write a contract of all tables of one schema: keys, unique and check constraints, indexes, columns.
 
     ``schema`` None means the target's, else the first of its search_path that holds a table.  Ledgers and
-    what belongs to extensions are left out.  `parse_contract` reads it back, and the database keeps it.
+    what belongs to extensions are left out.  `parse_contract` reads it back, and it holds.
 
     A foreign key that is not validated or not enforced cannot be required and becomes a comment.
 

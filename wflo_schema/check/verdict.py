@@ -189,7 +189,7 @@ def check_database(
 
 
 def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
-    """The database, in which to look for the ledger; None where the search_path leads nowhere."""
+    """The target to look for the ledger in; None where the search_path leads nowhere."""
     if database.schema is not None:
         return database
     path = usable_path(connection)

@@ -114,7 +114,7 @@ class Database:
             raise UsageError("the schema's name is empty", hint="leave out --schema to use the search_path")
         if chosen == "$user":
             raise UsageError(
-                "$user is not a schema's name: in a search_path it stands for the schema named as the role",
+                "$user is not a schema's name: in a search_path it stands for the schema named like the role",
                 hint="give the schema's own name",
             )
         parsed = cls(make_conninfo("", **parameters), schema=chosen, source=source)

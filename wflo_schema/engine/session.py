@@ -501,7 +501,7 @@ class Session:
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} was locked in {counted(attempts, 'try', 'tries')} "
             f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
-            hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again",
+            hint="wait for the session that blocks it or end it (SELECT pg_terminate_backend(PID)), then run it again",
             sqlstate="55P03",
         )
 
@@ -535,7 +535,7 @@ class Session:
     def _watch(self, waited_s: float) -> None:
         """Look from a second connection at what the first one waits for, and tell about once a second.
 
-        It looks several times before a lock timeout ends the waiting, so that no blocker goes unseen.
+        It looks before a lock timeout ends the waiting, so that no blocker goes unseen.
         """
         now = time.monotonic()
         if not self._watched or now < self._look_at:
@@ -599,8 +599,8 @@ class Session:
         made = LockNotAcquired(
             f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{self._blocked_by}",
-            hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
-            "or give it longer with --lock-timeout and --lock-wait",
+            hint="wait for the session that blocks it or end it (SELECT pg_terminate_backend(PID)), then run it again; "
+            "or wait longer for locks, with --lock-timeout and --lock-wait",
             migration_id=m.id,
             location=failed.location,
             statement=failed.statement,

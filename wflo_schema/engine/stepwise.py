@@ -113,7 +113,7 @@ class Stepwise:
             self._finish(predecessors, [r.hash for r in recorded])
             done_before = True
         except (ConnectionLost, StoppedWaiting):
-            done_before = True  # the session is gone, its lock with it, or it does not answer any more
+            done_before = True  # the session is gone, and its lock with it, or it does not answer any more
             raise
         finally:
             if not done_before:
