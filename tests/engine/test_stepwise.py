@@ -319,7 +319,7 @@ def test_half_done_migration_whose_file_is_gone_stops_the_run(folder: Folder, wa
     assert "2_b was interrupted after 1 statement, and its file is gone" in error.message
     assert operations.plan(folder.database, read_migrations(folder.path)).refusals[0][0] == Allow.HALF_DONE
     assert [h.id for h in folder.status().half_done] == ["2_b"]
-    folder.do(error.hint.partition("and then ")[2].partition("; to go on")[0], "TRUNCATE t")
+    folder.do(error.hint.partition(", then ")[2].partition("; to go on")[0], "TRUNCATE t")
     if way == "renamed":
         folder.write("2_c", NT + "INSERT INTO t VALUES (1); SELECT 1;")
     folder.migrate()
@@ -407,7 +407,7 @@ def test_what_went_with_its_session_is_not_gone_on_without(folder: Folder, what:
     folder.write("1_a", f"{NT}{makes}; SELECT 1; {uses};")
     error = folder.refuse()
     assert "statement 1 made or set" in error.message and "is gone with its session" in error.message
-    folder.do(error.hint.partition("and then ")[2])
+    folder.do(error.hint.partition(", then ")[2])
     assert folder.migrate().ids == ("1_a",)
 
 
