@@ -923,7 +923,7 @@ def test_a_role_that_may_only_read_looks_and_is_told_what_it_may_not(
     with pytest.raises(CannotRead, match="another tool's ledger may not be read"):
         adopt_database(reader, files, scratch_on=server.database)
     execute(database, "REVOKE USAGE ON SCHEMA public FROM reader")
-    with pytest.raises(Refused, match="is open to this role"):
+    with pytest.raises(Refused, match="this role can use no schema"):
         adopt_database(reader, files, scratch_on=server.database)
 
 

@@ -149,7 +149,7 @@ KEY = "[[foreign_key]]\nfrom = 'a(b)'\nto = 'c(d)'\n"
         ("[contract]\ntables = ['a.b.c']", "is not the name of a table"),
         ("[contract]\ntabels = ['a']", "tabels"),
         ("[contrct]\ntables = ['a']", "contrct"),
-        ("contract = 3", "must be a table"),
+        ("contract = 3", "must be a TOML table"),
         ("x = ", "is not TOML"),
         (KEY + "on_delte = 'CASCADE'", ":4: "),
         (KEY + "on_delete = 'EXPLODE'", "none of NO ACTION"),

@@ -124,7 +124,7 @@ def test_statement_that_was_completed_when_its_run_was_killed_is_not_done_again(
     assert sums.id == "2_b"
     folder.write("2_b", f"{NT}SELECT 1; {second}; SELECT 1;")
     folder.migrate()
-    assert any("had been completed" in message for message in folder.repairs())
+    assert any("was complete when" in message for message in folder.repairs())
     assert folder.recorded() == ["1_a", "2_b"]
 
 
@@ -167,7 +167,7 @@ def test_index_dropped_by_a_killed_run_is_not_looked_for_further_along_the_searc
             )
             thread.join()
     assert failures and folder.migrate().ids == ("3_c",)
-    assert any("had been completed" in message for message in folder.repairs())
+    assert any("was complete when" in message for message in folder.repairs())
     assert folder.has("public.i") and not folder.has("app.i")
 
 
@@ -286,7 +286,7 @@ def test_block_that_commits_and_was_cancelled_by_a_signal_says_so(folder: Folder
     with pytest.raises(Interrupted) as caught:
         folder.migrate(stop=stop)
     thread.join()
-    assert "what it had committed before that stays" in caught.value.message
+    assert "what it had committed by then stays" in caught.value.message
     folder.write("2_b", NT + "SELECT 1;")  # with nothing to go on after
     error = folder.refuse()
     assert "cannot be known" in error.message and "statements_done" not in error.hint
@@ -316,10 +316,10 @@ def test_half_done_migration_whose_file_is_gone_stops_the_run(folder: Folder, wa
     half_done(folder)
     (folder.path / "2_b.sql").rename(folder.path / ("2_c.sql" if way == "renamed" else "2_b.txt"))
     error = folder.refuse()
-    assert "2_b was interrupted after 1 statement, and there is no such file any more" in error.message
+    assert "2_b was interrupted after 1 statement, and its file is gone" in error.message
     assert operations.plan(folder.database, read_migrations(folder.path)).refusals[0][0] == Allow.HALF_DONE
     assert [h.id for h in folder.status().half_done] == ["2_b"]
-    folder.do(error.hint.partition("and then ")[2].partition("; to go on")[0], "TRUNCATE t")
+    folder.do(error.hint.partition(", then ")[2].partition("; to go on")[0], "TRUNCATE t")
     if way == "renamed":
         folder.write("2_c", NT + "INSERT INTO t VALUES (1); SELECT 1;")
     folder.migrate()
@@ -346,7 +346,7 @@ def test_half_rolled_back_migration_is_not_nothing_to_do(folder: Folder) -> None
     folder.migrate()
     with pytest.raises(MigrationFailed):
         folder.roll_back()
-    assert "2_b is half rolled back: that was interrupted after 1 statement" in folder.refuse().message
+    assert "2_b is half rolled back: its rollback was interrupted after 1 statement" in folder.refuse().message
     found = check_database(folder.database, None, migrations=read_migrations(folder.path), only=["ledger"])
     assert found.exit_code == 1 and [f.code for f in found.findings] == ["ledger-half-done"]
     (entry,) = [e for e in folder.status().entries if e.id == "2_b"]
@@ -407,7 +407,7 @@ def test_what_went_with_its_session_is_not_gone_on_without(folder: Folder, what:
     folder.write("1_a", f"{NT}{makes}; SELECT 1; {uses};")
     error = folder.refuse()
     assert "statement 1 made or set" in error.message and "is gone with its session" in error.message
-    folder.do(error.hint.partition("and then ")[2])
+    folder.do(error.hint.partition(", then ")[2])
     assert folder.migrate().ids == ("1_a",)
 
 
@@ -639,7 +639,7 @@ def test_second_ledger_is_made_with_a_warning(folder: Folder) -> None:
     assert [e.message for e in folder.events if isinstance(e, Notice) and e.severity == "WARNING"] == [
         (
             "there is no ledger in schema app yet, so one is made; "
-            "the ledger of schema public is not used: is --schema the one you mean?"
+            "the ledger of schema public is not used: if you mean that one, name it with --schema"
         )
     ]
 

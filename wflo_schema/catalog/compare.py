@@ -91,7 +91,7 @@ def compare_catalogs(
 
 
 def _is_the_same(found: Mapping[Place, Difference], key: Key, followed: Place, sides: Sides) -> bool:
-    """Say whether what a copy differs in is told, and mended, with what it is a copy of."""
+    """Say whether a copy's difference is told, and mended, with that of its original."""
     if followed not in found:
         return False
     if followed[1] != "enabled":
@@ -109,7 +109,7 @@ class _Renaming:
 
     def __init__(self, mapping: Mapping[str, str]) -> None:
         if len(set(mapping.values())) != len(mapping):
-            raise UsageError("two schemas are to be compared with the same one")
+            raise UsageError("ignore_schema_names maps two schemas to the same one")
         self._to_want = {a: b for a, b in mapping.items() if a != b}
         self._to_have = {b: a for a, b in self._to_want.items()}
         for start in self._to_want:
@@ -236,7 +236,7 @@ def _renamed(sides: Sides) -> list[tuple[Object, Object]]:
 
 
 def _forget_detached(sides: Sides) -> None:
-    """Where a table is a partition on one side only, what it had inherited and now owns is no news."""
+    """Where a table is a partition on one side only, what it inherits there and owns here is no difference."""
     attached = {
         wanted.path
         for key, wanted in sides.wants.items()

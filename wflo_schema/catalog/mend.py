@@ -22,7 +22,7 @@ from wflo_schema.catalog.objects import (
 from wflo_schema.connect import versions
 from wflo_schema.names import qualified, quote
 
-# Differences come in this order, so that what one mend needs another has made before.
+# Differences come in this order, so that each mend finds what it needs made before it.
 _KINDS: tuple[str, ...] = (
     "schema",
     "extension",
@@ -132,7 +132,7 @@ def lines(*statements: str) -> str:
 
 
 def mend_extra(one: Object) -> str:
-    """Drop what holds no data of its own; the rest takes a decision."""
+    """Drop what holds no data of its own; the rest needs a decision."""
     if one.kind == "index":
         is_partitioned = _is_on_partitioned(one)
         return f"DROP INDEX {'' if is_partitioned else 'CONCURRENTLY '}{_called(one)};"
@@ -340,7 +340,7 @@ def _create_domain(one: Object) -> str:
 
 
 def _copies(trigger: Object, sides: Sides) -> list[Object]:
-    """A trigger's clones on partitions, theirs too."""
+    """A trigger's clones on partitions, and the clones of those."""
     found = []
     followed = {trigger.key}
     left = [one for one in sides.wants.values() if one.kind == "trigger" and one.follows]
@@ -493,7 +493,7 @@ def _other(persistence: str) -> str:
 
 
 def _alter(column: Object, sides: Sides) -> str:
-    """How a statement begins that alters the relation a column is of."""
+    """How a statement that alters the column's relation begins."""
     kinds = ("foreign table", "materialized view", "view")
     kind = next((kind for kind in kinds if (kind, column.path[:2]) in sides.wants), "table")
     return f"ALTER {kind.upper()}"

@@ -117,8 +117,8 @@ class Difference:
     """One thing in which a catalog is not as wanted.  All fields count for equality.
 
     ``attribute`` is empty where a whole object is absent or too many, and ``name`` where it only
-    has another name.  ``have`` and ``want`` are ``NOTHING`` where absent.  ``mend`` is SQL, one
-    statement a line end, that makes ``have`` into ``want``; empty where that takes a decision
+    has another name.  ``have`` and ``want`` are ``NOTHING`` where absent.  ``mend`` is SQL, each
+    statement on a new line, that makes ``have`` into ``want``; empty where that needs a decision
     (data would be lost or rewritten).  ``cosmetic`` says that no query is answered differently.
     """
 

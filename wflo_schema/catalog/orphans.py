@@ -38,7 +38,10 @@ TIMEOUT_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A column of a key, the one it references, and how the two are compared; empty where as they are."""
+    """A column of a key, the one it references, and how the two are compared.
+
+    ``cast``, ``to_cast`` and ``collation`` are empty where none is needed.
+    """
 
     column: str
     to_column: str
@@ -109,7 +112,7 @@ class Reference:
         return sql.SQL("{}.{}").format(sql.SQL(self.alias), sql.Identifier(name))
 
     def listing(self, shown: sql.Composable) -> sql.Composed:
-        """The query for ``shown`` of all of them."""
+        """The query for ``shown`` of all rows that point nowhere."""
         return sql.SQL("SELECT {} FROM {} WHERE {}").format(shown, self.source, self.condition)
 
 

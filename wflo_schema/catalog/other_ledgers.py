@@ -44,7 +44,7 @@ class OtherTool:
 
     @property
     def tables(self) -> frozenset[str]:
-        """The tables that make it known."""
+        """The tables by which it is recognised."""
         return frozenset({self.table, self.beside} - {""})
 
     def select(self, schema: str) -> sql.Composed:
@@ -143,7 +143,7 @@ def own_schemas(tables: Tables) -> frozenset[str]:
 
 
 def ledgers_of_everyday_names(tables: Tables) -> frozenset[tuple[str, str]]:
-    """The tables of a tool that has a schema of its own where it was told to use one with other things in it."""
+    """The ledger's tables of a tool with a schema of its own, where it was told to use one with other things in it."""
     keepers = [t for t in OTHER_TOOLS if t.own_schema]
     return frozenset(
         (schema, name)

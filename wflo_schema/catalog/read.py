@@ -70,7 +70,7 @@ def read_catalog(
     owner and grants.  Objects that belong to extensions are never read.  Inside an open
     transaction its own changes are seen, and its isolation level decides on the snapshot.
 
-    No lock is waited for but one: PostgreSQL locks the tables below a view to print it, for
+    It waits for no lock but one: to print a view, PostgreSQL locks the tables below it.  It waits
     ``lock_timeout_ms`` at most (None: the server's own).
 
     Raise `CannotRead` when this role may not read pg_catalog, `DatabaseError` when the server
@@ -94,7 +94,7 @@ def read_migrated(
     privileges: bool = False,
     wanted: Catalog | None = None,
 ) -> Catalog:
-    """Read what migrations made: as `read`, without what other tools record theirs in.
+    """Read what migrations made: as `read_catalog`, without the ledgers of other tools.
 
     Such a table counts where ``wanted`` has it too: then the migrations make it.
     """
@@ -178,10 +178,10 @@ def _objects(results: Iterable[tuple[list[str], list[TupleRow]]]) -> list[Object
 def _with_clones(
     columns: list[str], rows: list[TupleRow], attributes: list[tuple[str, int]], follows: int | None
 ) -> Iterable[Object]:
-    """Name clones on partitions after what they were cloned from: PostgreSQL names them as it comes.
+    """Name clones on partitions after what they were cloned from: PostgreSQL's own names for them vary.
 
     A foreign key has one more row for each partition of the table it points to.  It is bookkeeping,
-    but for its triggers, which keep that partition's rows: what is unusual of them is told with the key.
+    but for its triggers, which keep that partition's rows: what is unusual about them is told with the key.
     """
     oid, parent, referenced = (columns.index(n) for n in ("object_oid", "parent_oid", "referenced_oid"))
     by_oid = {row[oid]: row for row in rows}

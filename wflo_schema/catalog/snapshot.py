@@ -25,12 +25,13 @@ _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL t
 # Begins every line of the catalog.
 _MARK = "--|"
 
-# What tables may need: made together with them, each after what it mentions.
+# Attributes that are written where the table is made.
 _WRITTEN_WITH_TABLE = frozenset(
     {"persistence", "partition key", "partition of", "inherits", "access method", "options"}
 )
 _WRITTEN_WITH_COLUMN = frozenset({"position", "type", "not null", "default", "generated", "identity", "collation"})
 _VIEWS = frozenset({"view", "materialized view"})
+# What tables may need: made together with them, each after what it mentions.
 _FIRST = frozenset(
     {
         "collation",
@@ -102,7 +103,7 @@ def parse_snapshot(text: str) -> Catalog:
     lines = [line[len(_MARK) :].removeprefix(" ") for line in (begin + rest).split("\n") if line.startswith(_MARK)]
     if not begin:
         raise WfloSchemaError(
-            "this file holds no catalog", hint="write it with wflo-schema dump, and leave the comments at its end in it"
+            "this file holds no catalog", hint="write it with wflo-schema dump, and keep the comments at its end"
         )
     return parse_catalog("\n".join(lines) + "\n")
 
@@ -266,7 +267,7 @@ def _attach(partition: Object, tables: Mapping[tuple[str, ...], Object]) -> str:
 
 
 def _at_once(mend: str) -> str:
-    """A mend spares a live database's writers; an empty one has none."""
+    """The mend without what spares the writers of a live database: an empty one has none."""
     lines = mend.split("\n")
     if len(lines) > 1 and lines[0].endswith(" NOT VALID;") and " VALIDATE CONSTRAINT " in lines[1]:
         lines[:2] = [lines[0].removesuffix(" NOT VALID;") + ";"]

@@ -50,7 +50,7 @@ def _dump_value(value: str) -> str:
 
 
 def parse_catalog(text: str) -> Catalog:
-    """Read what `dump` wrote.
+    """Read what `catalog_text` wrote.
 
     Raise `WfloSchemaError` when it is something else, with the number of the line.
     """

@@ -16,7 +16,7 @@ MATCHES = ("SIMPLE", "FULL")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
-    """A table's name.  ``schema`` is None where the contract leaves it to the whole contract's schema."""
+    """A table's name.  ``schema`` is None where that of the whole contract counts."""
 
     name: str
     schema: str | None = None
@@ -97,7 +97,7 @@ class RequiredUnique:
 
 @dataclass(frozen=True, slots=True)
 class RequiredCheck:
-    """A check constraint.  ``expression`` is SQL in any spelling of the same, None where any will do."""
+    """A check constraint.  ``expression`` is SQL, in any spelling that means the same; None where any will do."""
 
     name: str
     table: Name
@@ -107,7 +107,7 @@ class RequiredCheck:
 
 @dataclass(frozen=True, slots=True)
 class RequiredIndex:
-    """A valid index on these columns in this order.  ``where`` is SQL in any spelling of the same."""
+    """A valid index on these columns in this order.  ``where`` is SQL, in any spelling that means the same."""
 
     name: str | None
     table: Name

@@ -55,7 +55,7 @@ def read_contract(path: str | Path) -> Contract:
 
 
 def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
-    """Parse a contract's text.  Raise `BadContract` as `read` does."""
+    """Parse a contract's text.  Raise `BadContract` as `read_contract` does."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -135,7 +135,7 @@ class _Parser:
         self.once((i, i.line, f"an index on {i.table}") for i in contract.indexes)
 
     def placed(self, contract: Contract, name: Name) -> Name:
-        """The name without the schema that all names have which name none."""
+        """The name, without its schema where that is the contract's own."""
         return Name(name.name) if name.schema == contract.schema else name
 
     def once(self, things: Iterable[tuple[object, int, str]]) -> None:
@@ -152,16 +152,16 @@ class _Parser:
             self.fail(
                 f"{where}: {counted(len(columns), 'column')} cannot reference {len(to_columns)}",
                 line,
-                hint="from and to need as many columns, in the order in which they belong together",
+                hint='"from" and "to" need equally many columns, paired in order',
             )
         if period != to_period:
             self.fail(f"{where}: PERIOD must stand on both sides or on none", line)
         if len(set(to_columns)) != len(to_columns):
-            self.fail(f"{where}: a column of to stands twice", line)
+            self.fail(f'{where}: a column appears twice in "to"', line)
         action, set_columns = self.action(entry, "on_delete", where, line)
         update, update_columns = self.action(entry, "on_update", where, line)
         if update_columns:
-            self.fail(f"{where}: on_update takes no column list, PostgreSQL has one for on_delete only", line)
+            self.fail(f"{where}: on_update takes no column list: PostgreSQL has one for on_delete only", line)
         for column in set_columns:
             if column not in columns:
                 self.fail(f"{where}: on_delete names {quote(column)}, which is no column of from", line)
@@ -183,7 +183,7 @@ class _Parser:
     def unique(self, entry: Mapping[str, object], where: str, line: int) -> RequiredUnique:
         table, columns, _ = self.place(entry, "on", where, line)
         if len(set(columns)) != len(columns):
-            self.fail(f"{where}: a column stands twice", line)
+            self.fail(f"{where}: a column appears twice", line)
         return RequiredUnique(
             self.optional_name(entry, where, line), table, columns, self.boolean(entry, "primary", where, line), line
         )
@@ -271,7 +271,7 @@ class _Parser:
             if not rest:
                 break
             if not rest.startswith(",") or period:
-                self.fail(f'{where}: {field_name} cannot be read from "{rest}" on', line, hint=_NAME_HINT)
+                self.fail(f'{where}: {field_name} cannot be read at "{rest}"', line, hint=_NAME_HINT)
             rest = rest[1:]
         return self.table(match["table"], line), tuple(columns), period
 
@@ -297,7 +297,7 @@ class _Parser:
         if not name or "\x00" in name:
             self.fail(f"a {kind}'s name is empty", line)
         if len(name.encode()) > NAME_BYTES:
-            self.fail(f"no {kind} can be called {name}: PostgreSQL's names end after {NAME_BYTES} bytes", line)
+            self.fail(f"no {kind} can have the name {name}: PostgreSQL's names end after {NAME_BYTES} bytes", line)
         return name
 
     def optional_name(self, entry: Mapping[str, object], where: str, line: int) -> str | None:
@@ -365,7 +365,7 @@ class _Parser:
 
     def mapping(self, value: object, where: str, line: int) -> Mapping[str, object]:
         if not isinstance(value, dict):
-            self.fail(f"{where} must be a table of the TOML kind", line)
+            self.fail(f"{where} must be a TOML table", line)
         return value
 
     def only_known(self, entry: Mapping[str, object], known: tuple[str, ...], where: str, line: int) -> None:
@@ -374,9 +374,9 @@ class _Parser:
                 close = difflib.get_close_matches(key, known, 1)
                 place = f"{where} has" if where else "the contract has"
                 self.fail(
-                    f"{place} an entry {key}, which is not known here",
+                    f"{place} an unknown entry {key}",
                     self.line_after(line, key),
-                    hint=f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}",
+                    hint=f"did you mean {close[0]}?" if close else f"known entries: {', '.join(known)}",
                 )
 
     def fail(self, message: str, line: int, *, hint: str = "") -> NoReturn:
@@ -399,7 +399,7 @@ class _Parser:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """Where things stand in a contract's text, read once: tomllib does not say.  Lines go upwards."""
+    """Where things stand in a contract's text, read once: tomllib does not say.  Line numbers ascend."""
 
     headers: Mapping[str, list[int]]
     """Of each section: ``[section]``, ``[[section]]``, ``[section.name]``."""
@@ -439,7 +439,7 @@ def _first(lines: Sequence[int], start: int) -> int:
 
 
 _NAME_HINT = (
-    "names are written exactly as PostgreSQL stores them; put one with odd characters into double quotes: "
+    "write names exactly as PostgreSQL stores them; put one with odd characters into double quotes: "
     """'"Odd name"("Some column")'"""
 )
 
@@ -450,7 +450,7 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def render_contract(contract: Contract, *, comment: str = "") -> str:
-    """Write a contract as TOML that `parse` reads back as an equal value."""
+    """Write a contract as TOML that `parse_contract` reads back as an equal value."""
     import tomlkit
 
     document = tomlkit.document()

@@ -74,7 +74,7 @@ def _is_expression(text: str) -> bool:
 
 
 def _bare_type(text: str) -> str:
-    """Without its length, to which a CAST would cut what an assignment refuses."""
+    """The type without its length: a CAST would truncate to it what an assignment refuses."""
     bare = re.sub(r"\([\d, -]+\)", "", text)
     return {"character": "bpchar", "bit": '"bit"'}.get(bare, bare)
 

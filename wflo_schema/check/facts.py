@@ -151,7 +151,7 @@ class Facts:
     keys: tuple[Key, ...] | None = None
     key_triggers: tuple[KeyTrigger, ...] | None = None
     odd_keys: frozenset[int] | None = None
-    """Those that compare with something else than equality."""
+    """Those that compare by something other than equality."""
     row_triggers: tuple[RowTrigger, ...] | None = None
     rules: tuple[RewriteRule, ...] | None = None
     settings: tuple[RoleSetting, ...] | None = None
@@ -174,7 +174,7 @@ class Facts:
         return qualified(name.schema or self.schema, name.name)
 
     def wanted(self, key: RequiredKey) -> str:
-        """The required key, spelled as those are that are there."""
+        """The required key, spelled like the keys that are there."""
         return definition(
             self.full(key.table),
             key.columns,
@@ -339,7 +339,7 @@ def _choose_schema(reader: Reader, contract: Contract, named: Sequence[Named]) -
 def read_facts(reader: Reader, contract: Contract, *, schema: str | None, deep: bool) -> Facts:
     """Read what the contract's tables are; ``deep`` adds all that can keep their keys from being enforced.
 
-    Names without a schema are looked for in ``schema``, where it is None in the search_path.
+    Names without a schema are looked for in ``schema`` or, where that is None, along the search_path.
     """
     schema = contract.schema or schema
     if not reader.can(*BASE):
@@ -492,7 +492,7 @@ def _indexes_of(reader: Reader, relations: Sequence[int]) -> tuple[Index, ...]:
 
 
 def look_in(reader: Reader, schema: str) -> None:
-    """Have names in expressions spelled as they are where this schema is the search_path."""
+    """Have names in expressions spelled as they are with this schema as the search_path."""
     reader.connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (quote(schema),))
 
 

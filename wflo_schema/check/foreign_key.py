@@ -1,4 +1,4 @@
-"""Say whether PostgreSQL in fact keeps one foreign key that a contract requires, and otherwise what to type.
+"""Say whether PostgreSQL in fact keeps one foreign key that a contract requires, and if not, what to type.
 
 Hides how it enforces keys (the internal triggers on both sides and on every partition, as whom they act)
 and everything in the tables that defeats them: other keys, row triggers, rules, privileges.
@@ -31,7 +31,7 @@ _AFTER_INSERT, _AFTER_DELETE, _AFTER_UPDATE = 5, 9, 17
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """A required key, the table that must have it, and how what is said of it begins."""
+    """A required key, the table that must have it, and what all findings about it share."""
 
     facts: Facts
     key: RequiredKey
@@ -45,7 +45,7 @@ class _Sought:
 
 
 def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Finding]:
-    """Everything in which the key is not there, not as required or not enforced.  Nothing: PostgreSQL keeps it."""
+    """Say where the key is missing, not as required or not enforced.  No finding: PostgreSQL keeps it."""
     where, want = contract.location(key.line), facts.wanted(key)
     listed = {t.name for t in contract.tables}
     for name in dict.fromkeys((key.table, key.to_table)):
@@ -72,7 +72,7 @@ def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
             for t, c in ((table, key.columns), (target, key.to_columns))
             for _ in absent_columns(facts, t, c, where)
         )
-        yield near if can_be else replace(near, help="")  # what was typed would fail, or take a good key away
+        yield near if can_be else replace(near, help="")  # its SQL would fail, or drop a good key
     else:
         yield from _judge_best(sought, target, exact, candidates)
 
@@ -123,7 +123,7 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
         )
     return sought.finding(
         "key-wrong-columns",
-        f"{quote(near.name)} is on ({identifiers(near.columns)}) to ({identifiers(near.to_columns)})",
+        f"{quote(near.name)} is on ({identifiers(near.columns)}), referencing ({identifiers(near.to_columns)})",
         have=str(near),
         help_=mend,
     )
@@ -145,7 +145,7 @@ def _add(facts: Facts, key: RequiredKey, table: Relation, *, drop: str | None = 
 
 
 def _freed(facts: Facts, key: RequiredKey, table: Relation) -> str:
-    """The statement that gives another name to what else is called as the key must be, if anything is."""
+    """The statement that renames another constraint which has the key's name, if there is one."""
     if key.name is None or (table.oid, key.name) not in facts.taken:
         return ""
     other = key.name.encode()[: NAME_BYTES - 4].decode(errors="ignore") + "_was"
@@ -213,7 +213,7 @@ def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
 
 
 def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no: _No) -> Iterator[Finding]:
-    """What keeps an inheritance child's rows, which show in the table, from being as honest as its own."""
+    """What lets an inheritance child's rows, which show in the table, escape the key."""
     facts, table = sought.facts, sought.table
     same = facts.keys_like(like.pairs, child, target)
     on_delete, on_update = ACTIONS.get(like.on_delete, "?"), ACTIONS.get(like.on_update, "?")
@@ -245,7 +245,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
     drops = "".join(f"DROP CONSTRAINT {quote(k.name)}, " for k in same)
     yield no(
         "key-not-inherited",
-        f"{child} inherits from {table}, its rows show there and no equal key checks them",
+        f"{child} inherits from {table}: its rows show there, but no equal key checks them",
         f"ALTER TABLE {child} {drops}ADD {add}",
         "; ".join(map(str, same)) or f"{child} without a foreign key",
     )
@@ -335,7 +335,7 @@ def _collations(facts: Facts, table: Relation, target: Relation, have: Key, no: 
             yield no(
                 "key-collation",
                 f"{quote(a)} and {target}.{quote(b)} have different collations, "
-                "of which one holds different texts for equal",
+                "one of which takes different texts for equal",
                 f"ALTER TABLE {table} ALTER COLUMN {quote(a)} TYPE {one.type} COLLATE {other.collation_name};",
             )
 
@@ -457,7 +457,7 @@ def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[
 
 def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """PostgreSQL runs a key's queries as the owner of the table that they touch."""
-    acts = ("UPDATE", *(("DELETE",) if have.on_delete == "c" else ()))  # what checks or sets on UPDATE locks rows
+    acts = ("UPDATE", *(("DELETE",) if have.on_delete == "c" else ()))  # checking or setting rows locks them: UPDATE
     for relation, wanted, reads in (
         (target, ("SELECT", "UPDATE"), have.to_owner_reads),
         (table, ("SELECT", *acts), have.owner_reads),

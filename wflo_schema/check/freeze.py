@@ -1,4 +1,4 @@
-"""Write a contract from a live database: what `check` then holds it, or another, to.
+"""Write a contract from a live database: `check` then holds this database, or another, to it.
 
 Hides which of what is there can be required, and in which spelling.  Reads only.
 """
@@ -58,7 +58,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
     """Write a contract of all tables of one schema: keys, unique and check constraints, indexes, columns.
 
     ``schema`` None means the target's, else the first of its search_path that holds a table.  Ledgers and
-    what belongs to extensions are left out.  What it writes is read back by `contract.parse` and holds.
+    what belongs to extensions are left out.  `parse_contract` reads it back, and it holds.
 
     A foreign key that is not validated or not enforced cannot be required and becomes a comment.
 
@@ -76,7 +76,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
             f"the schema {facts.schema} of {database.label} has no table", hint="name another one with --schema"
         )
     weak = [
-        f"Not required here, for it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
+        f"Not required here, because it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
         for k in _keys(facts)
         if not (k.is_validated and k.is_enforced)
     ]

@@ -18,7 +18,7 @@ from wflo_schema.names import quote
 # pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
 _DEPTH_IN_A_CASCADE = 2
 
-# A text of which is not known what it says.
+# Stands for a text whose content is not known.
 _SOME_TEXT = "'"
 _TEXT_TYPES = (["text"], ["varchar"], ["name"])
 _EVENT_NAME = re.compile(r"old|new|tg_[a-z]+")
@@ -94,7 +94,7 @@ def effect(source: str, event: str, columns: Iterable[str] = (), *, known: Mappi
 
 
 def _kept(code: str, columns: Iterable[str]) -> Effect:
-    """Whether the new row, which is returned, was given back what the key takes away."""
+    """Whether the function puts what the key takes away back into the new row, which it returns."""
     found = Effect.PASSES
     for column in columns:
         name = rf'(?:{re.escape(column)}|"{re.escape(quote(column).strip(chr(34)))}")'
@@ -110,7 +110,7 @@ def _kept(code: str, columns: Iterable[str]) -> Effect:
 
 
 def condition_holds(text: str, event: str) -> bool | None:
-    """Whether a trigger's WHEN holds for what a key's own query does; None: for some rows, or who knows."""
+    """Whether a trigger's WHEN holds for what a key's own query does; None: for some rows, or not known."""
     walk = _Walk([], event.upper(), depth_here=_DEPTH_IN_A_CASCADE - 1)
     return walk.holds(list(_words(text)))
 
@@ -306,7 +306,7 @@ class _Walk:
             words = words[1:]
 
     def filled(self, name: str) -> None:
-        """A column was set: the row is none that is NULL."""
+        """A column was set, so the row is not NULL."""
         now = self.values.get(self.aliases.get(name, name), _UNKNOWN)
         if "null" in now:
             self.give(name, _UNKNOWN if name in ("old", "new") else now - _NULL | _ROW)
@@ -444,7 +444,7 @@ class _Walk:
         return None
 
     def spelled_out(self, words: Sequence[str]) -> list[str]:
-        """With the TG_ variables that are known as the texts that they are."""
+        """The words, each TG_ variable that is known replaced by its text."""
         spelled: list[str] = []
         place = 0
         while place < len(words):

@@ -69,7 +69,7 @@ def _source(reader: Reader) -> str:
 
 
 def _files_say_replica(reader: Reader, facts: Facts, source: str) -> bool | None:
-    """Whether the server's files say so, where this role's or connection's own setting overrides them; None: who knows.
+    """Whether the server's files say so, where a setting of this role or connection overrides them; None: unknown.
 
     Where nothing overrides them, this session shows what they say.
     """
@@ -132,7 +132,7 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
             "replication-role",
             f"sessions of database {quote(session.database)}",
             "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
-            "client that left it so",
+            "client that left them off",
             have="session_replication_role = replica",
             want=_WANT,
             help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
@@ -278,7 +278,7 @@ _SETTING = "session_replication_role"
 
 
 def _may_switch(source: str) -> bool:
-    """Whether it does more with the setting than to ask for it, or to set it back."""
+    """Whether it does more with the setting than ask for it or set it back."""
     found = list(tokens(source)) if _SETTING in source.lower() else []
     said = ["", "", *(t.name or (t.value or t.text).lower() for t in found), "", ""]
     for place, token in enumerate(found, 2):
@@ -329,7 +329,7 @@ def _switches(reader: Reader, facts: Facts) -> Iterator[Finding]:
             yield finding(
                 "replication-role-unclear",
                 f"function {switch}",
-                f"{switch} runs as sessions start, names session_replication_role, and spares this session at most",
+                f"{switch} runs as sessions start and names session_replication_role: it may set it in other sessions",
                 have=have,
                 want="sessions that start with foreign keys switched on",
                 help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"

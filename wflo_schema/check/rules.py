@@ -1,6 +1,6 @@
 """All that can be found wrong with a database: each code with its weight, its meaning and its remedy.
 
-Hides nothing: help, manual and JSON are made from these records, and every finding takes its weight here.
+Hides nothing: help, manual and JSON are made from these records, and every finding takes its weight from them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wflo_schema.findings import Finding, Location, Severity
 
-# What is had or wanted where there is none.
+# How a finding says that it has, or wants, nothing.
 NOTHING = "NOTHING"
 
 # The help for what a pending migration brings.
@@ -164,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _E,
         "the key is NOT VALID",
-        "New rows are checked, those that were there before never were.",
+        "New rows are checked; those that were there before never were.",
         "ALTER TABLE … VALIDATE CONSTRAINT",
     ),
     Rule(
@@ -231,7 +231,7 @@ RULES: tuple[Rule, ...] = (
         _W,
         "another foreign key acts after this one",
         "A second key on the same column wants something else and only happens to be younger; a dump and "
-        "restore may turn the order round.",
+        "restore may reverse the order.",
         "ALTER TABLE … DROP CONSTRAINT the other one",
     ),
     Rule(
@@ -290,8 +290,8 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _U,
         "sessions may start with triggers off",
-        "A login trigger or a function with its owner's rights sets session_replication_role, or calls of such a "
-        "function may write to the tables from a role in replica mode: what it does cannot be known.",
+        "A login trigger or a function with its owner's rights sets session_replication_role, or a role in replica "
+        "mode may write to the tables through such a function: what it does cannot be known.",
         "read the function, then ALTER ROUTINE … or DROP EVENT TRIGGER …",
     ),
     Rule(
@@ -340,7 +340,7 @@ RULES: tuple[Rule, ...] = (
         "ledger",
         _E,
         "a migration is not applied",
-        "Its file is there, the ledger has no record of it.",
+        "Its file is there, but the ledger has no record of it.",
         MIGRATE,
     ),
     Rule(
@@ -356,7 +356,7 @@ RULES: tuple[Rule, ...] = (
         "ledger",
         _E,
         "an applied migration has no file",
-        "The ledger records what nobody can read.",
+        "Nobody can read what was applied, nor apply it to another database.",
         "restore the file",
     ),
     Rule(
@@ -372,7 +372,7 @@ RULES: tuple[Rule, ...] = (
         "ledger",
         _E,
         "a migration was interrupted, and migrate cannot finish it",
-        "A non-transactional file was interrupted and is gone, transactional or half rolled back since.",
+        "A non-transactional file was interrupted, and is now gone, transactional or half rolled back.",
         "finish it, or undo it and forget it: the finding says how",
     ),
     Rule(
@@ -398,7 +398,7 @@ RULES: tuple[Rule, ...] = (
         _U,
         "the rows may not be read",
         "This role lacks SELECT, or row-level security would hide rows from it.",
-        "GRANT SELECT, or use the owner",
+        "GRANT SELECT, or run it as the owner",
     ),
     Rule(
         "rows-unfinished",
@@ -421,7 +421,7 @@ RULES: tuple[Rule, ...] = (
         "indexes",
         _W,
         "two indexes are the same",
-        "Every write pays twice, no query gains.",
+        "Every write pays twice, and no query gains.",
         "DROP INDEX CONCURRENTLY",
     ),
     Rule(

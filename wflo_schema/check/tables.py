@@ -74,7 +74,7 @@ def absent(facts: Facts, name: Name, where: Location | None) -> Iterator[Finding
 def absent_columns(
     facts: Facts, table: Relation | None, columns: Iterable[str], where: Location | None
 ) -> Iterator[Finding]:
-    """Those that the table has not; of a table that is not there nothing more is said."""
+    """The columns that the table lacks; nothing where the table itself is not there."""
     if table is None:
         return
     there = facts.columns_of(table.oid)
@@ -169,7 +169,7 @@ def _judge_nullability(
             yield finding(
                 "column-wrong",
                 f"{child}.{quote(column.name)}",
-                f"{child} inherits from {table}, its rows show there and may be NULL",
+                f"{child} inherits from {table}: its rows show there and may be NULL",
                 have="null" if its.is_nullable else "not null, NOT VALID",
                 want="not null",
                 help_=f"ALTER TABLE {child} ALTER COLUMN {quote(column.name)} SET NOT NULL;",
@@ -273,7 +273,7 @@ def judge_unique(
                     (f"WHERE {index.predicate}", index.predicate is not None),
                     ("DEFERRABLE", not index.is_immediate),
                     ("not PRIMARY KEY", unique.is_primary and not index.is_primary),
-                    ("so named", unique.name is not None and unique.name not in (index.constraint_name, index.name)),
+                    ("misnamed", unique.name is not None and unique.name not in (index.constraint_name, index.name)),
                 )
                 if is_so
             ]

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from wflo_schema.engine.planning import Status
     from wflo_schema.files.folder import Migrations
 
-# The sections that need a contract and share one snapshot.
 SECTIONS = ("contract", "ledger", "rows", "drift", "indexes")
 DEFAULT_SECTIONS = ("contract", "ledger", "indexes")
+# The sections that need a contract and share one snapshot.
 _OF_THE_CONTRACT = frozenset({"contract", "rows", "indexes"})
 
 # Seconds for the orphan rows of all keys together; long enough for millions of rows on a laptop.
@@ -146,7 +146,7 @@ def check_database(
     that bears on it was read and PostgreSQL enforces it there.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed`
-    or `DatabaseError` when the server is not there or goes away while it looks at the contract.  A ledger or a
+    or `DatabaseError` when the server is not there or goes away while the contract is checked.  A ledger or a
     drift that cannot be read is a finding, so that what the other sections found is not lost.
     """
     started = time.monotonic()
@@ -164,7 +164,7 @@ def check_database(
             except psycopg.Error as error:
                 raise database_error(error, "checking the contract") from error
     if migrations is not None and "ledger" in sections:
-        if at_ledger is None:  # the contract's tables were found beside the search_path, so the ledger is as well
+        if at_ledger is None:  # the contract's tables were found outside the search_path: look for the ledger there
             beside = answer.schema if contract is not None and contract.schema is None else ""
             at_ledger = database.with_schema(beside or "public")
         status = _check_ledger(answer, at_ledger, migrations)
@@ -189,7 +189,7 @@ def check_database(
 
 
 def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
-    """The database as the ledger is looked for in it, None where the search_path leads nowhere."""
+    """The target to look for the ledger in; None where the search_path leads nowhere."""
     if database.schema is not None:
         return database
     path = usable_path(connection)
@@ -223,7 +223,7 @@ def _sections(
     unknown = [s for s in only if s not in SECTIONS]
     if unknown or not only:
         raise UsageError(
-            f"there is no section {', '.join(unknown) or 'given'}", hint=f"known are: {', '.join(SECTIONS)}"
+            f"there is no section {', '.join(unknown) or 'given'}", hint=f"the sections are: {', '.join(SECTIONS)}"
         )
     given = {"ledger": migrations, "drift": wanted, "contract": contract, "rows": contract, "indexes": contract}
     sections = tuple(s for s in SECTIONS if s in only)
@@ -231,7 +231,7 @@ def _sections(
         if given[section] is None:
             needs = {"ledger": "the migrations", "drift": "the replayed migrations"}.get(section, "a contract")
             raise UsageError(
-                f"the section {section} needs {needs}", hint="give it, or leave the section out with --only"
+                f"the section {section} needs {needs}", hint="give it, or choose other sections with --only"
             )
     return sections
 
@@ -411,7 +411,7 @@ def _information_schema(reader: Reader, facts: Facts, contract: Contract) -> _Vi
 
 
 def _views(reader: Reader, facts: Facts, contract: Contract) -> _Views:
-    """Ask the views what the guide's queries ask: one by one, for their join takes minutes on a large catalog."""
+    """Ask the views what the guide's queries ask: one by one, as their join takes minutes on a large catalog."""
 
     def count(view: str, **parameters: list[str]) -> Counter[str]:
         """How many rows the view shows for each name."""
@@ -446,7 +446,7 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
 
 
 def _not_by_migrating(found: Finding) -> Finding:
-    """Where the ledger records everything, what is not there does not come by migrating."""
+    """Where the ledger records every migration, migrating again does not make what is not there."""
     if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE:
         return found
     return replace(found, message=f"{found.message}, though every migration is recorded", help="wflo-schema adopt")
@@ -471,7 +471,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             "edited after it was applied",
             "another checksum",
             "the file as applied",
-            "restore the file; put what is new into a new migration",
+            "restore the file and put the change into a new migration",
         ),
         (
             "ledger-missing",

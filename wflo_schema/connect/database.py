@@ -105,16 +105,16 @@ class Database:
             ) from None
         if "service" in parameters:
             raise UsageError(
-                f"{where} names a service, and what the service stands for is not looked into",
+                f"{where} names a service, which cannot be looked up from there",
                 hint="name it by libpq's variable instead: PGSERVICE=… and no URL",
             )
         from_url = parameters.pop("schema", None)
         chosen = schema if schema is not None else from_url
         if chosen is not None and (not chosen or "\x00" in chosen):
-            raise UsageError("the schema's name is empty", hint="leave --schema away to use the search_path")
+            raise UsageError("the schema's name is empty", hint="leave out --schema to use the search_path")
         if chosen == "$user":
             raise UsageError(
-                "$user is no schema's name: a search_path means by it the one of the role's name",
+                "$user is not a schema's name: in a search_path it stands for the schema named like the role",
                 hint="give the schema's own name",
             )
         parsed = cls(make_conninfo("", **parameters), schema=chosen, source=source)
@@ -179,13 +179,13 @@ class Database:
 
     @property
     def without_password(self) -> Database:
-        """The same database; whoever connects must have the password, and every other secret, from elsewhere."""
+        """The same database; whoever connects must get the password, and every other secret, from elsewhere."""
         given = conninfo_to_dict(self.conninfo)
         return replace(self, conninfo=make_conninfo("", **{k: v for k, v in given.items() if not is_secret(k)}))
 
     @property
     def has_password(self) -> bool:
-        """Whether `without_password` leaves anything away."""
+        """Whether `without_password` leaves anything out."""
         return any(is_secret(k) for k in conninfo_to_dict(self.conninfo))
 
     def with_parameters(self, **parameters: str) -> Database:
@@ -202,7 +202,7 @@ class Database:
         """Connect.  The client's encoding is UTF-8 and statements are never prepared on the server.
 
         ``settings``: what the session begins with, and RESET ALL goes back to, unless the URL's own
-        options say otherwise; done without where a pooler does not pass them on.  Raise
+        options say otherwise; left out where a pooler does not pass them on.  Raise
         `ConnectionFailed` with one sentence that says which of server, password, database or
         privilege is missing.
         """
@@ -230,14 +230,14 @@ class Database:
 
 
 def is_secret(keyword: str) -> bool:
-    """Whether the value of this parameter of libpq's must never be shown, in whatever release it came."""
+    """Whether the value of this libpq parameter must never be shown, whichever release brought it."""
     return bool(re.search(r"password|secret|scram_(?:client|server)_key", keyword))
 
 
 def refuse_name(name: str, where: str = "") -> None:
     """Raise `UsageError` for a name that no database can have; ``where`` says who gave it.
 
-    The server cuts a name that is too long off without a word, and lets the session into the
+    The server truncates a name that is too long without a word, and lets the session into the
     database of that shorter name.
     """
     named = f"the database's name{f' in {where}' if where else ''}"
@@ -245,7 +245,7 @@ def refuse_name(name: str, where: str = "") -> None:
     if size > NAME_BYTES:
         raise UsageError(
             f"{named} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}: {name}",
-            hint="give a name that is shorter: what is left of this one may be another database",
+            hint="give a shorter name: what is left of this one may name another database",
         )
     if re.match(r"[a-z+0-9]+://", name, re.IGNORECASE):
         raise UsageError(f"{named} is a URL", hint="give the name alone, or the URL by --database-url or DATABASE_URL")
@@ -268,9 +268,9 @@ def _from_conninfo(text: str, where: str) -> dict[str, str]:
 def _from_url(url: str, where: str) -> dict[str, str]:
     scheme, _, rest = url.strip().partition("://")
     if not _SCHEMES.match(scheme):
-        shown = scheme if re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}", scheme) else "something else"
+        shown = f"{scheme}://" if re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}", scheme) else "something else"
         raise UsageError(
-            f"{where} is not a PostgreSQL URL: it starts with {shown}://",
+            f"{where} is not a PostgreSQL URL: it starts with {shown}",
             hint=f"write it as {URL_EXAMPLE}",
         )
     parts = urlsplit(f"postgresql://{rest}")
@@ -422,7 +422,7 @@ _FAILURES = (
     _Failure(
         r"server closed the connection|Connection reset|terminating connection",
         "the server at {where} closed the connection while it was being made",
-        "run it again; see the server's log if it stays so",
+        "run it again; if it fails again, see the server's log",
     ),
     _Failure("", "cannot connect to {where}: {said}", "check the URL and the server's log"),
 )

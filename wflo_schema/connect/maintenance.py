@@ -17,7 +17,7 @@ MAINTENANCE = ("postgres", "template1")
 def connect_to_first(database: Database, names: Sequence[str]) -> psycopg.Connection[TupleRow]:
     """Connect to the first database of these names, on the server of ``database``, that lets us in.
 
-    Raise `ConnectionFailed` with the reason of the first where none does, at once where the others cannot either.
+    Raise `ConnectionFailed` with the first one's reason where none does, at once where the whole server is at fault.
     """
     failures: list[ConnectionFailed] = []
     tried = tuple(dict.fromkeys(names))
@@ -32,7 +32,7 @@ def connect_to_first(database: Database, names: Sequence[str]) -> psycopg.Connec
     if len(failures) == 1 or first.is_of_server:
         raise first
     raise ConnectionFailed(
-        f"none of the databases {', '.join(tried)} lets us in, and one is needed to look after the others: "
+        f"none of the databases {', '.join(tried)} lets us in, and one is needed to create and drop others: "
         f"{first.message}",
         hint=first.hint,
     )

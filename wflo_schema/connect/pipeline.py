@@ -31,7 +31,7 @@ TICK_S = 0.1
 # Seconds that a cancelled server is given to answer before a second stop ends the waiting.
 _CANCEL_GRACE_S = 2.0
 
-# Rows of a result that is thrown away which are in memory at once.
+# Rows in memory at once, of a result that is thrown away.
 _CHUNK_ROWS = 1_000
 
 # Only these can return many rows; chunks cost a little each.
@@ -66,7 +66,7 @@ class Stop:
 
     @contextlib.contextmanager
     def raising(self) -> Iterator[None]:
-        """While there is nothing to roll back (connecting): a request ends what this thread is at, at once."""
+        """While there is nothing to roll back (connecting): a request ends at once what this thread does."""
         self._raising_in = threading.get_ident()
         try:
             if self.is_requested:
@@ -86,7 +86,7 @@ class Stop:
 
 
 class StoppedWaiting(Exception):
-    """A second stop came, and the server had not answered the first: the outcome is unknown."""
+    """A second stop came before the server had answered the first: the outcome is unknown."""
 
 
 class Command(NamedTuple):
@@ -250,7 +250,7 @@ class Pipeline:
                 self._pgconn.set_single_row_mode()
 
     def _in_characters(self, error: ServerError, commands: Sequence[Command]) -> ServerError:
-        """Positions count characters, but bytes where the database has no encoding and so knows no characters."""
+        """The error with its position in characters; where the database is SQL_ASCII, PostgreSQL counts bytes."""
         if error.position < 1 or self._pgconn.parameter_status(b"server_encoding") != b"SQL_ASCII":
             return error
         before = commands[error.index].text.encode()[: error.position - 1].decode("utf-8", "ignore")

@@ -1,7 +1,7 @@
 """What differs between PostgreSQL's major versions, each difference once, with the version that brought it.
 
 The query files are written for the newest server; `rewrite` swaps what an older one does not know.  Code asks
-`Change.is_in`.  A column that a new version brings is one `Change` here, and its query.
+`Change.is_in`.  A column that a new version brings needs one `Change` here, and a place in its query.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ STORAGE_DEFAULT = Change(16, "SET STORAGE DEFAULT")
 CREATE_DATABASE_STRATEGY = Change(15, "CREATE DATABASE … STRATEGY")
 TRIGGERS_OF_PARTITIONED = Change(
     15,
-    "a foreign key has triggers on partitioned tables too, not on their partitions only; to a key of an older server"
-    " an UPDATE that moves a row to another partition is a DELETE",
-    # two where the key's rows are, two where those are that it points to: a key with a parent has one of both sides
+    "a foreign key has triggers on partitioned tables too, not on their partitions only; on an older server"
+    " it takes an UPDATE that moves a row to another partition for a DELETE",
+    # two on the referencing table, two on the referenced one: a key with a parent has only those of one side
     fragments={
         "CASE con.conparentid WHEN 0 THEN 4 ELSE 2 END": """(
             SELECT 2 * (c.relkind = 'r' AND up.conrelid IS DISTINCT FROM con.conrelid)::integer

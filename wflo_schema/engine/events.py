@@ -19,7 +19,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A migration is being run, for ``elapsed_s`` seconds now; ``progress`` is PostgreSQL's word on it."""
+    """A migration is being run, for ``elapsed_s`` seconds now; ``progress`` is what PostgreSQL reports of it."""
 
     id: str
     number: int
@@ -76,7 +76,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A lock was not to be had in time; what was tried was taken back and will be tried again."""
+    """No lock was granted in time; the transaction was rolled back and will be tried again."""
 
     id: str
     reason: str
@@ -87,7 +87,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """PostgreSQL, or the engine (severity REPAIR), said something of a migration."""
+    """PostgreSQL, or the engine (severity REPAIR or WAITING), said something about a migration."""
 
     id: str
     severity: str

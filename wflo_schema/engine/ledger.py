@@ -35,8 +35,8 @@ _LOCK_SPACE = 0x77666C6F
 # Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
 _CREATION_LOCK = -1
 
-# Stands for the checksum of a row that an adoption set aside: other files recorded it, so nothing
-# is missing when these files do not have it.  The row stays for plain yoyo and the folder it came from.
+# Stands for the checksum of a row that an adoption set aside: it belongs to other files, so it does not
+# count as missing here.  The row stays for plain yoyo and the folder it came from.
 _BESIDE = "beside"
 
 
@@ -104,7 +104,7 @@ def _raise(error: ServerError, doing: str) -> None:
         raise CannotRead(
             f"row-level security may hide rows of the ledger from this role: {error.message}",
             sqlstate=error.sqlstate,
-            hint="look as the owner of _yoyo_migration or as a role with BYPASSRLS, "
+            hint="run it as the owner of _yoyo_migration or as a role with BYPASSRLS, "
             "or ALTER TABLE _yoyo_migration DISABLE ROW LEVEL SECURITY",
         )
     if error.sqlstate == "42501":
@@ -112,7 +112,7 @@ def _raise(error: ServerError, doing: str) -> None:
             f"not allowed while {doing}: {error.message}",
             sqlstate=error.sqlstate,
             hint="GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration, "
-            "and _wflo_schema_progress where it is) to this role",
+            "and _wflo_schema_progress where it exists) to this role",
         )
     raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=error.hint)
 
@@ -136,7 +136,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
     has_triggers, is_other_kind, elsewhere = rest
     if name is None:
         raise Refused(
-            "no schema of the search_path exists and is open to this role, so there is nowhere to keep the ledger",
+            "this role can use no schema of its search_path, so there is nowhere to keep the ledger",
             hint="GRANT USAGE ON SCHEMA … to this role, or name one with --schema (it is made if it is not there)",
         )
     if is_other_kind == "t":
@@ -207,7 +207,7 @@ def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
 
 
 def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:
-    """Make what is missing of the ledger, once however many try: under an advisory lock of the transaction.
+    """Make what the ledger lacks, once however many runs try: under an advisory lock of the transaction.
 
     Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
     """
@@ -303,7 +303,7 @@ def insert_commands(
 
 @functools.cache
 def _insert_sql(schema: str, predecessors: int) -> str:
-    """With a look at each predecessor by its key: one query over all of them costs PostgreSQL more."""
+    """Looks up each predecessor by its key: one query over all of them costs PostgreSQL more."""
     there = "".join(
         f"\n            AND EXISTS (SELECT FROM {{schema}}._yoyo_migration WHERE migration_hash = ${n}::text)"
         for n in range(6, 6 + predecessors)
@@ -319,7 +319,7 @@ def guard_command(ledger: Ledger, migration: Migration) -> Command:
 
 
 def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) -> Command:
-    """Give a row that is there its checksum, or set it aside (None).  Fails with 22012 where it is not there."""
+    """Give a recorded row its checksum, or set it aside (None).  Fails with 22012 where there is no such row."""
     return Command(
         _sql("ledger_checksum", ledger.schema),
         (
@@ -356,7 +356,7 @@ def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection
 def share_command(ledger: Ledger) -> Command:
     """Keep non-transactional runs away until this transaction ends; fails with 22012 while one is at work.
 
-    Never waits inside PostgreSQL: whoever does is waited for by CREATE INDEX CONCURRENTLY.
+    Never waits inside PostgreSQL: CREATE INDEX CONCURRENTLY would wait for it in turn.
     """
     return Command(
         "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock_shared($1::integer, $2::integer)::integer", ledger.lock_keys
@@ -401,7 +401,7 @@ def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
 
 
 def done_checksums(statements: Sequence[Statement]) -> tuple[str, ...]:
-    """The SHA-256 of the first 0, 1, 2 … statements, to see later whether the file still begins so."""
+    """The SHA-256 of the first 0, 1, 2 … statements, to see later whether the file still begins with them."""
     digest = hashlib.sha256()
     sums = [digest.hexdigest()]
     for number, statement in enumerate(statements):

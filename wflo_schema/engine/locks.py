@@ -9,14 +9,14 @@ from wflo_schema.files.directives import parse_duration_ms
 from wflo_schema.files.tokens import tokens
 
 # Milliseconds a statement waits for a lock: as long as it waits, everybody behind it waits too.  Less
-# than PostgreSQL's deadlock_timeout of 1 s, so that of a migration and a writer that wait for each
-# other it is the migration that gives way, before the server has to choose.
+# than PostgreSQL's deadlock_timeout of 1 s: where a migration and a writer wait for each other, the
+# migration gives way before the server has to choose.
 LOCK_TIMEOUT_MS = 900
 
-# Seconds in all that a migration is tried again for after lock timeouts and deadlocks.
+# Seconds in all for which a migration is tried again after lock timeouts and deadlocks.
 LOCK_WAIT_S = 60.0
 
-# What ends the session when it takes longer, and would do so again.
+# Settings that end a session that takes longer, and would end the next one too; by sqlstate.
 TOO_LONG = {
     "25P03": "idle_in_transaction_session_timeout",
     "25P04": "transaction_timeout",
@@ -50,11 +50,11 @@ class LockOptions:
         return min(self.timeout_ms, wish_ms) if wish_ms else self.timeout_ms
 
     def caps(self, text: str) -> bool:
-        """Is it a SET or RESET of lock_timeout, and so for `capped`?"""
+        """Is it a SET or RESET of lock_timeout, which `capped` may change?"""
         return _set_of_lock_timeout(text) is not None
 
     def capped(self, text: str) -> str:
-        """The statement, or what it becomes where it would set lock_timeout beyond what is allowed."""
+        """The statement; where it would set lock_timeout beyond what is allowed, one that does not."""
         match = _set_of_lock_timeout(text) if self.timeout_ms else None
         if match is None or self.timeout_ms is None:
             return text

@@ -2,8 +2,8 @@
 
 A migration is one network round trip: ``BEGIN``, its ledger row **first**, its statements one by
 one, ``COMMIT``, ``DISCARD ALL``.  The ledger's primary key is the lock: whoever comes second waits
-on the row, is told that it is there, plans again and goes on.  No session state is needed (so
-pgbouncer in transaction mode is fine) and a kill leaves nothing.  Hides locks, transactions,
+on the row, finds it there, plans again and goes on.  No session state is needed (so pgbouncer in
+transaction mode is fine), and a killed run leaves nothing behind.  Hides locks, transactions,
 retries and what PostgreSQL's errors mean.
 """
 
@@ -50,16 +50,16 @@ from wflo_schema.words import listed
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script
 
-# Seconds of work at most that is reported late because its commit was not yet waited for.
+# Seconds of work, at most, that are reported late because nobody waited for its commits yet.
 _FLUSH_EVERY_S = 0.25
 
-# Milliseconds that a look at the ledger waits where somebody has locked it.
+# Milliseconds that reading the ledger waits where somebody has locked it.
 _READ_TIMEOUT_MS = 3_000
 
-# Characters of a migration's text up to which the next one is sent while it runs.
+# Characters: behind a longer migration the next one is not sent while it runs.
 _LONGEST_AHEAD = 1_000_000
 
-# Times in a row that somebody else may be found to have recorded a migration that then is pending again.
+# How often a run may find that somebody else recorded a migration, and then find it pending again.
 _MOST_CONFLICTS = 20
 
 # What the ledger's statements fail with when the ledger is not as planned: the row is there already,
@@ -143,8 +143,8 @@ def rollback(
     """Roll back the last ``count`` migrations, or all after ``to`` (which stays), or ``only`` one.
 
     Every rollback file is read before anything runs.  Raise `Refused` when one is missing, empty or
-    all comment without ``-- nothing-to-undo``, when the ledger holds migrations whose files are
-    gone on the way, or when others that are applied depend on ``only``; else as `migrate`.
+    all comment without ``-- nothing-to-undo``, when a migration applied on the way has no file any
+    more, or when others that are applied depend on ``only``; else as `migrate`.
     """
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
@@ -193,8 +193,8 @@ def baseline(
 class _Transaction(NamedTuple):
     """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
 
-    ``is_guarded``: the last command before COMMIT looks whether its record is still there.
-    ``is_followed``: another is sent behind it, and clears the session; else it is cleared at once.
+    ``is_guarded``: the last command before COMMIT checks that its record is still there.
+    ``is_followed``: the session is cleared by what is sent behind it; else at once.
     """
 
     migration: Migration
@@ -215,7 +215,7 @@ class _Transaction(NamedTuple):
 
     @property
     def sent(self) -> tuple[Command, ...]:
-        """With what clears the session, where nothing comes behind it that does."""
+        """The commands, and what clears the session where nothing behind them does."""
         return self.commands if self.is_followed else (*self.commands, DISCARD)
 
 
@@ -273,8 +273,7 @@ class _Run(Session):
                 conflicts[m.id] += 1
                 if conflicts[m.id] > _MOST_CONFLICTS:
                     raise DatabaseError(
-                        f"the ledger in schema {self.ledger.schema} does not take a record of {m.id}, "
-                        "and does not show one either",
+                        f"the ledger in schema {self.ledger.schema} neither takes nor shows a record of {m.id}",
                         hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
                     ) from None
                 self.current = None
@@ -367,7 +366,7 @@ class _Run(Session):
         guard: Sequence[Command] = (),
         is_followed: bool = False,
     ) -> _Transaction:
-        """``record`` asks whether a non-transactional run is at work and changes the ledger."""
+        """``record`` first asks whether a non-transactional run is at work, then changes the ledger."""
         before = [BEGIN]
         if not self.is_direct:  # DISCARD ALL has taken the name that we connected with
             before.append(Command(f"SET LOCAL application_name = '{self.token}'"))
@@ -401,8 +400,8 @@ class _Run(Session):
 
         What is sent behind cannot run if this one fails: PostgreSQL refuses everything in a failed
         transaction, BEGIN too, and where COMMIT itself failed, its ledger row misses its predecessor.
-        Nor can it run in a session that was not cleared: what clears it comes first and, failing,
-        takes the rest with it.
+        Nor can it run in a session that was not cleared: DISCARD ALL comes first, and where it fails,
+        PostgreSQL skips the rest.
         """
         self.start(one.migration)
         if not is_sent:
@@ -413,7 +412,7 @@ class _Run(Session):
                 self._ahead = following()
             self.pipeline.send((DISCARD, *(self._ahead.sent if self._ahead is not None else ())))
         if self.stop.is_requested:
-            self.pipeline.cancel()  # the cancellation before may have hit the one before
+            self.pipeline.cancel()  # the first cancel request may have hit the migration before
         outcome = self.pipeline.receive()
         if is_sent:
             outcome = _without_first(outcome)
@@ -432,7 +431,7 @@ class _Run(Session):
         self.finished(one.migration, "apply", len(one.script.statements), is_flushed=one.is_flushed)
 
     def _refuse_overtaken(self, one: _Transaction, ahead: _Transaction, behind: Exchange) -> None:
-        """Raise `Conflict` where the one behind was applied: somebody else has recorded the one that failed."""
+        """Raise `Conflict` where the one sent behind was applied: somebody else recorded the one that failed."""
         if behind.error is not None and behind.error.index <= ahead.commit_index:
             return
         self._ahead = None

@@ -1,6 +1,6 @@
 """Compare files and ledger, and say what would be done: nothing here asks a server or writes.
 
-Hides the order of what is recorded and has no file, and what stands against migrating.
+Hides where migrations without a file stand in the order, and what forbids migrating.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Allow(enum.StrEnum):
     HEADS = "heads"
     """The ``-- depends:`` lines make a history with two ends."""
     HALF_DONE = "half-done"
-    """A non-transactional file was interrupted, and it is not for `migrate` to finish it."""
+    """A non-transactional file was interrupted, and `migrate` cannot finish it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Entry:
     """One migration and its state.
 
     ``applied_at`` is UTC in ISO 8601, ``has_checksum`` False where plain yoyo recorded it.
-    ``is_late`` says that a migration after it is applied.  ``statements_done`` counts for a
-    non-transactional one that was interrupted, in its ``interrupted``: apply or rollback.
+    ``is_late`` says that a migration after it is applied.  Of a non-transactional one that was
+    interrupted, ``interrupted`` is apply or rollback, and ``statements_done`` counts what it did.
     """
 
     id: str
@@ -186,16 +186,16 @@ def _half_done(
         so_far = counted(p.statements_done, "statement")
         table = f"{quote_always(ledger.schema)}._wflo_schema_progress"
         forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
-        by_hand = f"finish by hand, or undo, what it has done, and then {forget}"
+        by_hand = f"finish or undo by hand what it has begun, then {forget}"
         if m is None and p.operation == "apply" and p.hash not in recorded:
-            why = f"{p.id} was interrupted after {so_far}, and there is no such file any more"
+            why = f"{p.id} was interrupted after {so_far}, and its file is gone"
             yield HalfDone(p.id, why, f"bring the file back as it was; or {by_hand}")
         elif m is not None and p.operation == "apply" and p.hash not in recorded and m.is_transactional:
             why = f"{m.id} was interrupted after {so_far} of a non-transactional file, and is transactional now"
             yield HalfDone(m.id, why, f"bring -- transactional: false back; or {by_hand}")
         elif p.operation == "rollback" and p.hash in recorded:
-            why = f"{p.id} is half rolled back: that was interrupted after {so_far}"
-            yield HalfDone(p.id, why, f"finish that: wflo-schema rollback {p.id}; or {by_hand}")
+            why = f"{p.id} is half rolled back: its rollback was interrupted after {so_far}"
+            yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}; or {by_hand}")
 
 
 def plan_migrations(status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow]) -> Plan:
@@ -273,8 +273,8 @@ def rollback_targets(
         if targets and e.state is State.PENDING and e.interrupted == "apply" and known.get(e.id, last) >= last:
             raise Refused(
                 f"{e.id} is half applied ({counted(e.statements_done or 0, 'statement')}), and "
-                "stands on what would be rolled back",
-                hint="finish it first: wflo-schema migrate; or undo by hand what it has done, and then "
+                "builds on what would be rolled back",
+                hint="finish it first: wflo-schema migrate; or undo by hand what it has begun, then "
                 f"DELETE FROM {quote_always(status.schema)}._wflo_schema_progress "
                 f"WHERE migration_hash = '{migration_hash(e.id)}'",
                 case=Allow.HALF_DONE.value,
@@ -286,7 +286,7 @@ def rollback_targets(
         if half.id in transactional:
             raise Refused(
                 f"{half.reason} of a non-transactional file, and is transactional now",
-                hint=half.help.replace("finish that:", "bring -- transactional: false back, and finish that:"),
+                hint=half.help.replace("finish the", "bring -- transactional: false back, and finish the", 1),
                 case=Allow.HALF_DONE.value,
             )
     return targets
@@ -300,7 +300,7 @@ def _chosen_targets(
     if only is not None:
         one = migrations.resolve(only)
         if one.id not in recorded:
-            raise Refused(f"{one.id} is not applied", hint="wflo-schema status lists what is")
+            raise Refused(f"{one.id} is not applied", hint="wflo-schema status lists what is applied")
         dependents = _dependents(one, in_order)
         if dependents:
             raise Refused(
@@ -321,7 +321,7 @@ def _chosen_targets(
         if last.id not in recorded:
             raise Refused(
                 f"{last.id} is not applied, so nothing can be rolled back to it",
-                hint="wflo-schema status lists what is",
+                hint="wflo-schema status lists what is applied",
             )
         targets = in_order[in_order.index(last) + 1 :]
     else:
@@ -360,7 +360,7 @@ def load_rollback_or_refuse(m: Migration) -> Script:
         raise Refused(
             f"{m.id} has no rollback file, so it cannot be rolled back",
             hint=f"write {m.path.removesuffix('.sql')}.rollback.sql; "
-            "with nothing to undo it says: -- nothing-to-undo: why",
+            "if there is nothing to undo, write in it: -- nothing-to-undo: why",
         )
     if not script.statements and not script.nothing_to_undo:
         raise Refused(
@@ -371,7 +371,7 @@ def load_rollback_or_refuse(m: Migration) -> Script:
 
 
 class Scripts:
-    """The statements of the migrations to run: all read and refused before anything runs."""
+    """The statements of the migrations to run: all are read and checked before anything runs."""
 
     def __init__(self, migrations: Sequence[Migration], loader: Callable[[Migration], Script]) -> None:
         self._migrations = migrations

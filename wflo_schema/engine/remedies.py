@@ -1,4 +1,4 @@
-"""What to do about an error of PostgreSQL's, by its sqlstate."""
+"""What to do about an error from PostgreSQL, by its sqlstate."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from wflo_schema.connect.pipeline import (
 
 _REMEDIES: dict[str, str] = {
     "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
-    "if it is a live database of another tool's, take it over with wflo-schema adopt; "
-    "a test database is made anew with wflo-schema test-db",
+    "if another tool manages this live database, take it over with wflo-schema adopt; "
+    "wflo-schema test-db makes a test database anew",
     "42P01": "is an earlier migration missing, or was it applied in another schema? "
     "wflo-schema status shows what is applied; "
-    "a test database is made anew, with all migrations, by wflo-schema test-db",
+    "wflo-schema test-db makes a test database anew, with all migrations",
     "42703": "the table is not as the migrations make it: compare with wflo-schema check; "
     "was the base migration applied? wflo-schema status shows it",
     "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
     "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
-    "23505": "rows are there already that this migration inserts: "
+    "23505": "the rows that this migration inserts are there already: "
     "run each migration once, by wflo-schema migrate, never by hand",
     "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
     "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
@@ -25,7 +25,7 @@ _REMEDIES: dict[str, str] = {
     "and keep such statements in a file of their own",
     "25006": "this database or role is set read-only (default_transaction_read_only)",
     "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
-    "57014": "the statement was cancelled (by statement_timeout or by hand); run it again when it may take its time",
+    "57014": "the statement was cancelled: raise statement_timeout if that was too short, then run it again",
     "42601": "correct the statement; nothing of this migration was kept",
 }
 

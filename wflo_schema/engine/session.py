@@ -82,7 +82,7 @@ COMMIT = Command("COMMIT")
 ROLLBACK = Command("ROLLBACK")
 DISCARD = Command("DISCARD ALL")
 
-_ROLL_BACK_AGAIN = "look at wflo-schema status first: a rollback that is run again takes back the next one"
+_ROLL_BACK_AGAIN = "look at wflo-schema status first: a second rollback takes back one more migration"
 
 
 class Conflict(Exception):
@@ -159,7 +159,7 @@ class Session:
         except StoppedWaiting:
             assert run is not None
             raise run.stopped(
-                "the server has not answered; whether it was applied, wflo-schema status will say"
+                "the server has not answered; wflo-schema status will say whether it was applied"
             ) from None
         except ConnectionLost as error:
             if run is not None and run.current is not None:
@@ -243,12 +243,12 @@ class Session:
         if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere:
             said = (
                 f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "
-                f"the ledger of schema {self.ledger.elsewhere} is not used: is --schema the one you mean?"
+                f"the ledger of schema {self.ledger.elsewhere} is not used: if you mean that one, name it with --schema"
             )
             self.notify(Notice("", "WARNING", said))
 
     def expect(self, more: int) -> None:
-        """Of what was announced, so many are left."""
+        """``more`` migrations are left of those announced."""
         self._total = len(self._done) + len(self._unflushed) + more
 
     def result(self, operation: str, began: float) -> Result:
@@ -293,11 +293,11 @@ class Session:
         if not is_flushed:
             settings["synchronous_commit"] = "off"
         if self.pipeline.reads_backslashes:
-            settings["standard_conforming_strings"] = "on"  # as the file's statements were told apart
+            settings["standard_conforming_strings"] = "on"  # as when the file was split into statements
         return settings
 
     def settings_after(self, m: Migration, statement: Statement) -> dict[str, str]:
-        """What must be set again after a statement that puts it back to what the server has."""
+        """What must be set again after a statement that resets it to the server's value."""
         from wflo_schema.files.statements import resets
 
         again: dict[str, str] = {}
@@ -306,11 +306,11 @@ class Session:
             if name in settings:
                 again[name] = settings[name]
         if self.locks.timeout_ms and not self.locks.caps(statement.text) and "lock_timeout" in statement.text.lower():
-            again["lock_timeout"] = settings["lock_timeout"]  # set_config, in whatever it is called
+            again["lock_timeout"] = settings["lock_timeout"]  # set_config(), wherever it is called
         return again
 
     def guard(self, m: Migration, script: Script) -> Sequence[Command]:
-        """Look, as ourselves, whether the record is there, where file or ledger may have seen to it that it is not."""
+        """Check, as the run's own role, that the record is there, where the file or a trigger may have removed it."""
         from wflo_schema.files.statements import may_lose_record
 
         if not self.ledger.has_triggers and not may_lose_record(script):
@@ -463,8 +463,8 @@ class Session:
     ) -> None:
         """Let a moment pass: the ledger's table, or the row of this migration, is locked.
 
-        By a colleague at work on it, for as long as that takes; by anybody else, until the time for
-        locks is over, ten times that where nobody can be seen: then raise `DatabaseError`.
+        Wait for a colleague as long as it works; for anybody else, until the time for locks is over,
+        or ten times that where no blocker can be seen: then raise `DatabaseError`.
         """
         waited_s = time.monotonic() - began
         is_colleague = any(b.is_colleague for b in self._blockers)
@@ -478,13 +478,13 @@ class Session:
         self.pause(m, error.message, attempt, at_most=left)
 
     def pause_for_locks(self, m: Migration, error: ServerError, began: float, attempt: int) -> None:
-        """Let a moment pass where only locks are in the way of what mends an interruption; else raise."""
+        """Let a moment pass where only locks keep an interruption from being mended; else raise."""
         left = self.locks.wait_s - (time.monotonic() - began)
         if self.stop.is_requested:
-            raise self.stopped(f"{m.id} was not gone on with")
+            raise self.stopped(f"{m.id} was not resumed")
         if error.sqlstate not in RETRIED or left <= 0:
             raise DatabaseError(
-                f"{m.id} cannot be gone on with: {error.message}{self._blocked_by}",
+                f"{m.id} cannot be resumed: {error.message}{self._blocked_by}",
                 sqlstate=error.sqlstate,
                 hint=error.hint,
             )
@@ -501,7 +501,7 @@ class Session:
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} was locked in {counted(attempts, 'try', 'tries')} "
             f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
-            hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again",
+            hint="wait for the session that blocks it or end it (SELECT pg_terminate_backend(PID)), then run it again",
             sqlstate="55P03",
         )
 
@@ -535,7 +535,7 @@ class Session:
     def _watch(self, waited_s: float) -> None:
         """Look from a second connection at what the first one waits for, and tell about once a second.
 
-        It looks oftener than a statement may wait for a lock, so that none gives up unseen.
+        It looks before a lock timeout ends the waiting, so that no blocker goes unseen.
         """
         now = time.monotonic()
         if not self._watched or now < self._look_at:
@@ -599,8 +599,8 @@ class Session:
         made = LockNotAcquired(
             f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{self._blocked_by}",
-            hint="end or wait for the session that blocks it (SELECT pg_cancel_backend(PID)), then run it again; "
-            "or give it longer with --lock-timeout and --lock-wait",
+            hint="wait for the session that blocks it or end it (SELECT pg_terminate_backend(PID)), then run it again; "
+            "or wait longer for locks, with --lock-timeout and --lock-wait",
             migration_id=m.id,
             location=failed.location,
             statement=failed.statement,
@@ -616,7 +616,7 @@ class Session:
     ) -> MigrationFailed:
         """The error of a migration that PostgreSQL refused, in statement ``number`` (from 0) or at its end (None).
 
-        ``place``: where else than in the statement's own words.
+        ``place`` says where it failed, if not at a word of the statement.
         """
         self._flush_quietly()
         statement = None if number is None else script.statements[number]

@@ -73,8 +73,8 @@ class Stepwise:
     def run(self, predecessors: Collection[str]) -> None:
         """Run it, or what is left of it, and record it.
 
-        ``predecessors`` are hashes that must be recorded: for a rollback, all that may be.  Raise
-        `Conflict` where the ledger is not so, else as `migrate` says.
+        ``predecessors`` are hashes that must be recorded: for a rollback, these and no others.  Raise
+        `Conflict` where the ledger differs, else as `migrate` says.
 
         One runner at a time: an advisory lock of the session, polled, because a session that waits
         inside PostgreSQL would itself be waited for by CREATE INDEX CONCURRENTLY.
@@ -113,7 +113,7 @@ class Stepwise:
             self._finish(predecessors, [r.hash for r in recorded])
             done_before = True
         except (ConnectionLost, StoppedWaiting):
-            done_before = True  # the session, and its lock with it, is gone or no longer to be talked to
+            done_before = True  # the session is gone, and its lock with it, or it does not answer any more
             raise
         finally:
             if not done_before:
@@ -141,7 +141,7 @@ class Stepwise:
                 return
             session.must([ROLLBACK])
             if session.stop.is_requested:
-                raise session.stopped(f"all of {m.id} was run and not yet recorded")
+                raise session.stopped(f"all of {m.id} was run, but it is not recorded yet")
             if outcome.error.sqlstate in RETRIED:
                 session.pause_for_ledger(m, outcome.error, began, attempt)
                 continue
@@ -154,10 +154,9 @@ class Stepwise:
     def _refuse_pooler(self) -> None:
         """A pooler that gives each transaction another session cannot carry a non-transactional migration.
 
-        A pooler shows itself by telling a process id that is not the session's; that it is in
-        transaction mode, by lending our session to a second connection while we hold ours, or by
-        lending us another one.  Where a second connection gets none, and we, who ask later, are
-        answered, the session is ours alone.
+        A pooler tells a process id that is not the session's.  In transaction mode it lends our
+        session to a second connection, or lends us another one.  Where the second connection gets
+        none while we are answered, the session is ours alone.
         """
         if self._session.is_direct:
             return
@@ -220,7 +219,7 @@ class Stepwise:
                 raise Refused(
                     f"{m.id} was interrupted after {counted(done, 'statement')}, and what "
                     f"statement {number + 1} made or set ({said}) is gone with its session",
-                    hint="finish by hand, or undo, what it has done, and then "
+                    hint="finish or undo by hand what it has begun, then "
                     f"DELETE FROM {self._progress_table} {self._this_one}",
                 )
         self._session.notify(Notice(m.id, "REPAIR", f"going on after statement {done} of {len(script.statements)}"))
@@ -236,7 +235,7 @@ class Stepwise:
         return f"WHERE migration_id = {sql.Literal(self._migration.id).as_string()}"
 
     def _after_interruption(self, done: int, interrupted: str) -> str | None:
-        """Clear away what an interrupted statement left; None where nothing more is to be known of it.
+        """Clear away what an interrupted statement left; return it where the file has it next, else None.
 
         Raise `Refused` where nobody can know what it did.
         """
@@ -274,11 +273,11 @@ class Stepwise:
         return "; ".join(ways)
 
     def _is_knowable(self, text: str) -> bool:
-        """Can be seen whether it was completed, or does it not matter?"""
+        """Can we see whether it was completed, or does that not matter?"""
         return is_repeatable(text) or self._is_done(text) is not None
 
     def _one_statement(self, number: int, *, is_again: bool) -> None:
-        """Run one statement with the record of it.  ``is_again``: it was interrupted in an earlier run."""
+        """Run one statement and record it.  ``is_again``: it was interrupted in an earlier run."""
         m, script, session = self._migration, self._script, self._session
         statement = script.statements[number]
         done = [*self._as_ourselves, self._mark(number + 1)]
@@ -311,7 +310,7 @@ class Stepwise:
         self._settle_settings(statement)
 
     def _settle_settings(self, statement: Statement) -> None:
-        """Set again what a RESET has put back to the server's."""
+        """Set again what the statement has reset to the server's value."""
         again = self._session.settings_after(self._migration, statement)
         if resets(statement) == OURS:
             again = {**again, **_SESSION_SETTINGS}
@@ -319,7 +318,7 @@ class Stepwise:
             self._session.must(_set(again))
 
     def _alone(self, number: int, *, is_again: bool, in_transaction: ServerError | None = None) -> None:
-        """Run a statement that cannot share a transaction with its record: that it is running is recorded before.
+        """Run a statement that cannot share a transaction with its record: first record that it is running.
 
         ``in_transaction``: what it failed with when it was tried in one.
         """
@@ -332,7 +331,7 @@ class Stepwise:
             session.start(m)
             is_done = self._is_done(statement.text, self._interrupted_names if is_again else ())
             if is_done and is_again:
-                said = f"statement {number + 1} had been completed when it was interrupted"
+                said = f"statement {number + 1} was complete when the run was interrupted"
                 session.notify(Notice(m.id, "REPAIR", said))
                 break
             self._check_index(statement)
@@ -439,12 +438,12 @@ class Stepwise:
         if self._session.stop.is_requested:
             stopped = self._session.stopped(
                 f"{self._migration.id} was cancelled in statement {number + 1} of {len(self._script.statements)}, "
-                "which commits by itself: what it had committed before that stays"
+                "which commits by itself: what it had committed by then stays"
             )
             stopped.hint = self._either_way(number, self._script.statements[number].text)
             return stopped
         failed = self._session.failed(self._migration, self._script, error, number)
-        failed.message += "\nit commits by itself: what it had committed before that stays"
+        failed.message += "\nit commits by itself: what it had committed by then stays"
         either_way = self._either_way(number, self._script.statements[number].text)
         kept = failed.hint.replace("; nothing of this migration was kept", "")
         failed.hint = "\n".join(filter(None, [kept, either_way]))
@@ -453,7 +452,7 @@ class Stepwise:
     # what a statement that runs alone has done, and what it has left
 
     def _is_done(self, text: str, names: Sequence[str] = ()) -> bool | None:
-        """Is what it is to bring about there?  None where that cannot be seen.
+        """Is its effect there?  None where that cannot be seen.
 
         ``names``: what it was about to drop when it was interrupted.
         """
@@ -473,7 +472,7 @@ class Stepwise:
         return None
 
     def _has_left_something(self, text: str) -> bool:
-        """Has it, having failed, left what the next run must clear away?"""
+        """Did it fail and leave something that the next run must clear away?"""
         build = index_build(text)
         if build is not None:
             state = self._index_state(build)
@@ -496,7 +495,7 @@ class Stepwise:
         return name or "", is_valid == "t", is_on_table == "t", is_being_built == "t"
 
     def _check_index(self, statement: Statement) -> None:
-        """IF NOT EXISTS over an INVALID index would be a success that is none."""
+        """Raise `MigrationFailed` where the index is there, but INVALID: IF NOT EXISTS would call that a success."""
         m, script = self._migration, self._script
         build = index_build(statement.text)
         state = self._index_state(build) if build is not None else None

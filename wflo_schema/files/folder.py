@@ -272,7 +272,7 @@ def _refuse_unreadable_name(directory: str, entry: os.DirEntry[str]) -> None:
 def _in_order(found: dict[str, Migration]) -> list[Migration]:
     """Dependencies first, otherwise by path: yoyo's own topological sort.
 
-    Where every dependency comes first by path, that order is what it gives, and it need not be imported.
+    Where every dependency comes first by path, the sort would keep that order, so yoyo is not imported.
     """
     seen: set[str] = set()
     for m in found.values():
@@ -290,7 +290,7 @@ def _in_order(found: dict[str, Migration]) -> list[Migration]:
         circle = _circle(graph, list(error.args[1]))
         raise BadMigrationFile(
             f"migrations depend on each other in a circle: {' → '.join(circle)}",
-            hint=f"take one -- depends: out of {', '.join(found[i].path for i in circle[:-1])}",
+            hint=f"remove one id from the -- depends: line of {' or '.join(found[i].path for i in circle[:-1])}",
         ) from None
 
 
@@ -306,8 +306,8 @@ def _circle(graph: dict[str, tuple[str, ...]], unresolved: list[str]) -> list[st
 def load_script(migration: Migration) -> Script:
     """Read the forward file's statements.
 
-    Raise `BadMigrationFile` when the file changed since `read`, or holds what cannot be run as a
-    migration: BEGIN, COMMIT, ROLLBACK and their like, psql's backslash commands, COPY data.
+    Raise `BadMigrationFile` when the file changed since `read_migrations`, or holds what cannot be
+    run as a migration: BEGIN, COMMIT, ROLLBACK and their like, psql's backslash commands, COPY data.
     """
     from wflo_schema.files.script import Script, split_statements
 
@@ -320,7 +320,7 @@ def load_script(migration: Migration) -> Script:
 
 
 def load_rollback(migration: Migration) -> Script | None:
-    """Read the rollback file's statements; None where there is no such file.  Raise as `load` does."""
+    """Read the rollback file's statements; None where there is no such file.  Raise as `load_script` does."""
     from wflo_schema.files.script import Script, split_statements
 
     if migration.rollback_path is None:

@@ -138,7 +138,7 @@ def _spans(path: str, text: str) -> list[tuple[int, int]]:
 
 
 def _refuse_left_over(path: str, text: str, start: int) -> None:
-    """After the last statement stand only semicolons, blanks and comments, each closed.
+    """Raise `BadMigrationFile` unless only semicolons, blanks and closed comments follow the last statement.
 
     PostgreSQL's parser takes the end of the file for the end of a comment; statements in it would
     be lost without a word.
@@ -146,7 +146,7 @@ def _refuse_left_over(path: str, text: str, start: int) -> None:
     while (start := skip_blank(text, start, len(text))) < len(text):
         if text[start] != ";":
             line = text.count("\n", 0, start) + 1
-            what = "a comment begins that is never closed" if text.startswith("/*", start) else "no statement"
+            what = "this comment is never closed" if text.startswith("/*", start) else "this is no statement"
             raise BadMigrationFile(
                 f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
                 hint="close it with */, or remove it",
@@ -169,7 +169,7 @@ def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
     last_end = 0
     for kind, written, begin, end in tokens(text):
         if kind == "open" and written.startswith("/*"):
-            break  # `_refuse_left_over` says so
+            break  # `_refuse_left_over` refuses it
         mark = written if kind == "sign" else ""
         if mark == "\\" and not (depth or begins):
             line = text.count("\n", 0, begin) + 1
@@ -246,7 +246,7 @@ def _refuse_backslashes(path: str, text: str, statement: Statement) -> None:
     if "\\" in text[statement.offset :]:
         raise BadMigrationFile(
             f"{path}:{statement.line}: with standard_conforming_strings off a backslash in a string is an escape, "
-            "and where statements end could not be told",
+            "so it is not certain where statements end",
             hint="remove it, and write E'…' where a string has escapes",
             location=Location(path, statement.line, statement.column),
         )

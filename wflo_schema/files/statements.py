@@ -145,7 +145,7 @@ def _bare(text: str) -> str:
 
 
 def _calls(text: str, function: str) -> bool:
-    """Is the function, named in lower case, named in it?  A DO block's own code counts."""
+    """Does it name the function (given in lower case)?  A DO block's own code counts."""
     if function not in text.lower():
         return False
     found = list(tokens(text))
@@ -171,7 +171,7 @@ def whole(text: str) -> Whole | None:
 
 
 def is_repeatable(text: str) -> bool:
-    """Does doing it again, after it was interrupted, come to the same?"""
+    """Can it be run again after an interruption, and come to the same?"""
     return bool(_REPEATABLE.match(_bare(text)))
 
 
@@ -210,7 +210,7 @@ OURS = ("lock_timeout", "search_path", "standard_conforming_strings")
 
 
 def resets(statement: Statement) -> tuple[str, ...]:
-    """Those of `OURS` that it puts back to what the server has; one that asks for another value does not."""
+    """The settings of `OURS` that it resets to the server's value; to set another value does not count."""
     if statement.first_word in ("SET", "RESET"):
         node: Any = _parse_one(statement.text, "variable_set_stmt")
         if node is None:
@@ -249,7 +249,7 @@ _LEAVES_WITH_SESSION = re.compile(
 
 
 def leaves_with_session(statement: Statement) -> bool:
-    """Does it make or set what ends with its session, and cannot be had again by doing it again?"""
+    """Does it make or set what ends with its session, other than a setting that can be set again?"""
     first = statement.first_word
     begins = first in ("CREATE", "SELECT", "WITH", "PREPARE", "DECLARE")
     if begins and _LEAVES_WITH_SESSION.match(_bare(statement.text)):
@@ -266,7 +266,7 @@ def _gives_up_locks(statement: Statement) -> bool:
 
 
 def refuse_unresumable(script: Script, statement: Statement) -> None:
-    """Raise `BadMigrationFile` for what a later session, going on after it, could not go on with."""
+    """Raise `BadMigrationFile` for a statement after which a later session could not go on."""
     build = index_build(statement.text)
     what, hint = "", ""
     if build is not None and not build.name:
@@ -275,7 +275,7 @@ def refuse_unresumable(script: Script, statement: Statement) -> None:
     elif _gives_up_locks(statement):
         text = " ".join(statement.text.split())[:60]
         what = f"{text} gives up the lock that keeps a second run from doing the same statements at the same time"
-        hint = "remove it: the session is cleared after each migration; a lock is released by pg_advisory_unlock"
+        hint = "remove it: the session is cleared after each migration; release your own locks with pg_advisory_unlock"
     if what:
         raise BadMigrationFile(
             f"{script.path}:{statement.line}: {what}",

@@ -21,13 +21,13 @@ _NUMBER = re.compile(r"\d[\w.]*", re.ASCII)
 _BLANK = re.compile(r"(?:\s+|--[^\n\r]*)+", re.ASCII)
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 
-# U&"…"; with a clause UESCAPE behind it, another sign than the backslash.
+# The escapes of U&"…"; a UESCAPE clause behind it, which names another sign than the backslash, is not read.
 _CODE_POINT = re.compile(r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _PLAIN_TEXT = re.compile(r"[eE]?'(?P<quoted>(?:[^'\\]|'')*)'|(?P<tag>\$[^$]*\$)(?P<body>.*)(?P=tag)", re.DOTALL)
 
 
 class Token(NamedTuple):
-    """One word, quoted (identifier), text, sign (or number), or open: what has no end, or is no SQL, up to the end."""
+    """One token.  ``kind``: word, quoted (identifier), text, sign (or number), or open: never closed, or no SQL."""
 
     kind: str
     text: str
@@ -54,7 +54,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Scan no further than the tokens that are taken, in time that grows with the text and no faster."""
+    """Scan no further than the tokens that are taken, in time linear in the text."""
     start, size = 0, _FIRST_LOOK
     while start < len(text):
         end = text.find("\n", start + size) + 1 or len(text)
@@ -75,7 +75,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def _scan(text: str, start: int, end: int) -> tuple[list[Token], int, str]:
-    """The tokens of a part, where they end, and what is wrong with what stands there: it is open, or odd."""
+    """The tokens of a part, where they end, and what is wrong there: ``open``, ``odd`` or nothing."""
     import postgast
 
     codes = postgast.pg_query_pb2

@@ -1,4 +1,4 @@
--- one row a column of the table's primary key, in order
+-- one row: a column of the table's primary key, in order
 SELECT a.attname::text AS name
 FROM pg_catalog.pg_index AS i
 CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::smallint[]) WITH ORDINALITY AS u (attnum, ordinal)

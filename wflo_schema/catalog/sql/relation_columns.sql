@@ -1,4 +1,4 @@
--- One row: a column of one of the given relations.  Its default is asked for apart, for that locks the table.
+-- One row: a column of one of the given relations.  Its default is asked for apart, because that locks the table.
 SELECT
     a.attrelid AS relation,
     a.attnum::integer AS number,

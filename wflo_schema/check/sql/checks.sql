@@ -1,5 +1,5 @@
 -- One row: a check constraint of one of the given relations.
--- The expression is cut from the definition, for pg_get_expr would lock the table.
+-- The expression is cut from the definition, because pg_get_expr would lock the table.
 SELECT
     con.conrelid AS relation,
     con.conname::text AS name,

@@ -1,4 +1,4 @@
--- One row: a column's default, of the given relations.  This locks their tables as any query does.
+-- One row: the default of a column of the given relations.  This locks their tables as any query does.
 SELECT
     d.adrelid AS relation,
     d.adnum::integer AS number,

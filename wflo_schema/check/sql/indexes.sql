@@ -1,5 +1,5 @@
 -- One row: an index of one of the given relations.  "columns" holds 0 where an expression stands.
--- That it has a predicate is said by "?": its text is asked for apart, for that locks the table.
+-- A predicate is shown as "?": its text is asked for apart, because that locks the table.
 SELECT
     x.indrelid AS relation,
     x.indexrelid AS oid,

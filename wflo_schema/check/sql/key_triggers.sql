@@ -1,7 +1,7 @@
 -- One row: a trigger through which PostgreSQL enforces one of the given foreign keys.
 -- "routine" is the fixed object id of the RI_FKey_* function; "type" is tgtype's bits.
--- "is_altered" says that it does not fire always or not when the key says, does not know the table on the other
--- side, or that its function is no longer PostgreSQL's own.  Only checks (1644, 1645) and NO ACTION (1654, 1655) wait.
+-- "is_altered" says that it has columns or a WHEN, is deferred otherwise than the key, misses the table on the other
+-- side, or has a function that is not PostgreSQL's own.  Only checks (1644, 1645) and NO ACTION (1654, 1655) can wait.
 SELECT
     t.tgconstraint AS key,
     t.tgrelid AS relation,

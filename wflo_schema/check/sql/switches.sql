@@ -1,4 +1,4 @@
--- One row: a function that has session_replication_role = replica for itself, or one that names the setting
+-- One row: a function that sets session_replication_role = replica for itself, or one that names the setting
 -- and acts with its owner's rights or is called by an enabled event trigger as a session starts.
 SELECT
     p.oid AS oid,

@@ -1,4 +1,4 @@
--- one row a session that a session of ours waits for
+-- one row: a session that a session of ours waits for
 WITH ours AS (
     SELECT a.pid
     FROM pg_catalog.pg_stat_activity AS a

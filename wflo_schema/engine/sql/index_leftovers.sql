@@ -1,4 +1,4 @@
--- one row an INVALID index that an interrupted REINDEX CONCURRENTLY ($1: of a relation, schema or database) left
+-- one row: an INVALID index that an interrupted REINDEX CONCURRENTLY left; $1: of a relation, schema or database
 WITH reindexed AS (
     SELECT c.oid AS relid, c.reltoastrelid AS toast
     FROM pg_catalog.pg_class AS c

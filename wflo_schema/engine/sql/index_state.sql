@@ -1,4 +1,4 @@
--- one row an index of that name in the schema of that table
+-- one row: an index of that name in the schema of that table
 SELECT
     i.indisvalid AND i.indisready AS is_valid,
     i.indrelid = t.oid AS is_on_table,

@@ -1,4 +1,4 @@
--- one row a migration recorded as applied
+-- one row: a migration recorded as applied
 SELECT
     m.migration_hash AS hash,
     COALESCE(m.migration_id, '') AS id,

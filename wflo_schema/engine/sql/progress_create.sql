@@ -1,4 +1,4 @@
--- one row a non-transactional migration that has begun and is not finished
+-- one row: a non-transactional migration that has begun and is not finished
 CREATE TABLE IF NOT EXISTS {schema}._wflo_schema_progress (
     migration_hash varchar(64) NOT NULL PRIMARY KEY,
     migration_id varchar(255) NOT NULL,

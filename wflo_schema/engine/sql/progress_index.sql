@@ -1,4 +1,4 @@
--- one row an index build that a session of ours is running
+-- one row: an index build that a session of ours is running
 SELECT
     p.phase AS phase,
     CASE

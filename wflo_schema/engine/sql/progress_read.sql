@@ -1,4 +1,4 @@
--- one row a non-transactional migration that has begun and is not finished
+-- one row: a non-transactional migration that has begun and is not finished
 SELECT
     p.migration_hash AS hash,
     p.migration_id AS id,
