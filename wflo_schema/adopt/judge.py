@@ -62,7 +62,7 @@ def adopt_database(
     reconciling: Sequence[Migrations] = (),
     options: GivenOptions | None = None,
 ) -> Adoption:
-    """Say after which migration a database made by something else equals ours; with ``apply``, record that.
+    """Say up to which migration a database made by something else matches ours; with ``apply``, record that.
 
     Only tables that the migrations make are compared, with all that hangs on them; a column's place
     in its table does not count.  Without ``apply`` the database is only read.  With it, and only
@@ -94,7 +94,7 @@ def baseline(
     reconciling: Sequence[Migrations] = (),
     options: GivenOptions | None = None,
 ) -> Adoption:
-    """Record every migration up to ``to`` as applied, once the catalog is seen to equal ours after it.
+    """Record every migration up to ``to`` as applied, once the catalog is seen to match ours up to it.
 
     Unlike `adopt_database` it ignores other tools' ledgers, and an empty database is a no.
     ``verified`` False compares nothing.
@@ -163,7 +163,7 @@ def _at_a_place(
     *,
     minds_ledgers: bool,
 ) -> Adoption:
-    """The catalog equals ours after one migration, or after several: what would be recorded, and what is against it."""
+    """The catalog matches ours up to one migration, or several: what would be recorded, and what objects to it."""
     equal = [(m, want, c) for m, want, c in compared if not c.differences]
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = choose_place(look, equal)
@@ -353,7 +353,7 @@ def _different(
         nearest = compared[-1]
         folder = known.set.folder
         after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
-        but = f", but for what it validates itself: {listed(known.not_valid)}" if known.not_valid else ""
+        but = f", except for what the set validates: {listed(known.not_valid)}" if known.not_valid else ""
         notes = (f"this is the state that {folder} is for{after}{but}", *scratch_note(look, history))
         steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
@@ -372,7 +372,7 @@ def _different(
         bring = ("bring the database there, then: " + look.command(f"adopt --apply --to {to}"),)
         if mends and len(mends) == len(nearest[2].differences):
             bring = (*(f"in psql: {_one_line(mend)}" for mend in mends), look.command(f"adopt --apply --to {to}"))
-        steps = (*bring, "or insist that it is as it should be: " + look.command(f"baseline --to {to} --unverified"))
+        steps = (*bring, "or insist that the database is right: " + look.command(f"baseline --to {to} --unverified"))
     m, _, found = nearest
     return replace(
         look.adoption(

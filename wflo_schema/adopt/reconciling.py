@@ -18,7 +18,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import State
 from wflo_schema.files.folder import Migrations, read_migrations
 
-# Beside the migrations: one folder per set that brings a database made elsewhere to where these lead.
+# Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
 RECONCILING_FOLDER = "reconcile"
 
 

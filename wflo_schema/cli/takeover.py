@@ -37,8 +37,8 @@ def adopt(
 ) -> None:
     """Take over a live database that another tool made, or that was made by hand.
 
-    Replays the migrations in a scratch database and compares the catalogs. Says after which
-    migration the two are equal; if after none, shows each difference from the nearest.
+    Replays the migrations in a scratch database and compares the catalogs. Says up to which
+    migration the two match; if none, shows each difference from the nearest.
     Decides by the catalog alone: another tool's ledger is read and shown, and never believed.
     Never changes a table, and leaves the other ledger as it is.
 
