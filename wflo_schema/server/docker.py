@@ -184,9 +184,7 @@ def _read_yaml(compose_file: Path, text: str) -> object:
     try:
         import yaml
     except ImportError as error:
-        raise ServerNotReady(
-            f"reading {compose_file} needs PyYAML, which is not installed", hint=_INSTALL
-        ) from error
+        raise ServerNotReady(f"reading {compose_file} needs PyYAML, which is not installed", hint=_INSTALL) from error
     try:
         # BaseLoader: to YAML 1.1 some ports are numbers to the base of 60, and "on" is a boolean.
         return yaml.load(text, Loader=yaml.BaseLoader)

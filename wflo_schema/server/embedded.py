@@ -197,8 +197,7 @@ def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
         if time.monotonic() > end:
             raise ServerNotReady(
                 f"the server in {home} (process {postmaster.pid}) did not stop within {timeout_s:g} s{_log_tail(home)}",
-                hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} stops it at once; "
-                "it recovers at the next start",
+                hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} stops it at once; it recovers at the next start",
             )
         time.sleep(POLL_S)
     sockets = Path(postmaster.socket_directory)
