@@ -24,7 +24,7 @@ from wflo_schema.cli.progress import Display
 @click.pass_context
 @target_options
 @option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")
-@option("--name", metavar="NAME", help="Name of the test database, ending in _test. Default: the target's + _test.")
+@option("--name", metavar="NAME", help="The test database's name, ending in _test. Default: the target's name + _test.")
 def test_db(
     context: click.Context,
     database_url: str | None,
