@@ -1,4 +1,4 @@
-"""``python -m wflo_schema``, and the command ``wflo-schema``: Ctrl-C while it is being imported is no traceback."""
+"""``python -m wflo_schema``, and the command ``wflo-schema``: Ctrl-C during the imports prints no traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 
 def _interrupted(number: int, frame: object) -> None:
-    try:  # noqa: SIM105 -- contextlib is being imported perhaps
+    try:  # noqa: SIM105 -- contextlib may not be imported yet
         os.write(2, b"error: interrupted (SIGINT)\n")
     except OSError:
         pass
@@ -17,7 +17,7 @@ def _interrupted(number: int, frame: object) -> None:
 def main() -> None:
     """Run the command line and exit."""
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else it is ignored, as nohup has it
+    if before is signal.default_int_handler:  # else SIGINT is ignored, as under nohup
         signal.signal(signal.SIGINT, _interrupted)
     from wflo_schema.cli.commands import main as run
 

@@ -13,7 +13,7 @@
     │   └── CannotRead               3  a catalog, the ledger or rows may not be read
     ├── Refused                      3  doing it would be unsafe; nothing was done
     ├── MigrationFailed              3  PostgreSQL refused a statement of a migration
-    │   └── LockNotAcquired          3  a lock was not to be had within the time given
+    │   └── LockNotAcquired          3  a lock could not be acquired in the time given
     ├── ServerNotReady               3  a PostgreSQL server could not be started or stopped
     └── Interrupted            130/143  stopped by a signal
 """
@@ -42,7 +42,7 @@ class WfloSchemaError(Exception):
         self.applied: tuple[str, ...] = ()
         """Ids that this run had finished before it stopped; they stay."""
         self.not_tried: tuple[str, ...] = ()
-        """Ids that this run did not come to."""
+        """Ids that this run did not reach."""
 
     @property
     def code(self) -> str:
@@ -85,7 +85,7 @@ class DatabaseError(WfloSchemaError):
 
 
 class ConnectionFailed(DatabaseError):
-    """No connection could be made.  ``is_of_server``: to no other database of that server either."""
+    """No connection could be made.  ``is_of_server``: nor to any other database of that server."""
 
     def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False) -> None:
         super().__init__(message, hint=hint)
@@ -146,7 +146,7 @@ class MigrationFailed(WfloSchemaError):
 
 
 class LockNotAcquired(MigrationFailed):
-    """A lock was not to be had within the total time given; nothing of the migration stays."""
+    """A lock could not be acquired in the total time given; nothing of the migration stays."""
 
 
 class ServerNotReady(WfloSchemaError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# NAMEDATALEN - 1: PostgreSQL cuts a longer name off silently, and then it is another one's.
+# NAMEDATALEN - 1: PostgreSQL silently cuts a longer name off, and what is left may name something else.
 NAME_BYTES = 63
 
-# What quote_ident() of a supported server quotes although every character is plain: of all of them together, so that
-# a text written here is understood by each.
+# Words that quote_ident() quotes although every character is plain: those of all supported servers together, so that
+# each understands what is written here.
 _RESERVED = frozenset(
     "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case "
     "cast char character check coalesce collate collation column concurrently constraint create cross current_catalog "
@@ -32,7 +32,7 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 # One name of a search_path, and what ends it.
 _LISTED = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,]+))\s*(?:,|\Z)')
 
-# A server folds what stands without quotes, but no letter outside ASCII.
+# A server folds unquoted names to lower case, but no letter outside ASCII.
 _FOLDED = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
@@ -57,9 +57,9 @@ def identifiers(names: Iterable[str]) -> str:
 
 
 def listed_in_path(search_path: str, *, user: str) -> tuple[str, ...]:
-    """The schemas that a value of search_path names, in order; ``"$user"`` is the one called as ``user``.
+    """The schemas that a value of search_path names, in order; ``"$user"`` is the one named ``user``.
 
-    An empty name, as PostgreSQL spells a path of nothing, is none.
+    An empty name, which is how PostgreSQL spells an empty path, is left out.
     """
     found = []
     for match in _LISTED.finditer(search_path):

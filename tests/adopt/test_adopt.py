@@ -398,7 +398,7 @@ def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) 
     build(database, "500165e12345", revisions=("deadbeef0000",))
     found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
     assert (found.verdict, found.id, found.ledgers[0].unknown) == (Verdict.EQUAL, WFLO.items[2].id, ("deadbeef0000",))
-    assert "deadbeef0000, which nothing here knows" in found.notes[0]
+    assert "deadbeef0000, which no file here names" in found.notes[0]
 
 
 @pytest.mark.one_server
@@ -406,7 +406,7 @@ def test_two_ledgers_are_adopted_only_by_name(database: Database, folder: Path) 
     execute(database, ONE, DBMATE, GOOSE)
     found = look(database, folder, apply=True)
     assert (found.verdict, found.is_applied, found.exit_code) == (Verdict.EQUAL, False, 1)
-    assert "two tools have recorded here: goose (public.goose_db_version) and dbmate" in found.objections[0]
+    assert "more than one tool has recorded here: goose (public.goose_db_version) and dbmate" in found.objections[0]
     assert look(database, folder, apply=True, to="01_t").is_applied
 
 
@@ -770,7 +770,7 @@ def test_what_was_not_verified_is_said_on_stderr(database: Database, folder: Pat
     target = ("--database-url", database.url, "--migrations", str(folder))
     result = CliRunner().invoke(cli, ("baseline", *target, "--to", "03", "--unverified"))
     assert result.exit_code == 0
-    assert "warning: recorded on your word alone, and compared with nothing: 01_t, 02_index, 03_u" in result.stderr
+    assert "warning: recorded on your word alone, nothing was compared: 01_t, 02_index, 03_u" in result.stderr
     assert invoke("adopt", *target)[0] == 1
 
 
@@ -933,7 +933,7 @@ def test_a_ledger_in_another_schema_is_found_and_two_need_a_word(database: Datab
     found = look(database, folder)
     assert ([w.table for w in found.ledgers], found.verdict) == (["meta.schema_migrations"], Verdict.EQUAL)
     execute(database, GOOSE)
-    assert "two tools have recorded here" in look(database, folder, apply=True).objections[0]
+    assert "more than one tool has recorded here" in look(database, folder, apply=True).objections[0]
     assert look(database, folder, apply=True, to="01").is_applied
     assert said(look(database, folder, apply=True)) == (Verdict.OURS, 0, False)
 
@@ -1100,7 +1100,7 @@ def test_a_wish_for_another_migration_than_the_one_it_equals_is_told_which_that_
     execute(database, ONE, TWO, THREE)
     found = baseline(database, read_migrations(folder), "02_index")
     assert (found.verdict, found.is_applied) == (Verdict.DIFFERENT, False)
-    assert found.notes == ("this database is not where 02_index leads: it equals ours after 03_u",)
+    assert found.notes == ("this database is where 03_u leads, not 02_index",)
     assert found.next_steps == ("wflo-schema baseline --to 03_u",)
     assert look(database, folder, to="01_t").next_steps == ("wflo-schema adopt --apply --to 03_u",)
 
@@ -1121,7 +1121,7 @@ def test_a_server_that_may_only_be_read_is_told_where_else_to_replay(
 ) -> None:
     execute(database, ONE)
     reader = database.with_parameters(options="-c default_transaction_read_only=on")
-    with pytest.raises(Refused, match="sessions may only read there") as refused:
+    with pytest.raises(Refused, match="sessions are read-only there") as refused:
         look(reader, folder)
     assert "--scratch-url" in str(refused.value.hint)
     assert "stays behind" not in caplog.text
@@ -1135,7 +1135,7 @@ def test_the_command_line_says_and_records(database: Database, folder: Path) -> 
     assert code == 1
     assert "dbmate: public.schema_migrations records 2 versions: 1, 2" in text
     assert "  column public.t.extra\n    have: integer\n    want: NOTHING\n" in text
-    assert "no: this database equals ours after no migration; the nearest is 01_t (migration 1 of 3)" in text
+    assert "no: this database matches none of the migrations compared; the nearest is 01_t (migration 1 of 3)" in text
     execute(database, "ALTER TABLE t DROP extra")
     code, text = invoke("adopt", *target, "--format", "json")
     assert (code, json.loads(text)["verdict"], json.loads(text)["record"]) == (0, "equal", ["01_t"])

@@ -219,7 +219,7 @@ def test_right_keys_half_added_by_hand_beside_the_default_ones_are_validated_by_
             )
     found = look(database)
     assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, str(FOLDER / "reconcile" / "alembic-both-heads"))
-    assert "but for what it validates itself: public.approval_requests.fk_approval_requests_exec" in found.notes[0]
+    assert "except for what the set validates: public.approval_requests.fk_approval_requests_exec" in found.notes[0]
     operations.migrate(database, read_migrations(str(found.reconciling)))
     assert look(database, apply=True).is_applied
     checked(database)

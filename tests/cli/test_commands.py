@@ -733,7 +733,7 @@ def test_file_in_the_place_of_the_servers_folder_matters_only_where_the_server_i
     ran = run("status", cwd=folder)
     assert ran.code == 2 and "no database is named" in ran.err
     ran = run("server", "start", cwd=folder)
-    assert ran.code == 3 and "it is there, and is no folder" in ran.err
+    assert ran.code == 3 and "it is there, but is no folder" in ran.err
 
 
 def test_commands_say_why_the_projects_server_cannot_be_used(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_compose_file_that_says_too_little_is_an_error(tmp_path: Path, text: str
 
 def test_missing_reader_of_yaml_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ServerNotReady, match="a reader of YAML, which is not installed") as caught:
+    with pytest.raises(ServerNotReady, match="needs PyYAML, which is not installed") as caught:
         read_compose(COMPOSE)
     assert "pip install 'wflo-schema[docker]'" in caught.value.hint
 
@@ -303,7 +303,7 @@ def test_container_is_started_found_stopped_and_keeps_its_data(compose: Path, im
     assert status_docker(compose, image=image, port=port).state == "running"
     assert stop_docker(compose).state == "stopped"
     assert ask(start_docker(compose, image=image, port=port), "SELECT count(*) FROM kept") == 0
-    with pytest.raises(ServerNotReady, match="was made by other settings"):
+    with pytest.raises(ServerNotReady, match="was made with other settings"):
         start_docker(compose, image=image, port=port + 1)
 
 

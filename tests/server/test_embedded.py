@@ -258,7 +258,7 @@ def test_data_of_another_major_version_is_an_error_and_stays(project: Path) -> N
     before = tree(data)
     with pytest.raises(ServerNotReady) as caught:
         start(project)
-    assert caught.value.message == f"{data} is from PostgreSQL 15, the installed programs are {server.version}"
+    assert caught.value.message == f"{data} is from PostgreSQL 15, but the installed programs are {server.version}"
     assert f"mv {data} {data}-15" in caught.value.hint
     assert tree(data) == before
 
@@ -269,7 +269,7 @@ def test_folder_that_is_no_data_folder_is_an_error_and_stays(project: Path) -> N
     assert server.directory is not None
     data = server.directory / "data"
     (data / "PG_VERSION").unlink()
-    with pytest.raises(ServerNotReady, match="is there and is no data folder of PostgreSQL"):
+    with pytest.raises(ServerNotReady, match="is there, but is no data folder of PostgreSQL"):
         start(project)
     assert (data / "global").is_dir()
 
@@ -659,5 +659,5 @@ def test_folder_that_is_a_file_or_a_loop_of_links_is_one_sentence(project: Path)
     for directory in (file, loop):
         assert find_embedded(directory) is None
         assert status_embedded(directory).state in ("absent", "unreachable")
-        with pytest.raises(ServerNotReady, match="it is there, and is no folder"):
+        with pytest.raises(ServerNotReady, match="it is there, but is no folder"):
             start_embedded(directory, database_name="wflo")

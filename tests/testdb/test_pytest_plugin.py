@@ -347,7 +347,7 @@ def test_wflo_free_test_says_what_is_broken_without_a_traceback(project: pytest.
     project.makepyfile("def test_migrations(wflo_free_test):\n    wflo_free_test()\n")
     result = _run(project)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["after rolling 0002-b back the database is not as it was before it", "column *"])
+    result.stdout.fnmatch_lines(["after rolling back 0002-b the database is not as it was before", "column *"])
     assert "def _run_free_test" not in "\n".join(result.outlines)
 
 
@@ -566,7 +566,7 @@ def test_free_tests_find_a_rollback_that_leaves_something(project: pytest.Pytest
     (project.path / "migrations" / "0002-b.rollback.sql").write_text("SELECT 1;\n")
     result = _run(project, "--wflo-free-tests")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["after rolling 0002-b back the database is not as it was before it", "column *"])
+    result.stdout.fnmatch_lines(["after rolling back 0002-b the database is not as it was before", "column *"])
 
 
 def test_free_tests_find_a_migration_that_fails_on_data(project: pytest.Pytester) -> None:
@@ -988,7 +988,7 @@ def test_template_name_that_somebody_has_taken_is_refused_and_left(
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     result = _run(theirs)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"wflo-schema cannot make a database: there is a database {name}*not made here"])
+    result.stdout.fnmatch_lines([f"wflo-schema cannot make a database: there is a database {name}*did not make"])
     assert _left(own_server) == [name]
     with own_server.database.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))

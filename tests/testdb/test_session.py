@@ -340,7 +340,7 @@ def test_prune_leaves_a_clone_that_somebody_is_connected_to(migrations: Migratio
         clone = session.clone(session.template(migrations))
     with server.database.with_name(clone).connect():
         left = {m.name: why for m, why in prune_test_databases(server.database).left}
-        assert left[clone] == "1 connected to it"
+        assert left[clone] == "sessions connected to it: 1"
     assert clone in [m.name for m in prune_test_databases(server.database).dropped]
 
 
@@ -689,7 +689,7 @@ def test_prepared_transaction_is_named_with_what_ends_it(target: Database, migra
         connection.execute("BEGIN")
         connection.execute("INSERT INTO a VALUES (7)")
         connection.execute("PREPARE TRANSACTION 'left''over'")
-    with pytest.raises(DatabaseError, match="prepared and not ended") as caught:
+    with pytest.raises(DatabaseError, match="a prepared transaction") as caught:
         make_test_database(target, migrations)
     assert caught.value.hint == f"connected to {made.name}: ROLLBACK PREPARED 'left''over'; then run this again"
     with made.connect() as connection:

@@ -1,4 +1,4 @@
-"""What was found of a database that is to be taken over, as values."""
+"""What was found in a database that is to be taken over, as values."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Verdict(enum.StrEnum):
     """What the catalog says."""
 
     EQUAL = "equal"
-    """The database equals ours after one migration."""
+    """The database matches the migrations up to one of them."""
     AMBIGUOUS = "ambiguous"
-    """It equals ours after several, which differ in rows only."""
+    """It matches several migrations, which differ in rows only."""
     RECONCILE = "reconcile"
     """It is in the state that a reconciling set was written for."""
     DIFFERENT = "different"
-    """It equals ours after none."""
+    """It matches none."""
     EMPTY = "empty"
     """None of the tables is there."""
     OURS = "ours"
@@ -44,7 +44,7 @@ class OtherLedger:
 
     ``versions`` are in its own order and spelling; ``failed`` those it marks as failed half way.
     ``stands_for`` is the id of our migration that the last of them stands for, empty where that is
-    not known or no migration leads there; ``unknown`` are versions that nothing says a word about.
+    not known or no migration leads there; ``unknown`` are versions that no file here names.
     """
 
     tool: str
@@ -104,7 +104,7 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class GivenOptions:
-    """What a caller gave beside a schema, as a shell takes it, to be repeated in every step that is told.
+    """The caller's options except the schema, as a shell takes them, for repeating in every next step.
 
     ``database`` says which one, ``migrations`` where the files are (left out where a step names
     another folder), ``scratch`` where scratch databases are made.
@@ -115,7 +115,7 @@ class GivenOptions:
     scratch: tuple[str, ...] = ()
 
     def command(self, words: str, schema: str | None) -> str:
-        """The command with the options that it knows."""
+        """The command with those of the options that it takes."""
         told = shlex.split(words)
         makes_scratch = told[0] in ("adopt", "baseline") or "--drift" in told
         given = (
@@ -130,7 +130,7 @@ class GivenOptions:
 def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
     """What other tools' revisions stand for: ``adopt.toml`` beside the migrations, empty without it.
 
-    A section a tool, a line a revision: the id of the last migration whose state it leaves, or "".
+    One section per tool, one line per revision: the last migration whose state it leaves, or "".
     Raise `BadMigrationFile` when it cannot be understood or names a migration that is not there.
     """
     found: dict[str, dict[str, str]] = {}
@@ -152,7 +152,7 @@ def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
             for revision, stands_for in revisions.items():
                 if stands_for and migrations.get(stands_for) is None:
                     raise BadMigrationFile(
-                        f"{path}: {revision} stands for {stands_for}, and there is no such migration"
+                        f"{path}: {revision} stands for {stands_for}, but there is no such migration"
                     )
             found.setdefault(tool, {}).update(revisions)
     return found

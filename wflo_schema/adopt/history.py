@@ -20,7 +20,7 @@ from wflo_schema.scratch.replay import scratch_database
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One comparison: what counts, what is cosmetic, what stands beside."""
+    """One comparison: what counts, what is cosmetic, and what the database has besides."""
 
     differences: tuple[Difference, ...]
     cosmetic: tuple[Difference, ...]
@@ -80,7 +80,7 @@ TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
 
 
 def equal_elsewhere(look: Look, scratch_on: Database | None, wish: Migration) -> Migration | None:
-    """The migration that the target does equal, where it is another than the one asked for: the last of them."""
+    """The last migration, other than ``wish``, that the target equals; None where it equals none."""
     with scratch_database(look.database, on=scratch_on) as empty:
         history = replay_history(empty, look, None)
     equal = [m for m, want in history.after if m.id != wish.id and not history.compare(look.have, want).differences]
@@ -133,7 +133,7 @@ def compare_recorded(look: Look, scratch_on: Database | None) -> Compared:
 def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
     """What the recorded migrations alone make, where others before the last are not recorded.
 
-    None where they do not run without those: then they cannot have been run here either.
+    None where they do not run without the others: then they were not run here either.
     """
     last = look.last_recorded
     assert last is not None
@@ -147,6 +147,6 @@ def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
 
 
 def read_like(empty: Database, look: Look) -> Catalog:
-    """A scratch database's catalog, without what the target keeps another tool's records in."""
+    """A scratch database's catalog, without the tables in which the target keeps another tool's records."""
     with empty.connect() as connection:
         return read_catalog(connection, schemas=(empty.schema,) if empty.schema else None, ignore=look.ignore)

@@ -47,7 +47,7 @@ from wflo_schema.words import counted, listed
 # Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
 _RECORDING = LockOptions(500, 3.0)
 
-# For a database at work: PostgreSQL looks for deadlocks after 1 s, and until then the migration gives way.
+# For a database at work: PostgreSQL looks for deadlocks after 1 s, and the migration gives way before that.
 _GENTLE_LOCK_TIMEOUT = "500ms"
 
 
@@ -62,7 +62,7 @@ def adopt_database(
     reconciling: Sequence[Migrations] = (),
     options: GivenOptions | None = None,
 ) -> Adoption:
-    """Say after which migration a database made by something else equals ours; with ``apply``, record that.
+    """Say up to which migration a database made by something else matches ours; with ``apply``, record that.
 
     Only tables that the migrations make are compared, with all that hangs on them; a column's place
     in its table does not count.  Without ``apply`` the database is only read.  With it, and only
@@ -70,7 +70,7 @@ def adopt_database(
     with their checksums in one transaction, after one more look at the catalog.  The other tool's
     ledger is not touched, and no object of the database is changed.  ``to`` is the migration that
     the caller expects, where several are equal or two tools have recorded here.  This tool's own
-    ledger is believed no more than another's.  ``options`` are repeated in what is told to be typed.
+    ledger is believed no more than another's.  ``options`` are repeated in the next steps.
 
     Raise `Refused` when there is no such schema, when no scratch database may be made, or when the
     catalog changed before recording; `MigrationFailed` when the migrations do not run in the scratch
@@ -94,9 +94,9 @@ def baseline(
     reconciling: Sequence[Migrations] = (),
     options: GivenOptions | None = None,
 ) -> Adoption:
-    """Record every migration up to ``to`` as applied, once the catalog is seen to equal ours after it.
+    """Record every migration up to ``to`` as applied, once the catalog is seen to match ours up to it.
 
-    Unlike `adopt` it does not mind what other ledgers say, and an empty database is a no.
+    Unlike `adopt_database` it ignores other tools' ledgers, and an empty database is a no.
     ``verified`` False compares nothing.
     """
     look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
@@ -163,7 +163,7 @@ def _at_a_place(
     *,
     minds_ledgers: bool,
 ) -> Adoption:
-    """The catalog equals ours after one migration, or after several: what would be recorded, and what is against it."""
+    """The catalog matches ours up to one migration, or several: what would be recorded, and what objects to it."""
     equal = [(m, want, c) for m, want, c in compared if not c.differences]
     places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
     m, _, found = choose_place(look, equal)
@@ -180,7 +180,7 @@ def _at_a_place(
     half = [i for i in look.half_way if i in record]
     if half:
         objections += (
-            f"{listed(half)} was begun here by wflo-schema and is not finished, whatever the catalog is like: "
+            f"{listed(half)} was begun here by wflo-schema and is not finished; finish it first: "
             + look.command("migrate"),
         )
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
@@ -206,7 +206,7 @@ def _elsewhere(
     look: Look, compared: Sequence[tuple[Migration, Catalog, Compared]], there: Migration, step: str
 ) -> Adoption:
     m, _, found = compared[0]
-    note = f"this database is not where {m.id} leads: it equals ours after {there.id}"
+    note = f"this database is where {there.id} leads, not {m.id}"
     return replace(
         look.adoption(
             Verdict.DIFFERENT, id=m.id, number=look.migrations.items.index(m) + 1, notes=(note,), next_steps=(step,)
@@ -221,7 +221,7 @@ def _empty(look: Look, tables: Collection[Path], present: Collection[Path]) -> A
     bare = {path[-1] for path in tables}
     elsewhere = sorted({path[0] for path in present if path[-1] in bare})
     steps = tuple(look.options.command("adopt", s) for s in elsewhere) or (look.command("migrate"),)
-    notes = tuple(f"tables with these names are in the schema {s}" for s in elsewhere)
+    notes = tuple(f"tables of the same names are in the schema {s}" for s in elsewhere)
     return look.adoption(
         Verdict.EMPTY,
         notes=tuple(look.ledger_notes(None)),
@@ -303,13 +303,13 @@ def _drift(
 
 
 def _way_to_the_truth(look: Look, order: Mapping[str, int], truth: Migration | None) -> tuple[str, ...]:
-    """What makes the ledger say that the database is where ``truth`` leads, None: that nothing was applied."""
+    """The steps after which the ledger says what is true: applied up to ``truth``, or nothing where it is None."""
     number = order[truth.id] if truth is not None else -1
     untrue = [m.id for m in look.migrations if m.id in look.recorded and order[m.id] > number]
     unsaid = [m for m in look.migrations if m.id not in look.recorded and order[m.id] <= number]
     steps: tuple[str, ...] = ()
     if untrue:
-        steps += (f"where that is so, take the records away in psql: {forget_statement(look, untrue)}",)
+        steps += (f"if that is so, delete the records in psql: {forget_statement(look, untrue)}",)
     if unsaid and truth is not None:
         steps += (look.command(f"baseline --to {truth.id}"),)
     return (*steps, look.command("migrate")) if number + 1 < len(order) else steps
@@ -320,17 +320,17 @@ def _mends(look: Look, said: Compared) -> tuple[str, ...]:
     more = len(mends) - _MOST_STEPS
     return (
         *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
-        *((f"and {counted(more, 'statement')} more: {look.command('check --drift')}",) if more > 0 else ()),
+        *((f"and {counted(more, 'more statement')}: {look.command('check --drift')}",) if more > 0 else ()),
         look.command("adopt"),
     )
 
 
-# Statements that mend something, before it is too much to read.
+# Most statements that are shown; more would be too much to read.
 _MOST_STEPS = 10
 
 
 def _one_line(mend: str) -> str:
-    """Statements one behind the other; as they are where one of them has lines of its own."""
+    """The statements on one line; unchanged where one of them spans several."""
     lines = mend.splitlines()
     return " ".join(lines) if all(line.endswith(";") for line in lines) else mend
 
@@ -353,7 +353,7 @@ def _different(
         nearest = compared[-1]
         folder = known.set.folder
         after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
-        but = f", but for what it validates itself: {listed(known.not_valid)}" if known.not_valid else ""
+        but = f", except for what the set validates: {listed(known.not_valid)}" if known.not_valid else ""
         notes = (f"this is the state that {folder} is for{after}{but}", *scratch_note(look, history))
         steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
@@ -372,7 +372,7 @@ def _different(
         bring = ("bring the database there, then: " + look.command(f"adopt --apply --to {to}"),)
         if mends and len(mends) == len(nearest[2].differences):
             bring = (*(f"in psql: {_one_line(mend)}" for mend in mends), look.command(f"adopt --apply --to {to}"))
-        steps = (*bring, "or insist that it is as it should be: " + look.command(f"baseline --to {to} --unverified"))
+        steps = (*bring, "or insist that the database is right: " + look.command(f"baseline --to {to} --unverified"))
     m, _, found = nearest
     return replace(
         look.adoption(
@@ -415,7 +415,7 @@ def explain_plan(
     return replace(planned, refusals=refusals)
 
 
-# How records without files here are refused.
+# The cases in which a record without a file is refused.
 _WITHOUT_FILE = frozenset({Allow.MISSING, Allow.AHEAD})
 
 
@@ -447,7 +447,7 @@ def _not_adopted(database: Database, migrations: Migrations, options: GivenOptio
 
 
 def _record(look: Look, found: Adoption, *, verify: bool = True) -> Adoption:
-    """Record what was found, after one more look that nothing has changed since."""
+    """Record what was found, once another look shows that nothing has changed since."""
 
     def same_as_before() -> None:
         if look.read() != look.have:

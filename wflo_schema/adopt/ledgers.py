@@ -39,7 +39,7 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class FoundLedgers:
-    """The ledgers of other tools but yoyo, and what they keep: tables by name, a schema of their own."""
+    """Other tools' ledgers, except yoyo's; the names of their tables, and the schemas that are theirs alone."""
 
     ledgers: tuple[OtherLedger, ...]
     tables: frozenset[str]
@@ -59,7 +59,7 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
             if schema is not None and not _has_schema(connection, schema):
                 raise Refused(
                     f"there is no schema {schema} in {database.with_schema(None).label}",
-                    hint=f"correct --schema; where it is to be new: {options.command('migrate', schema)}",
+                    hint=f"correct --schema; or create it: {options.command('migrate', schema)}",
                 )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt", "tables"), {"names": wanted, "schema": schema}).fetchall()

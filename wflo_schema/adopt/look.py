@@ -75,7 +75,7 @@ class Look:
 
     @property
     def half_way(self) -> tuple[str, ...]:
-        """Migrations that are not transactional and were begun here, and have not come to their end."""
+        """Migrations that are not transactional, were begun here, and are not finished."""
         return tuple(e.id for e in self.status.pending if e.statements_done is not None)
 
     @property
@@ -142,8 +142,8 @@ class Look:
         beyond = [i for i in self.recorded if order[i] > order[last.id]]
         if beyond:
             found.append(
-                f"the ledger already records {listed(beyond)}, and the database is only where {last.id} leads: "
-                "take those rows away first (yoyo unmark), or find out why their changes are not there"
+                f"the ledger already records {listed(beyond)}, but the database is only where {last.id} leads: "
+                "delete those rows first (yoyo unmark), or find out why their changes are missing"
             )
         others = [e.id for e in self.without_file if e.has_checksum and e.id not in self.reconciled]
         if others:
@@ -154,7 +154,7 @@ class Look:
         if self.status.changed:
             found.append(
                 f"applied migrations were edited since: {listed(e.id for e in self.status.changed)}: "
-                "bring them back as they were"
+                "restore the files as they were"
             )
         if not minds_ledgers:
             return tuple(found)
@@ -169,8 +169,8 @@ class Look:
         if len(self.ledgers) > 1 and not is_named:
             where = " and ".join(f"{w.tool} ({w.table})" for w in self.ledgers)
             found.append(
-                f"two tools have recorded here: {where}. Only you know which one is still used; "
-                f"when the catalog is to decide: {self.command(f'adopt --apply --to {last.id}')}"
+                f"more than one tool has recorded here: {where}. Only you know which is still used; "
+                f"to let the catalog decide: {self.command(f'adopt --apply --to {last.id}')}"
             )
         return tuple(found)
 
@@ -179,14 +179,15 @@ class Look:
         for ledger in self.ledgers:
             if ledger.unknown:
                 yield (
-                    f"{ledger.table} holds {listed(ledger.unknown)}, which nothing here knows: "
-                    "the catalog alone was asked what it means"
+                    f"{ledger.table} holds {listed(ledger.unknown)}, which no file here names: "
+                    "the catalog alone decides"
                 )
             if ledger.stands_for and (last is None or ledger.stands_for != last.id):
                 found = "not like that" if last is None else f"where {last.id} leads"
                 yield (
                     f"{ledger.table} says {listed(ledger.versions)}, which stands for {ledger.stands_for}, "
-                    f"and the catalog is {found}: the catalog is believed (was it stamped, or changed by hand?)"
+                    f"and the catalog is {found}: the catalog is believed "
+                    "(was the ledger stamped, or the schema changed by hand?)"
                 )
 
 
@@ -219,7 +220,7 @@ def take_look(
         options,
         Catalog(()),
     )
-    for _ in range(MOST_LOOKS):  # a migration that commits in between would make a liar of the ledger
+    for _ in range(MOST_LOOKS):  # a migration that commits in between would make ledger and catalog disagree
         have, now = look.read(), status_of(database, migrations)
         if now.entries == look.status.entries:
             return replace(look, have=have)
@@ -234,11 +235,11 @@ def status_of(database: Database, migrations: Migrations) -> Status:
         raise (locked_by(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
 
 
-# What is too many of these on a table of ours changes how that table behaves; anything else stands beside it.
+# An extra one of these on a table of ours changes how the table behaves; anything else extra does not.
 ON_A_TABLE = frozenset(
     {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
 )
 
 
-# Times that the ledger may change under a look at the catalog.
+# How often ledger and catalog are read when the ledger keeps changing.
 MOST_LOOKS = 20

@@ -18,12 +18,12 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import State
 from wflo_schema.files.folder import Migrations, read_migrations
 
-# Beside the migrations: one folder a set that brings a database from elsewhere to where these lead.
+# Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
 RECONCILING_FOLDER = "reconcile"
 
 
 def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:
-    """The reconciling sets: one a folder in ``reconcile`` beside the migrations, sorted by name."""
+    """The reconciling sets: one per folder in ``reconcile`` beside the migrations, sorted by name."""
     found = []
     for directory in migrations.directories:
         root = os.path.join(directory, RECONCILING_FOLDER)
@@ -37,7 +37,7 @@ BELIEVED = ": the catalog is believed (recorded without proof, copied from anoth
 
 
 def forget_statement(look: Look, ids: Sequence[str]) -> str:
-    """The statement that takes records away."""
+    """The statement that deletes records."""
     return (
         sql.SQL("DELETE FROM {} WHERE migration_id IN ({});")
         .format(sql.Identifier(look.status.schema, "_yoyo_migration"), sql.SQL(", ").join(map(sql.Literal, ids)))
@@ -49,8 +49,8 @@ def forget_statement(look: Look, ids: Sequence[str]) -> str:
 class ReconcilingSet:
     """A reconciling set, and how far it has come in the target.
 
-    ``done`` counts its records; ``aside`` are those of an adoption before, which would make the set
-    do nothing; ``allow`` is what `engine.migrate` would refuse to go on with.
+    ``done`` counts its records; ``aside`` are those that an earlier adoption set aside, with which
+    the set would do nothing; ``allow`` are the cases in which `engine.migrate` would refuse.
     """
 
     migrations: Migrations
@@ -66,7 +66,7 @@ class ReconcilingSet:
     def steps(self, look: Look) -> tuple[str, ...]:
         """What to type to run it, or to go on with it."""
         words = f"migrate --migrations {shlex.quote(self.folder)}" + "".join(f" --allow {c}" for c in self.allow)
-        again = f"it was run here before: take its records away in psql: {forget_statement(look, self.aside)}"
+        again = f"this set was run here before: delete its records in psql: {forget_statement(look, self.aside)}"
         return (*((again,) if self.aside else ()), look.command(words))
 
 
@@ -95,11 +95,10 @@ def reconciling_sets(look: Look) -> tuple[ReconcilingSet, ...]:
 def find_set(look: Look, history: History, replayed: Database, sets: Sequence[ReconcilingSet]) -> KnownSet | None:
     """The reconciling set that starts (or goes on) where the target is.
 
-    Where one is under way, no other is thought of: what it has done so far may look like the start
-    of another.  A set's rollbacks take the scratch database back from where the migrations led: so
-    what a set is for needs no word of its own, and a set whose rollbacks are wrong fits nothing.
-    A target that differs by constraints that are NOT VALID fits too, where the set is seen to
-    validate them.
+    Where one is under way, no other is considered: what it has done so far may look like the start
+    of another.  A set's rollbacks take the scratch database back from where the migrations lead to
+    where the set starts: so no file says what a set is for, and one with wrong rollbacks fits
+    nothing.  A target that differs only by NOT VALID constraints fits too, if the set validates them.
     """
     under_way = [s for s in sets if s.is_under_way]
     for one in under_way or [s for s in sets if s.done < len(s.migrations)]:

@@ -1,4 +1,4 @@
-"""Hold a database to its contract, and write down what it holds."""
+"""Check a database against its contract; write a contract or a dump of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wflo_schema.show.check_formats import FORMATS
 
 
 class _CheckCommand(click.Command):
-    """Lists the codes in --help, from where they are documented."""
+    """Lists the codes of `RULES` in --help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from wflo_schema.check.rules import RULES
@@ -73,17 +73,17 @@ class _CheckCommand(click.Command):
 )
 @option("--privileges", is_flag=True, help="Compare owners and grants too. Implies --drift; no snapshot holds them.")
 @option(
-    "--timeout", metavar="DURATION", default="60s", show_default=True, help="How long looking at rows may take in all."
+    "--timeout", metavar="DURATION", default="60s", show_default=True, help="How long to look for orphan rows in all."
 )
 @option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="error",
     show_default=True,
-    help="The lightest finding that makes it exit with 1.",
+    help="Exit with 1 on findings of this severity or worse.",
 )
 # many parameters: one for each option
-# long: its options and its help are the half of it
+# long: half of it is options and help
 def check(
     database_url: str | None,
     schema: str | None,
@@ -162,7 +162,7 @@ def contract() -> None:
 def freeze(database_url: str | None, schema: str | None, server_directory: Path) -> None:
     """Write a contract from a live database to stdout.
 
-    Reads only; does not say whether what is there is right.
+    Reads only. Writes down what is there, right or wrong.
 
     \b
     Example:
@@ -206,5 +206,5 @@ def dump(
         ledger = ledger_statements(read_status(target, files), files)
     made = dump_schema(target, ledger=ledger)
     for one in made.left_out:
-        warn(f"the SQL does not make this; only the comments have it: {one}")
+        warn(f"the SQL does not create this, only the comments hold it: {one}")
     click.echo(made.text.encode(), nl=False)  # it is read back as UTF-8

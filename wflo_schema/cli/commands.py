@@ -33,7 +33,7 @@ COMMANDS = {
     "rollback": ("migrations", "rollback", "Roll back the last migration, the last few, or one."),
     "server": ("servers", "server", "Run a PostgreSQL of the project's own."),
     "status": ("migrations", "status", "List the migrations: applied, pending, changed, missing."),
-    "test-db": ("databases", "test_db", "Make the test database anew."),
+    "test-db": ("databases", "test_db", "Drop, create and migrate the test database."),
 }
 
 
@@ -114,11 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print_json(words, "os-error", f"cannot go on: {error}")
         say(f"error: cannot go on: {error}")
         code = 3
-    # The one net: a bug of ours, shown whole, with the exit code of "could not do it".
+    # The one catch-all: a bug of ours, shown with its traceback, and the exit code of "could not do it".
     except Exception as error:  # noqa: BLE001
         import traceback
 
-        said = f"this is a bug of wflo-schema: {type(error).__name__}"
+        said = f"this is a bug in wflo-schema: {type(error).__name__}"
         print_json(words, "bug", said)
         say(traceback.format_exc().rstrip())
         say(f"error: {said}")
@@ -129,5 +129,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except OSError:
             discard(stream)
     if arguments is None:
-        gc.freeze()  # nor is it looked through at the end, which takes as long as the imports of psycopg
+        gc.freeze()  # nor is it looked through at exit, which takes as long as importing psycopg
     sys.exit(code)

@@ -24,7 +24,7 @@ from wflo_schema.cli.progress import Display
 @click.pass_context
 @target_options
 @option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")
-@option("--name", metavar="NAME", help="Its name; it must end in _test. Default: the target's name and _test.")
+@option("--name", metavar="NAME", help="The test database's name, ending in _test. Default: the target's name + _test.")
 def test_db(
     context: click.Context,
     database_url: str | None,
@@ -37,13 +37,13 @@ def test_db(
 ) -> None:
     """Drop, create and migrate the test database, on the same server.
 
-    Open connections to the old one do not stop it. Refuses to drop a database whose name does not
-    end in _test, and the target itself, whatever is asked.
+    Closes open connections to the old one. Never drops the target, nor a database whose name does
+    not end in _test.
 
     \b
     Example:
-      wflo-schema test-db               wflo_test, made anew
-      wflo-schema test-db --keep        only what is pending
+      wflo-schema test-db               drops and recreates wflo_test
+      wflo-schema test-db --keep        applies only what is pending
     """
     from wflo_schema.show.text import json_text, plain, test_database_text
     from wflo_schema.testdb.databases import make_test_database
@@ -60,10 +60,10 @@ def test_db(
     )
 
 
-@test_db.command("list", epilog=EXIT_CODES, short_help="List the databases that were made here.")
+@test_db.command("list", epilog=EXIT_CODES, short_help="List the databases that wflo-schema made.")
 @all_of(database_url_option, format_option, server_directory_option)
 def test_db_list(database_url: str | None, format_: str, server_directory: Path) -> None:
-    """List the databases on this server that were made here: templates, clones, test databases.
+    """List the databases that wflo-schema made on this server: templates, clones, test databases.
 
     Writes nothing.
 
@@ -80,11 +80,11 @@ def test_db_list(database_url: str | None, format_: str, server_directory: Path)
 
 @test_db.command("prune", epilog=EXIT_CODES, short_help="Drop what killed test sessions left behind.")
 @all_of(database_url_option, format_option, server_directory_option)
-@option("--kept", is_flag=True, help="Drop also what pytest --wflo-keep left.")
+@option("--kept", is_flag=True, help="Also drop what pytest --wflo-keep left.")
 def test_db_prune(database_url: str | None, format_: str, server_directory: Path, kept: bool) -> None:
-    """Drop what killed test sessions left, and templates that nobody has used for long.
+    """Drop what killed test sessions left, and unused templates that are over a week old.
 
-    Never touches a database that was not made here, nor one that is in use.
+    Never touches a database that wflo-schema did not make, nor one that is in use.
 
     \b
     Example:

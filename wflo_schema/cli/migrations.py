@@ -65,7 +65,7 @@ def migrate(
     files = read_files(migrations)
     if files.without_rollback:
         shown = listed(files.without_rollback)
-        warn(f"no rollback file, so it cannot be rolled back: {shown}")
+        warn(f"no rollback file, so cannot be rolled back: {shown}")
     try:
         with stoppable() as stop, Display(format_) as notify:
             result = operations.migrate(
@@ -200,13 +200,13 @@ def plan(
     default=(Path("migrations"),),
     envvar="WFLO_SCHEMA_MIGRATIONS",
     show_default=True,
-    help="Folder to write into; it is made if it is not there.",
+    help="Folder to write into; created if missing.",
 )
 @format_option
 def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
     """Write an empty migration and its rollback file.
 
-    Does not touch a database. The new one depends on the last of the folder.
+    Touches no database. The new migration depends on the last one in the folder.
 
     \b
     Example:
@@ -217,7 +217,7 @@ def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
 
     if len(migrations) > 1:
         raise UsageError(
-            f"{len(migrations)} folders of migrations are named, and a new one goes into one: "
+            f"{len(migrations)} migrations folders are named, and a new migration goes into one: "
             f"{', '.join(map(str, migrations))}",
             hint=f"say which: --migrations {migrations[-1]}",
         )

@@ -81,7 +81,7 @@ format_option = option(
 server_directory_option = option(
     "--server-directory",
     metavar="DIR",
-    type=click.Path(path_type=Path),  # whether it can be used is asked where it is
+    type=click.Path(path_type=Path),  # whether it can be used is checked where it is used
     default=Path(".wflo-schema"),
     envvar="WFLO_SCHEMA_SERVER_DIRECTORY",
     help="Where the project's own server is kept.",
@@ -103,7 +103,7 @@ def explain_refused(target: Database, files: Migrations, refused: Refused) -> Re
 
 
 def given_options() -> GivenOptions:
-    """The options of this command line that the next one must have too; what the environment says, it says again."""
+    """The options of this command line that the next one must repeat; variables stay set and are not repeated."""
     from wflo_schema.adopt.found import GivenOptions
     from wflo_schema.connect.database import Database
 
@@ -137,7 +137,7 @@ def lock_options(function: _F) -> _F:
             "--lock-timeout",
             metavar="DURATION",
             envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
-            help="The most that a statement waits for a lock (500ms, 2s; 0 waits for ever). "
+            help="How long a statement waits for a lock (500ms, 2s; 0 waits for ever). "
             "Default: what the file says, else 900ms.",
         ),
         option(
@@ -146,7 +146,7 @@ def lock_options(function: _F) -> _F:
             default="60s",
             envvar="WFLO_SCHEMA_LOCK_WAIT",
             show_default=True,
-            help="How long in all a migration is tried again after lock timeouts.",
+            help="How long in all to retry a migration after lock timeouts.",
         ),
     )(function)
 
@@ -157,7 +157,7 @@ target_options = all_of(database_url_option, schema_option, migrations_option, f
 def resolve_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
     """The database that is meant: option, variable, libpq's variables, the project's own server.
 
-    Raise `NoDatabase` where nothing says it: a database is never invented.
+    Raise `NoDatabase` where none of them names one: a database is never invented.
     """
     from wflo_schema.connect.database import Database
 
@@ -168,7 +168,7 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
         if source is click.core.ParameterSource.ENVIRONMENT:
             named = next((name for name in URL_VARIABLES if os.environ.get(name)), named)
         if not url.strip():
-            raise NoDatabase(f"{named} is empty", hint="give it a URL, or leave it away")
+            raise NoDatabase(f"{named} is empty", hint="give it a URL, or leave it out")
         return Database.parse(url, schema=schema, source=named)
     for name in URL_VARIABLES:
         if name in os.environ:
@@ -204,7 +204,7 @@ def read_files(directories: Sequence[Path]) -> Migrations:
 
     found = read_migrations(*(directories or (default_directory(),)))
     for stray in found.stray_rollbacks:
-        warn(f"{stray} belongs to no migration: is one of the two names mistyped?")
+        warn(f"{stray} belongs to no migration: is its name mistyped, or the migration's?")
     return found
 
 

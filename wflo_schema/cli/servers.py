@@ -91,7 +91,7 @@ def start(
     if if_needed and any(os.environ.get(name) for name in variables):
         return
     if not database_name:
-        raise UsageError("the database's name is empty", hint="leave --name away for wflo")
+        raise UsageError("the database's name is empty", hint="leave --name out to get wflo")
     if docker:
         started = start_docker(compose_file, image=docker_image, port=docker_port)
     else:

@@ -21,7 +21,7 @@ def warn(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print on stderr; what cannot be shown stops nothing."""
+    """Print on stderr; a failure to print stops nothing."""
     try:
         click.echo(text, err=True)
     except OSError:
@@ -29,7 +29,7 @@ def say(text: str) -> None:
 
 
 def visible(text: str) -> str:
-    """With the control characters of names from files and servers written out, so that none steers a terminal."""
+    """Write control characters out, so that no name from a file or a server steers the terminal."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
@@ -41,15 +41,15 @@ class _Terminal(io.TextIOWrapper):
 
 
 def discard(stream: IO[str]) -> None:
-    """Let what cannot be written go nowhere, so that Python does not fail over it at its end."""
+    """Point the stream at /dev/null, so that Python does not fail at exit over what it cannot write."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def make_streams_safe() -> None:
-    """Have a stream that was closed lead nowhere, and one that lacks a character write it as JSON would."""
+    """Open closed streams on /dev/null; write characters that a stream's encoding lacks as JSON escapes."""
     for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # opened in this order each gets its own number again
+        if getattr(sys, name) is None:  # in this order each gets its own descriptor back
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
     codecs.register_error("wflo-schema", _escaped)
     for stream in (sys.stdout, sys.stderr):
@@ -85,7 +85,7 @@ def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
 
 
 def print_json(words: Sequence[str], code: str, message: str, hint: str = "") -> None:
-    """What is no `WfloSchemaError`, in the shape of one, where JSON was asked for."""
+    """Print an error that is no `WfloSchemaError` in the shape of one, where JSON was asked for."""
     from wflo_schema.show.text import json_text
 
     if _wants_json(words):
@@ -94,7 +94,7 @@ def print_json(words: Sequence[str], code: str, message: str, hint: str = "") ->
 
 
 def _print(text: str) -> None:
-    """Print the answer when it is an error, which has its own exit code whoever reads it."""
+    """Print an error on stdout; nobody reading it does not change its exit code."""
     try:
         click.echo(text)
     except OSError:

@@ -37,8 +37,8 @@ def adopt(
 ) -> None:
     """Take over a live database that another tool made, or that was made by hand.
 
-    Replays the migrations in a scratch database and compares the catalogs. Says after which
-    migration this database equals ours; if after none, shows each difference from the nearest.
+    Replays the migrations in a scratch database and compares the catalogs. Says up to which
+    migration the two match; if none, shows each difference from the nearest.
     Decides by the catalog alone: another tool's ledger is read and shown, and never believed.
     Never changes a table, and leaves the other ledger as it is.
 
@@ -71,7 +71,7 @@ def adopt(
 @click.command(epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", required=True, help="The last migration to record.")
-@option("--unverified", is_flag=True, help="Compare nothing; record it on your word.")
+@option("--unverified", is_flag=True, help="Compare nothing; record on your word alone.")
 @scratch_url_option
 def baseline(
     database_url: str | None,
@@ -85,8 +85,8 @@ def baseline(
 ) -> None:
     """Record migrations as applied without running them, for a database made by hand.
 
-    Records only if the catalog equals ours after --to. Pays no attention to what other tools have
-    recorded; adopt does. Never changes a table.
+    Records only if the catalog is the one that the migrations up to --to make. Ignores other
+    tools' ledgers; adopt does not. Never changes a table.
 
     \b
     Example:
@@ -110,8 +110,8 @@ def baseline(
     )
     if unverified and found.is_applied:
         warn(
-            f"recorded on your word alone, and compared with nothing: {listed(found.record, 10)}; "
-            "wflo-schema adopt says whether it is so"
+            f"recorded on your word alone, nothing was compared: {listed(found.record, 10)}; "
+            "wflo-schema adopt says whether the catalog agrees"
         )
     click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))
     sys.exit(found.exit_code)

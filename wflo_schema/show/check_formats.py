@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rules_text(rules: Sequence[Rule]) -> str:
-    """A line a code: what it means, for --help."""
+    """One line per code: what it means, for --help."""
     width = max(len(r.code) for r in rules)
     return "\n".join(f"{r.code:<{width}}  {r.severity.value:<7}  {r.title}" for r in rules)
 
@@ -29,7 +29,7 @@ def rules_markdown(rules: Sequence[Rule]) -> str:
 
 
 def check_junit(result: CheckResult) -> str:
-    """JUnit XML: one test case a requirement, and one a finding that belongs to none."""
+    """JUnit XML: one test case per requirement, and one per finding that belongs to none."""
     from xml.sax.saxutils import quoteattr
 
     cases = list(_junit_cases(result))
@@ -49,7 +49,7 @@ def check_junit(result: CheckResult) -> str:
 
 
 def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
-    """What became of each (failure, skipped, system-out, or nothing where all is well), and its XML."""
+    """Each test case's result (failure, skipped, system-out; empty where all is well) and XML."""
     from wflo_schema.show.text import finding_lines
 
     told: set[int] = set()
@@ -87,7 +87,7 @@ def _case(kind: str, name: str, tag: str = "", *, message: str = "", body: str =
 
 
 def _xml(text: str) -> str:
-    """The text without what no XML can hold."""
+    """The text with U+FFFD for each character that XML cannot hold."""
     return "".join(
         c if c in "\t\n" or (c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c not in "\ufffe\uffff") else "\ufffd"
         for c in text
@@ -155,7 +155,7 @@ def check_sarif(result: CheckResult) -> str:
 
 
 def check_github(result: CheckResult) -> str:
-    """GitHub workflow commands, one a finding."""
+    """GitHub workflow commands, one per finding."""
     from wflo_schema.show.text import relative_path
 
     def data(text: str) -> str:

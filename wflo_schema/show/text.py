@@ -1,4 +1,4 @@
-"""Every result as text, JSON, JUnit, SARIF or GitHub annotations.
+"""Every result as text or JSON; a check's other formats are in `check_formats`.
 
 Hides layout and escaping; computes nothing and prints nothing.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
-# So many names are told in a list; who wants all of them takes JSON.
+# Most names that a list shows; JSON has them all.
 _MOST_NAMES = 10
 _MARKS = {
     State.APPLIED: "✓",
@@ -131,7 +131,7 @@ def _relative(location: Location) -> str:
 
 
 def relative_path(path: str) -> str:
-    """The path from the working directory on, where it is below; else as it is."""
+    """The path relative to the working directory where it is below that, else unchanged."""
     try:
         shown = os.path.relpath(path)
     except ValueError:  # on another drive
@@ -191,7 +191,7 @@ def result_json(result: Result) -> str:
 
 
 def status_text(status: Status) -> str:
-    """A line a migration and a line of sums."""
+    """One line per migration, then the sums."""
     lines = [f"{status.label} (PostgreSQL {status.server_version}), schema {status.schema}"]
     width = max((len(e.id) for e in status.entries), default=0)
     for e in status.entries:
@@ -246,7 +246,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def check_text(result: CheckResult) -> str:
-    """A table that a person reads in five seconds, then one block a finding."""
+    """A table that a person reads in five seconds, then one block per finding."""
     schema = f", schema {result.schema}" if result.schema else ""
     lines = [f"{result.label} (PostgreSQL {result.server_version}){schema}, as {result.role}"]
     keys = [v for v in result.verified if v.kind == "foreign key"]
@@ -261,7 +261,7 @@ def check_text(result: CheckResult) -> str:
         if unknown == number:
             lines.append(f"  {number} {what}: cannot tell")
         else:
-            rest = f", {unknown} cannot be told" if unknown else ""
+            rest = f", {unknown} could not be verified" if unknown else ""
             lines.append(f"  {good} of {number} {what} {verb}{rest}")
     if result.information_schema is not None:
         seen = result.information_schema
@@ -365,16 +365,16 @@ def _difference_lines(d: Difference) -> list[str]:
 def _verdict_line(found: Adoption) -> str:
     where = f"{found.id} (migration {found.number} of {found.total})"
     if found.is_applied:
-        aside = f"; {counted(len(found.aside), 'row')} of other files set aside" if found.aside else ""
+        aside = f"; {counted(len(found.aside), 'ledger row')} of other files set aside" if found.aside else ""
         return f"recorded: {counted(len(found.record), 'migration')}, up to {where}{aside}"
     said = {
-        "equal": f"equal: this database equals ours after {where}",
-        "ambiguous": "equal: to several of ours, which differ in rows only: say which one with --to",
-        "reconcile": f"no: this database needs {found.reconciling} to be like ours after {where}",
-        "different": f"no: this database equals ours after no migration; the nearest is {where}",
+        "equal": f"equal: this database matches the migrations up to {where}",
+        "ambiguous": "equal: this database matches several migrations, which differ in rows only: name one with --to",
+        "reconcile": f"no: this database needs {found.reconciling} to match the migrations up to {where}",
+        "different": f"no: this database matches none of the migrations compared; the nearest is {where}",
         "empty": "nothing to adopt: none of the tables is there",
         "ours": f"nothing to do: recorded by wflo-schema already, up to {where}",
-        "drift": f"no: wflo-schema's own ledger says {where}, and the catalog is not like that",
+        "drift": f"no: wflo-schema's own ledger says {where}, but the catalog differs",
     }[found.verdict.value]
     return f"{said}; nothing was recorded" if found.verdict.value == "equal" else said
 
@@ -391,9 +391,9 @@ def test_database_text(made: TestDatabase) -> str:
 
 
 def made_text(found: Sequence[Made]) -> str:
-    """A line a database that was made here."""
+    """One line per database that wflo-schema made."""
     if not found:
-        return "no database on this server was made here"
+        return "wflo-schema made no database on this server"
     width = max(len(m.name) for m in found)
     return "\n".join(_made_line(m, width) for m in found)
 

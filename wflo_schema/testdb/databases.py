@@ -47,8 +47,8 @@ def make_test_database(
     ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
     stays, and only what is pending is applied.  The target itself need not exist and is never
     touched.  The new database is complete before the old one is dropped; open connections to the
-    old one are closed by force.  Any number of them at once replace it one after the other:
-    advisory lock on its name.
+    old one are closed by force.  Runs at the same time replace it one after the other: advisory
+    lock on its name.
 
     Raise `Refused`, with nothing dropped, when the name does not end in ``_test`` or is the
     target's own; `DatabaseError` when a privilege is missing.
@@ -95,7 +95,7 @@ def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began
 
 
 def list_test_databases(database: Database) -> tuple[Made, ...]:
-    """Find every database of the target's server that was made here, by name.  Writes nothing."""
+    """Find every database that wflo-schema made on the target's server, by name.  Writes nothing."""
     with maintenance(database) as connection:
         return tuple(made for made, _ in made_databases(connection))
 
@@ -106,8 +106,8 @@ def prune_test_databases(
     """Drop what killed sessions left, and templates that are old and not in use.
 
     A clone goes when the session that made it is dead and nobody is connected to it.  With
-    ``kept`` also those that were kept for looking at.  A ``test-db`` stays: it is somebody's.
-    Never touches a database that was not made here.
+    ``kept`` also those that were kept to be looked at.  A ``test-db`` stays: it is somebody's.
+    Never touches a database that wflo-schema did not make.
     """
     dropped: list[Made] = []
     left: list[tuple[Made, str]] = []
@@ -125,20 +125,20 @@ def prune_test_databases(
 
 def _why_left(made: Made, is_ours: bool, kept: bool, templates_older_than_s: float) -> str:
     if made.purpose == "test-db":
-        return "it is a test database of somebody's; wflo-schema test-db makes it anew"
+        return "it is somebody's test database; wflo-schema test-db recreates it"
     if made.purpose == "kept" and not kept:
-        return "it was kept for looking at"
+        return "it was kept to be looked at; --kept drops it"
     if made.is_alive:
         return "it is in use" if made.purpose == "template" else "the session that made it still runs"
     if made.connections:
-        return f"{made.connections} connected to it"
+        return f"sessions connected to it: {made.connections}"
     if made.purpose == "template" and made.age_s < templates_older_than_s:
         return "it is young enough to be used again"
     return "" if is_ours else "it belongs to another role"
 
 
 def _is_same(target: Database, name: str) -> bool:
-    """Whether who asks for the target is let into the database ``name``; asked of the server itself."""
+    """Whether a connection to the target is one to the database ``name``; the server itself says."""
     try:
         with target.connect() as connection:
             row = connection.execute("SELECT pg_catalog.current_database()::text").fetchone()
@@ -155,15 +155,15 @@ def _test_name(database: Database, name: str | None) -> str:
     nothing = NOTHING_DROPPED
     if name is None and target.endswith(SUFFIX):
         raise Refused(
-            f"the target is {target} itself, which looks like a test database; "
-            "a test database is made for another one, and never is the target",
+            f"the target {target} looks like a test database; "
+            "a test database is made for another one, and is never the target",
             hint=f"name the database that is tested ({target.removesuffix(SUFFIX)}) in the URL; it need not exist; "
             f"{nothing}",
         )
     if chosen == target:
         raise Refused(
             f"{chosen} is the target itself, and the target is never dropped",
-            hint=f"leave --name away to get {target + SUFFIX}; {nothing}",
+            hint=f"leave --name out to get {target + SUFFIX}; {nothing}",
         )
     if not chosen.endswith(SUFFIX):
         raise Refused(

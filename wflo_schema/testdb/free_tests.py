@@ -76,16 +76,16 @@ def up_down_up(databases: Databases, m: Migration) -> None:
         operations.migrate(database, migrations, to=m.id, allow=tuple(Allow))
         after = _catalog(database)
         operations.rollback(database, migrations, only=m.id)
-        _must_be_equal(before, _catalog(database), f"after rolling {m.id} back the database is not as it was before it")
+        _must_be_equal(before, _catalog(database), f"after rolling back {m.id} the database is not as it was before")
         operations.migrate(database, migrations, to=m.id, allow=tuple(Allow))
         again = _catalog(database)
-        _must_be_equal(after, again, f"after applying {m.id} again the database is not as after the first time")
+        _must_be_equal(after, again, f"after applying {m.id} again the database is not as it was the first time")
 
 
 def on_top_of_data(databases: Databases, m: Migration) -> None:
     """Apply this migration to a database with the seed's rows in it.
 
-    The seed goes in after the first migration after which it is accepted.
+    The seed goes in after the first migration whose tables accept it.
     """
     from wflo_schema.engine import operations
 

@@ -1,4 +1,4 @@
-"""Clones made ahead in the background, and dropped behind."""
+"""Clones made ahead of the tests and dropped behind them, in the background."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Dropper:
     While somebody waits for clones it stands back, unless much has piled up.
     """
 
+    # When a test's connections are closed, their backends take a moment to end; one that is still
+    # there costs DROP DATABASE 100 ms.
     _REST_S = 0.05
-    # After a test's connections are closed their backends take a moment to end; to DROP DATABASE
-    # one that is there costs 100 ms.
     _PILE = 16
 
     def __init__(self, session: ServerSession) -> None:
@@ -53,7 +53,7 @@ class Dropper:
             self._changed.notify()
 
     def making(self, change: int) -> None:
-        """A maker begins (1) or ends (-1) to make what somebody may soon wait for."""
+        """A maker begins (1) or stops (-1) making what a test may soon wait for."""
         with self._changed:
             self._makers += change
             self._changed.notify()
@@ -117,8 +117,8 @@ class Pool:
     """Clones of one template, made ahead in threads of its own.
 
     ``ahead`` is how many are kept ready; ``wanted`` says how many will still be taken at most.
-    ``connect``, where given, opens the connection that is kept ready with each; it is given up for
-    speed while somebody waits.
+    ``connect``, where given, opens the connection that is kept ready with each; while somebody waits,
+    clones are handed out without it.
     """
 
     def __init__(

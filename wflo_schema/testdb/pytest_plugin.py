@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # A URL often has a password, which belongs neither into an ini file nor on a command line.
 URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
 
-# Those of the Compose file and of the command line.
+# The variables that the Compose file and the command line read, too.
 IMAGE_VARIABLE = "WFLO_SCHEMA_DOCKER_IMAGE"
 PORT_VARIABLE = "WFLO_SCHEMA_DOCKER_PORT"
 
@@ -52,19 +52,19 @@ class _Option:
 
 
 _OPTIONS = (
-    _Option("migrations", "paths", "folder with migrations (again for more); default: migrations"),
+    _Option("migrations", "paths", "folder with migrations, repeatable; default: migrations"),
     _Option("server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS),
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
-    _Option("seed", "paths", "SQL file that is run after the migrations (again for more)"),
-    _Option("free-seed", "paths", "SQL file with rows for the free tests (again for more); default: that of seed"),
+    _Option("seed", "paths", "SQL file that is run after the migrations, repeatable"),
+    _Option("free-seed", "paths", "SQL file with rows for the free tests, repeatable; default: that of seed"),
     _Option("contract", "path", "contract for the free tests; default: contract.toml beside the migrations"),
     _Option("compose-file", "path", "Compose file for --wflo-server=docker; default: docker-compose.yml"),
-    _Option("server-directory", "path", "where the embedded test server is kept; default: in memory if it is enough"),
+    _Option("server-directory", "path", "where the embedded test server is kept; default: in memory, else on disk"),
     _Option("ahead", "text", "databases to keep ready for each process"),
-    _Option("keep", "flag", "leave the database of a failed test, and print how to connect"),
+    _Option("keep", "flag", "keep the database of a failed test, and print how to connect"),
     _Option("free-tests", "flag", "collect the free tests: up-down-up, on-top-of-data, contract-holds"),
-    _Option("stop-server", "flag", "stop the embedded test server at the end (else the next run finds it warm)"),
+    _Option("stop-server", "flag", "stop the embedded test server at the end (else the next run uses it again)"),
 )
 
 
@@ -127,7 +127,7 @@ def _checked(config: pytest.Config) -> tuple[str, int | None, int | None]:
             raise pytest.UsageError(f"{flag.ini} in the ini file is neither true nor false") from None
     port = os.environ.get(PORT_VARIABLE, "") if server == "docker" else ""
     if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536):
-        raise pytest.UsageError(f"{PORT_VARIABLE} is {port}, which is no port")
+        raise pytest.UsageError(f"{PORT_VARIABLE} is {port}: give a port from 1 to 65535")
     return server, int(ahead) if ahead else None, int(port) if port else None
 
 
@@ -170,8 +170,8 @@ def _options(config: pytest.Config) -> SuiteOptions:
 class _PluginState:
     """``remaining`` counts the tests that will still take a pooled database, for each fixture.
 
-    ``is_connected``: at least one of all tests wants it with a connection.  ``told`` is what has
-    been said once; ``databases`` are those of the free tests.
+    ``is_connected``: at least one test wants it with a connection.  ``told`` has the test that
+    reported each error in full; ``databases`` are those of the free tests.
     """
 
     remaining: dict[str, int] = field(default_factory=dict)
@@ -221,7 +221,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Under xdist this process does not run every test it collected: with the last one it is over."""
+    """Before the last test count that one alone: under xdist a process does not run all that it collected."""
     if nextitem is None:
         _state(item.config).remaining = _count([item])
 
@@ -283,8 +283,8 @@ class MakeDatabase(Protocol):
 def wflo_server() -> Database | None:
     """The server that test databases are made on; None: the one that the options name.
 
-    Define a fixture of this name in conftest.py, session-scoped, that gives any database of your
-    own server, or of several, one after the other, with ``params``.
+    For a server of your own, define a session-scoped fixture of this name in conftest.py that
+    returns any of its databases; with ``params``, of several servers, one after the other.
     """
     return None
 
@@ -298,7 +298,7 @@ def _wflo_databases(request: pytest.FixtureRequest, wflo_server: Database | None
 
 
 def _or_refuse(item: pytest.Item, get: Callable[[], T], what: str = "wflo-schema cannot make a database") -> T:
-    """Get it, or say why not: by the first test in full, by those that meet the same error that it was said."""
+    """Call ``get``; the first test that meets an error reports it in full, the others name that test."""
     from wflo_schema.errors import WfloSchemaError
 
     try:
@@ -314,7 +314,7 @@ def _or_refuse(item: pytest.Item, get: Callable[[], T], what: str = "wflo-schema
 
 
 def _lent(request: pytest.FixtureRequest, databases: Databases, make: Callable[[], Database]) -> Database:
-    """Make a database for this test; the failure to is one message, not a traceback."""
+    """Make a database for this test; a failure is one message, not a traceback."""
     database = _or_refuse(request.node, make)
     request.node.stash.setdefault(_OURS, []).append((databases, database))
     return database
@@ -346,7 +346,7 @@ def wflo_database(request: pytest.FixtureRequest, _wflo_databases: Databases) ->
     database = _lent(request, _wflo_databases, _pooled(request, _wflo_databases, "wflo_database"))
     yield database
     unused = request.node.stash.get(_CONNECTION, None)
-    if unused is not None:  # closed already, unless the fixture that was to lend it never came to run
+    if unused is not None:  # closed already, unless the fixture that lends it never ran
         unused.close()
     _give_back(request, _wflo_databases, database)
 
@@ -407,7 +407,7 @@ def wflo_transaction(
     yield connection
     if not _wflo_databases.end_shared():
         pytest.fail(
-            "the test ended the transaction of wflo_transaction; use wflo_database or wflo_connection where it commits",
+            "the test ended the transaction of wflo_transaction; use wflo_database or wflo_connection if it commits",
             pytrace=False,
         )
 
@@ -435,8 +435,8 @@ def pytest_runtest_makereport(
 
 def _how_to_connect(database: Database) -> str:
     command = f"psql {shlex.quote(database.without_password.conninfo)}"
-    password = "\n(the password is that of the URL that was given)" if database.has_password else ""
-    return f"{command}{password}\nwflo-schema test-db prune drops it when it is told to drop kept ones too"
+    password = "\n(the password is the one in your URL)" if database.has_password else ""
+    return f"{command}{password}\nwflo-schema test-db prune --kept drops it"
 
 
 # --- free tests -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Test databases: a template per migration set, a clone per test, a pool, pruning.
+"""Test databases: a template per migration set, a clone per test.
 
 Hides hashes, the "finished" mark, clone strategies and who owns which database.  How a database
 is known to be ours:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     pass
 
 
-# What the name of a database must end in before `make` drops it.
+# What the name of a database must end in before `make_test_database` drops it.
 SUFFIX = "_test"
 
 # Seconds: a template that nobody uses is pruned when it is older; it is rebuilt in moments.
@@ -66,7 +66,7 @@ _SESSIONS, _TEMPLATES, _REPLACING = 0x77666C6F, 0x77666C74, 0x77666C72
 # Part of every template's hash: raise it when templates are made differently.
 _FORMAT = 1
 
-# How long a clone is cleared of what a test left in it, and when: it is in use, or was made a template.
+# Seconds for clearing a clone of what a test left in it, and the errors that call for it: in use, or a template.
 _CLEARING_S = 2.0
 _STILL_HELD = ("55006", "42809")
 
@@ -115,7 +115,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A database that was made here.
+    """A database that wflo-schema made.
 
     ``is_alive``: the session that made it still runs (a template: somebody uses it).  ``about`` is
     the test's id of a kept one, the folders of a template, the target of a test-db.  ``size_bytes``
@@ -138,7 +138,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What `prune` dropped, and what of ours it left and why."""
+    """What `prune_test_databases` dropped, and what of ours it left and why."""
 
     dropped: tuple[Made, ...]
     left: tuple[tuple[Made, str], ...]
@@ -329,8 +329,8 @@ class ServerSession:
             return None
         if _read_mark(row[0] or "")[0] != "template":
             raise Refused(
-                f"there is a database {name} that was not made here",
-                hint="rename it: its name is that of a template of these migrations",
+                f"there is a database {name} that wflo-schema did not make",
+                hint="rename it: the template of these migrations needs its name",
             )
         return int(row[1])
 
@@ -456,7 +456,7 @@ class ServerSession:
             )
         except psycopg.errors.DuplicateDatabase as error:
             raise Refused(
-                f"somebody else made {to} at the same time", hint="run it again when nobody else does"
+                f"somebody else made {to} at the same time", hint="run this again when nobody else does"
             ) from error
         except psycopg.Error as error:
             raise self._refused(error, f"renaming a database to {to}") from error
@@ -471,7 +471,7 @@ class ServerSession:
             raise self._held(error, name) or self._refused(error, f"dropping the database {name}") from error
 
     def drop_quietly(self, name: str) -> None:
-        """Drop a database after something else failed; a failure of this is logged and no more."""
+        """Drop a database after something else failed; a failure to drop it is only logged."""
         try:
             self.drop(name)
         except (WfloSchemaError, psycopg.Error) as error:
@@ -480,8 +480,8 @@ class ServerSession:
     def drop_clone(self, name: str, *, connection: Connection | None = None) -> None:
         """Drop a clone, whoever is connected to it and whatever a test left in it.
 
-        Prepared transactions, subscriptions and slots that are read keep even DROP … WITH (FORCE)
-        from dropping; they are ended first.
+        Prepared transactions, subscriptions and active replication slots stop even DROP … WITH (FORCE);
+        they are ended first.
         """
         link = connection or self.connection
         end = time.monotonic() + _CLEARING_S
@@ -567,7 +567,7 @@ class ServerSession:
             return None
         if not prepared and not subscriptions:
             return None
-        what = "a transaction that was prepared and not ended" if prepared else "a subscription"
+        what = "a prepared transaction" if prepared else "a subscription"
         ends = [f"ROLLBACK PREPARED {gid}" for (gid,) in prepared]
         ends += [f"DROP SUBSCRIPTION {one}" for (one,) in subscriptions]
         return DatabaseError(
@@ -577,7 +577,7 @@ class ServerSession:
         )
 
     def _who_set_read_only(self) -> str:
-        """How to have the session write, by what PostgreSQL knows of why it does not."""
+        """Why the session may not write, as PostgreSQL knows it, and what to do about it."""
         try:
             row = self.connection.execute(
                 "SELECT source, sourcefile, sourceline FROM pg_catalog.pg_settings "
@@ -632,7 +632,7 @@ class ServerSession:
         if state == "55006":
             return DatabaseError(
                 f"somebody is connected while {doing}: {said}",
-                hint="close that connection and run it again",
+                hint="close that connection and run this again",
                 sqlstate=state,
             )
         return database_error(error, doing)
@@ -719,7 +719,7 @@ class _Row:
 
 
 def made_databases(connection: Connection) -> Iterator[tuple[Made, bool]]:
-    """Every database made here, and whether this role may drop it."""
+    """Every database that wflo-schema made, and whether this role may drop it."""
     try:
         with connection.cursor(row_factory=class_row(_Row)) as cursor:
             rows = cursor.execute(load_sql("testdb", "databases")).fetchall()
@@ -733,7 +733,7 @@ def made_databases(connection: Connection) -> Iterator[tuple[Made, bool]]:
         is_named = name is not None and name["check"] == check_digits(name["rest"])
         if name is not None and is_named:
             if purpose != "kept":
-                # A killed `make` leaves a clone that is marked as a test-db and has not got its name yet.
+                # A killed `make_test_database` leaves a clone that is marked as a test-db and has not got its name yet.
                 purpose = "clone" if name["purpose"] == "clone" else "building"
             made_at = made_at or datetime.fromtimestamp(int(name["made"], 16), UTC)
         if purpose is None or made_at is None or (purpose in ("clone", "building") and not is_named):
@@ -803,7 +803,7 @@ def _run_seed(database: Database, path: Path | str, text: str) -> None:
             line = text.count("\n", 0, int(position) - 1) + 1 if position else 0
             raise DatabaseError(
                 f"the seed file {path}{f':{line}' if line else ''} was refused: {error.diag.message_primary or error}",
-                hint=error.diag.message_hint or "it is run after every migration, in one transaction",
+                hint=error.diag.message_hint or "it is run after the last migration, in one transaction",
                 sqlstate=error.sqlstate or "",
             ) from error
 

@@ -1,7 +1,7 @@
-"""Databases for test suites, and the tests that any project with migrations gets for free.
+"""Databases for test suites.
 
 `Databases` is what the pytest plugin's fixtures stand on; it needs no pytest.  Hides which server
-it is, where the embedded test server is kept, pools, and what is dropped when.
+is used, where the embedded test server is kept, pools, and what is dropped when.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from wflo_schema.testdb.session import ServerSession, Template
 # Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
 AHEAD = 6
 
-# The same for each process of pytest-xdist: a connection stands ready with each, and a server has 100.
+# The same for each process of pytest-xdist: each clone holds a connection, and a server allows 100.
 AHEAD_OF_A_WORKER = 2
 
 # A file system in memory: PostgreSQL makes 300 files for a database, and a disk makes us wait.
@@ -42,16 +42,16 @@ MEMORY = Path("/dev/shm")
 # Free memory there below which the embedded test server is kept on disk (containers often have 64 MB).
 MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
 
-# What is kept in a pool: the project's own databases with every migration, and databases with none.
 Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
 ServerKind = Literal["embedded", "docker", "url"]
+# What is kept in a pool: the project's own databases with every migration, and databases with none.
 Kind = Literal["migrated", "empty"]
 
 _NONE = Migrations((), ())
 
-# Free connection slots of the server below which everything is done by one connection: those of
-# threads and those that stand ready would be missing to the tests.
+# Free connection slots of the server below which one connection does everything: those of threads
+# and those kept ready would leave too few for the tests.
 _SLOTS_NEEDED = 16
 
 
@@ -62,7 +62,7 @@ class SuiteOptions:
     ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
     when there is no ``server_directory`` and too little memory.  ``seeds`` are in every database,
     ``free_seeds`` in those of the free tests instead, where they are given.  ``docker_image`` and
-    ``docker_port`` go before those of ``compose_file``.
+    ``docker_port`` override those of ``compose_file``.
     """
 
     migrations: tuple[Path, ...]
@@ -162,7 +162,7 @@ class Databases:
 
     @property
     def dropper(self) -> Dropper:
-        """Drops behind the tests."""
+        """What drops databases behind the tests."""
         if self._dropper is None:
             self._dropper = Dropper(self.session)
         return self._dropper
@@ -242,12 +242,12 @@ class Databases:
             raise
 
     def _trying_again(self, get: Callable[[], T]) -> T:
-        """Get it; if connections were cut off since the last time (a test may restart the server), by new ones."""
+        """Call ``get``; once more with new connections if the old were cut off (a test may restart the server)."""
         try:
             return get()
         except (WfloSchemaError, psycopg.Error) as error:
             if not self._forget_what_was_cut():
-                raise error if isinstance(error, WfloSchemaError) else database_error(error, "making it") from error
+                raise error if isinstance(error, WfloSchemaError) else database_error(error, "cloning") from error
         return get()
 
     def _forget_what_was_cut(self) -> bool:
@@ -355,7 +355,7 @@ class Databases:
         return connection
 
     def end_shared(self) -> bool:
-        """Roll the test's transaction back; False where it was ended before, and something may have stayed.
+        """Roll the test's transaction back; False where the test ended it, and something may have stayed.
 
         In that case the next test gets a new database.
         """
@@ -406,7 +406,7 @@ class Databases:
             self.session.drop_clone(database.name)
 
     def keep(self, database: Database, about: str) -> None:
-        """Leave it for looking at, also after this session; ``test-db prune`` names it."""
+        """Keep it after this session, to be looked at; ``test-db prune`` names it."""
         self.session.mark(database.name, "kept", about=about)
 
     @contextmanager

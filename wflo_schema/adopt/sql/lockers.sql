@@ -1,4 +1,4 @@
--- One row is one session of another that keeps a table locked: one of these names, or any that cannot be read.
+-- One row is a lock that we wait for, and who holds it: on tables of these names, or, without names, on any table.
 SELECT
     l.pid AS pid,
     COALESCE(a.usename, '')::text AS username,

@@ -1,4 +1,4 @@
--- one row is a database whose name or comment says that it was made here; the caller judges both
+-- one row is a database whose name or comment says that wflo-schema made it; the caller judges both
 SELECT
     d.datname::text AS name,
     COALESCE(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment,
