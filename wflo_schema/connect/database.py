@@ -244,7 +244,7 @@ def refuse_name(name: str, where: str = "") -> None:
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > NAME_BYTES:
         raise UsageError(
-            f"{named} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}: {name}",
+            f"{named} has {size} bytes, but PostgreSQL keeps {NAME_BYTES} of them: {name}",
             hint="give a shorter name: what is left of this one may name another database",
         )
     if re.match(r"[a-z+0-9]+://", name, re.IGNORECASE):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -16,10 +15,6 @@ from wflo_schema.errors import (
 )
 from wflo_schema.files.folder import Migrations
 from wflo_schema.names import NAME_BYTES
-
-if TYPE_CHECKING:
-    # Imported where something is migrated: a session that finds its template starts without it.
-    pass
 from wflo_schema.testdb.session import (
     NOTHING_DROPPED,
     SUFFIX,
@@ -173,7 +168,7 @@ def _test_name(database: Database, name: str | None) -> str:
     size = len(chosen.encode("utf-8"))
     if size > NAME_BYTES or "\x00" in chosen:
         raise Refused(
-            f"the name {chosen} has {size} bytes, and PostgreSQL would cut it off after {NAME_BYTES}",
+            f"the name {chosen} has {size} bytes, but PostgreSQL keeps {NAME_BYTES} of them",
             hint=f"choose a shorter one with --name; {nothing}",
         )
     return chosen

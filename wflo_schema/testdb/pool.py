@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -17,10 +16,6 @@ from wflo_schema.errors import (
     DatabaseError,
     WfloSchemaError,
 )
-
-if TYPE_CHECKING:
-    # Imported where something is migrated: a session that finds its template starts without it.
-    pass
 from wflo_schema.testdb.session import Connection, ServerSession, Template, logger
 
 

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import psycopg
 from psycopg import sql
@@ -45,11 +45,6 @@ from wflo_schema.errors import (
 from wflo_schema.files.folder import Migrations
 from wflo_schema.names import quote_always
 from wflo_schema.scratch.replay import check_digits, lift_timeouts, lock_number
-
-if TYPE_CHECKING:
-    # Imported where something is migrated: a session that finds its template starts without it.
-    pass
-
 
 # What the name of a database must end in before `make_test_database` drops it.
 SUFFIX = "_test"
