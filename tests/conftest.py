@@ -9,13 +9,15 @@ A test that uses `server` runs on every version of VERSIONS.  Everyday runs leav
 ``@pytest.mark.every_version`` is for what depends on the catalogs: it runs on, or is spread over, every supported
 version that is here, not VERSIONS only.
 
-They also stand for a whole module, as ``pytestmark``.  ``--all-versions`` (``make test-all``) leaves nothing out, and
-neither does naming a single test.
+They also stand for a whole module, as ``pytestmark``.  A test that tries the same thing at very many places tries a
+sample of them: see `is_whole`.  ``--all-versions`` (``make test-all``) leaves nothing out, and neither does naming a
+single test.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib.metadata
 import os
 import shutil
@@ -81,6 +83,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--servers", default="", help="run what needs a server on these versions only, as in 14,16")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: somebody always waits for a lock or for the end of a server."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: to look through it for garbage again and again only costs time."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: run on the newest version of PostgreSQL only")
     config.addinivalue_line("markers", "spread_over_servers: run each case on one of the versions, in turn")
@@ -116,6 +130,11 @@ def _function_of(item: pytest.Item) -> str:
     return item.nodeid.partition("[")[0]
 
 
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether nothing is left out that an everyday run leaves out."""
+    return config.getoption("--all-versions") or any("::" in str(arg) for arg in config.args)
+
+
 def _version_of(item: pytest.Item) -> str | None:
     """The version of the server that a test was parametrised with, None without one."""
     given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
@@ -125,7 +144,6 @@ def _version_of(item: pytest.Item) -> str | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the versions that `versions_for` leaves out."""
     only = tuple(filter(None, config.getoption("--servers").split(",")))
-    is_whole = config.getoption("--all-versions") or any("::" in str(arg) for arg in config.args)
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     cases: Counter[tuple[str, str]] = Counter()
@@ -135,7 +153,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             chosen.append(item)
             continue
         counted = (_function_of(item), version)
-        wanted = only or (pool_of(item) if is_whole else versions_for(item, cases[counted]))
+        wanted = only or (pool_of(item) if _is_whole(config) else versions_for(item, cases[counted]))
         (chosen if version in wanted else left_out).append(item)
         cases[counted] += 1
     if left_out:
@@ -258,6 +276,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     started = start_server(request.param)
     yield started
     stop_server(started)
+
+
+@pytest.fixture(scope="session")
+def is_whole(pytestconfig: pytest.Config) -> bool:
+    """Whether a test that can be sampled is to try everything."""
+    return _is_whole(pytestconfig)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
+from tests.forks import Command
 from wflo_schema.connect.database import Database
 
 ROOT = Path(__file__).parents[2]
@@ -43,17 +44,9 @@ class Ran:
 
 def run(*words: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 60) -> Ran:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
-    done = subprocess.run(
-        [sys.executable, "-m", "wflo_schema", *map(str, words)],
-        cwd=cwd,
-        env={**clean, "PYTHONPATH": str(ROOT), **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        stdin=subprocess.DEVNULL,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Ran(done.returncode, done.stdout, done.stderr)
+    code, out, err = Command(*map(str, words), cwd=cwd, env={**clean, **(env or {})}).finish(timeout_s)
+    assert "Traceback" not in err, err
+    return Ran(code, out, err)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -16,7 +15,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer, start_server, stop_server
+from tests.forks import Command, forks, migrate
 from tests.proxy import Counts, Cut, Direction, Proxy
 from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.connect.pipeline import Stop
@@ -110,42 +109,19 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 30.0
         time.sleep(0.02)
 
 
+def choose_seed() -> tuple[int, random.Random]:
+    """WFLO_TEST_SEED, else one at random that is printed; and what it leads to."""
+    seed = int(os.environ.get("WFLO_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
+    print(f"seed: WFLO_TEST_SEED={seed}")
+    return seed, random.Random(seed)
+
+
 # processes
 
 
-@dataclass
-class Cli:
-    """One ``wflo-schema`` process."""
-
-    process: subprocess.Popen[str]
-
-    @classmethod
-    def start(cls, database: Database, folder: Path, command: str, *options: str) -> Cli:
-        words = [sys.executable, "-m", "wflo_schema", command, "--database-url", database.url]
-        words += ["--migrations", str(folder), *options]
-        return cls(
-            subprocess.Popen(
-                words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-            )
-        )
-
-    def finish(self, seconds: float = 60.0) -> tuple[int, str, str]:
-        try:
-            out, err = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            out, err = self.process.communicate()
-            raise AssertionError(f"still running after {seconds} s; stdout: {out}; stderr: {err}") from None
-        return self.process.returncode, out, err
-
-
-def _migrate_in_process(database: Database, folder: str) -> None:
-    operations.migrate(database, read_migrations(folder))
-
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.engine.test_faults"])
-# A process that is ready in milliseconds, so that a kill hits the run and not the start of Python.
+def start_cli(database: Database, folder: Path, command: str, *options: str) -> Command:
+    words = (command, "--database-url", database.url, "--migrations", str(folder), *options)
+    return Command(*words, cwd=folder, env=os.environ)
 
 
 def is_running(database: Database, fragment: str) -> bool:
@@ -170,6 +146,11 @@ def cuts(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     do(server.database, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def choose_cuts(total: int, is_whole: bool) -> range:
+    """After which of ``total`` messages to cut: all; in an everyday run every third, from one of the first three on."""
+    return range(total + 1) if is_whole else range(choose_seed()[1].randrange(3), total + 1, 3)
+
+
 def drop(admin: psycopg.Connection[Any], schema: str) -> None:
     """Every query on the catalogs is slower for each schema that stays."""
     admin.execute(f"DROP SCHEMA {schema} CASCADE".encode())
@@ -178,7 +159,7 @@ def drop(admin: psycopg.Connection[Any], schema: str) -> None:
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("operation", ["migrate", "rollback"])
 def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
-    cuts: tuple[Database, Path], operation: str, direction: Direction
+    cuts: tuple[Database, Path], operation: str, direction: Direction, is_whole: bool
 ) -> None:
     """All of a first run; of a rollback, that of a non-transactional migration."""
     plain, folder = cuts
@@ -222,18 +203,19 @@ def test_cut_after_every_single_message_leaves_what_the_next_run_finishes(
         total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
         clean = finish(schema)
         assert total > 50
-        for after in range(total + 1):
+        chosen = choose_cuts(total, is_whole)
+        for after in chosen:
             schema = prepare(after)
             run(schema, Cut(direction, after))
             assert finish(schema) == clean, f"after {after} of {total} messages {direction}"
             if operation == "migrate":
                 drop(admin, schema)
-    print(f"{operation}: cut after each of {total} messages {direction}")
+    print(f"{operation}: cut after {len(chosen)} of {total} messages {direction}")
 
 
 @pytest.mark.parametrize("direction", list(Direction))
 def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
-    cuts: tuple[Database, Path], tmp_path: Path, direction: Direction
+    cuts: tuple[Database, Path], tmp_path: Path, direction: Direction, is_whole: bool
 ) -> None:
     plain, _ = cuts
     folder = write(
@@ -262,14 +244,15 @@ def test_cut_after_every_single_message_of_migrations_that_are_sent_together(
     total = counts.to_server if direction == Direction.TO_SERVER else counts.to_client
     clean = one(at_path(plain, word), query)
     assert total > 40
-    for count in range(total + 1):
+    chosen = choose_cuts(total, is_whole)
+    for count in chosen:
         schema = f"{word}_{count}"
         run(schema, Cut(direction, count))
         operations.migrate(at_path(plain, schema), files, allow=[Allow.MISSING])
         assert one(at_path(plain, schema), query) == clean, f"after {count} of {total} messages {direction}"
         drop(admin, schema)
     admin.close()
-    print(f"cut after each of {total} messages {direction}")
+    print(f"cut after {len(chosen)} of {total} messages {direction}")
 
 
 def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
@@ -376,9 +359,7 @@ WHERE m.migration_id IS NULL OR c.relname IS NULL
 
 
 def test_fifty_kills_at_random_moments_leave_what_the_next_run_finishes(database: Database, tmp_path: Path) -> None:
-    seed = int(os.environ.get("WFLO_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
-    print(f"seed: WFLO_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    seed, chance = choose_seed()
     folder = write(tmp_path / "m", SLOW)
     kills = finished = begun = 0
     watch = database.connect()
@@ -388,7 +369,7 @@ def test_fifty_kills_at_random_moments_leave_what_the_next_run_finishes(database
         there = at_path(database, schema)
         watch.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
         watch.execute(f"SET search_path = {schema}".encode())
-        run = _processes.Process(target=_migrate_in_process, args=(there, str(folder)))
+        run = forks.Process(target=migrate, args=(there, str(folder)))
         run.start()
         while run.is_alive() and watch.execute(OURS.encode()).fetchone() == (0,):
             time.sleep(0.002)  # so that the moment is one of the run, and not of the start of a process
@@ -429,9 +410,7 @@ def durable(server: RunningServer) -> Iterator[RunningServer]:
 
 
 def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, tmp_path: Path) -> None:
-    seed = int(os.environ.get("WFLO_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
-    print(f"seed: WFLO_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    seed, chance = choose_seed()
     folder = write(tmp_path / "m", SLOW)
     interrupted = finished = 0
     while interrupted < 6:
@@ -562,7 +541,7 @@ SELECT (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE rel
 
 def test_sixteen_processes_at_once_apply_each_migration_once_and_in_order(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", MANY)
-    ended = [run.finish(120) for run in [Cli.start(database, folder, "migrate") for _ in range(16)]]
+    ended = [run.finish(120) for run in [start_cli(database, folder, "migrate") for _ in range(16)]]
     assert [code for code, _, _ in ended] == [0] * 16, ended
     assert one(database, "SELECT string_agg(migration_id, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
         " ".join(sorted(MANY)),
@@ -576,7 +555,7 @@ def test_rollback_racing_migrate_ends_with_ledger_and_tables_in_agreement(databa
     folder = write(tmp_path / "m", MANY, MANY_BACK)
     operations.migrate(database, read_migrations(folder))
     runs = [
-        Cli.start(database, folder, *words)
+        start_cli(database, folder, *words)
         for words in [("rollback", "-n", "4"), ("migrate",), ("rollback", "-n", "2"), ("migrate",)] * 2
     ]
     ended = [run.finish(120) for run in runs]
@@ -653,7 +632,7 @@ def test_pgbouncer_in_transaction_mode_just_works_and_strands_nothing(
     files = {**DIRTY, "3_c": DIRTY["3_c"].replace("SET session_replication_role TO DEFAULT;", "")}
     folder = write(tmp_path / "m", files)
     with pgbouncer(database, "transaction", pool_size) as pooled:
-        code, _out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        code, _out, err = start_cli(pooled, folder, "migrate").finish(60)
         assert code == 0, err
         assert one(database, "SELECT count(*) FROM _yoyo_migration") == (5,)
         for _ in range(pool_size):
@@ -672,7 +651,7 @@ def test_pgbouncer_in_transaction_mode_just_works_and_strands_nothing(
 def test_many_at_once_through_pgbouncer_in_transaction_mode(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", {f"{n}_t": f"CREATE TABLE t{n} (id int); SELECT pg_sleep(0.05)" for n in range(5)})
     with pgbouncer(database, "transaction", 2) as pooled:
-        ended = [run.finish(60) for run in [Cli.start(pooled, folder, "migrate") for _ in range(6)]]
+        ended = [run.finish(60) for run in [start_cli(pooled, folder, "migrate") for _ in range(6)]]
         assert [code for code, _, _ in ended] == [0] * 6, ended
     assert one(database, "SELECT string_agg(migration_id, ' ' ORDER BY created_at_utc) FROM _yoyo_log") == (
         "0_t 1_t 2_t 3_t 4_t",
@@ -686,7 +665,7 @@ def test_non_transactional_file_through_pgbouncer_in_transaction_mode_is_refused
 ) -> None:
     folder = write(tmp_path / "m", FILES)
     with pgbouncer(database, "transaction", pool_size) as pooled:
-        code, _out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        code, _out, err = start_cli(pooled, folder, "migrate").finish(60)
         assert code == 3, err
         assert "pooler" in err and "transaction mode" in err and "5432" in err
         assert one(database, "SELECT string_agg(migration_id, ' ') FROM _yoyo_migration") == ("1_a",)
@@ -735,7 +714,7 @@ def test_non_transactional_file_through_pgbouncer_in_session_mode_works(
 ) -> None:
     folder = write(tmp_path / "m", FILES)
     with pgbouncer(database, "session", pool_size) as pooled:
-        code, _out, err = Cli.start(pooled, folder, "migrate").finish(60)
+        code, _out, err = start_cli(pooled, folder, "migrate").finish(60)
         assert code == 0, err
     assert one(database, "SELECT count(*) FROM _yoyo_migration") == (3,)
 
@@ -752,10 +731,10 @@ def test_signal_cancels_on_the_server_rolls_back_and_says_what_was_applied(
         tmp_path / "m",
         {"1_a": "CREATE TABLE a (id int)", "2_b": "CREATE TABLE b (id int); SELECT pg_sleep(60)", "3_c": "SELECT 1"},
     )
-    run = Cli.start(database, folder, "migrate", "--format", "json")
+    run = start_cli(database, folder, "migrate", "--format", "json")
     wait_until(lambda: is_running(database, "pg_sleep(60)"), "the migration")
     for _ in range(times):
-        run.process.send_signal(number)
+        run.send_signal(number)
     code, out, err = run.finish(20)
     assert code == 128 + number, err
     assert "Traceback" not in err
@@ -768,10 +747,10 @@ def test_signal_cancels_on_the_server_rolls_back_and_says_what_was_applied(
 @pytest.mark.parametrize("times", [1, 2])
 def test_signal_in_a_non_transactional_statement(database: Database, tmp_path: Path, times: int) -> None:
     folder = write(tmp_path / "m", {"1_a": "-- transactional: false\nCREATE TABLE a (id int);\nSELECT pg_sleep(60);"})
-    run = Cli.start(database, folder, "migrate")
+    run = start_cli(database, folder, "migrate")
     wait_until(lambda: is_running(database, "pg_sleep(60)"), "the migration")
     for _ in range(times):
-        run.process.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGINT)
     code, _, err = run.finish(20)
     assert code == 130 and "Traceback" not in err, err
     wait_until(lambda: not is_running(database, "pg_sleep(60)"), "the server to cancel", 5)
@@ -789,13 +768,13 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
         if moment == "waiting for a lock":
-            run = Cli.start(database, folder, "migrate", "--lock-timeout", "50s")
+            run = start_cli(database, folder, "migrate", "--lock-timeout", "50s")
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "between tries":
-            run = Cli.start(database, folder, "migrate", "--lock-timeout", "30ms", "--lock-wait", "120s")
+            run = start_cli(database, folder, "migrate", "--lock-timeout", "30ms", "--lock-wait", "120s")
             time.sleep(4)
         elif moment == "index build":
-            run = Cli.start(database, folder, "migrate")
+            run = start_cli(database, folder, "migrate")
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "session lock":
             operations.migrate(
@@ -803,16 +782,16 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
             )
             keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
-            run = Cli.start(database, tmp_path / "other", "migrate")
+            run = start_cli(database, tmp_path / "other", "migrate")
             wait_until(lambda: one(database, "SELECT to_regclass('_wflo_schema_progress') IS NOT NULL")[0], "the run")
             time.sleep(0.5)
         else:
             first = write(tmp_path / "first", {"1_a": alter["1_a"]})
             operations.migrate(database, read_migrations(first))
             blocker.execute("LOCK TABLE _yoyo_migration IN SHARE MODE")
-            run = Cli.start(database, folder, "migrate")
+            run = start_cli(database, folder, "migrate")
             wait_until(lambda: is_waiting(database), "the lock queue")
-        run.process.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGINT)
         code, _, err = run.finish(20)
         assert code == 130 and "Traceback" not in err, err
     rest = operations.migrate(database, read_migrations(tmp_path / "other" if moment == "session lock" else folder))
@@ -835,9 +814,9 @@ def test_signal_while_waiting_for_the_ledger_itself(database: Database, tmp_path
         else:
             keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_xact_lock({}, -1)").format(int(keys[0])))
-        run = Cli.start(database, folder, "migrate")
+        run = start_cli(database, folder, "migrate")
         wait_until(lambda: is_waiting(database), "the lock queue")
-        run.process.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGINT)
         code, _, err = run.finish(20)
         assert code == 130 and "interrupted" in err and "Traceback" not in err, err
     assert operations.migrate(database, read_migrations(folder)).ids[-1] == "2_b"
@@ -916,14 +895,14 @@ def test_index_build_that_outlives_its_killed_client_is_waited_for(database: Dat
     do(database, "CREATE TABLE held (id int, x int)")
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
-        first = _processes.Process(target=_migrate_in_process, args=(database, str(folder)))
+        first = forks.Process(target=migrate, args=(database, str(folder)))
         first.start()
         wait_until(lambda: is_waiting(database), "the lock queue")
         first.kill()
         first.join()
-        second = Cli.start(database, folder, "migrate")
+        second = start_cli(database, folder, "migrate")
         time.sleep(1.5)
-        assert second.process.poll() is None and is_waiting(database)
+        assert second.process.is_alive() and is_waiting(database)
     code, out, err = second.finish()
     assert code == 0 and "1_a" in out, err
     assert one(database, "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 'held'::regclass") == (
@@ -943,7 +922,7 @@ def test_statement_that_its_killed_client_did_not_see_completed_is_not_done_agai
     )
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE pg_database IN SHARE MODE")
-        first = _processes.Process(target=_migrate_in_process, args=(database, str(folder)))
+        first = forks.Process(target=migrate, args=(database, str(folder)))
         first.start()
         wait_until(lambda: is_waiting(database), "the lock queue")
         first.kill()
@@ -995,11 +974,11 @@ def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: s
         silent.bind(("127.0.0.1", 0))
         silent.listen(8)
         nowhere = Database.parse(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x?{timeout}&sslmode=disable")
-        cli = Cli.start(nowhere, folder, "migrate")
+        cli = start_cli(nowhere, folder, "migrate")
         connection, _ = silent.accept()
         with connection:
             time.sleep(0.3)
-            cli.process.send_signal(signal_)
+            cli.send_signal(signal_)
             code, out, err = cli.finish(15)
     assert (code, out) == (128 + signal_, "")
     assert "nothing was under way" in err and "Traceback" not in err
@@ -1008,9 +987,9 @@ def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: s
 def test_interrupted_rollback_says_that_the_migration_stays(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", {"1_a": "CREATE TABLE a ();"}, {"1_a": "SELECT pg_sleep(30); DROP TABLE a;"})
     operations.migrate(database, read_migrations(folder))
-    cli = Cli.start(database, folder, "rollback")
+    cli = start_cli(database, folder, "rollback")
     wait_until(lambda: is_running(database, "pg_sleep"), "the rollback")
-    cli.process.send_signal(signal.SIGINT)
+    cli.send_signal(signal.SIGINT)
     code, _, err = cli.finish()
     assert code == 130 and "1_a was rolled back" not in err
     assert "the rollback of 1_a was taken back, so it stays applied" in err

@@ -54,6 +54,24 @@ def project() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def template() -> Iterator[Path]:
+    """The folder ``.wflo-schema`` of a server that was made and stopped: initdb takes most of a test's time."""
+    folder = Path(tempfile.mkdtemp(prefix="wfp", dir="/tmp"))
+    folder.chmod(0o755)
+    start(folder)
+    stop_embedded(folder / ".wflo-schema")
+    yield folder / ".wflo-schema"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def made_project(project: Path, template: Path) -> Path:
+    """A project whose server was made, and is stopped."""
+    subprocess.run(["cp", "--archive", str(template), str(project)], check=True)
+    return project
+
+
 def stop(directory: Path) -> None:
     """Stop it, and remove what root keeps elsewhere for it."""
     found = status_embedded(directory)
@@ -112,8 +130,8 @@ def test_started_server_answers_and_has_the_database_asked_for(project: Path) ->
     assert status_embedded(project / ".wflo-schema").database == server.database
 
 
-def test_server_listens_on_a_socket_in_a_private_folder_only(project: Path) -> None:
-    server = start(project)
+def test_server_listens_on_a_socket_in_a_private_folder_only(made_project: Path) -> None:
+    server = start(made_project)
     assert ask(server, "SHOW listen_addresses") == ""
     folder = Path(server.database.parameters["host"])
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -121,17 +139,17 @@ def test_server_listens_on_a_socket_in_a_private_folder_only(project: Path) -> N
     assert (folder / ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
 
 
-def test_second_start_finds_the_first(project: Path) -> None:
-    first, second = start(project), start(project)
+def test_second_start_finds_the_first(made_project: Path) -> None:
+    first, second = start(made_project), start(made_project)
     assert (first.started, second.started) == (True, False)
     assert second.pid == first.pid
-    assert second == find_embedded(project / ".wflo-schema")
+    assert second == find_embedded(made_project / ".wflo-schema")
 
 
-def test_another_database_name_is_created_on_the_running_server_and_remembered(project: Path) -> None:
-    first, other = start(project), start(project, name="other")
+def test_another_database_name_is_created_on_the_running_server_and_remembered(made_project: Path) -> None:
+    first, other = start(made_project), start(made_project, name="other")
     assert (other.pid, other.started) == (first.pid, False)
-    found = find_embedded(project / ".wflo-schema")
+    found = find_embedded(made_project / ".wflo-schema")
     assert found is not None and found.database.name == "other"
 
 
@@ -155,35 +173,35 @@ def test_two_starts_at_once_make_one_server(project: Path) -> None:
     assert len({words[1] for words in said}) == 1
 
 
-def test_server_that_is_there_and_does_not_answer_is_neither_found_nor_doubled(project: Path) -> None:
-    server = start(project)
+def test_server_that_is_there_and_does_not_answer_is_neither_found_nor_doubled(made_project: Path) -> None:
+    server = start(made_project)
     assert server.pid is not None
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        assert find_embedded(project / ".wflo-schema") is None
-        assert status_embedded(project / ".wflo-schema").note == (
+        assert find_embedded(made_project / ".wflo-schema") is None
+        assert status_embedded(made_project / ".wflo-schema").note == (
             f"process {server.pid} is its server and does not answer"
         )
         with pytest.raises(ServerNotReady, match=rf"\(process {server.pid}\) does not answer"):
-            start_embedded(project / ".wflo-schema", database_name="wflo", timeout_s=1)
+            start_embedded(made_project / ".wflo-schema", database_name="wflo", timeout_s=1)
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    assert start(project).pid == server.pid
+    assert start(made_project).pid == server.pid
 
 
-def test_its_folder_is_no_business_of_git(project: Path) -> None:
-    start(project)
-    subprocess.run(["git", "init", "--quiet", str(project)], check=True)
-    said = subprocess.run(["git", "-C", str(project), "status", "--porcelain"], capture_output=True, check=True)
+def test_its_folder_is_no_business_of_git(made_project: Path) -> None:
+    start(made_project)
+    subprocess.run(["git", "init", "--quiet", str(made_project)], check=True)
+    said = subprocess.run(["git", "-C", str(made_project), "status", "--porcelain"], capture_output=True, check=True)
     assert said.stdout == b""
 
 
-def test_stopped_server_keeps_its_data_and_starts_again(project: Path) -> None:
-    run(start(project), "CREATE TABLE kept ()")
-    assert stop_embedded(project / ".wflo-schema").state == "stopped"
-    assert find_embedded(project / ".wflo-schema") is None
-    assert stop_embedded(project / ".wflo-schema").state == "stopped"
-    again = start(project)
+def test_stopped_server_keeps_its_data_and_starts_again(made_project: Path) -> None:
+    run(start(made_project), "CREATE TABLE kept ()")
+    assert stop_embedded(made_project / ".wflo-schema").state == "stopped"
+    assert find_embedded(made_project / ".wflo-schema") is None
+    assert stop_embedded(made_project / ".wflo-schema").state == "stopped"
+    again = start(made_project)
     assert again.started
     assert ask(again, "SELECT count(*) FROM kept") == 0
 
@@ -226,19 +244,19 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_pid_file_that_names_another_program_is_an_error_and_nobody_is_signalled(
-    project: Path, stranger: subprocess.Popen[bytes]
+    made_project: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    server = start(project)
-    stop_embedded(project / ".wflo-schema")
+    server = start(made_project)
+    stop_embedded(made_project / ".wflo-schema")
     assert server.directory is not None
     path = server.directory / "data" / "postmaster.pid"
     path.write_text(f"{stranger.pid}\n{path.parent}\n1700000000\n5432\n{server.directory}\n\n  1 2\nready   \n")
-    assert find_embedded(project / ".wflo-schema") is None
-    note = status_embedded(project / ".wflo-schema").note
+    assert find_embedded(made_project / ".wflo-schema") is None
+    note = status_embedded(made_project / ".wflo-schema").note
     assert note == f"its postmaster.pid names process {stranger.pid}, which is another program"
-    assert stop_embedded(project / ".wflo-schema").state == "stopped"
+    assert stop_embedded(made_project / ".wflo-schema").state == "stopped"
     with pytest.raises(ServerNotReady) as caught:
-        start(project)
+        start(made_project)
     assert caught.value.message == (
         f"{path} is left over: it names process {stranger.pid}, which is another program now"
     )
@@ -246,42 +264,42 @@ def test_pid_file_that_names_another_program_is_an_error_and_nobody_is_signalled
     assert stranger.poll() is None
     assert path.exists()
     path.unlink()
-    assert start(project).started
+    assert start(made_project).started
 
 
-def test_data_of_another_major_version_is_an_error_and_stays(project: Path) -> None:
-    server = start(project)
-    stop_embedded(project / ".wflo-schema")
+def test_data_of_another_major_version_is_an_error_and_stays(made_project: Path) -> None:
+    server = start(made_project)
+    stop_embedded(made_project / ".wflo-schema")
     assert server.directory is not None
     data = server.directory / "data"
     (data / "PG_VERSION").write_text("15\n")
     before = tree(data)
     with pytest.raises(ServerNotReady) as caught:
-        start(project)
+        start(made_project)
     assert caught.value.message == f"{data} is from PostgreSQL 15, but the installed programs are {server.version}"
     assert f"mv {data} {data}-15" in caught.value.hint
     assert tree(data) == before
 
 
-def test_folder_that_is_no_data_folder_is_an_error_and_stays(project: Path) -> None:
-    server = start(project)
-    stop_embedded(project / ".wflo-schema")
+def test_folder_that_is_no_data_folder_is_an_error_and_stays(made_project: Path) -> None:
+    server = start(made_project)
+    stop_embedded(made_project / ".wflo-schema")
     assert server.directory is not None
     data = server.directory / "data"
     (data / "PG_VERSION").unlink()
     with pytest.raises(ServerNotReady, match="is there, but is no data folder of PostgreSQL"):
-        start(project)
+        start(made_project)
     assert (data / "global").is_dir()
 
 
-def test_server_that_does_not_come_up_shows_the_end_of_its_log(project: Path) -> None:
-    server = start(project)
-    stop_embedded(project / ".wflo-schema")
+def test_server_that_does_not_come_up_shows_the_end_of_its_log(made_project: Path) -> None:
+    server = start(made_project)
+    stop_embedded(made_project / ".wflo-schema")
     assert server.directory is not None
     with open(server.directory / "data" / "postgresql.conf", "a") as conf:
         conf.write("shared_buffers = 'a lot'\n")
     with pytest.raises(ServerNotReady) as caught:
-        start(project)
+        start(made_project)
     assert caught.value.message.splitlines()[0] == f"the server in {server.directory} did not come up"
     assert 'invalid value for parameter "shared_buffers": "a lot"' in caught.value.message
     assert caught.value.hint == f"see {server.directory / 'log'}; nothing was deleted"
@@ -411,8 +429,8 @@ def test_copy_of_a_project_gets_a_server_of_its_own_and_a_moved_one_keeps_it(pro
 
 
 @needs_root
-def test_server_of_another_user_is_neither_used_nor_touched(project: Path) -> None:
-    server = start(project)
+def test_server_of_another_user_is_neither_used_nor_touched(made_project: Path) -> None:
+    server = start(made_project)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -420,8 +438,8 @@ def test_server_of_another_user_is_neither_used_nor_touched(project: Path) -> No
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65533)
-            assert find_embedded(project / ".wflo-schema") is None
-            start(project)
+            assert find_embedded(made_project / ".wflo-schema") is None
+            start(made_project)
         except ServerNotReady as error:
             os.write(writer, error.message.encode())
         finally:
@@ -431,11 +449,11 @@ def test_server_of_another_user_is_neither_used_nor_touched(project: Path) -> No
     said = os.read(reader, 4096).decode()
     os.close(reader)
     assert said == f"the server in {server.directory} belongs to {Path(f'/proc/{server.pid}').owner()}"
-    assert find_embedded(project / ".wflo-schema") is not None
+    assert find_embedded(made_project / ".wflo-schema") is not None
 
 
-def test_no_port_is_opened(project: Path) -> None:
-    server = start(project)
+def test_no_port_is_opened(made_project: Path) -> None:
+    server = start(made_project)
     inodes = {os.readlink(f"/proc/{server.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{server.pid}/fd")}
     listening = set()
     for table in ("tcp", "tcp6"):
@@ -446,26 +464,26 @@ def test_no_port_is_opened(project: Path) -> None:
         probe.connect(f"{server.database.parameters['host']}/.s.PGSQL.5432")
 
 
-def test_the_name_asked_for_last_is_the_one_that_is_used(project: Path) -> None:
-    directory = project / ".wflo-schema"
+def test_the_name_asked_for_last_is_the_one_that_is_used(made_project: Path) -> None:
+    directory = made_project / ".wflo-schema"
     for name in ("one", "two", "one"):
         assert start_embedded(directory, database_name=name, durable=False).database.name == name
         found = find_embedded(directory)
         assert found is not None and found.database.name == name
 
 
-def test_damaged_pid_file_is_said_to_be_one_with_the_way_out(project: Path) -> None:
-    server = start(project)
+def test_damaged_pid_file_is_said_to_be_one_with_the_way_out(made_project: Path) -> None:
+    server = start(made_project)
     assert server.directory is not None and server.pid is not None
-    directory = project / ".wflo-schema"
+    directory = made_project / ".wflo-schema"
     stop_embedded(directory)
     pid_file = server.directory / "data" / "postmaster.pid"
     pid_file.write_text("")
     with pytest.raises(ServerNotReady, match="is empty or damaged") as caught:
-        start(project)
+        start(made_project)
     assert f"rm {pid_file}" in caught.value.hint
     pid_file.unlink()
-    assert start(project).started
+    assert start(made_project).started
 
 
 # --- walked over by a new user ----------------------------------------------------------------
@@ -503,9 +521,9 @@ def start_from_a_venv_that_is_removed(project: Path, *, durable: bool) -> int:
     return int(done.stdout)
 
 
-def test_test_server_whose_programs_are_gone_is_started_anew_with_ours(project: Path) -> None:
-    pid = start_from_a_venv_that_is_removed(project, durable=False)
-    server = start(project)
+def test_test_server_whose_programs_are_gone_is_started_anew_with_ours(made_project: Path) -> None:
+    pid = start_from_a_venv_that_is_removed(made_project, durable=False)
+    server = start(made_project)
     assert server.started and server.pid != pid
     run(server, SQL_FUNCTION)
 
@@ -526,33 +544,33 @@ def test_server_with_peoples_data_whose_programs_are_gone_is_left_running_and_na
     run(again, SQL_FUNCTION)
 
 
-def test_dropped_database_is_said_of_a_server_that_runs_and_is_made_again(project: Path) -> None:
-    server = start(project)
+def test_dropped_database_is_said_of_a_server_that_runs_and_is_made_again(made_project: Path) -> None:
+    server = start(made_project)
     with server.database.with_name("postgres").connect() as connection:
         connection.execute("DROP DATABASE wflo")
-    found = status_embedded(project / ".wflo-schema")
+    found = status_embedded(made_project / ".wflo-schema")
     assert (found.state, found.pid, found.database) == ("running", server.pid, None)
     assert found.note == "there is no database wflo on it; wflo-schema server start makes it"
-    assert find_embedded(project / ".wflo-schema") is None
-    again = start(project)
+    assert find_embedded(made_project / ".wflo-schema") is None
+    again = start(made_project)
     assert (again.pid, again.started) == (server.pid, False)
     assert ask(again, "SELECT current_database()") == "wflo"
 
 
-def test_without_the_database_postgres_it_is_found_and_makes_databases(project: Path) -> None:
-    server = start(project)
+def test_without_the_database_postgres_it_is_found_and_makes_databases(made_project: Path) -> None:
+    server = start(made_project)
     run(server, "DROP DATABASE postgres")
-    found = find_embedded(project / ".wflo-schema")
+    found = find_embedded(made_project / ".wflo-schema")
     assert found is not None and found.pid == server.pid
-    assert ask(start(project, name="more"), "SELECT current_database()") == "more"
+    assert ask(start(made_project, name="more"), "SELECT current_database()") == "more"
 
 
 @pytest.mark.parametrize("name", ["template0", "template1"])
-def test_template_is_refused_as_a_database_and_not_remembered(project: Path, name: str) -> None:
-    start(project)
+def test_template_is_refused_as_a_database_and_not_remembered(made_project: Path, name: str) -> None:
+    start(made_project)
     with pytest.raises(ServerNotReady, match="is a template"):
-        start(project, name=name)
-    found = find_embedded(project / ".wflo-schema")
+        start(made_project, name=name)
+    found = find_embedded(made_project / ".wflo-schema")
     assert found is not None and found.database.name == "wflo"
 
 
@@ -573,17 +591,17 @@ def test_folder_that_postgresql_cannot_name_is_refused_before_anything_is_made(p
     assert status_embedded(folder / ".wflo-schema").state == "absent"
 
 
-def test_server_without_its_socket_is_said_to_be_there_and_the_way_out_works(project: Path) -> None:
-    server = start(project)
+def test_server_without_its_socket_is_said_to_be_there_and_the_way_out_works(made_project: Path) -> None:
+    server = start(made_project)
     socket_file = Path(server.database.parameters["host"], ".s.PGSQL.5432")
     socket_file.unlink()
-    found = status_embedded(project / ".wflo-schema")
+    found = status_embedded(made_project / ".wflo-schema")
     assert (found.state, found.pid) == ("unreachable", server.pid)
     assert f"its socket {socket_file} is gone" in found.note
     with pytest.raises(ServerNotReady, match="its socket is gone"):
-        start(project)
-    assert stop_embedded(project / ".wflo-schema").state == "stopped"
-    assert start(project).started
+        start(made_project)
+    assert stop_embedded(made_project / ".wflo-schema").state == "stopped"
+    assert start(made_project).started
 
 
 ZOMBIE = """
@@ -605,9 +623,9 @@ print(second.started, second.pid != first.pid, Path(f"/proc/{first.pid}").exists
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes children of processes like that")
-def test_killed_server_that_is_still_listed_as_a_process_starts_again(project: Path) -> None:
+def test_killed_server_that_is_still_listed_as_a_process_starts_again(made_project: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ZOMBIE, str(project / ".wflo-schema")],
+        [sys.executable, "-c", ZOMBIE, str(made_project / ".wflo-schema")],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
@@ -617,11 +635,11 @@ def test_killed_server_that_is_still_listed_as_a_process_starts_again(project: P
 
 
 @needs_root
-def test_server_of_another_user_is_not_called_stopped(project: Path) -> None:
-    start(project)
-    private = project / "private"
+def test_server_of_another_user_is_not_called_stopped(made_project: Path) -> None:
+    start(made_project)
+    private = made_project / "private"
     private.mkdir(mode=0o700)
-    for directory, owner in ((project / ".wflo-schema", choose_account()), (private / ".wflo-schema", None)):
+    for directory, owner in ((made_project / ".wflo-schema", choose_account()), (private / ".wflo-schema", None)):
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
