@@ -471,7 +471,7 @@ def test_server_that_does_not_answer_is_one_message(project: pytest.Pytester) ->
 
 def test_broken_migration_is_tried_and_told_once(project: pytest.Pytester, server_directory: Path) -> None:
     log = f"tried-{secrets.token_hex(4)}"  # in the server's data directory, where no rollback reaches
-    broken = f"COPY (SELECT 1) TO PROGRAM 'echo tried >> {log}';\nSELECT 1 / 0;\n"
+    broken = f"COPY (SELECT 'tried') TO PROGRAM 'cat >> {log}';\nSELECT 1 / 0;\n"
     project.path.joinpath("migrations", "0003-c.sql").write_text(broken)
     project.makepyfile(_FIFTY)
     result = _run(project)
