@@ -66,6 +66,13 @@ def test_every_case_of_allow_is_in_the_manual() -> None:
         assert f"`--allow {case}`" in page("migration-files.md")
 
 
+def test_every_format_of_check_is_in_the_manual() -> None:
+    from wflo_schema.show.check_formats import FORMATS
+
+    for name in FORMATS.keys() - {"text"}:
+        assert f"`--format {name}`" in page("commands.md")
+
+
 def test_every_directive_is_in_the_manual() -> None:
     from wflo_schema.files.directives import _DIRECTIVE
 
