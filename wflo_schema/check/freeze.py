@@ -136,8 +136,7 @@ def _contract(there: _There) -> Contract:
                 there.defaults.get((c.relation, c.number)),
             )
             for n in facts.named
-            for c in facts.columns
-            if c.relation == n.oid
+            for c in facts.columns_of(n.oid).values()
         ),
         tuple(_required_uniques(names, facts, there.indexes)),
         tuple(
@@ -175,7 +174,7 @@ def _required_keys(names: Mapping[int, Name], facts: Facts) -> Iterator[Required
 def _required_uniques(names: Mapping[int, Name], facts: Facts, indexes: Iterable[Index]) -> Iterator[RequiredUnique]:
     seen = set()
     for index in indexes:
-        by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
+        by_number = {c.number: c.name for c in facts.columns_of(index.relation).values()}
         columns = tuple(dict.fromkeys(by_number.get(n, "") for n in index.columns[: index.key_count]))
         plain = (
             index.is_unique and index.is_valid and index.is_immediate and index.predicate is None and "" not in columns
@@ -187,7 +186,7 @@ def _required_uniques(names: Mapping[int, Name], facts: Facts, indexes: Iterable
 
 def _required_indexes(names: Mapping[int, Name], facts: Facts, indexes: Iterable[Index]) -> Iterator[RequiredIndex]:
     for index in indexes:
-        by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
+        by_number = {c.number: c.name for c in facts.columns_of(index.relation).values()}
         columns = tuple(by_number.get(n, "") for n in index.columns[: index.key_count])
         is_plain_unique = index.is_unique and index.predicate is None
         if index.is_valid and "" not in columns and not index.is_of_constraint and not is_plain_unique:

@@ -23,6 +23,7 @@ from wflo_schema.check.facts import (
     Facts,
     Reader,
     begin_reading,
+    by_relation,
     can_read_not_nulls,
     read_checks,
     read_facts,
@@ -370,7 +371,7 @@ def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
     if not (contract.uniques or contract.indexes):
         return
     can = reader.can("pg_index", "pg_am", "pg_constraint")
-    there = read_indexes(reader, facts.everywhere) if can else ()
+    there = by_relation(read_indexes(reader, facts.everywhere) if can else ())
     for unique in contract.uniques:
         name = unique.name or f"{facts.full(unique.table)}({identifiers(unique.columns)})"
         verdicts.settle(
@@ -387,7 +388,7 @@ def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: 
     if not contract.checks:
         return
     can = reader.can("pg_constraint")
-    there = read_checks(reader, facts.everywhere) if can else ()
+    there = by_relation(read_checks(reader, facts.everywhere) if can else ())
     for required in contract.checks:
         found = tables.judge_check(reader, facts, contract, there, required) if can else ()
         verdicts.settle("check", required.name, found, can_tell=can)
@@ -440,8 +441,9 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
     if any(c in BASE for c in reader.unread) or not reader.can("pg_index", "pg_am", "pg_constraint"):
         return
     there = read_indexes(reader, facts.everywhere)
+    on = by_relation(there)
     for key in contract.foreign_keys:
-        yield from tables.judge_supporting(facts, contract, there, key)
+        yield from tables.judge_supporting(facts, contract, on, key)
     yield from tables.judge_all_indexes(facts, there)
 
 
