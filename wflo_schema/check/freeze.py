@@ -30,6 +30,7 @@ from wflo_schema.check.facts import (
     Named,
     Reader,
     begin_reading,
+    by_relation,
     look_in,
     path_schemas,
     read_checks,
@@ -85,7 +86,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
 
 
 def _read(reader: Reader, given: str | None) -> _There:
-    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS
+    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names
 
     if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
         grants = " ".join(f.help for f in unseen(reader))
@@ -95,12 +96,16 @@ def _read(reader: Reader, given: str | None) -> _There:
     ignore = sorted(LEDGER_TABLES | OTHER_LEDGERS)
     for schema in (given,) if given else path_schemas(reader):
         named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": ignore})
+        look_in(reader, schema)  # before anything that PostgreSQL spells by the search_path
+        columns = columns_of(reader.connection, [n.oid for n in named])
+        its = by_relation(columns)
+        tables = {(schema, n.name): frozenset(c.name for c in its.get(n.oid, ())) for n in named}
+        ledgers = ledgers_of_everyday_names(tables)
+        named = tuple(n for n in named if (schema, n.name) not in ledgers)
         if named:
             break
-    look_in(reader, schema)
     oids = [n.oid for n in named]
     keys = keys_on(reader.connection, oids)
-    columns = columns_of(reader.connection, oids)
     defaults = read_defaults(reader, oids)
     if defaults is None:
         raise CannotRead(
