@@ -1,6 +1,7 @@
 """How long `wflo-schema check` takes on a large catalog, and who is right on the corpus.
 
     python bench/check.py speed      our check, the guide's query and the textbook join, 10,000 tables and 10,000 keys
+    python bench/check.py whole      freeze, and check against what it wrote: what a table costs among ten times as many
     python bench/check.py scores     our check, the guide's query and pgTAP's fk_ok on every case of tests/corpus
 
 A throwaway server is started for it; nothing else is touched.
@@ -25,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.check.test_verdict import CASES, MIGRATIONS, VERDICTS, Case  # noqa: E402
 from tests.conftest import BIN, start_server, stop_server  # noqa: E402
+from wflo_schema.check.contract_file import parse_contract  # noqa: E402
+from wflo_schema.check.freeze import freeze_contract  # noqa: E402
 from wflo_schema.check.verdict import check_database  # noqa: E402
 from wflo_schema.connect.database import Database  # noqa: E402
 from wflo_schema.engine.operations import migrate  # noqa: E402
@@ -139,6 +142,31 @@ def speed(version: str, tables: int, runs: int, timeout_s: int) -> None:
         stop_server(server)
 
 
+def whole(version: str, tables: int) -> None:
+    """Print what a table costs `freeze`, and `check` against what it wrote, with a tenth of the tables and with all."""
+    server = start_server(version, settings={"max_locks_per_transaction": "4096"})
+    costs: list[list[float]] = []
+    try:
+        for number in (tables // 10, tables):
+            database = migrated(server.database, f"whole_{number}")
+            fill(database, number)
+            began = time.perf_counter()
+            contract = parse_contract(freeze_contract(database))
+            frozen = time.perf_counter()
+            found = check_database(database, contract, only=("contract", "indexes"))
+            checked = time.perf_counter()
+            assert found.exit_code == 0, found.findings[:3]
+            costs.append([(frozen - began) / number, (checked - frozen) / number])
+            shown = ", ".join(
+                f"{name} {cost * 1000:.2f} ms" for name, cost in zip(("freeze", "check"), costs[-1], strict=True)
+            )
+            print(f"PostgreSQL {version}, {number} tables: each costs {shown}", flush=True)
+        more = [after / before for before, after in zip(*costs, strict=True)]
+        print(f"with ten times the tables each costs {more[0]:.2f} x in freeze and {more[1]:.2f} x in check")
+    finally:
+        stop_server(server)
+
+
 def guide_says_yes(database: Database) -> bool:
     """Five rows, and read with care: each of the five tables with its column and the table it references."""
     with database.connect() as connection:
@@ -237,9 +265,9 @@ def _score(
 
 
 def main() -> None:
-    """Read the options and run one of the two."""
+    """Read the options and run one of the three."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "scores"))
+    parser.add_argument("what", choices=("speed", "whole", "scores"))
     parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else "18")
     parser.add_argument("--tables", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=5)
@@ -247,6 +275,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "speed":
         speed(options.server, options.tables, options.runs, options.timeout)
+    elif options.what == "whole":
+        whole(options.server, options.tables)
     else:
         scores(options.server)
 

@@ -9,6 +9,9 @@ from wflo_schema.adopt.ledgers import other_ledgers
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS, OtherTool
 from wflo_schema.catalog.read import read_migrated
 from wflo_schema.catalog.snapshot import dump_schema
+from wflo_schema.check.contract import Name
+from wflo_schema.check.contract_file import parse_contract
+from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.connect.database import Database
 from wflo_schema.names import identifiers, qualified
 
@@ -27,7 +30,7 @@ def make(database: Database, tool: OtherTool, schema: str) -> None:
 
 @pytest.mark.parametrize("schema", ["public", "reg"])
 @pytest.mark.parametrize("tool", OTHER_TOOLS, ids=lambda t: t.name)
-def test_every_tool_that_adopting_knows_is_left_out_of_drift_and_dump(
+def test_every_tool_that_adopting_knows_is_left_out_of_drift_dump_and_freeze(
     database: Database, tool: OtherTool, schema: str
 ) -> None:
     with database.connect() as connection:
@@ -43,6 +46,8 @@ def test_every_tool_that_adopting_knows_is_left_out_of_drift_and_dump(
     assert after.objects == wanted
     assert [o.path for o in after.objects if o.kind == "table"] == [("public", "events_of_mine")]
     assert not any(name in dump_schema(database).text for name in (f".{t} " for t in tool.tables))
+    if schema == "public":
+        assert [t.name for t in parse_contract(freeze_contract(database)).tables] == [Name("events_of_mine")]
 
 
 def test_tables_that_are_only_called_like_sqitchs_stay(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from wflo_schema.catalog import keys
 from wflo_schema.catalog.keys import NOT_DEFERRABLE
@@ -118,7 +119,7 @@ class RequiredIndex:
     line: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contract:
     """Everything that is required.  ``path`` and lines are for messages and do not count for equality."""
 
@@ -144,6 +145,11 @@ class Contract:
             for item in group:
                 found.setdefault(item.table)
         return tuple(found)
+
+    @cached_property
+    def listed(self) -> frozenset[Name]:
+        """The tables that are required for themselves, and not only named by a key or a column."""
+        return frozenset(t.name for t in self.tables)
 
     def location(self, line: int) -> Location | None:
         """The place in the file, None for what no file says."""

@@ -553,8 +553,8 @@ def _listed(tables: Iterable[RequiredTable]) -> Array | None:
     import tomlkit
 
     names = [_toml(str(table.name)) for table in tables]
-    array = tomlkit.array()
-    array.extend(names)
+    # From its text: an array that grows one by one is indexed anew for each.
+    array = tomlkit.array(f"[{', '.join(name.as_string() for name in names)}]")
     return array.multiline(True) if names else None
 
 

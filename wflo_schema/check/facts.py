@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
 from typing import TypeVar
 
 import psycopg
@@ -27,6 +29,7 @@ from wflo_schema.names import identifiers, listed_in_path, qualified, quote
 # Catalogs without one of which nothing can be said at all.
 BASE = ("pg_class", "pg_namespace", "pg_inherits", "pg_attribute", "pg_collation")
 _Row = TypeVar("_Row")
+_Group = TypeVar("_Group", bound=Hashable)
 
 # Stands for the text of a predicate or default that was not read.
 UNREAD = "?"
@@ -139,9 +142,12 @@ class SessionFacts:
     hidden: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """Everything that was read about the contract's tables.  None means that it may not be read."""
+    """Everything that was read about the contract's tables.  None means that it may not be read.
+
+    What is asked for table by table, or key by key, is sorted by it once: a contract may name thousands.
+    """
 
     schema: str
     has_schema: bool = True
@@ -194,75 +200,115 @@ class Facts:
         return f"{shown} {quote(key.name)}" if key.name else f"{shown}({identifiers(key.columns)})"
 
     def find(self, name: Name) -> Named | None:
-        schema = name.schema or self.schema
-        for one in self.named:
-            if one.schema == schema and one.name == name.name:
-                return one
-        return None
+        return self._named.get((name.schema or self.schema, name.name))
 
     def table(self, name: Name) -> Relation | None:
         """The ordinary or partitioned table of that name."""
         found = self.find(name)
         if found is None or found.kind not in ("r", "p"):
             return None
-        return next((r for r in self.relations if r.root == found.oid and r.oid == found.oid), None)
+        return next((r for r in self._trees.get(found.oid, ()) if r.oid == found.oid), None)
 
     def stores(self, root: Relation) -> tuple[Relation, ...]:
         """Where the rows are: the table itself, or its partitions at the bottom of the tree."""
         if root.kind != "p":
             return (root,)
-        return tuple(r for r in self.relations if r.root == root.oid and r.kind != "p" and r.is_partition)
+        return tuple(r for r in self._trees[root.oid] if r.kind != "p" and r.is_partition)
 
     def partitions(self, root: Relation) -> frozenset[int]:
         """All of them, at every depth."""
-        return frozenset(r.oid for r in self.relations if r.root == root.oid and r.is_partition)
+        return frozenset(r.oid for r in self._trees.get(root.oid, ()) if r.is_partition)
 
     def routes(self, root: Relation) -> tuple[Relation, ...]:
         """Partitioned tables of the tree whose triggers fire where an UPDATE moves a row to another partition."""
         if not versions.TRIGGERS_OF_PARTITIONED.is_in(self.server_version):
             return ()
-        return tuple(
-            r for r in self.relations if r.root == root.oid and r.kind == "p" and (r.oid == root.oid or r.is_partition)
-        )
+        return tuple(r for r in self._trees[root.oid] if r.kind == "p" and (r.oid == root.oid or r.is_partition))
 
     def children(self, root: Relation) -> tuple[Relation, ...]:
         """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
         return tuple(
             r
-            for r in self.relations
-            if r.root == root.oid and r.oid != root.oid and not r.is_partition and r.persistence != "t"
+            for r in self._trees.get(root.oid, ())
+            if r.oid != root.oid and not r.is_partition and r.persistence != "t"
         )
 
-    def columns_of(self, relation: int) -> dict[str, Column]:
-        return {c.name: c for c in self.columns if c.relation == relation}
+    def columns_of(self, relation: int) -> Mapping[str, Column]:
+        return self._columns.get(relation, {})
 
     def keys_on(self, relation: int) -> tuple[Key, ...]:
         """Keys of one table, without the copies that a partitioned *referenced* table brings along."""
         return self.keys_within({relation})
 
     def keys_within(self, relations: Collection[int]) -> tuple[Key, ...]:
-        """The same for several tables, in one pass: there may be thousands of partitions."""
-        placed = {k.oid: k.relation for k in self.keys or ()}
-        return tuple(k for k in self.keys or () if k.relation in relations and placed.get(k.parent) != k.relation)
+        """The same for several tables."""
+        return tuple(k for relation in sorted(relations) for k in self._keys.get(relation, ()))
 
     def keys_like(self, pairs: Counter[tuple[str, str]], table: Relation, target: Relation) -> tuple[Key, ...]:
         """Keys of the table to the target in which these columns reference those."""
         return tuple(k for k in self.keys_on(table.oid) if k.to_relation == target.oid and k.pairs == pairs)
 
     def family(self, key: Key) -> tuple[Key, ...]:
-        return tuple(k for k in self.keys or () if k.top == key.top)
+        """The key and its copies: those of partitions, and those for partitions that it references."""
+        return self._families[key.top]
 
     def triggers_of(self, key: Key, relation: int, routine: int, kind: int) -> tuple[KeyTrigger, ...]:
-        members = {k.oid for k in self.family(key)}
-        return tuple(
-            t
-            for t in self.key_triggers or ()
-            if t.key in members
-            and t.relation == relation
-            and t.routine == routine
-            and t.type == kind
-            and not t.is_altered
-        )
+        """The internal triggers of the key and its copies on one relation, as PostgreSQL made them."""
+        return tuple(self._triggers.get((key.top, relation, routine, kind), ()))
+
+    def rules_on(self, relation: int) -> Sequence[RewriteRule]:
+        return self._rules.get(relation, ())
+
+    def row_triggers_on(self, relation: int) -> Sequence[RowTrigger]:
+        return self._row_triggers.get(relation, ())
+
+    @cached_property
+    def _named(self) -> dict[tuple[str, str], Named]:
+        return {(n.schema, n.name): n for n in reversed(self.named)}
+
+    @cached_property
+    def _trees(self) -> dict[int, list[Relation]]:
+        return _grouped(self.relations, attrgetter("root"))
+
+    @cached_property
+    def _columns(self) -> dict[int, dict[str, Column]]:
+        return {n: {c.name: c for c in its} for n, its in by_relation(self.columns).items()}
+
+    @cached_property
+    def _keys(self) -> dict[int, list[Key]]:
+        placed = {k.oid: k.relation for k in self.keys or ()}
+        own = (k for k in self.keys or () if placed.get(k.parent) != k.relation)
+        return by_relation(own)
+
+    @cached_property
+    def _families(self) -> dict[int, tuple[Key, ...]]:
+        return {top: tuple(its) for top, its in _grouped(self.keys or (), attrgetter("top")).items()}
+
+    @cached_property
+    def _triggers(self) -> dict[tuple[int, int, int, int], list[KeyTrigger]]:
+        tops = {k.oid: k.top for k in self.keys or ()}
+        unaltered = (t for t in self.key_triggers or () if not t.is_altered)
+        return _grouped(unaltered, lambda t: (tops[t.key], t.relation, t.routine, t.type))
+
+    @cached_property
+    def _rules(self) -> dict[int, list[RewriteRule]]:
+        return by_relation(self.rules or ())
+
+    @cached_property
+    def _row_triggers(self) -> dict[int, list[RowTrigger]]:
+        return by_relation(self.row_triggers or ())
+
+
+def by_relation(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
+    """The rows of each relation, in their order."""
+    return _grouped(rows, attrgetter("relation"))
+
+
+def _grouped(rows: Iterable[_Row], by: Callable[[_Row], _Group]) -> dict[_Group, list[_Row]]:
+    groups: dict[_Group, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(by(row), []).append(row)
+    return groups
 
 
 @dataclass(slots=True)
@@ -382,7 +428,8 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
     if facts.keys is None:
         return facts
     names = [k.name for k in contract.foreign_keys if k.name]
-    missing = [n for n in names if not any(n == k.name for k in facts.keys)]
+    there = {k.name for k in facts.keys}
+    missing = [n for n in names if n not in there]
     run = reader.connection.execute
     namesakes = run(load_sql("check", "namesakes"), {"names": missing}).fetchall() if missing else ()
     taken = run(load_sql("check", "taken_names"), {"relations": roots, "names": names}).fetchall()
@@ -429,12 +476,12 @@ def _condition(definition: str) -> str | None:
 def _with_defaults(reader: Reader, contract: Contract, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Add the defaults that the contract asks for.  Only then: pg_get_expr waits for whoever alters the table."""
     wanted = {c.name for c in contract.columns if c.default is not None}
-    asked = [c for c in columns if c.name in wanted]
+    asked = sorted({c.relation for c in columns if c.name in wanted})
     if not asked:
         return columns
-    texts = read_defaults(reader, sorted({c.relation for c in asked}))
+    texts = read_defaults(reader, asked)
     return tuple(
-        replace(c, default=UNREAD if texts is None else texts.get((c.relation, c.number))) if c in asked else c
+        replace(c, default=UNREAD if texts is None else texts.get((c.relation, c.number))) if c.name in wanted else c
         for c in columns
     )
 

@@ -47,9 +47,8 @@ class _Sought:
 def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Finding]:
     """Say where the key is missing, not as required or not enforced.  No finding: PostgreSQL keeps it."""
     where, want = contract.location(key.line), facts.wanted(key)
-    listed = {t.name for t in contract.tables}
     for name in dict.fromkeys((key.table, key.to_table)):
-        if name not in listed:
+        if name not in contract.listed:
             yield from absent(facts, name, where)
     shown, table, target = facts.full(key.table), facts.table(key.table), facts.table(key.to_table)
     label = facts.label(key)
@@ -287,7 +286,7 @@ def _strength(facts: Facts, table: Relation, target: Relation, have: Key, no: _N
 
 def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """Every internal trigger of the key that is missing or does not fire."""
-    name, members = quote(have.name), {k.oid for k in facts.family(have)}
+    name = quote(have.name)
     needed = [
         *((r, _CHECK_INSERT, _AFTER_INSERT, "inserts into") for r in stores),
         *((r, _CHECK_UPDATE, _AFTER_UPDATE, "updates of") for r in stores),
@@ -295,12 +294,8 @@ def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: 
         *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "updates of") for r in facts.stores(target)),
         *((r, _ON_UPDATE.get(have.on_update, 0), _AFTER_UPDATE, "moved rows of") for r in facts.routes(target)),
     ]
-    there: dict[tuple[int, int, int], list[KeyTrigger]] = {}
-    for t in facts.key_triggers or ():
-        if t.key in members and not t.is_altered:
-            there.setdefault((t.relation, t.routine, t.type), []).append(t)
     for relation, routine, kind, event in needed:
-        found = there.get((relation.oid, routine, kind), [])
+        found = facts.triggers_of(have, relation.oid, routine, kind)
         if not found:
             yield no(
                 "key-trigger-missing",
@@ -351,16 +346,19 @@ def _stoppers(facts: Facts, table: Relation, have: Key, no: _No) -> Iterator[Fin
 
 def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
     name, members = quote(have.name), facts.family(have)
+    places = {table.oid: str(table)} | {k.relation: qualified(k.schema, k.table) for k in members}
+    rules = [r for relation in places for r in facts.rules_on(relation)]
+    if not rules:
+        return
     acting = {t.key for t in facts.key_triggers or () if t.routine in (*_ON_DELETE.values(), *_ON_UPDATE.values())}
     entries = {k.relation for k in members if k.oid in acting} or {table.oid}
-    places = {k.relation: qualified(k.schema, k.table) for k in members}
-    for rule in facts.rules or ():
+    for rule in rules:
         event = {"2": "update", "4": "delete"}[rule.event]
         if rule.relation in entries and event in acts:
             yield no(
                 "key-stopped-by-rule",
                 f"the rule {quote(rule.name)} replaces the {event} that {name} needs",
-                f"DROP RULE {quote(rule.name)} ON {places.get(rule.relation, str(table))};",
+                f"DROP RULE {quote(rule.name)} ON {places[rule.relation]};",
                 f"rule {quote(rule.name)} ON {event.upper()} DO INSTEAD",
             )
 
@@ -368,7 +366,7 @@ def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: 
 def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
     name, stores = quote(have.name), {r.oid: r for r in facts.stores(table)}
     written = have.columns if have.on_update in "cnd" else have.set_columns or have.columns
-    for trigger in facts.row_triggers or ():
+    for trigger in (t for relation in dict.fromkeys((table.oid, *stores)) for t in facts.row_triggers_on(relation)):
         if not trigger.is_row and trigger.relation != table.oid:
             continue  # PostgreSQL names the whole table in the key's query.
         if trigger.is_row and trigger.relation not in stores:
@@ -499,7 +497,7 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
     for other in others.values():
         if other.top == mine.top or other.to_relation not in within or not set(other.columns) & set(mine.columns):
             continue
-        top = next((k for k in facts.keys or () if k.oid == other.top), other)
+        top = next((k for k in facts.family(other) if k.oid == other.top), other)
         place = qualified(top.schema, top.table)
         drop = f"ALTER TABLE {place} DROP CONSTRAINT {quote(top.name)};"
         verdicts = set(_orders(facts, target, mine, other))

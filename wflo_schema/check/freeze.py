@@ -30,6 +30,7 @@ from wflo_schema.check.facts import (
     Named,
     Reader,
     begin_reading,
+    by_relation,
     look_in,
     path_schemas,
     read_checks,
@@ -85,7 +86,7 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
 
 
 def _read(reader: Reader, given: str | None) -> _There:
-    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS
+    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names
 
     if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
         grants = " ".join(f.help for f in unseen(reader))
@@ -95,12 +96,16 @@ def _read(reader: Reader, given: str | None) -> _There:
     ignore = sorted(LEDGER_TABLES | OTHER_LEDGERS)
     for schema in (given,) if given else path_schemas(reader):
         named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": ignore})
+        look_in(reader, schema)  # before anything that PostgreSQL spells by the search_path
+        columns = columns_of(reader.connection, [n.oid for n in named])
+        its = by_relation(columns)
+        tables = {(schema, n.name): frozenset(c.name for c in its.get(n.oid, ())) for n in named}
+        ledgers = ledgers_of_everyday_names(tables)
+        named = tuple(n for n in named if (schema, n.name) not in ledgers)
         if named:
             break
-    look_in(reader, schema)
     oids = [n.oid for n in named]
     keys = keys_on(reader.connection, oids)
-    columns = columns_of(reader.connection, oids)
     defaults = read_defaults(reader, oids)
     if defaults is None:
         raise CannotRead(
@@ -136,8 +141,7 @@ def _contract(there: _There) -> Contract:
                 there.defaults.get((c.relation, c.number)),
             )
             for n in facts.named
-            for c in facts.columns
-            if c.relation == n.oid
+            for c in facts.columns_of(n.oid).values()
         ),
         tuple(_required_uniques(names, facts, there.indexes)),
         tuple(
@@ -175,7 +179,7 @@ def _required_keys(names: Mapping[int, Name], facts: Facts) -> Iterator[Required
 def _required_uniques(names: Mapping[int, Name], facts: Facts, indexes: Iterable[Index]) -> Iterator[RequiredUnique]:
     seen = set()
     for index in indexes:
-        by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
+        by_number = {c.number: c.name for c in facts.columns_of(index.relation).values()}
         columns = tuple(dict.fromkeys(by_number.get(n, "") for n in index.columns[: index.key_count]))
         plain = (
             index.is_unique and index.is_valid and index.is_immediate and index.predicate is None and "" not in columns
@@ -187,7 +191,7 @@ def _required_uniques(names: Mapping[int, Name], facts: Facts, indexes: Iterable
 
 def _required_indexes(names: Mapping[int, Name], facts: Facts, indexes: Iterable[Index]) -> Iterator[RequiredIndex]:
     for index in indexes:
-        by_number = {c.number: c.name for c in facts.columns if c.relation == index.relation}
+        by_number = {c.number: c.name for c in facts.columns_of(index.relation).values()}
         columns = tuple(by_number.get(n, "") for n in index.columns[: index.key_count])
         is_plain_unique = index.is_unique and index.predicate is None
         if index.is_valid and "" not in columns and not index.is_of_constraint and not is_plain_unique:

@@ -93,7 +93,7 @@ def judge_column(
     where = contract.location(column.line)
     table = facts.table(column.table)
     if table is None:
-        if column.table not in {t.name for t in contract.tables}:
+        if column.table not in contract.listed:
             yield from absent(facts, column.table, where)
         yield finding(
             "column-missing",
@@ -254,7 +254,7 @@ def _locked(object_: str, what: str, want: str, where: Location | None) -> Findi
 
 
 def judge_unique(
-    facts: Facts, contract: Contract, indexes: Sequence[Index], unique: RequiredUnique
+    facts: Facts, contract: Contract, indexes: Mapping[int, Sequence[Index]], unique: RequiredUnique
 ) -> Iterator[Finding]:
     """Columns that no valid, complete unique constraint or index keeps unique."""
     shown, table = facts.full(unique.table), facts.table(unique.table)
@@ -264,7 +264,7 @@ def judge_unique(
     if table is not None:
         numbers = {c.name: c.number for c in facts.columns_of(table.oid).values()}
         wanted = {numbers.get(c, -1) for c in unique.columns}
-        for index in (i for i in indexes if i.relation == table.oid and set(i.columns[: i.key_count]) == wanted):
+        for index in (i for i in indexes.get(table.oid, ()) if set(i.columns[: i.key_count]) == wanted):
             wrong = [
                 text
                 for text, is_so in (
@@ -293,7 +293,7 @@ def judge_unique(
 
 
 def judge_index(
-    reader: Reader, facts: Facts, contract: Contract, indexes: Sequence[Index], index: RequiredIndex
+    reader: Reader, facts: Facts, contract: Contract, indexes: Mapping[int, Sequence[Index]], index: RequiredIndex
 ) -> Iterator[Finding]:
     """An index that is not there as required, and which ones come near."""
     shown, table = facts.full(index.table), facts.table(index.table)
@@ -304,7 +304,7 @@ def judge_index(
     unread: Index | None = None
     if table is not None:
         names = {c.number: c.name for c in facts.columns_of(table.oid).values()}
-        for have in (i for i in indexes if i.relation == table.oid):
+        for have in indexes.get(table.oid, ()):
             same = tuple(names.get(n, "") for n in have.columns[: have.key_count]) == index.columns
             wrong = [
                 text
@@ -350,12 +350,16 @@ def judge_index(
 
 
 def judge_check(
-    reader: Reader, facts: Facts, contract: Contract, checks: Sequence[CheckConstraint], check: RequiredCheck
+    reader: Reader,
+    facts: Facts,
+    contract: Contract,
+    checks: Mapping[int, Sequence[CheckConstraint]],
+    check: RequiredCheck,
 ) -> Iterator[Finding]:
     """A check constraint that is not there, says something else or was not validated."""
     shown, table, where = facts.full(check.table), facts.table(check.table), contract.location(check.line)
     name, want = quote(check.name), f"CHECK ({check.expression or '…'})"
-    have = next((c for c in checks if table is not None and c.relation == table.oid and c.name == check.name), None)
+    have = next((c for c in (checks.get(table.oid, ()) if table else ()) if c.name == check.name), None)
     is_same: bool | None = True
     if have is not None and table is not None and check.expression is not None:
         is_same = _is_same(reader, facts, table, check.expression, have.expression)
@@ -388,7 +392,9 @@ def judge_check(
         )
 
 
-def judge_supporting(facts: Facts, contract: Contract, indexes: Sequence[Index], key: RequiredKey) -> Iterator[Finding]:
+def judge_supporting(
+    facts: Facts, contract: Contract, indexes: Mapping[int, Sequence[Index]], key: RequiredKey
+) -> Iterator[Finding]:
     """Tables and partitions where no index leads with the key's columns, so that a cascade reads everything."""
     table = facts.table(key.table)
     if table is None:
@@ -398,7 +404,7 @@ def judge_supporting(facts: Facts, contract: Contract, indexes: Sequence[Index],
         if any(c not in columns for c in key.columns):
             continue
         wanted = {columns[c].number: columns[c] for c in key.columns}
-        if not any(i.relation == store.oid and _serves(i, wanted) for i in indexes):
+        if not any(_serves(i, wanted) for i in indexes.get(store.oid, ())):
             name = quote(f"ix_{store.name}_{'_'.join(key.columns)}"[:63])
             yield finding(
                 "index-missing",

@@ -23,6 +23,7 @@ from wflo_schema.check.facts import (
     Facts,
     Reader,
     begin_reading,
+    by_relation,
     can_read_not_nulls,
     read_checks,
     read_facts,
@@ -301,15 +302,19 @@ def _all_unknown(contract: Contract, facts: Facts) -> Iterator[Verified]:
 
 @dataclass(slots=True)
 class _Verdicts:
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)
     verified: list[Verified] = field(default_factory=list)
+
+    def tell(self, found: Iterable[Finding]) -> None:
+        """Add what was found, each once, in order."""
+        self.findings.update(dict.fromkeys(found))
 
     def settle(
         self, kind: str, name: str, found: Iterable[Finding], *, can_tell: bool, source: str = "", target: str = ""
     ) -> None:
         """Make the verdict on one requirement: an error is a certain no, yes needs all to have been seen."""
         mine = list(found)
-        self.findings.extend(f for f in mine if f not in self.findings)
+        self.tell(mine)
         certain = any(f.severity is Severity.ERROR for f in mine)
         can_tell = can_tell and not any(f.severity is Severity.UNKNOWN for f in mine)
         verdict = "no" if certain else "yes" if can_tell else "cannot tell"
@@ -322,22 +327,24 @@ def _verdicts(reader: Reader, facts: Facts, contract: Contract) -> _Verdicts:
         return _Verdicts(verified=list(_all_unknown(contract, facts)))
     verdicts = _Verdicts()
     if not facts.has_schema:
-        verdicts.findings.append(
-            finding(
-                "schema-missing",
-                quote(facts.schema),
-                f"there is no schema {facts.schema} in database {reader.session.database}",
-                have=NOTHING,
-                want=f"schema {quote(facts.schema)}",
-                help_=MIGRATE if not contract.schema else "",
-            )
+        verdicts.tell(
+            [
+                finding(
+                    "schema-missing",
+                    quote(facts.schema),
+                    f"there is no schema {facts.schema} in database {reader.session.database}",
+                    have=NOTHING,
+                    want=f"schema {quote(facts.schema)}",
+                    help_=MIGRATE if not contract.schema else "",
+                )
+            ]
         )
     for table in contract.tables:
         found = tables.judge_table(facts, contract, table)
         verdicts.settle("table", facts.full(table.name), found, can_tell=True)
-    verdicts.findings.extend(replica.judge_subscriptions(reader, facts))
+    verdicts.tell(replica.judge_subscriptions(reader, facts))
     everywhere = list(replica.judge_sessions(reader, facts))
-    verdicts.findings.extend(everywhere)
+    verdicts.tell(everywhere)
     for key in contract.foreign_keys:
         mine = [] if facts.keys is None else list(foreign_key.judge(facts, contract, key))
         verdicts.settle(
@@ -370,7 +377,7 @@ def _settle_indexes(verdicts: _Verdicts, reader: Reader, facts: Facts, contract:
     if not (contract.uniques or contract.indexes):
         return
     can = reader.can("pg_index", "pg_am", "pg_constraint")
-    there = read_indexes(reader, facts.everywhere) if can else ()
+    there = by_relation(read_indexes(reader, facts.everywhere) if can else ())
     for unique in contract.uniques:
         name = unique.name or f"{facts.full(unique.table)}({identifiers(unique.columns)})"
         verdicts.settle(
@@ -387,7 +394,7 @@ def _settle_checks(verdicts: _Verdicts, reader: Reader, facts: Facts, contract: 
     if not contract.checks:
         return
     can = reader.can("pg_constraint")
-    there = read_checks(reader, facts.everywhere) if can else ()
+    there = by_relation(read_checks(reader, facts.everywhere) if can else ())
     for required in contract.checks:
         found = tables.judge_check(reader, facts, contract, there, required) if can else ()
         verdicts.settle("check", required.name, found, can_tell=can)
@@ -440,8 +447,9 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
     if any(c in BASE for c in reader.unread) or not reader.can("pg_index", "pg_am", "pg_constraint"):
         return
     there = read_indexes(reader, facts.everywhere)
+    on = by_relation(there)
     for key in contract.foreign_keys:
-        yield from tables.judge_supporting(facts, contract, there, key)
+        yield from tables.judge_supporting(facts, contract, on, key)
     yield from tables.judge_all_indexes(facts, there)
 
 
