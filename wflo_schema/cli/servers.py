@@ -166,7 +166,6 @@ def server_url(
     Example:
       psql "$(wflo-schema server url)"
     """
-
     found = _server_of(server_directory, compose_file if docker else None, docker_image, docker_port)
     if found.state != "running" or found.database is None:
         why = f"cannot be used: {found.note}" if found.note else "is not running"

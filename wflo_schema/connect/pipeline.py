@@ -118,16 +118,21 @@ class ServerError:
 
 
 class Exchange(NamedTuple):
-    """The outcome of one round trip: rows of each command that succeeded (empty where they were not
-    to be kept), and the first error."""
+    """The outcome of one round trip: the first error, and the rows of each command that succeeded.
+
+    They are empty where they were not to be kept.
+    """
 
     rows: tuple[tuple[Row, ...], ...]
     error: ServerError | None = None
 
 
 class Pipeline:
-    """One connection in pipeline mode.  ``on_wait`` is called every ``tick_s`` while the server
-    works, with the seconds waited; ``stop`` makes it cancel the running statement."""
+    """One connection in pipeline mode.
+
+    ``on_wait`` is called every `TICK_S` while the server works, with the seconds waited; ``stop``
+    makes it cancel the running statement.
+    """
 
     def __init__(
         self,
