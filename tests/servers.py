@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wflo_schema.server.account import choose_account
@@ -77,15 +78,20 @@ def _run(*words: str, cwd: Path | None = None) -> None:
         raise _NotHere(f"{Path(words[0]).name}: {said[-1]}")
 
 
+def _find_or_fetch(version: str) -> str:
+    """What is to be said of a version."""
+    if find(version) is None:
+        try:
+            fetch(version)
+        except _NotHere as error:
+            return f"PostgreSQL {version} is not to be had here, its tests are skipped: {error}"
+    return f"PostgreSQL {version}: {find(version)}"
+
+
 def main() -> None:
-    for version in SUPPORTED:
-        if find(version) is None:
-            try:
-                fetch(version)
-            except _NotHere as error:
-                print(f"PostgreSQL {version} is not to be had here, its tests are skipped: {error}", file=sys.stderr)
-                continue
-        print(f"PostgreSQL {version}: {find(version)}", file=sys.stderr)
+    with ThreadPoolExecutor() as pool:  # most of it is waiting for packages
+        for said in pool.map(_find_or_fetch, SUPPORTED):
+            print(said, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
