@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Pages that are documents of the repository, where a reader of the sources looks for them.
@@ -99,5 +101,7 @@ def _mark_examples(command: Any) -> None:
         return f"**{match['title']}:**\n\n```{kind}\n{inspect.cleandoc(match['lines'])}\n```\n"
 
     command.help = _HELP_EXAMPLE.sub(as_block, text)
-    for inner in getattr(command, "commands", {}).values():
-        _mark_examples(inner)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            _mark_examples(command.get_command(context, name))

@@ -108,6 +108,11 @@ def test_search_finds_every_command_code_and_name(site: Path) -> None:
     assert {f"python-api.html#wflo_schema.{name}" for name in wflo_schema.__all__} <= places
 
 
+def test_examples_of_commands_keep_their_lines(site: Path) -> None:
+    text = (site / "commands.html").read_text(encoding="utf-8")
+    assert "<strong>Example:</strong>" in text and not re.search(r"<p>(?:Example|Start here)", text)
+
+
 def test_site_asks_nothing_of_another_host(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")

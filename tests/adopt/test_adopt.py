@@ -1142,7 +1142,7 @@ def test_the_command_line_says_and_records(database: Database, folder: Path) -> 
     code, text = invoke("adopt", *target, "--apply")
     assert code == 0
     assert "recorded: 1 migration, up to 01_t (migration 1 of 3)\n" in text
-    assert "\nnext: wflo-schema migrate --lock-timeout 500ms --database-url postgresql://" in text
+    assert "\nnext: wflo-schema migrate --database-url postgresql://" in text
     code, text = invoke("adopt", *target)
     assert (code, "nothing to do: recorded by wflo-schema already" in text) == (0, True)
     code, text = invoke("baseline", *target, "--to", "02")

@@ -13,6 +13,7 @@ from wflo_schema.check.contract import Name
 from wflo_schema.check.contract_file import parse_contract
 from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.connect.database import Database
+from wflo_schema.errors import Refused
 from wflo_schema.names import identifiers, qualified
 
 # Of what type a column is where text will not do for the tool's query.
@@ -20,7 +21,8 @@ TYPES = {"dirty": "boolean", "is_applied": "boolean", "success": "boolean", "ver
 
 
 def make(database: Database, tool: OtherTool, schema: str) -> None:
-    tables = {tool.table: tool.columns, **({tool.beside: tool.beside_columns} if tool.beside else {})}
+    tables = dict.fromkeys(tool.own_schema, frozenset({"id"})) | {tool.table: tool.columns}
+    tables |= {tool.beside: tool.beside_columns} if tool.beside else {}
     with database.connect() as connection:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifiers([schema])}".encode())
         for name, columns in tables.items():
@@ -55,6 +57,20 @@ def test_tables_that_are_only_called_like_sqitchs_stay(database: Database) -> No
         connection.execute("CREATE TABLE changes (id integer); CREATE TABLE events (id integer)")
         found = read_migrated(connection)
     assert [o.path[1] for o in found.objects if o.kind == "table"] == ["changes", "events"]
+
+
+@pytest.mark.parametrize("path", ["reg, public", "public, pg_catalog", "information_schema"])
+def test_freeze_passes_over_schemas_with_nothing_but_a_registry_or_the_system(database: Database, path: str) -> None:
+    (sqitch,) = (t for t in OTHER_TOOLS if t.own_schema)
+    make(database, sqitch, "reg" if "reg" in path else "public")
+    there = database.with_parameters(options=f"-c search_path={path.replace(' ', '')}")
+    with pytest.raises(Refused, match=r"no schema of the search_path of .* has a table that a contract could require"):
+        freeze_contract(there)
+    with pytest.raises(Refused, match=r"the schema public of .* has no table that a contract could require"):
+        freeze_contract(there, schema="public")
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE public.mine (id integer)")
+    assert [t.name for t in parse_contract(freeze_contract(there)).tables] == [Name("mine")]
 
 
 def test_names_of_tools_are_told_once() -> None:

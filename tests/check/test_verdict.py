@@ -593,3 +593,24 @@ def test_drift_lists_have_and_want_and_changes_nothing(right: Database) -> None:
 def test_unknown_section_or_one_without_its_material_is_refused(only: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
         check_database(Database.parse("postgresql://nowhere.invalid/x"), _wflo(), only=only)
+
+
+def test_another_key_of_a_partition_is_named_once_by_the_name_that_its_help_drops(database: Database) -> None:
+    """It has copies on the partitions below, with names of their own where those had the key before."""
+    _do(
+        database,
+        "CREATE TABLE t (id int PRIMARY KEY);"
+        "CREATE TABLE c (k int, id int) PARTITION BY LIST (id);"
+        "CREATE TABLE m PARTITION OF c FOR VALUES IN (1, 2) PARTITION BY LIST (id);"
+        "CREATE TABLE l1 PARTITION OF m FOR VALUES IN (1); CREATE TABLE l2 PARTITION OF m FOR VALUES IN (2);"
+        "ALTER TABLE l2 ADD CONSTRAINT own FOREIGN KEY (k) REFERENCES t ON DELETE SET NULL;"
+        "ALTER TABLE m ADD CONSTRAINT dup FOREIGN KEY (k) REFERENCES t ON DELETE SET NULL;"
+        "ALTER TABLE c ADD CONSTRAINT z FOREIGN KEY (k) REFERENCES t ON DELETE CASCADE;",
+    )
+    wanted = parse_contract(
+        '[contract]\n[[foreign_key]]\nname = "z"\nfrom = "c(k)"\nto = "t(id)"\non_delete = "CASCADE"\n'
+    )
+    found = [f for f in check_database(database, wanted, only=("contract",)).findings if "dup" in f.help]
+    assert [f.message.split()[0] for f in found] == ["dup"]
+    assert found[0].have.startswith("CONSTRAINT dup public.m(k)")
+    assert found[0].help == "ALTER TABLE public.m DROP CONSTRAINT dup;"

@@ -47,9 +47,6 @@ from wflo_schema.words import counted, listed
 # Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
 _RECORDING = LockOptions(500, 3.0)
 
-# For a database at work: PostgreSQL looks for deadlocks after 1 s, and the migration gives way before that.
-_GENTLE_LOCK_TIMEOUT = "500ms"
-
 
 def adopt_database(
     database: Database,
@@ -471,8 +468,7 @@ def _record(look: Look, found: Adoption, *, verify: bool = True) -> Adoption:
     else:
         done = replace(found, is_applied=True)
     pending = len(look.migrations) > found.number
-    step = f"migrate --lock-timeout {_GENTLE_LOCK_TIMEOUT}" if pending else "check"
-    return replace(done, next_steps=(look.command(step),))
+    return replace(done, next_steps=(look.command("migrate" if pending else "check"),))
 
 
 def _has_recorded(look: Look, found: Adoption) -> bool:

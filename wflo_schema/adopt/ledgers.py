@@ -58,7 +58,7 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
             connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT_MS)))
             if schema is not None and not _has_schema(connection, schema):
                 raise Refused(
-                    f"there is no schema {schema} in {database.with_schema(None).label}",
+                    f"there is no schema {schema} in {database.label}",
                     hint=f"correct --schema; or create it: {options.command('migrate', schema)}",
                 )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:

@@ -143,12 +143,16 @@ def own_schemas(tables: Tables) -> frozenset[str]:
 
 
 def ledgers_of_everyday_names(tables: Tables) -> frozenset[tuple[str, str]]:
-    """The ledger's tables of a tool with a schema of its own, where it was told to use one with other things in it."""
+    """The ledger's tables of a tool with a schema of its own, where it was told to use one with other things in it.
+
+    All that are called like the tool's own are its own: it could not have made its ledger beside others of these names.
+    """
     keepers = [t for t in OTHER_TOOLS if t.own_schema]
     return frozenset(
         (schema, name)
         for schema, table in tables
         for t in keepers
         if table == t.table and t.is_in(schema, tables)
-        for name in t.tables
+        for name in t.own_schema
+        if (schema, name) in tables
     )

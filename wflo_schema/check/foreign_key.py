@@ -55,9 +55,8 @@ def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     if table is None:
         found = facts.find(key.table)
         kind = f"{RELKINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
-        yield finding(
-            "key-missing", label, f"{shown} is no table, so it has no foreign key", have=kind, want=want, location=where
-        )
+        said = f"{shown} is a {RELKINDS.get(found.kind, 'relation')}" if found else f"there is no table {shown}"
+        yield finding("key-missing", label, said, have=kind, want=want, location=where)
         return
     yield from absent_columns(facts, table, key.columns, where)
     yield from absent_columns(facts, target, key.to_columns, where)
@@ -501,7 +500,7 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
         place = qualified(top.schema, top.table)
         drop = f"ALTER TABLE {place} DROP CONSTRAINT {quote(top.name)};"
         verdicts = set(_orders(facts, target, mine, other))
-        name = quote(other.name)
+        name, have = quote(top.name), f"CONSTRAINT {quote(top.name)} {top}"
         if verdicts:
             is_defeated = any(code == "key-action-defeated" for code, _ in verdicts)
             code = "key-action-defeated" if is_defeated else "key-action-fragile"
@@ -518,14 +517,14 @@ def _others(sought: _Sought, target: Relation, mine: Key, candidates: Sequence[K
                     if is_defeated
                     else f"acts after {quote(mine.name)} only because it is younger"
                 ),
-                have=f"CONSTRAINT {name} {other}",
+                have=have,
                 help_=drop,
             )
         elif other.pairs == mine.pairs and other.to_relation == target.oid:
             yield sought.finding(
                 "key-duplicate",
                 f"{name} is the same key once more",
-                have=f"CONSTRAINT {name} {other}",
+                have=have,
                 help_=drop,
             )
 

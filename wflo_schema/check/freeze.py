@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from wflo_schema.catalog.keys import ACTIONS, MATCHES, Key, columns_of, keys_on
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, Column, Key, columns_of, keys_on
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -73,8 +73,11 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
             raise database_error(error, "reading the catalog") from error
     facts = there.facts
     if not facts.named:
+        is_given = bool(schema or database.schema)
+        where = f"the schema {facts.schema}" if is_given else "no schema of the search_path"
         raise Refused(
-            f"the schema {facts.schema} of {database.label} has no table", hint="name another one with --schema"
+            f"{where} of {database.label} has {'no' if is_given else 'a'} table that a contract could require",
+            hint="name another one with --schema",
         )
     weak = [
         f"Not required here, because it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
@@ -86,22 +89,14 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
 
 
 def _read(reader: Reader, given: str | None) -> _There:
-    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names
-
     if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
         grants = " ".join(f.help for f in unseen(reader))
         raise CannotRead(
             f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501"
         )
-    ignore = sorted(LEDGER_TABLES | OTHER_LEDGERS)
     for schema in (given,) if given else path_schemas(reader):
-        named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": ignore})
         look_in(reader, schema)  # before anything that PostgreSQL spells by the search_path
-        columns = columns_of(reader.connection, [n.oid for n in named])
-        its = by_relation(columns)
-        tables = {(schema, n.name): frozenset(c.name for c in its.get(n.oid, ())) for n in named}
-        ledgers = ledgers_of_everyday_names(tables)
-        named = tuple(n for n in named if (schema, n.name) not in ledgers)
+        named, columns = _tables(reader, schema)
         if named:
             break
     oids = [n.oid for n in named]
@@ -119,6 +114,20 @@ def _read(reader: Reader, given: str | None) -> _There:
         read_checks(reader, oids),
         read_weak_not_nulls(reader, oids).keys(),
     )
+
+
+def _tables(reader: Reader, schema: str) -> tuple[tuple[Named, ...], tuple[Column, ...]]:
+    """The tables of a schema, without ledgers and without those of the system; and their columns."""
+    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names
+
+    if schema in ("pg_catalog", "information_schema"):
+        return (), ()
+    named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": sorted(LEDGER_TABLES | OTHER_LEDGERS)})
+    columns = columns_of(reader.connection, [n.oid for n in named])
+    its = by_relation(columns)
+    tables = {(schema, n.name): frozenset(c.name for c in its.get(n.oid, ())) for n in named}
+    ledgers = ledgers_of_everyday_names(tables)
+    return tuple(n for n in named if (schema, n.name) not in ledgers), columns
 
 
 def _keys(facts: Facts) -> list[Key]:

@@ -365,7 +365,7 @@ RULES: tuple[Rule, ...] = (
         _E,
         "the database is ahead of the files",
         "The ledger records migrations newer than every file here.",
-        "update the checkout",
+        "bring the newer files here: update this checkout or package",
     ),
     Rule(
         "ledger-half-done",

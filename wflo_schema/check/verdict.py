@@ -495,7 +495,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             "recorded as applied, and newer than every file",
             "no file",
             "its file",
-            "update the checkout",
+            "bring the newer files here: update this checkout or package",
         ),
     )
     half_done = {h.id for h in status.half_done}

@@ -139,7 +139,7 @@ class Database:
 
     @property
     def label(self) -> str:
-        """``user@host:port/name`` for messages; never a password."""
+        """``user@host:port/name`` for messages; no schema, and never a password."""
         known = self.parameters
         host = known.get("host") or known.get("hostaddr") or "local socket"
         port = known.get("port", "5432")
@@ -151,8 +151,7 @@ class Database:
             f"{one}/.s.PGSQL.{at}" if one.startswith("/") else f"{one}:{at}"
             for one, at in zip(hosts, [at or "5432" for at in ports], strict=False)
         )
-        label = f"{at}{place}/{self.name}" if not host.startswith("/") else f"{at}{self.name} on {place}"
-        return f"{label}, schema {self.schema}" if self.schema else label
+        return f"{at}{place}/{self.name}" if not host.startswith("/") else f"{at}{self.name} on {place}"
 
     @property
     def url(self) -> str:

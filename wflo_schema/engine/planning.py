@@ -248,7 +248,7 @@ def _objections(
         yield (
             Allow.HEADS,
             f"the history has {len(status.heads[0])} heads: {ends}",
-            "write a migration with -- depends: on all of them, or let one depend on the other",
+            "wflo-schema new NAME writes one that depends on all of them; or let one of them depend on the other",
         )
 
 

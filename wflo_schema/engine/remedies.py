@@ -13,8 +13,8 @@ _REMEDIES: dict[str, str] = {
     "42P01": "is an earlier migration missing, or was it applied in another schema? "
     "wflo-schema status shows what is applied; "
     "wflo-schema test-db makes a test database anew, with all migrations",
-    "42703": "the table is not as the migrations make it: compare with wflo-schema check; "
-    "was the base migration applied? wflo-schema status shows it",
+    "42703": "is the column's name mistyped? else the table is not as the migrations make it: "
+    "wflo-schema check --drift says where; wflo-schema status shows what is applied",
     "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
     "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
     "23505": "the rows that this migration inserts are there already: "

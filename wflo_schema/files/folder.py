@@ -126,9 +126,12 @@ class Migrations:
         """
         for gone in self.absent:
             if migration_hash(gone.id) not in applied:
+                meant = [m.id for m in self if m.id.startswith(gone.id)]
                 raise BadMigrationFile(
-                    f"{gone.wanted_by} depends on {gone.id}, and there is no such migration",
-                    hint="correct the -- depends: line, or bring the missing file back",
+                    f"{gone.wanted_by} depends on {gone.id}, but there is no such migration",
+                    hint=f"did you mean {meant[0]}? -- depends: takes whole ids"
+                    if len(meant) == 1
+                    else "correct the -- depends: line, or bring the missing file back",
                     location=gone.location,
                 )
 
