@@ -14,18 +14,33 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import wflo_schema.__main__
-import wflo_schema.cli.checks
-import wflo_schema.cli.databases
-import wflo_schema.cli.migrations
-import wflo_schema.cli.servers
-import wflo_schema.cli.takeover
+from wflo_schema.__main__ import main
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.files.folder import read_migrations
 
+# What a command imports only when it needs it.
+_USED_BY_COMMANDS = (
+    "postgast",
+    "rich.progress",
+    "yoyo.migrations",
+    "wflo_schema.adopt.judge",
+    "wflo_schema.check.freeze",
+    "wflo_schema.check.verdict",
+    "wflo_schema.cli.checks",
+    "wflo_schema.cli.commands",
+    "wflo_schema.cli.databases",
+    "wflo_schema.cli.migrations",
+    "wflo_schema.cli.servers",
+    "wflo_schema.cli.takeover",
+    "wflo_schema.scratch.replay",
+    "wflo_schema.server.embedded",
+    "wflo_schema.show.check_formats",
+    "wflo_schema.testdb.databases",
+)
+
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload([__name__])
+forks.set_forkserver_preload([__name__, *_USED_BY_COMMANDS])
 
 
 def migrate(database: Database, folder: str) -> None:
@@ -34,14 +49,17 @@ def migrate(database: Database, folder: str) -> None:
 
 
 class Command:
-    """One ``wflo-schema`` process, from its start; ``finish`` gives exit code, stdout and stderr."""
+    """One ``wflo-schema`` process, from its start; ``finish`` gives exit code, stdout and stderr.
 
-    def __init__(self, *words: str, cwd: Path, env: Mapping[str, str]) -> None:
+    ``is_merged``: stdout has both, in the order in which they were written.
+    """
+
+    def __init__(self, *words: str, cwd: Path, env: Mapping[str, str], is_merged: bool = False) -> None:
         self._said = tempfile.TemporaryDirectory(prefix="wfo")
         self._paths = [Path(self._said.name, name) for name in ("out", "err")]
         for path in self._paths:
             path.touch()
-        self.process = forks.Process(target=_run, args=(words, str(cwd), dict(env), *map(str, self._paths)))
+        self.process = forks.Process(target=_run, args=(words, str(cwd), dict(env), *map(str, self._paths), is_merged))
         self.process.start()
 
     def send_signal(self, number: int) -> None:
@@ -61,7 +79,7 @@ class Command:
         return self.process.exitcode, out, err
 
 
-def _run(words: tuple[str, ...], cwd: str, env: dict[str, str], out: str, err: str) -> None:
+def _run(words: tuple[str, ...], cwd: str, env: dict[str, str], out: str, err: str, is_merged: bool) -> None:
     """Be the process: in its folder and environment, with its three streams, as Python would have opened them."""
     os.chdir(cwd)
     os.environ.clear()
@@ -70,9 +88,11 @@ def _run(words: tuple[str, ...], cwd: str, env: dict[str, str], out: str, err: s
         opened = os.open(path, os.O_WRONLY if number else os.O_RDONLY)
         os.dup2(opened, number)
         os.close(opened)
+    if is_merged:
+        os.dup2(1, 2)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     unbuffered = io.FileIO(2, "w", closefd=False)
     sys.stderr = io.TextIOWrapper(unbuffered, encoding="utf-8", errors="backslashreplace", write_through=True)
     sys.argv = ["wflo-schema", *words]
-    wflo_schema.__main__.main()
+    main()

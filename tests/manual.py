@@ -16,8 +16,6 @@ writes into the pages what their commands print now.
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 import re
 import shlex
@@ -29,15 +27,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from psycopg import sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
+from tests.forks import Command
 from tests.wflo_states import STATES
 from wflo_schema.cli.commands import cli
-from wflo_schema.cli.commands import main as run_command
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -49,18 +46,6 @@ _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+) *(?P<kind>[a-z]*)(?P<rest>[
 _NOTE = re.compile(r"^ *<!-- (?P<name>[a-z]+(?: [a-z]+)?)(?:: (?P<value>.*?))?(?: (?P<number>\d+))? -->$")
 # A command that needs no shell.
 _IS_OURS_ALONE = re.compile(r"""wflo-schema(?: (?:[\w./:@=-]+|"[\w ]+"))*""")
-_USED_BY_COMMANDS = (
-    "postgast",
-    "rich.progress",
-    "yoyo.migrations",
-    "wflo_schema.adopt.judge",
-    "wflo_schema.check.freeze",
-    "wflo_schema.check.verdict",
-    "wflo_schema.scratch.replay",
-    "wflo_schema.server.embedded",
-    "wflo_schema.show.check_formats",
-    "wflo_schema.testdb.databases",
-)
 
 _DURATION = re.compile(r"(\bin |\(|, )[\d.,]+ ?(?:ms|s|min|h)\b")
 _ID = re.compile(r"\d{8}_\d\d_[0-9a-z]{5}(?=-)")
@@ -158,64 +143,12 @@ def _parse(command: click.Command, name: str, words: list[str], parent: click.Co
         _parse(inner, inner_name or "", rest, context)
 
 
-class Forks:
-    """Runs our commands, each in a process of its own that has imported everything already."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.manual", "--forks"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, words: list[str], folder: Path, variables: dict[str, str], output: Path) -> int:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps([words, str(folder), variables, str(output)]) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
-def _serve_forks() -> None:
-    for name in _USED_BY_COMMANDS:
-        importlib.import_module(name)
-    for line in sys.stdin:
-        words, folder, variables, output = json.loads(line)
-        child = os.fork()
-        if not child:
-            _become_command(words, folder, variables, output)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-def _become_command(words: list[str], folder: str, variables: dict[str, str], output: str) -> NoReturn:
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(variables)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(printed, 1)
-    os.dup2(printed, 2)
-    sys.argv = ["wflo-schema", *words]
-    code = 70  # a bug: no command ends so
-    try:
-        run_command()
-    except SystemExit as stopped:
-        code = stopped.code if isinstance(stopped.code, int) else 0
-    finally:
-        os._exit(code)
-
-
 @dataclass
 class Place:
     """Where a page's reader is: a folder, a shell's variables, a server at the address that the page shows."""
 
     name: str
     server: RunningServer
-    forks: Forks
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="wfm", dir="/tmp")))
     renamed: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(init=False)
@@ -276,9 +209,9 @@ class Place:
         """Run a command after those before it: what it prints, as the page would show it, and its exit code."""
         typed = self.typed(command)
         if _IS_OURS_ALONE.fullmatch(typed):
-            output = self.folder / ".venv" / "output"
-            code = self.forks.run(shlex.split(typed)[1:], self.folder, self.variables, output)
-            return self.shown(output.read_text(encoding="utf-8")), code
+            started = Command(*shlex.split(typed)[1:], cwd=self.folder, env=self.variables, is_merged=True)
+            code, printed, _ = started.finish(120)
+            return self.shown(printed), code
         kept = self.folder / ".venv" / "variables"
         done = subprocess.run(
             ["bash", "-c", f"{typed}\ncode=$?\nenv -0 > {kept}\nexit $code\n"],
@@ -351,9 +284,9 @@ def constant(text: str) -> str:
     return re.sub(r" +$", "", text, flags=re.MULTILINE)
 
 
-def follow(page: Path, server: RunningServer, forks: Forks) -> Iterator[tuple[Block, str, list[str], str, int]]:
+def follow(page: Path, server: RunningServer) -> Iterator[tuple[Block, str, list[str], str, int]]:
     """Do what a page says: each block with each command, what the page shows, what was printed, the exit code."""
-    place = Place(place_of(page), server, forks)
+    place = Place(place_of(page), server)
     try:
         for block in read_blocks(page):
             for note in block.notes:
@@ -375,12 +308,12 @@ def follow(page: Path, server: RunningServer, forks: Forks) -> Iterator[tuple[Bl
         place.close()
 
 
-def write_outputs(page: Path, server: RunningServer, forks: Forks) -> None:
+def write_outputs(page: Path, server: RunningServer) -> None:
     """Put into a page what its commands print now, where that is not what it shows; without durations."""
     lines = page.read_text(encoding="utf-8").splitlines()
     blocks: dict[int, list[str]] = {}
     lengths: dict[int, int] = {}
-    for block, command, shown, printed, _ in follow(page, server, forks):
+    for block, command, shown, printed, _ in follow(page, server):
         if block.kind == "console":
             is_right = block.note("not compared") is not None or as_pattern(shown).fullmatch(constant(printed))
             output = shown if is_right else _DURATION.sub(r"\1…", printed).rstrip("\n").splitlines()
@@ -392,17 +325,13 @@ def write_outputs(page: Path, server: RunningServer, forks: Forks) -> None:
 
 
 def main(pages: list[str]) -> None:
-    if pages == ["--forks"]:
-        return _serve_forks()
     server = start_server(max(BIN))
-    forks = Forks()
     began = time.monotonic()
     try:
         for page in pages:
-            write_outputs(Path(page).resolve(), server, forks)
+            write_outputs(Path(page).resolve(), server)
             print(f"{page}: {time.monotonic() - began:.0f} s")
     finally:
-        forks.close()
         stop_server(server)
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
-from tests.manual import PAGES, ROOT, Forks, as_pattern, constant, follow, place_of, read_blocks, refuse_unknown
+from tests.manual import PAGES, ROOT, as_pattern, constant, follow, place_of, read_blocks, refuse_unknown
 from tests.test_docs import commands
 from wflo_schema.cli.commands import cli
 
@@ -28,17 +28,10 @@ def manual_server() -> Iterator[RunningServer]:
     stop_server(started)
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    started = Forks()
-    yield started
-    started.close()
-
-
 @pytest.mark.parametrize("name", [name for name, page in zip(NAMES, PAGES, strict=True) if place_of(page)])
-def test_page_does_what_it_says(name: str, manual_server: RunningServer, forks: Forks) -> None:
+def test_page_does_what_it_says(name: str, manual_server: RunningServer) -> None:
     count = 0
-    for block, command, shown, printed, code in follow(ROOT / name, manual_server, forks):
+    for block, command, shown, printed, code in follow(ROOT / name, manual_server):
         where = f"{name}:{block.first}: $ {command}\n{printed}"
         is_last = command == block.commands[-1][0]
         assert code == int(block.note("exits with") or 0 if is_last else 0), f"exit code {code}\n{where}"
