@@ -43,8 +43,7 @@ class Ran:
 
 
 def run(*words: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 60) -> Ran:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
-    code, out, err = Command(*map(str, words), cwd=cwd, env={**clean, **(env or {})}).finish(timeout_s)
+    code, out, err = Command(*map(str, words), cwd=cwd, env={**os.environ, **(env or {})}).finish(timeout_s)
     assert "Traceback" not in err, err
     return Ran(code, out, err)
 
@@ -637,11 +636,10 @@ def test_a_signal_while_replaying_leaves_no_scratch_database(database: Database,
 
 
 def run_redirected(redirect: str, *words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> Ran:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
     done = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-m", "wflo_schema", *map(str, words)],
         cwd=cwd,
-        env={**clean, "PYTHONPATH": str(ROOT), **(env or {})},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         capture_output=True,
         timeout=60,
     )
@@ -787,12 +785,11 @@ def test_interrupt_while_it_is_being_imported_is_one_line(tmp_path: Path) -> Non
 def on_a_terminal(*words: str, cwd: Path, env: dict[str, str]) -> bytes:
     """What reaches a terminal that both streams lead to."""
     ours, theirs = pty.openpty()
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "WFLO_SCHEMA_")) and k != "DATABASE_URL"}
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "wflo_schema", *words],
             cwd=cwd,
-            env={**clean, "PYTHONPATH": str(ROOT), "TERM": "dumb", **env},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", **env},
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,

@@ -247,13 +247,13 @@ class Facts:
         """Keys of the table to the target in which these columns reference those."""
         return tuple(k for k in self.keys_on(table.oid) if k.to_relation == target.oid and k.pairs == pairs)
 
-    def family(self, key: Key) -> tuple[Key, ...]:
+    def family(self, key: Key) -> Sequence[Key]:
         """The key and its copies: those of partitions, and those for partitions that it references."""
         return self._families[key.top]
 
-    def triggers_of(self, key: Key, relation: int, routine: int, kind: int) -> tuple[KeyTrigger, ...]:
+    def triggers_of(self, key: Key, relation: int, routine: int, kind: int) -> Sequence[KeyTrigger]:
         """The internal triggers of the key and its copies on one relation, as PostgreSQL made them."""
-        return tuple(self._triggers.get((key.top, relation, routine, kind), ()))
+        return self._triggers.get((key.top, relation, routine, kind), ())
 
     def rules_on(self, relation: int) -> Sequence[RewriteRule]:
         return self._rules.get(relation, ())
@@ -263,7 +263,7 @@ class Facts:
 
     @cached_property
     def _named(self) -> dict[tuple[str, str], Named]:
-        return {(n.schema, n.name): n for n in reversed(self.named)}
+        return {(n.schema, n.name): n for n in self.named}
 
     @cached_property
     def _trees(self) -> dict[int, list[Relation]]:
@@ -276,12 +276,11 @@ class Facts:
     @cached_property
     def _keys(self) -> dict[int, list[Key]]:
         placed = {k.oid: k.relation for k in self.keys or ()}
-        own = (k for k in self.keys or () if placed.get(k.parent) != k.relation)
-        return by_relation(own)
+        return by_relation(k for k in self.keys or () if placed.get(k.parent) != k.relation)
 
     @cached_property
-    def _families(self) -> dict[int, tuple[Key, ...]]:
-        return {top: tuple(its) for top, its in _grouped(self.keys or (), attrgetter("top")).items()}
+    def _families(self) -> dict[int, list[Key]]:
+        return _grouped(self.keys or (), attrgetter("top"))
 
     @cached_property
     def _triggers(self) -> dict[tuple[int, int, int, int], list[KeyTrigger]]:

@@ -54,9 +54,11 @@ def judge(facts: Facts, contract: Contract, key: RequiredKey) -> Iterator[Findin
     label = facts.label(key)
     if table is None:
         found = facts.find(key.table)
-        kind = f"{RELKINDS.get(found.kind, 'relation')} {shown}" if found else NOTHING
-        said = f"{shown} is a {RELKINDS.get(found.kind, 'relation')}" if found else f"there is no table {shown}"
-        yield finding("key-missing", label, said, have=kind, want=want, location=where)
+        said, have = f"there is no table {shown}", NOTHING
+        if found is not None:
+            kind = RELKINDS.get(found.kind, "relation")
+            said, have = f"{shown} is a {kind}", f"{kind} {shown}"
+        yield finding("key-missing", label, said, have=have, want=want, location=where)
         return
     yield from absent_columns(facts, table, key.columns, where)
     yield from absent_columns(facts, target, key.to_columns, where)

@@ -65,20 +65,19 @@ def freeze_contract(database: Database, *, schema: str | None = None) -> str:
 
     Raise `CannotRead` when a catalog may not be read, `Refused` when the schema holds no table.
     """
+    given = schema or database.schema
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         try:
             reader = begin_reading(connection)
-            there = _read(reader, schema or database.schema)
+            there = _read(reader, given)
         except psycopg.Error as error:
             raise database_error(error, "reading the catalog") from error
     facts = there.facts
     if not facts.named:
-        is_given = bool(schema or database.schema)
-        where = f"the schema {facts.schema}" if is_given else "no schema of the search_path"
-        raise Refused(
-            f"{where} of {database.label} has {'no' if is_given else 'a'} table that a contract could require",
-            hint="name another one with --schema",
-        )
+        nothing = f"no schema of the search_path of {database.label} has a table"
+        if given:
+            nothing = f"the schema {given} of {database.label} has no table"
+        raise Refused(f"{nothing} that a contract could require", hint="name another one with --schema")
     weak = [
         f"Not required here, because it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
         for k in _keys(facts)

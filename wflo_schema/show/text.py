@@ -266,11 +266,11 @@ def check_text(result: CheckResult) -> str:
     if result.information_schema is not None:
         seen = result.information_schema
         if not seen.agrees:
-            known = "hidden ones" if seen.catalog is None else seen.catalog
+            known = "is hidden" if seen.catalog is None else f"has {seen.catalog}"
             lines.append(
                 f"  information_schema shows this role {counted(seen.constraints, 'foreign key')} "
                 f"({counted(seen.joined, 'row')} when joined by name, {seen.with_actions} with actions); "
-                f"pg_catalog has {known}"
+                f"pg_catalog {known}"
             )
     for o in result.orphans:
         count = "not finished" if o.count is None else counted(o.count, "orphan row")
