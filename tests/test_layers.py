@@ -46,7 +46,21 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("testdb", ("session", "pool", "databases")),
     ("show", ("text", "check_formats")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
-    ("cli", ("streams", "options", "progress", "migrations", "checks", "takeover", "databases", "servers", "commands")),
+    (
+        "cli",
+        (
+            "streams",
+            "options",
+            "suggestions",
+            "progress",
+            "migrations",
+            "checks",
+            "takeover",
+            "databases",
+            "servers",
+            "commands",
+        ),
+    ),
     ("", ("__main__",)),
 )
 

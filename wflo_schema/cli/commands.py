@@ -84,17 +84,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     make_streams_safe()
     signal.signal(signal.SIGTERM, terminate)
     try:
-        cli.main(args=words, prog_name="wflo-schema", standalone_mode=False)
+        cli.main(args=words, prog_name="wflo-schema", standalone_mode=False, obj=words)
         sys.stdout.flush()
         code = 0
     except click.exceptions.Exit as stopped:
         code = stopped.exit_code
     except click.ClickException as error:
+        from wflo_schema.cli.suggestions import suggest
+
         context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help" if context is not None else ""
+        meant = suggest(words, cli)
+        hint = meant or (f"{context.command_path} --help" if context is not None else "")
         print_json(words, "usage-error", error.format_message(), hint)
         try:
             error.show()
+            if meant:
+                say(f"hint: {meant}")
         except OSError:
             discard(sys.stderr)
         code = error.exit_code

@@ -49,6 +49,9 @@ def test_db(
     from wflo_schema.testdb.databases import make_test_database
 
     if context.invoked_subcommand is not None:
+        from wflo_schema.cli.suggestions import refuse_options_before
+
+        refuse_options_before(context)
         return
     target = resolve_database(database_url, schema, server_directory)
     with Display(format_) as notify:

@@ -111,6 +111,7 @@ def rollback(
       wflo-schema rollback -n 2
       wflo-schema rollback --to 20251110_01
     """
+    from wflo_schema.cli.suggestions import is_count, meant
     from wflo_schema.engine import operations
     from wflo_schema.show.text import result_json, result_text
 
@@ -118,6 +119,11 @@ def rollback(
         raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
+    if id is not None and is_count(id) and files.get(id) is None:
+        raise UsageError(
+            f"{id} is no migration's whole id, and may be meant as a number of migrations",
+            hint=f"for the last {id}: {meant()}; for one migration, give the whole id",
+        )
     try:
         with stoppable() as stop, Display(format_) as notify:
             result = operations.rollback(

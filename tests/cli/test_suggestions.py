@@ -1,0 +1,70 @@
+"""What somebody typed who knows another tool, and the command that was meant."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import run
+
+SAID_AND_MEANT = {
+    "up": "wflo-schema migrate",
+    "upgrade head --url postgresql://u:secret@h/d": "wflo-schema migrate --database-url postgresql://u@h/d",
+    "migrat --lock-timeout 3s": "wflo-schema migrate --lock-timeout 3s",
+    "down --schema app": "wflo-schema rollback --schema app",
+    "init": "wflo-schema new 'add a column'",
+    "create add users": "wflo-schema new 'add users'",
+    "current --format text": "wflo-schema status --format text",
+    "history": "wflo-schema status",
+    "diff": "wflo-schema check --drift",
+    "help": "wflo-schema --help",
+    "help migrate": "wflo-schema migrate --help",
+    "--database-url postgresql://u:secret@h/d migrate": "wflo-schema migrate --database-url postgresql://u@h/d",
+    "--migrations=db/sql status": "wflo-schema status --migrations db/sql",
+    "migrate 20251110_02": "wflo-schema migrate --to 20251110_02",
+    "migrate --dry-run --schema app --lock-timeout 3s": "wflo-schema plan --schema app",
+    "migrate --targe 2025": "wflo-schema migrate --to 2025",
+    "migrate --database-url": "wflo-schema migrate --database-url URL",
+    "rollback --steps 3": "wflo-schema rollback --count 3",
+    "rollback 2 3": "wflo-schema rollback --count 2",
+    "new add a column": "wflo-schema new 'add a column'",
+    "new": "wflo-schema new 'add a column'",
+    "check --formt json": "wflo-schema check --format json",
+    "server up": "wflo-schema server start",
+    "server what": "wflo-schema server --help",
+    "test-db drop": "wflo-schema test-db prune",
+    "test-db --database-url postgresql://u:secret@h/d prune": (
+        "wflo-schema test-db prune --database-url postgresql://u@h/d"
+    ),
+    "test-db --server-directory=elsewhere list": "wflo-schema test-db list --server-directory elsewhere",
+}
+
+
+@pytest.mark.parametrize("said", SAID_AND_MEANT)
+def test_a_word_of_another_tool_is_answered_with_the_command_that_was_meant(said: str, tmp_path: Path) -> None:
+    ran = run(*shlex.split(said), cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    last = ran.err.splitlines()[-1]
+    assert last.startswith("hint: ") and last.endswith(SAID_AND_MEANT[said]), ran.err
+    assert "secret" not in ran.err
+
+
+def test_a_word_that_resembles_none_gets_no_guess(tmp_path: Path) -> None:
+    ran = run("frobnicate", cwd=tmp_path)
+    assert ran.code == 2 and "hint" not in ran.err
+
+
+def test_a_suggestion_is_in_the_json_of_the_error(tmp_path: Path) -> None:
+    ran = run("up", "--format", "json", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.json["error"]["hint"] == "wflo-schema migrate --format json"
+
+
+def test_a_number_is_not_taken_for_the_beginning_of_an_id(tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "2025_only.sql").write_text("CREATE TABLE a ();")
+    ran = run("rollback", "2", "--database-url", "postgresql://u:secret@h/d", cwd=tmp_path)
+    assert ran.code == 2
+    assert "wflo-schema rollback --count 2 --database-url postgresql://u@h/d;" in ran.err

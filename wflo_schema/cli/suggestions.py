@@ -1,0 +1,192 @@
+"""What somebody meant who typed another tool's word: the right command, with the options that were given.
+
+Nothing here runs unless the command line could not be understood.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections import deque
+from collections.abc import Collection, Sequence
+
+import click
+
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import UsageError
+from wflo_schema.words import listed
+
+# What the word is called here, by the group that it was said to.
+_WORDS: dict[str, dict[str, str]] = {
+    "cli": {
+        **dict.fromkeys(("up", "upgrade", "apply", "deploy", "run", "latest", "push", "update", "forward"), "migrate"),
+        **dict.fromkeys(("down", "downgrade", "revert", "undo", "rollback-to", "back"), "rollback"),
+        **dict.fromkeys(("create", "add", "generate", "make", "revision", "init", "migration"), "new"),
+        **dict.fromkeys(
+            ("current", "history", "list", "ls", "show", "info", "log", "version", "pending", "heads"), "status"
+        ),
+        **dict.fromkeys(("validate", "verify", "test", "lint"), "check"),
+        **dict.fromkeys(("diff", "drift", "compare"), "check --drift"),
+        **dict.fromkeys(("stamp", "mark", "fake", "resolve", "record"), "baseline"),
+        **dict.fromkeys(("import", "takeover", "pull"), "adopt"),
+        **dict.fromkeys(("dry-run", "preview", "script"), "plan"),
+        **dict.fromkeys(("reset", "drop", "recreate", "fresh", "testdb", "test_db"), "test-db"),
+        **dict.fromkeys(("schema", "snapshot", "export"), "dump"),
+        "prune": "test-db prune",
+        "freeze": "contract freeze",
+        "start": "server start",
+        "stop": "server stop",
+        "help": "--help",
+    },
+    "server": {
+        **dict.fromkeys(("up", "run", "create", "init", "restart"), "start"),
+        **dict.fromkeys(("down", "kill", "shutdown"), "stop"),
+        **dict.fromkeys(("info", "show", "url", "ps"), "status"),
+    },
+    "contract": dict.fromkeys(("new", "init", "create", "write", "dump", "generate"), "freeze"),
+    "test-db": {
+        **dict.fromkeys(("create", "new", "reset", "recreate", "make"), ""),
+        **dict.fromkeys(("drop", "clean", "remove", "delete"), "prune"),
+        **dict.fromkeys(("ls", "show"), "list"),
+    },
+}
+
+# What the option is called here; "plan" is a command of its own.
+_OPTIONS = {
+    **dict.fromkeys(("--url", "--dsn", "--db", "--database", "--uri", "-d", "--connection"), "--database-url"),
+    **dict.fromkeys(
+        ("--dir", "--path", "--folder", "--source", "--migrations-dir", "--directory", "-p", "-m"), "--migrations"
+    ),
+    **dict.fromkeys(("--target", "--version", "--revision", "--until", "--id"), "--to"),
+    **dict.fromkeys(("--steps", "--step", "--number"), "--count"),
+}
+_COMMANDS_BY_OPTION = {
+    **dict.fromkeys(("--dry-run", "--dryrun", "--pretend", "--plan", "--sql", "--preview"), "plan"),
+    **dict.fromkeys(("--fake", "--stamp", "--mark"), "baseline"),
+}
+
+_NEWEST = ("head", "heads", "latest", "HEAD")
+
+
+def is_count(word: str) -> bool:
+    """Whether a number is more likely how many migrations are meant than the beginning of an id."""
+    return word.isdecimal() and len(word) <= 2
+
+
+def suggest(words: Sequence[str], root: click.Group) -> str:
+    """The command line that was meant, fit to be pasted, without any password; empty where nobody can know."""
+    here: click.Command = root
+    way: list[str] = []
+    options: list[tuple[str, str | None]] = []
+    arguments: list[str] = []
+    takes_value = _options_of(root, inner=True)
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
+        if word.startswith("-") and word.strip("-") and not word.strip("-").isdecimal():
+            name, has_value, value = word.partition("=")
+            if not has_value and takes_value.get(_named(name, takes_value)) and rest:
+                has_value, value = "=", rest.popleft()
+            options.append((name, value if has_value else None))
+        elif isinstance(here, click.Group) and (meant := _meant(here, word)) is not None:
+            for part in meant.split():
+                if part.startswith("-"):
+                    options.append((part, None))
+                else:
+                    here = _inner(here, part)
+                    way.append(part)
+        elif here is root:
+            return ""
+        else:
+            arguments.append(word)
+    for name, _ in options:
+        if name in _COMMANDS_BY_OPTION and name not in _options_of(here):
+            way = [_COMMANDS_BY_OPTION[name]]
+            here = _inner(root, way[0])
+    if isinstance(here, click.Group) and not here.invoke_without_command:
+        return " ".join(["wflo-schema", *way, "--help"])
+    said = _arguments(here, arguments) + [word for name, value in options for word in _option(here, name, value)]
+    return shlex.join(["wflo-schema", *way, *said]) if [*way, *said] != list(words) else ""
+
+
+def meant() -> str:
+    """`suggest` for the command line that is being run, which is the ``obj`` of the root's context."""
+    root = click.get_current_context().find_root()
+    assert isinstance(root.command, click.Group)
+    return suggest(root.obj, root.command)
+
+
+def refuse_options_before(context: click.Context) -> None:
+    """Raise `UsageError` for options of a group that stand before a subcommand, which would not see them."""
+    command_line = click.core.ParameterSource.COMMANDLINE
+    early = [p.opts[0] for p in context.command.params if context.get_parameter_source(p.name or "") is command_line]
+    if early and context.invoked_subcommand:
+        raise UsageError(
+            f"{context.invoked_subcommand} would not see what stands before it: {listed(early)}",
+            hint=f"options stand after the last command: {meant()}",
+        )
+
+
+def _inner(group: click.Command, name: str) -> click.Command:
+    found = group.get_command(click.Context(group), name) if isinstance(group, click.Group) else None
+    assert found is not None, name
+    return found
+
+
+def _options_of(command: click.Command, *, inner: bool = False) -> dict[str, bool]:
+    """Every spelling of the options, and whether it takes a value; ``inner`` with those of the commands in it."""
+    found = {name: not p.is_flag for p in command.params if isinstance(p, click.Option) for name in p.opts}
+    if inner and isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            found.update(_options_of(_inner(command, name), inner=True))
+    return found
+
+
+def _meant(group: click.Group, word: str) -> str | None:
+    """The command of the group that a word stands for, None where it resembles none."""
+    names = group.list_commands(click.Context(group))
+    if word in names:
+        return word
+    known = _WORDS.get(group.name or "", {})
+    near = difflib.get_close_matches(word.lower(), [*names, *known], n=1, cutoff=0.75)
+    return known.get(near[0], near[0]) if near else None
+
+
+def _arguments(command: click.Command, given: Sequence[str]) -> list[str]:
+    if command.name == "new":
+        return [" ".join(given) or "add a column"]
+    if not given or given[0] in _NEWEST:
+        return []
+    if command.name == "rollback" and is_count(given[0]):
+        return ["--count", given[0]]
+    if any(isinstance(p, click.Argument) for p in command.params):
+        return [given[0]]
+    return ["--to", given[0]] if "--to" in _options_of(command) else []
+
+
+def _option(command: click.Command, name: str, value: str | None) -> tuple[str, ...]:
+    """The option as the command takes it, nothing where it takes none like it."""
+    options = {**_options_of(command), "--help": False}
+    name = _named(name, options)
+    if name not in options:
+        return ()
+    if not options[name]:
+        return (name,)
+    if value is None:
+        return (name, next(p.metavar or "VALUE" for p in command.params if name in p.opts))
+    return (name, _without_password(value) if name.endswith("-url") else value)
+
+
+def _named(name: str, options: Collection[str]) -> str:
+    """The spelling of an option that was meant."""
+    known = name if name in options else _OPTIONS.get(name, name)
+    if known in options or known in _COMMANDS_BY_OPTION:
+        return known
+    return next(iter(difflib.get_close_matches(known, options, n=1, cutoff=0.75)), known)
+
+
+def _without_password(url: str) -> str:
+    try:
+        return Database.parse(url).without_password.url
+    except UsageError:
+        return "URL"
