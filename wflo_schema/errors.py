@@ -85,11 +85,15 @@ class DatabaseError(WfloSchemaError):
 
 
 class ConnectionFailed(DatabaseError):
-    """No connection could be made.  ``is_of_server``: nor to any other database of that server."""
+    """No connection could be made.
 
-    def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False) -> None:
+    ``is_of_server``: nor to any other database of that server.  ``may_pass``: it may be otherwise in a moment.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False, may_pass: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.is_of_server = is_of_server
+        self.may_pass = may_pass
 
 
 class ConnectionLost(DatabaseError):

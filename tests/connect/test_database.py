@@ -1,10 +1,20 @@
 from __future__ import annotations
 
-import pytest
-from psycopg import pq
+import contextlib
+import re
+import socket
+import threading
+from pathlib import Path
 
-from wflo_schema.connect.database import Database
-from wflo_schema.errors import ConnectionFailed, UsageError
+import pytest
+from psycopg import pq, sql
+
+from tests.conftest import BIN, RunningServer, start_server, stop_server
+from tests.engine.test_faults import needs_pgbouncer, pgbouncer, wait_until
+from wflo_schema.connect.database import Database, wait_until_ready
+from wflo_schema.engine import operations
+from wflo_schema.errors import ConnectionFailed, DatabaseError, UsageError
+from wflo_schema.files.folder import read_migrations
 
 
 def test_database_connects_to_what_was_parsed(database: Database) -> None:
@@ -24,6 +34,21 @@ def test_database_connects_to_what_was_parsed(database: Database) -> None:
         ("postgresql://u@/d?host=a:1&host=b:2", "user=u dbname=d host=a,b port=1,2"),
         ("postgresql://[::1]:5/d", "dbname=d host=::1 port=5"),
         ("host=h dbname='odd name'", "host=h dbname='odd name'"),
+        ("'postgresql://u@h/d'", "user=u dbname=d host=h"),
+        ('"postgresql://u@h/d" ', "user=u dbname=d host=h"),
+        (
+            "jdbc:postgresql://h:5/d?user=u&password=p&ApplicationName=a&prepareThreshold=0",
+            "user=u password=p dbname=d host=h port=5 application_name=a",
+        ),
+        (
+            "jdbc:postgresql://h/d?currentSchema=a,b&ssl=true",
+            "dbname=d host=h options='-c search_path=a,b' sslmode=require",
+        ),
+        ("postgresql://h/d?search_path=a%2C%20b", r"dbname=d host=h options='-c search_path=a,\\ b'"),
+        (
+            "postgresql://h/d?role=r&statement_timeout=5000&options=-c%20geqo=off",
+            "dbname=d host=h options='-c geqo=off -c role=r -c statement_timeout=5000'",
+        ),
     ],
 )
 def test_every_spelling_means_the_same(url: str, conninfo: str) -> None:
@@ -60,6 +85,127 @@ def test_a_url_that_cannot_be_read_is_refused_and_never_repeated(url: str) -> No
         Database.parse(url)
     assert "secret" not in caught.value.message + caught.value.hint
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("parameter", "hint"),
+    [
+        ("sslmod=require", "did you mean sslmode?"),
+        ("serch_path=a", "did you mean search_path?"),
+        ("work_mem=4MB", "options=-c%20work_mem%3DVALUE"),
+    ],
+)
+def test_an_unknown_parameter_is_answered_with_how_to_say_it(parameter: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Database.parse(f"postgresql://h/d?{parameter}")
+    assert hint in caught.value.hint
+
+
+def test_settings_in_the_url_hold_in_the_session(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute('CREATE SCHEMA "a b"')
+    url = f"{database.url}?search_path=%22a%20b%22,public&statement_timeout=5000&TimeZone=Asia/Tokyo"
+    with Database.parse(url).connect(settings={"lock_timeout": "7s"}) as connection:
+        names = ("search_path", "statement_timeout", "TimeZone", "lock_timeout")
+        said = [connection.execute("SELECT current_setting(%s)", (name,)).fetchone() for name in names]
+    assert said == [('"a b",public',), ("5s",), ("Asia/Tokyo",), ("7s",)]
+
+
+@needs_pgbouncer
+@pytest.mark.one_server
+def test_a_pooler_that_takes_no_options_is_told_from_a_wrong_url(database: Database) -> None:
+    with pgbouncer(database, "transaction", 2) as pooled, pytest.raises(ConnectionFailed) as caught:
+        Database.parse(f"{pooled.url}?search_path=public").connect()
+    assert "does not take an option of the URL" in caught.value.message
+    assert "--schema" in caught.value.hint
+
+
+@needs_pgbouncer
+@pytest.mark.one_server
+def test_a_pooler_that_gives_each_statement_another_connection_is_told_from_a_lost_one(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "1_a.sql").write_text("CREATE TABLE a ()")
+    with pgbouncer(database, "statement", 2) as pooled, pytest.raises(DatabaseError) as caught:
+        operations.migrate(pooled, read_migrations(tmp_path))
+    assert "statement pooling" in caught.value.message
+    assert "pool_mode" in caught.value.hint
+    with database.connect() as connection:
+        assert connection.execute("SELECT to_regclass('a')").fetchone() == (None,)
+
+
+@pytest.mark.one_server
+def test_a_server_that_demands_tls_is_told_from_a_missing_grant() -> None:
+    server = start_server("18" if "18" in BIN else "15")
+    try:
+        (server.data / "pg_hba.conf").write_text("hostssl secure all all trust\nhost postgres all all trust\n")
+        server.pg_ctl("reload")
+        wait_until(lambda: "without TLS" in refusal(server.database.with_name("secure"), "disable"), "the new rules")
+        assert "sslmode=require" in refusal(server.database.with_name("secure"), "disable")
+        assert "has no TLS" in (said := refusal(server.database, "require")) and "sslmode=disable" in said
+    finally:
+        stop_server(server)
+
+
+def refusal(database: Database, sslmode: str) -> str:
+    try:
+        database.with_parameters(sslmode=sslmode).connect().close()
+    except ConnectionFailed as error:
+        return f"{error.message}\n{error.hint}"
+    return ""
+
+
+def test_a_missing_privilege_is_answered_with_the_grant(server: RunningServer, database: Database) -> None:
+    role = f"out_{database.name}"
+    with database.connect() as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database.name)))
+    try:
+        with pytest.raises(ConnectionFailed) as caught:
+            database.with_parameters(user=role).connect()
+        grant = re.search(r"GRANT CONNECT ON DATABASE .*", caught.value.hint)
+        assert grant is not None
+        with database.connect() as connection:
+            connection.execute(grant.group().encode())
+        database.with_parameters(user=role).connect().close()
+    finally:
+        with database.connect() as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def test_waiting_ends_when_the_server_lets_us_in_and_at_once_for_what_does_not_pass(
+    server: RunningServer, database: Database
+) -> None:
+    heard: list[str] = []
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+    late = database.with_parameters(port=str(port))
+
+    def relay() -> None:
+        wait_until(lambda: bool(heard), "a first refusal")
+        listener = socket.create_server(("127.0.0.1", port))
+        client, _ = listener.accept()
+        upstream = socket.create_connection(("127.0.0.1", int(database.parameters["port"])))
+        for one, other in ((client, upstream), (upstream, client)):
+            threading.Thread(target=_copy, args=(one, other), daemon=True).start()
+        listener.close()
+
+    thread = threading.Thread(target=relay)
+    thread.start()
+    wait_until_ready(late, 60, notify=lambda error: heard.append(error.message))
+    thread.join()
+    assert heard == [f"no server answers at postgres@127.0.0.1:{port}/{database.name}"]
+    with pytest.raises(ConnectionFailed, match="there is no database"):
+        wait_until_ready(database.with_name("not_there"), 600, notify=lambda error: None)
+
+
+def _copy(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := one.recv(65536):
+            other.sendall(data)
+        other.close()
 
 
 def test_no_text_of_a_database_holds_its_password() -> None:

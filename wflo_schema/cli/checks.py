@@ -12,6 +12,7 @@ from wflo_schema.cli.options import (
     all_of,
     database_url_option,
     default_directory,
+    duration_ms,
     migrations_option,
     option,
     read_files,
@@ -115,7 +116,6 @@ def check(
     from wflo_schema.catalog.snapshot import read_snapshot
     from wflo_schema.check.contract_file import read_contract
     from wflo_schema.check.verdict import DEFAULT_SECTIONS, check_database
-    from wflo_schema.files.directives import parse_duration_ms
     from wflo_schema.findings import Severity
     from wflo_schema.scratch.replay import replayed
 
@@ -123,10 +123,7 @@ def check(
     sections = tuple(only or DEFAULT_SECTIONS)
     asked = (("rows", rows), ("drift", drift or privileges or snapshot is not None))
     sections += tuple(s for s, on in asked if on and s not in sections)
-    try:
-        timeout_s = parse_duration_ms(timeout) / 1000
-    except ValueError as error:
-        raise UsageError(str(error), hint="for example --timeout 5min") from None
+    timeout_s = duration_ms(timeout, "--timeout 5min") / 1000
     needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = read_files(migrations) if needs_files else None

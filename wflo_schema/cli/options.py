@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.engine.locks import LockOptions
     from wflo_schema.files.folder import Migrations
-from wflo_schema.cli.streams import warn
+from wflo_schema.cli.streams import say, warn
 
 # Variables of libpq that say which database is meant; a user or password alone says nothing.
 LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
@@ -52,11 +52,28 @@ def all_of(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     return decorate
 
 
-database_url_option = option(
-    "--database-url",
-    metavar="URL",
-    envvar=URL_VARIABLES,
-    help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
+_WAIT = "wflo_schema.wait"
+
+
+def _keep_wait(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.meta[_WAIT] = value
+
+
+database_url_option = all_of(
+    option(
+        "--database-url",
+        metavar="URL",
+        envvar=URL_VARIABLES,
+        help="The database. Without it: libpq's variables (PGHOST, PGSERVICE …), else the project's own server.",
+    ),
+    option(
+        "--wait",
+        metavar="DURATION",
+        envvar="WFLO_SCHEMA_WAIT",
+        expose_value=False,
+        callback=_keep_wait,
+        help="How long to wait for a server that is still starting (30s).",
+    ),
 )
 schema_option = option(
     "--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema that holds your tables and the ledger."
@@ -157,8 +174,21 @@ target_options = all_of(database_url_option, schema_option, migrations_option, f
 def resolve_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
     """The database that is meant: option, variable, libpq's variables, the project's own server.
 
-    Raise `NoDatabase` where none of them names one: a database is never invented.
+    With ``--wait``, it has let us in once.  Raise `NoDatabase` where none of them names one: a database
+    is never invented.
     """
+    target = _named_database(url, schema, server_directory)
+    context = click.get_current_context(silent=True)
+    wait = context.meta.get(_WAIT) if context else None
+    if wait is not None:
+        from wflo_schema.connect.database import wait_until_ready
+
+        timeout_s = duration_ms(wait, "--wait 30s") / 1000
+        wait_until_ready(target, timeout_s, notify=lambda error: say(f"{error.message}; waiting up to {wait}"))
+    return target
+
+
+def _named_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
     from wflo_schema.connect.database import Database
 
     if url is not None:
@@ -216,11 +246,20 @@ def default_directory() -> Path:
     return package if package.is_dir() else package.parent.parent / "migrations"
 
 
-def locks_of(timeout: str | None, wait: str) -> LockOptions:
-    from wflo_schema.engine.locks import LockOptions
+def duration_ms(text: str, example: str) -> int:
+    """Read an option's duration.  Raise `UsageError` with the example for what is none."""
     from wflo_schema.files.directives import parse_duration_ms
 
     try:
-        return LockOptions(None if timeout is None else parse_duration_ms(timeout), parse_duration_ms(wait) / 1000)
+        return parse_duration_ms(text)
     except ValueError as error:
-        raise UsageError(str(error), hint="for example --lock-timeout 500ms --lock-wait 5min") from None
+        raise UsageError(str(error), hint=f"for example {example}") from None
+
+
+def locks_of(timeout: str | None, wait: str) -> LockOptions:
+    from wflo_schema.engine.locks import LockOptions
+
+    return LockOptions(
+        None if timeout is None else duration_ms(timeout, "--lock-timeout 500ms"),
+        duration_ms(wait, "--lock-wait 5min") / 1000,
+    )

@@ -100,12 +100,17 @@ def suggest(words: Sequence[str], root: click.Group) -> str:
         else:
             arguments.append(word)
     for name, _ in options:
+        if _named(name, takes_value) not in {*takes_value, *_COMMANDS_BY_OPTION, "--help"}:
+            return ""
         if name in _COMMANDS_BY_OPTION and name not in _options_of(here):
             way = [_COMMANDS_BY_OPTION[name]]
             here = _inner(root, way[0])
     if isinstance(here, click.Group) and not here.invoke_without_command:
         return " ".join(["wflo-schema", *way, "--help"])
-    said = _arguments(here, arguments) + [word for name, value in options for word in _option(here, name, value)]
+    said = _arguments(here, arguments)
+    if arguments and not said and arguments[0] not in _NEWEST:
+        return ""
+    said += [word for name, value in options for word in _option(here, name, value)]
     return shlex.join(["wflo-schema", *way, *said]) if [*way, *said] != list(words) else ""
 
 

@@ -6,9 +6,11 @@ cannot connect.
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -26,14 +28,26 @@ from wflo_schema.errors import (
     UsageError,
 )
 from wflo_schema.names import NAME_BYTES
+from wflo_schema.names import quote as quote_name
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
 
-_SCHEMES = re.compile(r"(?:postgres|postgresql)(?:\+(?P<driver>[a-z0-9_]+))?\Z", re.IGNORECASE)
+_SCHEMES = re.compile(r"(?:jdbc:)?(?:postgres|postgresql)(?:\+[a-z0-9_]+)?\Z", re.IGNORECASE)
 
-# Query parameters that SQLAlchemy's asyncpg dialect, asyncpg and Prisma take and libpq does not.
+# Query parameters that change how a driver works and not where it connects to, nor as whom: those of SQLAlchemy's
+# dialects, asyncpg, Prisma and JDBC (https://jdbc.postgresql.org/documentation/use/).
 _DRIVER_ONLY_PARAMETERS = frozenset(
     {
+        "binaryTransfer",
+        "defaultRowFetchSize",
+        "loginTimeout",
+        "prepareThreshold",
+        "preparedStatementCacheQueries",
+        "reWriteBatchedInserts",
+        "socketTimeout",
+        "stringtype",
+        "tcpKeepAlive",
+        "tcp_keepalive",
         "async_fallback",
         "command_timeout",
         "connection_limit",
@@ -45,6 +59,25 @@ _DRIVER_ONLY_PARAMETERS = frozenset(
         "prepared_statement_name_func",
         "server_settings",
         "statement_cache_size",
+    }
+)
+
+# Other drivers' names of libpq's parameters.
+_SAME_PARAMETERS = {"ApplicationName": "application_name", "connectTimeout": "connect_timeout", "database": "dbname"}
+
+# Settings of the server that other drivers take in a URL, and libpq in ``options``.
+_SETTINGS = frozenset(
+    {
+        "DateStyle",
+        "IntervalStyle",
+        "TimeZone",
+        "idle_in_transaction_session_timeout",
+        "lock_timeout",
+        "role",
+        "search_path",
+        "statement_timeout",
+        "timezone",
+        "transaction_timeout",
     }
 )
 
@@ -86,15 +119,19 @@ class Database:
 
     @classmethod
     def parse(cls, url: str, *, schema: str | None = None, source: str = "") -> Database:
-        """Parse a URL (libpq's, SQLAlchemy's or asyncpg's spelling) or a conninfo string.
+        """Parse a URL (libpq's, SQLAlchemy's, asyncpg's or JDBC's spelling) or a conninfo string.
 
-        ``postgresql+asyncpg://…?ssl=require`` means what it means to SQLAlchemy.  A ``schema``
-        parameter in the URL, as yoyo and Prisma take it, is used unless ``schema`` is given.  An
-        empty ``url`` leaves everything to libpq's own variables (PGHOST, PGSERVICE …).
+        ``postgresql+asyncpg://…?ssl=require`` means what it means to SQLAlchemy, ``search_path=…`` or
+        ``role=…`` what it means to asyncpg.  A ``schema`` parameter in the URL, as yoyo and Prisma take
+        it, is used unless ``schema`` is given.  Quotes around the whole, which a file of variables may
+        leave there, are dropped.  An empty ``url`` leaves everything to libpq's own variables (PGHOST …).
 
         Raise `UsageError` when it cannot be understood; the message never repeats the URL.
         """
         where = source or "the database URL"
+        url = url.strip()
+        if len(url) > 1 and url[0] == url[-1] and url[0] in "'\"":
+            url = url[1:-1].strip()
         try:
             parameters = _from_url(url, where) if "://" in url else _from_conninfo(url, where)
         except ValueError:
@@ -265,7 +302,7 @@ def _from_conninfo(text: str, where: str) -> dict[str, str]:
 
 
 def _from_url(url: str, where: str) -> dict[str, str]:
-    scheme, _, rest = url.strip().partition("://")
+    scheme, _, rest = url.partition("://")
     if not _SCHEMES.match(scheme):
         shown = f"{scheme}://" if re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}", scheme) else "something else"
         raise UsageError(
@@ -277,10 +314,15 @@ def _from_url(url: str, where: str) -> dict[str, str]:
         raise ValueError
     extra: dict[str, str] = {}
     hosts: list[str] = []
+    settings: list[str] = []
     for key, value in parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)):
         if key in _DRIVER_ONLY_PARAMETERS:
             continue
-        if key == "ssl":
+        key = _SAME_PARAMETERS.get(key, key)
+        if key in _SETTINGS or key == "currentSchema":
+            name = "search_path" if key == "currentSchema" else key
+            settings.append(f"-c {name}={_in_options(value)}")
+        elif key == "ssl":
             extra["sslmode"] = {"true": "require", "1": "require", "false": "disable", "0": "disable"}.get(
                 value.lower(), value
             )
@@ -288,6 +330,8 @@ def _from_url(url: str, where: str) -> dict[str, str]:
             hosts.append(value)
         else:
             extra[key] = value
+    if settings:
+        extra["options"] = " ".join([*filter(None, [extra.get("options")]), *settings])
     schema = extra.pop("schema", None)
     authority = parts.netloc
     userinfo, at, hostspec = authority.rpartition("@")
@@ -309,7 +353,7 @@ def _from_url(url: str, where: str) -> dict[str, str]:
             raise ValueError from None
         raise UsageError(
             f"{where} has a parameter that libpq does not know: {', '.join(unknown)}",
-            hint="remove it from the URL; see https://www.postgresql.org/docs/current/libpq-connect.html",
+            hint=_how_to_say(unknown[0]),
         ) from None
     port = parameters.get("port", "")
     if any(p and not p.isdigit() for p in port.split(",")):
@@ -317,6 +361,22 @@ def _from_url(url: str, where: str) -> dict[str, str]:
     if schema is not None:
         parameters["schema"] = unquote(schema)
     return parameters
+
+
+def _in_options(value: str) -> str:
+    """A value as ``options`` takes it: https://www.postgresql.org/docs/current/libpq-connect.html."""
+    return re.sub(r"([\\\s])", r"\\\1", value)
+
+
+def _how_to_say(parameter: str) -> str:
+    known = [o.keyword.decode() for o in pq.Conninfo.get_defaults()]
+    near = difflib.get_close_matches(parameter, [*known, *_SETTINGS, "schema"], n=1, cutoff=0.75)
+    if near:
+        return f"did you mean {near[0]}?"
+    return (
+        f"remove it from the URL; or, if it is a setting of the server, write options=-c%20{parameter}%3DVALUE "
+        "(https://www.postgresql.org/docs/current/libpq-connect.html)"
+    )
 
 
 def _host_parameters(hosts: list[str]) -> dict[str, str]:
@@ -348,11 +408,16 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         "user": user,
         "the_user": user or "the user",
         "this_role": user or "this role",
+        "name_quoted": quote_name(database.name),
+        "user_quoted": quote_name(user),
         "createdb": _createdb(database),
     }
     failure = next(f for f in _FAILURES if re.search(f.pattern, text, re.IGNORECASE))
     return ConnectionFailed(
-        failure.message.format_map(words), hint=failure.hint.format_map(words), is_of_server=failure.is_of_server
+        failure.message.format_map(words),
+        hint=failure.hint.format_map(words),
+        is_of_server=failure.is_of_server,
+        may_pass=failure.may_pass,
     )
 
 
@@ -364,6 +429,7 @@ class _Failure:
     message: str
     hint: str
     is_of_server: bool = False
+    may_pass: bool = False
 
 
 # The first that fits counts; the last fits always.
@@ -385,43 +451,76 @@ _FAILURES = (
         is_of_server=True,
     ),
     _Failure(
-        r"permission denied for database|no pg_hba\.conf entry",
+        r"local user with ID \d+ does not exist",
+        "no role is named, and this system user has no name to take its place at {where}: {said}",
+        "name the role in the URL (postgresql://user@host:5432/name) or by PGUSER",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"permission denied for database",
+        "{this_role} may not connect to {where}: {said}",
+        "ask the owner of the database for GRANT CONNECT ON DATABASE {name_quoted} TO {user_quoted}",
+    ),
+    _Failure(
+        r"no pg_hba\.conf entry.*(?:no encryption|SSL off)",
+        "the server does not let {this_role} connect to {where} without TLS: {said}",
+        "put sslmode=require into the URL; where that is refused too, ask for a line in pg_hba.conf",
+    ),
+    _Failure(
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects connection",
         "the server does not let {this_role} connect to {where}: {said}",
-        "ask for GRANT CONNECT or for a line in pg_hba.conf",
+        "ask for a line in the server's pg_hba.conf",
+    ),
+    _Failure(
+        r"server does not support SSL",
+        "the server at {where} has no TLS, and the URL demands it",
+        "put sslmode=disable into the URL, where the network is safe; or switch TLS on in the server",
+        is_of_server=True,
+    ),
+    _Failure(
+        r"unsupported startup parameter|unrecognized configuration parameter",
+        "the server or pooler at {where} does not take an option of the URL: {said}",
+        "for a schema, leave search_path out and give --schema; other options need the server itself, not its pooler",
     ),
     _Failure(
         r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
         "the server at {where} has no free connection slot: {said}",
         "run it again when connections are free; nothing was changed",
+        may_pass=True,
     ),
     _Failure(
         r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
         "the server at {where} is not ready: {said}",
         "run it again in a moment; nothing was changed",
         is_of_server=True,
+        may_pass=True,
     ),
     _Failure(
         r"failed to resolve host|could not translate host name|Name or service not known",
         "the host of {where} has no address",
         "check the host's name in the URL",
         is_of_server=True,
+        may_pass=True,
     ),
     _Failure(
         r"timeout expired|Connection timed out",
         "the server at {where} did not answer in time",
         "check host and port, or give it longer with connect_timeout=SECONDS in the URL",
         is_of_server=True,
+        may_pass=True,
     ),
     _Failure(
         r"Connection refused|No such file or directory|No route to host|Network is unreachable|could not connect",
         "no server answers at {where}",
         "start it, or check host and port in the URL",
         is_of_server=True,
+        may_pass=True,
     ),
     _Failure(
         r"server closed the connection|Connection reset|terminating connection",
         "the server at {where} closed the connection while it was being made",
         "run it again; if it fails again, see the server's log",
+        may_pass=True,
     ),
     _Failure("", "cannot connect to {where}: {said}", "check the URL and the server's log"),
 )
@@ -444,6 +543,8 @@ def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
     sqlstate = error.sqlstate or ""
     if sqlstate == "42501":
         return CannotRead(f"not allowed while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or "")
+    if pools_statements(said):
+        return statements_pooled(said)
     if sqlstate.startswith(("08", "57P")) or (not sqlstate and isinstance(error, psycopg.OperationalError)):
         return ConnectionLost(
             f"the connection was lost while {doing}: {said}",
@@ -453,3 +554,41 @@ def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
     return DatabaseError(
         f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or ""
     )
+
+
+def pools_statements(said: str) -> bool:
+    """Whether this is how pgbouncer says that it gives each statement another connection."""
+    return "statement pooling mode" in said
+
+
+def statements_pooled(said: str) -> DatabaseError:
+    """The error for a pooler that keeps no transaction together."""
+    return DatabaseError(
+        f"the pooler gives each statement another connection, so nothing was done: {said}",
+        hint="a migration needs a transaction: set pool_mode to transaction or session, or name the server itself",
+        sqlstate="08P01",
+    )
+
+
+def wait_until_ready(database: Database, timeout_s: float, *, notify: Callable[[ConnectionFailed], None]) -> None:
+    """Return as soon as the server lets us in; ``notify`` hears of the first failure.
+
+    Raise `ConnectionFailed` at once for what waiting does not mend (a wrong password, no such database),
+    else when ``timeout_s`` seconds are over.
+    """
+    end = time.monotonic() + timeout_s
+    pause_s = 0.1
+    is_first = True
+    while True:
+        try:
+            database.connect().close()
+        except ConnectionFailed as error:
+            if not error.may_pass or time.monotonic() + pause_s > end:
+                raise
+            if is_first:
+                notify(error)
+            is_first = False
+        else:
+            return
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, 1)

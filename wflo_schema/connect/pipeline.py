@@ -21,7 +21,8 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import TupleRow
 
-from wflo_schema.errors import ConnectionLost, Interrupted
+from wflo_schema.connect.database import pools_statements, statements_pooled
+from wflo_schema.errors import ConnectionLost, DatabaseError, Interrupted
 
 Row = tuple[str | None, ...]
 
@@ -261,8 +262,10 @@ class Pipeline:
         before = commands[error.index].text.encode()[: error.position - 1].decode("utf-8", "ignore")
         return replace(error, position=len(before) + 1)
 
-    def _lost(self, error: ServerError | None, said: str = "") -> ConnectionLost:
+    def _lost(self, error: ServerError | None, said: str = "") -> DatabaseError:
         reason = error.message if error else said.strip().splitlines()[0] if said.strip() else "it was closed"
+        if pools_statements(reason):
+            return statements_pooled(reason)
         return ConnectionLost(
             f"the connection to the server was lost: {reason}",
             sqlstate=error.sqlstate if error else "",
