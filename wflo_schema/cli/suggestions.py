@@ -187,7 +187,8 @@ def _named(name: str, options: Collection[str]) -> str:
     known = name if name in options else _OPTIONS.get(name, name)
     if known in options or known in _COMMANDS_BY_OPTION:
         return known
-    return next(iter(difflib.get_close_matches(known, options, n=1, cutoff=0.75)), known)
+    near = difflib.get_close_matches(known, [*options, *_OPTIONS], n=1, cutoff=0.75)
+    return _OPTIONS.get(near[0], near[0]) if near else known
 
 
 def _without_password(url: str) -> str:
