@@ -20,48 +20,93 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wflo_schema.adopt.found import Adoption, Verdict
+    from wflo_schema.adopt.judge import adopt_database, baseline
+    from wflo_schema.catalog.snapshot import Snapshot, dump_schema, read_snapshot
     from wflo_schema.check.contract import Contract
     from wflo_schema.check.contract_file import read_contract
+    from wflo_schema.check.freeze import freeze_contract
     from wflo_schema.check.verdict import CheckResult, check_database
     from wflo_schema.connect.database import Database
     from wflo_schema.connect.pipeline import Stop
     from wflo_schema.engine.events import Result
     from wflo_schema.engine.locks import LockOptions
-    from wflo_schema.engine.operations import baseline, migrate, plan, rollback, status
+    from wflo_schema.engine.operations import migrate, plan, rollback, status
     from wflo_schema.engine.planning import Allow, Plan, State, Status
-    from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.errors import (
+        BadContract,
+        BadMigrationFile,
+        CannotRead,
+        ConnectionFailed,
+        ConnectionLost,
+        DatabaseError,
+        Interrupted,
+        LockNotAcquired,
+        MigrationFailed,
+        NoDatabase,
+        Refused,
+        ServerNotReady,
+        UsageError,
+        WfloSchemaError,
+    )
     from wflo_schema.files.folder import Migration, Migrations, new_migration, read_migrations
     from wflo_schema.findings import Finding, Severity
+    from wflo_schema.scratch.replay import replayed
     from wflo_schema.server.docker import start_docker
     from wflo_schema.server.embedded import start_embedded, stop_embedded
     from wflo_schema.server.values import Server
+    from wflo_schema.testdb.databases import list_test_databases, make_test_database, prune_test_databases
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adoption",
     "Allow",
+    "BadContract",
+    "BadMigrationFile",
+    "CannotRead",
     "CheckResult",
+    "ConnectionFailed",
+    "ConnectionLost",
     "Contract",
     "Database",
+    "DatabaseError",
     "Finding",
+    "Interrupted",
+    "LockNotAcquired",
     "LockOptions",
     "Migration",
+    "MigrationFailed",
     "Migrations",
+    "NoDatabase",
     "Plan",
+    "Refused",
     "Result",
     "Server",
+    "ServerNotReady",
     "Severity",
+    "Snapshot",
     "State",
     "Status",
     "Stop",
+    "UsageError",
+    "Verdict",
     "WfloSchemaError",
+    "adopt_database",
     "baseline",
     "check_database",
+    "dump_schema",
+    "freeze_contract",
+    "list_test_databases",
+    "make_test_database",
     "migrate",
     "new_migration",
     "plan",
+    "prune_test_databases",
     "read_contract",
     "read_migrations",
+    "read_snapshot",
+    "replayed",
     "rollback",
     "start_docker",
     "start_embedded",
@@ -70,21 +115,80 @@ __all__ = [
 ]
 
 _HOMES = {
+    "adopt.found": (
+        "Adoption",
+        "Verdict",
+    ),
+    "adopt.judge": (
+        "adopt_database",
+        "baseline",
+    ),
+    "catalog.snapshot": (
+        "Snapshot",
+        "dump_schema",
+        "read_snapshot",
+    ),
     "check.contract": ("Contract",),
     "check.contract_file": ("read_contract",),
-    "check.verdict": ("CheckResult", "check_database"),
+    "check.freeze": ("freeze_contract",),
+    "check.verdict": (
+        "CheckResult",
+        "check_database",
+    ),
     "connect.database": ("Database",),
     "connect.pipeline": ("Stop",),
     "engine.events": ("Result",),
     "engine.locks": ("LockOptions",),
-    "engine.operations": ("baseline", "migrate", "plan", "rollback", "status"),
-    "engine.planning": ("Allow", "Plan", "State", "Status"),
-    "errors": ("WfloSchemaError",),
-    "files.folder": ("Migration", "Migrations", "new_migration", "read_migrations"),
-    "findings": ("Finding", "Severity"),
+    "engine.operations": (
+        "migrate",
+        "plan",
+        "rollback",
+        "status",
+    ),
+    "engine.planning": (
+        "Allow",
+        "Plan",
+        "State",
+        "Status",
+    ),
+    "errors": (
+        "BadContract",
+        "BadMigrationFile",
+        "CannotRead",
+        "ConnectionFailed",
+        "ConnectionLost",
+        "DatabaseError",
+        "Interrupted",
+        "LockNotAcquired",
+        "MigrationFailed",
+        "NoDatabase",
+        "Refused",
+        "ServerNotReady",
+        "UsageError",
+        "WfloSchemaError",
+    ),
+    "files.folder": (
+        "Migration",
+        "Migrations",
+        "new_migration",
+        "read_migrations",
+    ),
+    "findings": (
+        "Finding",
+        "Severity",
+    ),
+    "scratch.replay": ("replayed",),
     "server.docker": ("start_docker",),
-    "server.embedded": ("start_embedded", "stop_embedded"),
+    "server.embedded": (
+        "start_embedded",
+        "stop_embedded",
+    ),
     "server.values": ("Server",),
+    "testdb.databases": (
+        "list_test_databases",
+        "make_test_database",
+        "prune_test_databases",
+    ),
 }
 
 
@@ -94,3 +198,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             return getattr(importlib.import_module(f"wflo_schema.{home}"), name)
     raise AttributeError(f"module 'wflo_schema' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

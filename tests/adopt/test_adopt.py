@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
+import wflo_schema
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
@@ -1149,3 +1150,14 @@ def test_the_command_line_says_and_records(database: Database, folder: Path) -> 
     assert (code, "  index public.t.t_name\n    have: NOTHING\n" in text) == (1, True)
     code, text = invoke("baseline", *target, "--to", "02", "--unverified")
     assert (code, "note: nothing was compared: --unverified" in text) == (0, True)
+
+
+def test_baseline_of_the_package_verifies_as_the_command_does(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_text("CREATE TABLE a (id int NOT NULL)")
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE a (id int)")
+    found = wflo_schema.baseline(database, read_migrations(tmp_path), "1_a")
+    assert found.verdict is wflo_schema.Verdict.DIFFERENT and not found.is_applied
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE a ALTER id SET NOT NULL")
+    assert wflo_schema.baseline(database, read_migrations(tmp_path), "1_a").record == ("1_a",)
