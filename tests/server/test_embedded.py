@@ -452,6 +452,29 @@ def test_server_of_another_user_is_neither_used_nor_touched(made_project: Path) 
     assert find_embedded(made_project / ".wflo-schema") is not None
 
 
+@needs_root
+def test_a_user_without_a_name_is_told_so_before_initdb_is_run(project: Path) -> None:
+    os.chown(project, 65533, 65533)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65533)
+            os.setuid(65533)
+            start(project)
+        except ServerNotReady as error:
+            os.write(writer, f"{error.message}|{error.hint}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    message, _, hint = os.read(reader, 4096).decode().partition("|")
+    os.close(reader)
+    assert message == "the user id 65533 has no name on this system, and initdb does not run without one"
+    assert "app:x:65533:65533:" in hint and "DATABASE_URL" in hint
+
+
 def test_no_port_is_opened(made_project: Path) -> None:
     server = start(made_project)
     inodes = {os.readlink(f"/proc/{server.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{server.pid}/fd")}

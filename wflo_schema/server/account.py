@@ -50,6 +50,19 @@ def choose_account(*owners: Path) -> Account | None:
     )
 
 
+def refuse_nameless() -> None:
+    """Raise `ServerNotReady` where our user id has no name, as in a container with a random user: initdb wants one."""
+    uid = os.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise ServerNotReady(
+            f"the user id {uid} has no name on this system, and initdb does not run without one",
+            hint=f"give it one (echo 'app:x:{uid}:{os.getegid()}::/tmp:/bin/sh' >> /etc/passwd), run this as a user "
+            "that has one, or say which database to use with DATABASE_URL",
+        ) from None
+
+
 def run_as(
     words: list[str], account: Account | None, cwd: Path, *, timeout_s: float = 300.0
 ) -> subprocess.CompletedProcess[str]:

@@ -41,7 +41,16 @@ from wflo_schema.connect.database import Database, database_error, refuse_name
 from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import ConnectionFailed, ServerNotReady
-from wflo_schema.server.account import Account, account_of, can_enter, can_run, choose_account, owner_name, run_as
+from wflo_schema.server.account import (
+    Account,
+    account_of,
+    can_enter,
+    can_run,
+    choose_account,
+    owner_name,
+    refuse_nameless,
+    run_as,
+)
 from wflo_schema.server.values import Server, ServerStatus
 
 SUPERUSER = "postgres"
@@ -469,6 +478,8 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
     if data.is_dir() and any(data.iterdir()):
         _refuse_other_data(data, version)
         return
+    if account is None:
+        refuse_nameless()
     for left_over in home.glob("data.half-made-*"):
         shutil.rmtree(left_over, ignore_errors=True)  # of an initdb that was killed; the lock says none runs now
     half_made = home / f"data.half-made-{secrets.token_hex(4)}"
