@@ -11,8 +11,9 @@ import pytest
 from yoyo.migrations import parse_metadata_from_sql_comments
 from yoyo.topologicalsort import topological_sort
 
+from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import read_directives
-from wflo_schema.files.folder import read_migrations
+from wflo_schema.files.folder import load_rollback, load_script, read_migrations
 
 HEADS = (
     "-- depends: a b\n",
@@ -38,7 +39,7 @@ HEADS = (
 def test_directives_are_read_as_yoyo_reads_them(head: str, line_end: str) -> None:
     text = head + "CREATE TABLE t (id integer);\n"
     theirs, _, _ = parse_metadata_from_sql_comments(text.replace("\n", line_end))
-    ours, _ = read_directives("a.sql", text)
+    ours = read_directives("a.sql", text).values
     for name in ("depends", "transactional"):
         assert ours.get(name, "").split() == theirs.get(name, "").split(), name
 
@@ -69,3 +70,88 @@ def test_a_folder_in_order_is_read_without_importing_yoyo_or_the_parser(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['a', 'b'] False False"
+
+
+NEARLY = {
+    "-- Transactional: false": "transactional: false",
+    "-- TRANSACTIONAL: FALSE": "transactional: FALSE",
+    "-- transactionnal: false": "transactional: false",
+    "-- transaction: false": "transactional: false",
+    "-- transactional = false": "transactional: false",
+    "-- transactional false": "transactional: false",
+    "--- transactional: false": "transactional: false",
+    "-- trasnactional:off": "transactional: off",
+    "-- lock_timout: 3s": "lock-timeout: 3s",
+    "-- lock timeout: 3s": "lock-timeout: 3s",
+    "-- Lock-Timeout: 500ms": "lock-timeout: 500ms",
+    "-- lock-timeout 3s": "lock-timeout: 3s",
+    "-- depend: 20260101_01_a": "depends: 20260101_01_a",
+    "-- depends on: 0001 0002": "depends: 0001 0002",
+    "-- Depends: 0001_users": "depends: 0001_users",
+    "-- nothing to undo: it only looks": "nothing-to-undo: it only looks",
+    "/* transactional: false */": "transactional: false",
+    "/*\n * -- transactional: false\n */": "transactional: false",
+    "/* (c) us */ -- Transactional: false": "transactional: false",
+}
+
+
+@pytest.mark.parametrize("head", NEARLY)
+@pytest.mark.parametrize("before", ["", "-- Why we do this.\n\n", "/* A licence\n   of /* two */ lines. */\n"])
+@pytest.mark.parametrize("is_rollback", [False, True])
+def test_what_nearly_is_a_directive_is_refused_with_the_nearest(
+    tmp_path: Path, head: str, before: str, *, is_rollback: bool
+) -> None:
+    texts = {"1.sql": "SELECT 1;\n", "1.rollback.sql": "SELECT 2;\n"}
+    name = "1.rollback.sql" if is_rollback else "1.sql"
+    texts[name] = f"{before}{head}\n{texts[name]}"
+    for file, text in texts.items():
+        (tmp_path / file).write_text(text)
+    (m,) = read_migrations(tmp_path)
+    with pytest.raises(BadMigrationFile, match="is no directive") as caught:
+        (load_rollback if is_rollback else load_script)(m)
+    assert f"write -- {NEARLY[head]};" in caught.value.hint
+    line = texts[name][: texts[name].index(NEARLY[head].split(":")[-1].strip().split()[0])].count("\n") + 1
+    assert caught.value.location is not None and caught.value.location.line == line
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "-- Note: this is slow",
+        "-- depends on the users table",
+        "-- Depends: on the users table, which is filled by a job",
+        "-- transactional because both belong together",
+        "-- Transaction: one for each customer",
+        "-- not transactional: see below",
+        "-- lock timeout: a short one, please",
+        "-- Undo: DROP TABLE t",
+        "-- Author: me",
+        "-- Date: 2026-01-01",
+        "-- replaced: nothing",
+        "-- https://example.com/transactional: false",
+        "/* Note: the lock-timeout of 3s is the default */",
+        "--",
+        "-- a: b",
+    ],
+)
+def test_prose_is_no_directive(tmp_path: Path, comment: str) -> None:
+    (tmp_path / "1.sql").write_text(f"{comment}\nSELECT 1;\n")
+    (m,) = read_migrations(tmp_path)
+    assert len(load_script(m).statements) == 1
+
+
+@pytest.mark.parametrize("head", ["/* licence */\n", "/* a\n/* b */\n c */ ", "-- a\n/* b */ /* c */\n\n-- d\n"])
+def test_directives_below_a_licence_count(tmp_path: Path, head: str) -> None:
+    (tmp_path / "0.sql").write_text("SELECT 1;\n")
+    (tmp_path / "1.sql").write_text(f"{head}-- transactional: false\n-- lock-timeout: 3s\n-- depends: 0\nSELECT 1;\n")
+    m = read_migrations(tmp_path).items[1]
+    assert (m.is_transactional, m.lock_timeout_ms, m.depends) == (False, 3000, ("0",))
+
+
+def test_a_timeout_without_unit_is_refused_where_it_is_still_to_be_run(tmp_path: Path) -> None:
+    (tmp_path / "1.sql").write_text("-- why\n-- lock-timeout: 500\nSELECT 1;\n")
+    (m,) = read_migrations(tmp_path)
+    assert m.lock_timeout_ms == 500
+    with pytest.raises(BadMigrationFile, match="'500' has no unit: write 500s for seconds, 500ms") as caught:
+        load_script(m)
+    assert caught.value.location is not None and caught.value.location.line == 2

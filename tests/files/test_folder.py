@@ -208,7 +208,8 @@ def test_directive_that_makes_no_sense_is_refused_with_its_line(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("text", "ms"), [("500", 500), ("500ms", 500), ("2s", 2000), ("1 min", 60_000), ("'0.5h'", 1_800_000), ("0", 0)]
+    ("text", "ms"),
+    [("500ms", 500), ("2s", 2000), ("1 min", 60_000), ("'0.5h'", 1_800_000), ("0", 0), ("0s", 0), ("0.4ms", 1)],
 )
 def test_durations_are_read_as_postgresql_writes_them(text: str, ms: int) -> None:
     assert parse_duration_ms(text) == ms

@@ -59,7 +59,7 @@ class LockOptions:
         if match is None or self.timeout_ms is None:
             return text
         try:
-            wish_ms = parse_duration_ms(match["value"]) if match["value"] else 0
+            wish_ms = parse_duration_ms(match["value"], unit="ms") if match["value"] else 0
         except ValueError:
             wish_ms = 0  # DEFAULT: the server's, which is to wait for ever
         scope = (match["scope"] or "").strip()

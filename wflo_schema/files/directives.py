@@ -1,82 +1,231 @@
-"""The comment lines of a file that say how it is run: which there are, and what their values mean."""
+"""The comment lines at the head of a file that say how it is run: which there are, and what their values mean."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.tokens import closed_comment
 from wflo_schema.findings import Location
 
-_DIRECTIVE = re.compile(
-    r"^\s*--\s*(?P<name>transactional|depends|lock[-_]timeout|nothing[-_]to[-_]undo)\s*(?::\s*(?P<value>.*))?$"
-)
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|min|h)?", re.IGNORECASE)
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ms|s|min|h)?", re.IGNORECASE | re.ASCII)
 _UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 _LONGEST_MS = 2**31 - 1
 
 
-def parse_duration_ms(text: str) -> int:
-    """Read ``500ms``, ``2s``, ``1min``, ``1h`` or, as PostgreSQL does, a bare number of milliseconds.
+def parse_duration_ms(text: str, *, unit: str = "") -> int:
+    """Read ``500ms``, ``2s``, ``1min`` or ``1h``; more than nothing is never rounded to 0, which may mean for ever.
 
-    Raise ValueError otherwise.
+    ``unit`` is that of a bare number; without it only 0 needs none.  Raise ValueError otherwise.
     """
     match = _DURATION.fullmatch(text.strip().strip("'\""))
     if match is None:
         raise ValueError(f"{text!r} is no duration: write 500ms, 2s or 1min")
-    duration_ms = round(float(match["number"]) * _UNITS_MS[(match["unit"] or "ms").lower()])
-    if duration_ms > _LONGEST_MS:
+    number, said = float(match["number"]), (match["unit"] or unit).lower()
+    if number and not said:
+        bare = match["number"]
+        raise ValueError(f"{text!r} has no unit: write {bare}s for seconds, {bare}ms for milliseconds")
+    exact_ms = number * _UNITS_MS[said or "ms"]
+    if exact_ms > _LONGEST_MS:
         raise ValueError(f"{text!r} is longer than PostgreSQL can wait: {_LONGEST_MS} ms, or 24 days, at most")
-    return duration_ms
+    return max(round(exact_ms), 1 if number else 0)
 
 
-def read_directives(path: str, text: str) -> tuple[dict[str, str], dict[str, int]]:
-    """The directives of a file's leading comments and the line of each (first one).
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One directive: ``example`` is a right value, ``read`` raises ValueError for a wrong one.
+
+    ``is_meant`` tells, of a line that nearly has the name, whether its value is one, or all is prose.
+    """
+
+    name: str
+    example: str
+    read: Callable[[str], object]
+    is_meant: re.Pattern[str]
+
+
+def _read_truth(value: str) -> bool:
+    said = value.strip().lower()
+    if said not in ("true", "false"):
+        raise ValueError(f"is {said!r}, and must be true or false")
+    return said == "true"
+
+
+def _read_timeout(value: str) -> int:
+    """As an applied file may have it, too: milliseconds, where it gives no unit."""
+    return parse_duration_ms(value, unit="ms")
+
+
+_TRUTH = re.compile(r"(?:true|false|yes|no|on|off|0|1)\W*", re.IGNORECASE)
+# Ids have a digit or a sign that joins words; a single word may be one too.
+_IDS = re.compile(r"\S+|(?:[\"'\[,]*\S*[\d_-]\S*[\s,]*)+")
+_ANYTHING = re.compile(r".*")
+
+# One line for each directive.  Whoever obeys it asks `Directives` by this name.
+KNOWN = {
+    d.name: d
+    for d in (
+        Directive("depends", "ID ID", str.split, _IDS),
+        Directive("transactional", "false", _read_truth, _TRUTH),
+        Directive("lock-timeout", "500ms", _read_timeout, re.compile(r"[.\d].*")),
+        Directive("nothing-to-undo", "why", str, _ANYTHING),
+    )
+}
+
+_NAMES = "|".join(re.escape(name).replace(r"\-", "[-_]") for name in KNOWN)
+_DIRECTIVE = re.compile(rf"^\s*--\s*(?P<name>{_NAMES})\s*(?::\s*(?P<value>.*))?$")
+
+# What may be meant for one: a name of a few words, then a sign and a value, in a comment of either kind.
+_LIKE_DIRECTIVE = re.compile(
+    r"^[\s*/#@+-]*(?P<name>[A-Za-z]+(?:[-_ ][A-Za-z]+){0,3})\s*(?P<sign>[:=])?\s*(?P<value>.*?)[\s*/]*$"
+)
+_FURTHEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """The directives of one file: the value of each as it is written, and the line of its first."""
+
+    path: str
+    values: dict[str, str]
+    lines: dict[str, int]
+
+    def says(self, name: str) -> bool:
+        """Is it there, with or without a value?"""
+        return name in self.values
+
+    def ids(self, name: str) -> tuple[str, ...]:
+        """The ids that it names, each once."""
+        return tuple(dict.fromkeys(self.values.get(name, "").split()))
+
+    @property
+    def is_transactional(self) -> bool | None:
+        """None where the file does not say it."""
+        return _read_truth(self.values["transactional"]) if "transactional" in self.values else None
+
+    @property
+    def lock_timeout_ms(self) -> int | None:
+        """None where the file does not say it."""
+        return _read_timeout(self.values["lock-timeout"]) if "lock-timeout" in self.values else None
+
+    def _wrong(self, name: str, error: ValueError) -> BadMigrationFile:
+        return BadMigrationFile(
+            f"{self.path}: {name} {error}",
+            hint=f"write for example -- {name}: {KNOWN[name].example}, or remove the line",
+            location=Location(self.path, self.lines[name]),
+        )
+
+    def refuse_wrong(self) -> None:
+        """Raise `BadMigrationFile` for a value that makes no sense."""
+        for name, value in self.values.items():
+            try:
+                KNOWN[name].read(value)
+            except ValueError as error:
+                raise self._wrong(name, error) from None
+
+    def refuse_doubtful(self, text: str) -> None:
+        """Raise `BadMigrationFile`, in a file that is to be run, for what nearly is a directive of ``text``.
+
+        That is a line that has nearly its name, and a duration without a unit.
+        """
+        try:
+            parse_duration_ms(self.values.get("lock-timeout", "0"))
+        except ValueError as error:
+            raise self._wrong("lock-timeout", error) from None
+        for number, line, is_outside in _comment_lines(text):
+            if is_outside and _DIRECTIVE.match(line):
+                continue
+            meant = _nearest(line)
+            if meant is not None:
+                name, value = meant
+                inside = "" if is_outside else " inside of a /* comment */"
+                raise BadMigrationFile(
+                    f"{self.path}:{number}: {line.strip()} is no directive{inside}; the nearest is -- {name}:",
+                    hint=f"write -- {name}: {value}; or, if it is only a comment, put other words in front of it",
+                    location=Location(self.path, number),
+                )
+
+
+def read_directives(path: str, text: str) -> Directives:
+    """The directives of a file's leading comments.  Raise `BadMigrationFile` for a value that makes no sense.
 
     ``transactional`` and ``depends`` mean what they mean to yoyo
-    (``yoyo.migrations.parse_metadata_from_sql_comments``), without the time that importing it takes.
+    (``yoyo.migrations.parse_metadata_from_sql_comments``), without the time that importing it takes.  Below a block
+    comment, where yoyo does not look any more, they mean the same.
     """
     found: dict[str, str] = {}
     at: dict[str, int] = {}
-    start = number = 0
-    length = len(text)
-    while start < length:
-        number += 1
-        end = text.find("\n", start)
-        if end < 0:
-            end = length
-        line = text[start:end]
-        stripped = line.strip()
-        if stripped and not stripped.startswith("--"):
-            break
-        match = _DIRECTIVE.match(line) if stripped else None
+    for number, line, is_outside in _comment_lines(text):
+        match = _DIRECTIVE.match(line) if is_outside else None
         if match:
             name = match["name"].replace("_", "-")
             found[name] = f"{found[name]} {match['value'] or ''}" if name in found else (match["value"] or "")
             at.setdefault(name, number)
-        start = end + 1
-    return found, at
+    made = Directives(path, found, at)
+    made.refuse_wrong()
+    return made
 
 
-def is_transactional(path: str, directives: dict[str, str], at: dict[str, int]) -> bool:
-    value = directives.get("transactional", "true").strip().lower()
-    if value not in ("true", "false"):
-        raise BadMigrationFile(
-            f"{path}: transactional is {value!r}, and must be true or false",
-            hint="write -- transactional: false, or remove the line",
-            location=Location(path, at["transactional"]),
-        )
-    return value == "true"
+def _comment_lines(text: str) -> Iterator[tuple[int, str, bool]]:
+    """The lines of the leading comments, numbered, that are not blank; is each outside of block comments?"""
+    start, number, length = 0, 1, len(text)
+    while start < length:
+        end = text.find("\n", start)
+        end = length if end < 0 else end
+        line = text[start:end]
+        stripped = line.strip()
+        if stripped.startswith("/*"):
+            begin = text.index("/*", start)
+            end = closed_comment(text, begin)
+            if end == begin:
+                return
+            for inside in text[begin:end].split("\n"):
+                yield number, inside, False
+                number += 1
+            number -= 1  # what follows in the line where it ends
+        elif not stripped:
+            number += 1
+            end += 1
+        elif stripped.startswith("--"):
+            yield number, line, True
+            number += 1
+            end += 1
+        else:
+            return
+        start = end
 
 
-def lock_timeout_ms(path: str, directives: dict[str, str], at: dict[str, int]) -> int | None:
-    if "lock-timeout" not in directives:
+def _nearest(line: str) -> tuple[str, str] | None:
+    """The directive that a comment line may be meant for, and the value that it gives."""
+    match = _LIKE_DIRECTIVE.match(line)
+    if match is None:
         return None
-    try:
-        return parse_duration_ms(directives["lock-timeout"])
-    except ValueError as error:
-        raise BadMigrationFile(
-            f"{path}: lock-timeout {error}",
-            hint="write for example -- lock-timeout: 500ms",
-            location=Location(path, at["lock-timeout"]),
-        ) from None
+    said, value = re.sub(r"[-_ ]", "-", match["name"].lower()), match["value"]
+    if not match["sign"]:  # "transactional false", "lock-timeout 3s": the value must be right, and more than a word
+        words = line.strip(" \t*/#@+-").split()
+        said, value = "-".join(words[:-1]).lower(), words[-1]
+        is_right = said in ("transactional", "lock-timeout") and KNOWN[said].is_meant.fullmatch(value)
+        return (said, value) if is_right else None
+    for directive in KNOWN.values():
+        if _is_near(said.removesuffix("-on"), directive.name) and value and directive.is_meant.fullmatch(value):
+            return directive.name, value
+    return None
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Do at most two letters have to be put in, left out, changed or swapped with the next?"""
+    if abs(len(one) - len(other)) > _FURTHEST:
+        return False
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, last, row = row, before, [i]
+        for j, b in enumerate(other, 1):
+            cost = min(row[-1] + 1, before[j] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1] <= _FURTHEST

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import is_transactional, lock_timeout_ms, read_directives
+from wflo_schema.files.directives import read_directives
 from wflo_schema.findings import Location
 from wflo_schema.words import listed
 
@@ -243,19 +243,19 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
         if len(stem) > MAX_ID_LENGTH:
             raise BadMigrationFile(f"{path}: the name is longer than {MAX_ID_LENGTH} characters")
         text, checksum = read_text(path)
-        directives, at = read_directives(path, text)
+        directives = read_directives(path, text)
         rollback = stem + ".rollback.sql"
         yield (
             Migration(
                 stem,
                 path,
                 checksum,
-                tuple(dict.fromkeys(directives.get("depends", "").split())),
-                is_transactional(path, directives, at),
-                lock_timeout_ms(path, directives, at),
+                directives.ids("depends"),
+                directives.is_transactional is not False,
+                directives.lock_timeout_ms,
                 os.path.join(directory, rollback) if rollback in present else None,
             ),
-            at.get("depends", 1),
+            directives.lines.get("depends", 1),
         )
 
 
@@ -319,6 +319,7 @@ def load_script(migration: Migration) -> Script:
         raise BadMigrationFile(
             f"{migration.path} was changed while it was being read", hint="run it again when nobody edits the file"
         )
+    read_directives(migration.path, text).refuse_doubtful(text)
     return Script(migration.path, text, checksum, split_statements(migration.path, text))
 
 
@@ -329,9 +330,10 @@ def load_rollback(migration: Migration) -> Script | None:
     if migration.rollback_path is None:
         return None
     text, checksum = read_text(migration.rollback_path)
-    directives, _ = read_directives(migration.rollback_path, text)
+    directives = read_directives(migration.rollback_path, text)
+    directives.refuse_doubtful(text)
     statements = split_statements(migration.rollback_path, text)
-    return Script(migration.rollback_path, text, checksum, statements, "nothing-to-undo" in directives)
+    return Script(migration.rollback_path, text, checksum, statements, directives.says("nothing-to-undo"))
 
 
 def new_migration(directory: Path | str, message: str, *, today: datetime.date | None = None) -> tuple[Path, Path]:

@@ -120,14 +120,14 @@ def skip_blank(text: str, start: int, end: int) -> int:
         if match:
             start = match.end()
             continue
-        closed = _closed(text, start) if text.startswith("/*", start) else start
+        closed = closed_comment(text, start) if text.startswith("/*", start) else start
         if closed == start:
             return start
         start = closed
     return end
 
 
-def _closed(text: str, start: int) -> int:
+def closed_comment(text: str, start: int) -> int:
     """The end of a block comment, nested ones counted, as PostgreSQL nests them; ``start`` where it has none."""
     depth = 0
     for match in _COMMENT_MARK.finditer(text, start):
