@@ -827,6 +827,19 @@ def test_schema_holds_ledger_and_unqualified_objects(folder: Folder, name: str) 
     assert operations.rollback(there, read_migrations(folder.path), count=2).ids == ("2_b", "1_a")
 
 
+def test_types_and_functions_of_the_sessions_own_path_are_found_behind_the_schema(folder: Folder) -> None:
+    with folder.database.connect() as connection:
+        connection.execute("CREATE TYPE colour AS ENUM ('red'); CREATE SCHEMA tools; CREATE SCHEMA app")
+        connection.execute("CREATE FUNCTION tools.one() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'")
+    folder.write("1_a", "CREATE TABLE a (c colour DEFAULT 'red', i int DEFAULT one())", rollback="DROP TABLE a")
+    folder.write("2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY a_one ON a ((i + one()))")
+    there = folder.database.with_schema("app").with_parameters(options="-c search_path=public,tools")
+    assert folder.migrate(database=there).ids == ("1_a", "2_b")
+    assert (
+        folder.ask("SELECT 'app.a'::regclass::text || (SELECT count(*) FROM pg_class WHERE relname = 'a')") == "app.a1"
+    )
+
+
 def test_two_schemas_of_one_database_never_see_each_others_ledger(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)", rollback="DROP TABLE a")
     folder.write(

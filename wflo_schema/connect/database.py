@@ -27,7 +27,7 @@ from wflo_schema.errors import (
     DatabaseError,
     UsageError,
 )
-from wflo_schema.names import NAME_BYTES
+from wflo_schema.names import NAME_BYTES, quote_always
 from wflo_schema.names import quote as quote_name
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
@@ -109,7 +109,8 @@ class Database:
     """A database that an operation acts on.  Equality is where it is, not how it was named.
 
     ``conninfo`` is libpq's, password and all, and so is kept out of ``repr``.  ``schema`` is where
-    the ledger and unqualified objects live; ``None`` leaves that to the server's search_path.
+    the ledger is and unqualified objects are made: it stands before all that the session's search_path
+    has, where types and functions are found as before.  ``None`` leaves that to the search_path alone.
     ``source`` says who named the database, for messages only.
     """
 
@@ -263,6 +264,16 @@ class Database:
             return _connect(conninfo, autocommit)
         except psycopg.Error as error:
             raise _connection_failed(self, error) from None
+
+
+def put_schema_first(connection: psycopg.Connection[TupleRow], schema: str | None) -> None:
+    """Put ``schema``, if any, before what the session's search_path has already."""
+    if schema is not None:
+        connection.execute(
+            "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', %s::text,"
+            " NULLIF(pg_catalog.current_setting('search_path'), '')), FALSE)",
+            (quote_always(schema),),
+        )
 
 
 def is_secret(keyword: str) -> bool:

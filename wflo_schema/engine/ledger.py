@@ -86,6 +86,8 @@ class Ledger:
     """A trigger or a rule on the ledger may keep a row from being written."""
     elsewhere: str = ""
     """Other schemas that have a ledger."""
+    path: str = ""
+    """The session's search_path, as it began."""
 
     @property
     def is_complete(self) -> bool:
@@ -133,7 +135,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
     name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, *rest = row
-    has_triggers, is_other_kind, elsewhere = rest
+    has_triggers, is_other_kind, elsewhere, path = rest
     if name is None:
         raise Refused(
             "this role can use no schema of its search_path, so there is nowhere to keep the ledger",
@@ -163,6 +165,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         role or "",
         has_triggers == "t",
         elsewhere or "",
+        path or "",
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.database import WATCHED, Database, put_schema_first
 from wflo_schema.connect.pipeline import (
     TICK_S,
     Aside,
@@ -289,7 +289,7 @@ class Session:
         """What holds while a migration runs."""
         settings = {"lock_timeout": str(self.locks.of(m.lock_timeout_ms))}
         if self.database.schema is not None:
-            settings["search_path"] = quote_always(self.database.schema)
+            settings["search_path"] = ", ".join(filter(None, [quote_always(self.database.schema), self.ledger.path]))
         if not is_flushed:
             settings["synchronous_commit"] = "off"
         if self.pipeline.reads_backslashes:
@@ -651,11 +651,7 @@ class Session:
 
         try:
             with self.beside.connect() as connection:
-                if self.database.schema is not None:
-                    connection.execute(
-                        "SELECT pg_catalog.set_config('search_path', %s, FALSE)",
-                        (quote_always(self.database.schema),),
-                    )
+                put_schema_first(connection, self.database.schema)
                 return orphans.of_failed_statement(connection, statement.text, table=(error.schema, error.table))
         except (psycopg.Error, DatabaseError):
             return None

@@ -32,7 +32,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.connect import versions
-from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.database import Database, database_error, put_schema_first
 from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notify
@@ -787,10 +787,7 @@ def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
 
 def _run_seed(database: Database, path: Path | str, text: str) -> None:
     with database.connect() as connection:
-        if database.schema:
-            connection.execute(
-                "SELECT pg_catalog.set_config('search_path', %s, false)", (quote_always(database.schema),)
-            )
+        put_schema_first(connection, database.schema)
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:

@@ -22,10 +22,9 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.database import Database, database_error, put_schema_first
 from wflo_schema.errors import UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.names import quote_always
 from wflo_schema.testdb.databases import prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool, Ready
 from wflo_schema.testdb.session import ServerSession, Template
@@ -369,7 +368,7 @@ class Databases:
         try:
             connection.execute("ROLLBACK")
             connection.execute("DISCARD ALL")
-            _set_search_path(connection, self.schema)
+            put_schema_first(connection, self.schema)
         except psycopg.Error:
             self._forget_shared_connection()
         return True
@@ -444,14 +443,8 @@ def _prune(database: Database) -> None:
 def connect(database: Database) -> Connection:
     """Connect in autocommit mode, with the database's schema first in the search_path."""
     connection = database.connect()
-    _set_search_path(connection, database.schema)
+    put_schema_first(connection, database.schema)
     return connection
-
-
-def _set_search_path(connection: Connection, schema: str | None) -> None:
-    if schema:
-        path = f"{quote_always(schema)}, public"
-        connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
 
 
 # Classes of errors that may be gone for the next test: connection, resources, intervention.

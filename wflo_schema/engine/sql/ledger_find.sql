@@ -38,7 +38,8 @@ SELECT
             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
             AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
             AND n.nspname OPERATOR(pg_catalog.<>) COALESCE($1, ledger.schema, pg_catalog.current_schema())::text
-    ) AS elsewhere
+    ) AS elsewhere,
+    pg_catalog.current_setting('search_path') AS path
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT
