@@ -57,6 +57,13 @@ def test_latency_benchmark_with_few_files_counts_round_trips() -> None:
     assert re.search(cells, done.stdout, re.MULTILINE), done.stdout
 
 
+def test_adopt_benchmark_with_few_files_prints_a_ratio_for_each_case() -> None:
+    done = bench("adopt", "--", "--server", max(BIN), "--fsync", "off", "--count", "12", "--rounds", "1")
+    assert done.returncode in (0, 1), done.stderr
+    found = re.findall(r"^\| 12 \| (\w+) \| \d+\.\d\d \| \d+\.\d\d \|", done.stdout, re.MULTILINE)
+    assert found == ["last", "named", "sought"]
+
+
 def test_fault_benchmark_with_one_trial_prints_seed_and_verdicts() -> None:
     done = bench(
         "faults",

@@ -29,6 +29,9 @@ _RESERVED = frozenset(
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
+# One name as SQL writes it, for patterns.
+NAME = r"""(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)"""
+
 # One name of a search_path, and what ends it.
 _LISTED = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,]+))\s*(?:,|\Z)')
 
@@ -49,6 +52,13 @@ def quote_always(name: str) -> str:
 def qualified(*parts: str) -> str:
     """Spell a name with what it is in: schema, table, column."""
     return ".".join(map(quote, parts))
+
+
+def bare_name(written: str) -> str:
+    """The name as the catalog has it, without what it is in, quotes and argument types: of ``a."B"(int)`` it is B."""
+    found = re.match(rf"(?:{NAME}\s*\.\s*)*(?P<last>{NAME})", written)
+    last = found["last"] if found else written
+    return last[1:-1].replace('""', '"') if last.startswith('"') else last.translate(_FOLDED)
 
 
 def identifiers(names: Iterable[str]) -> str:

@@ -480,8 +480,134 @@ def test_migrations_that_change_rows_only_are_not_guessed(database: Database, fo
     execute(database, ONE)
     found = look(database, folder, apply=True)
     assert (found.verdict, found.is_applied, found.exit_code) == (Verdict.AMBIGUOUS, False, 1)
-    assert found.next_steps == ("wflo-schema adopt --apply --to 01_t", "wflo-schema adopt --apply --to 02_index")
+    assert found.next_steps == ("wflo-schema adopt --apply --to 02_index", "wflo-schema adopt --apply --to 01_t")
     assert look(database, folder, apply=True, to="02_index").record == ("01_t", "02_index")
+
+
+NUMBERS = {
+    "golang-migrate": ("CREATE TABLE schema_migrations (version bigint, dirty boolean)", "3, FALSE", "0003_rows"),
+    "dbmate": ("CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)", "'20240103'", "20240103_rows"),
+    "goose": (
+        "CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean, tstamp timestamp)",
+        "1, 3, TRUE, now()",
+        "00003_rows",
+    ),
+    "its ids": ("CREATE TABLE schema_migrations (version varchar PRIMARY KEY)", "'0003_rows'", "0003_rows"),
+}
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("tool", NUMBERS)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_ledger_that_says_the_number_decides_between_migrations_that_change_rows_only(
+    database: Database, tmp_path: Path, tool: str, rows: int
+) -> None:
+    table, values, third = NUMBERS[tool]
+    number, _, name = third.partition("_")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    first = number[:-1]
+    texts = (ONE, *(f"INSERT INTO t VALUES ({n}, 'x')" for n in range(rows)), *("SELECT 1",) * (3 - rows))
+    for n, text in enumerate(texts):
+        (folder / f"{first}{n + 1}_{name if n == 2 else 'other'}.sql").write_text(f"{text};\n")
+    execute(database, ONE, table, f"INSERT INTO {table.split()[2]} VALUES ({values})")
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.id, found.is_applied) == (Verdict.EQUAL, third, True)
+    assert [w.stands_for for w in found.ledgers] == [third]
+    assert recorded(database, folder) == [f"{first}1_other", f"{first}2_other", third]
+
+
+@pytest.mark.one_server
+def test_a_number_that_the_catalog_contradicts_is_not_believed(database: Database, folder: Path) -> None:
+    execute(database, ONE, "CREATE TABLE schema_migrations (version bigint, dirty boolean)")
+    execute(database, "INSERT INTO schema_migrations VALUES (3, FALSE)")
+    found = look(database, folder)
+    assert (found.verdict, found.id) == (Verdict.EQUAL, "01_t")
+    assert "which stands for 03_u, and the catalog is where 01_t leads" in found.notes[0]
+
+
+@pytest.fixture
+def long_folder(tmp_path: Path) -> Path:
+    """Forty migrations: most make a table; 10 makes one that 30 drops; 21 to 24 change rows only."""
+    folder = tmp_path / "long"
+    folder.mkdir()
+    for n in range(1, 41):
+        text = f"CREATE TABLE t{n} (id integer PRIMARY KEY);\n"
+        text = "DROP TABLE t10;\n" if n == 30 else f"INSERT INTO t1 VALUES ({n});\n" if 21 <= n <= 24 else text
+        (folder / f"{n:03}_t.sql").write_text(text)
+    return folder
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("number", [1, 2, 7, 19, 25, 29, 30, 33, 39, 40])
+def test_a_place_anywhere_in_a_long_history_is_found(database: Database, long_folder: Path, number: int) -> None:
+    files = read_migrations(long_folder)
+    operations.migrate(database, files, to=f"{number:03}")
+    execute(database, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+    found = look(database, long_folder, apply=True)
+    assert (found.verdict, found.id, found.number, found.is_applied) == (Verdict.EQUAL, f"{number:03}_t", number, True)
+    assert len(found.places) < 40
+    assert operations.migrate(database, files).ids == tuple(m.id for m in files.items[number:])
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("number", [20, 22, 24])
+def test_in_a_long_history_several_that_differ_in_rows_only_are_all_told(
+    database: Database, long_folder: Path, number: int
+) -> None:
+    operations.migrate(database, read_migrations(long_folder), to=f"{number:03}")
+    execute(database, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+    found = look(database, long_folder, apply=True)
+    assert (found.verdict, found.is_applied) == (Verdict.AMBIGUOUS, False)
+    told = [step.rpartition(" ")[2] for step in found.next_steps]
+    assert told == ["024_t", "023_t", "022_t", "021_t", "020_t"]
+
+
+@pytest.mark.one_server
+def test_a_last_migration_that_changes_rows_only_is_not_guessed_in_a_long_history(
+    database: Database, long_folder: Path
+) -> None:
+    (long_folder / "041_rows.sql").write_text("INSERT INTO t1 VALUES (41);\n")
+    operations.migrate(database, read_migrations(long_folder), to="040")
+    execute(database, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+    found = look(database, long_folder, apply=True)
+    assert (found.verdict, found.is_applied) == (Verdict.AMBIGUOUS, False)
+    assert [step.rpartition(" ")[2] for step in found.next_steps] == ["041_rows", "040_t"]
+
+
+@pytest.mark.one_server
+def test_a_table_that_a_later_migration_drops_is_ours_though_nobody_looked_there(
+    database: Database, long_folder: Path
+) -> None:
+    operations.migrate(database, read_migrations(long_folder))
+    execute(database, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+    execute(database, "CREATE TABLE t10 (id integer PRIMARY KEY)", "CREATE TABLE stranger (id integer)")
+    found = look(database, long_folder)
+    assert (found.verdict, [d.object for d in found.differences]) == (Verdict.DIFFERENT, ["public.t10"])
+    assert found.beside == ("table public.stranger",)
+    execute(database, *(f"DROP TABLE t{n}" for n in range(1, 41) if n != 10 and not 21 <= n <= 24 and n != 30))
+    assert look(database, long_folder).verdict is Verdict.DIFFERENT  # and not empty: t10 is in the way
+
+
+@pytest.mark.one_server
+def test_a_long_history_of_which_nothing_is_equal_gets_the_nearest(database: Database, long_folder: Path) -> None:
+    operations.migrate(database, read_migrations(long_folder), to="017")
+    execute(database, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version", "ALTER TABLE t3 ADD x integer")
+    found = look(database, long_folder, apply=True)
+    assert (found.verdict, found.id, [d.object for d in found.differences]) == (
+        Verdict.DIFFERENT,
+        "017_t",
+        ["public.t3.x"],
+    )
+
+
+@pytest.mark.one_server
+def test_a_wish_in_a_long_history_is_told_where_the_database_is(database: Database, long_folder: Path) -> None:
+    operations.migrate(database, read_migrations(long_folder), to="013")
+    execute(database, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+    found = look(database, long_folder, to="036")
+    assert (found.verdict, found.next_steps) == (Verdict.DIFFERENT, ("wflo-schema adopt --apply --to 013_t",))
+    assert look(database, long_folder, apply=True, to="013").is_applied
 
 
 @pytest.mark.one_server
@@ -663,8 +789,9 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
             ("constraint", "public.u.u_t_id_fkey", "NOTHING", "public.u(t_id) REFERENCES public.t(id)"),
             ("column", "public.t.extra", "integer", "NOTHING"),
         ]
-        assert "VALIDATE CONSTRAINT u_t_id_fkey;" in found.next_steps[-2]
-        assert found.next_steps[-1] == "wflo-schema adopt"
+        assert "VALIDATE CONSTRAINT u_t_id_fkey;" in found.next_steps[0]
+        assert found.next_steps[1].startswith("undo by hand 1 difference ")
+        assert found.next_steps[-1] == "wflo-schema check --drift"
     execute(database, "ALTER TABLE t DROP extra", *(d.mend for d in found.differences if d.mend))
     assert said(look(database, folder, to=to)) == (Verdict.OURS, 0, False)
 

@@ -1,9 +1,16 @@
-"""The catalogs that the migrations make, one after the other, and which of them equals the target."""
+"""The catalogs that the migrations make, and which of them equals the target.
+
+Hides where is looked: after the migration that a ledger names, or the last one, and around the nearest only where that
+is not equal.  So the time grows with the catalog and with the files, and not with both at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from wflo_schema.adopt.look import ON_A_TABLE, Look
 from wflo_schema.catalog.compare import compare_catalogs
@@ -13,9 +20,15 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
-from wflo_schema.files.folder import Migration
-from wflo_schema.names import qualified
+from wflo_schema.files.folder import Migration, Migrations, read_text
+from wflo_schema.names import NAME, bare_name, qualified
 from wflo_schema.scratch.replay import scratch_database
+
+# A history as short as that is looked at after each of its migrations.
+SHORT = 8
+
+# Most catalogs that are read in one more replay, which costs as much as a dozen of them.
+_MOST_LOOKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +45,66 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The state after one migration, and how far the target is from it."""
+
+    number: int
+    migration: Migration
+    want: Catalog
+    compared: Compared
+
+    @property
+    def is_equal(self) -> bool:
+        return not self.compared.differences
+
+
+@dataclass(frozen=True)
 class History:
-    """The catalogs that the migrations lead to."""
+    """The catalogs after some of the migrations, by number from 0; the last one's is always among them.
 
-    after: tuple[tuple[Migration, Catalog], ...]
-    last: Catalog
-    made: frozenset[tuple[str, str]]
-    tables: frozenset[Path]
-    server_version: int
+    ``have`` is the target's.
+    """
 
-    @classmethod
-    def of(cls, after: Sequence[tuple[Migration, Catalog]], last: Catalog) -> History:
-        made = frozenset((o.kind, o.name) for _, one in after for o in one.objects)
-        made |= frozenset((o.kind, o.name) for o in last.objects)
-        tables = frozenset(o.path for one in (*(c for _, c in after), last) for o in one.objects if o.kind in TABLES)
-        return cls(tuple(after), last, made, tables, last.server_version)
+    migrations: Migrations
+    have: Catalog
+    catalogs: Mapping[int, Catalog]
+
+    @cached_property
+    def tables(self) -> frozenset[Path]:
+        return frozenset(o.path for one in self.catalogs.values() for o in one.objects if o.kind in TABLES)
+
+    @cached_property
+    def _made(self) -> frozenset[tuple[str, str]]:
+        return frozenset((o.kind, o.name) for one in self.catalogs.values() for o in one.objects)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return _names_in(self.migrations)
+
+    @property
+    def last(self) -> Catalog:
+        return self.catalogs[len(self.migrations) - 1]
+
+    def is_made(self, kind: str, name: str) -> bool:
+        """Whether the migrations make an object of that name, though a later one drops it."""
+        return (kind, name) in self._made or bare_name(name) in self._named
+
+    @cached_property
+    def has_any(self) -> bool:
+        """Whether a table of the migrations is there, though it be one that a later one drops."""
+        schemas = {path[0] for path in self.tables}
+        return any(
+            o.path in self.tables or (o.path[0] in schemas and self.is_made(o.kind, o.name))
+            for o in self.have.objects
+            if o.kind in TABLES
+        )
 
     def compare(self, have: Catalog, want: Catalog) -> Compared:
         differences, cosmetic, beside = [], [], []
         below = self._below(have)
         for d in compare_catalogs(have, want):
             is_whole = d.want == NOTHING and not d.attribute and d.object not in below
-            if is_whole and d.kind not in ON_A_TABLE and (d.kind, d.object) not in self.made:
+            if is_whole and d.kind not in ON_A_TABLE and not self.is_made(d.kind, d.object):
                 beside.append(f"{d.kind} {d.object}")
             elif d.cosmetic:
                 cosmetic.append(d)
@@ -61,42 +112,126 @@ class History:
                 differences.append(d)
         return Compared(tuple(differences), tuple(cosmetic), tuple(sorted(beside)))
 
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Every place that was looked at, in order."""
+        items = self.migrations.items
+        return tuple(Place(n, items[n], c, self.compare(self.have, c)) for n, c in sorted(self.catalogs.items()))
+
     def _below(self, have: Catalog) -> set[str]:
         """Tables that inherit from one of ours: their rows are read and changed with its own."""
+        heirs = [o for o in have.objects if o.path not in self.tables and (o.get("inherits") or o.get("partition of"))]
+        if not heirs:
+            return set()
         ours = {qualified(*path) for path in self.tables}
-        return {
-            o.name
-            for o in have.objects
-            if o.path not in self.tables
-            and any(
-                f"{parent}," in f"{o.get('inherits')}," or o.get("partition of").startswith(f"{parent} ")
-                for parent in ours
-                if o.get("inherits") or o.get("partition of")
-            )
-        }
+        found = set()
+        for o in heirs:
+            of = _QUALIFIED.match(o.get("partition of"))
+            parents = [*_QUALIFIED.findall(o.get("inherits")), *([of[0]] if of else [])]
+            if not ours.isdisjoint(parents):
+                found.add(o.name)
+        return found
 
 
 TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
 
+_QUALIFIED = re.compile(rf"{NAME}\.{NAME}")
 
-def equal_elsewhere(look: Look, scratch_on: Database | None, wish: Migration) -> Migration | None:
-    """The last migration, other than ``wish``, that the target equals; None where it equals none."""
-    with scratch_database(look.database, on=scratch_on) as empty:
-        history = replay_history(empty, look, None)
-    equal = [m for m, want in history.after if m.id != wish.id and not history.compare(look.have, want).differences]
-    return equal[-1] if equal else None
+# What CREATE, ALTER and DROP name, wherever they stand in a file: also in DO and in the bodies of functions.
+_NAMED = re.compile(
+    r"""\b(?:TABLE|VIEW|SEQUENCE|TYPE|DOMAIN|FUNCTION|PROCEDURE|ROUTINE|AGGREGATE|SCHEMA|EXTENSION|COLLATION
+            |STATISTICS|PUBLICATION|DICTIONARY|CONFIGURATION|CONVERSION|TRIGGER|SERVER|RENAME\s+TO|INTO)\s+
+        (?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?
+        (?P<names>NAME(?:\s*\.\s*NAME)?(?:\s*,\s*NAME(?:\s*\.\s*NAME)?)*)""".replace("NAME", NAME),
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
-def choose_place(
-    look: Look, equal: Sequence[tuple[Migration, Catalog, Compared]]
-) -> tuple[Migration, Catalog, Compared]:
-    """Of several that are equal, the one that a ledger names, else the first."""
+def _names_in(migrations: Migrations) -> frozenset[str]:
+    """The bare names of what the files make, change or drop, as they are written there."""
+    one = re.compile(rf"{NAME}(?:\s*\.\s*{NAME})?")
+    return frozenset(
+        bare_name(name[0])
+        for m in migrations
+        for found in _NAMED.finditer(read_text(m.path)[0])
+        for name in one.finditer(found["names"])
+    )
+
+
+def choose_place(look: Look, equal: Sequence[Place]) -> Place:
+    """Of several that are equal, the one that a ledger names, else the last."""
     said = {w.stands_for for w in look.ledgers}
-    return next((e for e in equal if e[0].id in said), equal[0])
+    return next((e for e in equal if e.migration.id in said), equal[-1])
+
+
+def first_look(look: Look, wish: Migration | None) -> frozenset[int]:
+    """After which migrations is looked first.
+
+    Where nobody names one, the one before the last tells whether the last changes rows only.
+    """
+    number = {m.id: n for n, m in enumerate(look.migrations)}
+    last = len(number) - 1
+    recorded = look.last_recorded
+    if wish is not None and recorded is None:
+        return frozenset({number[wish.id], last})
+    if last < SHORT:
+        return frozenset(range(last + 1))
+    said = {number[w.stands_for] for w in look.ledgers if w.stands_for}
+    said |= {number[m.id] for m in (wish, recorded) if m is not None}
+    return frozenset({*(said or {last - 1}), last})
+
+
+def replay_history(empty: Database, look: Look, places: Collection[int]) -> History:
+    """Run all migrations in the scratch database, and look after some of them."""
+    items = look.migrations.items
+    return History(look.migrations, look.have, _catalogs(empty, look, {*places, len(items) - 1}))
+
+
+def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int, Catalog]:
+    found = {}
+    for number in sorted(places):
+        operations.migrate(empty, look.migrations, to=look.migrations.items[number].id)
+        found[number] = read_like(empty, look)
+    return found
+
+
+def look_around(look: Look, history: History, scratch_on: Database | None) -> History:
+    """Look around the nearest place until its neighbours are known, or the ends of what is equal."""
+    while True:
+        near = _unseen_beside_nearest(history.places, len(look.migrations))
+        if not near:
+            return history
+        with scratch_database(look.database, on=scratch_on) as empty:
+            history = History(look.migrations, look.have, {**history.catalogs, **_catalogs(empty, look, near)})
+
+
+def _unseen_beside_nearest(places: Sequence[Place], total: int) -> tuple[int, ...]:
+    """Some of the numbers next to the nearest places, but for those between two of one state."""
+    best = min(p.compared.distance for p in places)
+    is_near = {p.number: p.is_equal if best[0] == 0 else p.compared.distance == best for p in places}
+    gaps = []
+    for before, after in itertools.pairwise((None, *places, None)):
+        start = before.number + 1 if before else 0
+        stop = after.number if after else total
+        beside = [p for p in (before, after) if p is not None and is_near[p.number]]
+        is_same = len(beside) == 2 and (best[0] == 0 or beside[0].want == beside[1].want)
+        if beside and not is_same and start < stop:
+            gaps.append((start, stop))
+    return tuple(n for start, stop in gaps for n in _spread(start, stop, max(_MOST_LOOKS // len(gaps), 1)))
+
+
+def _spread(start: int, stop: int, most: int) -> tuple[int, ...]:
+    """At most so many numbers of that range, both ends among them; the middle where it is one."""
+    size = stop - start
+    if size <= most:
+        return tuple(range(start, stop))
+    if most == 1:
+        return (start + size // 2,)
+    return tuple(start + (size - 1) * n // (most - 1) for n in range(most))
 
 
 def scratch_note(look: Look, history: History) -> tuple[str, ...]:
-    ours, theirs = look.have.server_version // 10000, history.server_version // 10000
+    ours, theirs = look.have.server_version // 10000, history.last.server_version // 10000
     if ours == theirs:
         return ()
     return (
@@ -107,27 +242,18 @@ def scratch_note(look: Look, history: History) -> tuple[str, ...]:
     )
 
 
-def replay_history(empty: Database, look: Look, wish: Migration | None) -> History:
-    """Run all migrations in the scratch database, and look after each (after ``wish`` alone where it is given)."""
-    after: list[tuple[Migration, Catalog]] = []
-    for m in look.migrations:
-        if wish is not None and m.id != wish.id:
-            continue
-        operations.migrate(empty, look.migrations, to=m.id)
-        after.append((m, read_like(empty, look)))
-    operations.migrate(empty, look.migrations)
-    return History.of(after, read_like(empty, look))
-
-
 def compare_recorded(look: Look, scratch_on: Database | None) -> Compared:
     """How far the target is from what our own ledger says it is."""
     claimed: Catalog | None = None
     if look.has_gaps:
         with scratch_database(look.database, on=scratch_on) as empty:
             claimed = _replay_recorded(empty, look)
+    last = look.last_recorded
+    assert last is not None
+    number = look.migrations.items.index(last)
     with scratch_database(look.database, on=scratch_on) as empty:
-        history = replay_history(empty, look, look.last_recorded)
-    return history.compare(look.have, claimed or history.after[0][1])
+        history = replay_history(empty, look, (number,))
+    return history.compare(look.have, claimed or history.catalogs[number])
 
 
 def _replay_recorded(empty: Database, look: Look) -> Catalog | None:

@@ -1,24 +1,27 @@
 """Take over a live database: recognise another tool's ledger, compare the catalog, then record.
 
-Hides what other tools' ledgers look like, and how a catalog is found in the history of migrations:
-they are replayed in a scratch database, one after the other, and a place in the history is proven
-by equality and never by what a ledger says.
+Hides what other tools' ledgers look like, and what follows from where a catalog is found in the history of
+migrations: a place is proven by equality.  A ledger says where to look first, and which of several equal ones it is.
 """
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from wflo_schema.adopt.found import Adoption, GivenOptions, Names, Place, Verdict
+from wflo_schema.adopt import found as values
+from wflo_schema.adopt.found import Adoption, GivenOptions, Names, Verdict
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
     History,
+    Place,
     choose_place,
     compare_recorded,
-    equal_elsewhere,
+    first_look,
+    look_around,
     replay_history,
     scratch_note,
 )
@@ -33,7 +36,7 @@ from wflo_schema.adopt.reconciling import (
     read_reconciling,
     reconciling_sets,
 )
-from wflo_schema.catalog.objects import Catalog, Path
+from wflo_schema.catalog.objects import Path
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
@@ -128,48 +131,67 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
     if said is not None and not said.differences and is_recorded:
         return _as_recorded(look, said)
     with scratch_database(look.database, on=scratch_on) as empty:
-        history = replay_history(empty, look, None if look.recorded else wish)
-        tables, present = history.tables, {o.path for o in have.objects if o.kind in TABLES}
-        compared = [(m, want, history.compare(have, want)) for m, want in history.after]
-        is_there = bool(tables & present)
+        history = replay_history(empty, look, first_look(look, wish))
+        is_there = history.has_any
         if said is None and look.recorded and not is_there:
-            said = next(c for m, _, c in compared if m == look.last_recorded)
+            last = look.last_recorded
+            said = next(p.compared for p in history.places if p.migration == last)
         if said is not None and said.differences and (is_recorded or not is_there):
-            return _drift(look, history, compared, said, empty, is_there=is_there)
+            history = look_around(look, history, scratch_on) if is_there else history
+            return _drift(look, history, said, empty, is_there=is_there)
         if not is_there:
-            return _empty(look, tables, present)
-        if wish is not None:
-            compared = [c for c in compared if c[0].id == wish.id]
-        if all(c.differences for _, _, c in compared):
-            sets = reconciling_sets(look)
-            is_inside = wish is not None and wish != migrations.items[-1]  # reconciling sets lead to the end
-            known = None if is_inside else find_set(look, history, empty, sets)
-            there = equal_elsewhere(look, scratch_on, wish) if wish is not None and known is None else None
-            if there is not None:
-                words = f"adopt --apply --to {there.id}" if minds_ledgers else f"baseline --to {there.id}"
-                return _elsewhere(look, compared, there, look.command(words))
-            return _different(look, history, compared, known, () if is_inside else sets)
-    return _at_a_place(look, history, compared, wish, minds_ledgers=minds_ledgers)
+            return _empty(look, history.tables, {o.path for o in have.objects if o.kind in TABLES})
+        wished = [p for p in history.places if wish is not None and p.migration.id == wish.id]
+        if wished and wished[0].is_equal:
+            return _at_a_place(look, history, wished, wish, minds_ledgers=minds_ledgers)
+        if wish is None and _is_settled(look, history.places):
+            return _at_a_place(look, history, history.places, None, minds_ledgers=minds_ledgers)
+        sets = (
+            () if wish is not None and wish != migrations.items[-1] else reconciling_sets(look)
+        )  # they lead to the end
+        known = find_set(look, history, empty, sets) if _is_nowhere(history) else None
+        if known is None:
+            history = look_around(look, history, scratch_on)
+        places = history.places
+        equal = [p for p in places if p.is_equal]
+        if wished and equal:
+            words = "adopt --apply --to" if minds_ledgers else "baseline --to"
+            return _elsewhere(look, wished[0], equal[-1].migration, look.command(f"{words} {equal[-1].migration.id}"))
+        if not equal:
+            return _different(look, history, wished or places, known, sets)
+    return _at_a_place(look, history, places, wish, minds_ledgers=minds_ledgers)
+
+
+def _is_nowhere(history: History) -> bool:
+    return not any(p.is_equal for p in history.places)
+
+
+def _is_settled(look: Look, places: Sequence[Place]) -> bool:
+    """Whether no other place need be looked at: a ledger names an equal one, or those beside what is equal are not."""
+    equal = [p for p in places if p.is_equal]
+    if any(w.stands_for == p.migration.id for w in look.ledgers for p in equal):
+        return True
+    numbers = {p.number for p in places}
+    ends = {equal[0].number - 1, equal[-1].number + 1} if equal else {-2}
+    return bool(equal) and ends <= {*numbers, -1, len(look.migrations)}
+
+
+def _shown(places: Sequence[Place]) -> tuple[values.Place, ...]:
+    return tuple(values.Place(p.migration.id, *p.compared.distance) for p in places)
 
 
 def _at_a_place(
-    look: Look,
-    history: History,
-    compared: Sequence[tuple[Migration, Catalog, Compared]],
-    wish: Migration | None,
-    *,
-    minds_ledgers: bool,
+    look: Look, history: History, places: Sequence[Place], wish: Migration | None, *, minds_ledgers: bool
 ) -> Adoption:
     """The catalog matches ours up to one migration, or several: what would be recorded, and what objects to it."""
-    equal = [(m, want, c) for m, want, c in compared if not c.differences]
-    places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
-    m, _, found = choose_place(look, equal)
-    migrations = look.migrations
-    number = list(migrations).index(m) + 1
-    record = look.to_record(list(migrations)[:number])
-    if len(equal) > 1 and not any(w.stands_for in {e.id for e, _, _ in equal} for w in look.ledgers):
+    equal = [p for p in places if p.is_equal]
+    chosen = choose_place(look, equal)
+    m, found, number = chosen.migration, chosen.compared, chosen.number + 1
+    record = look.to_record(look.migrations.items[:number])
+    steps: tuple[str, ...]
+    if len(equal) > 1 and not any(w.stands_for in {p.migration.id for p in equal} for w in look.ledgers):
         verdict = Verdict.AMBIGUOUS
-        steps = tuple(look.command(f"adopt --apply --to {e.id}") for e, _, _ in equal)
+        steps = _ways_to_decide(look, places)
     else:
         verdict = Verdict.EQUAL if record or look.aside else Verdict.OURS
         steps = (look.command("adopt --apply" if verdict is Verdict.EQUAL else "migrate"),)
@@ -193,22 +215,29 @@ def _at_a_place(
             notes=(*look.ledger_notes(m), *scratch_note(look, history)),
             next_steps=() if objections else steps,
         ),
-        places=places,
+        places=_shown(places),
         differences=found.cosmetic,
         beside=found.beside,
     )
 
 
-def _elsewhere(
-    look: Look, compared: Sequence[tuple[Migration, Catalog, Compared]], there: Migration, step: str
-) -> Adoption:
-    m, _, found = compared[0]
+def _ways_to_decide(look: Look, places: Sequence[Place]) -> tuple[str, ...]:
+    """One command for each that it may be, the last first; those between two that are equal may be it too."""
+    numbers = [places[0].number] if places[0].is_equal else []
+    for before, here in itertools.pairwise(places):
+        if here.is_equal:
+            numbers += range(before.number + 1 if before.is_equal else here.number, here.number + 1)
+    if len(numbers) > _MOST_STEPS:
+        numbers = [numbers[0], numbers[-1]]
+    return tuple(look.command(f"adopt --apply --to {look.migrations.items[n].id}") for n in reversed(numbers))
+
+
+def _elsewhere(look: Look, wished: Place, there: Migration, step: str) -> Adoption:
+    m, found = wished.migration, wished.compared
     note = f"this database is where {there.id} leads, not {m.id}"
     return replace(
-        look.adoption(
-            Verdict.DIFFERENT, id=m.id, number=look.migrations.items.index(m) + 1, notes=(note,), next_steps=(step,)
-        ),
-        places=(Place(m.id, *found.distance),),
+        look.adoption(Verdict.DIFFERENT, id=m.id, number=wished.number + 1, notes=(note,), next_steps=(step,)),
+        places=_shown((wished,)),
         differences=(*found.differences, *found.cosmetic),
         beside=found.beside,
     )
@@ -252,7 +281,6 @@ def _as_recorded(look: Look, said: Compared) -> Adoption:
 def _drift(
     look: Look,
     history: History,
-    compared: Sequence[tuple[Migration, Catalog, Compared]],
     said: Compared,
     replayed: Database,
     *,
@@ -264,7 +292,8 @@ def _drift(
     order = {m.id: n for n, m in enumerate(look.migrations)}
     table = f"{look.status.schema}._yoyo_migration"
     recorded = f"{table} records {counted(len(look.recorded), 'migration')} up to {last.id}"
-    equal = [m for m, _, c in compared if not c.differences] if is_there else []
+    places = history.places
+    equal = [p.migration for p in places if p.is_equal] if is_there else []
     truth = next((m for m in reversed(equal) if order[m.id] <= order[last.id]), equal[0] if equal else None)
     steps: tuple[str, ...]
     if look.half_way:
@@ -277,7 +306,7 @@ def _drift(
         sets = reconciling_sets(look)
         known = find_set(look, history, replayed, sets)
         if known is not None or any(s.is_under_way for s in sets):
-            found = _different(look, history, compared, known, sets)
+            found = _different(look, history, places, known, sets)
             return replace(found, notes=(*found.notes, f"{recorded}, and the catalog is not like that"))
         where = "not like that"
         steps = _mends(look, said)
@@ -293,7 +322,7 @@ def _drift(
             objections=look.objections(last, minds_ledgers=False),
             next_steps=steps,
         ),
-        places=tuple(Place(m.id, *c.distance) for m, _, c in compared),
+        places=_shown(places),
         differences=(*said.differences, *said.cosmetic),
         beside=said.beside,
     )
@@ -313,14 +342,22 @@ def _way_to_the_truth(look: Look, order: Mapping[str, int], truth: Migration | N
 
 
 def _mends(look: Look, said: Compared) -> tuple[str, ...]:
+    """What brings the catalog back to what is recorded, and the command that then says whether it is."""
     mends = [_one_line(d.mend) for d in said.differences if d.mend]
+    by_hand = len(said.differences) - len(mends)
     more = len(mends) - _MOST_STEPS
+    verify = look.command("check --drift")
+    undo = f"undo by hand {counted(by_hand, 'difference')} that no statement mends without losing rows"
+    keep = f"or keep what was changed: write it as a migration ({_NEW}), and record that: "
     return (
         *(f"in psql: {mend}" for mend in mends[:_MOST_STEPS]),
-        *((f"and {counted(more, 'more statement')}: {look.command('check --drift')}",) if more > 0 else ()),
-        look.command("adopt"),
+        *((f"and {counted(more, 'more statement')}: {verify}",) if more > 0 else ()),
+        *((undo, keep + look.command("baseline --to ID")) if by_hand else ()),
+        verify,
     )
 
+
+_NEW = 'wflo-schema new "keep what was changed by hand"'
 
 # Most statements that are shown; more would be too much to read.
 _MOST_STEPS = 10
@@ -335,19 +372,16 @@ def _one_line(mend: str) -> str:
 def _different(
     look: Look,
     history: History,
-    compared: Sequence[tuple[Migration, Catalog, Compared]],
+    places: Sequence[Place],
     known: KnownSet | None,
     sets: Sequence[ReconcilingSet],
 ) -> Adoption:
-    migrations = look.migrations
-    places = tuple(Place(m.id, *c.distance) for m, _, c in compared)
-    order = {m.id: n for n, m in enumerate(migrations)}
-    nearest = min(compared, key=lambda c: (*c[2].distance, -order[c[0].id]))
+    nearest = min(places, key=lambda p: (*p.compared.distance, -p.number))
     begun = next((s for s in sets if s.is_under_way), None)
     steps: tuple[str, ...]
     verdict = Verdict.DIFFERENT
     if known is not None:
-        nearest = compared[-1]
+        nearest = places[-1]
         folder = known.set.folder
         after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
         but = f", except for what the set validates: {listed(known.not_valid)}" if known.not_valid else ""
@@ -363,24 +397,24 @@ def _different(
         steps = (look.command("migrate"),)
     else:
         notes = (*look.ledger_notes(None), *scratch_note(look, history))
-        to = nearest[0].id
-        mends = [d.mend for d in nearest[2].differences if d.attribute == "validated" and d.mend]
+        to = nearest.migration.id
+        mends = [d.mend for d in nearest.compared.differences if d.attribute == "validated" and d.mend]
         bring: tuple[str, ...]
         bring = ("bring the database there, then: " + look.command(f"adopt --apply --to {to}"),)
-        if mends and len(mends) == len(nearest[2].differences):
+        if mends and len(mends) == len(nearest.compared.differences):
             bring = (*(f"in psql: {_one_line(mend)}" for mend in mends), look.command(f"adopt --apply --to {to}"))
         steps = (*bring, "or insist that the database is right: " + look.command(f"baseline --to {to} --unverified"))
-    m, _, found = nearest
+    m, found = nearest.migration, nearest.compared
     return replace(
         look.adoption(
             verdict,
             id=m.id,
-            number=order[m.id] + 1,
+            number=nearest.number + 1,
             notes=notes,
             next_steps=steps,
             objections=look.objections(m, minds_ledgers=True),
         ),
-        places=places,
+        places=_shown(places),
         differences=(*found.differences, *found.cosmetic),
         beside=found.beside,
         reconciling=known.set.folder if known else None,

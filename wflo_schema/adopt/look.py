@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wflo_schema.adopt.found import Adoption, GivenOptions, Names, OtherLedger, Verdict
@@ -19,13 +20,41 @@ from wflo_schema.words import listed
 
 
 def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
-    """Say what the versions stand for: by ``names``, or because they are ids of ours."""
+    """Say what the versions stand for: by ``names``, because they are ids of ours, or the numbers in them."""
     order = {m.id: n for n, m in enumerate(migrations)}
-    known = {**{i: i for i in order}, **(names or {})}
-    said = [known[v] for v in ledger.versions if v in known]
+    given = {**{i: i for i in order}, **(names or {})}
+    find = _numbered(order) if names is None else dict[str, str]().get
+    known = {v: given[v] if v in given else find(v, "") for v in ledger.versions if v in given or find(v)}
+    said = list(known.values())
     unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
     last = max((s for s in said if s), key=lambda s: order[s], default="")
     return replace(ledger, stands_for="" if "" in said else last, unknown=unknown)
+
+
+# What a tool puts before a number, and the number: 20251110_01, V1.2, 000003.
+_NUMBER = re.compile(r"[VvUu]?(?P<number>\d+(?:[._]\d+)*)(?![0-9A-Za-z])")
+
+
+def _numbered(ids: Collection[str]) -> Callable[..., str]:
+    """Finds the one id that begins with the number of a version, however many zeros it has; else nothing."""
+    by_number: dict[tuple[int, ...], list[str]] = {}
+    for i in ids:
+        number = _number_of(i)
+        for length in range(1, len(number) + 1):
+            by_number.setdefault(number[:length], []).append(i)
+
+    def find(version: str, default: str = "") -> str:
+        number = _number_of(version) if _NUMBER.fullmatch(version) else ()
+        fitting = by_number.get(number, [])
+        exact = [i for i in fitting if _number_of(i) == number]
+        return next((one[0] for one in (exact, fitting) if len(one) == 1), default)
+
+    return find
+
+
+def _number_of(text: str) -> tuple[int, ...]:
+    found = _NUMBER.match(text)
+    return tuple(int(part) for part in re.split("[._]", found["number"])) if found else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ def adopt(
 
     Replays the migrations in a scratch database and compares the catalogs. Says up to which
     migration the two match; if none, shows each difference from the nearest.
-    Decides by the catalog alone: another tool's ledger is read and shown, and never believed.
+    Looks first where another tool's ledger says, else after the last file. The catalog decides;
+    the ledger's word counts between migrations that differ in rows only.
     Never changes a table, and leaves the other ledger as it is.
 
     \b
