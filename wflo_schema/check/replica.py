@@ -123,70 +123,63 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
     """Sessions that start in replica mode, in which no key is enforced, wherever that comes from."""
     if _is_always_enforced(facts):
         return
-    session = reader.session
-    is_replica, source = session.replication_role == "replica", _source(reader)
-    if is_replica:
-        reader.can("pg_settings")
-    in_files = _files_say_replica(reader, facts, source)
+    yield from _this_session(reader, facts)
     here = {s.role for s in facts.settings or () if s.is_for_database}
     known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
-    if is_replica and source == _AT_LOGIN:
-        yield finding(
-            "replication-role",
-            f"sessions of database {quote(session.database)}",
-            "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
-            "client that left them off",
-            have="session_replication_role = replica",
-            want=_WANT,
-            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
-            " -- then: DROP EVENT TRIGGER …",
-        )
-    elif in_files or (is_replica and source and not source.startswith(_FROM_ELSEWHERE)):
-        yield finding(
-            "replication-role",
-            f"server ({source or 'configuration file'})",
-            "every session of this server starts with foreign keys switched off",
-            have="session_replication_role = replica",
-            want=_WANT,
-            help_="ALTER SYSTEM RESET session_replication_role; SELECT pg_reload_conf();",
-        )
-    elif is_replica and not _is_told_of(facts, session.role, source):
-        is_own = source == "client"
-        yield finding(
-            "replication-role",
-            "this connection" if is_own else f"sessions of {quote(session.role)} in database {quote(session.database)}",
-            "this connection switches foreign keys off itself, as whoever connects in the same way does"
-            if is_own
-            else f"this session started with foreign keys switched off (SHOW {_SETTING})",
-            have="session_replication_role = replica",
-            want=_WANT,
-            help_="take session_replication_role out of the URL's options, PGOPTIONS or the service file"
-            if is_own
-            else "SELECT s.setdatabase, s.setrole::regrole, s.setconfig FROM pg_db_role_setting AS s;"
-            f" -- as a superuser; then: ALTER DATABASE or ALTER ROLE … RESET {_SETTING};",
-        )
-    elif in_files is None:
-        role = quote(session.role)
-        yield finding(
-            "cannot-see",
-            "pg_catalog.pg_file_settings",
-            f"{session.role} has a session_replication_role of its own and may not see what the others get from the "
-            "server's files",
-            have="no SELECT on pg_catalog.pg_file_settings",
-            want=_WANT,
-            help_=f"GRANT SELECT ON pg_catalog.pg_file_settings TO {role};"
-            f" GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO {role};",
-        )
     yield from _roles(reader, facts, known)
     if reader.can("pg_proc", "pg_language", "pg_depend", "pg_event_trigger"):
         yield from _switches(reader, facts)
 
 
-def _is_told_of(facts: Facts, role: str, source: str) -> bool:
-    """Whether pg_db_role_setting, where it may be read, says where this session's replica mode comes from."""
-    if source == "client":
-        return False
-    return any(s.value == "replica" and s.role in (None, role) for s in facts.settings or ())
+def _this_session(reader: Reader, facts: Facts) -> Iterator[Finding]:
+    """What our own session shows of the others: of all, or of those of this role, database or connection."""
+    session = reader.session
+    is_replica, source = session.replication_role == "replica", _source(reader)
+    if is_replica:
+        reader.can("pg_settings")
+    in_files = _files_say_replica(reader, facts, source)
+    role, database = quote(session.role), quote(session.database)
+    if is_replica and source == _AT_LOGIN:
+        yield _replica(
+            f"sessions of database {database}",
+            "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
+            "client that left them off",
+            "SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
+            " -- then: DROP EVENT TRIGGER …",
+        )
+    elif in_files or (is_replica and source and not source.startswith(_FROM_ELSEWHERE)):
+        yield _replica(
+            f"server ({source or 'configuration file'})",
+            "every session of this server starts with foreign keys switched off",
+            f"ALTER SYSTEM RESET {_SETTING}; SELECT pg_reload_conf();",
+        )
+    elif is_replica and source == "client":
+        yield _replica(
+            "this connection",
+            "this connection switches foreign keys off itself, as whoever connects in the same way does",
+            f"take {_SETTING} out of the URL's options, PGOPTIONS or the service file",
+        )
+    elif is_replica and not any(s.value == "replica" and s.role in (None, session.role) for s in facts.settings or ()):
+        yield _replica(  # what a default of a role or database does, `_roles` says
+            f"sessions of {role} in database {database}",
+            f"this session started with foreign keys switched off (SHOW {_SETTING})",
+            "SELECT s.setdatabase, s.setrole::regrole, s.setconfig FROM pg_db_role_setting AS s;"
+            f" -- as a superuser; then: ALTER DATABASE or ALTER ROLE … RESET {_SETTING};",
+        )
+    elif in_files is None:
+        yield finding(
+            "cannot-see",
+            "pg_catalog.pg_file_settings",
+            f"{session.role} has a {_SETTING} of its own and may not see what the others get from the server's files",
+            have="no SELECT on pg_catalog.pg_file_settings",
+            want=_WANT,
+            help_=f"GRANT SELECT ON pg_catalog.pg_file_settings TO {role};"
+            f" GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO {role};",
+        )
+
+
+def _replica(who: str, message: str, help_: str) -> Finding:
+    return finding("replication-role", who, message, have=f"{_SETTING} = replica", want=_WANT, help_=help_)
 
 
 def _roles(reader: Reader, facts: Facts, known: Sequence[RoleSetting]) -> Iterator[Finding]:
