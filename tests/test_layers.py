@@ -32,6 +32,8 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "contract",
             "contract_file",
             "plpgsql",
+            "outcomes",
+            "effects",
             "facts",
             "expressions",
             "tables",

@@ -48,6 +48,15 @@ class Finding:
     want: str = ""
     help: str = ""
     location: Location | None = None
+    body: str = ""
+    """What `body_hash` makes of the function that the finding rests on: an allowance must name it."""
+
+
+def body_hash(source: str, library: str = "") -> str:
+    """A function's body as a short name: it changes with the body."""
+    import hashlib  # not needed by every command that starts
+
+    return hashlib.sha256(f"{library}\0{source}".encode() if library else source.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

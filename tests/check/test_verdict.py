@@ -318,10 +318,14 @@ def test_check_writes_nothing_and_passes_in_a_read_only_session(right: Database)
     assert check_database(read_only, _wflo(), only=("contract", "rows", "indexes")).exit_code == 0
 
 
-def test_own_session_in_replica_mode_is_not_the_database_s_fault(right: Database) -> None:
+def test_own_session_in_replica_mode_is_an_error_of_the_connection(right: Database) -> None:
     mine = Database.parse(right.conninfo + " options='-c session_replication_role=replica'")
 
-    assert check_database(mine, _wflo(), only=("contract",)).exit_code == 0
+    result = check_database(mine, _wflo(), only=("contract",))
+
+    assert result.exit_code == 1
+    (said,) = [f for f in result.findings if f.severity is Severity.ERROR]
+    assert (said.code, said.object) == ("replication-role", "this connection")
 
 
 def test_freeze_takes_the_first_schema_of_the_path_that_holds_a_table(right: Database) -> None:

@@ -73,6 +73,9 @@ class RowTrigger:
     arguments: list[str]
     has_condition: bool
     asks_depth: bool
+    routine_schema: str
+    routine: str
+    settings: list[str]
     language: str
     library: str
     source: str
@@ -165,6 +168,8 @@ class Facts:
     taken: frozenset[tuple[int, str]] = frozenset()
     """Table and name of each constraint of any kind that bears a name the contract gives to a key."""
     server_version: int = 0
+    is_escaping: bool = False
+    """Whether a backslash in a text may be an escape: sessions may start with standard_conforming_strings = off."""
 
     @property
     def is_everything_read(self) -> bool:
@@ -319,6 +324,8 @@ class Reader:
     """The one that the role has by default; in the snapshot it is another."""
     path: tuple[str, ...] = ()
     """Its schemas that are there and that the role may use, without those of the system."""
+    is_escaping: bool = False
+    """Whether the session began with standard_conforming_strings = off."""
     unread: list[str] = field(default_factory=list)
     indexes: tuple[Index, ...] | None = None
 
@@ -337,6 +344,8 @@ def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
     connection.read_only = True
     row = connection.execute(
         "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(false)::text[],"
+        " pg_catalog.current_setting('standard_conforming_strings'),"
+        " pg_catalog.set_config('standard_conforming_strings', 'on', true),"
         " pg_catalog.set_config('search_path', 'pg_catalog', true),"
         " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
         f" pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true),"
@@ -352,7 +361,7 @@ def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
     (session,) = fetch(connection, SessionFacts, "check", "session", {})
     if row is None:
         raise AssertionError("a SELECT without FROM returns one row")
-    return Reader(connection, session, str(row[0]), _own(row[1]))
+    return Reader(connection, session, str(row[0]), _own(row[1]), is_escaping=row[2] != "on")
 
 
 def _own(path: Iterable[str]) -> tuple[str, ...]:
@@ -422,6 +431,7 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         settings=reader.rows(RoleSetting, "settings", {"relations": everywhere})
         if reader.can("pg_db_role_setting", "pg_roles", "pg_database")
         else None,
+        is_escaping=_is_escaping(reader),
     )
     if facts.keys is None:
         return facts
@@ -442,6 +452,12 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
         taken=frozenset((int(r[0]), str(r[1])) for r in taken),
     )
+
+
+def _is_escaping(reader: Reader) -> bool:
+    if reader.is_escaping or not reader.can("pg_db_role_setting", "pg_database"):
+        return True
+    return reader.connection.execute(load_sql("check", "escaping")).fetchone() == (True,)
 
 
 def _odd_keys(reader: Reader, keys: Sequence[int]) -> frozenset[int]:

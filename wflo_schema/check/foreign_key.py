@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation
-from wflo_schema.check import plpgsql
+from wflo_schema.check import effects
 from wflo_schema.check.contract import Contract, RequiredKey
+from wflo_schema.check.effects import Effect
 from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
-from wflo_schema.check.plpgsql import Effect
+from wflo_schema.check.outcomes import Event
 from wflo_schema.check.rules import NOTHING, finding
 from wflo_schema.check.tables import absent, absent_columns
-from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.findings import Finding, Location, Severity, body_hash
 from wflo_schema.names import NAME_BYTES, identifiers, qualified, quote
 
 # Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
@@ -199,7 +200,7 @@ def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
         )
     yield from _strength(facts, table, target, have, no)
     yield from _collations(facts, table, target, have, no)
-    yield from _stoppers(facts, table, have, no)
+    yield from _stoppers(facts, table, target, have, no)
     yield from _privileges(table, target, have, no)
     for child in facts.children(table):
         yield from _inherited(sought, child, target, have, no)
@@ -233,7 +234,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
         return [
             *_strength(facts, child, target, mine, no_),
             *_collations(facts, child, target, mine, no_),
-            *_stoppers(facts, child, mine, no_),
+            *_stoppers(facts, child, target, mine, no_),
             *_privileges(child, target, mine, no_),
             *_others(replace(sought, table=child, location=None), target, mine, facts.keys_on(child.oid)),
         ]
@@ -336,13 +337,26 @@ def _collations(facts: Facts, table: Relation, target: Relation, have: Key, no: 
             )
 
 
-def _stoppers(facts: Facts, table: Relation, have: Key, no: _No) -> Iterator[Finding]:
+def _stoppers(facts: Facts, table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
     """Rules and row triggers of users that the key's own DELETE or UPDATE runs into."""
-    acts = {"delete"} if have.on_delete == "c" else set()
-    if have.on_delete in "nd" or have.on_update in "cnd":
-        acts.add("update")
-    yield from _rules(facts, table, have, acts, no)
-    yield from _row_triggers(facts, table, have, acts, no)
+    events = _events(facts, target, have)
+    yield from _rules(facts, table, have, {e.operation.lower() for e in events}, no)
+    yield from _row_triggers(facts, table, have, events, no)
+
+
+def _events(facts: Facts, target: Relation, have: Key) -> tuple[Event, ...]:
+    """What the key does to its rows when a row that they reference is deleted, and when it is updated."""
+    whole, its = frozenset(have.columns), facts.columns_of(target.oid)
+    found = []
+    if have.on_delete == "c":
+        found.append(Event("DELETE", written=whole))
+    elif have.on_delete in "nd":
+        found.append(Event("UPDATE", have.on_delete, frozenset(have.set_columns or have.columns)))
+    if have.on_update in "cnd":
+        found.append(Event("UPDATE", have.on_update, whole))
+    has_whole = not any(its[c].is_nullable for c in have.to_columns if c in its)
+    found = [replace(e, is_new_key_whole=e.action == "c" and has_whole, not_null=whole - e.written) for e in found]
+    return tuple(e for n, e in enumerate(found) if e not in found[:n])
 
 
 def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
@@ -364,47 +378,56 @@ def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: 
             )
 
 
-def _row_triggers(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
-    name, stores = quote(have.name), {r.oid: r for r in facts.stores(table)}
-    written = have.columns if have.on_update in "cnd" else have.set_columns or have.columns
+def _row_triggers(facts: Facts, table: Relation, have: Key, events: Sequence[Event], no: _No) -> Iterator[Finding]:
+    stores = {r.oid: r for r in facts.stores(table)}
     for trigger in (t for relation in dict.fromkeys((table.oid, *stores)) for t in facts.row_triggers_on(relation)):
         if not trigger.is_row and trigger.relation != table.oid:
             continue  # PostgreSQL names the whole table in the key's query.
         if trigger.is_row and trigger.relation not in stores:
             continue
         where = stores.get(trigger.relation, table)
-        sees_update = trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & set(written)))
-        for event, concerned in (("delete", trigger.is_delete), ("update", sees_update)):
-            if event not in acts or not concerned:
-                continue
-            effect = _effect(trigger, where, event, written)
-            moment = f"{'BEFORE' if trigger.is_before else 'AFTER'} {event.upper()}"
-            shown = f"{moment} trigger {quote(trigger.name)} on {where}"
-            drop = f"DROP TRIGGER {quote(trigger.name)} ON {where};"
-            undone = " or putting the old value back" if event == "update" else ""
-            if effect is Effect.STOPS:
-                yield no(
-                    "key-stopped-by-trigger",
-                    f"the {shown} can return NULL"
-                    + (" or put the old value back" if event == "update" else "")
-                    + f", which silently stops {name}",
-                    f"{drop} -- or let it RETURN {'OLD' if event == 'delete' else 'NEW'}",
-                    shown,
-                )
-            elif effect is Effect.FAILS:
-                yield no(
-                    "key-stopped-by-trigger",
-                    f"the {shown} always raises an error, so that {name} can never {event}",
-                    f"{drop} -- or let the key's {event.upper()} pass",
-                    shown,
-                )
-            elif effect is Effect.UNCLEAR:
-                yield no(
-                    "key-maybe-stopped",
-                    f"the {shown} may silently stop {name} by returning NULL{undone}: what it returns cannot be known",
-                    f"{drop} -- or let it plainly RETURN {'OLD' if event == 'delete' else 'NEW'}",
-                    shown,
-                )
+        for operation in ("DELETE", "UPDATE"):
+            its = [_effect(facts, trigger, where, e) for e in events if e.operation == operation and _sees(trigger, e)]
+            worst = next((e for e in (Effect.STOPS, Effect.FAILS, Effect.UNCLEAR) if e in its), Effect.PASSES)
+            if worst is not Effect.PASSES:
+                yield _stopped(trigger, where, have, operation, worst, no)
+
+
+def _sees(trigger: RowTrigger, event: Event) -> bool:
+    if event.operation == "DELETE":
+        return trigger.is_delete
+    return trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & event.written))
+
+
+def _stopped(trigger: RowTrigger, where: Relation, have: Key, operation: str, effect: Effect, no: _No) -> Finding:
+    name = quote(have.name)
+    shown = f"{'BEFORE' if trigger.is_before else 'AFTER'} {operation} trigger {quote(trigger.name)} on {where}"
+    drop = f"DROP TRIGGER {quote(trigger.name)} ON {where};"
+    row = "OLD" if operation == "DELETE" else "NEW"
+    if effect is Effect.FAILS:
+        found = no(
+            "key-stopped-by-trigger",
+            f"the {shown} always raises an error, so that {name} can never {operation.lower()}",
+            f"{drop} -- or let the key's {operation} pass",
+            shown,
+        )
+    elif effect is Effect.STOPS:
+        back = "" if operation == "DELETE" else " or put the old value back"
+        found = no(
+            "key-stopped-by-trigger",
+            f"the {shown} can return NULL{back}, which silently stops {name}",
+            f"{drop} -- or let it RETURN {row}",
+            shown,
+        )
+    else:
+        back = "" if operation == "DELETE" else " or putting the old value back"
+        found = no(
+            "key-maybe-stopped",
+            f"the {shown} may silently stop {name} by returning NULL{back}: what it returns cannot be known",
+            f"{drop} -- or let it plainly RETURN {row}",
+            shown,
+        )
+    return replace(found, body=body_hash(trigger.source, trigger.library))
 
 
 # Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.
@@ -421,37 +444,73 @@ _NEVER_STOP = frozenset(
 )
 
 
-def _effect(trigger: RowTrigger, where: Relation, event: str, columns: Iterable[str]) -> Effect:
-    """What the trigger does to the key's event, or undoes of what it sets in these columns."""
+def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) -> Effect:
+    """What the trigger does to the key's event, or undoes of what it sets."""
     can_stop = trigger.is_row and trigger.is_before
     if (trigger.language, trigger.library, trigger.source) in _NEVER_STOP:
         return Effect.PASSES
     if trigger.language != "plpgsql":
         return Effect.UNCLEAR if can_stop else Effect.PASSES
-    known = {
+    event = replace(
+        event,
+        is_row=trigger.is_row,
+        changed=_changed_before(facts, trigger, where) if event.operation == "UPDATE" else frozenset(),
+        not_null=event.not_null | {c.name for c in facts.columns_of(where.oid).values() if not c.is_nullable},
+        known=_known(trigger, where),
+    )
+    holds: bool | None = True
+    is_sure = True
+    if trigger.has_condition:
+        holds, is_sure = None, not trigger.asks_depth
+    if trigger.condition is not None:
+        at_start = replace(event, depth=event.depth - 1)  # its function is one level deeper
+        holds, is_sure = effects.holds(trigger.condition, at_start), effects.can_hold(trigger.condition, at_start)
+    if holds is False:
+        return Effect.PASSES
+    effect = effects.effect(trigger.source, event, has_plain_texts=_has_plain_texts(facts, trigger))
+    if effect is Effect.FAILS:
+        return Effect.FAILS if holds else Effect.PASSES
+    if not can_stop:
+        return Effect.PASSES
+    return Effect.UNCLEAR if effect is Effect.STOPS and not is_sure else effect
+
+
+def _known(trigger: RowTrigger, where: Relation) -> dict[str, str]:
+    arguments = trigger.arguments[:-1]
+    return {
         "tg_name": trigger.name,
         "tg_when": "BEFORE" if trigger.is_before else "AFTER",
         "tg_level": "ROW" if trigger.is_row else "STATEMENT",
         "tg_table_name": where.name,
         "tg_relname": where.name,
         "tg_table_schema": where.schema,
-        "tg_nargs": str(len(trigger.arguments[:-1])),
-        **{f"tg_argv[{n}]": a for n, a in enumerate(trigger.arguments[:-1]) if "\\" not in a},
+        "tg_nargs": str(len(arguments)),
+        **{f"tg_argv[{n}]": a for n, a in enumerate(arguments) if "\\" not in a},
     }
-    holds = plpgsql.condition_holds(trigger.condition, event) if trigger.condition is not None else None
-    if not trigger.has_condition:
-        holds = True
-    if holds is False:
-        return Effect.PASSES
-    effect = plpgsql.effect(trigger.source, event, columns, known=known)
-    if effect is Effect.FAILS:
-        speaks_of_rows = not trigger.is_row and plpgsql.speaks_of_rows(trigger.source)
-        return Effect.FAILS if holds and not speaks_of_rows else Effect.PASSES
-    if not can_stop:
-        return Effect.PASSES
-    if effect is Effect.STOPS and trigger.condition is None and trigger.asks_depth:
-        return Effect.UNCLEAR
-    return effect
+
+
+def _has_plain_texts(facts: Facts, trigger: RowTrigger) -> bool:
+    """Whether a backslash in a text of the function is one, and no escape."""
+    own = [s.partition("=")[2] for s in trigger.settings if s.lower().startswith("standard_conforming_strings=")]
+    return own[0].lower() in ("on", "true", "yes", "1") if own else not facts.is_escaping
+
+
+def _changed_before(facts: Facts, trigger: RowTrigger, where: Relation) -> frozenset[str] | None:
+    """The columns that triggers which fire before this one may have changed; None: any."""
+    found: set[str] = set()
+    for other in facts.row_triggers_on(where.oid):
+        if not (other.is_row and other.is_before and other.is_update and other.name.encode() < trigger.name.encode()):
+            continue
+        if other.language == "plpgsql":
+            changed = effects.changed(other.source)
+        elif (other.language, other.library, other.source) in _NEVER_STOP:
+            changed = frozenset(other.arguments[:1])
+        else:
+            changed = None
+        if changed is None:
+            return None
+        found |= changed
+    return frozenset(found)
 
 
 def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:

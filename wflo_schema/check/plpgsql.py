@@ -1,519 +1,373 @@
-"""Say what a PL/pgSQL trigger function does to one kind of event: lets it pass, stops it or fails, without running it.
+"""The body of a PL/pgSQL function as a tree of statements, cut by PostgreSQL's own scanner.
 
-Hides the language's statements.  Conditions on what is known of the event (TG_OP, TG_TABLE_NAME …), on
-pg_trigger_depth() and on the row that an event lacks are decided; every other condition may hold or not.
-Follows variables from their assignment to RETURN.  Knows no database.
+Hides the language's grammar.  Expressions stay as they are written, for PostgreSQL's own parser; what it may not
+read as the server does (escapes, texts that depend on settings) stands there as an unknown name.  Knows no database.
 """
 
 from __future__ import annotations
 
-import enum
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
-from wflo_schema.files.tokens import tokens
-from wflo_schema.names import quote
+from wflo_schema.files.tokens import Token, tokens
+from wflo_schema.names import quote_always
 
-# pg_trigger_depth() in a row trigger that a foreign key's own query fires: the key's trigger is the first.
-_DEPTH_IN_A_CASCADE = 2
+# Stands in an expression for a text whose content is not known.
+SOME_TEXT = '"?"'
+# The condition of a handler that catches every error.
+OTHERS = "others"
 
-# Stands for a text whose content is not known.
-_SOME_TEXT = "'"
-_TEXT_TYPES = (["text"], ["varchar"], ["name"])
-_EVENT_NAME = re.compile(r"old|new|tg_[a-z]+")
-
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+Path = tuple[str, ...]
+"""A variable, or a variable and its column; longer where only a part of that is meant."""
 
 
-class Effect(enum.Enum):
-    """What a trigger does to the row or statement that fires it."""
-
-    PASSES = "lets it pass"
-    STOPS = "can cancel it without a word, or undo it"
-    FAILS = "always raises an error"
-    UNCLEAR = "cannot be known"
+class Unreadable(Exception):
+    """The body is no PL/pgSQL that is understood here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
-    """``expressions`` that RETURN can reach, in upper case, and the ``code`` without comments and texts.
+class Return:
+    expression: str
 
-    ``values`` are what they can be: the row ``old`` or ``new``, ``null``, another ``row``, or ``?``.
-    ``is_unclear`` says that a condition on the event could not be decided, ``asks_depth`` that one
-    asks pg_trigger_depth() in a way that could not.  No expressions: none can be reached.
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """RAISE of an error; a notice is no statement that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    target: Path
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """INTO: ``query`` is a SELECT without it, empty where the values come from elsewhere."""
+
+    targets: tuple[Path, ...]
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """Also a CASE, whose ``otherwise`` raises an error where it is not written."""
+
+    branches: tuple[tuple[str, Body], ...]
+    otherwise: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """``turns``: how it begins: always (LOOP, or from 1 to 3), while (a condition), or maybe (over rows)."""
+
+    label: str
+    turns: str
+    condition: str
+    targets: tuple[Path, ...]
+    is_endless: bool
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """EXIT or CONTINUE.  An empty condition always holds."""
+
+    is_exit: bool
+    label: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A variable with its first value, empty where it has none.  ``stands_for`` is what an ALIAS names."""
+
+    name: str
+    expression: str = ""
+    stands_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    label: str
+    declared: tuple[Declared, ...]
+    body: Body
+    handlers: tuple[tuple[frozenset[str], Body], ...]
+
+
+Statement = Return | Raise | Assign | Fill | If | Loop | Leave | Block
+Body = tuple[Statement, ...]
+
+
+@lru_cache(maxsize=256)
+def parse(source: str, *, has_plain_texts: bool = True) -> Body:
+    r"""Read a function's body.  Raise `Unreadable` where that cannot be done.
+
+    ``has_plain_texts`` is False where standard_conforming_strings may be off: then '\' may be an escape.
     """
-
-    expressions: frozenset[str]
-    values: frozenset[str]
-    code: str
-    is_unclear: bool
-    asks_depth: bool
-
-
-_Values = dict[str, frozenset[str]]
-_NULL, _UNKNOWN, _ROW = frozenset({"null"}), frozenset({"?"}), frozenset({"row"})
-
-
-def returned(source: str, event: str, known: Mapping[str, str] | None = None) -> Returned:
-    """What the body of a trigger's function can return on ``event``: insert, update or delete.
-
-    ``known`` are more of the TG_ variables, in lower case: ``{"tg_level": "ROW", "tg_argv[0]": "x"}``.
-    """
-    words = list(_words(source))
-    while words[:1] == ["#"]:
-        del words[:3]  # an option of the function: #variable_conflict use_column
-    code = " ".join("' '" if w.startswith("'") else w for w in words)
-    walk = _Walk(words, event.upper(), known=dict(known or {}))
+    found = list(tokens(source))
+    while [t.text for t in found[:1]] == ["#"]:
+        del found[:3]  # an option of the function: #variable_conflict use_column
+    for token in found:
+        if token.kind == "open" or (not has_plain_texts and token.text[:1] == "'" and "\\" in token.text):
+            raise Unreadable(token.text)
     try:
-        walk.block(0, frozenset(), is_alive=True)
-    except (IndexError, ValueError, RecursionError):
-        walk.found |= set(re.findall(r"\breturn\b\s*([^;]*);", code, re.IGNORECASE))
-        walk.results |= _UNKNOWN
-        walk.is_unclear = True
-    return Returned(
-        frozenset(_plain(f) for f in walk.found), frozenset(walk.results), code, walk.is_unclear, walk.asks_depth
-    )
+        return _Parser(found).body(frozenset(), is_all=True)
+    except (IndexError, RecursionError) as error:
+        raise Unreadable(str(error)) from error
 
 
-def effect(source: str, event: str, columns: Iterable[str] = (), *, known: Mapping[str, str] | None = None) -> Effect:
-    """What a BEFORE ROW trigger's function does to the event, delete or update.
-
-    ``columns`` are those that the UPDATE sets, ``known`` as in `returned`.
-    """
-    seen = returned(source, event, known)
-    if not seen.values:
-        return Effect.UNCLEAR if seen.is_unclear or seen.asks_depth else Effect.FAILS
-    lost = seen.values & {"null", *(() if event == "delete" else ("old",))}
-    if lost:
-        is_certain = lost == seen.values or not (seen.is_unclear or seen.asks_depth)
-        return Effect.STOPS if is_certain else Effect.UNCLEAR
-    if "?" in seen.values or (event != "delete" and "row" in seen.values):
-        return Effect.UNCLEAR
-    return Effect.PASSES if event == "delete" else _kept(seen.code, columns)
-
-
-def _kept(code: str, columns: Iterable[str]) -> Effect:
-    """Whether the function puts what the key takes away back into the new row, which it returns."""
-    found = Effect.PASSES
-    for column in columns:
-        name = rf'(?:{re.escape(column)}|"{re.escape(quote(column).strip(chr(34)))}")'
-        values = re.findall(rf"\bNEW\s*\.\s*{name}\s*:?=([^;]*);", code, re.IGNORECASE)
-        into = rf"([^;]*)\bINTO\b(?:(?!\bFROM\b)[^;])*?\bNEW\s*\.\s*{name}(?![\w$])([^;]*);"
-        values += [" ".join(m) for m in re.findall(into, code, re.IGNORECASE)]
-        for value in values:
-            if re.search(r"\bOLD\b", value, re.IGNORECASE):
-                return Effect.STOPS
-            if value.strip().upper() != "NULL":
-                found = Effect.UNCLEAR
-    return found
+def written(body: Iterable[Statement]) -> Iterator[Path]:
+    """What the statements may give another value: a variable, or one column of it."""
+    for one in body:
+        if isinstance(one, Assign):
+            yield one.target
+        elif isinstance(one, Fill):
+            yield from one.targets
+        elif isinstance(one, If):
+            for _, inner in one.branches:
+                yield from written(inner)
+            yield from written(one.otherwise)
+        elif isinstance(one, Loop):
+            yield from one.targets
+            yield from written(one.body)
+        elif isinstance(one, Block):
+            yield from ((d.name,) for d in one.declared)
+            yield from written(one.body)
+            for _, inner in one.handlers:
+                yield from written(inner)
 
 
-def condition_holds(text: str, event: str) -> bool | None:
-    """Whether a trigger's WHEN holds for what a key's own query does; None: for some rows, or not known."""
-    walk = _Walk([], event.upper(), depth_here=_DEPTH_IN_A_CASCADE - 1)
-    return walk.holds(list(_words(text)))
+class _Parser:
+    """Goes through the tokens once."""
 
+    def __init__(self, found: Sequence[Token]) -> None:
+        self.tokens = found
+        # Keywords and signs; empty for what can be neither, as a column behind a dot: NEW.end
+        self.words = [
+            t.name if t.kind == "word" and (n == 0 or found[n - 1].text != ".") else t.text if t.kind == "sign" else ""
+            for n, t in enumerate(found)
+        ]
+        self.place = 0
 
-def speaks_of_rows(source: str) -> bool:
-    """Whether the body names the row that an event finds or makes."""
-    return any(word.lower() in ("old", "new") for word in _words(source))
+    def word(self, ahead: int = 0) -> str:
+        place = self.place + ahead
+        return self.words[place] if place < len(self.words) else ""
 
+    def name(self, place: int) -> str:
+        return self.tokens[place].name
 
-def _words(source: str) -> Iterator[str]:
-    """As `tokens` are written, but texts: each 'in these quotes', or `_SOME_TEXT`."""
-    for token in tokens(source):
-        if token.kind == "text":
-            yield _SOME_TEXT if token.value is None else "'" + token.value.replace("'", "''") + "'"
-        elif token.kind == "quoted" and not _EVENT_NAME.fullmatch(token.name):
-            yield '"' + token.name.replace('"', '""') + '"'
-        else:
-            yield token.name or token.text
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).strip("() ").upper()
-
-
-def _split(tokens: Sequence[str], word: str) -> list[list[str]]:
-    """Cut at a word that stands outside of brackets."""
-    parts: list[list[str]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token == "(") - (token == ")")
-        if depth == 0 and token.lower() == word:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
-
-
-def _is_wrapped(tokens: Sequence[str]) -> bool:
-    depth = 0
-    for number, token in enumerate(tokens):
-        depth += (token == "(") - (token == ")")
-        if depth == 0:
-            return number == len(tokens) - 1 and number > 0
-    return False
-
-
-def _name(token: str) -> str:
-    return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()
-
-
-def _joined(*states: Mapping[str, frozenset[str]]) -> _Values:
-    return {n: frozenset().union(*(s.get(n, frozenset()) for s in states)) for n in {n for s in states for n in s}}
-
-
-@dataclass(slots=True)
-class _Walk:
-    tokens: list[str]
-    event: str
-    known: dict[str, str] = field(default_factory=dict)
-    depth_here: int = _DEPTH_IN_A_CASCADE
-    found: set[str] = field(default_factory=set)
-    results: set[str] = field(default_factory=set)
-    is_unclear: bool = False
-    asks_depth: bool = False
-    values: _Values = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)
-    recorders: list[dict[str, set[str]]] = field(default_factory=list)
-    """What each variable was given inside of each loop and block that is being walked."""
-
-    def __post_init__(self) -> None:
-        self.known.setdefault("tg_op", self.event)
-        self.values = {
-            "old": _NULL if self.event == "INSERT" else frozenset({"old"}),
-            "new": _NULL if self.event == "DELETE" else frozenset({"new"}),
-        }
-
-    def at(self, place: int) -> str:
-        return self.tokens[place].lower() if place < len(self.tokens) else ""
-
-    def until(self, place: int, ends: frozenset[str]) -> int:
+    def until(self, ends: Iterable[str], start: int) -> int:
         """The place of the next of these words outside of brackets and CASE expressions."""
         depth = cases = 0
+        place = start
         while True:
-            word = self.tokens[place].lower()
+            word = self.words[place]
             if depth == 0 and cases == 0 and word in ends:
                 return place
-            depth += (word == "(") - (word == ")")
+            depth += (word in ("(", "[")) - (word in (")", "]"))
             cases += (word == "case") - (word == "end")
             place += 1
 
-    def give(self, name: str, value: frozenset[str]) -> None:
-        name = self.aliases.get(name, name)
-        self.values[name] = value
-        for recorder in self.recorders:
-            recorder.setdefault(name, set()).update(value)
+    def text(self, start: int, end: int) -> str:
+        """An expression, without comments."""
+        return " ".join(_spelled(t) for t in self.tokens[start:end])
 
-    def block(self, place: int, ends: frozenset[str], *, is_alive: bool) -> tuple[int, bool]:
-        """Walk statements up to one of these words.  Return its place and whether it can be reached."""
-        while place < len(self.tokens) and self.at(place) not in ends:
-            place, is_alive = self.statement(place, is_alive=is_alive)
-        if ends and place >= len(self.tokens):
-            raise IndexError(place)
-        return place, is_alive
+    def upto(self, *ends: str) -> str:
+        """The expression up to one of these words, which becomes the current one."""
+        start, self.place = self.place, self.until(ends, self.place)
+        return self.text(start, self.place)
 
-    def statement(self, place: int, *, is_alive: bool) -> tuple[int, bool]:
-        word = self.at(place)
-        if word == ";":
-            return place + 1, is_alive
-        if word == "<<":
-            return place + 3, is_alive  # a label
-        if word == "declare":
-            return self.declarations(place + 1), is_alive
-        if word == "begin":
-            return self.compound(place + 1, is_alive=is_alive)
+    def after_semicolon(self) -> None:
+        self.place = self.until((";",), self.place) + 1
+
+    def body(self, ends: frozenset[str], *, is_all: bool = False) -> Body:
+        """Statements up to one of these words."""
+        found: list[Statement] = []
+        label = ""
+        while self.place < len(self.tokens) and self.word() not in ends:
+            if self.word() == ";":
+                self.place += 1
+            elif self.word() == "<<":
+                label = self.name(self.place + 1)
+                self.place += 3
+            else:
+                found += self.statement(label)
+                label = ""
+        if self.place >= len(self.tokens) and not is_all:
+            raise IndexError(self.place)
+        return tuple(found)
+
+    def statement(self, label: str) -> Iterable[Statement]:
+        path, after = self.path(self.place)
+        if path and self.words[after : after + 1] in ([":="], ["="]):
+            self.place = after + 1
+            found = Assign(path, self.upto(";"))
+            return (found,)
+        word = self.word()
+        if word in ("declare", "begin"):
+            return (self.block(label),)
         if word == "if":
-            return self.branches(place, frozenset({"elsif", "elseif"}), "if", (), is_alive=is_alive)
+            return (self.branches(),)
         if word == "case":
-            start = self.until(place + 1, frozenset({"when"}))
-            return self.branches(start, frozenset({"when"}), "case", self.tokens[place + 1 : start], is_alive=is_alive)
+            return (self.cases(),)
         if word in ("loop", "while", "for", "foreach"):
-            return self.loop(place, word, is_alive=is_alive)
-        end = self.until(place, frozenset({";"}))
-        if not is_alive:
-            return end + 1, False
+            return (self.loop(label, word),)
+        start = self.place
+        self.after_semicolon()
+        return self.simple(word, start, self.place - 1)
+
+    def path(self, place: int) -> tuple[Path, int]:
+        """The variable or column that stands here and the place behind it."""
+        parts = [self.name(place)]
+        place += 1
+        while self.words[place : place + 1] == ["."]:
+            parts.append(self.name(place + 1))
+            place += 2
+        while self.words[place : place + 1] == ["["]:
+            parts += ["[]"] * (3 - len(parts))
+            place = self.until(("]",), place + 1) + 1
+        return (tuple(parts) if all(parts) else ()), place
+
+    def simple(self, word: str, start: int, end: int) -> Iterable[Statement]:
         if word == "return":
-            self.found.add(" ".join(self.tokens[place + 1 : end]))
-            self.results |= self.value(self.tokens[place + 1 : end])
-            return end + 1, False
-        self.assign(self.tokens[place:end])
-        is_refused = word == "raise" and self.at(place + 1) not in ("debug", "log", "info", "notice", "warning")
-        return end + 1, not is_refused
+            return (Return(self.text(start + 1, end)),)
+        if word == "raise":
+            is_note = self.words[start + 1] in ("debug", "log", "info", "notice", "warning")
+            return () if is_note else (Raise(),)
+        if word in ("exit", "continue"):
+            place, label = start + 1, ""
+            if place < end and self.words[place] != "when":
+                label, place = self.name(place), place + 1
+            return (Leave(word == "exit", label, self.text(place + 1, end)),)
+        if word in ("call", "get"):
+            places = range(start + 1, end)
+            return (Fill(tuple(self.path(n)[0] for n in places if self.is_name(n)), ""),)
+        return self.into(word, start, end)
 
-    def declarations(self, place: int) -> int:
-        while self.at(place) != "begin":
-            end = self.until(place, frozenset({";"}))
-            name, words = _name(self.tokens[place]), self.tokens[place + 1 : end]
-            starts = [n for n, w in enumerate(words) if w.lower() in (":=", "=", "default")]
-            if words[:1] and words[0].lower() == "alias":
-                self.aliases[name] = _name(words[-1])
-            elif name in self.values:
-                self.give(name, _UNKNOWN)
+    def is_name(self, place: int) -> bool:
+        return bool(self.name(place)) and self.tokens[place - 1].text != "."
+
+    def into(self, word: str, start: int, end: int) -> Iterable[Statement]:
+        depth = 0
+        for place in range(start, end):
+            depth += (self.words[place] in ("(", "[")) - (self.words[place] in (")", "]"))
+            if depth or self.words[place] != "into" or self.words[place - 1] in ("insert", "merge"):
+                continue
+            targets, after = [], place + 1 + (self.words[place + 1] == "strict")
+            while True:
+                path, after = self.path(after)
+                if not path:
+                    raise Unreadable(self.text(start, end))
+                targets.append(path)
+                if self.words[after] != ",":
+                    break
+                after += 1
+            query = f"{self.text(start, place)} {self.text(after, end)}" if word == "select" else ""
+            return (Fill(tuple(targets), query),)
+        return ()
+
+    def block(self, label: str) -> Block:
+        declared: list[Declared] = []
+        while self.word() != "begin":
+            if self.word() == "declare":
+                self.place += 1
             else:
-                self.give(name, self.value(words[starts[0] + 1 :]) if starts else _NULL)
-            place = end + 1
-        return place
+                declared += self.declaration()
+        self.place += 1
+        body = self.body(frozenset({"exception", "end"}))
+        handlers: list[tuple[frozenset[str], Body]] = []
+        if self.word() == "exception":
+            self.place += 1
+            while self.word() == "when":
+                start = self.place + 1
+                self.upto("then")
+                caught = frozenset(self.words[start : self.place]) - {"or", ""}
+                self.place += 1
+                handlers.append((caught, self.body(frozenset({"when", "end"}))))
+        self.after_end()
+        return Block(label, tuple(declared), body, tuple(handlers))
 
-    def loop(self, place: int, word: str, *, is_alive: bool) -> tuple[int, bool]:
-        body = self.until(place, frozenset({"loop"})) + 1
-        started, recorder = dict(self.values), dict[str, set[str]]()
-        self.recorders.append(recorder)
-        for _ in range(3):  # what the end of one turn leaves, the next one finds
-            if word in ("for", "foreach") and is_alive:
-                for token in self.tokens[place + 1 : body]:
-                    if token.lower() in ("in", "slice"):
-                        break
-                    if _name(token) in self.values:
-                        self.give(_name(token), _UNKNOWN)
-            end, _ = self.block(body, frozenset({"end"}), is_alive=is_alive)
-            self.values = _joined(started, self.values, _frozen(recorder))
-        self.recorders.pop()
-        return self.tokens.index(";", end) + 1, is_alive
+    def after_end(self) -> None:
+        """Behind END and what names it; the last one needs no semicolon."""
+        left = self.words[self.place :]
+        self.place += left.index(";") + 1 if ";" in left else len(left)
 
-    def assign(self, words: Sequence[str]) -> None:
-        """Note what a statement does to variables."""
-        first = _name(words[0])
-        if len(words) > 2 and words[1] in (":=", "="):
-            self.give(first, self.value(words[2:]))
-        elif len(words) > 4 and words[1] == "." and words[3] in (":=", "="):
-            self.filled(first)
-        elif words[0].lower() == "call":
-            for token in words:
-                if _name(token) in self.values:
-                    self.give(_name(token), _UNKNOWN)
-        else:
-            depth = 0
-            for number, token in enumerate(words):
-                depth += (token == "(") - (token == ")")
-                before = words[number - 1].lower() if number else ""
-                if depth == 0 and token.lower() == "into" and before not in ("insert", "merge"):
-                    self.into(words[number + 1 :])
+    def declaration(self) -> Iterable[Declared]:
+        start = self.place
+        self.after_semicolon()
+        end = self.place - 1
+        name, words = self.name(start), self.words[start + 1 : end]
+        if words[:1] == ["alias"]:
+            return (Declared(name, stands_for=self.name(end - 1)),)
+        if "cursor" in words[:3]:
+            return (Declared(name),)
+        for place in range(start + 1, end):
+            if self.words[place] in (":=", "=", "default"):
+                return (Declared(name, self.text(place + 1, end)),)
+        return (Declared(name),)
 
-    def into(self, words: Sequence[str]) -> None:
-        words = words[1:] if words and words[0].lower() == "strict" else words
-        while words:
-            if words[1:2] == ["."]:
-                self.filled(_name(words[0]))
-                words = words[3:]
-            else:
-                self.give(_name(words[0]), _UNKNOWN)
-                words = words[1:]
-            if words[:1] != [","]:
-                return
-            words = words[1:]
+    def branches(self) -> If:
+        """IF … ELSIF … ELSE … END IF."""
+        found: list[tuple[str, Body]] = []
+        otherwise: Body = ()
+        while self.word() in ("if", "elsif", "elseif"):
+            self.place += 1
+            condition = self.upto("then")
+            self.place += 1
+            found.append((condition, self.body(frozenset({"elsif", "elseif", "else", "end"}))))
+        if self.word() == "else":
+            self.place += 1
+            otherwise = self.body(frozenset({"end"}))
+        self.after_end()
+        return If(tuple(found), otherwise)
 
-    def filled(self, name: str) -> None:
-        """A column was set, so the row is not NULL."""
-        now = self.values.get(self.aliases.get(name, name), _UNKNOWN)
-        if "null" in now:
-            self.give(name, _UNKNOWN if name in ("old", "new") else now - _NULL | _ROW)
+    def cases(self) -> If:
+        """CASE [operand] WHEN … ELSE … END CASE."""
+        self.place += 1
+        operand = self.upto("when")
+        found: list[tuple[str, Body]] = []
+        otherwise: Body = (Raise(),)
+        while self.word() == "when":
+            self.place += 1
+            condition = self.upto("then")
+            self.place += 1
+            condition = f"( {operand} ) IN ( {condition} )" if operand else condition
+            found.append((condition, self.body(frozenset({"when", "else", "end"}))))
+        if self.word() == "else":
+            self.place += 1
+            otherwise = self.body(frozenset({"end"}))
+        self.after_end()
+        return If(tuple(found), otherwise)
 
-    def value(self, words: Sequence[str]) -> frozenset[str]:
-        """Which of old, new, null, another row or unknown (?) an expression can be."""
-        words = _without_cast(words)
-        while _is_wrapped(words):
-            words = _without_cast(words[1:-1])
-        first = words[0].lower() if words else ""
-        if len(words) == 1:
-            name = _name(words[0])
-            return _NULL if first == "null" else self.values.get(self.aliases.get(name, name), _UNKNOWN)
-        if first == "coalesce" and _is_wrapped(words[1:]):
-            found: frozenset[str] = frozenset()
-            for part in _split(words[2:-1], ","):
-                one = self.value(part)
-                found |= one - _NULL
-                if "?" not in one and "null" not in one:
-                    return found
-            return found | _NULL
-        if first == "cast" and _is_wrapped(words[1:]):
-            return self.value(_split(words[2:-1], "as")[0])
-        if first == "row" and _is_wrapped(words[1:]):
-            return _ROW
-        if first == "case" and words[-1].lower() == "end":
-            return self.case(words[1:-1])
-        return _UNKNOWN
-
-    def case(self, words: Sequence[str]) -> frozenset[str]:
-        parts: list[tuple[str, list[str]]] = [("operand", [])]
-        depth = cases = 0
-        for word in words:
-            low = word.lower()
-            depth += (low == "(") - (low == ")")
-            if depth == 0 and cases == 0 and low in ("when", "then", "else"):
-                parts.append((low, []))
-            else:
-                cases += (low == "case") - (low == "end")
-                parts[-1][1].append(word)
-        operand, found, holds = parts[0][1], frozenset[str](), None
-        for kind, part in parts[1:]:
-            if kind == "when":
-                holds = self.holds([*operand, "=", *part] if operand else part)
-            elif kind == "else":
-                return found | self.value(part)
-            elif holds is not False:
-                found |= self.value(part)
-                if holds:
-                    return found
-        return found | _NULL
-
-    def compound(self, place: int, *, is_alive: bool) -> tuple[int, bool]:
-        """BEGIN … [EXCEPTION WHEN … THEN …] END; a handler can be reached wherever the block can."""
-        began, started, recorder = place, dict(self.values), dict[str, set[str]]()
-        self.recorders.append(recorder)
-        place, after = self.block(place, frozenset({"exception", "end"}), is_alive=is_alive)
-        self.recorders.pop()
-        anywhere = _joined(started, self.values, _frozen(recorder))
-        ends = [self.values] if after else []
-        if is_alive and "exit" in (t.lower() for t in self.tokens[began:place]):
-            after, ends = True, [anywhere]
-        if self.at(place) == "exception":
-            place += 1
-            while self.at(place) == "when":
-                self.values = dict(anywhere)
-                place = self.until(place, frozenset({"then"})) + 1
-                place, handled = self.block(place, frozenset({"when", "end"}), is_alive=is_alive)
-                after = after or handled
-                ends += [self.values] if handled else []
-        self.values = _joined(*ends) if ends else anywhere
-        if ";" not in self.tokens[place:]:
-            return len(self.tokens), after
-        return self.tokens.index(";", place) + 1, after
-
-    def branches(
-        self, place: int, again: frozenset[str], closing: str, operand: Sequence[str], *, is_alive: bool
-    ) -> tuple[int, bool]:
-        """IF … ELSIF … ELSE … END IF, or CASE [operand] WHEN … ELSE … END CASE."""
-        left, after = is_alive, False
-        first, started, ends = True, dict(self.values), list[_Values]()
-        while first or self.at(place) in again:
-            first = False
-            then = self.until(place + 1, frozenset({"then"}))
-            condition = self.tokens[place + 1 : then]
-            if operand:
-                condition = [*operand, "in", "(", *condition, ")"]
-            holds = self.holds(condition) if left else None
-            self.values = dict(started)
-            place, goes_on = self.block(then + 1, again | {"else", "end"}, is_alive=left and holds is not False)
-            ends += [self.values] if goes_on else []
-            after = after or goes_on
-            left = left and holds is not True
-        self.values = dict(started)
-        if self.at(place) == "else":
-            place, goes_on = self.block(place + 1, frozenset({"end"}), is_alive=left)
-            ends += [self.values] if goes_on else []
-            after = after or goes_on
-        elif closing == "if":
-            ends += [self.values] if left else []
-            after = after or left
-        self.values = _joined(*ends) if ends else started
-        return self.tokens.index(";", place) + 1, after
-
-    def holds(self, condition: Sequence[str]) -> bool | None:
-        while _is_wrapped(condition):
-            condition = condition[1:-1]
-        for word, decisive in (("or", True), ("and", False)):
-            parts = _split(condition, word)
-            if len(parts) > 1 and not (word == "and" and "between" in (c.lower() for c in condition)):
-                said = [self.holds(p) for p in parts]
-                return decisive if decisive in said else None if None in said else not decisive
-        if condition and condition[0].lower() == "not":
-            inner = self.holds(condition[1:])
-            return None if inner is None else not inner
-        return self.simple([c if c.startswith("'") else c.lower() for c in condition])
-
-    def simple(self, words: list[str]) -> bool | None:
-        if words in (["true"], ["false"]):
-            return words == ["true"]
-        gone = {"DELETE": "new", "INSERT": "old"}.get(self.event)
-        decided = _compared(self.spelled_out(words))
-        if decided is not None:
-            return decided
-        if gone and words == [gone, "is", "null"]:
-            return True
-        if gone and words == [gone, "is", "not", "null"]:
-            return False
-        if words == ["old" if gone == "new" else "new", "is", "null"]:
-            return False
-        if "pg_trigger_depth" in words:
-            return self.depth([w for w in words if w not in ("pg_catalog", ".")])
-        if any(w == gone or w.startswith("tg_") for w in words):
-            self.is_unclear = True
-        return None
-
-    def spelled_out(self, words: Sequence[str]) -> list[str]:
-        """The words, each TG_ variable that is known replaced by its text."""
-        spelled: list[str] = []
-        place = 0
-        while place < len(words):
-            name, size = words[place], 1
-            if words[place + 1 : place + 2] == ["["] and words[place + 3 : place + 4] == ["]"]:
-                name, size = "".join(words[place : place + 4]), 4
-            if (
-                words[place] == "::"
-                and words[place + 1 : place + 2] in _TEXT_TYPES
-                and spelled
-                and _is_literal(spelled[-1])
-            ):
-                place += 2  # it was a text
-            elif name in self.known:
-                value = self.known[name].replace("'", "''")
-                spelled.append(value if name == "tg_nargs" else f"'{value}'")
-                place += size
-            else:
-                spelled.append(words[place])
+    def loop(self, label: str, word: str) -> Loop:
+        start = self.place + 1
+        self.place = self.until(("loop",), self.place)
+        head, condition, targets = self.words[start : self.place], "", list[Path]()
+        turns = "always" if word == "loop" else "maybe"
+        if word == "while":
+            turns, condition = "while", self.text(start, self.place)
+        elif word in ("for", "foreach"):
+            place = start
+            while self.words[place] not in ("in", "slice"):
+                if self.is_name(place):
+                    targets.append(self.path(place)[0])
                 place += 1
-        return spelled
-
-    def depth(self, words: list[str]) -> bool | None:
-        if words[2:] == ["pg_trigger_depth", "(", ")"]:
-            words = [*words[2:], _FLIPPED.get(words[1], words[1]), words[0]]
-        if words[:3] == ["pg_trigger_depth", "(", ")"] and len(words) == 5 and words[4].isdecimal():
-            number = int(words[4])
-            if words[3] in (">", ">=") and number <= self.depth_here - (words[3] == ">"):
-                return True
-            if words[3] in ("<", "<=", "=") and number < self.depth_here + (words[3] == "<"):
-                return False
-            if words[3] in ("<>", "!=") and number < self.depth_here:
-                return True
-            return None  # a key's query can be at any greater depth
-        self.asks_depth = True
-        return None
+            turns = "always" if _counts_up(head[head.index("in") + 1 :]) else "maybe"
+        self.place += 1
+        body = self.body(frozenset({"end"}))
+        self.after_end()
+        return Loop(label, turns, condition, tuple(targets), word == "loop", body)
 
 
-def _frozen(recorder: Mapping[str, set[str]]) -> _Values:
-    return {name: frozenset(values) for name, values in recorder.items()}
+def _counts_up(head: Sequence[str]) -> bool:
+    """Whether a FOR goes over numbers, the first of which is surely there, as 1 .. 3."""
+    is_range = len(head) == 3 and head[1] == ".." and head[0].isdecimal() and head[2].isdecimal()
+    return is_range and int(head[0]) <= int(head[2])
 
 
-def _without_cast(words: Sequence[str]) -> Sequence[str]:
-    depth = 0
-    for place, word in enumerate(words):
-        depth += (word == "(") - (word == ")")
-        if depth == 0 and word == "::":
-            return words[:place]
-    return words
-
-
-def _is_literal(word: str) -> bool:
-    return word.startswith("'") and word != _SOME_TEXT
-
-
-def _is_same(one: str, other: str) -> bool | None:
-    if one.isdecimal() and other.isdecimal():
-        return int(one) == int(other)
-    return one == other if _is_literal(one) and _is_literal(other) else None
-
-
-def _compared(words: Sequence[str]) -> bool | None:
-    """The truth of a comparison of texts, or of numbers, with each other."""
-    if len(words) == 3 and words[1] in ("=", "<>", "!="):
-        is_same = _is_same(words[0], words[2])
-        return is_same if words[1] == "=" or is_same is None else not is_same
-    is_negated = words[1:2] == ["not"]
-    opening, listed = words[1 + is_negated : 3 + is_negated], words[3 + is_negated : -1]
-    if opening == ["in", "("] and words[-1] == ")" and all(comma == "," for comma in listed[1::2]):
-        said = [_is_same(words[0], item) for item in listed[::2]]
-        return None if None in said else (True in said) is not is_negated
-    return None
+def _spelled(token: Token) -> str:
+    if token.kind == "text":
+        return SOME_TEXT if token.value is None else "'" + token.value.replace("'", "''") + "'"
+    return quote_always(token.name) if token.kind == "quoted" else token.text

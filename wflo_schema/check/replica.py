@@ -6,7 +6,7 @@ subscriptions; and through whose rights a role that may not write to a table wri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.check.facts import Facts, Reader, RoleSetting
@@ -19,7 +19,8 @@ from wflo_schema.names import qualified, quote
 _FROM_ELSEWHERE = ("client", "database", "user", "global")
 # The source of what was SET, which we never do: a trigger ON login did, or a library loaded into each session.
 _AT_LOGIN = "session"
-_WANT = "session_replication_role = origin"
+_SETTING = "session_replication_role"
+_WANT = f"{_SETTING} = origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class _Switch:
     name: str
     arguments: str
     source: str
+    is_escaping: bool
     is_replica: bool
     is_at_login: bool
 
@@ -52,6 +54,7 @@ class _Routine:
     arguments: str
     language: str
     source: str
+    is_escaping: bool
     is_way: bool
 
     def __str__(self) -> str:
@@ -120,48 +123,63 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
     """Sessions that start in replica mode, in which no key is enforced, wherever that comes from."""
     if _is_always_enforced(facts):
         return
+    yield from _this_session(reader, facts)
+    here = {s.role for s in facts.settings or () if s.is_for_database}
+    known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
+    yield from _roles(reader, facts, known)
+    if reader.can("pg_proc", "pg_language", "pg_depend", "pg_event_trigger"):
+        yield from _switches(reader, facts)
+
+
+def _this_session(reader: Reader, facts: Facts) -> Iterator[Finding]:
+    """What our own session shows of the others: of all, or of those of this role, database or connection."""
     session = reader.session
     is_replica, source = session.replication_role == "replica", _source(reader)
     if is_replica:
         reader.can("pg_settings")
     in_files = _files_say_replica(reader, facts, source)
-    here = {s.role for s in facts.settings or () if s.is_for_database}
-    known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
+    role, database = quote(session.role), quote(session.database)
     if is_replica and source == _AT_LOGIN:
-        yield finding(
-            "replication-role",
-            f"sessions of database {quote(session.database)}",
+        yield _replica(
+            f"sessions of database {database}",
             "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
             "client that left them off",
-            have="session_replication_role = replica",
-            want=_WANT,
-            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
+            "SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
             " -- then: DROP EVENT TRIGGER …",
         )
     elif in_files or (is_replica and source and not source.startswith(_FROM_ELSEWHERE)):
-        yield finding(
-            "replication-role",
+        yield _replica(
             f"server ({source or 'configuration file'})",
             "every session of this server starts with foreign keys switched off",
-            have="session_replication_role = replica",
-            want=_WANT,
-            help_="ALTER SYSTEM RESET session_replication_role; SELECT pg_reload_conf();",
+            f"ALTER SYSTEM RESET {_SETTING}; SELECT pg_reload_conf();",
+        )
+    elif is_replica and source == "client":
+        yield _replica(
+            "this connection",
+            "this connection switches foreign keys off itself, as whoever connects in the same way does",
+            f"take {_SETTING} out of the URL's options, PGOPTIONS or the service file",
+        )
+    elif is_replica and not any(s.value == "replica" and s.role in (None, session.role) for s in facts.settings or ()):
+        yield _replica(  # what a default of a role or database does, `_roles` says
+            f"sessions of {role} in database {database}",
+            f"this session started with foreign keys switched off (SHOW {_SETTING})",
+            "SELECT s.setdatabase, s.setrole::regrole, s.setconfig FROM pg_db_role_setting AS s;"
+            f" -- as a superuser; then: ALTER DATABASE or ALTER ROLE … RESET {_SETTING};",
         )
     elif in_files is None:
-        role = quote(session.role)
         yield finding(
             "cannot-see",
             "pg_catalog.pg_file_settings",
-            f"{session.role} has a session_replication_role of its own and may not see what the others get from the "
-            "server's files",
+            f"{session.role} has a {_SETTING} of its own and may not see what the others get from the server's files",
             have="no SELECT on pg_catalog.pg_file_settings",
             want=_WANT,
             help_=f"GRANT SELECT ON pg_catalog.pg_file_settings TO {role};"
             f" GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO {role};",
         )
-    yield from _roles(reader, facts, known)
-    if reader.can("pg_proc", "pg_language", "pg_depend", "pg_event_trigger"):
-        yield from _switches(reader, facts)
+
+
+def _replica(who: str, message: str, help_: str) -> Finding:
+    return finding("replication-role", who, message, have=f"{_SETTING} = replica", want=_WANT, help_=help_)
 
 
 def _roles(reader: Reader, facts: Facts, known: Sequence[RoleSetting]) -> Iterator[Finding]:
@@ -178,7 +196,7 @@ def _roles(reader: Reader, facts: Facts, known: Sequence[RoleSetting]) -> Iterat
     for role, setting in by_detour.items():
         bridges, routines = _detours(reader, facts, [role])
         views = [qualified(b.schema, b.name) for b in bridges if b.can_write]
-        certain, unclear = _writing(routines, {r.name for r in facts.relations}.union(b.name for b in bridges))
+        certain, unclear = _writing(facts, routines, bridges)
         calls = [str(r) for r in routines if r.is_way and r.oid in certain]
         if views or calls:
             way = " and ".join((views + calls)[:3])
@@ -234,6 +252,11 @@ def _code(source: str) -> list[Token]:
     return found
 
 
+def _is_other_where_escaped(code: Iterable[Token]) -> bool:
+    """Whether the texts end elsewhere with standard_conforming_strings = off."""
+    return any(t.kind == "text" and t.text[0] == "'" and "\\" in t.text for t in code)
+
+
 def _written(code: Sequence[Token]) -> Iterator[str]:
     """The names of what is written to, without their schemas."""
     words = [t.name if t.kind == "word" else t.text for t in code]
@@ -251,8 +274,9 @@ def _written(code: Sequence[Token]) -> Iterator[str]:
         yield from (token.name for token in code[place : place + 1])
 
 
-def _writing(routines: Sequence[_Routine], tables: Collection[str]) -> tuple[set[int], set[int]]:
+def _writing(facts: Facts, routines: Sequence[_Routine], bridges: Iterable[_Bridge]) -> tuple[set[int], set[int]]:
     """Which functions write to one of the tables, by themselves or through another, and of which that is unclear."""
+    tables = {r.name for r in facts.relations}.union(b.name for b in bridges)
     code = {r.oid: _code(r.source) if r.language in _LANGUAGES else [] for r in routines}
     words = {oid: {t.name for t in found} for oid, found in code.items()}
     certain = {oid for oid, found in code.items() if any(name in tables for name in _written(found))}
@@ -263,6 +287,7 @@ def _writing(routines: Sequence[_Routine], tables: Collection[str]) -> tuple[set
         or not code[r.oid]  # written as BEGIN ATOMIC: there is no text
         or words[r.oid] & {"execute", "uescape"}
         or code[r.oid][-1].kind == "open"
+        or ((r.is_escaping or facts.is_escaping) and _is_other_where_escaped(code[r.oid]))
     }
     for found in (certain, unclear):
         grown = True
@@ -272,9 +297,6 @@ def _writing(routines: Sequence[_Routine], tables: Collection[str]) -> tuple[set
             found |= more
             grown = bool(more)
     return certain, unclear
-
-
-_SETTING = "session_replication_role"
 
 
 def _may_switch(source: str) -> bool:
@@ -300,11 +322,17 @@ def _may_switch(source: str) -> bool:
 
 def _switches(reader: Reader, facts: Facts) -> Iterator[Finding]:
     """Functions that switch replica mode on, for themselves or for their caller."""
-    found = [s for s in reader.rows(_Switch, "switches", {}) if s.is_replica or _may_switch(s.source)]
+    found = [
+        s
+        for s in reader.rows(_Switch, "switches", {})
+        if s.is_replica
+        or _may_switch(s.source)
+        or ((s.is_escaping or facts.is_escaping) and _is_other_where_escaped(tokens(s.source)))
+    ]
     if not found:
         return
     bridges, routines = _detours(reader, facts, [])
-    certain, unclear = _writing(routines, {r.name for r in facts.relations}.union(b.name for b in bridges))
+    certain, unclear = _writing(facts, routines, bridges)
     for switch in found:
         have = f"session_replication_role in {switch}"
         if switch.is_replica and switch.oid in certain:

@@ -8,6 +8,11 @@ SELECT
     pg_catalog.pg_get_function_identity_arguments(p.oid) AS arguments,
     l.lanname::text AS language,
     p.prosrc AS source,
+    EXISTS (
+        SELECT 1
+        FROM pg_catalog.unnest(p.proconfig) AS e(entry)
+        WHERE e.entry LIKE 'standard_conforming_strings=%%' AND e.entry NOT LIKE '%%=on'
+    ) AS is_escaping,
     p.prosecdef
     AND CASE
         WHEN p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype

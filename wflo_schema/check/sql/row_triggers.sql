@@ -1,4 +1,4 @@
--- One row: an enabled trigger of a user's on DELETE or UPDATE of one of the given relations.
+-- One row: an enabled trigger of a user's on DELETE or UPDATE of one of the given relations, with its function.
 -- "asks_depth" says that its WHEN calls pg_trigger_depth(), function 3163; to spell a WHEN out locks the table.
 SELECT
     tg.oid AS oid,
@@ -16,11 +16,15 @@ SELECT
     pg_catalog.string_to_array(pg_catalog.encode(tg.tgargs, 'escape'), '\000') AS arguments,
     tg.tgqual IS NOT NULL AS has_condition,
     coalesce(tg.tgqual::text LIKE '%%:funcid 3163 %%', false) AS asks_depth,
+    n.nspname::text AS routine_schema,
+    p.proname::text AS routine,
+    coalesce(p.proconfig, '{}') AS settings,
     l.lanname::text AS language,
     coalesce(p.probin, '') AS library,
     p.prosrc AS source
 FROM pg_catalog.pg_trigger AS tg
 JOIN pg_catalog.pg_proc AS p ON p.oid = tg.tgfoid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 WHERE
     tg.tgrelid = ANY (%(relations)s::oid[])

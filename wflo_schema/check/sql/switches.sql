@@ -9,6 +9,11 @@ SELECT
     EXISTS (
         SELECT 1
         FROM pg_catalog.unnest(p.proconfig) AS e(entry)
+        WHERE e.entry LIKE 'standard_conforming_strings=%%' AND e.entry NOT LIKE '%%=on'
+    ) AS is_escaping,
+    EXISTS (
+        SELECT 1
+        FROM pg_catalog.unnest(p.proconfig) AS e(entry)
         WHERE lower(e.entry) = 'session_replication_role=replica'
     ) AS is_replica,
     l.at_login AS is_at_login

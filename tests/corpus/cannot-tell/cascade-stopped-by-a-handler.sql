@@ -1,5 +1,5 @@
--- verdict: no
--- codes: key-stopped-by-trigger
+-- verdict: cannot tell
+-- codes: key-maybe-stopped
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     BEGIN

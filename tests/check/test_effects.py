@@ -1,0 +1,402 @@
+"""What check says of everyday triggers is what PostgreSQL does: each key's action is performed and looked at.
+
+A case is a function's body, with the key's clause, the trigger's events and its WHEN where they matter.  "yes" is
+said only where the action was done for every row, "no" only where it was not for some; what is said of the rest
+is "cannot tell".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from wflo_schema.check.contract_file import parse_contract
+from wflo_schema.check.verdict import check_database
+from wflo_schema.connect.database import Database
+
+CASCADE, SET_NULL, FOLLOWS = "ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE"
+BOTH = "ON DELETE SET NULL ON UPDATE CASCADE"
+DEFAULT = "ON DELETE SET DEFAULT"
+
+
+@dataclass(frozen=True)
+class Case:
+    body: str
+    key: str = CASCADE
+    events: str = "BEFORE INSERT OR UPDATE OR DELETE"
+    when: str = ""
+    before: str = ""
+    """Statements that come first, such as another trigger."""
+
+
+TOUCH_OR_OLD = """BEGIN
+    IF row(NEW.*) IS DISTINCT FROM row(OLD.*) THEN NEW.changed = now(); RETURN NEW; ELSE RETURN OLD; END IF;
+END"""
+STAMP = "BEGIN NEW.changed = now(); RETURN NEW; END"
+BY_OPERATION = """BEGIN
+    IF TG_OP = 'DELETE' THEN INSERT INTO log SELECT 'D', OLD.*::text; RETURN OLD;
+    ELSIF TG_OP = 'UPDATE' THEN INSERT INTO log SELECT 'U', NEW.*::text; RETURN NEW;
+    ELSIF TG_OP = 'INSERT' THEN INSERT INTO log SELECT 'I', NEW.*::text; RETURN NEW; END IF;
+    RETURN NULL;
+END"""
+
+HARMLESS = {
+    "stamp, set null": Case(STAMP, SET_NULL, "BEFORE UPDATE"),
+    "stamp, follows": Case(STAMP, FOLLOWS, "BEFORE UPDATE"),
+    "stamp, set default": Case(STAMP, DEFAULT, "BEFORE UPDATE"),
+    "touch or old, set null": Case(TOUCH_OR_OLD, SET_NULL, "BEFORE UPDATE"),
+    "touch or old, both": Case(TOUCH_OR_OLD, BOTH, "BEFORE UPDATE"),
+    "touch or old, set default": Case(TOUCH_OR_OLD, DEFAULT, "BEFORE UPDATE"),
+    "touch or old by a text": Case(
+        "BEGIN IF row(new.*::text) IS DISTINCT FROM row(old.*::text) THEN new.changed = now(); RETURN new; END IF;"
+        " RETURN old; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "touch or old by records": Case(
+        "BEGIN IF (NEW != OLD) THEN NEW.changed = CURRENT_TIMESTAMP; RETURN NEW; END IF; RETURN OLD; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "touch or old the other way round": Case(
+        "BEGIN IF OLD IS NOT DISTINCT FROM NEW THEN RETURN OLD; END IF; NEW.changed := now(); RETURN NEW; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "nothing where nothing changes": Case(
+        "BEGIN IF NEW IS NOT DISTINCT FROM OLD THEN RETURN NULL; END IF; RETURN NEW; END", BOTH, "BEFORE UPDATE"
+    ),
+    "nothing where no image changes": Case(
+        "BEGIN IF to_jsonb(NEW) - 'changed' = to_jsonb(OLD) - ARRAY['changed'] THEN RETURN NULL; END IF;"
+        " RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "through a copy": Case(
+        'DECLARE _new record; BEGIN _new := NEW; _new."changed" = now(); RETURN _new; END', BOTH, "BEFORE UPDATE"
+    ),
+    "only where another column changes": Case(
+        "BEGIN IF NEW.status IS DISTINCT FROM OLD.status THEN NEW.changed = now(); END IF; RETURN NEW; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "no step back, refused without a word": Case(
+        "BEGIN IF NEW.status <> OLD.status THEN RETURN OLD; END IF; RETURN NEW; END", BOTH, "BEFORE UPDATE"
+    ),
+    "WHEN nothing changes": Case(
+        "BEGIN RETURN NULL; END", BOTH, "BEFORE UPDATE", "OLD.* IS NOT DISTINCT FROM NEW.*"
+    ),
+    "WHEN another column changes": Case(
+        "BEGIN RETURN OLD; END", BOTH, "BEFORE UPDATE", "OLD.status IS DISTINCT FROM NEW.status"
+    ),
+    "WHEN something changes": Case(STAMP, BOTH, "BEFORE UPDATE", "OLD.* IS DISTINCT FROM NEW.*"),
+    "created stays": Case(
+        """BEGIN
+            NEW.created = (CASE WHEN TG_OP = 'INSERT' THEN now() ELSE OLD.created END);
+            NEW.changed = (CASE WHEN TG_OP = 'UPDATE' AND OLD.changed >= now()
+                THEN OLD.changed + interval '1 ms' ELSE now() END);
+            RETURN NEW;
+        END""",
+        BOTH,
+        "BEFORE INSERT OR UPDATE",
+    ),
+    "owner set on insert": Case(
+        "BEGIN IF TG_OP = 'INSERT' THEN NEW.parent_id := coalesce(NEW.parent_id, 1); END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE INSERT OR UPDATE",
+    ),
+    "put back only where nothing is given, follows": Case(
+        "BEGIN NEW.parent_id := coalesce(NEW.parent_id, OLD.parent_id); RETURN NEW; END", FOLLOWS, "BEFORE UPDATE"
+    ),
+    "put back only where it is NULL, follows": Case(
+        "BEGIN IF NEW.parent_id IS NULL THEN NEW.parent_id := OLD.parent_id; END IF; RETURN NEW; END",
+        FOLLOWS,
+        "BEFORE UPDATE",
+    ),
+    "immutable, but for keys": Case(
+        """BEGIN
+            IF pg_trigger_depth() < 2 AND NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN
+                RAISE EXCEPTION 'parent_id does not change';
+            END IF;
+            RETURN NEW;
+        END""",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "search vector": Case(
+        "BEGIN NEW.title := setweight(to_tsvector(coalesce(NEW.title, '')), 'A')::text; RETURN NEW; END",
+        BOTH,
+        "BEFORE INSERT OR UPDATE",
+    ),
+    "audit by operation, cascade": Case(BY_OPERATION),
+    "audit by operation, set null": Case(BY_OPERATION, BOTH),
+    "audit in a CASE": Case(
+        """BEGIN
+            INSERT INTO log VALUES (TG_OP, (CASE WHEN TG_OP = 'INSERT' THEN NEW ELSE OLD END)::text);
+            RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+        END"""
+    ),
+    "audit in a variable": Case(
+        """DECLARE kept record;
+        BEGIN
+            IF (TG_OP = 'DELETE') THEN kept = OLD; ELSE kept = NEW; END IF;
+            EXECUTE format('INSERT INTO log VALUES (%L, $1)', TG_TABLE_NAME) USING kept::text;
+            RETURN kept;
+        END"""
+    ),
+    "audit with a handler": Case(
+        """BEGIN
+            BEGIN INSERT INTO nowhere VALUES (OLD.id);
+            EXCEPTION WHEN undefined_table THEN RAISE NOTICE 'no log'; WHEN OTHERS THEN RAISE WARNING '%', SQLERRM; END;
+            RETURN OLD;
+        END""",
+        events="BEFORE DELETE",
+    ),
+    "COALESCE": Case("BEGIN INSERT INTO log VALUES (TG_OP, ''); RETURN COALESCE(NEW, OLD); END"),
+    "refuses some deletes aloud": Case(
+        "BEGIN IF OLD.status = 'locked for ever' THEN RAISE EXCEPTION 'locked'; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "soft delete asks its depth": Case(
+        "BEGIN IF pg_trigger_depth() > 1 THEN RETURN OLD; END IF;"
+        " UPDATE child SET deleted = now() WHERE id = OLD.id; RETURN NULL; END",
+        events="BEFORE DELETE",
+    ),
+    "soft delete WHEN nobody cascades": Case(
+        "BEGIN UPDATE child SET deleted = now() WHERE id = OLD.id; RETURN NULL; END",
+        events="BEFORE DELETE",
+        when="pg_trigger_depth() = 0",
+    ),
+    "counter": Case(
+        """BEGIN
+            IF TG_OP = 'INSERT' THEN UPDATE parent SET name = 'more' WHERE id = NEW.parent_id; RETURN NEW;
+            ELSIF TG_OP = 'DELETE' THEN UPDATE parent SET name = 'less' WHERE id = OLD.parent_id; RETURN OLD;
+            END IF;
+            RETURN NULL;
+        END""",
+        events="BEFORE INSERT OR DELETE",
+    ),
+    "copy of a column": Case(
+        'BEGIN NEW."title" := NEW."parent_id"; RETURN NEW; END', BOTH, "BEFORE INSERT OR UPDATE"
+    ),
+    "loop over rows": Case(
+        "DECLARE r record; BEGIN FOR r IN SELECT * FROM log LOOP"
+        " IF r.what = 'x' THEN CONTINUE; END IF; PERFORM 1; END LOOP; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "many conditions on other columns": Case(
+        "BEGIN IF NEW.title IS NULL THEN NEW.title := ''; ELSIF length(NEW.title) > 80 THEN"
+        " NEW.title := left(NEW.title, 80); END IF; IF NEW.status = 'x' AND (OLD.locked OR NEW.deleted IS NULL) THEN"
+        " NEW.changed := now(); END IF; RETURN NEW; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "after, a row": Case("BEGIN INSERT INTO log VALUES (TG_OP, ''); RETURN NULL; END", events="AFTER DELETE"),
+    "another table's": Case(
+        "BEGIN IF TG_TABLE_NAME <> 'child' OR TG_ARGV[0] IS NOT NULL THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+}  # fmt: skip
+
+HARMFUL = {
+    "keep": Case("BEGIN RETURN NULL; END", events="BEFORE DELETE"),
+    "soft delete": Case(
+        "BEGIN UPDATE child SET deleted = now() WHERE id = OLD.id; RETURN NULL; END", events="BEFORE DELETE"
+    ),
+    "soft delete once": Case(
+        "BEGIN IF OLD.deleted IS NOT NULL THEN RETURN OLD; END IF;"
+        " EXECUTE format('UPDATE %I SET deleted = now() WHERE id = $1', TG_TABLE_NAME) USING OLD.id; RETURN NULL; END",
+        events="BEFORE DELETE",
+    ),
+    "NEW of a delete": Case("BEGIN INSERT INTO log VALUES (TG_OP, OLD.*::text); RETURN NEW; END"),
+    "touch and forget the delete": Case(
+        "BEGIN IF TG_OP = 'UPDATE' THEN NEW.changed = now(); END IF; RETURN NEW; END"
+    ),
+    "keeps what is locked": Case(
+        "BEGIN IF OLD.locked THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "keeps one of three": Case(
+        "BEGIN CASE OLD.status WHEN 'draft', 'sent' THEN RETURN OLD; WHEN 'paid' THEN RETURN NULL;"
+        " ELSE RETURN OLD; END CASE; END",
+        events="BEFORE DELETE",
+    ),
+    "keeps all but drafts": Case(
+        "DECLARE is_draft boolean := OLD.status = 'draft'; BEGIN IF is_draft THEN RETURN OLD; END IF; RETURN NULL; END",
+        events="BEFORE DELETE",
+    ),
+    "WHEN it is locked": Case("BEGIN RETURN NULL; END", events="BEFORE DELETE", when="OLD.locked"),
+    "WHEN in a cascade": Case("BEGIN RETURN NULL; END", events="BEFORE DELETE", when="pg_trigger_depth() > 0"),
+    "shadowed": Case(
+        "DECLARE r child := NULL; BEGIN DECLARE r child := OLD; BEGIN PERFORM r; END; RETURN r; END",
+        events="BEFORE DELETE",
+    ),
+    "an error is thrown and caught": Case(
+        "BEGIN RAISE EXCEPTION 'no'; EXCEPTION WHEN OTHERS THEN RETURN NULL; END", events="BEFORE DELETE"
+    ),
+    "a loop that ends at once": Case(
+        "BEGIN <<l>> LOOP EXIT l WHEN OLD.locked; RETURN OLD; END LOOP; RETURN NULL; END", events="BEFORE DELETE"
+    ),
+    "never changes": Case("BEGIN RETURN OLD; END", SET_NULL, "BEFORE UPDATE"),
+    "never changes, follows": Case("BEGIN RETURN OLD; END", FOLLOWS, "BEFORE UPDATE"),
+    "put back": Case("BEGIN NEW.parent_id := OLD.parent_id; RETURN NEW; END", BOTH, "BEFORE UPDATE"),
+    "put back where nothing is given": Case(
+        "BEGIN NEW.parent_id := coalesce(NEW.parent_id, OLD.parent_id); RETURN NEW; END", SET_NULL, "BEFORE UPDATE"
+    ),
+    "put back where it is NULL": Case(
+        "BEGIN IF NEW.parent_id IS NULL THEN NEW.parent_id := OLD.parent_id; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE OF parent_id",
+    ),
+    "old where the key changes": Case(
+        "BEGIN IF NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN RETURN OLD; END IF; RETURN NEW; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "<> is not true of a NULL": Case(
+        "BEGIN IF NEW.parent_id <> OLD.parent_id THEN NEW.changed = now(); RETURN NEW; END IF; RETURN OLD; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "ROW <> ROW is not true of a NULL": Case(
+        "BEGIN IF ROW(NEW.*) <> ROW(OLD.*) THEN RETURN NEW; END IF; RETURN OLD; END", SET_NULL, "BEFORE UPDATE"
+    ),
+    "the image without the key is the same": Case(
+        "BEGIN IF to_jsonb(NEW) - 'parent_id' = to_jsonb(OLD) - 'parent_id' THEN RETURN OLD; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "WHEN the key changes": Case(
+        "BEGIN RETURN NULL; END", SET_NULL, "BEFORE UPDATE", "OLD.parent_id IS DISTINCT FROM NEW.parent_id"
+    ),
+    "immutable": Case(
+        "BEGIN IF NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END",
+        BOTH,
+        "BEFORE UPDATE",
+    ),
+    "append only": Case("BEGIN RAISE EXCEPTION 'append only'; END", events="BEFORE UPDATE OR DELETE"),
+    "keeps the old default": Case("BEGIN RETURN OLD; END", DEFAULT, "BEFORE UPDATE"),
+    "the old row selected": Case(
+        "BEGIN SELECT OLD.parent_id INTO NEW.parent_id; RETURN NEW; END", SET_NULL, "BEFORE UPDATE"
+    ),
+    "an alias": Case(
+        "DECLARE o ALIAS FOR OLD; n ALIAS FOR NEW; BEGIN n := o; RETURN n; END", SET_NULL, "BEFORE UPDATE"
+    ),
+}  # fmt: skip
+
+UNCERTAIN = {
+    "a setting decides": Case(
+        "BEGIN IF current_setting('app.keep', true) = 'on' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "rows decide": Case(
+        "BEGIN IF EXISTS (SELECT FROM log WHERE what = 'keep') THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "a setting decides, and it is on": Case(
+        "BEGIN IF current_setting('app.keep', true) = 'on' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="SET app.keep = 'on'",
+    ),
+    "the role decides": Case(
+        "BEGIN IF current_user = 'nobody' THEN RETURN OLD; END IF; RETURN NULL; END", events="BEFORE DELETE"
+    ),
+    "a handler that may be reached": Case(
+        "BEGIN INSERT INTO nowhere VALUES (1); RETURN OLD; EXCEPTION WHEN OTHERS THEN RETURN NULL; END",
+        events="BEFORE DELETE",
+    ),
+    "a handler that is not": Case(
+        "BEGIN INSERT INTO log VALUES ('x', ''); RETURN OLD; EXCEPTION WHEN OTHERS THEN RETURN NULL; END",
+        events="BEFORE DELETE",
+    ),
+    "a row from elsewhere": Case(
+        "BEGIN SELECT * INTO NEW FROM child WHERE id = OLD.id; RETURN NEW; END", SET_NULL, "BEFORE UPDATE"
+    ),
+    "a NULL column that is never NULL": Case(
+        "BEGIN IF f(OLD.id) IS NULL THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT $1'",
+    ),
+    "what an earlier trigger changed": Case(
+        "BEGIN IF NEW.status IS DISTINCT FROM OLD.status THEN RETURN OLD; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="CREATE FUNCTION a() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.status := ''new''; RETURN NEW; END'; CREATE TRIGGER a BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION a()",
+    ),
+}  # fmt: skip
+
+TABLES = """
+CREATE TABLE log (what text, said text);
+CREATE TABLE parent (id int PRIMARY KEY, name text);
+CREATE TABLE child (
+    id int PRIMARY KEY, parent_id int DEFAULT 0 CONSTRAINT child_fk REFERENCES parent {key},
+    title text, status text, locked boolean NOT NULL DEFAULT false,
+    created timestamptz, changed timestamptz, deleted timestamptz
+);
+CREATE INDEX ON child (parent_id);
+INSERT INTO parent VALUES (0, 'default'), (1, 'one');
+INSERT INTO child (id, parent_id, title, status, locked, deleted) VALUES
+    (1, 1, 'a', 'draft', false, NULL), (2, 1, 'b', 'sent', true, now()), (3, 1, NULL, 'paid', false, NULL),
+    (4, 1, 'd', NULL, true, now());
+"""
+
+
+def _is_done(connection: psycopg.Connection[tuple[object, ...]], key: str) -> bool:
+    """Perform each action of the key: whether it was done for every row."""
+    actions = [statement for word, statement in (
+        ("ON UPDATE", "UPDATE parent SET id = 9 WHERE id = 1"), ("ON DELETE", "DELETE FROM parent WHERE id IN (1, 9)")
+    ) if word in key]  # fmt: skip
+    for action in actions:
+        try:
+            with connection.transaction():
+                connection.execute(action.encode())
+        except psycopg.Error:
+            return False
+        lost = connection.execute(
+            "SELECT count(*) FROM child WHERE parent_id IS NOT NULL AND parent_id NOT IN (SELECT id FROM parent)"
+        ).fetchone()
+        if lost != (0,):
+            return False
+    return True
+
+
+def _verdict_and_truth(database: Database, case: Case) -> tuple[str, bool]:
+    clauses = {"on_delete": "NO ACTION", "on_update": "NO ACTION"}
+    for clause in case.key.split("ON ")[1:]:
+        verb, _, action = clause.strip().partition(" ")
+        clauses[f"on_{verb.lower()}"] = action
+    contract = parse_contract(
+        '[[foreign_key]]\nname = "child_fk"\nfrom = "child(parent_id)"\nto = "parent(id)"\n'
+        + "".join(f'{name} = "{action}"\n' for name, action in clauses.items())
+    )
+    create = sql.SQL("CREATE FUNCTION body() RETURNS trigger LANGUAGE plpgsql AS {}").format(sql.Literal(case.body))
+    when = f"WHEN ({case.when})" if case.when else ""
+    with database.connect() as connection:
+        connection.execute(TABLES.replace("{key}", case.key).encode())
+        connection.execute(case.before.encode())
+        connection.execute(create)
+        connection.execute(
+            f"CREATE TRIGGER t {case.events} ON child FOR EACH ROW {when} EXECUTE FUNCTION body()".encode()
+        )
+        result = check_database(database, contract, only=("contract",))
+        (key,) = [v for v in result.verified if v.kind == "foreign key"]
+        return key.verdict, _is_done(connection, case.key)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_trigger_that_lets_the_key_act_is_no_finding(database: Database, name: str) -> None:
+    assert _verdict_and_truth(database, HARMLESS[name]) == ("yes", True)
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_a_trigger_that_surely_stops_the_key_is_an_error(database: Database, name: str) -> None:
+    assert _verdict_and_truth(database, HARMFUL[name]) == ("no", False)
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_a_trigger_that_may_stop_the_key_is_neither(database: Database, name: str) -> None:
+    assert _verdict_and_truth(database, UNCERTAIN[name])[0] == "cannot tell"

@@ -1,0 +1,9 @@
+-- verdict: no
+-- codes: replication-role, cannot-see
+-- role: wflo_reader
+CREATE ROLE wflo_reader LOGIN;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO wflo_reader;
+REVOKE SELECT ON pg_catalog.pg_db_role_setting FROM PUBLIC;
+DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database());
+END $$;

@@ -1,0 +1,373 @@
+"""Say what a PL/pgSQL trigger function does to a foreign key's own query, without running it.
+
+Hides the walk through the statements: every path is followed with what the variables hold on it, so that an error
+is said only of what is certain for some row.  Knows no database.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import product
+
+from wflo_schema.check import plpgsql
+from wflo_schema.check.outcomes import (
+    FALSE,
+    NULL,
+    TRUE,
+    UNKNOWN,
+    Column,
+    Evaluator,
+    Event,
+    Outcomes,
+    Row,
+    Value,
+    World,
+    both,
+    expression,
+    selected,
+)
+from wflo_schema.check.plpgsql import Assign, Block, Body, Fill, If, Leave, Loop, Path, Raise, Return, Unreadable
+
+# So many paths, and so many reasons to be on one, are followed; more of them are taken together and are guesses.
+_PATHS, _WORLDS = 48, 24
+
+
+class Effect(enum.Enum):
+    """What a trigger does to the row or statement that fires it."""
+
+    PASSES = "lets it pass"
+    STOPS = "cancels it without a word, or undoes it"
+    FAILS = "always raises an error"
+    UNCLEAR = "cannot be known"
+
+
+def effect(source: str, event: Event, *, has_plain_texts: bool = True) -> Effect:
+    """What a BEFORE ROW trigger's function does to the event.
+
+    STOPS and FAILS are certain: for some row, and for every row.
+    """
+    try:
+        body = plpgsql.parse(source, has_plain_texts=has_plain_texts)
+        walk = _Walk(event)
+        walk.body(body, [_Path(event.rows(), (World(),))])
+    except (Unreadable, RecursionError):
+        return Effect.UNCLEAR
+    if not walk.returned:
+        return Effect.FAILS
+    losses = {(_loses(event, value), world.is_guess) for value, world in walk.returned}
+    if (True, False) in losses:
+        return Effect.STOPS
+    return Effect.PASSES if {loses for loses, _ in losses} == {False} else Effect.UNCLEAR
+
+
+def holds(condition: str, event: Event) -> bool | None:
+    """Whether a trigger's WHEN holds for the event's rows; None: for some of them, or not known."""
+    found = {value == TRUE for value, _ in _truths(condition, Evaluator(event, event.rows()))}
+    return found.pop() if len(found) == 1 else None
+
+
+def can_hold(condition: str, event: Event) -> bool:
+    """Whether a trigger's WHEN surely holds for some row."""
+    return (TRUE, False) in {(v, w.is_guess) for v, w in _truths(condition, Evaluator(event, event.rows()))}
+
+
+@lru_cache(maxsize=256)
+def changed(source: str) -> frozenset[str] | None:
+    """The columns of NEW that the function may give another value; None: any."""
+    try:
+        body = plpgsql.parse(source)
+    except Unreadable:
+        return None
+    names = {"new", *(d.name for d in _declared(body) if d.stands_for == "new")}
+    paths = [path for path in plpgsql.written(body) if path[0] in names]
+    returned = {e.strip("( )").lower() for e in _returned(body)} - {"new", "null", "old"}
+    if returned or any(len(path) == 1 for path in paths):
+        return None
+    return frozenset(path[1] for path in paths)
+
+
+def _blocks(body: Body) -> Iterator[plpgsql.Statement]:
+    """Every statement, at every depth."""
+    for one in body:
+        yield one
+        inner: list[Body] = []
+        if isinstance(one, If):
+            inner = [*(b for _, b in one.branches), one.otherwise]
+        elif isinstance(one, Loop):
+            inner = [one.body]
+        elif isinstance(one, Block):
+            inner = [one.body, *(b for _, b in one.handlers)]
+        for each in inner:
+            yield from _blocks(each)
+
+
+def _declared(body: Body) -> Iterator[plpgsql.Declared]:
+    for one in _blocks(body):
+        if isinstance(one, Block):
+            yield from one.declared
+
+
+def _returned(body: Body) -> Iterator[str]:
+    yield from (one.expression for one in _blocks(body) if isinstance(one, Return))
+
+
+def _loses(event: Event, value: Value) -> bool | None:
+    """Whether the key's query does not come about where the function returns this; None: that is not known."""
+    if value == NULL:
+        return True
+    if not isinstance(value, Row):
+        return None
+    if event.operation == "DELETE":
+        return False
+    said = [_is_back(event, name, event.column(value, name)) for name in sorted(event.written)]
+    if event.action == "n" and NULL in [event.column(value, name) for name in event.written]:
+        return False  # a key that is NULL in part points nowhere
+    return True if True in said else None if None in said else False
+
+
+def _is_back(event: Event, name: str, value: Value) -> bool | None:
+    """Whether a column of the key has its old value again."""
+    if isinstance(value, Column) and value.name == name:
+        return value.row == "old"
+    return False if event.action == "n" and value == NULL else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """What the variables hold on one way through the function, and when it is taken: in any of these worlds."""
+
+    variables: dict[str, Value]
+    worlds: tuple[World, ...]
+
+    def given(self, name: str, value: Value) -> _Path:
+        return replace(self, variables={**self.variables, name: value})
+
+    def as_guess(self) -> _Path:
+        return replace(self, worlds=tuple(dict.fromkeys(replace(w, is_guess=True) for w in self.worlds)))
+
+
+_Paths = list[_Path]
+
+
+@dataclass(slots=True)
+class _Walk:
+    event: Event
+    returned: list[tuple[Value, World]] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    left: list[tuple[bool, str, _Path]] = field(default_factory=list)
+    """Who has met EXIT (or else CONTINUE), of which label, and has not come to its loop yet."""
+    raised: _Paths = field(default_factory=list)
+
+    def body(self, body: Body, paths: _Paths) -> _Paths:
+        for one in body:
+            if not paths:
+                break
+            paths = _merged(p for path in paths for p in self.statement(one, path))
+        return paths
+
+    def statement(self, one: plpgsql.Statement, path: _Path) -> _Paths:
+        if isinstance(one, Return):
+            self.returned += [(v, w) for w in path.worlds for v, w in self.under(w, self.values(one.expression, path))]
+            return []
+        if isinstance(one, Raise):
+            self.raised.append(path)
+            return []
+        if isinstance(one, Assign):
+            return self.assign(path, [one.target], [self.values(one.expression, path)])
+        if isinstance(one, Fill):
+            return self.fill(one, path)
+        if isinstance(one, If):
+            return self.branches(one, path)
+        if isinstance(one, Leave):
+            goes, stays = self.split(one.condition or "true", path)
+            self.left += [(one.is_exit, one.label, p) for p in goes]
+            return stays
+        return self.loop(one, path) if isinstance(one, Loop) else self.block(one, path)
+
+    def evaluator(self, path: _Path) -> Evaluator:
+        named = {alias: path.variables.get(name, UNKNOWN) for alias, name in self.aliases.items()}
+        return Evaluator(self.event, {**path.variables, **named})
+
+    def values(self, expression: str, path: _Path) -> Outcomes:
+        return self.evaluator(path).text(expression)
+
+    def under(self, world: World, outcomes: Outcomes) -> Iterator[tuple[Value, World]]:
+        for value, other in outcomes:
+            joined = both(self.event, world, other)
+            if joined is not None:
+                yield value, joined
+
+    def split(self, condition: str, path: _Path) -> tuple[_Paths, _Paths]:
+        """The path where a condition holds, and where it does not."""
+        said = _truths(condition, self.evaluator(path))
+        worlds: dict[bool, list[World]] = {True: [], False: []}
+        for world in path.worlds:
+            for value, joined in self.under(world, said):
+                worlds[value == TRUE].append(joined)
+        yes, no = ([replace(path, worlds=_few(w))] if w else [] for w in (worlds[True], worlds[False]))
+        return yes, no
+
+    def branches(self, one: If, path: _Path) -> _Paths:
+        before = len(self.returned), len(self.left), len(self.raised)
+        ends: _Paths = []
+        left: _Paths = [path]
+        for condition, body in one.branches:
+            halves = [self.split(condition, p) for p in left]
+            ends += self.body(body, [p for yes, _ in halves for p in yes])
+            left = [p for _, no in halves for p in no]
+        ends = _merged([*ends, *self.body(one.otherwise, left)])
+        has_all = before == (len(self.returned), len(self.left), len(self.raised))
+        if has_all and len(ends) == 1:
+            return [replace(ends[0], worlds=path.worlds)]  # whatever the conditions were, it is the same
+        return ends
+
+    def resolved(self, target: Path) -> Path:
+        return (self.aliases.get(target[0], target[0]), *target[1:])
+
+    def assign(self, path: _Path, targets: Sequence[Path], values: Sequence[Outcomes]) -> _Paths:
+        paths = [path]
+        for target, outcomes in zip(targets, values, strict=True):
+            if all(w.is_guess for _, w in outcomes):
+                outcomes = [(UNKNOWN, World())]  # no need to follow each
+            found: _Paths = []
+            for one, value in product(paths, dict.fromkeys(v for v, _ in outcomes)):
+                under = [(v, w) for v, w in outcomes if v == value]
+                worlds = [w for world in one.worlds for _, w in self.under(world, under)]
+                if worlds:
+                    found.append(replace(self.put(one, self.resolved(target), value), worlds=_few(worlds)))
+            paths = _merged(found)
+        return paths
+
+    def put(self, path: _Path, target: Path, value: Value) -> _Path:
+        """Give a variable, or its column, a value."""
+        name = target[0]
+        if len(target) == 1:
+            return path.given(name, value)
+        if name not in path.variables:  # a label before the variable's name
+            for part in target[1:]:
+                if part in path.variables:
+                    path = path.given(part, UNKNOWN)
+            return path
+        row = path.variables[name]
+        if row == NULL and name not in ("old", "new"):
+            row = Row("other")
+        if not isinstance(row, Row):
+            return path.given(name, UNKNOWN)
+        given = dict(row.given) | {target[1]: value if len(target) == 2 else UNKNOWN}
+        if row.base in ("old", "new") and Row(row.base) == replace(row, given=()):
+            plain = self.event.column(Row(row.base), target[1])
+            if given[target[1]] == plain:
+                del given[target[1]]  # it has its first value again
+        return path.given(name, replace(row, given=tuple(sorted(given.items(), key=lambda g: g[0]))))
+
+    def fill(self, one: Fill, path: _Path) -> _Paths:
+        expressions = selected(one.query) if one.query else None
+        evaluator = self.evaluator(path)
+        if expressions is not None and len(expressions) == len(one.targets):
+            return self.assign(path, one.targets, [evaluator.of(e) for e in expressions])
+        return self.assign(path, one.targets, [[(UNKNOWN, World())] for _ in one.targets])
+
+    def emptied(self, path: _Path, body: Iterable[plpgsql.Statement]) -> _Path:
+        """The path where nothing is known any more of what these statements may have changed; a guess."""
+        for target in plpgsql.written(body):
+            path = self.put(path, self.resolved(target), UNKNOWN)
+        return path.as_guess()
+
+    def loop(self, one: Loop, path: _Path) -> _Paths:
+        def enter(path: _Path) -> tuple[_Paths, _Paths]:
+            if one.turns == "while":
+                return self.split(one.condition, path)
+            return ([path], []) if one.turns == "always" else ([path.as_guess()], [path.as_guess()])
+
+        begun, after = enter(path)
+        for number in range(2):
+            for target in one.targets:
+                begun = [self.put(p, self.resolved(target), UNKNOWN) for p in begun]
+            outer, self.left = self.left, []
+            ends = self.body(one.body, begun)
+            for is_exit, label, p in self.left:
+                if label not in ("", one.label):
+                    outer.append((is_exit, label, p))
+                elif is_exit:
+                    after.append(p)
+                else:
+                    ends.append(p)
+            self.left = outer
+            if not one.is_endless:
+                again = [enter(p) for p in ends] if one.turns == "while" else []
+                after += [p for _, no in again for p in no] if again else [p.as_guess() for p in ends]
+            if number or not ends:
+                break
+            begun = _merged(self.emptied(p, [one]) for p in ends)  # as any later turn finds things
+            if one.turns == "while":
+                begun = [p for b in begun for p in self.split(one.condition, b)[0]]
+        return _merged(after)
+
+    def block(self, one: Block, path: _Path) -> _Paths:
+        outer = path.variables
+        paths = [path]
+        for declared in one.declared:
+            if declared.stands_for:
+                self.aliases[declared.name] = declared.stands_for
+            else:
+                self.aliases.pop(declared.name, None)
+                paths = [
+                    p
+                    for each in paths
+                    for p in self.assign(
+                        each,
+                        [(declared.name,)],
+                        [self.values(declared.expression, each) if declared.expression else [(NULL, World())]],
+                    )
+                ]
+        raised, self.raised = self.raised, []
+        before, self.left = self.left, []
+        ends = self.body(one.body, paths)
+        mine, self.raised = self.raised, raised
+        for number, (caught, body) in enumerate(one.handlers):
+            reached = [self.emptied(p, one.body) for p in paths]
+            if number == 0 and plpgsql.OTHERS in caught:
+                reached, mine = [*reached, *mine], []
+            ends += self.body(body, _merged(reached))
+        self.raised += mine
+        for is_exit, label, p in self.left:
+            if is_exit and label and label == one.label:
+                ends.append(p)
+            else:
+                before.append((is_exit, label, p))
+        self.left = before
+        return _merged(_closed(p, outer, one) for p in ends)
+
+
+def _closed(path: _Path, outer: dict[str, Value], block: Block) -> _Path:
+    """A block's own variables end with it, and those that they hid are there again."""
+    own = {d.name for d in block.declared if not d.stands_for}
+    kept = {n: v for n, v in path.variables.items() if n not in own}
+    return replace(path, variables={**kept, **{n: v for n, v in outer.items() if n in own}})
+
+
+def _truths(condition: str, evaluator: Evaluator) -> Outcomes:
+    node = expression(condition)
+    return evaluator.truths(node) if node is not None else [(t, World(is_guess=True)) for t in (TRUE, FALSE)]
+
+
+def _few(worlds: Iterable[World]) -> tuple[World, ...]:
+    found = tuple(dict.fromkeys(worlds))
+    return found if len(found) <= _WORLDS else (World(is_guess=True),)
+
+
+def _merged(paths: Iterable[_Path]) -> _Paths:
+    """Paths on which the variables hold the same are one; too many become one on which little is known."""
+    found: dict[frozenset[tuple[str, Value]], _Path] = {}
+    for path in paths:
+        key = frozenset(path.variables.items())
+        same = found.get(key)
+        found[key] = path if same is None else replace(same, worlds=_few([*same.worlds, *path.worlds]))
+    if len(found) <= _PATHS:
+        return list(found.values())
+    names = {n for p in found.values() for n in p.variables}
+    held = {n: {p.variables.get(n, UNKNOWN) for p in found.values()} for n in names}
+    return [_Path({n: v.pop() if len(v) == 1 else UNKNOWN for n, v in held.items()}, (World(is_guess=True),))]

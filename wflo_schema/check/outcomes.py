@@ -1,0 +1,666 @@
+"""What an expression of a trigger can be while a foreign key's own query fires it, and which of that is certain.
+
+Hides SQL's three-valued logic and what is known of the two rows: which columns the key sets, that the old row had a
+whole key, that all else stays.  What may hold for some rows and not for others is kept as conditions on their
+columns, so that two that exclude each other are noticed.  PostgreSQL's own parser reads the expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_ORDER = frozenset(_FLIPPED)
+_TEXT_TYPES = frozenset({"text", "varchar", "name"})
+_MANY = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A value that is known; NULL is None."""
+
+    value: str | Decimal | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What the old or the new row has in a column.  Where both have the same, it is the old row's."""
+
+    row: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that is there: old, new or another one, with columns that were given another value since.
+
+    ``without`` are columns that a JSON image of it lacks; ``is_listed`` says ROW(r.*), which compares as SQL's
+    rows do, NULL by NULL.
+    """
+
+    base: str
+    given: tuple[tuple[str, Value], ...] = ()
+    without: frozenset[str] = frozenset()
+    is_listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """What (a, b) makes."""
+
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What pg_trigger_depth() says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Anything at all."""
+
+
+Value = Const | Column | Row | Tuple | Depth | Unknown
+NULL, UNKNOWN, TRUE, FALSE = Const(None), Unknown(), Const(True), Const(False)
+
+# One condition on the columns of a row: ("=", column, constant), ("<>", …), ("null", column), ("some", column),
+# ("holds", columns, text, truth), and of a key of several columns ("changed", column) and ("same", column).
+Condition = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Conditions under which something comes about.  A guess is not known to come about for any row at all."""
+
+    conditions: frozenset[Condition] = frozenset()
+    is_guess: bool = False
+
+
+Outcomes = list[tuple[Value, World]]
+_SURE = World()
+_GUESS = World(is_guess=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a foreign key's own query does to the row that fires the trigger.
+
+    ``action``: "" for a DELETE; for an UPDATE "c", "n" or "d", as pg_constraint has it, of the columns ``written``.
+    ``changed`` are other columns that a trigger before this one may have changed, None: any.  ``not_null`` are
+    columns that hold no NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
+    """
+
+    operation: str
+    action: str = ""
+    written: frozenset[str] = frozenset()
+    changed: frozenset[str] | None = frozenset()
+    not_null: frozenset[str] = frozenset()
+    is_new_key_whole: bool = True
+    known: Mapping[str, str] = field(default_factory=dict)
+    depth: int = 2
+    is_row: bool = True
+
+    def rows(self) -> dict[str, Value]:
+        """What OLD and NEW are as the function begins."""
+        old = self.is_row and self.operation != "INSERT"
+        new = self.is_row and self.operation != "DELETE"
+        return {"old": Row("old") if old else NULL, "new": Row("new") if new else NULL}
+
+    def column(self, row: Value, name: str) -> Value:
+        if row == NULL:
+            return NULL
+        if not isinstance(row, Row) or name in row.without:
+            return UNKNOWN
+        given = dict(row.given)
+        if name in given:
+            return given[name]
+        if row.base == "old":
+            return Column("old", name)
+        if row.base != "new":
+            return UNKNOWN
+        if name in self.written:
+            return NULL if self.action == "n" else Column("new", name)
+        is_kept = self.operation == "UPDATE" and self.changed is not None and name not in self.changed
+        return Column("old" if is_kept else "new", name)
+
+    def has_value(self, value: Value) -> bool | None:
+        """Whether it is not NULL; None: for some rows."""
+        if isinstance(value, Const):
+            return value.value is not None
+        if isinstance(value, Row | Depth | Tuple):
+            return True
+        if isinstance(value, Column):
+            if value.name in self.not_null:
+                return True
+            if value.name in self.written:  # the old row's key was whole, or the action would not touch it
+                return True if value.row == "old" or self.is_new_key_whole else None
+        return None
+
+    def can_be(self, conditions: frozenset[Condition]) -> bool | None:
+        """Whether there can be a row like that; None: that is not known."""
+        by_column: dict[str, list[Condition]] = {}
+        for one in conditions:
+            for name in one[1] if one[0] == "holds" else (one[1],):
+                by_column.setdefault(name, []).append(one)
+        said = {_agree(its, name in self.not_null | self.written) for name, its in by_column.items()}
+        if any(("holds", one[1], one[2], not one[3]) in conditions for one in conditions if one[0] == "holds"):
+            return False
+        same = {one[1] for one in conditions if one[0] == "same"}
+        if False in said or (same and same >= self.written):
+            return False
+        return None if None in said else True
+
+
+def _agree(conditions: Sequence[Condition], is_never_null: bool) -> bool | None:
+    """Whether one column can meet all of them."""
+    kinds = {one[0] for one in conditions}
+    if "null" in kinds and (is_never_null or kinds & {"=", "<>", "some", "holds"}):
+        return False
+    if {"changed", "same"} <= kinds:
+        return False
+    equal = {one[2] for one in conditions if one[0] == "="}
+    other = {one[2] for one in conditions if one[0] == "<>"}
+    if len({type(v) for v in equal | other}) > 1:
+        return None  # 1 and '1'
+    if len(equal) > 1 or equal & other or other >= {True, False}:
+        return False
+    loose = [one for one in conditions if one[0] == "holds"]
+    return None if loose and len(loose) + len(equal) + len(other) > 1 else True
+
+
+def both(event: Event, one: World, other: World) -> World | None:
+    """What holds where both hold; None: nowhere."""
+    conditions = one.conditions | other.conditions
+    can = event.can_be(conditions) if conditions else True
+    return None if can is False else World(conditions, one.is_guess or other.is_guess or can is None)
+
+
+def _guesses(*values: Value) -> Outcomes:
+    return [(v, _GUESS) for v in values]
+
+
+_ANY_TRUTH = (TRUE, FALSE, NULL)
+
+
+def _sure(value: Value) -> Outcomes:
+    return [(value, _SURE)]
+
+
+@lru_cache(maxsize=4096)
+def expression(text: str) -> Any:
+    """The parse tree of one expression; None where it is none."""
+    import postgast
+
+    try:
+        (statement,) = postgast.parse(f"SELECT {text}").stmts
+    except (postgast.PgQueryError, ValueError):
+        return None
+    select = statement.stmt.select_stmt
+    return select.target_list[0].res_target.val if len(select.target_list) == 1 and _is_bare(select) else None
+
+
+@lru_cache(maxsize=512)
+def selected(query: str) -> tuple[Any, ...] | None:
+    """The expressions of a SELECT that reads no table, None where it does or is none."""
+    import postgast
+
+    try:
+        (statement,) = postgast.parse(query).stmts
+    except (postgast.PgQueryError, ValueError):
+        return None
+    select = statement.stmt.select_stmt
+    return tuple(t.res_target.val for t in select.target_list) if select.target_list and _is_bare(select) else None
+
+
+def _is_bare(select: Any) -> bool:
+    fields = {f.name for f, _ in select.ListFields()}
+    return fields <= {"target_list", "limit_option", "op"}
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Evaluates expressions where variables have these values."""
+
+    event: Event
+    variables: Mapping[str, Value]
+
+    def text(self, text: str) -> Outcomes:
+        node = expression(text) if text else None
+        return self.of(node) if node is not None else _guesses(UNKNOWN)
+
+    def of(self, node: Any) -> Outcomes:
+        """All that it can be."""
+        kind = node.WhichOneof("node")
+        handle = _HANDLERS.get(kind)
+        return _fewer(handle(self, getattr(node, kind))) if handle else _guesses(UNKNOWN)
+
+    def truths(self, node: Any) -> Outcomes:
+        """The same of a condition: TRUE, FALSE or NULL."""
+        return _fewer([outcome for one in self.of(node) for outcome in self._truth(*one)])
+
+    def _truth(self, value: Value, world: World) -> Iterator[tuple[Value, World]]:
+        if isinstance(value, Const) and (value.value is None or isinstance(value.value, bool)):
+            yield value, world
+        elif isinstance(value, Column) and value.row == "old":
+            for truth, conditions in ((TRUE, ("=", value.name, True)), (FALSE, ("=", value.name, False))):
+                yield from self._if(truth, world, conditions)
+            yield from self._if(NULL, world, ("null", value.name))
+        else:
+            yield from ((t, replace(world, is_guess=True)) for t in _ANY_TRUTH)
+
+    def _if(self, value: Value, world: World, condition: Condition) -> Outcomes:
+        joined = both(self.event, world, World(frozenset({condition})))
+        return [] if joined is None else [(value, joined)]
+
+    def pairs(self, one: Outcomes, other: Outcomes) -> Iterator[tuple[Value, Value, World]]:
+        for (a, left), (b, right) in product(one, other):
+            world = both(self.event, left, right)
+            if world is not None:
+                yield a, b, world
+
+    def column_ref(self, node: Any) -> Outcomes:
+        parts = [f.string.sval if f.HasField("string") else "*" for f in node.fields]
+        if len(parts) == 1:
+            return self.variable(parts[0])
+        value = self.variables.get(parts[0], UNKNOWN)
+        if len(parts) > 2:
+            return _guesses(UNKNOWN)
+        return self.known(value if parts[1] == "*" else self.event.column(value, parts[1]))
+
+    def known(self, value: Value) -> Outcomes:
+        return _guesses(UNKNOWN) if value == UNKNOWN else _sure(value)
+
+    def variable(self, name: str) -> Outcomes:
+        if name in self.variables:
+            return self.known(self.variables[name])
+        if name == "tg_op":
+            return _sure(Const(self.event.operation))
+        if name in self.event.known:
+            text = self.event.known[name]
+            return _sure(Const(Decimal(text) if name == "tg_nargs" else text))
+        if name.startswith("tg_argv[") and int(name[8:-1]) >= int(self.event.known.get("tg_nargs", "2147483647")):
+            return _sure(NULL)
+        return _guesses(UNKNOWN)
+
+    def constant(self, node: Any) -> Outcomes:
+        kind = node.WhichOneof("val")
+        if node.isnull:
+            return _sure(NULL)
+        if kind == "sval":
+            return _sure(Const(node.sval.sval))
+        if kind == "boolval":
+            return _sure(Const(node.boolval.boolval))
+        if kind in ("ival", "fval"):
+            try:
+                return _sure(Const(Decimal(node.ival.ival if kind == "ival" else node.fval.fval)))
+            except InvalidOperation:
+                pass
+        return _guesses(UNKNOWN)
+
+    def cast(self, node: Any) -> Outcomes:
+        named = node.type_name.names[-1].string.sval if node.type_name.names else ""
+        is_text = named in _TEXT_TYPES and not (node.type_name.typmods or node.type_name.array_bounds)
+
+        def become(value: Value) -> Value:
+            if value == NULL or isinstance(value, Row) or (isinstance(value, Const) and is_text):
+                is_same = not isinstance(value, Const) or value == NULL or isinstance(value.value, str)
+                return value if is_same else UNKNOWN
+            if named == "bool" and isinstance(value, Const) and isinstance(value.value, str):
+                return {"t": TRUE, "true": TRUE, "f": FALSE, "false": FALSE}.get(value.value, UNKNOWN)
+            return UNKNOWN
+
+        return [_kept(become(value), world) for value, world in self.of(node.arg)]
+
+    def indirection(self, node: Any) -> Outcomes:
+        (first, *more) = node.indirection
+        if more:
+            return _guesses(UNKNOWN)
+        if first.HasField("string"):
+            return [_kept(self.event.column(v, first.string.sval), w) for v, w in self.of(node.arg)]
+        if first.HasField("a_star"):
+            return self.of(node.arg)
+        if first.HasField("a_indices") and node.arg.HasField("column_ref"):
+            names = [f.string.sval for f in node.arg.column_ref.fields]
+            place = first.a_indices.uidx.a_const
+            if names == ["tg_argv"] and first.a_indices.uidx.HasField("a_const"):
+                return self.variable(f"tg_argv[{place.ival.ival}]")
+        return _guesses(UNKNOWN)
+
+    def row(self, node: Any) -> Outcomes:
+        args = list(node.args)
+        if len(args) == 1 and args[0].HasField("column_ref") and args[0].column_ref.fields[-1].HasField("a_star"):
+            return [
+                (replace(v, is_listed=True), w) if isinstance(v, Row) else (UNKNOWN, replace(w, is_guess=True))
+                for v, w in self.of(args[0])
+            ]
+        found: list[tuple[tuple[Value, ...], World]] = [((), _SURE)]
+        for arg in args:
+            outcomes = self.of(arg)
+            found = [
+                ((*values, value), world)
+                for (values, before), (value, after) in product(found, outcomes)
+                if (world := both(self.event, before, after)) is not None
+            ][:_MANY]
+        return [(Tuple(values), world) for values, world in found]
+
+    def coalesce(self, node: Any) -> Outcomes:
+        found: Outcomes = []
+        left = [_SURE]
+        for arg in node.args:
+            still: list[World] = []
+            for world, (value, other) in product(left, self.of(arg)):
+                joined = both(self.event, world, other)
+                if joined is None:
+                    continue
+                for is_null, under in self._is_null(value, joined):
+                    if is_null:
+                        still.append(under)
+                    else:
+                        found.append((value, under))
+            left = still[:_MANY]
+        return found + [(NULL, world) for world in left]
+
+    def _is_null(self, value: Value, world: World) -> Iterator[tuple[bool, World]]:
+        has = self.event.has_value(value)
+        if has is not None:
+            yield not has, world
+        elif isinstance(value, Column) and value.row == "old":
+            for is_null, kind in ((True, "null"), (False, "some")):
+                joined = both(self.event, world, World(frozenset({(kind, value.name)})))
+                if joined is not None:
+                    yield is_null, joined
+        else:
+            yield from ((n, replace(world, is_guess=True)) for n in (True, False))
+
+    def case(self, node: Any) -> Outcomes:
+        found: Outcomes = []
+        left = [_SURE]
+        for when in (w.case_when for w in node.args):
+            if node.HasField("arg"):
+                tests = self._compare("=", self.of(node.arg), self.of(when.expr))
+            else:
+                tests = self.truths(when.expr)
+            still: list[World] = []
+            for world, (truth, other) in product(left, tests):
+                joined = both(self.event, world, other)
+                if joined is None:
+                    continue
+                if truth != TRUE:
+                    still.append(joined)
+                    continue
+                found += self._under(joined, self.of(when.result))
+            left = still[:_MANY]
+        default = self.of(node.defresult) if node.HasField("defresult") else _sure(NULL)
+        return found + [o for world in left for o in self._under(world, default)]
+
+    def _under(self, world: World, outcomes: Outcomes) -> Outcomes:
+        joined = ((v, both(self.event, world, w)) for v, w in outcomes)
+        return [(v, w) for v, w in joined if w is not None]
+
+    def call(self, node: Any) -> Outcomes:
+        name = node.funcname[-1].string.sval
+        if name == "pg_trigger_depth" and not node.args:
+            return _sure(Depth())
+        if name in ("to_jsonb", "to_json", "row_to_json", "hstore") and len(node.args) == 1:
+            return [_kept(v if isinstance(v, Row) else UNKNOWN, w) for v, w in self.of(node.args[0])]
+        return _guesses(UNKNOWN)
+
+    def logic(self, node: Any) -> Outcomes:
+        parts = [self.truths(a) for a in node.args]
+        name = node.DESCRIPTOR.fields_by_name["boolop"].enum_type.values_by_number[node.boolop].name
+        if name == "NOT_EXPR":
+            return [(_not(v), w) for v, w in parts[0]]
+        return self._all(parts, name == "AND_EXPR")
+
+    def _all(self, parts: Iterable[Outcomes], is_and: bool) -> Outcomes:
+        """AND, or OR: what decides is FALSE or TRUE; then NULL counts; an empty one is the other."""
+        decisive, found = (FALSE, _sure(TRUE)) if is_and else (TRUE, _sure(FALSE))
+        for part in parts:
+            joined: Outcomes = [(v, w) for v, w in found if v == decisive]
+            for a, b, world in self.pairs([o for o in found if o[0] != decisive], part):
+                joined.append((decisive if b == decisive else NULL if NULL in (a, b) else b, world))
+            found = _fewer(joined)
+        return found
+
+    def null_test(self, node: Any) -> Outcomes:
+        asks_null = node.DESCRIPTOR.fields_by_name["nulltesttype"].enum_type.values_by_number[node.nulltesttype].name
+        found: Outcomes = []
+        for value, world in self.of(node.arg):
+            if isinstance(value, Row):
+                found += self._row_is(value, world, asks_null == "IS_NULL")
+                continue
+            for is_null, under in self._is_null(value, world):
+                found.append((Const(is_null == (asks_null == "IS_NULL")), under))
+        return found
+
+    def _row_is(self, row: Row, world: World, asks_null: bool) -> Outcomes:
+        """A row IS NULL where all its columns are, and IS NOT NULL where none is."""
+        if asks_null:
+            return [(FALSE, world if row.base in ("old", "new") else replace(world, is_guess=True))]
+        if row.base == "new" and self.event.action == "n" and not row.given:
+            return [(FALSE, world)]
+        return [(t, replace(world, is_guess=True)) for t in (TRUE, FALSE)]
+
+    def boolean_test(self, node: Any) -> Outcomes:
+        kind = node.DESCRIPTOR.fields_by_name["booltesttype"].enum_type.values_by_number[node.booltesttype].name
+        wanted = {"TRUE": TRUE, "FALSE": FALSE, "UNKNOWN": NULL}[kind.removeprefix("IS_").removeprefix("NOT_")]
+        return [(Const((v == wanted) != ("NOT_" in kind)), w) for v, w in self.truths(node.arg)]
+
+    def operator(self, node: Any) -> Outcomes:
+        kind = node.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[node.kind].name
+        name = node.name[-1].string.sval
+        if not node.HasField("lexpr"):
+            return _guesses(UNKNOWN)
+        left = self.of(node.lexpr)
+        if kind in ("AEXPR_IN", "AEXPR_OP_ANY", "AEXPR_OP_ALL"):
+            return self._among(kind, name, left, node.rexpr)
+        if kind not in ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT", "AEXPR_LIKE", "AEXPR_ILIKE"):
+            return _guesses(*_ANY_TRUTH) if "BETWEEN" in kind else _guesses(UNKNOWN)
+        if kind == "AEXPR_OP" and name == "-":
+            return self._without(left, node.rexpr)
+        right = self.of(node.rexpr)
+        compared = {"AEXPR_DISTINCT": "distinct", "AEXPR_NOT_DISTINCT": "not distinct"}.get(kind, name)
+        return self._compare(compared, left, right)
+
+    def _among(self, kind: str, name: str, left: Outcomes, listed: Any) -> Outcomes:
+        items = listed.list.items if kind == "AEXPR_IN" else listed.a_array_expr.elements
+        if not items or name not in ("=", "<>"):
+            return _guesses(*_ANY_TRUTH)
+        parts = [self._compare(name, left, self.of(item)) for item in items]
+        return self._all(parts, is_and=name == "<>" if kind == "AEXPR_IN" else kind == "AEXPR_OP_ALL")
+
+    def _without(self, left: Outcomes, taken: Any) -> Outcomes:
+        """The image of a row without columns: to_jsonb(NEW) - 'column', or - ARRAY['one', 'other']."""
+        while taken.HasField("type_cast"):
+            taken = taken.type_cast.arg
+        items = taken.a_array_expr.elements if taken.HasField("a_array_expr") else [taken]
+        names = {i.a_const.sval.sval for i in items if i.HasField("a_const") and i.a_const.HasField("sval")}
+        if len(names) < len(items) or any("{" in n for n in names):
+            return _guesses(UNKNOWN)
+        return [_kept(replace(v, without=v.without | names) if isinstance(v, Row) else UNKNOWN, w) for v, w in left]
+
+    def _compare(self, name: str, left: Outcomes, right: Outcomes) -> Outcomes:
+        found: Outcomes = []
+        for a, b, world in self.pairs(left, right):
+            for truth, under in self._compared(name, a, b):
+                joined = both(self.event, world, under)
+                if joined is not None:
+                    found.append((truth, joined))
+        return _fewer(found)
+
+    def _compared(self, name: str, a: Value, b: Value) -> Outcomes:
+        if name in ("distinct", "not distinct", "*<>", "*="):
+            found = self._distinct(a, b)
+            return found if name in ("distinct", "*<>") else [(_not(v), w) for v, w in found]
+        if NULL in (a, b) and name in ("=", "<>", *_ORDER, "~~", "!~~", "~~*", "!~~*"):
+            return _sure(NULL)
+        if isinstance(b, Depth):
+            a, b, name = b, a, _FLIPPED.get(name, name)
+        if isinstance(a, Depth):
+            return self._depth(name, b)
+        if isinstance(a, Row) and isinstance(b, Row) and name in ("=", "<>"):
+            found = self._rows_equal(a, b) if a.is_listed and b.is_listed else _negated(self._distinct(a, b))
+            return found if name == "=" else _negated(found)
+        if isinstance(a, Tuple) and isinstance(b, Tuple) and len(a.values) == len(b.values) and name in ("=", "<>"):
+            found = self._all([self._compared("=", x, y) for x, y in zip(a.values, b.values, strict=True)], is_and=True)
+            return found if name == "=" else _negated(found)
+        if isinstance(a, Const) and isinstance(b, Const):
+            return _constants(name, a, b)
+        return self._of_columns(name, a, b)
+
+    def _of_columns(self, name: str, a: Value, b: Value) -> Outcomes:
+        """A comparison in which at least one side is a column."""
+        if isinstance(b, Column) and not isinstance(a, Column):
+            a, b, name = b, a, _FLIPPED.get(name, name)
+        if not isinstance(a, Column) or not isinstance(b, Column | Const):
+            return _guesses(*_ANY_TRUTH)
+        if name in ("=", "<>") and isinstance(b, Column) and a.name == b.name:
+            if a == b:
+                found = _sure(TRUE)
+                nulls = (
+                    [] if self.event.has_value(a) else [(NULL, World(frozenset({("null", a.name)}), a.row != "old"))]
+                )
+                found = [*found, *nulls]
+            else:
+                found = _negated(self._changed(a, b))
+                found += [] if self.event.has_value(a) and self.event.has_value(b) else _guesses(NULL)
+            return found if name == "=" else _negated(found)
+        columns = [c for c in (a, b) if isinstance(c, Column)]
+        if any(c.row != "old" for c in columns) or name not in ("=", "<>", *_ORDER, "~~", "!~~", "~~*", "!~~*"):
+            return _guesses(*_ANY_TRUTH)
+        nulls = [(NULL, World(frozenset({("null", c.name)}))) for c in columns if self.event.has_value(c) is not True]
+        if isinstance(b, Const) and name in ("=", "<>"):
+            is_so, is_not = World(frozenset({("=", a.name, b.value)})), World(frozenset({("<>", a.name, b.value)}))
+            return [(Const(name == "="), is_so), (Const(name == "<>"), is_not), *nulls]
+        names = frozenset(c.name for c in columns)
+        return [
+            *((Const(t), World(frozenset({("holds", names, f"{a} {name} {b}", t)}))) for t in (True, False)),
+            *nulls,
+        ]
+
+    def _distinct(self, a: Value, b: Value) -> Outcomes:
+        if NULL in (a, b):
+            other = b if a == NULL else a
+            return [(Const(not n), w) for n, w in self._is_null(other, _SURE)]
+        if isinstance(a, Row) and isinstance(b, Row):
+            return self._rows_distinct(a, b)
+        if isinstance(a, Tuple) and isinstance(b, Tuple) and len(a.values) == len(b.values):
+            return self._all([self._distinct(x, y) for x, y in zip(a.values, b.values, strict=True)], is_and=False)
+        if isinstance(a, Column) and isinstance(b, Column) and a.name == b.name:
+            return _sure(FALSE) if a == b else self._changed(a, b)
+        if isinstance(a, Const) and isinstance(b, Const):
+            return _constants("<>", a, b)
+        found = self._of_columns("<>", a, b)
+        if isinstance(a, Const) or isinstance(b, Const):
+            return [(TRUE if v == NULL else v, w) for v, w in found]  # the column alone is NULL
+        return [o for o in found if o[0] != NULL] + _guesses(TRUE, FALSE)
+
+    def _changed(self, a: Column, b: Column) -> Outcomes:
+        """Whether the key's query changed this column: one at least."""
+        if a.name not in self.event.written:
+            return _guesses(TRUE, FALSE)
+        if len(self.event.written) == 1:
+            return _sure(TRUE)
+        return [
+            (Const(is_so), World(frozenset({(kind, a.name)}))) for is_so, kind in ((True, "changed"), (False, "same"))
+        ]
+
+    def _each(self, a: Row, b: Row) -> tuple[list[tuple[Value, Value]], bool]:
+        """The columns in which two rows can differ, and whether those are all."""
+        event = self.event
+        names = {*event.written, *dict(a.given), *dict(b.given)} - (a.without | b.without)
+        is_all = {a.base, b.base} <= {"old", "new"} and a.without == b.without and event.changed is not None
+        changed = set(event.changed or ()) if a.base != b.base else set()
+        pairs = [(event.column(a, n), event.column(b, n)) for n in sorted(names)]
+        return pairs, is_all and not changed - a.without
+
+    def _rows_distinct(self, a: Row, b: Row) -> Outcomes:
+        pairs, is_all = self._each(a, b)
+        found = self._all([self._distinct(x, y) for x, y in pairs], is_and=False)
+        return (
+            found
+            if is_all
+            else [(v, w if v == TRUE else replace(w, is_guess=True)) for v, w in found]
+            + ([] if all(v == TRUE for v, _ in found) else _guesses(TRUE))
+        )
+
+    def _rows_equal(self, a: Row, b: Row) -> Outcomes:
+        """As SQL compares lists: NULL with anything is NULL, and any other column may hold one."""
+        pairs, is_all = self._each(a, b)
+        found = self._all([self._compared("=", x, y) for x, y in pairs], is_and=True)
+        if all(v == FALSE for v, _ in found):
+            return found
+        if is_all and all(v != TRUE for v, _ in found):
+            return found
+        return [(v, replace(w, is_guess=True)) for v, w in found] + _guesses(*_ANY_TRUTH)
+
+    def _depth(self, name: str, other: Value) -> Outcomes:
+        """The least depth is that of a statement on the referenced table; a key's query can be at any greater one."""
+        if not isinstance(other, Const) or not isinstance(other.value, Decimal):
+            return _guesses(*_ANY_TRUTH)
+        least, wanted = Decimal(self.event.depth), other.value
+        tests: dict[str, Callable[[Decimal], bool]] = {
+            "=": lambda d: d == wanted,
+            "<>": lambda d: d != wanted,
+            "<": lambda d: d < wanted,
+            "<=": lambda d: d <= wanted,
+            ">": lambda d: d > wanted,
+            ">=": lambda d: d >= wanted,
+        }
+        if name not in tests:
+            return _guesses(*_ANY_TRUTH)
+        here = tests[name](least)
+        deeper = {tests[name](d) for d in (least + 1, max(least + 1, wanted), wanted + 1) if d > least}
+        return [(Const(here), _SURE), *((Const(d), _GUESS) for d in deeper if d != here)]
+
+
+def _kept(value: Value, world: World) -> tuple[Value, World]:
+    return value, replace(world, is_guess=True) if value == UNKNOWN else world
+
+
+def _not(value: Value) -> Value:
+    return Const(not value.value) if isinstance(value, Const) and isinstance(value.value, bool) else value
+
+
+def _negated(outcomes: Outcomes) -> Outcomes:
+    return [(_not(v), w) for v, w in outcomes]
+
+
+def _constants(name: str, a: Const, b: Const) -> Outcomes:
+    one, other = a.value, b.value
+    if name in ("=", "<>") and type(one) is type(other):
+        return _sure(Const((one == other) == (name == "=")))
+    if name in _ORDER and isinstance(one, Decimal) and isinstance(other, Decimal):
+        is_so = {"<": one < other, ">": one > other, "<=": one <= other, ">=": one >= other}[name]
+        return _sure(Const(is_so))
+    return _guesses(*_ANY_TRUTH)
+
+
+def _fewer(outcomes: Outcomes) -> Outcomes:
+    """Each once; where they are too many, what they can be without the conditions."""
+    found = list(dict.fromkeys(outcomes))
+    if len(found) > _MANY:
+        found = _guesses(*dict.fromkeys(v for v, _ in found))
+    return found
+
+
+_HANDLERS: dict[str, Callable[[Evaluator, Any], Outcomes]] = {
+    "column_ref": Evaluator.column_ref,
+    "a_const": Evaluator.constant,
+    "type_cast": Evaluator.cast,
+    "a_indirection": Evaluator.indirection,
+    "row_expr": Evaluator.row,
+    "coalesce_expr": Evaluator.coalesce,
+    "case_expr": Evaluator.case,
+    "func_call": Evaluator.call,
+    "bool_expr": Evaluator.logic,
+    "null_test": Evaluator.null_test,
+    "boolean_test": Evaluator.boolean_test,
+    "a_expr": Evaluator.operator,
+}
