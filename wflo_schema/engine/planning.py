@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -143,18 +143,34 @@ def compare(
     label: str, ledger: Ledger, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]
 ) -> Status:
     """Where every migration of the files and of the ledger stands."""
+    status = compare_with(label, migrations, recorded, progress)
+    half_done = tuple(_half_done(ledger, {m.hash: m for m in migrations}, {r.hash for r in recorded}, progress))
+    return replace(
+        status,
+        schema=ledger.schema,
+        server_version=ledger.server_version,
+        has_ledger=ledger.is_there,
+        half_done=half_done,
+    )
+
+
+def compare_with(
+    label: str, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress] = ()
+) -> Status:
+    """The same for records of whatever kind: no ledger is asked."""
     by_hash = {r.hash: r for r in recorded}
     migrations.refuse_absent(by_hash)
     half_way = {p.hash: p for p in progress}
     entries: list[Entry] = []
     hashes = [m.hash for m in migrations]
-    last_applied = max((n for n, known_as in enumerate(hashes) if known_as in by_hash), default=-1)
+    applied = [n for n, known_as in enumerate(hashes) if known_as in by_hash]
+    last_applied = applied[-1] if applied else -1
     for number, (m, known_as) in enumerate(zip(migrations, hashes, strict=True)):
         record = by_hash.get(known_as)
         begun = half_way.get(known_as)
         done, what = (begun.statements_done, begun.operation) if begun else (None, None)
         if record is None:
-            is_late = number < last_applied
+            is_late = number < last_applied and not _is_merged(migrations, number, applied)
             entries.append(Entry(m.id, State.PENDING, m.path, None, False, is_late, done, what))
             continue
         is_changed = record.checksum is not None and record.checksum != m.checksum
@@ -172,10 +188,14 @@ def compare(
         order = {m.id: n for n, m in enumerate(migrations)}
         if any(m.depends for m in migrations):
             entries.sort(key=lambda e: order.get(e.id, len(order) if e.state == State.AHEAD else -1))
-    half_done = tuple(_half_done(ledger, {m.hash: m for m in migrations}, by_hash, progress))
-    return Status(
-        label, ledger.schema, ledger.server_version, ledger.is_there, tuple(entries), migrations.heads(), half_done
-    )
+    return Status(label, "", "", has_ledger=False, entries=tuple(entries), heads=migrations.heads())
+
+
+def _is_merged(migrations: Migrations, number: int, applied: Sequence[int], *, heads: Sequence[str] = ()) -> bool:
+    """Whether merges say that all that is applied after this one may as well run before it."""
+    items = migrations.items
+    after = [n for n in applied if n > number]
+    return all(migrations.are_joined(items[number].id, items[n].id, also=heads) for n in after)
 
 
 def _half_done(
@@ -206,12 +226,24 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
         last = migrations.resolve(to)
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
-    found = _objections(status, pending, late=[m.id for m in pending if waiting[m.id].is_late])
+    late = [m.id for m in pending if waiting[m.id].is_late]
+    found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
     return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
 
 
+def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> str:
+    """What to do about migrations that come late: the merge that the heads need, or another name."""
+    waiting = {e.id for e in status.pending}
+    applied = [n for n, m in enumerate(migrations) if m.id not in waiting]
+    order = {m.id: n for n, m in enumerate(migrations)}
+    if any(all(_is_merged(migrations, order[i], applied, heads=ends) for i in late) for ends in status.heads):
+        return "join the branches: wflo-schema new --merge"
+    step = f"wflo-schema move {late[0]} --last" if len(late) == 1 else "for each: wflo-schema move ID --last"
+    return f"give it a name that comes last, if no database has it: {step}"
+
+
 def _objections(
-    status: Status, pending: Sequence[Migration], *, late: Sequence[str]
+    status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
     if status.changed:
@@ -241,14 +273,14 @@ def _objections(
         yield (
             Allow.LATE,
             f"{sort} before one that is applied: {listed(late)}",
-            "rename it so that it comes last, if it was merged late",
+            late_help,
         )
     if status.heads and pending:
         ends = "; ".join(" and ".join(h) for h in status.heads)
         yield (
             Allow.HEADS,
             f"the history has {len(status.heads[0])} heads: {ends}",
-            "wflo-schema new NAME writes one that depends on all of them; or let one of them depend on the other",
+            "join them: wflo-schema new --merge",
         )
 
 

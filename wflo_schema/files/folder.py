@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,6 @@ from wflo_schema.findings import Location
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
-    import datetime
-
     from wflo_schema.files.script import Script
 
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
@@ -164,6 +161,28 @@ class Migrations:
             if len(ends) > 1:
                 forked.append(tuple(sorted(ends)))
         return tuple(forked)
+
+    def are_joined(self, one: str, other: str, *, also: Collection[str] = ()) -> bool:
+        """Whether a merge says that two migrations of different branches may run in either order.
+
+        A merge is a migration that depends on several, or ``also``: one that would depend on these.
+        """
+        for parents in (*(m.depends for m in self.items if len(m.depends) > 1), tuple(also)):
+            sides = [self._with_ancestors(p) for p in parents]
+            ours = [side for side in sides if one in side]
+            theirs = [side for side in sides if other in side]
+            if ours and theirs and not any(side in theirs for side in ours):
+                return True
+        return False
+
+    def _with_ancestors(self, migration_id: str) -> set[str]:
+        found, stack = {migration_id}, [migration_id]
+        while stack:
+            here = self._by_id.get(stack.pop())
+            fresh = set(here.depends) - found if here is not None else set()
+            found |= fresh
+            stack.extend(fresh)
+        return found
 
 
 def migration_hash(migration_id: str) -> str:
@@ -334,50 +353,6 @@ def load_rollback(migration: Migration) -> Script | None:
     directives.refuse_doubtful(text)
     statements = split_statements(migration.rollback_path, text)
     return Script(migration.rollback_path, text, checksum, statements, directives.says("nothing-to-undo"))
-
-
-def new_migration(directory: Path | str, message: str, *, today: datetime.date | None = None) -> tuple[Path, Path]:
-    """Write an empty migration and its rollback file, named as yoyo names them; return both paths.
-
-    It depends on the present heads.  The folder is made if it is not there.  Raise
-    `BadMigrationFile` when the message has nothing to name a file by.
-    """
-    import datetime
-    import secrets
-    import unicodedata
-
-    folder = Path(directory)
-    plain = unicodedata.normalize("NFKD", message).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-")
-    if not slug:
-        raise BadMigrationFile(
-            "a migration needs a few words that say what it does", hint='wflo-schema new "add a column"'
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
-    existing = read_migrations(folder)
-    day = (today or datetime.date.today()).strftime("%Y%m%d")  # noqa: DTZ011 -- by the clock of who writes the file
-    used = [int(m[1]) for i in existing if (m := re.match(rf"{day}_(\d+)", i.id))]
-    number = max(used, default=0) + 1
-    stem = f"{day}_{number:02}_{secrets.token_hex(3)[:5]}-{slug}"
-    parents = {d for m in existing for d in m.depends}
-    heads = sorted(m.id for m in existing if m.id not in parents and not re.search(r"\s", m.id))
-    if not any(m.depends for m in existing):
-        heads = heads[-1:]
-    title = " ".join(message.split())
-    forward, back = folder / f"{stem}.sql", folder / f"{stem}.rollback.sql"
-    try:
-        forward.write_text(
-            f"-- {title}\n-- depends: {' '.join(heads)}\n\n" if heads else f"-- {title}\n\n", encoding="utf-8"
-        )
-        back.write_text(
-            f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n", encoding="utf-8"
-        )
-    except OSError as error:
-        raise BadMigrationFile(f"cannot write into {folder}: {error.strerror}") from None
-    return forward, back
 
 
 def read_text(path: str) -> tuple[str, str]:

@@ -233,7 +233,11 @@ def status_json(status: Status) -> str:
 
 def plan_text(plan: Plan) -> str:
     """What `migrate` would run, and what would stop it."""
-    lines = [f"{plan.status.label} (PostgreSQL {plan.status.server_version}), schema {plan.status.schema}"]
+    lines = [
+        f"{plan.status.label} (PostgreSQL {plan.status.server_version}), schema {plan.status.schema}"
+        if plan.status.server_version
+        else f"a database with all files of {plan.status.label}; no database was asked"
+    ]
     lines += [f"  would apply {m.id}{'' if m.is_transactional else '  (statement by statement)'}" for m in plan.pending]
     for case, what, how in plan.refusals:
         lines += [f"  would refuse: {what}", f"    {how}; or --allow {case}"]
