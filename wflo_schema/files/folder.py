@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import read_directives
+from wflo_schema.files.directives import read_directives, without_directive
 from wflo_schema.findings import Location
-from wflo_schema.words import listed
+from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script
@@ -31,7 +32,9 @@ class Migration:
 
     ``checksum`` is the SHA-256 of its text with line ends as ``\\n``; ``depends`` are ids;
     ``lock_timeout_ms`` is the file's own wish, if any.  ``rollback_path`` is None where there is
-    no ``.rollback.sql`` beside it.
+    no ``.rollback.sql`` beside it.  ``was`` are ids that it had before it was renamed, and
+    ``former_checksums`` those that it had without the lines that say so; ``replaces`` are ids of
+    migrations that were squashed into it.
     """
 
     id: str
@@ -41,6 +44,9 @@ class Migration:
     is_transactional: bool = True
     lock_timeout_ms: int | None = None
     rollback_path: str | None = None
+    was: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    former_checksums: frozenset[str] = frozenset()
 
     @property
     def hash(self) -> str:
@@ -210,6 +216,7 @@ def read_migrations(*directories: Path | str) -> Migrations:
                 )
             found[m.id] = m
             lines[m.id] = depends_line
+    found = _follow_renamed(found)
     absent = tuple(
         Absent(wanted, m.id, Location(m.path, lines[m.id]))
         for m in found.values()
@@ -217,6 +224,38 @@ def read_migrations(*directories: Path | str) -> Migrations:
         if wanted not in found
     )
     return Migrations(tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), absent, found)
+
+
+def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
+    """Let dependencies name files by what they are called now.
+
+    Raise `BadMigrationFile` where a file says that it was, or replaces, one that is still there.
+    """
+    now: dict[str, str] = {}
+    for m in found.values():
+        there = [found[i].path for i in (*m.was, *m.replaces) if i in found]
+        if there:
+            verb = "was" if m.was else "replaces"
+            raise BadMigrationFile(
+                f"{m.path} {verb} {listed(i for i in (*m.was, *m.replaces) if i in found)}, "
+                f"and {counted(len(there), 'such file is', 'such files are')} still there",
+                hint=f"remove what it stands for: git rm {' '.join(map(shlex.quote, there))}",
+            )
+        for i in (*m.was, *m.replaces):
+            if i in now:
+                raise BadMigrationFile(
+                    f"{m.path} and {found[now[i]].path} both stand for {i}",
+                    hint="leave it to one of them: correct its -- was: or -- replaces: line",
+                )
+            now[i] = m.id
+    if not now:
+        return found
+    return {
+        m.id: replace(m, depends=tuple(dict.fromkeys(now.get(i, i) for i in m.depends if now.get(i) != m.id)))
+        if m.depends
+        else m
+        for m in found.values()
+    }
 
 
 def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migration, int]]:
@@ -273,6 +312,9 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
                 directives.is_transactional is not False,
                 directives.lock_timeout_ms,
                 os.path.join(directory, rollback) if rollback in present else None,
+                directives.ids("was"),
+                directives.ids("replaces"),
+                frozenset(map(_checksum, without_directive(text, "was"))) if directives.says("was") else frozenset(),
             ),
             directives.lines.get("depends", 1),
         )
@@ -381,4 +423,8 @@ def read_text(path: str) -> tuple[str, str]:
             hint="is it saved as UTF-16? save it as UTF-8",
             location=Location(path, text.count("\n", 0, text.index("\x00")) + 1),
         )
-    return text, hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return text, _checksum(text)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
