@@ -17,13 +17,13 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
     ("connect", ("database", "maintenance", "versions", "queries", "pipeline")),
-    ("files", ("directives", "tokens", "script", "folder", "statements")),
+    ("files", ("tokens", "directives", "script", "folder", "naming", "git", "statements")),
     ("server", ("values", "account", "embedded", "docker")),
     (
         "catalog",
         ("other_ledgers", "objects", "mend", "order", "read", "compare", "text", "snapshot", "keys", "orphans"),
     ),
-    ("engine", ("events", "ledger", "planning", "locks", "remedies", "session", "stepwise", "operations")),
+    ("engine", ("events", "ledger", "planning", "against", "locks", "remedies", "session", "stepwise", "operations")),
     ("scratch", ("replay",)),
     (
         "check",
@@ -56,6 +56,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "suggestions",
             "progress",
             "migrations",
+            "files",
             "checks",
             "takeover",
             "databases",

@@ -49,7 +49,8 @@ if TYPE_CHECKING:
         UsageError,
         WfloSchemaError,
     )
-    from wflo_schema.files.folder import Migration, Migrations, new_migration, read_migrations
+    from wflo_schema.files.folder import Migration, Migrations, read_migrations
+    from wflo_schema.files.naming import new_migration
     from wflo_schema.findings import Finding, Severity
     from wflo_schema.scratch.replay import replayed
     from wflo_schema.server.docker import start_docker
@@ -170,9 +171,9 @@ _HOMES = {
     "files.folder": (
         "Migration",
         "Migrations",
-        "new_migration",
         "read_migrations",
     ),
+    "files.naming": ("new_migration",),
     "findings": (
         "Finding",
         "Severity",

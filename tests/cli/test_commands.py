@@ -250,15 +250,16 @@ def test_rollback_of_one_that_others_depend_on_is_refused_with_the_list(database
     assert run("rollback", "-n", "1", "--to", "x", cwd=tmp_path, env=env).code == 2
 
 
-def test_new_writes_a_pair_that_depends_on_the_last(folder: Path) -> None:
+def test_new_writes_a_pair_that_sorts_last(folder: Path) -> None:
     first = run("new", "Add a  column, später", cwd=folder)
     assert first.code == 0
     forward, back = map(Path, first.out.splitlines())
-    assert re.fullmatch(r"\d{8}_01_[0-9a-z]{5}-add-a-column-spater\.sql", forward.name)
+    assert re.fullmatch(r"\d{8}_\d{6}_[0-9a-z]{5}-add-a-column-spater\.sql", forward.name)
     assert back.name == forward.stem + ".rollback.sql"
-    second = Path(run("new", "two", cwd=folder).out.splitlines()[0])
+    second = Path(run("new", "two", "--depends", forward.stem, cwd=folder).out.splitlines()[0])
     assert f"-- depends: {forward.stem}\n" in (folder / second).read_text()
-    assert re.match(r"\d{8}_02_", second.name)
+    assert second.name > forward.name
+    assert run("new", cwd=folder).code == 2
     assert run("new", "!?", cwd=folder).code == 3
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from pathlib import Path
 
 import pytest
 
-from wflo_schema.errors import BadMigrationFile, WfloSchemaError
+from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import parse_duration_ms
 from wflo_schema.files.folder import (
     Migration,
     load_rollback,
     load_script,
     migration_hash,
-    new_migration,
     read_migrations,
 )
 
@@ -342,25 +340,3 @@ def test_rollback_says_when_there_is_nothing_to_undo(tmp_path: Path) -> None:
     write(tmp_path, "1.rollback.sql", "SELECT 1; -- nothing-to-undo\n")
     script = load_rollback(only(tmp_path))
     assert script is not None and not script.nothing_to_undo
-
-
-# a new one
-
-
-def test_new_names_numbers_and_links_as_yoyo_does(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "folder"
-    day = datetime.date(2025, 11, 10)
-    first, back = new_migration(folder, "Create the Tables!", today=day)
-    assert first.name.startswith("20251110_01_") and first.name.endswith("-create-the-tables.sql")
-    assert back.name == first.name.replace(".sql", ".rollback.sql")
-    second, _ = new_migration(folder, "größer", today=day)
-    assert second.name.startswith("20251110_02_") and second.name.endswith("-groer.sql")
-    assert f"-- depends: {first.stem}" in second.read_text()
-    assert [m.id for m in read_migrations(folder)] == [first.stem, second.stem]
-    script = load_rollback(read_migrations(folder).items[0])
-    assert script is not None and not script.nothing_to_undo and not script.statements
-
-
-def test_new_without_words_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WfloSchemaError):
-        new_migration(tmp_path, "!!!")

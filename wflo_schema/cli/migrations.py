@@ -9,8 +9,8 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    default_directory,
     explain_refused,
-    format_option,
     given_options,
     lock_options,
     locks_of,
@@ -166,6 +166,7 @@ def status(
 @click.command(epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
+@option("--against", metavar="REV", help="Ask no database, but one that has all files of this git revision.")
 def plan(
     database_url: str | None,
     schema: str | None,
@@ -173,18 +174,27 @@ def plan(
     format_: str,
     server_directory: Path,
     to: str | None,
+    against: str | None,
 ) -> None:
     """Show what migrate would do, and what would stop it.
 
-    Writes nothing and runs nothing. Exits with 1 when migrate would refuse.
+    Writes nothing and runs nothing. Exits with 1 when migrate would refuse. With --against it says
+    whether this branch's files still come last once both are merged: for CI, without a database.
 
     \b
     Example:
       wflo-schema plan --to 20251110_02
+      wflo-schema plan --against origin/main
     """
     from wflo_schema.engine import operations
     from wflo_schema.show.text import json_text, plan_text
 
+    if against is not None:
+        from wflo_schema.engine.against import plan_against
+
+        planned = plan_against(migrations or (default_directory(),), against, to=to)
+        click.echo(json_text(planned) if format_ == "json" else plan_text(planned))
+        sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     planned = operations.plan(target, files, to=to)
@@ -194,38 +204,3 @@ def plan(
         planned = explain_plan(target, files, planned, options=given_options())
     click.echo(json_text(planned) if format_ == "json" else plan_text(planned))
     sys.exit(1 if planned.refusals else 0)
-
-
-@click.command(epilog=EXIT_CODES)
-@click.argument("message")
-@option(
-    "--migrations",
-    metavar="DIR",
-    multiple=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    default=(Path("migrations"),),
-    envvar="WFLO_SCHEMA_MIGRATIONS",
-    show_default=True,
-    help="Folder to write into; created if missing.",
-)
-@format_option
-def new(message: str, migrations: tuple[Path, ...], format_: str) -> None:
-    """Write an empty migration and its rollback file.
-
-    Touches no database. The new migration depends on the last one in the folder.
-
-    \b
-    Example:
-      wflo-schema new "add a column"
-    """
-    from wflo_schema.files.folder import new_migration
-    from wflo_schema.show.text import json_text
-
-    if len(migrations) > 1:
-        raise UsageError(
-            f"{len(migrations)} migrations folders are named, and a new migration goes into one: "
-            f"{', '.join(map(str, migrations))}",
-            hint=f"say which: --migrations {migrations[-1]}",
-        )
-    paths = new_migration(migrations[0], message)
-    click.echo(json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))

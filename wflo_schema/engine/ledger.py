@@ -337,6 +337,26 @@ def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) ->
     )
 
 
+def follow_command(ledger: Ledger, migration: Migration, hashes: Sequence[str], *, is_verified: bool) -> Command:
+    """Record a migration in place of those of ``hashes``, whose rows are set aside.
+
+    Fails with 22012 unless all of them are recorded and none is set aside: the plan is out of date.
+    """
+    return Command(
+        _sql("ledger_follow", ledger.schema),
+        (
+            migration.hash,
+            migration.id,
+            migration.checksum if is_verified else None,
+            f"{{{','.join(hashes)}}}",
+            str(len(hashes)),
+            _new_id(),
+            _user_name(),
+            _host_name(),
+        ),
+    )
+
+
 def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
     """Take a migration's record away and log it.
 

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Exchange, Stop
-from wflo_schema.engine.events import Notify, Result
+from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
     checksum_command,
     create_ledger,
     delete_command,
     find_ledger,
+    follow_command,
     insert_commands,
     lock_command,
     progress_delete_command,
@@ -32,6 +33,7 @@ from wflo_schema.engine.ledger import (
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
 from wflo_schema.engine.planning import (
     Allow,
+    Followed,
     Plan,
     Scripts,
     State,
@@ -125,6 +127,10 @@ def migrate(
         scripts = Scripts(planned.pending, load_script)
         scripts.validate(run.stay_awake)
         run.begin("apply", len(planned.pending))
+        while not run.follow(planned.status.followed, migrations):
+            planned = plan_migrations(run.status(migrations), migrations, to, allow)
+            refuse(planned)
+            run.expect(len(planned.pending))
         run.migrate(planned, migrations, to, allow, scripts)
         return run.result("apply", began)
 
@@ -148,12 +154,22 @@ def rollback(
     """
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
-        targets = rollback_targets(run.status(migrations), migrations, count, to, only)
+        found = run.status(migrations)
+        targets = rollback_targets(found, migrations, count, to, only)
         scripts = Scripts(targets, load_rollback_or_refuse)
         scripts.validate(run.stay_awake)
         run.begin("rollback", len(targets))
+        if targets and not run.follow(found.followed, migrations):
+            raise _changed_before(targets[0])
         run.roll_back(targets, scripts)
         return run.result("rollback", began)
+
+
+def _changed_before(m: Migration) -> Refused:
+    return Refused(
+        f"the ledger changed while {m.id} was about to be rolled back",
+        hint="somebody else is migrating this database; look at wflo-schema status and run it again",
+    )
 
 
 def baseline(
@@ -512,11 +528,44 @@ class _Run(Session):
                     self._step_by_step(m, script, "rollback", expected)
                 expected.discard(m.hash)
             except Conflict:
-                raise Refused(
-                    f"the ledger changed while {m.id} was about to be rolled back",
-                    hint="somebody else is migrating this database; look at wflo-schema status and run it again",
-                ) from None
+                raise _changed_before(m) from None
         self.queue = deque()
+
+    def follow(self, followed: Sequence[Followed], migrations: Migrations) -> bool:
+        """Record what was renamed or squashed by its new name, all in one transaction.
+
+        Say False where the ledger is not as planned any more: somebody else did it, most likely.
+        """
+        chosen = [(f, m) for f in followed if (m := migrations.get(f.id)) is not None]
+        if not chosen:
+            return True
+        self.require_primary()
+        self.check_stop()
+        if not self.ledger.is_complete:
+            self._make_ledger()
+        before = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
+        records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
+        began, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            error = self.pipeline.exchange([*before, *records, COMMIT, DISCARD]).error
+            if error is None or error.index > len(before) + len(records):
+                break
+            self.settle(ROLLBACK)
+            if error.index == len(before) - 1 and error.sqlstate == "22012":
+                self.wait_for_colleague(chosen[0][1], began)
+            elif error.sqlstate in _OUT_OF_DATE:
+                return False
+            elif error.sqlstate in RETRIED or error.sqlstate == "57014":
+                self.pause_for_ledger(None, error, began, attempt)
+            else:
+                raise self.ledger_error(error)
+        if error is not None:
+            self.settle()  # it is committed; a cancel request came late
+        for f, m in chosen:
+            self._recorded |= {m.hash}
+            self.notify(Notice(m.id, "RECORDED", f"{m.id}, in place of {listed(f.recorded_as)}"))
+        return True
 
     def mark(
         self,

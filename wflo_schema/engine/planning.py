@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -53,6 +53,8 @@ class Allow(enum.StrEnum):
     """The ``-- depends:`` lines make a history with two ends."""
     HALF_DONE = "half-done"
     """A non-transactional file was interrupted, and `migrate` cannot finish it."""
+    REPLACED = "replaced"
+    """Some of the migrations that a file replaces are recorded, and some are not; nothing allows that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Entry:
     """One migration and its state.
 
     ``applied_at`` is UTC in ISO 8601, ``has_checksum`` False where plain yoyo recorded it.
-    ``is_late`` says that a migration after it is applied.  Of a non-transactional one that was
+    ``is_late`` says that a migration after it is applied, ``recorded_as`` under which other
+    names it is recorded.  Of a non-transactional one that was
     interrupted, ``interrupted`` is apply or rollback, and ``statements_done`` counts what it did.
     """
 
@@ -72,6 +75,7 @@ class Entry:
     is_late: bool = False
     statements_done: int | None = None
     interrupted: str | None = None
+    recorded_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,29 @@ class HalfDone:
     id: str
     reason: str
     help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A migration that is recorded under other names: it was renamed, or replaces them.
+
+    ``hashes`` are those of the rows that `migrate` sets aside when it records it; ``is_verified``
+    says that the checksums of a renamed one are known and equal.
+    """
+
+    id: str
+    recorded_as: tuple[str, ...]
+    hashes: tuple[str, ...]
+    is_verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HalfReplaced:
+    """A file that replaces others, of which the database has only some."""
+
+    id: str
+    recorded: tuple[str, ...]
+    pending: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,10 @@ class Status:
     entries: tuple[Entry, ...]
     heads: tuple[tuple[str, ...], ...] = ()
     half_done: tuple[HalfDone, ...] = ()
+    followed: tuple[Followed, ...] = ()
+    half_replaced: tuple[HalfReplaced, ...] = ()
+    look_alikes: tuple[tuple[str, str], ...] = ()
+    """A record without a file, and a pending file with the very same text."""
 
     def _of(self, *states: State) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if e.state in states)
@@ -143,18 +174,41 @@ def compare(
     label: str, ledger: Ledger, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress]
 ) -> Status:
     """Where every migration of the files and of the ledger stands."""
+    status = compare_with(label, migrations, recorded, progress)
+    half_done = tuple(_half_done(ledger, {m.hash: m for m in migrations}, {r.hash for r in recorded}, progress))
+    return replace(
+        status,
+        schema=ledger.schema,
+        server_version=ledger.server_version,
+        has_ledger=ledger.is_there,
+        half_done=half_done,
+    )
+
+
+def compare_with(
+    label: str, migrations: Migrations, recorded: Sequence[Record], progress: Sequence[Progress] = ()
+) -> Status:
+    """The same for records of whatever kind: no ledger is asked."""
     by_hash = {r.hash: r for r in recorded}
     migrations.refuse_absent(by_hash)
     half_way = {p.hash: p for p in progress}
+    followed, half_replaced = _stand_ins(migrations, by_hash)
+    former = {f.id: f for f in followed}
     entries: list[Entry] = []
     hashes = [m.hash for m in migrations]
-    last_applied = max((n for n, known_as in enumerate(hashes) if known_as in by_hash), default=-1)
+    applied = [n for n, m in enumerate(migrations) if hashes[n] in by_hash or m.id in former]
+    last_applied = applied[-1] if applied else -1
     for number, (m, known_as) in enumerate(zip(migrations, hashes, strict=True)):
         record = by_hash.get(known_as)
         begun = half_way.get(known_as)
         done, what = (begun.statements_done, begun.operation) if begun else (None, None)
+        if m.id in former:
+            one = former[m.id]
+            at = max(by_hash[h].applied_at for h in one.hashes)
+            entries.append(Entry(m.id, State.APPLIED, m.path, at, True, False, done, what, one.recorded_as))
+            continue
         if record is None:
-            is_late = number < last_applied
+            is_late = number < last_applied and not _is_merged(migrations, number, applied)
             entries.append(Entry(m.id, State.PENDING, m.path, None, False, is_late, done, what))
             continue
         is_changed = record.checksum is not None and record.checksum != m.checksum
@@ -162,7 +216,7 @@ def compare(
         has_checksum = record.checksum is not None
         entries.append(Entry(m.id, state, m.path, record.applied_at, has_checksum, False, done, what))
     newest = max((m.id for m in migrations), default="")
-    known = set(hashes)
+    known = {*hashes, *(h for f in followed for h in f.hashes)}
     gone = sorted((r for r in recorded if r.hash not in known and not r.is_beside), key=lambda r: r.id)
     for record in gone:
         state = State.AHEAD if record.id > newest else State.MISSING
@@ -172,10 +226,51 @@ def compare(
         order = {m.id: n for n, m in enumerate(migrations)}
         if any(m.depends for m in migrations):
             entries.sort(key=lambda e: order.get(e.id, len(order) if e.state == State.AHEAD else -1))
-    half_done = tuple(_half_done(ledger, {m.hash: m for m in migrations}, by_hash, progress))
+    pending = {m.checksum: m.id for m, h in zip(migrations, hashes, strict=True) if h not in by_hash}
     return Status(
-        label, ledger.schema, ledger.server_version, ledger.is_there, tuple(entries), migrations.heads(), half_done
+        label,
+        "",
+        "",
+        has_ledger=False,
+        entries=tuple(entries),
+        heads=migrations.heads(),
+        followed=followed,
+        half_replaced=half_replaced,
+        look_alikes=tuple((r.id, pending[r.checksum]) for r in gone if r.checksum in pending),
     )
+
+
+def _stand_ins(
+    migrations: Migrations, by_hash: Mapping[str, Record]
+) -> tuple[tuple[Followed, ...], tuple[HalfReplaced, ...]]:
+    """Which migrations are recorded under the names that they had, or of those that they replace.
+
+    A row that was set aside counts for nothing by itself: its migration may have been rolled back since.
+    """
+    followed, half = [], []
+    for m in migrations:
+        own = by_hash.get(m.hash)
+        if not (m.was or m.replaces) or (own is not None and not own.is_beside):
+            continue
+        rows = {i: by_hash[migration_hash(i)] for i in (*m.was, *m.replaces) if migration_hash(i) in by_hash}
+        standing = {i: r for i, r in rows.items() if not r.is_beside}
+        same = {i: r for i, r in standing.items() if i in m.was and r.checksum in (None, *m.former_checksums)}
+        replaced = [i for i in m.replaces if i in standing]
+        if same:
+            is_verified = all(r.checksum is not None for r in same.values())
+            followed.append(Followed(m.id, tuple(same), tuple(r.hash for r in same.values()), is_verified))
+        elif replaced and all(i in rows for i in m.replaces):
+            followed.append(Followed(m.id, tuple(replaced), tuple(standing[i].hash for i in replaced)))
+        elif replaced:
+            half.append(HalfReplaced(m.id, tuple(replaced), tuple(i for i in m.replaces if i not in rows)))
+    return tuple(followed), tuple(half)
+
+
+def _is_merged(migrations: Migrations, number: int, applied: Sequence[int], *, heads: Sequence[str] = ()) -> bool:
+    """Whether merges say that all that is applied after this one may as well run before it."""
+    items = migrations.items
+    after = [n for n in applied if n > number]
+    return all(migrations.are_joined(items[number].id, items[n].id, also=heads) for n in after)
 
 
 def _half_done(
@@ -206,12 +301,24 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
         last = migrations.resolve(to)
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
-    found = _objections(status, pending, late=[m.id for m in pending if waiting[m.id].is_late])
+    late = [m.id for m in pending if waiting[m.id].is_late]
+    found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
     return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
 
 
+def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> str:
+    """What to do about migrations that come late: the merge that the heads need, or another name."""
+    waiting = {e.id for e in status.pending}
+    applied = [n for n, m in enumerate(migrations) if m.id not in waiting]
+    order = {m.id: n for n, m in enumerate(migrations)}
+    if any(all(_is_merged(migrations, order[i], applied, heads=ends) for i in late) for ends in status.heads):
+        return "join the branches: wflo-schema new --merge"
+    step = f"wflo-schema move {late[0]} --last" if len(late) == 1 else "for each: wflo-schema move ID --last"
+    return f"give it a name that comes last, if no database has it: {step}"
+
+
 def _objections(
-    status: Status, pending: Sequence[Migration], *, late: Sequence[str]
+    status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
     if status.changed:
@@ -223,33 +330,53 @@ def _objections(
         )
     for half in status.half_done:
         yield Allow.HALF_DONE, half.reason, half.help
-    if status.missing:
-        have = counted(len(status.missing), "applied migration has", "applied migrations have")
+    for part in status.half_replaced:
+        yield Allow.REPLACED, *_half_replaced(part)
+    told = {i for part in status.half_replaced for i in part.recorded}
+    missing = [e.id for e in status.missing if e.id not in told]
+    ahead = [e.id for e in status.ahead if e.id not in told]
+    same = {old: new for old, new in status.look_alikes if old not in told}
+    if missing:
+        have = counted(len(missing), "applied migration has", "applied migrations have")
         yield (
             Allow.MISSING,
-            f"{have} no file any more: {listed(e.id for e in status.missing)}",
-            "bring the file back (git log --diff-filter=D -- 'migrations/*')",
+            f"{have} no file any more: {listed(missing)}",
+            _renamed(same, missing) or "bring the file back (git log --diff-filter=D -- 'migrations/*')",
         )
-    if status.ahead:
+    if ahead:
         yield (
             Allow.AHEAD,
-            f"the database is ahead of the files: it has {listed(e.id for e in status.ahead)}",
-            "run it with the newer files, or name their folder with --migrations",
+            f"the database is ahead of the files: it has {listed(ahead)}",
+            _renamed(same, ahead) or "run it with the newer files, or name their folder with --migrations",
         )
     if late:
         sort = counted(len(late), "pending migration sorts", "pending migrations sort")
         yield (
             Allow.LATE,
             f"{sort} before one that is applied: {listed(late)}",
-            "rename it so that it comes last, if it was merged late",
+            late_help,
         )
     if status.heads and pending:
         ends = "; ".join(" and ".join(h) for h in status.heads)
         yield (
             Allow.HEADS,
             f"the history has {len(status.heads[0])} heads: {ends}",
-            "wflo-schema new NAME writes one that depends on all of them; or let one of them depend on the other",
+            "join them: wflo-schema new --merge",
         )
+
+
+def _half_replaced(part: HalfReplaced) -> tuple[str, str]:
+    all_of_them = counted(len(part.recorded) + len(part.pending), "migration")
+    has = f"this database has only {listed(part.recorded)}, not {listed(part.pending)}"
+    where = f"git log --diff-filter=A -- '*{part.id}.sql' shows the commit of the squash"
+    how = "check out the last commit before the squash, run wflo-schema migrate there, and come back"
+    return f"{part.id} replaces {all_of_them}, and {has}", f"{how} ({where})"
+
+
+def _renamed(same: Mapping[str, str], gone: Sequence[str]) -> str:
+    """What to do about records whose file is there under another name; empty where there is none."""
+    lines = [f"begin {new}.sql with the line -- was: {old}" for old, new in same.items() if old in gone]
+    return f"renamed? {'; '.join(lines)}; or give the old name back" if lines else ""
 
 
 def refuse(planned: Plan) -> None:
@@ -258,8 +385,13 @@ def refuse(planned: Plan) -> None:
         return
     case, what, _ = planned.refusals[0]
     lines = [what, *(w for _, w, _ in planned.refusals[1:])]
-    hints = [f"{how}; to go on all the same: --allow {c}" for c, _, how in planned.refusals]
+    hints = [how + insisting(case, "; to go on all the same: ") for case, _, how in planned.refusals]
     raise Refused("\n".join(lines), hint="\n".join(hints), case=case.value)
+
+
+def insisting(case: Allow, words: str) -> str:
+    """The option that goes on all the same, after ``words``; empty where nothing may."""
+    return "" if case is Allow.REPLACED else f"{words}--allow {case}"
 
 
 def rollback_targets(

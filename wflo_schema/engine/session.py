@@ -232,11 +232,8 @@ class Session:
 
     def begin(self, operation: str, total: int) -> None:
         """Announce the run, once it is known that nothing forbids it."""
-        if total and self.ledger.is_standby:
-            raise Refused(
-                f"{self.database.label} is a standby, which cannot be written to",
-                hint="name the primary server instead",
-            )
+        if total:
+            self.require_primary()
         self._total = total
         self._operation = operation
         self.notify(Begun(self.database.label, self.ledger.schema, self.ledger.server_version, operation, total))
@@ -246,6 +243,14 @@ class Session:
                 f"the ledger of schema {self.ledger.elsewhere} is not used: if you mean that one, name it with --schema"
             )
             self.notify(Notice("", "WARNING", said))
+
+    def require_primary(self) -> None:
+        """Raise `Refused` on a standby."""
+        if self.ledger.is_standby:
+            raise Refused(
+                f"{self.database.label} is a standby, which cannot be written to",
+                hint="name the primary server instead",
+            )
 
     def expect(self, more: int) -> None:
         """``more`` migrations are left of those announced."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def _read_timeout(value: str) -> int:
 _TRUTH = re.compile(r"(?:true|false|yes|no|on|off|0|1)\W*", re.IGNORECASE)
 # Ids have a digit or a sign that joins words; a single word may be one too.
 _IDS = re.compile(r"\S+|(?:[\"'\[,]*\S*[\d_-]\S*[\s,]*)+")
+# What makes prose of a word that is nearer to everyday words: no digit.
+_ID, _NUMBERED = re.compile(r"\S*\d\S*"), re.compile(r"(?:\S*\d\S*\s*)+")
 _ANYTHING = re.compile(r".*")
 
 # One line for each directive.  Whoever obeys it asks `Directives` by this name.
@@ -72,6 +75,8 @@ KNOWN = {
         Directive("transactional", "false", _read_truth, _TRUTH),
         Directive("lock-timeout", "500ms", _read_timeout, re.compile(r"[.\d].*")),
         Directive("nothing-to-undo", "why", str, _ANYTHING),
+        Directive("was", "OLD-ID", str.split, _ID),
+        Directive("replaces", "ID ID", str.split, _NUMBERED),
     )
 }
 
@@ -82,7 +87,8 @@ _DIRECTIVE = re.compile(rf"^\s*--\s*(?P<name>{_NAMES})\s*(?::\s*(?P<value>.*))?$
 _LIKE_DIRECTIVE = re.compile(
     r"^[\s*/#@+-]*(?P<name>[A-Za-z]+(?:[-_ ][A-Za-z]+){0,3})\s*(?P<sign>[:=])?\s*(?P<value>.*?)[\s*/]*$"
 )
-_FURTHEST = 2
+# Letters that may be wrong, of so many.
+_FURTHEST, _OF = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,25 @@ def read_directives(path: str, text: str) -> Directives:
     return made
 
 
+def without_directive(text: str, name: str) -> tuple[str, ...]:
+    """The text without lines of that directive: without all of them first, then without some."""
+    numbers = [
+        number
+        for number, line, is_outside in _comment_lines(text)
+        if is_outside and (match := _DIRECTIVE.match(line)) and match["name"].replace("_", "-") == name
+    ][:_MOST_LINES]
+    lines = text.split("\n")
+    return tuple(
+        "\n".join(line for number, line in enumerate(lines, 1) if number not in left_out)
+        for count in range(len(numbers), 0, -1)
+        for left_out in itertools.combinations(numbers, count)
+    )
+
+
+# Lines of one directive that are tried; each more doubles the tries.
+_MOST_LINES = 5
+
+
 def _comment_lines(text: str) -> Iterator[tuple[int, str, bool]]:
     """The lines of the leading comments, numbered, that are not blank; is each outside of block comments?"""
     start, number, length = 0, 1, len(text)
@@ -216,8 +241,9 @@ def _nearest(line: str) -> tuple[str, str] | None:
 
 
 def _is_near(one: str, other: str) -> bool:
-    """Do at most two letters have to be put in, left out, changed or swapped with the next?"""
-    if abs(len(one) - len(other)) > _FURTHEST:
+    """Do at most two letters, one of a short word, have to be put in, left out, changed or swapped with the next?"""
+    furthest = min(_FURTHEST, len(other) // _OF)
+    if abs(len(one) - len(other)) > furthest:
         return False
     before: list[int] = []
     row = list(range(len(other) + 1))
@@ -228,4 +254,4 @@ def _is_near(one: str, other: str) -> bool:
             if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
-    return row[-1] <= _FURTHEST
+    return row[-1] <= furthest

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
+import shlex
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import read_directives
+from wflo_schema.files.directives import read_directives, without_directive
 from wflo_schema.findings import Location
-from wflo_schema.words import listed
+from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
-    import datetime
-
     from wflo_schema.files.script import Script
 
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
@@ -34,7 +32,9 @@ class Migration:
 
     ``checksum`` is the SHA-256 of its text with line ends as ``\\n``; ``depends`` are ids;
     ``lock_timeout_ms`` is the file's own wish, if any.  ``rollback_path`` is None where there is
-    no ``.rollback.sql`` beside it.
+    no ``.rollback.sql`` beside it.  ``was`` are ids that it had before it was renamed, and
+    ``former_checksums`` those that it had without the lines that say so; ``replaces`` are ids of
+    migrations that were squashed into it.
     """
 
     id: str
@@ -44,6 +44,9 @@ class Migration:
     is_transactional: bool = True
     lock_timeout_ms: int | None = None
     rollback_path: str | None = None
+    was: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    former_checksums: frozenset[str] = frozenset()
 
     @property
     def hash(self) -> str:
@@ -165,6 +168,28 @@ class Migrations:
                 forked.append(tuple(sorted(ends)))
         return tuple(forked)
 
+    def are_joined(self, one: str, other: str, *, also: Collection[str] = ()) -> bool:
+        """Whether a merge says that two migrations of different branches may run in either order.
+
+        A merge is a migration that depends on several, or ``also``: one that would depend on these.
+        """
+        for parents in (*(m.depends for m in self.items if len(m.depends) > 1), tuple(also)):
+            sides = [self._with_ancestors(p) for p in parents]
+            ours = [side for side in sides if one in side]
+            theirs = [side for side in sides if other in side]
+            if ours and theirs and not any(side in theirs for side in ours):
+                return True
+        return False
+
+    def _with_ancestors(self, migration_id: str) -> set[str]:
+        found, stack = {migration_id}, [migration_id]
+        while stack:
+            here = self._by_id.get(stack.pop())
+            fresh = set(here.depends) - found if here is not None else set()
+            found |= fresh
+            stack.extend(fresh)
+        return found
+
 
 def migration_hash(migration_id: str) -> str:
     """The ledger's key for an id, as ``yoyo.migrations.get_migration_hash`` makes it."""
@@ -191,6 +216,7 @@ def read_migrations(*directories: Path | str) -> Migrations:
                 )
             found[m.id] = m
             lines[m.id] = depends_line
+    found = _follow_renamed(found)
     absent = tuple(
         Absent(wanted, m.id, Location(m.path, lines[m.id]))
         for m in found.values()
@@ -198,6 +224,38 @@ def read_migrations(*directories: Path | str) -> Migrations:
         if wanted not in found
     )
     return Migrations(tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), absent, found)
+
+
+def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
+    """Let dependencies name files by what they are called now.
+
+    Raise `BadMigrationFile` where a file says that it was, or replaces, one that is still there.
+    """
+    now: dict[str, str] = {}
+    for m in found.values():
+        there = [found[i].path for i in (*m.was, *m.replaces) if i in found]
+        if there:
+            verb = "was" if m.was else "replaces"
+            raise BadMigrationFile(
+                f"{m.path} {verb} {listed(i for i in (*m.was, *m.replaces) if i in found)}, "
+                f"and {counted(len(there), 'such file is', 'such files are')} still there",
+                hint=f"remove what it stands for: git rm {' '.join(map(shlex.quote, there))}",
+            )
+        for i in (*m.was, *m.replaces):
+            if i in now:
+                raise BadMigrationFile(
+                    f"{m.path} and {found[now[i]].path} both stand for {i}",
+                    hint="leave it to one of them: correct its -- was: or -- replaces: line",
+                )
+            now[i] = m.id
+    if not now:
+        return found
+    return {
+        m.id: replace(m, depends=tuple(dict.fromkeys(now.get(i, i) for i in m.depends if now.get(i) != m.id)))
+        if m.depends
+        else m
+        for m in found.values()
+    }
 
 
 def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migration, int]]:
@@ -254,6 +312,9 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
                 directives.is_transactional is not False,
                 directives.lock_timeout_ms,
                 os.path.join(directory, rollback) if rollback in present else None,
+                directives.ids("was"),
+                directives.ids("replaces"),
+                frozenset(map(_checksum, without_directive(text, "was"))) if directives.says("was") else frozenset(),
             ),
             directives.lines.get("depends", 1),
         )
@@ -336,50 +397,6 @@ def load_rollback(migration: Migration) -> Script | None:
     return Script(migration.rollback_path, text, checksum, statements, directives.says("nothing-to-undo"))
 
 
-def new_migration(directory: Path | str, message: str, *, today: datetime.date | None = None) -> tuple[Path, Path]:
-    """Write an empty migration and its rollback file, named as yoyo names them; return both paths.
-
-    It depends on the present heads.  The folder is made if it is not there.  Raise
-    `BadMigrationFile` when the message has nothing to name a file by.
-    """
-    import datetime
-    import secrets
-    import unicodedata
-
-    folder = Path(directory)
-    plain = unicodedata.normalize("NFKD", message).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-")
-    if not slug:
-        raise BadMigrationFile(
-            "a migration needs a few words that say what it does", hint='wflo-schema new "add a column"'
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
-    existing = read_migrations(folder)
-    day = (today or datetime.date.today()).strftime("%Y%m%d")  # noqa: DTZ011 -- by the clock of who writes the file
-    used = [int(m[1]) for i in existing if (m := re.match(rf"{day}_(\d+)", i.id))]
-    number = max(used, default=0) + 1
-    stem = f"{day}_{number:02}_{secrets.token_hex(3)[:5]}-{slug}"
-    parents = {d for m in existing for d in m.depends}
-    heads = sorted(m.id for m in existing if m.id not in parents and not re.search(r"\s", m.id))
-    if not any(m.depends for m in existing):
-        heads = heads[-1:]
-    title = " ".join(message.split())
-    forward, back = folder / f"{stem}.sql", folder / f"{stem}.rollback.sql"
-    try:
-        forward.write_text(
-            f"-- {title}\n-- depends: {' '.join(heads)}\n\n" if heads else f"-- {title}\n\n", encoding="utf-8"
-        )
-        back.write_text(
-            f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n", encoding="utf-8"
-        )
-    except OSError as error:
-        raise BadMigrationFile(f"cannot write into {folder}: {error.strerror}") from None
-    return forward, back
-
-
 def read_text(path: str) -> tuple[str, str]:
     """The file's text with line ends as ``\\n``, and its checksum."""
     try:
@@ -406,4 +423,8 @@ def read_text(path: str) -> tuple[str, str]:
             hint="is it saved as UTF-16? save it as UTF-8",
             location=Location(path, text.count("\n", 0, text.index("\x00")) + 1),
         )
-    return text, hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return text, _checksum(text)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retrying, Running, Waiting
-from wflo_schema.engine.planning import Plan, State, Status
+from wflo_schema.engine.planning import Plan, State, Status, insisting
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.words import counted, duration, listed, plural
@@ -200,6 +200,8 @@ def status_text(status: Status) -> str:
             notes.append(f"{e.applied_at[:19].replace('T', ' ')} UTC")
             if not e.has_checksum:
                 notes.append("recorded without checksum")
+        if e.recorded_as:
+            notes.append(f"recorded as {listed(e.recorded_as)}")
         if e.is_late:
             notes.append("sorts before one that is applied")
         if e.statements_done is not None:
@@ -233,10 +235,15 @@ def status_json(status: Status) -> str:
 
 def plan_text(plan: Plan) -> str:
     """What `migrate` would run, and what would stop it."""
-    lines = [f"{plan.status.label} (PostgreSQL {plan.status.server_version}), schema {plan.status.schema}"]
+    lines = [
+        f"{plan.status.label} (PostgreSQL {plan.status.server_version}), schema {plan.status.schema}"
+        if plan.status.server_version
+        else f"a database with all files of {plan.status.label}; no database was asked"
+    ]
+    lines += [f"  would record {f.id} in place of {listed(f.recorded_as)}" for f in plan.status.followed]
     lines += [f"  would apply {m.id}{'' if m.is_transactional else '  (statement by statement)'}" for m in plan.pending]
     for case, what, how in plan.refusals:
-        lines += [f"  would refuse: {what}", f"    {how}; or --allow {case}"]
+        lines += [f"  would refuse: {what}", f"    {how}{insisting(case, '; or ')}"]
     lines.append(
         f"{counted(len(plan.pending), 'migration')} to apply"
         if plan.pending

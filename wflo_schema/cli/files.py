@@ -1,0 +1,116 @@
+"""Begin migration files, and give one another name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wflo_schema.cli.options import (
+    EXIT_CODES,
+    format_option,
+    option,
+    read_files,
+    resolve_database,
+    target_options,
+)
+from wflo_schema.cli.streams import warn
+from wflo_schema.errors import NoDatabase, Refused, UsageError
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("message", required=False)
+@option("--depends", metavar="ID", multiple=True, help="A migration that must come first; repeatable.")
+@option("--merge", is_flag=True, help="Join the heads of the history: depend on all of them, and do nothing.")
+@option(
+    "--migrations",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    default=(Path("migrations"),),
+    envvar="WFLO_SCHEMA_MIGRATIONS",
+    show_default=True,
+    help="Folder to write into; created if missing.",
+)
+@format_option
+def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: tuple[Path, ...], format_: str) -> None:
+    """Write an empty migration and its rollback file.
+
+    Touches no database. The name begins with date and time in UTC, and sorts after all others.
+
+    \b
+    Example:
+      wflo-schema new "add a column"
+      wflo-schema new --merge
+    """
+    from wflo_schema.files.naming import merge_migration, new_migration
+    from wflo_schema.show.text import json_text
+
+    if len(migrations) > 1:
+        raise UsageError(
+            f"{len(migrations)} migrations folders are named, and a new migration goes into one: "
+            f"{', '.join(map(str, migrations))}",
+            hint=f"say which: --migrations {migrations[-1]}",
+        )
+    if message is None and not merge:
+        raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
+    write = merge_migration if merge else new_migration
+    paths = write(migrations[0], message or "", depends=depends)
+    click.echo(json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("id")
+@option("--last", is_flag=True, required=True, help="Give it a name that sorts after all others.")
+@target_options
+def move(
+    id: str,
+    last: bool,
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+) -> None:
+    """Rename a migration that is not applied, with its rollback file, so that it comes last.
+
+    For one that was merged late. Other files' depends lines follow. Refuses one that the database
+    has; without a database it warns. What other databases have, it cannot know.
+
+    \b
+    Example:
+      wflo-schema move 20251110_02 --last
+    """
+    from wflo_schema.engine import operations
+    from wflo_schema.files.naming import move_last
+    from wflo_schema.show.text import json_text
+
+    files = read_files(migrations)
+    chosen = files.resolve(id)
+    try:
+        target = resolve_database(database_url, schema, server_directory)
+    except NoDatabase:
+        warn(f"no database was asked whether {chosen.id} is applied: rename it only if none has it")
+    else:
+        status = operations.status(target, files)
+        entry = next(e for e in status.entries if e.id == chosen.id)
+        if entry.applied_at is not None or entry.statements_done is not None:
+            raise Refused(
+                f"{chosen.id} is {'applied' if entry.applied_at else 'half applied'} in {target.label}: "
+                "it keeps its place",
+                hint="move the one that is pending; wflo-schema status shows both",
+            )
+        applied = {e.id for e in status.entries if e.applied_at is not None}
+        dependent = [m.id for m in files if chosen.id in m.depends and m.id in applied]
+        if dependent:
+            raise Refused(
+                f"{', '.join(dependent)} depends on {chosen.id} and is applied, so its file must stay as it is",
+                hint=f"apply it where it is: wflo-schema migrate --to {chosen.id} --allow late",
+            )
+    moved = move_last(files, chosen.id)
+    if format_ == "json":
+        click.echo(json_text(moved))
+        return
+    click.echo("\n".join(str(p) for p in moved.paths))
+    for path in moved.edited:
+        click.echo(f"{path}  (depends on it)")
