@@ -31,6 +31,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "rules",
             "contract",
             "contract_file",
+            "allowances",
             "plpgsql",
             "outcomes",
             "effects",

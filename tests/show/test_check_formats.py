@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 import click
 import pytest
 
+from wflo_schema.check.allowances import Allowed
 from wflo_schema.check.rules import finding
 from wflo_schema.check.verdict import CheckResult, Verified
 from wflo_schema.cli.checks import check
-from wflo_schema.findings import Severity
+from wflo_schema.findings import Location, Severity
 from wflo_schema.show.check_formats import FORMATS
 
 
@@ -34,6 +35,10 @@ def result(fail_on: Severity = Severity.ERROR) -> CheckResult:
             finding("cannot-see", "c", "may not read it"),
             finding("index-duplicate", "i", "twice the same"),
         ),
+        allowed=(
+            Allowed(finding("drift", "public.j_1", "not made here"), "public.j_*", "a job's", Location("c.toml", 9)),
+            Allowed(finding("drift", "public.j_2", "not made here"), "public.j_*", "a job's", Location("c.toml", 9)),
+        ),
         fail_on=fail_on,
     )
 
@@ -52,10 +57,32 @@ def test_every_format_tells_every_finding(name: str) -> None:
         json.loads(text)
 
 
+def test_every_format_says_why_what_is_allowed_does_not_count() -> None:
+    said = {name: shown(result()) for name, shown in FORMATS.items()}
+
+    assert "allowed: [drift] public.j_*: 2 findings: a job's  (c.toml:9)" in said["text"]
+    assert said["text"].splitlines()[-1].startswith("no: 0 of 1 foreign key holds, 1 error, 1 warning, 1 could not be")
+    assert "2 allowed" in said["text"].splitlines()[-1]
+    assert [a["reason"] for a in json.loads(said["json"])["allowed"]] == ["a job's"] * 2
+    results = json.loads(said["sarif"])["runs"][0]["results"]
+    assert [r.get("suppressions", [{}])[0].get("justification") for r in results] == [None] * 3 + ["a job's"] * 2
+    assert [line for line in said["github"].splitlines() if "allowed" in line] == [
+        f"::notice title=allowed%3A drift%3A public.j_{n}::a job's" for n in (1, 2)
+    ]
+
+
 def test_junit_counts_what_failed_and_what_was_not_told() -> None:
     suite = ElementTree.fromstring(FORMATS["junit"](result()))[0]
-    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "1")
-    assert [[inner.tag for inner in case] for case in suite] == [[], ["failure"], ["skipped"], ["system-out"]]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("6", "1", "3")
+    assert [[inner.tag for inner in case] for case in suite] == [
+        [],
+        ["failure"],
+        ["skipped"],
+        ["system-out"],
+        ["skipped"],
+        ["skipped"],
+    ]
+    assert suite[4][0].get("message") == "allowed: a job's"
     assert suite[1].get("name") == "foreign key k<1>: t(a) → u(b)"
     strict = ElementTree.fromstring(FORMATS["junit"](result(Severity.WARNING)))[0]
     assert strict.get("failures") == "2"

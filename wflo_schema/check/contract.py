@@ -119,9 +119,27 @@ class RequiredIndex:
     line: int = field(default=0, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A finding that somebody has accepted.
+
+    ``object`` is what the finding calls it, or a pattern as a shell has them.  ``body`` is that of the function
+    that the finding rests on, as `findings.body_hash` makes it.
+    """
+
+    code: str
+    object: str
+    reason: str
+    body: str | None = None
+    line: int = field(default=0, compare=False)
+
+
 @dataclass(frozen=True)
 class Contract:
-    """Everything that is required.  ``path`` and lines are for messages and do not count for equality."""
+    """Everything that is required, and what is allowed.
+
+    ``path`` and lines are for messages and do not count for equality.
+    """
 
     schema: str | None = None
     tables: tuple[RequiredTable, ...] = ()
@@ -130,6 +148,7 @@ class Contract:
     uniques: tuple[RequiredUnique, ...] = ()
     checks: tuple[RequiredCheck, ...] = ()
     indexes: tuple[RequiredIndex, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
     path: str = field(default="contract.toml", compare=False)
 
     @property

@@ -16,6 +16,7 @@ from wflo_schema.catalog.keys import DEFERRABLE, DEFERRED, NOT_DEFERRABLE
 from wflo_schema.check.contract import (
     ACTIONS,
     MATCHES,
+    Allowance,
     Contract,
     Name,
     RequiredCheck,
@@ -26,6 +27,7 @@ from wflo_schema.check.contract import (
     RequiredUnique,
     columns,
 )
+from wflo_schema.check.rules import CODES
 from wflo_schema.errors import BadContract
 from wflo_schema.names import NAME_BYTES, quote
 from wflo_schema.words import counted
@@ -71,6 +73,7 @@ _SECTIONS = {
     "unique": ("name", "on", "primary"),
     "check": ("name", "on", "expression"),
     "index": ("name", "on", "unique", "using", "where"),
+    "allow": ("code", "object", "body", "reason"),
 }
 
 
@@ -104,13 +107,14 @@ class _Parser:
             uniques=self.entries(document, "unique", self.unique),
             checks=self.entries(document, "check", self.check),
             indexes=self.entries(document, "index", self.index),
+            allowances=self.entries(document, "allow", self.allowance),
             path=self.path,
         )
         self.refuse_absurd(contract)
         return contract
 
     def refuse_absurd(self, contract: Contract) -> None:
-        if not contract.names:
+        if not (contract.names or contract.allowances):
             self.fail(
                 "it requires nothing of the database",
                 0,
@@ -133,6 +137,7 @@ class _Parser:
         self.once(((u.table, frozenset(u.columns)), u.line, f"unique on {u.table}") for u in contract.uniques)
         self.once(((c.table, c.name), c.line, f"check {quote(c.name)} of {c.table}") for c in contract.checks)
         self.once((i, i.line, f"an index on {i.table}") for i in contract.indexes)
+        self.once(((a.code, a.object, a.body), a.line, f"{a.code} of {a.object}") for a in contract.allowances)
 
     def placed(self, contract: Contract, name: Name) -> Name:
         """The name, without its schema where that is the contract's own."""
@@ -207,6 +212,19 @@ class _Parser:
             self.string(entry["where"], "where", where, line) if "where" in entry else None,
             line,
         )
+
+    def allowance(self, entry: Mapping[str, object], where: str, line: int) -> Allowance:
+        code = self.string(entry.get("code"), "code", where, line)
+        if code not in CODES:
+            self.fail(
+                f"{where}: check has no code {code}",
+                line,
+                hint=_nearest(code, CODES) or "wflo-schema check --help lists them",
+            )
+        object_ = self.string(entry.get("object"), "object", where, line)
+        reason = self.string(entry.get("reason"), "reason", where, line)
+        body = self.string(entry["body"], "body", where, line) if "body" in entry else None
+        return Allowance(code, object_, reason, body, line)
 
     def required_columns(self, document: Mapping[str, object]) -> Iterable[RequiredColumn]:
         for key, entries in self.mapping(document.get("columns", {}), "[columns]", 0).items():
@@ -312,7 +330,11 @@ class _Parser:
         verb, bracket, rest = text.partition("(")
         word = " ".join(verb.split()).upper().replace("_", " ")
         if word not in ACTIONS:
-            self.fail(f'{where}: {field_name} = "{text}" is none of {", ".join(ACTIONS)}', line)
+            self.fail(
+                f'{where}: {field_name} = "{text}" is none of {", ".join(ACTIONS)}',
+                line,
+                hint=_nearest(word, ACTIONS),
+            )
         if not bracket:
             return word, ()
         if not word.startswith("SET"):
@@ -344,7 +366,9 @@ class _Parser:
     ) -> str:
         text = " ".join(self.string(entry.get(field_name, default), field_name, where, line).upper().split())
         if text not in known:
-            self.fail(f'{where}: {field_name} = "{text}" is none of {", ".join(known)}', line)
+            self.fail(
+                f'{where}: {field_name} = "{text}" is none of {", ".join(known)}', line, hint=_nearest(text, known)
+            )
         return text
 
     def boolean(self, entry: Mapping[str, object], field_name: str, where: str, line: int) -> bool:
@@ -371,12 +395,11 @@ class _Parser:
     def only_known(self, entry: Mapping[str, object], known: tuple[str, ...], where: str, line: int) -> None:
         for key in entry:
             if key not in known:
-                close = difflib.get_close_matches(key, known, 1)
                 place = f"{where} has" if where else "the contract has"
                 self.fail(
                     f"{place} an unknown entry {key}",
                     self.line_after(line, key),
-                    hint=f"did you mean {close[0]}?" if close else f"known entries: {', '.join(known)}",
+                    hint=_nearest(key, known) or f"known entries: {', '.join(known)}",
                 )
 
     def fail(self, message: str, line: int, *, hint: str = "") -> NoReturn:
@@ -444,6 +467,12 @@ _NAME_HINT = (
 )
 
 
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """What was meant, as a hint; empty where nothing comes near."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
 def _spelled(match: re.Match[str]) -> str:
     quoted = match["quoted"]
     return quoted.replace('""', '"') if quoted is not None else match["plain"]
@@ -464,6 +493,7 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
         ("unique", map(_unique_entry, contract.uniques)),
         ("check", map(_check_entry, contract.checks)),
         ("index", map(_index_entry, contract.indexes)),
+        ("allow", map(_allow_entry, contract.allowances)),
     )
     for section, entries in sections:
         tables = [_table(entry) for entry in entries]
@@ -513,6 +543,10 @@ def _index_entry(index: RequiredIndex) -> _Entry:
         "using": index.method if index.method != "btree" else None,
         "where": index.where,
     }
+
+
+def _allow_entry(one: Allowance) -> _Entry:
+    return {"code": one.code, "object": one.object, "body": one.body, "reason": one.reason}
 
 
 def _column_tables(required: Iterable[RequiredColumn]) -> Table:

@@ -260,6 +260,10 @@ class Facts:
         """The internal triggers of the key and its copies on one relation, as PostgreSQL made them."""
         return self._triggers.get((key.top, relation, routine, kind), ())
 
+    def triggers_by(self, key: Key) -> Sequence[KeyTrigger]:
+        """All internal triggers of the key itself, without those of its copies."""
+        return self._triggers_by_key.get(key.oid, ())
+
     def rules_on(self, relation: int) -> Sequence[RewriteRule]:
         return self._rules.get(relation, ())
 
@@ -292,6 +296,10 @@ class Facts:
         tops = {k.oid: k.top for k in self.keys or ()}
         unaltered = (t for t in self.key_triggers or () if not t.is_altered)
         return _grouped(unaltered, lambda t: (tops[t.key], t.relation, t.routine, t.type))
+
+    @cached_property
+    def _triggers_by_key(self) -> dict[int, list[KeyTrigger]]:
+        return _grouped(self.key_triggers or (), attrgetter("key"))
 
     @cached_property
     def _rules(self) -> dict[int, list[RewriteRule]]:

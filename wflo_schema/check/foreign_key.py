@@ -16,9 +16,9 @@ from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.effects import Effect
 from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
 from wflo_schema.check.outcomes import Event
-from wflo_schema.check.rules import NOTHING, finding
+from wflo_schema.check.rules import NOTHING, finding, with_body
 from wflo_schema.check.tables import absent, absent_columns
-from wflo_schema.findings import Finding, Location, Severity, body_hash
+from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import NAME_BYTES, identifiers, qualified, quote
 
 # Object ids of pg_catalog's RI_FKey_… functions, fixed in PostgreSQL's src/include/catalog/pg_proc.dat:
@@ -365,7 +365,8 @@ def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: 
     rules = [r for relation in places for r in facts.rules_on(relation)]
     if not rules:
         return
-    acting = {t.key for t in facts.key_triggers or () if t.routine in (*_ON_DELETE.values(), *_ON_UPDATE.values())}
+    acts_ = (*_ON_DELETE.values(), *_ON_UPDATE.values())
+    acting = {k.oid for k in members if any(t.routine in acts_ for t in facts.triggers_by(k))}
     entries = {k.relation for k in members if k.oid in acting} or {table.oid}
     for rule in rules:
         event = {"2": "update", "4": "delete"}[rule.event]
@@ -427,7 +428,7 @@ def _stopped(trigger: RowTrigger, where: Relation, have: Key, operation: str, ef
             f"{drop} -- or let it plainly RETURN {row}",
             shown,
         )
-    return replace(found, body=body_hash(trigger.source, trigger.library))
+    return with_body(found, trigger.source, trigger.library)
 
 
 # Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.

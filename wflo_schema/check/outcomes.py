@@ -522,11 +522,8 @@ class Evaluator:
             return _guesses(*_ANY_TRUTH)
         if name in ("=", "<>") and isinstance(b, Column) and a.name == b.name:
             if a == b:
-                found = _sure(TRUE)
-                nulls = (
-                    [] if self.event.has_value(a) else [(NULL, World(frozenset({("null", a.name)}), a.row != "old"))]
-                )
-                found = [*found, *nulls]
+                is_null = self._is_null(a, _SURE)
+                found: Outcomes = [(NULL if n else TRUE, w) for n, w in is_null]
             else:
                 found = _negated(self._changed(a, b))
                 found += [] if self.event.has_value(a) and self.event.has_value(b) else _guesses(NULL)

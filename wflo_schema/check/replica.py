@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.check.facts import Facts, Reader, RoleSetting
-from wflo_schema.check.rules import finding
+from wflo_schema.check.rules import finding, with_body
 from wflo_schema.files.tokens import Token, tokens
 from wflo_schema.findings import Finding
 from wflo_schema.names import qualified, quote
@@ -334,44 +334,52 @@ def _switches(reader: Reader, facts: Facts) -> Iterator[Finding]:
     bridges, routines = _detours(reader, facts, [])
     certain, unclear = _writing(facts, routines, bridges)
     for switch in found:
-        have = f"session_replication_role in {switch}"
-        if switch.is_replica and switch.oid in certain:
-            yield finding(
-                "replication-role",
-                f"function {switch}",
-                f"{switch} runs with foreign keys switched off and writes to the tables: rows may point nowhere",
-                have="SET session_replication_role = replica",
-                want=_WANT,
-                help_=f"ALTER ROUTINE {switch} RESET session_replication_role; -- then: wflo-schema check --only rows",
-            )
-        elif switch.is_replica and switch.oid in unclear:
-            yield finding(
-                "replication-role-unclear",
-                f"function {switch}",
-                f"{switch} runs with foreign keys switched off, and whether it writes to the tables cannot be told",
-                have="SET session_replication_role = replica",
-                want=_WANT,
-                help_=f"ALTER ROUTINE {switch} RESET session_replication_role;",
-            )
-        elif switch.is_at_login and "session_replication_role" in switch.source.lower():
-            yield finding(
-                "replication-role-unclear",
-                f"function {switch}",
-                f"{switch} runs as sessions start and names session_replication_role: it may set it in other sessions",
-                have=have,
-                want="sessions that start with foreign keys switched on",
-                help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
-                " -- then: DROP EVENT TRIGGER …",
-            )
-        elif not switch.is_replica:
-            yield finding(
-                "replication-role-unclear",
-                f"function {switch}",
-                f"{switch} can switch foreign keys off with its owner's rights, for whoever calls it",
-                have=have,
-                want="no SECURITY DEFINER function that sets it",
-                help_=f"ALTER ROUTINE {switch} SECURITY INVOKER;",
-            )
+        said = _said_of(switch, certain, unclear)
+        if said is not None:
+            yield with_body(said, switch.source)
+
+
+def _said_of(switch: _Switch, certain: set[int], unclear: set[int]) -> Finding | None:
+    """What a function that switches replica mode on comes to."""
+    have = f"session_replication_role in {switch}"
+    if switch.is_replica and switch.oid in certain:
+        return finding(
+            "replication-role",
+            f"function {switch}",
+            f"{switch} runs with foreign keys switched off and writes to the tables: rows may point nowhere",
+            have="SET session_replication_role = replica",
+            want=_WANT,
+            help_=f"ALTER ROUTINE {switch} RESET session_replication_role; -- then: wflo-schema check --only rows",
+        )
+    if switch.is_replica and switch.oid in unclear:
+        return finding(
+            "replication-role-unclear",
+            f"function {switch}",
+            f"{switch} runs with foreign keys switched off, and whether it writes to the tables cannot be told",
+            have="SET session_replication_role = replica",
+            want=_WANT,
+            help_=f"ALTER ROUTINE {switch} RESET session_replication_role;",
+        )
+    if switch.is_at_login and "session_replication_role" in switch.source.lower():
+        return finding(
+            "replication-role-unclear",
+            f"function {switch}",
+            f"{switch} runs as sessions start and names session_replication_role: it may set it in other sessions",
+            have=have,
+            want="sessions that start with foreign keys switched on",
+            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
+            " -- then: DROP EVENT TRIGGER …",
+        )
+    if not switch.is_replica:
+        return finding(
+            "replication-role-unclear",
+            f"function {switch}",
+            f"{switch} can switch foreign keys off with its owner's rights, for whoever calls it",
+            have=have,
+            want="no SECURITY DEFINER function that sets it",
+            help_=f"ALTER ROUTINE {switch} SECURITY INVOKER;",
+        )
+    return None
 
 
 def _default_of(setting: RoleSetting, database: str) -> tuple[str, str]:

@@ -5,9 +5,10 @@ Hides nothing: help, manual and JSON are made from these records, and every find
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
-from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.findings import Finding, Location, Severity, body_hash
 
 # How a finding says that it has, or wants, nothing.
 NOTHING = "NOTHING"
@@ -336,6 +337,15 @@ RULES: tuple[Rule, ...] = (
         "GRANT SELECT ON pg_catalog.… TO the role",
     ),
     Rule(
+        "allowance-unused",
+        "contract",
+        _W,
+        "an allowance allows nothing",
+        "A [[allow]] of the contract matches no finding: what it was written for is mended or is spelled otherwise, "
+        "or the function that it names has another body now.",
+        "take it out, or correct it",
+    ),
+    Rule(
         "ledger-pending",
         "ledger",
         _E,
@@ -451,6 +461,15 @@ RULES: tuple[Rule, ...] = (
 )
 
 _SEVERITIES = {rule.code: rule.severity for rule in RULES}
+CODES = tuple(_SEVERITIES)
+_SECTION = {rule.code: frozenset({rule.section}) for rule in RULES} | {
+    "cannot-see": frozenset({"contract", "indexes", "rows", "drift"}),
+}
+
+
+def section_of(code: str) -> frozenset[str]:
+    """The sections of `check` that can report the code."""
+    return _SECTION[code]
 
 
 def finding(
@@ -465,3 +484,12 @@ def finding(
 ) -> Finding:
     """A finding of the weight that the code's rule gives it."""
     return Finding(code, _SEVERITIES[code], object_, message, have, want, help_, location)
+
+
+def with_body(found: Finding, source: str, library: str = "") -> Finding:
+    """A finding that rests on a function's body: its help says what allows it, after the SQL and as its comment."""
+    body = body_hash(source, library)
+    said = {"code": found.code, "object": found.object, "body": body, "reason": "…"}
+    lines = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items())
+    help_ = f"{found.help}\n/* or, where it is right so, in the contract:\n[[allow]]\n{lines}\n*/"
+    return replace(found, help=help_.lstrip(), body=body)

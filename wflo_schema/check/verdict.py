@@ -17,6 +17,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from wflo_schema.check import foreign_key, orphans, replica, tables
+from wflo_schema.check.allowances import Allowances, Allowed
 from wflo_schema.check.contract import Contract
 from wflo_schema.check.facts import (
     BASE,
@@ -39,6 +40,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import identifiers, quote
+from wflo_schema.words import counted
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -107,6 +109,8 @@ class CheckResult:
     information_schema: InformationSchema | None = None
     orphans: tuple[Orphans, ...] = ()
     notes: tuple[str, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
+    """Findings that the contract allows: they are not among the others and do not count."""
     fail_on: Severity = Severity.ERROR
     duration_ms: int = 0
 
@@ -141,8 +145,8 @@ def check_database(
 ) -> CheckResult:
     """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
 
-    ``contract`` is needed for contract, rows and indexes, ``migrations`` for ledger, ``wanted``
-    (the catalog of a scratch database in which the migrations were replayed) for drift.  All of
+    ``contract`` is needed for contract, rows and indexes, and allows findings of all; ``migrations`` for ledger,
+    ``wanted`` (the catalog of a scratch database in which the migrations were replayed) for drift.  All of
     contract, rows and indexes is read in one snapshot.  Says yes to a key only if every catalog
     that bears on it was read and PostgreSQL enforces it there.
 
@@ -152,12 +156,14 @@ def check_database(
     """
     started = time.monotonic()
     sections = _sections(only, contract, migrations, wanted)
-    answer = _Answer((contract.schema if contract else None) or database.schema or "")
+    answer = _Answer((contract.schema if contract else None) or database.schema or "", Allowances(contract))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user
         version = connection.info.server_version
         at_ledger = _at_ledger(connection, database) if "ledger" in sections else database
-        if contract is not None and _OF_THE_CONTRACT & set(sections):
+        if contract is not None and not contract.names and _OF_THE_CONTRACT & set(sections):
+            answer.notes.append(f"{contract.path} requires nothing: it only allows")
+        elif contract is not None and _OF_THE_CONTRACT & set(sections):
             try:
                 _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
             except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
@@ -169,21 +175,24 @@ def check_database(
             beside = answer.schema if contract is not None and contract.schema is None else ""
             at_ledger = database.with_schema(beside or "public")
         status = _check_ledger(answer, at_ledger, migrations)
-        if status is not None and status.applied and not status.pending:
-            answer.findings = [_not_by_migrating(f) for f in answer.findings]
+        if status is not None:
+            answer.findings = [_mended_by(f, status) for f in answer.findings]
     if wanted is not None and "drift" in sections:
-        answer.findings += _drift(database, wanted, privileges=privileges)
+        answer.findings += _drift(answer, database, wanted, privileges=privileges)
+    findings = answer.allow.sift(answer.findings)
+    findings += answer.allow.sift(answer.allow.unused(frozenset(sections) - answer.unfinished))
     return CheckResult(
         label=database.label,
         schema=answer.schema,
         server_version=f"{version // 10000}.{version % 10000}",
         role=answer.role,
         sections=sections,
-        findings=tuple(answer.findings),
+        findings=tuple(findings),
         verified=tuple(answer.verified),
         information_schema=answer.summary,
         orphans=answer.orphans,
         notes=tuple(answer.notes),
+        allowed=tuple(answer.allow.allowed),
         fail_on=fail_on,
         duration_ms=round((time.monotonic() - started) * 1000),
     )
@@ -198,10 +207,11 @@ def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> 
     return database if path else None
 
 
-def _drift(database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
+def _drift(answer: _Answer, database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
     try:
         return check_drift(database, wanted, schema=database.schema, privileges=privileges)
     except DatabaseError as error:  # what the other sections found still counts
+        answer.unfinished.add("drift")
         return (finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint),)
 
 
@@ -210,12 +220,20 @@ class _Answer:
     """What has been found so far."""
 
     schema: str
+    allow: Allowances
     role: str = ""
+    unfinished: set[str] = field(default_factory=set)
+    """The sections of which not all could be looked at."""
     findings: list[Finding] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: InformationSchema | None = None
     orphans: tuple[Orphans, ...] = ()
+
+    def of_migration(self, found: Finding, id_: str) -> None:
+        """A finding that settles the verdict on a migration, unless it is allowed."""
+        self.findings.append(found)
+        self.verified.append(Verified("migration", id_, "yes" if self.allow.allows(found) else "no", (found.code,)))
 
 
 def _sections(
@@ -254,7 +272,7 @@ def _check_contract(
     if contract.schema and database.schema and contract.schema != database.schema:
         answer.notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
     if "contract" in sections:
-        verdicts = _verdicts(reader, facts, contract)
+        verdicts = _verdicts(reader, facts, contract, answer.allow)
         answer.findings += verdicts.findings
         views = _information_schema(reader, facts, contract)
         if isinstance(views, str):
@@ -267,8 +285,12 @@ def _check_contract(
         found, answer.orphans = orphans.of_contract(reader, facts, contract, timeout_s=rows_timeout_s, sample=sample)
         answer.findings += found
     if "indexes" in sections:
-        answer.findings += _indexes(reader, facts, contract)
+        told = {f.object for f in answer.findings if f.code in ("required-index-missing", "unique-missing")}
+        indexes = _indexes(reader, facts, contract)
+        answer.findings += [f for f in indexes if f.code != "index-missing" or f.object not in told]
     answer.findings += [f for f in unseen(reader) if f not in answer.findings]
+    if reader.unread:
+        answer.unfinished |= _OF_THE_CONTRACT
 
 
 def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
@@ -280,6 +302,7 @@ def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
     else:
         message, mend = f"this role may not read what is needed: {said}", _grant(said, quote(answer.role))
     answer.findings.append(finding("cannot-see", "pg_catalog", message, help_=mend))
+    answer.unfinished |= _OF_THE_CONTRACT
     answer.verified = answer.verified or list(_all_unknown(contract, Facts(answer.schema)))
 
 
@@ -302,6 +325,7 @@ def _all_unknown(contract: Contract, facts: Facts) -> Iterator[Verified]:
 
 @dataclass(slots=True)
 class _Verdicts:
+    allow: Allowances
     findings: dict[Finding, None] = field(default_factory=dict)
     verified: list[Verified] = field(default_factory=list)
 
@@ -315,17 +339,18 @@ class _Verdicts:
         """Make the verdict on one requirement: an error is a certain no, yes needs all to have been seen."""
         mine = list(found)
         self.tell(mine)
-        certain = any(f.severity is Severity.ERROR for f in mine)
-        can_tell = can_tell and not any(f.severity is Severity.UNKNOWN for f in mine)
+        weights = {f.severity for f in mine if not self.allow.allows(f)}
+        certain = Severity.ERROR in weights
+        can_tell = can_tell and Severity.UNKNOWN not in weights
         verdict = "no" if certain else "yes" if can_tell else "cannot tell"
         codes = tuple(dict.fromkeys(f.code for f in mine))
         self.verified.append(Verified(kind, name, verdict, codes, source, target))
 
 
-def _verdicts(reader: Reader, facts: Facts, contract: Contract) -> _Verdicts:
+def _verdicts(reader: Reader, facts: Facts, contract: Contract, allow: Allowances) -> _Verdicts:
     if reader.unread and not facts.relations and any(c in BASE for c in reader.unread):
-        return _Verdicts(verified=list(_all_unknown(contract, facts)))
-    verdicts = _Verdicts()
+        return _Verdicts(allow, verified=list(_all_unknown(contract, facts)))
+    verdicts = _Verdicts(allow)
     if not facts.has_schema:
         verdicts.tell(
             [
@@ -453,9 +478,17 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
     yield from tables.judge_all_indexes(facts, there)
 
 
-def _not_by_migrating(found: Finding) -> Finding:
-    """Where the ledger records every migration, migrating again does not make what is not there."""
-    if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE:
+# What a pending migration may bring: the SQL that brings it too would then be in its way.
+_BROUGHT = re.compile(r"(table|schema|column|key|unique|check|required-index|index)-(missing|wrong.*|not-valid)")
+
+
+def _mended_by(found: Finding, status: Status) -> Finding:
+    """The finding with a help that knows the ledger: whether there is something to migrate."""
+    if status.pending and found.help and _BROUGHT.fullmatch(found.code):
+        pending = counted(len(status.pending), "migration is", "migrations are")
+        return replace(found, help=f"{MIGRATE} -- {pending} pending; then check again")
+    is_recorded = bool(status.applied) and not status.pending
+    if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE or not is_recorded:
         return found
     return replace(found, message=f"{found.message}, though every migration is recorded", help="wflo-schema adopt")
 
@@ -469,6 +502,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         may = "may not" if isinstance(error, CannotRead) else "cannot"
         message = f"the ledger {may} be read: {error.message}"
         answer.findings.append(finding("ledger-unreadable", "ledger", message, help_=error.hint))
+        answer.unfinished.add("ledger")
         answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
         return None
     said = (
@@ -502,15 +536,14 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     answer.verified += [Verified("migration", e.id, "yes") for e in status.applied if e.id not in half_done]
     for half in status.half_done:
         have, want = "half done", "done, or not begun"
-        answer.findings.append(finding("ledger-half-done", half.id, half.reason, have=have, want=want, help_=half.help))
-        answer.verified.append(Verified("migration", half.id, "no", ("ledger-half-done",)))
+        answer.of_migration(
+            finding("ledger-half-done", half.id, half.reason, have=have, want=want, help_=half.help), half.id
+        )
     for code, entries, message, have, want, mend in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
-            answer.findings.append(
-                finding(code, entry.id, message, have=have, want=want, help_=mend, location=location)
-            )
-            answer.verified.append(Verified("migration", entry.id, "no", (code,)))
+            found = finding(code, entry.id, message, have=have, want=want, help_=mend, location=location)
+            answer.of_migration(found, entry.id)
     return status
 
 

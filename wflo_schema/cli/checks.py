@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -55,7 +57,7 @@ class _CheckCommand(click.Command):
     "--contract",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What must hold. Default: contract.toml in the migrations folder.",
+    help="What must hold, and what is allowed. Default: contract.toml in the migrations folder.",
 )
 @option(
     "--only",
@@ -119,12 +121,15 @@ def check(
     from wflo_schema.findings import Severity
     from wflo_schema.scratch.replay import replayed
 
+    started = time.monotonic()
     target = resolve_database(database_url, schema, server_directory)
     sections = tuple(only or DEFAULT_SECTIONS)
     asked = (("rows", rows), ("drift", drift or privileges or snapshot is not None))
     sections += tuple(s for s, on in asked if on and s not in sections)
     timeout_s = duration_ms(timeout, "--timeout 5min") / 1000
     needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
+    path = contract or (migrations[0] if migrations else default_directory()) / "contract.toml"
+    held_to = read_contract(path) if needs_contract or contract is not None or path.is_file() else None
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = read_files(migrations) if needs_files else None
     wanted = None
@@ -134,10 +139,9 @@ def check(
         wanted = read_snapshot(snapshot)
     elif "drift" in sections and files is not None:
         wanted = replayed(target, files, on=scratch_database_of(scratch_url), privileges=privileges)
-    path = contract or (migrations[0] if migrations else default_directory()) / "contract.toml"
     result = check_database(
         target,
-        read_contract(path) if needs_contract else None,
+        held_to,
         migrations=files,
         only=sections,
         rows_timeout_s=timeout_s,
@@ -145,6 +149,7 @@ def check(
         privileges=privileges,
         fail_on=Severity(fail_on),
     )
+    result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
     click.echo(FORMATS[format_](result))
     sys.exit(result.exit_code)
 

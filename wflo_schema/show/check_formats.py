@@ -14,6 +14,7 @@ from wflo_schema.findings import Severity
 if TYPE_CHECKING:
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
+    from wflo_schema.findings import Finding
 
 
 def rules_text(rules: Sequence[Rule]) -> str:
@@ -75,6 +76,9 @@ def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
             yield _case(f.code, name, "failure", message=f.message, body=body)
         else:
             yield _case(f.code, name, "system-out", body=body)
+    for one in result.allowed:
+        name = f"{one.finding.object}: {one.finding.message}"
+        yield _case(one.finding.code, name, "skipped", message=f"allowed: {one.reason}")
 
 
 def _case(kind: str, name: str, tag: str = "", *, message: str = "", body: str = "") -> tuple[str, str]:
@@ -103,18 +107,11 @@ def check_sarif(result: CheckResult) -> str:
     from wflo_schema.show.text import json_text, relative_path
 
     by_code = {r.code: n for n, r in enumerate(rules)}
-    results = []
-    for f in result.findings:
-        text = f.message + "".join(
-            f"\n{label}: {value}" for label, value in (("have", f.have), ("want", f.want), ("help", f.help)) if value
-        )
-        entry: dict[str, object] = {
-            "ruleId": f.code,
-            "level": _SARIF_LEVELS[f.severity],
-            "message": {"text": text},
-        }
+
+    def entry(f: Finding) -> dict[str, object]:
+        made: dict[str, object] = {"ruleId": f.code, "level": _SARIF_LEVELS[f.severity], "message": {"text": _said(f)}}
         if f.code in by_code:
-            entry["ruleIndex"] = by_code[f.code]
+            made["ruleIndex"] = by_code[f.code]
         location: dict[str, object] = {"logicalLocations": [{"fullyQualifiedName": f.object}]}
         if f.location is not None:
             region: dict[str, int] = {"startLine": f.location.line}
@@ -124,8 +121,12 @@ def check_sarif(result: CheckResult) -> str:
                 "artifactLocation": {"uri": Path(relative_path(f.location.path)).as_posix()},
                 "region": region,
             }
-        entry["locations"] = [location]
-        results.append(entry)
+        return {**made, "locations": [location]}
+
+    results = [entry(f) for f in result.findings]
+    for one in result.allowed:
+        why: dict[str, object] = {"kind": "external", "status": "accepted", "justification": one.reason}
+        results.append({**entry(one.finding), "suppressions": [why]})
     return json_text(
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -172,15 +173,21 @@ def check_github(result: CheckResult) -> str:
             properties.insert(0, f"file={prop(relative_path(f.location.path))},line={f.location.line}")
             if f.location.column:
                 properties.insert(1, f"col={f.location.column}")
-        text = f.message + "".join(
-            f"\n{label}: {value}" for label, value in (("have", f.have), ("want", f.want), ("help", f.help)) if value
-        )
-        lines.append(f"::{kind} {','.join(properties)}::{data(text)}")
+        lines.append(f"::{kind} {','.join(properties)}::{data(_said(f))}")
     keys = [v for v in result.verified if v.kind == "foreign key"]
     good = sum(v.verdict == "yes" for v in keys)
     if not lines:
         lines.append(f"::notice title=wflo-schema check::{data(f'{good} of {len(keys)} foreign keys hold')}")
+    for one in result.allowed:
+        title = prop(f"allowed: {one.finding.code}: {one.finding.object}")
+        lines.append(f"::notice title={title}::{data(one.reason)}")
     return "\n".join(lines)
+
+
+def _said(f: Finding) -> str:
+    """The message, with have, want and help below it where there are any."""
+    rest = (("have", f.have), ("want", f.want), ("help", f.help))
+    return f.message + "".join(f"\n{label}: {value}" for label, value in rest if value)
 
 
 def _text(result: CheckResult) -> str:

@@ -286,6 +286,7 @@ def check_text(result: CheckResult) -> str:
         lines.append(f"  note: {note}")
     for f in result.findings:
         lines += finding_lines(f)
+    lines += allowed_lines(result)
     by_orphan = [o for o in result.orphans if o.count or (o.count is None and o.sample)]
     for o in by_orphan:
         lines.append(f"orphan rows of {o.source} → {o.target}:")
@@ -297,6 +298,7 @@ def check_text(result: CheckResult) -> str:
     unknowns = sum(f.severity is Severity.UNKNOWN for f in result.findings)
     sums = [counted(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
     sums += [f"{unknowns} could not be verified"] if unknowns else []
+    sums += [f"{len(result.allowed)} allowed"] if result.allowed else []
     verdict = {0: "ok", 1: "no", 3: "cannot tell"}[result.exit_code]
     keys_good = sum(v.verdict == "yes" for v in keys)
     said = "checked " + ", ".join(result.sections)
@@ -308,6 +310,19 @@ def check_text(result: CheckResult) -> str:
 
 def _holds(good: int, number: int) -> str:
     return "holds" if 1 in (good, number) else "hold"
+
+
+def allowed_lines(result: CheckResult) -> list[str]:
+    """What the contract allows: a line for each allowance that allowed something."""
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for one in result.allowed:
+        where = f"  ({_relative(one.location)})" if one.location else ""
+        groups.setdefault((one.finding.code, one.pattern, one.reason, where), []).append(one.finding)
+    lines = []
+    for (code, pattern, reason, where), found in groups.items():
+        what = found[0].object if len(found) == 1 else f"{pattern}: {len(found)} findings"
+        lines.append(f"allowed: [{code}] {what}: {reason}{where}")
+    return lines
 
 
 def finding_lines(f: Finding) -> list[str]:

@@ -1,0 +1,8 @@
+-- verdict: yes
+-- codes: allowance-unused
+-- contract: [contract]
+-- contract: tables = ["workflow_executions"]
+-- contract: [[allow]]
+-- contract: code = "table-unlogged"
+-- contract: object = "public.workflow_*"
+-- contract: reason = "it was a cache once"

@@ -1,0 +1,87 @@
+"""Findings that somebody has accepted, with a reason: which of them a contract allows, and which it allows in vain.
+
+Hides how an allowance is matched: by code, by object or pattern, and by the body of a function as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from wflo_schema.check.contract import Allowance, Contract
+from wflo_schema.check.rules import NOTHING, finding, section_of
+from wflo_schema.findings import Finding, Location
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A finding that does not count, because ``allowance`` says so: its code and pattern, ``reason`` and place."""
+
+    finding: Finding
+    pattern: str
+    reason: str
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Allowances:
+    """What a contract allows.  Every finding is asked about; those that none allows are kept."""
+
+    contract: Contract | None
+    allowed: list[Allowed] = field(default_factory=list)
+    _used: set[Allowance] = field(default_factory=set)
+    _near: dict[Allowance, Finding] = field(default_factory=dict)
+    """Findings that an allowance would match, had their function the body that it names."""
+
+    def allows(self, found: Finding) -> bool:
+        return self._of(found) is not None
+
+    def sift(self, findings: Iterable[Finding]) -> list[Finding]:
+        """The findings that count.  The others are noted."""
+        kept = []
+        for found in findings:
+            one = self._of(found)
+            if one is None or self.contract is None:
+                kept.append(found)
+            else:
+                self._used.add(one)
+                self.allowed.append(Allowed(found, one.object, one.reason, self.contract.location(one.line)))
+        return kept
+
+    def _of(self, found: Finding) -> Allowance | None:
+        for one in self.contract.allowances if self.contract else ():
+            if one.code != found.code or not (one.object == found.object or fnmatchcase(found.object, one.object)):
+                continue
+            if (one.body or "") == found.body:
+                return one
+            self._near.setdefault(one, found)
+        return None
+
+    def unused(self, sections: Collection[str]) -> Iterator[Finding]:
+        """Allowances that allow nothing, of codes that these sections, which were gone through, report."""
+        for one in self.contract.allowances if self.contract else ():
+            if one in self._used or not section_of(one.code) <= set(sections):
+                continue
+            near = self._near.get(one)
+            yield finding(
+                "allowance-unused",
+                f"{one.code} {one.object}",
+                "no finding is allowed by it" if near is None else _other_body(one, near),
+                have=NOTHING if near is None else f'body = "{near.body}"' if near.body else "a finding without a body",
+                want="a finding that it allows",
+                help_="take it out of the contract"
+                if near is None
+                else f'read the function, then write body = "{near.body}"'
+                if near.body
+                else "take body out of the allowance",
+                location=self.contract.location(one.line) if self.contract else None,
+            )
+
+
+def _other_body(one: Allowance, near: Finding) -> str:
+    if not near.body:
+        return "the finding rests on no function's body, so that it can name none"
+    if one.body is None:
+        return "the finding rests on a function: an allowance names its body, so that another one is asked about again"
+    return "the function's body is not the one that was allowed"
