@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.tokens import closed_comment
+from wflo_schema.files.tokens import closed_comment, skip_blank
 from wflo_schema.findings import Location
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ms|s|min|h)?", re.IGNORECASE | re.ASCII)
 _UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 _LONGEST_MS = 2**31 - 1
+
+# What `new` writes where the work is to stand.
+UNWRITTEN = "-- (write the SQL here)"
+
+# Bytes: the leading comments of nearly every file end in these.
+_HEAD = 8_192
 
 
 def parse_duration_ms(text: str, *, unit: str = "") -> int:
@@ -167,6 +173,14 @@ def read_directives(path: str, text: str) -> Directives:
     made = Directives(path, found, at)
     made.refuse_wrong()
     return made
+
+
+def head(source: bytes) -> str:
+    """As much of a file's text as its leading comments can be read from."""
+    text = source[:_HEAD].decode("utf-8", "ignore")
+    reached = skip_blank(text, 0, len(text))
+    is_whole = reached < len(text) and not text.startswith("/*", reached)
+    return text if is_whole or len(source) <= _HEAD else source.decode()
 
 
 def _comment_lines(text: str) -> Iterator[tuple[int, str, bool]]:
