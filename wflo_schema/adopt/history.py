@@ -20,7 +20,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
-from wflo_schema.files.folder import Migration, Migrations, read_text
+from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.names import NAME, bare_name, qualified
 from wflo_schema.scratch.replay import scratch_database
 
@@ -153,7 +153,7 @@ def _names_in(migrations: Migrations) -> frozenset[str]:
     return frozenset(
         bare_name(name[0])
         for m in migrations
-        for found in _NAMED.finditer(read_text(m.path)[0])
+        for found in _NAMED.finditer(read_source(m.path)[0].decode())
         for name in one.finditer(found["names"])
     )
 
