@@ -38,6 +38,9 @@ _CHUNK_ROWS = 1_000
 # Commands and bytes that are sent before they are answered: so many that the server never waits for us.
 _AHEAD, _AHEAD_BYTES = 2_000, 1 << 20
 
+# Bytes: in pipeline mode the server keeps a plan, and copies each statement's tree for it; not of a longer one.
+_LONGEST_PREPARED = 1 << 19
+
 # Bytes of a COPY's data that are handed over at once.
 _COPIED_AT_ONCE = 1 << 18
 
@@ -109,6 +112,11 @@ class Command(NamedTuple):
     is_only_parsed: bool = False
 
     @property
+    def is_alone(self) -> bool:
+        """Is it one for which pipeline mode is left: COPY, or what is so long that preparing it doubles the work?"""
+        return self.data is not None or (len(self.text) > _LONGEST_PREPARED and not self.parameters)
+
+    @property
     def sent(self) -> bytes:
         """The text as it is sent."""
         return self.text if isinstance(self.text, bytes) else self.text.encode()
@@ -147,14 +155,14 @@ class Exchange(NamedTuple):
 class _Sending:
     """What was given to `Pipeline.send` in one go, and how far it is."""
 
-    __slots__ = ("commands", "copy", "in_flight", "is_synced")
+    __slots__ = ("alone", "commands", "in_flight", "is_synced")
 
     def __init__(self, commands: Iterable[Command]) -> None:
         self.commands = iter(commands)
         self.in_flight: deque[Command] = deque()
         """Sent, and not answered."""
-        self.copy: Command | None = None
-        """A COPY that is next, once all that was sent before it is answered: pipeline mode knows no COPY."""
+        self.alone: Command | None = None
+        """What cannot be sent in pipeline mode, and is next once all that was sent before it is answered."""
         self.is_synced = False
         """Is all of it sent?"""
 
@@ -236,7 +244,7 @@ class Pipeline:
         if self._unanswered > _AHEAD // 2 or self._unanswered_bytes > _AHEAD_BYTES // 2:
             return
         for sending in self._sent:
-            if sending.copy is not None or not (sending.is_synced or self._send_of(sending)):
+            if sending.alone is not None or not (sending.is_synced or self._send_of(sending)):
                 return
 
     def _send_of(self, sending: _Sending) -> bool:
@@ -244,9 +252,9 @@ class Pipeline:
         pgconn = self._pgconn
         while self._unanswered < _AHEAD and self._unanswered_bytes < _AHEAD_BYTES:
             command = next(sending.commands, None)
-            if command is None or command.data is not None:
+            if command is None or command.is_alone:
                 pgconn.pipeline_sync()
-                sending.copy, sending.is_synced = command, command is None
+                sending.alone, sending.is_synced = command, command is None
                 return sending.is_synced
             sent = command.sent
             if command.is_only_parsed:
@@ -285,10 +293,10 @@ class Pipeline:
                     continue
                 status = result.status
                 if status == pq.ExecStatus.PIPELINE_SYNC:
-                    command, sending.copy = sending.copy, None
+                    command, sending.alone = sending.alone, None
                     if command is None or error is not None:
                         break
-                    error = self._copy(command, len(rows))
+                    error = self._run_alone(command, len(rows))
                     if error is not None:
                         break
                     rows.append(())
@@ -322,12 +330,13 @@ class Pipeline:
         if sending.in_flight:
             self._take_in_chunks(sending.in_flight[0])
 
-    def _copy(self, command: Command, index: int) -> ServerError | None:
-        """Run a COPY … FROM STDIN, with its data: outside of pipeline mode, in the same transaction."""
+    def _run_alone(self, command: Command, index: int) -> ServerError | None:
+        """Run a command outside of pipeline mode, in the same transaction."""
         pgconn = self._pgconn
         error: ServerError | None = None
         pgconn.exit_pipeline_mode()
-        pgconn.send_query_params(command.sent, None)
+        pgconn.send_query(command.sent)
+        self._take_in_chunks(command)
         self._wait()
         while (result := self._next()) is not None:
             if result.status == pq.ExecStatus.COPY_IN and command.data is not None:

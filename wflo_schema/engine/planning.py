@@ -392,7 +392,7 @@ class Scripts:
             refuse_unfit(script, is_transactional=m.is_transactional)
             check(m, script)
             kept += len(script.source)
-            if kept <= _KEPT_TEXT:
+            if kept <= _KEPT_TEXT or not self._kept:  # one alone is not read twice, however big
                 self._kept[m.id] = script
 
     def take(self, m: Migration) -> Script:
