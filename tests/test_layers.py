@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
     ("connect", ("database", "maintenance", "versions", "queries", "pipeline")),
-    ("files", ("tokens", "directives", "script", "folder", "naming", "git", "statements")),
+    ("files", ("tokens", "directives", "grammar", "splitting", "script", "folder", "naming", "git", "statements", "faults")),
     ("server", ("values", "account", "embedded", "docker")),
     (
         "catalog",

@@ -64,12 +64,15 @@ class NoDatabase(UsageError):
 class BadMigrationFile(WfloSchemaError):
     """A migration file cannot be used; raised before anything runs.
 
-    ``location`` points into the file, where one place is to blame.
+    ``location`` points into the file, where one place is to blame; ``source_line`` is that line.
     """
 
-    def __init__(self, message: str, *, hint: str = "", location: Location | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", location: Location | None = None, source_line: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.location = location
+        self.source_line = source_line
 
 
 class BadContract(WfloSchemaError):

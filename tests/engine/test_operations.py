@@ -32,6 +32,7 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.findings import Location
 from wflo_schema.names import quote_always
 
 pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
@@ -215,8 +216,10 @@ LINES = {
 def test_error_points_at_line_and_column(folder: Folder, what: str) -> None:
     text, line, column = LINES[what]
     path = folder.write("1_a", text)
-    error = folder.fail()
-    assert error.location is not None
+    with pytest.raises((MigrationFailed, BadMigrationFile)) as caught:  # the second where the grammar tells
+        folder.migrate()
+    error = caught.value
+    assert isinstance(error, MigrationFailed | BadMigrationFile) and error.location is not None
     assert (error.location.path, error.location.line, error.location.column) == (str(path), line, column)
     shown = text.decode("utf-8-sig").replace("\r\n", "\n").split("\n")[line - 1]
     assert error.source_line == shown
@@ -555,6 +558,101 @@ def test_notices_are_told_with_their_migration(folder: Folder) -> None:
 # refused contents
 
 
+ALONE = (
+    "CREATE INDEX CONCURRENTLY i ON t (id)",
+    "create unique index /* x */ concurrently if not exists i on t (id)",
+    "DROP INDEX CONCURRENTLY i",
+    "REINDEX INDEX CONCURRENTLY i",
+    "REINDEX (CONCURRENTLY, VERBOSE) TABLE t",
+    "REINDEX SCHEMA public",
+    "VACUUM",
+    "VACUUM (ANALYZE) t",
+    "CLUSTER",
+    "CREATE DATABASE d",
+    "DROP DATABASE IF EXISTS d",
+    "ALTER DATABASE d SET TABLESPACE pg_default",
+    "CREATE TABLESPACE s LOCATION '/nowhere'",
+    "DROP TABLESPACE s",
+    "ALTER SYSTEM SET work_mem = '4MB'",
+    "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+    "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p",
+    "ALTER SUBSCRIPTION s REFRESH PUBLICATION",
+    "DISCARD ALL",
+)
+TOGETHER = (
+    "REINDEX INDEX i",
+    "REINDEX (CONCURRENTLY false) TABLE t",
+    "CLUSTER t USING i",
+    "REFRESH MATERIALIZED VIEW CONCURRENTLY m",
+    "CREATE TABLE vacuum (database int)",
+    "ALTER TABLE t DETACH PARTITION p",
+    "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+    "COMMENT ON TABLE t IS 'CREATE INDEX CONCURRENTLY'",
+    "CREATE INDEX i ON t (id) -- CONCURRENTLY",
+    "ALTER DATABASE d SET work_mem = '4MB'",
+    "DISCARD TEMP",
+)
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("text", ALONE)
+@pytest.mark.parametrize("where", ["1_a", "1_a.rollback"])
+def test_what_never_runs_in_a_transaction_is_refused_before_anything_runs(
+    folder: Folder, text: str, where: str
+) -> None:
+    folder.write("0_t", "CREATE TABLE ran (id int)")
+    folder.write("1_a", "SELECT 1;")
+    (folder.path / f"{where}.sql").write_text(f"SELECT 1;\n{text};\n")
+    for operation in (folder.migrate, lambda: operations.plan(folder.database, read_migrations(folder.path))):
+        with pytest.raises(BadMigrationFile, match="cannot run in a transaction") as caught:
+            operation()
+        assert caught.value.location is not None and caught.value.location.line == 2
+        assert "-- transactional: false" in caught.value.hint
+    assert not folder.has("ran")
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("text", TOGETHER)
+def test_what_may_run_in_a_transaction_is_planned(folder: Folder, text: str) -> None:
+    folder.write("1_a", text)
+    assert [m.id for m in operations.plan(folder.database, read_migrations(folder.path)).pending] == ["1_a"]
+
+
+@pytest.mark.parametrize("where", ["2_b", "1_a.rollback", "2_b.rollback"])
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("CREATE TABEL b ();", 1, 8),
+        ("SELECT 1;\n-- é\n  SELECT 'é' FROM WHERE;", 3, 19),
+        ("INSERT INTO a VALUES (1;\n2);", 1, 24),
+        ("SELECT 1; SELECT 'open", 1, 18),
+        ("-- transactional: false\nCREATE INDEX CONCURENTLY ON a (id) WHERE;", 2, 41),
+    ],
+)
+def test_syntax_error_of_any_file_is_said_before_anything_runs(
+    folder: Folder, where: str, text: str, line: int, column: int
+) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.write("2_b", "SELECT 1;")
+    (folder.path / f"{where}.sql").write_text(text)
+    for operation in (folder.migrate, lambda: operations.plan(folder.database, read_migrations(folder.path))):
+        with pytest.raises(BadMigrationFile) as caught:
+            operation()
+        assert caught.value.location == Location(str(folder.path / f"{where}.sql"), line, column)
+    assert not folder.has("a") and not folder.has("_yoyo_migration")
+
+
+@pytest.mark.every_version
+def test_what_only_another_version_refuses_is_left_to_the_server(folder: Folder) -> None:
+    is_older = folder.ask("SELECT current_setting('server_version_num')::int < 160000")
+    folder.write("1_a", "CREATE TABLE a (system_user text);")  # reserved since 16
+    if is_older:
+        assert folder.migrate().ids == ("1_a",)
+        return
+    with pytest.raises(BadMigrationFile, match="system_user"):
+        folder.migrate()
+
+
 REFUSED = {
     "BEGIN": ("SELECT 1;\nBEGIN;\n", 2),
     "START TRANSACTION": ("START TRANSACTION ISOLATION LEVEL SERIALIZABLE;", 1),
@@ -572,7 +670,7 @@ REFUSED = {
     "\\gexec": ("SELECT 'SELECT 1' \\gexec\n", 1),
     "\\copy": ("\\copy a from 'x'\n", 1),
     "\\connect": ("SELECT ';';\n  \\connect other\n", 2),
-    "COPY FROM stdin": ("CREATE TABLE a (id int);\nCOPY a (id) FROM stdin;\n1\n2\n\\.\n", 2),
+    "COPY FROM stdin whose data never ends": ("CREATE TABLE a (id int);\nCOPY a (id) FROM stdin;\n1\n2\n", 2),
     "COPY FROM STDIN without data": ("SELECT 1;\nCOPY a FROM STDIN WITH (FORMAT csv)", 2),
     "COPY TO STDOUT": ("COPY (SELECT 1) TO STDOUT;", 1),
 }
@@ -734,12 +832,6 @@ def test_index_without_a_name_is_refused(table: Folder) -> None:
     with pytest.raises(BadMigrationFile) as caught:
         table.migrate()
     assert caught.value.location is not None and caught.value.location.line == 3
-
-
-def test_index_build_in_a_transactional_file_says_what_to_write(table: Folder) -> None:
-    table.write("2_b", "CREATE INDEX CONCURRENTLY a_n ON a (n);")
-    assert "-- transactional: false" in table.fail().hint
-    assert is_valid(table, "a_n") is None
 
 
 def test_event_trigger_on_our_own_tables_does_not_change_where_the_statements_run(table: Folder) -> None:
@@ -974,11 +1066,21 @@ def test_large_result_in_parentheses_is_thrown_away_as_it_comes(folder: Folder) 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100_000
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "-- only a comment\n", "/* also */ ; ;\n", "-- transactional: false\n"])
+@pytest.mark.parametrize("text", ["-- only a comment\n", "/* also */ ; ;\n", "-- transactional: false\n"])
 def test_forward_file_without_a_statement_is_recorded(folder: Folder, text: str) -> None:
     folder.write("1_a", text)
     folder.write("2_b", "CREATE TABLE b (id int)")
     assert folder.migrate().ids == ("1_a", "2_b")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", " \t", "\ufeff"])
+def test_blank_forward_file_is_refused_before_anything_runs(folder: Folder, text: str) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.write("2_b", text)
+    for operation in (folder.migrate, lambda: operations.plan(folder.database, read_migrations(folder.path))):
+        with pytest.raises(BadMigrationFile, match=r"2_b\.sql: nothing is written in it yet"):
+            operation()
+    assert not folder.has("a") and not folder.has("_yoyo_migration")
 
 
 # locks
@@ -1165,7 +1267,6 @@ def test_blocker_reads_well() -> None:
     [
         ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT 1", "READ COMMITTED"),
         ("CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'; CALL p()", "-- transactional: false"),
-        ("VACUUM", "-- transactional: false"),
     ],
 )
 def test_advice_fits_what_cannot_run_in_a_transaction(folder: Folder, text: str, advice: str) -> None:
@@ -1190,7 +1291,7 @@ def test_session_that_the_server_ended_for_its_length_says_what_to_raise(folder:
         "INSERT INTO b VALUES (7); SET CONSTRAINTS ALL IMMEDIATE",
         "CREATE TABLE a ()",
         "SELECT 1 / 0",
-        "no statement at all",
+        "SELECT nothing_there",
     ],
 )
 def test_what_is_sent_behind_a_migration_that_fails_never_runs(folder: Folder, failing: str) -> None:

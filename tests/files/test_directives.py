@@ -12,6 +12,7 @@ from yoyo.migrations import parse_metadata_from_sql_comments
 from yoyo.topologicalsort import topological_sort
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.directives import head as head_of
 from wflo_schema.files.directives import read_directives
 from wflo_schema.files.folder import load_rollback, load_script, read_migrations
 
@@ -107,8 +108,10 @@ def test_what_nearly_is_a_directive_is_refused_with_the_nearest(
     for file, text in texts.items():
         (tmp_path / file).write_text(text)
     (m,) = read_migrations(tmp_path)
+    script = load_rollback(m) if is_rollback else load_script(m)
+    assert script is not None
     with pytest.raises(BadMigrationFile, match="is no directive") as caught:
-        (load_rollback if is_rollback else load_script)(m)
+        script.directives.refuse_doubtful(head_of(script.source))
     assert f"write -- {NEARLY[head]};" in caught.value.hint
     line = texts[name][: texts[name].index(NEARLY[head].split(":")[-1].strip().split()[0])].count("\n") + 1
     assert caught.value.location is not None and caught.value.location.line == line
@@ -137,7 +140,9 @@ def test_what_nearly_is_a_directive_is_refused_with_the_nearest(
 def test_prose_is_no_directive(tmp_path: Path, comment: str) -> None:
     (tmp_path / "1.sql").write_text(f"{comment}\nSELECT 1;\n")
     (m,) = read_migrations(tmp_path)
-    assert len(load_script(m).statements) == 1
+    script = load_script(m)
+    script.directives.refuse_doubtful(head_of(script.source))
+    assert len(script.statements) == 1
 
 
 @pytest.mark.parametrize("head", ["/* licence */\n", "/* a\n/* b */\n c */ ", "-- a\n/* b */ /* c */\n\n-- d\n"])
@@ -152,6 +157,7 @@ def test_a_timeout_without_unit_is_refused_where_it_is_still_to_be_run(tmp_path:
     (tmp_path / "1.sql").write_text("-- why\n-- lock-timeout: 500\nSELECT 1;\n")
     (m,) = read_migrations(tmp_path)
     assert m.lock_timeout_ms == 500
+    script = load_script(m)
     with pytest.raises(BadMigrationFile, match="'500' has no unit: write 500s for seconds, 500ms") as caught:
-        load_script(m)
+        script.directives.refuse_doubtful(head_of(script.source))
     assert caught.value.location is not None and caught.value.location.line == 2

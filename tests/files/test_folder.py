@@ -280,8 +280,8 @@ def test_statements_are_split_as_postgresql_splits_them(tmp_path: Path, what: st
     assert [(s.line, s.column) for s in script.statements] == [(line, column) for line, column, _ in expected]
     for statement, (_, _, beginning) in zip(script.statements, expected, strict=True):
         assert statement.text.startswith(beginning)
-        assert script.text[statement.offset :].startswith(statement.text)
-        location = script.location(statement.offset)
+        assert script.source[statement.start :].decode().startswith(statement.text)
+        location = statement.location(script.path)
         assert (location.line, location.column) == (statement.line, statement.column)
 
 

@@ -20,7 +20,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
-from wflo_schema.files.folder import Migration, Migrations, read_text
+from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.names import NAME, bare_name, qualified
 from wflo_schema.scratch.replay import scratch_database
 
@@ -153,7 +153,7 @@ def _names_in(migrations: Migrations) -> frozenset[str]:
     return frozenset(
         bare_name(name[0])
         for m in migrations
-        for found in _NAMED.finditer(read_text(m.path)[0])
+        for found in _NAMED.finditer(read_source(m.path)[0].decode())
         for name in one.finditer(found["names"])
     )
 
@@ -190,7 +190,7 @@ def replay_history(empty: Database, look: Look, places: Collection[int]) -> Hist
 def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int, Catalog]:
     found = {}
     for number in sorted(places):
-        operations.migrate(empty, look.migrations, to=look.migrations.items[number].id)
+        operations.migrate(empty, look.migrations, to=look.migrations.items[number].id, is_replay=True)
         found[number] = read_like(empty, look)
     return found
 
@@ -266,7 +266,7 @@ def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
     before = look.migrations.items[: look.migrations.items.index(last)]
     operations.baseline(empty, look.migrations, [m.id for m in before if m.id not in look.recorded])
     try:
-        operations.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,))
+        operations.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,), is_replay=True)
     except MigrationFailed:
         return None
     return read_like(empty, look)

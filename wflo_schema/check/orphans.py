@@ -138,7 +138,7 @@ def _unreadable(
             label,
             "the time given ran out before all rows were read",
             want=want,
-            help_="give it longer: --timeout SECONDS",
+            help_="give it longer: --timeout 5min",
             location=where,
         )
     if error.sqlstate == "55P03":

@@ -76,7 +76,11 @@ class _CheckCommand(click.Command):
 )
 @option("--privileges", is_flag=True, help="Compare owners and grants too. Implies --drift; no snapshot holds them.")
 @option(
-    "--timeout", metavar="DURATION", default="60s", show_default=True, help="How long to look for orphan rows in all."
+    "--timeout",
+    metavar="DURATION",
+    default="60s",
+    show_default=True,
+    help="How long to look for orphan rows in all (90s, 5min).",
 )
 @option(
     "--fail-on",

@@ -163,7 +163,7 @@ def lock_options(function: _F) -> _F:
             default="60s",
             envvar="WFLO_SCHEMA_LOCK_WAIT",
             show_default=True,
-            help="How long in all to retry a migration after lock timeouts.",
+            help="How long in all to retry a migration after lock timeouts (90s, 5min; 0 tries once).",
         ),
     )(function)
 

@@ -36,6 +36,7 @@ class Display:
 
     def __init__(self, format_: str) -> None:
         self._is_text = format_ == "text"
+        self._is_terminal = (sys.stdout.isatty(), sys.stderr.isatty())
         self._bar: Any = None
         self._task: Any = None
 
@@ -50,7 +51,7 @@ class Display:
         from wflo_schema.engine.events import Begun, Done, Notice, Running
         from wflo_schema.show.text import event_text
 
-        if isinstance(event, Begun) and event.total > 1 and sys.stderr.isatty():
+        if isinstance(event, Begun) and event.total > 1 and self._is_terminal[True]:
             self._start(event.total)
         if isinstance(event, Running):
             self._running(event)
@@ -85,18 +86,21 @@ class Display:
     def _running(self, event: Any) -> None:
         if self._bar is not None:
             self._bar.update(self._task, description=f"{event.id}  {event.progress}".rstrip())
-        elif event.elapsed_s >= 1 and sys.stderr.isatty():
+        elif event.elapsed_s >= 1 and self._is_terminal[True]:
             said = f", {event.progress}" if event.progress else ""
             self._print(f"  {event.id} is running ({event.elapsed_s:.0f} s{said})", err=True)
 
     def _print(self, line: str, *, err: bool) -> None:
-        stream_is_terminal = (sys.stderr if err else sys.stdout).isatty()
-        line = visible(line) if stream_is_terminal else line
+        stream = sys.stderr if err else sys.stdout
+        is_terminal = self._is_terminal[err]
         try:
-            if self._bar is not None and stream_is_terminal:
-                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-            else:
-                click.echo(line, err=err)
+            if self._bar is not None and is_terminal:
+                self._bar.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+            elif is_terminal or "\x1b" in line:
+                click.echo(visible(line) if is_terminal else line, err=err)
+            else:  # a hundred thousand notices are no reason to look for colours in each
+                stream.write(f"{line}\n")
+                stream.flush()
         except OSError:  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
             if err:
                 discard(sys.stderr)

@@ -13,7 +13,7 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -35,8 +35,17 @@ _CANCEL_GRACE_S = 2.0
 # Rows in memory at once, of a result that is thrown away.
 _CHUNK_ROWS = 1_000
 
+# Commands and bytes that are sent before they are answered: so many that the server never waits for us.
+_AHEAD, _AHEAD_BYTES = 2_000, 1 << 20
+
+# Bytes: in pipeline mode the server keeps a plan, and copies each statement's tree for it; not of a longer one.
+_LONGEST_PREPARED = 1 << 19
+
+# Bytes of a COPY's data that are handed over at once.
+_COPIED_AT_ONCE = 1 << 18
+
 # Only these can return many rows; chunks cost a little each.
-_MAY_BE_LARGE = ("SELECT", "TABLE", "VALUES", "WITH", "EXECUTE", "FETCH", "INSERT", "UPDATE", "DELETE", "MERGE")
+_MAY_BE_LARGE = tuple(b"SELECT TABLE VALUES WITH EXECUTE FETCH INSERT UPDATE DELETE MERGE".split())
 
 # Before libpq 17 rows come one by one.
 _HAS_CHUNKS = pq.version() >= 170000
@@ -91,11 +100,26 @@ class StoppedWaiting(Exception):
 
 
 class Command(NamedTuple):
-    """One statement with text parameters ($1 …).  Its rows are thrown away unless ``keeps_rows``."""
+    """One statement with text parameters ($1 …).  Its rows are thrown away unless ``keeps_rows``.
 
-    text: str
+    ``data`` is what a COPY … FROM STDIN reads.  ``is_only_parsed``: the server reads it, and runs nothing.
+    """
+
+    text: str | bytes
     parameters: tuple[str | None, ...] = ()
     keeps_rows: bool = False
+    data: memoryview | None = None
+    is_only_parsed: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Is it one for which pipeline mode is left: COPY, or what is so long that preparing it doubles the work?"""
+        return self.data is not None or (len(self.text) > _LONGEST_PREPARED and not self.parameters)
+
+    @property
+    def sent(self) -> bytes:
+        """The text as it is sent."""
+        return self.text if isinstance(self.text, bytes) else self.text.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,21 @@ class Exchange(NamedTuple):
     error: ServerError | None = None
 
 
+class _Sending:
+    """What was given to `Pipeline.send` in one go, and how far it is."""
+
+    __slots__ = ("alone", "commands", "in_flight", "is_synced")
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        self.commands = iter(commands)
+        self.in_flight: deque[Command] = deque()
+        """Sent, and not answered."""
+        self.alone: Command | None = None
+        """What cannot be sent in pipeline mode, and is next once all that was sent before it is answered."""
+        self.is_synced = False
+        """Is all of it sent?"""
+
+
 class Pipeline:
     """One connection in pipeline mode.
 
@@ -147,7 +186,8 @@ class Pipeline:
         self._pgconn = connection.pgconn
         self._stop = stop
         self._cancelled_at: float | None = None
-        self._sent: deque[Sequence[Command]] = deque()
+        self._sent: deque[_Sending] = deque()
+        self._unanswered = self._unanswered_bytes = 0
         self.on_wait = on_wait
         self.on_notice = on_notice
         self.tick_s = TICK_S
@@ -175,7 +215,7 @@ class Pipeline:
         self._selector.close()
         self._connection.close()
 
-    def exchange(self, commands: Sequence[Command]) -> Exchange:
+    def exchange(self, commands: Iterable[Command]) -> Exchange:
         """Send all commands, wait for all answers.
 
         Raise `ConnectionLost` when the server goes away, and `StoppedWaiting` when a second stop
@@ -186,22 +226,48 @@ class Pipeline:
         self.send(commands)
         return self.receive()
 
-    def send(self, commands: Sequence[Command]) -> None:
+    def send(self, commands: Iterable[Command]) -> None:
         """Send all commands; `receive` waits for the answers, for each sending in turn.
 
-        The server begins with them when it is done with what was sent before.  Raise `ConnectionLost`.
+        The server begins with them when it is done with what was sent before.  Of many commands only so many are
+        sent, and made, that the server has work; the rest follows in `receive`.  Raise `ConnectionLost`.
         """
-        pgconn = self._pgconn
         self.round_trips += 1
-        self._sent.append(commands)
+        self._sent.append(_Sending(commands))
         try:
-            for command in commands:
-                pgconn.send_query_params(
-                    command.text.encode(), [None if p is None else p.encode() for p in command.parameters] or None
-                )
-            pgconn.pipeline_sync()
+            self._send_more()
         except psycopg.Error as failure:
             raise self._lost(self._last_word(), str(failure)) from None
+
+    def _send_more(self) -> None:
+        """Send what is next, where the server has not much left to do."""
+        if self._unanswered > _AHEAD // 2 or self._unanswered_bytes > _AHEAD_BYTES // 2:
+            return
+        for sending in self._sent:
+            if sending.alone is not None or not (sending.is_synced or self._send_of(sending)):
+                return
+
+    def _send_of(self, sending: _Sending) -> bool:
+        """Send of one sending what may be under way; is that all of it?"""
+        pgconn = self._pgconn
+        while self._unanswered < _AHEAD and self._unanswered_bytes < _AHEAD_BYTES:
+            command = next(sending.commands, None)
+            if command is None or command.is_alone:
+                pgconn.pipeline_sync()
+                sending.alone, sending.is_synced = command, command is None
+                return sending.is_synced
+            sent = command.sent
+            if command.is_only_parsed:
+                pgconn.send_prepare(b"", sent)
+            elif command.parameters:
+                pgconn.send_query_params(sent, [None if p is None else p.encode() for p in command.parameters])
+            else:
+                pgconn.send_query_params(sent, None)
+            sending.in_flight.append(command)
+            self._unanswered += 1
+            self._unanswered_bytes += len(sent)
+        pgconn.send_flush_request()  # without it the server might keep its answers, and each would wait for the other
+        return False
 
     def _last_word(self) -> ServerError | None:
         """What the server said before it closed the connection, where it said something."""
@@ -215,39 +281,86 @@ class Pipeline:
     def receive(self) -> Exchange:
         """Wait for the answers to what was sent first.  Raise as `exchange` does."""
         pgconn = self._pgconn
-        commands = self._sent.popleft()
+        sending = self._sent[0]
         rows: list[tuple[Row, ...]] = []
         error: ServerError | None = None
         try:
             self._wait()
-            index = 0
             while True:
                 result = self._next()
                 if result is None:
-                    index += 1
-                    if error is None and index < len(commands):
-                        self._take_in_chunks(commands[index])
+                    self._answered(sending)
                     continue
                 status = result.status
                 if status == pq.ExecStatus.PIPELINE_SYNC:
-                    break
-                if status == pq.ExecStatus.TUPLES_OK:
-                    rows.append(_rows(result) if commands[index].keeps_rows else ())
+                    command, sending.alone = sending.alone, None
+                    if command is None or error is not None:
+                        break
+                    error = self._run_alone(command, len(rows))
+                    if error is not None:
+                        break
+                    rows.append(())
+                    self._send_more()
+                elif status == pq.ExecStatus.TUPLES_OK:
+                    rows.append(_rows(result) if sending.in_flight[0].keeps_rows else ())
                 elif status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY):
                     rows.append(())
                 elif status in _PARTS:
                     pass
                 elif error is None:
-                    error = self._in_characters(_error(result, index), commands)
+                    error = self._in_characters(_error(result, len(rows)), sending.in_flight[0])
+                    sending.commands = iter(())  # the server skips the rest
                 if pgconn.status == pq.ConnStatus.BAD:
                     raise self._lost(error)
+            self._sent.popleft()
+            self._send_more()
         except psycopg.Error as failure:
             raise self._lost(error, str(failure)) from None
+        finally:
+            if self._sent and self._sent[0] is sending:
+                self._sent.popleft()
         return Exchange(tuple(rows), error)
+
+    def _answered(self, sending: _Sending) -> None:
+        """The answer to a command has come as a whole."""
+        done = sending.in_flight.popleft()
+        self._unanswered -= 1
+        self._unanswered_bytes -= len(done.text)
+        self._send_more()
+        if sending.in_flight:
+            self._take_in_chunks(sending.in_flight[0])
+
+    def _run_alone(self, command: Command, index: int) -> ServerError | None:
+        """Run a command outside of pipeline mode, in the same transaction."""
+        pgconn = self._pgconn
+        error: ServerError | None = None
+        pgconn.exit_pipeline_mode()
+        pgconn.send_query(command.sent)
+        self._take_in_chunks(command)
+        self._wait()
+        while (result := self._next()) is not None:
+            if result.status == pq.ExecStatus.COPY_IN and command.data is not None:
+                self._feed(command.data)
+            elif result.status == pq.ExecStatus.FATAL_ERROR and error is None:
+                error = self._in_characters(_error(result, index), command)
+            if pgconn.status == pq.ConnStatus.BAD:
+                raise self._lost(error)
+        pgconn.enter_pipeline_mode()
+        return error
+
+    def _feed(self, data: memoryview) -> None:
+        for start in range(0, len(data), _COPIED_AT_ONCE):
+            if self._stop is not None and self._stop.is_requested:
+                self._pgconn.put_copy_end(b"stopped")
+                return
+            self._pgconn.put_copy_data(bytes(data[start : start + _COPIED_AT_ONCE]))
+            self._wait()
+        self._pgconn.put_copy_end()
+        self._wait()
 
     def _take_in_chunks(self, command: Command) -> None:
         """Have a result that is thrown away come in parts, so that its size does not matter."""
-        if command.keeps_rows or not command.text[:40].lstrip("( \t\r\n")[:7].upper().startswith(_MAY_BE_LARGE):
+        if command.keeps_rows or not command.sent[:40].lstrip(b"( \t\r\n")[:7].upper().startswith(_MAY_BE_LARGE):
             return
         with contextlib.suppress(psycopg.OperationalError):  # it has failed already
             if _HAS_CHUNKS:
@@ -255,11 +368,11 @@ class Pipeline:
             else:
                 self._pgconn.set_single_row_mode()
 
-    def _in_characters(self, error: ServerError, commands: Sequence[Command]) -> ServerError:
+    def _in_characters(self, error: ServerError, command: Command) -> ServerError:
         """The error with its position in characters; where the database is SQL_ASCII, PostgreSQL counts bytes."""
         if error.position < 1 or self._pgconn.parameter_status(b"server_encoding") != b"SQL_ASCII":
             return error
-        before = commands[error.index].text.encode()[: error.position - 1].decode("utf-8", "ignore")
+        before = command.sent[: error.position - 1].decode("utf-8", "ignore")
         return replace(error, position=len(before) + 1)
 
     def _lost(self, error: ServerError | None, said: str = "") -> DatabaseError:

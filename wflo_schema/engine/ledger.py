@@ -428,7 +428,9 @@ def done_checksums(statements: Sequence[Statement]) -> tuple[str, ...]:
     digest = hashlib.sha256()
     sums = [digest.hexdigest()]
     for number, statement in enumerate(statements):
-        digest.update(b"\x00" * (number > 0) + statement.text.encode())
+        digest.update(b"\x00" * (number > 0) + statement.raw)
+        if statement.data is not None:
+            digest.update(memoryview(statement.source)[slice(*statement.data)])
         sums.append(digest.hexdigest())
     return tuple(sums)
 

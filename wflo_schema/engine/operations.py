@@ -10,9 +10,10 @@ retries and what PostgreSQL's errors mean.
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,11 +47,11 @@ from wflo_schema.engine.planning import (
 )
 from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
+from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, migration_hash, rolling_back
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
-    from wflo_schema.files.script import Script
+    from wflo_schema.files.script import Script, Statement
 
 # Seconds of work, at most, that are reported late because nobody waited for its commits yet.
 _FLUSH_EVERY_S = 0.25
@@ -95,8 +96,15 @@ def plan(database: Database, migrations: Migrations, *, to: str | None = None, a
     """
     with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
-        Scripts(planned.pending, load_script).validate(run.stay_awake)
-        return planned
+        wrapped: list[str] = []
+
+        def check(m: Migration, script: Script) -> None:
+            run.check_ready(m, script)
+            if script.statements.is_wrapped:
+                wrapped.append(m.id)
+
+        Scripts(planned.pending, load_script).validate(run.stay_awake, check)
+        return replace(planned, wrapped=tuple(wrapped))
 
 
 def migrate(
@@ -108,9 +116,11 @@ def migrate(
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
+    is_replay: bool = False,
 ) -> Result:
     """Apply every pending migration, or those up to and including ``to``.
 
+    ``is_replay``: the files were applied elsewhere, so what they forgot is not looked for, nor their rollback files.
     Each commits together with its record; any number of runs at once do the work once; a killed run
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
 
@@ -125,7 +135,7 @@ def migrate(
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
         refuse(planned)
         scripts = Scripts(planned.pending, load_script)
-        scripts.validate(run.stay_awake)
+        scripts.validate(run.stay_awake, run.check_nothing if is_replay else run.check_ready)
         run.begin("apply", len(planned.pending))
         while not run.follow(planned.status.followed, migrations):
             planned = plan_migrations(run.status(migrations), migrations, to, allow)
@@ -157,7 +167,7 @@ def rollback(
         found = run.status(migrations)
         targets = rollback_targets(found, migrations, count, to, only)
         scripts = Scripts(targets, load_rollback_or_refuse)
-        scripts.validate(run.stay_awake)
+        scripts.validate(run.stay_awake, lambda m, script: run.check_text(script))
         run.begin("rollback", len(targets))
         if targets and not run.follow(found.followed, migrations):
             raise _changed_before(targets[0])
@@ -209,30 +219,53 @@ def baseline(
 class _Transaction(NamedTuple):
     """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
 
-    ``is_guarded``: the last command before COMMIT checks that its record is still there.
-    ``is_followed``: the session is cleared by what is sent behind it; else at once.
+    Its commands are made while they are sent: a file may have a million.  ``is_guarded``: the last command before
+    COMMIT checks that its record is still there.  ``is_followed``: the session is cleared by what is sent behind
+    it; else at once.
     """
 
     migration: Migration
     script: Script
-    commands: tuple[Command, ...]
+    before: tuple[Command, ...]
+    command: Callable[[Statement], Command]
+    again: Mapping[int, Sequence[Command]]
+    """What is sent behind a statement, by its number from 0: settings that it has reset."""
+    after: tuple[Command, ...]
     share_index: int
     """Where it asks whether a non-transactional run is at work."""
     ledger_index: int
-    numbers: tuple[int | None, ...]
-    """Of each command: the statement of the file that it stands for, from 0."""
     is_flushed: bool = True
     is_guarded: bool = False
     is_followed: bool = False
 
-    @property
-    def commit_index(self) -> int:
-        return len(self.commands) - 1
+    def commands(self) -> Iterator[Command]:
+        """All of them, in order."""
+        yield from self.before
+        for number, statement in enumerate(self.script.statements):
+            yield self.command(statement)
+            if number in self.again:
+                yield from self.again[number]
+        yield from self.after
+
+    def sent(self) -> Iterator[Command]:
+        """The commands, and what clears the session where nothing behind them does."""
+        yield from self.commands()
+        if not self.is_followed:
+            yield DISCARD
 
     @property
-    def sent(self) -> tuple[Command, ...]:
-        """The commands, and what clears the session where nothing behind them does."""
-        return self.commands if self.is_followed else (*self.commands, DISCARD)
+    def commit_index(self) -> int:
+        again = sum(len(a) for a in self.again.values())
+        return len(self.before) + len(self.script.statements) + again + len(self.after) - 1
+
+    def number(self, index: int) -> int | None:
+        """The statement of the file, from 0, that a command stands for, given by its index."""
+        number = index - len(self.before)
+        for reset in sorted(self.again):
+            if number <= reset:
+                break
+            number = max(number - len(self.again[reset]), reset)
+        return number if 0 <= number < len(self.script.statements) else None
 
 
 class _Run(Session):
@@ -248,6 +281,20 @@ class _Run(Session):
     @property
     def sent_behind(self) -> str | None:
         return self._ahead.migration.id if self._ahead is not None else None
+
+    def check_ready(self, m: Migration, script: Script) -> None:
+        """Raise `BadMigrationFile` for what is wrong with a migration that is to be applied, or with its rollback."""
+        from wflo_schema.files.faults import refuse_unfit, refuse_unready
+
+        refuse_unready(script)
+        self.check_text(script)
+        back = load_rollback(m)
+        if back is not None:
+            refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
+            self.check_text(back)
+
+    def check_nothing(self, m: Migration, script: Script) -> None:
+        """Take a file as it is."""
 
     def status(self, migrations: Migrations, lock_timeout_ms: int | None = None) -> Status:
         """Compare files and ledger."""
@@ -368,7 +415,7 @@ class _Run(Session):
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
-            and len(script.text) <= _LONGEST_AHEAD,
+            and len(script.source) <= _LONGEST_AHEAD,
         )
 
     def _made_of(
@@ -390,22 +437,16 @@ class _Run(Session):
         before.append(*_set_local({"lock_timeout": for_ledger}))
         if settings["lock_timeout"] == for_ledger:
             settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
-        commands = [*before, *record, *_set_local(settings)]
-        numbers: list[int | None] = [None] * len(commands)
-        for number, statement in enumerate(script.statements):
-            again = _set_local(self.settings_after(m, statement))
-            commands += [Command(self.locks.capped(statement.text)), *again]
-            numbers += [number] * (1 + len(again))
-        commands += [*guard, COMMIT]
-        numbers += [None] * (len(guard) + 1)
         share_index = len(before)
         return _Transaction(
             m,
             script,
-            tuple(commands),
+            (*before, *record, *_set_local(settings)),
+            self.command,
+            {number: _set_local(again) for number, again in self.set_again(m, script).items()},
+            (*guard, COMMIT),
             share_index,
             share_index + len(record) - 1,
-            tuple(numbers),
             is_flushed,
             bool(guard),
             is_followed,
@@ -421,12 +462,12 @@ class _Run(Session):
         """
         self.start(one.migration)
         if not is_sent:
-            self.pipeline.send(one.sent)
+            self.pipeline.send(one.sent())
         self._ahead = None
         if one.is_followed:
             if not self.stop.is_requested:
                 self._ahead = following()
-            self.pipeline.send((DISCARD, *(self._ahead.sent if self._ahead is not None else ())))
+            self.pipeline.send(itertools.chain((DISCARD,), self._ahead.sent() if self._ahead is not None else ()))
         if self.stop.is_requested:
             self.pipeline.cancel()  # the first cancel request may have hit the migration before
         outcome = self.pipeline.receive()
@@ -469,7 +510,7 @@ class _Run(Session):
             attempt += 1
             if outcome is None:
                 self.start(m)
-                outcome = self.pipeline.exchange((*one.commands, DISCARD))
+                outcome = self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
             error = outcome.error
             outcome = None
             if error is None:
@@ -492,7 +533,7 @@ class _Run(Session):
                     self.pause_for_ledger(m, error, began, attempt)
                     continue
                 raise self.ledger_error(error)
-            number = one.numbers[error.index]
+            number = one.number(error.index)
             if error.sqlstate in RETRIED:
                 left = self.locks.wait_s - (time.monotonic() - began)
                 if left > 0:

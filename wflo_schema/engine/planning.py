@@ -15,14 +15,14 @@ from psycopg import sql
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
-from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash
+from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash, rolling_back
 from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script
 
-# Characters of migration text kept from validation to execution; what is beyond is read again.
+# Bytes of migration text kept from validation to execution; what is beyond is read again.
 _KEPT_TEXT = 4_000_000
 
 
@@ -168,6 +168,8 @@ class Plan:
     pending: tuple[Migration, ...]
     refusals: tuple[tuple[Allow, str, str], ...]
     """Case, what is wrong, how to mend it."""
+    wrapped: tuple[str, ...] = ()
+    """Ids of those whose BEGIN … COMMIT around the whole file is left out."""
 
 
 def compare(
@@ -398,8 +400,9 @@ def rollback_targets(
     status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
 ) -> tuple[Migration, ...]:
     """What would be rolled back, in that order, or `Refused`."""
-    targets = _chosen_targets(status, migrations, count, to, only)
-    last = min((n for n, m in enumerate(migrations) if m in targets), default=len(migrations))
+    targets = tuple(rolling_back(m) for m in _chosen_targets(status, migrations, count, to, only))
+    chosen = {m.id for m in targets}
+    last = min((n for n, m in enumerate(migrations) if m.id in chosen), default=len(migrations))
     known = {m.id: n for n, m in enumerate(migrations)}
     for e in status.entries:
         if targets and e.state is State.PENDING and e.interrupted == "apply" and known.get(e.id, last) >= last:
@@ -510,19 +513,18 @@ class Scripts:
         self._loader = loader
         self._kept: dict[str, Script] = {}
 
-    def validate(self, between: Callable[[], None]) -> None:
-        """Read every file; raise what is wrong with one.  ``between`` is called before each."""
+    def validate(self, between: Callable[[], None], check: Callable[[Migration, Script], None]) -> None:
+        """Read every file; raise what is wrong with one, or what ``check`` raises.  Call ``between`` before each."""
+        from wflo_schema.files.faults import refuse_unfit
+
         kept = 0
         for m in self._migrations:
             between()
             script = self._loader(m)
-            if not m.is_transactional:
-                from wflo_schema.files.statements import refuse_unresumable
-
-                for statement in script.statements:
-                    refuse_unresumable(script, statement)
-            kept += len(script.text)
-            if kept <= _KEPT_TEXT:
+            refuse_unfit(script, is_transactional=m.is_transactional)
+            check(m, script)
+            kept += len(script.source)
+            if kept <= _KEPT_TEXT or not self._kept:  # one alone is not read twice, however big
                 self._kept[m.id] = script
 
     def take(self, m: Migration) -> Script:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wflo_schema.connect.pipeline import (
-    ServerError,
-)
+import re
+
+from wflo_schema.connect.pipeline import ServerError
 
 _REMEDIES: dict[str, str] = {
     "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
@@ -30,7 +30,53 @@ _REMEDIES: dict[str, str] = {
 }
 
 
-def remedy(error: ServerError) -> str:
+# What a statement of a dump fails with in another place: by sqlstate and the statement's beginning.
+_REMEDIES_OF_STATEMENT = (
+    (
+        "42704",
+        r"SET\b",
+        (
+            "this server has no such setting: remove the line, which a newer pg_dump has written; "
+            "nothing of this migration was kept"
+        ),
+    ),
+    (
+        "42704|42501",
+        r"ALTER\b.*\bOWNER\s+TO\b|GRANT\b|REVOKE\b|ALTER\s+DEFAULT\s+PRIVILEGES\b",
+        (
+            "make the role first, or become a member of it; or write the dump without owners and grants "
+            "(pg_dump --no-owner --no-privileges); nothing of this migration was kept"
+        ),
+    ),
+    (
+        "42P06",
+        r"CREATE\s+SCHEMA\b",
+        (
+            "remove the line, or write CREATE SCHEMA IF NOT EXISTS: every database has a schema public; "
+            "nothing of this migration was kept"
+        ),
+    ),
+    (
+        "42501",
+        r"COMMENT\s+ON\s+EXTENSION\b",
+        "remove the line: only the extension's owner may comment on it; nothing of this migration was kept",
+    ),
+    (
+        "55P04",
+        r".",
+        (
+            "a new value of an enum can be used once the transaction that adds it has ended: "
+            "use it in the next migration; nothing of this migration was kept"
+        ),
+    ),
+)
+
+
+def remedy(error: ServerError, statement: str = "") -> str:
+    """What a user may do about it; ``statement`` is what failed, where that is known."""
+    for sqlstates, beginning, said in _REMEDIES_OF_STATEMENT:
+        if error.sqlstate in sqlstates.split("|") and re.match(beginning, statement, re.IGNORECASE | re.DOTALL):
+            return said
     if error.sqlstate == "23503":
         return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
     if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:

@@ -6,7 +6,9 @@ disk, and what PostgreSQL's errors mean for a migration.
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +36,7 @@ from wflo_schema.engine.ledger import Ledger, Progress, Record, find_ledger, gua
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, TOO_LONG, LockOptions
 from wflo_schema.engine.remedies import remedy
 from wflo_schema.errors import (
+    BadMigrationFile,
     ConnectionLost,
     DatabaseError,
     Interrupted,
@@ -313,6 +316,44 @@ class Session:
         if self.locks.timeout_ms and not self.locks.caps(statement.text) and "lock_timeout" in statement.text.lower():
             again["lock_timeout"] = settings["lock_timeout"]  # set_config(), wherever it is called
         return again
+
+    def set_again(self, m: Migration, script: Script) -> dict[int, dict[str, str]]:
+        """What must be set again behind which statements, by their numbers from 0."""
+        found = script.statements.beginning_with("SET", "RESET", "SELECT")
+        if self.locks.timeout_ms:  # set_config(), whatever calls it
+            found = itertools.chain(
+                found, ((n, s) for n, s in enumerate(script.statements) if b"lock_timeout" in s.raw.lower())
+            )
+        again = ((number, self.settings_after(m, statement)) for number, statement in found)
+        return {number: settings for number, settings in again if settings}
+
+    def command(self, statement: Statement) -> Command:
+        """A statement of a file as it is sent: with what a COPY reads, and no lock timeout beyond what is allowed."""
+        text = self.locks.capped(statement.text) if self.locks.timeout_ms else statement.raw
+        data = statement.data
+        return Command(text, data=None if data is None else memoryview(statement.source)[data[0] : data[1]])
+
+    def check_text(self, script: Script) -> None:
+        """Raise `BadMigrationFile` for what is misspelt: a directive, or SQL that the server does not take either.
+
+        The grammar at hand is that of one version; where it takes a statement not, this server is asked to parse it.
+        """
+        from wflo_schema.files.directives import head
+        from wflo_schema.files.faults import syntax_faults
+
+        script.directives.refuse_doubtful(head(script.source))
+        for statement, _ in syntax_faults(script):
+            parse = Command(statement.raw, is_only_parsed=True)
+            error = self.pipeline.exchange([Command("BEGIN"), Command("SET LOCAL lock_timeout = '1s'"), parse]).error
+            self.settle(ROLLBACK)
+            if error is not None and error.index == 2 and error.sqlstate == "42601":
+                location = statement.location(script.path, error.position)
+                raise BadMigrationFile(
+                    f"{script.path}:{location.line}: {error.message}",
+                    hint="correct the statement; nothing of this file was run",
+                    location=location,
+                    source_line=script.source_line(location.line),
+                )
 
     def guard(self, m: Migration, script: Script) -> Sequence[Command]:
         """Check, as the run's own role, that the record is there, where the file or a trigger may have removed it."""
@@ -629,13 +670,12 @@ class Session:
             location = Location(script.path, script.statements[-1].line if script.statements else 1)
             place = place or "at COMMIT (a deferred constraint or trigger)"
         else:
-            is_placed = error.position > 0 and not place
-            offset = statement.offset + error.position - 1 if is_placed else statement.offset
-            location = script.location(min(offset, max(len(script.text) - 1, 0)))
+            location = statement.location(script.path, error.position if not place else 1)
+            location = _row_of_copy(statement, error, location)
             place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
         made = MigrationFailed(
             f"{m.id} failed {place}: {error.message}",
-            hint=remedy(error),
+            hint=remedy(error, statement.text[:10_000] if statement else ""),
             migration_id=m.id,
             location=location,
             statement=statement.text if statement else "",
@@ -662,6 +702,17 @@ class Session:
             return None
 
 
+def _row_of_copy(statement: Statement, error: ServerError, location: Location) -> Location:
+    """The line of the file that PostgreSQL counts as a line of the COPY's data, else the location as it is."""
+    from wflo_schema.files.script import Statement
+
+    row = re.search(r"\bCOPY .*?, [^\s\d]+ (\d+)", error.context) if statement.data is not None else None
+    if row is None or statement.data is None:
+        return location
+    first = Statement(statement.source, statement.data[0])
+    return Location(location.path, first.line + int(row[1]) - 1, 1)
+
+
 def _blocker(row: Row) -> Blocker:
     pid, username, application_name, state, since_s, query, relation = (v or "" for v in row)
     return Blocker(int(pid), username, application_name, state, float(since_s), query, relation)
@@ -669,6 +720,6 @@ def _blocker(row: Row) -> Blocker:
 
 def as_role(role: str, script: Script) -> list[Command]:
     """Write to the ledger as the role that the run began as, whatever role the file sets."""
-    if any(s.first_word == "SET" and s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for s in script.statements):
+    if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for _, s in script.statements.beginning_with("SET")):
         return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
     return [Command(f"SET LOCAL ROLE {quote_always(role)}")]

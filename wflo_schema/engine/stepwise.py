@@ -101,7 +101,7 @@ class Stepwise:
             self._session.must(_set(settings))
             for statement in script.statements[:done]:
                 if sets_session(statement):
-                    self._session.must([Command(self._session.locks.capped(statement.text))])
+                    self._session.must([self._session.command(statement)])
                     self._settle_settings(statement)
             if interrupted is not None:
                 interrupted = self._after_interruption(done, interrupted)
@@ -287,7 +287,7 @@ class Stepwise:
             while True:
                 attempt += 1
                 session.start(m)
-                run = [BEGIN, Command(session.locks.capped(statement.text)), *done, COMMIT]
+                run = [BEGIN, session.command(statement), *done, COMMIT]
                 outcome = session.pipeline.exchange(run)
                 if outcome.error is None:
                     self._settle_settings(statement)

@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.tokens import closed_comment
+from wflo_schema.files.tokens import closed_comment, skip_blank
 from wflo_schema.findings import Location
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ms|s|min|h)?", re.IGNORECASE | re.ASCII)
 _UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 _LONGEST_MS = 2**31 - 1
+
+# What `new` writes where the work is to stand.
+UNWRITTEN = "-- (write the SQL here)"
+
+# Bytes: the leading comments of nearly every file end in these.
+_HEAD = 8_192
 
 
 def parse_duration_ms(text: str, *, unit: str = "") -> int:
@@ -192,6 +198,14 @@ def without_directive(text: str, name: str) -> tuple[str, ...]:
 
 # Lines of one directive that are tried; each more doubles the tries.
 _MOST_LINES = 5
+
+
+def head(source: bytes) -> str:
+    """As much of a file's text as its leading comments can be read from."""
+    text = source[:_HEAD].decode("utf-8", "ignore")
+    reached = skip_blank(text, 0, len(text))
+    is_whole = reached < len(text) and not text.startswith("/*", reached)
+    return text if is_whole or len(source) <= _HEAD else source.decode()
 
 
 def _comment_lines(text: str) -> Iterator[tuple[int, str, bool]]:

@@ -6,6 +6,7 @@ Hides yoyo's reader.  A file is found, named, ordered and related to others as y
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import shlex
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import read_directives, without_directive
+from wflo_schema.files.directives import head, read_directives, without_directive
 from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script
+
+# Bytes whose text is looked at in one go.
+_DECODED_AT_ONCE = 1 << 20
 
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
 MAX_ID_LENGTH = 255
@@ -300,8 +304,8 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
             )
         if len(stem) > MAX_ID_LENGTH:
             raise BadMigrationFile(f"{path}: the name is longer than {MAX_ID_LENGTH} characters")
-        text, checksum = read_text(path)
-        directives = read_directives(path, text)
+        source, checksum = read_source(path)
+        directives = read_directives(path, head(source))
         rollback = stem + ".rollback.sql"
         yield (
             Migration(
@@ -314,7 +318,7 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
                 os.path.join(directory, rollback) if rollback in present else None,
                 directives.ids("was"),
                 directives.ids("replaces"),
-                frozenset(map(_checksum, without_directive(text, "was"))) if directives.says("was") else frozenset(),
+                frozenset(map(_checksum, without_directive(source.decode(), "was"))) if directives.says("was") else frozenset(),
             ),
             directives.lines.get("depends", 1),
         )
@@ -371,59 +375,76 @@ def load_script(migration: Migration) -> Script:
     """Read the forward file's statements.
 
     Raise `BadMigrationFile` when the file changed since `read_migrations`, or holds what cannot be
-    run as a migration: BEGIN, COMMIT, ROLLBACK and their like, psql's backslash commands, COPY data.
+    run as a migration: see `files.script.split_statements`.
     """
-    from wflo_schema.files.script import Script, split_statements
-
-    text, checksum = read_text(migration.path)
-    if checksum != migration.checksum:
+    script = _load(migration.path)
+    if script.checksum != migration.checksum:
         raise BadMigrationFile(
             f"{migration.path} was changed while it was being read", hint="run it again when nobody edits the file"
         )
-    read_directives(migration.path, text).refuse_doubtful(text)
-    return Script(migration.path, text, checksum, split_statements(migration.path, text))
+    return script
 
 
 def load_rollback(migration: Migration) -> Script | None:
     """Read the rollback file's statements; None where there is no such file.  Raise as `load_script` does."""
+    return None if migration.rollback_path is None else _load(migration.rollback_path)
+
+
+def _load(path: str) -> Script:
     from wflo_schema.files.script import Script, split_statements
 
+    source, checksum = read_source(path)
+    return Script(path, source, checksum, split_statements(path, source), read_directives(path, head(source)))
+
+
+def rolling_back(migration: Migration) -> Migration:
+    """The migration as its rollback file is run: by that file's own directives, else by those of the forward file."""
     if migration.rollback_path is None:
-        return None
-    text, checksum = read_text(migration.rollback_path)
-    directives = read_directives(migration.rollback_path, text)
-    directives.refuse_doubtful(text)
-    statements = split_statements(migration.rollback_path, text)
-    return Script(migration.rollback_path, text, checksum, statements, directives.says("nothing-to-undo"))
+        return migration
+    source, _ = read_source(migration.rollback_path)
+    own = read_directives(migration.rollback_path, head(source))
+    return replace(
+        migration,
+        is_transactional=migration.is_transactional if own.is_transactional is None else own.is_transactional,
+        lock_timeout_ms=migration.lock_timeout_ms if own.lock_timeout_ms is None else own.lock_timeout_ms,
+    )
 
 
-def read_text(path: str) -> tuple[str, str]:
-    """The file's text with line ends as ``\\n``, and its checksum."""
+def read_source(path: str) -> tuple[bytes, str]:
+    """The file's bytes, which are UTF-8, with line ends as ``\\n``, and their checksum."""
     try:
         with open(path, "rb") as file:
-            content = file.read()
+            source = file.read()
     except OSError as error:
         raise BadMigrationFile(f"cannot read {path}: {error.strerror}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line = before.count(b"\n") + 1
-        column = error.start - (before.rfind(b"\n") + 1) + 1
-        raise BadMigrationFile(
-            f"{path} is not UTF-8: byte 0x{content[error.start]:02x} in line {line}",
-            hint="save it as UTF-8 (iconv -f latin1 -t utf-8, if it is Latin-1)",
-            location=Location(path, line, column),
-        ) from None
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if "\x00" in text:
+    _refuse_undecodable(path, source)
+    source = source.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in source:
+        source = source.replace(b"\r\n", b"\n")
+    if (nul := source.find(b"\x00")) >= 0:
         raise BadMigrationFile(
             f"{path} holds a NUL character, which PostgreSQL cannot take",
             hint="is it saved as UTF-16? save it as UTF-8",
-            location=Location(path, text.count("\n", 0, text.index("\x00")) + 1),
+            location=Location(path, source.count(b"\n", 0, nul) + 1),
         )
-    return text, _checksum(text)
+    return source, hashlib.sha256(source).hexdigest()
+
+
+def _refuse_undecodable(path: str, source: bytes) -> None:
+    """Raise `BadMigrationFile` for what is not UTF-8; a part at a time, so that no second copy is made."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(source), _DECODED_AT_ONCE) or (0,):
+        held = len(decoder.getstate()[0])
+        try:
+            decoder.decode(source[start : start + _DECODED_AT_ONCE], final=start + _DECODED_AT_ONCE >= len(source))
+        except UnicodeDecodeError as error:
+            at = start - held + error.start
+            line = source.count(b"\n", 0, at) + 1
+            raise BadMigrationFile(
+                f"{path} is not UTF-8: byte 0x{source[at]:02x} in line {line}",
+                hint="save it as UTF-8 (iconv -f latin1 -t utf-8, if it is Latin-1)",
+                location=Location(path, line, at - (source.rfind(b"\n", 0, at) + 1) + 1),
+            ) from None
 
 
 def _checksum(text: str) -> str:

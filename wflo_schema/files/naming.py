@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import read_directives
+from wflo_schema.files.directives import UNWRITTEN, read_directives
 from wflo_schema.files.folder import MAX_ID_LENGTH, Migration, Migrations, read_migrations
 from wflo_schema.words import listed
 
@@ -60,7 +60,7 @@ def new_migration(
     line = f"-- depends: {' '.join(parents)}\n" if parents else ""
     return write_pair(
         Path(directory) / name_after(existing, slug, now=now),
-        f"-- {title}\n{line}\n",
+        f"-- {title}\n{line}\n{UNWRITTEN}\n",
         f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n",
     )
 

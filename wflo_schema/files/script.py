@@ -1,13 +1,21 @@
-"""What one file says: its text, split into statements by PostgreSQL's own parser, each with its place."""
+"""What one file says: its bytes, and where in them each statement is.
+
+Hides that a statement is made only when it is looked at: a file of a million statements is its own size and
+some bytes for each.  Hides, too, what of a file is no work: BEGIN … COMMIT around the whole of it.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import islice, pairwise, takewhile
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, takewhile
+from typing import overload
 
-from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.tokens import skip_blank, tokens
+from wflo_schema.files.directives import Directives
+from wflo_schema.files.splitting import bare, pieces, place, refusal
+from wflo_schema.files.tokens import tokens
 from wflo_schema.findings import Location
 
 _WORDS_SHOWN = 8
@@ -21,25 +29,54 @@ _PLAIN_HEAD = re.compile(
 )
 _EACH_WORD = re.compile(_PLAIN_WORD)
 
+# Bytes of a statement in which its first words are looked for, and what may hide behind the last of them.
+_HEAD, _MARGIN = 2_000, 100
 
-@dataclass(frozen=True, slots=True)
+
 class Statement:
     """One statement of a file, without leading comments and without its semicolon.
 
-    ``offset`` is where it begins in the file's text, in characters from 0; ``line`` and
-    ``column`` the same place, counted from 1.
+    ``start`` and ``end`` are places in the file, in bytes; ``data`` are those of the lines that a COPY reads.
     """
 
-    text: str
-    offset: int
-    line: int
-    column: int
+    __slots__ = ("data", "end", "source", "start")
+
+    def __init__(self, source: bytes, start: int = 0, end: int | None = None, data: tuple[int, int] | None = None):
+        self.source = source
+        self.start = start
+        self.end = len(source) if end is None else end
+        self.data = data
+
+    @property
+    def raw(self) -> bytes:
+        """Its text as it is sent."""
+        return self.source[self.start : self.end]
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        return self.raw.decode()
+
+    @property
+    def line(self) -> int:
+        """The line where it begins, from 1."""
+        return place(self.source, self.start)[0]
+
+    @property
+    def column(self) -> int:
+        """The column where it begins, in characters from 1."""
+        return place(self.source, self.start)[1]
+
+    @property
+    def _head(self) -> str:
+        return self.source[self.start : min(self.end, self.start + _HEAD)].decode("utf-8", "ignore")
 
     @property
     def words(self) -> tuple[str, ...]:
         """Its first words in upper case (at most 8), comments left out."""
-        head = _PLAIN_HEAD.match(self.text)
-        if head:
+        text = self._head
+        head = _PLAIN_HEAD.match(text)
+        if head and (self.end - self.start <= _HEAD or head.end() + _MARGIN < len(text)):
             found = _EACH_WORD.findall(head.group())
         else:
             taken = takewhile(lambda token: token.kind in ("word", "quoted"), tokens(self.text))
@@ -49,187 +86,195 @@ class Statement:
     @property
     def first_word(self) -> str:
         """The first of its words, or nothing."""
-        match = _EACH_WORD.match(self.text)
+        match = _EACH_WORD.match(self._head)
         return match.group().upper() if match else ""
+
+    def location(self, path: str, position: int = 1) -> Location:
+        """Where a character of it, counted from 1, is in the file."""
+        before = len(self.text[: position - 1].encode()) if position > 1 else 0
+        return Location(path, *place(self.source, max(min(self.start + before, len(self.source) - 1), 0)))
+
+
+class Statements(Sequence[Statement]):
+    """The statements of a file, in order; each is made when it is asked for."""
+
+    __slots__ = ("_by_word", "_data", "_ends", "_source", "_starts", "is_wrapped")
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        self._starts = array("Q")
+        self._ends = array("Q")
+        self._data: dict[int, tuple[int, int]] = {}
+        self._by_word: dict[bytes, array[int]] = {}
+        self.is_wrapped = False
+        """Is a BEGIN before all of it, and a COMMIT behind, that are not counted?"""
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, number: int) -> Statement: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[Statement, ...]: ...
+    def __getitem__(self, number: int | slice) -> Statement | tuple[Statement, ...]:
+        if isinstance(number, slice):
+            return tuple(self[n] for n in range(*number.indices(len(self))))
+        known = self._data.get(number % len(self)) if self._data else None
+        return Statement(self._source, self._starts[number], self._ends[number], known)
+
+    def __iter__(self) -> Iterator[Statement]:
+        source, data = self._source, self._data
+        for number, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
+            yield Statement(source, start, end, data.get(number) if data else None)
+
+    def beginning_with(self, *words: str) -> Iterator[tuple[int, Statement]]:
+        """Those whose first word is one of these, with their numbers, word by word."""
+        for word in words:
+            for number in self._by_word.get(word.encode(), ()):
+                yield number, self[number]
+
+    @property
+    def has_data(self) -> bool:
+        """Does the file hold rows for a COPY?"""
+        return bool(self._data)
+
+    def add(self, start: int, end: int, first: bytes, data: tuple[int, int] | None) -> None:
+        """Put one behind those that there are."""
+        number = len(self._starts)
+        self._starts.append(start)
+        self._ends.append(end)
+        if data is not None:
+            self._data[number] = data
+        known = self._by_word.get(first)
+        if known is None:
+            known = self._by_word[first] = array("Q")
+        known.append(number)
+
+    def without(self, first: int, last: int) -> Statements:
+        """All but two of them."""
+        rest = Statements(self._source)
+        words = {n: word for word, numbers in self._by_word.items() for n in numbers}
+        for number, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
+            if number not in (first, last):
+                rest.add(start, end, words[number], self._data.get(number))
+        return rest
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What one file says: its text and its statements in order."""
+    """What one file says: its bytes, its directives, and its statements in order."""
 
     path: str
-    text: str
+    source: bytes
     checksum: str
-    statements: tuple[Statement, ...]
-    nothing_to_undo: bool = False
+    statements: Statements
+    directives: Directives = field(default_factory=lambda: Directives("", {}, {}))
 
-    def location(self, offset: int) -> Location:
-        """The line and column of a place given in characters from 0."""
-        line = self.text.count("\n", 0, offset) + 1
-        return Location(self.path, line, offset - (self.text.rfind("\n", 0, offset) + 1) + 1)
+    @property
+    def nothing_to_undo(self) -> bool:
+        """Does the file say so?"""
+        return self.directives.says("nothing-to-undo")
 
     def source_line(self, line: int) -> str:
         """The text of a line counted from 1."""
-        lines = self.text.split("\n")
-        return lines[line - 1] if 0 < line <= len(lines) else ""
+        begin = 0
+        for _ in range(line - 1):
+            begin = self.source.find(b"\n", begin) + 1
+            if begin == 0:
+                return ""
+        end = self.source.find(b"\n", begin)
+        return self.source[begin : end if end >= 0 else len(self.source)].decode() if line > 0 else ""
 
 
-def split_statements(path: str, text: str) -> tuple[Statement, ...]:
-    spans = _spans(path, text)
-    has_backslash = "\\" in text
-    made = []
-    line, column, seen = 1, 1, 0
-    for start, end in spans:
-        newlines = text.count("\n", seen, start)
-        if newlines:
-            line += newlines
-            column = start - (text.rfind("\n", seen, start) + 1) + 1
-        else:
-            column += start - seen
-        seen = start
-        statement = Statement(text[start:end], start, line, column)
-        _refuse_unrunnable(path, statement)
-        if has_backslash and statement.first_word in ("SET", "SELECT") and _reads_backslashes(statement.text):
-            _refuse_backslashes(path, text, statement)
-        made.append(statement)
-    return tuple(made)
-
-
-# One statement, and nothing in it that could hide a semicolon or another quote: no parser is needed
-# to see where it ends, nor the time that importing one takes.
-_ALONE_AND_PLAIN = re.compile(
-    r"""
-    (?:\s+ | --[^\n\r]*(?:[\n\r]|\Z))*+
-    (?P<statement> (?:[a-zA-Z_][^;'"$\\/\-]*+ (?:(?:/(?!\*) | -(?!-))[^;'"$\\/\-]*+)*+) (?<!\s) )
-    (?: ; (?:\s+ | --[^\n\r]*(?:[\n\r]|\Z))*+ | \s*+ )
-    """,
-    re.VERBOSE | re.ASCII,
+# What begins or ends a transaction, always or in some forms.
+_CONTROL = frozenset(
+    (b"BEGIN", b"START", b"COMMIT", b"END", b"ABORT", b"ROLLBACK", b"PREPARE"),
 )
+_BEGINS = frozenset({"BEGIN", "START"})
+_COMMITS = re.compile(r"(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?", re.IGNORECASE)
+# A transaction as ours is: any other mode is more, or less, than a migration gives.
+_BEGINS_OURS = re.compile(
+    r"(?:BEGIN(?:\s+(?:WORK|TRANSACTION))?|START\s+TRANSACTION)"
+    r"(?:[\s,]+(?:ISOLATION\s+LEVEL\s+READ\s+COMMITTED|READ\s+WRITE|NOT\s+DEFERRABLE))*",
+    re.IGNORECASE,
+)
+# What may stand around BEGIN … COMMIT: it sets what holds for the session, and changes nothing.
+_SETS = ("SET", "RESET")
 
 
-def _spans(path: str, text: str) -> list[tuple[int, int]]:
-    """Where each statement begins (its first word) and ends, in characters."""
-    alone = _ALONE_AND_PLAIN.fullmatch(text)
-    if alone is not None:
-        return [alone.span("statement")]
-    import postgast
+def split_statements(path: str, source: bytes) -> Statements:
+    """Find the statements of a file.
 
-    try:
-        pieces = postgast.split(text)
-    except postgast.PgQueryError:
-        return _spans_like_psql(path, text)
-    spans: list[tuple[int, int]] = []
-    position = 0
-    for piece in pieces:
-        blank = skip_blank(piece, 0, len(piece))
-        if blank == len(piece):
-            continue
-        start = position + bool(spans)  # behind a semicolon
-        if text.startswith(piece, start):
-            start += blank
-        else:
-            while (position := skip_blank(text, position, len(text))) < len(text) and text[position] == ";":
-                position += 1
-            start = text.index(piece[blank:], position)  # not before: a comment may hold the same words
-        position = start + len(piece) - blank
-        spans.append((start, position))
-    _refuse_left_over(path, text, position)
-    return spans
-
-
-def _refuse_left_over(path: str, text: str, start: int) -> None:
-    """Raise `BadMigrationFile` unless only semicolons, blanks and closed comments follow the last statement.
-
-    PostgreSQL's parser takes the end of the file for the end of a comment; statements in it would
-    be lost without a word.
+    Raise `BadMigrationFile` where it holds what cannot be run as a migration: a transaction of its own, unless
+    that is all of the file, commands of psql, COPY to the client or without its data.
     """
-    while (start := skip_blank(text, start, len(text))) < len(text):
-        if text[start] != ";":
-            line = text.count("\n", 0, start) + 1
-            what = "this comment is never closed" if text.startswith("/*", start) else "this is no statement"
-            raise BadMigrationFile(
-                f"{path}:{line}: {what}: {text[start : start + 40].splitlines()[0]}",
-                hint="close it with */, or remove it",
-                location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
-            )
-        start += 1
+    found = Statements(source)
+    control: list[int] = []
+    for piece in pieces(path, source):
+        if piece.first in _CONTROL and _is_control(Statement(source, piece.start, piece.end)):
+            control.append(len(found))
+        found.add(*piece)
+    if control:
+        found = _unwrapped(path, found, control)
+    for _, statement in found.beginning_with("SET", "SELECT"):
+        said = statement.raw.lower()
+        if _STRINGS.encode() in said and _reads_backslashes(statement.text):
+            _refuse_backslashes(path, source, statement)
+        if b"client_encoding" in said or statement.words[:2] == ("SET", "NAMES"):
+            _refuse_encoding(path, source, statement)
+    return found
 
 
-def _spans_like_psql(path: str, text: str) -> list[tuple[int, int]]:
-    """Split a text that the parser does not know (a newer server's syntax) as psql would.
-
-    A semicolon ends a statement unless it stands in quotes, a comment, brackets or the body of
-    ``BEGIN ATOMIC``; see psql's ``psqlscan.l``.  Raise `BadMigrationFile` at a backslash command
-    or at COPY data, where psql would leave SQL.
-    """
-    spans: list[tuple[int, int]] = []
-    start: int | None = None
-    depth = begins = 0
-    words: list[str] = []
-    last_end = 0
-    for kind, written, begin, end in tokens(text):
-        if kind == "open" and written.startswith("/*"):
-            break  # `_refuse_left_over` refuses it
-        mark = written if kind == "sign" else ""
-        if mark == "\\" and not (depth or begins):
-            line = text.count("\n", 0, begin) + 1
-            command = text[begin : text.find("\n", begin) if "\n" in text[begin:] else len(text)].split(" ")[0]
-            raise BadMigrationFile(
-                f"{path}:{line}: {command} is a command of psql, not SQL",
-                hint="write what it does as SQL; \\i becomes a migration of its own, \\copy an INSERT",
-                location=Location(path, line, 1),
-            )
-        if mark == ";" and depth <= 0 and begins == 0:
-            if start is not None:
-                spans.append((start, last_end))
-                if words[:1] == ["COPY"] and _is_copy_to_client(text[start:last_end]):
-                    _refuse_copy(path, text.count("\n", 0, start) + 1)
-            start, words, depth = None, [], 0
-            continue
-        if start is None:
-            start = begin
-        last_end = end
-        if mark == "(":
-            depth += 1
-        elif mark == ")":
-            depth -= 1
-        elif kind == "word":
-            word = written.upper()
-            if word in ("BEGIN", "CASE") and words[:1] == ["CREATE"] and depth == 0:
-                begins += 1 if word == "BEGIN" or begins else 0
-            elif word == "END" and begins:
-                begins -= 1
-            words.append(word)
-    if start is not None:
-        spans.append((start, last_end))
-    _refuse_left_over(path, text, last_end)
-    return spans
-
-
-_REFUSED_FIRST = frozenset({"BEGIN", "START", "COMMIT", "END", "ABORT"})
-_LOOKED_AT_FIRST = _REFUSED_FIRST | {"ROLLBACK", "PREPARE", "COPY"}
-
-
-def _refuse_unrunnable(path: str, statement: Statement) -> None:
-    first = statement.first_word
-    if first not in _LOOKED_AT_FIRST:
-        return
+def _is_control(statement: Statement) -> bool:
     words = statement.words
-    ends_transaction = (
-        first in _REFUSED_FIRST
-        or (first == "ROLLBACK" and not _rolls_back_to_savepoint(words))
-        or (first == "PREPARE" and words[1:2] == ("TRANSACTION",))
+    if words[0] == "ROLLBACK":
+        return not _rolls_back_to_savepoint(words)
+    return words[0] != "PREPARE" or words[1:2] == ("TRANSACTION",)
+
+
+def _unwrapped(path: str, found: Statements, control: Sequence[int]) -> Statements:
+    """The statements between a BEGIN and a COMMIT that hold the whole file; raise `BadMigrationFile` for any other."""
+    first, last = control[0], control[-1]
+    begin, end = found[first], found[last]
+    around = [*found[:first], *found[last + 1 :]]
+    is_pair = (
+        len(control) == 2
+        and begin.words[0] in _BEGINS
+        and _COMMITS.fullmatch(bare(end.raw))
+        and all(_only_sets(s) for s in around)
     )
-    if ends_transaction:
-        raise BadMigrationFile(
-            f"{path}:{statement.line}: {_words_shown(words)} begins or ends a transaction, "
-            "which a migration must not do",
-            hint="remove it: each migration and its record are one transaction already; "
-            "for statements that cannot run in one, begin the file with -- transactional: false",
-            location=Location(path, statement.line, statement.column),
-        )
-    if first == "COPY" and _is_copy_to_client(statement.text):
-        _refuse_copy(path, statement.line, statement.column)
+    if is_pair and _BEGINS_OURS.fullmatch(bare(begin.raw)):
+        rest = found.without(first, last)
+        rest.is_wrapped = True
+        return rest
+    what, hint = (
+        "begins or ends a transaction, which a migration must not do",
+        (
+            "remove it: each migration and its record are one transaction already; "
+            "for statements that cannot run in one, begin the file with -- transactional: false"
+        ),
+    )
+    wrong = begin
+    if is_pair:
+        what = "asks for another transaction than that of a migration, which is READ COMMITTED and READ WRITE"
+        hint = "write BEGIN alone, and LOCK TABLE what must not change meanwhile"
+    elif len(control) > 2 and begin.words[0] in _BEGINS and found[control[1]].words[0] in ("COMMIT", "END"):
+        wrong = found[control[2]]
+        what = "begins or ends a second transaction, and a migration is one"
+        hint = "make a migration of each transaction; or remove BEGIN and COMMIT, so that all of it is one"
+    elif len(control) == 2 and begin.words[0] in _BEGINS and _COMMITS.fullmatch(bare(end.raw)):
+        wrong = next(s for s in around if not _only_sets(s))
+        what = "stands outside of BEGIN … COMMIT, and a migration is one transaction"
+        hint = "remove BEGIN and COMMIT, so that all of it is one; or make a migration of its own of it"
+    elif len(control) == 1 and begin.words[0] in _BEGINS:
+        what = "begins a transaction that nothing ends"
+        hint = "remove it: each migration and its record are one transaction already"
+    raise refusal(path, wrong.source, wrong.start, f"{_words_shown(wrong.words)} {what}", hint=hint)
+
+
+def _only_sets(statement: Statement) -> bool:
+    words = statement.words or ("",)
+    return words[0] in _SETS and words[1:2] not in (("LOCAL",), ("CONSTRAINTS",), ("TRANSACTION",))
 
 
 _STRINGS = "standard_conforming_strings"
@@ -242,13 +287,37 @@ def _reads_backslashes(text: str) -> bool:
     return value == ["0"] or any(word.startswith(v) for v in value for word in ("off", "false", "no"))
 
 
-def _refuse_backslashes(path: str, text: str, statement: Statement) -> None:
-    if "\\" in text[statement.offset :]:
-        raise BadMigrationFile(
-            f"{path}:{statement.line}: with standard_conforming_strings off a backslash in a string is an escape, "
+def _refuse_backslashes(path: str, source: bytes, statement: Statement) -> None:
+    if source.find(b"\\", statement.start) >= 0:
+        raise refusal(
+            path,
+            source,
+            statement.start,
+            "with standard_conforming_strings off a backslash in a string is an escape, "
             "so it is not certain where statements end",
             hint="remove it, and write E'…' where a string has escapes",
-            location=Location(path, statement.line, statement.column),
+        )
+
+
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+_UTF8 = frozenset({"utf8", "utf-8", "unicode", "default", "utf_8"})
+
+
+def _refuse_encoding(path: str, source: bytes, statement: Statement) -> None:
+    """Raise `BadMigrationFile` where the server would read the file's UTF-8 as something else."""
+    said = [t.value or t.text.strip('"') for t in tokens(statement.text) if t.text not in ("=", ",", "(", ")")]
+    lower = [word.lower() for word in said]
+    name = "names" if "names" in lower[:3] else "client_encoding"
+    value = lower[lower.index(name) + 1 :] if name in lower else []
+    if value[:1] == ["to"]:
+        value = value[1:]
+    if value and value[0] not in _UTF8 and _BEYOND_ASCII.search(source, statement.end):
+        raise refusal(
+            path,
+            source,
+            statement.start,
+            f"the file is UTF-8, and would be read as {value[0].upper()} from here on",
+            hint="remove the line (a dump: write it with pg_dump --encoding=UTF8)",
         )
 
 
@@ -260,17 +329,3 @@ def _rolls_back_to_savepoint(words: tuple[str, ...]) -> bool:
 def _words_shown(words: tuple[str, ...]) -> str:
     both = " ".join(words[:2])
     return both if both in ("START TRANSACTION", "PREPARE TRANSACTION", "COMMIT PREPARED") else words[0]
-
-
-def _is_copy_to_client(text: str) -> bool:
-    pairs = set(pairwise(token.text.upper() for token in tokens(text) if token.kind == "word"))
-    return ("FROM", "STDIN") in pairs or ("TO", "STDOUT") in pairs or ("TO", "STDIN") in pairs
-
-
-def _refuse_copy(path: str, line: int, column: int = 1) -> None:
-    raise BadMigrationFile(
-        f"{path}:{line}: COPY from or to the client has no data stream in a migration",
-        hint="write INSERT … VALUES, or COPY … FROM a file that the server can read "
-        "(pg_dump --inserts writes a dump that way)",
-        location=Location(path, line, column),
-    )

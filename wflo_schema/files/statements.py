@@ -13,6 +13,7 @@ from psycopg import sql
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.script import Script, Statement
+from wflo_schema.files.splitting import bare, refusal
 from wflo_schema.files.tokens import tokens
 from wflo_schema.findings import Location
 
@@ -36,6 +37,34 @@ _ALONE = re.compile(
 
 _FIRST_ALONE = frozenset({"CREATE", "DROP", "REINDEX", "VACUUM", "CLUSTER", "ALTER"})
 
+# What a statement must say to be one of `_NEVER_IN_TRANSACTION`, and what it may begin with.
+_SOMETIMES_ALONE = re.compile(
+    rb"CONCURRENTLY|\b(?:DATABASE|TABLESPACE|SUBSCRIPTION|SYSTEM|SCHEMA|VACUUM|CLUSTER|ALL)\b", re.IGNORECASE
+)
+_FIRST_NEVER = ("CREATE", "DROP", "ALTER", "REINDEX", "VACUUM", "CLUSTER", "DISCARD")
+
+# Statements that the server refuses inside of a transaction block whatever is in the database
+# (PreventInTransactionBlock in its source).
+_NEVER_IN_TRANSACTION = re.compile(
+    r"""\A(?:
+        CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\b
+      | DROP\s+INDEX\s+CONCURRENTLY\b
+      | REINDEX\s*(?:\([^)]*\)\s*)?(?:(?:INDEX|TABLE)\s+CONCURRENTLY|SCHEMA|DATABASE|SYSTEM)\b
+      | REINDEX\s*\([^)]*\bCONCURRENTLY\b(?!\s*(?:FALSE|OFF|0|''))
+      | VACUUM\b
+      | CLUSTER\s*(?:\([^)]*\)|VERBOSE)?\s*\Z
+      | (?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE)\b
+      | ALTER\s+DATABASE\s+\S+\s+SET\s+TABLESPACE\b
+      | ALTER\s+SYSTEM\b
+      | ALTER\s+TABLE\b.*\bDETACH\s+PARTITION\b.*\bCONCURRENTLY\b
+      | CREATE\s+SUBSCRIPTION\b(?!.*\b(?:connect|create_slot)\s*=\s*(?:FALSE|OFF|0|''))
+      | ALTER\s+SUBSCRIPTION\s+\S+\s+(?:REFRESH|SET|ADD|DROP)\s+PUBLICATION\b
+        (?!.*\brefresh\s*=\s*(?:FALSE|OFF|0|''))
+      | DISCARD\s+ALL\b
+    )""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
 # Of those that run alone, the ones that do no harm, and do not fail, when they are done again.
 _REPEATABLE = re.compile(
     r"\A(?:REINDEX|VACUUM|CLUSTER|ALTER\s+(?:SYSTEM|DATABASE|SUBSCRIPTION\s+\S+\s+(?!ADD|DROP)))\b", re.IGNORECASE
@@ -47,7 +76,7 @@ _WAITS_HARMLESSLY = re.compile(r"\A(?:CREATE|DROP|REINDEX)\b.*\bCONCURRENTLY\b",
 
 # What a file must say, or a statement begin with, to be able to take its own record away, or the ledger with it.
 _MAY_LOSE_RECORD = re.compile(r"\b(?:DROP|ALTER)\s+SCHEMA\b|\bDROP\s+OWNED\b|\bEXECUTE\b|_yoyo_", re.IGNORECASE)
-_RUNS_CODE = frozenset({"SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE"})
+_RUNS_CODE = ("SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
 
 # Statements that make or drop something as a whole or not at all: the parser's names, what, and which.
 _KINDS = (
@@ -160,6 +189,23 @@ def runs_alone(statement: Statement) -> bool:
     return statement.first_word in _FIRST_ALONE and bool(_ALONE.match(_bare(statement.text)))
 
 
+def refuse_outside_transaction(script: Script) -> None:
+    """Raise `BadMigrationFile` for a statement of a transactional file that cannot run in a transaction."""
+    for _, statement in script.statements.beginning_with(*_FIRST_NEVER):
+        if not _SOMETIMES_ALONE.search(script.source, statement.start, statement.end):
+            continue
+        text = bare(statement.raw)
+        found = _NEVER_IN_TRANSACTION.match(text)
+        if found:
+            raise refusal(
+                script.path,
+                script.source,
+                statement.start,
+                f"{' '.join(found.group().split()).upper()[:60]} cannot run in a transaction",
+                hint="begin the file with -- transactional: false, and keep such statements in a file of their own",
+            )
+
+
 def whole(text: str) -> Whole | None:
     """What is made or dropped as a whole; None for any other statement."""
     for node_name, field, kind, is_there in _KINDS:
@@ -228,12 +274,15 @@ def resets(statement: Statement) -> tuple[str, ...]:
 
 def may_lose_record(script: Script) -> bool:
     """May it take its own record out of the ledger?"""
-    if any(s.first_word in _RUNS_CODE for s in script.statements):
+    if next(script.statements.beginning_with(*_RUNS_CODE), None) is not None:
         return True
-    loud = script.text.upper()  # a look for words takes a hundredth of the time that the expression takes
-    return any(word in loud for word in ("SCHEMA", "OWNED", "EXECUTE", "_YOYO_")) and any(
-        _MAY_LOSE_RECORD.search(text) for s in script.statements for text in (s.text, _bare(s.text))
-    )
+    for statement in script.statements:
+        loud = statement.raw.upper()  # a look for words takes a hundredth of the time that the expression takes
+        if any(word in loud for word in (b"SCHEMA", b"OWNED", b"EXECUTE", b"_YOYO_")):
+            text = statement.text
+            if _MAY_LOSE_RECORD.search(text) or _MAY_LOSE_RECORD.search(_bare(text)):
+                return True
+    return False
 
 
 _LEAVES_WITH_SESSION = re.compile(

@@ -224,7 +224,7 @@ def replayed(
     with scratch_database(database, on=on) as empty:
         if database.schema is None:
             _lead_to_the_same_schema(database, empty, on or database)
-        operations.migrate(empty, migrations)
+        operations.migrate(empty, migrations, is_replay=True)
         return _read(empty, privileges=privileges)
 
 

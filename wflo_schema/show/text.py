@@ -72,9 +72,9 @@ def plain(value: Any) -> Any:
 def error_text(error: WfloSchemaError) -> str:
     """What happened, where, and how to fix it."""
     lines = _indent_rest(f"error: {error.message}")
-    location = getattr(error, "location", None)
-    if isinstance(error, MigrationFailed):
+    if isinstance(error, MigrationFailed | BadMigrationFile):
         lines += _excerpt(error)
+    if isinstance(error, MigrationFailed):
         lines += _labelled("detail", error.detail)
         lines += _labelled("server's hint", error.server_hint)
         lines += _labelled("context", error.context)
@@ -86,8 +86,6 @@ def error_text(error: WfloSchemaError) -> str:
             if error.orphans.count is None or error.orphans.count > len(error.orphans.sample):
                 lines.append("    …")
             lines += ["  list them all with:", f"    {error.orphans.query}"]
-    elif isinstance(error, BadMigrationFile) and isinstance(location, Location):
-        lines.append(f"  --> {_relative(location)}")
     if error.applied:
         lines.append(f"  applied before it, and kept: {listed(error.applied, _MOST_NAMES)}")
     if error.not_tried:
@@ -107,7 +105,7 @@ def error_json(error: WfloSchemaError) -> str:
     return json_text({"error": fields, "applied": error.applied, "not_tried": error.not_tried})
 
 
-def _excerpt(error: MigrationFailed) -> list[str]:
+def _excerpt(error: MigrationFailed | BadMigrationFile) -> list[str]:
     if error.location is None:
         return []
     lines = [f"  --> {_relative(error.location)}"]
@@ -242,6 +240,8 @@ def plan_text(plan: Plan) -> str:
     ]
     lines += [f"  would record {f.id} in place of {listed(f.recorded_as)}" for f in plan.status.followed]
     lines += [f"  would apply {m.id}{'' if m.is_transactional else '  (statement by statement)'}" for m in plan.pending]
+    if plan.wrapped:
+        lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
         lines += [f"  would refuse: {what}", f"    {how}{insisting(case, '; or ')}"]
     lines.append(

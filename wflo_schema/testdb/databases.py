@@ -85,7 +85,7 @@ def make_test_database(
 def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
     from wflo_schema.engine import operations
 
-    result = operations.migrate(wanted, migrations, notify=notify)
+    result = operations.migrate(wanted, migrations, notify=notify, is_replay=True)
     return TestDatabase(wanted, False, elapsed_ms(began), result.ids)
 
 

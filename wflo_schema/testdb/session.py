@@ -344,7 +344,7 @@ class ServerSession:
         try:
             database = self.database.with_name(building).with_schema(schema)
             if len(migrations):
-                operations.migrate(database, migrations, notify=notify)
+                operations.migrate(database, migrations, notify=notify, is_replay=True)
             for path, text in seeds:
                 _run_seed(database, path, text)
             # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are
