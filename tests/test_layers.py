@@ -17,7 +17,10 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
     ("connect", ("database", "maintenance", "versions", "queries", "pipeline")),
-    ("files", ("tokens", "directives", "grammar", "splitting", "script", "folder", "naming", "git", "statements", "faults")),
+    (
+        "files",
+        ("tokens", "directives", "grammar", "splitting", "script", "folder", "naming", "git", "statements", "faults"),
+    ),
     ("server", ("values", "account", "embedded", "docker")),
     (
         "catalog",

@@ -20,5 +20,5 @@ def plan_against(directories: Sequence[Path | str], revision: str, *, to: str | 
     recorded = tuple(Record(m.hash, m.id, "", m.checksum) for m in merged.theirs)
     status = compare_with(merged.label, merged.both, recorded)
     planned = plan_migrations(status, merged.both, to, ())
-    Scripts(planned.pending, load_script).validate(lambda: None)
+    Scripts(planned.pending, load_script).validate(lambda: None, lambda m, script: None)
     return planned

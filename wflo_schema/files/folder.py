@@ -318,7 +318,9 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
                 os.path.join(directory, rollback) if rollback in present else None,
                 directives.ids("was"),
                 directives.ids("replaces"),
-                frozenset(map(_checksum, without_directive(source.decode(), "was"))) if directives.says("was") else frozenset(),
+                frozenset(map(_checksum, without_directive(source.decode(), "was")))
+                if directives.says("was")
+                else frozenset(),
             ),
             directives.lines.get("depends", 1),
         )
