@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wflo_schema.adopt.look import ON_A_TABLE, Look
-from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import NOTHING, Catalog, Difference, Path
+from wflo_schema.adopt.look import Look
+from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
+from wflo_schema.catalog.objects import Catalog, Difference, Path
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.folder import Migration
-from wflo_schema.names import qualified
 from wflo_schema.scratch.replay import scratch_database
 
 
@@ -50,30 +49,15 @@ class History:
 
     def compare(self, have: Catalog, want: Catalog) -> Compared:
         differences, cosmetic, beside = [], [], []
-        below = self._below(have)
+        below = tables_below(have, self.tables)
         for d in compare_catalogs(have, want):
-            is_whole = d.want == NOTHING and not d.attribute and d.object not in below
-            if is_whole and d.kind not in ON_A_TABLE and (d.kind, d.object) not in self.made:
+            if is_beside(d, below) and (d.kind, d.object) not in self.made:
                 beside.append(f"{d.kind} {d.object}")
             elif d.cosmetic:
                 cosmetic.append(d)
             else:
                 differences.append(d)
         return Compared(tuple(differences), tuple(cosmetic), tuple(sorted(beside)))
-
-    def _below(self, have: Catalog) -> set[str]:
-        """Tables that inherit from one of ours: their rows are read and changed with its own."""
-        ours = {qualified(*path) for path in self.tables}
-        return {
-            o.name
-            for o in have.objects
-            if o.path not in self.tables
-            and any(
-                f"{parent}," in f"{o.get('inherits')}," or o.get("partition of").startswith(f"{parent} ")
-                for parent in ours
-                if o.get("inherits") or o.get("partition of")
-            )
-        }
 
 
 TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
