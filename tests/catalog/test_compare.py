@@ -141,7 +141,7 @@ CASES = (
         "public.p FOR VALUES FROM (0) TO (10)",
         "",
     ),
-    Case("ALTER TABLE child NO INHERIT parent", "table", "public.child", "inherits", NOTHING, "public.parent", "<>"),
+    Case("ALTER TABLE child NO INHERIT parent", "table", "public.child", "inherits", NOTHING, "public.parent", ">"),
     Case(
         "ALTER TABLE u ADD x text NOT NULL DEFAULT 'a' COLLATE \"C\"",
         "column",
@@ -542,7 +542,7 @@ CASES = (
         "not null",
         "NOT NULL NOT VALID",
         "NULL",
-        "",
+        "<>",
         since=18,
     ),
     Case(
@@ -563,7 +563,7 @@ CASES = (
         "identity sequence",
         "public.another",
         "public.t_i_seq",
-        "",
+        "<>",
     ),
     Case("ALTER TABLE w ALTER n SET DEFAULT 'x'", "column", "public.w.n", "default", "'x'::text", NOTHING),
     Case("ALTER TABLE t ENABLE ALWAYS TRIGGER tg", "trigger", "public.t.tg", "enabled", "ALWAYS", "ENABLED"),

@@ -204,15 +204,15 @@ TREE = (
         (TREE + "ALTER TABLE u DISABLE TRIGGER ALL", "constraint public.p.f: triggers"),
         (TREE + "ALTER INDEX p1_r_idx SET (fillfactor = 50)", "inherited index public.p1.i: definition"),
         (TREE + "COMMENT ON INDEX p1_r_idx IS 'x'", "inherited index public.p1.i: comment"),
-        (TREE + "CREATE INDEX only_p ON ONLY p (k)", "index public.p.only_p: valid"),
-        ("CREATE TYPE c AS (a integer); COMMENT ON COLUMN c.a IS 'x'", "type public.c: attribute comments"),
+        (TREE + "CREATE INDEX only_p ON ONLY p (k)", ""),
+        ("CREATE TYPE c AS (a integer); COMMENT ON COLUMN c.a IS 'x'", ""),
         (
             "CREATE DOMAIN d AS integer CONSTRAINT c CHECK (VALUE > 0); COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x'",
-            "domain public.d: constraint comments",
+            "",
         ),
         (
             "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE t_a_seq RENAME TO other",
-            "column public.t.a: identity sequence",
+            "",
         ),
     ],
 )
@@ -245,7 +245,7 @@ def test_a_file_without_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
     "text",
     [
         "BEGIN   \n  RETURN 1;\t\nEND ",
-        "BEGIN\n--| # catalog of a PostgreSQL database, written by wflo-schema; format 2\n--| more\nRETURN 1;\nEND",
+        "BEGIN\n--| # catalog of a PostgreSQL database, written by wflo-schema; format 3\n--| more\nRETURN 1;\nEND",
         "\n\n  \n--|x\n--|\n",
         "a\u2028b\x0cc\r\nd\re",
     ],
@@ -276,7 +276,8 @@ def test_drift_can_be_seen_against_a_snapshot_where_no_scratch_database_may_be_m
     )
     options = ("--database-url", database.with_parameters(user="reader").url, "--migrations", str(FOLDER))
     written = CliRunner().invoke(cli, ["dump", *options[:2]])
-    assert (written.exit_code, written.stderr) == (0, "")
+    left = "warning: left out, because another tool records its migrations there: public.alembic_version\n"
+    assert (written.exit_code, written.stderr) == (0, left)
     path = tmp_path / "schema.sql"
     path.write_text(written.stdout)
     drift = [*options, "--only", "drift", "--snapshot", str(path)]

@@ -329,11 +329,12 @@ SEEN = (
         "<>",
     ),
     Change("SELECT 1", "CREATE OPERATOR ### (RIGHTARG = integer, FUNCTION = int4um)", "<>"),
-    Change("SELECT 1", "CREATE OPERATOR FAMILY fam USING btree"),
+    Change("SELECT 1", "CREATE OPERATOR FAMILY fam USING btree", ">"),
     Change(
         "CREATE OPERATOR FAMILY fam USING btree",
         "CREATE OPERATOR CLASS cl FOR TYPE integer USING btree FAMILY fam AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,"
         " OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer)",
+        ">",
     ),
     Change("SELECT 1", "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)", "<>"),
     Change(
@@ -344,8 +345,9 @@ SEEN = (
         "SELECT 1",
         "CREATE TEXT SEARCH PARSER pa (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end,"
         " LEXTYPES = prsd_lextype)",
+        ">",
     ),
-    Change("SELECT 1", "CREATE TEXT SEARCH TEMPLATE te (LEXIZE = dsimple_lexize, INIT = dsimple_init)"),
+    Change("SELECT 1", "CREATE TEXT SEARCH TEMPLATE te (LEXIZE = dsimple_lexize, INIT = dsimple_init)", ">"),
     Change(
         "SELECT 1",
         "CREATE TEXT SEARCH CONFIGURATION c (COPY = simple); ALTER TEXT SEARCH CONFIGURATION c"
@@ -353,9 +355,9 @@ SEEN = (
         "<>",
     ),
     Change("SELECT 1", "CREATE CONVERSION co FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", "<>"),
-    Change("SELECT 1", "CREATE LANGUAGE pl HANDLER plpgsql_call_handler"),
-    Change("SELECT 1", "CREATE ACCESS METHOD h2 TYPE TABLE HANDLER heap_tableam_handler"),
-    Change("SELECT 1", "CREATE FOREIGN DATA WRAPPER w"),
+    Change("SELECT 1", "CREATE LANGUAGE pl HANDLER plpgsql_call_handler", ">"),
+    Change("SELECT 1", "CREATE ACCESS METHOD h2 TYPE TABLE HANDLER heap_tableam_handler", ">"),
+    Change("SELECT 1", "CREATE FOREIGN DATA WRAPPER w", ">"),
     Change("CREATE FOREIGN DATA WRAPPER w", "ALTER FOREIGN DATA WRAPPER w OPTIONS (ADD a 'b')"),
     Change(
         "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER sv FOREIGN DATA WRAPPER w",

@@ -12,16 +12,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from wflo_schema.adopt.look import ON_A_TABLE, Look
-from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import NOTHING, Catalog, Difference, Path
+from wflo_schema.adopt.look import Look
+from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
+from wflo_schema.catalog.objects import Catalog, Difference, Path
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.folder import Migration, Migrations, read_source
-from wflo_schema.names import NAME, bare_name, qualified
+from wflo_schema.names import NAME, bare_name
 from wflo_schema.scratch.replay import scratch_database
 
 # A history as short as that is looked at after each of its migrations.
@@ -101,10 +101,9 @@ class History:
 
     def compare(self, have: Catalog, want: Catalog) -> Compared:
         differences, cosmetic, beside = [], [], []
-        below = self._below(have)
+        below = tables_below(have, self.tables)
         for d in compare_catalogs(have, want):
-            is_whole = d.want == NOTHING and not d.attribute and d.object not in below
-            if is_whole and d.kind not in ON_A_TABLE and not self.is_made(d.kind, d.object):
+            if is_beside(d, below) and not self.is_made(d.kind, d.object):
                 beside.append(f"{d.kind} {d.object}")
             elif d.cosmetic:
                 cosmetic.append(d)
@@ -118,24 +117,8 @@ class History:
         items = self.migrations.items
         return tuple(Place(n, items[n], c, self.compare(self.have, c)) for n, c in sorted(self.catalogs.items()))
 
-    def _below(self, have: Catalog) -> set[str]:
-        """Tables that inherit from one of ours: their rows are read and changed with its own."""
-        heirs = [o for o in have.objects if o.path not in self.tables and (o.get("inherits") or o.get("partition of"))]
-        if not heirs:
-            return set()
-        ours = {qualified(*path) for path in self.tables}
-        found = set()
-        for o in heirs:
-            of = _QUALIFIED.match(o.get("partition of"))
-            parents = [*_QUALIFIED.findall(o.get("inherits")), *([of[0]] if of else [])]
-            if not ours.isdisjoint(parents):
-                found.add(o.name)
-        return found
-
 
 TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
-
-_QUALIFIED = re.compile(rf"{NAME}\.{NAME}")
 
 # What CREATE, ALTER and DROP name, wherever they stand in a file: also in DO and in the bodies of functions.
 _NAMED = re.compile(

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.adopt.found import GivenOptions, OtherLedger
-from wflo_schema.catalog.other_ledgers import OTHER_TOOLS, recognise
+from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, recognise
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Blocker
@@ -26,6 +26,8 @@ class _Table:
     schema: str
     name: str
     columns: tuple[str, ...]
+    beside: tuple[str, ...]
+    """All tables of its schema."""
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -49,6 +51,7 @@ class FoundLedgers:
 def other_ledgers(database: Database, schema: str | None, options: GivenOptions) -> FoundLedgers:
     """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
     wanted = sorted({name for tool in OTHER_TOOLS for name in tool.tables})
+    sought = {"names": wanted, "schema": schema, "homes": sorted(HOMES)}
     ledgers: list[OtherLedger] = []
     tables: set[str] = set()
     schemas: set[str] = set()
@@ -62,7 +65,7 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
                     hint=f"correct --schema; or create it: {options.command('migrate', schema)}",
                 )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
-                present = cursor.execute(load_sql("adopt", "tables"), {"names": wanted, "schema": schema}).fetchall()
+                present = cursor.execute(load_sql("adopt", "tables"), sought).fetchall()
             by_schema = {(t.schema, t.name): frozenset(t.columns) for t in present}
             recognised = [(t, tool) for t in present if (tool := recognise(t.schema, t.name, by_schema)) is not None]
             is_here = any(table.schema == schema for table, _ in recognised)
@@ -71,10 +74,11 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
                     continue
                 with connection.cursor(row_factory=class_row(_Version)) as cursor:
                     rows = cursor.execute(tool.select(table.schema)).fetchall()
-                if tool.own_schema and table.schema != "public":
+                its = {(table.schema, name): frozenset[str]() for name in table.beside} | by_schema
+                if table.schema != "public" and tool.owns(table.schema, its):
                     schemas.add(table.schema)
                 else:
-                    tables |= tool.tables
+                    tables |= tool.all_tables & set(table.beside)
                 ledgers.append(
                     OtherLedger(
                         tool.name,

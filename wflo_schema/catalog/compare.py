@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from wflo_schema.catalog.mend import (
     ABSENT,
@@ -33,13 +33,31 @@ from wflo_schema.catalog.objects import (
     table_of,
 )
 from wflo_schema.catalog.order import in_order
+from wflo_schema.catalog.same import (
+    are_chosen,
+    common_aliases,
+    differ_in_line_ends,
+    in_any_order,
+    line_ends,
+    made_visible,
+)
 from wflo_schema.errors import UsageError
-from wflo_schema.names import identifiers, quote, quote_always
+from wflo_schema.names import identifiers, qualified, quote, quote_always
 
 _COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
 
+# What stands with every new database, or with an extension, until somebody else says otherwise.
+_GIVEN_COMMENTS: frozenset[tuple[str, Path | None]] = frozenset({("schema", ("public",)), ("extension", None)})
+
 # A name is worth telling only where what it names is on both sides.
-_ONLY_BESIDE = {"identity sequence": "identity", "not null constraint": "not null"}
+_ONLY_BESIDE = {
+    "identity sequence": "identity",
+    "not null constraint": "not null",
+    "not null inherited": "not null",
+}
+
+# Whether something is also the table's own, or only its parent's: told where it is inherited on both sides.
+_INHERITED = frozenset({"inherited", "not null inherited"})
 
 
 def compare_catalogs(
@@ -51,7 +69,7 @@ def compare_catalogs(
     also inside definitions; names are then written as ``have`` writes them.  What hangs on an
     absent object (its columns, indexes …) is not listed beside it, nor what a partition merely
     inherits.  An index or a constraint that is there under another name is one difference.
-    Without a mapping, empty exactly when the catalogs are equal.
+    What pg_dump and psql change in a text that means the same is none; line ends alone are cosmetic.
 
     Raise `UsageError` when two schemas are mapped to one.
     """
@@ -170,6 +188,29 @@ class _Renaming:
         return all(standing_alone.search(text) for text in texts)
 
 
+def is_beside(difference: Difference, below: Collection[str]) -> bool:
+    """Say whether a whole object is there besides what is wanted, and changes nothing of that.
+
+    ``below`` are the tables that inherit from a wanted one (`tables_below`).
+    """
+    is_whole = difference.want == NOTHING and not difference.attribute
+    return is_whole and difference.kind not in OF_RELATION and difference.object not in below
+
+
+def tables_below(have: Catalog, tables: Collection[Path]) -> frozenset[str]:
+    """Names of other tables that inherit from one of these: their rows are read and changed with its own."""
+    ours = {qualified(*path) for path in tables}
+    return frozenset(
+        o.name
+        for o in have.objects
+        if (o.get("inherits") or o.get("partition of"))
+        and o.path not in tables
+        and any(
+            f"{parent}," in f"{o.get('inherits')}," or o.get("partition of").startswith(f"{parent} ") for parent in ours
+        )
+    )
+
+
 def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
     has = {one.key: one for one in have.objects}
     originals = {}
@@ -255,8 +296,9 @@ def _forget_detached(sides: Sides) -> None:
 
 
 def _column_order(relation: Object, sides: Sides) -> Difference | None:
-    ours = [one.path[2] for one in sides.has_columns.get(relation.path, [])]
-    theirs = [one.path[2] for one in sides.wants_columns.get(relation.path, [])]
+    # inherited ones stand where the table's own statement and ALTER TABLE … INHERIT put them, one here, one there
+    ours = [one.path[2] for one in sides.has_columns.get(relation.path, []) if not one.get("inherited")]
+    theirs = [one.path[2] for one in sides.wants_columns.get(relation.path, []) if not one.get("inherited")]
     both = set(ours) & set(theirs)
     had = [name for name in ours if name in both]
     wanted = [name for name in theirs if name in both]
@@ -279,20 +321,26 @@ def _attribute_differences(
             continue
         if attribute in _ONLY_BESIDE and ours.get(_ONLY_BESIDE[attribute]) != theirs.get(_ONLY_BESIDE[attribute]):
             continue
-        if have is not None and want is not None and names.is_same(have, originally[attribute]):
+        if attribute == "not null constraint" and are_chosen(have, want):
             continue
-        yield (
-            attribute,
-            Difference(
-                wanted.kind,
-                wanted.name,
-                attribute,
-                _show_attribute(had, attribute),
-                _show_attribute(wanted, attribute),
-                mend_attribute(had, wanted, attribute, sides),
-                attribute in _COSMETIC,
-            ),
-        )
+        if attribute in _INHERITED and not (have and want):
+            continue
+        shown = _show_attribute(had, attribute), _show_attribute(wanted, attribute)
+        is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute)
+        if have is not None and want is not None:
+            one, other = (in_any_order(wanted.kind, attribute, text) for text in (have, originally[attribute]))
+            if names.is_same(*common_aliases(one, other)):
+                continue
+            if wanted.kind in ("function", "procedure") and differ_in_line_ends(have, want):
+                shown, is_cosmetic = (line_ends(have), line_ends(want)), True
+        mend = mend_attribute(had, wanted, attribute, sides)
+        yield (attribute, Difference(wanted.kind, wanted.name, attribute, *made_visible(*shown), mend, is_cosmetic))
+
+
+def _is_given(one: Object, attribute: str) -> bool:
+    if attribute != "comment":
+        return False
+    return (one.kind, one.path) in _GIVEN_COMMENTS or (one.kind, None) in _GIVEN_COMMENTS
 
 
 # What an attribute that is left out means, where that is not simply nothing.

@@ -38,6 +38,7 @@ _KINDS: tuple[str, ...] = (
     "aggregate",
     "operator",
     "cast",
+    "transform",
     "conversion",
     "access method",
     "operator family",
@@ -109,18 +110,26 @@ def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
         return f"COMMENT ON INDEX {qualified(one.path[0], one.path[2])} IS {value};"
     if one.kind in ("constraint", "trigger", "rule", "policy"):
         return f"COMMENT ON {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)} IS {value};"
-    if one.kind.startswith("inherited") or one.kind in ("operator family", "operator class", "user mapping"):
+    if one.kind.startswith("inherited") or one.kind == "user mapping":
         return ""
-    return f"COMMENT ON {one.kind.upper()} {_called(one)} IS {value};"
+    return f"COMMENT ON {_KEYWORDS.get(one.kind, one.kind.upper())} {_called(one)} IS {value};"
+
+
+# How SQL calls a kind, where it does not call it so.
+_KEYWORDS = {"foreign server": "SERVER"}
 
 
 def _called(one: Object) -> str:
     """The name that ALTER, DROP and COMMENT ON take."""
+    if one.kind in ("operator family", "operator class"):
+        return f"{qualified(*one.path[:2])} USING {quote(one.path[2])}"
+    if one.kind == "foreign server":
+        return quote(one.path[0])
     if one.kind == "index":
         return qualified(one.path[0], one.path[2])
     if one.kind == "operator":
         return f"{quote(one.path[0])}.{one.path[1]} {one.path[2]}"
-    if one.kind == "cast":
+    if one.kind in ("cast", "transform"):
         return one.path[0]
     if one.kind == "aggregate" and one.path[-1] == "()":
         return qualified(*one.path[:-1]) + "(*)"
@@ -156,6 +165,7 @@ def mend_extra(one: Object) -> str:
         "text search configuration",
         "text search dictionary",
         "conversion",
+        "transform",
     ):
         return f"DROP {one.kind.upper()} {_called(one)};"
     return ""
@@ -170,13 +180,14 @@ def mend_absent(one: Object, sides: Sides) -> str:
     if not create:
         return ""
     made = replace(one, attributes=tuple(a for a in one.attributes if a[0] in _CREATED.get(one.kind, frozenset())))
-    added = (mend_attribute(made, one, name, sides) for name, _ in one.attributes if name in _ADDED.get(one.kind, ()))
+    added = [mend_attribute(made, one, name, sides) for name, _ in one.attributes if name in _ADDED.get(one.kind, ())]
+    added += [one.get(name) for name in _STATEMENTS if one.get(name)]
     return lines(create, *added, comment_on(one, one.get("comment")) if one.get("comment") else "")
 
 
 # Attributes that CREATE makes, and those that statements after it do.
 _CREATED = {
-    "constraint": frozenset({"definition", "validated", "enforced", "referenced index"}),
+    "constraint": frozenset({"definition", "validated", "enforced", "referenced index", "inherited"}),
     "index": frozenset({"definition"}),
 }
 _ADDED = {
@@ -194,10 +205,15 @@ def is_made(one: Object, attribute: str) -> bool:
     created = _CREATED.get(one.kind)
     if created is None:
         return attribute not in _NEVER_MADE
+    if attribute == "valid" and one.kind == "index":
+        return _is_on_partitioned(one)
     return attribute in created or attribute in _ADDED[one.kind]
 
 
-_NEVER_MADE = frozenset({"attribute comments", "constraint comments", "depends on extension", "tablespace"})
+_NEVER_MADE = frozenset({"depends on extension", "tablespace"})
+
+# Attributes that are themselves the statements which make them, one a line.
+_STATEMENTS = ("attribute comments", "constraint comments")
 
 
 def _create(one: Object, sides: Sides) -> str:
@@ -218,7 +234,7 @@ def _create(one: Object, sides: Sides) -> str:
             owner = one.get("owned by")
             return lines(_create_sequence(one), f"ALTER SEQUENCE {one.name} OWNED BY {owner};" if owner else "")
         case "type":
-            return f"CREATE TYPE {one.name} AS {definition};" if definition.startswith(("ENUM", "(", "RANGE")) else ""
+            return _create_type(one)
         case "domain":
             return _create_domain(one)
         case "view":
@@ -232,11 +248,28 @@ def _create(one: Object, sides: Sides) -> str:
             return f"{definition};"
         case "statistics":
             return lines(f"{definition};", _set_target(one) if one.get("target") else "")
+        case "foreign data wrapper" | "foreign server" | "foreign table":
+            return _create_foreign(one, sides)
+        case "event trigger":
+            return lines(f"CREATE EVENT TRIGGER {one.name} {definition};", _enable(one) if one.get("enabled") else "")
+        case "trigger":
+            copies = [one, *_copies(one, sides)]
+            return lines(f"{definition};", *(_enable(copy, only=True) for copy in copies if copy.get("enabled")))
+        case "rule":
+            return lines(definition, _enable(one) if one.get("enabled") else "")
+        case "policy":
+            return f"CREATE POLICY {quote(one.path[2])} ON {table_of(one)} {definition};"
+    return _create_rare(one)
+
+
+def _create_rare(one: Object) -> str:
+    definition = one.get("definition")
+    match one.kind:
         case "aggregate":
             return _create_aggregate(one)
         case "operator":
             return f"CREATE OPERATOR {quote(one.path[0])}.{one.path[1]} ({definition});"
-        case "collation" | "text search dictionary":
+        case "collation" | "text search dictionary" | "text search template" | "text search parser":
             return f"CREATE {one.kind.upper()} {one.name} ({definition});"
         case "text search configuration":
             parser, *mappings = definition.split("; ")
@@ -247,18 +280,55 @@ def _create(one: Object, sides: Sides) -> str:
         case "conversion":
             rest = definition.removeprefix("DEFAULT ")
             return f"CREATE {'' if rest == definition else 'DEFAULT '}CONVERSION {one.name} {rest};"
-        case "cast" | "publication":
+        case "cast" | "publication" | "transform":
             return f"CREATE {one.kind.upper()} {_called(one)} {definition};"
-        case "event trigger":
-            return lines(f"CREATE EVENT TRIGGER {one.name} {definition};", _enable(one) if one.get("enabled") else "")
-        case "trigger":
-            copies = [one, *_copies(one, sides)]
-            return lines(f"{definition};", *(_enable(copy, only=True) for copy in copies if copy.get("enabled")))
-        case "rule":
-            return lines(definition, _enable(one) if one.get("enabled") else "")
-        case "policy":
-            return f"CREATE POLICY {quote(one.path[2])} ON {table_of(one)} {definition};"
+        case "access method":
+            return f"CREATE ACCESS METHOD {one.name} TYPE {definition};"
+        case "language":
+            words = definition.removeprefix("TRUSTED ")
+            return f"CREATE {'' if words == definition else 'TRUSTED '}LANGUAGE {one.name} {words};"
+        case "operator family":
+            add = f"ALTER OPERATOR FAMILY {_called(one)} ADD {definition};" if definition else ""
+            return lines(f"CREATE OPERATOR FAMILY {_called(one)};", add)
+        case "operator class":
+            return f"CREATE OPERATOR CLASS {qualified(*one.path[:2])} {definition};"
     return ""
+
+
+def _create_type(one: Object) -> str:
+    definition = one.get("definition")
+    if definition == "SHELL":
+        return f"CREATE TYPE {one.name};"
+    if definition.startswith("BASE "):
+        return f"CREATE TYPE {one.name} {definition.removeprefix('BASE ')};"
+    return f"CREATE TYPE {one.name} AS {definition};"
+
+
+# An option whose value is a secret, and not read.
+_SECRET = re.compile(r"(?:^|[ (])[^ ,()']*password[^ ,()']*\"?(?=[,)]|$)")
+
+
+def _create_foreign(one: Object, sides: Sides) -> str:
+    """Empty where an option is a password, which nobody reads."""
+    definition = one.get("definition")
+    if _SECRET.search(definition) or _SECRET.search(one.get("foreign options")):
+        return ""
+    if one.kind == "foreign data wrapper":
+        return f"CREATE FOREIGN DATA WRAPPER {one.name} {definition};"
+    if one.kind == "foreign server":
+        kind, wrapper, rest = definition.rpartition("FOREIGN DATA WRAPPER ")
+        version = f"VERSION {_literal(one.get('version')).strip()} " if one.get("version") else ""
+        return f"CREATE SERVER {_called(one)} {kind}{version}{wrapper}{rest};"
+    columns = ", ".join(
+        " ".join(filter(None, (quote(c.path[2]), *_foreign_column(c)))) for c in sides.wants_columns.get(one.path, [])
+    )
+    options = f" OPTIONS ({one.get('foreign options')})" if one.get("foreign options") else ""
+    return f"CREATE FOREIGN TABLE {one.name} ({columns}) SERVER {quote(one.get('server'))}{options};"
+
+
+def _foreign_column(column: Object) -> tuple[str, ...]:
+    options = f"OPTIONS ({column.get('foreign options')})" if column.get("foreign options") else ""
+    return (column.get("type"), options, column_definition(column)[len(column.get("type")) + 1 :])
 
 
 def _set_target(statistics: Object) -> str:
@@ -269,10 +339,7 @@ _RETURNS = re.compile(r", RETURNS = (?:[^,(]|\([^)]*\))*")
 
 
 def _create_aggregate(one: Object) -> str:
-    """Empty for an ordered set, and for what names an operator by its arguments."""
     arguments, _, rest = one.get("definition").removeprefix("AGGREGATE (").partition(") SFUNC = ")
-    if "ORDER BY" in arguments or "SORTOP = " in rest:
-        return ""
     name = qualified(*one.path[:-1])
     return f"CREATE AGGREGATE {name}({arguments or '*'}) (SFUNC = {_RETURNS.sub('', rest, count=1)});"
 
@@ -280,7 +347,8 @@ def _create_aggregate(one: Object) -> str:
 def _create_index(one: Object) -> str:
     head, _, rest = one.get("definition").partition(" INDEX ON ")
     if _is_on_partitioned(one):
-        return f"{head} INDEX {quote(one.path[2])} ON {rest.removeprefix('ONLY ')};"
+        only = rest if one.get("valid") else rest.removeprefix("ONLY ")  # without its copies it is not valid
+        return f"{head} INDEX {quote(one.path[2])} ON {only};"
     return f"{head} INDEX CONCURRENTLY {quote(one.path[2])} ON {rest};"
 
 
@@ -333,10 +401,14 @@ def _create_domain(one: Object) -> str:
         f"CREATE DOMAIN {one.name} AS {one.get('type')}",
         f"COLLATE {collation}" if collation else "",
         f"DEFAULT {default}" if default else "",
+        f"CONSTRAINT {quote(one.get('not null constraint'))}" if one.get("not null constraint") else "",
         one.get("not null"),
         one.get("constraints"),
     )
-    return " ".join(filter(None, words)) + ";" if "NOT VALID" not in one.get("constraints") else ""
+    late = (
+        re.split(r"\n(?=CONSTRAINT )", one.get("unvalidated constraints")) if one.get("unvalidated constraints") else ()
+    )
+    return lines(" ".join(filter(None, words)) + ";", *(f"ALTER DOMAIN {one.name} ADD {text};" for text in late))
 
 
 def _copies(trigger: Object, sides: Sides) -> list[Object]:
@@ -385,8 +457,8 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
             return _mend_constraint(had, root, attribute, sides) if root is not None else ""
         case "column":
             return _mend_column(had, wanted, attribute, sides)
-        case "table" | "view" | "materialized view":
-            return _mend_relation(had, wanted, attribute)
+        case "table" | "foreign table" | "view" | "materialized view":
+            return _mend_relation(had, wanted, attribute, sides)
         case "sequence":
             return _mend_sequence(wanted, attribute)
         case "domain" if attribute == "default":
@@ -396,6 +468,8 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
             return f"ALTER DOMAIN {wanted.name} {'SET' if wanted.get('not null') else 'DROP'} NOT NULL;"
         case "type" if attribute == "definition":
             return _mend_enum(had, wanted)
+        case "type" | "domain" if attribute in _STATEMENTS:
+            return _mend_comments(had.get(attribute), wanted.get(attribute))
         case "function" | "procedure" if attribute == "definition":
             return f"{wanted.get('definition')};" if _head(had) == _head(wanted) else ""
         case "statistics" if attribute == "target":
@@ -410,6 +484,11 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
             if attribute == "definition":
                 return lines(mend_extra(had), mend_absent(wanted, sides))
     return ""
+
+
+def _mend_comments(had: str, wanted: str) -> str:
+    old, new = ({c.partition(" IS ")[0]: c for c in re.split(r"\n(?=COMMENT ON )", t) if c} for t in (had, wanted))
+    return lines(*(f"{on} IS NULL;" for on in old if on not in new), *(c for on, c in new.items() if old.get(on) != c))
 
 
 def _head(function: Object) -> tuple[str, ...]:
@@ -460,11 +539,8 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
     value = wanted.get(attribute)
     if attribute == "default" and not wanted.get("generated") and not had.get("generated"):
         return f"{alter} SET DEFAULT {value};" if value else f"{alter} DROP DEFAULT;"
-    if attribute == "not null" and value in ("", "NOT NULL") and had.get("not null") in ("", "NOT NULL"):
-        called = wanted.get("not null constraint")
-        if called and versions.NOT_NULL_CONSTRAINTS.is_in(sides.server_version):
-            return f"ALTER TABLE {table_of(wanted)} ADD CONSTRAINT {quote(called)} NOT NULL {quote(wanted.path[2])};"
-        return f"{alter} SET NOT NULL;" if value else f"{alter} DROP NOT NULL;"
+    if attribute == "not null":
+        return _mend_not_null(had, wanted, sides)
     if attribute == "identity" and not had.get("identity"):
         return f"{alter} ADD {value};"
     if attribute == "identity" and not value:
@@ -478,14 +554,45 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         return f"ALTER SEQUENCE {had.get('identity sequence')} SET {said.get(value) or _other(had.get(attribute))};"
     if attribute == "identity comment" and had.get("identity sequence"):
         return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {_literal(value) if value else 'NULL'};"
-    if attribute == "not null comment" and wanted.get("not null constraint"):
-        on = f"{quote(wanted.get('not null constraint'))} ON {table_of(wanted)}"
+    if attribute == "not null comment" and wanted.get("not null"):
+        on = f"{quote(_not_null_name(wanted))} ON {table_of(wanted)}"
         return f"COMMENT ON CONSTRAINT {on} IS {_literal(value) if value else 'NULL'};"
     if attribute == "compression":
         return f"{alter} SET COMPRESSION {value or 'default'};"
     if attribute == "statistics":
         return f"{alter} SET STATISTICS {value or '-1'};"
+    if attribute == "options":
+        return _set_options(alter, had.get("options"), value)
+    if attribute == "identity sequence" and had.get(attribute) and value:
+        return _rename_sequence(had.get(attribute), value)
+    if attribute == "not null constraint" and had.get("not null") == wanted.get("not null"):
+        rename = f"RENAME CONSTRAINT {quote(_not_null_name(had))} TO {quote(_not_null_name(wanted))}"
+        return f"ALTER TABLE {table_of(wanted)} {rename};"
     return ""
+
+
+def _not_null_name(column: Object) -> str:
+    return column.get("not null constraint") or f"{column.path[1]}_{column.path[2]}_not_null"
+
+
+def _mend_not_null(had: Object, wanted: Object, sides: Sides) -> str:
+    old, new = had.get("not null"), wanted.get("not null")
+    table, column = f"ALTER TABLE {table_of(wanted)}", quote(wanted.path[2])
+    if not new:
+        return f"{table} ALTER COLUMN {column} DROP NOT NULL;"
+    if not versions.NOT_NULL_CONSTRAINTS.is_in(sides.server_version):
+        return f"{table} ALTER COLUMN {column} SET NOT NULL;"
+    if old:
+        is_validated = (old, new) == ("NOT NULL NOT VALID", "NOT NULL")
+        return f"{table} VALIDATE CONSTRAINT {quote(_not_null_name(had))};" if is_validated else ""
+    if new == "NOT NULL" and not wanted.get("not null constraint"):
+        return f"{table} ALTER COLUMN {column} SET NOT NULL;"
+    return f"{table} ADD CONSTRAINT {quote(_not_null_name(wanted))} NOT NULL {column}{new.removeprefix('NOT NULL')};"
+
+
+def _rename_sequence(had: str, wanted: str) -> str:
+    (old_schema, _), (new_schema, new) = (re.findall(_NAME, name) for name in (had, wanted))
+    return f"ALTER SEQUENCE {had} RENAME TO {new};" if old_schema == new_schema else ""
 
 
 def _other(persistence: str) -> str:
@@ -518,13 +625,20 @@ def _set_statistics(index: Object, had: Object | None = None) -> str:
     return lines(*(f"{alter} {number} SET STATISTICS {new.get(number, '-1')};" for number in changed))
 
 
-def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
+def _mend_relation(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
     alter = f"ALTER {wanted.kind.upper()} {wanted.name}"
     value = wanted.get(attribute)
     if attribute == "options":
         return _set_options(alter, had.get("options"), value)
+    if attribute == "toast options":
+        return _set_options(alter, _of_toast(had.get(attribute)), _of_toast(value))
+    if attribute == "of type":
+        return f"{alter} OF {value};" if value else f"{alter} NOT OF;"
     if attribute == "inherits":
         old, new = (QUALIFIED.findall(one.get("inherits")) for one in (had, wanted))
+        columns = sides.wants_columns.get(wanted.path, [])
+        if any(c.get("inherited") == "INHERITED" for c in columns) and not set(new) <= set(old):
+            return ""  # what is there already would stay the table's own
         if [parent for parent in old if parent in new] != [parent for parent in new if parent in old]:
             return ""
         return lines(
@@ -540,6 +654,10 @@ def _mend_relation(had: Object, wanted: Object, attribute: str) -> str:
     if attribute == "populated" and not value:
         return f"REFRESH MATERIALIZED VIEW {wanted.name};"
     return ""
+
+
+def _of_toast(options: str) -> str:
+    return ", ".join(f"toast.{option}" for option in options.split(", ") if option)
 
 
 def _mend_sequence(wanted: Object, attribute: str) -> str:

@@ -26,6 +26,7 @@ GLOBAL = frozenset(
         "language",
         "access method",
         "cast",
+        "transform",
         "event trigger",
         "publication",
         "default privileges",
@@ -108,7 +109,12 @@ class Catalog:
     def without_tables(self, tables: Collection[Path]) -> Catalog:
         """The same without the tables of these paths, and all that hangs on them."""
         on_a_table = RELATIONS | OF_RELATION
-        kept = (o for o in self.objects if o.kind not in on_a_table or o.path[:2] not in tables)
+        kept = (
+            o
+            for o in self.objects
+            if (o.kind not in on_a_table or o.path[:2] not in tables)
+            and (o.kind != "sequence" or o.follows[1:3] not in tables)
+        )
         return Catalog(tuple(kept), self.server_version) if tables else self
 
 
@@ -137,6 +143,8 @@ def order(one: Object) -> tuple[str, Path]:
 
 def spelled(kind: str, path: Path) -> str:
     """A name as SQL writes it; what ends in argument types already has them as SQL does."""
+    if kind == "transform":
+        return path[0]
     return qualified(*path[:-1]) + path[-1] if kind in WITH_ARGUMENTS else qualified(*path)
 
 

@@ -140,7 +140,7 @@ def _mentions(one: Object, attribute: str) -> set[str]:
     else:
         texts = [one.get(attribute)] if attribute not in ("comment", "index comment") else []
     if one.kind in ("function", "procedure"):
-        texts = [re.split(r"\nAS \$", text, maxsplit=1)[0] for text in texts]
+        texts = [re.split(r"\nAS \$", text, maxsplit=1)[0].replace(_token(one), "", 1) for text in texts]
         texts.append(one.path[-1])
     found = {name for text in texts for name in QUALIFIED.findall(text)}
     if one.kind in OF_RELATION:
@@ -151,7 +151,8 @@ def _mentions(one: Object, attribute: str) -> set[str]:
     references = _REFERENCES.search(one.get("definition")) if one.kind == "constraint" else None
     if references is not None:
         found.add(f"key of {references[1]}")
-    return found - ({_token(one)} if one.kind not in OF_RELATION else set())
+    is_in_two_spaces = one.kind in ("function", "procedure")  # a table may bear the same name
+    return found - ({_token(one)} if one.kind not in OF_RELATION and not is_in_two_spaces else set())
 
 
 def _both(place: Place, sides: Sides) -> tuple[Object | None, Object | None]:

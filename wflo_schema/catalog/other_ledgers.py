@@ -28,9 +28,12 @@ class OtherTool:
 
     ``query`` gives a row (version, has_failed) for each migration: SQL, or the name of a file with it, in
     which {table} and {beside} stand for those two.  All columns that it reads are among those named here.
+    ``is_everyday``: the table's name is anybody's, so that a table with one more column is not the tool's.
+    ``more``: names of tables that the tool makes too, but not always, and that say nothing.
 
     ``own_schema`` names all tables of a tool that keeps a schema of its own, of whatever name, with nothing else
-    in it; ``own_column`` of ``table`` is then enough to tell that schema from another.
+    in it; ``own_column`` of ``table`` is then enough to tell that schema from another.  ``home`` is what the tool
+    calls that schema where nobody chose; without ``own_schema`` all that is in a schema of that name is its own.
     """
 
     name: str
@@ -41,11 +44,19 @@ class OtherTool:
     beside_columns: frozenset[str] = frozenset()
     own_schema: frozenset[str] = frozenset()
     own_column: str = ""
+    home: str = ""
+    is_everyday: bool = False
+    more: frozenset[str] = frozenset()
 
     @property
     def tables(self) -> frozenset[str]:
         """The tables by which it is recognised."""
         return frozenset({self.table, self.beside} - {""})
+
+    @property
+    def all_tables(self) -> frozenset[str]:
+        """The names of every table that it may make."""
+        return self.tables | self.more | self.own_schema
 
     def select(self, schema: str) -> sql.Composed:
         """The query for its ledger in that schema."""
@@ -58,26 +69,64 @@ class OtherTool:
         has = tables.get((schema, self.table))
         beside = tables.get((schema, self.beside), frozenset()) if self.beside else self.beside_columns
         is_beside = not self.beside or (schema, self.beside) in tables
-        return has is not None and self.columns <= has and is_beside and self.beside_columns <= beside
+        if has is None or not is_beside or not self.beside_columns <= beside:
+            return False
+        return has == self.columns if self.is_everyday else self.columns <= has
 
     def owns(self, schema: str, tables: Tables) -> bool:
         """Whether that schema, with these tables in it, is one that the tool keeps for itself."""
         names = {name for where, name in tables if where == schema}
-        return self.tables <= names <= self.own_schema and self.own_column in tables[schema, self.table]
+        if not self.tables <= names:
+            return False
+        if not self.own_schema:
+            return bool(self.home) and schema == self.home and self.is_in(schema, tables)
+        return names <= self.own_schema and self.own_column in tables[schema, self.table]
 
 
-# The first that fits counts: what several tools call schema_migrations is told apart by its columns.
+def _simple(
+    name: str,
+    table: str,
+    columns: str,
+    *,
+    version: LiteralString,
+    failed: LiteralString = "FALSE",
+    order: LiteralString = "1",
+    where: LiteralString = "TRUE",
+    more: str = "",
+    is_everyday: bool = False,
+    own_schema: str = "",
+    own_column: str = "",
+    home: str = "",
+) -> OtherTool:  # many parameters: one ledger is one line, and says only what is its own
+    query: LiteralString = (
+        "SELECT " + version + "::text AS version, " + failed + " AS has_failed FROM {table} "
+        "WHERE " + version + " IS NOT NULL AND " + where + " ORDER BY " + order
+    )
+    return OtherTool(
+        name,
+        table,
+        frozenset(columns.split()),
+        query,
+        more=frozenset(more.split()),
+        is_everyday=is_everyday,
+        own_schema=frozenset(own_schema.split()),
+        own_column=own_column,
+        home=home,
+    )
+
+
+# The first that fits counts: what several tools call schema_migrations, or migrations, is told apart by its columns.
 OTHER_TOOLS: tuple[OtherTool, ...] = (
-    OtherTool(
-        "alembic",
-        "alembic_version",
-        frozenset({"version_num"}),
-        "SELECT version_num::text AS version, FALSE AS has_failed FROM {table} "
-        "WHERE version_num IS NOT NULL ORDER BY 1",
-    ),
+    _simple("alembic", "alembic_version", "version_num", version="version_num"),
     OtherTool(
         "flyway",
         "flyway_schema_history",
+        frozenset({"installed_rank", "version", "type", "script", "success"}),
+        "ledger_flyway",
+    ),
+    OtherTool(
+        "flyway",  # before its version 5
+        "schema_version",
         frozenset({"installed_rank", "version", "type", "script", "success"}),
         "ledger_flyway",
     ),
@@ -91,6 +140,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         beside_columns=frozenset({"change_id", "change", "event", "committed_at"}),
         own_schema=frozenset({"changes", "dependencies", "events", "projects", "releases", "tags"}),
         own_column="script_hash",
+        home="sqitch",
     ),
     OtherTool(
         "django",
@@ -99,36 +149,141 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "SELECT app || '.' || name AS version, FALSE AS has_failed FROM {table} "
         "WHERE app IS NOT NULL AND name IS NOT NULL ORDER BY id",
     ),
+    _simple(
+        "prisma",
+        "_prisma_migrations",
+        "id checksum finished_at migration_name rolled_back_at started_at",
+        version="migration_name",
+        failed="finished_at IS NULL",
+        where="rolled_back_at IS NULL",
+        order="started_at",
+    ),
+    _simple("diesel", "__diesel_schema_migrations", "version run_on", version="version"),
+    _simple(
+        "sqlx",
+        "_sqlx_migrations",
+        "version description installed_on success checksum",
+        version="version",
+        failed="success IS NOT TRUE",
+        order="version",
+    ),
+    _simple("pop", "schema_migration", "version", version="version", is_everyday=True),
+    _simple("node-pg-migrate", "pgmigrations", "id name run_on", version="name", order="id"),
+    _simple(
+        "knex",
+        "knex_migrations",
+        "id name batch migration_time",
+        version="name",
+        order="id",
+        more="knex_migrations_lock",
+    ),
+    _simple("sequelize", "SequelizeMeta", "name", version="name"),
+    OtherTool(
+        "liquibase",
+        "databasechangelog",
+        frozenset({"id", "author", "filename", "dateexecuted", "orderexecuted", "exectype", "md5sum"}),
+        "SELECT id::text AS version, exectype = 'FAILED' AS has_failed FROM {table} "
+        "WHERE id IS NOT NULL ORDER BY orderexecuted",
+        more=frozenset({"databasechangeloglock"}),
+    ),
+    _simple("ef core", "__EFMigrationsHistory", "MigrationId ProductVersion", version='"MigrationId"'),
+    _simple(
+        "atlas",
+        "atlas_schema_revisions",
+        "version description type applied total executed_at execution_time hash operator_version",
+        version="version",
+        failed="applied < total",
+        own_schema="atlas_schema_revisions",
+        own_column="operator_version",
+        home="atlas_schema_revisions",
+    ),
+    _simple(
+        "drizzle",
+        "__drizzle_migrations",
+        "id hash created_at",
+        version="hash",
+        order="id",
+        own_schema="__drizzle_migrations",
+        own_column="hash",
+        home="drizzle",
+    ),
+    _simple(
+        "supabase",
+        "schema_migrations",
+        "version statements",
+        version="version",
+        own_schema="schema_migrations seed_files",
+        own_column="statements",
+        home="supabase_migrations",
+    ),
+    _simple(
+        "graphile-migrate",
+        "migrations",
+        "hash previous_hash filename date",
+        version="filename",
+        order="filename",
+        own_schema="migrations current",
+        own_column="previous_hash",
+        home="graphile_migrate",
+    ),
+    OtherTool(
+        "hasura",
+        "hdb_version",
+        frozenset({"hasura_uuid", "version", "upgraded_on", "cli_state"}),
+        "ledger_hasura",
+        home="hdb_catalog",
+    ),
+    _simple("doctrine", "doctrine_migration_versions", "version executed_at execution_time", version="version"),
+    _simple(
+        "phinx", "phinxlog", "version migration_name start_time end_time breakpoint", version="version", order="version"
+    ),
+    _simple("mikro-orm", "mikro_orm_migrations", "id name executed_at", version="name", order="id"),
+    _simple(
+        "refinery", "refinery_schema_history", "version name applied_on checksum", version="version", order="version"
+    ),
+    _simple("sql-migrate", "gorp_migrations", "id applied_at", version="id"),
+    _simple("sea-orm", "seaql_migrations", "version applied_at", version="version"),
+    _simple("kysely", "kysely_migration", "name timestamp", version="name", more="kysely_migration_lock"),
+    _simple(
+        "bun", "bun_migrations", "id name group_id migrated_at", version="name", order="id", more="bun_migration_locks"
+    ),
+    _simple(
+        "play",
+        "play_evolutions",
+        "id hash applied_at apply_script revert_script state",
+        version="id",
+        failed="state <> 'applied'",
+        order="id",
+        more="play_evolutions_lock",
+    ),
+    _simple("aerich", "aerich", "id version app content", version="version", order="id", is_everyday=True),
+    _simple("typeorm", "migrations", "id timestamp name", version="name", order="id", is_everyday=True),
+    _simple("laravel", "migrations", "id migration batch", version="migration", order="id", is_everyday=True),
+    _simple(
+        "postgres-migrations", "migrations", "id name hash executed_at", version="id", order="id", is_everyday=True
+    ),
+    _simple("db-migrate", "migrations", "id name run_on", version="name", order="id", is_everyday=True),
     OtherTool(
         "golang-migrate",
         "schema_migrations",
         frozenset({"version", "dirty"}),
         "SELECT version::text AS version, dirty IS NOT FALSE AS has_failed FROM {table} WHERE version IS NOT NULL",
     ),
-    OtherTool(
-        "ecto",
-        "schema_migrations",
-        frozenset({"version", "inserted_at"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
-    ),
+    _simple("ecto", "schema_migrations", "version inserted_at", version="version", is_everyday=True),
     OtherTool(
         "rails",
         "schema_migrations",
         frozenset({"version"}),
         "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
         "ar_internal_metadata",
+        is_everyday=True,
     ),
-    OtherTool(
-        "dbmate",
-        "schema_migrations",
-        frozenset({"version"}),
-        "SELECT version::text AS version, FALSE AS has_failed FROM {table} WHERE version IS NOT NULL ORDER BY 1",
-    ),
+    _simple("dbmate", "schema_migrations", "version", version="version", is_everyday=True),
+    _simple("tern", "schema_version", "version", version="version", is_everyday=True),
 )
 
-# What other tools record their migrations in, known by name alone: no contract should require it, no dump should
-# make it, and an adopted database keeps it.  A tool with a schema of its own has tables of everyday names.
-OTHER_LEDGERS: frozenset[str] = frozenset(name for t in OTHER_TOOLS if not t.own_schema for name in t.tables)
+# What the schemas are called that tools make for their ledgers alone.
+HOMES: frozenset[str] = frozenset(t.home for t in OTHER_TOOLS if t.home)
 
 
 def recognise(schema: str, table: str, tables: Tables) -> OtherTool | None:
@@ -138,21 +293,19 @@ def recognise(schema: str, table: str, tables: Tables) -> OtherTool | None:
 
 def own_schemas(tables: Tables) -> frozenset[str]:
     """The schemas among these that a tool keeps for its ledger and for nothing else."""
-    keepers = [t for t in OTHER_TOOLS if t.own_schema]
+    keepers = [t for t in OTHER_TOOLS if t.own_schema or t.home]
     return frozenset(schema for schema, _ in tables if any(t.owns(schema, tables) for t in keepers))
 
 
-def ledgers_of_everyday_names(tables: Tables) -> frozenset[tuple[str, str]]:
-    """The ledger's tables of a tool with a schema of its own, where it was told to use one with other things in it.
+def ledger_tables(tables: Tables) -> frozenset[tuple[str, str]]:
+    """Those of these tables in which other tools record their migrations: no migration makes them.
 
-    All that are called like the tool's own are its own: it could not have made its ledger beside others of these names.
+    No contract should require them, no dump should make them, and an adopted database keeps them.
     """
-    keepers = [t for t in OTHER_TOOLS if t.own_schema]
     return frozenset(
         (schema, name)
         for schema, table in tables
-        for t in keepers
-        if table == t.table and t.is_in(schema, tables)
-        for name in t.own_schema
+        if (tool := recognise(schema, table, tables)) is not None
+        for name in tool.all_tables
         if (schema, name) in tables
     )

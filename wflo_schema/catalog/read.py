@@ -15,10 +15,11 @@ from wflo_schema.catalog.objects import (
     Path,
     order,
 )
-from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names, own_schemas
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, ledger_tables, own_schemas
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.versions import options_that_count
+from wflo_schema.names import qualified, quote
 
 _QUERIES: tuple[LiteralString, ...] = (
     "schemas",
@@ -98,9 +99,12 @@ def read_migrated(
 
     Such a table counts where ``wanted`` has it too: then the migrations make it.
     """
+    return without_ledgers(read_catalog(connection, schemas=schemas, privileges=privileges), wanted)[0]
+
+
+def without_ledgers(found: Catalog, wanted: Catalog | None = None) -> tuple[Catalog, tuple[str, ...]]:
+    """A catalog without the ledgers of other tools, and the names of what that leaves out."""
     made = {one.path for one in wanted.objects if one.kind in ("schema", "table")} if wanted is not None else set()
-    ignore = LEDGER_TABLES | (OTHER_LEDGERS - {path[-1] for path in made if len(path) == 2})
-    found = read_catalog(connection, schemas=schemas, privileges=privileges, ignore=ignore)
     columns: dict[tuple[str, str], set[str]] = {}
     for one in found.objects:
         if one.kind == "table":
@@ -108,9 +112,10 @@ def read_migrated(
         elif one.kind == "column":
             columns.setdefault((one.path[0], one.path[1]), set()).add(one.path[2])
     tables = {place: frozenset(names) for place, names in columns.items() if found.find("table", *place) is not None}
-    mixed = {place for place in ledgers_of_everyday_names(tables) if place not in made}
+    ledgers = {place for place in ledger_tables(tables) if place not in made}
     registries = {schema for schema in own_schemas(tables) if (schema,) not in made}
-    return found.without_tables(mixed).without_schemas(registries)
+    names = (*(f"schema {quote(s)}" for s in registries), *(qualified(*t) for t in ledgers if t[0] not in registries))
+    return found.without_tables(ledgers).without_schemas(registries), tuple(sorted(names))
 
 
 def _read_once(

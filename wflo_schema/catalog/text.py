@@ -14,7 +14,7 @@ from wflo_schema.catalog.objects import (
 )
 from wflo_schema.errors import WfloSchemaError
 
-DUMP_TITLE = "# catalog of a PostgreSQL database, written by wflo-schema; format 2"
+DUMP_TITLE = "# catalog of a PostgreSQL database, written by wflo-schema; format 3"
 
 
 def catalog_text(catalog: Catalog) -> str:

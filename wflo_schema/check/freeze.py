@@ -117,15 +117,15 @@ def _read(reader: Reader, given: str | None) -> _There:
 
 def _tables(reader: Reader, schema: str) -> tuple[tuple[Named, ...], tuple[Column, ...]]:
     """The tables of a schema, without ledgers and without those of the system; and their columns."""
-    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_LEDGERS, ledgers_of_everyday_names
+    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, ledger_tables
 
     if schema in ("pg_catalog", "information_schema"):
         return (), ()
-    named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": sorted(LEDGER_TABLES | OTHER_LEDGERS)})
+    named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": sorted(LEDGER_TABLES)})
     columns = columns_of(reader.connection, [n.oid for n in named])
     its = by_relation(columns)
     tables = {(schema, n.name): frozenset(c.name for c in its.get(n.oid, ())) for n in named}
-    ledgers = ledgers_of_everyday_names(tables)
+    ledgers = ledger_tables(tables)
     return tuple(n for n in named if (schema, n.name) not in ledgers), columns
 
 

@@ -451,6 +451,14 @@ RULES: tuple[Rule, ...] = (
         "the SQL shown, or a new migration",
     ),
     Rule(
+        "drift-beside",
+        "drift",
+        _W,
+        "something is there besides what the migrations make",
+        "It stands by itself: nothing that the migrations make behaves otherwise for it.",
+        "a migration that makes it, or DROP it; where it belongs to somebody else, leave it",
+    ),
+    Rule(
         "drift-cosmetic",
         "drift",
         _W,

@@ -560,15 +560,17 @@ def check_drift(
     ``schema`` limits both to one schema; ``wanted_schema`` is its name where they were replayed.
     ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
     """
-    from wflo_schema.catalog.compare import compare_catalogs
+    from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
+    from wflo_schema.catalog.objects import RELATIONS
     from wflo_schema.catalog.read import read_migrated
 
     with database.connect(settings=PATIENT) as connection:
         have = read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
+    below = tables_below(have, {o.path for o in wanted.objects if o.kind in RELATIONS})
     return tuple(
         finding(
-            "drift-cosmetic" if d.cosmetic else "drift",
+            "drift-cosmetic" if d.cosmetic else "drift-beside" if is_beside(d, below) else "drift",
             d.object,
             f"{d.kind} {d.object}"
             + (

@@ -211,6 +211,12 @@ def dump(
         files = read_files(migrations)
         ledger = ledger_statements(read_status(target, files), files)
     made = dump_schema(target, ledger=ledger)
+    for one in made.ledgers:
+        warn(f"left out, because another tool records its migrations there: {one}")
+    for one in made.needs:
+        warn(f"not in schema {target.schema}, and needed to load it: {one}")
     for one in made.left_out:
         warn(f"the SQL does not create this, only the comments hold it: {one}")
     click.echo(made.text.encode(), nl=False)  # it is read back as UTF-8
+    if made.left_out:
+        sys.exit(1)

@@ -12,11 +12,21 @@ SELECT
         WHEN nn.conname IS NOT NULL AND nn.connoinherit THEN 'NOT NULL NO INHERIT'
         WHEN a.attnotnull THEN 'NOT NULL'
     END AS not_null,
-    CASE WHEN nn.conname !~ '_not_null[0-9]*$' THEN nn.conname::text END AS not_null_constraint,
-    CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) END AS "default",
+    CASE WHEN nn.conname <> c.relname || '_' || a.attname || '_not_null' THEN
+        nn.conname::text
+    END AS not_null_constraint,
+    CASE WHEN nn.coninhcount > 0 AND NOT c.relispartition THEN
+        CASE WHEN nn.conislocal THEN 'INHERITED AND OWN' ELSE 'INHERITED' END
+    END AS not_null_inherited,
+    CASE WHEN a.attinhcount > 0 AND NOT c.relispartition THEN
+        CASE WHEN a.attislocal THEN 'INHERITED AND OWN' ELSE 'INHERITED' END
+    END AS inherited,
+    CASE WHEN a.attgenerated = '' AND NOT (t.typtype <> 'd' AND de.text ~ '^NULL(::[^()]*([(][0-9, ]*[)][^()]*)?)?$') THEN
+        de.text
+    END AS "default",
     CASE a.attgenerated
-        WHEN 's' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) || ') STORED'
-        WHEN 'v' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) || ') VIRTUAL'
+        WHEN 's' THEN 'GENERATED ALWAYS AS (' || de.text || ') STORED'
+        WHEN 'v' THEN 'GENERATED ALWAYS AS (' || de.text || ') VIRTUAL'
     END AS generated,
     CASE WHEN a.attidentity <> '' THEN
         pg_catalog.concat_ws(
@@ -48,13 +58,13 @@ SELECT
         CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
     END AS storage,
     CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
-    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM (
-         SELECT s.option
-         FROM pg_catalog.unnest(a.attoptions) AS s(option)
-         WHERE s.option ~ %(column_options)s
-         UNION ALL
-         SELECT pg_catalog.unnest(a.attfdwoptions)) AS o) AS options,
+    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.number)
+     FROM pg_catalog.unnest(a.attoptions) WITH ORDINALITY AS o(option, number)
+     WHERE o.option ~ %(column_options)s) AS options,
+    (SELECT pg_catalog.string_agg(
+         pg_catalog.quote_ident(o.option_name) || ' ' || pg_catalog.quote_literal(o.option_value),
+         ', ' ORDER BY o.option_name COLLATE "C")
+     FROM pg_catalog.pg_options_to_table(a.attfdwoptions) AS o) AS foreign_options,
     NULLIF(NULLIF(a.attstattarget, -1)::text, '') AS statistics,
     d.description AS comment
 FROM pg_catalog.pg_attribute AS a
@@ -62,6 +72,7 @@ JOIN pg_catalog.pg_class AS c ON (c.oid = a.attrelid)
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
 JOIN pg_catalog.pg_type AS t ON (t.oid = a.atttypid)
 LEFT JOIN pg_catalog.pg_attrdef AS ad ON (ad.adrelid = a.attrelid AND ad.adnum = a.attnum)
+LEFT JOIN LATERAL (SELECT pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) AS text) AS de ON (true)
 LEFT JOIN pg_catalog.pg_constraint AS nn
     ON (nn.conrelid = a.attrelid AND nn.contype = 'n' AND nn.conkey = ARRAY[a.attnum])
 LEFT JOIN pg_catalog.pg_depend AS own

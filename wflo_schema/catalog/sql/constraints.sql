@@ -18,6 +18,9 @@ SELECT
     END AS definition,
     CASE WHEN con.conenforced AND NOT con.convalidated THEN 'NOT VALID' END AS validated,
     CASE WHEN NOT con.conenforced THEN 'NOT ENFORCED' END AS enforced,
+    CASE WHEN con.contype = 'c' AND con.coninhcount > 0 AND NOT c.relispartition THEN
+        CASE WHEN con.conislocal THEN 'INHERITED AND OWN' ELSE 'INHERITED' END
+    END AS inherited,
     CASE WHEN con.contype = 'f' AND con.conparentid = 0 THEN
         CASE
             WHEN i.indisprimary THEN 'primary key'
@@ -39,8 +42,8 @@ SELECT
         ELSE tg.unusual
     END AS triggers,
     CASE WHEN con.contype IN ('p', 'u', 'x') THEN
-        (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-         FROM pg_catalog.unnest(ic.reloptions) AS o(option)
+        (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.number)
+         FROM pg_catalog.unnest(ic.reloptions) WITH ORDINALITY AS o(option, number)
          WHERE o.option ~ CASE WHEN ic.relam < 16384 THEN %(relation_options)s ELSE %(other_options)s END)
     END AS index_options,
     CASE WHEN con.contype IN ('p', 'u', 'x') AND NOT i.indisvalid THEN 'INVALID' END AS index_valid,

@@ -26,8 +26,12 @@ SELECT
             CASE WHEN ag.aggmfinalfn <> 0 THEN 'MFINALFUNC_MODIFY = ' || CASE ag.aggmfinalmodify
                 WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
             'MINITCOND = ' || pg_catalog.quote_literal(ag.aggminitval),
-            CASE WHEN ag.aggsortop <> 0 THEN 'SORTOP = ' || ag.aggsortop::pg_catalog.regoperator::text END,
+            (SELECT pg_catalog.format('SORTOP = OPERATOR(%%I.%%s)', o_n.nspname, o.oprname)
+             FROM pg_catalog.pg_operator AS o
+             JOIN pg_catalog.pg_namespace AS o_n ON (o_n.oid = o.oprnamespace)
+             WHERE o.oid = ag.aggsortop),
             'INITCOND = ' || pg_catalog.quote_literal(ag.agginitval),
+            CASE ag.aggkind WHEN 'h' THEN 'HYPOTHETICAL' END,
             CASE p.proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END)
     END AS definition,
     (SELECT pg_catalog.string_agg(x.extname, ', ' ORDER BY x.extname COLLATE "C")

@@ -18,8 +18,8 @@ SELECT
     NULL,
     'ON ' || t.evtevent
     || COALESCE(' WHEN TAG IN (' || (
-        SELECT pg_catalog.string_agg(pg_catalog.quote_literal(g.tag), ', ' ORDER BY g.tag COLLATE "C")
-        FROM pg_catalog.unnest(t.evttags) AS g(tag)) || ')', '')
+        SELECT pg_catalog.string_agg(pg_catalog.quote_literal(g.tag), ', ' ORDER BY g.number)
+        FROM pg_catalog.unnest(t.evttags) WITH ORDINALITY AS g(tag, number)) || ')', '')
     || ' EXECUTE FUNCTION ' || t.evtfoid::pg_catalog.regproc::text || '()',
     CASE t.evtenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END,
     pg_catalog.obj_description(t.oid, 'pg_event_trigger')
@@ -37,22 +37,24 @@ SELECT
     pg_catalog.concat_ws(
         ' ',
         CASE WHEN p.puballtables THEN 'FOR ALL TABLES' ELSE
-            (SELECT 'FOR ' || pg_catalog.string_agg(member.text, ', ' ORDER BY member.text COLLATE "C")
-             FROM (
-                 SELECT pg_catalog.concat(
-                     'TABLE ONLY ', pr.prrelid::pg_catalog.regclass::text,
-                     ' (' || (
-                         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
-                         FROM pg_catalog.pg_attribute AS a
-                         WHERE a.attrelid = pr.prrelid AND a.attnum = ANY (pr.prattrs)) || ')',
-                     ' WHERE (' || pg_catalog.pg_get_expr(pr.prqual, pr.prrelid) || ')') AS text
+            'FOR ' || NULLIF(pg_catalog.concat_ws(
+                ', ',
+                (SELECT 'TABLE ' || pg_catalog.string_agg(
+                     pg_catalog.concat(
+                         'ONLY ', pr.prrelid::pg_catalog.regclass::text,
+                         ' (' || (
+                             SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                             FROM pg_catalog.pg_attribute AS a
+                             WHERE a.attrelid = pr.prrelid AND a.attnum = ANY (pr.prattrs)) || ')',
+                         ' WHERE (' || pg_catalog.pg_get_expr(pr.prqual, pr.prrelid) || ')'),
+                     ', ' ORDER BY pr.prrelid::pg_catalog.regclass::text COLLATE "C")
                  FROM pg_catalog.pg_publication_rel AS pr
-                 WHERE pr.prpubid = p.oid
-                 UNION ALL
-                 SELECT 'TABLES IN SCHEMA ' || pg_catalog.quote_ident(pn.nspname)
+                 WHERE pr.prpubid = p.oid),
+                (SELECT pg_catalog.string_agg(
+                     'TABLES IN SCHEMA ' || pg_catalog.quote_ident(pn.nspname), ', ' ORDER BY pn.nspname COLLATE "C")
                  FROM pg_catalog.pg_publication_namespace AS ps
                  JOIN pg_catalog.pg_namespace AS pn ON (pn.oid = ps.pnnspid)
-                 WHERE ps.pnpubid = p.oid) AS member)
+                 WHERE ps.pnpubid = p.oid)), '')
         END,
         'WITH (publish = '''
         || pg_catalog.concat_ws(
@@ -77,9 +79,10 @@ SELECT
     || 'FOREIGN DATA WRAPPER ' || pg_catalog.quote_ident(w.fdwname)
     || COALESCE(' OPTIONS (' || (
         SELECT pg_catalog.string_agg(
-            CASE WHEN o.option ~ '^[^=]*password' THEN pg_catalog.split_part(o.option, '=', 1) ELSE o.option END,
-            ', ' ORDER BY o.option COLLATE "C")
-        FROM pg_catalog.unnest(s.srvoptions) AS o(option)) || ')', ''),
+            pg_catalog.quote_ident(o.option_name)
+            || CASE WHEN o.option_name ~ 'password' THEN '' ELSE ' ' || pg_catalog.quote_literal(o.option_value) END,
+            ', ' ORDER BY o.option_name COLLATE "C")
+        FROM pg_catalog.pg_options_to_table(s.srvoptions) AS o) || ')', ''),
     NULL,
     pg_catalog.obj_description(s.oid, 'pg_foreign_server')
 FROM pg_catalog.pg_foreign_server AS s
@@ -196,7 +199,8 @@ SELECT
     pg_catalog.obj_description(o.oid, 'pg_operator')
 FROM pg_catalog.pg_operator AS o
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = o.oprnamespace)
-WHERE n.nspname !~ '^pg_'
+WHERE o.oprcode <> 0
+  AND n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'
   AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
   AND NOT EXISTS (

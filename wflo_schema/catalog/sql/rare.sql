@@ -3,6 +3,42 @@ WITH apart AS (
     SELECT e.classid, e.objid
     FROM pg_catalog.pg_depend AS e
     WHERE e.deptype = 'e'
+),
+members AS (
+    SELECT
+        o.amopfamily AS family,
+        d.refobjid AS class,
+        pg_catalog.concat_ws(
+            ' ', 'OPERATOR', o.amopstrategy,
+            pg_catalog.format('%%I.%%s', n.nspname, op.oprname),
+            '(' || pg_catalog.format_type(o.amoplefttype, NULL) || ', '
+            || pg_catalog.format_type(o.amoprighttype, NULL) || ')',
+            CASE o.amoppurpose WHEN 'o' THEN
+                (SELECT pg_catalog.format('FOR ORDER BY %%I.%%I', sn.nspname, sf.opfname)
+                 FROM pg_catalog.pg_opfamily AS sf
+                 JOIN pg_catalog.pg_namespace AS sn ON (sn.oid = sf.opfnamespace)
+                 WHERE sf.oid = o.amopsortfamily) END) AS text
+    FROM pg_catalog.pg_amop AS o
+    JOIN pg_catalog.pg_operator AS op ON (op.oid = o.amopopr)
+    JOIN pg_catalog.pg_namespace AS n ON (n.oid = op.oprnamespace)
+    LEFT JOIN pg_catalog.pg_depend AS d
+        ON (d.classid = 'pg_catalog.pg_amop'::pg_catalog.regclass AND d.objid = o.oid
+            AND d.refclassid = 'pg_catalog.pg_opclass'::pg_catalog.regclass)
+    WHERE o.amopfamily >= 16384
+    UNION ALL
+    SELECT
+        p.amprocfamily,
+        d.refobjid,
+        pg_catalog.concat_ws(
+            ' ', 'FUNCTION', p.amprocnum,
+            '(' || pg_catalog.format_type(p.amproclefttype, NULL) || ', '
+            || pg_catalog.format_type(p.amprocrighttype, NULL) || ')',
+            p.amproc::pg_catalog.regprocedure::text)
+    FROM pg_catalog.pg_amproc AS p
+    LEFT JOIN pg_catalog.pg_depend AS d
+        ON (d.classid = 'pg_catalog.pg_amproc'::pg_catalog.regclass AND d.objid = p.oid
+            AND d.refclassid = 'pg_catalog.pg_opclass'::pg_catalog.regclass)
+    WHERE p.amprocfamily >= 16384
 )
 SELECT
     'foreign data wrapper' AS kind,
@@ -13,9 +49,10 @@ SELECT
         'VALIDATOR ' || NULLIF(w.fdwvalidator, 0)::pg_catalog.regproc::text,
         'OPTIONS (' || (
             SELECT pg_catalog.string_agg(
-                CASE WHEN o.option ~ '^[^=]*password' THEN pg_catalog.split_part(o.option, '=', 1) ELSE o.option END,
-                ', ' ORDER BY o.option COLLATE "C")
-            FROM pg_catalog.unnest(w.fdwoptions) AS o(option)) || ')') AS definition,
+                pg_catalog.quote_ident(o.option_name)
+                || CASE WHEN o.option_name ~ 'password' THEN '' ELSE ' ' || pg_catalog.quote_literal(o.option_value) END,
+                ', ' ORDER BY o.option_name COLLATE "C")
+            FROM pg_catalog.pg_options_to_table(w.fdwoptions) AS o) || ')') AS definition,
     pg_catalog.obj_description(w.oid, 'pg_foreign_data_wrapper') AS comment
 FROM pg_catalog.pg_foreign_data_wrapper AS w
 WHERE %(schemas)s::text[] IS NULL
@@ -134,20 +171,7 @@ SELECT
     'operator family',
     ARRAY[n.nspname, f.opfname, m.amname]::text[],
     (SELECT pg_catalog.string_agg(member.text, ', ' ORDER BY member.text COLLATE "C")
-     FROM (
-         SELECT pg_catalog.concat_ws(
-             ' ', 'OPERATOR', o.amopstrategy, o.amopopr::pg_catalog.regoperator::text,
-             CASE o.amoppurpose WHEN 'o' THEN 'FOR ORDER BY' END) AS text
-         FROM pg_catalog.pg_amop AS o
-         WHERE o.amopfamily = f.oid
-         UNION ALL
-         SELECT pg_catalog.concat_ws(
-             ' ', 'FUNCTION', p.amprocnum,
-             '(' || pg_catalog.format_type(p.amproclefttype, NULL) || ', '
-             || pg_catalog.format_type(p.amprocrighttype, NULL) || ')',
-             p.amproc::pg_catalog.regprocedure::text)
-         FROM pg_catalog.pg_amproc AS p
-         WHERE p.amprocfamily = f.oid) AS member),
+     FROM members AS member WHERE member.family = f.oid AND member.class IS NULL),
     pg_catalog.obj_description(f.oid, 'pg_opfamily')
 FROM pg_catalog.pg_opfamily AS f
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = f.opfnamespace)
@@ -166,8 +190,13 @@ SELECT
         ' ',
         CASE WHEN c.opcdefault THEN 'DEFAULT' END,
         'FOR TYPE ' || pg_catalog.format_type(c.opcintype, NULL),
+        'USING ' || pg_catalog.quote_ident(m.amname),
         'FAMILY ' || pg_catalog.quote_ident(fn.nspname) || '.' || pg_catalog.quote_ident(f.opfname),
-        'STORAGE ' || pg_catalog.format_type(NULLIF(c.opckeytype, 0), NULL)),
+        'AS ' || pg_catalog.concat_ws(
+            ', ',
+            'STORAGE ' || pg_catalog.format_type(COALESCE(NULLIF(c.opckeytype, 0), c.opcintype), NULL),
+            (SELECT pg_catalog.string_agg(o.text, ', ' ORDER BY o.text COLLATE "C")
+             FROM members AS o WHERE o.class = c.oid))),
     pg_catalog.obj_description(c.oid, 'pg_opclass')
 FROM pg_catalog.pg_opclass AS c
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.opcnamespace)
@@ -180,4 +209,19 @@ WHERE n.nspname !~ '^pg_'
   AND NOT EXISTS (
       SELECT FROM apart AS e
       WHERE e.classid = 'pg_catalog.pg_opclass'::pg_catalog.regclass AND e.objid = c.oid)
+UNION ALL
+SELECT
+    'transform',
+    ARRAY['FOR ' || pg_catalog.format_type(t.trftype, NULL) || ' LANGUAGE ' || pg_catalog.quote_ident(l.lanname)]::text[],
+    '(' || pg_catalog.concat_ws(
+        ', ',
+        'FROM SQL WITH FUNCTION ' || NULLIF(t.trffromsql, 0)::pg_catalog.regprocedure::text,
+        'TO SQL WITH FUNCTION ' || NULLIF(t.trftosql, 0)::pg_catalog.regprocedure::text) || ')',
+    pg_catalog.obj_description(t.oid, 'pg_transform')
+FROM pg_catalog.pg_transform AS t
+JOIN pg_catalog.pg_language AS l ON (l.oid = t.trflang)
+WHERE %(schemas)s::text[] IS NULL
+  AND NOT EXISTS (
+      SELECT FROM apart AS e
+      WHERE e.classid = 'pg_catalog.pg_transform'::pg_catalog.regclass AND e.objid = t.oid)
 ORDER BY 1, 2

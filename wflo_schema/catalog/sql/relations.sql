@@ -19,12 +19,12 @@ SELECT
          FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid)
     END AS inherits,
     CASE WHEN c.reloftype <> 0 THEN pg_catalog.format_type(c.reloftype, NULL) END AS of_type,
-    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM pg_catalog.unnest(c.reloptions) AS o(option)
+    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.number)
+     FROM pg_catalog.unnest(c.reloptions) WITH ORDINALITY AS o(option, number)
      WHERE o.option ~ CASE WHEN am.oid < 16384 OR am.oid IS NULL THEN %(relation_options)s ELSE %(other_options)s END
     ) AS options,
-    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM pg_catalog.unnest(toast.reloptions) AS o(option)
+    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.number)
+     FROM pg_catalog.unnest(toast.reloptions) WITH ORDINALITY AS o(option, number)
      WHERE o.option ~ %(relation_options)s) AS toast_options,
     (SELECT ts.spcname::text FROM pg_catalog.pg_tablespace AS ts WHERE ts.oid = c.reltablespace) AS tablespace,
     CASE WHEN c.relrowsecurity THEN 'ENABLED' END AS row_security,
@@ -41,8 +41,11 @@ SELECT
     END AS replica_identity,
     CASE WHEN c.relkind IN ('r', 'm', 'p') AND am.amname <> 'heap' THEN am.amname::text END AS access_method,
     fs.srvname::text AS server,
-    (SELECT pg_catalog.string_agg(o.option, ', ' ORDER BY o.option COLLATE "C")
-     FROM pg_catalog.unnest(ft.ftoptions) AS o(option)) AS foreign_options,
+    (SELECT pg_catalog.string_agg(
+         pg_catalog.quote_ident(o.option_name)
+         || CASE WHEN o.option_name ~ 'password' THEN '' ELSE ' ' || pg_catalog.quote_literal(o.option_value) END,
+         ', ' ORDER BY o.option_name COLLATE "C")
+     FROM pg_catalog.pg_options_to_table(ft.ftoptions) AS o) AS foreign_options,
     CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
     CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN 'no' END AS populated,
     CASE WHEN c.relkind = 'm' THEN

@@ -20,7 +20,7 @@ SELECT
             (SELECT 'RANGE (' || pg_catalog.concat_ws(
                  ', ',
                  'SUBTYPE = ' || pg_catalog.format_type(r.rngsubtype, NULL),
-                 CASE WHEN NOT oc.opcdefault THEN 'SUBTYPE_OPCLASS = ' || oc.opcname END,
+                 CASE WHEN NOT oc.opcdefault THEN 'SUBTYPE_OPCLASS = ' || pg_catalog.format('%%I.%%I', oc_n.nspname, oc.opcname) END,
                  CASE WHEN r.rngcollation <> st.typcollation
                      THEN 'COLLATION = ' || r.rngcollation::pg_catalog.regcollation::text END,
                  CASE WHEN r.rngcanonical <> 0 THEN 'CANONICAL = ' || r.rngcanonical::text END,
@@ -28,11 +28,19 @@ SELECT
                  'MULTIRANGE_TYPE_NAME = ' || pg_catalog.format_type(r.rngmultitypid, NULL)) || ')'
              FROM pg_catalog.pg_range AS r
              JOIN pg_catalog.pg_opclass AS oc ON (oc.oid = r.rngsubopc)
+             JOIN pg_catalog.pg_namespace AS oc_n ON (oc_n.oid = oc.opcnamespace)
              JOIN pg_catalog.pg_type AS st ON (st.oid = r.rngsubtype)
              WHERE r.rngtypid = t.oid)
         WHEN 'b' THEN
             'BASE (INPUT = ' || t.typinput::text || ', OUTPUT = ' || t.typoutput::text
-            || ', LENGTH = ' || t.typlen
+            || COALESCE(', RECEIVE = ' || NULLIF(t.typreceive, 0)::pg_catalog.regproc::text, '')
+            || COALESCE(', SEND = ' || NULLIF(t.typsend, 0)::pg_catalog.regproc::text, '')
+            || COALESCE(', TYPMOD_IN = ' || NULLIF(t.typmodin, 0)::pg_catalog.regproc::text, '')
+            || COALESCE(', TYPMOD_OUT = ' || NULLIF(t.typmodout, 0)::pg_catalog.regproc::text, '')
+            || COALESCE(', ANALYZE = ' || NULLIF(t.typanalyze, 0)::pg_catalog.regproc::text, '')
+            || COALESCE(', SUBSCRIPT = ' || NULLIF(t.typsubscript, 0)::pg_catalog.regproc::text, '')
+            || COALESCE(', ELEMENT = ' || pg_catalog.format_type(NULLIF(t.typelem, 0), NULL), '')
+            || ', INTERNALLENGTH = ' || CASE t.typlen WHEN -1 THEN 'VARIABLE' ELSE t.typlen::text END
             || ', STORAGE = ' || CASE t.typstorage
                 WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END
             || ', CATEGORY = ' || pg_catalog.quote_literal(t.typcategory::text)
@@ -52,24 +60,35 @@ SELECT
     CASE WHEN t.typtype = 'd' AND t.typcollation <> bt.typcollation THEN
         t.typcollation::pg_catalog.regcollation::text
     END AS "collation",
+    (SELECT nn.conname::text
+     FROM pg_catalog.pg_constraint AS nn
+     WHERE nn.contypid = t.oid AND nn.contype = 'n' AND nn.conname <> t.typname || '_not_null') AS not_null_constraint,
     (SELECT pg_catalog.string_agg(
          'CONSTRAINT ' || pg_catalog.quote_ident(con.conname) || ' ' || pg_catalog.pg_get_constraintdef(con.oid),
          ' ' ORDER BY con.conname COLLATE "C")
      FROM pg_catalog.pg_constraint AS con
-     WHERE con.contypid = t.oid AND con.contype = 'c') AS constraints,
+     WHERE con.contypid = t.oid AND con.contype = 'c' AND con.convalidated) AS constraints,
     (SELECT pg_catalog.string_agg(
-         pg_catalog.quote_ident(a.attname) || ': ' || ad.description, E'\n' ORDER BY a.attname COLLATE "C")
+         'CONSTRAINT ' || pg_catalog.quote_ident(con.conname) || ' ' || pg_catalog.pg_get_constraintdef(con.oid),
+         E'\n' ORDER BY con.conname COLLATE "C")
+     FROM pg_catalog.pg_constraint AS con
+     WHERE con.contypid = t.oid AND con.contype = 'c' AND NOT con.convalidated) AS unvalidated_constraints,
+    (SELECT pg_catalog.string_agg(
+         pg_catalog.format('COMMENT ON COLUMN %%I.%%I.%%I IS %%L;', n.nspname, t.typname, a.attname, ad.description),
+         E'\n' ORDER BY a.attname COLLATE "C")
      FROM pg_catalog.pg_attribute AS a
      JOIN pg_catalog.pg_description AS ad
          ON (ad.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
              AND ad.objoid = a.attrelid AND ad.objsubid = a.attnum)
      WHERE a.attrelid = t.typrelid AND t.typtype = 'c') AS attribute_comments,
     (SELECT pg_catalog.string_agg(
-         pg_catalog.quote_ident(con.conname) || ': ' || cd.description, E'\n' ORDER BY con.conname COLLATE "C")
+         pg_catalog.format(
+             'COMMENT ON CONSTRAINT %%I ON DOMAIN %%I.%%I IS %%L;', con.conname, n.nspname, t.typname, cd.description),
+         E'\n' ORDER BY con.conname COLLATE "C")
      FROM pg_catalog.pg_constraint AS con
      JOIN pg_catalog.pg_description AS cd
          ON (cd.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND cd.objoid = con.oid)
-     WHERE con.contypid = t.oid AND con.contype = 'c') AS constraint_comments,
+     WHERE con.contypid = t.oid) AS constraint_comments,
     d.description AS comment
 FROM pg_catalog.pg_type AS t
 JOIN pg_catalog.pg_namespace AS n ON (n.oid = t.typnamespace)

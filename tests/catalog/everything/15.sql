@@ -1,0 +1,6 @@
+-- What came with PostgreSQL 15.
+CREATE UNIQUE INDEX t_nnd ON app.t (v) NULLS NOT DISTINCT;
+ALTER TABLE app.fk ADD CONSTRAINT fk2 FOREIGN KEY (x, y) REFERENCES app.k (a, b) ON DELETE SET NULL (y);
+CREATE TABLE app.nnd (a integer, CONSTRAINT nnd_uq UNIQUE NULLS NOT DISTINCT (a));
+CREATE PUBLICATION pwhere FOR TABLE app.k (a, c) WHERE (c > 5);
+CREATE PUBLICATION pos FOR TABLES IN SCHEMA "Odd Schema", TABLE app.gb WHERE (id > 4);

@@ -1,0 +1,24 @@
+-- What came with PostgreSQL 18.
+CREATE TABLE app.nn (a integer CONSTRAINT my_nn NOT NULL, b integer, c integer, d integer CONSTRAINT "Odd nn" NOT NULL NO INHERIT, e integer, v integer GENERATED ALWAYS AS (a * 2) VIRTUAL, p integer CONSTRAINT nn_of_pk NOT NULL PRIMARY KEY);
+ALTER TABLE app.nn ADD CONSTRAINT nnb NOT NULL b NOT VALID;
+ALTER TABLE app.nn ADD CONSTRAINT nnc NOT NULL c;
+COMMENT ON CONSTRAINT my_nn ON app.nn IS 'nn';
+COMMENT ON CONSTRAINT nnb ON app.nn IS 'nnb';
+CREATE TABLE app.nnc () INHERITS (app.parent);
+CREATE TABLE app.nnp (a integer CONSTRAINT pnn NOT NULL) PARTITION BY LIST (a);
+CREATE TABLE app.nnp1 PARTITION OF app.nnp FOR VALUES IN (1);
+CREATE TABLE app.nnp2 (a integer CONSTRAINT other_nn NOT NULL);
+ALTER TABLE app.nnp ATTACH PARTITION app.nnp2 FOR VALUES IN (2);
+CREATE TABLE app.nnown (a integer CONSTRAINT own_nn NOT NULL) INHERITS (app.parent);
+CREATE TABLE app.ne (a integer CONSTRAINT nec CHECK (a > 0) NOT ENFORCED, b integer);
+ALTER TABLE app.ne ADD CONSTRAINT nef FOREIGN KEY (b) REFERENCES app.k (c) NOT ENFORCED;
+CREATE TABLE app.per (id integer, during daterange, CONSTRAINT per_pk PRIMARY KEY (id, during WITHOUT OVERLAPS));
+CREATE TABLE app.perfk (id integer, during daterange, FOREIGN KEY (id, PERIOD during) REFERENCES app.per (id, PERIOD during));
+CREATE DOMAIN app.dnn AS integer CONSTRAINT dnn_name NOT NULL;
+COMMENT ON CONSTRAINT dnn_name ON DOMAIN app.dnn IS 'x';
+CREATE PUBLICATION pgen FOR TABLE app.t WITH (publish_generated_columns = stored);
+CREATE COLLATION app.bi (PROVIDER = builtin, LOCALE = 'C.UTF-8');
+CREATE UNLOGGED SEQUENCE app.us;
+CREATE TABLE app.uln (a integer GENERATED ALWAYS AS IDENTITY (UNLOGGED));
+CREATE TABLE app.idp (a integer GENERATED ALWAYS AS IDENTITY, b integer) PARTITION BY LIST (b);
+CREATE TABLE app.idp1 PARTITION OF app.idp FOR VALUES IN (1);

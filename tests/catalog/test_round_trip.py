@@ -1,0 +1,93 @@
+"""What pg_dump and psql bring back, and what our own dump brings back, is what was there."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tests.conftest import BIN, RunningServer
+from wflo_schema.catalog.compare import compare_catalogs
+from wflo_schema.catalog.read import read_catalog
+from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot
+from wflo_schema.connect.database import Database
+
+pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
+
+EVERYTHING = Path(__file__).parent / "everything"
+
+
+@pytest.fixture
+def other(server: RunningServer, database: Database) -> Iterator[Database]:
+    """A second database, to load into."""
+    name = f"{database.name}_other"
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield database.with_name(name)
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def psql(server: RunningServer, database: Database, text: str) -> None:
+    words = [str(server.psql), "-X", "-q", "-v", "ON_ERROR_STOP=1", database.url]
+    done = subprocess.run(words, input=text.encode(), capture_output=True, user=server.user, cwd="/")
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def pg_dump(server: RunningServer, database: Database) -> str:
+    """As its own pg_dump writes it, else that of 18: npm's packages have none."""
+    own = server.bin / "pg_dump"
+    program = own if own.exists() else BIN["18"] / "pg_dump"
+    words = [str(program), "--no-owner", "--no-privileges", database.url]
+    done = subprocess.run(words, check=True, capture_output=True, user=server.user, cwd="/")
+    of_newer = ("restrict", "SET transaction_timeout")
+    return "".join(x for x in done.stdout.decode().splitlines(keepends=True) if not any(y in x for y in of_newer))
+
+
+def shown(have: Database, want: Database) -> list[str]:
+    catalogs = []
+    for database in (have, want):
+        with database.connect() as connection:
+            catalogs.append(read_catalog(connection))
+    return [f"{d.kind} {d.object} {d.attribute}: {d.have} | {d.want}" for d in compare_catalogs(*catalogs)]
+
+
+def make_everything(server: RunningServer, database: Database, *, with_later: bool) -> None:
+    files = [f for f in sorted(EVERYTHING.glob("1*.sql")) if int(f.stem) <= int(server.version)]
+    for file in [*files, *([EVERYTHING / "later.sql"] if with_later else [])]:
+        psql(server, database, file.read_text(encoding="utf-8"))
+
+
+def test_what_pg_dump_restores_is_no_drift(server: RunningServer, database: Database, other: Database) -> None:
+    if not (server.bin / "pg_dump").exists():
+        pytest.skip(f"pg_dump of PostgreSQL {server.version} is not here, and a newer one writes what it does not read")
+    make_everything(server, database, with_later=True)
+    psql(server, other, pg_dump(server, database))
+    assert shown(other, database) == []
+
+
+def test_our_dump_of_everything_loads_and_is_to_pg_dump_what_was_there(
+    server: RunningServer, database: Database, other: Database
+) -> None:
+    make_everything(server, database, with_later=False)
+    made = dump_schema(database)
+    assert made.left_out == ()
+    psql(server, other, made.text)
+    assert shown(other, database) == []
+    ours, theirs = (pg_dump(server, one).splitlines() for one in (other, database))
+    assert list(difflib.unified_diff(theirs, ours, lineterm="", n=0)) == []
+    assert dump_schema(other).text == made.text
+    with database.connect() as connection:
+        assert parse_snapshot(made.text) == read_catalog(connection)
+
+
+def test_our_dump_of_what_grew_later_loads(server: RunningServer, database: Database, other: Database) -> None:
+    make_everything(server, database, with_later=True)
+    made = dump_schema(database)
+    assert made.left_out == ()
+    psql(server, other, made.text)
+    assert shown(other, database) == []

@@ -1,0 +1,101 @@
+"""Two texts of a catalog: when they mean the same, and how to show a difference that the eye does not see.
+
+Hides what PostgreSQL prints differently for one and the same thing, before and after pg_dump and psql.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+
+# What a function in FROM, or a join, is called, and its columns.  Those that its type, or a table, got later are
+# printed where the view was made again.
+_ALIASES = re.compile(rf"(\) (?:WITH ORDINALITY )?(?:AS )?{_NAME})\(({_NAME}(?:, {_NAME})*)\)")
+
+# A name that PostgreSQL itself chose for a NOT NULL, of the table and the column as they were called then.
+_CHOSEN = re.compile(r"_not_null\d*\Z")
+
+
+def common_aliases(have: str, want: str) -> tuple[str, str]:
+    """Both texts, each list of column aliases cut to where the shorter one ends, if that is all they differ in."""
+    ours, theirs = list(_ALIASES.finditer(have)), list(_ALIASES.finditer(want))
+    if len(ours) != len(theirs):
+        return have, want
+    shorter = []
+    for our, their in zip(ours, theirs, strict=True):
+        a, b = re.findall(_NAME, our[2]), re.findall(_NAME, their[2])
+        length = min(len(a), len(b))
+        if a[:length] != b[:length]:
+            return have, want
+        shorter.append(", ".join(a[:length]))
+    for_have, for_want = iter(shorter), iter(shorter)
+    return (
+        _ALIASES.sub(lambda m: f"{m[1]}({next(for_have)})", have),
+        _ALIASES.sub(lambda m: f"{m[1]}({next(for_want)})", want),
+    )
+
+
+# What is set in whatever order, or listed so.
+_TAGS = re.compile(r"(?<= WHEN TAG IN \()[^)]*")
+
+
+def in_any_order(kind: str, attribute: str, text: str) -> str:
+    """The text as if options, and the tags of an event trigger, had been given in the order of their names."""
+    if attribute.endswith("options"):
+        return ", ".join(sorted(text.split(", ")))
+    if kind == "event trigger" and attribute == "definition":
+        return _TAGS.sub(lambda m: ", ".join(sorted(m[0].split(", "))), text)
+    return text
+
+
+def are_chosen(have: str | None, want: str | None) -> bool:
+    """Say whether neither name of a NOT NULL was given by a person; None is the one of today."""
+    return all(name is None or _CHOSEN.search(name) for name in (have, want))
+
+
+def differ_in_line_ends(have: str, want: str) -> bool:
+    return have.replace("\r\n", "\n") == want.replace("\r\n", "\n")
+
+
+def line_ends(text: str) -> str:
+    return "lines end in CR LF" if "\r\n" in text else "lines end in LF"
+
+
+def made_visible(have: str, want: str) -> tuple[str, str]:
+    """Both texts; where they look alike, each character that does not show is written as an escape."""
+    if have == want or _look(have) != _look(want):
+        return have, want
+    return _escaped(have), _escaped(want)
+
+
+def _look(text: str) -> str:
+    """About what the eye sees."""
+    plain = "".join(
+        " " if c == "\t" or unicodedata.category(c) == "Zs" else c
+        for c in unicodedata.normalize("NFKC", text.replace("\r", ""))
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
+    )
+    return "\n".join(line.rstrip() for line in plain.split("\n"))
+
+
+def _escaped(text: str) -> str:
+    lines = []
+    for line in text.split("\n"):
+        bare = line.rstrip(" ")
+        lines.append("".join(map(_escape, bare)) + "\\x20" * (len(line) - len(bare)))
+    return "\n".join(lines)
+
+
+_SHORT = {"\r": "\\r", "\t": "\\t"}
+
+
+def _escape(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    shows = character == " " or unicodedata.category(character)[0] in "LNPS"
+    if shows and unicodedata.normalize("NFKC", character) == character:
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
