@@ -41,6 +41,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("engine", ("events", "ledger", "planning", "against", "locks", "remedies", "session", "stepwise", "operations")),
     ("scratch", ("replay",)),
+    ("squash", ("rewriting", "proof", "operations")),
     (
         "check",
         (

@@ -33,6 +33,7 @@ COMMANDS = {
     "plan": ("migrations", "plan", "Say what migrate would do, and what would stop it."),
     "rollback": ("migrations", "rollback", "Roll back the last migration, the last few, or one."),
     "server": ("servers", "server", "Run a PostgreSQL of the project's own."),
+    "squash": ("files", "squash", "Write one migration in place of many, proven by replay."),
     "status": ("migrations", "status", "List the migrations: applied, pending, changed, missing."),
     "test-db": ("databases", "test_db", "Drop, create and migrate the test database."),
 }

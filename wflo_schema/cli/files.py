@@ -12,6 +12,8 @@ from wflo_schema.cli.options import (
     option,
     read_files,
     resolve_database,
+    scratch_database_of,
+    scratch_url_option,
     target_options,
 )
 from wflo_schema.cli.streams import warn
@@ -114,3 +116,52 @@ def move(
     click.echo("\n".join(str(p) for p in moved.paths))
     for path in moved.edited:
         click.echo(f"{path}  (depends on it)")
+
+
+@click.command(epilog=EXIT_CODES)
+@option("--to", metavar="ID", required=True, help="The last migration to squash.")
+@option("--from", "since", metavar="ID", help="The first migration to squash. Default: the first there is.")
+@option("--message", metavar="WORDS", default="", help="What the new file is called.")
+@option("--remove", is_flag=True, help="Delete the files that it replaces.")
+@target_options
+@scratch_url_option
+# many parameters: one for each option
+def squash(
+    to: str,
+    since: str | None,
+    message: str,
+    remove: bool,
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    scratch_url: str | None,
+) -> None:
+    """Write one migration in place of many, proven by replay to make the same.
+
+    Changes no database: both are replayed in scratch databases, and catalogs, privileges and rows
+    compared. Statements that no catalog shows are kept and named. Databases that have all of the
+    old ones take the new one as applied at their next migrate.
+
+    \b
+    Example:
+      wflo-schema squash --to 20251110_03
+    """
+    from wflo_schema.show.text import json_text, squashed_text
+    from wflo_schema.squash.operations import squash_migrations
+
+    files = read_files(migrations)
+    scratch = scratch_database_of(scratch_url)
+    try:
+        target = resolve_database(database_url, schema, server_directory)
+    except NoDatabase:
+        if scratch is None:
+            raise
+        target = None
+    server = target if scratch is None and target is not None else scratch
+    assert server is not None
+    found = squash_migrations(
+        server.with_schema(schema), files, to, since=since, message=message, remove=remove, target=target
+    )
+    click.echo(json_text(found) if format_ == "json" else squashed_text(found))

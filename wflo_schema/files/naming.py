@@ -21,7 +21,7 @@ from wflo_schema.files.folder import MAX_ID_LENGTH, Migration, Migrations, read_
 from wflo_schema.words import listed
 
 # What stands before the words of a name: a date, a number, and five random characters.
-_BEFORE_WORDS = re.compile(r"[VvUu]?\d[\d._]*(?:_+|-+|\Z)(?:[0-9a-z]{5}-)?")
+BEFORE_WORDS = re.compile(r"[VvUu]?\d[\d._]*(?:_+|-+|\Z)(?:[0-9a-z]{5}-)?")
 
 _LONGEST_SLUG = 80
 
@@ -94,7 +94,7 @@ def move_last(migrations: Migrations, wish: str, *, now: datetime.datetime | Non
     """
     m = migrations.resolve(wish)
     directory = Path(m.path).parent
-    stem = name_after(migrations, slug_of(_BEFORE_WORDS.sub("", m.id, count=1)) or "moved", now=now)
+    stem = name_after(migrations, slug_of(BEFORE_WORDS.sub("", m.id, count=1)) or "moved", now=now)
     edited = [_follow(one, m.id, stem) for one in migrations if m.id in one.depends]
     moves = [(Path(m.path), directory / f"{stem}.sql")]
     if m.rollback_path is not None:  # first: a migration without a rollback file is noticed, one of an old name is not

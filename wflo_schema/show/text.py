@@ -10,6 +10,7 @@ import datetime
 import enum
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
     from wflo_schema.server.values import ServerStatus
+    from wflo_schema.squash.operations import Squashed
     from wflo_schema.testdb.session import Made, Pruned, TestDatabase
 
 
@@ -405,6 +407,26 @@ def _verdict_line(found: Adoption) -> str:
 def adoption_json(found: Adoption) -> str:
     """The fields of `Adoption` and the exit code."""
     return json_text({**plain(found), "exit_code": found.exit_code})
+
+
+def squashed_text(found: Squashed) -> str:
+    """What was written and kept, what was proven, and what to type next."""
+    lines = [f"{counted(len(found.replaces), 'migration')} squashed into {found.paths[0]}"]
+    if found.reason:
+        lines.append(f"  every statement is kept in its order: {found.reason}")
+    said = [(f"kept, as no catalog shows it ({k.kind})", k) for k in found.kept if not found.reason]
+    said += [("left out, as a new database needs it not", k) for k in found.left_out]
+    lines += [f"  {why}: {_relative(k.location)}  {k.statement}" for why, k in said]
+    lines.append(f"  rollback: {found.paths[1]}" if found.has_rollback else "  no rollback file: none was proven")
+    many = counted(found.tables_with_rows, "table or sequence", "tables and sequences")
+    rows = f", and the rows of {many}" if found.tables_with_rows else ", and no rows"
+    but = f" (but {listed(found.not_compared)}, which differ from run to run)" if found.not_compared else ""
+    lines.append(f"proven by replay: both make the same {counted(found.objects, 'object')}{rows}{but}")
+    if found.is_removed:
+        lines.append(f"removed: {counted(len(found.to_remove), 'file')}")
+    else:
+        lines.append(f"next: git rm {' '.join(shlex.quote(str(p)) for p in found.to_remove)}")
+    return "\n".join(lines)
 
 
 def test_database_text(made: TestDatabase) -> str:

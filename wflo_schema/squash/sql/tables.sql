@@ -1,0 +1,19 @@
+-- one row is a table with rows of its own, and its columns; or a sequence, which has none
+SELECT
+    n.nspname AS schema,
+    c.relname AS name,
+    c.relkind = 'S' AS is_sequence,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attname) AS columns
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
+WHERE c.relkind IN ('r', 'm', 'S')
+  AND c.relpersistence <> 't'
+  AND (c.relkind <> 'm' OR c.relispopulated)
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\_toast%%'
+  AND c.relname <> ALL (%(ignore)s::text[])
+ORDER BY n.nspname, c.relname
