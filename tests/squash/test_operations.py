@@ -132,6 +132,7 @@ def test_a_squash_can_be_squashed_again(database: Database, tmp_path: Path) -> N
 
 
 ROWS = {
+    "copy": ("CREATE TABLE r (id integer);\nCOPY r FROM stdin;\n3\n4\n\\.\nANALYZE r", (), "catalog"),
     "times": ("CREATE TABLE r (id integer, at timestamptz DEFAULT clock_timestamp())", ("public.r.at",), "catalog"),
     "made-before": ("CREATE TABLE r AS SELECT 7 AS id", (), "statements"),
     "in-do": ("DO $$BEGIN CREATE TABLE r (id integer); END$$", (), "statements"),

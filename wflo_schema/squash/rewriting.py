@@ -57,11 +57,11 @@ class _Part:
     """The statements of one file, in its order, with what clears the session behind them."""
 
     migration: Migration
-    statements: tuple[Statement, ...]
+    statements: Sequence[Statement]
 
     def text(self) -> str:
         found = [f"-- from {self.migration.id}"]
-        found += [f"{_plain(s.text)};" for s in self.statements]
+        found += [f"{_plain(s.text)};{_data(s)}" for s in self.statements]
         if any(sets_session(s) or _SESSION.match(s.text) or "set_config" in s.text for s in self.statements):
             found.append("RESET ALL;")
             if any(_SESSION.match(s.text) and _ROLE.search(s.text) for s in self.statements):
@@ -139,6 +139,15 @@ def from_statements(chosen: Sequence[Migration], scripts: Sequence[Script]) -> s
         for m, script in zip(chosen, scripts, strict=True)
     )
     return "\n\n".join(p.text() for p in parts if p.statements) + "\n"
+
+
+def _data(statement: Statement) -> str:
+    """The rows that a COPY reads, and their end."""
+    if statement.data is None:
+        return ""
+    start, end = statement.data
+    rows = statement.source[start:end].decode()
+    return f"\n{rows}{'' if not rows or rows.endswith(chr(10)) else chr(10)}\\."
 
 
 def _plain(text: str) -> str:
