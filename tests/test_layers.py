@@ -39,7 +39,10 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "orphans",
         ),
     ),
-    ("engine", ("events", "ledger", "planning", "against", "locks", "remedies", "session", "stepwise", "operations")),
+    (
+        "engine",
+        ("events", "flaws", "ledger", "planning", "against", "locks", "remedies", "session", "stepwise", "operations"),
+    ),
     ("scratch", ("replay",)),
     ("squash", ("rewriting", "proof", "operations")),
     (

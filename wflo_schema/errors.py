@@ -40,7 +40,9 @@ class WfloSchemaError(Exception):
         self.message = message
         self.hint = hint
         self.applied: tuple[str, ...] = ()
-        """Ids that this run had finished before it stopped; they stay."""
+        """Ids that this run had finished before it stopped; that stays as it is."""
+        self.operation = "apply"
+        """What it did with them: apply, rollback, or mark (record without running)."""
         self.not_tried: tuple[str, ...] = ()
         """Ids that this run did not reach."""
 

@@ -280,7 +280,7 @@ def test_client_that_vanished_without_a_word_does_not_keep_its_locks(
     for name in WATCHED:
         monkeypatch.setitem(WATCHED, name, "1")
     try:
-        run(Cut(Direction.TO_SERVER, total - 16, silently=True))
+        run(Cut(Direction.TO_SERVER, total - 32, silently=True))  # before the COMMIT
     except PermissionError:
         pytest.skip("only root may let a connection vanish")
     assert operations.migrate(database, files).ids == ("2_b",)

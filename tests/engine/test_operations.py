@@ -532,7 +532,7 @@ def test_role_set_for_a_login_stays_for_every_migration(folder: Folder, server: 
 
 
 def test_session_that_cannot_be_cleared_in_time_never_reaches_what_is_sent_behind(folder: Folder) -> None:
-    folder.do("CREATE SCHEMA other", f"ALTER DATABASE {folder.database.name} SET statement_timeout = '25ms'")
+    folder.do("CREATE SCHEMA other", f"ALTER DATABASE {folder.database.name} SET statement_timeout = '50ms'")
     tables = "".join(f"CREATE TEMP TABLE t{n} (id serial PRIMARY KEY, t text UNIQUE);" for n in range(600))
     folder.write("1_a", f"SET LOCAL statement_timeout = 0; {tables} SET search_path = other")
     folder.write("2_b", "CREATE TABLE b ()")
@@ -1311,10 +1311,10 @@ def test_what_is_sent_behind_a_migration_that_fails_never_runs(folder: Folder, f
 
 
 def test_what_is_sent_behind_a_commit_that_fails_is_reported_when_a_colleague_made_it_possible(folder: Folder) -> None:
-    folder.write("1_a", "CREATE TABLE a (id int PRIMARY KEY)")
-    folder.write("2_b", "CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.write("2_b", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'INSERT INTO a VALUES (7) RETURNING id'")
     folder.migrate()
-    folder.write("3_c", "INSERT INTO b VALUES (7); SELECT pg_sleep(1)")
+    folder.write("3_c", "DECLARE c CURSOR WITH HOLD FOR SELECT f(); SELECT pg_sleep(1)")
     folder.write("4_d", "CREATE TABLE d ()")
     folder.write("5_e", "CREATE TABLE e ()")
     third = read_migrations(folder.path).resolve("3_c")
@@ -1335,7 +1335,49 @@ def test_what_is_sent_behind_a_commit_that_fails_is_reported_when_a_colleague_ma
     assert folder.recorded() == ["1_a", "2_b", "3_c", "4_d", "5_e"]
 
 
+_EMPTIES = (
+    "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM public._yoyo_migration; RETURN 1; END';"
+)
+_TRIGGER = (
+    "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN TRUNCATE public._yoyo_migration; RETURN NULL; END';"
+    "CREATE TABLE x (a int); CREATE CONSTRAINT TRIGGER t AFTER INSERT ON x "
+    "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t();"
+)
+
 LOSING = {
+    "delete": "DELETE FROM _yoyo_migration;",
+    "delete with others": "CREATE TABLE x (h varchar(64) REFERENCES _yoyo_migration); "
+    "TRUNCATE x, _yoyo_migration CASCADE;",
+    "another id": "UPDATE _yoyo_migration SET migration_id = migration_id || 'x';",
+    "another hash": "UPDATE _yoyo_migration SET migration_hash = md5(migration_id);",
+    "rename the table": "ALTER TABLE _yoyo_migration RENAME TO gone;",
+    "another schema": "CREATE SCHEMA gone; ALTER TABLE _yoyo_migration SET SCHEMA gone;",
+    "a table anew": "DROP TABLE _yoyo_migration; CREATE TABLE _yoyo_migration "
+    "(migration_hash varchar(64) PRIMARY KEY, migration_id varchar(255), checksum varchar(64));",
+    "a function that makes a table": f"{_EMPTIES} CREATE TABLE x AS SELECT f();",
+    "a function that is explained": f"{_EMPTIES} EXPLAIN ANALYZE SELECT f();",
+    "a function that fills a column": f"{_EMPTIES} CREATE TABLE x (a int); INSERT INTO x VALUES (1);"
+    "ALTER TABLE x ADD b int DEFAULT f();",
+    "a function of an index": f"{_EMPTIES} CREATE TABLE x (a int); "
+    "INSERT INTO x VALUES (1); ALTER FUNCTION f RENAME TO g; CREATE FUNCTION f(int) RETURNS int "
+    "IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN public.g(); END'; CREATE INDEX ON x (f(a));",
+    "a function of a view": f"{_EMPTIES} CREATE MATERIALIZED VIEW x AS SELECT f();",
+    "a function in a cursor": f"{_EMPTIES} DECLARE c CURSOR FOR SELECT f(); FETCH c;",
+    "a procedure": "CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM public._yoyo_migration'; CALL p();",
+    "a trigger": f"{_TRIGGER} SET CONSTRAINTS ALL IMMEDIATE; INSERT INTO x VALUES (1);",
+    "a trigger at COMMIT": f"{_TRIGGER} INSERT INTO x VALUES (1);",
+    "a trigger at COMMIT, last but one": f"{_TRIGGER} INSERT INTO x VALUES (1); CREATE TABLE y ();",
+    "an event trigger": "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN DELETE FROM public._yoyo_migration; END $$;"
+    "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e(); CREATE TABLE x ();",
+    "a savepoint": "SAVEPOINT a; DELETE FROM _yoyo_migration; RELEASE a;",
+    "a rule": "CREATE TABLE x (a int); CREATE RULE r AS ON INSERT TO x DO ALSO DELETE FROM _yoyo_migration;"
+    "INSERT INTO x VALUES (1);",
+    "an operator in front": "CREATE SCHEMA ops; CREATE FUNCTION ops.same(varchar, varchar) RETURNS boolean "
+    "LANGUAGE sql AS 'SELECT true'; "
+    "CREATE OPERATOR ops.= (FUNCTION = ops.same, LEFTARG = varchar, RIGHTARG = varchar); "
+    "DELETE FROM _yoyo_migration WHERE migration_id OPERATOR(pg_catalog.<>) '1_a'; SET search_path = ops, pg_catalog;",
     "drop the schema": "DROP SCHEMA public CASCADE; CREATE SCHEMA public;",
     "rename the schema": "ALTER SCHEMA public RENAME TO gone; CREATE SCHEMA public;",
     "drop all tables": "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables "
@@ -1354,7 +1396,90 @@ def test_migration_that_takes_its_own_record_away_is_rolled_back(folder: Folder,
         folder.write("3_c", "CREATE TABLE c ()")
     error = folder.fail()
     assert "2_b takes away the ledger" in error.message and error.applied == ("1_a",)
-    assert folder.recorded() == ["1_a"] and folder.has("a")
+    assert folder.recorded() == ["1_a"] and folder.has("a") and not folder.has("x") and not folder.has("c")
+
+
+AT_COMMIT = {
+    "a cursor that is kept": f"{_EMPTIES} DECLARE c CURSOR WITH HOLD FOR SELECT f();",
+    "a trigger that defers again": f"{_TRIGGER} CREATE TABLE y (a int);"
+    "CREATE FUNCTION u() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO x VALUES (1); RETURN NULL; END';"
+    "CREATE CONSTRAINT TRIGGER u AFTER INSERT ON y DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION u();"
+    "INSERT INTO y VALUES (1);",
+}
+
+
+@pytest.mark.parametrize("what", AT_COMMIT)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_would_write_when_the_record_was_looked_at_is_rolled_back(
+    folder: Folder, what: str, is_last: bool
+) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.write("2_b", AT_COMMIT[what])
+    if not is_last:
+        folder.write("3_c", "CREATE TABLE c ()")
+    error = folder.fail()
+    assert error.sqlstate == "25006" and "at COMMIT" in error.message and "read-only" in error.message
+    assert folder.recorded() == ["1_a"] and not folder.has("x") and not folder.has("c")
+
+
+def test_event_trigger_that_takes_the_record_of_a_later_file_away_is_found(folder: Folder) -> None:
+    folder.write(
+        "1_a",
+        "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN DELETE FROM public._yoyo_migration WHERE migration_id = '2_b'; END $$;"
+        "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e();",
+    )
+    folder.write("2_b", "CREATE TABLE b ()")
+    assert "2_b takes away the ledger" in folder.fail().message
+    assert "2_b takes away the ledger" in folder.fail().message and not folder.has("b")
+
+
+COMMITS = {
+    "temporary tables": "CREATE TEMP TABLE x (a int) ON COMMIT DROP; "
+    "CREATE TEMP TABLE y (a int) ON COMMIT DELETE ROWS; INSERT INTO x VALUES (1); INSERT INTO y VALUES (1);",
+    "a notification": "NOTIFY somebody, 'done';",
+    "a trigger that writes at COMMIT": "CREATE TABLE log (a int); CREATE TABLE x (a int); "
+    "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (NEW.a); RETURN NULL; END';"
+    "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON x DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t();"
+    "INSERT INTO x VALUES (1); ",
+    "a cursor that is kept and only reads": "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM generate_series(1, 9);",
+    "a large object": "SELECT lo_create(0);",
+    "a read-only transaction": "SET TRANSACTION READ ONLY;",
+    "a role through a function": "DO $$ BEGIN PERFORM set_config('ro' || 'le', 'pg_monitor', false); END $$;",
+    "an account through a function": "DO $$ BEGIN "
+    "PERFORM set_config('session_author' || 'ization', 'pg_monitor', true); END $$;",
+    "a role for the transaction": "SET LOCAL ROLE pg_monitor;",
+    "other rows of the ledger": "DELETE FROM _yoyo_migration WHERE migration_id = '0_z';",
+}
+
+
+@pytest.mark.parametrize("what", COMMITS)
+def test_what_commits_with_its_record_is_applied_whatever_it_does(folder: Folder, what: str) -> None:
+    folder.write("0_z", "CREATE TABLE z ()")
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.write("2_b", COMMITS[what])
+    folder.write("3_c", "CREATE TABLE c ()")
+    assert folder.migrate().ids == ("0_z", "1_a", "2_b", "3_c")
+    if what.startswith("a trigger"):
+        assert folder.ask("SELECT count(*) FROM log") == 1
+
+
+@pytest.mark.parametrize(
+    "undo",
+    [
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+        "TRUNCATE _yoyo_migration",
+        "INSERT INTO _yoyo_migration VALUES ('x', 'x', now())",
+    ],
+)
+def test_rollback_that_changes_the_ledger_itself_is_taken_back(folder: Folder, undo: str) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.write("2_b", "CREATE TABLE b ()", rollback=f"DROP TABLE b; {undo}")
+    folder.migrate()
+    with pytest.raises(MigrationFailed, match="changes the ledger itself"):
+        folder.roll_back()
+    assert folder.recorded() == ["1_a", "2_b"] and folder.has("b")
 
 
 @pytest.mark.parametrize(

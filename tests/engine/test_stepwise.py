@@ -17,7 +17,7 @@ from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
-from wflo_schema.engine.events import Blocker, Notice, Retrying, Waiting
+from wflo_schema.engine.events import Blocker, Retrying, Waiting
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
@@ -628,20 +628,6 @@ def test_session_that_may_not_idle_survives_long_reading_of_files(folder: Folder
 
 
 # where the ledger is
-
-
-def test_second_ledger_is_made_with_a_warning(folder: Folder) -> None:
-    folder.write("1_a", "CREATE TABLE a ();")
-    folder.migrate()
-    folder.do("CREATE SCHEMA app", f"ALTER DATABASE {folder.database.name} SET search_path = app")
-    folder.events.clear()
-    assert folder.migrate().ids == ("1_a",)
-    assert [e.message for e in folder.events if isinstance(e, Notice) and e.severity == "WARNING"] == [
-        (
-            "there is no ledger in schema app yet, so one is made; "
-            "the ledger of schema public is not used: if you mean that one, name it with --schema"
-        )
-    ]
 
 
 def test_view_of_the_ledgers_name_is_no_ledger(folder: Folder) -> None:

@@ -7,7 +7,7 @@ import pytest
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.script import Script, Statement, split_statements
-from wflo_schema.files.statements import is_repeatable, leaves_with_session, may_lose_record, runs_alone
+from wflo_schema.files.statements import is_repeatable, leaves_with_session, runs_alone, runs_no_code
 from wflo_schema.files.tokens import tokens
 
 READ = {
@@ -117,8 +117,28 @@ def test_what_a_statement_does_is_known_behind_comments() -> None:
     assert not leaves_with_session(_statement("DO $$ BEGIN -- set_config\n NULL; END $$"))
     assert is_repeatable("ALTER/**/SYSTEM RESET ALL")
     assert is_repeatable('ALTER SUBSCRIPTION "a b" ENABLE')
-    for text in ("DROP/**/SCHEMA a", "ALTER -- x\n SCHEMA a RENAME TO b", "DROP /* /* */ */ OWNED BY a"):
-        assert may_lose_record(Script("1.sql", text.encode(), "", split_statements("1.sql", text.encode())))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_certain"),
+    [
+        ("CREATE TABLE a (b int PRIMARY KEY, c text NOT NULL DEFAULT 'x' CHECK (f(c)))", True),
+        ("-- why\nCREATE TABLE IF NOT EXISTS a.b (c int REFERENCES d); CREATE /* x */ TABLE e ()", True),
+        ("CREATE TABLE a (b int); SELECT f()", False),
+        ("CREATE TABLE a AS SELECT f()", False),
+        ("CREATE TABLE a/**/AS/**/EXECUTE p", False),
+        ("CREATE TABLE a PARTITION OF b DEFAULT", False),
+        ("CREATE TABLE a (LIKE b INCLUDING ALL)", False),
+        ("CREATE TABLE a () INHERITS (b)", False),
+        ("CREATE TABLE a (b FROBNICATED, ); SELECT f()", False),
+        ("CREATE UNLOGGED TABLE a ()", False),
+        ("CREATE INDEX ON a (f(b))", False),
+        ("ALTER TABLE a ADD b int DEFAULT f()", False),
+        ("COMMENT ON TABLE a IS 'x'", False),
+    ],
+)
+def test_only_of_plain_tables_it_is_certain_that_no_function_runs(text: str, is_certain: bool) -> None:
+    assert runs_no_code(Script("1.sql", text.encode(), "", split_statements("1.sql", text.encode()))) is is_certain
 
 
 @pytest.mark.parametrize(

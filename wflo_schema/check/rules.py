@@ -386,6 +386,33 @@ RULES: tuple[Rule, ...] = (
         "finish it, or undo it and forget it: the finding says how",
     ),
     Rule(
+        "ledger-elsewhere",
+        "ledger",
+        _E,
+        "another schema's ledger records the migrations",
+        "The search_path leads to a schema whose ledger records none of them, so migrate would apply all of them "
+        "again: it refuses.",
+        "name the schema with --schema, or put the search_path right",
+    ),
+    Rule(
+        "ledger-flawed",
+        "ledger",
+        _E,
+        "the ledger's key locks nothing, or a crash empties it",
+        "Its table has lost its primary key or NOT NULL, is UNLOGGED, partitioned or inherited from: two runs at once "
+        "could apply a migration twice, so none begins.",
+        "the statement that the finding says",
+    ),
+    Rule(
+        "ledger-open",
+        "ledger",
+        _W,
+        "others than its owner may write to the ledger",
+        "Whoever may change its rows can have a migration run again or left out. Who runs the migrations without "
+        "owning the ledger needs INSERT, DELETE and SELECT; nobody else does.",
+        "REVOKE … ON TABLE … FROM …",
+    ),
+    Rule(
         "ledger-unreadable",
         "ledger",
         _U,

@@ -497,7 +497,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     from wflo_schema.engine import operations
 
     try:
-        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
+        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
     except (DatabaseError, Refused) as error:  # what the other sections found still counts
         may = "may not" if isinstance(error, CannotRead) else "cannot"
         message = f"the ledger {may} be read: {error.message}"
@@ -505,8 +505,10 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         answer.unfinished.add("ledger")
         answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
         return None
+    answer.findings += _of_the_ledger_itself(status)
+    name_it = f"name the schema that you mean: --schema {status.elsewhere[0]}" if status.elsewhere else ""
     said = (
-        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", MIGRATE),
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", name_it or MIGRATE),
         (
             "ledger-changed",
             status.changed,
@@ -545,6 +547,32 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             found = finding(code, entry.id, message, have=have, want=want, help_=mend, location=location)
             answer.of_migration(found, entry.id)
     return status
+
+
+def _of_the_ledger_itself(status: Status) -> Iterator[Finding]:
+    """Is it the one that is meant, does its key lock, and is it its owner's alone?"""
+    name = f"{quote(status.schema)}._yoyo_migration"
+    if status.elsewhere:
+        yield finding(
+            "ledger-elsewhere",
+            name,
+            f"the ledger of schema {', '.join(status.elsewhere)} records these migrations, and this one, "
+            "to which the search_path leads, records none of them",
+            have="no record" if status.has_ledger else NOTHING,
+            want=f"{quote(status.elsewhere[0])}._yoyo_migration",
+            help_=f"name the schema that you mean: --schema {status.elsewhere[0]}",
+        )
+    for flaw in status.flaws:
+        yield finding("ledger-flawed", name, flaw.what, help_=flaw.mend)
+    for grant in status.grants:
+        yield finding(
+            "ledger-open",
+            grant.relation,
+            f"{grant.grantee} may change the ledger",
+            have=f"{grant.privileges} granted to {grant.grantee}",
+            want="SELECT at most",
+            help_=f"{grant.revoke}; or leave it, where {grant.grantee} runs the migrations",
+        )
 
 
 def check_drift(

@@ -447,10 +447,10 @@ class Aside:
         """Close the connection, answered or not."""
         self._connection.close()
 
-    def ask(self, text: str, *parameters: str) -> None:
+    def ask(self, text: str, *parameters: str | None) -> None:
         """Send a query.  Raise psycopg.Error where the connection is gone."""
         if parameters:
-            self._pgconn.send_query_params(text.encode(), [p.encode() for p in parameters])
+            self._pgconn.send_query_params(text.encode(), [None if p is None else p.encode() for p in parameters])
         else:
             self._pgconn.send_query(text.encode())
         self._rows = []

@@ -42,7 +42,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A session that ours waits for.  ``is_colleague``: another run of this tool."""
+    """A session, or a prepared transaction (``gid``), that ours waits for.  ``is_colleague``: a run of this tool."""
 
     pid: int
     username: str
@@ -51,16 +51,23 @@ class Blocker:
     since_s: float
     query: str
     relation: str
+    gid: str = ""
+    is_colleague: bool = False
 
     @property
-    def is_colleague(self) -> bool:
-        """True for another run of this tool."""
-        return self.application_name.startswith("wflo-schema")
+    def end(self) -> str:
+        """The SQL that ends it, where a run of this tool would not be ended by its own user."""
+        if self.gid:
+            name = "'" + self.gid.replace("'", "''") + "'"
+            return f"ROLLBACK PREPARED {name}, or COMMIT PREPARED {name}"
+        return f"SELECT pg_terminate_backend({self.pid or 'PID'})"
 
     def __str__(self) -> str:
         app = f", {self.application_name}" if self.application_name else ""
         query = " ".join(self.query.split())
         said = f": {query[:120]}{'…' if len(query) > 120 else ''}" if query else ""
+        if self.gid:
+            return f"the prepared transaction '{self.gid}' ({self.username}) for {self.since_s:.1f} s"
         who = f"pid {self.pid} ({self.username or 'unknown user'}{app})" if self.pid else "a prepared transaction"
         return f"{who} {self.state or 'active'} for {self.since_s:.1f} s{said}"
 

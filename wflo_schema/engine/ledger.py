@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,7 @@ from psycopg import sql
 
 from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migration, migration_hash
 
@@ -84,10 +85,23 @@ class Ledger:
     role: str
     has_triggers: bool = False
     """A trigger or a rule on the ledger may keep a row from being written."""
-    elsewhere: str = ""
-    """Other schemas that have a ledger."""
+    elsewhere: tuple[str, ...] = ()
+    """Other schemas that have a ledger which this role may read."""
     path: str = ""
     """The session's search_path, as it began."""
+    synchronous_commit: str = "on"
+    """The setting that the session began with."""
+    has_log_rows: bool = False
+    """The table of progress counts log rows; one of an earlier version does not."""
+    has_event_triggers: bool = False
+    """Any statement may run a function of theirs."""
+    flaws: tuple[Flaw, ...] = ()
+    """Why its key is no lock, where it is not."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of all its tables, whether they are there or not."""
+        return ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "_wflo_schema_progress")
 
     @property
     def is_complete(self) -> bool:
@@ -135,7 +149,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
     name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, *rest = row
-    has_triggers, is_other_kind, elsewhere, path = rest
+    has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers = rest
     if name is None:
         raise Refused(
             "this role can use no schema of its search_path, so there is nowhere to keep the ledger",
@@ -164,22 +178,31 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         version or "",
         role or "",
         has_triggers == "t",
-        elsewhere or "",
+        tuple(elsewhere.split("\x1f")) if elsewhere else (),
         path or "",
+        synchronous_commit or "on",
+        has_log_rows == "t",
+        has_event_triggers == "t",
     )
 
 
-def read_ledger(
-    pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int | None = None
-) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
-    """What is recorded, oldest first, and what is half way.
+class Reading(NamedTuple):
+    """What the ledger says, oldest first, what is half way, and what is wrong with its tables."""
+
+    records: tuple[Record, ...]
+    progress: tuple[Progress, ...]
+    flaws: tuple[Flaw, ...]
+
+
+def read_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int | None = None) -> Reading:
+    """Read it, in one exchange.
 
     Raise `CannotRead` without privilege, `DatabaseError` with sqlstate 55P03 when a table is locked
     for ``lock_timeout_ms`` (None: the server's own).
     """
     if not ledger.is_there:
-        return (), ()
-    commands = [read_command(ledger)]
+        return Reading((), (), ())
+    commands = [read_command(ledger), flaws_command(ledger.schema)]
     if ledger.has_progress:
         commands.append(Command(_sql("progress_read", ledger.schema), keeps_rows=True))
     if lock_timeout_ms is not None:  # all that one exchange sends is one transaction
@@ -190,9 +213,9 @@ def read_ledger(
     rows = outcome.rows if lock_timeout_ms is None else outcome.rows[1:]
     progress = tuple(
         Progress(h or "", i or "", o or "", int(n or 0), c or "", r, tuple((names or "").splitlines()))
-        for h, i, o, n, c, r, names in (rows[1] if ledger.has_progress else ())
+        for h, i, o, n, c, r, names in (rows[2] if ledger.has_progress else ())
     )
-    return records(rows[0]), progress
+    return Reading(records(rows[0]), progress, flaws(ledger.schema, rows[1]))
 
 
 def read_command(ledger: Ledger) -> Command:
@@ -202,6 +225,11 @@ def read_command(ledger: Ledger) -> Command:
     )
 
 
+def last_applied(recorded: Iterable[Record]) -> str | None:
+    """When the last of them was applied; a clock may have jumped back since."""
+    return max((r.applied_at for r in recorded), default="") or None
+
+
 def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
     """The rows of `read_command` as records."""
     return tuple(
@@ -209,34 +237,76 @@ def records(rows: Sequence[tuple[str | None, ...]]) -> tuple[Record, ...]:
     )
 
 
+def read_elsewhere(pipeline: Pipeline, ledger: Ledger, hashes: Sequence[str]) -> tuple[str, ...]:
+    """The other schemas whose ledgers record any of these migrations."""
+    if not ledger.elsewhere:
+        return ()
+    one = sql.SQL(load_sql("engine", "ledger_elsewhere"))
+    asked = [one.format(schema=sql.Identifier(s), name=sql.Literal(s)).as_string() for s in ledger.elsewhere]
+    wanted = "{" + ",".join(hashes) + "}"
+    outcome = pipeline.exchange([Command("\nUNION ALL\n".join(asked), (wanted,), keeps_rows=True)])
+    if outcome.error and outcome.error.sqlstate == "42501":
+        return ()  # its policies hide rows from this role
+    if outcome.error:
+        _raise(outcome.error, "reading the ledgers of other schemas")
+    return tuple(sorted(schema or "" for schema, _ in outcome.rows[0]))
+
+
+def read_grants(pipeline: Pipeline, ledger: Ledger) -> tuple[Grant, ...]:
+    """What others than its owner may do to the ledger, reading apart."""
+    outcome = pipeline.exchange([grants_command(ledger.schema, ledger.tables)])
+    if outcome.error:
+        _raise(outcome.error, "reading who may write to the ledger")
+    return grants(outcome.rows[0])
+
+
 def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:
     """Make what the ledger lacks, once however many runs try: under an advisory lock of the transaction.
 
+    What is made belongs to its owner alone: of what default privileges grant, SELECT stays.
     Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
     """
 
-    def missing(now: Ledger) -> list[str]:
+    def missing(now: Ledger) -> _ToMake:
         if now.is_complete:
-            return []
+            return _ToMake()
         made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
         schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()
-        return [*([] if now.has_schema else [schema]), *_statements(made)]
+        there = {"_yoyo_migration": now.is_there, "_yoyo_log": now.has_log, "_yoyo_version": now.is_there}
+        return _ToMake(
+            [*([] if now.has_schema else [schema]), *_statements(made)],
+            tuple(name for name, is_there in there.items() if not is_there),
+        )
 
     _create_under_lock(pipeline, ledger, missing, lock_timeout_ms)
     return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True)
 
 
 def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
-    """Make the table of progress if it is not there."""
-    if not ledger.has_progress:
-        _create_under_lock(
-            pipeline, ledger, lambda now: [] if now.has_progress else [_sql("progress_create", ledger.schema)]
+    """Make the table of progress if it is not there, or is one of an earlier version."""
+
+    def missing(now: Ledger) -> _ToMake:
+        made = _statements(_sql("progress_create", ledger.schema))
+        return (
+            _ToMake()
+            if now.has_progress and now.has_log_rows
+            else _ToMake(made, () if now.has_progress else ("_wflo_schema_progress",))
         )
-    return replace(ledger, has_progress=True)
+
+    if not (ledger.has_progress and ledger.has_log_rows):
+        _create_under_lock(pipeline, ledger, missing)
+    return replace(ledger, has_progress=True, has_log_rows=True)
+
+
+class _ToMake(NamedTuple):
+    """Statements, and the tables that they make."""
+
+    statements: Sequence[str] = ()
+    tables: Sequence[str] = ()
 
 
 def _create_under_lock(
-    pipeline: Pipeline, ledger: Ledger, missing: Callable[[Ledger], list[str]], lock_timeout_ms: int = 0
+    pipeline: Pipeline, ledger: Ledger, missing: Callable[[Ledger], _ToMake], lock_timeout_ms: int = 0
 ) -> None:
     """Run what is ``missing`` once the lock is held: who comes second finds it made, and locks no table."""
     on_notice, pipeline.on_notice = pipeline.on_notice, None
@@ -253,9 +323,13 @@ def _create_under_lock(
             ]
         )
         if outcome.error is None:
-            statements = missing(find_ledger(pipeline, ledger.schema))
+            statements, tables = missing(find_ledger(pipeline, ledger.schema))
             patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")
-            outcome = pipeline.exchange([patience, *(Command(s) for s in statements), Command("COMMIT")])
+            made = [patience, *(Command(s) for s in statements)]
+            outcome = pipeline.exchange([*made, grants_command(ledger.schema, tables)])
+        if outcome.error is None:
+            revokes = [Command(grant.revoke) for grant in grants(outcome.rows[-1])]
+            outcome = pipeline.exchange([*revokes, Command("COMMIT")])
         if outcome.error is None:
             return
         pipeline.exchange([Command("ROLLBACK")])
@@ -284,9 +358,10 @@ def insert_commands(
     migration: Migration,
     *,
     predecessors: Sequence[str],
+    after: str | None,
     operation: str = "apply",
 ) -> tuple[Command, Command]:
-    """Record a migration: its row, and its log row.
+    """Record a migration: its row, and its log row.  ``after``: the last time in the ledger, as `last_applied` has it.
 
     The first fails with 23505 where it is recorded already, and with 23502 where a row of
     ``predecessors`` (hashes) is not there: the plan is out of date in both cases.  It fails with
@@ -295,7 +370,7 @@ def insert_commands(
     return (
         Command(
             _insert_sql(ledger.schema, len(predecessors)),
-            (migration.hash, migration.id, migration.checksum, *ledger.lock_keys, *predecessors),
+            (migration.hash, migration.id, migration.checksum, *ledger.lock_keys, after, *predecessors),
         ),
         Command(
             _sql("ledger_log", ledger.schema),
@@ -309,16 +384,26 @@ def _insert_sql(schema: str, predecessors: int) -> str:
     """Looks up each predecessor by its key: one query over all of them costs PostgreSQL more."""
     there = "".join(
         f"\n            AND EXISTS (SELECT FROM {{schema}}._yoyo_migration WHERE migration_hash = ${n}::text)"
-        for n in range(6, 6 + predecessors)
+        for n in range(7, 7 + predecessors)
     )
     text = load_sql("engine", "ledger_insert").replace("{predecessors}", there)
     return sql.SQL(text).format(schema=sql.Identifier(schema)).as_string()
 
 
-def guard_command(ledger: Ledger, migration: Migration) -> Command:
-    """Fail with 22012 unless the record of a migration is there."""
-    table = sql.Identifier(ledger.schema, "_yoyo_migration").as_string()
-    return Command(f"SELECT 1 / pg_catalog.count(*) FROM {table} WHERE migration_hash = $1::text", (migration.hash,))
+def seal_command(ledger: Ledger, migration: Migration) -> Command:
+    """Fail with 22012 unless the record of a migration is there; from then on the transaction writes nothing."""
+    return Command(_sql("ledger_seal", ledger.schema), (migration.hash, migration.id, migration.checksum))
+
+
+def seal_removal_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
+    """The same for a rollback: fail with 22012 unless the other hashes of ``recorded`` are there, and no more."""
+    return Command(_sql("ledger_seal_removal", ledger.schema), (_digest(h for h in recorded if h != migration.hash),))
+
+
+def _digest(hashes: Iterable[str]) -> str:
+    """Of a set of rows, as the queries make it of the ledger; nothing for none."""
+    text = ",".join(sorted(hashes))
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() if text else ""
 
 
 def checksum_command(ledger: Ledger, migration_id: str, checksum: str | None) -> Command:
@@ -362,7 +447,6 @@ def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection
 
     Fails with 22012 unless the ledger holds exactly the hashes in ``recorded``: the plan is out of date.
     """
-    as_planned = hashlib.md5(",".join(sorted(recorded)).encode(), usedforsecurity=False).hexdigest()
     return Command(
         _sql("ledger_delete", ledger.schema),
         (
@@ -371,7 +455,7 @@ def delete_command(ledger: Ledger, migration: Migration, *, recorded: Collection
             _new_id(),
             _user_name(),
             _host_name(),
-            as_planned,
+            _digest(recorded),
         ),
     )
 
@@ -392,28 +476,37 @@ def lock_command(ledger: Ledger) -> Command:
     return Command(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def progress_command(
-    ledger: Ledger,
-    migration: Migration,
-    *,
-    operation: str,
-    done: int,
-    done_checksum: str,
-    running: str | None,
-    names: Sequence[str] = (),
-) -> Command:
-    """Say how many statements of a non-transactional migration are done, and which one is running.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a non-transactional migration is: so many statements, and the one that is under way, if any.
 
-    ``names``: the qualified names of what it drops.
+    ``running_names``: the qualified names of what that one drops.
     """
-    return Command(
-        _sql("progress_write", ledger.schema),
-        (migration.hash, migration.id, operation, str(done), done_checksum, running, "\n".join(names) or None),
-    )
+
+    done: int
+    done_checksum: str
+    running: str | None = None
+    running_names: tuple[str, ...] = ()
+
+
+def progress_command(
+    ledger: Ledger, migration: Migration, *, operation: str, now: Step, before: Step | None
+) -> Command:
+    """Say how far a migration is, where nobody else has gone on with it: it must be as ``before`` (None: not begun).
+
+    Takes the lock of the session again: a statement may have given it up.  Fails with 22012 where another run has it
+    or has written meanwhile, and with 23505 where another run has begun.
+    """
+    row = (migration.hash, migration.id, operation, str(now.done), now.done_checksum, now.running)
+    names = "\n".join(now.running_names) or None
+    if before is None:
+        return Command(_sql("progress_begin", ledger.schema), (*row, names, *ledger.lock_keys))
+    expected = (str(before.done), before.done_checksum, before.running)
+    return Command(_sql("progress_write", ledger.schema), (*row, names, *ledger.lock_keys, *expected))
 
 
 def superseded_command(ledger: Ledger, migration: Migration) -> Command:
-    """A row where another tool applied or rolled back the migration after its progress was written."""
+    """A row where another tool applied or rolled back the migration after its progress was begun."""
     return Command(_sql("progress_superseded", ledger.schema), (migration.hash,), keeps_rows=True)
 
 

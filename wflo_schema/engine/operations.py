@@ -27,8 +27,12 @@ from wflo_schema.engine.ledger import (
     find_ledger,
     follow_command,
     insert_commands,
+    last_applied,
     lock_command,
     progress_delete_command,
+    read_grants,
+    seal_command,
+    seal_removal_command,
     share_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
@@ -43,9 +47,10 @@ from wflo_schema.engine.planning import (
     load_rollback_or_refuse,
     plan_migrations,
     refuse,
+    refuse_elsewhere,
     rollback_targets,
 )
-from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session
+from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, SETTLE, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, migration_hash, rolling_back
 from wflo_schema.words import listed
@@ -70,15 +75,19 @@ _MOST_CONFLICTS = 20
 _OUT_OF_DATE = frozenset({"23505", "23502", "22012", "42P01", "3F000"})
 
 
-def status(database: Database, migrations: Migrations, *, lock_timeout_ms: int | None = None) -> Status:
+def status(
+    database: Database, migrations: Migrations, *, lock_timeout_ms: int | None = None, with_grants: bool = False
+) -> Status:
     """Compare files and ledger.  Writes nothing, and needs no more than SELECT on the ledger.
 
+    ``with_grants``: say as well who else than its owner may write to the ledger.
     Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
     55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds).
     """
     patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
     with _Run.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
-        return run.status(migrations, patience_ms)
+        found = run.status(migrations, patience_ms)
+        return replace(found, grants=read_grants(run.pipeline, run.ledger)) if with_grants else found
 
 
 def _reading(lock_timeout_ms: int) -> dict[str, str]:
@@ -96,6 +105,9 @@ def plan(database: Database, migrations: Migrations, *, to: str | None = None, a
     """
     with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
+        if planned.pending:
+            refuse_elsewhere(planned.status)
+            run.refuse_flaws()
         wrapped: list[str] = []
 
         def check(m: Migration, script: Script) -> None:
@@ -133,6 +145,7 @@ def migrate(
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
+        refuse_elsewhere(planned.status)
         refuse(planned)
         scripts = Scripts(planned.pending, load_script)
         scripts.validate(run.stay_awake, run.check_nothing if is_replay else run.check_ready)
@@ -165,6 +178,7 @@ def rollback(
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         found = run.status(migrations)
+        refuse_elsewhere(found)
         targets = rollback_targets(found, migrations, count, to, only)
         scripts = Scripts(targets, load_rollback_or_refuse)
         scripts.validate(run.stay_awake, lambda m, script: run.check_text(script))
@@ -205,7 +219,9 @@ def baseline(
     began = time.monotonic()
     chosen = [migrations.resolve(i) for i in ids]
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
-        entries = {e.id: e for e in run.status(migrations).entries if e.state != State.PENDING}
+        found = run.status(migrations)
+        refuse_elsewhere(found)
+        entries = {e.id: e for e in found.entries if e.state != State.PENDING}
         again = [m.id for m in chosen if m.id in entries and entries[m.id].has_checksum]
         if again:
             raise Refused(
@@ -219,9 +235,9 @@ def baseline(
 class _Transaction(NamedTuple):
     """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
 
-    Its commands are made while they are sent: a file may have a million.  ``is_guarded``: the last command before
-    COMMIT checks that its record is still there.  ``is_followed``: the session is cleared by what is sent behind
-    it; else at once.
+    Its commands are made while they are sent: a file may have a million.  ``seal``: what comes right before COMMIT,
+    as `Session.seal` says; where it ``is_flushed``, what puts it on disk comes behind COMMIT.  ``is_followed``: the
+    session is cleared by what is sent behind it; else at once.
     """
 
     migration: Migration
@@ -230,13 +246,15 @@ class _Transaction(NamedTuple):
     command: Callable[[Statement], Command]
     again: Mapping[int, Sequence[Command]]
     """What is sent behind a statement, by its number from 0: settings that it has reset."""
+    seal: tuple[Command, ...]
     after: tuple[Command, ...]
     share_index: int
     """Where it asks whether a non-transactional run is at work."""
     ledger_index: int
     is_flushed: bool = True
-    is_guarded: bool = False
     is_followed: bool = False
+    is_ourselves: bool = False
+    """It is sealed as the role that the run began as."""
 
     def commands(self) -> Iterator[Command]:
         """All of them, in order."""
@@ -245,6 +263,8 @@ class _Transaction(NamedTuple):
             yield self.command(statement)
             if number in self.again:
                 yield from self.again[number]
+        yield from self.seal
+        yield COMMIT
         yield from self.after
 
     def sent(self) -> Iterator[Command]:
@@ -254,9 +274,14 @@ class _Transaction(NamedTuple):
             yield DISCARD
 
     @property
-    def commit_index(self) -> int:
+    def seal_index(self) -> int:
+        """Of the first command behind the file's."""
         again = sum(len(a) for a in self.again.values())
-        return len(self.before) + len(self.script.statements) + again + len(self.after) - 1
+        return len(self.before) + len(self.script.statements) + again
+
+    @property
+    def commit_index(self) -> int:
+        return self.seal_index + len(self.seal)
 
     def number(self, index: int) -> int | None:
         """The statement of the file, from 0, that a command stands for, given by its index."""
@@ -275,8 +300,12 @@ class _Run(Session):
     """What was sent behind the current one."""
     _recorded: frozenset[str] = frozenset()
     """Hashes of the ledger's rows when the plan was made."""
+    _after: str | None = None
+    """When the last of them was applied."""
     _half_way: frozenset[str] = frozenset()
     """Hashes of what was interrupted half-way."""
+    _is_plain: bool = False
+    """So far nothing is there that could run when a table is made: no trigger of the ledger, no event trigger."""
 
     @property
     def sent_behind(self) -> str | None:
@@ -300,8 +329,12 @@ class _Run(Session):
         """Compare files and ledger."""
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
+        self._after = last_applied(recorded)
         self._half_way = frozenset(p.hash for p in progress)
-        return compare(self.database.label, self.ledger, migrations, recorded, progress)
+        found = compare(self.database.label, self.ledger, migrations, recorded, progress)
+        if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
+            return found  # it is the ledger that is meant
+        return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
 
     def migrate(
         self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: Scripts
@@ -313,6 +346,7 @@ class _Run(Session):
         conflicts: Counter[str] = Counter()
         if queue and not self.ledger.is_complete:
             self._make_ledger()
+        self._is_plain = not (self.ledger.has_triggers or self.ledger.has_event_triggers)
         while queue:
             m = queue[0]
             self.queue = queue
@@ -329,6 +363,7 @@ class _Run(Session):
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
                     self._apply(one, following, is_sent=is_sent)
                 else:
+                    self._is_plain = False
                     self._step_by_step(m, scripts.take(m), "apply", predecessors)
                 recorded.add(m.id)
                 queue.popleft()
@@ -400,18 +435,22 @@ class _Run(Session):
     def _as_transaction(
         self, m: Migration, script: Script, predecessors: Sequence[str], *, behind: Migration | None
     ) -> _Transaction:
+        from wflo_schema.files.statements import runs_no_code
+
         is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
+        is_plain = self._is_plain and runs_no_code(script)
+        self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
-        record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed)
+        record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self._after)
         if m.hash in self._half_way:
             record = (*record, progress_delete_command(self.ledger, m))
         return self._made_of(
             m,
             script,
             record,
-            self.settings(m, is_flushed=is_flushed),
+            {**self.settings(m), **({"synchronous_commit": "off"} if is_plain else {})},
             is_flushed=is_flushed,
-            guard=self.guard(m, script),
+            seal=() if is_plain else self.seal(m, script),
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
@@ -425,8 +464,8 @@ class _Run(Session):
         record: Sequence[Command],
         settings: Mapping[str, str],
         *,
+        seal: Sequence[Command],
         is_flushed: bool = True,
-        guard: Sequence[Command] = (),
         is_followed: bool = False,
     ) -> _Transaction:
         """``record`` first asks whether a non-transactional run is at work, then changes the ledger."""
@@ -444,11 +483,11 @@ class _Run(Session):
             (*before, *record, *_set_local(settings)),
             self.command,
             {number: _set_local(again) for number, again in self.set_again(m, script).items()},
-            (*guard, COMMIT),
+            tuple(seal),
+            self.to_disk if is_flushed else (),
             share_index,
             share_index + len(record) - 1,
             is_flushed,
-            bool(guard),
             is_followed,
         )
 
@@ -475,6 +514,7 @@ class _Run(Session):
             outcome = _without_first(outcome)
         has_failed = outcome.error is not None and outcome.error.index <= one.commit_index
         is_clear = outcome.error is None
+        is_flushed = one.is_flushed and is_clear
         if one.is_followed and (has_failed or self._ahead is None):
             behind = self.pipeline.receive()
             is_clear = behind.error is None
@@ -482,10 +522,10 @@ class _Run(Session):
                 self._refuse_overtaken(one, self._ahead, _without_first(behind))
             self._ahead = None
         if has_failed:
-            self._transaction(one, outcome)
+            is_flushed = self._transaction(one, outcome)
         elif not is_clear:
-            self.settle()  # it is committed; a cancel request came late
-        self.finished(one.migration, "apply", len(one.script.statements), is_flushed=one.is_flushed)
+            self.settle(ROLLBACK)  # it is committed; a cancel request came late
+        self.finished(one.migration, "apply", len(one.script.statements), is_flushed=is_flushed)
 
     def _refuse_overtaken(self, one: _Transaction, ahead: _Transaction, behind: Exchange) -> None:
         """Raise `Conflict` where the one sent behind was applied: somebody else recorded the one that failed."""
@@ -494,11 +534,12 @@ class _Run(Session):
         self._ahead = None
         self.settle(ROLLBACK)
         self.start(ahead.migration)
-        self.finished(ahead.migration, "apply", len(ahead.script.statements), is_flushed=ahead.is_flushed)
+        is_flushed = ahead.is_flushed and behind.error is None
+        self.finished(ahead.migration, "apply", len(ahead.script.statements), is_flushed=is_flushed)
         raise Conflict
 
-    def _transaction(self, one: _Transaction, outcome: Exchange | None = None) -> None:
-        """Send one transaction; try it again while only locks are in its way.
+    def _transaction(self, one: _Transaction, outcome: Exchange | None = None) -> bool:
+        """Send one transaction; try it again while only locks are in its way.  Is it known to be on disk?
 
         ``outcome`` is that of the first try, where it was made already.  Raise `Conflict` when the
         ledger is not as planned, else as `migrate` says.
@@ -514,11 +555,10 @@ class _Run(Session):
             error = outcome.error
             outcome = None
             if error is None:
-                return
-            if error.index > one.commit_index:
-                self.settle()  # it is committed; a cancel request came late
-                return
+                return one.is_flushed
             self.settle(ROLLBACK)
+            if error.index > one.commit_index:
+                return False  # it is committed; a cancel request came late
             if self.stop.is_requested:
                 raise self.stopped(self.taken_back(m))
             if error.index < 0:
@@ -540,9 +580,14 @@ class _Run(Session):
                     self.pause(m, error.message, attempt, at_most=left)
                     continue
                 raise self.lock_not_acquired(m, script, error, number, attempt, time.monotonic() - began)
-            if one.is_guarded and error.index == one.commit_index - 1 and error.sqlstate in _OUT_OF_DATE:
+            if one.seal_index < error.index < one.commit_index:
+                if error.sqlstate == "42501" and not one.is_ourselves:
+                    one = one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
+                    continue
                 raise self.unrecorded(m, script, error)
-            place = "before its first statement" if error.index < one.commit_index and number is None else ""
+            if error.index == one.commit_index and error.sqlstate == "25006":
+                raise self.written_at_commit(m, script, error)
+            place = "before its first statement" if error.index < one.seal_index and number is None else ""
             raise self.failed(m, script, error, number, place=place)
 
     def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
@@ -563,14 +608,17 @@ class _Run(Session):
                     ]
                     if m.hash in self._half_way:
                         record.append(progress_delete_command(self.ledger, m))
-                    self._transaction(self._made_of(m, script, record, self.settings(m)))
-                    self.finished(m, "rollback", len(script.statements), is_flushed=True)
+                    seal = (SETTLE, *self.as_ourselves(), seal_removal_command(self.ledger, m, recorded=expected))
+                    one = self._made_of(m, script, record, self.settings(m), seal=seal)
+                    is_flushed = self._transaction(one._replace(is_ourselves=True))
+                    self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)
                 else:
                     self._step_by_step(m, script, "rollback", expected)
                 expected.discard(m.hash)
             except Conflict:
                 raise _changed_before(m) from None
         self.queue = deque()
+        self.flush()
 
     def follow(self, followed: Sequence[Followed], migrations: Migrations) -> bool:
         """Record what was renamed or squashed by its new name, all in one transaction.
@@ -581,16 +629,18 @@ class _Run(Session):
         if not chosen:
             return True
         self.require_primary()
+        self.refuse_flaws()
         self.check_stop()
         if not self.ledger.is_complete:
             self._make_ledger()
         before = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
         records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
+        seal = [SETTLE, *(seal_command(self.ledger, m) for _, m in chosen)]
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            error = self.pipeline.exchange([*before, *records, COMMIT, DISCARD]).error
-            if error is None or error.index > len(before) + len(records):
+            error = self.pipeline.exchange([*before, *records, *seal, COMMIT, *self.to_disk, DISCARD]).error
+            if error is None or error.index > len(before) + len(records) + len(seal):
                 break
             self.settle(ROLLBACK)
             if error.index == len(before) - 1 and error.sqlstate == "22012":
@@ -602,7 +652,8 @@ class _Run(Session):
             else:
                 raise self.ledger_error(error)
         if error is not None:
-            self.settle()  # it is committed; a cancel request came late
+            self.settle(ROLLBACK)  # it is committed; a cancel request came late
+            self.pipeline.exchange(self.to_disk)
         for f, m in chosen:
             self._recorded |= {m.hash}
             self.notify(Notice(m.id, "RECORDED", f"{m.id}, in place of {listed(f.recorded_as)}"))
@@ -637,11 +688,13 @@ class _Run(Session):
                         for command in (
                             (checksum_command(ledger, m.id, m.checksum),)
                             if m.id in recorded
-                            else insert_commands(ledger, m, predecessors=(), operation="mark")
+                            else insert_commands(ledger, m, predecessors=(), after=self._after, operation="mark")
                         )
                     ),
                     *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
                     *(checksum_command(ledger, i, None) for i in aside),
+                    SETTLE,
+                    *(seal_command(ledger, m) for m in chosen),
                     COMMIT,
                     DISCARD,
                 ]
@@ -660,7 +713,8 @@ class _Run(Session):
             self.pause(None, outcome.error.message, attempt, at_most=left)
         for m in chosen:
             self.start(m)
-            self.finished(m, "mark", 0, is_flushed=True)
+            self.finished(m, "mark", 0, is_flushed=False)
+        self.flush()
 
 
 def _without_first(outcome: Exchange) -> Exchange:

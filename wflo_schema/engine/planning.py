@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash, rolling_back
@@ -80,11 +81,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HalfDone:
-    """What `migrate` cannot finish: why, and what to type."""
+    """What `migrate` cannot finish: why, what finishes it, if anything, and the statement that forgets it."""
 
     id: str
     reason: str
-    help: str
+    way: str
+    forget: str
+
+    @property
+    def help(self) -> str:
+        """What to type."""
+        return f"{self.way}; or finish or undo by hand what it has begun, then {self.forget}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,12 @@ class Status:
     half_replaced: tuple[HalfReplaced, ...] = ()
     look_alikes: tuple[tuple[str, str], ...] = ()
     """A record without a file, and a pending file with the very same text."""
+    elsewhere: tuple[str, ...] = ()
+    """Other schemas whose ledgers record these migrations, where the search_path led to one that records none."""
+    flaws: tuple[Flaw, ...] = ()
+    """What is wrong with the ledger's tables."""
+    grants: tuple[Grant, ...] = ()
+    """What others than its owner may do to the ledger, where that was asked for."""
 
     def _of(self, *states: State) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if e.state in states)
@@ -184,6 +197,7 @@ def compare(
         server_version=ledger.server_version,
         has_ledger=ledger.is_there,
         half_done=half_done,
+        flaws=ledger.flaws,
     )
 
 
@@ -283,16 +297,15 @@ def _half_done(
         so_far = counted(p.statements_done, "statement")
         table = f"{quote_always(ledger.schema)}._wflo_schema_progress"
         forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
-        by_hand = f"finish or undo by hand what it has begun, then {forget}"
         if m is None and p.operation == "apply" and p.hash not in recorded:
             why = f"{p.id} was interrupted after {so_far}, and its file is gone"
-            yield HalfDone(p.id, why, f"bring the file back as it was; or {by_hand}")
+            yield HalfDone(p.id, why, "bring the file back as it was", forget)
         elif m is not None and p.operation == "apply" and p.hash not in recorded and m.is_transactional:
             why = f"{m.id} was interrupted after {so_far} of a non-transactional file, and is transactional now"
-            yield HalfDone(m.id, why, f"bring -- transactional: false back; or {by_hand}")
+            yield HalfDone(m.id, why, "bring -- transactional: false back", forget)
         elif p.operation == "rollback" and p.hash in recorded:
             why = f"{p.id} is half rolled back: its rollback was interrupted after {so_far}"
-            yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}; or {by_hand}")
+            yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}", forget)
 
 
 def plan_migrations(status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow]) -> Plan:
@@ -396,6 +409,20 @@ def insisting(case: Allow, words: str) -> str:
     return "" if case is Allow.REPLACED else f"{words}--allow {case}"
 
 
+def refuse_elsewhere(status: Status) -> None:
+    """Raise `Refused` where another schema records these migrations: they would all be applied once more."""
+    if not status.elsewhere:
+        return
+    other = status.elsewhere[0]
+    raise Refused(
+        f"the ledger of schema {listed(status.elsewhere)} records these migrations, and schema {status.schema}, "
+        "to which the search_path leads, records none of them",
+        hint=f"name the schema that you mean: --schema {other}; or, to have them in schema {status.schema} as well, "
+        f"--schema {status.schema}; a search_path that a migration has set for the database or the role "
+        "holds from the next session on: qualify names in files, or name the schema for good",
+    )
+
+
 def rollback_targets(
     status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
 ) -> tuple[Migration, ...]:
@@ -419,9 +446,10 @@ def rollback_targets(
         if targets and half.id not in known:
             raise Refused(half.reason, hint=half.help, case=Allow.HALF_DONE.value)
         if half.id in transactional:
+            now = replace(half, way=f"bring -- transactional: false back, and {half.way}")
             raise Refused(
                 f"{half.reason} of a non-transactional file, and is transactional now",
-                hint=half.help.replace("finish the", "bring -- transactional: false back, and finish the", 1),
+                hint=now.help,
                 case=Allow.HALF_DONE.value,
             )
     return targets
@@ -431,12 +459,13 @@ def _chosen_targets(
     status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
 ) -> tuple[Migration, ...]:
     recorded = {e.id for e in (*status.applied, *status.changed)}
-    in_order = [m for m in migrations if m.id in recorded]
+    as_applied = _as_applied(status, migrations)
+    in_order = [m for i in as_applied if i in recorded and (m := migrations.get(i))]
     if only is not None:
         one = migrations.resolve(only)
         if one.id not in recorded:
             raise Refused(f"{one.id} is not applied", hint="wflo-schema status lists what is applied")
-        dependents = _dependents(one, in_order)
+        dependents = _dependents(one, [m for m in migrations if m.id in recorded])
         if dependents:
             raise Refused(
                 f"{one.id} cannot be rolled back: "
@@ -461,15 +490,30 @@ def _chosen_targets(
         targets = in_order[in_order.index(last) + 1 :]
     else:
         targets = in_order[-count:] if count > 0 else []
-    _refuse_gone(status, targets)
+    _refuse_gone(status, as_applied, targets)
     return tuple(reversed(targets))
 
 
-def _refuse_gone(status: Status, targets: Sequence[Migration]) -> None:
+def _as_applied(status: Status, migrations: Migrations) -> list[str]:
+    """The ids of what is recorded, in the order in which it was applied.
+
+    That is the order of the times, except that nothing comes before what it depends on; of two with one time, the file
+    that sorts first comes first.
+    """
+    times = {e.id: e.applied_at or "" for e in status.entries if e.state is not State.PENDING}
+    places = {m.id: n for n, m in enumerate(migrations)}
+    for m in migrations:
+        if m.id in times:
+            times[m.id] = max(times[m.id], *(times.get(i, "") for i in m.depends), "")
+    return sorted(times, key=lambda i: (times[i], places.get(i, -1), i))
+
+
+def _refuse_gone(status: Status, as_applied: Sequence[str], targets: Sequence[Migration]) -> None:
     """Raise `Refused` if a migration without a file was applied after the first of ``targets``: it may need them."""
     inside = {m.id for m in targets}
-    since = min((e.applied_at or "" for e in status.entries if e.id in inside), default="")
-    gone = [e.id for e in status.missing if inside and (e.applied_at or "") > since]
+    since = next((n for n, i in enumerate(as_applied) if i in inside), len(as_applied))
+    later = frozenset(as_applied[since:])
+    gone = [e.id for e in status.missing if e.id in later]
     if gone:
         raise Refused(
             f"{counted(len(gone), 'migration')} applied on the way back to {targets[0].id} "

@@ -11,8 +11,9 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import psycopg
@@ -32,7 +33,15 @@ from wflo_schema.connect.pipeline import (
 )
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Begun, Blocker, Done, Notice, Notify, Result, Retrying, Running, Waiting
-from wflo_schema.engine.ledger import Ledger, Progress, Record, find_ledger, guard_command, read_ledger
+from wflo_schema.engine.ledger import (
+    Ledger,
+    Progress,
+    Record,
+    find_ledger,
+    read_elsewhere,
+    read_ledger,
+    seal_command,
+)
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, TOO_LONG, LockOptions
 from wflo_schema.engine.remedies import remedy
 from wflo_schema.errors import (
@@ -48,7 +57,7 @@ from wflo_schema.errors import (
 from wflo_schema.files.folder import Migration
 from wflo_schema.findings import Location, OrphanRows
 from wflo_schema.names import quote_always
-from wflo_schema.words import counted
+from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script, Statement
@@ -84,6 +93,15 @@ BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 COMMIT = Command("COMMIT")
 ROLLBACK = Command("ROLLBACK")
 DISCARD = Command("DISCARD ALL")
+
+# What checks of constraints and triggers is left for COMMIT.
+SETTLE = Command("SET CONSTRAINTS ALL IMMEDIATE")
+
+# Words without which a file hardly changes its role; where it does all the same, it is tried once more.
+_CHANGES_ROLE = re.compile(rb"\b(?:ROLE|AUTHORIZATION)\b", re.IGNORECASE)
+
+# Bytes: a longer file is not searched for them, and not run twice to see.
+_SEARCHED = 100_000
 
 _ROLL_BACK_AGAIN = "look at wflo-schema status first: a second rollback takes back one more migration"
 
@@ -225,6 +243,7 @@ class Session:
 
     def _complete(self, error: WfloSchemaError) -> None:
         error.applied = tuple(d.id for d in self._done)
+        error.operation = self._operation or "apply"
         begun = {self.current.id if self.current else None, self.sent_behind}
         error.not_tried = tuple(m.id for m in self.queue if m.id not in begun)
 
@@ -237,13 +256,15 @@ class Session:
         """Announce the run, once it is known that nothing forbids it."""
         if total:
             self.require_primary()
+            self.refuse_flaws()
         self._total = total
         self._operation = operation
         self.notify(Begun(self.database.label, self.ledger.schema, self.ledger.server_version, operation, total))
-        if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere:
+        if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere and not self.is_chosen:
             said = (
                 f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "
-                f"the ledger of schema {self.ledger.elsewhere} is not used: if you mean that one, name it with --schema"
+                f"the ledger of schema {listed(self.ledger.elsewhere)} is not used: "
+                "if you mean that one, name it with --schema"
             )
             self.notify(Notice("", "WARNING", said))
 
@@ -254,6 +275,22 @@ class Session:
                 f"{self.database.label} is a standby, which cannot be written to",
                 hint="name the primary server instead",
             )
+
+    @property
+    def is_chosen(self) -> bool:
+        """Was the schema named, by --schema or by a search_path in the URL?  Else the server's led to it."""
+        return self.database.schema is not None or "search_path" in self._connection.info.options
+
+    def refuse_flaws(self) -> None:
+        """Raise `Refused` where the ledger's key locks nothing, or a crash would take its rows."""
+        if self.ledger.flaws:
+            raise Refused(
+                "\n".join(f.what for f in self.ledger.flaws), hint="\n".join(f.mend for f in self.ledger.flaws)
+            )
+
+    def recorded_elsewhere(self, hashes: Collection[str]) -> tuple[str, ...]:
+        """The other schemas that record any of these migrations, where the search_path alone led to this one."""
+        return () if self.is_chosen else read_elsewhere(self.pipeline, self.ledger, sorted(hashes))
 
     def expect(self, more: int) -> None:
         """``more`` migrations are left of those announced."""
@@ -285,7 +322,8 @@ class Session:
             try:
                 found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms)
                 self._watched = ""
-                return found
+                self.ledger = replace(self.ledger, flaws=found.flaws)
+                return found.records, found.progress
             except DatabaseError as error:
                 if error.sqlstate != "55P03":
                     raise
@@ -293,13 +331,11 @@ class Session:
                     raise self._ledger_locked(began, attempt) from None
                 self.pause_for_ledger(None, error, began, attempt)
 
-    def settings(self, m: Migration, *, is_flushed: bool = True) -> dict[str, str]:
+    def settings(self, m: Migration) -> dict[str, str]:
         """What holds while a migration runs."""
         settings = {"lock_timeout": str(self.locks.of(m.lock_timeout_ms))}
         if self.database.schema is not None:
             settings["search_path"] = ", ".join(filter(None, [quote_always(self.database.schema), self.ledger.path]))
-        if not is_flushed:
-            settings["synchronous_commit"] = "off"
         if self.pipeline.reads_backslashes:
             settings["standard_conforming_strings"] = "on"  # as when the file was split into statements
         return settings
@@ -355,32 +391,66 @@ class Session:
                     source_line=script.source_line(location.line),
                 )
 
-    def guard(self, m: Migration, script: Script) -> Sequence[Command]:
-        """Check, as the run's own role, that the record is there, where the file or a trigger may have removed it."""
-        from wflo_schema.files.statements import may_lose_record
+    def as_ourselves(self) -> list[Command]:
+        """Write to the ledger as the role that the run began as, whatever role the file set."""
+        return [
+            Command("SET LOCAL SESSION AUTHORIZATION DEFAULT"),
+            Command(f"SET LOCAL ROLE {quote_always(self.ledger.role)}"),
+        ]
 
-        if not self.ledger.has_triggers and not may_lose_record(script):
-            return ()
-        return (*as_role(self.ledger.role, script), guard_command(self.ledger, m))
+    def seal(self, m: Migration, script: Script, *, as_ourselves: bool = False) -> Sequence[Command]:
+        """Before COMMIT: do what is left for it, look that the record is there, and end all writing.
+
+        ``as_ourselves``: as the role that the run began as, where the file may have changed it.
+        """
+        may_change = as_ourselves or len(script.source) > _SEARCHED or _CHANGES_ROLE.search(script.source)
+        role = self.as_ourselves() if may_change else ()
+        return (SETTLE, *role, seal_command(self.ledger, m))
 
     def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
-        """The error for a `guard` that found no record."""
-        from wflo_schema.files.statements import may_lose_record
-
+        """The error for a `seal` that found no record, or that could not look."""
         schema = self.ledger.schema
-        if not may_lose_record(script):
+        table = f"{quote_always(schema)}._yoyo_migration"
+        if error.sqlstate not in ("22012", "42P01", "42703", "3F000"):
+            return MigrationFailed(
+                f"after {m.id} its record in the ledger could not be looked at: {error.message}",
+                hint=f"let the file leave {table} and the settings of the session as they were; "
+                "nothing of this migration was kept",
+                migration_id=m.id,
+                location=Location(script.path, 1),
+                sqlstate=error.sqlstate,
+            )
+        if self._operation == "rollback":
+            return MigrationFailed(
+                f"the rollback of {m.id} changes the ledger itself ({table})",
+                hint="let the file leave the ledger's tables and their schema alone; nothing was rolled back",
+                migration_id=m.id,
+                location=Location(script.path, 1),
+                sqlstate=error.sqlstate,
+            )
+        if self.ledger.has_triggers:
             return DatabaseError(
                 f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
-                hint=f"look at the triggers and rules on {quote_always(schema)}._yoyo_migration",
+                hint=f"look at the triggers and rules on {table} and _yoyo_log, and at what the file does to them",
                 sqlstate=error.sqlstate,
             )
         return MigrationFailed(
-            f"{m.id} takes away the ledger that would record it (_yoyo_migration in schema {schema})",
-            hint="let the file leave the ledger's tables and their schema alone; nothing of this migration was kept",
+            f"{m.id} takes away the ledger that would record it, or its own record ({table})",
+            hint="let the file, and the functions and triggers that it runs, leave the ledger's tables and their "
+            "schema alone; nothing of this migration was kept",
             migration_id=m.id,
             location=Location(script.path, 1),
             sqlstate=error.sqlstate,
         )
+
+    def written_at_commit(self, m: Migration, script: Script, error: ServerError) -> MigrationFailed:
+        """The error for what would write when the record has been looked at: it could take it away."""
+        failed = self.failed(m, script, error, None)
+        failed.hint = (
+            "close the cursor WITH HOLD, or let the trigger not defer again what it does: "
+            "all must be done before COMMIT; nothing of this migration was kept"
+        )
+        return failed
 
     def start(self, m: Migration) -> None:
         """A migration is being run, for the first time or again."""
@@ -422,13 +492,26 @@ class Session:
         self._unflushed.clear()
         self.flushed_at = time.monotonic()
 
+    @property
+    def to_disk(self) -> tuple[Command, ...]:
+        """A transaction of our own that is on disk when it is answered, and all that was committed before it.
+
+        What a file, its functions, the database or the role have set cannot make it asynchronous.
+        """
+        level = self.ledger.synchronous_commit
+        return (
+            BEGIN,
+            Command(f"SET LOCAL synchronous_commit = {'local' if level == 'off' else level}"),
+            Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')"),
+            COMMIT,
+        )
+
     def flush(self) -> None:
         """Wait until every commit of this run is on disk, then report it."""
         if not self._unflushed:
             return
-        emit = Command("SELECT pg_catalog.pg_logical_emit_message(TRUE, 'wflo-schema', '')")
         for _ in range(2):  # a cancel request that came late may hit the first
-            outcome = self.pipeline.exchange([BEGIN, emit, COMMIT])
+            outcome = self.pipeline.exchange(self.to_disk)
             if outcome.error is None:
                 self._report()
                 return
@@ -543,11 +626,20 @@ class Session:
             return f"\nwho blocks it could not be seen: {self._not_seen}"
         return "".join(f"\nblocked by {b}" for b in self._blockers)
 
+    @property
+    def _end_blockers(self) -> str:
+        """What to do about what blocks ours."""
+        ends = [b.end for b in self._blockers] or ["SELECT pg_terminate_backend(PID)"]
+        what = "end it" if len(ends) == 1 else "end them"
+        is_prepared = any(b.gid for b in self._blockers)
+        where = f", in {self.database.name}" if is_prepared else ""
+        return f"wait for what blocks it or {what} ({'; '.join(ends)}{where})"
+
     def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} was locked in {counted(attempts, 'try', 'tries')} "
             f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
-            hint="wait for the session that blocks it or end it (SELECT pg_terminate_backend(PID)), then run it again",
+            hint=f"{self._end_blockers}, then run it again",
             sqlstate="55P03",
         )
 
@@ -592,7 +684,7 @@ class Session:
             if self._watcher is None:
                 self._watcher = Aside(self.beside.with_parameters(connect_timeout="2").connect())
                 self._not_seen = ""
-            blockers = self._look("activity")
+            blockers = self._look("activity", self.ledger.lock_keys[0])
             if blockers:
                 self._blockers = tuple(_blocker(row) for row in blockers)
                 if now >= self._tell_blockers_at:
@@ -617,12 +709,13 @@ class Session:
         if r is not None:
             self.notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
 
-    def _look(self, name: str) -> tuple[Row, ...] | None:
+    def _look(self, name: str, *more: str) -> tuple[Row, ...] | None:
         """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""
         assert self._watcher is not None
         if self._watcher.is_asked and self._watcher.answer(within_s=0.0) is None:
             return None
-        self._watcher.ask(load_sql("engine", name), self.token)
+        ours = str(self.ledger.backend_pid) if self.is_direct else None
+        self._watcher.ask(load_sql("engine", name), self.token, ours, *more)
         return self._watcher.answer(within_s=_LOOK_S)
 
     # errors
@@ -645,7 +738,7 @@ class Session:
         made = LockNotAcquired(
             f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{self._blocked_by}",
-            hint="wait for the session that blocks it or end it (SELECT pg_terminate_backend(PID)), then run it again; "
+            hint=f"{self._end_blockers}, then run it again; "
             "or wait longer for locks, with --lock-timeout and --lock-wait",
             migration_id=m.id,
             location=failed.location,
@@ -714,12 +807,7 @@ def _row_of_copy(statement: Statement, error: ServerError, location: Location) -
 
 
 def _blocker(row: Row) -> Blocker:
-    pid, username, application_name, state, since_s, query, relation = (v or "" for v in row)
-    return Blocker(int(pid), username, application_name, state, float(since_s), query, relation)
-
-
-def as_role(role: str, script: Script) -> list[Command]:
-    """Write to the ledger as the role that the run began as, whatever role the file sets."""
-    if any(s.words[:3] == ("SET", "SESSION", "AUTHORIZATION") for _, s in script.statements.beginning_with("SET")):
-        return [Command("SET LOCAL SESSION AUTHORIZATION DEFAULT")]
-    return [Command(f"SET LOCAL ROLE {quote_always(role)}")]
+    pid, username, application_name, state, since_s, query, relation, gid, is_colleague = (v or "" for v in row)
+    return Blocker(
+        int(pid), username, application_name, state, float(since_s), query, relation, gid, is_colleague == "t"
+    )

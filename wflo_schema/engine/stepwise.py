@@ -17,15 +17,20 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
     Progress,
+    Record,
+    Step,
     create_progress,
     delete_command,
     done_checksums,
     insert_commands,
+    last_applied,
     progress_command,
     progress_delete_command,
+    seal_command,
+    seal_removal_command,
     superseded_command,
 )
-from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, Conflict, Session, as_role
+from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, SETTLE, Conflict, Session
 from wflo_schema.errors import ConnectionLost, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
@@ -54,6 +59,9 @@ _PROBE_S = 1.0
 # What BEGIN says for a transaction, for statements that run outside of one.
 _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
 
+# What recording the progress fails with where another run has begun, gone on, or holds the lock.
+_TAKEN_OVER = frozenset({"23505", "22012"})
+
 _GET_LOCK_TIMEOUT = Command("SELECT pg_catalog.current_setting('lock_timeout')", keeps_rows=True)
 _NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")
 
@@ -68,7 +76,9 @@ class Stepwise:
         self._operation = operation
         self._interrupted_names: tuple[str, ...] = ()
         self._done_checksums = done_checksums(script.statements)
-        self._as_ourselves = as_role(session.ledger.role, script)
+        self._as_ourselves = session.as_ourselves()
+        self._at: Step | None = None
+        """What the ledger says of how far it is; None where it has not begun."""
 
     def run(self, predecessors: Collection[str]) -> None:
         """Run it, or what is left of it, and record it.
@@ -82,7 +92,7 @@ class Stepwise:
         m, script, operation = self._migration, self._script, self._operation
         self._session.start(m)
         self._refuse_pooler()
-        if not self._session.ledger.has_progress:
+        if not (self._session.ledger.has_progress and self._session.ledger.has_log_rows):
             self._session.ledger = create_progress(self._session.pipeline, self._session.ledger)
             self._session.settle()  # an event trigger may have changed a setting
         self._take_session_lock()
@@ -110,7 +120,7 @@ class Stepwise:
                     raise self._session.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
                 self._one_statement(number, is_again=interrupted == script.statements[number].text)
                 interrupted = None
-            self._finish(predecessors, [r.hash for r in recorded])
+            is_flushed = self._finish(predecessors, recorded)
             done_before = True
         except (ConnectionLost, StoppedWaiting):
             done_before = True  # the session is gone, and its lock with it, or it does not answer any more
@@ -118,34 +128,37 @@ class Stepwise:
         finally:
             if not done_before:
                 self._session.settle(ROLLBACK)
-        self._session.finished(m, operation, len(script.statements), is_flushed=True)
+        self._session.finished(m, operation, len(script.statements), is_flushed=is_flushed)
 
-    def _finish(self, predecessors: Collection[str], recorded: Collection[str]) -> None:
-        """Record that it is done, and clear the session."""
+    def _finish(self, predecessors: Collection[str], recorded: Collection[Record]) -> bool:
+        """Record that it is done, and clear the session.  Is it known to be on disk?"""
         m, session = self._migration, self._session
         record: tuple[Command, ...]
         if self._operation == "apply":
-            record = insert_commands(session.ledger, m, predecessors=list(predecessors))
+            after = last_applied(recorded)
+            record = insert_commands(session.ledger, m, predecessors=list(predecessors), after=after)
+            seal = seal_command(session.ledger, m)
         else:
-            record = (delete_command(session.ledger, m, recorded=recorded),)
-        guard = session.guard(m, self._script)[-1:] if self._operation == "apply" else ()
-        finish = [*self._as_ourselves, *record, progress_delete_command(session.ledger, m), *guard]
+            hashes = [r.hash for r in recorded]
+            record = (delete_command(session.ledger, m, recorded=hashes),)
+            seal = seal_removal_command(session.ledger, m, recorded=hashes)
+        finish = [*self._as_ourselves, *record, progress_delete_command(session.ledger, m), SETTLE, seal]
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            outcome = session.pipeline.exchange([BEGIN, *finish, COMMIT, DISCARD])
+            outcome = session.pipeline.exchange([BEGIN, *finish, COMMIT, *session.to_disk, DISCARD])
             if outcome.error is None:
-                return
+                return True
             if outcome.error.index > len(finish) + 1:
-                session.settle()  # it is committed; a cancel request came late
-                return
+                session.settle(ROLLBACK)  # it is committed; a cancel request came late
+                return False
             session.must([ROLLBACK])
             if session.stop.is_requested:
                 raise session.stopped(f"all of {m.id} was run, but it is not recorded yet")
             if outcome.error.sqlstate in RETRIED:
                 session.pause_for_ledger(m, outcome.error, began, attempt)
                 continue
-            if guard and outcome.error.index == len(finish):
+            if outcome.error.index == len(finish):
                 raise session.unrecorded(m, self._script, outcome.error)
             if outcome.error.sqlstate in ("23505", "23502", "22012"):
                 raise Conflict
@@ -224,6 +237,7 @@ class Stepwise:
                 )
         self._session.notify(Notice(m.id, "REPAIR", f"going on after statement {done} of {len(script.statements)}"))
         self._interrupted_names = known.running_names
+        self._at = Step(done, known.done_checksum, known.running_statement)
         return done, known.running_statement
 
     @property
@@ -280,7 +294,8 @@ class Stepwise:
         """Run one statement and record it.  ``is_again``: it was interrupted in an earlier run."""
         m, script, session = self._migration, self._script, self._session
         statement = script.statements[number]
-        done = [*self._as_ourselves, self._mark(number + 1)]
+        after = self._step(number + 1)
+        done = [*self._as_ourselves, self._mark(after)]
         in_transaction: ServerError | None = None
         if not runs_alone(statement):
             began, attempt = time.monotonic(), 0
@@ -290,6 +305,7 @@ class Stepwise:
                 run = [BEGIN, session.command(statement), *done, COMMIT]
                 outcome = session.pipeline.exchange(run)
                 if outcome.error is None:
+                    self._at = after
                     self._settle_settings(statement)
                     return
                 is_at_commit = outcome.error.index == len(run) - 1
@@ -298,6 +314,8 @@ class Stepwise:
                 if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
                     in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
+                if outcome.error.index == len(run) - 2 and outcome.error.sqlstate in _TAKEN_OVER:
+                    raise Conflict
                 is_of_ledger = 1 < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
                     session.pause_for_ledger(m, outcome.error, began, attempt)
@@ -338,7 +356,7 @@ class Stepwise:
             patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
             # if its effect is there before it runs, a later run could not tell whose work it is
             if not is_done:
-                self._record(self._mark(number, statement.text, self._names(statement.text)))
+                self._record(self._step(number, statement.text, self._names(statement.text)))
             before = session.must(patience).rows if patience else ()
             if session.stop.is_requested:
                 self._has_done_nothing(number)
@@ -360,17 +378,20 @@ class Stepwise:
             self._refused(number, outcome.error, attempt, began)
             self._clear(statement.text)
             is_again = False
-        self._record(self._mark(number + 1))
+        self._record(self._step(number + 1))
 
-    def _record(self, *commands: Command) -> None:
-        """Write to the ledger's tables as ourselves; try it again while they are locked."""
+    def _record(self, step: Step) -> None:
+        """Write how far it is to the ledger's table as ourselves; try it again while that is locked."""
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, *commands, COMMIT])
+            outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(step), COMMIT])
             if outcome.error is None:
+                self._at = step
                 return
             self._session.must([ROLLBACK])
+            if outcome.error.sqlstate in _TAKEN_OVER:
+                raise Conflict
             if outcome.error.sqlstate == "57014" and self._session.stop.is_requested:
                 raise self._session.stopped("it was cancelled between two statements; what came before stays")
             if outcome.error.sqlstate not in RETRIED:
@@ -386,20 +407,20 @@ class Stepwise:
 
     def _has_done_nothing(self, number: int) -> None:
         """Record that a statement is not running any more, and has left nothing."""
-        outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(number), COMMIT])
-        if outcome.error is not None:
+        step = self._step(number)
+        outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(step), COMMIT])
+        if outcome.error is None:
+            self._at = step
+        else:
             self._session.pipeline.exchange([ROLLBACK])
 
-    def _mark(self, done: int, running: str | None = None, names: tuple[str, ...] = ()) -> Command:
-        """Record the progress: so many statements, and the one that is about to be run."""
+    def _step(self, done: int, running: str | None = None, names: tuple[str, ...] = ()) -> Step:
+        return Step(done, self._done_checksums[done], running, names)
+
+    def _mark(self, now: Step) -> Command:
+        """Record the progress, where it is still as we know it."""
         return progress_command(
-            self._session.ledger,
-            self._migration,
-            operation=self._operation,
-            done=done,
-            done_checksum=self._done_checksums[done],
-            running=running,
-            names=names,
+            self._session.ledger, self._migration, operation=self._operation, now=now, before=self._at
         )
 
     def _refused(self, number: int, error: ServerError, attempt: int, began: float, *, place: str = "") -> None:

@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from wflo_schema.testdb.session import Made, Pruned, TestDatabase
 
 
+# The key of JSON under which the ids are.
+_DONE = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded"}
+
+# What a run had done when it stopped.
+_BEFORE = {
+    "apply": "applied before it, and kept",
+    "rollback": "rolled back before it, and not applied any more",
+    "mark": "recorded before it, and kept",
+}
+
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
 # Most names that a list shows; JSON has them all.
 _MOST_NAMES = 10
@@ -89,7 +99,7 @@ def error_text(error: WfloSchemaError) -> str:
                 lines.append("    …")
             lines += ["  list them all with:", f"    {error.orphans.query}"]
     if error.applied:
-        lines.append(f"  applied before it, and kept: {listed(error.applied, _MOST_NAMES)}")
+        lines.append(f"  {_BEFORE[error.operation]}: {listed(error.applied, _MOST_NAMES)}")
     if error.not_tried:
         lines.append(f"  not tried: {listed(error.not_tried, _MOST_NAMES)}")
     for hint in filter(None, error.hint.split("\n")):
@@ -98,13 +108,13 @@ def error_text(error: WfloSchemaError) -> str:
 
 
 def error_json(error: WfloSchemaError) -> str:
-    """The same as an object under ``error``; what was done before under ``applied``."""
+    """The same as an object under ``error``; what was done before under ``applied``, ``rolled_back``, ``recorded``."""
     fields: dict[str, object] = {"code": error.code, "message": error.message, "hint": error.hint}
     for name in ("case", "sqlstate", "migration_id", "location", "statement", "detail", "server_hint", "orphans"):
         value = getattr(error, name, None)
         if value:
             fields[name] = value
-    return json_text({"error": fields, "applied": error.applied, "not_tried": error.not_tried})
+    return json_text({"error": fields, _DONE[error.operation]: error.applied, "not_tried": error.not_tried})
 
 
 def _excerpt(error: MigrationFailed | BadMigrationFile) -> list[str]:
@@ -186,8 +196,7 @@ def result_text(result: Result) -> str:
 
 def result_json(result: Result) -> str:
     """The run as JSON: the fields of `Result`, and the ids under ``applied`` or ``rolled_back``."""
-    key = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded"}[result.operation]
-    return json_text({**plain(result), key: result.ids})
+    return json_text({**plain(result), _DONE[result.operation]: result.ids})
 
 
 def status_text(status: Status) -> str:
@@ -213,6 +222,8 @@ def status_text(status: Status) -> str:
     for ends in status.heads:
         lines.append(f"  the history has {len(ends)} heads: {', '.join(ends)}")
     lines += [f"  {h.reason}" for h in status.half_done if h.id not in {e.id for e in status.entries}]
+    if status.elsewhere:
+        lines.append(f"  the ledger of schema {listed(status.elsewhere)} records them: name it with --schema")
     groups = (
         ("applied", status.applied),
         ("pending", status.pending),
@@ -265,7 +276,11 @@ def check_text(result: CheckResult) -> str:
         lines.append(f"  {mark} {v.source:<{width}} → {v.target}  {v.name}")
     for kind, good, number in result.counts:
         what = plural(number, kind, "indexes" if kind == "index" else "")
-        verb = "applied" if kind == "migration" else _holds(good, number)
+        verb = "applied, as its file says" if number == 1 else "applied, as their files say"
+        if kind != "migration":
+            verb = _holds(good, number)
+        elif good == number or all(v.codes == ("ledger-pending",) for v in result.verified if v.verdict == "no"):
+            verb = "applied"
         unknown = sum(v.kind == kind and v.verdict == "cannot tell" for v in result.verified)
         if unknown == number:
             lines.append(f"  {number} {what}: cannot tell")

@@ -28,24 +28,49 @@ SELECT
     pg_catalog.pg_backend_pid() AS pid,
     pg_catalog.current_setting('server_version') AS version,
     CURRENT_USER AS role,
-    COALESCE(ledger.has_triggers, FALSE) AS has_triggers,
-    ledger.schema IS NOT NULL AND NOT ledger.is_table AS is_other_kind,
-    (
-        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname)
+    EXISTS (
+        SELECT
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
+            AND c.relname OPERATOR(pg_catalog.=) ANY ('{_yoyo_migration,_yoyo_log}'::text[])
+            AND (c.relhastriggers OR c.relhasrules)
+    ) AS has_triggers,
+    ledger.schema IS NOT NULL AND NOT ledger.is_table AS is_other_kind,
+    (
+        SELECT pg_catalog.string_agg(n.nspname, pg_catalog.chr(31) ORDER BY n.nspname)
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) 'migration_hash'::text
         WHERE c.relname OPERATOR(pg_catalog.=) '_yoyo_migration'::text
             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
             AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
             AND n.nspname OPERATOR(pg_catalog.<>) COALESCE($1, ledger.schema, pg_catalog.current_schema())::text
+            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+            AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
     ) AS elsewhere,
-    pg_catalog.current_setting('search_path') AS path
+    pg_catalog.current_setting('search_path') AS path,
+    pg_catalog.current_setting('synchronous_commit') AS synchronous_commit,
+    EXISTS (
+        SELECT
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) 'log_rows'::text
+        WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
+            AND c.relname OPERATOR(pg_catalog.=) '_wflo_schema_progress'::text
+    ) AS has_log_rows,
+    EXISTS (
+        SELECT
+        FROM pg_catalog.pg_event_trigger AS e
+        WHERE e.evtenabled OPERATOR(pg_catalog.<>) 'D'::"char"
+    ) AS has_event_triggers
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT
         n.nspname AS schema,
         c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[]) AS is_table,
-        c.relhastriggers OR c.relhasrules AS has_triggers,
         (
             SELECT pg_catalog.string_agg(a.attname, ' ' ORDER BY a.attnum)
             FROM pg_catalog.pg_attribute AS a

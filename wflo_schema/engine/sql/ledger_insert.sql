@@ -1,5 +1,6 @@
 -- no row: records a migration if its predecessors are recorded, else violates NOT NULL; divides by zero
 -- while another run holds the lock of non-transactional migrations
+-- (applied after $6, the last time that was read of the ledger, whatever the clock says)
 INSERT INTO {schema}._yoyo_migration (migration_hash, migration_id, applied_at_utc, checksum)
 VALUES (
     CASE
@@ -7,6 +8,9 @@ VALUES (
             THEN $1::text
     END,
     $2::text,
-    pg_catalog.clock_timestamp() AT TIME ZONE 'UTC',
+    GREATEST(
+        pg_catalog.clock_timestamp() AT TIME ZONE 'UTC',
+        $6::timestamp OPERATOR(pg_catalog.+) '1 microsecond'::interval
+    ),
     $3::text
 )

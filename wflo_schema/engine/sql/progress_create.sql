@@ -7,5 +7,7 @@ CREATE TABLE IF NOT EXISTS {schema}._wflo_schema_progress (
     done_checksum varchar(64) NOT NULL,
     running_statement text,
     running_names text,
-    updated_at_utc timestamp NOT NULL
-)
+    updated_at_utc timestamp NOT NULL,
+    log_rows bigint
+);
+ALTER TABLE {schema}._wflo_schema_progress ADD COLUMN IF NOT EXISTS log_rows bigint

@@ -1,4 +1,4 @@
--- one row: an index build that a session of ours is running
+-- one row: an index build that a session of ours is running; $2: its pid where that is known
 SELECT
     p.phase AS phase,
     CASE
@@ -8,6 +8,9 @@ SELECT
 FROM pg_catalog.pg_stat_progress_create_index AS p
 JOIN pg_catalog.pg_stat_activity AS a ON a.pid = p.pid
 WHERE a.datname = pg_catalog.current_database()
-    AND pg_catalog.left(a.application_name, pg_catalog.length($1::text)) = $1::text
+    AND CASE
+        WHEN $2::integer IS NOT NULL THEN a.pid = $2::integer
+        ELSE pg_catalog.left(a.application_name, pg_catalog.length($1::text)) = $1::text
+    END
 ORDER BY p.pid
 LIMIT 1
