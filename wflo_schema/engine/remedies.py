@@ -49,6 +49,14 @@ _REMEDIES_OF_STATEMENT = (
         ),
     ),
     (
+        "42P07",
+        r"CREATE\s+TABLE\b[^(]*\b_?(?:yoyo|wflo_schema)_",
+        (
+            "the file holds the ledger's own tables: remove them, or write the dump without them "
+            "(pg_dump --exclude-table='*yoyo_*' --exclude-table='_wflo_schema_*'); nothing of this migration was kept"
+        ),
+    ),
+    (
         "42P06",
         r"CREATE\s+SCHEMA\b",
         (
