@@ -52,7 +52,7 @@ from wflo_schema.engine.planning import (
 )
 from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, SETTLE, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, migration_hash, rolling_back
+from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
@@ -108,15 +108,9 @@ def plan(database: Database, migrations: Migrations, *, to: str | None = None, a
         if planned.pending:
             refuse_elsewhere(planned.status)
             run.refuse_flaws()
-        wrapped: list[str] = []
-
-        def check(m: Migration, script: Script) -> None:
-            run.check_ready(m, script)
-            if script.statements.is_wrapped:
-                wrapped.append(m.id)
-
-        Scripts(planned.pending, load_script).validate(run.stay_awake, check)
-        return replace(planned, wrapped=tuple(wrapped))
+        scripts = Scripts(planned.pending, load_script)
+        scripts.validate(run.stay_awake, run.check_ready)
+        return replace(planned, wrapped=tuple(scripts.wrapped))
 
 
 def migrate(
@@ -313,14 +307,9 @@ class _Run(Session):
 
     def check_ready(self, m: Migration, script: Script) -> None:
         """Raise `BadMigrationFile` for what is wrong with a migration that is to be applied, or with its rollback."""
-        from wflo_schema.files.faults import refuse_unfit, refuse_unready
+        from wflo_schema.files.faults import refuse_unready
 
-        refuse_unready(script)
-        self.check_text(script)
-        back = load_rollback(m)
-        if back is not None:
-            refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
-            self.check_text(back)
+        refuse_unready(m, script, self.check_text)
 
     def check_nothing(self, m: Migration, script: Script) -> None:
         """Take a file as it is."""

@@ -16,6 +16,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
+from wflo_schema.files.directives import head
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash, rolling_back
 from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed, plural
@@ -541,6 +542,7 @@ def load_rollback_or_refuse(m: Migration) -> Script:
             hint=f"write {m.path.removesuffix('.sql')}.rollback.sql; "
             "if there is nothing to undo, write in it: -- nothing-to-undo: why",
         )
+    script.directives.refuse_doubtful(head(script.source))
     if not script.statements and not script.nothing_to_undo:
         raise Refused(
             f"{script.path} holds no statement, so rolling back {m.id} would undo nothing",
@@ -556,6 +558,8 @@ class Scripts:
         self._migrations = migrations
         self._loader = loader
         self._kept: dict[str, Script] = {}
+        self.wrapped: list[str] = []
+        """Ids of those whose BEGIN … COMMIT around the whole file is left out."""
 
     def validate(self, between: Callable[[], None], check: Callable[[Migration, Script], None]) -> None:
         """Read every file; raise what is wrong with one, or what ``check`` raises.  Call ``between`` before each."""
@@ -567,6 +571,8 @@ class Scripts:
             script = self._loader(m)
             refuse_unfit(script, is_transactional=m.is_transactional)
             check(m, script)
+            if script.statements.is_wrapped:
+                self.wrapped.append(m.id)
             kept += len(script.source)
             if kept <= _KEPT_TEXT or not self._kept:  # one alone is not read twice, however big
                 self._kept[m.id] = script

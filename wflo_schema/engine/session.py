@@ -370,14 +370,12 @@ class Session:
         return Command(text, data=None if data is None else memoryview(statement.source)[data[0] : data[1]])
 
     def check_text(self, script: Script) -> None:
-        """Raise `BadMigrationFile` for what is misspelt: a directive, or SQL that the server does not take either.
+        """Raise `BadMigrationFile` for SQL that is none in the eyes of this server.
 
-        The grammar at hand is that of one version; where it takes a statement not, this server is asked to parse it.
+        The grammar at hand is that of one version; what it does not take, the server is asked to parse.
         """
-        from wflo_schema.files.directives import head
         from wflo_schema.files.faults import syntax_faults
 
-        script.directives.refuse_doubtful(head(script.source))
         for statement, _ in syntax_faults(script):
             parse = Command(statement.raw, is_only_parsed=True)
             error = self.pipeline.exchange([Command("BEGIN"), Command("SET LOCAL lock_timeout = '1s'"), parse]).error

@@ -5,11 +5,12 @@ Hides how much of a text PostgreSQL's grammar is asked about at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.directives import UNWRITTEN
+from wflo_schema.files.directives import UNWRITTEN, head
+from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.grammar import Fault, fault_of
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import refuse_outside_transaction, refuse_unresumable
@@ -36,17 +37,25 @@ def refuse_unfit(script: Script, *, is_transactional: bool) -> None:
         refuse_unresumable(script, statement)
 
 
-def refuse_unready(script: Script) -> None:
-    """Raise `BadMigrationFile` for a file in which its work was forgotten."""
-    if script.statements:
-        return
-    if UNWRITTEN.encode() in script.source or not script.source.strip():
+def refuse_unready(m: Migration, script: Script, judge: Callable[[Script], None]) -> None:
+    """Raise `BadMigrationFile` for what was forgotten or misspelt in a migration that is to be applied.
+
+    Its rollback file counts.  ``judge`` raises what is wrong with the SQL of one.
+    """
+    script.directives.refuse_doubtful(head(script.source))
+    if not script.statements and (UNWRITTEN.encode() in script.source or not script.source.strip()):
         raise BadMigrationFile(
             f"{script.path}: nothing is written in it yet",
             hint="write its SQL; or, if it is to do nothing, a comment that says why"
             + (f" in place of the line {UNWRITTEN}" if UNWRITTEN.encode() in script.source else ""),
             location=Location(script.path, 1),
         )
+    judge(script)
+    back = load_rollback(m)
+    if back is not None:
+        refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
+        back.directives.refuse_doubtful(head(back.source))
+        judge(back)
 
 
 def syntax_faults(script: Script) -> Iterator[tuple[Statement, Fault]]:
