@@ -65,6 +65,96 @@ def test_large_results_and_large_statements_at_once_do_not_block_each_other(pipe
     assert outcome.error is None and outcome.rows[2::3] == ((("3000000",),),) * 5
 
 
+def test_many_commands_are_made_and_sent_while_the_server_works(pipeline: Pipeline) -> None:
+    made = 0
+
+    def commands() -> Iterator[Command]:
+        nonlocal made
+        yield Command("CREATE TEMP TABLE t (id int)")
+        for n in range(20_000):
+            made = n
+            yield Command(f"INSERT INTO t VALUES ({n})")
+        yield ask("SELECT count(*), sum(id) FROM t")
+
+    pipeline.send(commands())
+    assert made < 10_000
+    outcome = pipeline.receive()
+    assert outcome.error is None and outcome.rows[-1] == (("20000", "199990000"),)
+    assert pipeline.round_trips == 1
+
+
+def test_what_follows_an_error_is_not_even_made(pipeline: Pipeline) -> None:
+    made: list[int] = []
+
+    def commands() -> Iterator[Command]:
+        for n in range(100_000):
+            made.append(n)
+            yield Command(f"SELECT 1 / ({n} - 7000)")
+
+    outcome = pipeline.exchange(commands())
+    assert outcome.error is not None and (outcome.error.index, outcome.error.sqlstate) == (7000, "22012")
+    assert len(made) < 20_000
+    assert pipeline.exchange([ask("SELECT 7")]).rows == ((("7",),),)
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_what_is_sent_behind_waits_for_what_must_be_alone(pipeline: Pipeline, *, is_alone: bool) -> None:
+    copied = Command("COPY t FROM STDIN", data=memoryview(b"1\n2\n"))
+    long = Command(f"INSERT INTO t SELECT length('{'x' * 1_000_000}')")
+    pipeline.send([Command("CREATE TEMP TABLE t (id int)"), Command("BEGIN"), copied, long, Command("COMMIT")])
+    pipeline.send([Command("SELECT 1"), *([copied] if is_alone else []), ask("SELECT count(*) FROM t")])
+    assert pipeline.receive().error is None
+    assert pipeline.receive().rows[-1] == ((("5" if is_alone else "3"),),)
+
+
+@pytest.mark.parametrize(
+    ("failing", "sqlstate", "position"),
+    [
+        (Command("COPY t FROM STDIN", data=memoryview(b"1\nx\n")), "22P02", 0),
+        (Command("COPY nix FROM STDIN", data=memoryview(b"1\n")), "42P01", 0),
+        (Command(f"INSERT INTO t SELECT nix, '{'ä' * 1_000_000}'"), "42703", 22),
+    ],
+)
+def test_an_error_of_what_is_alone_ends_the_exchange(
+    pipeline: Pipeline, failing: Command, sqlstate: str, position: int
+) -> None:
+    pipeline.exchange([Command("CREATE TEMP TABLE t (id int)")])
+    outcome = pipeline.exchange([Command("BEGIN"), Command("SELECT 1"), failing, Command("COMMIT")])
+    assert outcome.error is not None
+    assert (outcome.error.index, outcome.error.sqlstate, outcome.error.position) == (2, sqlstate, position)
+    assert pipeline.exchange([Command("ROLLBACK"), ask("SELECT count(*) FROM t")]).rows[1] == (("0",),)
+
+
+def test_what_is_only_parsed_is_not_run(pipeline: Pipeline) -> None:
+    outcome = pipeline.exchange([Command("CREATE TABLE a ()", is_only_parsed=True), ask("SELECT to_regclass('a')")])
+    assert outcome.rows[1] == ((None,),)
+    error = pipeline.exchange([Command("CREATE TABEL a ()", is_only_parsed=True)]).error
+    assert error is not None and (error.sqlstate, error.position) == ("42601", 8)
+
+
+@pytest.mark.parametrize("what", ["short commands", "copy"])
+def test_a_stop_is_heeded_amid_many_commands_and_rows(database: Database, what: str) -> None:
+    stop = Stop()
+    pipeline = Pipeline(database.connect(), stop=stop)
+    rows = memoryview(b"1\n" * 20_000_000)
+
+    def commands() -> Iterator[Command]:
+        yield Command("BEGIN")
+        yield Command("CREATE TEMP TABLE t (id int)")
+        if what == "copy":
+            threading.Timer(0.1, stop.request, (15,)).start()
+            yield Command("COPY t FROM STDIN", data=rows)
+            return
+        for n in range(2_000_000):
+            if n == 3_000:
+                stop.request(15)
+            yield Command("INSERT INTO t VALUES (1)")
+
+    outcome = pipeline.exchange(commands())
+    assert outcome.error is not None and outcome.error.sqlstate == "57014"
+    pipeline.close()
+
+
 def test_nothing_to_send_is_one_empty_exchange(pipeline: Pipeline) -> None:
     assert pipeline.exchange([]).rows == ()
 

@@ -186,6 +186,7 @@ class Pipeline:
         self._pgconn = connection.pgconn
         self._stop = stop
         self._cancelled_at: float | None = None
+        self._cancel_again_at = 0.0
         self._sent: deque[_Sending] = deque()
         self._unanswered = self._unanswered_bytes = 0
         self.on_wait = on_wait
@@ -323,6 +324,11 @@ class Pipeline:
 
     def _answered(self, sending: _Sending) -> None:
         """The answer to a command has come as a whole."""
+        if self._stop is not None and self._stop.is_requested and time.monotonic() >= self._cancel_again_at:
+            # among many short commands `_wait` sees no time pass, and a cancel request may come between two of them
+            self._cancelled_at = self._cancelled_at or time.monotonic()
+            self._cancel_again_at = time.monotonic() + TICK_S
+            self.cancel()
         done = sending.in_flight.popleft()
         self._unanswered -= 1
         self._unanswered_bytes -= len(done.text)
@@ -335,8 +341,7 @@ class Pipeline:
         pgconn = self._pgconn
         error: ServerError | None = None
         pgconn.exit_pipeline_mode()
-        pgconn.send_query(command.sent)
-        self._take_in_chunks(command)
+        pgconn.send_query(command.sent)  # not in chunks: libpq would not forget that for what is sent next
         self._wait()
         while (result := self._next()) is not None:
             if result.status == pq.ExecStatus.COPY_IN and command.data is not None:
