@@ -49,7 +49,7 @@ def read_contract(path: str | Path) -> Contract:
     except FileNotFoundError:
         raise BadContract(
             f"there is no contract {path}",
-            hint=f"write one from a database that is right: wflo-schema contract freeze > {path}",
+            hint=f"write one from a database that is right: wflo-schema contract freeze --output {path}",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadContract(f"the contract {path} cannot be read: {error}") from error

@@ -160,7 +160,7 @@ def check_database(
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user
         version = connection.info.server_version
-        at_ledger = _at_ledger(connection, database) if "ledger" in sections else database
+        at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
         if contract is not None and not contract.names and _OF_THE_CONTRACT & set(sections):
             answer.notes.append(f"{contract.path} requires nothing: it only allows")
         elif contract is not None and _OF_THE_CONTRACT & set(sections):
@@ -198,13 +198,26 @@ def check_database(
     )
 
 
-def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
-    """The target to look for the ledger in; None where the search_path leads nowhere."""
-    if database.schema is not None:
+def _at_ledger(answer: _Answer, connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
+    """The target to look for the ledger in; None where the search_path leads nowhere.
+
+    A schema that holds tables and no ledger shares the one that the search_path leads to.
+    """
+    try:
+        path = usable_path(connection)
+        if database.schema is None:
+            return database if path else None
+        asked = {"schema": database.schema, "path": list(path)}
+        row = connection.execute(load_sql("check", "ledger_places"), asked).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return database  # what cannot be read is said where it is read
+    finally:
+        connection.rollback()
+    is_here, has_tables, elsewhere = row or (True, False, None)
+    if is_here or not has_tables or elsewhere is None:
         return database
-    path = usable_path(connection)
-    connection.rollback()
-    return database if path else None
+    answer.notes.append(f"schema {database.schema} has no ledger: that of {elsewhere}, on the search_path, is read")
+    return database.with_schema(str(elsewhere))
 
 
 def _drift(answer: _Answer, database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
@@ -484,9 +497,9 @@ _BROUGHT = re.compile(r"(table|schema|column|key|unique|check|required-index|ind
 
 def _mended_by(found: Finding, status: Status) -> Finding:
     """The finding with a help that knows the ledger: whether there is something to migrate."""
-    if status.pending and found.help and _BROUGHT.fullmatch(found.code):
+    if status.pending and found.help not in ("", MIGRATE) and _BROUGHT.fullmatch(found.code):
         pending = counted(len(status.pending), "migration is", "migrations are")
-        return replace(found, help=f"{MIGRATE} -- {pending} pending; then check again")
+        return replace(found, help=f"{MIGRATE}  # {pending} pending; then check again")
     is_recorded = bool(status.applied) and not status.pending
     if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE or not is_recorded:
         return found
