@@ -703,3 +703,47 @@ def test_a_schema_with_tables_shares_the_ledger_of_the_path_and_an_empty_one_doe
     assert shared.exit_code == 0
     assert shared.notes == ("schema app has no ledger: that of public, on the search_path, is read",)
     assert [f.code for f in bare.findings] == ["ledger-pending"]
+
+
+@pytest.mark.parametrize(
+    ("setup", "advice"),
+    [
+        ("CREATE INDEX i ON t (b); CREATE INDEX j ON t (b)", "DROP INDEX CONCURRENTLY public.j;"),
+        ("CREATE INDEX i ON t (id)", "DROP INDEX CONCURRENTLY public.i;"),
+        ("CREATE INDEX i ON t (b); CREATE INDEX j ON t (b); CLUSTER t USING j", "DROP INDEX CONCURRENTLY public.i;"),
+        (
+            ("CREATE UNIQUE INDEX i ON t (b); CREATE UNIQUE INDEX j ON t (b);"
+            " ALTER TABLE t REPLICA IDENTITY USING INDEX j"),
+            "DROP INDEX CONCURRENTLY public.i;",
+        ),
+        ("CREATE UNIQUE INDEX i ON t (b); ALTER TABLE t ADD UNIQUE (b)", "DROP INDEX CONCURRENTLY public.i;"),
+        ("ALTER TABLE t ADD UNIQUE (b), ADD CONSTRAINT u UNIQUE (b)", "ALTER TABLE public.t DROP CONSTRAINT u;"),
+        (
+            "CREATE UNIQUE INDEX i ON t (b); CREATE TABLE u (b int REFERENCES t (b)); CREATE UNIQUE INDEX j ON t (b)",
+            "DROP INDEX CONCURRENTLY public.j;",
+        ),
+        (
+            "CREATE UNIQUE INDEX i ON t (b); CREATE TABLE u (b int REFERENCES t (b)); ALTER TABLE t ADD UNIQUE (b)",
+            "",
+        ),
+        ("CREATE INDEX i ON t (b); CREATE UNIQUE INDEX j ON t (b); CLUSTER t USING i", ""),
+        ("CREATE UNIQUE INDEX i ON t (b); ALTER TABLE t ADD UNIQUE (b) DEFERRABLE", None),
+        (
+            (
+                "DROP TABLE t; CREATE TABLE t (b int) PARTITION BY LIST (b); CREATE TABLE t1 PARTITION OF t DEFAULT;"
+                "CREATE INDEX i ON t (b); CREATE INDEX j ON t (b)"
+            ),
+            "DROP INDEX public.j;",
+        ),
+    ],
+)  # fmt: skip
+def test_an_index_that_something_rests_on_is_not_advised_to_be_dropped(
+    database: Database, setup: str, advice: str | None
+) -> None:
+    _do(database, f"CREATE TABLE t (id int PRIMARY KEY, b int NOT NULL); {setup}")
+
+    found = check_database(database, parse_contract('[contract]\ntables = ["t"]'), only=("indexes",)).findings
+
+    assert [(f.code, f.help) for f in found] == ([] if advice is None else [("index-duplicate", advice)])
+    for one in found:
+        _do(database, one.help)

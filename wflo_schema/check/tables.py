@@ -431,9 +431,9 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
                 want="a valid index",
                 help_=f"REINDEX INDEX CONCURRENTLY {index};",
             )
-    roots = {r.oid for r in facts.relations if r.oid == r.root}
+    roots = {r.oid: r for r in facts.relations if r.oid == r.root}
     seen: dict[tuple[object, ...], Index] = {}
-    for index in sorted(indexes, key=lambda i: (not i.is_primary, not i.is_of_constraint, not i.is_unique, i.name)):
+    for index in sorted(indexes, key=_first_to_keep):
         same = (
             index.relation,
             index.method,
@@ -442,6 +442,7 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
             tuple(index.collations),
             index.shape,
             index.predicate,
+            index.is_immediate,
         )
         if index.relation not in roots or not index.is_valid or index.predicate == UNREAD:
             continue
@@ -450,16 +451,22 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
             drop = (
                 f"ALTER TABLE {shown[index.relation]} DROP CONSTRAINT {quote(index.constraint_name or index.name)};"
                 if index.is_of_constraint
-                else f"DROP INDEX CONCURRENTLY {index};"
+                else f"DROP INDEX {'' if roots[index.relation].kind == 'p' else 'CONCURRENTLY '}{index};"
             )
             yield finding(
                 "index-duplicate",
                 str(index),
-                f"{index} is the same as {first}",
+                f"{index} is the same as {first}" + (f", but {index.needed_by} rests on it" if index.needed_by else ""),
                 have=f"{quote(first.name)} and {quote(index.name)} on {shown[index.relation]}",
                 want="one of them",
-                help_=drop,
+                help_="" if index.needed_by else drop,
             )
+
+
+def _first_to_keep(index: Index) -> tuple[object, ...]:
+    """Of several that are the same, the one that must stay comes first."""
+    is_plain = not index.is_primary, not index.is_of_constraint, not index.is_unique
+    return (*is_plain, not index.needed_by, index.name)
 
 
 _NOT_NULL = re.compile(r'\(*\s*(?:"(?:[^"]|"")+"|\w+) IS NOT NULL\s*\)*', re.IGNORECASE)

@@ -26,6 +26,7 @@ from wflo_schema.check.facts import (
     begin_reading,
     by_relation,
     can_read_not_nulls,
+    namesakes,
     read_checks,
     read_facts,
     read_indexes,
@@ -39,8 +40,8 @@ from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, dat
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
-from wflo_schema.names import identifiers, quote
-from wflo_schema.words import counted
+from wflo_schema.names import identifiers, qualified, quote
+from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -284,6 +285,8 @@ def _check_contract(
     answer.schema = facts.schema
     if contract.schema and database.schema and contract.schema != database.schema:
         answer.notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
+    if not (contract.schema or database.schema):
+        answer.findings += _ambiguous(reader, facts, contract)
     if "contract" in sections:
         verdicts = _verdicts(reader, facts, contract, answer.allow)
         answer.findings += verdicts.findings
@@ -304,6 +307,21 @@ def _check_contract(
     answer.findings += [f for f in unseen(reader) if f not in answer.findings]
     if reader.unread:
         answer.unfinished |= _OF_THE_CONTRACT
+
+
+def _ambiguous(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Finding]:
+    """Schemas of the search_path that hold tables of the contract beside the schema that is judged."""
+    judged = quote(facts.schema)
+    for schema, names in namesakes(reader, contract, facts).items():
+        shown = listed(qualified(schema, n) for n in names)
+        yield finding(
+            "table-ambiguous",
+            quote(schema),
+            f"schema {judged} is judged; {shown} {plural(len(names), 'is', 'are')} on the search_path as well",
+            have=f"{identifiers((facts.schema, schema))} on the search_path {reader.search_path}",
+            want="one schema",
+            help_=f"write schema = '{judged}' below [contract], or give --schema",
+        )
 
 
 def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
