@@ -20,7 +20,7 @@ from wflo_schema.check.rules import RULES
 from wflo_schema.check.verdict import DEFAULT_SECTIONS, CheckResult, check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
-from wflo_schema.errors import Refused, UsageError
+from wflo_schema.errors import BadContract, Refused, UsageError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
 
@@ -747,3 +747,20 @@ def test_an_index_that_something_rests_on_is_not_advised_to_be_dropped(
     assert [(f.code, f.help) for f in found] == ([] if advice is None else [("index-duplicate", advice)])
     for one in found:
         _do(database, one.help)
+
+
+@pytest.mark.parametrize(("wanted", "near"), [("intger", "integer"), ("varchr(10)", "varchar"), ("jsnb", "jsonb")])
+def test_a_misspelt_type_is_an_error_of_the_contract(database: Database, wanted: str, near: str) -> None:
+    _do(database, "CREATE TABLE t (a int)")
+
+    with pytest.raises(BadContract, match=r"contract\.toml:2: .*there is no type") as caught:
+        check_database(database, parse_contract(f"[columns.t]\na = '{wanted}'"), only=("contract",))
+    assert caught.value.hint == f"did you mean {near}?"
+
+
+def test_a_type_that_is_not_there_yet_is_a_finding(database: Database) -> None:
+    _do(database, "CREATE TABLE t (a int)")
+
+    result = check_database(database, parse_contract("[columns.t]\na = 'order_state'"), only=("contract",))
+
+    assert [f.code for f in result.findings] == ["column-wrong"]
