@@ -267,3 +267,62 @@ a = "integer not null"
     assert [t.line for t in read.tables] == [8, 9]
     assert [i.line for i in read.indexes] == [12]
     assert [c.line for c in read.columns] == [17, 20]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("integer default 1 not null", ("integer", False, "1")),
+        ("integer not null default 1", ("integer", False, "1")),
+        ("integer NULL DEFAULT (1 + 2)", ("integer", True, "(1 + 2)")),
+        ("text default 'a not null' null", ("text", True, "'a not null'")),
+        ("text default ' default '", ("text", None, "' default '")),
+        ("numeric(10, 2)   default 1.5 not null", ("numeric(10, 2)", False, "1.5")),
+        ("timestamp default now() at time zone 'utc'", ("timestamp", None, "now() at time zone 'utc'")),
+        ("timestamp not null default now() at time zone 'utc'", ("timestamp", False, "now() at time zone 'utc'")),
+        ('"my type"[] default ARRAY[1, 2] not null', ('"my type"[]', False, "ARRAY[1, 2]")),
+        ("double precision default 'é'::text not null", ("double precision", False, "'é'::text")),
+    ],
+)
+def test_a_column_is_read_in_any_order_of_its_words(text: str, wanted: tuple[str, bool | None, str | None]) -> None:
+    (column,) = parse_contract(f'[columns.t]\na = """{text}"""').columns
+
+    assert (column.type, column.is_nullable, column.default) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "integer primary key",
+        "integer references t",
+        "integer null not null",
+        "integer default 1 default 2",
+        "integer, b integer",
+        "integer); DROP TABLE t; --",
+        "not null",
+        "integr not nul",
+        "varchar(",
+        "integer default",
+        'text collate "C"',
+    ],
+)
+def test_what_is_no_column_is_refused_with_its_line(text: str) -> None:
+    with pytest.raises(BadContract, match=r"contract\.toml:2: \[columns\.t\]: write a = "):
+        parse_contract(f"[columns.t]\na = '{text}'")
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ('on_delete = "CASCDE"', "did you mean CASCADE?"),
+        ('on_update = "SETNULL"', "did you mean SET NULL?"),
+        ('match = "FUL"', "did you mean FULL?"),
+        ('on_deleet = "CASCADE"', "did you mean on_delete?"),
+        ('deferrable = "INITIALY DEFERRED"', "did you mean INITIALLY DEFERRED?"),
+    ],
+)
+def test_a_misspelt_word_gets_the_nearest_as_a_hint(line: str, hint: str) -> None:
+    with pytest.raises(BadContract) as caught:
+        parse_contract(f'[[foreign_key]]\nfrom = "a(b)"\nto = "c(d)"\n{line}\n')
+
+    assert caught.value.hint == hint

@@ -20,7 +20,7 @@ from wflo_schema.check.rules import RULES
 from wflo_schema.check.verdict import DEFAULT_SECTIONS, CheckResult, check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
-from wflo_schema.errors import UsageError
+from wflo_schema.errors import BadContract, Refused, UsageError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Finding, Severity
 
@@ -618,3 +618,149 @@ def test_another_key_of_a_partition_is_named_once_by_the_name_that_its_help_drop
     assert [f.message.split()[0] for f in found] == ["dup"]
     assert found[0].have.startswith("CONSTRAINT dup public.m(k)")
     assert found[0].help == "ALTER TABLE public.m DROP CONSTRAINT dup;"
+
+
+def test_sql_that_a_pending_migration_brings_is_not_advised(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "001_tables.sql").write_text("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int);\n")
+    operations.migrate(database, read_migrations(tmp_path))
+    (tmp_path / "002_key.sql").write_text("ALTER TABLE b ADD CONSTRAINT f FOREIGN KEY (a_id) REFERENCES a;\n")
+    contract = parse_contract('[[foreign_key]]\nname = "f"\nfrom = "b(a_id)"\nto = "a(id)"')
+    files = read_migrations(tmp_path)
+
+    found = check_database(database, contract, migrations=files).findings
+    (missing,) = [f for f in found if f.code == "key-missing"]
+    assert missing.help.startswith("wflo-schema migrate") and "1 migration is pending" in missing.help
+    operations.migrate(database, files)
+
+    assert check_database(database, contract, migrations=files).exit_code == 0
+
+
+def test_an_index_that_is_missing_is_advised_once(database: Database) -> None:
+    _do(database, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int CONSTRAINT f REFERENCES a)")
+    contract = parse_contract('[[foreign_key]]\nfrom = "b(a_id)"\nto = "a(id)"\n[[index]]\non = "b(a_id)"')
+
+    result = check_database(database, contract, only=("contract", "indexes"))
+
+    assert [f.code for f in result.findings] == ["required-index-missing"]
+
+
+TWO_SCHEMAS = """
+CREATE SCHEMA app;
+CREATE SCHEMA "Bill ing";
+CREATE TABLE app.users (id int PRIMARY KEY, name text DEFAULT 'x' NOT NULL);
+CREATE TABLE "Bill ing".invoice (
+    id int PRIMARY KEY, user_id int CONSTRAINT invoice_user REFERENCES app.users ON DELETE CASCADE,
+    CONSTRAINT positive CHECK (id > 0)
+);
+CREATE INDEX ON "Bill ing".invoice (user_id);
+"""
+
+
+def test_freeze_takes_in_all_schemas_where_none_is_on_the_path(database: Database) -> None:
+    _do(database, TWO_SCHEMAS)
+
+    contract = parse_contract(freeze_contract(database))
+
+    assert {(t.name.schema or contract.schema, t.name.name) for t in contract.tables} == {
+        ("app", "users"),
+        ("Bill ing", "invoice"),
+    }
+    result = check_database(database, contract, only=("contract", "rows", "indexes"))
+    assert (result.exit_code, result.findings) == (0, ())
+    assert [v.verdict for v in result.verified if v.kind == "foreign key"] == ["yes"]
+
+
+def test_freeze_names_the_schemas_that_it_leaves_out_and_takes_them_in_when_asked(database: Database) -> None:
+    _do(database, TWO_SCHEMAS + "CREATE TABLE public.one (id int)")
+
+    alone, all_of_them = freeze_contract(database), freeze_contract(database, all_schemas=True)
+
+    assert [str(t.name) for t in parse_contract(alone).tables] == ["one"]
+    assert alone.splitlines()[1] == '# Not in it: the tables of "Bill ing", app; --all-schemas takes them in.'
+    assert len(parse_contract(all_of_them).tables) == 3
+    assert check_database(database, parse_contract(all_of_them), only=("contract", "indexes")).findings == ()
+
+
+def test_freeze_of_an_empty_schema_says_where_tables_are(database: Database) -> None:
+    _do(database, TWO_SCHEMAS)
+
+    with pytest.raises(Refused, match=r"the schema public of .* has no table") as caught:
+        freeze_contract(database, schema="public")
+    assert caught.value.hint == 'tables are in "Bill ing", app: --schema "Bill ing"'
+
+
+def test_a_schema_with_tables_shares_the_ledger_of_the_path_and_an_empty_one_does_not(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "001_app.sql").write_text("CREATE SCHEMA app; CREATE TABLE app.users (id int);\n")
+    files = read_migrations(tmp_path)
+    operations.migrate(database, files)
+    _do(database, "CREATE SCHEMA bare")
+
+    shared = check_database(database.with_schema("app"), None, migrations=files, only=("ledger",))
+    bare = check_database(database.with_schema("bare"), None, migrations=files, only=("ledger",))
+
+    assert shared.exit_code == 0
+    assert shared.notes == ("schema app has no ledger: that of public, on the search_path, is read",)
+    assert [f.code for f in bare.findings] == ["ledger-pending"]
+
+
+@pytest.mark.parametrize(
+    ("setup", "advice"),
+    [
+        ("CREATE INDEX i ON t (b); CREATE INDEX j ON t (b)", "DROP INDEX CONCURRENTLY public.j;"),
+        ("CREATE INDEX i ON t (id)", "DROP INDEX CONCURRENTLY public.i;"),
+        ("CREATE INDEX i ON t (b); CREATE INDEX j ON t (b); CLUSTER t USING j", "DROP INDEX CONCURRENTLY public.i;"),
+        (
+            ("CREATE UNIQUE INDEX i ON t (b); CREATE UNIQUE INDEX j ON t (b);"
+            " ALTER TABLE t REPLICA IDENTITY USING INDEX j"),
+            "DROP INDEX CONCURRENTLY public.i;",
+        ),
+        ("CREATE UNIQUE INDEX i ON t (b); ALTER TABLE t ADD UNIQUE (b)", "DROP INDEX CONCURRENTLY public.i;"),
+        ("ALTER TABLE t ADD UNIQUE (b), ADD CONSTRAINT u UNIQUE (b)", "ALTER TABLE public.t DROP CONSTRAINT u;"),
+        (
+            "CREATE UNIQUE INDEX i ON t (b); CREATE TABLE u (b int REFERENCES t (b)); CREATE UNIQUE INDEX j ON t (b)",
+            "DROP INDEX CONCURRENTLY public.j;",
+        ),
+        (
+            "CREATE UNIQUE INDEX i ON t (b); CREATE TABLE u (b int REFERENCES t (b)); ALTER TABLE t ADD UNIQUE (b)",
+            "",
+        ),
+        ("CREATE INDEX i ON t (b); CREATE UNIQUE INDEX j ON t (b); CLUSTER t USING i", ""),
+        ("CREATE UNIQUE INDEX i ON t (b); ALTER TABLE t ADD UNIQUE (b) DEFERRABLE", None),
+        (
+            (
+                "DROP TABLE t; CREATE TABLE t (b int) PARTITION BY LIST (b); CREATE TABLE t1 PARTITION OF t DEFAULT;"
+                "CREATE INDEX i ON t (b); CREATE INDEX j ON t (b)"
+            ),
+            "DROP INDEX public.j;",
+        ),
+    ],
+)  # fmt: skip
+def test_an_index_that_something_rests_on_is_not_advised_to_be_dropped(
+    database: Database, setup: str, advice: str | None
+) -> None:
+    _do(database, f"CREATE TABLE t (id int PRIMARY KEY, b int NOT NULL); {setup}")
+
+    found = check_database(database, parse_contract('[contract]\ntables = ["t"]'), only=("indexes",)).findings
+
+    assert [(f.code, f.help) for f in found] == ([] if advice is None else [("index-duplicate", advice)])
+    for one in found:
+        _do(database, one.help)
+
+
+@pytest.mark.parametrize(("wanted", "near"), [("intger", "integer"), ("varchr(10)", "varchar"), ("jsnb", "jsonb")])
+def test_a_misspelt_type_is_an_error_of_the_contract(database: Database, wanted: str, near: str) -> None:
+    _do(database, "CREATE TABLE t (a int)")
+
+    with pytest.raises(BadContract, match=r"contract\.toml:2: .*there is no type") as caught:
+        check_database(database, parse_contract(f"[columns.t]\na = '{wanted}'"), only=("contract",))
+    assert caught.value.hint == f"did you mean {near}?"
+
+
+def test_a_type_that_is_not_there_yet_is_a_finding(database: Database) -> None:
+    _do(database, "CREATE TABLE t (a int)")
+
+    result = check_database(database, parse_contract("[columns.t]\na = 'order_state'"), only=("contract",))
+
+    assert [f.code for f in result.findings] == ["column-wrong"]

@@ -152,7 +152,7 @@ DEFERRABLE = "DEFERRABLE INITIALLY IMMEDIATE"
 DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
 
 
-_TYPE_ALIASES = {
+TYPE_ALIASES = {
     "varchar": "character varying",
     "char": "character",
     "timestamptz": "timestamp with time zone",
@@ -177,12 +177,12 @@ def plain_type(text: str) -> str:
     words = re.sub(r"\s*([(),\[\]])\s*", r"\1", " ".join(text.lower().split()))
     words = re.sub(r"\)(?=\w)", ") ", words)
     match = re.fullmatch(r"(\w+)((?:\([\d,]+\))?)(.*)", words)
-    if match is None or match[1] not in _TYPE_ALIASES or match[3].startswith(" "):
+    if match is None or match[1] not in TYPE_ALIASES or match[3].startswith(" "):
         return words
-    first, _, rest = _TYPE_ALIASES[match[1]].partition(" ")
+    first, _, rest = TYPE_ALIASES[match[1]].partition(" ")
     if first in ("timestamp", "time"):
         return f"{first}{match[2]} {rest}{match[3]}"
-    return f"{_TYPE_ALIASES[match[1]]}{match[2]}{match[3]}"
+    return f"{TYPE_ALIASES[match[1]]}{match[2]}{match[3]}"
 
 
 def relations_below(connection: psycopg.Connection[TupleRow], roots: Collection[int]) -> tuple[Relation, ...]:

@@ -8,6 +8,7 @@ import tomllib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -49,7 +50,7 @@ def read_contract(path: str | Path) -> Contract:
     except FileNotFoundError:
         raise BadContract(
             f"there is no contract {path}",
-            hint=f"write one from a database that is right: wflo-schema contract freeze > {path}",
+            hint=f"write one from a database that is right: wflo-schema contract freeze --output {path}",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadContract(f"the contract {path} cannot be read: {error}") from error
@@ -233,21 +234,19 @@ class _Parser:
             table = self.table(key, line)
             for name, wanted in self.mapping(entries, where, line).items():
                 text = self.string(wanted, name, where, line)
-                match = re.fullmatch(
-                    r'(?P<type>(?:"(?:[^"]|"")*"|[^"])*?)'
-                    r"(?P<not>\s+not)?(?P<null>\s+null)?(?:\s+default\s+(?P<default>.+))?",
-                    text.strip(),
-                    re.IGNORECASE | re.DOTALL,
-                )
-                if match is None or not match["type"].strip() or (match["not"] and not match["null"]):
-                    self.fail(f'{where}: write {name} = "type [not null] [default expression]"', line)
-                nullable = (match["not"] is None) if match["null"] else None
+                try:
+                    type_, nullable, default = _column_words(text)
+                except ValueError as error:
+                    self.fail(
+                        f'{where}: write {name} = "type [not null] [default expression]", not {text!r}: {error}',
+                        self.line_after(line, name),
+                    )
                 yield RequiredColumn(
                     table,
                     self.name(name, "column", line, is_exact=True),
-                    " ".join(match["type"].split()),
+                    type_,
                     nullable,
-                    match["default"],
+                    default,
                     self.line_after(line, name),
                 )
 
@@ -358,7 +357,7 @@ class _Parser:
             "INITIALLY IMMEDIATE": DEFERRABLE,
         }
         if text not in known:
-            self.fail(f'{where}: deferrable must be false, true, or "{DEFERRED}"', line)
+            self.fail(f'{where}: deferrable must be false, true, or "{DEFERRED}"', line, hint=_nearest(text, known))
         return known[text]
 
     def word(
@@ -465,6 +464,58 @@ _NAME_HINT = (
     "write names exactly as PostgreSQL stores them; put one with odd characters into double quotes: "
     """'"Odd name"("Some column")'"""
 )
+
+
+@lru_cache(maxsize=4096)
+def _column_words(text: str) -> tuple[str, bool | None, str | None]:
+    """Type, nullability and default of a column, as PostgreSQL's own parser reads them, in any order.
+
+    Raise `ValueError` for what is none.
+    """
+    import postgast
+
+    before = "CREATE TABLE t (c "
+    sql = f"{before}{text}\n)"
+    try:
+        statements = postgast.parse(sql).stmts
+    except postgast.PgQueryError as error:
+        return _loosely(text, error.message)
+    elements = [e for s in statements for e in s.stmt.create_stmt.table_elts]
+    if len(statements) != 1 or len(elements) != 1 or elements[0].WhichOneof("node") != "column_def":
+        raise ValueError("that is more than one column")
+    column = elements[0].column_def
+    if column.HasField("coll_clause"):
+        raise ValueError("a collation cannot be required")
+    content = sql.encode()
+    parts = [c.constraint for c in column.constraints]
+    places = [*(c.location for c in parts), len(content) - len("\n)")]
+    nulls, defaults = set[bool](), list[str]()
+    for one, start, end in zip(parts, places, places[1:], strict=False):
+        if one.contype in (postgast.pg_query_pb2.CONSTR_NOTNULL, postgast.pg_query_pb2.CONSTR_NULL):
+            nulls.add(one.contype == postgast.pg_query_pb2.CONSTR_NULL)
+        elif one.contype == postgast.pg_query_pb2.CONSTR_DEFAULT:
+            defaults.append(content[start:end].decode().strip()[len("default") :].strip())
+        else:
+            raise ValueError("only null, not null and default belong here: keys, checks and the rest have their own")
+    if len(nulls) > 1 or len(defaults) > 1:
+        raise ValueError("it contradicts itself")
+    type_ = " ".join(content[len(before) : places[0]].decode().split())
+    return type_, (nulls.pop() if nulls else None), (defaults[0] if defaults else None)
+
+
+def _loosely(text: str, fault: str) -> tuple[str, bool | None, str | None]:
+    """The same where the default is an expression that SQL would want in brackets there: now() AT TIME ZONE 'utc'."""
+    import postgast
+
+    first, found, default = text.partition(" default ")
+    try:
+        postgast.parse(f"SELECT ({default}\n)")
+    except postgast.PgQueryError:
+        found = ""
+    if not found:
+        raise ValueError(fault)
+    type_, nullable, _ = _column_words(first)
+    return type_, nullable, default.strip()
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

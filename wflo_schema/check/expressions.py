@@ -97,3 +97,28 @@ def is_same_type(reader: Reader, one: str, other: str) -> bool | None:
             raise
         return False
     return named == (True,) and found is not None and found.fmod(0) == found.fmod(1)
+
+
+def has_type(reader: Reader, text: str) -> bool | None:
+    """Whether there is a type of that name; None: that cannot be asked."""
+    try:
+        with reader.connection.transaction():
+            return reader.connection.execute("SELECT pg_catalog.to_regtype(%s) IS NOT NULL", (text,)).fetchone() == (
+                True,
+            )
+    except psycopg.Error:
+        if reader.connection.closed:
+            raise
+        return None
+
+
+def builtin_types(reader: Reader) -> tuple[str, ...]:
+    """The names of PostgreSQL's own types, without those of arrays and of its catalogs' rows."""
+    if not reader.can("pg_namespace"):
+        return ()
+    rows = reader.connection.execute(
+        "SELECT t.typname::text FROM pg_catalog.pg_type AS t"
+        " WHERE t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace"
+        " AND t.typrelid = 0 AND t.typcategory <> 'A' AND t.typtype IN ('b', 'r', 'm')"
+    ).fetchall()
+    return tuple(str(r[0]) for r in rows)

@@ -115,6 +115,7 @@ class Index:
     shape: str
     predicate: str | None
     is_of_constraint: bool
+    needed_by: str
     constraint_name: str | None
 
     def __str__(self) -> str:
@@ -386,6 +387,17 @@ def path_schemas(reader: Reader) -> tuple[str, ...]:
     """The search_path as PostgreSQL takes it, then its schemas that this role may not use, then public."""
     named = listed_in_path(reader.search_path, user=reader.session.role)
     return tuple(dict.fromkeys((*reader.path, *(n for n in named if not n.startswith("pg_temp")), "public")))
+
+
+def namesakes(reader: Reader, contract: Contract, facts: Facts) -> dict[str, list[str]]:
+    """By schema: the contract's tables that are in another schema of the search_path than the one judged, as well."""
+    path = {*reader.path, *listed_in_path(reader.search_path, user=reader.session.role)}
+    wanted = {n.name for n in contract.names if n.schema is None}
+    found: dict[str, list[str]] = {}
+    for one in facts.named:
+        if one.name in wanted and one.schema in path and one.schema != facts.schema and one.kind in "rp":
+            found.setdefault(one.schema, []).append(one.name)
+    return found
 
 
 def _choose_schema(reader: Reader, contract: Contract, named: Sequence[Named]) -> str:

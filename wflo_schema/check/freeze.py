@@ -5,13 +5,14 @@ Hides which of what is there can be required, and in which spelling.  Reads only
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import psycopg
 
-from wflo_schema.catalog.keys import ACTIONS, MATCHES, Column, Key, columns_of, keys_on
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, Key, columns_of, keys_on
 from wflo_schema.check.contract import (
+    Allowance,
     Contract,
     Name,
     RequiredCheck,
@@ -40,66 +41,93 @@ from wflo_schema.check.facts import (
     unseen,
 )
 from wflo_schema.connect.database import PATIENT, Database, database_error
-from wflo_schema.errors import CannotRead, Refused
-from wflo_schema.names import quote
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.errors import CannotRead, Refused, UsageError
+from wflo_schema.names import identifiers, quote
+from wflo_schema.words import listed, plural
 
 
 @dataclass(frozen=True, slots=True)
 class _There:
-    """All of one schema that a contract can require."""
+    """All that a contract can require of the schemas that were chosen."""
 
     facts: Facts
     defaults: Mapping[tuple[int, int], str]
     indexes: tuple[Index, ...]
     checks: tuple[CheckConstraint, ...]
     weak_not_nulls: Collection[tuple[int, int]]
+    others: Sequence[str] = ()
+    """Schemas that hold tables, too, and are left out."""
 
 
-def freeze_contract(database: Database, *, schema: str | None = None) -> str:
+def freeze_contract(
+    database: Database,
+    *,
+    schema: str | None = None,
+    all_schemas: bool = False,
+    allowances: tuple[Allowance, ...] = (),
+) -> str:
     """Write a contract of all tables of one schema: keys, unique and check constraints, indexes, columns.
 
-    ``schema`` None means the target's, else the first of its search_path that holds a table.  Ledgers and
-    what belongs to extensions are left out.  `parse_contract` reads it back, and it holds.
+    ``schema`` None means the target's, else the first of its search_path that holds a table; where none does, or
+    with ``all_schemas``, every schema that does.  Ledgers and what belongs to extensions are left out.
+    ``allowances`` are written down with it.  `parse_contract` reads it back, and it holds.
 
     A foreign key that is not validated or not enforced cannot be required and becomes a comment.
 
-    Raise `CannotRead` when a catalog may not be read, `Refused` when the schema holds no table.
+    Raise `CannotRead` when a catalog may not be read, `Refused` when no table is there.
     """
     given = schema or database.schema
+    if given and all_schemas:
+        raise UsageError(f"either the schema {given} is meant, or all", hint="leave out --schema or --all-schemas")
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         try:
             reader = begin_reading(connection)
-            there = _read(reader, given)
+            there = _read(reader, given, all_schemas=all_schemas)
         except psycopg.Error as error:
             raise database_error(error, "reading the catalog") from error
     facts = there.facts
     if not facts.named:
-        nothing = f"no schema of the search_path of {database.label} has a table"
-        if given:
-            nothing = f"the schema {given} of {database.label} has no table"
-        raise Refused(f"{nothing} that a contract could require", hint="name another one with --schema")
+        raise _empty(database, given, there.others)
     weak = [
         f"Not required here, because it is {'NOT VALID' if k.is_enforced else 'NOT ENFORCED'}: {quote(k.name)}, {k}"
         for k in _keys(facts)
         if not (k.is_validated and k.is_enforced)
     ]
-    title = f"What schema {facts.schema} of database {reader.session.database} had when this was written."
-    return render_contract(_contract(there), comment="\n".join((title, *weak)))
+    schemas = tuple(dict.fromkeys(n.schema for n in facts.named))
+    title = f"What {plural(len(schemas), 'schema')} {identifiers(schemas)} of database {reader.session.database} had"
+    left = [f"Not in it: the tables of {listed(map(quote, there.others))}; --all-schemas takes them in."]
+    contract = replace(_contract(there), allowances=allowances)
+    return render_contract(
+        contract, comment="\n".join((f"{title} when this was written.", *(left if there.others else ()), *weak))
+    )
 
 
-def _read(reader: Reader, given: str | None) -> _There:
+def _empty(database: Database, given: str | None, others: Sequence[str]) -> Refused:
+    nothing = f"no schema of the search_path of {database.label} has a table"
+    if given:
+        nothing = f"the schema {given} of {database.label} has no table"
+    hint = f"tables are in {listed(map(quote, others))}: --schema {quote(others[0])}" if others else "migrate it first"
+    return Refused(f"{nothing} that a contract could require", hint=hint)
+
+
+def _read(reader: Reader, given: str | None, *, all_schemas: bool) -> _There:
     if not reader.can(*BASE, "pg_attrdef", "pg_constraint", "pg_operator", "pg_index", "pg_am"):
         grants = " ".join(f.help for f in unseen(reader))
         raise CannotRead(
             f"{reader.session.role} may not read {', '.join(reader.unread)}", hint=grants, sqlstate="42501"
         )
-    for schema in (given,) if given else path_schemas(reader):
-        look_in(reader, schema)  # before anything that PostgreSQL spells by the search_path
-        named, columns = _tables(reader, schema)
-        if named:
-            break
+    path = (given,) if given else path_schemas(reader)
+    named = next((t for s in path if (t := _tables(reader, s))), ())
+    rows = reader.connection.execute(load_sql("check", "freeze_schemas"), {"ignore": _ledgers()}).fetchall()
+    others = [str(r[0]) for r in rows if not (named and r[0] == named[0].schema)]
+    if not given and (all_schemas or not named):
+        named = (*named, *(n for s in others for n in _tables(reader, s)))
+        others = []
+    schema = named[0].schema if named else path[0]
+    look_in(reader, schema)  # before anything that PostgreSQL spells by the search_path
     oids = [n.oid for n in named]
-    keys = keys_on(reader.connection, oids)
+    columns = columns_of(reader.connection, oids)
     defaults = read_defaults(reader, oids)
     if defaults is None:
         raise CannotRead(
@@ -107,26 +135,36 @@ def _read(reader: Reader, given: str | None) -> _There:
             hint="run it again when the other session is done",
         )
     return _There(
-        Facts(schema, named=named, columns=columns, keys=keys),
+        Facts(schema, named=named, columns=columns, keys=keys_on(reader.connection, oids)),
         defaults,
         read_indexes(reader, oids),
         read_checks(reader, oids),
         read_weak_not_nulls(reader, oids).keys(),
+        others,
     )
 
 
-def _tables(reader: Reader, schema: str) -> tuple[tuple[Named, ...], tuple[Column, ...]]:
-    """The tables of a schema, without ledgers and without those of the system; and their columns."""
-    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, ledger_tables
+def _ledgers() -> list[str]:
+    from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
+
+    return sorted(LEDGER_TABLES)
+
+
+def _tables(reader: Reader, schema: str) -> tuple[Named, ...]:
+    """The tables of a schema, without ledgers and without those of the system."""
+    from wflo_schema.catalog.other_ledgers import ledger_tables
 
     if schema in ("pg_catalog", "information_schema"):
-        return (), ()
-    named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": sorted(LEDGER_TABLES)})
-    columns = columns_of(reader.connection, [n.oid for n in named])
-    its = by_relation(columns)
+        return ()
+    named = reader.rows(Named, "freeze_tables", {"schema": schema, "ignore": _ledgers()})
+    its = by_relation(columns_of(reader.connection, [n.oid for n in named]))
     tables = {(schema, n.name): frozenset(c.name for c in its.get(n.oid, ())) for n in named}
     ledgers = ledger_tables(tables)
-    return tuple(n for n in named if (schema, n.name) not in ledgers), columns
+    return tuple(n for n in named if (schema, n.name) not in ledgers)
+
+
+def _name(facts: Facts, schema: str, table: str) -> Name:
+    return Name(table, None if schema == facts.schema else schema)
 
 
 def _keys(facts: Facts) -> list[Key]:
@@ -135,10 +173,10 @@ def _keys(facts: Facts) -> list[Key]:
 
 def _contract(there: _There) -> Contract:
     facts = there.facts
-    names = {n.oid: Name(n.name) for n in facts.named}
+    names = {n.oid: _name(facts, n.schema, n.name) for n in facts.named}
     return Contract(
         facts.schema,
-        tuple(RequiredTable(Name(n.name)) for n in facts.named),
+        tuple(map(RequiredTable, names.values())),
         tuple(_required_keys(names, facts)),
         tuple(
             RequiredColumn(
@@ -169,7 +207,7 @@ def _required_keys(names: Mapping[int, Name], facts: Facts) -> Iterator[Required
             key.name,
             names[key.relation],
             tuple(key.columns),
-            Name(key.to_table, None if key.to_schema == facts.schema else key.to_schema),
+            _name(facts, key.to_schema, key.to_table),
             tuple(key.to_columns),
             ACTIONS[key.on_delete],
             tuple(key.set_columns),

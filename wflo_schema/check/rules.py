@@ -73,6 +73,14 @@ RULES: tuple[Rule, ...] = (
         "wflo-schema check --only rows, now and then",
     ),
     Rule(
+        "table-ambiguous",
+        "contract",
+        _W,
+        "tables of these names are in two schemas of the search_path",
+        "The contract names no schema, and only the first one of the search_path that has its tables is judged.",
+        "[contract] schema = …, or --schema",
+    ),
+    Rule(
         "column-missing",
         "contract",
         _E,

@@ -6,10 +6,11 @@ or serve a foreign key.  Foreign keys themselves are `foreign_key`'s.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wflo_schema.catalog.keys import RELKINDS, Column, Relation, plain_type
+from wflo_schema.catalog.keys import RELKINDS, TYPE_ALIASES, Column, Relation, plain_type
 from wflo_schema.check.contract import (
     Contract,
     Name,
@@ -20,9 +21,10 @@ from wflo_schema.check.contract import (
     RequiredTable,
     RequiredUnique,
 )
-from wflo_schema.check.expressions import is_same_expression, is_same_type
+from wflo_schema.check.expressions import builtin_types, has_type, is_same_expression, is_same_type
 from wflo_schema.check.facts import UNREAD, CheckConstraint, Facts, Index, Reader
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
+from wflo_schema.errors import BadContract
 from wflo_schema.findings import Finding, Location
 from wflo_schema.names import identifiers, qualified, quote
 
@@ -123,6 +125,7 @@ def _judge_type(
     if is_same is None:
         yield _unspelled(reader, facts, name, f"the type of {name}", column.type, where)
     elif not is_same:
+        _refuse_misspelt(reader, column.type, name, where)
         yield finding(
             "column-wrong",
             name,
@@ -132,6 +135,18 @@ def _judge_type(
             help_=f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} TYPE {column.type};",
             location=where,
         )
+
+
+def _refuse_misspelt(reader: Reader, wanted: str, name: str, where: Location | None) -> None:
+    """Raise `BadContract` for a type that is nowhere and is spelled nearly like one of PostgreSQL's own."""
+    first = wanted.split("(")[0].lower()
+    if '"' in wanted or "." in wanted or has_type(reader, wanted) is not False:
+        return
+    known = {*TYPE_ALIASES, *TYPE_ALIASES.values(), *builtin_types(reader)}
+    close = difflib.get_close_matches(first, sorted(known), 1, cutoff=0.8)
+    if close:
+        place = f"{where}: " if where else ""
+        raise BadContract(f"{place}{name}: there is no type {wanted}", hint=f"did you mean {close[0]}?")
 
 
 def _judge_nullability(
@@ -431,9 +446,9 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
                 want="a valid index",
                 help_=f"REINDEX INDEX CONCURRENTLY {index};",
             )
-    roots = {r.oid for r in facts.relations if r.oid == r.root}
+    roots = {r.oid: r for r in facts.relations if r.oid == r.root}
     seen: dict[tuple[object, ...], Index] = {}
-    for index in sorted(indexes, key=lambda i: (not i.is_primary, not i.is_of_constraint, not i.is_unique, i.name)):
+    for index in sorted(indexes, key=_first_to_keep):
         same = (
             index.relation,
             index.method,
@@ -442,6 +457,7 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
             tuple(index.collations),
             index.shape,
             index.predicate,
+            index.is_immediate,
         )
         if index.relation not in roots or not index.is_valid or index.predicate == UNREAD:
             continue
@@ -450,16 +466,22 @@ def judge_all_indexes(facts: Facts, indexes: Sequence[Index]) -> Iterator[Findin
             drop = (
                 f"ALTER TABLE {shown[index.relation]} DROP CONSTRAINT {quote(index.constraint_name or index.name)};"
                 if index.is_of_constraint
-                else f"DROP INDEX CONCURRENTLY {index};"
+                else f"DROP INDEX {'' if roots[index.relation].kind == 'p' else 'CONCURRENTLY '}{index};"
             )
             yield finding(
                 "index-duplicate",
                 str(index),
-                f"{index} is the same as {first}",
+                f"{index} is the same as {first}" + (f", but {index.needed_by} rests on it" if index.needed_by else ""),
                 have=f"{quote(first.name)} and {quote(index.name)} on {shown[index.relation]}",
                 want="one of them",
-                help_=drop,
+                help_="" if index.needed_by else drop,
             )
+
+
+def _first_to_keep(index: Index) -> tuple[object, ...]:
+    """Of several that are the same, the one that must stay comes first."""
+    is_plain = not index.is_primary, not index.is_of_constraint, not index.is_unique
+    return (*is_plain, not index.needed_by, index.name)
 
 
 _NOT_NULL = re.compile(r'\(*\s*(?:"(?:[^"]|"")+"|\w+) IS NOT NULL\s*\)*', re.IGNORECASE)

@@ -26,6 +26,7 @@ from wflo_schema.check.facts import (
     begin_reading,
     by_relation,
     can_read_not_nulls,
+    namesakes,
     read_checks,
     read_facts,
     read_indexes,
@@ -39,8 +40,8 @@ from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, dat
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
-from wflo_schema.names import identifiers, quote
-from wflo_schema.words import counted
+from wflo_schema.names import identifiers, qualified, quote
+from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -160,7 +161,7 @@ def check_database(
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user
         version = connection.info.server_version
-        at_ledger = _at_ledger(connection, database) if "ledger" in sections else database
+        at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
         if contract is not None and not contract.names and _OF_THE_CONTRACT & set(sections):
             answer.notes.append(f"{contract.path} requires nothing: it only allows")
         elif contract is not None and _OF_THE_CONTRACT & set(sections):
@@ -198,13 +199,26 @@ def check_database(
     )
 
 
-def _at_ledger(connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
-    """The target to look for the ledger in; None where the search_path leads nowhere."""
-    if database.schema is not None:
+def _at_ledger(answer: _Answer, connection: psycopg.Connection[TupleRow], database: Database) -> Database | None:
+    """The target to look for the ledger in; None where the search_path leads nowhere.
+
+    A schema that holds tables and no ledger shares the one that the search_path leads to.
+    """
+    try:
+        path = usable_path(connection)
+        if database.schema is None:
+            return database if path else None
+        asked = {"schema": database.schema, "path": list(path)}
+        row = connection.execute(load_sql("check", "ledger_places"), asked).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return database  # what cannot be read is said where it is read
+    finally:
+        connection.rollback()
+    is_here, has_tables, elsewhere = row or (True, False, None)
+    if is_here or not has_tables or elsewhere is None:
         return database
-    path = usable_path(connection)
-    connection.rollback()
-    return database if path else None
+    answer.notes.append(f"schema {database.schema} has no ledger: that of {elsewhere}, on the search_path, is read")
+    return database.with_schema(str(elsewhere))
 
 
 def _drift(answer: _Answer, database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
@@ -271,6 +285,8 @@ def _check_contract(
     answer.schema = facts.schema
     if contract.schema and database.schema and contract.schema != database.schema:
         answer.notes.append(f"the contract's schema {contract.schema} is used, not {database.schema}")
+    if not (contract.schema or database.schema):
+        answer.findings += _ambiguous(reader, facts, contract)
     if "contract" in sections:
         verdicts = _verdicts(reader, facts, contract, answer.allow)
         answer.findings += verdicts.findings
@@ -291,6 +307,21 @@ def _check_contract(
     answer.findings += [f for f in unseen(reader) if f not in answer.findings]
     if reader.unread:
         answer.unfinished |= _OF_THE_CONTRACT
+
+
+def _ambiguous(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Finding]:
+    """Schemas of the search_path that hold tables of the contract beside the schema that is judged."""
+    judged = quote(facts.schema)
+    for schema, names in namesakes(reader, contract, facts).items():
+        shown = listed(qualified(schema, n) for n in names)
+        yield finding(
+            "table-ambiguous",
+            quote(schema),
+            f"schema {judged} is judged; {shown} {plural(len(names), 'is', 'are')} on the search_path as well",
+            have=f"{identifiers((facts.schema, schema))} on the search_path {reader.search_path}",
+            want="one schema",
+            help_=f"write schema = '{judged}' below [contract], or give --schema",
+        )
 
 
 def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
@@ -484,9 +515,9 @@ _BROUGHT = re.compile(r"(table|schema|column|key|unique|check|required-index|ind
 
 def _mended_by(found: Finding, status: Status) -> Finding:
     """The finding with a help that knows the ledger: whether there is something to migrate."""
-    if status.pending and found.help and _BROUGHT.fullmatch(found.code):
+    if status.pending and found.help not in ("", MIGRATE) and _BROUGHT.fullmatch(found.code):
         pending = counted(len(status.pending), "migration is", "migrations are")
-        return replace(found, help=f"{MIGRATE} -- {pending} pending; then check again")
+        return replace(found, help=f"{MIGRATE}  # {pending} pending; then check again")
     is_recorded = bool(status.applied) and not status.pending
     if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE or not is_recorded:
         return found

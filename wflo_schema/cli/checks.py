@@ -24,7 +24,7 @@ from wflo_schema.cli.options import (
     scratch_url_option,
     server_directory_option,
 )
-from wflo_schema.cli.streams import warn
+from wflo_schema.cli.streams import warn, write_file
 from wflo_schema.errors import UsageError
 from wflo_schema.show.check_formats import FORMATS
 
@@ -165,19 +165,35 @@ def contract() -> None:
 
 @contract.command(epilog=EXIT_CODES)
 @all_of(database_url_option, schema_option, server_directory_option)
-def freeze(database_url: str | None, schema: str | None, server_directory: Path) -> None:
-    """Write a contract from a live database to stdout.
+@option("--all-schemas", is_flag=True, help="Take in every schema that holds tables, not one alone.")
+@option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file once all is read, and keep the allowances that it has. Default: stdout.",
+)
+def freeze(
+    database_url: str | None, schema: str | None, server_directory: Path, all_schemas: bool, output: Path | None
+) -> None:
+    """Write a contract from a live database to stdout, or to a file.
 
     Reads only. Writes down what is there, right or wrong.
 
     \b
     Example:
-      wflo-schema contract freeze > migrations/contract.toml
+      wflo-schema contract freeze --output migrations/contract.toml
     """
+    from wflo_schema.check.contract_file import read_contract
     from wflo_schema.check.freeze import freeze_contract
 
     target = resolve_database(database_url, schema, server_directory)
-    click.echo(freeze_contract(target, schema=schema).encode(), nl=False)  # TOML is UTF-8
+    is_there = output is not None and output.is_file() and output.stat().st_size > 0
+    kept = read_contract(output).allowances if output is not None and is_there else ()
+    text = freeze_contract(target, schema=schema, all_schemas=all_schemas, allowances=kept)
+    if output is None:
+        click.echo(text.encode(), nl=False)  # TOML is UTF-8
+    else:
+        write_file(output, text)
 
 
 @click.command(epilog=EXIT_CODES)

@@ -9,11 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 import click
 
-from wflo_schema.errors import WfloSchemaError
+from wflo_schema.errors import UsageError, WfloSchemaError
 
 
 def warn(text: str) -> None:
@@ -26,6 +27,23 @@ def say(text: str) -> None:
         click.echo(text, err=True)
     except OSError:
         discard(sys.stderr)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Put the text there in one step: whatever fails, the file is as it was, or whole.  Raise `UsageError`."""
+    place = path.resolve()
+    half_made = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        half_made.write_text(text, encoding="utf-8")
+        if place.exists():
+            half_made.chmod(place.stat().st_mode)
+        half_made.replace(place)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            half_made.unlink()
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", hint="name a file in a folder that is there"
+        ) from error
 
 
 def visible(text: str) -> str:

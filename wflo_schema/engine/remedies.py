@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from wflo_schema.connect.pipeline import ServerError
+
+if TYPE_CHECKING:
+    from wflo_schema.files.script import Statement
 
 _REMEDIES: dict[str, str] = {
     "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
@@ -79,9 +84,25 @@ _REMEDIES_OF_STATEMENT = (
     ),
 )
 
+# "already exists" of a table or index, a type or role, a function, a schema; and of a column.
+_THERE_ALREADY = frozenset({"42P07", "42710", "42723", "42P06"})
+_COLUMN_THERE = "42701"
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"')
+# What can stand between CREATE and the name.
+_BEFORE_THE_NAME = frozenset(
+    "create or replace global local temp temporary unlogged foreign table unique index concurrently materialized "
+    "recursive view sequence type domain function procedure schema role user extension if not exists".split()
+)
 
-def remedy(error: ServerError, statement: str = "") -> str:
-    """What a user may do about it; ``statement`` is what failed, where that is known."""
+
+def remedy(error: ServerError, statement: str = "", before: Sequence[Statement] = ()) -> str:
+    """What to do about it.
+
+    ``statement`` is what failed, where that is known, ``before`` the statements of its file that came before it.
+    """
+    twin = _twin(error, before)
+    if twin is not None:
+        return f"line {twin.line} of this file makes it: remove one of the two, then run it again"
     for sqlstates, beginning, said in _REMEDIES_OF_STATEMENT:
         if error.sqlstate in sqlstates.split("|") and re.match(beginning, statement, re.IGNORECASE | re.DOTALL):
             return said
@@ -90,3 +111,25 @@ def remedy(error: ServerError, statement: str = "") -> str:
     if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
         return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
     return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
+
+
+def _twin(error: ServerError, before: Sequence[Statement]) -> Statement | None:
+    """The statement of the same file that made what is there already."""
+    names = _QUOTED.findall(error.message) if error.sqlstate in (*_THERE_ALREADY, _COLUMN_THERE) else []
+    if not names:
+        return None
+    return next((s for s in before if _makes(s, names, is_column=error.sqlstate == _COLUMN_THERE)), None)
+
+
+def _makes(statement: Statement, names: Sequence[str], *, is_column: bool) -> bool:
+    from wflo_schema.files.tokens import tokens
+
+    found = [t.name or t.text for t in tokens(statement.text)]
+    if is_column:
+        return found[:1] == ["alter"] and "add" in found and set(names) <= set(found)
+    if found[:1] != ["create"]:
+        return False
+    place = next((n for n, name in enumerate(found) if name not in _BEFORE_THE_NAME), len(found))
+    if found[place + 1 : place + 2] == ["."]:
+        place += 2
+    return names[:1] == found[place : place + 1]

@@ -766,7 +766,7 @@ class Session:
             place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
         made = MigrationFailed(
             f"{m.id} failed {place}: {error.message}",
-            hint=remedy(error, statement.text[:10_000] if statement else ""),
+            hint=remedy(error, statement.text[:10_000] if statement else "", script.statements[: number or 0]),
             migration_id=m.id,
             location=location,
             statement=statement.text if statement else "",

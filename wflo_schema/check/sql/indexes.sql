@@ -1,5 +1,5 @@
 -- One row: an index of one of the given relations.  "columns" holds 0 where an expression stands.
--- A predicate is shown as "?": its text is asked for apart, because that locks the table.
+-- "needed_by" is what rests on it and cannot rest on another of the same columns.  A predicate is shown as "?": its text is asked for apart, because that locks the table.
 SELECT
     x.indrelid AS relation,
     x.indexrelid AS oid,
@@ -13,9 +13,21 @@ SELECT
     x.indnkeyatts::integer AS key_count,
     pg_catalog.string_to_array(x.indkey::text, ' ')::integer[] AS columns,
     pg_catalog.string_to_array(x.indcollation::text, ' ')::oid[] AS collations,
-    (x.indclass::text || '/' || x.indoption::text || '/' || coalesce(x.indexprs::text, '')) AS shape,
+    (
+        x.indclass::text || '/' || x.indoption::text || '/' || coalesce(x.indexprs::text, '')
+        || '/' || coalesce(pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct', 'false')
+    ) AS shape,
     CASE WHEN x.indpred IS NOT NULL THEN '?' END AS predicate,
     con.contype IS NOT NULL AS is_of_constraint,
+    CASE
+        WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS f WHERE f.conindid = x.indexrelid AND f.contype = 'f')
+            THEN 'a foreign key'
+        WHEN x.indisreplident THEN 'REPLICA IDENTITY'
+        WHEN x.indisclustered THEN 'CLUSTER'
+        WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = x.indexrelid)
+            THEN 'the index of the partitioned table'
+        ELSE ''
+    END AS needed_by,
     CASE WHEN con.contype IN ('p', 'u') THEN con.conname::text END AS constraint_name
 FROM pg_catalog.pg_index AS x
 JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
