@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import click
@@ -17,6 +18,10 @@ from wflo_schema.cli.checks import check
 from wflo_schema.findings import Location, Severity
 from wflo_schema.show.check_formats import FORMATS
 
+NO_KEY = finding("key-missing", "k<1>", "there is no such key", have="\x01 & <", want="t(a) REFERENCES u(b)")
+NO_OTHER_KEY = finding("key-missing", "other", "there is no other key")
+UNSEEN = finding("cannot-see", "c", "may not read it")
+
 
 def result(fail_on: Severity = Severity.ERROR) -> CheckResult:
     return CheckResult(
@@ -27,12 +32,12 @@ def result(fail_on: Severity = Severity.ERROR) -> CheckResult:
         sections=("contract",),
         verified=(
             Verified("table", "t", "yes", ()),
-            Verified("foreign key", "k<1>", "no", ("key-missing",), "t(a)", "u(b)"),
-            Verified("column", "c", "cannot tell", ("cannot-see",)),
+            Verified("foreign key", "k<1>", "no", ("key-missing",), "t(a)", "u(b)", _findings=(NO_KEY,)),
+            Verified("column", "c", "cannot tell", ("cannot-see",), _findings=(UNSEEN,)),
         ),
         findings=(
-            finding("key-missing", "k<1>", "there is no such key", have="\x01 & <", want="t(a) REFERENCES u(b)"),
-            finding("cannot-see", "c", "may not read it"),
+            NO_KEY,
+            UNSEEN,
             finding("index-duplicate", "i", "twice the same"),
         ),
         allowed=(
@@ -94,3 +99,18 @@ def test_the_table_is_light_enough_for_every_start() -> None:
     assert done.stdout.strip() == str(
         ["wflo_schema", "wflo_schema.findings", "wflo_schema.show", "wflo_schema.show.check_formats"]
     )
+
+
+def test_junit_tells_each_requirement_its_own_findings() -> None:
+    both = replace(
+        result(),
+        verified=(
+            Verified("foreign key", "k<1>", "no", ("key-missing",), _findings=(NO_KEY,)),
+            Verified("foreign key", "other", "no", ("key-missing",), _findings=(NO_OTHER_KEY,)),
+        ),
+        findings=(NO_KEY, NO_OTHER_KEY),
+    )
+    suite = ElementTree.fromstring(FORMATS["junit"](both))[0]
+    told = [case[0].text or "" for case in suite][:2]
+    assert ["no such key" in text for text in told] == [True, False]
+    assert ["no other key" in text for text in told] == [False, True]

@@ -74,6 +74,12 @@ class Verified:
     source: str = ""
     target: str = ""
     shown: tuple[int, int, int, int] | None = None
+    _findings: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found of it, allowed or not."""
+        return self._findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +253,8 @@ class _Answer:
     def of_migration(self, found: Finding, id_: str) -> None:
         """A finding that settles the verdict on a migration, unless it is allowed."""
         self.findings.append(found)
-        self.verified.append(Verified("migration", id_, "yes" if self.allow.allows(found) else "no", (found.code,)))
+        verdict = "yes" if self.allow.allows(found) else "no"
+        self.verified.append(Verified("migration", id_, verdict, (found.code,), _findings=(found,)))
 
 
 def _sections(
@@ -375,7 +382,7 @@ class _Verdicts:
         can_tell = can_tell and Severity.UNKNOWN not in weights
         verdict = "no" if certain else "yes" if can_tell else "cannot tell"
         codes = tuple(dict.fromkeys(f.code for f in mine))
-        self.verified.append(Verified(kind, name, verdict, codes, source, target))
+        self.verified.append(Verified(kind, name, verdict, codes, source, target, _findings=tuple(mine)))
 
 
 def _verdicts(reader: Reader, facts: Facts, contract: Contract, allow: Allowances) -> _Verdicts:

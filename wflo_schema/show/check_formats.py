@@ -53,21 +53,21 @@ def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
     """Each test case's result (failure, skipped, system-out; empty where all is well) and XML."""
     from wflo_schema.show.text import finding_lines
 
-    told: set[int] = set()
+    counted, told = set(result.findings), set()
     for v in result.verified:
         name = f"{v.kind} {v.name}" if not v.source else f"{v.kind} {v.name}: {v.source} → {v.target}"
         if v.verdict == "yes":
             yield _case(v.kind, name)
             continue
-        mine = [f for f in result.findings if f.code in v.codes and f.severity is not Severity.WARNING]
-        told |= {id(f) for f in mine}
+        mine = [f for f in v.findings if f in counted and f.severity is not Severity.WARNING]
+        told.update(mine)
         body = "\n".join("\n".join(finding_lines(f)) for f in mine) or v.verdict
         if v.verdict == "no":
             yield _case(v.kind, name, "failure", message=", ".join(v.codes), body=body)
         else:
             yield _case(v.kind, name, "skipped", message=body)
     for f in result.findings:
-        if id(f) in told:
+        if f in told:
             continue
         name, body = f"{f.object}: {f.message}", "\n".join(finding_lines(f))
         if f.severity is Severity.UNKNOWN:
