@@ -811,3 +811,68 @@ def test_control_characters_of_names_do_not_reach_a_terminal(database: Database,
     assert b"\\x1b[2Jerased\\x9b2J" in shown and b"\x1b[2J" not in shown, shown
     shown = on_a_terminal("status", "--migrations", "no\x1b[2Jwhere", cwd=folder, env=env)
     assert b"\\x1b[2Jwhere" in shown and b"\x1b[2J" not in shown, shown
+
+
+@pytest.mark.parametrize(("value", "status"), [("junit", 0), ("github", 0), ("json", 0), ("jsn", 2)])
+def test_a_format_that_the_environment_names_for_another_command_is_text(
+    folder: Path, database: Database, value: str, status: int
+) -> None:
+    write(folder, **{"001_a": "CREATE TABLE a (id int);"})
+    env = {"WFLO_SCHEMA_FORMAT": value, "DATABASE_URL": database.url}
+
+    assert run("status", cwd=folder, env=env).code == status
+    given = run("status", "--format", "junit", cwd=folder, env=env)
+    assert given.code == 2
+
+
+def test_freeze_writes_a_file_whole_or_not_at_all_and_keeps_what_it_allows(folder: Path, database: Database) -> None:
+    env = {"DATABASE_URL": database.url}
+    path = folder / "migrations" / "contract.toml"
+    before = '[[allow]]\ncode = "drift"\nobject = "public.jobs_*"\nreason = "made by a job"\n'
+    path.write_text(before)
+
+    empty = run("contract", "freeze", "--output", path, cwd=folder, env=env)
+    assert (empty.code, empty.out, path.read_text()) == (3, "", before)
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE a (id int PRIMARY KEY)")
+    done = run("contract", "freeze", "--output", path, cwd=folder, env=env)
+
+    assert (done.code, done.out) == (0, "")
+    assert before in path.read_text()
+    assert [p.name for p in path.parent.iterdir()] == ["contract.toml"]
+    checked = run("check", "--only", "contract", cwd=folder, env=env)
+    assert (checked.code, "1 of 1 table holds" in checked.out) == (0, True)
+    nowhere = run("contract", "freeze", "--output", folder / "no" / "c.toml", cwd=folder, env=env)
+    assert (nowhere.code, "cannot be written" in nowhere.err) == (2, True)
+
+
+def test_check_counts_the_time_of_the_replay(folder: Path, database: Database) -> None:
+    write(folder, **{"001_slow": "SELECT pg_sleep(1);"})
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=folder, env=env)
+
+    said = run("check", "--only", "drift", "--format", "json", cwd=folder, env=env)
+
+    assert said.json["duration_ms"] >= 1000  # the file sleeps so long, and it is run within check
+
+
+def test_what_is_allowed_is_shown_and_does_not_count(folder: Path, database: Database) -> None:
+    write(folder, **{"001_a": "CREATE TABLE a (id int);"})
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=folder, env=env)
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE jobs_1 (id int); CREATE TABLE jobs_2 (id int); CREATE TABLE other (id int)")
+    (folder / "migrations" / "contract.toml").write_text(
+        '[[allow]]\ncode = "drift"\nobject = "public.jobs_*"\nreason = "made by a job"\n'
+    )
+
+    said = run("check", "--drift", cwd=folder, env=env)
+
+    assert said.code == 1
+    assert said.out.count("error: [drift]") == 1
+    assert "allowed: [drift] public.jobs_*: 2 findings: made by a job  (migrations/contract.toml:1)" in said.out
+    assert "requires nothing" in said.out and "1 error, 2 allowed" in said.out
+    with database.connect() as connection:
+        connection.execute("DROP TABLE other")
+    assert run("check", "--drift", cwd=folder, env=env).code == 0
+    assert run("check", "--only", "contract", "--format", "junit", cwd=folder, env=env).code == 0

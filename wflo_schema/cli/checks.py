@@ -15,6 +15,7 @@ from wflo_schema.cli.options import (
     database_url_option,
     default_directory,
     duration_ms,
+    format_option_of,
     migrations_option,
     option,
     read_files,
@@ -44,15 +45,7 @@ class _CheckCommand(click.Command):
 
 @click.command(cls=_CheckCommand, epilog=EXIT_CODES)
 @all_of(database_url_option, schema_option, migrations_option, server_directory_option)
-@option(
-    "--format",
-    "format_",
-    type=click.Choice(list(FORMATS)),
-    default="text",
-    envvar="WFLO_SCHEMA_FORMAT",
-    help="How to print the result.",
-    show_default=True,
-)
+@format_option_of(*FORMATS)
 @option(
     "--contract",
     metavar="FILE",

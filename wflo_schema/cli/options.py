@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wflo_schema.errors import NoDatabase, Refused, UsageError
+from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
     from wflo_schema.adopt.found import GivenOptions
@@ -86,15 +87,37 @@ migrations_option = option(
     envvar="WFLO_SCHEMA_MIGRATIONS",
     help="Folder of migration files, repeatable. Default: ./migrations, else the package's own.",
 )
-format_option = option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    envvar="WFLO_SCHEMA_FORMAT",
-    help="How to print the result.",
-    show_default=True,
-)
+
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # no generic before Click 8.2
+
+
+class _Formats(_Choice):
+    """The formats that a command has.  One that the environment names for another command is text here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if ctx is not None and param is not None and param.name is not None and value not in self.choices:
+            is_default = ctx.get_parameter_source(param.name) is click.core.ParameterSource.ENVIRONMENT
+            if is_default and value in FORMATS:
+                return "text"
+        return super().convert(value, param, ctx)
+
+
+def format_option_of(*names: str) -> Callable[[_F], _F]:
+    return option(
+        "--format",
+        "format_",
+        type=_Formats(names),
+        default="text",
+        envvar="WFLO_SCHEMA_FORMAT",
+        help="How to print the result.",
+        show_default=True,
+    )
+
+
+format_option = format_option_of("text", "json")
 server_directory_option = option(
     "--server-directory",
     metavar="DIR",
