@@ -169,6 +169,8 @@ class Facts:
     taken: frozenset[tuple[int, str]] = frozenset()
     """Table and name of each constraint of any kind that bears a name the contract gives to a key."""
     server_version: int = 0
+    partition_keys: tuple[tuple[int, str], ...] = ()
+    """Relation and column by which it is partitioned; an empty one stands for an expression over any."""
     is_escaping: bool = False
     """Whether a backslash in a text may be an escape: sessions may start with standard_conforming_strings = off."""
 
@@ -233,6 +235,11 @@ class Facts:
         if not versions.TRIGGERS_OF_PARTITIONED.is_in(self.server_version):
             return ()
         return tuple(r for r in self._tree(root) if r.kind == "p" and (r.oid == root.oid or r.is_partition))
+
+    def moves(self, root: Relation, columns: Collection[str]) -> bool:
+        """Whether an UPDATE of these columns may move a row to another partition: by a DELETE and an INSERT."""
+        inside = {r.oid for r in self._tree(root)} if root.kind == "p" else set()
+        return any(relation in inside and (not name or name in columns) for relation, name in self.partition_keys)
 
     def children(self, root: Relation) -> tuple[Relation, ...]:
         """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
@@ -451,6 +458,7 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         settings=reader.rows(RoleSetting, "settings", {"relations": everywhere})
         if reader.can("pg_db_role_setting", "pg_roles", "pg_database")
         else None,
+        partition_keys=_partition_keys(reader, everywhere),
         is_escaping=_is_escaping(reader),
     )
     if facts.keys is None:
@@ -472,6 +480,13 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
         taken=frozenset((int(r[0]), str(r[1])) for r in taken),
     )
+
+
+def _partition_keys(reader: Reader, relations: Sequence[int]) -> tuple[tuple[int, str], ...]:
+    if not reader.can("pg_partitioned_table"):
+        return tuple((relation, "") for relation in relations)
+    rows = reader.connection.execute(load_sql("check", "partition_keys"), {"relations": relations}).fetchall()
+    return tuple((int(r[0]), str(r[1])) for r in rows)
 
 
 def _is_escaping(reader: Reader) -> bool:

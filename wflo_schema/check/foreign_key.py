@@ -387,11 +387,31 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, events: Sequence[Eve
         if trigger.is_row and trigger.relation not in stores:
             continue
         where = stores.get(trigger.relation, table)
+        yield from _moving(facts, table, trigger, where, have, events, no)
         for operation in ("DELETE", "UPDATE"):
             its = [_effect(facts, trigger, where, e) for e in events if e.operation == operation and _sees(trigger, e)]
             worst = next((e for e in (Effect.STOPS, Effect.FAILS, Effect.UNCLEAR) if e in its), Effect.PASSES)
             if worst is not Effect.PASSES:
                 yield _stopped(trigger, where, have, operation, worst, no)
+
+
+# many parameters: what `_row_triggers` knows of one of them
+def _moving(
+    facts: Facts,
+    table: Relation,
+    trigger: RowTrigger,
+    where: Relation,
+    have: Key,
+    events: Sequence[Event],
+    no: _No,
+) -> Iterator[Finding]:
+    """A trigger on DELETE that keeps a row which the key's UPDATE would move to another partition."""
+    updates = [e for e in events if e.operation == "UPDATE" and facts.moves(table, e.written)]
+    if not (updates and trigger.is_delete and trigger.is_row and trigger.is_before):
+        return
+    effect = _effect(facts, trigger, where, Event("DELETE", written=frozenset(have.columns)))
+    if effect in (Effect.STOPS, Effect.UNCLEAR):
+        yield _stopped(trigger, where, have, "DELETE", Effect.UNCLEAR, no)
 
 
 def _sees(trigger: RowTrigger, event: Event) -> bool:

@@ -10,7 +10,7 @@ SELECT
             'pg_class', 'pg_namespace', 'pg_inherits', 'pg_attribute', 'pg_attrdef', 'pg_collation', 'pg_constraint',
             'pg_operator', 'pg_trigger', 'pg_proc', 'pg_language', 'pg_rewrite', 'pg_db_role_setting', 'pg_database',
             'pg_roles', 'pg_index', 'pg_am', 'pg_settings', 'pg_subscription_rel', 'pg_event_trigger',
-            'pg_depend', 'pg_opclass', 'pg_amop'
+            'pg_depend', 'pg_opclass', 'pg_amop', 'pg_partitioned_table'
         ]) AS c(name)
         WHERE NOT pg_catalog.has_table_privilege(current_user, 'pg_catalog.' || c.name, 'SELECT')
         ORDER BY c.name
