@@ -395,7 +395,6 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, events: Sequence[Eve
                 yield _stopped(trigger, where, have, operation, worst, no)
 
 
-# many parameters: what `_row_triggers` knows of one of them
 def _moving(
     facts: Facts,
     table: Relation,

@@ -168,15 +168,8 @@ def check_database(
         answer.role = connection.info.user
         version = connection.info.server_version
         at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
-        if contract is not None and not contract.names and _OF_THE_CONTRACT & set(sections):
-            answer.notes.append(f"{contract.path} requires nothing: it only allows")
-        elif contract is not None and _OF_THE_CONTRACT & set(sections):
-            try:
-                _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
-            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
-                _give_up(answer, contract, error)
-            except psycopg.Error as error:
-                raise database_error(error, "checking the contract") from error
+        if contract is not None and _OF_THE_CONTRACT & set(sections):
+            _hold_to(answer, connection, database, contract, sections, rows_timeout_s, sample)
     if migrations is not None and "ledger" in sections:
         if at_ledger is None:  # the contract's tables were found outside the search_path: look for the ledger there
             beside = answer.schema if contract is not None and contract.schema is None else ""
@@ -274,6 +267,26 @@ def _sections(
                 f"the section {section} needs {needs}", hint="give it, or choose other sections with --only"
             )
     return sections
+
+
+def _hold_to(
+    answer: _Answer,
+    connection: psycopg.Connection[TupleRow],
+    database: Database,
+    contract: Contract,
+    sections: Sequence[str],
+    rows_timeout_s: float,
+    sample: int,
+) -> None:
+    if not contract.names:
+        answer.notes.append(f"{contract.path} requires nothing: it only allows")
+        return
+    try:
+        _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
+        _give_up(answer, contract, error)
+    except psycopg.Error as error:
+        raise database_error(error, "checking the contract") from error
 
 
 def _check_contract(
