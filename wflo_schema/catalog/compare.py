@@ -331,7 +331,8 @@ def _attribute_differences(
             one, other = (in_any_order(wanted.kind, attribute, text) for text in (have, originally[attribute]))
             if names.is_same(*common_aliases(one, other)):
                 continue
-            if wanted.kind in ("function", "procedure") and differ_in_line_ends(have, want):
+            is_text = wanted.kind in ("function", "procedure") or attribute.endswith(("comment", "comments"))
+            if is_text and differ_in_line_ends(have, want):
                 shown, is_cosmetic = (line_ends(have), line_ends(want)), True
         mend = mend_attribute(had, wanted, attribute, sides)
         yield (attribute, Difference(wanted.kind, wanted.name, attribute, *made_visible(*shown), mend, is_cosmetic))
