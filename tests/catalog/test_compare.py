@@ -1103,3 +1103,79 @@ def test_every_storage_parameter_counts(shared: Database, target: str) -> None:
     usual = rolled_back(shared, made)
     for parameter in STORAGE_PARAMETERS[target].split():
         assert compare_catalogs(rolled_back(shared, made, f"ALTER {target} SET ({parameter})"), usual), parameter
+
+
+def test_line_ends_alone_are_cosmetic_in_bodies_and_comments(database: Database) -> None:
+    text = (
+        "CREATE OR REPLACE FUNCTION f() RETURNS integer LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN 1;\nEND\n$$;"
+        "CREATE TABLE IF NOT EXISTS t (id integer); COMMENT ON TABLE t IS 'two\nlines'"
+    )
+    want = run(database, text)
+    have = run(database, text.replace("\n", "\r\n"))
+    found = compare_catalogs(have, want)
+    assert [(d.object, d.have, d.want, d.cosmetic) for d in found] == [
+        ("public.f()", "lines end in CR LF", "lines end in LF", True),
+        ("public.t", "lines end in CR LF", "lines end in LF", True),
+    ]
+    assert compare_catalogs(run(database, *(d.mend for d in found)), want) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        ("E'a\\r\\nb'", "E'a\\nb'", ("'a\\r\nb'::text", "'a\nb'::text")),
+        ("'a\u00a0b'", "'a b'", ("'a\\u00a0b'::text", "'a b'::text")),
+        ("'e\u0301'", "'\u00e9'", ("'e\\u0301'::text", "'\u00e9'::text")),
+        ("'\u200da'", "'a'", ("'\\u200da'::text", "'a'::text")),
+    ],
+)
+def test_a_difference_that_the_eye_does_not_see_is_shown(
+    database: Database, one: str, other: str, shown: tuple[str, str]
+) -> None:
+    want = run(database, f"CREATE TABLE t (a text DEFAULT {other})")
+    (found,) = compare_catalogs(run(database, f"ALTER TABLE t ALTER a SET DEFAULT {one}"), want)
+    assert (found.have, found.want, found.cosmetic) == (*shown, False)
+
+
+def test_a_default_of_null_is_none_unless_a_domain_has_another(database: Database) -> None:
+    want = run(
+        database,
+        "CREATE DOMAIN d AS text DEFAULT 'x'; CREATE TABLE t (a timestamp, b numeric(5,2), c text[], e d);"
+        "CREATE TABLE p (k integer, at timestamp DEFAULT now()) PARTITION BY LIST (k);"
+        "CREATE TABLE p1 (k integer, at timestamp); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1)",
+    )
+    have = run(
+        database,
+        "ALTER TABLE t ALTER a SET DEFAULT NULL::timestamp, ALTER b SET DEFAULT NULL::numeric(5,2),"
+        "ALTER c SET DEFAULT NULL::text[]; ALTER TABLE p1 ALTER at SET DEFAULT NULL::timestamp",
+    )
+    assert compare_catalogs(have, want) == ()
+    (found,) = compare_catalogs(run(database, "ALTER TABLE t ALTER e SET DEFAULT NULL"), want)
+    assert (found.object, found.attribute) == ("public.t.e", "default")
+
+
+def test_the_comments_that_come_with_public_and_with_an_extension_are_cosmetic(database: Database) -> None:
+    want = run(database)
+    have = run(database, "COMMENT ON SCHEMA public IS 'ours'; COMMENT ON EXTENSION plpgsql IS NULL")
+    assert [(d.kind, d.cosmetic) for d in compare_catalogs(have, want)] == [("schema", True), ("extension", True)]
+
+
+def test_what_is_inherited_alone_is_told_from_what_is_also_the_tables_own(database: Database) -> None:
+    want = run(
+        database,
+        "CREATE TABLE p (a integer, b integer, CONSTRAINT k CHECK (a > 0)); CREATE TABLE c () INHERITS (p)",
+    )
+    have = run(
+        database,
+        "DROP TABLE c; CREATE TABLE c (a integer, b integer, CONSTRAINT k CHECK (a > 0)); ALTER TABLE c INHERIT p",
+    )
+    found = compare_catalogs(have, want)
+    assert [(d.object, d.attribute, d.have, d.want) for d in found] == [
+        (f"public.c.{name}", "inherited", "INHERITED AND OWN", "INHERITED") for name in ("a", "b", "k")
+    ]
+
+
+def test_options_in_another_order_are_the_same(database: Database) -> None:
+    want = run(database, "CREATE TABLE t (a integer) WITH (fillfactor = 50, parallel_workers = 2)")
+    have = run(database, "DROP TABLE t; CREATE TABLE t (a integer) WITH (parallel_workers = 2, fillfactor = 50)")
+    assert compare_catalogs(have, want) == ()

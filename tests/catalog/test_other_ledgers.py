@@ -36,6 +36,7 @@ def make(database: Database, tool: OtherTool, schema: str) -> None:
         for name, columns in tables.items():
             of_type = ", ".join(f"{identifiers([c])} {TYPES.get(c, 'text')}" for c in sorted(columns))
             connection.execute(f"CREATE TABLE {qualified(schema, name)} ({of_type})".encode())
+            connection.execute(f"INSERT INTO {qualified(schema, name)} DEFAULT VALUES".encode())
 
 
 @pytest.mark.parametrize("schema", ["public", "reg", "home"])
@@ -115,9 +116,14 @@ def test_a_ledger_that_a_dump_leaves_out_is_named(database: Database) -> None:
         connection.execute(
             "CREATE TABLE knex_migrations (id serial, name text, batch integer, migration_time timestamptz);"
             "CREATE TABLE knex_migrations_lock (index serial, is_locked integer); CREATE TABLE mine (id integer);"
-            "CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial, hash text, created_at bigint)"
+            "CREATE SCHEMA drizzle;"
+            "CREATE TABLE drizzle.__drizzle_migrations (id serial, hash text, created_at bigint);"
+            "INSERT INTO drizzle.__drizzle_migrations (hash) VALUES ('x');"
+            "INSERT INTO knex_migrations (name) VALUES ('y');"
+            "CREATE TABLE schema_migrations (version text PRIMARY KEY)"
         )
     made = dump_schema(database)
     assert made.ledgers == ("public.knex_migrations", "public.knex_migrations_lock", "schema drizzle")
     assert "_seq" not in made.text
+    assert "CREATE TABLE public.schema_migrations" in made.text  # it records nothing: a migration made it
     assert "-- left out, another tool's ledger: schema drizzle" in made.text

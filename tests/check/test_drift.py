@@ -286,7 +286,7 @@ def test_a_schema_that_only_resembles_sqitchs_is_compared(database: Database) ->
     with database.connect() as connection:
         wanted = read_migrated(connection)
     run(database, SQITCH + "CREATE TABLE reg.mine (id integer)")
-    assert [f.object for f in check_drift(database, wanted)] == ["reg"]
+    assert [(f.code, f.object) for f in check_drift(database, wanted)] == [("drift-beside", "reg")]
 
 
 @pytest.mark.parametrize("change", TOGETHER, ids=lambda c: c.change[:60])
@@ -440,3 +440,39 @@ def test_owners_and_grants_are_compared_where_that_is_asked_for(
     assert (found.exit_code, "privileges" in found.stdout) == (1, True)
     refused = CliRunner().invoke(cli, [*words, "--privileges", "--snapshot", "x.sql"])
     assert isinstance(refused.exception, UsageError)
+
+
+LEDGERS_OF_ADOPTED = (
+    (
+        "CREATE TABLE _prisma_migrations (id text PRIMARY KEY, checksum text, finished_at timestamptz,"
+        " migration_name text, logs text, rolled_back_at timestamptz, started_at timestamptz, applied_steps_count int)"
+    ),
+    "CREATE TABLE __diesel_schema_migrations (version text PRIMARY KEY, run_on timestamp)",
+    "CREATE TABLE schema_migration (version text)",
+    "CREATE TABLE migrations (id serial PRIMARY KEY, name text UNIQUE, hash text, executed_at timestamp)",
+    (
+        "CREATE SCHEMA graphile_migrate; CREATE TABLE graphile_migrate.migrations (hash text PRIMARY KEY,"
+        " previous_hash text REFERENCES graphile_migrate.migrations, filename text, date timestamptz);"
+        "CREATE TABLE graphile_migrate.current (filename text, content text, date timestamptz)"
+    ),
+)
+
+
+@pytest.mark.parametrize("ledger", LEDGERS_OF_ADOPTED, ids=lambda text: text[13:45])
+def test_after_adopting_drift_says_yes_to_what_adopting_found_in_nobodys_way(
+    database: Database, tmp_path: Path, ledger: str
+) -> None:
+    text = f"{T}\nCREATE FUNCTION f() RETURNS integer LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN 1;\nEND\n$$;\n"
+    (tmp_path / "01_t.sql").write_text(text)
+    run(database, text.replace("\n", "\r\n"))
+    run(database, f"{ledger}; COMMENT ON SCHEMA public IS 'the provider''s'")
+    run(database, "CREATE TABLE beside (a integer); CREATE VIEW seen AS SELECT a FROM beside; CREATE SCHEMA theirs")
+    words = ["--database-url", database.url, "--migrations", str(tmp_path)]
+    adopted = CliRunner().invoke(cli, ["adopt", "--apply", *words])
+    assert adopted.exit_code == 0, adopted.output
+    ran = CliRunner().invoke(cli, ["check", "--only", "drift", *words])
+    assert ran.exit_code == 0, ran.output
+    told = {line.partition("]")[0].removeprefix("warning: [") for line in ran.output.splitlines() if "[drift" in line}
+    assert told == {"drift-beside", "drift-cosmetic"}
+    run(database, "CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION suppress_redundant_updates_trigger()")
+    assert CliRunner().invoke(cli, ["check", "--only", "drift", *words]).exit_code == 1

@@ -38,6 +38,7 @@ from wflo_schema.catalog.same import (
     common_aliases,
     differ_in_line_ends,
     in_any_order,
+    is_null,
     line_ends,
     made_visible,
 )
@@ -112,11 +113,13 @@ def _is_the_same(found: Mapping[Place, Difference], key: Key, followed: Place, s
     """Say whether a copy's difference is told, and mended, with that of its original."""
     if followed not in found:
         return False
-    if followed[1] != "enabled":
+    attribute = followed[1]
+    if attribute != "enabled" and (key[0] != "column" or attribute in (ABSENT, EXTRA)):
         return True
     both = (sides.has.get(key), sides.wants.get(key), sides.has.get(followed[0]), sides.wants.get(followed[0]))
-    ours, theirs, above_ours, above_theirs = (one.get("enabled") if one else "" for one in both)
-    return (ours, theirs) == (above_ours, above_theirs) and are_alike(followed[0], sides)
+    ours, theirs, above_ours, above_theirs = (one.get(attribute) if one else "" for one in both)
+    is_same = (ours, theirs) == (above_ours, above_theirs)
+    return is_same and (attribute != "enabled" or are_alike(followed[0], sides))
 
 
 class _Renaming:
@@ -323,6 +326,8 @@ def _attribute_differences(
             continue
         if attribute == "not null constraint" and are_chosen(have, want):
             continue
+        if attribute == "default" and is_null(have) and is_null(want) and not _is_of_domain(wanted, sides):
+            continue
         if attribute in _INHERITED and not (have and want):
             continue
         shown = _show_attribute(had, attribute), _show_attribute(wanted, attribute)
@@ -331,10 +336,16 @@ def _attribute_differences(
             one, other = (in_any_order(wanted.kind, attribute, text) for text in (have, originally[attribute]))
             if names.is_same(*common_aliases(one, other)):
                 continue
-            if wanted.kind in ("function", "procedure") and differ_in_line_ends(have, want):
+            is_text = wanted.kind in ("function", "procedure") or attribute.endswith(("comment", "comments"))
+            if is_text and differ_in_line_ends(have, want):
                 shown, is_cosmetic = (line_ends(have), line_ends(want)), True
         mend = mend_attribute(had, wanted, attribute, sides)
         yield (attribute, Difference(wanted.kind, wanted.name, attribute, *made_visible(*shown), mend, is_cosmetic))
+
+
+def _is_of_domain(column: Object, sides: Sides) -> bool:
+    """Whether the column's type may have a default of its own."""
+    return any(one.kind == "domain" and one.name == column.get("type") for one in sides.wants.values())
 
 
 def _is_given(one: Object, attribute: str) -> bool:

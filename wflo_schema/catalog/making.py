@@ -245,7 +245,7 @@ class _Plan:
         if made.get("not null", "").endswith("NOT VALID"):
             for name in ("not null", "not null constraint", "not null inherited"):
                 made.pop(name, None)
-        return replace(column, attributes=tuple(sorted(made.items())))
+        return replace(column, attributes=tuple(sorted(made.items())), follows=())
 
     def create(self, table: Object) -> str:
         columns = self._columns.get(table.path, [])
@@ -275,13 +275,15 @@ class _Plan:
     def _column_text(self, column: Object) -> str:
         collation, default, options = (column.get(name) for name in ("collation", "default", "foreign options"))
         not_null = column.get("not null")
-        is_late = not_null.endswith("NOT VALID")
+        comes = column.get("not null inherited") == "INHERITED"
+        is_made_by_another = comes and self._is_made_inheriting(self.tables[column.path[:2]])
+        is_written = bool(not_null) and not is_made_by_another and not not_null.endswith("NOT VALID")
         words = (
             quote(column.path[2]),
             column.get("type"),
             f"OPTIONS ({options})" if options else "",
             f"COLLATE {collation}" if collation else "",
-            f"{_constraint_name(column)}{not_null}" if not_null and not is_late else "",
+            f"{_constraint_name(column)}{not_null}" if is_written else "",
             f"DEFAULT {default}" if default else "",
             column.get("generated"),
             "" if self._gets_identity(column) else _identity(column),

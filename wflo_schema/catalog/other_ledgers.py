@@ -83,6 +83,7 @@ class OtherTool:
         return names <= self.own_schema and self.own_column in tables[schema, self.table]
 
 
+# many parameters: one ledger is a few words, and says only what is its own
 def _simple(
     name: str,
     table: str,
@@ -97,7 +98,7 @@ def _simple(
     own_schema: str = "",
     own_column: str = "",
     home: str = "",
-) -> OtherTool:  # many parameters: one ledger is one line, and says only what is its own
+) -> OtherTool:
     query: LiteralString = (
         "SELECT " + version + "::text AS version, " + failed + " AS has_failed FROM {table} "
         "WHERE " + version + " IS NOT NULL AND " + where + " ORDER BY " + order

@@ -15,7 +15,7 @@ from wflo_schema.catalog.objects import (
     Path,
     order,
 )
-from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, ledger_tables, own_schemas
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, Tables, ledger_tables, own_schemas
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.versions import options_that_count
@@ -102,20 +102,31 @@ def read_migrated(
     return without_ledgers(read_catalog(connection, schemas=schemas, privileges=privileges), wanted)[0]
 
 
-def without_ledgers(found: Catalog, wanted: Catalog | None = None) -> tuple[Catalog, tuple[str, ...]]:
-    """A catalog without the ledgers of other tools, and the names of what that leaves out."""
+def without_ledgers(
+    found: Catalog, wanted: Catalog | None = None, *, unused: Collection[Path] = ()
+) -> tuple[Catalog, tuple[str, ...]]:
+    """A catalog without the ledgers of other tools, and the names of what that leaves out.
+
+    ``unused`` are tables and schemas that count although they look like a ledger.
+    """
     made = {one.path for one in wanted.objects if one.kind in ("schema", "table")} if wanted is not None else set()
+    made |= set(unused)
+    tables = columns_of_tables(found)
+    ledgers = {place for place in ledger_tables(tables) if place not in made}
+    registries = {schema for schema in own_schemas(tables) if (schema,) not in made}
+    names = (*(f"schema {quote(s)}" for s in registries), *(qualified(*t) for t in ledgers if t[0] not in registries))
+    return found.without_tables(ledgers).without_schemas(registries), tuple(sorted(names))
+
+
+def columns_of_tables(found: Catalog) -> Tables:
+    """Each table's columns, as a ledger is recognised by them."""
     columns: dict[tuple[str, str], set[str]] = {}
     for one in found.objects:
         if one.kind == "table":
             columns.setdefault((one.path[0], one.path[1]), set())
         elif one.kind == "column":
             columns.setdefault((one.path[0], one.path[1]), set()).add(one.path[2])
-    tables = {place: frozenset(names) for place, names in columns.items() if found.find("table", *place) is not None}
-    ledgers = {place for place in ledger_tables(tables) if place not in made}
-    registries = {schema for schema in own_schemas(tables) if (schema,) not in made}
-    names = (*(f"schema {quote(s)}" for s in registries), *(qualified(*t) for t in ledgers if t[0] not in registries))
-    return found.without_tables(ledgers).without_schemas(registries), tuple(sorted(names))
+    return {place: frozenset(names) for place, names in columns.items() if found.find("table", *place) is not None}
 
 
 def _read_once(

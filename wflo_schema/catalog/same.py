@@ -37,6 +37,8 @@ def common_aliases(have: str, want: str) -> tuple[str, str]:
     )
 
 
+_NULL = re.compile(r"NULL(::[^()]*(\([\d, ]*\)[^()]*)?)?")
+
 # What is set in whatever order, or listed so.
 _TAGS = re.compile(r"(?<= WHEN TAG IN \()[^)]*")
 
@@ -48,6 +50,11 @@ def in_any_order(kind: str, attribute: str, text: str) -> str:
     if kind == "event trigger" and attribute == "definition":
         return _TAGS.sub(lambda m: ", ".join(sorted(m[0].split(", "))), text)
     return text
+
+
+def is_null(default: str | None) -> bool:
+    """Whether a column without another default gets NULL: nothing is said, or just that."""
+    return default is None or _NULL.fullmatch(default) is not None
 
 
 def are_chosen(have: str | None, want: str | None) -> bool:

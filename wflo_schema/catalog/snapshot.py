@@ -5,14 +5,19 @@ Hides how the catalog is carried along in comments.
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
 
 from wflo_schema.catalog.making import making_statements
 from wflo_schema.catalog.mend import QUALIFIED
-from wflo_schema.catalog.objects import Catalog
-from wflo_schema.catalog.read import read_catalog, without_ledgers
+from wflo_schema.catalog.objects import Catalog, Path
+from wflo_schema.catalog.other_ledgers import recognise
+from wflo_schema.catalog.read import columns_of_tables, read_catalog, without_ledgers
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import WfloSchemaError
@@ -48,7 +53,8 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     with database.connect() as connection:
         whole = read_catalog(connection)
         schemas = (database.schema,) if database.schema else None
-        found, ledgers = without_ledgers(read_catalog(connection, schemas=schemas) if schemas else whole)
+        found = read_catalog(connection, schemas=schemas) if schemas else whole
+        found, ledgers = without_ledgers(found, unused=_unused_ledgers(connection, found))
     extensions = tuple(o for o in whole.objects if o.kind == "extension" and o.get("schema") == database.schema)
     statements, left_out = making_statements(Catalog((*extensions, *found.objects), found.server_version))
     needs = _needs(statements, whole, database.schema) if database.schema else ()
@@ -71,6 +77,29 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     return Snapshot("\n".join(lines) + "\n", left_out, ledgers, needs)
 
 
+def _unused_ledgers(connection: psycopg.Connection[TupleRow], found: Catalog) -> frozenset[Path]:
+    """Tables, and their schemas, that look like a ledger and record nothing: a migration made them, and no tool.
+
+    One whose rows this role may not see, or that is locked, is taken for a ledger.
+    """
+    tables = columns_of_tables(found)
+    unused: set[Path] = set()
+    for schema, table in tables:
+        tool = recognise(schema, table, tables)
+        if tool is None:
+            continue
+        is_empty = sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(sql.Identifier(schema, table))
+        try:
+            with connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '2s'")
+                row = connection.execute(is_empty).fetchone()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege):
+            continue
+        if row is not None and row[0]:
+            unused |= {(schema,), *((schema, name) for name in tool.all_tables)}
+    return frozenset(unused)
+
+
 def _needs(statements: Sequence[str], whole: Catalog, schema: str) -> tuple[str, ...]:
     """What the statements name in other schemas of the database."""
     others = {o.name for o in whole.objects if o.kind == "schema" and o.path != (schema,)}
@@ -90,7 +119,7 @@ def parse_snapshot(text: str) -> Catalog:
     return parse_catalog("\n".join(lines) + "\n")
 
 
-def read_snapshot(path: Path) -> Catalog:
+def read_snapshot(path: pathlib.Path) -> Catalog:
     """The catalog of a snapshot file.  Raise `WfloSchemaError` when it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")

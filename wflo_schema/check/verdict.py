@@ -661,7 +661,7 @@ def check_drift(
             ),
             have=d.have,
             want=d.want,
-            help_=d.mend,
+            help_="" if is_beside(d, below) else d.mend,
         )
         for d in compare_catalogs(have, wanted, ignore_schema_names=names)
     )

@@ -203,6 +203,7 @@ def dump(
 
     SQL that loads into an empty database, and the catalog in comments, for check --snapshot. The
     same schema gives the same text, whoever writes it and when. Holds no rows, owners or grants.
+    What the SQL cannot make is named on stderr, and the exit status is then 1.
 
     \b
     Example:

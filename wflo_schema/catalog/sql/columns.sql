@@ -21,9 +21,7 @@ SELECT
     CASE WHEN a.attinhcount > 0 AND NOT c.relispartition THEN
         CASE WHEN a.attislocal THEN 'INHERITED AND OWN' ELSE 'INHERITED' END
     END AS inherited,
-    CASE WHEN a.attgenerated = '' AND NOT (t.typtype <> 'd' AND de.text ~ '^NULL(::[^()]*([(][0-9, ]*[)][^()]*)?)?$') THEN
-        de.text
-    END AS "default",
+    CASE WHEN a.attgenerated = '' THEN de.text END AS "default",
     CASE a.attgenerated
         WHEN 's' THEN 'GENERATED ALWAYS AS (' || de.text || ') STORED'
         WHEN 'v' THEN 'GENERATED ALWAYS AS (' || de.text || ') VIRTUAL'

@@ -1,0 +1,53 @@
+"""Two texts that mean the same are the same, and a difference that the eye does not see is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from wflo_schema.catalog.same import are_chosen, common_aliases, made_visible
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "shown"),
+    [
+        ("a\r\nb", "a\nb", ("a\\r\nb", "a\nb")),
+        ("a b", "a\u00a0b", ("a b", "a\\u00a0b")),
+        ("ab", "a\u200bb", ("ab", "a\\u200bb")),
+        ("\ufeffab", "ab", ("\\ufeffab", "ab")),
+        ("caf\u00e9", "cafe\u0301", ("caf\u00e9", "cafe\\u0301")),
+        ("a  \nb", "a\nb", ("a\\x20\\x20\nb", "a\nb")),
+        ("a\tb", "a b", ("a\\tb", "a b")),
+        ("a\x07b", "ab", ("a\\u0007b", "ab")),
+        ("\uff21", "A", ("\\uff21", "A")),
+        ("a", "b", ("a", "b")),
+        ("a\r", "b\r", ("a\r", "b\r")),
+    ],
+)
+def test_what_does_not_show_is_escaped_where_it_is_all_that_differs(
+    have: str, want: str, shown: tuple[str, str]
+) -> None:
+    assert made_visible(have, want) == shown
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "is_same"),
+    [
+        ("SELECT f.a\n   FROM g() f(a)", "SELECT f.a\n   FROM g() f(a, b)", True),
+        ('FROM s.g(1, 2) "F"("A b", c)', 'FROM s.g(1, 2) "F"("A b")', True),
+        ("FROM g() WITH ORDINALITY f(a, n)", "FROM g() WITH ORDINALITY f(a, n, m)", True),
+        ("FROM g() f(a, b), h() i(c)", "FROM g() f(a), h() i(c, d)", True),
+        ("SELECT f.a\n   FROM g() f(x)", "SELECT f.a\n   FROM g() f(a, b)", False),
+        ("SELECT 1\n   FROM g() f(a)", "SELECT 2\n   FROM g() f(a, b)", False),
+        ("FROM g() f(a integer)", "FROM g() f(a integer, b text)", False),
+        ("SELECT h(a)", "SELECT h(a, b)", False),
+    ],
+)
+def test_aliases_of_columns_that_came_later_say_nothing(have: str, want: str, is_same: bool) -> None:
+    one, other = common_aliases(have, want)
+    assert (one == other) is is_same
+
+
+def test_a_name_that_postgresql_chose_for_not_null_is_nobodys() -> None:
+    assert are_chosen("t_a_not_null", None)
+    assert are_chosen("old_a_not_null", "new_b_not_null12")
+    assert not are_chosen("mine", None)
