@@ -48,7 +48,7 @@ _NOTE = re.compile(r"^ *<!-- (?P<name>[a-z]+(?: [a-z]+)?)(?:: (?P<value>.*?))?(?
 _IS_OURS_ALONE = re.compile(r"""wflo-schema(?: (?:[\w./:@=-]+|"[\w ]+"))*""")
 
 _DURATION = re.compile(r"(\bin |\(|, )[\d.,]+ ?(?:ms|s|min|h)\b")
-_ID = re.compile(r"\d{8}_\d\d_[0-9a-z]{5}(?=-)")
+_ID = re.compile(r"\d{8}_\d\d(?:\d{4})?_[0-9a-z]{5}(?=-)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,9 +209,11 @@ def test_a_database_half_way_is_told_where_to_go_on(database: Database, folder: 
     old = {p.name: p.read_text() for p in folder.iterdir()}
     squash(folder)
     with pytest.raises(Refused) as caught:
-        operations.migrate(database, read_migrations(folder), allow=[a for a in allow if a is not Allow.REPLACED])
+        operations.migrate(database, read_migrations(folder), allow=allow)
     assert "2_ab replaces 2 migrations, and this database has only 1_a, not 2_b" in caught.value.message
-    assert "the last commit before the squash" in caught.value.hint and "--allow replaced" not in caught.value.hint
+    assert (
+        "the last commit before the squash" in caught.value.hint and "--allow" not in caught.value.hint.splitlines()[0]
+    )
     new = {p.name: p.read_text() for p in folder.iterdir()}
     for files, gone in ((old, new), (new, old)):
         for name in gone:

@@ -87,7 +87,7 @@ def reconciling_sets(look: Look) -> tuple[ReconcilingSet, ...]:
         done = sum(e.id in recorded for e in ours)
         is_begun = done > 0 or any(e.state is State.PENDING and e.statements_done is not None for e in ours)
         aside = tuple(e.id for e in ours if e.state is not State.PENDING and e.id not in recorded)
-        allow = tuple(case.value for case, _, _ in planned.refusals)
+        allow = tuple(case.value for case, _, _ in planned.refusals if case)
         found.append(ReconcilingSet(one, done, is_begun and done < len(one), aside, allow))
     return tuple(found)
 

@@ -55,8 +55,6 @@ class Allow(enum.StrEnum):
     """The ``-- depends:`` lines make a history with two ends."""
     HALF_DONE = "half-done"
     """A non-transactional file was interrupted, and `migrate` cannot finish it."""
-    REPLACED = "replaced"
-    """Some of the migrations that a file replaces are recorded, and some are not; nothing allows that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +178,8 @@ class Plan:
 
     status: Status
     pending: tuple[Migration, ...]
-    refusals: tuple[tuple[Allow, str, str], ...]
-    """Case, what is wrong, how to mend it."""
+    refusals: tuple[tuple[Allow | None, str, str], ...]
+    """Case (None where nothing allows it), what is wrong, how to mend it."""
     wrapped: tuple[str, ...] = ()
     """Ids of those whose BEGIN … COMMIT around the whole file is left out."""
 
@@ -335,7 +333,7 @@ def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> s
 
 def _objections(
     status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
-) -> Iterator[tuple[Allow, str, str]]:
+) -> Iterator[tuple[Allow | None, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
     if status.changed:
         were = counted(len(status.changed), "applied migration was", "applied migrations were")
@@ -347,7 +345,7 @@ def _objections(
     for half in status.half_done:
         yield Allow.HALF_DONE, half.reason, half.help
     for part in status.half_replaced:
-        yield Allow.REPLACED, *_half_replaced(part)
+        yield None, *_half_replaced(part)
     told = {i for part in status.half_replaced for i in part.recorded}
     missing = [e.id for e in status.missing if e.id not in told]
     ahead = [e.id for e in status.ahead if e.id not in told]
@@ -402,12 +400,12 @@ def refuse(planned: Plan) -> None:
     case, what, _ = planned.refusals[0]
     lines = [what, *(w for _, w, _ in planned.refusals[1:])]
     hints = [how + insisting(case, "; to go on all the same: ") for case, _, how in planned.refusals]
-    raise Refused("\n".join(lines), hint="\n".join(hints), case=case.value)
+    raise Refused("\n".join(lines), hint="\n".join(hints), case=case.value if case else "")
 
 
-def insisting(case: Allow, words: str) -> str:
+def insisting(case: Allow | None, words: str) -> str:
     """The option that goes on all the same, after ``words``; empty where nothing may."""
-    return "" if case is Allow.REPLACED else f"{words}--allow {case}"
+    return f"{words}--allow {case}" if case else ""
 
 
 def refuse_elsewhere(status: Status) -> None:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives, without_directive
@@ -287,15 +287,7 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
                 strays.append(path)
             continue
         if suffix == ".py":
-            if stem + ".sql" in present:
-                raise BadMigrationFile(
-                    f"two migration files have the id {stem}: {name} and {stem}.sql in {directory}",
-                    hint="remove or rename one of them",
-                )
-            raise BadMigrationFile(
-                f"{path} is a Python migration, and only plain SQL is run here",
-                hint="write it as SQL, or move it out of the folder",
-            )
+            _refuse_python(path, is_beside_sql=stem + ".sql" in present)
         if stem.startswith("post-apply"):
             raise BadMigrationFile(
                 f"{path} is one of yoyo's post-apply hooks, which are not run here",
@@ -318,12 +310,29 @@ def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migrati
                 os.path.join(directory, rollback) if rollback in present else None,
                 directives.ids("was"),
                 directives.ids("replaces"),
-                frozenset(map(_checksum, without_directive(source.decode(), "was")))
-                if directives.says("was")
-                else frozenset(),
+                _former_checksums(source) if directives.says("was") else frozenset(),
             ),
             directives.lines.get("depends", 1),
         )
+
+
+def _refuse_python(path: str, *, is_beside_sql: bool) -> NoReturn:
+    if is_beside_sql:
+        directory, name = os.path.split(path)
+        stem = name.removesuffix(".py")
+        raise BadMigrationFile(
+            f"two migration files have the id {stem}: {name} and {stem}.sql in {directory}",
+            hint="remove or rename one of them",
+        )
+    raise BadMigrationFile(
+        f"{path} is a Python migration, and only plain SQL is run here",
+        hint="write it as SQL, or move it out of the folder",
+    )
+
+
+def _former_checksums(source: bytes) -> frozenset[str]:
+    """The checksums that the file had before lines said what it was."""
+    return frozenset(_checksum(text) for text in without_directive(source.decode(), "was"))
 
 
 def _refuse_unreadable_name(directory: str, entry: os.DirEntry[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from wflo_schema.files.folder import Migration, Migrations, read_migrations
 from wflo_schema.files.naming import BEFORE_WORDS, slug_of, write_pair, write_whole
 from wflo_schema.scratch.replay import scratch_database
 from wflo_schema.squash import rewriting
-from wflo_schema.squash.proof import Made, changing_columns, look_at, unlike
+from wflo_schema.squash.proof import Made, Unlike, changing_columns, look_at, unlike
 from wflo_schema.squash.rewriting import Kept
 from wflo_schema.words import counted, listed
 
@@ -97,26 +97,10 @@ def squash_migrations(
         base = _migrated_to(empty, migrations, one.before[-1] if one.before else None)
         want = _migrated_to(empty, migrations, one.chosen[-1])
         snapshot = dump_schema(empty)
-    ways: list[tuple[str, Callable[[], str]]] = [
-        ("statements", lambda: rewriting.from_statements(one.chosen, scripts)),
-    ]
+    ways = {"statements": rewriting.from_statements(one.chosen, scripts)}
     if not one.before and server.schema is None:
-        ways.insert(0, ("catalog", lambda: rewriting.from_catalog(one.chosen, scripts, snapshot)))
-    reason = "" if len(ways) > 1 else "it stands on others, or its tables may be in any schema"
-    unlike_each: list[str] = []
-    for way, write in ways:
-        forward = _forward(one, write())
-        differences, changing = _differences(server, one, forward, want)
-        if not differences:
-            break
-        reason = differences[0]
-        unlike_each += [f"written from the {way}: {d}" for d in differences[:_MOST_SHOWN]]
-    else:
-        raise Refused(
-            f"{counted(len(one.chosen), 'migration')} cannot be squashed: one file does not make the same, and nothing "
-            "was written\n" + "\n".join(unlike_each),
-            hint="squash a part that leaves out what differs: wflo-schema squash --from ID --to ID",
-        )
+        ways = {"catalog": rewriting.from_catalog(one.chosen, scripts, snapshot), **ways}
+    way, forward, changing, reason = _proven_forward(server, one, ways, want)
     back = _proven_rollback(server, one, forward, base, want)
     paths, gone = _write(one, forward, back, remove=remove)
     return Squashed(
@@ -124,7 +108,7 @@ def squash_migrations(
         paths,
         one.replaces,
         way,
-        reason if way == "statements" else "",
+        reason,
         kept,
         left_out,
         len(want.catalog.objects),
@@ -133,6 +117,26 @@ def squash_migrations(
         back is not None,
         gone,
         remove,
+    )
+
+
+def _proven_forward(
+    server: Database, one: _Squash, ways: Mapping[str, str], want: Made
+) -> tuple[str, str, Mapping[str, Collection[str]], str]:
+    """The first way that makes the same, its text, what could not be compared, and why it is not the better way."""
+    reason = "" if len(ways) > 1 else "it stands on others, or its tables may be in any schema"
+    told: list[str] = []
+    for way, text in ways.items():
+        forward = _forward(one, text)
+        found, changing = _differences(server, one, forward, want)
+        if not found.lines:
+            return way, forward, changing, reason
+        reason = found.lines[0]
+        told += [f"written from the {way}: {line}" for line in found.lines[:_MOST_SHOWN]]
+    raise Refused(
+        f"{counted(len(one.chosen), 'migration')} cannot be squashed: one file does not make the same, and nothing "
+        "was written\n" + "\n".join(told),
+        hint="squash a part that leaves out what differs: wflo-schema squash --from ID --to ID",
     )
 
 
@@ -154,7 +158,8 @@ def _choose(migrations: Migrations, to: str, since: str | None, message: str) ->
         )
     number = BEFORE_WORDS.match(items[last].id)
     slug = slug_of(message) or f"squash-of-{len(chosen)}"
-    names = (f"{number[0] if number else ''}{slug}", f"{items[last].id}-{slug}", f"{items[last].id}_{slug}")
+    start = f"{number[0]}{'_' if number[0][-1].isalnum() else ''}" if number else ""
+    names = (f"{start}{slug}", f"{items[last].id}-{slug}", f"{items[last].id}_{slug}")
     around = [m.id for m in (*before[-1:], *after[:1])]
     for name in names:
         is_behind = not before or f"{before[-1].id}.sql" < f"{name}.sql"
@@ -202,25 +207,23 @@ def _folder_with(one: _Squash, forward: str, back: str | None = None) -> Iterato
 
 def _differences(
     server: Database, one: _Squash, forward: str, want: Made
-) -> tuple[tuple[str, ...], Mapping[str, Collection[str]]]:
+) -> tuple[Unlike, Mapping[str, Collection[str]]]:
     """In what the new file differs from those that it replaces, and what was not compared because it always does."""
+    changing: Mapping[str, Collection[str]] = {}
     try:
         with _folder_with(one, forward) as files, scratch_database(server) as empty:
             operations.migrate(empty, files, to=one.id)
-            have = look_at(empty)
-            found = unlike(have, want)
-            changing: Mapping[str, Collection[str]] = {}
-            if any(line.startswith("the rows of ") for line in found):
+            found = unlike(look_at(empty), want)
+            if found.tables:
                 with scratch_database(server) as again:
                     operations.migrate(again, one.migrations, to=one.chosen[-1].id)
                     changing = changing_columns(want, look_at(again))
                     if changing:
-                        want_rows = look_at(again, without=changing)
-                        found = unlike(look_at(empty, without=changing), want_rows)
-            if not found:
+                        found = unlike(look_at(empty, without=changing), look_at(again, without=changing))
+            if not found.lines:
                 operations.migrate(empty, files)
     except (MigrationFailed, BadMigrationFile, DatabaseError) as error:
-        return (error.message.split("\n")[0],), {}
+        return Unlike(failure=error.message.split("\n")[0]), {}
     return found, changing
 
 
@@ -238,7 +241,7 @@ def _proven_rollback(server: Database, one: _Squash, forward: str, base: Made, w
             with _folder_with(one, forward, back) as files, scratch_database(server) as empty:
                 operations.migrate(empty, files, to=one.id)
                 operations.rollback(empty, files)
-                if not unlike(look_at(empty), base):
+                if not unlike(look_at(empty), base).lines:
                     return back
         except (MigrationFailed, BadMigrationFile, DatabaseError, Refused):
             continue

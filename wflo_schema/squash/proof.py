@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import Catalog
+from wflo_schema.catalog.objects import Catalog, Difference
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database, database_error
@@ -84,16 +84,31 @@ def _sum(value: sql.Composable) -> sql.Composed:
     return sql.SQL(text).format(value, value)
 
 
-def unlike(have: Made, want: Made) -> tuple[str, ...]:
-    """In what they differ, one line each."""
-    found = [
-        f"{d.kind} {d.object}{f' {d.attribute}' if d.attribute else ''}: have {d.have}, want {d.want}"
-        for d in compare_catalogs(have.catalog, want.catalog)
-    ]
-    for name in sorted({*have.rows, *want.rows}):
-        if have.rows.get(name, {}).get("") != want.rows.get(name, {}).get(""):
-            found.append(f"the rows of {name}")
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """In what two differ."""
+
+    catalog: tuple[Difference, ...] = ()
+    tables: tuple[str, ...] = ()
+    failure: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line for each difference; none where they are the same."""
+        shown = (
+            f"{d.kind} {d.object}{f' {d.attribute}' if d.attribute else ''}: have {d.have}, want {d.want}"
+            for d in self.catalog
+        )
+        return (*((self.failure,) if self.failure else ()), *shown, *(f"the rows of {t}" for t in self.tables))
+
+
+def unlike(have: Made, want: Made) -> Unlike:
+    """In what they differ."""
+    names = sorted({*have.rows, *want.rows})
+    return Unlike(
+        compare_catalogs(have.catalog, want.catalog),
+        tuple(n for n in names if have.rows.get(n, {}).get("") != want.rows.get(n, {}).get("")),
+    )
 
 
 def changing_columns(one: Made, again: Made) -> dict[str, frozenset[str]]:

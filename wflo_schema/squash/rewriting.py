@@ -32,7 +32,8 @@ _PRIVILEGES = re.compile(
     r"\A(?:GRANT|REVOKE|ALTER\s+DEFAULT\s+PRIVILEGES|REASSIGN|DROP\s+OWNED|ALTER\b.*\bOWNER\s+TO\b)",
     re.IGNORECASE | re.DOTALL,
 )
-_EXTENSION = re.compile(r"\A(?:CREATE|ALTER|DROP)\s+EXTENSION\b", re.IGNORECASE)
+# Which version is there is for the server to say, as it is where a migration makes it.
+_VERSION = re.compile(r"^(?P<before>CREATE EXTENSION .*) VERSION '(?:[^']|'')*';$", re.MULTILINE)
 _REFRESH = re.compile(r"\AREFRESH\b", re.IGNORECASE)
 _SESSION = re.compile(r"\A(?:SET|RESET)\b", re.IGNORECASE)
 _ROLE = re.compile(r"\bROLE\b|\bSESSION\s+AUTHORIZATION\b", re.IGNORECASE)
@@ -81,7 +82,6 @@ def kind_of(statement: Statement) -> str:
     for kind, pattern in (
         ("session", _SESSION),
         ("cluster", _SHARED),
-        ("extension", _EXTENSION),
         ("privileges", _PRIVILEGES),
         ("rows", _REFRESH),
     ):
@@ -118,18 +118,15 @@ def read_scripts(chosen: Sequence[Migration]) -> tuple[Script, ...]:
 
 
 def from_catalog(chosen: Sequence[Migration], scripts: Sequence[Script], snapshot: Snapshot) -> str:
-    """The catalog as SQL, between the extensions and what no catalog shows."""
+    """The catalog as SQL, and what no catalog shows."""
     made, _, _ = snapshot.text.partition("\n--|")
     body = "\n".join(line for line in made.split("\n") if not line.startswith("-- ")).strip()
-    early, late = [], []
+    found = ["-- the catalog", _VERSION.sub(lambda m: f"{m['before']};", body)]
     for m, script in zip(chosen, scripts, strict=True):
-        first = tuple(s for s in script.statements if kind_of(s) == "extension")
-        rest = tuple(s for s in script.statements if kind_of(s) not in ("", "nothing", "extension"))
-        if first:
-            early.append(_Part(m, first).text())
-        if any(kind_of(s) != "session" for s in rest):
-            late.append(_Part(m, rest).text())
-    return "\n\n".join((*early, "-- the catalog", body, *late)) + "\n"
+        kept = tuple(s for s in script.statements if kind_of(s) not in ("", "nothing"))
+        if any(kind_of(s) != "session" for s in kept):
+            found.append(_Part(m, kept).text())
+    return "\n\n".join(found) + "\n"
 
 
 def from_statements(chosen: Sequence[Migration], scripts: Sequence[Script]) -> str:
@@ -166,6 +163,8 @@ def rollback_from_catalog(before: Catalog, after: Catalog) -> str | None:
         text = _undo(d)
         if text is None:
             return None
+        if not text:
+            continue
         if d.kind == "table" and text.startswith("DROP TABLE "):
             at = at if tables else len(found)
             tables.append(d.object)
@@ -173,7 +172,7 @@ def rollback_from_catalog(before: Catalog, after: Catalog) -> str | None:
             found.append(text)
     if tables:  # all at once, so that keys in a circle are in nobody's way
         found.insert(at, f"DROP TABLE {', '.join(tables)};")
-    return "\n".join(found) + "\n" if found else None
+    return "\n".join(found) + "\n" if found else "-- nothing-to-undo: it makes nothing that stays\n"
 
 
 _DROPPED = ("table", "foreign table", "sequence", "materialized view", "schema", "extension")
