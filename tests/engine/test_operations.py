@@ -1345,6 +1345,7 @@ _TRIGGER = (
     "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t();"
 )
 
+# What an earlier file made, a bar, and the file that takes its record away.
 LOSING = {
     "delete": "DELETE FROM _yoyo_migration;",
     "delete with others": "CREATE TABLE x (h varchar(64) REFERENCES _yoyo_migration); "
@@ -1355,19 +1356,19 @@ LOSING = {
     "another schema": "CREATE SCHEMA gone; ALTER TABLE _yoyo_migration SET SCHEMA gone;",
     "a table anew": "DROP TABLE _yoyo_migration; CREATE TABLE _yoyo_migration "
     "(migration_hash varchar(64) PRIMARY KEY, migration_id varchar(255), checksum varchar(64));",
-    "a function that makes a table": f"{_EMPTIES} CREATE TABLE x AS SELECT f();",
-    "a function that is explained": f"{_EMPTIES} EXPLAIN ANALYZE SELECT f();",
-    "a function that fills a column": f"{_EMPTIES} CREATE TABLE x (a int); INSERT INTO x VALUES (1);"
+    "a function that makes a table": f"{_EMPTIES} | CREATE TABLE x AS SELECT f();",
+    "a function that is explained": f"{_EMPTIES} | EXPLAIN ANALYZE SELECT f();",
+    "a function that fills a column": f"{_EMPTIES} | CREATE TABLE x (a int); INSERT INTO x VALUES (1);"
     "ALTER TABLE x ADD b int DEFAULT f();",
-    "a function of an index": f"{_EMPTIES} CREATE TABLE x (a int); "
+    "a function of an index": f"{_EMPTIES} | CREATE TABLE x (a int); "
     "INSERT INTO x VALUES (1); ALTER FUNCTION f RENAME TO g; CREATE FUNCTION f(int) RETURNS int "
     "IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN public.g(); END'; CREATE INDEX ON x (f(a));",
-    "a function of a view": f"{_EMPTIES} CREATE MATERIALIZED VIEW x AS SELECT f();",
-    "a function in a cursor": f"{_EMPTIES} DECLARE c CURSOR FOR SELECT f(); FETCH c;",
+    "a function of a view": f"{_EMPTIES} | CREATE MATERIALIZED VIEW x AS SELECT f();",
+    "a function in a cursor": f"{_EMPTIES} | DECLARE c CURSOR FOR SELECT f(); FETCH c;",
     "a procedure": "CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM public._yoyo_migration'; CALL p();",
-    "a trigger": f"{_TRIGGER} SET CONSTRAINTS ALL IMMEDIATE; INSERT INTO x VALUES (1);",
-    "a trigger at COMMIT": f"{_TRIGGER} INSERT INTO x VALUES (1);",
-    "a trigger at COMMIT, last but one": f"{_TRIGGER} INSERT INTO x VALUES (1); CREATE TABLE y ();",
+    "a trigger": f"{_TRIGGER} | SET CONSTRAINTS ALL IMMEDIATE; INSERT INTO x VALUES (1);",
+    "a trigger at COMMIT": f"{_TRIGGER} | INSERT INTO x VALUES (1);",
+    "a trigger at COMMIT, last but one": f"{_TRIGGER} | INSERT INTO x VALUES (1); CREATE TABLE y ();",
     "an event trigger": "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS "
     "$$ BEGIN DELETE FROM public._yoyo_migration; END $$;"
     "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e(); CREATE TABLE x ();",
@@ -1390,13 +1391,14 @@ LOSING = {
 @pytest.mark.parametrize("what", LOSING)
 @pytest.mark.parametrize("is_last", [True, False])
 def test_migration_that_takes_its_own_record_away_is_rolled_back(folder: Folder, what: str, is_last: bool) -> None:
-    folder.write("1_a", "CREATE TABLE a ()")
-    folder.write("2_b", LOSING[what])
+    before, _, text = LOSING[what].rpartition(" | ")
+    folder.write("1_a", f"CREATE TABLE a (); {before}")
+    folder.write("2_b", text)
     if not is_last:
         folder.write("3_c", "CREATE TABLE c ()")
     error = folder.fail()
     assert "2_b takes away the ledger" in error.message and error.applied == ("1_a",)
-    assert folder.recorded() == ["1_a"] and folder.has("a") and not folder.has("x") and not folder.has("c")
+    assert folder.recorded() == ["1_a"] and folder.has("a") and not folder.has("y") and not folder.has("c")
 
 
 AT_COMMIT = {

@@ -268,20 +268,35 @@ def resets(statement: Statement) -> tuple[str, ...]:
     return ()
 
 
-# What makes CREATE TABLE run a query, or look at rows and expressions of another table.
-_MAY_RUN_CODE = re.compile(r"\b(?:AS|OF|LIKE|INHERITS|EXECUTE)\b", re.IGNORECASE)
+# What makes CREATE TABLE run a query, look at rows and expressions of another table, or work an expression out.
+_MAY_RUN_CODE = re.compile(r"\b(?:AS|OF|LIKE|INHERITS|EXECUTE|EXCLUDE|PARTITION)\b", re.IGNORECASE)
+_IDENTITY = re.compile(r"\bGENERATED\s+(?:ALWAYS|BY\s+DEFAULT)\s+AS\s+IDENTITY\b", re.IGNORECASE)
+_PLAIN_TABLE = re.compile(r"CREATE\s+TABLE\s+(?P<table>[\w.]+)\s*\(", re.IGNORECASE)
+_PLAIN_INDEX = re.compile(
+    r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+\w+\s+ON\s+(?P<table>[\w.]+)\s*\([\w\s,]+\)\s*\Z", re.IGNORECASE
+)
 
 
 def runs_no_code(script: Script) -> bool:
     """Is it certain that no function of anybody's is run by it, unless by an event trigger?
 
-    That is so for CREATE TABLE with columns and constraints: the table is empty, so no default, check or expression
-    is evaluated, and no trigger fires.  Of every other statement it is not said.
+    That is so for CREATE TABLE with columns and constraints, and for indexes of columns of these tables: they are
+    empty, so no default, check or comparison is evaluated, and no trigger fires.  Of every other statement it is
+    not said.
     """
-    return all(
-        s.words[:2] == ("CREATE", "TABLE") and ";" not in s.text and not _MAY_RUN_CODE.search(s.text)
-        for s in script.statements
-    )
+    made = set()
+    for statement in script.statements:
+        text = statement.text
+        if index := _PLAIN_INDEX.match(text):
+            if index["table"].lower() not in made:
+                return False
+        elif table := _PLAIN_TABLE.match(text):
+            if ";" in text or _MAY_RUN_CODE.search(_IDENTITY.sub("", text)):
+                return False
+            made.add(table["table"].lower())
+        else:
+            return False
+    return True
 
 
 _LEAVES_WITH_SESSION = re.compile(
