@@ -11,6 +11,7 @@ import enum
 import queue
 import socket
 import struct
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -31,14 +32,18 @@ class Direction(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Cut:
-    """Cut the first connection once ``after`` messages have gone ``direction``; 0 cuts before the first.
+    """Cut a connection, the first or ``connection`` of them, once ``after`` messages have gone ``direction``.
 
+    0 cuts before the first message.
     ``silently``: the server is not told, as when a host loses its power; needs root, and Linux.
+    ``hangs``: nothing is cut, but nothing gets through any more, on new connections either.
     """
 
     direction: Direction
     after: int
     silently: bool = False
+    connection: int = 0
+    hangs: bool = False
 
 
 @dataclass
@@ -81,7 +86,9 @@ class _Splitter:
 
 @dataclass
 class Proxy:
-    """Listens on ``port`` of 127.0.0.1 while it is open, and passes everything on to ``host``:``target_port``.
+    """Listens on ``port`` of ``address`` while it is open, and passes everything on to ``host``:``target_port``.
+
+    ``leaves_open``: what the server closes stays open at the client's end.
 
     ``delay_s`` is the time a chunk is under way, each way; any amount may be under way at once.
     """
@@ -90,16 +97,18 @@ class Proxy:
     target_port: int
     cut: Cut | None = None
     delay_s: float = 0.0
+    address: str = "127.0.0.1"
+    leaves_open: bool = False
     connections: list[Counts] = field(default_factory=list)
     was_cut: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((self.address, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._vanished: set[socket.socket] = set()
-        self._is_closed = False
+        self._is_closed = self._hangs = False
 
     def __enter__(self) -> Proxy:
         self._start(self._accept)
@@ -130,6 +139,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._hangs:
+                self._sockets.append(client)
+                continue
             try:
                 server = socket.create_connection((self.host, self.target_port))
             except OSError:
@@ -140,7 +152,8 @@ class Proxy:
                 self._sockets.append(one)
             counts = Counts()
             self.connections.append(counts)
-            cut = self.cut if len(self.connections) == 1 else None
+            is_meant = self.cut is not None and len(self.connections) == self.cut.connection + 1
+            cut = self.cut if is_meant else None
             if cut is not None and cut.after == 0:
                 self.was_cut.set()
                 _shut(client)
@@ -169,10 +182,16 @@ class Proxy:
                 messages = splitter.feed(chunk)
                 if direction == Direction.TO_SERVER and splitter.is_starting and messages:
                     other.expects_one_byte = True
+                if self._hangs:
+                    return
                 count = getattr(counts, name)
                 setattr(counts, name, count + len(messages))
                 if cut is not None and cut.direction == direction and count + len(messages) >= cut.after:
+                    self._hangs = cut.hangs
                     sink.sendall(b"".join(messages[: cut.after - count]))
+                    if cut.hangs:
+                        self.was_cut.set()
+                        return
                     if cut.silently:
                         self._vanish(sink)
                     self.was_cut.set()
@@ -185,7 +204,7 @@ class Proxy:
             pass
         if self.delay_s:
             under_way.put((time.monotonic() + self.delay_s, b""))
-        else:
+        elif not (self.leaves_open and direction == Direction.TO_CLIENT):
             self._shut(sink)
         self._shut(source)
 
@@ -216,3 +235,9 @@ def _deliver(under_way: queue.SimpleQueue[tuple[float, bytes]], sink: socket.soc
 def _shut(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
+
+
+if __name__ == "__main__":  # python -m tests.proxy ADDRESS HOST PORT: prints its port
+    with Proxy(sys.argv[2], int(sys.argv[3]), address=sys.argv[1]) as relay:
+        print(relay.port, flush=True)
+        threading.Event().wait()

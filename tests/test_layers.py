@@ -72,6 +72,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "cli",
         (
+            "signals",
             "streams",
             "options",
             "suggestions",

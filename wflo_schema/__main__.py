@@ -16,12 +16,9 @@ def _interrupted(number: int, frame: object) -> None:
 
 def main() -> None:
     """Run the command line and exit."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else SIGINT is ignored, as under nohup
-        signal.signal(signal.SIGINT, _interrupted)
+    signal.signal(signal.SIGINT, _interrupted)
     from wflo_schema.cli.commands import main as run
 
-    signal.signal(signal.SIGINT, before)
     run()
 
 

@@ -15,6 +15,7 @@
     ├── MigrationFailed              3  PostgreSQL refused a statement of a migration
     │   └── LockNotAcquired          3  a lock could not be acquired in the time given
     ├── ServerNotReady               3  a PostgreSQL server could not be started or stopped
+    ├── CannotWrite                  3  the answer could not be written down
     └── Interrupted            130/143  stopped by a signal
 """
 
@@ -49,7 +50,7 @@ class WfloSchemaError(Exception):
     @property
     def code(self) -> str:
         """The class's name in kebab-case, as ``--format json`` shows it."""
-        name = type(self).__name__
+        name = next(c.__name__ for c in type(self).__mro__ if c.__module__ == __name__)
         return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
@@ -160,6 +161,10 @@ class LockNotAcquired(MigrationFailed):
 
 class ServerNotReady(WfloSchemaError):
     """A PostgreSQL server of ours could not be made, started, reached or stopped."""
+
+
+class CannotWrite(WfloSchemaError):
+    """The answer could not be written where it should go; the message says what was done all the same."""
 
 
 class Interrupted(WfloSchemaError):

@@ -4,16 +4,19 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import pq, sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer, wait_until
-from wflo_schema.connect.database import Database, wait_until_ready
+from tests.proxy import Cut, Direction, Proxy
+from wflo_schema.connect.database import Database, database_error, wait_until_ready
 from wflo_schema.engine import operations
-from wflo_schema.errors import ConnectionFailed, DatabaseError, UsageError
+from wflo_schema.errors import ConnectionFailed, ConnectionLost, DatabaseError, UsageError
 from wflo_schema.files.folder import read_migrations
 
 
@@ -282,3 +285,35 @@ def test_label_gives_each_of_several_hosts_its_port() -> None:
     assert Database.parse("host=a,b port=7 user=u dbname=d").label == "u@a:7,b:7/d"
     assert Database.parse("host=a,b port=7, user=u dbname=d").label == "u@a:7,b:5432/d"
     assert Database.parse("host=/run/pg user=u dbname=d").label == "u@d on /run/pg/.s.PGSQL.5432"
+
+
+# How a session ends, by a statement or (empty) by a cut.
+ENDS = {
+    "SELECT pg_terminate_backend(pg_backend_pid())": "terminating connection due to administrator command",
+    "SET idle_session_timeout = '10ms'": "terminating connection due to idle-session timeout|server closed",
+    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10ms'": "due to idle-in-trans|server closed",
+    "": "server closed the connection unexpectedly",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("leaves_open", [False, True])
+def test_session_that_ended_is_a_lost_connection_whatever_is_asked_of_it(
+    database: Database, end: str, leaves_open: bool
+) -> None:
+    """Also where a proxy leaves our end of the connection open, and for those who handle psycopg's errors."""
+    cut = None if end else Cut(Direction.TO_SERVER, 2)
+    with Proxy("127.0.0.1", int(database.parameters["port"]), cut=cut, leaves_open=leaves_open) as proxy:
+        through = database.with_parameters(port=str(proxy.port), sslmode="disable", gssencmode="disable")
+        with pytest.raises(ConnectionLost, match=ENDS[end]) as caught, through.connect() as connection:
+            connection.execute(end.encode() or b"SELECT 1")
+            time.sleep(0.5)
+            connection.execute("SELECT 1")
+        lost: Exception = caught.value
+        assert caught.value.code == "connection-lost" and "run it again" in caught.value.hint
+        assert isinstance(lost, psycopg.OperationalError)
+        for ask in (connection.commit, connection.cursor, lambda: connection.execute("SELECT 1")):
+            with pytest.raises(psycopg.OperationalError):
+                ask()
+        said = database_error(lost, "looking")
+        assert isinstance(said, ConnectionLost) and re.search(ENDS[end], said.message) and "looking" in said.message

@@ -24,11 +24,12 @@ from psycopg import sql
 
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.forks import Command, forks, migrate
+from tests.links import link_to
 from tests.proxy import Counts, Cut, Direction, Proxy
-from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.database import _DEFAULTS, WATCHED, Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
-from wflo_schema.engine.events import Done
+from wflo_schema.engine.events import Begun, Done, Retrying
 from wflo_schema.engine.ledger import Ledger
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
@@ -324,6 +325,84 @@ def test_lost_rollback_does_not_say_to_run_it_again(database: Database, tmp_path
     assert one(database, "SELECT count(*) FROM _yoyo_migration") == (1,)
 
 
+# the network goes silent
+
+
+@pytest.mark.parametrize("moment", ["something is sent", "the server works"])
+def test_network_that_goes_silent_ends_the_run(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The system has to notice: there is no signal, no answer, and no end of the connection."""
+    for name, value in (("tcp_user_timeout", "2000"), ("keepalives_idle", "1"), ("keepalives_interval", "1")):
+        monkeypatch.setitem(_DEFAULTS, name, value)
+    sleep_s = 0 if moment == "something is sent" else 40
+    folder = write(tmp_path / "m", {"1_a": "SELECT 1", "2_b": f"SELECT pg_sleep({sleep_s})"})
+    operations.migrate(database, read_migrations(folder), to="1_a")
+    caught: list[WfloSchemaError] = []
+    with link_to(int(database.parameters["port"])) as link:
+        through = database.with_parameters(host=link.host, port=str(link.port), sslmode="disable", gssencmode="disable")
+
+        def notify(event: object) -> None:
+            if sleep_s == 0 and isinstance(event, Begun):
+                link.go_silent()
+
+        def run() -> None:
+            try:
+                operations.migrate(through, read_migrations(folder), notify=notify)
+            except WfloSchemaError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        if sleep_s:
+            wait_until(lambda: is_running(database, "pg_sleep"), "the migration")
+            link.go_silent()
+        thread.join(90)
+    assert [type(error) for error in caught] == [ConnectionLost], caught
+    assert "2_b" in caught[0].message and "run it again" in caught[0].hint
+
+
+def test_our_end_and_the_server_s_are_told_to_notice_a_silent_network_in_a_minute(database: Database) -> None:
+    def option(connection: psycopg.Connection[Any], number: int) -> int:
+        with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+            return ours.getsockopt(socket.IPPROTO_TCP, number)
+
+    with database.connect(settings=WATCHED) as connection:
+        assert option(connection, socket.TCP_USER_TIMEOUT) == 60_000
+        assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("60000",)
+        assert connection.execute("SHOW client_connection_check_interval").fetchone() == ("10s",)
+    chosen = database.with_parameters(tcp_user_timeout="7000", options="-c tcp_user_timeout=9000")
+    with chosen.connect(settings=WATCHED) as connection:
+        assert option(connection, socket.TCP_USER_TIMEOUT) == 7_000
+        assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("9000",)
+
+
+@pytest.mark.parametrize("words", ["migrate", "rollback", "status", "plan", "check --drift", "dump", "test-db"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_the_wait_for_a_server_that_does_not_answer(
+    cuts: tuple[Database, Path], words: str, number: signal.Signals
+) -> None:
+    """Nor does the request to cancel get through."""
+    plain, folder = cuts
+    with Proxy("127.0.0.1", int(plain.parameters["port"]), cut=Cut(Direction.TO_SERVER, 3, hangs=True)) as proxy:
+        run = start_cli(plain.with_parameters(port=str(proxy.port)), folder, *words.split())
+        assert proxy.was_cut.wait(60)
+        run.send_signal(number)
+        code, _, err = run.finish(45)
+    assert code == 128 + number, err
+    assert "Traceback" not in err and "psycopg" not in err, err
+
+
+def test_server_that_ends_the_session_and_leaves_the_connection_open_is_not_waited_for(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", {"1_a": "SELECT pg_sleep(60)"})
+    with Proxy("127.0.0.1", int(database.parameters["port"]), leaves_open=True) as proxy:
+        through = database.with_parameters(port=str(proxy.port), sslmode="disable", gssencmode="disable")
+        with terminated(database, "pg_sleep(60)"), pytest.raises(ConnectionLost, match="terminating connection"):
+            operations.migrate(through, read_migrations(folder))
+
+
 # the process is killed
 
 
@@ -513,6 +592,93 @@ def test_full_disk_leaves_nothing_and_the_next_run_finishes(
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)
         place.rmdir()
+
+
+# those who wait behind us
+
+
+def wait_for_each(database: Database, blockers: list[psycopg.Connection[Any]], is_done: Callable[[], bool]) -> int:
+    """Let one blocker after another go, a moment after it is waited for; return how many were left when it was done."""
+    for number, blocker in enumerate(blockers):
+        wait_until(lambda: is_done() or is_waiting(database), "the lock queue")
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until and not is_done():
+            time.sleep(0.02)
+        if is_done():
+            return len(blockers) - number
+        blocker.rollback()
+    return 0
+
+
+@pytest.mark.parametrize("transactional", ["true", "false"])
+def test_waits_for_one_lock_after_the_other_do_not_add_up_for_those_behind(
+    database: Database, tmp_path: Path, transactional: str
+) -> None:
+    """Each is shorter than the lock timeout, all together are not."""
+    tables = [f"t{n}" for n in range(10)]
+    do(database, *(f"CREATE TABLE {t} (id int)" for t in tables))
+    alters = ";\n".join(f"ALTER TABLE {t} ADD COLUMN x int" for t in tables)
+    if transactional == "false":  # one statement is a transaction too
+        alters = f"DO $$BEGIN {alters.replace(chr(10), ' ')}; END$$"
+    folder = write(tmp_path / "m", {"1_a": f"-- transactional: {transactional}\n{alters}"})
+    told: list[object] = []
+    locks = LockOptions(timeout_ms=3000)
+    readers = [database.connect(autocommit=False) for _ in tables[1:]]
+    for reader, table in zip(readers, tables[1:], strict=True):
+        reader.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE".encode())
+    run = threading.Thread(
+        target=operations.migrate,
+        args=(database, read_migrations(folder)),
+        kwargs={"locks": locks, "notify": told.append},
+    )
+    run.start()
+    wait_until(lambda: is_waiting(database), "the lock queue")
+    writer = threading.Thread(target=do, args=(database, "INSERT INTO t0 VALUES (1)"))
+    writer.start()
+    left = wait_for_each(database, readers, lambda: not writer.is_alive())
+    for reader in readers:
+        reader.close()
+    run.join()
+    assert left > 0
+    assert any(isinstance(event, Retrying) and "gave way to a session" in event.reason for event in told), told
+    assert one(database, "SELECT count(*) FROM pg_attribute WHERE attname = 'x'") == (len(tables),)
+
+
+def test_waits_add_up_unnoticed_where_nobody_is_behind(database: Database, tmp_path: Path) -> None:
+    tables = [f"t{n}" for n in range(4)]
+    do(database, *(f"CREATE TABLE {t} (id int)" for t in tables))
+    folder = write(tmp_path / "m", {"1_a": ";\n".join(f"ALTER TABLE {t} ADD COLUMN x int" for t in tables)})
+    told: list[object] = []
+    readers = [database.connect(autocommit=False) for _ in tables]
+    for reader, table in zip(readers, tables, strict=True):
+        reader.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE".encode())
+    run = threading.Thread(
+        target=operations.migrate,
+        args=(database, read_migrations(folder)),
+        kwargs={"locks": LockOptions(timeout_ms=2900), "notify": told.append},
+    )
+    run.start()
+    assert wait_for_each(database, readers, lambda: False) == 0
+    run.join()
+    for reader in readers:
+        reader.close()
+    assert not any(isinstance(event, Retrying) for event in told), told
+
+
+def test_function_that_sets_its_own_lock_timeout_waits_no_longer_than_the_option_says(
+    database: Database, tmp_path: Path
+) -> None:
+    do(
+        database,
+        "CREATE TABLE held (id int)",
+        "CREATE FUNCTION patient() RETURNS void LANGUAGE sql SET lock_timeout = 0 AS 'LOCK TABLE held'",
+    )
+    folder = write(tmp_path / "m", {"1_a": "SELECT patient()"})
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE held IN ACCESS SHARE MODE")
+        run = start_cli(database, folder, "migrate", "--lock-timeout", "500ms", "--lock-wait", "1s")
+        code, _, err = run.finish(60)
+    assert code == 3 and "did not get a lock" in err and "a function has set a longer lock_timeout" in err, err
 
 
 # many at once

@@ -25,7 +25,7 @@ from wflo_schema.cli.options import (
     scratch_url_option,
     server_directory_option,
 )
-from wflo_schema.cli.streams import warn, write_file
+from wflo_schema.cli.streams import answer, warn, write_file
 from wflo_schema.errors import UsageError
 from wflo_schema.show.check_formats import FORMATS
 
@@ -147,7 +147,7 @@ def check(
         fail_on=Severity(fail_on),
     )
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
-    click.echo(FORMATS[format_](result))
+    answer(FORMATS[format_](result))
     sys.exit(result.exit_code)
 
 
@@ -184,7 +184,7 @@ def freeze(
     kept = read_contract(output).allowances if output is not None and is_there else ()
     text = freeze_contract(target, schema=schema, all_schemas=all_schemas, allowances=kept)
     if output is None:
-        click.echo(text.encode(), nl=False)  # TOML is UTF-8
+        answer(text.encode())  # TOML is UTF-8
     else:
         write_file(output, text)
 
@@ -227,6 +227,6 @@ def dump(
         warn(f"not in schema {target.schema}, and needed to load it: {one}")
     for one in made.left_out:
         warn(f"the SQL does not create this, only the comments hold it: {one}")
-    click.echo(made.text.encode(), nl=False)  # it is read back as UTF-8
+    answer(made.text.encode())  # it is read back as UTF-8
     if made.left_out:
         sys.exit(1)

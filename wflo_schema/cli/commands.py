@@ -5,18 +5,19 @@ Knows which commands there are; each is imported when it is asked for, so that n
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 import wflo_schema
 from wflo_schema.cli.options import EXIT_CODES
-from wflo_schema.cli.progress import Terminated, terminate
+from wflo_schema.cli.signals import signals
 from wflo_schema.cli.streams import ReaderGone, discard, make_streams_safe, print_json, say, show_error
 from wflo_schema.errors import WfloSchemaError
 
@@ -39,6 +40,15 @@ COMMANDS = {
 }
 
 
+@contextlib.contextmanager
+def _told_of_reader() -> Iterator[None]:
+    """That nobody reads stdout any more is not an OSError, which click would turn into exit code 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderGone from None
+
+
 class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -54,11 +64,13 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in sorted(COMMANDS.items())])
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _told_of_reader():  # --help and --version print in here
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _told_of_reader():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise ReaderGone from None
 
 
 @click.group(
@@ -83,14 +95,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         gc.set_threshold(100_000)  # what is imported stays: to look through it for garbage only costs time
+    before = signals.take_over()
     make_streams_safe()
-    signal.signal(signal.SIGTERM, terminate)
+    code = _run(words)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            discard(stream)
+    if arguments is None:
+        gc.freeze()  # nor is it looked through at exit, which takes as long as importing psycopg
+    else:
+        signals.give_back(before)
+    sys.exit(code)
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run one command, say what became of it, and return its exit code."""
     try:
-        cli.main(args=words, prog_name="wflo-schema", standalone_mode=False, obj=words)
-        sys.stdout.flush()
-        code = 0
+        with signals.raising():
+            cli.main(args=list(words), prog_name="wflo-schema", standalone_mode=False, obj=words)
+            sys.stdout.flush()
+        return 0
     except click.exceptions.Exit as stopped:
-        code = stopped.exit_code
+        return stopped.exit_code
+    except SystemExit as stopped:
+        return stopped.code if isinstance(stopped.code, int) else 3
     except click.ClickException as error:
         from wflo_schema.cli.suggestions import suggest
 
@@ -104,23 +134,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 say(f"hint: {meant}")
         except OSError:
             discard(sys.stderr)
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt) as stopped_by:
-        is_term = isinstance(stopped_by.__cause__ or stopped_by, Terminated)  # click makes an Abort of it
-        said = "terminated (SIGTERM)" if is_term else "interrupted (SIGINT)"
-        print_json(words, "interrupted", said)
-        say(f"error: {said}")
-        code = 128 + (signal.SIGTERM if is_term else signal.SIGINT)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print_json(words, "interrupted", str(signals))
+        say(f"error: {signals}")
+        return signals.exit_code
     except WfloSchemaError as error:
         show_error(error, words)
-        code = error.exit_code
+        return error.exit_code
     except (ReaderGone, BrokenPipeError):
         discard(sys.stdout)
-        code = 128 + signal.SIGPIPE
+        return 128 + signal.SIGPIPE
     except OSError as error:
-        print_json(words, "os-error", f"cannot go on: {error}")
-        say(f"error: cannot go on: {error}")
-        code = 3
+        said = f"cannot go on: {error if error.filename else error.strerror or error}"
+        print_json(words, "os-error", said)
+        say(f"error: {said}")
+        return 3
     # The one catch-all: a bug of ours, shown with its traceback, and the exit code of "could not do it".
     except Exception as error:  # noqa: BLE001
         import traceback
@@ -129,12 +158,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print_json(words, "bug", said)
         say(traceback.format_exc().rstrip())
         say(f"error: {said}")
-        code = 3
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            discard(stream)
-    if arguments is None:
-        gc.freeze()  # nor is it looked through at exit, which takes as long as importing psycopg
-    sys.exit(code)
+        return 3

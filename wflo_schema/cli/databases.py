@@ -18,6 +18,7 @@ from wflo_schema.cli.options import (
     target_options,
 )
 from wflo_schema.cli.progress import Display
+from wflo_schema.cli.streams import answer
 
 
 @click.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)
@@ -56,10 +57,11 @@ def test_db(
     target = resolve_database(database_url, schema, server_directory)
     with Display(format_) as notify:
         made = make_test_database(target, read_files(migrations), name=name, keep=keep, notify=notify)
-    click.echo(
+    answer(
         json_text({**plain(made), "url": made.database.without_password.url})
         if format_ == "json"
-        else test_database_text(made)
+        else test_database_text(made),
+        f"{made.database.label} was {'brought up to date' if keep else 'made anew'}",
     )
 
 
@@ -78,7 +80,7 @@ def test_db_list(database_url: str | None, format_: str, server_directory: Path)
     from wflo_schema.testdb.databases import list_test_databases
 
     found = list_test_databases(resolve_database(database_url, None, server_directory))
-    click.echo(json_text(found) if format_ == "json" else made_text(found))
+    answer(json_text(found) if format_ == "json" else made_text(found))
 
 
 @test_db.command("prune", epilog=EXIT_CODES, short_help="Drop what killed test sessions left behind.")
@@ -95,6 +97,8 @@ def test_db_prune(database_url: str | None, format_: str, server_directory: Path
     """
     from wflo_schema.show.text import json_text, pruned_text
     from wflo_schema.testdb.databases import prune_test_databases
+    from wflo_schema.words import listed
 
     found = prune_test_databases(resolve_database(database_url, None, server_directory), kept=kept)
-    click.echo(json_text(found) if format_ == "json" else pruned_text(found))
+    dropped = listed(m.name for m in found.dropped) or "nothing"
+    answer(json_text(found) if format_ == "json" else pruned_text(found), f"dropped: {dropped}")

@@ -16,7 +16,7 @@ from wflo_schema.cli.options import (
     scratch_url_option,
     target_options,
 )
-from wflo_schema.cli.streams import warn
+from wflo_schema.cli.streams import answer, warn
 from wflo_schema.errors import NoDatabase, Refused, UsageError
 
 
@@ -58,7 +58,9 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
     write = merge_migration if merge else new_migration
     paths = write(migrations[0], message or "", depends=depends)
-    click.echo(json_text({"paths": paths}) if format_ == "json" else "\n".join(str(p) for p in paths))
+    written = [str(path) for path in paths]
+    text = json_text({"paths": paths}) if format_ == "json" else "\n".join(written)
+    answer(text, f"written: {', '.join(written)}")
 
 
 @click.command(epilog=EXIT_CODES)
@@ -110,12 +112,9 @@ def move(
                 hint=f"apply it where it is: wflo-schema migrate --to {chosen.id} --allow late",
             )
     moved = move_last(files, chosen.id)
-    if format_ == "json":
-        click.echo(json_text(moved))
-        return
-    click.echo("\n".join(str(p) for p in moved.paths))
-    for path in moved.edited:
-        click.echo(f"{path}  (depends on it)")
+    written = [str(path) for path in moved.paths]
+    lines = [*written, *(f"{path}  (depends on it)" for path in moved.edited)]
+    answer(json_text(moved) if format_ == "json" else "\n".join(lines), f"moved: {', '.join(written)}")
 
 
 @click.command(epilog=EXIT_CODES)
@@ -164,4 +163,4 @@ def squash(
     found = squash_migrations(
         server.with_schema(schema), files, to, since=since, message=message, remove=remove, target=target
     )
-    click.echo(json_text(found) if format_ == "json" else squashed_text(found))
+    answer(json_text(found) if format_ == "json" else squashed_text(found), "the squashed migration was written")

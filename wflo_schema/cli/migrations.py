@@ -19,8 +19,9 @@ from wflo_schema.cli.options import (
     resolve_database,
     target_options,
 )
-from wflo_schema.cli.progress import Display, stoppable
-from wflo_schema.cli.streams import warn
+from wflo_schema.cli.progress import Display
+from wflo_schema.cli.signals import stoppable
+from wflo_schema.cli.streams import answer, warn
 from wflo_schema.errors import Refused, UsageError
 
 
@@ -58,7 +59,7 @@ def migrate(
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
-    from wflo_schema.show.text import result_json, result_text
+    from wflo_schema.show.text import result_json, result_line, result_text
     from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
@@ -79,7 +80,7 @@ def migrate(
             )
     except Refused as refused:
         raise explain_refused(target, files, refused) from None
-    click.echo(result_json(result) if format_ == "json" else result_text(result))
+    answer(result_json(result) if format_ == "json" else result_text(result), result_line(result))
 
 
 @click.command(epilog=EXIT_CODES)
@@ -113,7 +114,7 @@ def rollback(
     """
     from wflo_schema.cli.suggestions import is_count, meant
     from wflo_schema.engine import operations
-    from wflo_schema.show.text import result_json, result_text
+    from wflo_schema.show.text import result_json, result_line, result_text
 
     if sum(x is not None for x in (id, count, to)) > 1:
         raise UsageError("give one of ID, -n and --to", hint="wflo-schema rollback --help")
@@ -138,7 +139,7 @@ def rollback(
             )
     except Refused as refused:
         raise explain_refused(target, files, refused) from None
-    click.echo(result_json(result) if format_ == "json" else result_text(result))
+    answer(result_json(result) if format_ == "json" else result_text(result), result_line(result))
 
 
 @click.command(epilog=EXIT_CODES)
@@ -160,7 +161,7 @@ def status(
 
     target = resolve_database(database_url, schema, server_directory)
     found = operations.status(target, read_files(migrations))
-    click.echo(status_json(found) if format_ == "json" else status_text(found))
+    answer(status_json(found) if format_ == "json" else status_text(found))
 
 
 @click.command(epilog=EXIT_CODES)
@@ -193,7 +194,7 @@ def plan(
         from wflo_schema.engine.against import plan_against
 
         planned = plan_against(migrations or (default_directory(),), against, to=to)
-        click.echo(json_text(planned) if format_ == "json" else plan_text(planned))
+        answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
@@ -202,5 +203,5 @@ def plan(
         from wflo_schema.adopt.judge import explain_plan
 
         planned = explain_plan(target, files, planned, options=given_options())
-    click.echo(json_text(planned) if format_ == "json" else plan_text(planned))
+    answer(json_text(planned) if format_ == "json" else plan_text(planned))
     sys.exit(1 if planned.refusals else 0)

@@ -212,7 +212,11 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
 
 
 def _named_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
+    import logging
+
     from wflo_schema.connect.database import Database
+
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it would warn of every connection that is gone already
 
     if url is not None:
         context = click.get_current_context(silent=True)

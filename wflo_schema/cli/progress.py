@@ -1,34 +1,15 @@
-"""What a person sees while a run is at work, and how Ctrl-C and SIGTERM stop it."""
+"""What a person sees while a run is at work."""
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from wflo_schema.connect.pipeline import Stop
     from wflo_schema.engine.events import Event
 from wflo_schema.cli.streams import discard, visible
-
-
-@contextmanager
-def stoppable() -> Iterator[Stop]:
-    """A `Stop` that SIGINT and SIGTERM request."""
-    from wflo_schema.connect.pipeline import Stop
-
-    stop = Stop()
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda n, frame: stop.request(n)) for number in wanted}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Display:
@@ -104,11 +85,3 @@ class Display:
         except OSError:  # nobody reads it, or the disk it goes to is full: no reason to stop between two migrations
             if err:
                 discard(sys.stderr)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, for commands that have something to clear away but no migration to stop."""
-
-
-def terminate(number: int, frame: object) -> None:
-    raise Terminated

@@ -18,7 +18,7 @@ from wflo_schema.cli.options import (
     option,
     server_directory_option,
 )
-from wflo_schema.cli.streams import say
+from wflo_schema.cli.streams import answer, say
 from wflo_schema.errors import NoDatabase, UsageError
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def start(
         if started.started:
             say(f"started: PostgreSQL {started.version}, {started.database.label}")
         return
+    verb = "started" if started.started else "already running"
     if format_ == "json":
-        click.echo(json_text({**plain(started), "url": started.database.url}))
+        answer(json_text({**plain(started), "url": started.database.url}), f"{verb}: {started.database.label}")
     else:
-        verb = "started" if started.started else "already running"
         say(f"{verb}: PostgreSQL {started.version}, {started.database.label}")
-        click.echo(started.database.url)
+        answer(started.database.url, f"{verb}: {started.database.label}")
 
 
 @server.command("stop", epilog=EXIT_CODES)
@@ -129,7 +129,7 @@ def stop_(
     from wflo_schema.show.text import json_text, server_status_text
 
     found = stop_docker(compose_file) if docker else stop_embedded(server_directory)
-    click.echo(json_text(found) if format_ == "json" else server_status_text(found))
+    answer(json_text(found) if format_ == "json" else server_status_text(found), "it does not run any more")
 
 
 @server.command("status", epilog=EXIT_CODES)
@@ -151,7 +151,7 @@ def server_status(
     from wflo_schema.show.text import json_text, server_status_text
 
     found = _server_of(server_directory, compose_file if docker else None, docker_image, docker_port)
-    click.echo(json_text(found) if format_ == "json" else server_status_text(found))
+    answer(json_text(found) if format_ == "json" else server_status_text(found))
     sys.exit(0 if found.state == "running" else 1)
 
 
@@ -172,7 +172,7 @@ def server_url(
         raise NoDatabase(
             f"the {found.kind} server {why}", hint="wflo-schema server start" + (" --docker" if docker else "")
         )
-    click.echo(found.database.url)
+    answer(found.database.url)
 
 
 def _server_of(directory: Path, compose_file: Path | None, image: str | None, port: int | None) -> ServerStatus:

@@ -14,7 +14,7 @@ from typing import IO
 
 import click
 
-from wflo_schema.errors import UsageError, WfloSchemaError
+from wflo_schema.errors import CannotWrite, UsageError, WfloSchemaError
 
 
 def warn(text: str) -> None:
@@ -87,7 +87,25 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 class ReaderGone(Exception):
-    """Nobody reads stdout any more; not an OSError, which click would turn into exit code 1."""
+    """Nobody reads stdout any more."""
+
+
+def answer(text: str | bytes, done: str = "") -> None:
+    """Print what a command has to say on stdout, or raise `CannotWrite`.
+
+    ``done`` is what stays done all the same, as in "1 database was dropped".
+    """
+    try:
+        click.echo(text, nl=isinstance(text, str))
+    except BrokenPipeError:
+        raise ReaderGone from None
+    except OSError as error:
+        discard(sys.stdout)
+        what = f"{done}; but the answer" if done else "the answer"
+        raise CannotWrite(
+            f"{what} could not be written to stdout: {error.strerror}",
+            hint="see to it that there is room where stdout leads",
+        ) from None
 
 
 def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:

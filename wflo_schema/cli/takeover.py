@@ -17,7 +17,7 @@ from wflo_schema.cli.options import (
     scratch_url_option,
     target_options,
 )
-from wflo_schema.cli.streams import warn
+from wflo_schema.cli.streams import answer, warn
 
 
 @click.command(epilog=EXIT_CODES)
@@ -52,6 +52,7 @@ def adopt(
     from wflo_schema.adopt.judge import adopt_database
     from wflo_schema.adopt.reconciling import read_reconciling
     from wflo_schema.show.text import adoption_json, adoption_text
+    from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
@@ -65,7 +66,8 @@ def adopt(
         reconciling=read_reconciling(files),
         options=given_options(),
     )
-    click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))
+    done = f"recorded: {listed(found.record)}" if found.is_applied else ""
+    answer(adoption_json(found) if format_ == "json" else adoption_text(found), done)
     sys.exit(found.exit_code)
 
 
@@ -114,5 +116,6 @@ def baseline(
             f"recorded on your word alone, nothing was compared: {listed(found.record, 10)}; "
             "wflo-schema adopt says whether the catalog agrees"
         )
-    click.echo(adoption_json(found) if format_ == "json" else adoption_text(found))
+    done = f"recorded: {listed(found.record)}" if found.is_applied else ""
+    answer(adoption_json(found) if format_ == "json" else adoption_text(found), done)
     sys.exit(found.exit_code)

@@ -10,9 +10,9 @@ import difflib
 import re
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import psycopg
@@ -81,18 +81,27 @@ _SETTINGS = frozenset(
     }
 )
 
-# Seconds, seconds, seconds, probes: a network that was cut is noticed in a minute, not in the two
-# hours of the system's default.
+# A network that went silent is noticed in a minute.  By the system's defaults it takes two hours where
+# nothing was under way (probes, in seconds), and a quarter of an hour where something was and is not
+# acknowledged (tcp_user_timeout, in milliseconds).
 _DEFAULTS: dict[str, str] = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
     "application_name": "wflo-schema",
 }
 
-# The same for the server's end, so that a client that vanished does not leave its locks behind for hours.
-WATCHED = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+# The same for the server's end, so that a client that vanished does not leave its locks behind for hours: the
+# server looks at the connection also while it works or waits for a lock (every 10 s, in milliseconds).
+WATCHED = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+    "client_connection_check_interval": "10000",
+}
 
 # Milliseconds, for sessions that only look: what is set for the role's other work may be too short.
 PATIENT = {"statement_timeout": "120000"}
@@ -100,8 +109,17 @@ PATIENT = {"statement_timeout": "120000"}
 # Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
 LOCK_TIMEOUT_MS = 3000
 
-# How pgbouncer and its like say that they pass no options on.
-_REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
+# How pgbouncer and its like say that they pass no options on, and a server whose system cannot watch a connection.
+_REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options|client_connection_check_interval", re.IGNORECASE)
+
+# Settings that end a session that takes longer, and would end the next one too; by sqlstate.
+TOO_LONG = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +316,73 @@ def refuse_name(name: str, where: str = "") -> None:
         raise UsageError(f"{named} is a URL", hint="give the name alone, or the URL by --database-url or DATABASE_URL")
 
 
+class _Lost(ConnectionLost, psycopg.OperationalError):  # type: ignore[misc]
+    """For those who handle our errors, and for those who handle psycopg's; both have a ``sqlstate``."""
+
+    def __init__(self, reason: str, sqlstate: str) -> None:
+        ConnectionLost.__init__(
+            self, f"the connection to the server was lost: {reason}", sqlstate=sqlstate, hint=_run_again(sqlstate)
+        )
+        self.reason = reason
+
+
+class _Connection(psycopg.Connection[TupleRow]):
+    """Whatever is asked of a connection that is gone, or goes meanwhile, ends in `ConnectionLost`."""
+
+    _lost: _Lost | None = None
+
+    def wait(self, gen: Generator[Any, Any, _T], *args: Any, **kwargs: Any) -> _T:
+        try:
+            return super().wait(_attentive(gen, self.pgconn), *args, **kwargs)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().cursor(*args, **kwargs)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+
+    def _told(self, error: psycopg.Error) -> psycopg.Error:
+        """The same error; where the session is over, one that says so, and why it came to that."""
+        if not self._closed and self._lost is None and (self.closed or _ends_session(error)):
+            self._lost = _Lost(_said(error), error.sqlstate or "")
+            self.close()  # libpq may not have noticed yet
+        return self._lost or error
+
+
+def _attentive(gen: Generator[Any, Any, _T], pgconn: pq.abc.PGconn) -> Generator[Any, Any, _T]:
+    """Wait as ``gen`` does, but not for a server that has ended the session and leaves the socket open."""
+    try:
+        waits_for = next(gen)
+        while True:
+            ready = yield waits_for
+            if not ready and re.search(rb"^(FATAL|PANIC)", said := pgconn.error_message, re.MULTILINE):
+                raise psycopg.OperationalError(said.decode("utf-8", "replace"))
+            waits_for = gen.send(ready)
+    except StopIteration as done:
+        result: _T = done.value
+        return result
+
+
+def _ends_session(error: psycopg.Error) -> bool:
+    severity = error.diag.severity_nonlocalized or str(error).partition(":")[0]
+    return severity in ("FATAL", "PANIC") or (error.sqlstate or "").startswith("08")
+
+
+def _said(error: psycopg.Error) -> str:
+    """Why, in one line."""
+    first = (str(error).strip().splitlines() or ["no reason given"])[0]
+    return error.diag.message_primary or re.sub(r"^(consuming input failed: |(FATAL|PANIC):\s+)", "", first)
+
+
+def _run_again(sqlstate: str) -> str:
+    again = "run it again: nothing is half done"
+    return f"{again}; but first raise {TOO_LONG[sqlstate]} of this role or database" if sqlstate in TOO_LONG else again
+
+
 def _connect(conninfo: str, autocommit: bool) -> psycopg.Connection[TupleRow]:
-    return psycopg.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+    return _Connection.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
 
 
 def _from_conninfo(text: str, where: str) -> dict[str, str]:
@@ -549,22 +632,19 @@ _CREATEDB = (("host", "host"), ("port", "port"), ("username", "user"))
 
 def database_error(error: psycopg.Error, doing: str) -> DatabaseError:
     """Turn what psycopg raised while ``doing`` something ("reading the ledger") into one of ours."""
-    diagnostic = error.diag
-    said = diagnostic.message_primary or (str(error).strip().splitlines() or ["no reason given"])[0]
-    sqlstate = error.sqlstate or ""
-    if sqlstate == "42501":
-        return CannotRead(f"not allowed while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or "")
+    diagnostic, sqlstate = error.diag, error.sqlstate or ""
+    said = error.reason if isinstance(error, _Lost) else _said(error)
     if pools_statements(said):
         return statements_pooled(said)
-    if sqlstate.startswith(("08", "57P")) or (not sqlstate and isinstance(error, psycopg.OperationalError)):
+    is_unsaid = not sqlstate and isinstance(error, psycopg.OperationalError)  # of libpq itself
+    if is_unsaid or _ends_session(error) or isinstance(error, _Lost):
         return ConnectionLost(
-            f"the connection was lost while {doing}: {said}",
-            sqlstate=sqlstate,
-            hint="run it again: nothing is half done",
+            f"the connection was lost while {doing}: {said}", sqlstate=sqlstate, hint=_run_again(sqlstate)
         )
-    return DatabaseError(
-        f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=diagnostic.message_hint or ""
-    )
+    hint = diagnostic.message_hint or ""
+    if sqlstate == "42501":
+        return CannotRead(f"not allowed while {doing}: {said}", sqlstate=sqlstate, hint=hint)
+    return DatabaseError(f"PostgreSQL refused while {doing}: {said}", sqlstate=sqlstate, hint=hint)
 
 
 def pools_statements(said: str) -> bool:

@@ -29,8 +29,9 @@ Row = tuple[str | None, ...]
 # Seconds between looks at the stop flag and calls of the waiting callback.
 TICK_S = 0.1
 
-# Seconds that a cancelled server is given to answer before a second stop ends the waiting.
-_CANCEL_GRACE_S = 2.0
+# Seconds that a server has for answering after a stop, and after a second one; the request to cancel may have been
+# lost, or have come between two statements, and is repeated every so often.  Then nobody waits any longer.
+_GRACE_S, _SHORT_GRACE_S, _CANCEL_EVERY_S = 10.0, 2.0, 0.2
 
 # Rows in memory at once, of a result that is thrown away.
 _CHUNK_ROWS = 1_000
@@ -65,18 +66,19 @@ class Stop:
         self._raising_in: int | None = None
 
     def request(self, signal_number: int) -> None:
-        """Ask the run to stop.  A second request also stops waiting for a server that does not answer.
+        """Ask the run to stop.  After a second request a server that does not answer is not waited for any longer.
 
         Raise `Interrupted` when called, by a signal handler, inside of `raising`.
         """
         self.signal_number = self.signal_number or signal_number
         self.count += 1
         if self._raising_in == threading.get_ident():
+            self._raising_in = None  # once, so that nothing disturbs what the first one leads to
             raise self.interrupted("nothing was under way")
 
     @contextlib.contextmanager
     def raising(self) -> Iterator[None]:
-        """While there is nothing to roll back (connecting): a request ends at once what this thread does."""
+        """While nothing can be left half done (connecting, reading files): a request ends at once what goes on here."""
         self._raising_in = threading.get_ident()
         try:
             if self.is_requested:
@@ -96,7 +98,7 @@ class Stop:
 
 
 class StoppedWaiting(Exception):
-    """A second stop came before the server had answered the first: the outcome is unknown."""
+    """A stop was asked for, and the server did not answer: the outcome is unknown."""
 
 
 class Command(NamedTuple):
@@ -185,21 +187,29 @@ class Pipeline:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._stop = stop
-        self._cancelled_at: float | None = None
-        self._cancel_again_at = 0.0
+        self._stopping_since: float | None = None
+        self._cancelled: _Sending | None = None
+        self._cancel_at = 0.0
         self._sent: deque[_Sending] = deque()
         self._unanswered = self._unanswered_bytes = 0
         self.on_wait = on_wait
         self.on_notice = on_notice
+        self._awaited: _Sending | None = None
+        self._next_tick = 0.0
+        self.given_way = ""
+        """Why our own statement is being canceled: it then fails as if it had not got its lock."""
         self.tick_s = TICK_S
         self.round_trips = 0
         self.reads_backslashes = self._pgconn.parameter_status(b"standard_conforming_strings") == b"off"
         """Is standard_conforming_strings off, by the server's, the database's or the role's configuration?"""
         self._pgconn.notice_handler = self._notice
-        self._pgconn.nonblocking = 1
-        self._pgconn.enter_pipeline_mode()
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._pgconn.socket, selectors.EVENT_READ)
+        try:
+            self._pgconn.nonblocking = 1
+            self._pgconn.enter_pipeline_mode()
+            self._selector.register(self._pgconn.socket, selectors.EVENT_READ)
+        except psycopg.Error as failure:
+            raise self._lost(None, str(failure)) from None
 
     @property
     def backend_pid(self) -> int:
@@ -219,8 +229,8 @@ class Pipeline:
     def exchange(self, commands: Iterable[Command]) -> Exchange:
         """Send all commands, wait for all answers.
 
-        Raise `ConnectionLost` when the server goes away, and `StoppedWaiting` when a second stop
-        comes before the server has answered the first; in both cases the outcome is unknown.
+        Raise `ConnectionLost` when the server goes away, and `StoppedWaiting` when it does not answer
+        after a stop; in both cases the outcome is unknown.
         """
         while self._sent:
             self.receive()
@@ -282,7 +292,7 @@ class Pipeline:
     def receive(self) -> Exchange:
         """Wait for the answers to what was sent first.  Raise as `exchange` does."""
         pgconn = self._pgconn
-        sending = self._sent[0]
+        sending = self._awaited = self._sent[0]
         rows: list[tuple[Row, ...]] = []
         error: ServerError | None = None
         try:
@@ -308,9 +318,12 @@ class Pipeline:
                     rows.append(())
                 elif status in _PARTS:
                     pass
+                elif _is_last_word(result):
+                    raise self._lost(_error(result, len(rows)))
                 elif error is None:
                     error = self._in_characters(_error(result, len(rows)), sending.in_flight[0])
                     sending.commands = iter(())  # the server skips the rest
+                    self._cancelled = None
                 if pgconn.status == pq.ConnStatus.BAD:
                     raise self._lost(error)
             self._sent.popleft()
@@ -320,15 +333,14 @@ class Pipeline:
         finally:
             if self._sent and self._sent[0] is sending:
                 self._sent.popleft()
+        if error is not None and error.sqlstate == "57014" and self.given_way:
+            error, self.given_way = replace(error, sqlstate="55P03", message=self.given_way), ""
         return Exchange(tuple(rows), error)
 
     def _answered(self, sending: _Sending) -> None:
         """The answer to a command has come as a whole."""
-        if self._stop is not None and self._stop.is_requested and time.monotonic() >= self._cancel_again_at:
-            # among many short commands `_wait` sees no time pass, and a cancel request may come between two of them
-            self._cancelled_at = self._cancelled_at or time.monotonic()
-            self._cancel_again_at = time.monotonic() + TICK_S
-            self.cancel()
+        if self._stop is not None and self._stop.is_requested:  # among many short commands `_wait` sees no time pass
+            self._end(self._stop, time.monotonic())
         done = sending.in_flight.popleft()
         self._unanswered -= 1
         self._unanswered_bytes -= len(done.text)
@@ -346,6 +358,8 @@ class Pipeline:
         while (result := self._next()) is not None:
             if result.status == pq.ExecStatus.COPY_IN and command.data is not None:
                 self._feed(command.data)
+            elif _is_last_word(result):
+                raise self._lost(_error(result, index))
             elif result.status == pq.ExecStatus.FATAL_ERROR and error is None:
                 error = self._in_characters(_error(result, index), command)
             if pgconn.status == pq.ConnStatus.BAD:
@@ -381,7 +395,8 @@ class Pipeline:
         return replace(error, position=len(before) + 1)
 
     def _lost(self, error: ServerError | None, said: str = "") -> DatabaseError:
-        reason = error.message if error else said.strip().splitlines()[0] if said.strip() else "it was closed"
+        first = (said.strip().splitlines() or ["it was closed"])[0]
+        reason = error.message if error else first.removeprefix("consuming input failed: ")
         if pools_statements(reason):
             return statements_pooled(reason)
         return ConnectionLost(
@@ -399,7 +414,8 @@ class Pipeline:
         """Write what is unsent and read until an answer is there."""
         pgconn, selector = self._pgconn, self._selector
         began = time.monotonic()
-        next_tick = began + self.tick_s
+        if abs(self._next_tick - began) > self.tick_s:  # else many short waits in a row are a long one
+            self._next_tick = began + self.tick_s
         while True:
             unsent = pgconn.flush()
             if not unsent and not pgconn.is_busy():
@@ -411,22 +427,28 @@ class Pipeline:
                 if pgconn.status == pq.ConnStatus.BAD and not pgconn.is_busy():
                     return
             now = time.monotonic()
-            if now < next_tick:
+            if now < self._next_tick:
                 continue
-            next_tick = now + self.tick_s
+            self._next_tick = now + self.tick_s
             if self._stop is not None and self._stop.is_requested:
-                if self._cancelled_at is None:
-                    self._cancelled_at = now
-                    self.cancel()
-                elif self._stop.count > 1 and now - self._cancelled_at > _CANCEL_GRACE_S:
-                    raise StoppedWaiting
+                self._end(self._stop, now)
             if self.on_wait is not None:
                 self.on_wait(now - began)
+
+    def _end(self, stop: Stop, now: float) -> None:
+        """Cancel what is being waited for; raise `StoppedWaiting` where that has not helped."""
+        if self._stopping_since is None:
+            self._stopping_since, self._cancelled = now, self._awaited
+        elif now - self._stopping_since > (_SHORT_GRACE_S if stop.count > 1 else _GRACE_S):
+            raise StoppedWaiting
+        if self._cancelled is self._awaited and now >= self._cancel_at:
+            self.cancel()
+            self._cancel_at = time.monotonic() + _CANCEL_EVERY_S
 
     def cancel(self) -> None:
         """Ask the server to cancel what it is doing for this connection."""
         with contextlib.suppress(psycopg.Error):  # the answer to wait for comes all the same, or the connection is gone
-            self._connection.cancel_safe(timeout=5.0)
+            self._connection.cancel_safe(timeout=1.0)
 
     def _notice(self, result: pq.abc.PGresult) -> None:
         if self.on_notice is not None:
@@ -492,6 +514,11 @@ def _rows(result: pq.abc.PGresult) -> tuple[Row, ...]:
         tuple(None if (v := result.get_value(r, c)) is None else v.decode("utf-8", "replace") for c in width)
         for r in range(result.ntuples)
     )
+
+
+def _is_last_word(result: pq.abc.PGresult) -> bool:
+    """Does the session end with it, whether or not the connection is closed?"""
+    return result.error_field(_Field.SEVERITY_NONLOCALIZED) in (b"FATAL", b"PANIC")
 
 
 def _error(result: pq.abc.PGresult, index: int) -> ServerError:

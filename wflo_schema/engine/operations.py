@@ -109,7 +109,7 @@ def plan(database: Database, migrations: Migrations, *, to: str | None = None, a
             refuse_elsewhere(planned.status)
             run.refuse_flaws()
         scripts = Scripts(planned.pending, load_script)
-        scripts.validate(run.stay_awake, run.check_ready)
+        run.validate(scripts, run.check_ready)
         return replace(planned, wrapped=tuple(scripts.wrapped))
 
 
@@ -142,7 +142,7 @@ def migrate(
         refuse_elsewhere(planned.status)
         refuse(planned)
         scripts = Scripts(planned.pending, load_script)
-        scripts.validate(run.stay_awake, run.check_nothing if is_replay else run.check_ready)
+        run.validate(scripts, run.check_nothing if is_replay else run.check_ready)
         run.begin("apply", len(planned.pending))
         while not run.follow(planned.status.followed, migrations):
             planned = plan_migrations(run.status(migrations), migrations, to, allow)
@@ -175,7 +175,7 @@ def rollback(
         refuse_elsewhere(found)
         targets = rollback_targets(found, migrations, count, to, only)
         scripts = Scripts(targets, load_rollback_or_refuse)
-        scripts.validate(run.stay_awake, lambda m, script: run.check_text(script))
+        run.validate(scripts, lambda m, script: run.check_text(script))
         run.begin("rollback", len(targets))
         if targets and not run.follow(found.followed, migrations):
             raise _changed_before(targets[0])
@@ -325,6 +325,16 @@ class _Run(Session):
             return found  # it is the ledger that is meant
         return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
 
+    def validate(self, scripts: Scripts, check: Callable[[Migration, Script], None]) -> None:
+        """Read every file before anything runs."""
+        with self.stop.raising():
+            scripts.validate(self.stay_awake, check)
+
+    def _take(self, scripts: Scripts, m: Migration) -> Script:
+        """The statements of one; a stop does not wait until a long file is read."""
+        with self.stop.raising():
+            return scripts.take(m)
+
     def migrate(
         self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: Scripts
     ) -> None:
@@ -347,13 +357,13 @@ class _Run(Session):
                     one, is_sent = self._ahead, self._ahead is not None
                     if one is None:
                         behind = queue[1] if len(queue) > 1 else None
-                        one = self._as_transaction(m, scripts.take(m), predecessors, behind=behind)
+                        one = self._as_transaction(m, self._take(scripts, m), predecessors, behind=behind)
 
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
                     self._apply(one, following, is_sent=is_sent)
                 else:
                     self._is_plain = False
-                    self._step_by_step(m, scripts.take(m), "apply", predecessors)
+                    self._step_by_step(m, self._take(scripts, m), "apply", predecessors)
                 recorded.add(m.id)
                 queue.popleft()
             except Conflict:
@@ -415,9 +425,9 @@ class _Run(Session):
         """The migration behind the first of the queue, if it can be sent behind it."""
         first, m = queue[0], queue[1]
         try:
-            script = scripts.take(m)
+            script = self._take(scripts, m)
         except WfloSchemaError:
-            return None  # said when it is its turn
+            return None  # said when it is its turn, as is a stop
         predecessors = [*self._predecessors(m, in_order, order[m.id], recorded), first.hash]
         return self._as_transaction(m, script, predecessors, behind=queue[2] if len(queue) > 2 else None)
 
@@ -488,7 +498,7 @@ class _Run(Session):
         Nor can it run in a session that was not cleared: DISCARD ALL comes first, and where it fails,
         PostgreSQL skips the rest.
         """
-        self.start(one.migration)
+        self.start(one.migration, one.script)
         if not is_sent:
             self.pipeline.send(one.sent())
         self._ahead = None
@@ -539,7 +549,7 @@ class _Run(Session):
         while True:
             attempt += 1
             if outcome is None:
-                self.start(m)
+                self.start(m, script)
                 outcome = self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
             error = outcome.error
             outcome = None
@@ -587,7 +597,7 @@ class _Run(Session):
         for position, m in enumerate(targets):
             self.queue = deque(targets[position:])
             self.check_stop()
-            script = scripts.take(m)
+            script = self._take(scripts, m)
             try:
                 if m.is_transactional:
                     record = [

@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import WATCHED, Database, put_schema_first
+from wflo_schema.connect.database import TOO_LONG, WATCHED, Database, put_schema_first
 from wflo_schema.connect.pipeline import (
     TICK_S,
     Aside,
@@ -42,7 +42,7 @@ from wflo_schema.engine.ledger import (
     read_ledger,
     seal_command,
 )
-from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, TOO_LONG, LockOptions
+from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions, Patience
 from wflo_schema.engine.remedies import remedy
 from wflo_schema.errors import (
     BadMigrationFile,
@@ -139,6 +139,10 @@ class Session:
         self.current: Running | None = None
         self._watched = ""
         """What the first connection is at: a migration's id, `_LEDGER`, or nothing that could take long."""
+        self._patience: Patience | None = None
+        """With those who wait behind the current transaction."""
+        self._new_patience: Callable[[], Patience] | None = None
+        self._looked_at = 0.0
         self._total = 0
         self._done: list[Done] = []
         self._unflushed: list[Done] = []
@@ -168,14 +172,15 @@ class Session:
             connection = database.with_parameters(application_name=token).connect(settings=settings)
         run: Self | None = None
         try:
-            run = cls(
-                database,
-                connection,
-                locks=locks or LockOptions(),
-                notify=notify or (lambda event: None),
-                stop=stop,
-                token=token,
-            )
+            with stop.raising():
+                run = cls(
+                    database,
+                    connection,
+                    locks=locks or LockOptions(),
+                    notify=notify or (lambda event: None),
+                    stop=stop,
+                    token=token,
+                )
             yield run
         except StoppedWaiting:
             assert run is not None
@@ -450,8 +455,8 @@ class Session:
         )
         return failed
 
-    def start(self, m: Migration) -> None:
-        """A migration is being run, for the first time or again."""
+    def start(self, m: Migration, gives_way: Script | None = None) -> None:
+        """A migration is being run, for the first time or again.  ``gives_way``: in one transaction, to others."""
         number = len(self._done) + len(self._unflushed) + 1
         if self.current is None or self.current.id != m.id:
             self.current = Running(m.id, number, self._total)
@@ -459,6 +464,9 @@ class Session:
             self._blockers = ()
             self.notify(self.current)
         self._watch_for(m.id, self.locks.of(m.lock_timeout_ms))
+        texts = (s.text for s in gives_way.statements) if gives_way is not None else ()
+        self._patience = None
+        self._new_patience = (lambda: self.locks.patience(m.lock_timeout_ms, texts)) if gives_way is not None else None
 
     def _watch_for(self, name: str, lock_timeout_ms: int) -> None:
         """Look, from now on, at what keeps this one waiting: before a lock timeout ends the waiting."""
@@ -470,7 +478,7 @@ class Session:
         first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
         self.pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
-        now = time.monotonic()
+        self._looked_at = now = time.monotonic()
         self._look_at, self._tell_at = now + first_s, now + 0.5
 
     def finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
@@ -684,6 +692,10 @@ class Session:
                 self._not_seen = ""
             blockers = self._look("activity", self.ledger.lock_keys[0])
             if blockers:
+                self._give_way((now - self._looked_at) * 1000)
+            if blockers is not None:
+                self._looked_at = now
+            if blockers:
                 self._blockers = tuple(_blocker(row) for row in blockers)
                 if now >= self._tell_blockers_at:
                     self._tell_at = self._tell_blockers_at = now + 1.0
@@ -706,6 +718,24 @@ class Session:
         r = self.current
         if r is not None:
             self.notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
+
+    def _give_way(self, since_ms: float) -> None:
+        """Cancel our own statement, which waits for a lock, where others have waited behind it for long enough."""
+        if self._new_patience is not None:
+            self._patience, self._new_patience = self._new_patience(), None
+        patience = self._patience
+        rows = self._look("behind") if patience is not None else None
+        if patience is None or not rows:
+            return
+        own_ms, behind_ms = (int(number or 0) for number in rows[0])
+        why = patience.look(since_ms, own_ms, behind_ms)
+        if why:
+            self.pipeline.given_way = why
+            if self._look("cancel_waiting") == ():  # it has got its lock meanwhile
+                self.pipeline.given_way = ""
+        elif (soon_s := patience.next_look_s) is not None:
+            self._look_at = min(self._look_at, time.monotonic() + soon_s)
+            self.pipeline.tick_s = min(self.pipeline.tick_s, soon_s / 2)
 
     def _look(self, name: str, *more: str) -> tuple[Row, ...] | None:
         """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""

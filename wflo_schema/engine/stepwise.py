@@ -301,7 +301,7 @@ class Stepwise:
             began, attempt = time.monotonic(), 0
             while True:
                 attempt += 1
-                session.start(m)
+                session.start(m, script)
                 run = [BEGIN, session.command(statement), *done, COMMIT]
                 outcome = session.pipeline.exchange(run)
                 if outcome.error is None:

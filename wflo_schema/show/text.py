@@ -194,6 +194,11 @@ def result_text(result: Result) -> str:
     return f"{counted(len(result.done), 'migration')} {verb} in {duration(result.duration_ms)}"
 
 
+def result_line(result: Result) -> str:
+    """The same with the migrations' names, for where no other line could be written."""
+    return ": ".join(filter(None, (result_text(result), listed(result.ids, _MOST_NAMES))))
+
+
 def result_json(result: Result) -> str:
     """The run as JSON: the fields of `Result`, and the ids under ``applied`` or ``rolled_back``."""
     return json_text({**plain(result), _DONE[result.operation]: result.ids})
