@@ -270,7 +270,11 @@ def test_new_writes_a_pair_that_sorts_last(folder: Path) -> None:
         ({"a": "-- depends: b\n", "b": "-- depends: a\n"}, "a → b → a"),
         ({"a": "CREATE TABLE a ();\n\nCOMMIT;"}, "a.sql:3: COMMIT"),
         ({"a": "SELECT 1;\n\\i other.sql\n"}, "a.sql:2: \\i is a command of psql"),
-        ({"a": "COPY a FROM stdin;\n1\n\\.\n"}, "a.sql:1: COPY"),
+        ({"a": "COPY a FROM stdin;\n1\n"}, "a.sql:1: the data of this COPY … FROM stdin has no end"),
+        ({"a": "-- Transactional: false\nVACUUM"}, "the nearest is -- transactional:"),
+        ({"a": "-- lock-timeout: 500\nSELECT 1"}, "lock-timeout '500' has no unit: write 500s for seconds"),
+        ({"a": "CREATE TABEL a ();"}, 'a.sql:1: syntax error at or near "TABEL"'),
+        ({"a": "VACUUM;"}, "a.sql:1: VACUUM cannot run in a transaction"),
         ({"a": "-- transactional: perhaps\nSELECT 1"}, "transactional is 'perhaps'"),
         ({"a": "-- lock-timeout: soon\nSELECT 1"}, "lock-timeout 'soon' is no duration"),
     ],
@@ -474,6 +478,63 @@ def test_unknown_options_are_a_usage_error(tmp_path: Path) -> None:
     assert run("migrate", "--nonsense", cwd=tmp_path).code == 2
     assert run("nonsense", cwd=tmp_path).code == 2
     assert run("migrate", "--lock-timeout", "soon", "--database-url", "postgresql://h/d", cwd=tmp_path).code in (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("migrate", "--lock-timeout", "0.5"), "'0.5' has no unit: write 0.5s for seconds, 0.5ms for milliseconds"),
+        (("migrate", "--lock-wait", "30"), "'30' has no unit: write 30s"),
+        (("rollback", "--lock-timeout", "500"), "'500' has no unit"),
+        (("check", "--rows", "--timeout", "60"), "'60' has no unit: write 60s"),
+        (("status", "--wait", "5"), "'5' has no unit: write 5s"),
+        (("migrate", "--lock-timeout", "-1s"), "'-1s' is no duration"),
+    ],
+)
+def test_a_duration_without_a_unit_is_a_usage_error(
+    database: Database, folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    write(folder, a="SELECT 1")
+    ran = run(*words, cwd=folder, env={"DATABASE_URL": database.url})
+    assert ran.code == 2 and said in ran.err
+
+
+def test_less_than_a_millisecond_is_not_for_ever(database: Database, folder: Path) -> None:
+    write(folder, a="CREATE TABLE a AS SELECT current_setting('lock_timeout') AS t")
+    assert run("migrate", "--lock-timeout", "0.4ms", cwd=folder, env={"DATABASE_URL": database.url}).code == 0
+    with database.connect() as connection:
+        assert connection.execute("SELECT t FROM a").fetchone() == ("1ms",)
+
+
+def test_what_new_wrote_is_not_applied_before_something_is_written(database: Database, folder: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    write(folder, **{"0_first": "CREATE TABLE first ();"})
+    path = folder / run("new", "add a thing", cwd=folder).out.splitlines()[0]
+    for command in ("plan", "migrate"):
+        ran = run(command, cwd=folder, env=env)
+        assert ran.code == 3 and f"{path.name}: nothing is written in it yet" in ran.err
+    assert count(database, "SELECT count(*) FROM pg_class WHERE relname = 'first'") == 0
+    path.write_text(path.read_text().replace("-- (write the SQL here)", "-- nothing to do here: done by hand"))
+    assert run("migrate", cwd=folder, env=env).code == 0
+
+
+def test_directives_of_a_rollback_file_are_its_own(database: Database, folder: Path) -> None:
+    env = {"DATABASE_URL": database.url}
+    write(
+        folder,
+        a="CREATE TABLE a (id int); CREATE INDEX ai ON a (id);",
+        a_rollback="-- transactional: false\n-- lock-timeout: 3s\nDROP INDEX CONCURRENTLY ai;\n"
+        "CREATE TABLE said AS SELECT current_setting('lock_timeout') AS t;\nDROP TABLE a;",
+        b="-- transactional: false\n-- lock-timeout: 4s\nCREATE TABLE b (id int);",
+        b_rollback="-- transactional: true\nDROP TABLE b; SELECT 1 / 0;",
+    )
+    assert run("migrate", cwd=folder, env=env).code == 0
+    ran = run("rollback", cwd=folder, env=env)
+    assert ran.code == 3 and count(database, "SELECT count(*) FROM b") == 0
+    (folder / "migrations" / "b.rollback.sql").write_text("DROP TABLE b;")
+    assert run("rollback", "-n", "2", cwd=folder, env=env).code == 0
+    with database.connect() as connection:
+        assert connection.execute("SELECT t FROM said").fetchone() == ("3s",)
 
 
 def test_plan_shows_and_exits_with_1_where_migrate_would_refuse(database: Database, folder: Path) -> None:

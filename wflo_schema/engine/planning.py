@@ -567,8 +567,8 @@ class Scripts:
         for m in self._migrations:
             between()
             script = self._loader(m)
+            check(m, script)  # first: what seems unfit may only have misspelt its directive
             refuse_unfit(script, is_transactional=m.is_transactional)
-            check(m, script)
             if script.statements.is_wrapped:
                 self.wrapped.append(m.id)
             kept += len(script.source)

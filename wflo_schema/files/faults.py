@@ -53,9 +53,9 @@ def refuse_unready(m: Migration, script: Script, judge: Callable[[Script], None]
     judge(script)
     back = load_rollback(m)
     if back is not None:
-        refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
         back.directives.refuse_doubtful(head(back.source))
         judge(back)
+        refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
 
 
 def syntax_faults(script: Script) -> Iterator[tuple[Statement, Fault]]:
