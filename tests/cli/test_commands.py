@@ -310,7 +310,7 @@ def test_a_server_error_shows_line_caret_detail_and_the_way_out(database: Databa
     write(
         folder,
         a="CREATE TABLE a (i int);",
-        b="-- first\nSELECT 'ä';\n  ALTER TABLE a ADD  COLUM j int;\n",
+        b="-- first\nSELECT 'ä';\n  ALTER TABLE a ADD  COLUMN j intt;\n",
         c="SELECT 1",
     )
     ran = run("migrate", cwd=folder, env={"DATABASE_URL": database.url})
@@ -318,13 +318,13 @@ def test_a_server_error_shows_line_caret_detail_and_the_way_out(database: Databa
     assert "  applied a  (1 statement" in ran.out
     lines = ran.err.splitlines()
     at = next(n for n, line in enumerate(lines) if "-->" in line)
-    assert lines[at] == "  --> migrations/b.sql:3:30"
-    assert lines[at + 1] == "  3 |   ALTER TABLE a ADD  COLUM j int;"
-    assert lines[at + 2].index("^") == lines[at + 1].index("int;")
+    assert lines[at] == "  --> migrations/b.sql:3:31"
+    assert lines[at + 1] == "  3 |   ALTER TABLE a ADD  COLUMN j intt;"
+    assert lines[at + 2].index("^") == lines[at + 1].index("intt;")
     assert "applied before it, and kept: a" in ran.err and "not tried: c" in ran.err
     body = run("migrate", "--format", "json", cwd=folder, env={"DATABASE_URL": database.url})
     assert body.code == 3
-    assert body.json["error"]["location"]["line"] == 3 and body.json["error"]["sqlstate"] == "42601"
+    assert body.json["error"]["location"]["line"] == 3 and body.json["error"]["sqlstate"] == "42704"
     assert body.json["not_tried"] == ["c"]
 
 

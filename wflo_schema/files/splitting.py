@@ -19,17 +19,9 @@ _TAG = rb"(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?"
 _LINE_COMMENT = rb"--[^\n\r]*+"
 _COMMENT = rb"/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/"  # without another one in it
 _ESCAPED = rb"'(?:[^'\\]++|\\[\s\S]|'')*+'"
+_GOES_ON = rb"(?:[ \t\f\v]++|" + _LINE_COMMENT + rb")*+[\n\r](?:\s++|" + _LINE_COMMENT + rb")*+"
 _QUOTED = (
-    # E'…', which may go on in the next line
-    rb"(?<="
-    + _BEHIND_E
-    + rb")"
-    + _ESCAPED
-    + rb"(?:[ \t\f\v]*+[\n\r](?:\s++|"
-    + _LINE_COMMENT
-    + rb")*+"
-    + _ESCAPED
-    + rb")*+"
+    rb"(?<=" + _BEHIND_E + rb")" + _ESCAPED + rb"(?:" + _GOES_ON + _ESCAPED + rb")*+"  # E'…', and more in the next line
     rb"|(?<!" + _BEHIND_E + rb")'[^']*+'"
     rb'|"[^"]*+"'
     rb"|(?<!" + _PART + rb")\$(?P<tag>" + _TAG + rb")\$[\s\S]*?\$(?P=tag)\$"
