@@ -16,10 +16,24 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
-    ("connect", ("database", "maintenance", "versions", "queries", "pipeline")),
+    ("connect", ("database", "schemas", "maintenance", "versions", "queries", "pipeline")),
     (
         "files",
-        ("tokens", "directives", "grammar", "splitting", "script", "folder", "naming", "git", "statements", "faults"),
+        (
+            "tokens",
+            "directives",
+            "grammar",
+            "splitting",
+            "script",
+            "layouts",
+            "listing",
+            "numbering",
+            "folder",
+            "naming",
+            "git",
+            "statements",
+            "faults",
+        ),
     ),
     ("server", ("values", "account", "embedded", "docker")),
     (
@@ -41,7 +55,19 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "engine",
-        ("events", "flaws", "ledger", "planning", "against", "locks", "remedies", "session", "stepwise", "operations"),
+        (
+            "events",
+            "flaws",
+            "ledger",
+            "first_run",
+            "planning",
+            "against",
+            "locks",
+            "remedies",
+            "session",
+            "stepwise",
+            "operations",
+        ),
     ),
     ("scratch", ("replay",)),
     ("squash", ("rewriting", "proof", "operations")),

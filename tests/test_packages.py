@@ -88,9 +88,10 @@ def test_installed_package_migrates_and_checks_from_an_empty_folder(
     place = run(python, "-c", "import wflo_schema; print(wflo_schema.__file__)", cwd=tmp_path)
     assert Path(place.strip()).is_relative_to(python.parents[2] / "installed")
     command = (python, "-m", "wflo_schema")
-    migrated = json.loads(run(*command, "migrate", "--format", "json", cwd=tmp_path, DATABASE_URL=database.url))
+    env = {"DATABASE_URL": database.url, "WFLO_SCHEMA_MIGRATIONS": "wflo"}
+    migrated = json.loads(run(*command, "migrate", "--format", "json", cwd=tmp_path, **env))
     assert len(migrated["applied"]) == len([*ROOT.glob("migrations/*.rollback.sql")]) == 3
-    checked = json.loads(run(*command, "check", "--format", "json", cwd=tmp_path, DATABASE_URL=database.url))
+    checked = json.loads(run(*command, "check", "--format", "json", cwd=tmp_path, **env))
     assert checked["findings"] == []
 
 

@@ -37,6 +37,7 @@ from wflo_schema.cli.commands import cli
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Result
+from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.scratch.replay import _SESSIONS, replayed
@@ -991,9 +992,9 @@ def test_a_migration_of_ours_that_is_half_applied_is_told_to_be_finished(
     )
     execute(database, "CREATE TABLE stop ()")
     if to:
-        operations.migrate(database, read_migrations(folder), to=to)
+        operations.migrate(database, read_migrations(folder), to=to, allow=[Allow.NOT_EMPTY])
     with pytest.raises(MigrationFailed):
-        operations.migrate(database, read_migrations(folder), to=f"{number}_half")
+        operations.migrate(database, read_migrations(folder), to=f"{number}_half", allow=[Allow.NOT_EMPTY])
     found = look(database, folder, apply=True)
     assert (found.exit_code, found.is_applied) == (1, False)
     assert f"{number}_half" in (found.notes or found.objections)[0]
@@ -1180,7 +1181,7 @@ def test_the_next_step_pasted_is_the_next_step(
     folder.rename(tmp_path / "my files")
     target = database if schema is None else database.with_schema(schema)
     if schema is not None:
-        operations.migrate(target, read_migrations(tmp_path / "my files"), to="02_index")
+        operations.migrate(target, read_migrations(tmp_path / "my files"), to="02_index", create_schema=True)
         with database.connect() as connection:
             for table in ("_yoyo_migration", "_yoyo_log", "_yoyo_version"):
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(schema, table)))

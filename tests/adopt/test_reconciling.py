@@ -34,6 +34,7 @@ from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import replayed
 
 IDS = tuple(m.id for m in MIGRATIONS)
+BOTH_HEADS = read_migrations(FOLDER / "reconcile" / "alembic-both-heads")
 
 # By server version: what the migrations make.
 REPLAYED: dict[int, Catalog] = {}
@@ -104,7 +105,7 @@ def test_a_database_at_work_comes_from_alembic_without_losing_a_row_or_refusing_
         if state in ("ec1673bcefc3", "both-heads"):
             assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.RECONCILE, 1, False)
             assert found.reconciling == str(FOLDER / "reconcile" / f"alembic-{state}")
-            operations.migrate(database, read_migrations(found.reconciling))
+            operations.migrate(database, read_migrations(found.reconciling), allow=[Allow.NOT_EMPTY])
             found = look(database, apply=True)
         assert (found.verdict, found.exit_code, found.is_applied) == (Verdict.EQUAL, 0, True)
         assert found.record == (IDS[:1] if state == "6d27a51e02d6" else IDS)
@@ -123,7 +124,7 @@ def test_a_reconciling_set_can_be_rolled_back_to_where_it_began(database: Databa
     reconciling = read_migrations(FOLDER / "reconcile" / f"alembic-{state}")
     with database.connect() as connection:
         before = read_catalog(connection)
-    operations.migrate(database, reconciling)
+    operations.migrate(database, reconciling, allow=[Allow.NOT_EMPTY])
     operations.rollback(database, reconciling, count=len(reconciling))
     with database.connect() as connection:
         assert compare_catalogs(read_catalog(connection), before) == ()
@@ -133,12 +134,12 @@ def test_a_reconciling_set_can_be_rolled_back_to_where_it_began(database: Databa
 def test_a_set_that_was_begun_is_told_to_be_finished(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    operations.migrate(database, reconciling, to="20251112_03")
+    operations.migrate(database, reconciling, to="20251112_03", allow=[Allow.NOT_EMPTY])
     found = look(database)
     assert found.verdict is Verdict.RECONCILE
     assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
     assert "after 3 of its 4 migrations" in found.notes[0]
-    operations.migrate(database, reconciling)
+    operations.migrate(database, reconciling, allow=[Allow.NOT_EMPTY])
     assert look(database, apply=True).aside == tuple(m.id for m in reconciling)
 
 
@@ -148,12 +149,12 @@ def test_a_set_that_stopped_within_a_file_is_told_to_be_finished(database: Datab
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
     with database.connect(autocommit=False) as other, pytest.raises(LockNotAcquired):
         other.execute("LOCK TABLE state_snapshots IN ROW EXCLUSIVE MODE")
-        operations.migrate(database, reconciling, locks=LockOptions(100, 0.2))
+        operations.migrate(database, reconciling, locks=LockOptions(100, 0.2), allow=[Allow.NOT_EMPTY])
     found = look(database)
     assert found.verdict is Verdict.DIFFERENT
     assert found.notes[0] == f"{reconciling.directories[0]} was begun here and is not finished"
     assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
-    operations.migrate(database, reconciling)
+    operations.migrate(database, reconciling, allow=[Allow.NOT_EMPTY])
     assert look(database, apply=True).is_applied
 
 
@@ -163,7 +164,7 @@ def test_the_set_for_both_heads_drops_nothing_where_the_keys_that_cascade_are_no
     with database.connect() as connection:
         before = read_catalog(connection)
     with pytest.raises(MigrationFailed, match="fk_workflow_executions_workflow_id"):
-        operations.migrate(database, read_migrations(FOLDER / "reconcile" / "alembic-both-heads"))
+        operations.migrate(database, BOTH_HEADS, allow=[Allow.NOT_EMPTY])
     with database.connect() as connection:
         assert compare_catalogs(read_catalog(connection), before) == ()
 
@@ -181,7 +182,7 @@ def test_keys_added_by_hand_are_recognised_by_the_catalog_alone(database: Databa
 @pytest.mark.one_server
 def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: Database) -> None:
     build(database, "both-heads")
-    operations.migrate(database, read_migrations(FOLDER / "reconcile" / "alembic-both-heads"))
+    operations.migrate(database, BOTH_HEADS, allow=[Allow.NOT_EMPTY])
     look(database, apply=True)
     found = operations.status(database, MIGRATIONS)
     assert (found.missing, found.ahead, found.pending) == ((), (), ())
@@ -195,12 +196,12 @@ def test_after_a_reconciled_adoption_the_ordinary_path_misses_nothing(database: 
 def test_a_set_that_is_under_way_is_told_to_be_finished_though_another_would_fit(database: Database, to: str) -> None:
     build(database, "ec1673bcefc3", rows=True)
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    operations.migrate(database, reconciling, to=to)
+    operations.migrate(database, reconciling, to=to, allow=[Allow.NOT_EMPTY])
     named = adopt_database(database, MIGRATIONS, to=IDS[-1], names=NAMES, reconciling=RECONCILING)
     for found in (look(database), named, baseline(database, MIGRATIONS, IDS[-1], reconciling=RECONCILING)):
         assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
         assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
-    operations.migrate(database, reconciling)
+    operations.migrate(database, reconciling, allow=[Allow.NOT_EMPTY])
     assert look(database, apply=True).is_applied
     assert operations.migrate(database, MIGRATIONS).ids == ()
     checked(database)
@@ -220,7 +221,7 @@ def test_right_keys_half_added_by_hand_beside_the_default_ones_are_validated_by_
     found = look(database)
     assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, str(FOLDER / "reconcile" / "alembic-both-heads"))
     assert "except for what the set validates: public.approval_requests.fk_approval_requests_exec" in found.notes[0]
-    operations.migrate(database, read_migrations(str(found.reconciling)))
+    operations.migrate(database, read_migrations(str(found.reconciling)), allow=[Allow.NOT_EMPTY])
     assert look(database, apply=True).is_applied
     checked(database)
     assert counts(database) == ROWS
@@ -246,7 +247,7 @@ def test_keys_of_ours_that_are_not_all_validated_are_told_the_statement(database
 def test_alembic_run_again_after_the_adoption_is_told_the_set_and_the_records_in_its_way(database: Database) -> None:
     build(database, "ec1673bcefc3")
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    operations.migrate(database, reconciling)
+    operations.migrate(database, reconciling, allow=[Allow.NOT_EMPTY])
     assert look(database, apply=True).is_applied
     with database.connect() as connection:
         for table, column, _ in KEYS:
@@ -271,7 +272,7 @@ def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
 ) -> None:
     build(database, "ec1673bcefc3")
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
-    operations.migrate(database, reconciling, to=to)
+    operations.migrate(database, reconciling, to=to, allow=[Allow.NOT_EMPTY])
     result = CliRunner().invoke(cli, (command, "--database-url", database.url, "--migrations", str(FOLDER)))
     if command == "plan":
         assert result.exit_code == 1
@@ -294,7 +295,17 @@ def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
 def test_a_set_that_fails_within_a_file_prints_no_warning_of_transactions(database: Database, is_lock: bool) -> None:
     build(database, "ec1673bcefc3")
     folder = FOLDER / "reconcile" / ("alembic-ec1673bcefc3" if is_lock else "alembic-both-heads")
-    words = ("migrate", "--database-url", database.url, "--migrations", str(folder), "--lock-wait", "200ms")
+    words = (
+        "migrate",
+        "--database-url",
+        database.url,
+        "--migrations",
+        str(folder),
+        "--lock-wait",
+        "200ms",
+        "--allow",
+        "not-empty",
+    )
     with database.connect(autocommit=False) as other:
         if is_lock:
             other.execute("LOCK TABLE state_snapshots IN ROW EXCLUSIVE MODE")

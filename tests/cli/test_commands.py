@@ -43,7 +43,9 @@ class Ran:
 
 
 def run(*words: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 60) -> Ran:
-    code, out, err = Command(*map(str, words), cwd=cwd, env={**os.environ, **(env or {})}).finish(timeout_s)
+    """A command to its end; where there is no folder of migrations, wflo's own are meant."""
+    files = {} if words[:1] == ("new",) or (cwd / "migrations").exists() else {"WFLO_SCHEMA_MIGRATIONS": "wflo"}
+    code, out, err = Command(*map(str, words), cwd=cwd, env={**os.environ, **files, **(env or {})}).finish(timeout_s)
     assert "Traceback" not in err, err
     return Ran(code, out, err)
 
@@ -340,7 +342,7 @@ def test_tables_that_exist_already_get_their_remedy(
 ) -> None:
     with database.connect() as connection:
         connection.execute(before.encode())
-    ran = run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    ran = run("migrate", "--allow", "not-empty", cwd=tmp_path, env={"DATABASE_URL": database.url})
     assert ran.code == 3
     assert "already exists" in ran.err and "wflo-schema test-db" in ran.err and remedy in ran.err
     assert count(database, "SELECT count(*) FROM _yoyo_migration") == 0
@@ -357,7 +359,7 @@ def test_missing_tables_and_columns_get_their_remedy(database: Database, folder:
             connection.execute(f"CREATE TABLE workflow_{table} (id varchar(36) PRIMARY KEY)".encode())
         for table in ("step_executions", "state_snapshots", "approval_requests", "rollback_actions"):
             connection.execute(f"CREATE TABLE {table} ()".encode())
-    ran = run("migrate", cwd=folder, env=env)
+    ran = run("migrate", "--allow", "not-empty", cwd=folder, env=env)
     assert ran.code == 3 and 'column "workflow_id"' in ran.err and "not as the migrations make it" in ran.err
 
 
@@ -554,14 +556,14 @@ def test_plan_shows_and_exits_with_1_where_migrate_would_refuse(database: Databa
 def test_the_schema_option_keeps_two_schemas_apart(database: Database, folder: Path) -> None:
     write(folder, a="CREATE TABLE a ();")
     for schema in ("one", 'O"dd Näme'):
-        ran = run("migrate", "--schema", schema, cwd=folder, env={"DATABASE_URL": database.url})
+        ran = run("migrate", "--schema", schema, "--create-schema", cwd=folder, env={"DATABASE_URL": database.url})
         assert ran.code == 0 and "1 migration applied" in ran.out, ran.err
     assert count(database, "SELECT count(*) FROM pg_tables WHERE tablename IN ('a', '_yoyo_migration')") == 4
     assert count(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
 
 
 def test_a_reader_that_goes_away_does_not_stop_the_migrations(database: Database, tmp_path: Path) -> None:
-    command = f"{sys.executable} -m wflo_schema migrate | true"
+    command = f"{sys.executable} -m wflo_schema migrate --migrations wflo | true"
     env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
@@ -613,7 +615,10 @@ def test_the_service_variable_names_the_database(database: Database, tmp_path: P
 def test_a_reader_that_goes_away_is_not_a_no(database: Database, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
     run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url})
-    for command, code in (("check | (exec 0<&-; sleep 2)", 141), ("status > /dev/full", 3)):
+    for command, code in (
+        ("check --migrations wflo | (exec 0<&-; sleep 2)", 141),
+        ("status --migrations wflo > /dev/full", 3),
+    ):
         script = f"{sys.executable} -m wflo_schema {command}; exit ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == code, done.stderr
@@ -730,7 +735,7 @@ def test_full_disk_behind_stdout_is_one_sentence(folder: Path, database: Databas
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "iso-8859-1:strict"])
 def test_stdout_in_another_encoding_loses_nothing(database: Database, tmp_path: Path, encoding: str) -> None:
-    env = {"DATABASE_URL": database.url, "PYTHONIOENCODING": encoding}
+    env = {"DATABASE_URL": database.url, "PYTHONIOENCODING": encoding, "WFLO_SCHEMA_MIGRATIONS": "wflo"}
     assert run_redirected("", "migrate", cwd=tmp_path, env=env).code == 0
     ran = run_redirected("", "status", cwd=tmp_path, env=env)
     assert ran.code == 0 and "\\u2713 applied" in ran.out
@@ -866,7 +871,7 @@ def on_a_terminal(*words: str, cwd: Path, env: dict[str, str]) -> bytes:
 
 
 def test_control_characters_of_names_do_not_reach_a_terminal(database: Database, folder: Path) -> None:
-    env = {"DATABASE_URL": database.url}
+    env = {"DATABASE_URL": database.url, "WFLO_SCHEMA_MIGRATIONS": "wflo"}
     assert run("migrate", cwd=folder.parent, env=env).code == 0
     with database.connect() as connection:
         connection.execute('CREATE TABLE "\x1b[2Jerased\x9b2J" ()')

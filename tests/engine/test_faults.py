@@ -61,6 +61,9 @@ ROLLBACKS = {
     "3_c": "ALTER TABLE a DROP COLUMN t",
 }
 
+# For a first run in a database that holds a table already.
+BESIDE = ("--allow", "not-empty")
+
 STATE = """
 SELECT
     (SELECT string_agg(concat_ws(' ', migration_id, checksum IS NOT NULL), ', ' ORDER BY migration_id)
@@ -854,7 +857,8 @@ def test_second_connection_goes_to_the_host_of_the_first(server: RunningServer, 
                 blocker.execute("SELECT 'the report' FROM held")
             for _ in range(6):
                 with pytest.raises(LockNotAcquired) as caught:
-                    operations.migrate(any_of, read_migrations(folder), locks=LockOptions(timeout_ms=150, wait_s=0.3))
+                    locks = LockOptions(timeout_ms=150, wait_s=0.3)
+                    operations.migrate(any_of, read_migrations(folder), allow=[Allow.NOT_EMPTY], locks=locks)
                 assert "the report" in caught.value.message
         do(server.database, f"DROP DATABASE {both[0].name} WITH (FORCE)")
     finally:
@@ -869,7 +873,8 @@ def test_blocker_is_named_through_pgbouncer(database: Database, tmp_path: Path, 
     with pgbouncer(database, mode, 3) as pooled, database.connect(autocommit=False) as blocker:
         blocker.execute("SELECT 'the report' FROM held")
         with pytest.raises(LockNotAcquired) as caught:
-            operations.migrate(pooled, read_migrations(folder), locks=LockOptions(timeout_ms=200, wait_s=2.0))
+            locks = LockOptions(timeout_ms=200, wait_s=2.0)
+            operations.migrate(pooled, read_migrations(folder), allow=[Allow.NOT_EMPTY], locks=locks)
     assert "the report" in caught.value.message
 
 
@@ -934,17 +939,20 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
         if moment == "waiting for a lock":
-            run = start_cli(database, folder, "migrate", "--lock-timeout", "50s")
+            run = start_cli(database, folder, "migrate", *BESIDE, "--lock-timeout", "50s")
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "between tries":
-            run = start_cli(database, folder, "migrate", "--lock-timeout", "30ms", "--lock-wait", "120s")
+            run = start_cli(database, folder, "migrate", *BESIDE, "--lock-timeout", "30ms", "--lock-wait", "120s")
             time.sleep(4)
         elif moment == "index build":
-            run = start_cli(database, folder, "migrate")
+            run = start_cli(database, folder, "migrate", *BESIDE)
             wait_until(lambda: is_waiting(database), "the lock queue")
         elif moment == "session lock":
             operations.migrate(
-                database, read_migrations(write(tmp_path / "other", {"0_a": "SELECT 1", **build})), to="0_a"
+                database,
+                read_migrations(write(tmp_path / "other", {"0_a": "SELECT 1", **build})),
+                to="0_a",
+                allow=[Allow.NOT_EMPTY],
             )
             keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
@@ -953,14 +961,15 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
             time.sleep(0.5)
         else:
             first = write(tmp_path / "first", {"1_a": alter["1_a"]})
-            operations.migrate(database, read_migrations(first))
+            operations.migrate(database, read_migrations(first), allow=[Allow.NOT_EMPTY])
             blocker.execute("LOCK TABLE _yoyo_migration IN SHARE MODE")
-            run = start_cli(database, folder, "migrate")
+            run = start_cli(database, folder, "migrate", *BESIDE)
             wait_until(lambda: is_waiting(database), "the lock queue")
         run.send_signal(signal.SIGINT)
         code, _, err = run.finish(20)
         assert code == 130 and "Traceback" not in err, err
-    rest = operations.migrate(database, read_migrations(tmp_path / "other" if moment == "session lock" else folder))
+    files = read_migrations(tmp_path / "other" if moment == "session lock" else folder)
+    rest = operations.migrate(database, files, allow=[Allow.NOT_EMPTY])
     assert rest.ids[-1:] == (("1_a",) if moment in ("index build", "session lock") else ("2_b",))
     assert one(database, "SELECT coalesce(bool_and(indisvalid), true) FROM pg_index") == (True,)
 

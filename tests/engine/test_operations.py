@@ -909,7 +909,7 @@ def test_schema_holds_ledger_and_unqualified_objects(folder: Folder, name: str) 
         rollback="DROP INDEX CONCURRENTLY a_id",
     )
     there = folder.database.with_schema(name)
-    assert folder.migrate(database=there).schema == name
+    assert folder.migrate(database=there, create_schema=True).schema == name
     query = (
         "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class "
         "WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
@@ -938,7 +938,8 @@ def test_two_schemas_of_one_database_never_see_each_others_ledger(folder: Folder
         "2_b", "-- transactional: false\nCREATE INDEX CONCURRENTLY i ON a (id)", rollback="DROP INDEX CONCURRENTLY i"
     )
     one, other = folder.database.with_schema("one"), folder.database.with_schema("other")
-    assert folder.migrate(database=one).ids == ("1_a", "2_b")
+    assert folder.migrate(database=one, create_schema=True).ids == ("1_a", "2_b")
+    folder.do("CREATE SCHEMA other")
     assert [e.state for e in operations.status(other, read_migrations(folder.path)).entries] == [State.PENDING] * 2
     assert folder.migrate(database=other).ids == ("1_a", "2_b")
     assert operations.rollback(one, read_migrations(folder.path), count=2).ids == ("2_b", "1_a")

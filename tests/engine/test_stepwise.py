@@ -523,7 +523,7 @@ def test_file_cannot_switch_off_the_lock_timeout_that_was_asked_for(folder: Fold
 def test_reset_in_a_file_goes_back_to_the_schema_of_the_target(folder: Folder, head: str, reset: str) -> None:
     target = folder.database.with_schema("app")
     folder.write("1_a", f"{head}CREATE SCHEMA o; SET search_path = o; CREATE TABLE x (); {reset}; CREATE TABLE y ();")
-    folder.migrate(database=target)
+    folder.migrate(database=target, create_schema=True)
     assert folder.has("o.x") and folder.has("app.y") and not folder.has("public.y")
 
 

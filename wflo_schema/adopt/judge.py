@@ -246,7 +246,8 @@ def _elsewhere(look: Look, wished: Place, there: Migration, step: str) -> Adopti
 def _empty(look: Look, tables: Collection[Path], present: Collection[Path]) -> Adoption:
     bare = {path[-1] for path in tables}
     elsewhere = sorted({path[0] for path in present if path[-1] in bare})
-    steps = tuple(look.options.command("adopt", s) for s in elsewhere) or (look.command("migrate"),)
+    beside = " --allow not-empty" if look.status.unrecorded else ""
+    steps = tuple(look.options.command("adopt", s) for s in elsewhere) or (look.command(f"migrate{beside}"),)
     notes = tuple(f"tables of the same names are in the schema {s}" for s in elsewhere)
     return look.adoption(
         Verdict.EMPTY,
@@ -426,11 +427,14 @@ def explain_refusal(
 ) -> Refused:
     """Where the engine refused because of a reconciling set's records, say what to do about them.
 
-    Any other refusal is given back as it is.
+    Where it refused a first run, ``options`` are repeated.  Any other refusal is given back as it is.
     """
-    told = _not_adopted(database, migrations, options or GivenOptions()) if refused.case in _WITHOUT_FILE else None
+    options = options or GivenOptions()
+    told = _not_adopted(database, migrations, options) if refused.case in _WITHOUT_FILE else None
     if told is not None:
         refused.message, refused.hint = told
+    elif refused.case == Allow.NOT_EMPTY:
+        refused.hint = refused.hint.replace("wflo-schema adopt", options.command("adopt", database.schema))
     return refused
 
 

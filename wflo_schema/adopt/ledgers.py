@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
 from wflo_schema.adopt.found import GivenOptions, OtherLedger
 from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, recognise
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Blocker
-from wflo_schema.errors import CannotRead, DatabaseError, Refused
+from wflo_schema.errors import CannotRead, DatabaseError
 from wflo_schema.words import listed
 
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
@@ -59,11 +59,6 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
         connection.read_only = True
         try:
             connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT_MS)))
-            if schema is not None and not _has_schema(connection, schema):
-                raise Refused(
-                    f"there is no schema {schema} in {database.label}",
-                    hint=f"correct --schema; or create it: {options.command('migrate', schema)}",
-                )
             with connection.cursor(row_factory=class_row(_Table)) as cursor:
                 present = cursor.execute(load_sql("adopt", "tables"), sought).fetchall()
             by_schema = {(t.schema, t.name): frozenset(t.columns) for t in present}
@@ -98,11 +93,6 @@ def other_ledgers(database: Database, schema: str | None, options: GivenOptions)
                 raise locked_by(database, wanted) from None
             raise database_error(error, "reading another tool's ledger") from error
     return FoundLedgers(tuple(ledgers), frozenset(tables), frozenset(schemas))
-
-
-def _has_schema(connection: psycopg.Connection[TupleRow], schema: str) -> bool:
-    text = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s"
-    return connection.execute(text, [schema]).fetchone() is not None
 
 
 def locked_by(database: Database, names: Collection[str] | None) -> DatabaseError:

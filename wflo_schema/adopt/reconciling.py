@@ -17,9 +17,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import State
 from wflo_schema.files.folder import Migrations, read_migrations
-
-# Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
-RECONCILING_FOLDER = "reconcile"
+from wflo_schema.files.listing import RECONCILING_FOLDER
 
 
 def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:

@@ -20,6 +20,7 @@ from wflo_schema.catalog.other_ledgers import recognise
 from wflo_schema.catalog.read import columns_of_tables, read_catalog, without_ledgers
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
 from wflo_schema.connect.database import Database
+from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import WfloSchemaError
 
 _TITLE = "-- Schema of a PostgreSQL database, written by wflo-schema dump: SQL that loads, its catalog in comments."
@@ -48,8 +49,10 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
 
     Nothing in it depends on when and by which minor version it was written.  Loaded into an empty
     database of the same major version it gives an equal catalog, but for what ``left_out`` names.
-    ``ledger`` are statements that come last: what makes the ledger, where it is wanted.  Reads only.
+    ``ledger`` are statements that come last: what makes the ledger, where it is wanted.  Reads only.  Raise `Refused`
+    where there is no such schema.
     """
+    refuse_missing_schema(database)
     with database.connect() as connection:
         whole = read_catalog(connection)
         schemas = (database.schema,) if database.schema else None

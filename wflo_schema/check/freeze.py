@@ -42,6 +42,7 @@ from wflo_schema.check.facts import (
 )
 from wflo_schema.connect.database import PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import CannotRead, Refused, UsageError
 from wflo_schema.names import identifiers, quote
 from wflo_schema.words import listed, plural
@@ -75,11 +76,12 @@ def freeze_contract(
 
     A foreign key that is not validated or not enforced cannot be required and becomes a comment.
 
-    Raise `CannotRead` when a catalog may not be read, `Refused` when no table is there.
+    Raise `CannotRead` when a catalog may not be read, `Refused` when no table or no such schema is there.
     """
     given = schema or database.schema
     if given and all_schemas:
         raise UsageError(f"either the schema {given} is meant, or all", hint="leave out --schema or --all-schemas")
+    refuse_missing_schema(database.with_schema(given))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         try:
             reader = begin_reading(connection)

@@ -38,6 +38,7 @@ from wflo_schema.check.orphans import Orphans
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import identifiers, qualified, quote
@@ -157,12 +158,13 @@ def check_database(
     contract, rows and indexes is read in one snapshot.  Says yes to a key only if every catalog
     that bears on it was read and PostgreSQL enforces it there.
 
-    Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed`
-    or `DatabaseError` when the server is not there or goes away while the contract is checked.  A ledger or a
-    drift that cannot be read is a finding, so that what the other sections found is not lost.
+    Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed` or `DatabaseError`
+    when the server is not there or goes away while the contract is checked, `Refused` where there is no such schema.
+    A ledger or a drift that cannot be read is a finding, so that what the other sections found is not lost.
     """
     started = time.monotonic()
     sections = _sections(only, contract, migrations, wanted)
+    refuse_missing_schema(database)
     answer = _Answer((contract.schema if contract else None) or database.schema or "", Allowances(contract))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user

@@ -13,8 +13,8 @@ from wflo_schema.cli.options import (
     EXIT_CODES,
     all_of,
     database_url_option,
-    default_directory,
     duration_ms,
+    folders_of,
     format_option_of,
     migrations_option,
     option,
@@ -125,7 +125,7 @@ def check(
     sections += tuple(s for s, on in asked if on and s not in sections)
     timeout_s = duration_ms(timeout, "--timeout 5min") / 1000
     needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
-    path = contract or (migrations[0] if migrations else default_directory()) / "contract.toml"
+    path = contract or folders_of(migrations)[0] / "contract.toml"
     held_to = read_contract(path) if needs_contract or contract is not None or path.is_file() else None
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = read_files(migrations) if needs_files else None

@@ -49,6 +49,22 @@ def _told_of_reader() -> Iterator[None]:
         raise ReaderGone from None
 
 
+def _describe(command: click.Command) -> None:
+    """Give a command and those below it their help, which is a docstring: ``python -OO`` has left them out."""
+    import ast
+    import inspect
+
+    source = inspect.getsource(sys.modules[command.callback.__module__])
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    docstrings = {node.name: ast.get_docstring(node) for node in functions}
+    waiting = [command]
+    while waiting:
+        one = waiting.pop()
+        one.help = docstrings.get(getattr(one.callback, "__name__", ""))
+        if isinstance(one, click.Group) and one is not cli:
+            waiting += one.commands.values()
+
+
 class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -58,6 +74,8 @@ class _Group(click.Group):
             return None
         module, name, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"wflo_schema.cli.{module}"), name)
+        if sys.flags.optimize > 1:
+            _describe(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -93,6 +111,8 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one clear text on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if sys.flags.optimize > 1:
+        _describe(cli)
     if arguments is None:
         gc.set_threshold(100_000)  # what is imported stays: to look through it for garbage only costs time
     before = signals.take_over()

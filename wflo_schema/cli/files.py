@@ -8,6 +8,8 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    FOLDER,
+    PACKAGED,
     format_option,
     option,
     read_files,
@@ -28,7 +30,7 @@ from wflo_schema.errors import NoDatabase, Refused, UsageError
     "--migrations",
     metavar="DIR",
     multiple=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=(Path("migrations"),),
     envvar="WFLO_SCHEMA_MIGRATIONS",
     show_default=True,
@@ -53,6 +55,10 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
             f"{len(migrations)} migrations folders are named, and a new migration goes into one: "
             f"{', '.join(map(str, migrations))}",
             hint=f"say which: --migrations {migrations[-1]}",
+        )
+    if str(migrations[0]) == PACKAGED:
+        raise UsageError(
+            f"{PACKAGED} is the name of wflo's own migrations", hint=f"for a folder: --migrations ./{PACKAGED}"
         )
     if message is None and not merge:
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')

@@ -9,9 +9,11 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
-    default_directory,
+    create_schema_option,
     explain_refused,
+    folders_of,
     given_options,
+    is_recursive,
     lock_options,
     locks_of,
     option,
@@ -31,10 +33,11 @@ from wflo_schema.errors import Refused, UsageError
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
 @option(
     "--allow",
-    type=click.Choice(["changed", "missing", "ahead", "late", "heads", "half-done"]),
+    type=click.Choice(["changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"]),
     multiple=True,
-    help="Run although files and ledger disagree in this way; repeatable.",
+    help="Run although files, ledger and database disagree in this way; repeatable.",
 )
+@create_schema_option
 # many parameters: one for each option
 def migrate(
     database_url: str | None,
@@ -46,6 +49,7 @@ def migrate(
     lock_wait: str,
     to: str | None,
     allow: tuple[str, ...],
+    create_schema: bool,
 ) -> None:
     """Apply every pending migration, each with its record in one transaction.
 
@@ -74,6 +78,7 @@ def migrate(
                 files,
                 to=to,
                 allow=[Allow(a) for a in allow],
+                create_schema=create_schema,
                 locks=locks_of(lock_timeout, lock_wait),
                 notify=notify,
                 stop=stop,
@@ -168,6 +173,7 @@ def status(
 @target_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
 @option("--against", metavar="REV", help="Ask no database, but one that has all files of this git revision.")
+@create_schema_option
 def plan(
     database_url: str | None,
     schema: str | None,
@@ -176,6 +182,7 @@ def plan(
     server_directory: Path,
     to: str | None,
     against: str | None,
+    create_schema: bool,
 ) -> None:
     """Show what migrate would do, and what would stop it.
 
@@ -193,12 +200,14 @@ def plan(
     if against is not None:
         from wflo_schema.engine.against import plan_against
 
-        planned = plan_against(migrations or (default_directory(),), against, to=to)
+        if is_recursive():
+            raise UsageError("--against reads no sub-folders", hint="leave out --recursive, and name each folder")
+        planned = plan_against(folders_of(migrations), against, to=to)
         answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
-    planned = operations.plan(target, files, to=to)
+    planned = operations.plan(target, files, to=to, create_schema=create_schema)
     if planned.refusals:
         from wflo_schema.adopt.judge import explain_plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,12 @@ LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 
 # The first that is set and not empty counts.
 URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
+
+# The value of --migrations that means wflo's own files, which are in this package.
+PACKAGED = "wflo"
+
+# Where a context keeps that sub-folders are read.
+_RECURSIVE = "wflo_schema.recursive"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -79,13 +86,41 @@ database_url_option = all_of(
 schema_option = option(
     "--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema that holds your tables and the ledger."
 )
-migrations_option = option(
-    "--migrations",
-    metavar="DIR",
-    multiple=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="WFLO_SCHEMA_MIGRATIONS",
-    help="Folder of migration files, repeatable. Default: ./migrations, else the package's own.",
+
+
+class _Folder(click.Path):
+    """A folder; ./wflo is one, and wflo is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        return Path.cwd() / found if found == Path(PACKAGED) and str(value) != PACKAGED else found
+
+
+FOLDER = _Folder(file_okay=False, path_type=Path)
+
+
+def _keep_recursive(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_RECURSIVE] = value or context.meta.get(_RECURSIVE, False)
+
+
+migrations_option = all_of(
+    option(
+        "--migrations",
+        metavar="DIR",
+        multiple=True,
+        type=FOLDER,
+        envvar="WFLO_SCHEMA_MIGRATIONS",
+        help=f"Folder of migration files, repeatable; {PACKAGED}: those of wflo, from this package. "
+        "Default: ./migrations.",
+    ),
+    option(
+        "--recursive",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_recursive,
+        envvar="WFLO_SCHEMA_RECURSIVE",
+        help="Take the files of sub-folders, too.",
+    ),
 )
 
 if TYPE_CHECKING:
@@ -118,6 +153,7 @@ def format_option_of(*names: str) -> Callable[[_F], _F]:
 
 
 format_option = format_option_of("text", "json")
+create_schema_option = option("--create-schema", is_flag=True, help="Make the schema of --schema if it is not there.")
 server_directory_option = option(
     "--server-directory",
     metavar="DIR",
@@ -160,7 +196,7 @@ def given_options() -> GivenOptions:
 
     return GivenOptions(
         database=words("database_url", "--database-url") + words("server_directory", "--server-directory"),
-        migrations=words("migrations", "--migrations"),
+        migrations=words("migrations", "--migrations") + (("--recursive",) if is_recursive() else ()),
         scratch=words("scratch_url", "--scratch-url"),
     )
 
@@ -256,21 +292,78 @@ def _is_there(path: Path) -> bool:
         raise UsageError(f"cannot look into {path}: {error.strerror}", hint="run it in a folder of your own") from None
 
 
+def is_recursive() -> bool:
+    """Whether this command line asks for the files of sub-folders, too."""
+    return bool(click.get_current_context().meta.get(_RECURSIVE, False))
+
+
 def read_files(directories: Sequence[Path]) -> Migrations:
     from wflo_schema.files.folder import read_migrations
 
-    found = read_migrations(*(directories or (default_directory(),)))
+    found = read_migrations(*folders_of(directories), recursive=is_recursive())
     for stray in found.stray_rollbacks:
         warn(f"{stray} belongs to no migration: is its name mistyped, or the migration's?")
+    found.refuse_empty()
     return found
 
 
-def default_directory() -> Path:
+def folders_of(directories: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders that are meant: those named, else ./migrations.  Raise `UsageError` where it is not there."""
+    if directories:
+        return tuple(_packaged() if str(d) == PACKAGED else d for d in directories)
     here = Path("migrations")
     if _is_there(here) and here.is_dir():
-        return here
+        return (here,)
+    likely = _likely_folders()
+    raise UsageError(
+        "there is no folder ./migrations here, and no other is named",
+        hint="\n".join(
+            (
+                *(f"is it this one? --migrations {shlex.quote(folder)}" for folder in likely),
+                *(() if likely else ("name the folder of your migrations: --migrations DIR",)),
+                'or start one: wflo-schema new "create tables"',
+            )
+        ),
+    )
+
+
+def _packaged() -> Path:
+    """The folder of wflo's own files: in the package, or beside it in a checkout.
+
+    Raise `UsageError` where a folder of that name with SQL in it is here: one of the two must be named clearly.
+    """
+    if any(Path(PACKAGED).glob("*.sql")):
+        raise UsageError(
+            f"{PACKAGED} is the name of wflo's own migrations, and there is a folder {PACKAGED} here",
+            hint=f"for the folder: --migrations ./{PACKAGED}",
+        )
     package = Path(__file__).parent.parent / "migrations"
     return package if package.is_dir() else package.parent.parent / "migrations"
+
+
+# Most folders that are offered, and how far below this one they are looked for.
+_MOST_LIKELY, _DEEPEST = 5, 3
+
+
+def _likely_folders() -> list[str]:
+    """Folders below this one that hold SQL and are called as folders of migrations are."""
+    found = []
+    for root, folders, names in os.walk("."):
+        depth = 0 if root == "." else root.count(os.sep)
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "_")) and f not in _NOBODYS)
+        if depth >= _DEEPEST:
+            folders.clear()
+        called = os.path.basename(root).lower()
+        if any(n.lower().endswith(".sql") for n in names) and ("migrat" in called or called in _CALLED):
+            found.append(os.path.relpath(root))
+        elif depth and "migrat" in called and folders:
+            found.append(os.path.relpath(root))
+            folders.clear()
+    return sorted(found, key=lambda f: ("migrat" not in f, f.count(os.sep), f))[:_MOST_LIKELY]
+
+
+_CALLED = frozenset({"sql", "db", "database", "schema", "deploy", "drizzle", "versions", "changes", "changelog", "up"})
+_NOBODYS = frozenset({"node_modules", "vendor", "target", "build", "dist", "site-packages", "venv"})
 
 
 def duration_ms(text: str, example: str) -> int:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run is about to change this database."""
+    """A run is about to change this database.  ``source``: the folders that its files are from."""
 
     label: str
     schema: str
     server_version: str
     operation: str
     total: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

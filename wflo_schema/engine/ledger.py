@@ -153,7 +153,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
     if name is None:
         raise Refused(
             "this role can use no schema of its search_path, so there is nowhere to keep the ledger",
-            hint="GRANT USAGE ON SCHEMA … to this role, or name one with --schema (it is made if it is not there)",
+            hint="GRANT USAGE ON SCHEMA … to this role, or name one with --schema (--create-schema makes it)",
         )
     if is_other_kind == "t":
         raise Refused(

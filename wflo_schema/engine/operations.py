@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
 from wflo_schema.connect.pipeline import Command, Exchange, Stop
+from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
     checksum_command,
@@ -82,8 +83,11 @@ def status(
 
     ``with_grants``: say as well who else than its owner may write to the ledger.
     Raise `CannotRead` when the ledger is there and may not be read, `DatabaseError` with sqlstate
-    55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds).
+    55P03 when it is locked for ``lock_timeout_ms`` (None: three seconds), `Refused` where the folders hold no
+    migration or there is no such schema.
     """
+    if migrations.directories:
+        migrations.refuse_empty()
     patience_ms = _READ_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
     with _Run.on(database, settings={**PATIENT, **_reading(patience_ms)}) as run:
         found = run.status(migrations, patience_ms)
@@ -98,12 +102,22 @@ def _reading(lock_timeout_ms: int) -> dict[str, str]:
     }
 
 
-def plan(database: Database, migrations: Migrations, *, to: str | None = None, allow: Collection[Allow] = ()) -> Plan:
+def plan(
+    database: Database,
+    migrations: Migrations,
+    *,
+    to: str | None = None,
+    allow: Collection[Allow] = (),
+    create_schema: bool = False,
+) -> Plan:
     """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
 
-    Raise `BadMigrationFile` for a file that `migrate` would refuse.
+    Raise `BadMigrationFile` for a file that `migrate` would refuse, `Refused` where there is no migration at all or
+    no such schema.
     """
+    migrations.refuse_empty()
     with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
+        run.creates_schema = create_schema
         planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
         if planned.pending:
             refuse_elsewhere(planned.status)
@@ -119,6 +133,7 @@ def migrate(
     *,
     to: str | None = None,
     allow: Collection[Allow] = (),
+    create_schema: bool = False,
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
@@ -126,24 +141,29 @@ def migrate(
 ) -> Result:
     """Apply every pending migration, or those up to and including ``to``.
 
-    ``is_replay``: the files were applied elsewhere, so what they forgot is not looked for, nor their rollback files.
+    ``is_replay``: the files were applied elsewhere, so what they forgot is not looked for, nor their rollback files,
+    and the target's schema is made.
     Each commits together with its record; any number of runs at once do the work once; a killed run
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
 
-    Raise `BadMigrationFile` before anything runs; `Refused` when files and ledger do not fit and
-    ``allow`` does not name the case; `MigrationFailed` (`LockNotAcquired`) after rolling back one
-    migration; `Interrupted` when ``stop`` was requested; `ConnectionLost`.  The errors' ``applied``
+    With ``create_schema`` the target's schema is made where it is not there.
+
+    Raise `BadMigrationFile` before anything runs; `Refused` when files, ledger and database do not fit and
+    ``allow`` does not name the case, or when there is no such schema; `MigrationFailed` (`LockNotAcquired`) after
+    rolling back one migration; `Interrupted` when ``stop`` was requested; `ConnectionLost`.  The errors' ``applied``
     and ``not_tried`` say what this run did before.
     """
-    migrations.refuse_empty('name the right folder with --migrations, or write one: wflo-schema new "create tables"')
+    migrations.refuse_empty()
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+        run.creates_schema = create_schema or is_replay
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
         refuse(planned)
         scripts = Scripts(planned.pending, load_script)
         run.validate(scripts, run.check_nothing if is_replay else run.check_ready)
-        run.begin("apply", len(planned.pending))
+        run.begin("apply", len(planned.pending), migrations.where)
+        run.tell_of_tables_elsewhere(planned.pending)
         while not run.follow(planned.status.followed, migrations):
             planned = plan_migrations(run.status(migrations), migrations, to, allow)
             refuse(planned)
@@ -169,6 +189,7 @@ def rollback(
     all comment without ``-- nothing-to-undo``, when a migration applied on the way has no file any
     more, or when others that are applied depend on ``only``; else as `migrate`.
     """
+    migrations.refuse_empty()
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         found = run.status(migrations)
@@ -176,7 +197,7 @@ def rollback(
         targets = rollback_targets(found, migrations, count, to, only)
         scripts = Scripts(targets, load_rollback_or_refuse)
         run.validate(scripts, lambda m, script: run.check_text(script))
-        run.begin("rollback", len(targets))
+        run.begin("rollback", len(targets), migrations.where)
         if targets and not run.follow(found.followed, migrations):
             raise _changed_before(targets[0])
         run.roll_back(targets, scripts)
@@ -221,7 +242,7 @@ def baseline(
             raise Refused(
                 f"already recorded as applied: {listed(again)}", hint="leave them out; wflo-schema status lists them"
             )
-        run.begin("mark", len(chosen))
+        run.begin("mark", len(chosen), migrations.where)
         run.mark(chosen, recorded=entries, aside=aside, verify=verify)
         return run.result("mark", began)
 
@@ -300,6 +321,9 @@ class _Run(Session):
     """Hashes of what was interrupted half-way."""
     _is_plain: bool = False
     """So far nothing is there that could run when a table is made: no trigger of the ledger, no event trigger."""
+    _elsewhere: tuple[str, ...] = ()
+    """What other schemas hold where nothing is recorded, and no schema was named."""
+    creates_schema = False
 
     @property
     def sent_behind(self) -> str | None:
@@ -315,12 +339,16 @@ class _Run(Session):
         """Take a file as it is."""
 
     def status(self, migrations: Migrations, lock_timeout_ms: int | None = None) -> Status:
-        """Compare files and ledger."""
+        """Compare files and ledger.  Raise `Refused` where there is no such schema."""
+        if self.database.schema is not None and not self.ledger.has_schema and not self.creates_schema:
+            raise missing_schema(self.database)
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
         self._after = last_applied(recorded)
         self._half_way = frozenset(p.hash for p in progress)
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
+        if not recorded and not progress:
+            found = self._first_run(found)
         if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
             return found  # it is the ledger that is meant
         return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
@@ -334,6 +362,19 @@ class _Run(Session):
         """The statements of one; a stop does not wait until a long file is read."""
         with self.stop.raising():
             return scripts.take(m)
+
+    def _first_run(self, found: Status) -> Status:
+        """The same, with what the database holds already."""
+        from wflo_schema.engine.first_run import find_unrecorded
+
+        unrecorded = find_unrecorded(self.pipeline, self.ledger, self.database.schema)
+        self._elsewhere = unrecorded.elsewhere
+        return replace(found, unrecorded=unrecorded.here)
+
+    def tell_of_tables_elsewhere(self, pending: Sequence[Migration]) -> None:
+        """Other schemas hold tables that nothing recorded: was one of them meant?"""
+        for said in self._elsewhere if pending else ():
+            self.notify(Notice("", "WARNING", f"{said}: if you mean these, name the schema with --schema"))
 
     def migrate(
         self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: Scripts

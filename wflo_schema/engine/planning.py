@@ -55,6 +55,8 @@ class Allow(enum.StrEnum):
     """The ``-- depends:`` lines make a history with two ends."""
     HALF_DONE = "half-done"
     """A non-transactional file was interrupted, and `migrate` cannot finish it."""
+    NOT_EMPTY = "not-empty"
+    """Nothing is recorded here, and the database is not empty: made by hand, or by another tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Status:
     """What is wrong with the ledger's tables."""
     grants: tuple[Grant, ...] = ()
     """What others than its owner may do to the ledger, where that was asked for."""
+    unrecorded: tuple[str, ...] = ()
+    """What is there although nothing is recorded: another tool's ledger, and what the schema holds."""
 
     def _of(self, *states: State) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if e.state in states)
@@ -350,6 +354,9 @@ def _objections(
     missing = [e.id for e in status.missing if e.id not in told]
     ahead = [e.id for e in status.ahead if e.id not in told]
     same = {old: new for old, new in status.look_alikes if old not in told}
+    for said in _other_spellings(status):
+        how = "rename the file to what is recorded (has macOS, an archive or git changed its accents?)"
+        yield Allow.MISSING, said, how
     if missing:
         have = counted(len(missing), "applied migration has", "applied migrations have")
         yield (
@@ -369,6 +376,12 @@ def _objections(
             Allow.LATE,
             f"{sort} before one that is applied: {listed(late)}",
             late_help,
+        )
+    if status.unrecorded and pending:
+        yield (
+            Allow.NOT_EMPTY,
+            f"nothing is recorded here, but {status.label} is not empty: {'; '.join(status.unrecorded)}",
+            "if these migrations describe what is there, take it over: wflo-schema adopt",
         )
     if status.heads and pending:
         ends = "; ".join(" and ".join(h) for h in status.heads)
@@ -391,6 +404,20 @@ def _renamed(same: Mapping[str, str], gone: Sequence[str]) -> str:
     """What to do about records whose file is there under another name; empty where there is none."""
     lines = [f"begin {new}.sql with the line -- was: {old}" for old, new in same.items() if old in gone]
     return f"renamed? {'; '.join(lines)}; or give the old name back" if lines else ""
+
+
+def _other_spellings(status: Status) -> Iterator[str]:
+    """Records without a file that are to the eye a pending one: é has two spellings."""
+    gone = [e.id for e in status.without_file if not e.id.isascii()]
+    if not gone:
+        return
+    from wflo_schema.files.numbering import spelling, visible
+
+    pending = {visible(e.id): e.id for e in status.pending if not e.id.isascii()}
+    for one in gone:
+        file = pending.get(visible(one))
+        if file is not None:
+            yield f"{file} is recorded in another spelling: as {spelling(one)}, and the file is {spelling(file)}"
 
 
 def refuse(planned: Plan) -> None:

@@ -257,14 +257,15 @@ class Session:
         if self._watcher is not None:
             self._watcher.close()
 
-    def begin(self, operation: str, total: int) -> None:
-        """Announce the run, once it is known that nothing forbids it."""
+    def begin(self, operation: str, total: int, source: str) -> None:
+        """Announce the run of files from ``source``, once it is known that nothing forbids it."""
         if total:
             self.require_primary()
             self.refuse_flaws()
         self._total = total
         self._operation = operation
-        self.notify(Begun(self.database.label, self.ledger.schema, self.ledger.server_version, operation, total))
+        version = self.ledger.server_version
+        self.notify(Begun(self.database.label, self.ledger.schema, version, operation, total, source))
         if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere and not self.is_chosen:
             said = (
                 f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "

@@ -9,14 +9,16 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives, without_directive
+from wflo_schema.files.listing import File, list_folder
 from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
 
@@ -26,8 +28,18 @@ if TYPE_CHECKING:
 # Bytes whose text is looked at in one go.
 _DECODED_AT_ONCE = 1 << 20
 
-# Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
-MAX_ID_LENGTH = 255
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_APART = str.maketrans(".- ", "___")
+
+# A comment that begins a line; and what one says that may begin another tool's section.  `layouts` looks closely: it
+# is not imported without need, nor is a long pattern compiled.
+_COMMENT_LINE = re.compile(rb"^[ \t]*(?:#|--|/\*\s*)[^\n]*", re.MULTILINE)
+_SAYINGS = tuple("up down undo unapply uninstall reve roll back tear below hash atlas breakpoint deploy verify".split())
+_SAYINGS = (*_SAYINGS, "migrate:", "liquibase", "changeset", "previous", "+")
+_SECTION = (
+    r"\bups?\b|\bdown|\bun(?:do|apply|install)|\breve|roll|\bback|tear|below|\bhash|atlas:|breakpoint|deploy|verify|"
+    r"migrate:|liquibase|changeset|previous|\+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class Migrations:
     """Rollback files that belong to no migration."""
     absent: tuple[Absent, ...] = ()
     """Dependencies for which there is no file; `refuse_absent` says which of them may be so."""
+    others: tuple[str, ...] = ()
+    """Names of what else is in the folders, which is no SQL."""
     _by_id: dict[str, Migration] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -106,6 +120,7 @@ class Migrations:
         """
         if not wish:
             raise BadMigrationFile("the id is empty", hint="wflo-schema status lists the ids")
+        wish = wish.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # whatever the locale
         exact = self._by_id.get(wish.removesuffix(".sql"))
         if exact is not None:
             return exact
@@ -121,10 +136,13 @@ class Migrations:
             hint="give more of the id",
         )
 
-    def refuse_empty(self, hint: str) -> None:
+    def refuse_empty(
+        self, hint: str = 'name the right folder with --migrations, or write one: wflo-schema new "create tables"'
+    ) -> None:
         """Raise `Refused` where there is no migration at all: most likely the folder is the wrong one."""
         if not self.items:
-            raise Refused(f"there is no migration in {self.where}", hint=hint)
+            beside = f"; it holds {listed(self.others, 5)}" if self.others else ""
+            raise Refused(f"there is no migration (*.sql) in {self.where}{beside}", hint=hint)
 
     def refuse_absent(self, applied: Collection[str] = ()) -> None:
         """Raise `BadMigrationFile` for a dependency without a file, unless it is one of ``applied`` (hashes).
@@ -200,19 +218,26 @@ def migration_hash(migration_id: str) -> str:
     return hashlib.sha256(migration_id.encode("utf-8")).hexdigest()
 
 
-def read_migrations(*directories: Path | str) -> Migrations:
+def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrations:
     """Read every migration of the folders; each file is opened once.
 
-    Files are found as yoyo finds them: ``*.sql`` but not ``*.rollback.sql``.  Raise
-    `BadMigrationFile`, naming the file, when a folder is not there, two files have one id,
-    dependencies go in a circle, a file is not UTF-8 or a directive makes no sense.  Dependencies
-    without a file are only listed: whether one may be absent is for the ledger to say.
+    Files are found as yoyo finds them: ``*.sql`` but not ``*.rollback.sql``.  With ``recursive`` those in
+    sub-folders as well, all of one folder in the order of their names.  Raise `BadMigrationFile`, naming the file,
+    when a folder is not there or is another tool's, when a file would be left out although it looks like SQL,
+    two files have one id or sort in another order than their numbers say, dependencies go in a circle, a file is
+    not UTF-8 or a directive makes no sense.  Dependencies without a file are only listed: whether one may be absent
+    is for the ledger to say.
     """
     found: dict[str, Migration] = {}
     strays: list[str] = []
+    others: list[str] = []
     lines: dict[str, int] = {}
     for directory in directories:
-        for m, depends_line in _read_directory(os.fspath(directory), strays):
+        listing = list_folder(os.fspath(directory), recursive=recursive)
+        strays += listing.stray_rollbacks
+        others += listing.others
+        for file in listing.files:
+            m, depends_line = _read_file(file)
             if m.id in found:
                 raise BadMigrationFile(
                     f"two migration files have the id {m.id}: {found[m.id].path} and {m.path}",
@@ -227,7 +252,9 @@ def read_migrations(*directories: Path | str) -> Migrations:
         for wanted in m.depends
         if wanted not in found
     )
-    return Migrations(tuple(os.fspath(d) for d in directories), tuple(_in_order(found)), tuple(strays), absent, found)
+    in_order = tuple(_in_order(found))
+    _refuse_misleading_names(in_order)
+    return Migrations(tuple(os.fspath(d) for d in directories), in_order, tuple(strays), absent, tuple(others), found)
 
 
 def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
@@ -262,90 +289,59 @@ def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
     }
 
 
-def _read_directory(directory: str, strays: list[str]) -> Iterator[tuple[Migration, int]]:
-    try:
-        with os.scandir(directory) as entries:
-            listed = sorted((e for e in entries if e.name.endswith((".sql", ".py"))), key=lambda e: e.name)
-            for e in listed:
-                _refuse_unreadable_name(directory, e)
-            names = [e.name for e in listed if e.is_file()]
-    except FileNotFoundError:
-        raise BadMigrationFile(
-            f"there is no folder {directory}",
-            hint='name the folder of your migrations with --migrations, or start one: wflo-schema new "create tables"',
-        ) from None
-    except OSError as error:
-        raise BadMigrationFile(f"cannot read the folder {directory}: {error.strerror}") from None
-    present = set(names)
-    for name in names:
-        path = os.path.join(directory, name)
-        if name.startswith((".", "_tmp_yoyonew")) or name == "__init__.py":
-            continue
-        stem, suffix = os.path.splitext(name)
-        if name.endswith(".rollback.sql"):
-            if name.removesuffix(".rollback.sql") + ".sql" not in present:
-                strays.append(path)
-            continue
-        if suffix == ".py":
-            _refuse_python(path, is_beside_sql=stem + ".sql" in present)
-        if stem.startswith("post-apply"):
-            raise BadMigrationFile(
-                f"{path} is one of yoyo's post-apply hooks, which are not run here",
-                hint="a hook that runs outside the ledger could be lost by a crash: make it a migration, "
-                "or a command of your own after wflo-schema migrate",
-            )
-        if len(stem) > MAX_ID_LENGTH:
-            raise BadMigrationFile(f"{path}: the name is longer than {MAX_ID_LENGTH} characters")
-        source, checksum = read_source(path)
-        directives = read_directives(path, head(source))
-        rollback = stem + ".rollback.sql"
-        yield (
-            Migration(
-                stem,
-                path,
-                checksum,
-                directives.ids("depends"),
-                directives.is_transactional is not False,
-                directives.lock_timeout_ms,
-                os.path.join(directory, rollback) if rollback in present else None,
-                directives.ids("was"),
-                directives.ids("replaces"),
-                _former_checksums(source) if directives.says("was") else frozenset(),
-            ),
-            directives.lines.get("depends", 1),
-        )
-
-
-def _refuse_python(path: str, *, is_beside_sql: bool) -> NoReturn:
-    if is_beside_sql:
-        directory, name = os.path.split(path)
-        stem = name.removesuffix(".py")
-        raise BadMigrationFile(
-            f"two migration files have the id {stem}: {name} and {stem}.sql in {directory}",
-            hint="remove or rename one of them",
-        )
-    raise BadMigrationFile(
-        f"{path} is a Python migration, and only plain SQL is run here",
-        hint="write it as SQL, or move it out of the folder",
-    )
-
-
 def _former_checksums(source: bytes) -> frozenset[str]:
     """The checksums that the file had before lines said what it was."""
     return frozenset(_checksum(text) for text in without_directive(source.decode(), "was"))
 
 
-def _refuse_unreadable_name(directory: str, entry: os.DirEntry[str]) -> None:
-    try:
-        entry.name.encode("utf-8")
-    except UnicodeEncodeError:
-        shown = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
-        raise BadMigrationFile(
-            f"the name of a file in {directory} is not UTF-8: {shown}",
-            hint="rename it: its id must be a text that the ledger can hold",
-        ) from None
-    if entry.is_symlink() and not os.path.exists(entry.path) and not entry.name.startswith("."):
-        raise BadMigrationFile(f"{entry.path} is a link to a file that is not there", hint="mend or remove the link")
+def _read_file(file: File) -> tuple[Migration, int]:
+    """A migration, and the line of its ``-- depends:``."""
+    source, checksum = read_source(file.path)
+    if _may_have_sections(source):
+        from wflo_schema.files.layouts import refuse_sections
+
+        refuse_sections(file.path, source.decode())
+    directives = read_directives(file.path, head(source))
+    migration = Migration(
+        file.id,
+        file.path,
+        checksum,
+        directives.ids("depends"),
+        directives.is_transactional is not False,
+        directives.lock_timeout_ms,
+        file.rollback_path,
+        directives.ids("was"),
+        directives.ids("replaces"),
+        _former_checksums(source) if directives.says("was") else frozenset(),
+    )
+    return migration, directives.lines.get("depends", 1)
+
+
+def _may_have_sections(source: bytes) -> bool:
+    for match in _COMMENT_LINE.finditer(source):
+        said = match.group().decode("utf-8", "replace").lower()
+        if any(word in said for word in _SAYINGS) and re.search(_SECTION, said):
+            return True
+    return False
+
+
+def _refuse_misleading_names(in_order: Sequence[Migration]) -> None:
+    """Raise `BadMigrationFile` where ids are not what they look like."""
+    widths: dict[int, set[int]] = {}
+    for m in in_order:
+        for place, part in enumerate(m.id.lstrip(_LETTERS).translate(_APART).strip("_").split("_")):
+            if not part.isdigit():
+                break
+            widths.setdefault(place, set()).add(len(part))
+    if any(len(found) > 1 for found in widths.values()):
+        from wflo_schema.files.numbering import Named, refuse_misleading_order
+
+        refuse_misleading_order([Named(m.id, m.path, m.rollback_path, m.depends) for m in in_order])
+    special = [(m.id, m.path) for m in in_order if not m.id.isascii()]
+    if len(special) > 1:
+        from wflo_schema.files.numbering import refuse_look_alikes
+
+        refuse_look_alikes(special)
 
 
 def _in_order(found: dict[str, Migration]) -> list[Migration]:
@@ -424,7 +420,7 @@ def rolling_back(migration: Migration) -> Migration:
 def read_source(path: str) -> tuple[bytes, str]:
     """The file's bytes, which are UTF-8, with line ends as ``\\n``, and their checksum."""
     try:
-        with open(path, "rb") as file:
+        with open(path.encode("utf-8", "surrogateescape"), "rb") as file:
             source = file.read()
     except OSError as error:
         raise BadMigrationFile(f"cannot read {path}: {error.strerror}") from None

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import UNWRITTEN, read_directives
-from wflo_schema.files.folder import MAX_ID_LENGTH, Migration, Migrations, read_migrations
+from wflo_schema.files.folder import Migration, Migrations, read_migrations
+from wflo_schema.files.listing import MAX_ID_LENGTH
 from wflo_schema.words import listed
 
 # What stands before the words of a name: a date, a number, and five random characters.
@@ -151,7 +152,7 @@ def _existing(folder: Path) -> Migrations:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
-    return read_migrations(folder)
+    return read_migrations(folder, recursive=True)  # it comes after what is in sub-folders, too
 
 
 def write_pair(stem: Path, forward: str, back: str) -> tuple[Path, Path]:

@@ -99,10 +99,21 @@ def scratch_database(database: Database, *, on: Database | None = None) -> Itera
                 raise database_error(error, "creating a scratch database") from error
             if session == _NO_SESSION:
                 connection.close()  # nothing is held by it, and a pool may have no other
-            yield server.with_name(name).with_schema(database.schema)
+            yield _with_its_schema(server.with_name(name).with_schema(database.schema))
         finally:
             if name:
                 _drop(name, connection, server)
+
+
+def _with_its_schema(empty: Database) -> Database:
+    """The scratch database, once it has the schema that its value names."""
+    if empty.schema is not None:
+        try:
+            with empty.connect() as connection:
+                connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(empty.schema)))
+        except psycopg.Error as error:
+            raise database_error(error, "preparing a scratch database") from error
+    return empty
 
 
 def _like(

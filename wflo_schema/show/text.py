@@ -163,7 +163,8 @@ def event_text(event: Event) -> str:
     match event:
         case Begun():
             doing = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in"}[event.operation]
-            return f"{doing} {event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
+            where = f"{event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
+            return f"{doing} {where}, from {relative_path(event.source)}"
         case Done():
             many = f"{counted(event.statements, 'statement')}, " if event.operation != "mark" else ""
             return f"  {_VERBS[event.operation]} {event.id}  ({many}{duration(event.duration_ms)})"

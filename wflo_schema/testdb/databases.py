@@ -84,8 +84,14 @@ def make_test_database(
 
 def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
     from wflo_schema.engine import operations
+    from wflo_schema.engine.planning import Allow
 
-    result = operations.migrate(wanted, migrations, notify=notify, is_replay=True)
+    try:
+        result = operations.migrate(wanted, migrations, notify=notify, is_replay=True)
+    except Refused as refused:
+        if refused.case == Allow.NOT_EMPTY:
+            refused.hint = "leave out --keep to make it anew; or name another one with --name"
+        raise
     return TestDatabase(wanted, False, elapsed_ms(began), result.ids)
 
 

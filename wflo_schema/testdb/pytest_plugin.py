@@ -53,6 +53,7 @@ class _Option:
 
 _OPTIONS = (
     _Option("migrations", "paths", "folder with migrations, repeatable; default: migrations"),
+    _Option("recursive", "flag", "take the migrations of sub-folders, too"),
     _Option("server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS),
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
@@ -159,6 +160,7 @@ def _options(config: pytest.Config) -> SuiteOptions:
         docker_port=port,
         server_directory=path("server-directory"),
         cache=Path(cache) / "wflo-schema",
+        recursive=_option(config, "recursive"),
         ahead=ahead or (AHEAD_OF_A_WORKER if hasattr(config, "workerinput") else AHEAD),
     )
 
@@ -257,7 +259,7 @@ def _said(error: WfloSchemaError) -> str:
     from wflo_schema.show.text import error_text
 
     text = error_text(error).removeprefix("error: ")
-    return re.sub(r"(?<!\S)--migrations\b", "--wflo-migrations", text)  # what it is called here
+    return re.sub(r"(?<!\S)--(migrations|recursive)\b", r"--wflo-\1", text)  # what they are called here
 
 
 # --- fixtures ---------------------------------------------------------------------------------

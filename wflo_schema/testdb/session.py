@@ -338,13 +338,15 @@ class ServerSession:
         notify: Notify | None,
     ) -> None:
         from wflo_schema.engine import operations
+        from wflo_schema.engine.planning import Allow
 
         building = self.new_name("building")
         self.create_empty(building)
         try:
             database = self.database.with_name(building).with_schema(schema)
             if len(migrations):
-                operations.migrate(database, migrations, notify=notify, is_replay=True)
+                allow = (Allow.NOT_EMPTY,)  # of template1, which is the site's own
+                operations.migrate(database, migrations, allow=allow, notify=notify, is_replay=True)
             for path, text in seeds:
                 _run_seed(database, path, text)
             # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are

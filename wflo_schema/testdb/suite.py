@@ -61,7 +61,7 @@ class SuiteOptions:
     ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
     when there is no ``server_directory`` and too little memory.  ``seeds`` are in every database,
     ``free_seeds`` in those of the free tests instead, where they are given.  ``docker_image`` and
-    ``docker_port`` override those of ``compose_file``.
+    ``docker_port`` override those of ``compose_file``.  ``recursive``: files of sub-folders are migrations, too.
     """
 
     migrations: tuple[Path, ...]
@@ -77,6 +77,7 @@ class SuiteOptions:
     server_directory: Path | None = None
     cache: Path = Path(".wflo-schema")
     ahead: int = AHEAD
+    recursive: bool = False
 
 
 def server_directory(cache: Path) -> Path:
@@ -197,7 +198,9 @@ class Databases:
         """The migrations of these folders, of the project's own where none is given; read once."""
         folders = tuple(os.fspath(d) for d in (directories or self.options.migrations))
         if folders not in self._read:
-            self._read[folders] = self._unless_broken(folders, lambda: read_migrations(*folders))
+            self._read[folders] = self._unless_broken(
+                folders, lambda: read_migrations(*folders, recursive=self.options.recursive)
+            )
         return self._read[folders]
 
     def _template(

@@ -1,0 +1,207 @@
+"""Another tool's folder is named, and nothing of it is read as a migration; a folder of ours never is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.files.layouts import LAYOUTS, WAY_OUT
+from wflo_schema.files.naming import new_migration
+
+CREATE = "CREATE TABLE t (a int);\n"
+DROP = "DROP TABLE t;\n"
+
+
+def lay_out(root: Path, *names: str, text: str = CREATE) -> Path:
+    folder = root / "migrations"
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(BadMigrationFile) as caught:
+        read_migrations(folder)
+    assert caught.value.hint == WAY_OUT
+    return caught.value.message
+
+
+NAMES = {
+    "golang-migrate": ("000001_users.up.sql", "000001_users.down.sql"),
+    "golang-migrate, one way": ("000001_users.up.sql",),
+    "Bun": ("1_users.tx.up.sql", "1_users.tx.down.sql"),
+    "Postgrator": ("001.do.sql", "001.undo.sql"),
+    "Postgrator, with words": ("001.do.users.sql", "001.undo.users.sql"),
+    "db-migrate": ("20240101-users-up.sql", "20240101-users-down.sql"),
+    "Flyway": ("V1__users.sql",),
+    "Flyway, undo": ("V1.1__users.sql", "U1.1__users.sql"),
+    "Flyway, repeatable": ("R__view.sql",),
+    "Flyway, callback": ("users.sql", "afterMigrate.sql"),
+    "Liquibase": ("users.sql", "db.changelog-master.xml"),
+    "tern": ("001_users.sql", "tern.conf"),
+    "Sqitch": ("sqitch.plan", "deploy/users.sql", "revert/users.sql", "verify/users.sql"),
+    "Drizzle": ("0000_users.sql", "meta/_journal.json"),
+    "Atlas": ("20240101_users.sql", "atlas.sum"),
+    "Prisma": ("20240101_users/migration.sql", "migration_lock.toml"),
+    "Diesel": ("2024-01-01_users/up.sql", "2024-01-01_users/down.sql"),
+    "Alembic": ("script.py.mako", "users.sql"),
+}
+UNNAMED = [
+    ("1_users_up.sql", "1_users_down.sql"),
+    ("users.sql", "users.down.sql"),
+    ("users.sql", "users_down.sql"),
+    ("users.sql", "users-rollback.sql"),
+    ("users.up.sql", "users.rollback.sql"),
+    ("users.forward.sql", "users.backward.sql"),
+    ("users.fwd.sql", "users.rev.sql"),
+    ("001_deploy.sql", "001_revert.sql"),
+    ("001_install.sql", "001_uninstall.sql"),
+    ("001_create.sql", "001_drop.sql"),
+    ("usersUp.sql", "usersDown.sql"),
+    ("001up.sql", "001down.sql"),
+    ("up_001.sql", "down_001.sql"),
+    ("123-U.sql", "123-d.sql"),
+    ("7-up-create-users.sql", "7-down-drop-users.sql"),
+    ("users.undo.sql",),
+    ("users.UP.SQL", "users.DOWN.SQL"),
+    ("up/001.sql", "down/001.sql"),
+    ("apply/001.sql", "unapply/001.sql"),
+    ("001/forward.sql", "001/backward.sql"),
+    ("001/do.sql", "001/undo.sql"),
+]
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_a_tools_folder_is_known_by_its_names(tmp_path: Path, case: str) -> None:
+    tool = case.partition(",")[0]
+    assert f" {tool} folder: " in refused(lay_out(tmp_path, *NAMES[case]))
+
+
+@pytest.mark.parametrize("names", UNNAMED, ids=" ".join)
+def test_pairs_of_which_one_undoes_the_other_are_nobodys_migrations(tmp_path: Path, names: tuple[str, ...]) -> None:
+    message = refused(lay_out(tmp_path, *names))
+    assert message.startswith("this is ") and all(Path(n).parts[-1] in message or "/" in n for n in names), message
+
+
+def test_the_half_that_undoes_is_no_folder_of_migrations(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path, "up/001.sql", "down/001.sql")
+    assert "up, and down takes it back" in refused(folder / "down")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("01-set-up.sql", "02-tear-down.sql"),
+        ("20240101_01_scale-up.sql", "20240102_01_scale-down.sql"),
+        ("20251110_01_d3e4f-users.sql", "20251110_02_e1d2f-users.sql"),
+        ("vitamin.sql", "vitamin-d.sql"),
+        ("setup.sql", "setup.rollback.sql", "deploy.sql", "deploy.rollback.sql"),
+        ("go-back.sql", "undo-the-index.sql", "shut-down.sql", "add-index.sql", "drop-index.sql"),
+        ("01.sql", "01.rollback.sql", "contract.toml", "adopt.toml", "README.md", "reconcile/x/01_x.sql"),
+        ("01-meta__data.sql", "changelog.md"),
+    ],
+    ids=" ".join,
+)
+def test_names_of_ours_with_such_words_are_migrations(tmp_path: Path, names: tuple[str, ...]) -> None:
+    expected = {n for n in names if n.endswith(".sql") and ".rollback" not in n and "/" not in n}
+    assert {f"{m.id}.sql" for m in read_migrations(lay_out(tmp_path, *names))} == expected
+
+
+def sections(up: str, down: str, before: str = "") -> str:
+    return f"{before}{up}\n{CREATE}\n{down}\n{DROP}"
+
+
+TEXTS = {
+    "dbmate": sections("-- migrate:up", "-- migrate:down"),
+    "dbmate, options": sections("-- migrate:up transaction:false", "-- migrate:down transaction:false"),
+    "dbmate, one way": f"-- migrate:up\n{CREATE}",
+    "dbmate, below a licence": sections("-- migrate:up", "-- migrate:down", "-- Copyright\n--\n-- MIT\n\n"),
+    "dbmate, below a block": sections("-- migrate:up", "-- migrate:down", "/* Copyright\n * MIT\n */\n"),
+    "dbmate, other case and blanks": sections("  --   MIGRATE:UP", "\t--Migrate:Down"),
+    "goose": sections("-- +goose Up\n-- +goose StatementBegin", "-- +goose Down"),
+    "sql-migrate": sections("-- +migrate Up", "-- +migrate Down"),
+    "Micrate": sections("-- +micrate Up", "-- +micrate Down"),
+    "MyBatis Migrations": sections("-- // create users", "-- //@UNDO"),
+    "Rambler": sections("-- rambler up", "-- rambler down"),
+    "Liquibase": f"--liquibase formatted sql\n--changeset ann:1\n{CREATE}--rollback {DROP}",
+    "tern": f"{CREATE}\n---- create above / drop below ----\n\n{DROP}",
+    "node-pg-migrate": sections("-- Up Migration", "-- Down Migration"),
+    "Play evolutions": sections("# --- !Ups", "# --- !Downs"),
+    "graphile-migrate": f"--! Previous: -\n--! Hash: sha1:c0ffee\n\n{CREATE}",
+    "Sqitch": f"-- Deploy shop:users to pg\n\n{CREATE}",
+    "Drizzle": f"{CREATE}--> statement-breakpoint\n{CREATE}",
+    "Atlas": f"-- atlas:txmode none\n\n{CREATE}",
+}
+UNNAMED_TEXTS = {
+    "words": sections("-- Up", "-- Down"),
+    "capitals": sections("-- UP", "-- DOWN"),
+    "signs": sections("--- [UP] ---", "--- [DOWN] ---"),
+    "boxes": sections("--------\n-- Up\n--------", "--------\n-- Down\n--------"),
+    "equal signs": sections("-- ====  UP  ====", "-- ==== DOWN ===="),
+    "at": sections("-- @Up()", "-- @Down()"),
+    "hash": sections("-- #UP", "-- #DOWN"),
+    "semicolons": sections("--;; up", "--;; down"),
+    "tool": sections("-- tool:up", "-- tool:down"),
+    "plus": sections("-- +duck Up", "-- +duck Down"),
+    "block comments": sections("/* UP */", "/* DOWN */"),
+    "long block comments": sections("/*\n * Up\n */", "/*\n * Down\n */"),
+    "no forward mark": f"{CREATE}-- ROLLBACK SCRIPT\n{DROP}",
+    "two words": f"{CREATE}-- roll back:\n{DROP}",
+    "undo first": f"-- down\n{DROP}-- up\n{CREATE}",
+    "install": sections("-- install", "-- uninstall"),
+    "windows": sections("-- Up", "-- Down").replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_a_tools_file_is_known_by_its_comments(tmp_path: Path, case: str) -> None:
+    assert f" {case.partition(',')[0]} folder: " in refused(lay_out(tmp_path, "001_users.sql", text=TEXTS[case]))
+
+
+@pytest.mark.parametrize("case", UNNAMED_TEXTS)
+def test_a_file_with_a_part_that_undoes_is_nobodys_migration(tmp_path: Path, case: str) -> None:
+    folder = lay_out(tmp_path)
+    folder.mkdir()
+    (folder / "001_users.sql").write_bytes(UNNAMED_TEXTS[case].encode())
+    assert refused(folder).startswith("this is another tool's folder: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"-- rollback: DROP TABLE t;\n{CREATE}-- rollback: DROP TABLE u;\nCREATE TABLE u ();\n",
+        f"{CREATE}-- Rollback:\n-- DROP TABLE t;\nCREATE TABLE u ();\n",
+        f"{CREATE}-- down\n-- DROP TABLE t;\n",
+        f"-- revert\n{DROP}{CREATE}",
+        f"{CREATE}-- Undo the change of March, see the ticket\nDROP TABLE u;\n",
+        f"{CREATE}-- scale up\n{DROP}-- scale down now\n{CREATE}",
+        f"{CREATE}-- TODO: revert\n{DROP}",
+        f"{CREATE}-- @author Down\n{DROP}",
+        f"{CREATE}-- reverse\n{DROP}",
+        "CREATE TABLE t (\n-- up\na int,\n-- down\nb int);\n",
+        f"CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n-- down\nRETURN 1;\nEND $$;\n{DROP}",
+        "INSERT INTO t VALUES ('x\n-- migrate:down\n-- +goose Down\n');\nSELECT 1;\n",
+        "SELECT 1; -- migrate:down\nSELECT 2;\n",
+        f"/* was:\n-- migrate:up\n*/\n{CREATE}",
+        f"-- we deploy users to prod\n-- verify it on monday\n{CREATE}",
+    ],
+)
+def test_a_file_of_ours_that_mentions_such_words_is_a_migration(tmp_path: Path, text: str) -> None:
+    assert len(read_migrations(lay_out(tmp_path, "001_users.sql", text=text))) == 1
+
+
+def test_what_new_writes_is_ours(tmp_path: Path) -> None:
+    for words in ("revert", "undo", "down", "rollback", "migrate up and down", "tear down"):
+        forward, _ = new_migration(tmp_path, words)
+        forward.write_text(f"{forward.read_text()}{DROP}{CREATE}")
+    assert len(read_migrations(tmp_path)) == 6
+
+
+def test_every_record_has_a_case() -> None:
+    cases = {case.partition(",")[0] for case in (*NAMES, *TEXTS)}
+    assert cases == {layout.tool for layout in LAYOUTS}

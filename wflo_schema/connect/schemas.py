@@ -1,0 +1,38 @@
+"""A schema that was named and is not there: most likely a typo, so the nearest one is shown."""
+
+from __future__ import annotations
+
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import Refused
+from wflo_schema.words import listed
+
+_OTHERS = (
+    "SELECT n.nspname FROM pg_catalog.pg_namespace AS n "
+    "WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1"
+)
+
+
+def missing_schema(database: Database) -> Refused:
+    """The error for a target whose schema is not there."""
+    import difflib
+    import shlex
+
+    with database.connect() as connection:
+        there = [name for (name,) in connection.execute(_OTHERS)]
+    wish = database.schema or ""
+    near = difflib.get_close_matches(wish.lower(), [name.lower() for name in there], n=1, cutoff=0.6)
+    meant = next((name for name in there if near and name.lower() == near[0]), None)
+    known = f"did you mean --schema {shlex.quote(meant)}?" if meant else f"its schemas are {listed(there, 10)}"
+    making = f"to make it: wflo-schema migrate --schema {shlex.quote(wish)} --create-schema"
+    return Refused(f"there is no schema {wish} in {database.label}", hint=f"{known}\n{making}")
+
+
+def refuse_missing_schema(database: Database) -> None:
+    """Raise `Refused` where the target names a schema that is not there."""
+    if database.schema is None:
+        return
+    with database.connect() as connection:
+        query = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s"
+        is_there = connection.execute(query, (database.schema,)).fetchone() is not None
+    if not is_there:
+        raise missing_schema(database)

@@ -1,0 +1,95 @@
+"""What a database holds before anything of ours is recorded in it: a first run there must be meant.
+
+Asked only where the ledger is not there or empty.  One query reads the ledger and the catalogs in one snapshot: what
+another run has made in the meantime is recorded in it, too, and so never taken for a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from psycopg import sql
+
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, recognise
+from wflo_schema.connect.pipeline import Command, Pipeline
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.ledger import Ledger
+from wflo_schema.errors import DatabaseError
+from wflo_schema.words import counted
+
+# Roles that own what a provider puts into each database.
+_PROVIDERS = r"^(rds|cloudsql|alloydb|azure|supabase_|neon_|cloud_admin$|aiven)"
+
+
+class Unrecorded(NamedTuple):
+    """What is there although no record of ours explains it, in words.
+
+    ``here``: other tools' ledgers, and what the schema holds that unqualified names lead to.  ``elsewhere``: tables
+    of other schemas, where none was named.
+    """
+
+    here: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+
+def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> Unrecorded:
+    """Look at what is there, for a ledger without a record; ``schema`` is the one that was named.  Writes nothing."""
+    names = sorted({name for tool in OTHER_TOOLS for name in tool.tables})
+    query = load_sql("engine", "unrecorded").replace("{nothing_recorded}", _nothing_recorded(ledger))
+    others = load_sql("engine", "other_ledgers")
+    outcome = pipeline.exchange(
+        [
+            Command(query, (schema, _array(LEDGER_TABLES), _PROVIDERS), keeps_rows=True),
+            Command(others, (schema, _array(names), _PROVIDERS, ledger.schema), keeps_rows=True),
+        ]
+    )
+    if outcome.error:
+        raise DatabaseError(
+            f"PostgreSQL refused while looking at what is in the database: {outcome.error.message}",
+            sqlstate=outcome.error.sqlstate,
+            hint=outcome.error.hint,
+        )
+    held: dict[tuple[str, bool], list[str]] = {}
+    for place, is_target, kind, count, some in outcome.rows[0]:
+        number = int(count or 0)
+        held.setdefault((place or "", is_target == "t"), []).append(
+            f"{counted(number, kind or '')} ({some}{' …' if number > 3 else ''})"
+        )
+    if not held:
+        return Unrecorded()
+    said = [(is_target, f"schema {place} holds {', '.join(what)}") for (place, is_target), what in held.items()]
+    return Unrecorded(
+        (*_other_tools(outcome.rows[1]), *(text for is_target, text in said if is_target)),
+        tuple(text for is_target, text in said if not is_target),
+    )
+
+
+def _nothing_recorded(ledger: Ledger) -> str:
+    """The condition under which this is a first run: nothing is recorded, was begun, or was rolled back since."""
+    tables = ("_yoyo_migration", "_yoyo_log", "_wflo_schema_progress")
+    present = dict(zip(tables, (ledger.is_there, ledger.has_log, ledger.has_progress), strict=True))
+    conditions = [
+        f"NOT EXISTS (SELECT FROM {sql.Identifier(ledger.schema, table).as_string()})"
+        for table, is_there in present.items()
+        if is_there
+    ]
+    since = ", ".join(f"'{table}'" for table, is_there in present.items() if not is_there)
+    if since:  # another run that has begun since then has made it
+        conditions.append(
+            "NOT EXISTS (SELECT FROM pg_catalog.pg_class AS l "
+            "JOIN pg_catalog.pg_namespace AS n ON n.oid = l.relnamespace "
+            f"WHERE n.nspname = {sql.Literal(ledger.schema).as_string()} AND l.relname IN ({since}))"
+        )
+    return " AND ".join(conditions)
+
+
+def _other_tools(rows: tuple[tuple[str | None, ...], ...]) -> list[str]:
+    tables = {(where or "", name or ""): frozenset((columns or "").split(" ")) for where, name, columns in rows}
+    found = ((place, recognise(*place, tables)) for place in tables)
+    return [f"{tool.name} records migrations in {'.'.join(place)}" for place, tool in found if tool is not None]
+
+
+def _array(names: Iterable[str]) -> str:
+    """A PostgreSQL array of plain names."""
+    return "{" + ",".join(sorted(names)) + "}"

@@ -1,0 +1,284 @@
+"""Other tools' folders: how each is recognised, so that nothing of one is ever run, planned or recorded.
+
+A folder is told by what stands in it (a tool's own file, a pair of names of which one undoes the other) or by
+what a file says (a comment that begins a section).  One record of `LAYOUTS` is one tool; what no record names is
+caught by the words of `FORWARD` and `UNDO`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.tokens import tokens
+from wflo_schema.findings import Location
+
+# The way out of every refusal below.  The one place to change once a command does it.
+WAY_OUT = (
+    "nothing of it was run; to use it here, write into a folder of its own of each migration the forward part "
+    "as NAME.sql, and the undo part as NAME.rollback.sql\n"
+    "a database that it has made is then taken over with wflo-schema adopt"
+)
+
+FORWARD = frozenset(
+    "up ups upward upwards do apply deploy forward forwards fwd upgrade migrate install setup execute u".split()
+)
+UNDO = frozenset(
+    "down downs downward downwards undo revert reverse rev rollback backout backward backwards bwd downgrade teardown "
+    "unapply uninstall undeploy unmigrate destroy d".split()
+)
+# Between dots these need no partner: nobody calls a migration X.down.sql who wants it applied.
+_TELLING = frozenset("up down downs do undo revert downgrade backward backwards".split())
+# A pair only where nothing but a number stands before them: else they are words of everyday names.
+_EVERYDAY = {"create": "drop", "add": "remove"}
+
+
+class Layout(NamedTuple):
+    """How one tool's folder is recognised; each pattern is tried without minding case.
+
+    ``names``: the whole name of a file; ``pair``: of two that are a pair.  ``line``: how a comment at the beginning
+    of a line begins.  ``own``: the name of a file or folder (``meta/_journal.json``) that only this tool puts there.
+    ``has``: a file in each sub-folder.
+    """
+
+    tool: str
+    names: str = ""
+    pair: str = ""
+    line: str = ""
+    own: str = ""
+    has: str = ""
+
+
+# The first that fits counts.
+LAYOUTS: tuple[Layout, ...] = (
+    Layout("Bun", names=r".*\.tx\.(up|down)\.sql"),
+    Layout("golang-migrate", names=r"\d+_.*\.(up|down)\.sql"),
+    Layout("Postgrator", names=r"\d+\.(do|undo)(\..*)?\.sql"),
+    Layout("db-migrate", pair=r".*-(up|down)\.sql", own=r"sqls"),
+    Layout("Flyway", names=r"((?-i:[VURB])(?=[\d_])|[vu](?=\d))[\d._]*?__.+\.sql|(before|after)(each)?migrate.*\.sql"),
+    Layout("dbmate", line=r"--\s*migrate:\s*(up|down)\b"),
+    Layout("goose", line=r"--\s*\+\s*goose\b"),
+    Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
+    Layout("Micrate", line=r"--\s*\+\s*micrate\b"),
+    Layout("MyBatis Migrations", line=r"--\s*//\s*@undo\b"),
+    Layout("Rambler", line=r"--\s*rambler\s+(up|down)\b"),
+    Layout(
+        "Liquibase",
+        line=r"--\s*(liquibase\s+formatted\s+sql|changeset\s+[^\s:]+:\S+)",
+        own=r"(.*[._-])?changelog.*\.(xml|ya?ml|json)",
+    ),
+    Layout("tern", line=r"--[-\s]*create\s+above\b.*\bdrop\s+below\b", own=r"tern\.conf"),
+    Layout("node-pg-migrate", line=r"--[-\s]*(up|down)\s+migration\W*$"),
+    Layout("Play evolutions", line=r"--[-\s]*!(ups|downs)\b"),
+    Layout("graphile-migrate", line=r"--!\s*(previous|hash)\s*:", own=r"committed"),
+    Layout("Sqitch", line=r"--\s*(deploy|revert|verify)\s+\S+\s+(to|from|on)\s+pg\s*$", own=r"sqitch\.(plan|conf)"),
+    Layout("Drizzle", line=r"-->\s*statement-breakpoint", own=r"meta/_journal\.json"),
+    Layout("Atlas", line=r"--\s*atlas:\w+", own=r"atlas\.sum"),
+    Layout("Prisma", own=r"migration_lock\.toml", has=r"migration\.sql"),
+    Layout("Diesel", has=r"(up|down)\.sql"),
+    Layout("Alembic", own=r"script\.py\.mako|alembic\.ini"),
+)
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def refuse_layout(directory: str, names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> None:
+    """Raise `BadMigrationFile` where the names in a folder, and in each of its sub-folders, are another tool's."""
+    for tool, what in _by_names(names, folders):
+        raise BadMigrationFile(f"{_this_is(tool)}: {os.path.join(directory, what)}", hint=WAY_OUT)
+
+
+def _this_is(tool: str) -> str:
+    return f"this is a{'n' * (tool[0] in 'AEIOU')} {tool} folder" if tool else "this is another tool's folder"
+
+
+def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The tool, "" for one without a name here, and what shows it."""
+    present = [*names, *folders, *(f"{folder}/{name}" for folder, inner in folders.items() for name in inner)]
+    scripts = [name for name in names if name.lower().endswith(".sql")]
+    pair = next(_pairs(scripts), None)
+    for layout in LAYOUTS:
+        if own := _first(layout.own, present):
+            yield layout.tool, own
+        if one := _first(layout.names, pair or scripts) or (_first(layout.pair, pair) if pair else ""):
+            yield layout.tool, _undone(*pair) if pair else one
+        for folder, inner in folders.items():
+            if one := _first(layout.has, inner):
+                yield layout.tool, f"{folder}/{one}"
+    if pair is not None:
+        yield "", _undone(*pair)
+    for halves in _pairs([*folders]):
+        yield "", _undone(*(f"{half}/" for half in halves))
+    for folder, inner in folders.items():
+        for halves in _pairs([name for name in inner if name.lower().endswith(".sql")]):
+            yield "", _undone(*(f"{folder}/{half}" for half in halves))
+    for name in scripts:
+        if _TELLING & set(_stem(name).lower().split(".")[1:]):
+            yield "", name
+
+
+def _first(pattern: str, names: Iterable[str]) -> str:
+    return next((n for n in names if pattern and re.fullmatch(pattern, n, re.IGNORECASE)), "")
+
+
+def _undone(forward: str, undo: str) -> str:
+    return f"{forward}, and {undo} takes it back"
+
+
+def _stem(name: str) -> str:
+    return name[:-4] if name.lower().endswith(".sql") else name
+
+
+# Words, numbers and what stands between them; usersDown is two words.
+_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[\W_]+|.")
+
+
+def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Two names that are the same but for a word, which goes forward in one and back in the other.
+
+    The word may be missing where it goes forward (x.sql, x_down.sql).  Behind a number, which is then the pair's,
+    the rest may differ (7-up-create.sql, 7-down-drop.sql).
+    """
+    forward: dict[str, str] = {_stem(name).lower(): name for name in names if not _is_rollback(name)}
+    pieces = {name: [p.lower() for p in _PIECE.findall(_stem(name))] for name in names}
+    for is_undo in (False, True):
+        for name, parts in pieces.items():
+            if is_undo and _is_rollback(name) and ".".join(_stem(name).split(".")[:-1]).lower() in forward:
+                continue  # ours: x.rollback.sql beside x.sql
+            for key in _keys(parts, is_undo=is_undo):
+                if not is_undo:
+                    forward.setdefault(key, name)
+                elif key in forward and forward[key] != name:
+                    yield forward[key], name
+
+
+def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
+    """What a name has in common with its partner; the word itself is a NUL in it."""
+    words = UNDO if is_undo else FORWARD
+    everyday = frozenset(_EVERYDAY.values() if is_undo else _EVERYDAY)
+    for n, part in enumerate(parts):
+        if part in words:
+            yield "".join(parts[:n]) + "\0" + "".join(parts[n + 1 :])
+            if is_undo and 0 < n == len(parts) - 1 and len(part) > 1:
+                yield "".join(parts[: n - 1])
+            if is_undo and n == 0 and len(parts) > 2 and len(part) > 1:
+                yield "".join(parts[2:])
+            if n == 2 and parts[0].isdigit():
+                yield f"{parts[0]}\0"
+        elif part in everyday and len(parts) == 3 and n == 2 and parts[0].isdigit():
+            yield f"{parts[0]}{parts[1]}\0everyday"
+
+
+def _is_rollback(name: str) -> bool:
+    return name.endswith(".rollback.sql")
+
+
+def refuse_undo_half(directory: str) -> None:
+    """Raise `BadMigrationFile` where the folder itself is the half that undoes: ``down`` beside ``up``."""
+    parent, basename = os.path.split(os.path.abspath(directory))
+    if basename.lower() not in UNDO:
+        return
+    with os.scandir(parent.encode("utf-8", "surrogateescape")) as entries:
+        siblings = [e.name.decode("utf-8", "surrogateescape") for e in entries if e.is_dir()]
+    for forward, undo in _pairs(siblings):
+        if undo == basename:
+            raise BadMigrationFile(f"{_this_is('')}: {os.path.join(parent, _undone(forward, undo))}", hint=WAY_OUT)
+
+
+# --- texts ------------------------------------------------------------------------------------
+
+_COMMENT = re.compile(r"--[^\n\r]*|/\*.*?\*/", re.DOTALL)
+_WORD = re.compile(r"[a-z]+")
+
+# What begins a section in no other sense than that.
+_SECTION_UNDO = frozenset("down downs undo revert rollback downgrade backward backwards teardown unapply".split())
+# Words that stand beside one of these there.
+_BESIDE = frozenset(
+    "migrate migration migrations section script scripts sql part block step steps statement statements "
+    "start begin end here below direction".split()
+)
+# "+tool Down", "@Down()", "#down", ";; down", "tool:down".
+_SIGNED = re.compile(
+    r"(?:\+\s*[\w-]+[\s:]+(?P<of_tool>[a-z]+)\b.*|(?:[+@!#;]+\s*|[\w-]+:)(?P<word>[a-z]+)\b[^a-z]*)", re.DOTALL
+)
+_COMMENTED_OUT = re.compile(
+    r"\s*--[- \t]*(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s", re.IGNORECASE
+)
+
+
+class _Comment(NamedTuple):
+    """A comment that begins its line.  ``is_between``: no statement is open there."""
+
+    text: str
+    start: int
+    is_between: bool
+    has_before: bool
+
+
+def refuse_sections(path: str, text: str) -> None:
+    """Raise `BadMigrationFile` where a comment says that this is another tool's file, or begins what undoes it.
+
+    What stands in quotes and function bodies is no comment.  Without a tool's own sign, a comment begins a section
+    only where it divides the file: a statement behind it, and before it a statement, or anywhere a section that
+    goes forward.  Where SQL follows that is commented out, it is only documentation.
+    """
+    comments, last = _comments(text)
+    for comment in comments:
+        for layout in LAYOUTS:
+            if layout.line and re.match(layout.line, comment.text, re.IGNORECASE):
+                _refuse_at(path, text, comment.start, layout.tool)
+    between = [(c, _direction(c.text)) for c in comments if c.is_between]
+    goes_forward = any(direction in FORWARD for _, direction in between)
+    for c, direction in between:
+        divides = c.start < last and (goes_forward or (c.has_before and direction in _SECTION_UNDO))
+        if direction in UNDO and divides and not _COMMENTED_OUT.match(text, c.start + len(c.text)):
+            _refuse_at(path, text, c.start, "")
+
+
+def _comments(text: str) -> tuple[list[_Comment], int]:
+    """The comments that begin a line, and where the last statement's last word begins."""
+    found: list[_Comment] = []
+    end, before, last, has_before = 0, ";", -1, False
+
+    def look(start: int, stop: int) -> None:
+        for match in _COMMENT.finditer(text, start, stop):
+            line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
+            if line in ("", "#"):
+                found.append(_Comment(match.group(), match.start(), before == ";", has_before))
+
+    for token in tokens(text):
+        if token.start - end > 1:
+            look(end, token.start)
+        end, before = token.end, token.text
+        if before != ";":
+            last, has_before = token.start, True
+    look(end, len(text))
+    return found, last
+
+
+def _direction(comment: str) -> str:
+    """The word of `FORWARD` or `UNDO` that a comment, as a whole, says; else nothing."""
+    said = comment.lower().removeprefix("/*").removesuffix("*/").strip("-=*~_<>[]() \t\r\n")
+    signed = _SIGNED.fullmatch(said)
+    if signed is not None and _is_direction(signed["of_tool"] or signed["word"]):
+        return signed["of_tool"] or signed["word"]
+    words = _WORD.findall(said.replace("roll back", "rollback").replace("tear down", "teardown"))
+    directions = sorted(filter(_is_direction, words), key=UNDO.__contains__)
+    return directions[-1] if directions and all(_is_direction(w) or w in _BESIDE for w in words) else ""
+
+
+def _is_direction(word: str) -> bool:
+    return len(word) > 1 and (word in UNDO or word in FORWARD)
+
+
+def _refuse_at(path: str, text: str, start: int, tool: str) -> None:
+    line = text.count("\n", 0, start) + 1
+    said = " ".join(text[start : start + 60].splitlines()[0].split())
+    raise BadMigrationFile(
+        f"{_this_is(tool)}: {path}:{line} says {said}",
+        hint=WAY_OUT,
+        location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
+    )

@@ -1,0 +1,267 @@
+"""What stands in a folder of migrations: which files are taken, and what is refused because it would be left out.
+
+Hides what the file system can hold under a name: another spelling, a pipe, a folder, bytes that are no UTF-8.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wflo_schema.errors import BadMigrationFile
+
+# Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
+RECONCILING_FOLDER = "reconcile"
+
+# Patterns are texts here: they are compiled where they are needed, which is seldom.
+
+# How the name of what is SQL ends, or did before an editor or a compressor put something behind it.
+_SUFFIX = r"(?is)\.(?:sql|pgsql|psql|plpgsql|plsql|ddl)(?![a-z0-9]).*"
+
+# Behind that: what nobody expects to be run.
+_PUT_ASIDE = (
+    r"(?is).*(?:~|#|\.(?:orig|bak|backup|old|rej|tmp|sw[a-p]|save|disabled|skip|off|ignored?|example|sample|dist|md|"
+    r"md5|sha\d+|asc|sig|license|py[co]))"
+)
+
+# What may be another tool's name, first roughly; `layouts` looks closely, and is not imported without need.
+_SAYINGS = tuple(
+    "up down un rev back bwd tear destroy drop remove apply forw fwd rollback .do. __ migrate changelog".split()
+)
+_SAYINGS = (*_SAYINGS, *(f"{a}d{b}" for a in "\n-_. " for b in "-_. "))
+_SAYINGS = (*_SAYINGS, *".sum .plan .conf .mako .ini .json .yml .yaml .xml".split())
+_FOREIGN = (
+    r"(?im)(?:^|[^a-z])(?:ups?|upwards?|downs?|downwards?|un[a-z]+|revert|reverse|rev|back\w*|bwd|downgrade|teardown|"
+    r"destroy|drop|remove|apply|forwards?|fwd)(?:[^a-z]|$)|(?:^|[^a-z.])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
+    r"(?:up|down|undo|revert)\.sql$|\.do\.|__|migrate|changelog|\.(?:sum|plan|conf|mako|ini|json|ya?ml|xml)$"
+)
+
+# Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
+MAX_ID_LENGTH = 255
+
+
+class File(NamedTuple):
+    """A forward file: its id, its path, and that of its rollback file, if there is one."""
+
+    id: str
+    path: str
+    rollback_path: str | None
+
+
+class Listing(NamedTuple):
+    """The forward files of a folder by name, rollback files that belong to none, and what else is there."""
+
+    files: tuple[File, ...]
+    stray_rollbacks: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def list_folder(directory: str, *, recursive: bool = False) -> Listing:
+    """Find the migration files of a folder, as yoyo finds them; with ``recursive`` in its sub-folders, too.
+
+    Names beginning with a dot are skipped, and so are sub-folders that begin with one or with ``_``.  Raise
+    `BadMigrationFile` for another tool's folder, and for what looks like a migration and would not be run.
+    """
+    root = _os(directory).decode("utf-8", "surrogateescape")
+    files: list[File] = []
+    strays: list[str] = []
+    others: list[str] = []
+    for folder in _folders(root, recursive=recursive):
+        _take(folder, files, strays, others)
+        if not recursive and folder.subfolders:
+            _refuse_skipped(folder)
+    if recursive:
+        files.sort(key=lambda f: os.path.basename(f.path))
+    return Listing(tuple(files), tuple(strays), tuple(others))
+
+
+class _Folder(NamedTuple):
+    """The names in one folder: those of files, those that look like one (with what they are), those of folders."""
+
+    path: str
+    names: tuple[str, ...]
+    odd: dict[str, str]
+    subfolders: tuple[str, ...]
+
+
+def _folders(root: str, *, recursive: bool) -> Iterator[_Folder]:
+    waiting, seen = [root], set()
+    while waiting:
+        path = waiting.pop(0)
+        folder = _read(path)
+        known = os.path.realpath(_os(path))
+        if known in seen:
+            continue  # a link leads back here
+        seen.add(known)
+        _refuse_foreign(folder)
+        yield folder
+        if recursive:
+            waiting += [os.path.join(path, name) for name in folder.subfolders]
+
+
+def _os(path: str) -> bytes:
+    """The path as the file system has it: UTF-8, whatever the locale says."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _read(path: str) -> _Folder:
+    names, subfolders = [], []
+    odd: dict[str, str] = {}
+    try:
+        with os.scandir(_os(path)) as entries:
+            found = sorted((e.name.decode("utf-8", "surrogateescape"), e) for e in entries)
+    except FileNotFoundError:
+        raise BadMigrationFile(
+            f"there is no folder {path}",
+            hint='name the folder of your migrations with --migrations, or start one: wflo-schema new "create tables"',
+        ) from None
+    except OSError as error:
+        raise BadMigrationFile(f"cannot read the folder {path}: {error.strerror}") from None
+    for name, entry in found:
+        if name.startswith((".", "_tmp_yoyonew")) or name in ("__init__.py", "__pycache__"):
+            continue
+        is_taken = name.endswith((".sql", ".py"))
+        if is_taken:
+            _refuse_unreadable_name(path, name)
+        if entry.is_file():
+            names.append(name)
+        elif is_taken or re.search(_SUFFIX, name):
+            odd[name] = _what_it_is(os.path.join(path, name), entry)
+        elif entry.is_dir() and not name.startswith("_") and name != RECONCILING_FOLDER:
+            subfolders.append(name)
+    return _Folder(path, tuple(names), odd, tuple(subfolders))
+
+
+def _refuse_unreadable_name(directory: str, name: str) -> None:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = _os(name).decode("utf-8", "backslashreplace")
+        raise BadMigrationFile(
+            f"the name of a file in {directory} is not UTF-8: {shown}",
+            hint="rename it: its id must be a text that the ledger can hold",
+        ) from None
+
+
+def _what_it_is(path: str, entry: os.DirEntry[bytes]) -> str:
+    import stat
+
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
+    try:
+        kind = kinds.get(stat.S_IFMT(entry.stat().st_mode), "a device")
+    except OSError:
+        missing = f"{path} is a link to a file that is not there"
+        raise BadMigrationFile(missing, hint="mend or remove the link") from None
+    return f"a link to {kind}" if entry.is_symlink() else kind
+
+
+def _take(folder: _Folder, files: list[File], strays: list[str], others: list[str]) -> None:
+    """Sort out the names of one folder."""
+    for name, kind in folder.odd.items():
+        raise BadMigrationFile(
+            f"{os.path.join(folder.path, name)} is {kind}, and a migration is a file",
+            hint="rename it, or move it out of the folder",
+        )
+    present = set(folder.names)
+    for name in folder.names:
+        path = os.path.join(folder.path, name)
+        stem, suffix = os.path.splitext(name)
+        if name.endswith(".rollback.sql"):
+            if name.removesuffix(".rollback.sql") + ".sql" not in present:
+                strays.append(path)
+        elif suffix == ".sql":
+            _refuse_name(path, stem)
+            rollback = stem + ".rollback.sql"
+            files.append(File(stem, path, os.path.join(folder.path, rollback) if rollback in present else None))
+        elif suffix == ".py":
+            _refuse_python(folder.path, name, present)
+        elif re.search(_SUFFIX, name) and not re.fullmatch(_PUT_ASIDE, name):
+            _refuse_spelling(folder.path, name)
+        else:
+            others.append(name)
+    others += [f"{name}/" for name in folder.subfolders]
+
+
+def _refuse_name(path: str, stem: str) -> None:
+    if stem.startswith("post-apply"):
+        raise BadMigrationFile(
+            f"{path} is one of yoyo's post-apply hooks, which are not run here",
+            hint="a hook that runs outside the ledger could be lost by a crash: make it a migration, "
+            "or a command of your own after wflo-schema migrate",
+        )
+    if len(stem) > MAX_ID_LENGTH:
+        raise BadMigrationFile(f"{path}: the name is longer than {MAX_ID_LENGTH} characters")
+
+
+def _refuse_python(directory: str, name: str, present: set[str]) -> None:
+    stem = name.removesuffix(".py")
+    if stem + ".sql" in present:
+        raise BadMigrationFile(
+            f"two migration files have the id {stem}: {name} and {stem}.sql in {directory}",
+            hint="remove or rename one of them",
+        )
+    raise BadMigrationFile(
+        f"{os.path.join(directory, name)} is a Python migration, and only plain SQL is run here",
+        hint="write it as SQL, or move it out of the folder",
+    )
+
+
+def _refuse_spelling(directory: str, name: str) -> None:
+    import shlex
+
+    path = os.path.join(directory, name)
+    compressed = re.search(r"\.(?:gz|bz2|xz|zst|zip|lz4?)$", name, re.IGNORECASE)
+    meant = re.sub(_SUFFIX, ".sql", name)
+    to_run = f"mv {shlex.quote(path)} {shlex.quote(os.path.join(directory, meant))}"
+    raise BadMigrationFile(
+        f"{path} looks like SQL and would be left out: a migration's name ends in .sql",
+        hint=f"if it is to be run: {'unpack it' if compressed else to_run}\n"
+        f"if not: mv {shlex.quote(path)} {shlex.quote(f'{path}.skip')}",
+    )
+
+
+def _refuse_skipped(folder: _Folder) -> None:
+    """Raise `BadMigrationFile` where a sub-folder holds SQL: it would be left out."""
+    for name in folder.subfolders:
+        path = os.path.join(folder.path, name)
+        found = next(_sql_below(path), None)
+        if found is not None:
+            import shlex
+
+            aside = os.path.join(folder.path, f"_{name}")
+            raise BadMigrationFile(
+                f"{found} would be left out: it is in a sub-folder",
+                hint="to run what is in sub-folders, too: --recursive\n"
+                f"if that is not to be run: mv {shlex.quote(path)} {shlex.quote(aside)}",
+            )
+
+
+def _sql_below(path: str) -> Iterator[str]:
+    for root, folders, names in os.walk(_os(path)):
+        folders[:] = sorted(f for f in folders if not f.startswith((b".", b"_")) and f != b"node_modules")
+        for name in sorted(n.decode("utf-8", "surrogateescape") for n in names):
+            if re.search(_SUFFIX, name) and not name.startswith(".") and not re.fullmatch(_PUT_ASIDE, name):
+                yield os.path.join(root.decode("utf-8", "surrogateescape"), name)
+
+
+def _refuse_foreign(folder: _Folder) -> None:
+    """Raise `BadMigrationFile` where the folder is laid out as another tool does."""
+    names = (n.removesuffix(".rollback.sql") for n in folder.names)
+    said = "\n".join((os.path.basename(os.path.abspath(folder.path)), *names)).lower()
+    is_doubtful = any(word in said for word in _SAYINGS) and re.search(_FOREIGN, said)
+    if not folder.subfolders and not is_doubtful:
+        return
+    from wflo_schema.files.layouts import refuse_layout, refuse_undo_half
+
+    refuse_undo_half(folder.path)
+    refuse_layout(folder.path, folder.names, {name: _names_in(folder, name) for name in folder.subfolders})
+
+
+def _names_in(folder: _Folder, name: str) -> list[str]:
+    try:
+        inner = sorted(os.listdir(_os(os.path.join(folder.path, name))))
+    except OSError:
+        return []
+    return [n.decode("utf-8", "surrogateescape") for n in inner if not n.startswith(b".")]
