@@ -16,12 +16,24 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
-    ("connect", ("database", "maintenance", "versions", "queries", "pipeline")),
+    ("connect", ("replaying", "database", "maintenance", "versions", "queries", "pipeline")),
     (
         "files",
-        ("tokens", "directives", "grammar", "splitting", "script", "folder", "naming", "git", "statements", "faults"),
+        (
+            "tokens",
+            "directives",
+            "grammar",
+            "splitting",
+            "script",
+            "folder",
+            "naming",
+            "git",
+            "statements",
+            "outside",
+            "faults",
+        ),
     ),
-    ("server", ("values", "account", "embedded", "docker")),
+    ("server", ("values", "account", "installed", "embedded", "docker")),
     (
         "catalog",
         (
@@ -41,7 +53,19 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "engine",
-        ("events", "flaws", "ledger", "planning", "against", "locks", "remedies", "session", "stepwise", "operations"),
+        (
+            "events",
+            "flaws",
+            "ledger",
+            "planning",
+            "against",
+            "locks",
+            "remedies",
+            "confinement",
+            "session",
+            "stepwise",
+            "operations",
+        ),
     ),
     ("scratch", ("replay",)),
     ("squash", ("rewriting", "proof", "operations")),
@@ -66,7 +90,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("adopt", ("found", "ledgers", "look", "history", "reconciling", "judge")),
-    ("testdb", ("session", "pool", "databases")),
+    ("testdb", ("recipe", "session", "pool", "databases")),
     ("show", ("text", "check_formats")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
