@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words")),
-    ("connect", ("database", "schemas", "maintenance", "versions", "queries", "pipeline")),
+    ("connect", ("replaying", "database", "schemas", "maintenance", "versions", "queries", "pipeline")),
     (
         "files",
         (
@@ -32,10 +32,11 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "naming",
             "git",
             "statements",
+            "outside",
             "faults",
         ),
     ),
-    ("server", ("values", "account", "embedded", "docker")),
+    ("server", ("values", "account", "installed", "embedded", "docker")),
     (
         "catalog",
         (
@@ -64,6 +65,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "against",
             "locks",
             "remedies",
+            "confinement",
             "session",
             "stepwise",
             "operations",
@@ -92,7 +94,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("adopt", ("found", "ledgers", "look", "history", "reconciling", "judge")),
-    ("testdb", ("session", "pool", "databases")),
+    ("testdb", ("recipe", "session", "pool", "databases")),
     ("show", ("text", "check_formats")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (

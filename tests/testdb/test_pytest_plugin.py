@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from wflo_schema.server.embedded import find_embedded, status_embedded, stop_emb
 from wflo_schema.testdb import pytest_plugin
 from wflo_schema.testdb.databases import list_test_databases, prune_test_databases
 from wflo_schema.testdb.pytest_plugin import _OPTIONS
+from wflo_schema.testdb.recipe import Recipe
 from wflo_schema.testdb.session import Made, ServerSession
 
 pytest_plugins = ("pytester",)
@@ -474,13 +476,13 @@ def test_broken_migration_is_tried_and_told_once(project: pytest.Pytester, serve
     broken = f"COPY (SELECT 'tried') TO PROGRAM 'cat >> {log}';\nSELECT 1 / 0;\n"
     project.path.joinpath("migrations", "0003-c.sql").write_text(broken)
     project.makepyfile(_FIFTY)
-    result = _run(project)
+    result = _run(project, "--wflo-allow-outside")
     assert [path.read_text() for path in server_directory.rglob(log)] == ["tried\n"]
     result.assert_outcomes(errors=1, skipped=51, passed=1)
     assert _times_told(result, "statement 2 of 2") == 1
     result.stdout.fnmatch_lines(
         [
-            "wflo-schema cannot make a database: 0003-c failed in statement 2 of 2: division by zero",
+            "wflo-schema cannot make a database: in the test database, 0003-c failed in statement 2 of 2: division*",
             "*--> migrations/0003-c.sql:2*",
             "*2 | SELECT 1 / 0;",
             "*| ^",
@@ -496,7 +498,7 @@ def test_broken_migration_is_told_once_a_worker(project: pytest.Pytester, monkey
     project.path.joinpath("migrations", "0003-c.sql").write_text("SELECT 1 / 0;\n")
     project.makepyfile(_FIFTY)
     result = _run(project, "-n", "2")
-    assert 1 <= _times_told(result, "wflo-schema cannot make a database: 0003-c failed") <= 2
+    assert 1 <= _times_told(result, "wflo-schema cannot make a database: in the test database, 0003-c failed") <= 2
 
 
 def test_seed_that_fails_is_told_once_with_its_line(project: pytest.Pytester) -> None:
@@ -982,8 +984,8 @@ def test_template_name_that_somebody_has_taken_is_refused_and_left(
 ) -> None:
     theirs.makepyfile("def test_it(wflo_url):\n    pass\n")
     _cold(theirs)
-    with ServerSession.open(own_server.database) as session:
-        name, _ = session._template_name(read_migrations(theirs.path / "migrations"), None, ())
+    with ServerSession.open(own_server.database, Recipe(like=own_server.database.name)) as session:
+        name, _ = session._template_name(read_migrations(theirs.path / "migrations"), None, [""])
     with own_server.database.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     result = _run(theirs)
@@ -1091,3 +1093,119 @@ def test_missing_folder_is_said_with_the_options_of_pytest(project: pytest.Pytes
     result.assert_outcomes(errors=1)
     assert "--wflo-migrations" in result.stdout.str()
     assert " --migrations" not in result.stdout.str()
+
+
+_RESTART = """
+    import os, subprocess, time
+    from pathlib import Path
+    import psycopg, pytest
+
+    def restart(url):
+        with psycopg.connect(url) as connection:
+            data = connection.execute("SHOW data_directory").fetchone()[0]
+        os.kill(int(Path(data, "postmaster.pid").read_text().split()[0]), THE_SIGNAL)
+        while True:
+            try:
+                psycopg.connect(url).close()
+            except psycopg.Error:
+                return data
+            time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("how", ["signal.SIGINT", "signal.SIGQUIT"])
+@pytest.mark.parametrize("words", [(), ("-n", "2")])
+def test_a_server_that_is_restarted_during_a_run_costs_no_other_test(
+    theirs: pytest.Pytester, own_server: RunningServer, how: str, words: tuple[str, ...]
+) -> None:
+    start = [str(own_server.bin / "pg_ctl"), "-D", str(own_server.data), "-w", "-l", "/dev/null", "start"]
+    theirs.makepyfile(
+        "import signal\n"
+        + textwrap.dedent(_RESTART).replace("THE_SIGNAL", how)
+        + textwrap.dedent(
+            f"""
+            @pytest.mark.parametrize("number", range(4))
+            def test_before(wflo_connection, number):
+                wflo_connection.execute("INSERT INTO a (id) VALUES (1)")
+
+            def test_restarts(wflo_url):
+                restart(wflo_url)
+                time.sleep(0.3)
+                subprocess.Popen(
+                    ["sh", "-c", 'sleep 1; exec "$@"', "sh", *{start!r}], user={own_server.user!r}, cwd="/",
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+            @pytest.mark.parametrize("number", range(10))
+            def test_behind(wflo_connection, wflo_url, number):
+                assert wflo_connection.execute("SELECT count(*) FROM a").fetchone() == (0,)
+                psycopg.connect(wflo_url).close()
+
+            def test_transaction(wflo_transaction):
+                wflo_transaction.execute("INSERT INTO a (id) VALUES (1)")
+            """
+        )
+    )
+    result = _run_apart(theirs, *words)
+    passed = result.parseoutcomes()
+    # a test of another worker may be at work when the server goes; none is skipped, and none finds no database
+    assert passed.get("passed", 0) >= (16 if not words else 14), result.stdout.str()
+    assert "skipped" not in passed and "wflo-schema cannot" not in result.stdout.str()
+
+
+def test_the_plugins_own_server_that_is_stopped_during_a_run_is_started_again(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        "import signal\n"
+        + textwrap.dedent(_RESTART).replace("THE_SIGNAL", "signal.SIGINT")
+        + textwrap.dedent(
+            """
+            def test_stops(wflo_url):
+                restart(wflo_url)
+
+            @pytest.mark.parametrize("number", range(4))
+            def test_behind(wflo_connection, number):
+                assert wflo_connection.execute("SELECT count(*) FROM a").fetchone() == (0,)
+            """
+        )
+    )
+    _run(project).assert_outcomes(passed=5)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test(wflo_url):\n    assert 0\n",
+        "def test(wflo_url):\n    assert wflo_url == 'postgresql://elsewhere'\n",
+        "def test(wflo_url):\n    url = wflo_url.replace('postgresql', 'postgresql+psycopg')\n    assert url == 'x'\n",
+        "def test(wflo_url):\n    print(wflo_url)\n    raise ValueError(f'cannot reach {wflo_url}')\n",
+        "def test(wflo_database):\n    raise ValueError(wflo_database.conninfo)\n",
+        "def inner(url):\n    assert 0\ndef test(wflo_url):\n    inner(wflo_url + '?application_name=x')\n",
+        "import pytest\ndef test(wflo_url):\n    pytest.fail(wflo_url, pytrace=False)\n",
+    ],
+)
+def test_a_failing_test_shows_no_password(project: pytest.Pytester, server: RunningServer, test: str) -> None:
+    url = server.database.with_parameters(password="top secret/1").url
+    project.makepyfile(test)
+    words = ("--wflo-server=url", f"--wflo-database-url={url}", "--junitxml=junit.xml", "--showlocals", "-vv", "-rA")
+    result = _run_apart(project, *words)
+    result.assert_outcomes(failed=1)
+    said = "\n".join(line for line in result.outlines if not line.startswith(("rootdir:", "args:")))
+    for text in (said, (project.path / "junit.xml").read_text()):
+        assert "secret" not in text
+    assert "127.0.0.1" in said or "elsewhere" not in test
+
+
+def test_the_url_is_whole_for_whoever_uses_it(project: pytest.Pytester, server: RunningServer) -> None:
+    url = server.database.with_parameters(password="secret").url
+    project.makepyfile(
+        """
+        import pickle
+        from urllib.parse import urlsplit
+
+        def test(wflo_url, wflo_database):
+            assert urlsplit(wflo_url).password == "secret" == urlsplit(str(wflo_url)).password
+            assert wflo_url == wflo_database.url and f"{wflo_url}" == wflo_database.url
+            assert "secret" not in repr(wflo_url) and "secret" in "".join([wflo_url, ""])
+            assert pickle.loads(pickle.dumps(str(wflo_url))) == wflo_database.url
+        """
+    )
+    _run(project, "--wflo-server=url", f"--wflo-database-url={url}").assert_outcomes(passed=1)

@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -714,3 +715,113 @@ def test_read_only_session_is_told_what_makes_it_so(
         finally:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     assert f'ALTER ROLE "{role}" RESET default_transaction_read_only' in caught.value.hint
+
+
+# --- beside others ----------------------------------------------------------------------------
+
+
+AGENT = """
+import sys, time
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import WfloSchemaError
+import psycopg
+server, held = Database.parse(sys.argv[1]), {}
+print("ready", flush=True)
+while True:
+    try:
+        with server.connect() as connection:
+            rows = connection.execute("SELECT datname::text FROM pg_database WHERE datallowconn").fetchall()
+    except (WfloSchemaError, psycopg.Error):
+        continue
+    for (name,) in rows:
+        if name not in held or held[name].closed or held[name].broken:
+            try:
+                held[name] = server.with_name(name).connect()
+            except (WfloSchemaError, psycopg.Error):
+                pass
+    for name, one in held.items():
+        try:
+            one.execute("SELECT")
+        except psycopg.Error:
+            one.close()
+    time.sleep(0.002)
+"""
+
+
+def test_an_agent_that_is_in_every_database_is_in_nobodys_way(
+    server: RunningServer, target: Database, migrations: Migrations
+) -> None:
+    agent = subprocess.Popen([sys.executable, "-c", AGENT, server.database.url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert agent.stdout is not None and agent.stdout.readline() == "ready\n"
+        until = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'template1'"
+        while _value(server.database, until) == 0:
+            time.sleep(0.01)
+        assert not make_test_database(target, migrations).was_cloned
+        for _ in range(3):
+            assert make_test_database(target, migrations).was_cloned
+        with ServerSession.open(target) as session:
+            template = session.template(migrations)
+            for _ in range(3):
+                session.drop_clone(session.clone(template))
+    finally:
+        agent.kill()
+        agent.communicate()
+
+
+def test_a_template1_of_another_collation_version_is_not_copied(
+    server: RunningServer, target: Database, migrations: Migrations
+) -> None:
+    version = int(server.version)
+    if version < 15:
+        pytest.skip("PostgreSQL 14 remembers no version of a database's collations")
+    with server.database.connect() as connection:
+        connection.execute("UPDATE pg_database SET datcollversion = 'old' WHERE datname = 'template1'")
+        try:
+            assert not make_test_database(target, migrations).was_cloned
+            assert make_test_database(target, migrations).was_cloned
+        finally:
+            connection.execute("UPDATE pg_database SET datcollversion = NULL WHERE datname = 'template1'")
+
+
+def test_what_somebody_put_into_template1_is_waited_for_and_never_lost(
+    server: RunningServer, target: Database, migrations: Migrations
+) -> None:
+    with server.database.with_name("template1").connect() as connection:
+        connection.execute("CREATE TABLE public.from_template1 (id integer)")
+    timer = threading.Timer(0.5, lambda: None)
+    try:
+        held = server.database.with_name("template1").connect()
+        timer = threading.Timer(0.5, held.close)
+        timer.start()
+        made = make_test_database(target, migrations)
+        assert _value(made.database, "SELECT count(*) FROM from_template1") == 0
+    finally:
+        timer.join()
+        with server.database.with_name("template1").connect() as connection:
+            connection.execute("DROP TABLE public.from_template1")
+
+
+def test_the_plugin_does_not_stand_in_its_own_way_without_a_database_postgres(
+    server: RunningServer, target: Database, migrations: Migrations
+) -> None:
+    with server.database.with_name("template1").connect() as connection:
+        connection.execute("ALTER DATABASE postgres RENAME TO elsewhere")
+    try:
+        with ServerSession.open(target) as session:
+            template = session.template(migrations)
+            clone = session.clone(template)
+            session.drop_clone(clone)
+    finally:
+        with server.database.with_name("template1").connect() as connection:
+            connection.execute("ALTER DATABASE elsewhere RENAME TO postgres")
+
+
+def test_a_role_that_may_have_one_connection_is_told_what_it_needs(
+    server: RunningServer, target: Database, migrations: Migrations, role: str
+) -> None:
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB CONNECTION LIMIT 1").format(sql.Identifier(role)))
+    with pytest.raises(ConnectionFailed) as caught:
+        make_test_database(target.with_parameters(user=role).with_schema("app"), migrations)
+    assert f"ALTER ROLE {role} CONNECTION LIMIT" in caught.value.hint and "two connections" in caught.value.hint

@@ -22,7 +22,7 @@ from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.names import NAME, bare_name
-from wflo_schema.scratch.replay import scratch_database
+from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 
 # A history as short as that is looked at after each of its migrations.
 SHORT = 8
@@ -178,13 +178,13 @@ def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int,
     return found
 
 
-def look_around(look: Look, history: History, scratch_on: Database | None) -> History:
+def look_around(look: Look, history: History, scratch: ScratchOptions | None) -> History:
     """Look around the nearest place until its neighbours are known, or the ends of what is equal."""
     while True:
         near = _unseen_beside_nearest(history.places, len(look.migrations))
         if not near:
             return history
-        with scratch_database(look.database, on=scratch_on) as empty:
+        with scratch_database(look.database, scratch=scratch) as empty:
             history = History(look.migrations, look.have, {**history.catalogs, **_catalogs(empty, look, near)})
 
 
@@ -225,16 +225,16 @@ def scratch_note(look: Look, history: History) -> tuple[str, ...]:
     )
 
 
-def compare_recorded(look: Look, scratch_on: Database | None) -> Compared:
+def compare_recorded(look: Look, scratch: ScratchOptions | None) -> Compared:
     """How far the target is from what our own ledger says it is."""
     claimed: Catalog | None = None
     if look.has_gaps:
-        with scratch_database(look.database, on=scratch_on) as empty:
+        with scratch_database(look.database, scratch=scratch) as empty:
             claimed = _replay_recorded(empty, look)
     last = look.last_recorded
     assert last is not None
     number = look.migrations.items.index(last)
-    with scratch_database(look.database, on=scratch_on) as empty:
+    with scratch_database(look.database, scratch=scratch) as empty:
         history = replay_history(empty, look, (number,))
     return history.compare(look.have, claimed or history.catalogs[number])
 

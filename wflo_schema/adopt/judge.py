@@ -44,7 +44,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
-from wflo_schema.scratch.replay import scratch_database
+from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.words import counted, listed
 
 # Patience with our own ledger while recording: whoever rolls back or changes it holds it for a moment.
@@ -57,7 +57,7 @@ def adopt_database(
     *,
     apply: bool = False,
     to: str | None = None,
-    scratch_on: Database | None = None,
+    scratch: ScratchOptions | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
     options: GivenOptions | None = None,
@@ -77,7 +77,7 @@ def adopt_database(
     database; `DatabaseError`, naming the table and who holds it, when a ledger stays locked.
     """
     look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
-    found = _judge(look, to=to, scratch_on=scratch_on)
+    found = _judge(look, to=to, scratch=scratch)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
     return _record(look, found)
@@ -89,7 +89,7 @@ def baseline(
     to: str,
     *,
     verified: bool = True,
-    scratch_on: Database | None = None,
+    scratch: ScratchOptions | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
     options: GivenOptions | None = None,
@@ -102,7 +102,7 @@ def baseline(
     look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
     last = migrations.resolve(to)
     if verified:
-        found = _judge(look, to=last.id, scratch_on=scratch_on, minds_ledgers=False)
+        found = _judge(look, to=last.id, scratch=scratch, minds_ledgers=False)
         if found.verdict is Verdict.EMPTY:
             why = f"none of the tables of {last.id} is there, so there is nothing to record"
             return replace(found, objections=(why, *found.objections))
@@ -122,22 +122,22 @@ def baseline(
     return found if found.verdict is Verdict.OURS or found.objections else _record(look, found, verify=False)
 
 
-def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_ledgers: bool = True) -> Adoption:
+def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_ledgers: bool = True) -> Adoption:
     """Find the target in the history."""
     migrations, have = look.migrations, look.have
     wish = migrations.resolve(to) if to is not None else None
     is_recorded = wish is None or wish.id in look.recorded
-    said = compare_recorded(look, scratch_on) if look.is_ours else None
+    said = compare_recorded(look, scratch) if look.is_ours else None
     if said is not None and not said.differences and is_recorded:
         return _as_recorded(look, said)
-    with scratch_database(look.database, on=scratch_on) as empty:
+    with scratch_database(look.database, scratch=scratch) as empty:
         history = replay_history(empty, look, first_look(look, wish))
         is_there = history.has_any
         if said is None and look.recorded and not is_there:
             last = look.last_recorded
             said = next(p.compared for p in history.places if p.migration == last)
         if said is not None and said.differences and (is_recorded or not is_there):
-            history = look_around(look, history, scratch_on) if is_there else history
+            history = look_around(look, history, scratch) if is_there else history
             return _drift(look, history, said, empty, is_there=is_there)
         if not is_there:
             return _empty(look, history.tables, {o.path for o in have.objects if o.kind in TABLES})
@@ -151,7 +151,7 @@ def _judge(look: Look, *, to: str | None, scratch_on: Database | None, minds_led
         )  # they lead to the end
         known = find_set(look, history, empty, sets) if _is_nowhere(history) else None
         if known is None:
-            history = look_around(look, history, scratch_on)
+            history = look_around(look, history, scratch)
         places = history.places
         equal = [p for p in places if p.is_equal]
         if wished and equal:

@@ -64,6 +64,7 @@ _KINDS: tuple[str, ...] = (
     "event trigger",
     "publication",
     "default privileges",
+    "database",
 )
 RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 

@@ -30,6 +30,7 @@ GLOBAL = frozenset(
         "event trigger",
         "publication",
         "default privileges",
+        "database",
     }
 )
 WITH_ARGUMENTS = frozenset({"function", "procedure", "aggregate", "operator", "cast"})

@@ -68,8 +68,8 @@ def read_catalog(
     ``schemas`` limits it to objects in those schemas; extensions, event triggers, publications,
     foreign servers and casts belong to no schema and are then left out.  ``ignore`` are names of
     tables, in any schema, that are left out with all that hangs on them.  ``privileges`` adds
-    owner and grants.  Objects that belong to extensions are never read.  Inside an open
-    transaction its own changes are seen, and its isolation level decides on the snapshot.
+    owner and grants, and what is set on the database.  Objects that belong to extensions are never
+    read.  Inside an open transaction its own changes are seen, and its isolation level decides on the snapshot.
 
     It waits for no lock but one: to print a view, PostgreSQL locks the tables below it.  It waits
     ``lock_timeout_ms`` at most (None: the server's own).
@@ -146,7 +146,7 @@ def _read_once(
         "settings": [name for name, _ in settings],
         "values": [value for _, value in settings],
     }
-    more: tuple[LiteralString, ...] = ("default_privileges", "privileges") if privileges else ()
+    more: tuple[LiteralString, ...] = ("default_privileges", "database", "privileges") if privileges else ()
     names = (*_QUERIES, *more)
     snapshot: LiteralString = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" if own_transaction else ""
     queries = ";\n".join(load_sql("catalog", name, version) for name in ("settings", *names))
@@ -160,7 +160,7 @@ def _read_once(
             if not cursor.nextset():
                 break
     del results[0]
-    objects = _objects(results[: len(_QUERIES) + len(more[:1])])
+    objects = _objects(results[: len(_QUERIES) + len(more[:-1])])
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
     return Catalog(tuple(sorted(objects, key=order)), version)

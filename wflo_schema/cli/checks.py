@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,13 +23,15 @@ from wflo_schema.cli.options import (
     read_files,
     resolve_database,
     schema_option,
-    scratch_database_of,
-    scratch_url_option,
+    scratch_options,
     server_directory_option,
 )
 from wflo_schema.cli.streams import answer, warn, write_file
 from wflo_schema.errors import UsageError
 from wflo_schema.show.check_formats import FORMATS
+
+if TYPE_CHECKING:
+    from wflo_schema.scratch.replay import ScratchOptions
 
 
 class _CheckCommand(click.Command):
@@ -60,7 +64,7 @@ class _CheckCommand(click.Command):
 )
 @option("--rows", is_flag=True, help="Also look for orphan rows.")
 @option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
-@scratch_url_option
+@scratch_options
 @option(
     "--snapshot",
     metavar="FILE",
@@ -94,7 +98,7 @@ def check(
     only: tuple[str, ...],
     rows: bool,
     drift: bool,
-    scratch_url: str | None,
+    scratch: Callable[[], ScratchOptions],
     snapshot: Path | None,
     privileges: bool,
     timeout: str,
@@ -135,7 +139,7 @@ def check(
     if snapshot is not None:
         wanted = read_snapshot(snapshot)
     elif "drift" in sections and files is not None:
-        wanted = replayed(target, files, on=scratch_database_of(scratch_url), privileges=privileges)
+        wanted = replayed(target, files, scratch=scratch(), privileges=privileges)
     result = check_database(
         target,
         held_to,

@@ -25,7 +25,16 @@ from wflo_schema.cli.streams import answer
 @click.pass_context
 @target_options
 @option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")
+@option(
+    "--prepare",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="SQL that is run before the migrations: what they take for granted, such as an extension.",
+)
+@option("--template", metavar="NAME", help="Copy this database, not an empty one: for what they take for granted.")
+@option("--allow-outside", is_flag=True, help="Let the migrations change roles and settings of the server, too.")
 @option("--name", metavar="NAME", help="The test database's name, ending in _test. Default: the target's name + _test.")
+# many parameters: one for each option
 def test_db(
     context: click.Context,
     database_url: str | None,
@@ -34,12 +43,16 @@ def test_db(
     format_: str,
     server_directory: Path,
     keep: bool,
+    prepare: Path | None,
+    template: str | None,
+    allow_outside: bool,
     name: str | None,
 ) -> None:
     """Drop, create and migrate the test database, on the same server.
 
-    Closes open connections to the old one. Never drops the target, nor a database whose name does
-    not end in _test.
+    Nothing outside of it changes: of the migrations, ALTER ROLE and its like are left out, and what
+    they set on the database is set on this one. Closes open connections to the old one. Never drops
+    the target, nor a database whose name does not end in _test.
 
     \b
     Example:
@@ -48,6 +61,7 @@ def test_db(
     """
     from wflo_schema.show.text import json_text, plain, test_database_text
     from wflo_schema.testdb.databases import make_test_database
+    from wflo_schema.testdb.recipe import Recipe
 
     if context.invoked_subcommand is not None:
         from wflo_schema.cli.suggestions import refuse_options_before
@@ -56,7 +70,8 @@ def test_db(
         return
     target = resolve_database(database_url, schema, server_directory)
     with Display(format_) as notify:
-        made = make_test_database(target, read_files(migrations), name=name, keep=keep, notify=notify)
+        recipe = Recipe(base=template, prepare=prepare, allow_outside=allow_outside)
+        made = make_test_database(target, read_files(migrations), name=name, keep=keep, recipe=recipe, notify=notify)
     answer(
         json_text({**plain(made), "url": made.database.without_password.url})
         if format_ == "json"

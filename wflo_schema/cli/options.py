@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.engine.locks import LockOptions
     from wflo_schema.files.folder import Migrations
+    from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.cli.streams import say, warn
 
 # Variables of libpq that say which database is meant; a user or password alone says nothing.
@@ -172,6 +174,55 @@ scratch_url_option = option(
 )
 
 
+def scratch_database_of(url: str | None) -> Database | None:
+    """A database of the server that --scratch-url names."""
+    from wflo_schema.connect.database import Database
+
+    return None if url is None else Database.parse(url, source="--scratch-url")
+
+
+def scratch_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Take the options of scratch databases, and hand them on together, as ``scratch``."""
+
+    @functools.wraps(function)
+    def collect(
+        *,
+        scratch_url: str | None,
+        scratch_template: str | None,
+        scratch_prepare: Path | None,
+        allow_outside: bool,
+        **rest: Any,
+    ) -> None:
+        def scratch() -> ScratchOptions:
+            from wflo_schema.scratch.replay import ScratchOptions
+
+            return ScratchOptions(scratch_database_of(scratch_url), scratch_template, scratch_prepare, allow_outside)
+
+        function(scratch=scratch, **rest)
+
+    return all_of(
+        scratch_url_option,
+        option(
+            "--scratch-template",
+            metavar="NAME",
+            envvar="WFLO_SCHEMA_SCRATCH_TEMPLATE",
+            help="A database to copy for it, with what the migrations take for granted. Default: an empty one.",
+        ),
+        option(
+            "--scratch-prepare",
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            envvar="WFLO_SCHEMA_SCRATCH_PREPARE",
+            help="SQL that is run in it before the migrations: what they take for granted, such as an extension.",
+        ),
+        option(
+            "--allow-outside",
+            is_flag=True,
+            help="Let the replayed migrations change roles and settings of that server, too.",
+        ),
+    )(collect)
+
+
 def explain_refused(target: Database, files: Migrations, refused: Refused) -> Refused:
     from wflo_schema.adopt.judge import explain_refusal
 
@@ -197,14 +248,11 @@ def given_options() -> GivenOptions:
     return GivenOptions(
         database=words("database_url", "--database-url") + words("server_directory", "--server-directory"),
         migrations=words("migrations", "--migrations") + (("--recursive",) if is_recursive() else ()),
-        scratch=words("scratch_url", "--scratch-url"),
+        scratch=words("scratch_url", "--scratch-url")
+        + words("scratch_template", "--scratch-template")
+        + words("scratch_prepare", "--scratch-prepare")
+        + words("allow_outside", "--allow-outside")[:1],
     )
-
-
-def scratch_database_of(url: str | None) -> Database | None:
-    from wflo_schema.connect.database import Database
-
-    return None if url is None else Database.parse(url, source="--scratch-url")
 
 
 def lock_options(function: _F) -> _F:

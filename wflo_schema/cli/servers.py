@@ -60,9 +60,19 @@ _docker = all_of(
 @server.command(epilog=EXIT_CODES)
 @all_of(server_directory_option, format_option, _docker)
 @option(
-    "--name", "database_name", metavar="NAME", default="wflo", show_default=True, help="The database to make in it."
+    "--name",
+    "database_name",
+    metavar="NAME",
+    help="The database to make in it. Default: the last one named, else wflo.",
+)
+@option(
+    "--postgres",
+    metavar="VERSION|DIR",
+    help="An installed PostgreSQL to run: a version, or the folder with its programs. "
+    "Default: the one that made the data, else the Python package's.",
 )
 @option("--if-needed", is_flag=True, help="Do nothing where DATABASE_URL or libpq's variables name a database.")
+# many parameters: one for each option
 def start(
     server_directory: Path,
     format_: str,
@@ -70,17 +80,19 @@ def start(
     compose_file: Path,
     docker_image: str | None,
     docker_port: int | None,
-    database_name: str,
+    database_name: str | None,
+    postgres: str | None,
     if_needed: bool,
 ) -> None:
     """Start the PostgreSQL, create it the first time, and print its URL.
 
-    Without --docker: PostgreSQL 18 from a Python package, kept in the project's folder, on a Unix
-    socket only. Never deletes data.
+    Without --docker: PostgreSQL 18 from a Python package, or one that is installed here, kept in the
+    project's folder, on a Unix socket only. Never deletes data.
 
     \b
     Example:
       wflo-schema server start
+      wflo-schema server start --postgres 15
       wflo-schema server start --docker
     """
     from wflo_schema.server.docker import start_docker
@@ -90,12 +102,12 @@ def start(
     variables = (*URL_VARIABLES, *LIBPQ)
     if if_needed and any(os.environ.get(name) for name in variables):
         return
-    if not database_name:
+    if database_name == "":
         raise UsageError("the database's name is empty", hint="leave --name out to get wflo")
     if docker:
         started = start_docker(compose_file, image=docker_image, port=docker_port)
     else:
-        started = start_embedded(server_directory, database_name=database_name)
+        started = start_embedded(server_directory, database_name=database_name, postgres=postgres)
     if if_needed:
         if started.started:
             say(f"started: PostgreSQL {started.version}, {started.database.label}")
@@ -106,6 +118,22 @@ def start(
     else:
         say(f"{verb}: PostgreSQL {started.version}, {started.database.label}")
         answer(started.database.url, f"{verb}: {started.database.label}")
+
+
+@server.command("list", epilog=EXIT_CODES)
+@format_option
+def list_(format_: str) -> None:
+    """List the PostgreSQL on this machine that server start --postgres can run.
+
+    \b
+    Example:
+      wflo-schema server list
+    """
+    from wflo_schema.server.installed import find_installed
+    from wflo_schema.show.text import installed_text, json_text
+
+    found = find_installed()
+    click.echo(json_text(found) if format_ == "json" else installed_text(found))
 
 
 @server.command("stop", epilog=EXIT_CODES)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,18 +15,20 @@ from wflo_schema.cli.options import (
     option,
     read_files,
     resolve_database,
-    scratch_database_of,
-    scratch_url_option,
+    scratch_options,
     target_options,
 )
 from wflo_schema.cli.streams import answer, warn
+
+if TYPE_CHECKING:
+    from wflo_schema.scratch.replay import ScratchOptions
 
 
 @click.command(epilog=EXIT_CODES)
 @target_options
 @option("--apply", is_flag=True, help="Record the migrations if the catalogs are equal. Without it, only look.")
 @option("--to", metavar="ID", help="The migration that you expect, if several fit or two tools were at work.")
-@scratch_url_option
+@scratch_options
 def adopt(
     database_url: str | None,
     schema: str | None,
@@ -33,7 +37,7 @@ def adopt(
     server_directory: Path,
     apply: bool,
     to: str | None,
-    scratch_url: str | None,
+    scratch: Callable[[], ScratchOptions],
 ) -> None:
     """Take over a live database that another tool made, or that was made by hand.
 
@@ -61,7 +65,7 @@ def adopt(
         files,
         apply=apply,
         to=to,
-        scratch_on=scratch_database_of(scratch_url),
+        scratch=scratch(),
         names=read_names(files),
         reconciling=read_reconciling(files),
         options=given_options(),
@@ -75,7 +79,7 @@ def adopt(
 @target_options
 @option("--to", metavar="ID", required=True, help="The last migration to record.")
 @option("--unverified", is_flag=True, help="Compare nothing; record on your word alone.")
-@scratch_url_option
+@scratch_options
 def baseline(
     database_url: str | None,
     schema: str | None,
@@ -84,7 +88,7 @@ def baseline(
     server_directory: Path,
     to: str,
     unverified: bool,
-    scratch_url: str | None,
+    scratch: Callable[[], ScratchOptions],
 ) -> None:
     """Record migrations as applied without running them, for a database made by hand.
 
@@ -107,7 +111,7 @@ def baseline(
         files,
         to,
         verified=not unverified,
-        scratch_on=scratch_database_of(scratch_url),
+        scratch=scratch(),
         reconciling=read_reconciling(files),
         options=given_options(),
     )

@@ -12,8 +12,8 @@ import shlex
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import psycopg
 from psycopg import pq
@@ -29,6 +29,9 @@ from wflo_schema.errors import (
 )
 from wflo_schema.names import NAME_BYTES, quote_always
 from wflo_schema.names import quote as quote_name
+
+if TYPE_CHECKING:
+    from wflo_schema.connect.replaying import Replay
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/name"
 
@@ -135,6 +138,7 @@ class Database:
     conninfo: str = field(repr=False)
     schema: str | None = None
     source: str = field(default="", compare=False)
+    replay: Replay | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def parse(cls, url: str, *, schema: str | None = None, source: str = "") -> Database:
@@ -246,6 +250,10 @@ class Database:
     def with_parameters(self, **parameters: str) -> Database:
         """The same database with other libpq parameters (``connect_timeout="2"``)."""
         return replace(self, conninfo=make_conninfo(self.conninfo, **parameters))
+
+    def for_replay(self, replay: Replay) -> Database:
+        """The same database, in which migrations change nothing outside of it."""
+        return replace(self, replay=replay)
 
     def with_schema(self, schema: str | None) -> Database:
         """The same database, another schema."""
@@ -395,6 +403,14 @@ def _from_conninfo(text: str, where: str) -> dict[str, str]:
         ) from None
 
 
+def _is_cut_short(parts: SplitResult) -> bool:
+    """Did a password that was not encoded end the authority early?  Then it would show up as a name or a parameter."""
+    if "@" in parts.path:
+        return True
+    is_query_odd = "@" in parts.query and (not parts.path or re.search(r"@[^/&=]*/", parts.query))
+    return bool(parts.netloc and is_query_odd)
+
+
 def _from_url(url: str, where: str) -> dict[str, str]:
     scheme, _, rest = url.partition("://")
     if not _SCHEMES.match(scheme):
@@ -404,7 +420,7 @@ def _from_url(url: str, where: str) -> dict[str, str]:
             hint=f"write it as {URL_EXAMPLE}",
         )
     parts = urlsplit(f"postgresql://{rest}")
-    if "#" in rest:
+    if "#" in rest or _is_cut_short(parts):
         raise ValueError
     extra: dict[str, str] = {}
     hosts: list[str] = []
@@ -575,6 +591,12 @@ _FAILURES = (
         r"unsupported startup parameter|unrecognized configuration parameter",
         "the server or pooler at {where} does not take an option of the URL: {said}",
         "for a schema, leave search_path out and give --schema; other options need the server itself, not its pooler",
+    ),
+    _Failure(
+        r"too many connections for (?:role|database)",
+        "{the_user} may not open one more connection to {where}: {said}",
+        "making a database, or looking at one while another is made, takes two connections at once; "
+        "as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
     ),
     _Failure(
         r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",

@@ -14,6 +14,15 @@ from wflo_schema.errors import ConnectionFailed
 MAINTENANCE = ("postgres", "template1")
 
 
+def connect_for_making(database: Database) -> psycopg.Connection[TupleRow]:
+    """Connect where other databases can be made and dropped from: nowhere that has to be free for that.
+
+    What is made is a copy of template1, in which nobody may be meanwhile: it comes last.
+    """
+    first, last = MAINTENANCE
+    return connect_to_first(database, (first, database.name, last))
+
+
 def connect_to_first(database: Database, names: Sequence[str]) -> psycopg.Connection[TupleRow]:
     """Connect to the first database of these names, on the server of ``database``, that lets us in.
 

@@ -83,6 +83,11 @@ CHANGES: tuple[Change, ...] = (
         "a database can have ICU's locale",
         columns={"colliculocale": "NULL::text", "daticulocale": "NULL::text", "datlocprovider": "NULL::text"},
     ),
+    Change(
+        15,
+        "a database remembers the version of its collations",
+        fragments={"pg_catalog.pg_database_collation_actual_version(d.oid)": "NULL::text"},
+    ),
     Change(15, "ON DELETE SET NULL and SET DEFAULT of some columns", columns={"confdelsetcols": "NULL::smallint[]"}),
     Change(
         15,

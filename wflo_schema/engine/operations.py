@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
-from wflo_schema.connect.pipeline import Command, Exchange, Stop
+from wflo_schema.connect.pipeline import Command, Exchange, ServerError, Stop
 from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
@@ -160,7 +160,7 @@ def migrate(
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
         refuse(planned)
-        scripts = Scripts(planned.pending, load_script)
+        scripts = Scripts(planned.pending, run.loader(load_script))
         run.validate(scripts, run.check_nothing if is_replay else run.check_ready)
         run.begin("apply", len(planned.pending), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
@@ -195,7 +195,7 @@ def rollback(
         found = run.status(migrations)
         refuse_elsewhere(found)
         targets = rollback_targets(found, migrations, count, to, only)
-        scripts = Scripts(targets, load_rollback_or_refuse)
+        scripts = Scripts(targets, run.loader(load_rollback_or_refuse))
         run.validate(scripts, lambda m, script: run.check_text(script))
         run.begin("rollback", len(targets), migrations.where)
         if targets and not run.follow(found.followed, migrations):
@@ -620,6 +620,7 @@ class _Run(Session):
                     self.pause(m, error.message, attempt, at_most=left)
                     continue
                 raise self.lock_not_acquired(m, script, error, number, attempt, time.monotonic() - began)
+            self._refuse_outside(one, error)
             if one.seal_index < error.index < one.commit_index:
                 if error.sqlstate == "42501" and not one.is_ourselves:
                     one = one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
@@ -629,6 +630,21 @@ class _Run(Session):
                 raise self.written_at_commit(m, script, error)
             place = "before its first statement" if error.index < one.seal_index and number is None else ""
             raise self.failed(m, script, error, number, place=place)
+
+    def _refuse_outside(self, one: _Transaction, error: ServerError) -> None:
+        """Raise `Refused` where a replay changed something outside its database; run it once more to see by what."""
+        found = self.confinement.refusal(one.script, error, None) if self.confinement is not None else None
+        if self.confinement is None or found is None:
+            return
+        commands, numbers = list(one.before), [-1] * len(one.before)
+        for number, statement in enumerate(one.script.statements):
+            run = [one.command(statement), *one.again.get(number, ()), SETTLE, *self.look_outside]
+            commands += run
+            numbers += [number] * len(run)
+        again = self.pipeline.exchange([*commands, ROLLBACK]).error
+        self.settle(ROLLBACK)
+        at = numbers[again.index] if again is not None and again.index < len(numbers) else -1
+        raise self.confinement.refusal(one.script, again or error, at if at >= 0 else None) or found
 
     def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
@@ -648,7 +664,8 @@ class _Run(Session):
                     ]
                     if m.hash in self._half_way:
                         record.append(progress_delete_command(self.ledger, m))
-                    seal = (SETTLE, *self.as_ourselves(), seal_removal_command(self.ledger, m, recorded=expected))
+                    removal = seal_removal_command(self.ledger, m, recorded=expected)
+                    seal = (SETTLE, *self.look_outside, *self.as_ourselves(), removal)
                     one = self._made_of(m, script, record, self.settings(m), seal=seal)
                     is_flushed = self._transaction(one._replace(is_ourselves=True))
                     self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)

@@ -60,6 +60,7 @@ from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
+    from wflo_schema.engine.confinement import Confinement
     from wflo_schema.files.script import Script, Statement
 
 # Pauses between two tries: doubled each time, times 0.5 to 1.5 at random.
@@ -153,6 +154,12 @@ class Session:
         """What is still to be done, with the current one."""
         self._operation = ""
         self.ledger: Ledger = find_ledger(self.pipeline, database.schema)
+        self.confinement: Confinement | None = None
+        """What keeps a replay inside its database."""
+        if database.replay is not None:
+            from wflo_schema.engine.confinement import confinement_of
+
+            self.confinement = confinement_of(database)
 
     @classmethod
     @contextmanager
@@ -395,6 +402,15 @@ class Session:
                     source_line=script.source_line(location.line),
                 )
 
+    def loader(self, load: Callable[[Migration], Script]) -> Callable[[Migration], Script]:
+        """What reads files for this run: ``load``, or what keeps a replay inside its database."""
+        return load if self.confinement is None else self.confinement.loader(load, self.pipeline)
+
+    @property
+    def look_outside(self) -> tuple[Command, ...]:
+        """What is asked behind `SETTLE`, before a transaction of a replay commits."""
+        return () if self.confinement is None else self.confinement.look
+
     def as_ourselves(self) -> list[Command]:
         """Write to the ledger as the role that the run began as, whatever role the file set."""
         return [
@@ -409,7 +425,7 @@ class Session:
         """
         may_change = as_ourselves or len(script.source) > _SEARCHED or _CHANGES_ROLE.search(script.source)
         role = self.as_ourselves() if may_change else ()
-        return (SETTLE, *role, seal_command(self.ledger, m))
+        return (SETTLE, *self.look_outside, *role, seal_command(self.ledger, m))
 
     def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
         """The error for a `seal` that found no record, or that could not look."""
@@ -797,7 +813,8 @@ class Session:
             place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
         made = MigrationFailed(
             f"{m.id} failed {place}: {error.message}",
-            hint=remedy(error, statement.text[:10_000] if statement else "", script.statements[: number or 0]),
+            hint=self._lacks(error)
+            or remedy(error, statement.text[:10_000] if statement else "", script.statements[: number or 0]),
             migration_id=m.id,
             location=location,
             statement=statement.text if statement else "",
@@ -809,8 +826,18 @@ class Session:
         )
         if error.sqlstate == "23503" and statement is not None:
             made.orphans = self._orphans(error, statement)
+        if self.confinement is not None:
+            self.confinement.explain(made)
         self._complete(made)
         return made
+
+    def _lacks(self, error: ServerError) -> str:
+        """What to do where the project's own server lacks an extension or a feature; empty for anything else."""
+        if error.sqlstate not in ("0A000", "58P01"):
+            return ""
+        from wflo_schema.server.installed import remedy_for_missing
+
+        return remedy_for_missing(error.message, error.detail, self.database, self.ledger.server_version)
 
     def _orphans(self, error: ServerError, statement: Statement) -> OrphanRows | None:
         """Count and show the rows that violate the key, on the watching connection, now that all is rolled back."""

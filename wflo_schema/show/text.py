@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Difference
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
+    from wflo_schema.server.installed import Programs
     from wflo_schema.server.values import ServerStatus
     from wflo_schema.squash.operations import Squashed
     from wflo_schema.testdb.session import Made, Pruned, TestDatabase
@@ -493,3 +494,9 @@ def server_status_text(status: ServerStatus) -> str:
     if status.note:
         lines.append(f"  note: {status.note}")
     return "\n".join(lines)
+
+
+def installed_text(installed: Sequence[Programs]) -> str:
+    """Every PostgreSQL that can be run, one a line."""
+    width = max((len(one.version) for one in installed), default=0)
+    return "\n".join(f"{one.version:{width}}  {one.place}" for one in installed) or "there is no PostgreSQL here"

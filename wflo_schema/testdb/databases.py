@@ -15,6 +15,7 @@ from wflo_schema.errors import (
 )
 from wflo_schema.files.folder import Migrations
 from wflo_schema.names import NAME_BYTES
+from wflo_schema.testdb.recipe import Recipe
 from wflo_schema.testdb.session import (
     NOTHING_DROPPED,
     SUFFIX,
@@ -35,13 +36,15 @@ def make_test_database(
     *,
     name: str | None = None,
     keep: bool = False,
+    recipe: Recipe | None = None,
     notify: Notify | None = None,
 ) -> TestDatabase:
     """Drop and recreate the test database of a target, on the same server, with every migration applied.
 
     ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
-    stays, and only what is pending is applied.  The target itself need not exist and is never
-    touched.  The new database is complete before the old one is dropped; open connections to the
+    stays, and only what is pending is applied.  It has the target's encoding and locale, and what the
+    migrations set on the database; they change nothing else outside of it.  The target itself need not
+    exist and is never touched.  The new database is complete before the old one is dropped; open connections to the
     old one are closed by force.  Runs at the same time replace it one after the other: advisory
     lock on its name.
 
@@ -52,7 +55,8 @@ def make_test_database(
     chosen = _test_name(database, name)
     wanted = database.with_name(chosen)
     migrations.refuse_empty("name the right folder with --migrations; nothing was dropped")
-    with ServerSession.open(database) as session:
+    recipe = replace(recipe or Recipe(), like=database.name, stands_for=database.name)
+    with ServerSession.open(database, recipe) as session:
         there = session.kind_of(chosen)
         if there == "template":
             raise Refused(
@@ -65,7 +69,7 @@ def make_test_database(
                 hint=f"choose another name with --name; {NOTHING_DROPPED}",
             )
         if keep and there == "database":
-            return _keep(wanted, migrations, notify, began)
+            return _keep(wanted.for_replay(recipe.replay()), migrations, notify, began)
         template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
         fresh = session.clone(template)
         try:
@@ -73,7 +77,7 @@ def make_test_database(
             with session.replacing(chosen):
                 if keep and session.kind_of(chosen):  # somebody made it in the meantime
                     session.drop(fresh)
-                    return _keep(wanted, migrations, notify, began)
+                    return _keep(wanted.for_replay(recipe.replay()), migrations, notify, began)
                 session.drop(chosen)
                 session.rename(fresh, chosen)
         except BaseException:

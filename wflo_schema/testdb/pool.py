@@ -16,7 +16,8 @@ from wflo_schema.errors import (
     DatabaseError,
     WfloSchemaError,
 )
-from wflo_schema.testdb.session import Connection, ServerSession, Template, logger
+from wflo_schema.scratch.replay import Connection
+from wflo_schema.testdb.session import ServerSession, Template, logger
 
 
 class Dropper:

@@ -59,8 +59,12 @@ _OPTIONS = (
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
     _Option("seed", "paths", "SQL file that is run after the migrations, repeatable"),
     _Option("free-seed", "paths", "SQL file with rows for the free tests, repeatable; default: that of seed"),
+    _Option("prepare", "path", "SQL file that is run before the migrations: what they take for granted"),
+    _Option("template", "text", "database to copy, not an empty one: for what migrations take for granted"),
+    _Option("allow-outside", "flag", "let migrations change roles and settings outside of their database"),
     _Option("contract", "path", "contract for the free tests; default: contract.toml beside the migrations"),
     _Option("compose-file", "path", "Compose file for --wflo-server=docker; default: docker-compose.yml"),
+    _Option("postgres", "text", "installed PostgreSQL for the embedded test server: a version, or its folder"),
     _Option("server-directory", "path", "where the embedded test server is kept; default: in memory, else on disk"),
     _Option("ahead", "text", "databases to keep ready for each process"),
     _Option("keep", "flag", "keep the database of a failed test, and print how to connect"),
@@ -155,9 +159,13 @@ def _options(config: pytest.Config) -> SuiteOptions:
         seeds=tuple(_option(config, "seed")),
         free_seeds=tuple(_option(config, "free-seed")),
         contract=contract,
+        prepare=path("prepare"),
+        template=_option(config, "template") or None,
+        allow_outside=bool(_option(config, "allow-outside")),
         compose_file=path("compose-file") or config.rootpath / "docker-compose.yml",
         docker_image=os.environ.get(IMAGE_VARIABLE) or None,
         docker_port=port,
+        postgres=_option(config, "postgres") or None,
         server_directory=path("server-directory"),
         cache=Path(cache) / "wflo-schema",
         recursive=_option(config, "recursive"),
@@ -250,7 +258,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     options = _options(config)
     if options.server == "embedded":
         try:
-            stop_embedded(options.server_directory or server_directory(options.cache))
+            stop_embedded(options.server_directory or server_directory(options.cache, options.postgres))
         except WfloSchemaError as error:
             print(f"wflo-schema: {error.message}")
 
@@ -361,10 +369,24 @@ def wflo_empty_database(request: pytest.FixtureRequest, _wflo_databases: Databas
     _give_back(request, _wflo_databases, database)
 
 
+class _Url(str):
+    """A URL that pytest shows without its password."""
+
+    _shown: str
+
+    def __new__(cls, database: Database) -> _Url:
+        made = super().__new__(cls, database.url)
+        made._shown = database.without_password.url
+        return made
+
+    def __repr__(self) -> str:
+        return repr(self._shown)
+
+
 @pytest.fixture
 def wflo_url(wflo_database: Database) -> str:
     """The URL of `wflo_database` for any client: ``postgresql://…``."""
-    return wflo_database.url
+    return _Url(wflo_database)
 
 
 @pytest.fixture
@@ -421,6 +443,8 @@ def pytest_runtest_makereport(
     """Keep the databases of a failed test where that was asked for, and say how to connect."""
     report = yield
     ours = item.stash.get(_OURS, None)
+    if ours:
+        _hide_passwords(report, [database for _, database in ours])
     if not ours or not report.failed or report.when == "teardown" or not _option(item.config, "keep"):
         return report
     item.stash[_KEPT] = True
@@ -433,6 +457,30 @@ def pytest_runtest_makereport(
         except WfloSchemaError as error:
             report.sections.append(("wflo-schema could not keep the database", _said(error)))
     return report
+
+
+def _hide_passwords(report: pytest.TestReport, databases: Sequence[Database]) -> None:
+    """Take the passwords of these databases out of all that is reported, as part of a URL or a conninfo string."""
+    from urllib.parse import quote
+
+    passwords = {database.parameters.get("password", "") for database in databases if database.has_password} - {""}
+    if not passwords:
+        return
+    spelled = "|".join(re.escape(one) for known in passwords for one in (known, quote(known, safe="")))
+    secret = re.compile(rf"(?<=:)(?:{spelled})(?=@)|(?<=password=)'?(?:{spelled})'?(?!\w)")
+
+    def hidden(value: Any) -> Any:
+        if isinstance(value, str):
+            return secret.sub("***", value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(hidden(one) for one in value)
+        if type(value).__module__.startswith("_pytest._code"):
+            for name, inner in vars(value).items():
+                setattr(value, name, hidden(inner))
+        return value
+
+    report.longrepr = hidden(report.longrepr)
+    report.sections = hidden(report.sections)
 
 
 def _how_to_connect(database: Database) -> str:

@@ -20,8 +20,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,22 +29,26 @@ from typing import ClassVar, Literal
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
 from wflo_schema.connect import versions
-from wflo_schema.connect.database import Database, database_error, put_schema_first
-from wflo_schema.connect.maintenance import MAINTENANCE, connect_to_first
+from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.maintenance import connect_for_making
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notify
-from wflo_schema.errors import (
-    BadMigrationFile,
-    DatabaseError,
-    Refused,
-    WfloSchemaError,
-)
+from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
 from wflo_schema.names import quote_always
-from wflo_schema.scratch.replay import check_digits, lift_timeouts, lock_number
+from wflo_schema.scratch.replay import (
+    PREPARING,
+    Connection,
+    check_digits,
+    lift_timeouts,
+    lock_number,
+    read_sql,
+    run_sql,
+)
+from wflo_schema.testdb.recipe import Carried, Place, Recipe, carried_by, give
 
 # What the name of a database must end in before `make_test_database` drops it.
 SUFFIX = "_test"
@@ -59,7 +63,7 @@ SMALL_BYTES = 64 * 1024 * 1024
 _SESSIONS, _TEMPLATES, _REPLACING = 0x77666C6F, 0x77666C74, 0x77666C72
 
 # Part of every template's hash: raise it when templates are made differently.
-_FORMAT = 1
+_FORMAT = 2
 
 # Seconds for clearing a clone of what a test left in it, and the errors that call for it: in use, or a template.
 _CLEARING_S = 2.0
@@ -79,7 +83,6 @@ NOTHING_DROPPED = "nothing was dropped"
 logger = logging.getLogger("wflo_schema")
 
 Purpose = Literal["clone", "building", "template", "test-db", "kept"]
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,16 @@ class TestDatabase:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A finished template.  ``applied`` are its migrations; ``was_built`` says that this call built it."""
+    """A finished template.  ``applied`` are its migrations; ``was_built`` says that this call built it.
+
+    ``carried`` are its settings and the rights on it, which its clones are given.
+    """
 
     name: str
     applied: tuple[str, ...]
     was_built: bool
     size_bytes: int
+    carried: tuple[Carried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +152,25 @@ class ServerSession:
     Its connection must be used by one thread at a time; `connect` opens others.
     """
 
-    def __init__(self, database: Database, connection: Connection) -> None:
+    def __init__(self, database: Database, connection: Connection, recipe: Recipe | None = None) -> None:
         self.database = database
+        self.recipe = recipe or Recipe()
         self.connection = connection
         self.id = ""
         self.strategies = Strategies(connection.info.server_version)
         self._counter = 0
         self._counting = threading.Lock()
         self._templates: dict[str, Template] = {}
+        self._place: Place | None = None
 
     @classmethod
-    def open(cls, database: Database) -> ServerSession:
-        """Connect to a maintenance database of the server and register.
+    def open(cls, database: Database, recipe: Recipe | None = None) -> ServerSession:
+        """Connect to a maintenance database of the server and register; ``recipe`` says how templates are made.
 
         Raise `ConnectionFailed` when none lets us in, `Refused` when a connection pooler stands
         in between.
         """
-        session = cls(database, maintenance(database))
+        session = cls(database, maintenance(database), recipe)
         try:
             session._register()
         except psycopg.Error as error:
@@ -266,11 +275,11 @@ class ServerSession:
         finished (rename, comment and mark are one transaction), so a killed build is never used.
         ``seeds`` are SQL files run after the migrations.
         """
-        texts = [_read_seed(seed) for seed in seeds]
-        name, key = self._template_name(migrations, schema, texts)
-        if name in self._templates:
-            return self._templates[name]
+        texts = [self.recipe.read_prepare(), *(read_sql(seed) for seed in seeds)]
         try:
+            name, key = self._template_name(migrations, schema, texts)
+            if name in self._templates:
+                return self._templates[name]
             self._use(key)
             size = self._finished(name)
             was_built = False
@@ -279,7 +288,7 @@ class ServerSession:
                     try:
                         size = self._finished(name)
                         if size is None:
-                            self._build(name, migrations, schema, list(zip(seeds, texts, strict=True)), notify)
+                            self._build(name, migrations, schema, list(zip(seeds, texts[1:], strict=True)), notify)
                             was_built = True
                             size = self._finished(name)
                     finally:
@@ -288,9 +297,10 @@ class ServerSession:
                 else:
                     time.sleep(_POLL_S)
                     size = self._finished(name)
+            carried = carried_by(self.connection, name)
         except psycopg.Error as error:
             raise self._refused(error, "making the template of the test databases") from error
-        found = Template(name, tuple(m.id for m in migrations), was_built, size)
+        found = Template(name, tuple(m.id for m in migrations), was_built, size, carried)
         self._templates[name] = replace(found, was_built=False)
         return found
 
@@ -300,7 +310,15 @@ class ServerSession:
         while not self._try_lock(_TEMPLATES, key, shared=True) and time.monotonic() < end:
             time.sleep(_POLL_S)
 
-    def _template_name(self, migrations: Migrations, schema: str | None, seeds: Sequence[str]) -> tuple[str, int]:
+    def place(self) -> Place:
+        """Where new databases come from.  Raise psycopg.Error."""
+        if self._place is None:
+            self._place = self.recipe.place(self.connection)
+        return self._place
+
+    def _template_name(self, migrations: Migrations, schema: str | None, texts: Sequence[str]) -> tuple[str, int]:
+        """``texts`` are those of all files that are run beside the migrations.  Raise psycopg.Error."""
+        recipe = self.recipe
         known = [
             _FORMAT,
             self.connection.info.server_version // 10_000,
@@ -308,7 +326,8 @@ class ServerSession:
             self.database.parameters.get("options", ""),
             schema,
             [(m.id, m.checksum) for m in migrations],
-            list(seeds),
+            list(texts),
+            (recipe.stands_for, recipe.base, recipe.roles, recipe.allow_outside, self.place().known),
         ]
         digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()
         return f"wflo_template_{digest[:24]}", _template_key(f"wflo_template_{digest[:24]}")
@@ -344,11 +363,13 @@ class ServerSession:
         self.create_empty(building)
         try:
             database = self.database.with_name(building).with_schema(schema)
+            if self.recipe.prepare is not None:
+                run_sql(database.with_schema(None), self.recipe.prepare, self.recipe.read_prepare(), **PREPARING)
             if len(migrations):
-                allow = (Allow.NOT_EMPTY,)  # of template1, which is the site's own
-                operations.migrate(database, migrations, allow=allow, notify=notify, is_replay=True)
+                replayed = database.for_replay(self.recipe.replay())
+                operations.migrate(replayed, migrations, notify=notify, is_replay=True)
             for path, text in seeds:
-                _run_seed(database, path, text)
+                run_sql(database, path, text, **SEEDING)
             # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are
             # the quicker to connect to.
             database.connect().close()
@@ -361,17 +382,40 @@ class ServerSession:
 
     def _finish(self, building: str, name: str, about: str) -> None:
         """Make it a template and give it its name, in one transaction, once nobody is connected."""
-        self.wait_until_free(building)
         old, new = sql.Identifier(building), sql.Identifier(name)
-        try:
+
+        def finish() -> None:
             with self.connection.transaction():
                 self.mark(building, "template", about=about)
-                self.connection.execute(
-                    sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(old)
-                )
+                self.connection.execute(sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true").format(old))
                 self.connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
+
+        try:
+            self._alone_in(building, finish)
         except psycopg.errors.DuplicateDatabase:
             self.drop_quietly(building)  # somebody else was first, and theirs is as good
+
+    def _alone_in(self, name: str, do: Callable[[], None]) -> None:
+        """Let nobody into a database of ours, close what others have opened there, and do what needs it free.
+
+        An agent that looks into every database comes at any moment.  Raise psycopg.Error.
+        """
+        self.connection.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+        self.wait_until_free(name, at_most_s=0.2)
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                do()
+                return
+            except psycopg.errors.ObjectInUse:
+                if time.monotonic() > end:
+                    raise
+            with suppress(psycopg.errors.InsufficientPrivilege):  # it may go by itself
+                self.connection.execute(
+                    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = %s",
+                    (name,),
+                )
+            self.wait_until_free(name, at_most_s=0.2)
 
     def wait_until_free(self, name: str, *, connection: Connection | None = None, at_most_s: float = 1.0) -> None:
         """Wait until backends of closed connections have ended: PostgreSQL itself looks only every 100 ms."""
@@ -393,18 +437,41 @@ class ServerSession:
     # clones
 
     def create_empty(self, name: str) -> None:
-        """Create a database as the server makes them, waiting while somebody is connected to template1."""
+        """Create a database as the recipe says, waiting while somebody is connected to what is copied.
+
+        Where that is template1, cannot be copied and has nothing in it, template0 is as good.
+        """
         end = time.monotonic() + _PATIENCE_S
+        place = self.place()
+        source = place.source
         while True:
+            create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            if source is not None:
+                create += sql.SQL(" TEMPLATE {}").format(sql.Identifier(source))
             try:
-                self.connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                # what template1 has need not be said, and a role may be told its encoding only with template0
+                self.connection.execute(create + place.like if source == "template0" else create)
                 return
-            except psycopg.errors.ObjectInUse as error:
-                if time.monotonic() > end:
-                    raise self._refused(error, f"creating the database {name}") from error
-                time.sleep(_POLL_S)
             except psycopg.Error as error:
-                raise self._refused(error, f"creating the database {name}") from error
+                # in use, or (an internal error) of another collation version
+                if source is None and error.sqlstate in ("55006", "XX000") and self._is_bare("template1"):
+                    source = "template0"
+                    continue
+                if not isinstance(error, psycopg.errors.ObjectInUse) or time.monotonic() > end:
+                    raise self._refused(error, f"creating the database {name}") from error
+            time.sleep(_POLL_S)
+
+    def _is_bare(self, name: str) -> bool:
+        """Whether nothing was put into this database since initdb made it."""
+        try:
+            if self.connection.info.dbname == name:
+                row = self.connection.execute(load_sql("testdb", "bare")).fetchone()
+            else:
+                with self.database.with_name(name).connect() as inside:
+                    row = inside.execute(load_sql("testdb", "bare")).fetchone()
+        except (psycopg.Error, WfloSchemaError):
+            return False
+        return bool(row and row[0])
 
     def clone(self, template: Template, *, connection: Connection | None = None, measured: bool = False) -> str:
         """Make a clone under a new name; with ``measured`` by the strategy that was the fastest so far."""
@@ -422,6 +489,7 @@ class ServerSession:
                         )
                     )
                     self.strategies.record(strategy, elapsed_ms(began))
+                    give(link, name, template.carried)
                     return name
                 except psycopg.Error as error:
                     state = error.sqlstate or ""
@@ -446,11 +514,17 @@ class ServerSession:
             raise self._refused(error, f"marking the database {name}") from error
 
     def rename(self, name: str, to: str) -> None:
-        """Rename a database that nobody is connected to."""
+        """Rename a database of ours; whoever is connected to it is sent away."""
+        old, new = sql.Identifier(name), sql.Identifier(to)
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new)
+        open_again = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true").format(new)
+
+        def rename_it() -> None:
+            self.connection.execute(rename)
+
         try:
-            self.connection.execute(
-                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(to))
-            )
+            self._alone_in(name, rename_it)
+            self.connection.execute(open_again)
         except psycopg.errors.DuplicateDatabase as error:
             raise Refused(
                 f"somebody else made {to} at the same time", hint="run this again when nobody else does"
@@ -761,8 +835,8 @@ def _template_key(name: str) -> int:
 
 
 def maintenance(database: Database) -> Connection:
-    """Connect to a database that is there on every server, else to the target itself, which may not be there yet."""
-    connection = connect_to_first(database, (*MAINTENANCE, database.name))
+    """Connect to a database from which others are made and dropped, whatever timeouts the role has."""
+    connection = connect_for_making(database)
     try:
         lift_timeouts(connection)
     except psycopg.Error as error:
@@ -771,35 +845,17 @@ def maintenance(database: Database) -> Connection:
     return connection
 
 
-def _read_seed(path: Path | str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadMigrationFile(f"cannot read the seed file {path}: {error}") from error
-
-
 def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
     """Run SQL files in order, each in one transaction.
 
     Raise `DatabaseError`, naming file and line, when PostgreSQL refuses one.
     """
     for seed in seeds:
-        _run_seed(database, seed, _read_seed(seed))
+        run_sql(database, seed, read_sql(seed), **SEEDING)
 
 
-def _run_seed(database: Database, path: Path | str, text: str) -> None:
-    with database.connect() as connection:
-        put_schema_first(connection, database.schema)
-        try:
-            connection.execute(text.encode())
-        except psycopg.Error as error:
-            position = error.diag.statement_position
-            line = text.count("\n", 0, int(position) - 1) + 1 if position else 0
-            raise DatabaseError(
-                f"the seed file {path}{f':{line}' if line else ''} was refused: {error.diag.message_primary or error}",
-                hint=error.diag.message_hint or "it is run after the last migration, in one transaction",
-                sqlstate=error.sqlstate or "",
-            ) from error
+# What is said of a file of rows.
+SEEDING = {"what": "the seed file", "hint": "it is run after the last migration, in one transaction"}
 
 
 def elapsed_ms(began: float) -> float:

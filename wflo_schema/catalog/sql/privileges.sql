@@ -52,6 +52,12 @@ WITH object AS (
         'language', ARRAY[l.lanname]::text[], l.lanowner, l.lanacl, pg_catalog.acldefault('l', l.lanowner)
     FROM pg_catalog.pg_language AS l
     WHERE %(schemas)s::text[] IS NULL
+    UNION ALL
+    SELECT  -- whose it is, no migration says
+        'database', ARRAY['itself']::text[], NULL, d.datacl, pg_catalog.acldefault('d', d.datdba)
+    FROM pg_catalog.pg_database AS d
+    WHERE d.datname = pg_catalog.current_database()
+      AND %(schemas)s::text[] IS NULL
 )
 SELECT
     o.kind,

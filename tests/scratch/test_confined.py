@@ -1,0 +1,334 @@
+"""A replay changes nothing outside its database, whatever the files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from tests.conftest import RunningServer
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.scratch.replay import ScratchOptions, replayed
+from wflo_schema.testdb.databases import make_test_database
+
+pytestmark = pytest.mark.spread_over_servers
+
+# Everything that all databases of a server share, but for what test databases themselves come and go with.
+_CLUSTER = (
+    "SELECT rolname, rolsuper, rolcreatedb, rolcanlogin, rolconnlimit, rolpassword, rolvaliduntil FROM pg_authid",
+    "SELECT roleid::regrole::text, member::regrole::text, admin_option FROM pg_auth_members",
+    (
+        "SELECT COALESCE(d.datname, ''), s.setrole, s.setconfig FROM pg_db_role_setting AS s "
+        "LEFT JOIN pg_database AS d ON d.oid = s.setdatabase WHERE d.datname IS NULL OR d.datname !~ '^wflo_|_test$'"
+    ),
+    (
+        "SELECT classoid, objoid, description FROM pg_shdescription AS c "
+        "WHERE description !~ 'wflo_schema' OR classoid <> 'pg_database'::regclass"
+    ),
+    (
+        "SELECT datname, datdba, datacl::text, datconnlimit, dattablespace, datistemplate FROM pg_database "
+        "WHERE datname !~ '^wflo_|_test$'"
+    ),
+    "SELECT spcname, spcowner, spcacl::text, spcoptions FROM pg_tablespace",
+    "SELECT slot_name FROM pg_replication_slots",
+    "SELECT roname FROM pg_replication_origin",
+    "SELECT subname FROM pg_subscription",
+    "SELECT name, setting FROM pg_file_settings",
+    "SELECT label FROM pg_shseclabel",
+)
+
+
+def cluster(server: RunningServer) -> dict[str, list[tuple[object, ...]]]:
+    found = {}
+    with server.database.connect() as connection:
+        queries = list(_CLUSTER)
+        if connection.info.server_version >= 150000:
+            queries.append("SELECT parname, paracl::text FROM pg_parameter_acl")
+        for query in queries:
+            found[query] = sorted(connection.execute(query.encode()).fetchall(), key=repr)
+    found["postgresql.auto.conf"] = [((server.data / "postgresql.auto.conf").read_text(),)]
+    return found
+
+
+@pytest.fixture
+def target(server: RunningServer, database: Database) -> Database:
+    """A target whose role `app` has a password, a setting and a comment, and which records nothing."""
+    with database.connect() as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{database.name}_test" WITH (FORCE)'.encode())
+        for role in ("app", "other"):
+            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+                connection.execute(f"CREATE ROLE {role}".encode())
+        connection.execute("ALTER ROLE app PASSWORD 'rotated'")
+        connection.execute(f'GRANT CONNECT ON DATABASE "{database.name}" TO app'.encode())
+    return database
+
+
+def folder_of(path: Path, text: str, target: Database) -> Path:
+    folder = path / "migrations"
+    folder.mkdir()
+    (folder / "0001_first.sql").write_text("CREATE TABLE before (id integer);\n")
+    (folder / "0002_reach.sql").write_text(text.replace("TARGET", target.name))
+    (folder / "0003_last.sql").write_text("CREATE TABLE behind (id integer);\n")
+    return folder
+
+
+def in_code(statement: str) -> str:
+    return f"DO $do$ BEGIN {statement}; END $do$;"
+
+
+def in_dynamic_code(statement: str) -> str:
+    half = len(statement) // 2
+    return f"DO $do$ BEGIN EXECUTE $a${statement[:half]}$a$ || $b${statement[half:]}$b$; END $do$;"
+
+
+def in_function(statement: str) -> str:
+    return (
+        f"CREATE FUNCTION reach() RETURNS void LANGUAGE plpgsql AS $f$ BEGIN {statement}; END $f$;\nSELECT reach();\n"
+    )
+
+
+def in_deferred_trigger(statement: str) -> str:
+    return (
+        f"CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN {statement}; RETURN NULL; END $f$;\n"
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON before DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION late();\nINSERT INTO before VALUES (1);\n"
+    )
+
+
+def in_subtransaction(statement: str) -> str:
+    return f"DO $do$ BEGIN BEGIN {statement}; EXCEPTION WHEN division_by_zero THEN NULL; END; END $do$;"
+
+
+# Statements of the cluster that a transaction may hold.
+TRANSACTIONAL = (
+    "CREATE ROLE made",
+    "CREATE USER made PASSWORD 'made'",
+    "CREATE GROUP made",
+    "ALTER ROLE app PASSWORD 'first'",
+    "ALTER USER app VALID UNTIL '2030-01-01'",
+    "ALTER ROLE app SET work_mem = '4MB'",
+    "ALTER ROLE ALL SET work_mem = '4MB'",
+    "ALTER ROLE app CREATEDB",
+    "ALTER ROLE app CONNECTION LIMIT 3",
+    "ALTER ROLE other RENAME TO another",
+    "ALTER GROUP app ADD USER other",
+    "DROP ROLE other",
+    "GRANT app TO other",
+    "GRANT pg_monitor TO app WITH ADMIN OPTION",
+    "COMMENT ON ROLE app IS 'changed'",
+    "COMMENT ON DATABASE \"TARGET\" IS 'changed'",
+    "COMMENT ON TABLESPACE pg_default IS 'changed'",
+    "ALTER DATABASE \"TARGET\" SET work_mem = '4MB'",
+    'ALTER DATABASE "TARGET" CONNECTION LIMIT 30',
+    'ALTER DATABASE "TARGET" OWNER TO app',
+    "ALTER ROLE app IN DATABASE \"TARGET\" SET work_mem = '4MB'",
+    'GRANT TEMPORARY ON DATABASE "TARGET" TO other',
+    'REVOKE CONNECT ON DATABASE "TARGET" FROM app',
+    "GRANT CREATE ON DATABASE postgres TO app",
+    "GRANT CREATE ON TABLESPACE pg_default TO app",
+    "ALTER TABLESPACE pg_default SET (random_page_cost = 1)",
+    "UPDATE pg_catalog.pg_authid SET rolvaliduntil = '2030-01-01' WHERE rolname = 'app'",
+    "UPDATE pg_catalog.pg_database SET datconnlimit = 30 WHERE datname = 'TARGET'",
+    "DELETE FROM pg_catalog.pg_shdescription WHERE classoid = 'pg_database'::regclass",
+)
+
+WAYS = (in_code, in_dynamic_code, in_function, in_deferred_trigger, in_subtransaction)
+
+
+@pytest.mark.parametrize("statement", TRANSACTIONAL)
+def test_a_statement_of_the_cluster_is_left_out_or_refused(
+    server: RunningServer, target: Database, tmp_path: Path, statement: str
+) -> None:
+    before = cluster(server)
+    files = read_migrations(folder_of(tmp_path, statement + ";\n", target))
+    if statement.startswith(("UPDATE", "DELETE")):
+        with pytest.raises(Refused, match=r"0002_reach\.sql:1: this (UPDATE|DELETE) changes"):
+            replayed(target, files)
+    else:
+        assert replayed(target, files).find("table", "public", "behind") is not None
+        make_test_database(target, files)
+        assert make_test_database(target, files).was_cloned
+    assert cluster(server) == before
+
+
+@pytest.mark.parametrize("statement", [s for s in TRANSACTIONAL if "DELETE" not in s])
+def test_code_that_reaches_the_cluster_is_refused_by_name(
+    server: RunningServer, target: Database, tmp_path: Path, statement: str
+) -> None:
+    before = cluster(server)
+    way = WAYS[TRANSACTIONAL.index(statement) % len(WAYS)]
+    files = read_migrations(folder_of(tmp_path, way(statement), target))
+    for replay in (lambda: replayed(target, files), lambda: make_test_database(target, files)):
+        with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: .*outside of the database") as caught:
+            replay()
+        assert "--allow-outside" in caught.value.hint
+    assert cluster(server) == before
+
+
+class Leaving(NamedTuple):
+    text: str
+    is_left_out: bool
+
+
+LEAVING = (
+    Leaving("COPY before TO PROGRAM 'cat > FILE'", True),
+    Leaving("COPY before TO 'FILE'", True),
+    Leaving("COPY before FROM PROGRAM 'echo 1 | tee FILE'", False),
+    Leaving("SELECT pg_create_physical_replication_slot('made')", True),
+    Leaving("SELECT pg_catalog.pg_create_physical_replication_slot('made')", True),
+    Leaving("CREATE TABLE x AS SELECT pg_create_physical_replication_slot('made')", False),
+    Leaving("SELECT pg_replication_origin_create('made')", True),
+    Leaving("SELECT lo_export(lo_from_bytea(0, 'x'), 'FILE')", False),
+    Leaving("DO $$ BEGIN PERFORM pg_create_physical_replication_slot('made'); END $$", False),
+    Leaving("DO $$ BEGIN COPY before TO 'FILE'; END $$", False),
+    Leaving("DO $$ BEGIN EXECUTE 'COPY before TO ''FILE'''; END $$", False),
+    Leaving("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT pg_reload_conf()';\nSELECT f()", False),
+    Leaving(
+        "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; RETURN NULL; END $$;\n"
+        "CREATE TRIGGER g AFTER INSERT ON before EXECUTE FUNCTION g();\nINSERT INTO before VALUES (1)",
+        False,
+    ),
+    Leaving("CREATE SUBSCRIPTION made CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)", True),
+    Leaving(
+        "DO $$ BEGIN EXECUTE 'CREATE SUBSCRIPTION made CONNECTION ''host=/nowhere'' PUBLICATION p "
+        "WITH (connect = false)'; END $$",
+        False,
+    ),
+    Leaving("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()", True),
+)
+
+
+@pytest.mark.parametrize("case", LEAVING, ids=lambda case: case.text[:40])
+def test_what_leaves_the_server_does_not_run(
+    server: RunningServer, target: Database, tmp_path: Path, case: Leaving
+) -> None:
+    before = cluster(server)
+    left = server.data / "left"
+    files = read_migrations(folder_of(tmp_path, case.text.replace("FILE", str(left)) + ";\n", target))
+    with server.database.connect() as bystander:
+        if case.is_left_out:
+            assert replayed(target, files).find("table", "public", "behind") is not None
+        else:
+            with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: "):
+                replayed(target, files)
+        bystander.execute("SELECT")
+    assert cluster(server) == before
+    assert not left.exists()
+
+
+ALONE = (
+    "ALTER SYSTEM SET work_mem = '4MB'",
+    "CREATE DATABASE made",
+    "DROP DATABASE IF EXISTS made",
+    'ALTER DATABASE "TARGET" SET TABLESPACE pg_default',
+    "CREATE TABLESPACE made LOCATION '/nowhere'",
+    "DO $$ BEGIN ALTER ROLE app PASSWORD 'first'; COMMIT; END $$",
+    "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE app PASSWORD 'first'; COMMIT; END $$;\nCALL p()",
+    "DO $$ BEGIN ALTER ROLE app PASSWORD 'first'; END $$",
+    "ALTER ROLE app PASSWORD 'first'",
+    "ALTER DATABASE \"TARGET\" SET work_mem = '4MB'",
+    "REINDEX SYSTEM",
+    "VACUUM",
+)
+
+
+@pytest.mark.parametrize("statement", ALONE)
+def test_a_file_without_a_transaction_changes_no_more(
+    server: RunningServer, target: Database, tmp_path: Path, statement: str
+) -> None:
+    before = cluster(server)
+    files = read_migrations(folder_of(tmp_path, f"-- transactional: false\n{statement};\n", target))
+    if "$$" in statement:
+        with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: "):
+            replayed(target, files)
+    else:
+        assert replayed(target, files).find("table", "public", "behind") is not None
+    assert cluster(server) == before
+
+
+def test_ordinary_work_is_no_reach(server: RunningServer, target: Database, tmp_path: Path) -> None:
+    text = (
+        "CREATE SCHEMA s AUTHORIZATION app;\nGRANT ALL ON SCHEMA s TO other;\nCREATE TABLE s.t (id integer);\n"
+        "ALTER TABLE s.t OWNER TO app;\nCREATE POLICY p ON s.t TO app USING (true);\n"
+        "ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO other;\nREVOKE ALL ON s.t FROM PUBLIC;\n"
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN CREATE ROLE app; END IF; END $$;\n"
+        "DO $$ BEGIN CREATE ROLE app; EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n"
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = %L', current_database(), '5MB'); END $$;\n"
+        "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO app', current_database()); END $$;\n"
+        "COMMENT ON TABLE s.t IS 'ALTER ROLE app PASSWORD; COPY t TO PROGRAM';\nDROP OWNED BY other;\n"
+    )
+    before = cluster(server)
+    assert replayed(target, read_migrations(folder_of(tmp_path, text, target))).find("table", "s", "t") is not None
+    assert cluster(server) == before
+
+
+def test_a_role_that_is_missing_is_named_with_the_way_out(
+    server: RunningServer, target: Database, tmp_path: Path
+) -> None:
+    text = "CREATE ROLE made NOLOGIN;\nGRANT SELECT ON before TO made;\n"
+    files = read_migrations(folder_of(tmp_path, text, target))
+    before = cluster(server)
+    with pytest.raises(MigrationFailed, match="in the scratch database, 0002_reach failed") as caught:
+        replayed(target, files)
+    assert "its CREATE ROLE (" in caught.value.message and "0002_reach.sql:1" in caught.value.message
+    assert "--allow-outside" in caught.value.hint
+    assert cluster(server) == before
+    try:
+        for _ in range(2):  # the second time it is there
+            replayed(target, files, scratch=ScratchOptions(allow_outside=True))
+        replayed(target, files)
+    finally:
+        with target.connect() as connection:
+            connection.execute("DROP ROLE made")
+
+
+def test_what_is_missing_in_the_scratch_database_is_said_and_can_be_prepared(target: Database, tmp_path: Path) -> None:
+    files = read_migrations(folder_of(tmp_path, "CREATE TABLE t (mail citext);\n", target))
+    with pytest.raises(MigrationFailed, match="in the scratch database, 0002_reach failed in statement 1") as caught:
+        replayed(target, files)
+    assert "--scratch-prepare FILE" in caught.value.hint and "--scratch-template NAME" in caught.value.hint
+    assert "correct the file" not in caught.value.hint
+    prepare = tmp_path / "prepare.sql"
+    prepare.write_text("CREATE TYPE public.citext AS (value text);\n")
+    assert replayed(target, files, scratch=ScratchOptions(prepare=prepare)).find("table", "public", "t") is not None
+    with target.connect() as connection:
+        connection.execute(prepare.read_bytes())
+    assert (
+        replayed(target, files, scratch=ScratchOptions(template=target.name)).find("table", "public", "t") is not None
+    )
+
+
+def test_a_file_that_prepares_and_fails_is_named(target: Database, tmp_path: Path) -> None:
+    prepare = tmp_path / "prepare.sql"
+    prepare.write_text("\nCREATE EXTENSION;\n")
+    files = read_migrations(folder_of(tmp_path, "SELECT 1;\n", target))
+    with pytest.raises(WfloSchemaError, match=r"prepare\.sql:2 was refused"):
+        replayed(target, files, scratch=ScratchOptions(prepare=prepare))
+    with pytest.raises(WfloSchemaError, match="no_such"):
+        replayed(target, files, scratch=ScratchOptions(template="no_such"))
+
+
+def test_rows_of_another_server_are_not_written(server: RunningServer, target: Database, tmp_path: Path) -> None:
+    with target.connect() as connection:
+        try:
+            connection.execute("CREATE EXTENSION postgres_fdw")
+        except psycopg.Error:
+            pytest.skip("no postgres_fdw here")
+        connection.execute("CREATE TABLE there (id integer)")
+    info = server.database.parameters
+    text = (
+        "CREATE EXTENSION postgres_fdw;\n"
+        "CREATE SERVER back FOREIGN DATA WRAPPER postgres_fdw "
+        f"OPTIONS (host '{info['host']}', port '{info['port']}', dbname 'TARGET');\n"
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER back OPTIONS (user 'postgres', password_required 'false');\n"
+        "CREATE FOREIGN TABLE there (id integer) SERVER back;\n"
+        "INSERT INTO there VALUES (1);\n"
+    )
+    with pytest.raises(Refused, match=r"0002_reach\.sql:5: this INSERT changes rows of another server"):
+        replayed(target, read_migrations(folder_of(tmp_path, text, target)))
+    with target.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM there").fetchone() == (0,)

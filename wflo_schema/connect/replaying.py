@@ -1,0 +1,28 @@
+"""What marks a database as one in which migrations are only replayed: there they change nothing outside of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False, slots=True)
+class Replay:
+    """How migrations are kept inside a database that stands for another.
+
+    ``stands_for`` is the name by which they mean it, None where any name does.  ``roles``: they may
+    make and change roles, because the server is there for tests alone.  ``allows_outside``: the user
+    says that they may change whatever they want.  ``place`` names the database in messages, and
+    ``options`` are the door's words for what prepares it and for what lifts this.
+    """
+
+    stands_for: str | None
+    roles: bool = False
+    allows_outside: bool = False
+    place: str = "the scratch database"
+    options: tuple[str, str, str] = ("--scratch-prepare FILE", "--scratch-template NAME", "--allow-outside")
+    is_of_target: bool = True
+    """Whether a failure could be taken for one of the target's."""
+    roles_left_out: dict[str, str] = field(default_factory=dict)
+    """Role → the place of the CREATE ROLE that was left out."""
+    memory: dict[str, object] = field(default_factory=dict)
+    """What was learned from the migrations so far; whoever reads them keeps it here."""

@@ -1,0 +1,182 @@
+"""Keeps a replayed migration inside its database: what reaches further is left out, turned round or refused.
+
+Hides what is known from a statement's words, and the look at what a transaction has changed before it commits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from wflo_schema.connect.database import Database
+from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.replaying import Replay
+from wflo_schema.errors import MigrationFailed, Refused
+from wflo_schema.files.folder import Migration
+from wflo_schema.files.outside import Defined, Reach, with_database
+from wflo_schema.files.script import Script, Statement, Statements
+from wflo_schema.words import listed
+
+_FOUND = re.compile(r"wflo-schema-outside:([a-z_ ,]+)")
+
+# What a shared catalog holds, in a user's words.
+_HOLDS = {
+    "foreign table": "rows of another server",
+    "pg_auth_members": "the members of a role",
+    "pg_authid": "roles",
+    "pg_database": "a database",
+    "pg_db_role_setting": "settings of roles or databases",
+    "pg_parameter_acl": "grants on settings",
+    "pg_replication_origin": "replication origins",
+    "pg_shdescription": "comments on roles or databases",
+    "pg_shseclabel": "security labels",
+    "pg_subscription": "subscriptions",
+    "pg_tablespace": "tablespaces",
+}
+
+# Where roles may be made: what holds them, and what is said of them.
+_OF_ROLES = ("pg_auth_members", "pg_authid", "pg_db_role_setting", "pg_shdescription", "pg_shseclabel")
+
+# A file that names one of these names no project's database.
+_OF_THE_SERVER = frozenset({"postgres", "template0", "template1"})
+
+# What is missing that the migrations take for granted: type, function, schema, relation, file of an extension, right.
+_NOT_PREPARED = frozenset({"42704", "42883", "3F000", "42P01", "58P01", "0A000", "42501", "22023"})
+
+
+class Confinement:
+    """The rules of one replay, and the server that it runs on."""
+
+    def __init__(self, database: Database, replay: Replay) -> None:
+        self._name = database.name
+        self._replay = replay
+        self._roles: frozenset[str] = frozenset()
+        self._defined = replay.memory.setdefault("defined", Defined())
+        self.look: tuple[Command, ...] = ()
+        """What is asked before a transaction commits; it fails where something outside was changed."""
+        if not replay.allows_outside:
+            allowed = ",".join(_OF_ROLES) if replay.roles else ""
+            self.look = (Command(load_sql("engine", "outside"), (allowed,)),)
+
+    @property
+    def _may_make_roles(self) -> bool:
+        return self._replay.roles or self._replay.allows_outside
+
+    def loader(self, load: Callable[[Migration], Script], pipeline: Pipeline) -> Callable[[Migration], Script]:
+        """Read files as ``load`` does, and confine what they say."""
+        if self._may_make_roles:
+            text = "SELECT rolname FROM pg_catalog.pg_roles"
+            outcome = pipeline.exchange([Command(text, keeps_rows=True)])
+            self._roles = frozenset(row[0] or "" for row in outcome.rows[0]) if outcome.error is None else frozenset()
+        return lambda m: self._confined(load(m))
+
+    def _confined(self, script: Script) -> Script:
+        """The script without what reaches beyond the database.
+
+        Raise `Refused` for a statement that cannot be left out.
+        """
+        assert isinstance(self._defined, Defined)
+        instead: dict[int, str] = {}
+        for number, statement in self._defined.to_look_at(script):
+            reach = self._defined.reach(statement)
+            if reach is not None:
+                instead[number] = self._turned(script, statement, reach)
+        return _with(script, instead) if instead else script
+
+    def _turned(self, script: Script, statement: Statement, reach: Reach) -> str:
+        """What is run in the statement's place; nothing where it is left out."""
+        replay = self._replay
+        if reach.kind == "database":
+            meant = {n for n in reach.names if n not in _OF_THE_SERVER or n == replay.stands_for}
+            meant &= {replay.stands_for, self._name} if replay.stands_for is not None else meant
+            return with_database(statement.text, self._name, meant=meant) if meant else ""
+        if reach.kind == "role" and self._may_make_roles:
+            if reach.role in self._roles or statement.first_word == "DROP":
+                return ""
+            self._roles |= {reach.role}
+            return statement.text
+        is_repeatable = statement.first_word in ("GRANT", "REVOKE") or statement.words[1:2] == ("SYSTEM",)
+        if reach.kind == "cluster" and replay.allows_outside and is_repeatable:
+            return statement.text
+        if reach.kind == "leaves":
+            if replay.allows_outside:
+                return statement.text
+            if not reach.can_be_left_out:
+                raise self._refused(f"{script.path}:{statement.line}: {reach.what} acts outside of the database")
+        if reach.role:
+            replay.roles_left_out.setdefault(reach.role, f"{script.path}:{statement.line}")
+        return ""
+
+    def _refused(self, what: str) -> Refused:
+        return Refused(
+            f"{what}, and migrations that are replayed in {self._replay.place} must change nothing there",
+            hint=f"take it out of the migrations; or let it do so, where that harms nobody: {self._replay.options[2]}",
+        )
+
+    def refusal(self, script: Script, error: ServerError, number: int | None) -> Refused | None:
+        """The refusal of what the look found; None for any other error."""
+        found = _FOUND.search(error.message)
+        if found is None:
+            return None
+        changed = listed([_HOLDS.get(name, name) for name in found[1].split(",")])
+        statement = None if number is None else script.statements[number]
+        place = f"{script.path}:{statement.line}" if statement else script.path
+        what = f"this {statement.first_word}" if statement else "it"
+        refused = self._refused(f"{place}: {what} changes {changed}, outside of the database")
+        if "pg_authid" in found[1]:
+            refused.hint = f"make the role beforehand, where the file asks whether it is there; or {refused.hint}"
+        return refused
+
+    def explain(self, failed: MigrationFailed) -> None:
+        """Say of a failure where it happened, and how to prepare that place."""
+        replay = self._replay
+        failed.message = f"in {replay.place}, {failed.message}"
+        prepare, template, allow = replay.options
+        role = re.search(r'"([^"]*)"', failed.message) if failed.sqlstate == "42704" else None
+        if role is not None and role[1] in replay.roles_left_out:
+            failed.message += (
+                f"\nits CREATE ROLE ({replay.roles_left_out[role[1]]}) was left out: "
+                "a replay changes nothing outside of its database"
+            )
+            failed.hint = f"make the role on that server first, as wflo-schema migrate does; or let the replay: {allow}"
+        elif failed.sqlstate in _NOT_PREPARED and "server start" not in failed.hint:
+            failed.hint = (
+                f"if the migrations take it for granted, prepare it: name a file of SQL that makes it ({prepare}), "
+                f"or a database to copy ({template}); else a migration that makes it is missing"
+            )
+        if replay.is_of_target:
+            failed.hint += "; the target was not touched"
+        failed.args = (failed.message,)
+
+
+def confinement_of(database: Database) -> Confinement | None:
+    """The rules of the replay that a database is marked for; None for a real target."""
+    return Confinement(database, database.replay) if database.replay is not None else None
+
+
+def _with(script: Script, instead: Mapping[int, str]) -> Script:
+    """The script with other texts for some of its statements, on the lines where they stood; empty: without it."""
+    source = bytearray()
+    done = 0
+    kept = []
+    for number, statement in enumerate(script.statements):
+        text = instead.get(number)
+        if text == "":
+            continue
+        shift = len(source) - done
+        begin, data = statement.start + shift, statement.data
+        if text is not None:
+            source += script.source[done : statement.start] + text.encode()
+            done = statement.end
+        if data is not None:
+            shift = len(source) - done
+            data = (data[0] + shift, data[1] + shift)
+        kept.append((begin, statement.end + len(source) - done, statement.first_word.encode(), data))
+    source += script.source[done:]
+    statements = Statements(bytes(source))
+    for one in kept:
+        statements.add(*one)
+    statements.is_wrapped = script.statements.is_wrapped
+    return replace(script, source=bytes(source), statements=statements)
