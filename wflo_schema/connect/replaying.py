@@ -20,6 +20,8 @@ class Replay:
     allows_outside: bool = False
     place: str = "the scratch database"
     options: tuple[str, str, str] = ("--scratch-prepare FILE", "--scratch-template NAME", "--allow-outside")
+    is_new: bool = True
+    """Whether the database was made for this: what it holds is there on purpose."""
     is_of_target: bool = True
     """Whether a failure could be taken for one of the target's."""
     roles_left_out: dict[str, str] = field(default_factory=dict)

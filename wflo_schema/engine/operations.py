@@ -347,7 +347,8 @@ class _Run(Session):
         self._after = last_applied(recorded)
         self._half_way = frozenset(p.hash for p in progress)
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
-        if not recorded and not progress:
+        is_prepared = self.database.replay is not None and self.database.replay.is_new
+        if not recorded and not progress and not is_prepared:
             found = self._first_run(found)
         if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
             return found  # it is the ledger that is meant

@@ -69,7 +69,7 @@ def make_test_database(
                 hint=f"choose another name with --name; {NOTHING_DROPPED}",
             )
         if keep and there == "database":
-            return _keep(wanted.for_replay(recipe.replay()), migrations, notify, began)
+            return _keep(wanted.for_replay(recipe.replay(is_new=False)), migrations, notify, began)
         template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
         fresh = session.clone(template)
         try:
@@ -77,7 +77,7 @@ def make_test_database(
             with session.replacing(chosen):
                 if keep and session.kind_of(chosen):  # somebody made it in the meantime
                     session.drop(fresh)
-                    return _keep(wanted.for_replay(recipe.replay()), migrations, notify, began)
+                    return _keep(wanted.for_replay(recipe.replay(is_new=False)), migrations, notify, began)
                 session.drop(chosen)
                 session.rename(fresh, chosen)
         except BaseException:

@@ -40,13 +40,14 @@ class Recipe:
     allow_outside: bool = False
     options: tuple[str, str, str] = ("--prepare FILE", "--template NAME", "--allow-outside")
 
-    def replay(self) -> Replay:
-        """The mark of a database that migrations are replayed in."""
+    def replay(self, *, is_new: bool = True) -> Replay:
+        """The mark of a database that migrations are replayed in; ``is_new``: that was made for this."""
         return Replay(
             self.stands_for,
             roles=self.roles,
             allows_outside=self.allow_outside,
             place="the test database",
+            is_new=is_new,
             is_of_target=False,
             options=self.options,
         )

@@ -357,7 +357,6 @@ class ServerSession:
         notify: Notify | None,
     ) -> None:
         from wflo_schema.engine import operations
-        from wflo_schema.engine.planning import Allow
 
         building = self.new_name("building")
         self.create_empty(building)
