@@ -173,7 +173,7 @@ def replay_history(empty: Database, look: Look, places: Collection[int]) -> Hist
 def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int, Catalog]:
     found = {}
     for number in sorted(places):
-        operations.migrate(empty, look.migrations, to=look.migrations.items[number].id, is_replay=True)
+        operations.migrate(empty, look.migrations, to=look.migrations.items[number].id)
         found[number] = read_like(empty, look)
     return found
 
@@ -249,7 +249,7 @@ def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
     before = look.migrations.items[: look.migrations.items.index(last)]
     operations.baseline(empty, look.migrations, [m.id for m in before if m.id not in look.recorded])
     try:
-        operations.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,), is_replay=True)
+        operations.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,))
     except MigrationFailed:
         return None
     return read_like(empty, look)

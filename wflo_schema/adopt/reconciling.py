@@ -114,11 +114,11 @@ def find_set(look: Look, history: History, replayed: Database, sets: Sequence[Re
                     if d.object in names and d.attribute == "validated":
                         connection.execute(d.mend.encode())
             is_same = not history.compare(look.have, read_like(replayed, look)).differences
-            operations.migrate(replayed, one.migrations, is_replay=True)
+            operations.migrate(replayed, one.migrations)
             if is_same and not history.compare(read_like(replayed, look), history.last).differences:
                 return KnownSet(one, tuple(sorted(names)))
         else:
-            operations.migrate(replayed, one.migrations, is_replay=True)
+            operations.migrate(replayed, one.migrations)
     return None
 
 

@@ -137,16 +137,14 @@ def migrate(
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
-    is_replay: bool = False,
 ) -> Result:
     """Apply every pending migration, or those up to and including ``to``.
 
-    ``is_replay``: the files were applied elsewhere, so what they forgot is not looked for, nor their rollback files,
-    and the target's schema is made.
     Each commits together with its record; any number of runs at once do the work once; a killed run
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
 
-    With ``create_schema`` the target's schema is made where it is not there.
+    With ``create_schema`` the target's schema is made where it is not there.  In a replay it is made too, and what
+    the files forgot is not looked for, nor their rollback files: they were applied elsewhere.
 
     Raise `BadMigrationFile` before anything runs; `Refused` when files, ledger and database do not fit and
     ``allow`` does not name the case, or when there is no such schema; `MigrationFailed` (`LockNotAcquired`) after
@@ -156,12 +154,12 @@ def migrate(
     migrations.refuse_empty()
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
-        run.creates_schema = create_schema or is_replay
+        run.creates_schema = create_schema or database.replay is not None
         planned = plan_migrations(run.status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
         refuse(planned)
         scripts = Scripts(planned.pending, run.loader(load_script))
-        run.validate(scripts, run.check_nothing if is_replay else run.check_ready)
+        run.validate(scripts, run.check_ready if database.replay is None else run.check_nothing)
         run.begin("apply", len(planned.pending), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
         while not run.follow(planned.status.followed, migrations):

@@ -287,7 +287,7 @@ def replayed(
     with scratch_database(database, scratch=scratch) as empty:
         if database.schema is None:
             _lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
-        operations.migrate(empty, migrations, is_replay=True)
+        operations.migrate(empty, migrations)
         return _read(empty, privileges=privileges)
 
 

@@ -91,7 +91,7 @@ def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began
     from wflo_schema.engine.planning import Allow
 
     try:
-        result = operations.migrate(wanted, migrations, notify=notify, is_replay=True)
+        result = operations.migrate(wanted, migrations, notify=notify)
     except Refused as refused:
         if refused.case == Allow.NOT_EMPTY:
             refused.hint = "leave out --keep to make it anew; or name another one with --name"

@@ -73,11 +73,11 @@ def up_down_up(databases: Databases, m: Migration) -> None:
     with databases.scratch() as database:
         _migrate_until(database, migrations, m)
         before = _catalog(database)
-        operations.migrate(database, migrations, to=m.id, allow=tuple(Allow), is_replay=True)
+        operations.migrate(database, migrations, to=m.id, allow=tuple(Allow))
         after = _catalog(database)
         operations.rollback(database, migrations, only=m.id)
         _must_be_equal(before, _catalog(database), f"after rolling back {m.id} the database is not as it was before")
-        operations.migrate(database, migrations, to=m.id, allow=tuple(Allow), is_replay=True)
+        operations.migrate(database, migrations, to=m.id, allow=tuple(Allow))
         again = _catalog(database)
         _must_be_equal(after, again, f"after applying {m.id} again the database is not as it was the first time")
 
@@ -94,7 +94,7 @@ def on_top_of_data(databases: Databases, m: Migration) -> None:
     is_seeded = False
     with databases.scratch() as database:
         for other in migrations:
-            operations.migrate(database, migrations, to=other.id, allow=tuple(Allow), is_replay=True)
+            operations.migrate(database, migrations, to=other.id, allow=tuple(Allow))
             if other.id == m.id and is_seeded:
                 return
             if not is_seeded:
@@ -136,7 +136,7 @@ def _migrate_until(database: Database, migrations: Migrations, m: Migration) -> 
 
     before = migrations.items[: [i.id for i in migrations].index(m.id)]
     if before:
-        operations.migrate(database, migrations, to=before[-1].id, allow=tuple(Allow), is_replay=True)
+        operations.migrate(database, migrations, to=before[-1].id, allow=tuple(Allow))
 
 
 def _catalog(database: Database) -> Catalog:

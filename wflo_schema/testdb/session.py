@@ -366,7 +366,7 @@ class ServerSession:
                 run_sql(database.with_schema(None), self.recipe.prepare, self.recipe.read_prepare(), **PREPARING)
             if len(migrations):
                 replayed = database.for_replay(self.recipe.replay())
-                operations.migrate(replayed, migrations, notify=notify, is_replay=True)
+                operations.migrate(replayed, migrations, notify=notify)
             for path, text in seeds:
                 run_sql(database, path, text, **SEEDING)
             # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are
