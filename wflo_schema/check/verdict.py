@@ -154,9 +154,8 @@ def check_database(
     """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
 
     ``contract`` is needed for contract, rows and indexes, and allows findings of all; ``migrations`` for ledger,
-    ``wanted`` (the catalog of a scratch database in which the migrations were replayed) for drift.  All of
-    contract, rows and indexes is read in one snapshot.  Says yes to a key only if every catalog
-    that bears on it was read and PostgreSQL enforces it there.
+    ``wanted`` (the catalog of a scratch database in which the migrations were replayed) for drift.  All of contract,
+    rows and indexes is read in one snapshot.  Says yes to a key only if all that bears on it was read and enforces it.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed` or `DatabaseError`
     when the server is not there or goes away while the contract is checked, `Refused` where there is no such schema.
