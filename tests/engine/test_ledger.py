@@ -21,7 +21,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import LockNotAcquired, Refused, WfloSchemaError
+from wflo_schema.errors import DatabaseError, LockNotAcquired, Refused, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 
 __all__ = ["folder"]
@@ -502,6 +502,20 @@ def test_progress_that_another_run_wrote_is_not_written_over(folder: Folder) -> 
     thread.join()
     assert [type(e) for e in errors] == [Refused] and "edited" in str(errors[0])
     assert folder.ask("SELECT count(*) FROM a") == 1
+
+
+@pytest.mark.parametrize("how", ["DELETE FROM _wflo_schema_progress", "CALL forget()"])
+def test_file_that_removes_the_record_of_its_progress_is_not_begun_anew(folder: Folder, how: str) -> None:
+    folder.write(
+        "1_a",
+        "CREATE TABLE a (id int); CREATE PROCEDURE forget() LANGUAGE plpgsql "
+        "AS 'BEGIN DELETE FROM _wflo_schema_progress; COMMIT; END'",
+    )
+    folder.migrate()
+    folder.write("2_b", f"{NT}INSERT INTO a VALUES (1);\n{how};\nINSERT INTO a VALUES (2);")
+    with pytest.raises(DatabaseError):
+        folder.migrate()
+    assert folder.ask("SELECT array_agg(id) FROM a") == [1] and folder.recorded() == ["1_a"]
 
 
 # the disk

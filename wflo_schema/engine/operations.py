@@ -419,6 +419,7 @@ class _Run(Session):
                 if not self.ledger.is_complete:
                     self._make_ledger()
                 again = plan_migrations(self.status(migrations), migrations, to, allow)
+                self.refuse_flaws()
                 refuse(again)
                 recorded = {e.id for e in again.status.entries if e.state != State.PENDING}
                 queue = deque(again.pending)

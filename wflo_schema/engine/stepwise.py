@@ -31,7 +31,7 @@ from wflo_schema.engine.ledger import (
     superseded_command,
 )
 from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, SETTLE, Conflict, Session
-from wflo_schema.errors import ConnectionLost, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.errors import ConnectionLost, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import (
@@ -319,7 +319,7 @@ class Stepwise:
                     in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
                 if outcome.error.index == len(run) - 2 and outcome.error.sqlstate in _TAKEN_OVER:
-                    raise Conflict
+                    raise self._taken_over()
                 is_of_ledger = 1 + len(look) < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
                     session.pause_for_ledger(m, outcome.error, began, attempt)
@@ -395,12 +395,27 @@ class Stepwise:
                 return
             self._session.must([ROLLBACK])
             if outcome.error.sqlstate in _TAKEN_OVER:
-                raise Conflict
+                raise self._taken_over()
             if outcome.error.sqlstate == "57014" and self._session.stop.is_requested:
                 raise self._session.stopped("it was cancelled between two statements; what came before stays")
             if outcome.error.sqlstate not in RETRIED:
                 raise self._session.ledger_error(outcome.error)
             self._session.pause_for_ledger(self._migration, outcome.error, began, attempt)
+
+    def _taken_over(self) -> Exception:
+        """What it means that the progress is not as we know it: `Conflict`, unless nobody has gone on with it."""
+        recorded, progress = self._session.read()
+        m, is_rollback = self._migration, self._operation == "rollback"
+        is_finished = any(r.hash == m.hash for r in recorded) != is_rollback
+        if self._at is None or is_finished or any(p.hash == m.hash for p in progress):
+            return Conflict()
+        done = counted(self._at.done, "statement")
+        return DatabaseError(
+            f"the record of how far {m.id} has come is gone from {self._progress_table}: "
+            f"{done} of {len(self._script.statements)} {'is' if self._at.done == 1 else 'are'} done, and stay",
+            hint="let the file leave the ledger's tables alone; another run would begin it anew: "
+            "finish or undo by hand what it has begun",
+        )
 
     def _names(self, text: str) -> tuple[str, ...]:
         """The qualified names of what is about to be dropped: later, its name alone may mean another one."""
