@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from tests.conftest import RunningServer
+from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
+from wflo_schema.engine.events import Event, Notice
 from wflo_schema.errors import MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import ScratchOptions, replayed
@@ -332,3 +334,22 @@ def test_rows_of_another_server_are_not_written(server: RunningServer, target: D
         replayed(target, read_migrations(folder_of(tmp_path, text, target)))
     with target.connect() as connection:
         assert connection.execute("SELECT count(*) FROM there").fetchone() == (0,)
+
+
+def test_a_search_path_of_the_database_leads_no_step_of_a_replay_astray(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "0001_a.sql").write_text("CREATE SCHEMA app;\nCREATE TABLE public.a (id integer);\n")
+    (tmp_path / "0002_b.sql").write_text(f'ALTER DATABASE "{database.name}" SET search_path = app, public;\n')
+    (tmp_path / "0003_c.sql").write_text("CREATE TABLE app.c (id integer);\n")
+    with database.connect() as connection:
+        connection.execute("CREATE SCHEMA app; CREATE TABLE public.a (id integer); CREATE TABLE app.c (id integer)")
+    found = adopt_database(database, read_migrations(tmp_path), apply=True)
+    assert (found.id, found.is_applied) == ("0003_c", True), found
+
+
+def test_what_is_left_out_is_told_without_a_secret(target: Database, tmp_path: Path) -> None:
+    text = "ALTER ROLE app PASSWORD 'topsecret';\nALTER DATABASE \"TARGET\" SET work_mem = '5MB';\n"
+    told: list[Event] = []
+    make_test_database(target, read_migrations(folder_of(tmp_path, text, target)), notify=told.append)
+    said = [one for one in told if isinstance(one, Notice)]
+    assert [(one.id, one.severity) for one in said] == [("0002_reach", "LEFT OUT")]
+    assert said[0].message.endswith("0002_reach.sql:1: ALTER ROLE app reaches outside of the test database")

@@ -13,6 +13,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.replaying import Replay
+from wflo_schema.engine.events import Notice, Notify
 from wflo_schema.errors import MigrationFailed, Refused
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.outside import Defined, Reach, with_database
@@ -53,6 +54,7 @@ class Confinement:
         self._name = database.name
         self._replay = replay
         self._roles: frozenset[str] = frozenset()
+        self._told: set[str] = set()
         self._defined = replay.memory.setdefault("defined", Defined())
         self.look: tuple[Command, ...] = ()
         """What is asked before a transaction commits; it fails where something outside was changed."""
@@ -64,15 +66,17 @@ class Confinement:
     def _may_make_roles(self) -> bool:
         return self._replay.roles or self._replay.allows_outside
 
-    def loader(self, load: Callable[[Migration], Script], pipeline: Pipeline) -> Callable[[Migration], Script]:
-        """Read files as ``load`` does, and confine what they say."""
+    def loader(
+        self, load: Callable[[Migration], Script], pipeline: Pipeline, notify: Notify
+    ) -> Callable[[Migration], Script]:
+        """Read files as ``load`` does, and confine what they say; ``notify`` is told of what is left out."""
         if self._may_make_roles:
             text = "SELECT rolname FROM pg_catalog.pg_roles"
             outcome = pipeline.exchange([Command(text, keeps_rows=True)])
             self._roles = frozenset(row[0] or "" for row in outcome.rows[0]) if outcome.error is None else frozenset()
-        return lambda m: self._confined(load(m))
+        return lambda m: self._confined(m, load(m), notify)
 
-    def _confined(self, script: Script) -> Script:
+    def _confined(self, m: Migration, script: Script, notify: Notify) -> Script:
         """The script without what reaches beyond the database.
 
         Raise `Refused` for a statement that cannot be left out.
@@ -83,6 +87,11 @@ class Confinement:
             reach = self._defined.reach(statement)
             if reach is not None:
                 instead[number] = self._turned(script, statement, reach)
+                place = f"{script.path}:{statement.line}"
+                if not instead[number] and place not in self._told:
+                    self._told.add(place)
+                    said = f"{place}: {reach.what} reaches outside of {self._replay.place}"
+                    notify(Notice(m.id, "LEFT OUT", said))
         return _with(script, instead) if instead else script
 
     def _turned(self, script: Script, statement: Statement, reach: Reach) -> str:

@@ -95,7 +95,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """PostgreSQL, or the engine (severity REPAIR or WAITING), said something about a migration."""
+    """PostgreSQL, or the engine (severity REPAIR, WAITING or LEFT OUT), said something about a migration."""
 
     id: str
     severity: str

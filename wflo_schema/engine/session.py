@@ -404,7 +404,7 @@ class Session:
 
     def loader(self, load: Callable[[Migration], Script]) -> Callable[[Migration], Script]:
         """What reads files for this run: ``load``, or what keeps a replay inside its database."""
-        return load if self.confinement is None else self.confinement.loader(load, self.pipeline)
+        return load if self.confinement is None else self.confinement.loader(load, self.pipeline, self.notify)
 
     @property
     def look_outside(self) -> tuple[Command, ...]:

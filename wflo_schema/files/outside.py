@@ -19,7 +19,7 @@ from wflo_schema.names import quote_always
 # Functions that act on the server, on its files or on other servers, at once and for good.
 _LEAVES = re.compile(
     r"""(?:
-        dblink\w* | http | http_\w+ | lo_export
+        dblink\w* | http(?:_(?:get|post|put|patch|delete|head))? | lo_export
       | pg_(?:terminate|cancel)_backend | pg_reload_conf | pg_rotate_logfile\w* | pg_promote
       | pg_switch_(?:wal|xlog) | pg_create_restore_point | pg_(?:wal|xlog)_replay_(?:pause|resume)
       | pg_backup_(?:start|stop) | pg_(?:start|stop)_backup | pg_log_backend_memory_contexts | pg_log_standby_snapshot
@@ -347,9 +347,17 @@ def _flat(found: Sequence[Token], depth: int = 0) -> Iterator[Token]:
 
 
 def _called(found: Sequence[Token], *, is_code: bool = False) -> set[str]:
-    """The names of functions that are called; of code also those that a trigger is told to call."""
-    said = list(_flat(found)) if is_code else found
-    return {one.name for one, after in pairwise(said) if one.name and after.text == "("}
+    """The names of functions that are called; of code also those in its texts, and those that a trigger is to call."""
+    said = list(_flat(found)) if is_code else list(found)
+    return {
+        one.name
+        for place, (one, after) in enumerate(pairwise(said))
+        if one.name and after.text == "(" and not (place and said[place - 1].text.upper() in _BEFORE_COLUMNS)
+    }
+
+
+# Behind them stands the name of a table, and its columns in brackets.
+_BEFORE_COLUMNS = frozenset({"INTO", "TABLE", "EXISTS", "REFERENCES", "ON"})
 
 
 def _words(found: Sequence[Token]) -> list[str]:

@@ -102,6 +102,10 @@ def scratch_database(database: Database, *, scratch: ScratchOptions | None = Non
                     sql.Identifier(name), sql.Identifier(scratch.template or "template0")
                 )
                 connection.execute(create if scratch.template else create + like)
+                if session != _NO_SESSION:
+                    # A migration may set the path of the whole database, and each of our sessions must find the ledger.
+                    pin = sql.SQL("ALTER ROLE SESSION_USER IN DATABASE {} SET search_path FROM CURRENT")
+                    connection.execute(pin.format(sql.Identifier(name)))
                 comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
                 connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
             except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
