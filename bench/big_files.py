@@ -24,6 +24,7 @@ from tests.conftest import BIN, RunningServer, start_server, stop_server
 TARGET = 1.3
 
 # Peak memory over that of a file with one statement: so many times the file's size, at most, and that much beside.
+# Of a long statement libpq keeps two copies, psql's as well as ours: there it is what psql takes, and the file.
 MEMORY, BESIDE_MIB = 2.0, 24.0
 
 
@@ -126,11 +127,12 @@ def beside_psql(server: RunningServer, tools: dict[str, Tool], case: Case, *, nu
     ratios = [a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True)]
     more = median([r.peak_kib for r in ours]) / 1024 - small
     is_fast = case.target is None or median(ratios) <= case.target
-    is_small = more <= MEMORY * size + BESIDE_MIB
+    psqls = median([r.peak_kib for r in theirs]) / 1024
+    is_small = more <= max(MEMORY * size, psqls + size) + BESIDE_MIB
     print(
         f"| {number:,} {case.what} | {size:.1f} | {median([r.seconds for r in ours]):.2f} "
         f"| {median([r.seconds for r in theirs]):.2f} | {spread(ratios)} | ≤ {case.target}: {verdict(is_fast)} "
-        f"| {more:.0f} | {median([r.peak_kib for r in theirs]) / 1024:.0f} | {verdict(is_small)} |",
+        f"| {more:.0f} | {psqls:.0f} | {verdict(is_small)} |",
         flush=True,
     )
     return is_fast and is_small
@@ -162,7 +164,7 @@ def main() -> int:
         server = start_server(version)
         try:
             print(f"\n## PostgreSQL {version}, in memory, median of {options.rounds} rounds\n")
-            print("| file | MiB | s | psql -1, s | ratio | target | MiB more than a small file | psql | ≤ 2 × it |")
+            print("| file | MiB | s | psql -1, s | ratio | target | MiB more than a small file | psql | small |")
             print("|---|---|---|---|---|---|---|---|---|")
             for case in CASES:
                 if not options.only or case.name in options.only:

@@ -50,6 +50,14 @@ def test_migrate_benchmark_with_few_files_prints_a_ratio_for_psql() -> None:
     assert re.search(r"^\| nothing to do \|", done.stdout, re.MULTILINE)
 
 
+def test_big_files_benchmark_with_small_files_prints_ratio_and_memory() -> None:
+    done = bench("big_files", "--", "--server", min(BIN), "--scale", "0.001", "--rounds", "1")
+    assert done.returncode in (0, 1), done.stderr
+    for what in ("one-line INSERTs", "rows in one INSERT", "rows of COPY data", "NOTICEs"):
+        assert re.search(rf"^\| [\d,]+ {what} \| \d+\.\d \| .*\d+\.\d\d \(", done.stdout, re.MULTILINE), done.stdout
+    assert len(re.findall(r"^\| [\d,]+ \| \d+\.\d\d \| \d+ \|$", done.stdout, re.MULTILINE)) == 3
+
+
 def test_latency_benchmark_with_few_files_counts_round_trips() -> None:
     done = bench("latency", "--", "--tool", "wflo-schema", "--few", "2", "--many", "60", "--rounds", "1", "--rtt", "40")
     assert done.returncode in (0, 1), done.stderr

@@ -670,7 +670,9 @@ def test_odd_files_are_named_and_not_left_out(database: Database, folder: Path) 
 
 def test_new_after_a_name_with_a_space_still_works(database: Database, folder: Path) -> None:
     (folder / "migrations" / "a b.sql").write_text("SELECT 1")
-    assert run("new", "next", cwd=folder).code == 0
+    ran = run("new", "next", cwd=folder)
+    assert ran.code == 0
+    (folder / ran.out.splitlines()[0]).write_text("SELECT 1")
     assert run("migrate", cwd=folder, env={"DATABASE_URL": database.url}).code == 0
 
 

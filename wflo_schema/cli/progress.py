@@ -32,6 +32,10 @@ class Display:
         from wflo_schema.engine.events import Begun, Done, Notice, Running
         from wflo_schema.show.text import event_text
 
+        if isinstance(event, Notice):
+            if event.severity not in ("DEBUG", "LOG", "INFO"):
+                self._print(event_text(event), err=True)
+            return
         if isinstance(event, Begun) and event.total > 1 and self._is_terminal[True]:
             self._start(event.total)
         if isinstance(event, Running):
@@ -44,7 +48,7 @@ class Display:
                 self._bar.update(self._task, completed=event.number, total=event.total)
             if self._is_text:
                 self._print(line, err=False)
-        elif not (isinstance(event, Notice) and event.severity in ("DEBUG", "LOG", "INFO")):
+        else:
             self._print(line, err=True)
 
     def _start(self, total: int) -> None:

@@ -368,11 +368,13 @@ class Session:
 
     def set_again(self, m: Migration, script: Script) -> dict[int, dict[str, str]]:
         """What must be set again behind which statements, by their numbers from 0."""
-        found = script.statements.beginning_with("SET", "RESET", "SELECT")
+        found = itertools.chain(
+            script.statements.beginning_with("SET", "RESET"),
+            ((n, s) for n, s in script.statements.beginning_with("SELECT") if b"set_config" in s.raw.lower()),
+        )
         if self.locks.timeout_ms:  # set_config(), whatever calls it
-            found = itertools.chain(
-                found, ((n, s) for n, s in enumerate(script.statements) if b"lock_timeout" in s.raw.lower())
-            )
+            mentioning = ((n, s) for n, s in enumerate(script.statements) if b"lock_timeout" in s.raw.lower())
+            found = itertools.chain(found, mentioning)
         again = ((number, self.settings_after(m, statement)) for number, statement in found)
         return {number: settings for number, settings in again if settings}
 

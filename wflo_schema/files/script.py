@@ -220,7 +220,7 @@ def split_statements(path: str, source: bytes) -> Statements:
         said = statement.raw.lower()
         if _STRINGS.encode() in said and _reads_backslashes(statement.text):
             _refuse_backslashes(path, source, statement)
-        if b"client_encoding" in said or statement.words[:2] == ("SET", "NAMES"):
+        if b"client_encoding" in said or (said.startswith(b"set") and statement.words[:2] == ("SET", "NAMES")):
             _refuse_encoding(path, source, statement)
     return found
 
