@@ -161,6 +161,12 @@ def test_columns_that_an_earlier_trigger_may_have_changed_are_not_taken_for_unch
     assert effect(body, Event("UPDATE", "n", frozenset({"a"}), changed=None)) is UNCLEAR
 
 
+def test_a_column_that_the_function_does_not_name_counts_where_whole_rows_are_compared() -> None:
+    body = "BEGIN IF to_jsonb(NEW) - 'a' = to_jsonb(OLD) - 'a' THEN RETURN OLD; END IF; RETURN NEW; END"
+    assert effect(body, SET_NULL) is STOPS
+    assert effect(body, Event("UPDATE", "n", frozenset({"a"}), changed=frozenset({"other"}))) is UNCLEAR
+
+
 def test_many_conditions_are_followed_in_little_time() -> None:
     many = "".join(f"IF OLD.c{n} = 'x' THEN NEW.d{n} := {n}; END IF; " for n in range(60))
     assert effect(f"BEGIN {many} RETURN NEW; END", SET_NULL) in (PASSES, UNCLEAR)

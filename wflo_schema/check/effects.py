@@ -49,6 +49,11 @@ def effect(source: str, event: Event, *, has_plain_texts: bool = True) -> Effect
 
     STOPS and FAILS are certain: for some row, and for every row.
     """
+    return _effect(source, event.as_seen_by(source), has_plain_texts)
+
+
+@lru_cache(maxsize=1024)
+def _effect(source: str, event: Event, has_plain_texts: bool) -> Effect:
     try:
         body = plpgsql.parse(source, has_plain_texts=has_plain_texts)
         walk = _Walk(event)

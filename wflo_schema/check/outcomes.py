@@ -102,9 +102,22 @@ class Event:
     changed: frozenset[str] | None = frozenset()
     not_null: frozenset[str] = frozenset()
     is_new_key_whole: bool = True
-    known: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict, hash=False)
     depth: int = 2
     is_row: bool = True
+
+    def as_seen_by(self, source: str) -> Event:
+        """Without the names of which a function does not speak: what is said of it holds for many tables then."""
+        text = source.lower()
+        asks_arguments = "tg_argv" in text
+        known = {
+            n: v for n, v in self.known.items() if n.partition("[")[0] in text or (asks_arguments and n == "tg_nargs")
+        }
+        not_null = frozenset(c for c in self.not_null if c.lower() in text)
+        changed = self.changed
+        if changed is not None:  # that there are others counts, whatever they are called
+            changed = frozenset(c if c.lower() in text else "" for c in changed)
+        return replace(self, known=known, not_null=not_null, changed=changed)
 
     def rows(self) -> dict[str, Value]:
         """What OLD and NEW are as the function begins."""

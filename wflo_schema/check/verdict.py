@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -164,12 +164,13 @@ def check_database(
     started = time.monotonic()
     sections = _sections(only, contract, migrations, wanted)
     refuse_missing_schema(database)
-    answer = _Answer((contract.schema if contract else None) or database.schema or "", Allowances(contract))
+    is_held = contract is not None and bool(_OF_THE_CONTRACT & set(sections))
+    answer = _Answer((contract.schema if contract and is_held else None) or database.schema or "", Allowances(contract))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         answer.role = connection.info.user
         version = connection.info.server_version
         at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
-        if contract is not None and _OF_THE_CONTRACT & set(sections):
+        if contract is not None and is_held:
             _hold_to(answer, connection, database, contract, sections, rows_timeout_s, sample)
     if migrations is not None and "ledger" in sections:
         if at_ledger is None:  # the contract's tables were found outside the search_path: look for the ledger there
@@ -177,7 +178,7 @@ def check_database(
             at_ledger = database.with_schema(beside or "public")
         status = _check_ledger(answer, at_ledger, migrations)
         if status is not None:
-            answer.findings = [_mended_by(f, status) for f in answer.findings]
+            answer.change(lambda found: _mended_by(found, status))
     if wanted is not None and "drift" in sections:
         answer.findings += _drift(answer, database, wanted, privileges=privileges)
     findings = answer.allow.sift(answer.findings)
@@ -243,6 +244,11 @@ class _Answer:
     notes: list[str] = field(default_factory=list)
     summary: InformationSchema | None = None
     orphans: tuple[Orphans, ...] = ()
+
+    def change(self, how: Callable[[Finding], Finding]) -> None:
+        """Say every finding otherwise, wherever it stands."""
+        self.findings = [how(f) for f in self.findings]
+        self.verified = [replace(v, _findings=tuple(how(f) for f in v.findings)) for v in self.verified]
 
     def of_migration(self, found: Finding, id_: str) -> None:
         """A finding that settles the verdict on a migration, unless it is allowed."""
