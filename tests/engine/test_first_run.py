@@ -143,11 +143,11 @@ def test_another_schema_counts_only_where_none_is_named_and_then_as_a_warning(
 ) -> None:
     do(database, "CREATE SCHEMA app", "CREATE TABLE app.users ()", "CREATE SCHEMA ours")
     events: list[Event] = []
-    assert operations.migrate(database.with_schema("ours"), files, notify=events.append).ids == ("1_a", "2_b")
-    assert not [e for e in events if isinstance(e, Notice)]
     operations.migrate(database, files, notify=events.append)
-    (notice,) = (e for e in events if isinstance(e, Notice) and "users" in e.message)
+    (notice,) = (e for e in events if isinstance(e, Notice))
     assert "schema app holds 1 table (users)" in notice.message and "--schema" in notice.message
+    assert operations.migrate(database.with_schema("ours"), files, notify=events.append).ids == ("1_a", "2_b")
+    assert len([e for e in events if isinstance(e, Notice)]) == 1
     with pytest.raises(Refused, match="schema app holds 1 table"):
         operations.migrate(database.with_schema("app"), files)
 

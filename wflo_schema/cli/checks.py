@@ -129,10 +129,10 @@ def check(
     sections += tuple(s for s, on in asked if on and s not in sections)
     timeout_s = duration_ms(timeout, "--timeout 5min") / 1000
     needs_contract = bool({"contract", "rows", "indexes"} & set(sections))
-    path = contract or folders_of(migrations)[0] / "contract.toml"
-    held_to = read_contract(path) if needs_contract or contract is not None or path.is_file() else None
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = read_files(migrations) if needs_files else None
+    path = contract or folders_of(migrations)[0] / "contract.toml"
+    held_to = read_contract(path) if needs_contract or contract is not None or path.is_file() else None
     wanted = None
     if snapshot is not None and privileges:
         raise UsageError("a snapshot holds no owners and no grants", hint="leave --snapshot or --privileges out")

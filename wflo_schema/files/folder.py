@@ -37,8 +37,9 @@ _COMMENT_LINE = re.compile(rb"^[ \t]*(?:#|--|/\*\s*)[^\n]*", re.MULTILINE)
 _SAYINGS = tuple("up down undo unapply uninstall reve roll back tear below hash atlas breakpoint deploy verify".split())
 _SAYINGS = (*_SAYINGS, "migrate:", "liquibase", "changeset", "previous", "+")
 _SECTION = (
-    r"\bups?\b|\bdown|\bun(?:do|apply|install)|\breve|roll|\bback|tear|below|\bhash|atlas:|breakpoint|deploy|verify|"
-    r"migrate:|liquibase|changeset|previous|\+"
+    r"\bups?\b|\bdown(?:s|wards?|grade)?\b|\bun(?:do|apply|install)\b|\brever(?:t|se)\b|\broll ?back\b|"
+    r"\bback(?:out|wards?)?\b|\btear ?down\b|\bbelow\b|\b(?:hash|previous|atlas|migrate|changeset)\b.*:|"
+    r"breakpoint|liquibase|\b(?:deploy|verify)\b.*\bpg\b|\+\s*(?:goose|migrate|micrate)"
 )
 
 

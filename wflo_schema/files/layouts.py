@@ -190,7 +190,9 @@ def refuse_undo_half(directory: str) -> None:
 
 # --- texts ------------------------------------------------------------------------------------
 
+_ANY_TOOL = "|".join(f"(?:{layout.line})" for layout in LAYOUTS if layout.line)
 _COMMENT = re.compile(r"--[^\n\r]*|/\*.*?\*/", re.DOTALL)
+_AT_LINE_BEGIN = re.compile(r"^[ \t#]*(--[^\n\r]*|/\*.*?\*/)", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"[a-z]+")
 
 # What begins a section in no other sense than that.
@@ -225,17 +227,28 @@ def refuse_sections(path: str, text: str) -> None:
     only where it divides the file: a statement behind it, and before it a statement, or anywhere a section that
     goes forward.  Where SQL follows that is commented out, it is only documentation.
     """
+    if not any(_is_doubtful(m[1]) for m in _AT_LINE_BEGIN.finditer(text)):
+        return  # to scan a long file takes long
     comments, last = _comments(text)
     for comment in comments:
-        for layout in LAYOUTS:
-            if layout.line and re.match(layout.line, comment.text, re.IGNORECASE):
-                _refuse_at(path, text, comment.start, layout.tool)
+        if tool := _tool_of(comment.text):
+            _refuse_at(path, text, comment.start, tool)
     between = [(c, _direction(c.text)) for c in comments if c.is_between]
     goes_forward = any(direction in FORWARD for _, direction in between)
     for c, direction in between:
         divides = c.start < last and (goes_forward or (c.has_before and direction in _SECTION_UNDO))
         if direction in UNDO and divides and not _COMMENTED_OUT.match(text, c.start + len(c.text)):
             _refuse_at(path, text, c.start, "")
+
+
+def _is_doubtful(comment: str) -> bool:
+    return re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None or _direction(comment) in UNDO
+
+
+def _tool_of(comment: str) -> str:
+    """The tool that a comment is a sign of, or nothing."""
+    tools = (w.tool for w in LAYOUTS if w.line and re.match(w.line, comment, re.IGNORECASE))
+    return next(tools, "")
 
 
 def _comments(text: str) -> tuple[list[_Comment], int]:
