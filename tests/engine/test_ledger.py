@@ -547,11 +547,8 @@ def test_success_is_on_disk_before_it_is_said_whatever_was_set(
     head = NT if verb == "non-transactional" else ""
     path = write(tmp_path / "m", {"1_a": f"{head}CREATE TABLE a ();\n{LAZY[what]}"})
     if verb == "rollback":
-        write(path, {"1_a": "CREATE TABLE a ()"}, {"1_a": f"DROP TABLE a;\n{LAZY[what].replace('TABLE x', 'TABLE y')}"})
-        (path / "1_a.rollback.sql").write_text(f"INSERT INTO b VALUES (1);\n{LAZY[what]}")
-        do(database, "CREATE TABLE b (a int)")
+        write(path, {"1_a": "CREATE TABLE b (a int)"}, {"1_a": f"INSERT INTO b VALUES (1);\n{LAZY[what]}"})
         operations.migrate(database, read_migrations(path))
-        time.sleep(0.05)
         operations.rollback(database, read_migrations(path))
     elif verb == "baseline":
         operations.baseline(database, read_migrations(path), ["1_a"])
