@@ -197,7 +197,8 @@ def is_beside(difference: Difference, below: Collection[str]) -> bool:
     ``below`` are the tables that inherit from a wanted one (`tables_below`).
     """
     is_whole = difference.want == NOTHING and not difference.attribute
-    return is_whole and difference.kind not in OF_RELATION and difference.object not in below
+    is_apart = difference.kind not in OF_RELATION and difference.kind != "default privileges"
+    return is_whole and is_apart and difference.object not in below
 
 
 def tables_below(have: Catalog, tables: Collection[Path]) -> frozenset[str]:
