@@ -136,6 +136,7 @@ TRANSACTIONAL = (
     "UPDATE pg_catalog.pg_authid SET rolvaliduntil = '2030-01-01' WHERE rolname = 'app'",
     "UPDATE pg_catalog.pg_database SET datconnlimit = 30 WHERE datname = 'TARGET'",
     "DELETE FROM pg_catalog.pg_shdescription WHERE classoid = 'pg_database'::regclass",
+    "DROP OWNED BY app",
 )
 
 WAYS = (in_code, in_dynamic_code, in_function, in_deferred_trigger, in_subtransaction)
@@ -147,8 +148,8 @@ def test_a_statement_of_the_cluster_is_left_out_or_refused(
 ) -> None:
     before = cluster(server)
     files = read_migrations(folder_of(tmp_path, statement + ";\n", target))
-    if statement.startswith(("UPDATE", "DELETE")):
-        with pytest.raises(Refused, match=r"0002_reach\.sql:1: this (UPDATE|DELETE) changes"):
+    if statement.startswith(("UPDATE", "DELETE", "DROP OWNED")):
+        with pytest.raises(Refused, match=r"0002_reach\.sql:1: this (UPDATE|DELETE|DROP) changes"):
             replayed(target, files)
     else:
         assert replayed(target, files).find("table", "public", "behind") is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from wflo_schema.engine.planning import State
 from wflo_schema.errors import BadMigrationFile, DatabaseError, MigrationFailed, Refused
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
 from wflo_schema.files.naming import BEFORE_WORDS, slug_of, write_pair, write_whole
+from wflo_schema.files.script import Script
+from wflo_schema.files.statements import runs_alone
 from wflo_schema.scratch.replay import scratch_database
 from wflo_schema.squash import rewriting
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, look_at, unlike
@@ -92,6 +94,7 @@ def squash_migrations(
     if target is not None:
         _refuse_changed(target, one)
     scripts = rewriting.read_scripts(one.chosen)
+    _refuse_alone(one, scripts)
     kept, left_out = rewriting.kept_statements(scripts)
     with scratch_database(server) as empty:
         base = _migrated_to(empty, migrations, one.before[-1] if one.before else None)
@@ -118,6 +121,19 @@ def squash_migrations(
         gone,
         remove,
     )
+
+
+def _refuse_alone(one: _Squash, scripts: Sequence[Script]) -> None:
+    """Raise `Refused` for a statement of the cluster that runs in no transaction: no replay shows that it fails."""
+    for script in scripts:
+        for statement in script.statements:
+            if rewriting.kind_of(statement) == "cluster" and runs_alone(statement):
+                raise Refused(
+                    f"{counted(len(one.chosen), 'migration')} cannot be squashed: "
+                    f"{script.path}:{statement.line}: {' '.join(statement.words[:2])} runs in no transaction, "
+                    "and nothing was written",
+                    hint="squash a part that leaves it out: wflo-schema squash --from ID --to ID",
+                )
 
 
 def _proven_forward(
