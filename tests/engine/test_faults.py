@@ -380,7 +380,7 @@ def test_our_end_and_the_server_s_are_told_to_notice_a_silent_network_in_a_minut
         assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("9000",)
 
 
-@pytest.mark.parametrize("words", ["migrate", "rollback", "status", "plan", "check --drift", "dump", "test-db"])
+@pytest.mark.parametrize("words", ["migrate", "rollback", "status", "plan", "check --only ledger", "dump", "test-db"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_ends_the_wait_for_a_server_that_does_not_answer(
     cuts: tuple[Database, Path], words: str, number: signal.Signals

@@ -340,7 +340,9 @@ class Pipeline:
     def _answered(self, sending: _Sending) -> None:
         """The answer to a command has come as a whole."""
         if self._stop is not None and self._stop.is_requested:  # among many short commands `_wait` sees no time pass
-            self._end(self._stop, time.monotonic())
+            now = time.monotonic()
+            self._end(self._stop, now)
+            self._stopping_since = now  # it does answer
         done = sending.in_flight.popleft()
         self._unanswered -= 1
         self._unanswered_bytes -= len(done.text)
