@@ -68,7 +68,7 @@ def dump(server: RunningServer, database: Database) -> str:
 def test_every_migration_has_a_rollback_and_yoyos_name() -> None:
     assert len(forward()) == 3
     for path in forward():
-        assert re.fullmatch(r"\d{8}_\d{2}_[0-9a-z]{5}-[a-z-]+\.sql", path.name)
+        assert re.fullmatch(r"\d{8}_\d{2}(?:\d{4})?_[0-9a-z]{5}-[a-z-]+\.sql", path.name)
         assert rollback_of(path).is_file()
 
 

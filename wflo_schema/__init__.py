@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wflo_schema.check.verdict import CheckResult, check_database
     from wflo_schema.connect.database import Database
     from wflo_schema.connect.pipeline import Stop
+    from wflo_schema.engine.against import plan_against
     from wflo_schema.engine.events import Result
     from wflo_schema.engine.locks import LockOptions
     from wflo_schema.engine.operations import migrate, plan, rollback, status
@@ -50,12 +51,13 @@ if TYPE_CHECKING:
         WfloSchemaError,
     )
     from wflo_schema.files.folder import Migration, Migrations, read_migrations
-    from wflo_schema.files.naming import new_migration
+    from wflo_schema.files.naming import Moved, merge_migration, move_last, new_migration
     from wflo_schema.findings import Finding, Severity
     from wflo_schema.scratch.replay import replayed
     from wflo_schema.server.docker import start_docker
     from wflo_schema.server.embedded import start_embedded, stop_embedded
     from wflo_schema.server.values import Server
+    from wflo_schema.squash.operations import Squashed, squash_migrations
     from wflo_schema.testdb.databases import list_test_databases, make_test_database, prune_test_databases
 
 __version__ = "0.1.0"
@@ -79,6 +81,7 @@ __all__ = [
     "Migration",
     "MigrationFailed",
     "Migrations",
+    "Moved",
     "NoDatabase",
     "Plan",
     "Refused",
@@ -87,6 +90,7 @@ __all__ = [
     "ServerNotReady",
     "Severity",
     "Snapshot",
+    "Squashed",
     "State",
     "Status",
     "Stop",
@@ -100,15 +104,19 @@ __all__ = [
     "freeze_contract",
     "list_test_databases",
     "make_test_database",
+    "merge_migration",
     "migrate",
+    "move_last",
     "new_migration",
     "plan",
+    "plan_against",
     "prune_test_databases",
     "read_contract",
     "read_migrations",
     "read_snapshot",
     "replayed",
     "rollback",
+    "squash_migrations",
     "start_docker",
     "start_embedded",
     "status",
@@ -138,6 +146,7 @@ _HOMES = {
     ),
     "connect.database": ("Database",),
     "connect.pipeline": ("Stop",),
+    "engine.against": ("plan_against",),
     "engine.events": ("Result",),
     "engine.locks": ("LockOptions",),
     "engine.operations": (
@@ -173,7 +182,12 @@ _HOMES = {
         "Migrations",
         "read_migrations",
     ),
-    "files.naming": ("new_migration",),
+    "files.naming": (
+        "Moved",
+        "merge_migration",
+        "move_last",
+        "new_migration",
+    ),
     "findings": (
         "Finding",
         "Severity",
@@ -185,6 +199,10 @@ _HOMES = {
         "stop_embedded",
     ),
     "server.values": ("Server",),
+    "squash.operations": (
+        "Squashed",
+        "squash_migrations",
+    ),
     "testdb.databases": (
         "list_test_databases",
         "make_test_database",

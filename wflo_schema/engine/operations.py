@@ -163,7 +163,11 @@ def migrate(
         run.validate(scripts, run.check_ready if database.replay is None else run.check_nothing)
         run.begin("apply", len(planned.pending), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
-        while not run.follow(planned.status.followed, migrations):
+        for attempt in range(_MOST_CONFLICTS):
+            if run.follow(planned.status.followed, migrations):
+                break
+            if attempt + 1 == _MOST_CONFLICTS:
+                raise _keeps_no_record(run, planned.status.followed[0].id)
             planned = plan_migrations(run.status(migrations), migrations, to, allow)
             refuse(planned)
             run.expect(len(planned.pending))
@@ -201,6 +205,13 @@ def rollback(
             raise _changed_before(targets[0])
         run.roll_back(targets, scripts)
         return run.result("rollback", began)
+
+
+def _keeps_no_record(run: Session, migration_id: str) -> DatabaseError:
+    return DatabaseError(
+        f"the ledger in schema {run.ledger.schema} neither takes nor shows a record of {migration_id}",
+        hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
+    )
 
 
 def _changed_before(m: Migration) -> Refused:
@@ -410,10 +421,7 @@ class _Run(Session):
             except Conflict:
                 conflicts[m.id] += 1
                 if conflicts[m.id] > _MOST_CONFLICTS:
-                    raise DatabaseError(
-                        f"the ledger in schema {self.ledger.schema} neither takes nor shows a record of {m.id}",
-                        hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
-                    ) from None
+                    raise _keeps_no_record(self, m.id) from None
                 self.current = None
                 self.ledger = find_ledger(self.pipeline, self.database.schema)
                 if not self.ledger.is_complete:
@@ -693,7 +701,7 @@ class _Run(Session):
             self._make_ledger()
         before = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
         records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
-        seal = [SETTLE, *(seal_command(self.ledger, m) for _, m in chosen)]
+        seal = [SETTLE, *(seal_command(self.ledger, m) for f, m in chosen if f.is_verified)]
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
