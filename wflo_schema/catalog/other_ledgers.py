@@ -75,11 +75,11 @@ class OtherTool:
 
     def owns(self, schema: str, tables: Tables) -> bool:
         """Whether that schema, with these tables in it, is one that the tool keeps for itself."""
-        names = {name for where, name in tables if where == schema}
-        if not self.tables <= names:
+        if not all((schema, name) in tables for name in self.tables):
             return False
         if not self.own_schema:
             return bool(self.home) and schema == self.home and self.is_in(schema, tables)
+        names = {name for where, name in tables if where == schema}
         return names <= self.own_schema and self.own_column in tables[schema, self.table]
 
 
