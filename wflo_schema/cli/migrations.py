@@ -93,7 +93,7 @@ def migrate(
 @target_options
 @lock_options
 @option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
-@option("--to", metavar="ID", help="Roll back every migration after this one, and keep this one.")
+@option("--to", metavar="ID", help="Roll back every migration applied after this one, and keep this one.")
 # many parameters: one for each option
 def rollback(
     id: str | None,
