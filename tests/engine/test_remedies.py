@@ -48,6 +48,8 @@ def test_a_column_that_the_file_adds_twice_is_said_so(database: Database, tmp_pa
 
 
 def test_what_somebody_else_made_is_to_be_adopted(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "000_first.sql").write_text("CREATE TABLE first (id int);\n")
+    operations.migrate(database, read_migrations(tmp_path))
     with database.connect() as connection:
         connection.execute("CREATE TABLE b (id int)")
 

@@ -51,7 +51,9 @@ class Allowances:
 
     def _of(self, found: Finding) -> Allowance | None:
         for one in self.contract.allowances if self.contract else ():
-            if one.code != found.code or not (one.object == found.object or fnmatchcase(found.object, one.object)):
+            if not _covers(one.code, found.code) or not (
+                one.object == found.object or fnmatchcase(found.object, one.object)
+            ):
                 continue
             if (one.body or "") == found.body:
                 return one
@@ -77,6 +79,11 @@ class Allowances:
                 else "take body out of the allowance",
                 location=self.contract.location(one.line) if self.contract else None,
             )
+
+
+def _covers(allowed: str, code: str) -> bool:
+    """Whether an allowance of one code is meant for another as well: drift for what weighs less of it."""
+    return allowed == code or (allowed == "drift" and code.startswith("drift-"))
 
 
 def _other_body(one: Allowance, near: Finding) -> str:
