@@ -1127,8 +1127,11 @@ def test_a_server_that_is_restarted_during_a_run_costs_no_other_test(
             @pytest.mark.parametrize("number", range(4))
             def test_before(wflo_connection, number):
                 wflo_connection.execute("INSERT INTO a (id) VALUES (1)")
+                Path("seen-" + os.environ.get("PYTEST_XDIST_WORKER", "one")).write_text("")
 
             def test_restarts(wflo_url):
+                while len(list(Path(".").glob("seen-*"))) < int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")):
+                    time.sleep(0.01)
                 restart(wflo_url)
                 time.sleep(0.3)
                 subprocess.Popen(

@@ -171,7 +171,7 @@ class Databases:
                 self._session = ServerSession.open(server, self.recipe(server))
                 self._is_cramped = self._session.free_slots() < _SLOTS_NEEDED
             except WfloSchemaError as error:
-                if not (self._was_reached and isinstance(error, ConnectionFailed)):  # else it may come back
+                if not self._is_away(error):
                     self._error = error
                 raise
             self._was_reached = True
@@ -292,13 +292,18 @@ class Databases:
                 return get()
             except (WfloSchemaError, psycopg.Error) as error:
                 known = error if isinstance(error, WfloSchemaError) else database_error(error, "cloning")
-                is_away = self._was_reached and isinstance(known, ConnectionFailed) and known.is_of_server
+                is_away = self._is_away(known)
                 if not self._forget_what_was_cut() and not is_away:
                     raise known from error
                 if time.monotonic() > end:
                     self._error = known if is_away else None  # the next test need not wait as long
                     raise known from error
             time.sleep(_POLL_S)
+
+    def _is_away(self, error: WfloSchemaError) -> bool:
+        """Is the server one that was there, or is about to be: stopping, starting, or closing connections?"""
+        is_changing = "is not ready" in str(error) or "closed the connection while it was being made" in str(error)
+        return isinstance(error, ConnectionFailed) and (is_changing or (self._was_reached and error.is_of_server))
 
     def _forget_what_was_cut(self) -> bool:
         """After a failure: give up a pool that broke and a session that was cut off, so that others can be made.
