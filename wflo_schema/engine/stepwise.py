@@ -111,8 +111,6 @@ class Stepwise:
                 raise Conflict  # somebody has applied more since
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(known)
-            settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
-            self._session.must(_set(settings))
             for statement in script.statements[:done]:
                 if sets_session(statement):
                     self._session.must([self._session.command(statement)])
@@ -201,11 +199,13 @@ class Stepwise:
             )
 
     def _take_session_lock(self) -> None:
-        keys = self._session.ledger.lock_keys
+        """Take the lock, and set what holds while the file runs."""
+        keys, m = self._session.ledger.lock_keys, self._migration
         ask = Command("SELECT pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)", keys, keeps_rows=True)
+        settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
         began = time.monotonic()
-        while self._session.must([ask]).rows[0][0][0] != "t":
-            self._session.wait_for_colleague(self._migration, began)
+        while self._session.must([*_set(settings), ask]).rows[-1][0][0] != "t":
+            self._session.wait_for_colleague(m, began)
 
     def _resume_at(self, known: Progress | None) -> tuple[int, str | None]:
         """How many statements are done, and the one that was interrupted."""
