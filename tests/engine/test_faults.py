@@ -536,6 +536,44 @@ def test_immediate_stops_lose_nothing_that_was_reported(durable: RunningServer, 
         assert one(database, "SELECT count(*) FROM _yoyo_log") == (5,), f"seed {seed}, database {n}"
 
 
+def test_server_that_crashes_in_a_concurrent_build_knows_after_it_what_was_running(
+    durable: RunningServer, tmp_path: Path
+) -> None:
+    """What was written of it before is on disk with what it did itself."""
+    do(durable.database, "CREATE DATABASE crash")
+    database = durable.database.with_name("crash")
+    do(database, "CREATE TABLE held (id int)", "CREATE TABLE done (id int)")
+    text = "-- transactional: false\nINSERT INTO done VALUES (1);\nCREATE INDEX CONCURRENTLY held_i ON held (id);"
+    folder = write(tmp_path / "m", {"1_a": text})
+    caught: list[WfloSchemaError] = []
+
+    def run() -> None:
+        try:
+            operations.migrate(database, read_migrations(folder))
+        except WfloSchemaError as error:
+            caught.append(error)
+
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_until(lambda: is_waiting(database), "the build")
+        durable.pg_ctl("-m", "immediate", "-w", "stop")
+        thread.join()
+        blocker.close()
+    durable.pg_ctl("-w", "-l", str(durable.data.parent / "log"), "start")
+    assert [type(error) for error in caught] == [ConnectionLost]
+    progress = "SELECT statements_done, left(running_statement, 12) FROM _wflo_schema_progress"
+    assert one(database, progress) == (1, "CREATE INDEX")
+    assert one(database, "SELECT indisvalid FROM pg_index WHERE indrelid = 'held'::regclass") == (False,)
+    assert operations.migrate(database, read_migrations(folder)).ids == ("1_a",)
+    assert one(database, "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 'held'::regclass") == (
+        1,
+        True,
+    )
+    assert one(database, "SELECT count(*) FROM done") == (1,)
+
+
 def test_without_a_free_connection_slot_nothing_happens_and_the_next_run_finishes(
     durable: RunningServer, tmp_path: Path
 ) -> None:

@@ -156,10 +156,10 @@ def _run(words: Sequence[str]) -> int:
             discard(sys.stderr)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print_json(words, "interrupted", str(signals))
-        say(f"error: {signals}")
-        return signals.exit_code
+        return _interrupted(words)
     except WfloSchemaError as error:
+        if signals.has_raised:  # it came of being interrupted
+            return _interrupted(words)
         show_error(error, words)
         return error.exit_code
     except (ReaderGone, BrokenPipeError):
@@ -172,6 +172,8 @@ def _run(words: Sequence[str]) -> int:
         return 3
     # The one catch-all: a bug of ours, shown with its traceback, and the exit code of "could not do it".
     except Exception as error:  # noqa: BLE001
+        if signals.has_raised:
+            return _interrupted(words)
         import traceback
 
         said = f"this is a bug in wflo-schema: {type(error).__name__}"
@@ -179,3 +181,9 @@ def _run(words: Sequence[str]) -> int:
         say(traceback.format_exc().rstrip())
         say(f"error: {said}")
         return 3
+
+
+def _interrupted(words: Sequence[str]) -> int:
+    print_json(words, "interrupted", str(signals))
+    say(f"error: {signals}")
+    return signals.exit_code

@@ -23,10 +23,11 @@ _WORDS = {signal.SIGINT: "interrupted (SIGINT)", signal.SIGTERM: "terminated (SI
 
 
 class Signals:
-    """The signals of one command.  ``number`` is the first that came, 0 where none did."""
+    """The signals of one command.  ``number`` is the first that came, 0 where none did; ``has_raised``: in it."""
 
     def __init__(self) -> None:
         self.number = 0
+        self.has_raised = False
         self._came_at = 0.0
         self._raises = False
         self._stop: Stop | None = None
@@ -41,7 +42,7 @@ class Signals:
 
     def take_over(self) -> dict[int, _Handler]:
         """Begin anew, and handle both signals; return what `give_back` takes."""
-        self.number, self._came_at, self._raises, self._stop = 0, 0.0, False, None
+        self.number, self.has_raised, self._came_at, self._raises, self._stop = 0, False, 0.0, False, None
         before: dict[int, _Handler] = {number: signal.getsignal(number) for number in _WORDS}
         for number in before:
             signal.signal(number, self._received)
@@ -82,6 +83,7 @@ class Signals:
         if self._stop is not None:
             self._stop.request(number)
         elif is_first and self._raises:
+            self.has_raised = True
             raise KeyboardInterrupt
 
     def _exit(self) -> None:

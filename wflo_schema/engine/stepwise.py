@@ -62,6 +62,10 @@ _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transactio
 # What recording the progress fails with where another run has begun, gone on, or holds the lock.
 _TAKEN_OVER = frozenset({"23505", "22012"})
 
+# Of what we write of our progress: whatever a statement commits later brings to disk what was committed before it, and
+# the last transaction of the run waits for the disk.  So after a crash of the server both are as at one moment.
+_SOON_ON_DISK = Command("SET LOCAL synchronous_commit = off")
+
 _GET_LOCK_TIMEOUT = Command("SELECT pg_catalog.current_setting('lock_timeout')", keeps_rows=True)
 _NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")
 
@@ -107,8 +111,6 @@ class Stepwise:
                 raise Conflict  # somebody has applied more since
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(known)
-            settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
-            self._session.must(_set(settings))
             for statement in script.statements[:done]:
                 if sets_session(statement):
                     self._session.must([self._session.command(statement)])
@@ -127,7 +129,7 @@ class Stepwise:
             raise
         finally:
             if not done_before:
-                self._session.settle(ROLLBACK)
+                self._session.settle(ROLLBACK, *self._session.to_disk)
         self._session.finished(m, operation, len(script.statements), is_flushed=is_flushed)
 
     def _finish(self, predecessors: Collection[str], recorded: Collection[Record]) -> bool:
@@ -142,7 +144,7 @@ class Stepwise:
             hashes = [r.hash for r in recorded]
             record = (delete_command(session.ledger, m, recorded=hashes),)
             seal = seal_removal_command(session.ledger, m, recorded=hashes)
-        finish = [*self._as_ourselves, *record, progress_delete_command(session.ledger, m), SETTLE, seal]
+        finish = [_SOON_ON_DISK, *self._as_ourselves, *record, progress_delete_command(session.ledger, m), SETTLE, seal]
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
@@ -153,6 +155,8 @@ class Stepwise:
                 session.settle(ROLLBACK)  # it is committed; a cancel request came late
                 return False
             session.must([ROLLBACK])
+            if self._at is not None and self._at.done < len(self._script.statements):
+                self._record(self._step(len(self._script.statements)))
             if session.stop.is_requested:
                 raise session.stopped(f"all of {m.id} was run, but it is not recorded yet")
             if outcome.error.sqlstate in RETRIED:
@@ -195,11 +199,13 @@ class Stepwise:
             )
 
     def _take_session_lock(self) -> None:
-        keys = self._session.ledger.lock_keys
+        """Take the lock, and set what holds while the file runs."""
+        keys, m = self._session.ledger.lock_keys, self._migration
         ask = Command("SELECT pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)", keys, keeps_rows=True)
+        settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
         began = time.monotonic()
-        while self._session.must([ask]).rows[0][0][0] != "t":
-            self._session.wait_for_colleague(self._migration, began)
+        while self._session.must([*_set(settings), ask]).rows[-1][0][0] != "t":
+            self._session.wait_for_colleague(m, began)
 
     def _resume_at(self, known: Progress | None) -> tuple[int, str | None]:
         """How many statements are done, and the one that was interrupted."""
@@ -360,8 +366,9 @@ class Stepwise:
             patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
             # if its effect is there before it runs, a later run could not tell whose work it is
             if not is_done:
-                self._record(self._step(number, statement.text, self._names(statement.text)))
-            before = session.must(patience).rows if patience else ()
+                before = self._record(self._step(number, statement.text, self._names(statement.text)), then=patience)
+            else:
+                before = session.must(patience).rows if patience else ()
             if session.stop.is_requested:
                 self._has_done_nothing(number)
                 raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
@@ -382,17 +389,26 @@ class Stepwise:
             self._refused(number, outcome.error, attempt, began)
             self._clear(statement.text)
             is_again = False
-        self._record(self._step(number + 1))
+        is_last = number + 1 == len(self._script.statements)
+        if not (is_last and index_build(statement.text)):  # whose record follows at once, and whose effect can be seen
+            self._record(self._step(number + 1))
 
-    def _record(self, step: Step) -> None:
-        """Write how far it is to the ledger's table as ourselves; try it again while that is locked."""
+    def _record(self, step: Step, *, then: Sequence[Command] = ()) -> tuple[tuple[Row, ...], ...]:
+        """Write how far it is to the ledger's table as ourselves; try it again while that is locked.
+
+        ``then`` is sent behind it; return its rows.
+        """
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(step), COMMIT])
+            write = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), COMMIT]
+            outcome = self._session.pipeline.exchange([*write, *then])
             if outcome.error is None:
                 self._at = step
-                return
+                return outcome.rows[len(write) :]
+            if outcome.error.index >= len(write):  # it is written; a cancel request came late
+                self._at = step
+                return self._session.must(then).rows
             self._session.must([ROLLBACK])
             if outcome.error.sqlstate in _TAKEN_OVER:
                 raise self._taken_over()
@@ -427,8 +443,8 @@ class Stepwise:
     def _has_done_nothing(self, number: int) -> None:
         """Record that a statement is not running any more, and has left nothing."""
         step = self._step(number)
-        outcome = self._session.pipeline.exchange([BEGIN, *self._as_ourselves, self._mark(step), COMMIT])
-        if outcome.error is None:
+        write = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), COMMIT]
+        if self._session.pipeline.exchange(write).error is None:
             self._at = step
         else:
             self._session.pipeline.exchange([ROLLBACK])
