@@ -173,12 +173,12 @@ def test_what_cannot_be_made_the_same_is_refused_and_nothing_written(database: D
 
 
 @pytest.mark.one_server
-@pytest.mark.parametrize("text", ["CREATE DATABASE nobody_asks", "CALL p()"])
+@pytest.mark.parametrize("text", ["CREATE DATABASE nobody_asks", "CALL p()", "ALTER SYSTEM SET work_mem = '5MB'"])
 def test_what_runs_in_no_transaction_is_refused(database: Database, tmp_path: Path, text: str) -> None:
     procedure = "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$BEGIN CREATE TABLE r (); COMMIT; END$$;\n"
     alone = f"-- transactional: false\n{text};\n"
     folder = write(tmp_path / "migrations", {"1_a": procedure, "2_b": alone, "3_c": "CREATE TABLE c ();\n"})
-    with pytest.raises(Refused, match="cannot be squashed"):
+    with pytest.raises(Refused, match="nothing was written"):
         squash(database, folder, "3_c")
     assert len(read_migrations(folder)) == 3
     with database.connect() as connection:
@@ -201,9 +201,7 @@ def test_rows_of_a_table_that_got_another_name_are_kept_with_every_statement(
 @pytest.mark.one_server
 def test_no_password_is_shown(database: Database, tmp_path: Path) -> None:
     name = f"r_{database.name}"[:60]
-    made = f"DO $$BEGIN IF to_regrole('{name}') IS NULL THEN CREATE ROLE {name}; END IF; END$$;\n"
-    with database.connect() as connection:  # a replay makes none
-        connection.execute(f"CREATE ROLE {name}".encode())
+    made = f"CREATE ROLE {name};\n"
     secret = f"ALTER ROLE {name} PASSWORD 'hidden-one';\nSET password_encryption = 'scram-sha-256';\n"
     folder = write(tmp_path / "migrations", {"1_a": made, "2_b": secret, "3_c": "CREATE TABLE c ();\n"})
     ran = run("squash", "--to", "3_c", cwd=tmp_path, env={"DATABASE_URL": database.url})

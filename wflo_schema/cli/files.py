@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,12 +16,14 @@ from wflo_schema.cli.options import (
     option,
     read_files,
     resolve_database,
-    scratch_database_of,
-    scratch_url_option,
+    scratch_options,
     target_options,
 )
 from wflo_schema.cli.streams import answer, warn
 from wflo_schema.errors import NoDatabase, Refused, UsageError
+
+if TYPE_CHECKING:
+    from wflo_schema.scratch.replay import ScratchOptions
 
 
 @click.command(epilog=EXIT_CODES)
@@ -129,7 +133,7 @@ def move(
 @option("--message", metavar="WORDS", default="", help="What the new file is called.")
 @option("--remove", is_flag=True, help="Delete the files that it replaces.")
 @target_options
-@scratch_url_option
+@scratch_options
 # many parameters: one for each option
 def squash(
     to: str,
@@ -141,7 +145,7 @@ def squash(
     migrations: tuple[Path, ...],
     format_: str,
     server_directory: Path,
-    scratch_url: str | None,
+    scratch: Callable[[], ScratchOptions],
 ) -> None:
     """Write one migration in place of many, proven by replay to make the same.
 
@@ -157,16 +161,23 @@ def squash(
     from wflo_schema.squash.operations import squash_migrations
 
     files = read_files(migrations)
-    scratch = scratch_database_of(scratch_url)
+    given = scratch()
     try:
         target = resolve_database(database_url, schema, server_directory)
     except NoDatabase:
-        if scratch is None:
+        if given.on is None:
             raise
         target = None
-    server = target if scratch is None and target is not None else scratch
+    server = (given.on if target is None else target) or target
     assert server is not None
     found = squash_migrations(
-        server.with_schema(schema), files, to, since=since, message=message, remove=remove, target=target
+        server.with_schema(schema),
+        files,
+        to,
+        since=since,
+        message=message,
+        remove=remove,
+        scratch=given,
+        target=target,
     )
     answer(json_text(found) if format_ == "json" else squashed_text(found), "the squashed migration was written")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,7 @@ from wflo_schema.engine.planning import State
 from wflo_schema.errors import BadMigrationFile, DatabaseError, MigrationFailed, Refused
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
 from wflo_schema.files.naming import BEFORE_WORDS, slug_of, write_pair, write_whole
-from wflo_schema.files.script import Script
-from wflo_schema.files.statements import runs_alone
-from wflo_schema.scratch.replay import scratch_database
+from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.squash import rewriting
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, look_at, unlike
 from wflo_schema.squash.rewriting import Kept
@@ -58,13 +56,19 @@ class Squashed:
 
 @dataclass(frozen=True, slots=True)
 class _Squash:
-    """What is to be squashed: ``before`` and ``after`` are what stands around it."""
+    """What is to be squashed: ``before`` and ``after`` are what stands around it; where it is replayed."""
 
+    server: Database
+    scratch: ScratchOptions | None
     migrations: Migrations
     before: tuple[Migration, ...]
     chosen: tuple[Migration, ...]
     after: tuple[Migration, ...]
     id: str
+
+    def empty(self) -> AbstractContextManager[Database]:
+        """A new scratch database."""
+        return scratch_database(self.server, scratch=self.scratch)
 
     @property
     def replaces(self) -> tuple[str, ...]:
@@ -80,31 +84,32 @@ def squash_migrations(
     since: str | None = None,
     message: str = "",
     remove: bool = False,
+    scratch: ScratchOptions | None = None,
     target: Database | None = None,
 ) -> Squashed:
     """Write one migration, and its rollback file, in place of those from ``since`` (the first) to ``to``.
 
-    The replays are made in scratch databases on ``server``.  With ``remove`` the files that it
-    replaces are deleted once it is written.  ``target`` is a database in which none of them may be
+    The replays are made in scratch databases on ``server``, or where ``scratch`` says.  With ``remove``
+    the files that it replaces are deleted once it is written.  ``target`` is a database in which none of them may be
     recorded with another text.
 
     Raise `Refused`, with nothing written, where the replays differ or one of them fails.
     """
-    one = _choose(migrations, to, since, message)
+    one = _choose(server, scratch, migrations, to, since, message)
     if target is not None:
         _refuse_changed(target, one)
     scripts = rewriting.read_scripts(one.chosen)
-    _refuse_alone(one, scripts)
+    rewriting.refuse_alone(scripts)
     kept, left_out = rewriting.kept_statements(scripts)
-    with scratch_database(server) as empty:
+    with one.empty() as empty:
         base = _migrated_to(empty, migrations, one.before[-1] if one.before else None)
         want = _migrated_to(empty, migrations, one.chosen[-1])
         snapshot = dump_schema(empty)
     ways = {"statements": rewriting.from_statements(one.chosen, scripts)}
     if not one.before and server.schema is None:
         ways = {"catalog": rewriting.from_catalog(one.chosen, scripts, snapshot), **ways}
-    way, forward, changing, reason = _proven_forward(server, one, ways, want)
-    back = _proven_rollback(server, one, forward, base, want)
+    way, forward, changing, reason = _proven_forward(one, ways, want)
+    back = _proven_rollback(one, forward, base, want)
     paths, gone = _write(one, forward, back, remove=remove)
     return Squashed(
         one.id,
@@ -123,28 +128,15 @@ def squash_migrations(
     )
 
 
-def _refuse_alone(one: _Squash, scripts: Sequence[Script]) -> None:
-    """Raise `Refused` for a statement of the cluster that runs in no transaction: no replay shows that it fails."""
-    for script in scripts:
-        for statement in script.statements:
-            if rewriting.kind_of(statement) == "cluster" and runs_alone(statement):
-                raise Refused(
-                    f"{counted(len(one.chosen), 'migration')} cannot be squashed: "
-                    f"{script.path}:{statement.line}: {' '.join(statement.words[:2])} runs in no transaction, "
-                    "and nothing was written",
-                    hint="squash a part that leaves it out: wflo-schema squash --from ID --to ID",
-                )
-
-
 def _proven_forward(
-    server: Database, one: _Squash, ways: Mapping[str, str], want: Made
+    one: _Squash, ways: Mapping[str, str], want: Made
 ) -> tuple[str, str, Mapping[str, Collection[str]], str]:
     """The first way that makes the same, its text, what could not be compared, and why it is not the better way."""
     reason = "" if len(ways) > 1 else "it stands on others, or its tables may be in any schema"
     told: list[str] = []
     for way, text in ways.items():
         forward = _forward(one, text)
-        found, changing = _differences(server, one, forward, want)
+        found, changing = _differences(one, forward, want)
         if not found.lines:
             return way, forward, changing, reason
         reason = found.lines[0]
@@ -156,7 +148,9 @@ def _proven_forward(
     )
 
 
-def _choose(migrations: Migrations, to: str, since: str | None, message: str) -> _Squash:
+def _choose(
+    server: Database, scratch: ScratchOptions | None, migrations: Migrations, to: str, since: str | None, message: str
+) -> _Squash:
     items = migrations.items
     last = items.index(migrations.resolve(to))
     first = items.index(migrations.resolve(since)) if since is not None else 0
@@ -180,7 +174,7 @@ def _choose(migrations: Migrations, to: str, since: str | None, message: str) ->
     for name in names:
         is_behind = not before or f"{before[-1].id}.sql" < f"{name}.sql"
         if is_behind and (not after or f"{name}.sql" < f"{after[0].id}.sql") and migrations.get(name) is None:
-            return _Squash(migrations, before, chosen, after, name)
+            return _Squash(server, scratch, migrations, before, chosen, after, name)
     raise Refused(
         f"no name was found that sorts where {items[last].id} does, beside {listed(around)}",
         hint="say another in a few words: wflo-schema squash --to ID --message WORDS",
@@ -221,17 +215,15 @@ def _folder_with(one: _Squash, forward: str, back: str | None = None) -> Iterato
         yield read_migrations(name)
 
 
-def _differences(
-    server: Database, one: _Squash, forward: str, want: Made
-) -> tuple[Unlike, Mapping[str, Collection[str]]]:
+def _differences(one: _Squash, forward: str, want: Made) -> tuple[Unlike, Mapping[str, Collection[str]]]:
     """In what the new file differs from those that it replaces, and what was not compared because it always does."""
     changing: Mapping[str, Collection[str]] = {}
     try:
-        with _folder_with(one, forward) as files, scratch_database(server) as empty:
+        with _folder_with(one, forward) as files, one.empty() as empty:
             operations.migrate(empty, files, to=one.id)
             found = unlike(look_at(empty), want)
             if found.tables:
-                with scratch_database(server) as again:
+                with one.empty() as again:
                     operations.migrate(again, one.migrations, to=one.chosen[-1].id)
                     changing = changing_columns(want, look_at(again))
                     if changing:
@@ -243,7 +235,7 @@ def _differences(
     return found, changing
 
 
-def _proven_rollback(server: Database, one: _Squash, forward: str, base: Made, want: Made) -> str | None:
+def _proven_rollback(one: _Squash, forward: str, base: Made, want: Made) -> str | None:
     """A rollback file that leads to where the first migration began; None where no text does."""
     title = f"undo: what {counted(len(one.chosen), 'migration')} made"
     for text in (
@@ -254,7 +246,7 @@ def _proven_rollback(server: Database, one: _Squash, forward: str, base: Made, w
             continue
         back = "\n".join(rewriting.described(text, title, []))
         try:
-            with _folder_with(one, forward, back) as files, scratch_database(server) as empty:
+            with _folder_with(one, forward, back) as files, one.empty() as empty:
                 operations.migrate(empty, files, to=one.id)
                 operations.rollback(empty, files)
                 if not unlike(look_at(empty), base).lines:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Catalog, Difference
 from wflo_schema.catalog.snapshot import Snapshot
+from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migration, load_rollback, load_script
 from wflo_schema.files.script import Script, Statement
-from wflo_schema.files.statements import sets_session
+from wflo_schema.files.statements import runs_alone, sets_session
 from wflo_schema.findings import Location
 
 _ROWS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"})
@@ -115,6 +116,19 @@ _MOST_SHOWN = 60
 
 def read_scripts(chosen: Sequence[Migration]) -> tuple[Script, ...]:
     return tuple(load_script(m) for m in chosen)
+
+
+def refuse_alone(scripts: Sequence[Script]) -> None:
+    """Raise `Refused` for what would have to be kept and runs in no transaction: one file is one transaction."""
+    for script in scripts:
+        for s in script.statements:
+            if kind_of(s) != "nothing" and runs_alone(s) and _plain(s.text) == s.text:
+                raise Refused(
+                    f"{s.location(script.path)}: {_beginning(s.text)} runs in no transaction, and one file is one: "
+                    "nothing was written",
+                    hint="squash what stands before that file and what stands behind it: wflo-schema squash --from ID "
+                    "--to ID",
+                )
 
 
 def from_catalog(chosen: Sequence[Migration], scripts: Sequence[Script], snapshot: Snapshot) -> str:
