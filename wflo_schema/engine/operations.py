@@ -127,7 +127,6 @@ def plan(
         return replace(planned, wrapped=tuple(scripts.wrapped))
 
 
-# many parameters: what can be chosen of a run, each with its default
 def migrate(
     database: Database,
     migrations: Migrations,
