@@ -233,6 +233,14 @@ HARMFUL = {
         "DECLARE r child := NULL; BEGIN DECLARE r child := OLD; BEGIN PERFORM r; END; RETURN r; END",
         events="BEFORE DELETE",
     ),
+    "shadowed, and left by EXIT": Case(
+        "DECLARE r child; BEGIN LOOP DECLARE r child := OLD; BEGIN EXIT; END; END LOOP; RETURN r; END",
+        events="BEFORE DELETE",
+    ),
+    "shadowed, and left by an error": Case(
+        "DECLARE r child; BEGIN DECLARE r child := OLD; BEGIN RAISE 'x'; END; EXCEPTION WHEN OTHERS THEN RETURN r; END",
+        events="BEFORE DELETE",
+    ),
     "an error is thrown and caught": Case(
         "BEGIN RAISE EXCEPTION 'no'; EXCEPTION WHEN OTHERS THEN RETURN NULL; END", events="BEFORE DELETE"
     ),

@@ -337,12 +337,12 @@ class _Walk:
             if number == 0 and plpgsql.OTHERS in caught:
                 reached, mine = [*reached, *mine], []
             ends += self.body(body, _merged(reached))
-        self.raised += mine
+        self.raised += [_closed(p, outer, one) for p in mine]
         for is_exit, label, p in self.left:
             if is_exit and label and label == one.label:
                 ends.append(p)
             else:
-                before.append((is_exit, label, p))
+                before.append((is_exit, label, _closed(p, outer, one)))
         self.left = before
         return _merged(_closed(p, outer, one) for p in ends)
 
