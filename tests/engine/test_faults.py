@@ -549,7 +549,7 @@ def test_server_that_crashes_in_a_concurrent_build_knows_after_it_what_was_runni
 
     def run() -> None:
         try:
-            operations.migrate(database, read_migrations(folder))
+            operations.migrate(database, read_migrations(folder), allow=[Allow.NOT_EMPTY])
         except WfloSchemaError as error:
             caught.append(error)
 
@@ -566,7 +566,7 @@ def test_server_that_crashes_in_a_concurrent_build_knows_after_it_what_was_runni
     progress = "SELECT statements_done, left(running_statement, 12) FROM _wflo_schema_progress"
     assert one(database, progress) == (1, "CREATE INDEX")
     assert one(database, "SELECT indisvalid FROM pg_index WHERE indrelid = 'held'::regclass") == (False,)
-    assert operations.migrate(database, read_migrations(folder)).ids == ("1_a",)
+    assert operations.migrate(database, read_migrations(folder), allow=[Allow.NOT_EMPTY]).ids == ("1_a",)
     assert one(database, "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 'held'::regclass") == (
         1,
         True,
@@ -670,7 +670,7 @@ def test_waits_for_one_lock_after_the_other_do_not_add_up_for_those_behind(
     run = threading.Thread(
         target=operations.migrate,
         args=(database, read_migrations(folder)),
-        kwargs={"locks": locks, "notify": told.append},
+        kwargs={"locks": locks, "notify": told.append, "allow": [Allow.NOT_EMPTY]},
     )
     run.start()
     wait_until(lambda: is_waiting(database), "the lock queue")
@@ -696,7 +696,7 @@ def test_waits_add_up_unnoticed_where_nobody_is_behind(database: Database, tmp_p
     run = threading.Thread(
         target=operations.migrate,
         args=(database, read_migrations(folder)),
-        kwargs={"locks": LockOptions(timeout_ms=2900), "notify": told.append},
+        kwargs={"locks": LockOptions(timeout_ms=2900), "notify": told.append, "allow": [Allow.NOT_EMPTY]},
     )
     run.start()
     assert wait_for_each(database, readers, lambda: False) == 0
@@ -717,7 +717,9 @@ def test_function_that_sets_its_own_lock_timeout_waits_no_longer_than_the_option
     folder = write(tmp_path / "m", {"1_a": "SELECT patient()"})
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ACCESS SHARE MODE")
-        run = start_cli(database, folder, "migrate", "--lock-timeout", "500ms", "--lock-wait", "1s")
+        run = start_cli(
+            database, folder, "migrate", "--lock-timeout", "500ms", "--lock-wait", "1s", "--allow", "not-empty"
+        )
         code, _, err = run.finish(60)
     assert code == 3 and "did not get a lock" in err and "a function has set a longer lock_timeout" in err, err
 

@@ -184,6 +184,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _interrupted(words: Sequence[str]) -> int:
-    print_json(words, "interrupted", str(signals))
+    with contextlib.suppress(ImportError, AttributeError, NameError):  # it may have come in the middle of an import
+        print_json(words, "interrupted", str(signals))
     say(f"error: {signals}")
     return signals.exit_code

@@ -122,9 +122,9 @@ def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
 
 def print_json(words: Sequence[str], code: str, message: str, hint: str = "") -> None:
     """Print an error that is no `WfloSchemaError` in the shape of one, where JSON was asked for."""
-    from wflo_schema.show.text import json_text
-
     if _wants_json(words):
+        from wflo_schema.show.text import json_text
+
         error = {"code": code, "message": message, "hint": hint}
         _print(json_text({"error": error, "applied": (), "not_tried": ()}))
 
