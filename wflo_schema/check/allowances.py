@@ -35,6 +35,7 @@ class Allowances:
     """Findings that an allowance would match, had their function the body that it names."""
 
     def allows(self, found: Finding) -> bool:
+        """Whether the contract allows the finding; nothing is noted."""
         return self._of(found) is not None
 
     def sift(self, findings: Iterable[Finding]) -> list[Finding]:

@@ -18,6 +18,7 @@ from wflo_schema.errors import CannotWrite, UsageError, WfloSchemaError
 
 
 def warn(text: str) -> None:
+    """Print a warning on stderr."""
     say(f"{click.style('warning:', fg='yellow')} {visible(text)}")
 
 
@@ -109,6 +110,7 @@ def answer(text: str | bytes, done: str = "") -> None:
 
 
 def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
+    """Print an error on stderr; where ``words`` ask for JSON, print it as JSON on stdout, too."""
     from wflo_schema.show.text import error_json, error_text
 
     if _wants_json(words):

@@ -94,6 +94,7 @@ class Stop:
 
     @property
     def is_requested(self) -> bool:
+        """Whether somebody has asked for an end, once or more often."""
         return self.count > 0
 
 

@@ -768,6 +768,7 @@ class Session:
     # errors
 
     def ledger_error(self, error: ServerError) -> DatabaseError:
+        """Make the error that says that the ledger could not be written, and what to grant where a grant is missing."""
         hint = error.hint
         if error.sqlstate == "42501":
             hint = "GRANT INSERT, DELETE, SELECT on the ledger's tables (_yoyo_migration, _yoyo_log) to this role"

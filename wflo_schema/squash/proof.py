@@ -38,6 +38,7 @@ class Made:
 
     @property
     def filled(self) -> int:
+        """The number of tables and sequences that are not empty."""
         return sum(bool(sums) for sums in self.rows.values())
 
 

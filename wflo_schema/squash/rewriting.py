@@ -115,6 +115,7 @@ _MOST_SHOWN = 60
 
 
 def read_scripts(chosen: Sequence[Migration]) -> tuple[Script, ...]:
+    """Read the text of each migration, and split it into statements."""
     return tuple(load_script(m) for m in chosen)
 
 
