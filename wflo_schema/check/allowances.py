@@ -89,7 +89,9 @@ def _covers(allowed: str, code: str) -> bool:
 
 def _other_body(one: Allowance, near: Finding) -> str:
     if not near.body:
-        return "the finding rests on no function's body, so that it can name none"
+        return "this finding depends on no function, so an allowance with a body never matches it"
     if one.body is None:
-        return "the finding rests on a function: an allowance names its body, so that another one is asked about again"
+        return (
+            "this finding depends on a function: name its body in the allowance, and check asks again when it changes"
+        )
     return "the function's body is not the one that was allowed"

@@ -286,7 +286,7 @@ def _hold_to(
     sample: int,
 ) -> None:
     if not contract.names:
-        answer.notes.append(f"{contract.path} requires nothing: it only allows")
+        answer.notes.append(f"{contract.path} requires nothing: it holds allowances alone")
         return
     try:
         _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)

@@ -172,7 +172,9 @@ def status(
 @click.command(epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
-@option("--against", metavar="REV", help="Ask no database, but one that has all files of this git revision.")
+@option(
+    "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
+)
 @create_schema_option
 def plan(
     database_url: str | None,

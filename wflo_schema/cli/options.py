@@ -217,7 +217,8 @@ def scratch_options(function: Callable[..., None]) -> Callable[..., None]:
             metavar="FILE",
             type=click.Path(dir_okay=False, path_type=Path),
             envvar="WFLO_SCHEMA_SCRATCH_PREPARE",
-            help="SQL that is run in it before the migrations: what they take for granted, such as an extension.",
+            help="A file of SQL to run in it before the migrations: it makes what they take for granted, "
+            "such as an extension.",
         ),
         option(
             "--allow-outside",

@@ -469,8 +469,8 @@ class Session:
         """The error for what would write when the record has been looked at: it could take it away."""
         failed = self.failed(m, script, error, None)
         failed.hint = (
-            "close the cursor WITH HOLD, or let the trigger not defer again what it does: "
-            "all must be done before COMMIT; nothing of this migration was kept"
+            "nothing may be left for COMMIT to do: close each cursor WITH HOLD, and let no trigger set constraints "
+            "to DEFERRED; nothing of this migration was kept"
         )
         return failed
 

@@ -38,7 +38,7 @@ class Made:
 
     @property
     def filled(self) -> int:
-        """The number of tables and sequences that are not empty."""
+        """The number of tables that hold rows, and of all sequences."""
         return sum(bool(sums) for sums in self.rows.values())
 
 
