@@ -189,7 +189,7 @@ def plan(
     """Show what migrate would do, and what would stop it.
 
     Writes nothing and runs nothing. Exits with 1 when migrate would refuse. With --against it says
-    whether this branch's files still come last once both are merged: for CI, without a database.
+    whether this branch's files come last once it is merged into REV: for CI, without a database.
 
     \b
     Example:
