@@ -275,11 +275,5 @@ def status_of(database: Database, migrations: Migrations) -> Status:
         raise (locked_by(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
 
 
-# An extra one of these on a table of ours changes how the table behaves; anything else extra does not.
-ON_A_TABLE = frozenset(
-    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
-)
-
-
 # How often ledger and catalog are read when the ledger keeps changing.
 MOST_LOOKS = 20

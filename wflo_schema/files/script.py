@@ -133,11 +133,6 @@ class Statements(Sequence[Statement]):
             for number in self._by_word.get(word.encode(), ()):
                 yield number, self[number]
 
-    @property
-    def has_data(self) -> bool:
-        """Does the file hold rows for a COPY?"""
-        return bool(self._data)
-
     def add(self, start: int, end: int, first: bytes, data: tuple[int, int] | None) -> None:
         """Put one behind those that there are."""
         number = len(self._starts)
