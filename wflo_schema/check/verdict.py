@@ -344,7 +344,7 @@ def _ambiguous(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Fin
         yield finding(
             "table-ambiguous",
             quote(schema),
-            f"schema {judged} is judged; {shown} {plural(len(names), 'is', 'are')} on the search_path as well",
+            f"schema {judged} is checked; {shown} {plural(len(names), 'is', 'are')} on the search_path as well",
             have=f"{identifiers((facts.schema, schema))} on the search_path {reader.search_path}",
             want="one schema",
             help_=f"write schema = '{judged}' below [contract], or give --schema",
@@ -614,7 +614,7 @@ def _of_the_ledger_itself(status: Status) -> Iterator[Finding]:
         yield finding(
             "ledger-elsewhere",
             name,
-            f"the ledger of schema {', '.join(status.elsewhere)} records these migrations, and this one, "
+            f"the ledger of schema {', '.join(status.elsewhere)} records these migrations; this one, "
             "to which the search_path leads, records none of them",
             have="no record" if status.has_ledger else NOTHING,
             want=f"{quote(status.elsewhere[0])}._yoyo_migration",

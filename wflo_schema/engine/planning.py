@@ -441,7 +441,7 @@ def refuse_elsewhere(status: Status) -> None:
         return
     other = status.elsewhere[0]
     raise Refused(
-        f"the ledger of schema {listed(status.elsewhere)} records these migrations, and schema {status.schema}, "
+        f"the ledger of schema {listed(status.elsewhere)} records these migrations; that of schema {status.schema}, "
         "to which the search_path leads, records none of them",
         hint=f"name the schema that you mean: --schema {other}; or, to have them in schema {status.schema} as well, "
         f"--schema {status.schema}; if a migration has set the search_path of the database or the role, "

@@ -35,8 +35,8 @@ class Squashed:
     """What was written, and what was proven.
 
     ``way`` is "catalog" where the file was written from the catalog, else "statements", and ``reason``
-    why.  ``kept`` are statements that no catalog shows, ``left_out`` those that a new database needs
-    not.  ``not_compared`` are columns whose values differ from run to run of the same files.
+    why.  ``kept`` are statements that no catalog shows, ``left_out`` those that a new database does
+    not need.  ``not_compared`` are columns whose values differ from run to run of the same files.
     """
 
     id: str
