@@ -594,9 +594,8 @@ _FAILURES = (
     ),
     _Failure(
         r"too many connections for (?:role|database)",
-        "{the_user} may not open one more connection to {where}: {said}",
-        "making a database, or looking at one while another is made, takes two connections at once; "
-        "as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
+        "{the_user} may not open another connection to {where}: {said}",
+        "some commands need two connections at once; as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
     ),
     _Failure(
         r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
