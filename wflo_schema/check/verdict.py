@@ -218,7 +218,7 @@ def _at_ledger(answer: _Answer, connection: psycopg.Connection[TupleRow], databa
     is_here, has_tables, elsewhere = row or (True, False, None)
     if is_here or not has_tables or elsewhere is None:
         return database
-    answer.notes.append(f"schema {database.schema} has no ledger: that of {elsewhere}, on the search_path, is read")
+    answer.notes.append(f"schema {database.schema} has no ledger: check reads that of {elsewhere}, on the search_path")
     return database.with_schema(str(elsewhere))
 
 

@@ -105,7 +105,7 @@ def answer(text: str | bytes, done: str = "") -> None:
         what = f"{done}; but the answer" if done else "the answer"
         raise CannotWrite(
             f"{what} could not be written to stdout: {error.strerror}",
-            hint="see to it that there is room where stdout leads",
+            hint="make room where stdout is written to",
         ) from None
 
 

@@ -120,8 +120,8 @@ class Confinement:
 
     def _refused(self, what: str) -> Refused:
         return Refused(
-            f"{what}, and migrations that are replayed in {self._replay.place} must change nothing there",
-            hint=f"take it out of the migrations; or let it do so, where that harms nobody: {self._replay.options[2]}",
+            f"{what}, and a replay in {self._replay.place} must change nothing outside of it",
+            hint=f"take it out of the migrations; or allow it, if it harms nobody: {self._replay.options[2]}",
         )
 
     def refusal(self, script: Script, error: ServerError, number: int | None) -> Refused | None:

@@ -125,8 +125,8 @@ def _commit(folder: str, revision: str) -> str:
     if not commit:
         raise UsageError(
             f"git knows no revision {revision}",
-            hint=f"fetch it first: git fetch origin {revision.removeprefix('origin/')}; a branch of another "
-            "repository is called origin/NAME",
+            hint=f"fetch it first: git fetch origin {revision.removeprefix('origin/')}; a branch of the "
+            "remote is called origin/NAME",
         )
     return commit.decode().strip()
 

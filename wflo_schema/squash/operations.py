@@ -177,7 +177,7 @@ def _choose(
             return _Squash(server, scratch, migrations, before, chosen, after, name)
     raise Refused(
         f"no name was found that sorts where {items[last].id} does, beside {listed(around)}",
-        hint="say another in a few words: wflo-schema squash --to ID --message WORDS",
+        hint="give it another name: wflo-schema squash --to ID --message WORDS",
     )
 
 
