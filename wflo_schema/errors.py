@@ -93,7 +93,7 @@ class DatabaseError(WfloSchemaError):
 class ConnectionFailed(DatabaseError):
     """No connection could be made.
 
-    ``is_of_server``: nor to any other database of that server.  ``may_pass``: it may be otherwise in a moment.
+    ``is_of_server``: no other database of that server can be reached, either.  ``may_pass``: it may work later.
     """
 
     def __init__(self, message: str, *, hint: str = "", is_of_server: bool = False, may_pass: bool = False) -> None:

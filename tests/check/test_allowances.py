@@ -94,7 +94,7 @@ def test_a_finding_of_a_function_is_allowed_with_its_body_alone(leaf: Database) 
     result = _check(leaf, KEY, _allow("key-maybe-stopped", OBJECT))
 
     assert result.exit_code == 3
-    assert "names its body" in result.findings[1].message
+    assert "name its body" in result.findings[1].message
 
 
 def test_a_proven_error_can_be_allowed_too(leaf: Database) -> None:

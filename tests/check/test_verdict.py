@@ -703,7 +703,7 @@ def test_a_schema_with_tables_shares_the_ledger_of_the_path_and_an_empty_one_doe
     bare = check_database(database.with_schema("bare"), None, migrations=files, only=("ledger",))
 
     assert shared.exit_code == 0
-    assert shared.notes == ("schema app has no ledger: that of public, on the search_path, is read",)
+    assert shared.notes == ("schema app has no ledger: check reads that of public, on the search_path",)
     assert [f.code for f in bare.findings] == ["ledger-pending"]
 
 

@@ -210,8 +210,8 @@ def test_a_wrapped_file_that_fails_leaves_nothing_and_names_its_own_line(folder:
     ("text", "line", "said"),
     [
         ("BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nBEGIN;\nCREATE TABLE b ();\nCOMMIT;\n", 4, "second transaction"),
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE;\nCREATE TABLE a ();\nCOMMIT;\n", 1, "another transaction"),
-        ("BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;\n", 1, "another transaction"),
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE;\nCREATE TABLE a ();\nCOMMIT;\n", 1, "a transaction of another kind"),
+        ("BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;\n", 1, "a transaction of another kind"),
         ("BEGIN;\nCREATE TABLE a ();\nROLLBACK;\n", 1, "must not do"),
         ("BEGIN;\nCREATE TABLE a ();\n", 1, "nothing ends"),
         ("CREATE TABLE a ();\nCOMMIT;\n", 2, "must not do"),

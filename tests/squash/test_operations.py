@@ -245,7 +245,9 @@ def test_the_command_says_what_is_kept_and_what_to_type(database: Database, tmp_
     ran = run("squash", "--to", "07", cwd=tmp_path, env=env)
     assert ran.code == 0, ran.err
     assert "7 migrations squashed into migrations/07_squash-of-7.sql" in ran.out
-    assert "kept, as no catalog shows it (rows): migrations/07_rows.sql:3:1  UPDATE users SET email = 'y'" in ran.out
+    assert (
+        "kept, because no catalog shows it (rows): migrations/07_rows.sql:3:1  UPDATE users SET email = 'y'" in ran.out
+    )
     assert "proven by replay: both make the same" in ran.out
     command = ran.out.splitlines()[-1].removeprefix("next: git ")
     ran = run("migrate", cwd=tmp_path, env=env)

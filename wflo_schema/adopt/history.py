@@ -41,6 +41,7 @@ class Compared:
 
     @property
     def distance(self) -> tuple[int, int]:
+        """The number of differences that count, then of cosmetic ones: the nearest place has the least."""
         return len(self.differences), len(self.cosmetic)
 
 
@@ -55,6 +56,7 @@ class Place:
 
     @property
     def is_equal(self) -> bool:
+        """Whether nothing that counts differs; cosmetic differences may."""
         return not self.compared.differences
 
 
@@ -71,6 +73,7 @@ class History:
 
     @cached_property
     def tables(self) -> frozenset[Path]:
+        """Paths of all tables and views that any replayed state of the migrations has."""
         return frozenset(o.path for one in self.catalogs.values() for o in one.objects if o.kind in TABLES)
 
     @cached_property
@@ -83,6 +86,7 @@ class History:
 
     @property
     def last(self) -> Catalog:
+        """The catalog after all migrations."""
         return self.catalogs[len(self.migrations) - 1]
 
     def is_made(self, kind: str, name: str) -> bool:
@@ -100,6 +104,7 @@ class History:
         )
 
     def compare(self, have: Catalog, want: Catalog) -> Compared:
+        """Compare two catalogs, and tell apart what stands beside the migrations' tables and no migration makes."""
         differences, cosmetic, beside = [], [], []
         below = tables_below(have, self.tables)
         for d in compare_catalogs(have, want):
@@ -214,6 +219,7 @@ def _spread(start: int, stop: int, most: int) -> tuple[int, ...]:
 
 
 def scratch_note(look: Look, history: History) -> tuple[str, ...]:
+    """Say that the replay ran on another major version than the database, if it did."""
     ours, theirs = look.have.server_version // 10000, history.last.server_version // 10000
     if ours == theirs:
         return ()

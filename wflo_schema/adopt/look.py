@@ -95,6 +95,7 @@ class Look:
 
     @property
     def is_ours(self) -> bool:
+        """Whether our own runs wrote the ledger: each row has a checksum and a file, and there is at least one."""
         return bool(self.recorded) and not self.without_file and all(e.has_checksum for e in self.recorded.values())
 
     @property
@@ -118,6 +119,7 @@ class Look:
         return self.options.command(words, self.schema)
 
     def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
+        """The ids among ``wanted`` that have no row in our ledger, or one without a checksum."""
         recorded = self.recorded
         return tuple(m.id for m in wanted if m.id not in recorded or not recorded[m.id].has_checksum)
 
@@ -148,6 +150,7 @@ class Look:
         notes: tuple[str, ...] = (),
         next_steps: tuple[str, ...] = (),
     ) -> Adoption:
+        """Build the result from this look; ``id`` and ``number`` say up to which migration the database matches."""
         return Adoption(
             self.database.label,
             self.status.schema,
@@ -223,6 +226,10 @@ class Look:
 def take_look(
     database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: GivenOptions
 ) -> Look:
+    """Read the target's ledgers and its catalog so that the two belong to one moment.
+
+    Raise `Refused` for a folder without migrations, and where the ledger changes between looks again and again.
+    """
     migrations.refuse_empty("name the right folder with --migrations")
     named = database.schema
     status = status_of(database, migrations)
@@ -258,16 +265,14 @@ def take_look(
 
 
 def status_of(database: Database, migrations: Migrations) -> Status:
+    """Read our ledger, waiting no longer than ``LOCK_TIMEOUT_MS`` for a lock.
+
+    Raise `DatabaseError` that names who holds the lock.
+    """
     try:
         return operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
     except DatabaseError as error:
         raise (locked_by(database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from None
-
-
-# An extra one of these on a table of ours changes how the table behaves; anything else extra does not.
-ON_A_TABLE = frozenset(
-    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
-)
 
 
 # How often ledger and catalog are read when the ledger keeps changing.

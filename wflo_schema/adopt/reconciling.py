@@ -59,6 +59,7 @@ class ReconcilingSet:
 
     @property
     def folder(self) -> str:
+        """The directory that ``--migrations`` names to run it."""
         return self.migrations.directories[0]
 
     def steps(self, look: Look) -> tuple[str, ...]:
@@ -77,6 +78,7 @@ class KnownSet:
 
 
 def reconciling_sets(look: Look) -> tuple[ReconcilingSet, ...]:
+    """Plan each reconciling set against the target, and say how far it has come there."""
     recorded = {e.id for e in look.without_file}
     found = []
     for one in look.reconciling:

@@ -32,6 +32,11 @@ RELKINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Relation:
+    """A table, view or partition in the tree of the relation that was named, ``root``.
+
+    ``kind`` and ``persistence`` are relkind and relpersistence of pg_class; ``root`` and ``oid`` its OIDs.
+    """
+
     root: int
     oid: int
     schema: str
@@ -52,6 +57,8 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """A column.  ``number`` is attnum; ``default`` is None where it has none, or where that was not read."""
+
     relation: int
     number: int
     name: str
@@ -65,6 +72,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """A foreign key, as pg_constraint has it.
+
+    ``parent`` is the key that this one is a copy of (for a partition), ``top`` the one at the end of that chain;
+    ``on_delete``, ``on_update`` and ``match`` are PostgreSQL's letters, ``operators`` compare pair by pair.
+    """
+
     oid: int
     top: int
     parent: int
@@ -94,10 +107,12 @@ class Key:
 
     @property
     def pairs(self) -> Counter[tuple[str, str]]:
+        """Each column with the one that it references, whatever their order."""
         return Counter(zip(self.columns, self.to_columns, strict=True))
 
     @property
     def deferrable(self) -> str:
+        """The clause as SQL writes it."""
         return DEFERRED if self.is_deferred else DEFERRABLE if self.is_deferrable else NOT_DEFERRABLE
 
     def __str__(self) -> str:
@@ -128,6 +143,10 @@ def definition(
     deferrable: str,
     is_period: bool,
 ) -> str:
+    """Write a foreign key as ``t(c) REFERENCES u(d)``, with only those clauses that differ from the default.
+
+    ``table`` and ``to_table`` are quoted already, the columns are not.
+    """
     left, right = [quote(c) for c in columns], [quote(c) for c in to_columns]
     if is_period:
         left[-1], right[-1] = f"PERIOD {left[-1]}", f"PERIOD {right[-1]}"

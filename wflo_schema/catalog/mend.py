@@ -92,6 +92,7 @@ class Sides:
 
 
 def rename(had: Object, wanted: Object) -> Difference:
+    """Make the difference, and its SQL, of an index or constraint that differs by name alone."""
     old, new = had.path[2], wanted.path[2]
     if had.kind == "index":
         mend = f"ALTER INDEX {qualified(had.path[0], old)} RENAME TO {quote(new)};"
@@ -106,6 +107,7 @@ def _literal(text: str) -> str:
 
 
 def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
+    """Write COMMENT ON for an object, or for a constraint's index; empty where its kind takes no comment."""
     value = _literal(comment) if comment else "NULL"
     if index:
         return f"COMMENT ON INDEX {qualified(one.path[0], one.path[2])} IS {value};"
@@ -138,6 +140,7 @@ def _called(one: Object) -> str:
 
 
 def lines(*statements: str) -> str:
+    """Join the statements that are not empty, one a line."""
     return "\n".join(filter(None, statements))
 
 
@@ -177,6 +180,7 @@ def _is_on_partitioned(index: Object) -> bool:
 
 
 def mend_absent(one: Object, sides: Sides) -> str:
+    """Write the SQL that makes an object with all its attributes; empty where no SQL can."""
     create = _create(one, sides)
     if not create:
         return ""
@@ -354,6 +358,10 @@ def _create_index(one: Object) -> str:
 
 
 def add_constraint(one: Object, sides: Sides, *, replacing: bool = False) -> str:
+    """Write ALTER TABLE … ADD CONSTRAINT, where possible as NOT VALID and validated after that.
+
+    ``replacing`` drops the constraint of that name in the same statement.
+    """
     name, definition, table = quote(one.path[2]), one.get("definition"), table_of(one)
     drop = f" DROP CONSTRAINT {name}," if replacing else ""
     add = f"ALTER TABLE {table}{drop} ADD CONSTRAINT {name} {definition}"
@@ -442,6 +450,7 @@ def _enable(one: Object, *, only: bool = False) -> str:
 
 
 def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
+    """Write the SQL that gives one attribute of ``had`` the value that ``wanted`` has; empty where no SQL can."""
     if attribute == "comment":
         return comment_on(wanted, wanted.get("comment"))
     if attribute == "index comment":

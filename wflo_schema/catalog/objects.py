@@ -139,6 +139,7 @@ class Difference:
 
 
 def order(one: Object) -> tuple[str, Path]:
+    """The key by which a catalog's objects are sorted."""
     return (one.kind, one.path)
 
 
@@ -150,14 +151,17 @@ def spelled(kind: str, path: Path) -> str:
 
 
 def as_key(follows: Path) -> Key:
+    """Turn ``(kind, *path)``, as an object says what it follows, into the key of that object."""
     return (follows[0], follows[1:])
 
 
 def table_of(one: Object) -> str:
+    """The qualified name of the table that an index, constraint, trigger or column belongs to."""
     return qualified(*one.path[:2])
 
 
 def column_definition(column: Object) -> str:
+    """Write what follows a column's name in CREATE TABLE: type, collation, NOT NULL, default, identity."""
     collation, default = column.get("collation"), column.get("default")
     not_null = column.get("not null")
     return " ".join(

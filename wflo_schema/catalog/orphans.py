@@ -109,6 +109,7 @@ class Reference:
         return sql.SQL("{} {} {}").format(its, raw(pair.operator), mine)
 
     def column(self, name: str) -> sql.Composed:
+        """The quoted column of the referencing table, under the query's alias for it."""
         return sql.SQL("{}.{}").format(sql.SQL(self.alias), sql.Identifier(name))
 
     def listing(self, shown: sql.Composable) -> sql.Composed:

@@ -63,10 +63,12 @@ def are_chosen(have: str | None, want: str | None) -> bool:
 
 
 def differ_in_line_ends(have: str, want: str) -> bool:
+    """Whether the two are the same but for CR LF and LF."""
     return have.replace("\r\n", "\n") == want.replace("\r\n", "\n")
 
 
 def line_ends(text: str) -> str:
+    """Say which of the two a text has."""
     return "lines end in CR LF" if "\r\n" in text else "lines end in LF"
 
 

@@ -34,8 +34,8 @@ class Snapshot:
     """A schema as text.
 
     ``left_out`` names what the SQL does not make; the catalog in the comments has it.  ``ledgers`` are tables in
-    which other tools record their migrations: neither has them.  ``needs`` are names in other schemas that a
-    dump of one schema takes for granted.
+    which other tools record their migrations: neither SQL nor comments have them.
+    ``needs`` are names in other schemas that a dump of one schema takes for granted.
     """
 
     text: str

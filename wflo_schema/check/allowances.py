@@ -35,6 +35,7 @@ class Allowances:
     """Findings that an allowance would match, had their function the body that it names."""
 
     def allows(self, found: Finding) -> bool:
+        """Whether the contract allows the finding; nothing is noted."""
         return self._of(found) is not None
 
     def sift(self, findings: Iterable[Finding]) -> list[Finding]:
@@ -88,7 +89,9 @@ def _covers(allowed: str, code: str) -> bool:
 
 def _other_body(one: Allowance, near: Finding) -> str:
     if not near.body:
-        return "the finding rests on no function's body, so that it can name none"
+        return "this finding depends on no function, so an allowance with a body never matches it"
     if one.body is None:
-        return "the finding rests on a function: an allowance names its body, so that another one is asked about again"
+        return (
+            "this finding depends on a function: name its body in the allowance, and check asks again when it changes"
+        )
     return "the function's body is not the one that was allowed"

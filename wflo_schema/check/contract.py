@@ -176,6 +176,7 @@ class Contract:
 
 
 def columns(columns: tuple[str, ...], period: bool) -> str:
+    """Write the columns of a key as SQL does, the last one with PERIOD where it is a period."""
     shown = [quote(c) for c in columns]
     if period:
         shown[-1] = f"PERIOD {shown[-1]}"

@@ -37,6 +37,8 @@ UNREAD = "?"
 
 @dataclass(frozen=True, slots=True)
 class Named:
+    """A relation of a name that the contract gives; ``kind`` is relkind."""
+
     oid: int
     schema: str
     name: str
@@ -45,6 +47,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class KeyTrigger:
+    """An internal trigger by which PostgreSQL enforces a foreign key.
+
+    ``routine`` is the OID of the RI_FKey function, ``type`` tgtype, ``enabled`` tgenabled; ``is_altered`` says that it
+    is not as PostgreSQL made it.
+    """
+
     key: int
     relation: int
     name: str
@@ -55,6 +63,7 @@ class KeyTrigger:
 
     @property
     def is_on(self) -> bool:
+        """Whether it fires in an ordinary session, with session_replication_role = origin."""
         return self.enabled in ("O", "A")
 
 
@@ -84,6 +93,8 @@ class RowTrigger:
 
 @dataclass(frozen=True, slots=True)
 class RewriteRule:
+    """An INSTEAD rule that is in force on UPDATE (``event`` 2) or DELETE (4)."""
+
     relation: int
     name: str
     event: str
@@ -91,6 +102,8 @@ class RewriteRule:
 
 @dataclass(frozen=True, slots=True)
 class RoleSetting:
+    """A default for session_replication_role that sessions get as they log in; ``role`` is None for all roles."""
+
     role: str | None
     is_for_database: bool
     value: str
@@ -100,6 +113,11 @@ class RoleSetting:
 
 @dataclass(frozen=True, slots=True)
 class Index:
+    """An index.  ``columns`` are attnums, of which ``key_count`` are of the key and the rest is INCLUDEd.
+
+    ``predicate`` is None for an index of all rows and ``UNREAD`` where it was not read.
+    """
+
     relation: int
     oid: int
     schema: str
@@ -130,6 +148,8 @@ class _Predicate:
 
 @dataclass(frozen=True, slots=True)
 class CheckConstraint:
+    """A CHECK constraint; ``expression`` is the text between its parentheses."""
+
     relation: int
     name: str
     expression: str
@@ -139,6 +159,8 @@ class CheckConstraint:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
+    """Who reads, where, and which catalogs are ``hidden`` from that role; ``version`` is server_version_num."""
+
     role: str
     database: str
     version: int
@@ -185,6 +207,7 @@ class Facts:
         return sorted({r.oid for r in self.relations})
 
     def full(self, name: Name) -> str:
+        """The qualified name; what the contract does not qualify is in its schema."""
         return qualified(name.schema or self.schema, name.name)
 
     def wanted(self, key: RequiredKey) -> str:
@@ -208,6 +231,7 @@ class Facts:
         return f"{shown} {quote(key.name)}" if key.name else f"{shown}({identifiers(key.columns)})"
 
     def find(self, name: Name) -> Named | None:
+        """Whatever relation has that name, be it a table or not."""
         return self._named.get((name.schema or self.schema, name.name))
 
     def table(self, name: Name) -> Relation | None:
@@ -246,6 +270,7 @@ class Facts:
         return tuple(r for r in self._tree(root) if r.oid != root.oid and not r.is_partition and r.persistence != "t")
 
     def columns_of(self, relation: int) -> Mapping[str, Column]:
+        """The relation's columns by name."""
         return self._columns.get(relation, {})
 
     def keys_on(self, relation: int) -> tuple[Key, ...]:
@@ -273,9 +298,11 @@ class Facts:
         return self._triggers_by_key.get(key.oid, ())
 
     def rules_on(self, relation: int) -> Sequence[RewriteRule]:
+        """The relation's INSTEAD rules on UPDATE and DELETE."""
         return self._rules.get(relation, ())
 
     def row_triggers_on(self, relation: int) -> Sequence[RowTrigger]:
+        """The relation's triggers that users made."""
         return self._row_triggers.get(relation, ())
 
     @cached_property
@@ -346,11 +373,13 @@ class Reader:
     indexes: tuple[Index, ...] | None = None
 
     def can(self, *catalogs: str) -> bool:
+        """Whether the role may read all of these catalogs; those that it may not are noted as ``unread``."""
         missing = [c for c in catalogs if c in self.session.hidden]
         self.unread += [c for c in missing if c not in self.unread]
         return not missing
 
     def rows(self, kind: type[_Row], query: str, parameters: Mapping[str, object]) -> tuple[_Row, ...]:
+        """Run a query of ``check/sql/`` within the snapshot; each row becomes a ``kind``."""
         return fetch(self.connection, kind, "check", query, parameters)
 
 
@@ -555,6 +584,7 @@ def can_read_not_nulls(reader: Reader) -> bool:
 
 
 def read_checks(reader: Reader, relations: Sequence[int]) -> tuple[CheckConstraint, ...]:
+    """Read the CHECK constraints of these relations."""
     return reader.rows(CheckConstraint, "checks", {"relations": relations})
 
 

@@ -80,7 +80,9 @@ def freeze_contract(
     """
     given = schema or database.schema
     if given and all_schemas:
-        raise UsageError(f"either the schema {given} is meant, or all", hint="leave out --schema or --all-schemas")
+        raise UsageError(
+            f"one schema is named ({given}), and all are asked for", hint="leave out --schema or --all-schemas"
+        )
     refuse_missing_schema(database.with_schema(given))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
         try:

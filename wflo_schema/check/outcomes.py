@@ -126,6 +126,7 @@ class Event:
         return {"old": Row("old") if old else NULL, "new": Row("new") if new else NULL}
 
     def column(self, row: Value, name: str) -> Value:
+        """What a row has in a column, as far as the key's own query says; UNKNOWN where it does not."""
         if row == NULL:
             return NULL
         if not isinstance(row, Row) or name in row.without:
@@ -244,6 +245,7 @@ class Evaluator:
     variables: Mapping[str, Value]
 
     def text(self, text: str) -> Outcomes:
+        """Parse an expression and evaluate it; UNKNOWN where it is empty or cannot be parsed."""
         node = expression(text) if text else None
         return self.of(node) if node is not None else _guesses(UNKNOWN)
 
@@ -272,12 +274,14 @@ class Evaluator:
         return [] if joined is None else [(value, joined)]
 
     def pairs(self, one: Outcomes, other: Outcomes) -> Iterator[tuple[Value, Value, World]]:
+        """Combine the outcomes of two operands, without the combinations that exclude each other."""
         for (a, left), (b, right) in product(one, other):
             world = both(self.event, left, right)
             if world is not None:
                 yield a, b, world
 
     def column_ref(self, node: Any) -> Outcomes:
+        """Evaluate ``name``, ``row.name`` or ``row.*``."""
         parts = [f.string.sval if f.HasField("string") else "*" for f in node.fields]
         if len(parts) == 1:
             return self.variable(parts[0])
@@ -287,9 +291,11 @@ class Evaluator:
         return self.known(value if parts[1] == "*" else self.event.column(value, parts[1]))
 
     def known(self, value: Value) -> Outcomes:
+        """Turn a value into its only outcome, or into a guess where it is UNKNOWN."""
         return _guesses(UNKNOWN) if value == UNKNOWN else _sure(value)
 
     def variable(self, name: str) -> Outcomes:
+        """Evaluate a variable of the function, or one of PL/pgSQL's own: tg_op, tg_nargs, tg_argv[0]."""
         if name in self.variables:
             return self.known(self.variables[name])
         if name == "tg_op":
@@ -302,6 +308,7 @@ class Evaluator:
         return _guesses(UNKNOWN)
 
     def constant(self, node: Any) -> Outcomes:
+        """Evaluate a literal: a text, a number, a boolean or NULL."""
         kind = node.WhichOneof("val")
         if node.isnull:
             return _sure(NULL)
@@ -317,6 +324,7 @@ class Evaluator:
         return _guesses(UNKNOWN)
 
     def cast(self, node: Any) -> Outcomes:
+        """Evaluate CAST: a text stays one, 't' and 'true' become a boolean, all else is UNKNOWN."""
         named = node.type_name.names[-1].string.sval if node.type_name.names else ""
         is_text = named in _TEXT_TYPES and not (node.type_name.typmods or node.type_name.array_bounds)
 
@@ -331,6 +339,7 @@ class Evaluator:
         return [_kept(become(value), world) for value, world in self.of(node.arg)]
 
     def indirection(self, node: Any) -> Outcomes:
+        """Evaluate ``(row).name``, ``(row).*`` and ``tg_argv[0]``."""
         (first, *more) = node.indirection
         if more:
             return _guesses(UNKNOWN)
@@ -346,6 +355,7 @@ class Evaluator:
         return _guesses(UNKNOWN)
 
     def row(self, node: Any) -> Outcomes:
+        """Evaluate ROW(…), and ROW(r.*) as the row itself."""
         args = list(node.args)
         if len(args) == 1 and args[0].HasField("column_ref") and args[0].column_ref.fields[-1].HasField("a_star"):
             return [
@@ -363,6 +373,7 @@ class Evaluator:
         return [(Tuple(values), world) for values, world in found]
 
     def coalesce(self, node: Any) -> Outcomes:
+        """Evaluate COALESCE: the first argument that is not NULL, which may differ by row."""
         found: Outcomes = []
         left = [_SURE]
         for arg in node.args:
@@ -392,6 +403,7 @@ class Evaluator:
             yield from ((n, replace(world, is_guess=True)) for n in (True, False))
 
     def case(self, node: Any) -> Outcomes:
+        """Evaluate CASE in both forms; without ELSE it is NULL."""
         found: Outcomes = []
         left = [_SURE]
         for when in (w.case_when for w in node.args):
@@ -417,6 +429,7 @@ class Evaluator:
         return [(v, w) for v, w in joined if w is not None]
 
     def call(self, node: Any) -> Outcomes:
+        """Evaluate a call: pg_trigger_depth(), or a function that makes JSON or hstore of a whole row."""
         name = node.funcname[-1].string.sval
         if name == "pg_trigger_depth" and not node.args:
             return _sure(Depth())
@@ -425,6 +438,7 @@ class Evaluator:
         return _guesses(UNKNOWN)
 
     def logic(self, node: Any) -> Outcomes:
+        """Evaluate AND, OR and NOT in three-valued logic."""
         parts = [self.truths(a) for a in node.args]
         name = node.DESCRIPTOR.fields_by_name["boolop"].enum_type.values_by_number[node.boolop].name
         if name == "NOT_EXPR":
@@ -442,6 +456,7 @@ class Evaluator:
         return found
 
     def null_test(self, node: Any) -> Outcomes:
+        """Evaluate IS NULL and IS NOT NULL."""
         asks_null = node.DESCRIPTOR.fields_by_name["nulltesttype"].enum_type.values_by_number[node.nulltesttype].name
         found: Outcomes = []
         for value, world in self.of(node.arg):
@@ -461,11 +476,13 @@ class Evaluator:
         return [(t, replace(world, is_guess=True)) for t in (TRUE, FALSE)]
 
     def boolean_test(self, node: Any) -> Outcomes:
+        """Evaluate IS [NOT] TRUE, FALSE and UNKNOWN, which are never NULL."""
         kind = node.DESCRIPTOR.fields_by_name["booltesttype"].enum_type.values_by_number[node.booltesttype].name
         wanted = {"TRUE": TRUE, "FALSE": FALSE, "UNKNOWN": NULL}[kind.removeprefix("IS_").removeprefix("NOT_")]
         return [(Const((v == wanted) != ("NOT_" in kind)), w) for v, w in self.truths(node.arg)]
 
     def operator(self, node: Any) -> Outcomes:
+        """Evaluate an operator between two operands, IN, ANY and ALL, LIKE, and IS DISTINCT FROM."""
         kind = node.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[node.kind].name
         name = node.name[-1].string.sval
         if not node.HasField("lexpr"):

@@ -28,6 +28,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Return:
+    """RETURN; the expression is empty where nothing is returned."""
+
     expression: str
 
 
@@ -38,6 +40,8 @@ class Raise:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
+    """``target := expression``."""
+
     target: Path
     expression: str
 
@@ -90,6 +94,8 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """BEGIN … END.  Each of ``handlers`` has the conditions that it catches, and what it does then."""
+
     label: str
     declared: tuple[Declared, ...]
     body: Body

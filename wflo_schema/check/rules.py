@@ -77,7 +77,7 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _W,
         "tables of these names are in two schemas of the search_path",
-        "The contract names no schema, and only the first one of the search_path that has its tables is judged.",
+        "The contract names no schema, so check reads only the first one of the search_path that has its tables.",
         "[contract] schema = …, or --schema",
     ),
     Rule(
@@ -348,9 +348,9 @@ RULES: tuple[Rule, ...] = (
         "allowance-unused",
         "contract",
         _W,
-        "an allowance allows nothing",
-        "A [[allow]] of the contract matches no finding: what it was written for is mended or is spelled otherwise, "
-        "or the function that it names has another body now.",
+        "an allowance matches no finding",
+        "An [[allow]] of the contract matches no finding: what it was for is mended, its code or object is misspelt, "
+        "or the function's body has changed.",
         "take it out, or correct it",
     ),
     Rule(
@@ -407,17 +407,17 @@ RULES: tuple[Rule, ...] = (
         "ledger",
         _E,
         "the ledger's key locks nothing, or a crash empties it",
-        "Its table has lost its primary key or NOT NULL, is UNLOGGED, partitioned or inherited from: two runs at once "
-        "could apply a migration twice, so none begins.",
-        "the statement that the finding says",
+        "Its table has lost its primary key or NOT NULL, or is partitioned or inherited from, so that two runs at once "
+        "could apply a migration twice; or it is UNLOGGED. migrate refuses.",
+        "run the statement that the finding shows",
     ),
     Rule(
         "ledger-open",
         "ledger",
         _W,
-        "others than its owner may write to the ledger",
-        "Whoever may change its rows can have a migration run again or left out. Who runs the migrations without "
-        "owning the ledger needs INSERT, DELETE and SELECT; nobody else does.",
+        "not only its owner may write to the ledger",
+        "Whoever may change its rows can have a migration run again or left out. A role that runs the migrations "
+        "without owning the ledger needs INSERT, DELETE and SELECT; no other role does.",
         "REVOKE … ON TABLE … FROM …",
     ),
     Rule(
@@ -490,7 +490,7 @@ RULES: tuple[Rule, ...] = (
         "drift",
         _W,
         "something is there besides what the migrations make",
-        "It stands by itself: nothing that the migrations make behaves otherwise for it.",
+        "It stands by itself: what the migrations make works the same without it.",
         "a migration that makes it, or DROP it; where it belongs to somebody else, leave it",
     ),
     Rule(
@@ -534,5 +534,5 @@ def with_body(found: Finding, source: str, library: str = "") -> Finding:
     body = body_hash(source, library)
     said = {"code": found.code, "object": found.object, "body": body, "reason": "…"}
     lines = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items())
-    help_ = f"{found.help}\n/* or, where it is right so, in the contract:\n[[allow]]\n{lines}\n*/"
+    help_ = f"{found.help}\n/* or, if it is right as it is, in the contract:\n[[allow]]\n{lines}\n*/"
     return replace(found, help=help_.lstrip(), body=body)

@@ -218,7 +218,7 @@ def _at_ledger(answer: _Answer, connection: psycopg.Connection[TupleRow], databa
     is_here, has_tables, elsewhere = row or (True, False, None)
     if is_here or not has_tables or elsewhere is None:
         return database
-    answer.notes.append(f"schema {database.schema} has no ledger: that of {elsewhere}, on the search_path, is read")
+    answer.notes.append(f"schema {database.schema} has no ledger: check reads that of {elsewhere}, on the search_path")
     return database.with_schema(str(elsewhere))
 
 
@@ -286,7 +286,7 @@ def _hold_to(
     sample: int,
 ) -> None:
     if not contract.names:
-        answer.notes.append(f"{contract.path} requires nothing: it only allows")
+        answer.notes.append(f"{contract.path} requires nothing: it holds allowances alone")
         return
     try:
         _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
@@ -344,7 +344,7 @@ def _ambiguous(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Fin
         yield finding(
             "table-ambiguous",
             quote(schema),
-            f"schema {judged} is judged; {shown} {plural(len(names), 'is', 'are')} on the search_path as well",
+            f"schema {judged} is checked; {shown} {plural(len(names), 'is', 'are')} on the search_path as well",
             have=f"{identifiers((facts.schema, schema))} on the search_path {reader.search_path}",
             want="one schema",
             help_=f"write schema = '{judged}' below [contract], or give --schema",
@@ -614,7 +614,7 @@ def _of_the_ledger_itself(status: Status) -> Iterator[Finding]:
         yield finding(
             "ledger-elsewhere",
             name,
-            f"the ledger of schema {', '.join(status.elsewhere)} records these migrations, and this one, "
+            f"the ledger of schema {', '.join(status.elsewhere)} records these migrations; this one, "
             "to which the search_path leads, records none of them",
             have="no record" if status.has_ledger else NOTHING,
             want=f"{quote(status.elsewhere[0])}._yoyo_migration",

@@ -29,7 +29,7 @@ COMMANDS = {
     "contract": ("checks", "contract", "Write down what a database must keep."),
     "dump": ("checks", "dump", "Write the schema as SQL, for review in version control."),
     "migrate": ("migrations", "migrate", "Apply every pending migration."),
-    "move": ("files", "move", "Give a migration that is not applied a name that comes last."),
+    "move": ("files", "move", "Rename a pending migration so that it comes last."),
     "new": ("files", "new", "Write an empty migration and its rollback file."),
     "plan": ("migrations", "plan", "Say what migrate would do, and what would stop it."),
     "rollback": ("migrations", "rollback", "Roll back the last migration, the last few, or one."),

@@ -29,9 +29,13 @@ from wflo_schema.cli.streams import answer
     "--prepare",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="SQL that is run before the migrations: what they take for granted, such as an extension.",
+    help="A file of SQL to run before the migrations: it makes what they take for granted, such as an extension.",
 )
-@option("--template", metavar="NAME", help="Copy this database, not an empty one: for what they take for granted.")
+@option(
+    "--template",
+    metavar="NAME",
+    help="A database to copy, with what the migrations take for granted. Default: an empty one.",
+)
 @option("--allow-outside", is_flag=True, help="Let the migrations change roles and settings of the server, too.")
 @option("--name", metavar="NAME", help="The test database's name, ending in _test. Default: the target's name + _test.")
 # many parameters: one for each option

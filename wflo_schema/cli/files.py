@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 @click.command(epilog=EXIT_CODES)
 @click.argument("message", required=False)
 @option("--depends", metavar="ID", multiple=True, help="A migration that must come first; repeatable.")
-@option("--merge", is_flag=True, help="Join the heads of the history: depend on all of them, and do nothing.")
+@option(
+    "--merge",
+    is_flag=True,
+    help="Write one that joins the heads of the history: it depends on all of them, and does nothing.",
+)
 @option(
     "--migrations",
     metavar="DIR",
@@ -86,10 +90,10 @@ def move(
     format_: str,
     server_directory: Path,
 ) -> None:
-    """Rename a migration that is not applied, with its rollback file, so that it comes last.
+    """Rename a pending migration, with its rollback file, so that it comes last.
 
-    For one that was merged late. Other files' depends lines follow. Refuses one that the database
-    has; without a database it warns. What other databases have, it cannot know.
+    For a file that was merged late. Changes the depends lines that name it. Refuses a migration that
+    the database has; warns without a database. It cannot know what other databases have.
 
     \b
     Example:
@@ -149,9 +153,9 @@ def squash(
 ) -> None:
     """Write one migration in place of many, proven by replay to make the same.
 
-    Changes no database: both are replayed in scratch databases, and catalogs, privileges and rows
-    compared. Statements that no catalog shows are kept and named. Databases that have all of the
-    old ones take the new one as applied at their next migrate.
+    Changes no database: replays the old files and the new one in scratch databases, and compares
+    catalogs, privileges and rows. Keeps and names the statements that no catalog shows. A database
+    that has all of the old ones records the new one as applied at its next migrate.
 
     \b
     Example:

@@ -172,7 +172,9 @@ def status(
 @click.command(epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
-@option("--against", metavar="REV", help="Ask no database, but one that has all files of this git revision.")
+@option(
+    "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
+)
 @create_schema_option
 def plan(
     database_url: str | None,
@@ -187,7 +189,7 @@ def plan(
     """Show what migrate would do, and what would stop it.
 
     Writes nothing and runs nothing. Exits with 1 when migrate would refuse. With --against it says
-    whether this branch's files still come last once both are merged: for CI, without a database.
+    whether this branch's files come last once it is merged into REV: for CI, without a database.
 
     \b
     Example:

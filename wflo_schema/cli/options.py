@@ -50,10 +50,13 @@ class _Option(click.Option):
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    """Declare an option as click.option does, and name its variable in the help."""
     return click.option(*names, cls=_Option, **settings)
 
 
 def all_of(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
+    """Make one decorator of several; their options stand in the help in this order."""
+
     def decorate(function: _F) -> _F:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -143,6 +146,7 @@ class _Formats(_Choice):
 
 
 def format_option_of(*names: str) -> Callable[[_F], _F]:
+    """Declare --format with these names to choose from."""
     return option(
         "--format",
         "format_",
@@ -213,7 +217,8 @@ def scratch_options(function: Callable[..., None]) -> Callable[..., None]:
             metavar="FILE",
             type=click.Path(dir_okay=False, path_type=Path),
             envvar="WFLO_SCHEMA_SCRATCH_PREPARE",
-            help="SQL that is run in it before the migrations: what they take for granted, such as an extension.",
+            help="A file of SQL to run in it before the migrations: it makes what they take for granted, "
+            "such as an extension.",
         ),
         option(
             "--allow-outside",
@@ -224,6 +229,7 @@ def scratch_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def explain_refused(target: Database, files: Migrations, refused: Refused) -> Refused:
+    """Add to a refused migration what is known of another tool's ledger in the target."""
     from wflo_schema.adopt.judge import explain_refusal
 
     return explain_refusal(target, files, refused, options=given_options())
@@ -256,6 +262,7 @@ def given_options() -> GivenOptions:
 
 
 def lock_options(function: _F) -> _F:
+    """Declare --lock-timeout and --lock-wait."""
     return all_of(
         option(
             "--lock-timeout",
@@ -346,6 +353,10 @@ def is_recursive() -> bool:
 
 
 def read_files(directories: Sequence[Path]) -> Migrations:
+    """Read the migrations of these folders, and warn of rollback files that belong to none.
+
+    Raise `Refused` where there is no migration.
+    """
     from wflo_schema.files.folder import read_migrations
 
     found = read_migrations(*folders_of(directories), recursive=is_recursive())
@@ -425,6 +436,7 @@ def duration_ms(text: str, example: str) -> int:
 
 
 def locks_of(timeout: str | None, wait: str) -> LockOptions:
+    """Parse --lock-timeout and --lock-wait.  Raise `UsageError` where one is no duration."""
     from wflo_schema.engine.locks import LockOptions
 
     return LockOptions(

@@ -29,6 +29,7 @@ class Display:
             self._bar.stop()
 
     def __call__(self, event: Event) -> None:
+        """Show one event: the result's lines on stdout where it is text, all else on stderr."""
         from wflo_schema.engine.events import Begun, Done, Notice, Running
         from wflo_schema.show.text import event_text
 

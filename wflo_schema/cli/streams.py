@@ -18,6 +18,7 @@ from wflo_schema.errors import CannotWrite, UsageError, WfloSchemaError
 
 
 def warn(text: str) -> None:
+    """Print a warning on stderr."""
     say(f"{click.style('warning:', fg='yellow')} {visible(text)}")
 
 
@@ -104,11 +105,12 @@ def answer(text: str | bytes, done: str = "") -> None:
         what = f"{done}; but the answer" if done else "the answer"
         raise CannotWrite(
             f"{what} could not be written to stdout: {error.strerror}",
-            hint="see to it that there is room where stdout leads",
+            hint="make room where stdout is written to",
         ) from None
 
 
 def show_error(error: WfloSchemaError, words: Sequence[str]) -> None:
+    """Print an error on stderr; where ``words`` ask for JSON, print it as JSON on stdout, too."""
     from wflo_schema.show.text import error_json, error_text
 
     if _wants_json(words):

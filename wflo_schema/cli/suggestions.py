@@ -127,8 +127,8 @@ def refuse_options_before(context: click.Context) -> None:
     early = [p.opts[0] for p in context.command.params if context.get_parameter_source(p.name or "") is command_line]
     if early and context.invoked_subcommand:
         raise UsageError(
-            f"{context.invoked_subcommand} would not see what stands before it: {listed(early)}",
-            hint=f"options stand after the last command: {meant()}",
+            f"{listed(early)} stands before {context.invoked_subcommand}, which would not see it",
+            hint=f"put options behind the last command: {meant()}",
         )
 
 

@@ -43,8 +43,8 @@ def adopt(
 
     Replays the migrations in a scratch database and compares the catalogs. Says up to which
     migration the two match; if none, shows each difference from the nearest.
-    Looks first where another tool's ledger says, else after the last file. The catalog decides;
-    the ledger's word counts between migrations that differ in rows only.
+    The catalog decides. Another tool's ledger says where to look first, and tells apart migrations
+    that differ in rows only.
     Never changes a table, and leaves the other ledger as it is.
 
     \b

@@ -130,8 +130,8 @@ class Database:
     """A database that an operation acts on.  Equality is where it is, not how it was named.
 
     ``conninfo`` is libpq's, password and all, and so is kept out of ``repr``.  ``schema`` is where
-    the ledger is and unqualified objects are made: it stands before all that the session's search_path
-    has, where types and functions are found as before.  ``None`` leaves that to the search_path alone.
+    the ledger is and unqualified objects are made: it comes first in the session's search_path, and
+    the rest of that path stays.  ``None`` leaves it to the search_path alone.
     ``source`` says who named the database, for messages only.
     """
 
@@ -594,9 +594,8 @@ _FAILURES = (
     ),
     _Failure(
         r"too many connections for (?:role|database)",
-        "{the_user} may not open one more connection to {where}: {said}",
-        "making a database, or looking at one while another is made, takes two connections at once; "
-        "as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
+        "{the_user} may not open another connection to {where}: {said}",
+        "some commands need two connections at once; as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
     ),
     _Failure(
         r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",

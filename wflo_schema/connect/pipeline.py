@@ -78,7 +78,7 @@ class Stop:
 
     @contextlib.contextmanager
     def raising(self) -> Iterator[None]:
-        """While nothing can be left half done (connecting, reading files): a request ends at once what goes on here."""
+        """Let a request end this block at once, because it leaves nothing half done: it connects, or reads files."""
         self._raising_in = threading.get_ident()
         try:
             if self.is_requested:
@@ -94,6 +94,7 @@ class Stop:
 
     @property
     def is_requested(self) -> bool:
+        """Whether somebody has asked for an end, once or more often."""
         return self.count > 0
 
 

@@ -14,10 +14,10 @@ from wflo_schema.files.git import merge_with_revision
 
 
 def plan_against(directories: Sequence[Path | str], revision: str, *, to: str | None = None) -> Plan:
-    """Say what `migrate` would do, once both are merged, with a database that has all files of ``revision``.
+    """Say what `migrate` would do after a merge with ``revision``, to a database that has all files of that revision.
 
-    Asks no database, so no syntax is judged, and checks nothing out.  Raise as `merge_with_revision` and
-    `read_migrations` do.
+    Asks no database, so syntax errors are not found, and checks nothing out.  Raise as
+    `merge_with_revision` and `read_migrations` do.
     """
     merged = merge_with_revision(directories, revision)
     recorded = tuple(Record(m.hash, m.id, "", m.checksum) for m in merged.theirs)

@@ -120,8 +120,8 @@ class Confinement:
 
     def _refused(self, what: str) -> Refused:
         return Refused(
-            f"{what}, and migrations that are replayed in {self._replay.place} must change nothing there",
-            hint=f"take it out of the migrations; or let it do so, where that harms nobody: {self._replay.options[2]}",
+            f"{what}, and a replay in {self._replay.place} must change nothing outside of it",
+            hint=f"take it out of the migrations; or allow it, if it harms nobody: {self._replay.options[2]}",
         )
 
     def refusal(self, script: Script, error: ServerError, number: int | None) -> Refused | None:
@@ -135,7 +135,7 @@ class Confinement:
         what = f"this {statement.first_word}" if statement else "it"
         refused = self._refused(f"{place}: {what} changes {changed}, outside of the database")
         if "pg_authid" in found[1]:
-            refused.hint = f"make the role beforehand, where the file asks whether it is there; or {refused.hint}"
+            refused.hint = f"if the file makes the role only where it is missing, make it beforehand; or {refused.hint}"
         return refused
 
     def explain(self, failed: MigrationFailed) -> None:
@@ -149,7 +149,9 @@ class Confinement:
                 f"\nits CREATE ROLE ({replay.roles_left_out[role[1]]}) was left out: "
                 "a replay changes nothing outside of its database"
             )
-            failed.hint = f"make the role on that server first, as wflo-schema migrate does; or let the replay: {allow}"
+            failed.hint = (
+                f"make the role on that server first, as wflo-schema migrate does; or let the replay make it: {allow}"
+            )
         elif failed.sqlstate in _NOT_PREPARED and "server start" not in failed.hint:
             failed.hint = (
                 f"if the migrations take it for granted, prepare it: name a file of SQL that makes it ({prepare}), "

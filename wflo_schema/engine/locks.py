@@ -56,7 +56,7 @@ class LockOptions:
         return f"SET {scope} lock_timeout = {self.of(_wish_ms(match))}"
 
     def patience(self, wish_ms: int | None, texts: Iterable[str]) -> Patience:
-        """That of a file which wishes for ``wish_ms``, or for more in one of its statements."""
+        """The timeout for a file that wishes for ``wish_ms``, or for more in one of its statements."""
         allowed = [self.of(wish_ms)]
         allowed += [self.of(_wish_ms(match)) for text in texts if (match := _set_of_lock_timeout(text)) is not None]
         return Patience(0 if 0 in allowed else max(allowed), self.timeout_ms or 0)

@@ -143,8 +143,8 @@ def migrate(
     Each commits together with its record; any number of runs at once do the work once; a killed run
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
 
-    With ``create_schema`` the target's schema is made where it is not there.  In a replay it is made too, and what
-    the files forgot is not looked for, nor their rollback files: they were applied elsewhere.
+    With ``create_schema`` the target's schema is made where it is not there.  In a replay it is made too, and
+    neither unfinished files nor missing rollback files count: the files were applied elsewhere.
 
     Raise `BadMigrationFile` before anything runs; `Refused` when files, ledger and database do not fit and
     ``allow`` does not name the case, or when there is no such schema; `MigrationFailed` (`LockNotAcquired`) after

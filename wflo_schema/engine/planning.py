@@ -441,11 +441,11 @@ def refuse_elsewhere(status: Status) -> None:
         return
     other = status.elsewhere[0]
     raise Refused(
-        f"the ledger of schema {listed(status.elsewhere)} records these migrations, and schema {status.schema}, "
+        f"the ledger of schema {listed(status.elsewhere)} records these migrations; that of schema {status.schema}, "
         "to which the search_path leads, records none of them",
         hint=f"name the schema that you mean: --schema {other}; or, to have them in schema {status.schema} as well, "
-        f"--schema {status.schema}; a search_path that a migration has set for the database or the role "
-        "holds from the next session on: qualify names in files, or name the schema for good",
+        f"--schema {status.schema}; if a migration has set the search_path of the database or the role, "
+        "each new session begins with it: always give --schema, or RESET that setting and qualify names instead",
     )
 
 

@@ -65,7 +65,7 @@ _REMEDIES_OF_STATEMENT = (
         "42P06",
         r"CREATE\s+SCHEMA\b",
         (
-            "remove the line, or write CREATE SCHEMA IF NOT EXISTS: every database has a schema public; "
+            "remove the line, or write CREATE SCHEMA IF NOT EXISTS (every new database has a schema public); "
             "nothing of this migration was kept"
         ),
     ),
@@ -78,7 +78,7 @@ _REMEDIES_OF_STATEMENT = (
         "55P04",
         r".",
         (
-            "a new value of an enum can be used once the transaction that adds it has ended: "
+            "a new value of an enum cannot be used in the transaction that adds it: "
             "use it in the next migration; nothing of this migration was kept"
         ),
     ),

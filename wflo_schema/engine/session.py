@@ -436,7 +436,7 @@ class Session:
         if error.sqlstate not in ("22012", "42P01", "42703", "3F000"):
             return MigrationFailed(
                 f"after {m.id} its record in the ledger could not be looked at: {error.message}",
-                hint=f"let the file leave {table} and the settings of the session as they were; "
+                hint=f"take out of the file what changes {table} or the settings of the session; "
                 "nothing of this migration was kept",
                 migration_id=m.id,
                 location=Location(script.path, 1),
@@ -445,7 +445,7 @@ class Session:
         if self._operation == "rollback":
             return MigrationFailed(
                 f"the rollback of {m.id} changes the ledger itself ({table})",
-                hint="let the file leave the ledger's tables and their schema alone; nothing was rolled back",
+                hint="take out of the file what changes the ledger's tables or their schema; nothing was rolled back",
                 migration_id=m.id,
                 location=Location(script.path, 1),
                 sqlstate=error.sqlstate,
@@ -458,8 +458,8 @@ class Session:
             )
         return MigrationFailed(
             f"{m.id} takes away the ledger that would record it, or its own record ({table})",
-            hint="let the file, and the functions and triggers that it runs, leave the ledger's tables and their "
-            "schema alone; nothing of this migration was kept",
+            hint="neither the file nor the functions and triggers that it runs may change the ledger's tables or "
+            "their schema; nothing of this migration was kept",
             migration_id=m.id,
             location=Location(script.path, 1),
             sqlstate=error.sqlstate,
@@ -469,8 +469,8 @@ class Session:
         """The error for what would write when the record has been looked at: it could take it away."""
         failed = self.failed(m, script, error, None)
         failed.hint = (
-            "close the cursor WITH HOLD, or let the trigger not defer again what it does: "
-            "all must be done before COMMIT; nothing of this migration was kept"
+            "nothing may be left for COMMIT to do: close each cursor WITH HOLD, and let no trigger set constraints "
+            "to DEFERRED; nothing of this migration was kept"
         )
         return failed
 
@@ -768,6 +768,7 @@ class Session:
     # errors
 
     def ledger_error(self, error: ServerError) -> DatabaseError:
+        """Make the error that says that the ledger could not be written, and what to grant where a grant is missing."""
         hint = error.hint
         if error.sqlstate == "42501":
             hint = "GRANT INSERT, DELETE, SELECT on the ledger's tables (_yoyo_migration, _yoyo_log) to this role"

@@ -429,8 +429,8 @@ class Stepwise:
         return DatabaseError(
             f"the record of how far {m.id} has come is gone from {self._progress_table}: "
             f"{done} of {len(self._script.statements)} {'is' if self._at.done == 1 else 'are'} done, and stay",
-            hint="let the file leave the ledger's tables alone; another run would begin it anew: "
-            "finish or undo by hand what it has begun",
+            hint="another run would begin with the first statement again: before that, finish or undo by hand what "
+            "is done, and take out of the file what changes the ledger's tables",
         )
 
     def _names(self, text: str) -> tuple[str, ...]:

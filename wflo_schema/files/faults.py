@@ -30,7 +30,8 @@ def refuse_unfit(script: Script, *, is_transactional: bool) -> None:
     if script.statements.is_wrapped:
         raise BadMigrationFile(
             f"{script.path} is wrapped in BEGIN … COMMIT, and says -- transactional: false",
-            hint="remove one of the two: with BEGIN … COMMIT or without, a file is one transaction unless it says so",
+            hint="to run it as one transaction, remove -- transactional: false; to run each statement by itself, "
+            "remove BEGIN and COMMIT",
             location=Location(script.path, script.directives.lines.get("transactional", 1)),
         )
     for statement in script.statements:

@@ -271,7 +271,7 @@ def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
             raise BadMigrationFile(
                 f"{m.path} {verb} {listed(i for i in (*m.was, *m.replaces) if i in found)}, "
                 f"and {counted(len(there), 'such file is', 'such files are')} still there",
-                hint=f"remove what it stands for: git rm {' '.join(map(shlex.quote, there))}",
+                hint=f"remove the old files: git rm {' '.join(map(shlex.quote, there))}",
             )
         for i in (*m.was, *m.replaces):
             if i in now:

@@ -117,7 +117,7 @@ def _commit(folder: str, revision: str) -> str:
     if _git(folder, "rev-parse", "--is-inside-work-tree", may_fail=True).strip() != b"true":
         raise UsageError(
             f"{folder} is in no git repository, so there is no revision {revision}",
-            hint="run it in the repository; or, against a database: leave --against out",
+            hint="run it in the repository; or leave out --against to plan for a database",
         )
     commit = _git(
         folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", may_fail=True
@@ -125,8 +125,8 @@ def _commit(folder: str, revision: str) -> str:
     if not commit:
         raise UsageError(
             f"git knows no revision {revision}",
-            hint=f"fetch it first: git fetch origin {revision.removeprefix('origin/')}; a branch of another "
-            "repository is called origin/NAME",
+            hint=f"fetch it first: git fetch origin {revision.removeprefix('origin/')}; a branch of the "
+            "remote is called origin/NAME",
         )
     return commit.decode().strip()
 
@@ -135,7 +135,7 @@ def _git(folder: str, *words: str, stdin: bytes = b"", may_fail: bool = False) -
     try:
         done = subprocess.run(["git", "-C", folder, *words], check=False, input=stdin, capture_output=True)
     except FileNotFoundError:
-        raise Refused("there is no git program here, and --against asks it", hint="install git") from None
+        raise Refused("--against needs git, which is not installed or not on the PATH", hint="install git") from None
     if done.returncode and not may_fail:
         said = done.stderr.decode(errors="replace").strip()
         raise Refused(f"git {words[0]} failed: {said}", hint="look at the repository with git status")

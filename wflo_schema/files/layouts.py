@@ -18,9 +18,9 @@ from wflo_schema.findings import Location
 
 # The way out of every refusal below.  The one place to change once a command does it.
 WAY_OUT = (
-    "nothing of it was run; to use it here, write into a folder of its own of each migration the forward part "
+    "nothing of it was run; to use it here, make a new folder, and write each migration into it: the forward part "
     "as NAME.sql, and the undo part as NAME.rollback.sql\n"
-    "a database that it has made is then taken over with wflo-schema adopt"
+    "then take over a database that it has made: wflo-schema adopt"
 )
 
 FORWARD = frozenset(

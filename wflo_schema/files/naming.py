@@ -91,7 +91,7 @@ def merge_migration(
 def move_last(migrations: Migrations, wish: str, *, now: datetime.datetime | None = None) -> Moved:
     """Give a migration that nobody has applied, and its rollback file, a name that sorts last.
 
-    Other files' ``-- depends:`` lines follow.  Whether it is applied is for the caller to know.
+    Changes the ``-- depends:`` lines that name it.  The caller must know that it is not applied.
     """
     m = migrations.resolve(wish)
     directory = Path(m.path).parent

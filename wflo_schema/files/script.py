@@ -133,11 +133,6 @@ class Statements(Sequence[Statement]):
             for number in self._by_word.get(word.encode(), ()):
                 yield number, self[number]
 
-    @property
-    def has_data(self) -> bool:
-        """Does the file hold rows for a COPY?"""
-        return bool(self._data)
-
     def add(self, start: int, end: int, first: bytes, data: tuple[int, int] | None) -> None:
         """Put one behind those that there are."""
         number = len(self._starts)
@@ -256,8 +251,8 @@ def _unwrapped(path: str, found: Statements, control: Sequence[int]) -> Statemen
     )
     wrong = begin
     if is_pair:
-        what = "asks for another transaction than that of a migration, which is READ COMMITTED and READ WRITE"
-        hint = "write BEGIN alone, and LOCK TABLE what must not change meanwhile"
+        what = "begins a transaction of another kind, and that of a migration is READ COMMITTED and READ WRITE"
+        hint = "write plain BEGIN, and LOCK TABLE what must not change meanwhile"
     elif len(control) > 2 and begin.words[0] in _BEGINS and found[control[1]].words[0] in ("COMMIT", "END"):
         wrong = found[control[2]]
         what = "begins or ends a second transaction, and a migration is one"
@@ -265,7 +260,7 @@ def _unwrapped(path: str, found: Statements, control: Sequence[int]) -> Statemen
     elif len(control) == 2 and begin.words[0] in _BEGINS and _COMMITS.fullmatch(bare(end.raw)):
         wrong = next(s for s in around if not _only_sets(s))
         what = "stands outside of BEGIN … COMMIT, and a migration is one transaction"
-        hint = "remove BEGIN and COMMIT, so that all of it is one; or make a migration of its own of it"
+        hint = "remove BEGIN and COMMIT, so that all of it is one; or move this statement into a migration of its own"
     elif len(control) == 1 and begin.words[0] in _BEGINS:
         what = "begins a transaction that nothing ends"
         hint = "remove it: each migration and its record are one transaction already"

@@ -245,7 +245,7 @@ def _copy_data(path: str, source: bytes, start: int, end: int, after: int) -> tu
         source,
         start,
         "the data of this COPY … FROM stdin has no end",
-        hint="write its rows below it, and \\. alone in the line after the last; or INSERT … VALUES",
+        hint="write its rows below it, and after them a line with \\. alone; or write INSERT … VALUES",
     )
 
 

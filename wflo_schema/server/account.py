@@ -66,6 +66,10 @@ def refuse_nameless() -> None:
 def run_as(
     words: list[str], account: Account | None, cwd: Path, *, timeout_s: float = 300.0
 ) -> subprocess.CompletedProcess[str]:
+    """Run a program as that user, or as ourselves, and return what it printed, whatever its exit code is.
+
+    Raise `ServerNotReady` where it cannot be started, or takes longer than ``timeout_s``.
+    """
     try:
         return subprocess.run(
             words,
@@ -90,6 +94,7 @@ def run_as(
 
 
 def can_run(program: Path, account: Account) -> bool:
+    """Whether that user can start the program."""
     try:
         return run_as([str(program), "--version"], account, Path("/")).returncode == 0
     except ServerNotReady:
@@ -97,10 +102,15 @@ def can_run(program: Path, account: Account) -> bool:
 
 
 def can_enter(directory: Path, account: Account) -> bool:
+    """Whether that user can make this directory its working directory."""
     return run_as(["/bin/sh", "-c", 'cd -- "$1"', "sh", str(directory)], account, Path("/")).returncode == 0
 
 
 def account_of(home: Path) -> Account | None:
+    """Choose the user that a server's programs run as: None for ourselves, its data's owner where we are root.
+
+    Raise `ServerNotReady` where the data belong to somebody else and we are not root.
+    """
     owner = home.stat().st_uid
     if os.geteuid() == 0:
         return choose_account(home)
@@ -113,6 +123,7 @@ def account_of(home: Path) -> Account | None:
 
 
 def owner_name(path: Path) -> str:
+    """The name of the user that owns a file; its number where it has no name."""
     try:
         uid = path.stat().st_uid
     except OSError:

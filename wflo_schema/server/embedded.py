@@ -821,6 +821,7 @@ def _server(home: Path, running: _RunningServer, database_name: str, *, started:
 
 
 def version_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:
+    """The version of the server as people write it: 18.6."""
     number = connection.info.server_version
     return f"{number // 10000}.{number % 10000}"
 

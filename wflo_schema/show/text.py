@@ -436,13 +436,13 @@ def squashed_text(found: Squashed) -> str:
     lines = [f"{counted(len(found.replaces), 'migration')} squashed into {found.paths[0]}"]
     if found.reason:
         lines.append(f"  every statement is kept in its order: {found.reason}")
-    said = [(f"kept, as no catalog shows it ({k.kind})", k) for k in found.kept if not found.reason]
-    said += [("left out, as a new database needs it not", k) for k in found.left_out]
+    said = [(f"kept, because no catalog shows it ({k.kind})", k) for k in found.kept if not found.reason]
+    said += [("left out, because a new database does not need it", k) for k in found.left_out]
     lines += [f"  {why}: {_relative(k.location)}  {k.statement}" for why, k in said]
     lines.append(f"  rollback: {found.paths[1]}" if found.has_rollback else "  no rollback file: none was proven")
     many = counted(found.tables_with_rows, "table or sequence", "tables and sequences")
     rows = f", and the rows of {many}" if found.tables_with_rows else ", and no rows"
-    but = f" (but {listed(found.not_compared)}, which differ from run to run)" if found.not_compared else ""
+    but = f" (except {listed(found.not_compared)}, which differ from run to run)" if found.not_compared else ""
     lines.append(f"proven by replay: both make the same {counted(found.objects, 'object')}{rows}{but}")
     if found.is_removed:
         lines.append(f"removed: {counted(len(found.to_remove), 'file')}")

@@ -35,8 +35,8 @@ class Squashed:
     """What was written, and what was proven.
 
     ``way`` is "catalog" where the file was written from the catalog, else "statements", and ``reason``
-    why.  ``kept`` are statements that no catalog shows, ``left_out`` those that a new database needs
-    not.  ``not_compared`` are columns whose values differ from run to run of the same files.
+    why.  ``kept`` are statements that no catalog shows, ``left_out`` those that a new database does
+    not need.  ``not_compared`` are columns whose values differ from run to run of the same files.
     """
 
     id: str
@@ -132,7 +132,7 @@ def _proven_forward(
     one: _Squash, ways: Mapping[str, str], want: Made
 ) -> tuple[str, str, Mapping[str, Collection[str]], str]:
     """The first way that makes the same, its text, what could not be compared, and why it is not the better way."""
-    reason = "" if len(ways) > 1 else "it stands on others, or its tables may be in any schema"
+    reason = "" if len(ways) > 1 else "it builds on earlier migrations, or --schema may put its tables into any schema"
     told: list[str] = []
     for way, text in ways.items():
         forward = _forward(one, text)
@@ -142,8 +142,8 @@ def _proven_forward(
         reason = found.lines[0]
         told += [f"written from the {way}: {line}" for line in found.lines[:_MOST_SHOWN]]
     raise Refused(
-        f"{counted(len(one.chosen), 'migration')} cannot be squashed: one file does not make the same, and nothing "
-        "was written\n" + "\n".join(told),
+        f"{counted(len(one.chosen), 'migration')} cannot be squashed: in one file they do not make the same; "
+        "nothing was written\n" + "\n".join(told),
         hint="squash a part that leaves out what differs: wflo-schema squash --from ID --to ID",
     )
 
@@ -177,7 +177,7 @@ def _choose(
             return _Squash(server, scratch, migrations, before, chosen, after, name)
     raise Refused(
         f"no name was found that sorts where {items[last].id} does, beside {listed(around)}",
-        hint="say another in a few words: wflo-schema squash --to ID --message WORDS",
+        hint="give it another name: wflo-schema squash --to ID --message WORDS",
     )
 
 

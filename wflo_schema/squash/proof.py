@@ -17,9 +17,6 @@ from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.names import qualified
 
-# Of a table: how many rows, and a sum over all of each column.
-_Sums = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class _Table:
@@ -38,6 +35,7 @@ class Made:
 
     @property
     def filled(self) -> int:
+        """The number of tables that hold rows, and of all sequences."""
         return sum(bool(sums) for sums in self.rows.values())
 
 

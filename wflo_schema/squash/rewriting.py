@@ -92,7 +92,7 @@ def kind_of(statement: Statement) -> str:
 
 
 def kept_statements(scripts: Sequence[Script]) -> tuple[tuple[Kept, ...], tuple[Kept, ...]]:
-    """What no catalog shows, in order, and what is left out because a new database needs it not."""
+    """What no catalog shows, in order, and what is left out because a new database does not need it."""
     found = [
         Kept(kind_of(s), _beginning(s.text), Location(script.path, s.line, s.column))
         for script in scripts
@@ -115,6 +115,7 @@ _MOST_SHOWN = 60
 
 
 def read_scripts(chosen: Sequence[Migration]) -> tuple[Script, ...]:
+    """Read the text of each migration, and split it into statements."""
     return tuple(load_script(m) for m in chosen)
 
 
@@ -124,8 +125,8 @@ def refuse_alone(scripts: Sequence[Script]) -> None:
         for s in script.statements:
             if kind_of(s) != "nothing" and runs_alone(s) and _plain(s.text) == s.text:
                 raise Refused(
-                    f"{s.location(script.path)}: {_beginning(s.text)} runs in no transaction, and one file is one: "
-                    "nothing was written",
+                    f"{s.location(script.path)}: {_beginning(s.text)} cannot run in a transaction, and a "
+                    "squashed file is one; nothing was written",
                     hint="squash what stands before that file and what stands behind it: wflo-schema squash --from ID "
                     "--to ID",
                 )

@@ -858,4 +858,5 @@ SEEDING = {"what": "the seed file", "hint": "it is run after the last migration,
 
 
 def elapsed_ms(began: float) -> float:
+    """Milliseconds since ``began``, a reading of time.monotonic()."""
     return (time.monotonic() - began) * 1000
