@@ -17,6 +17,7 @@ from pathlib import Path
 from wflo_schema.__main__ import main
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
+from wflo_schema.engine.planning import Allow
 from wflo_schema.files.folder import read_migrations
 
 # What a command imports only when it needs it.
@@ -44,8 +45,8 @@ forks.set_forkserver_preload([__name__, *_USED_BY_COMMANDS])
 
 
 def migrate(database: Database, folder: str) -> None:
-    """Apply a folder, as the target of a process."""
-    operations.migrate(database, read_migrations(folder))
+    """Apply a folder to a database that need not be empty, as the target of a process."""
+    operations.migrate(database, read_migrations(folder), allow=(Allow.NOT_EMPTY,))
 
 
 class Command:
