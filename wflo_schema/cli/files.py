@@ -12,6 +12,7 @@ from wflo_schema.cli.options import (
     EXIT_CODES,
     FOLDER,
     PACKAGED,
+    Command,
     format_option,
     option,
     read_files,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from wflo_schema.scratch.replay import ScratchOptions
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("message", required=False)
 @option("--depends", metavar="ID", multiple=True, help="A migration that must come first; repeatable.")
 @option(
@@ -77,7 +78,7 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
     answer(text, f"written: {', '.join(written)}")
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("id")
 @option("--last", is_flag=True, required=True, help="Give it a name that sorts after all others.")
 @target_options
@@ -131,7 +132,7 @@ def move(
     answer(json_text(moved) if format_ == "json" else "\n".join(lines), f"moved: {', '.join(written)}")
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @option("--to", metavar="ID", required=True, help="The last migration to squash.")
 @option("--from", "since", metavar="ID", help="The first migration to squash. Default: the first there is.")
 @option("--message", metavar="WORDS", default="", help="What the new file is called.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wflo_schema.errors import NoDatabase, Refused, UsageError
+from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
@@ -47,6 +47,20 @@ class _Option(click.Option):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("show_envvar", True)
         super().__init__(*args, **kwargs)
+
+
+class Command(click.Command):
+    """A command whose errors repeat the options that say where, in what to type next."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, and let its error say where again."""
+        try:
+            return super().invoke(ctx)
+        except WfloSchemaError as error:
+            from wflo_schema.cli.suggestions import with_given_options
+
+            error.hint = with_given_options(error.hint, ctx)
+            raise
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
