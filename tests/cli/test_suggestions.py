@@ -109,3 +109,22 @@ def test_the_next_step_of_a_first_run_says_again_which_files(database: Database,
     env = {"DATABASE_URL": database.url}
     planned = run("plan", "--migrations", "sql", "--schema", "public", cwd=tmp_path, env=env)
     assert planned.code == 1 and ": wflo-schema adopt --schema public --migrations sql;" in planned.out
+
+
+def test_new_begins_no_second_folder_unasked(tmp_path: Path) -> None:
+    (tmp_path / "db" / "migrations").mkdir(parents=True)
+    (tmp_path / "db" / "migrations" / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    ran = run("new", "add a column", cwd=tmp_path)
+    assert ran.code == 2 and not (tmp_path / "migrations").exists()
+    assert "is it this one? wflo-schema new --migrations db/migrations 'add a column'\n" in ran.err
+    env = {"WFLO_SCHEMA_MIGRATIONS": ""}
+    refused = run("migrate", "--database-url", "postgresql://u@h/d", cwd=tmp_path, env=env)
+    (step,) = re.findall(r"or start one: (wflo-schema new .*)", refused.err)
+    assert run(*shlex.split(step)[1:], cwd=tmp_path).code == 0
+    assert run("new", "another", cwd=tmp_path).out.startswith("migrations/")
+
+
+def test_new_begins_the_first_folder(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "report.sql").write_text("SELECT 1;\n")
+    assert run("new", "add a column", cwd=tmp_path).out.startswith("migrations/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from wflo_schema.cli.options import (
     format_option,
     option,
     read_files,
+    refuse_second_folder,
     resolve_database,
     scratch_options,
     target_options,
@@ -71,6 +73,7 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
         )
     if message is None and not merge:
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
+    refuse_second_folder(shlex.quote(message) if message else "--merge")
     write = merge_migration if merge else new_migration
     paths = write(migrations[0], message or "", depends=depends)
     written = [str(path) for path in paths]
