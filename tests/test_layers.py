@@ -102,8 +102,8 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "signals",
             "streams",
-            "options",
             "suggestions",
+            "options",
             "progress",
             "migrations",
             "files",

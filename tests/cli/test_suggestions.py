@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_commands import run
+from wflo_schema.connect.database import Database
 
 SAID_AND_MEANT = {
     "up": "wflo-schema migrate",
@@ -23,6 +25,14 @@ SAID_AND_MEANT = {
     "help migrate": "wflo-schema migrate --help",
     "--database-url postgresql://u:secret@h/d migrate": "wflo-schema migrate --database-url postgresql://u@h/d",
     "--migrations=db/sql status": "wflo-schema status --migrations db/sql",
+    "migrate up": "wflo-schema migrate",
+    "migrate up --schema app": "wflo-schema migrate --schema app",
+    "migrate down": "wflo-schema rollback",
+    "migrate down 2": "wflo-schema rollback --count 2",
+    "migrate status": "wflo-schema status",
+    "migrate create users": "wflo-schema new users",
+    "downgrade -1": "wflo-schema rollback --count 1",
+    "rollback -2": "wflo-schema rollback --count 2",
     "migrate 20251110_02": "wflo-schema migrate --to 20251110_02",
     "migrate --dry-run --schema app --lock-timeout 3s": "wflo-schema plan --schema app",
     "migrate --targe 2025": "wflo-schema migrate --to 2025",
@@ -30,7 +40,7 @@ SAID_AND_MEANT = {
     "rollback --steps 3": "wflo-schema rollback --count 3",
     "rollback 2 3": "wflo-schema rollback --count 2",
     "new add a column": "wflo-schema new 'add a column'",
-    "new": "wflo-schema new 'add a column'",
+    "new": 'wflo-schema new "add a column"',
     "check --formt json": "wflo-schema check --format json",
     "server up": "wflo-schema server start",
     "server what": "wflo-schema server --help",
@@ -56,6 +66,12 @@ def test_a_word_that_resembles_none_gets_no_guess(tmp_path: Path) -> None:
     assert ran.code == 2 and "hint" not in ran.err
 
 
+@pytest.mark.parametrize("option", ["--all", "--dry-run", "--last", "--allow late", "--recreate"])
+def test_a_rollback_is_never_suggested_without_an_option_that_was_to_bound_it(option: str, tmp_path: Path) -> None:
+    ran = run("rollback", *option.split(), cwd=tmp_path)
+    assert ran.code == 2 and "hint" not in ran.err
+
+
 def test_a_suggestion_is_in_the_json_of_the_error(tmp_path: Path) -> None:
     ran = run("up", "--format", "json", cwd=tmp_path)
     assert ran.code == 2
@@ -68,3 +84,47 @@ def test_a_number_is_not_taken_for_the_beginning_of_an_id(tmp_path: Path) -> Non
     ran = run("rollback", "2", "--database-url", "postgresql://u:secret@h/d", cwd=tmp_path)
     assert ran.code == 2
     assert "wflo-schema rollback --count 2 --database-url postgresql://u@h/d;" in ran.err
+
+
+def test_the_next_step_says_again_where_the_files_are(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "db" / "my files" / "sub"
+    folder.mkdir(parents=True)
+    (folder / "2_b.sql").write_text("CREATE TABLE b ();\n")
+    where = ("--migrations", "db/my files", "--recursive", "--database-url", database.url)
+    assert run("migrate", *where, cwd=tmp_path).code == 0
+    (folder / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    refused, planned = run("migrate", *where, cwd=tmp_path), run("plan", *where, cwd=tmp_path)
+    (step,) = re.findall(r": (wflo-schema move .*?);", refused.err)
+    assert f"    give it a name that comes last, if no database has it: {step}; or" in planned.out
+    assert "--migrations 'db/my files' --recursive 1_a --last" in step
+    assert run(*shlex.split(step)[1:], cwd=tmp_path).code == 0
+    assert run("migrate", *where, cwd=tmp_path).code == 0
+
+
+def test_the_next_step_of_a_first_run_says_again_which_files(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE a ()")
+    env = {"DATABASE_URL": database.url}
+    planned = run("plan", "--migrations", "sql", "--schema", "public", cwd=tmp_path, env=env)
+    assert planned.code == 1 and ": wflo-schema adopt --schema public --migrations sql;" in planned.out
+
+
+def test_new_begins_no_second_folder_unasked(tmp_path: Path) -> None:
+    (tmp_path / "db" / "migrations").mkdir(parents=True)
+    (tmp_path / "db" / "migrations" / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    ran = run("new", "add a column", cwd=tmp_path)
+    assert ran.code == 2 and not (tmp_path / "migrations").exists()
+    assert "is it this one? wflo-schema new --migrations db/migrations 'add a column'\n" in ran.err
+    env = {"WFLO_SCHEMA_MIGRATIONS": ""}
+    refused = run("migrate", "--database-url", "postgresql://u@h/d", cwd=tmp_path, env=env)
+    (step,) = re.findall(r"or start one: (wflo-schema new .*)", refused.err)
+    assert run(*shlex.split(step)[1:], cwd=tmp_path).code == 0
+    assert run("new", "another", cwd=tmp_path).out.startswith("migrations/")
+
+
+def test_new_begins_the_first_folder(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "report.sql").write_text("SELECT 1;\n")
+    assert run("new", "add a column", cwd=tmp_path).out.startswith("migrations/")

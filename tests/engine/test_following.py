@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import run
+from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow, State
@@ -84,6 +85,14 @@ def test_a_rename_without_a_word_is_refused_with_the_line_to_write(database: Dat
     assert "begin 2_better.sql with the line -- was: 2_b" in caught.value.hint
     planned = operations.plan(database, read_migrations(folder))
     assert "-- was: 2_b" in planned.refusals[0][2]
+    assert [case for case, _, _ in planned.refusals] == ["missing"]  # "move it" would run it once more
+    with pytest.raises(Refused) as caught:
+        operations.migrate(database, read_migrations(folder), allow=frozenset({Allow.MISSING}))
+    assert caught.value.case == "late"
+    found = check_database(database, None, migrations=read_migrations(folder), only=("ledger",)).findings
+    helps = {f.code: f.help for f in found}
+    assert helps["ledger-missing"] == planned.refusals[0][2]
+    assert helps["ledger-pending"].startswith("wflo-schema plan ")
 
 
 @pytest.mark.one_server
@@ -241,7 +250,8 @@ def test_files_that_are_still_there_beside_their_squash_stop_everything(database
     (folder / "2_ab.sql").write_text("-- replaces: 1_a 2_b\nSELECT 1;\n")
     with pytest.raises(BadMigrationFile) as caught:
         read_migrations(folder)
-    assert "2_ab.sql replaces 1_a, 2_b" in caught.value.message and "git rm" in caught.value.hint
+    assert "2_ab.sql replaces 1_a, 2_b" in caught.value.message
+    assert all(f"{i}{end}" in caught.value.hint for i in ("1_a", "2_b") for end in (".sql", ".rollback.sql"))
     (folder / "2_ab.sql").unlink()
     (folder / "2_x.sql").write_text("-- was: 2_b\nSELECT 1;\n")
     with pytest.raises(BadMigrationFile, match="was 2_b"):

@@ -295,6 +295,7 @@ def test_what_is_missing_in_the_scratch_database_is_said_and_can_be_prepared(tar
         replayed(target, files)
     assert "--scratch-prepare FILE" in caught.value.hint and "--scratch-template NAME" in caught.value.hint
     assert "correct the file" not in caught.value.hint
+    assert not caught.value.applied  # the database is dropped, and 0001 with it
     prepare = tmp_path / "prepare.sql"
     prepare.write_text("CREATE TYPE public.citext AS (value text);\n")
     assert replayed(target, files, scratch=ScratchOptions(prepare=prepare)).find("table", "public", "t") is not None

@@ -553,6 +553,7 @@ def _mended_by(found: Finding, status: Status) -> Finding:
 
 def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
     from wflo_schema.engine import operations
+    from wflo_schema.engine.planning import plan_migrations, renamed
 
     try:
         status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
@@ -565,8 +566,11 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         return None
     answer.findings += _of_the_ledger_itself(status)
     name_it = f"name the schema that you mean: --schema {status.elsewhere[0]}" if status.elsewhere else ""
+    is_refused = bool(plan_migrations(status, migrations, None, ()).refusals)
+    next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
+    names = {old: renamed({old: new}, (old,)) for old, new in status.look_alikes}
     said = (
-        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", name_it or MIGRATE),
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", name_it or next_step),
         (
             "ledger-changed",
             status.changed,
@@ -602,7 +606,8 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     for code, entries, message, have, want, mend in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
-            found = finding(code, entry.id, message, have=have, want=want, help_=mend, location=location)
+            help_ = names.get(entry.id, mend)
+            found = finding(code, entry.id, message, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     return status
 

@@ -13,6 +13,7 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    Command,
     all_of,
     database_url_option,
     duration_ms,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from wflo_schema.scratch.replay import ScratchOptions
 
 
-class _CheckCommand(click.Command):
+class _CheckCommand(Command):
     """Lists the codes of `RULES` in --help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -193,7 +194,7 @@ def freeze(
         write_file(output, text)
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @all_of(database_url_option, schema_option, migrations_option, server_directory_option)
 @option("--with-ledger", is_flag=True, help="Write the ledger too, with its rows.")
 def dump(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,11 @@ from wflo_schema.cli.options import (
     EXIT_CODES,
     FOLDER,
     PACKAGED,
+    Command,
     format_option,
     option,
     read_files,
+    refuse_second_folder,
     resolve_database,
     scratch_options,
     target_options,
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from wflo_schema.scratch.replay import ScratchOptions
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("message", required=False)
 @option("--depends", metavar="ID", multiple=True, help="A migration that must come first; repeatable.")
 @option(
@@ -70,6 +73,7 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
         )
     if message is None and not merge:
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
+    refuse_second_folder(shlex.quote(message) if message else "--merge")
     write = merge_migration if merge else new_migration
     paths = write(migrations[0], message or "", depends=depends)
     written = [str(path) for path in paths]
@@ -77,7 +81,7 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
     answer(text, f"written: {', '.join(written)}")
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("id")
 @option("--last", is_flag=True, required=True, help="Give it a name that sorts after all others.")
 @target_options
@@ -131,7 +135,7 @@ def move(
     answer(json_text(moved) if format_ == "json" else "\n".join(lines), f"moved: {', '.join(written)}")
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @option("--to", metavar="ID", required=True, help="The last migration to squash.")
 @option("--from", "since", metavar="ID", help="The first migration to squash. Default: the first there is.")
 @option("--message", metavar="WORDS", default="", help="What the new file is called.")

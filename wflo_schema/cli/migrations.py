@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    Command,
     create_schema_option,
     explain_refused,
     folders_of,
@@ -26,8 +29,11 @@ from wflo_schema.cli.signals import stoppable
 from wflo_schema.cli.streams import answer, warn
 from wflo_schema.errors import Refused, UsageError
 
+if TYPE_CHECKING:
+    from wflo_schema.engine.planning import Plan
 
-@click.command(epilog=EXIT_CODES)
+
+@click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @lock_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
@@ -88,7 +94,7 @@ def migrate(
     answer(result_json(result) if format_ == "json" else result_text(result), result_line(result))
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @click.argument("id", required=False)
 @target_options
 @lock_options
@@ -147,7 +153,7 @@ def rollback(
     answer(result_json(result) if format_ == "json" else result_text(result), result_line(result))
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 def status(
     database_url: str | None, schema: str | None, migrations: tuple[Path, ...], format_: str, server_directory: Path
@@ -169,7 +175,7 @@ def status(
     answer(status_json(found) if format_ == "json" else status_text(found))
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
 @option(
@@ -204,7 +210,7 @@ def plan(
 
         if is_recursive():
             raise UsageError("--against reads no sub-folders", hint="leave out --recursive, and name each folder")
-        planned = plan_against(folders_of(migrations), against, to=to)
+        planned = _with_given_options(plan_against(folders_of(migrations), against, to=to))
         answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
@@ -214,5 +220,15 @@ def plan(
         from wflo_schema.adopt.judge import explain_plan
 
         planned = explain_plan(target, files, planned, options=given_options())
+        planned = _with_given_options(planned)
     answer(json_text(planned) if format_ == "json" else plan_text(planned))
     sys.exit(1 if planned.refusals else 0)
+
+
+def _with_given_options(planned: Plan) -> Plan:
+    """The plan, with what to do about each refusal fit to be pasted."""
+    from wflo_schema.cli.suggestions import with_given_options
+
+    context = click.get_current_context()
+    refusals = tuple((c, what, with_given_options(how, context)) for c, what, how in planned.refusals)
+    return replace(planned, refusals=refusals)

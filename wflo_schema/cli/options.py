@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wflo_schema.errors import NoDatabase, Refused, UsageError
+from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
 # The value of --migrations that means wflo's own files, which are in this package.
 PACKAGED = "wflo"
 
+_NO_FOLDER = "there is no folder ./migrations here, and no other is named"
+
 # Where a context keeps that sub-folders are read.
 _RECURSIVE = "wflo_schema.recursive"
 
@@ -47,6 +49,20 @@ class _Option(click.Option):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("show_envvar", True)
         super().__init__(*args, **kwargs)
+
+
+class Command(click.Command):
+    """A command whose errors repeat the options that say where, in what to type next."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, and let its error say where again."""
+        try:
+            return super().invoke(ctx)
+        except WfloSchemaError as error:
+            from wflo_schema.cli.suggestions import with_given_options
+
+            error.hint = with_given_options(error.hint, ctx)
+            raise
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
@@ -374,16 +390,32 @@ def folders_of(directories: Sequence[Path]) -> tuple[Path, ...]:
     if _is_there(here) and here.is_dir():
         return (here,)
     likely = _likely_folders()
+    second = "--migrations migrations " if any(map(_is_of_migrations, likely)) else ""
     raise UsageError(
-        "there is no folder ./migrations here, and no other is named",
+        _NO_FOLDER,
         hint="\n".join(
             (
                 *(f"is it this one? --migrations {shlex.quote(folder)}" for folder in likely),
                 *(() if likely else ("name the folder of your migrations: --migrations DIR",)),
-                'or start one: wflo-schema new "create tables"',
+                f'or start one: wflo-schema new {second}"create tables"',
             )
         ),
     )
+
+
+def refuse_second_folder(words: str) -> None:
+    """Raise `UsageError` where ./migrations would be begun beside a folder of migrations; ``words`` follow `new`."""
+    if click.get_current_context().get_parameter_source("migrations") is not click.core.ParameterSource.DEFAULT:
+        return
+    likely = [] if _is_there(Path("migrations")) else list(filter(_is_of_migrations, _likely_folders()))
+    if likely:
+        asked = [f"is it this one? wflo-schema new --migrations {shlex.quote(f)} {words}" for f in likely]
+        started = f"or start one: wflo-schema new --migrations migrations {words}"
+        raise UsageError(_NO_FOLDER, hint="\n".join((*asked, started)))
+
+
+def _is_of_migrations(folder: str) -> bool:
+    return "migrat" in folder.lower()
 
 
 def _packaged() -> Path:

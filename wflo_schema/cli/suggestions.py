@@ -1,11 +1,12 @@
-"""What somebody meant who typed another tool's word: the right command, with the options that were given.
+"""The next command to paste, with the options that were given: also for somebody who typed another tool's word.
 
-Nothing here runs unless the command line could not be understood.
+Nothing here runs unless a command line could not be understood, or something stands against it.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -97,11 +98,16 @@ def suggest(words: Sequence[str], root: click.Group) -> str:
                     way.append(part)
         elif here is root:
             return ""
+        elif way == ["migrate"] and (other := _said_after_migrate(root, word)):
+            way = [other]
+            here = _inner(root, other)
         else:
             arguments.append(word)
     for name, _ in options:
         if _named(name, takes_value) not in {*takes_value, *_COMMANDS_BY_OPTION, "--help"}:
             return ""
+        if here.name == "rollback" and _named(name, _options_of(here)) not in (*_options_of(here), "--help"):
+            return ""  # what an option of no use was to hold back would be rolled back without it
         if name in _COMMANDS_BY_OPTION and name not in _options_of(here):
             way = [_COMMANDS_BY_OPTION[name]]
             here = _inner(root, way[0])
@@ -121,6 +127,37 @@ def meant() -> str:
     return suggest(root.obj, root.command)
 
 
+_REPEATED = ("database_url", "server_directory", "schema", "migrations", "recursive")
+_NEXT_STEP = re.compile(r"(?<=: )wflo-schema (\w[\w-]*(?: freeze)?)(?P<rest>[^;\n]*)")
+
+
+def with_given_options(hint: str, context: click.Context) -> str:
+    """The hint whose commands, those behind a colon, say where again; variables stay set and are not repeated."""
+    command_line = click.core.ParameterSource.COMMANDLINE
+    given: dict[str, list[str]] = {}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in _REPEATED or context.get_parameter_source(name) is not command_line:
+            continue
+        spelt, value = parameter.opts[0], context.params.get(name)
+        values = map(str, value if isinstance(value, tuple) else (value,))
+        is_flag = isinstance(parameter, click.Option) and parameter.is_flag
+        said = map(_without_password, values) if spelt.endswith("-url") else values
+        given[spelt] = [spelt] if is_flag else [word for one in said for word in (spelt, one)]
+
+    def repeat(found: re.Match[str]) -> str:
+        here: click.Command = context.find_root().command
+        for part in found[1].split():
+            if not isinstance(here, click.Group) or part not in here.list_commands(context):
+                return found[0]
+            here = _inner(here, part)
+        takes = _options_of(here)
+        more = [w for name, words in given.items() if name in takes and name not in found["rest"] for w in words]
+        return " ".join(("wflo-schema", found[1], *map(shlex.quote, more))) + found["rest"]
+
+    return _NEXT_STEP.sub(repeat, hint)
+
+
 def refuse_options_before(context: click.Context) -> None:
     """Raise `UsageError` for options of a group that stand before a subcommand, which would not see them."""
     command_line = click.core.ParameterSource.COMMANDLINE
@@ -130,6 +167,13 @@ def refuse_options_before(context: click.Context) -> None:
             f"{listed(early)} stands before {context.invoked_subcommand}, which would not see it",
             hint=f"put options behind the last command: {meant()}",
         )
+
+
+def _said_after_migrate(root: click.Group, word: str) -> str:
+    """The command that other tools spell ``migrate up``, ``migrate status``; empty for the beginning of an id."""
+    names = root.list_commands(click.Context(root))
+    said = word if word in names else _WORDS["cli"].get(word, "")
+    return said if said in names else ""
 
 
 def _inner(group: click.Command, name: str) -> click.Command:
@@ -162,8 +206,8 @@ def _arguments(command: click.Command, given: Sequence[str]) -> list[str]:
         return [" ".join(given) or "add a column"]
     if not given or given[0] in _NEWEST:
         return []
-    if command.name == "rollback" and is_count(given[0]):
-        return ["--count", given[0]]
+    if command.name == "rollback" and is_count(given[0].removeprefix("-")):
+        return ["--count", given[0].removeprefix("-")]
     if any(isinstance(p, click.Argument) for p in command.params):
         return [given[0]]
     return ["--to", given[0]] if "--to" in _options_of(command) else []

@@ -11,6 +11,7 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    Command,
     given_options,
     option,
     read_files,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from wflo_schema.scratch.replay import ScratchOptions
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @option("--apply", is_flag=True, help="Record the migrations if the catalogs are equal. Without it, only look.")
 @option("--to", metavar="ID", help="The migration that you expect, if several fit or two tools were at work.")
@@ -75,7 +76,7 @@ def adopt(
     sys.exit(found.exit_code)
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @option("--to", metavar="ID", required=True, help="The last migration to record.")
 @option("--unverified", is_flag=True, help="Compare nothing; record on your word alone.")

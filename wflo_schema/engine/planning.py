@@ -319,7 +319,9 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
         last = migrations.resolve(to)
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
-    late = [m.id for m in pending if waiting[m.id].is_late]
+    refused = {e.id for e in status.without_file if Allow(e.state) not in allow}
+    renamed = {new for old, new in status.look_alikes if old in refused}  # to be named, not moved
+    late = [m.id for m in pending if waiting[m.id].is_late and m.id not in renamed]
     found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
     return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
 
@@ -362,13 +364,13 @@ def _objections(
         yield (
             Allow.MISSING,
             f"{have} no file any more: {listed(missing)}",
-            _renamed(same, missing) or "bring the file back (git log --diff-filter=D -- 'migrations/*')",
+            renamed(same, missing) or "bring the file back (git log --diff-filter=D -- '*.sql')",
         )
     if ahead:
         yield (
             Allow.AHEAD,
             f"the database is ahead of the files: it has {listed(ahead)}",
-            _renamed(same, ahead) or "run it with the newer files, or name their folder with --migrations",
+            renamed(same, ahead) or "run it with the newer files, or name their folder with --migrations",
         )
     if late:
         sort = counted(len(late), "pending migration sorts", "pending migrations sort")
@@ -400,7 +402,7 @@ def _half_replaced(part: HalfReplaced) -> tuple[str, str]:
     return f"{part.id} replaces {all_of_them}, and {has}", f"{how} ({where})"
 
 
-def _renamed(same: Mapping[str, str], gone: Sequence[str]) -> str:
+def renamed(same: Mapping[str, str], gone: Sequence[str]) -> str:
     """What to do about records whose file is there under another name; empty where there is none."""
     lines = [f"begin {new}.sql with the line -- was: {old}" for old, new in same.items() if old in gone]
     return f"renamed? {'; '.join(lines)}; or give the old name back" if lines else ""
@@ -544,7 +546,7 @@ def _refuse_gone(status: Status, as_applied: Sequence[str], targets: Sequence[Mi
         raise Refused(
             f"{counted(len(gone), 'migration')} applied on the way back to {targets[0].id} "
             f"{plural(len(gone), 'has', 'have')} no file any more: {listed(gone)}",
-            hint="bring the file back (git log --diff-filter=D -- 'migrations/*'), "
+            hint="bring the file back (git log --diff-filter=D -- '*.sql'), "
             "or roll back one by one, by id: wflo-schema rollback ID",
             case=Allow.MISSING.value,
         )

@@ -258,6 +258,11 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
     return Migrations(tuple(os.fspath(d) for d in directories), in_order, tuple(strays), absent, tuple(others), found)
 
 
+def _paths(migration: Migration) -> tuple[str, ...]:
+    """Its file, and its rollback file if it has one."""
+    return (migration.path, *((migration.rollback_path,) if migration.rollback_path else ()))
+
+
 def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
     """Let dependencies name files by what they are called now.
 
@@ -268,10 +273,11 @@ def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
         there = [found[i].path for i in (*m.was, *m.replaces) if i in found]
         if there:
             verb = "was" if m.was else "replaces"
+            with_rollback = [p for i in (*m.was, *m.replaces) if i in found for p in _paths(found[i])]
             raise BadMigrationFile(
                 f"{m.path} {verb} {listed(i for i in (*m.was, *m.replaces) if i in found)}, "
                 f"and {counted(len(there), 'such file is', 'such files are')} still there",
-                hint=f"remove the old files: git rm {' '.join(map(shlex.quote, there))}",
+                hint=f"remove the old files: git rm {' '.join(map(shlex.quote, with_rollback))}",
             )
         for i in (*m.was, *m.replaces):
             if i in now:

@@ -128,6 +128,9 @@ def scratch_database(database: Database, *, scratch: ScratchOptions | None = Non
             if scratch.prepare is not None:
                 run_sql(made, scratch.prepare, prepare, **PREPARING)
             yield made.for_replay(Replay(database.name, allows_outside=scratch.allow_outside))
+        except WfloSchemaError as error:
+            error.applied = ()  # nothing is kept of what was built
+            raise
         finally:
             if name:
                 _drop(name, connection, server)
