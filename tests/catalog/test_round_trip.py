@@ -70,6 +70,26 @@ def test_what_pg_dump_restores_is_no_drift(server: RunningServer, database: Data
     assert shown(other, database) == []
 
 
+def test_a_key_that_is_restored_over_another_of_two_equal_indexes_is_cosmetic(
+    server: RunningServer, database: Database, other: Database
+) -> None:
+    if not (server.bin / "pg_dump").exists():
+        pytest.skip(f"pg_dump of PostgreSQL {server.version} is not here, and a newer one writes what it does not read")
+    psql(
+        server,
+        database,
+        "CREATE TABLE a (id integer NOT NULL); CREATE UNIQUE INDEX first ON a (id);"
+        "CREATE TABLE b (id integer REFERENCES a (id)); ALTER TABLE a ADD PRIMARY KEY (id)",
+    )
+    psql(server, other, pg_dump(server, database))
+    catalogs = []
+    for one in (other, database):
+        with one.connect() as connection:
+            catalogs.append(read_catalog(connection))
+    (found,) = compare_catalogs(*catalogs)
+    assert (found.attribute, found.cosmetic) == ("referenced index", True)
+
+
 def test_our_dump_of_everything_loads_and_is_to_pg_dump_what_was_there(
     server: RunningServer, database: Database, other: Database
 ) -> None:

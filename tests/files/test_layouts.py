@@ -73,6 +73,16 @@ UNNAMED = [
     ("apply/001.sql", "unapply/001.sql"),
     ("001/forward.sql", "001/backward.sql"),
     ("001/do.sql", "001/undo.sql"),
+    ("001_create_users.sql", "001_drop_users.sql"),
+    ("001_users_create.sql", "001_users_drop.sql"),
+    ("v1-to-v2.sql", "v2-to-v1.sql"),
+    ("shop--1.0--1.1.sql", "shop--1.1--1.0.sql"),
+    ("001_users.sql", "001_users.inverse.sql"),
+    ("001_users.back.sql",),
+    ("001_users.rb.sql",),
+    ("upUsers.sql", "downUsers.sql"),
+    ("001_users.sql", "001_usersRollback.sql"),
+    ("usersUpgrade.sql", "usersDowngrade.sql"),
 ]
 
 
@@ -100,6 +110,9 @@ def test_the_half_that_undoes_is_no_folder_of_migrations(tmp_path: Path) -> None
         ("20240101_01_scale-up.sql", "20240102_01_scale-down.sql"),
         ("20251110_01_d3e4f-users.sql", "20251110_02_e1d2f-users.sql"),
         ("vitamin.sql", "vitamin-d.sql"),
+        ("20240101_create-copy.sql", "20240101_drop-copy.sql"),
+        ("v1-to-v2.sql", "v2-to-v3.sql"),
+        ("2024-01-02.sql", "2024-02-01.sql"),
         ("setup.sql", "setup.rollback.sql", "deploy.sql", "deploy.rollback.sql"),
         ("go-back.sql", "undo-the-index.sql", "shut-down.sql", "add-index.sql", "drop-index.sql"),
         ("01.sql", "01.rollback.sql", "contract.toml", "adopt.toml", "README.md", "reconcile/x/01_x.sql"),
@@ -154,6 +167,8 @@ UNNAMED_TEXTS = {
     "two words": f"{CREATE}-- roll back:\n{DROP}",
     "undo first": f"-- down\n{DROP}-- up\n{CREATE}",
     "install": sections("-- install", "-- uninstall"),
+    "prose behind it": sections("-- UP: creates users", "-- DOWN: drops users"),
+    "prose in brackets": sections("-- Up Migration (users)", "-- Down Migration (drops users)"),
     "windows": sections("-- Up", "-- Down").replace("\n", "\r\n"),
 }
 
@@ -177,6 +192,10 @@ def test_a_file_with_a_part_that_undoes_is_nobodys_migration(tmp_path: Path, cas
         f"-- rollback: DROP TABLE t;\n{CREATE}-- rollback: DROP TABLE u;\nCREATE TABLE u ();\n",
         f"{CREATE}-- Rollback:\n-- DROP TABLE t;\nCREATE TABLE u ();\n",
         f"{CREATE}-- down\n-- DROP TABLE t;\n",
+        f"{CREATE}-- Rollback:\n--\n--   DROP TABLE t;\nCREATE TABLE u ();\n",
+        f"{CREATE}-- undo:\n/* DROP TABLE t; */\nSELECT 1;\n",
+        f"-- Up: makes t\n-- Down: see 001_users.rollback.sql\n{CREATE}",
+        f"{CREATE}-- Down migration: see 001_users.rollback.sql\nCREATE TABLE u ();\n",
         f"-- revert\n{DROP}{CREATE}",
         f"{CREATE}-- Undo the change of March, see the ticket\nDROP TABLE u;\n",
         f"{CREATE}-- scale up\n{DROP}-- scale down now\n{CREATE}",

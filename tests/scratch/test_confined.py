@@ -195,6 +195,22 @@ LEAVING = (
         "CREATE TRIGGER g AFTER INSERT ON before EXECUTE FUNCTION g();\nINSERT INTO before VALUES (1)",
         False,
     ),
+    Leaving(
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; END $$;\n"
+        "ALTER FUNCTION f() RENAME TO other;\nSELECT other()",
+        False,
+    ),
+    Leaving(
+        "CREATE FUNCTION f(integer, integer) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; "
+        "RETURN 1; END $$;\nCREATE OPERATOR ### (LEFTARG = integer, RIGHTARG = integer, FUNCTION = f);\nSELECT 1 ### 2",
+        False,
+    ),
+    Leaving(
+        "CREATE FUNCTION f(integer, integer) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; "
+        "RETURN 1; END $$;\nCREATE AGGREGATE a(integer) (SFUNC = f, STYPE = integer);\n"
+        "SELECT a(n) FROM generate_series(1, 2) AS n",
+        False,
+    ),
     Leaving("CREATE SUBSCRIPTION made CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)", True),
     Leaving(
         "DO $$ BEGIN EXECUTE 'CREATE SUBSCRIPTION made CONNECTION ''host=/nowhere'' PUBLICATION p "
@@ -316,13 +332,33 @@ def test_a_file_that_prepares_and_fails_is_named(target: Database, tmp_path: Pat
         replayed(target, files, scratch=ScratchOptions(template="no_such"))
 
 
-def test_rows_of_another_server_are_not_written(server: RunningServer, target: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        ("INSERT INTO there VALUES (2)", "5: this INSERT changes rows of another server"),
+        ("TRUNCATE there", ""),
+        ("TRUNCATE before, there", "5: TRUNCATE of there acts outside"),
+        ("DO $$ BEGIN TRUNCATE there; END $$", "5: DO … TRUNCATE of there acts outside"),
+        ("ALTER FOREIGN TABLE there RENAME TO moved;\nTRUNCATE moved", ""),
+        (
+            "CREATE TABLE w (id int) PARTITION BY LIST (id);\nALTER TABLE w ATTACH PARTITION there DEFAULT; TRUNCATE w",
+            "",
+        ),
+        (
+            "CREATE FUNCTION clear() RETURNS void LANGUAGE sql AS 'TRUNCATE there';\nSELECT clear()",
+            r"6: SELECT … clear\(\) acts outside",
+        ),
+    ],
+)
+def test_rows_of_another_server_are_not_written(
+    server: RunningServer, target: Database, tmp_path: Path, write: str, said: str
+) -> None:
     with target.connect() as connection:
         try:
             connection.execute("CREATE EXTENSION postgres_fdw")
         except psycopg.Error:
             pytest.skip("no postgres_fdw here")
-        connection.execute("CREATE TABLE there (id integer)")
+        connection.execute("CREATE TABLE there (id integer); INSERT INTO there VALUES (1)")
     info = server.database.parameters
     text = (
         "CREATE EXTENSION postgres_fdw;\n"
@@ -330,12 +366,16 @@ def test_rows_of_another_server_are_not_written(server: RunningServer, target: D
         f"OPTIONS (host '{info['host']}', port '{info['port']}', dbname 'TARGET');\n"
         "CREATE USER MAPPING FOR CURRENT_USER SERVER back OPTIONS (user 'postgres', password_required 'false');\n"
         "CREATE FOREIGN TABLE there (id integer) SERVER back;\n"
-        "INSERT INTO there VALUES (1);\n"
+        f"{write};\n"
     )
-    with pytest.raises(Refused, match=r"0002_reach\.sql:5: this INSERT changes rows of another server"):
-        replayed(target, read_migrations(folder_of(tmp_path, text, target)))
+    files = read_migrations(folder_of(tmp_path, text, target))
+    if said:
+        with pytest.raises(Refused, match=rf"0002_reach\.sql:{said}"):
+            replayed(target, files)
+    else:  # nothing in the database depends on it
+        assert replayed(target, files).find("table", "public", "behind") is not None
     with target.connect() as connection:
-        assert connection.execute("SELECT count(*) FROM there").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM there").fetchone() == (1,)
 
 
 def test_a_search_path_of_the_database_leads_no_step_of_a_replay_astray(database: Database, tmp_path: Path) -> None:

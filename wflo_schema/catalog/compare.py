@@ -45,7 +45,8 @@ from wflo_schema.catalog.same import (
 from wflo_schema.errors import UsageError
 from wflo_schema.names import identifiers, qualified, quote, quote_always
 
-_COSMETIC = frozenset({"column order", "identity sequence", "not null constraint"})
+# Of several unique indexes on the same columns, PostgreSQL gives a foreign key the first: another after a restore.
+_COSMETIC = frozenset({"column order", "identity sequence", "not null constraint", "referenced index"})
 
 # What stands with every new database, or with an extension, until somebody else says otherwise.
 _GIVEN_COMMENTS: frozenset[tuple[str, Path | None]] = frozenset({("schema", ("public",)), ("extension", None)})

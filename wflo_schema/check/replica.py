@@ -41,6 +41,7 @@ class _Switch:
     is_escaping: bool
     is_replica: bool
     is_at_login: bool
+    is_by_trigger: bool
 
     def __str__(self) -> str:
         return f"{qualified(self.schema, self.name)}({self.arguments})"
@@ -127,7 +128,7 @@ def judge_sessions(reader: Reader, facts: Facts) -> Iterator[Finding]:
     here = {s.role for s in facts.settings or () if s.is_for_database}
     known = [s for s in facts.settings or () if s.value == "replica" and (s.is_for_database or s.role not in here)]
     yield from _roles(reader, facts, known)
-    if reader.can("pg_proc", "pg_language", "pg_depend", "pg_event_trigger"):
+    if reader.can("pg_proc", "pg_language", "pg_depend", "pg_event_trigger", "pg_trigger"):
         yield from _switches(reader, facts)
 
 
@@ -369,6 +370,15 @@ def _said_of(switch: _Switch, certain: set[int], unclear: set[int]) -> Finding |
             want="sessions that start with foreign keys switched on",
             help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
             " -- then: DROP EVENT TRIGGER …",
+        )
+    if switch.is_by_trigger and not switch.is_replica:
+        return finding(
+            "replication-role-unclear",
+            f"function {switch}",
+            f"{switch} is called by a trigger and can switch foreign keys off for the rest of the transaction",
+            have=have,
+            want="no trigger that sets it",
+            help_="read the function and take it out",
         )
     if not switch.is_replica:
         return finding(

@@ -299,7 +299,7 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _U,
         "sessions may start with triggers off",
-        "A login trigger or a function with its owner's rights sets session_replication_role, or a role in replica "
+        "A trigger or a function with its owner's rights sets session_replication_role, or a role in replica "
         "mode may write to the tables through such a function: what it does cannot be known.",
         "read the function, then ALTER ROUTINE … or DROP EVENT TRIGGER …",
     ),

@@ -28,11 +28,11 @@ FORWARD = frozenset(
 )
 UNDO = frozenset(
     "down downs downward downwards undo revert reverse rev rollback backout backward backwards bwd downgrade teardown "
-    "unapply uninstall undeploy unmigrate destroy d".split()
+    "unapply uninstall undeploy unmigrate destroy inverse d".split()
 )
 # Between dots these need no partner: nobody calls a migration X.down.sql who wants it applied.
-_TELLING = frozenset("up down downs do undo revert downgrade backward backwards".split())
-# A pair only where nothing but a number stands before them: else they are words of everyday names.
+_TELLING = frozenset("up down downs do undo revert downgrade backward backwards back rb".split())
+# A pair only behind one number that is no day: else they are words of everyday names.
 _EVERYDAY = {"create": "drop", "add": "remove"}
 
 
@@ -140,7 +140,7 @@ def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Two names that are the same but for a word, which goes forward in one and back in the other.
 
     The word may be missing where it goes forward (x.sql, x_down.sql).  Behind a number, which is then the pair's,
-    the rest may differ (7-up-create.sql, 7-down-drop.sql).
+    the rest may differ (7-up-create.sql, 7-down-drop.sql).  Or the same but for two versions, the other way round.
     """
     forward: dict[str, str] = {_stem(name).lower(): name for name in names if not _is_rollback(name)}
     pieces = {name: [p.lower() for p in _PIECE.findall(_stem(name))] for name in names}
@@ -153,6 +153,20 @@ def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
                     forward.setdefault(key, name)
                 elif key in forward and forward[key] != name:
                     yield forward[key], name
+    seen: dict[str, str] = {}
+    for name in names:
+        if way := _FROM_TO.fullmatch(_stem(name).lower()):
+            seen[way[0]] = name
+            if way["one"] != way["two"] and (other := seen.get(way["before"] + way["two"] + way["to"] + way["one"])):
+                yield other, name
+
+
+# v1-to-v2, 1.0--1.1: from one version to another.
+_FROM_TO = re.compile(r"(?P<before>|.*?[\W_])(?P<one>v?\d[\d.]*)(?P<to>[-_ ]?to[-_ ]?|--|[-=]*>)(?P<two>v?\d[\d.]*)")
+
+
+# How many digits a day has.
+_DAY = 8
 
 
 def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
@@ -163,13 +177,13 @@ def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
         if part in words:
             yield "".join(parts[:n]) + "\0" + "".join(parts[n + 1 :])
             if is_undo and 0 < n == len(parts) - 1 and len(part) > 1:
-                yield "".join(parts[: n - 1])
+                yield "".join(parts[: n if parts[n - 1].isalpha() else n - 1])
             if is_undo and n == 0 and len(parts) > 2 and len(part) > 1:
-                yield "".join(parts[2:])
+                yield "".join(parts[1 if parts[1].isalpha() else 2 :])
             if n == 2 and parts[0].isdigit():
                 yield f"{parts[0]}\0"
-        elif part in everyday and len(parts) == 3 and n == 2 and parts[0].isdigit():
-            yield f"{parts[0]}{parts[1]}\0everyday"
+        elif part in everyday and n >= 2 and parts[0].isdigit() and len(parts[0]) != _DAY:
+            yield "".join(parts[:n]) + "\0everyday" + "".join(parts[n + 1 :])
 
 
 def _is_rollback(name: str) -> bool:
@@ -207,8 +221,11 @@ _SIGNED = re.compile(
     r"(?:\+\s*[\w-]+[\s:]+(?P<of_tool>[a-z]+)\b.*|(?:[+@!#;]+\s*|[\w-]+:)(?P<word>[a-z]+)\b[^a-z]*)", re.DOTALL
 )
 _COMMENTED_OUT = re.compile(
-    r"\s*--[- \t]*(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s", re.IGNORECASE
+    r"(?:\s|--[- \t]*+\n)*+(?:--|/\*)[-*\s]*(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s",
+    re.IGNORECASE,
 )
+# "UP: creates users", "Down Migration (drops them)": prose, unless one of each divides the file.
+_HEADED = re.compile(r"(?P<word>up|down)(?:\s+migration\b|\s*[:(\u2013\u2014]|\s+-).*", re.DOTALL)
 
 
 class _Comment(NamedTuple):
@@ -234,15 +251,18 @@ def refuse_sections(path: str, text: str) -> None:
         if tool := _tool_of(comment.text):
             _refuse_at(path, text, comment.start, tool)
     between = [(c, _direction(c.text)) for c in comments if c.is_between]
-    goes_forward = any(direction in FORWARD for _, direction in between)
+    goes_forward = any(direction in FORWARD or _headed(c.text) == "up" for c, direction in between)
     for c, direction in between:
         divides = c.start < last and (goes_forward or (c.has_before and direction in _SECTION_UNDO))
+        if _headed(c.text) == "down":
+            direction, divides = "down", c.start < last and c.has_before and goes_forward
         if direction in UNDO and divides and not _COMMENTED_OUT.match(text, c.start + len(c.text)):
             _refuse_at(path, text, c.start, "")
 
 
 def _is_doubtful(comment: str) -> bool:
-    return re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None or _direction(comment) in UNDO
+    is_tools = re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None
+    return is_tools or _direction(comment) in UNDO or _headed(comment) == "down"
 
 
 def _tool_of(comment: str) -> str:
@@ -274,13 +294,23 @@ def _comments(text: str) -> tuple[list[_Comment], int]:
 
 def _direction(comment: str) -> str:
     """The word of `FORWARD` or `UNDO` that a comment, as a whole, says; else nothing."""
-    said = comment.lower().removeprefix("/*").removesuffix("*/").strip("-=*~_<>[]() \t\r\n")
+    said = _said(comment)
     signed = _SIGNED.fullmatch(said)
     if signed is not None and _is_direction(signed["of_tool"] or signed["word"]):
         return signed["of_tool"] or signed["word"]
     words = _WORD.findall(said.replace("roll back", "rollback").replace("tear down", "teardown"))
     directions = sorted(filter(_is_direction, words), key=UNDO.__contains__)
     return directions[-1] if directions and all(_is_direction(w) or w in _BESIDE for w in words) else ""
+
+
+def _said(comment: str) -> str:
+    return comment.lower().removeprefix("/*").removesuffix("*/").strip("-=*~_<>[]() \t\r\n")
+
+
+def _headed(comment: str) -> str:
+    """``up`` or ``down`` where a comment begins with it and goes on in prose; else nothing."""
+    found = None if _direction(comment) else _HEADED.fullmatch(_said(comment))
+    return found["word"] if found else ""
 
 
 def _is_direction(word: str) -> bool:

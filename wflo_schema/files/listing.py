@@ -29,12 +29,14 @@ _PUT_ASIDE = (
 # What may be another tool's name, first roughly; `layouts` looks closely, and is not imported without need.
 _SAYINGS = tuple(
     "up down un rev back bwd tear destroy drop remove apply forw fwd rollback .do. __ migrate changelog".split()
+    + "inverse .rb. to --".split()
 )
 _SAYINGS = (*_SAYINGS, *(f"{a}d{b}" for a in "\n-_. " for b in "-_. "))
 _SAYINGS = (*_SAYINGS, *".sum .plan .conf .mako .ini .json .yml .yaml .xml".split())
 _FOREIGN = (
     r"(?im)(?:^|[^a-z])(?:ups?|upwards?|downs?|downwards?|un[a-z]+|revert|reverse|rev|back\w*|bwd|downgrade|teardown|"
-    r"destroy|drop|remove|apply|forwards?|fwd)(?:[^a-z]|$)|(?:^|[^a-z.])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
+    r"destroy|drop|remove|apply|forwards?|fwd|inverse)(?:[^a-z]|$)|"
+    r"\.rb\.|(?:to|-)[-_ ]?v?\d[\d.]*\.sql|(?:^|[^a-z.])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
     r"(?:up|down|undo|revert)\.sql$|\.do\.|__|migrate|changelog|\.(?:sum|plan|conf|mako|ini|json|ya?ml|xml)$"
 )
 
@@ -249,7 +251,8 @@ def _sql_below(path: str) -> Iterator[str]:
 def _refuse_foreign(folder: _Folder) -> None:
     """Raise `BadMigrationFile` where the folder is laid out as another tool does."""
     names = (n.removesuffix(".rollback.sql") for n in folder.names)
-    said = "\n".join((os.path.basename(os.path.abspath(folder.path)), *names)).lower()
+    said = "\n".join((os.path.basename(os.path.abspath(folder.path)), *names))
+    said = re.sub("(?<=[a-z])(?=[A-Z])", "_", said).lower()
     is_doubtful = any(word in said for word in _SAYINGS) and re.search(_FOREIGN, said)
     if not folder.subfolders and not is_doubtful:
         return

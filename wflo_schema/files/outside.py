@@ -60,10 +60,16 @@ _CLUSTER = frozenset({"ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "SUBSCR
 _HEADS = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SECURITY", "CHECKPOINT"})
 _ROLES = frozenset({"ROLE", "USER", "GROUP"})
 _MAINTENANCE = frozenset({"VACUUM", "REINDEX", "CLUSTER"})
-_ALWAYS = (*sorted(_HEADS | _MAINTENANCE), "COPY", "DO")
+_ALWAYS = (*sorted(_HEADS | _MAINTENANCE), "COPY", "DO", "IMPORT", "TRUNCATE")
 
 # What runs whatever its triggers, rules and views say.
 _USES_RELATIONS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "SELECT", "WITH", "TRUNCATE", "TABLE"})
+
+# Words of TRUNCATE that name no table.
+_OF_TRUNCATE = frozenset({"table", "only", "restart", "continue", "identity", "cascade", "restrict"})
+
+# What makes something that runs a function, named without brackets, when it is used.
+_BUILT_OF = frozenset({"AGGREGATE", "OPERATOR"})
 
 # What names a function or a table, and runs nothing.
 _ONLY_NAMES = frozenset({"DROP", "COMMENT", "GRANT", "REVOKE", "SECURITY"})
@@ -114,6 +120,8 @@ class Defined:
     """What the statements so far have defined that leaves the server when it is used: functions, tables, views."""
 
     names: set[str] = field(default_factory=set)
+    foreign: set[str] = field(default_factory=set)
+    """Tables whose rows are another server's: TRUNCATE of one empties it there."""
 
     def to_look_at(self, script: Script) -> Iterator[tuple[int, Statement]]:
         """The statements that could reach out, in order: all of a file that names what does."""
@@ -141,19 +149,55 @@ class Defined:
         if first in _MAINTENANCE:
             return _of_maintenance(statement)
         text = statement.text
+        self._note_names(statement)
         if first in _ONLY_NAMES or (first == "ALTER" and statement.words[1:2] not in (("TABLE",), ("MATERIALIZED",))):
             return None
-        is_code = first in ("DO", "CREATE") and bool(_UNTRUSTED.search(text) or _commits_in_cluster(text))
+        if first == "TRUNCATE":
+            said = list(tokens(text))
+            name, is_alone = self._emptied(said), {t.name for t in said[1:] if t.name} <= self.foreign | _OF_TRUNCATE
+            return Reach("leaves", f"TRUNCATE of {name}", can_be_left_out=is_alone) if name else None
+        is_code = first in ("DO", "CREATE") and bool(
+            _UNTRUSTED.search(text) or _commits_in_cluster(text) or (self.foreign and "truncate" in text.lower())
+        )
         may_copy = first in ("COPY", "DO", "CREATE") and "copy" in text.lower()
         if is_code or may_copy or self._names_what_leaves(text.lower()):
             return self._leaving(statement)
         return None
 
+    def _note_names(self, statement: Statement) -> None:
+        """Take down foreign tables, and the tables that they are a part of, and what goes by another name now."""
+        words = statement.words
+        is_foreign = words[:1] in (("CREATE",), ("IMPORT",)) and words[1:3] in (
+            ("FOREIGN", "TABLE"),
+            ("FOREIGN", "SCHEMA"),
+        )
+        is_renamed = words[:1] == ("ALTER",) and bool(self.foreign or self.names)
+        if not is_foreign and not is_renamed:
+            return
+        found = list(tokens(statement.text))
+        named = [t.name for t in found if t.name]
+        if is_foreign:
+            self.foreign |= set(_behind(found, "TABLE", "EXISTS", "OF", "TO"))
+            return
+        renamed = named[-1:] if [n.lower() for n in named[-3:-1]] == ["rename", "to"] else []
+        parents = _behind(found, "TABLE", "EXISTS", "ONLY") if "attach" in named else []
+        for names in (self.names, self.foreign):
+            if names & set(named):
+                names |= set(renamed) | (set(parents) if names is self.foreign else set())
+
+    def _emptied(self, found: Sequence[Token]) -> str:
+        """A table of another server that TRUNCATE would empty."""
+        is_truncate = any(t.kind == "word" and t.text.upper() == "TRUNCATE" for t in found)
+        return next((t.name for t in found if t.name in self.foreign), "") if is_truncate else ""
+
     def _leaving(self, statement: Statement) -> Reach | None:
         first, text = statement.first_word, statement.text
         found = list(tokens(text))
         defines = _DEFINES.match(" ".join(t.text for t in found[:8]))
-        culprit = self._culprit(found, is_code=first == "DO" or defines is not None, uses=first in _USES_RELATIONS)
+        is_built = first == "CREATE" and bool(_BUILT_OF & set(_words(found)[:4]))
+        culprit = self._culprit(
+            found, is_code=first == "DO" or defines is not None, uses=first in _USES_RELATIONS or is_built
+        )
         if not culprit and (first == "DO" or defines) and _UNTRUSTED.search(text):
             culprit = "code in an untrusted language"
         if not culprit and first == "COPY":
@@ -180,6 +224,8 @@ class Defined:
                     return token.name
         if is_code:
             said = list(_flat(found))
+            if name := self._emptied(said):
+                return f"TRUNCATE of {name}"
             for place, token in enumerate(said):
                 if token.text.upper() == "COPY" and token.kind == "word":
                     reach = _of_copy(said[place:])
@@ -189,6 +235,18 @@ class Defined:
             if "COMMIT" in words and _has_cluster_pair(words):
                 return "COMMIT, and a statement about roles, databases or the server"
         return ""
+
+
+def _behind(found: Sequence[Token], *words: str) -> list[str]:
+    """The names, without their schemas, that stand behind one of these words, or behind a comma after one."""
+    names: list[str] = []
+    for place, token in enumerate(found[:-1]):
+        if token.kind == "word" and token.text.upper() in words:
+            at = place + 1
+            while at + 2 < len(found) and found[at + 1].text == ".":
+                at += 2
+            names.append(found[at].name)
+    return [name for name in names if name]
 
 
 def _of_cluster(statement: Statement) -> Reach | None:

@@ -1,5 +1,5 @@
 -- One row: a function that sets session_replication_role = replica for itself, or one that names the setting
--- and acts with its owner's rights or is called by an enabled event trigger as a session starts.
+-- and acts with its owner's rights, is called by an enabled trigger, or by such an event trigger as a session starts.
 SELECT
     p.oid AS oid,
     n.nspname::text AS schema,
@@ -16,7 +16,8 @@ SELECT
         FROM pg_catalog.unnest(p.proconfig) AS e(entry)
         WHERE lower(e.entry) = 'session_replication_role=replica'
     ) AS is_replica,
-    l.at_login AS is_at_login
+    l.at_login AS is_at_login,
+    l.by_trigger AS is_by_trigger
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 CROSS JOIN LATERAL (
@@ -24,7 +25,11 @@ CROSS JOIN LATERAL (
         SELECT 1
         FROM pg_catalog.pg_event_trigger AS t
         WHERE t.evtfoid = p.oid AND t.evtevent = 'login' AND t.evtenabled <> 'D'
-    ) AS at_login
+    ) AS at_login, EXISTS (
+        SELECT 1
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = p.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+    ) AS by_trigger
 ) AS l
 WHERE
     EXISTS (
@@ -32,5 +37,5 @@ WHERE
         FROM pg_catalog.unnest(p.proconfig) AS e(entry)
         WHERE lower(e.entry) = 'session_replication_role=replica'
     )
-    OR ((p.prosecdef OR l.at_login) AND lower(p.prosrc) LIKE '%%session_replication_role%%')
+    OR ((p.prosecdef OR l.at_login OR l.by_trigger) AND lower(p.prosrc) LIKE '%%session_replication_role%%')
 ORDER BY n.nspname, p.proname, p.oid
