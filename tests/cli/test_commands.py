@@ -744,7 +744,7 @@ def test_stdout_in_another_encoding_loses_nothing(database: Database, tmp_path: 
     with database.connect() as connection:
         connection.execute('CREATE TABLE "é✓😀" ()')
     ran = run_redirected("", "check", "--only", "drift", "--format", "json", cwd=tmp_path, env=env)
-    assert ran.code == 1, ran.err
+    assert ran.code == 0, ran.err  # a table that stands by itself is a warning
     assert "é✓😀" in str(ran.json)
     ran = run_redirected("", "dump", cwd=tmp_path, env=env)
     assert ran.code == 0 and "é✓😀" in ran.out.encode("latin-1").decode()
