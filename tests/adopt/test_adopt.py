@@ -973,7 +973,7 @@ def test_a_schema_that_is_not_there_is_said_so(database: Database, folder: Path)
     target = ("--database-url", database.url, "--migrations", str(folder), "--schema", "nosuch")
     with pytest.raises(Refused, match="there is no schema nosuch in") as refused:
         look(database.with_schema("nosuch"), folder)
-    assert refused.value.hint.endswith("wflo-schema migrate --schema nosuch")
+    assert refused.value.hint.endswith("wflo-schema migrate --schema nosuch --create-schema")
     assert isinstance(CliRunner().invoke(cli, ("baseline", *target, "--to", "01")).exception, Refused)
 
 

@@ -320,3 +320,15 @@ def test_an_older_checkout_runs_nothing_again(database: Database, folder: Path) 
     assert caught.value.case == "missing"
     found = operations.migrate(database, read_migrations(folder), allow=(Allow.MISSING,))
     assert found.ids == ()
+
+
+def test_two_files_that_exchanged_their_names_are_not_advised_to_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_text("-- was: 2_b\nCREATE TABLE b ()")
+    (tmp_path / "2_b.sql").write_text("-- was: 1_a\nCREATE TABLE a ()")
+    with pytest.raises(BadMigrationFile, match="still there") as refused:
+        read_migrations(tmp_path)
+    assert "git rm" not in refused.value.hint and "no migration had" in refused.value.hint
+    (tmp_path / "1_a.sql").write_text("CREATE TABLE a ()")
+    with pytest.raises(BadMigrationFile, match="still there") as refused:
+        read_migrations(tmp_path)
+    assert f"git rm {tmp_path / '1_a.sql'}" in refused.value.hint

@@ -88,6 +88,7 @@ CHANGES: tuple[Change, ...] = (
         "a database remembers the version of its collations",
         fragments={"pg_catalog.pg_database_collation_actual_version(d.oid)": "NULL::text"},
     ),
+    Change(15, "NULLs can count as equal in a unique index", columns={"indnullsnotdistinct": "false"}),
     Change(15, "ON DELETE SET NULL and SET DEFAULT of some columns", columns={"confdelsetcols": "NULL::smallint[]"}),
     Change(
         15,

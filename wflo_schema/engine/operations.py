@@ -155,7 +155,7 @@ def migrate(
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         run.creates_schema = create_schema or database.replay is not None
-        planned = plan_migrations(run.status(migrations), migrations, to, allow)
+        planned = plan_migrations(run.settled_status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
         refuse(planned)
         scripts = Scripts(planned.pending, run.loader(load_script))
@@ -362,6 +362,19 @@ class _Run(Session):
         if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
             return found  # it is the ledger that is meant
         return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
+
+    def settled_status(self, migrations: Migrations) -> Status:
+        """The status, once no other run is amid a file that this one could not go on with."""
+        began = time.monotonic()
+        keys = self.ledger.lock_keys
+        ask = Command(
+            "SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1::integer, $2::integer)", keys, keeps_rows=True
+        )
+        while (found := self.status(migrations)).half_done:
+            if self.must([ask]).rows[-1][0][0] == "t":
+                return self.status(migrations)  # whoever was at it may have finished in between
+            self.wait_for_colleague(None, began)
+        return found
 
     def validate(self, scripts: Scripts, check: Callable[[Migration, Script], None]) -> None:
         """Read every file before anything runs."""

@@ -15,7 +15,7 @@ SELECT
     pg_catalog.string_to_array(x.indcollation::text, ' ')::oid[] AS collations,
     (
         x.indclass::text || '/' || x.indoption::text || '/' || coalesce(x.indexprs::text, '')
-        || '/' || coalesce(pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct', 'false')
+        || '/' || x.indnullsnotdistinct::text
     ) AS shape,
     CASE WHEN x.indpred IS NOT NULL THEN '?' END AS predicate,
     con.contype IS NOT NULL AS is_of_constraint,
