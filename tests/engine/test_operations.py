@@ -508,6 +508,42 @@ def test_what_one_migration_does_to_its_session_reaches_neither_the_next_nor_the
             folder.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
+@pytest.mark.parametrize("last", ["transactional", "non-transactional"])
+def test_session_behind_files_of_plain_tables_is_as_it_began(
+    folder: Folder, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_FLUSH_EVERY_S", 3600.0)
+    for n in range(3):
+        folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int PRIMARY KEY);\n")
+    folder.write("3_slow", "-- lock-timeout: 5s\nCREATE TABLE t3 (id int PRIMARY KEY);\n")
+    folder.write("4_t", "CREATE TABLE states (state text);\n")
+    head = "" if last == "transactional" else "-- transactional: false\n"
+    folder.write("5_state", f"{head}INSERT INTO states {STATE};\n")
+    folder.migrate()
+    behind = folder.ask("SELECT state FROM states")
+    folder.write("6_state", f"{head}DELETE FROM states;\nINSERT INTO states {STATE};\n")
+    folder.migrate()
+    assert folder.ask("SELECT state FROM states") == behind
+    assert folder.ask("SELECT count(*) FROM _yoyo_log WHERE operation = 'apply'") == 7
+
+
+def test_temporary_table_is_not_there_for_the_next_file(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE pg_temp.seen (id int)")
+    folder.write("2_b", "CREATE TABLE seen (id int);\nCREATE INDEX i ON seen (id);\n")
+    folder.migrate()
+    assert folder.has("public.seen") and folder.has("public.i")
+
+
+def test_plain_tables_behind_one_that_fails_are_applied_once_it_is_mended(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a (id int)")
+    folder.write("2_b", "CREATE TABLE a (id int)")
+    folder.write("3_c", "CREATE TABLE c (id int)")
+    folder.fail()
+    assert folder.recorded() == ["1_a"] and not folder.has("c")
+    folder.write("2_b", "CREATE TABLE b (id int)")
+    assert folder.migrate().ids == ("2_b", "3_c")
+
+
 def test_role_set_for_a_login_stays_for_every_migration(folder: Folder, server: RunningServer) -> None:
     owner = f"owner_{folder.database.name}"
     folder.do(f"CREATE ROLE {owner}", f"GRANT CREATE ON SCHEMA public TO {owner}")
@@ -775,6 +811,17 @@ def test_interrupted_file_goes_on_at_the_statement_that_failed(table: Folder) ->
     assert table.migrate().ids == ("2_b",)
     assert table.ask("SELECT count(*) FROM a WHERE id >= 1000") == 2
     assert table.ask("SELECT w FROM w") == "77MB"
+
+
+def test_index_build_takes_three_round_trips(table: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_FLUSH_EVERY_S", 3600.0)
+    trips = []
+    for first, count in ((0, 1), (1, 2), (3, 12)):
+        for n in range(first, first + count):
+            table.write(f"5{n:02}_index", f"-- transactional: false\nCREATE INDEX CONCURRENTLY i{n} ON a (id);")
+        trips.append(table.migrate().round_trips)
+    assert trips[2] - trips[1] == (12 - 2) * 3
+    assert table.ask("SELECT count(*) FROM pg_index WHERE indrelid = 'a'::regclass AND indisvalid") == 15
 
 
 def test_edited_statements_that_were_done_are_refused(table: Folder) -> None:

@@ -141,6 +141,7 @@ def test_what_a_statement_does_is_known_behind_comments() -> None:
         ("CREATE TABLE a () INHERITS (b)", False),
         ("CREATE TABLE a (b FROBNICATED, ); SELECT f()", False),
         ("CREATE UNLOGGED TABLE a ()", False),
+        ("CREATE TABLE PG_TEMP.a ()", False),
         ("CREATE INDEX ON a (f(b))", False),
         ("ALTER TABLE a ADD b int DEFAULT f()", False),
         ("COMMENT ON TABLE a IS 'x'", False),

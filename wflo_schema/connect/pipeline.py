@@ -106,6 +106,7 @@ class Command(NamedTuple):
     """One statement with text parameters ($1 …).  Its rows are thrown away unless ``keeps_rows``.
 
     ``data`` is what a COPY … FROM STDIN reads.  ``is_only_parsed``: the server reads it, and runs nothing.
+    ``is_kept``: the server keeps it prepared until `DISCARD`, for a session that is ours alone.
     """
 
     text: str | bytes
@@ -113,6 +114,7 @@ class Command(NamedTuple):
     keeps_rows: bool = False
     data: memoryview | None = None
     is_only_parsed: bool = False
+    is_kept: bool = False
 
     @property
     def is_alone(self) -> bool:
@@ -155,6 +157,13 @@ class Exchange(NamedTuple):
     error: ServerError | None = None
 
 
+# Clears the session.
+DISCARD = Command("DISCARD ALL")
+
+# Stands among what was sent for the preparing of the command behind it.
+_PREPARING = Command("")
+
+
 class _Sending:
     """What was given to `Pipeline.send` in one go, and how far it is."""
 
@@ -192,6 +201,9 @@ class Pipeline:
         self._cancelled: _Sending | None = None
         self._cancel_at = 0.0
         self._sent: deque[_Sending] = deque()
+        self._kept: dict[str | bytes, bytes] = {}
+        """The names of prepared statements, by their text."""
+        self._kept_count = 0
         self._unanswered = self._unanswered_bytes = 0
         self.on_wait = on_wait
         self.on_notice = on_notice
@@ -271,6 +283,9 @@ class Pipeline:
             sent = command.sent
             if command.is_only_parsed:
                 pgconn.send_prepare(b"", sent)
+            elif command.is_kept:
+                name = self._kept.get(command.text) or self._prepare(sending, command)
+                pgconn.send_query_prepared(name, [None if p is None else p.encode() for p in command.parameters])
             elif command.parameters:
                 pgconn.send_query_params(sent, [None if p is None else p.encode() for p in command.parameters])
             else:
@@ -278,8 +293,19 @@ class Pipeline:
             sending.in_flight.append(command)
             self._unanswered += 1
             self._unanswered_bytes += len(sent)
+            if command is DISCARD:
+                self._kept.clear()
         pgconn.send_flush_request()  # without it the server might keep its answers, and each would wait for the other
         return False
+
+    def _prepare(self, sending: _Sending, command: Command) -> bytes:
+        """Send what prepares a command; return its name, which is never used again once something has failed."""
+        self._kept_count += 1
+        name = self._kept[command.text] = b"wflo_schema_%d" % self._kept_count
+        self._pgconn.send_prepare(name, command.sent)
+        sending.in_flight.append(_PREPARING)
+        self._unanswered += 1
+        return name
 
     def _last_word(self) -> ServerError | None:
         """What the server said before it closed the connection, where it said something."""
@@ -316,7 +342,8 @@ class Pipeline:
                 elif status == pq.ExecStatus.TUPLES_OK:
                     rows.append(_rows(result) if sending.in_flight[0].keeps_rows else ())
                 elif status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY):
-                    rows.append(())
+                    if sending.in_flight[0] is not _PREPARING:
+                        rows.append(())
                 elif status in _PARTS:
                     pass
                 elif _is_last_word(result):
@@ -324,6 +351,7 @@ class Pipeline:
                 elif error is None:
                     error = self._in_characters(_error(result, len(rows)), sending.in_flight[0])
                     sending.commands = iter(())  # the server skips the rest
+                    self._kept.clear()  # of what it skips it prepares nothing
                     self._cancelled = None
                 if pgconn.status == pq.ConnStatus.BAD:
                     raise self._lost(error)

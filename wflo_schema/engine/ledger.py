@@ -194,23 +194,35 @@ class Reading(NamedTuple):
     flaws: tuple[Flaw, ...]
 
 
-def read_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int | None = None) -> Reading:
-    """Read it, in one exchange.
+def read_ledger(
+    pipeline: Pipeline,
+    ledger: Ledger,
+    *,
+    lock_timeout_ms: int | None = None,
+    only: Sequence[str] | None = None,
+    first: Sequence[Command] = (),
+) -> Reading:
+    """Read it, in one exchange; with ``only``, the rows of these hashes, and nothing of what is wrong with its tables.
 
+    ``first``: a transaction that comes before it in that exchange.
     Raise `CannotRead` without privilege, `DatabaseError` with sqlstate 55P03 when a table is locked
     for ``lock_timeout_ms`` (None: the server's own).
     """
     if not ledger.is_there:
         return Reading((), (), ())
-    commands = [read_command(ledger), flaws_command(ledger.schema)]
+    commands = [read_command(ledger, only)]
+    if only is None:
+        commands.append(flaws_command(ledger.schema))
     if ledger.has_progress:
         commands.append(Command(_sql("progress_read", ledger.schema), keeps_rows=True))
     if lock_timeout_ms is not None:  # all that one exchange sends is one transaction
         commands.insert(0, Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)))
-    outcome = pipeline.exchange(commands)
+    outcome = pipeline.exchange([*first, *commands])
     if outcome.error:
         _raise(outcome.error, "reading the ledger")
-    rows = outcome.rows if lock_timeout_ms is None else outcome.rows[1:]
+    rows = list(outcome.rows[len(first) + (lock_timeout_ms is not None) :])
+    if only is not None:
+        rows.insert(1, ())
     progress = tuple(
         Progress(h or "", i or "", o or "", int(n or 0), c or "", r, tuple((names or "").splitlines()))
         for h, i, o, n, c, r, names in (rows[2] if ledger.has_progress else ())
@@ -218,11 +230,10 @@ def read_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int | No
     return Reading(records(rows[0]), progress, flaws(ledger.schema, rows[1]))
 
 
-def read_command(ledger: Ledger) -> Command:
-    """The query that reads the ledger's rows."""
-    return Command(
-        _sql("ledger_read", ledger.schema, "m.checksum" if ledger.has_checksums else "NULL::varchar"), keeps_rows=True
-    )
+def read_command(ledger: Ledger, only: Sequence[str] | None = None) -> Command:
+    """The query that reads the ledger's rows, or those of these hashes."""
+    text = _sql("ledger_read", ledger.schema, "m.checksum" if ledger.has_checksums else "NULL::varchar")
+    return Command(text, (None if only is None else "{" + ",".join(only) + "}",), keeps_rows=True)
 
 
 def last_applied(recorded: Iterable[Record]) -> str | None:
@@ -383,7 +394,8 @@ def insert_commands(
 def _insert_sql(schema: str, predecessors: int) -> str:
     """Looks up each predecessor by its key: one query over all of them costs PostgreSQL more."""
     there = "".join(
-        f"\n            AND EXISTS (SELECT FROM {{schema}}._yoyo_migration WHERE migration_hash = ${n}::text)"
+        f"\n            AND EXISTS (SELECT FROM {{schema}}._yoyo_migration WHERE migration_hash"
+        f" OPERATOR(pg_catalog.=) ${n}::text)"
         for n in range(7, 7 + predecessors)
     )
     text = load_sql("engine", "ledger_insert").replace("{predecessors}", there)

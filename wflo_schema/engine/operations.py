@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
-from wflo_schema.connect.pipeline import Command, Exchange, ServerError, Stop
+from wflo_schema.connect.pipeline import DISCARD, Command, Exchange, ServerError, Stop
 from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
@@ -28,7 +28,6 @@ from wflo_schema.engine.ledger import (
     find_ledger,
     follow_command,
     insert_commands,
-    last_applied,
     lock_command,
     progress_delete_command,
     read_grants,
@@ -51,7 +50,7 @@ from wflo_schema.engine.planning import (
     refuse_elsewhere,
     rollback_targets,
 )
-from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, SETTLE, Conflict, Session
+from wflo_schema.engine.session import BEGIN, COMMIT, RETRIED, ROLLBACK, SETTLE, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.words import listed
@@ -266,19 +265,41 @@ class _Transaction(NamedTuple):
 
     migration: Migration
     script: Script
-    before: tuple[Command, ...]
+    opening: tuple[Command, ...]
+    lasting: tuple[Command, ...]
+    """Settings of the session that the next one may find: of a file that changes nothing but tables."""
+    record: tuple[Command, ...]
+    """First asks whether a non-transactional run is at work, then changes the ledger."""
+    settings: tuple[Command, ...]
     command: Callable[[Statement], Command]
     again: Mapping[int, Sequence[Command]]
     """What is sent behind a statement, by its number from 0: settings that it has reset."""
     seal: tuple[Command, ...]
     after: tuple[Command, ...]
-    share_index: int
-    """Where it asks whether a non-transactional run is at work."""
-    ledger_index: int
     is_flushed: bool = True
     is_followed: bool = False
     is_ourselves: bool = False
     """It is sealed as the role that the run began as."""
+    is_continued: bool = False
+    """The session is as the one before has left it, and has the lasting settings."""
+
+    def continues(self, one: _Transaction) -> bool:
+        """Does it find the session behind another one as it needs it?"""
+        return bool(self.lasting) and self.lasting == one.lasting
+
+    @property
+    def share_index(self) -> int:
+        """Where it asks whether a non-transactional run is at work."""
+        return len(self.opening) + (0 if self.is_continued else len(self.lasting))
+
+    @property
+    def ledger_index(self) -> int:
+        return self.share_index + len(self.record) - 1
+
+    @property
+    def before(self) -> tuple[Command, ...]:
+        """What comes before the file's statements."""
+        return (*self.opening, *(() if self.is_continued else self.lasting), *self.record, *self.settings)
 
     def commands(self) -> Iterator[Command]:
         """All of them, in order."""
@@ -324,8 +345,6 @@ class _Run(Session):
     """What was sent behind the current one."""
     _recorded: frozenset[str] = frozenset()
     """Hashes of the ledger's rows when the plan was made."""
-    _after: str | None = None
-    """When the last of them was applied."""
     _half_way: frozenset[str] = frozenset()
     """Hashes of what was interrupted half-way."""
     _is_plain: bool = False
@@ -353,7 +372,6 @@ class _Run(Session):
             raise missing_schema(self.database)
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
-        self._after = last_applied(recorded)
         self._half_way = frozenset(p.hash for p in progress)
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
         is_prepared = self.database.replay is not None and self.database.replay.is_new
@@ -451,6 +469,8 @@ class _Run(Session):
         from wflo_schema.engine.stepwise import Stepwise
 
         Stepwise(self, m, script, operation).run(recorded)
+        if time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S:
+            self.flush()
 
     def _make_ledger(self) -> None:
         began, attempt = time.monotonic(), 0
@@ -502,7 +522,7 @@ class _Run(Session):
         is_plain = self._is_plain and runs_no_code(script)
         self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
-        record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self._after)
+        record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self.after)
         if m.hash in self._half_way:
             record = (*record, progress_delete_command(self.ledger, m))
         return self._made_of(
@@ -512,6 +532,7 @@ class _Run(Session):
             {**self.settings(m), **({"synchronous_commit": "off"} if is_plain else {})},
             is_flushed=is_flushed,
             seal=() if is_plain else self.seal(m, script),
+            is_plain=is_plain,
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
@@ -526,28 +547,38 @@ class _Run(Session):
         settings: Mapping[str, str],
         *,
         seal: Sequence[Command],
+        is_plain: bool = False,
         is_flushed: bool = True,
         is_followed: bool = False,
     ) -> _Transaction:
-        """``record`` first asks whether a non-transactional run is at work, then changes the ledger."""
-        before = [BEGIN]
+        """``record`` first asks whether a non-transactional run is at work, then changes the ledger.
+
+        ``is_plain``: the file leaves the session as it is, so that it need not be cleared before another such file.
+        """
+        opening = [BEGIN]
         if not self.is_direct:  # DISCARD ALL has taken the name that we connected with
-            before.append(Command(f"SET LOCAL application_name = '{self.token}'"))
+            opening.append(Command(f"SET LOCAL application_name = '{self.token}'"))
         for_ledger = str(self.locks.of(None) or LOCK_TIMEOUT_MS)
-        before.append(*_set_local({"lock_timeout": for_ledger}))
-        if settings["lock_timeout"] == for_ledger:
-            settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
-        share_index = len(before)
+        lasting: list[Command] = []
+        is_lasting = is_plain and self.is_direct and "pg_temp" not in self.ledger.path.lower()
+        if is_lasting and settings["lock_timeout"] == for_ledger:
+            lasting, settings = [Command(f"SET {name} = {value}") for name, value in settings.items()], {}
+            record = [command._replace(is_kept=True) for command in record]
+        else:
+            opening += _set_local({"lock_timeout": for_ledger})
+            if settings["lock_timeout"] == for_ledger:
+                settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
         return _Transaction(
             m,
             script,
-            (*before, *record, *_set_local(settings)),
+            tuple(opening),
+            tuple(lasting),
+            tuple(record),
+            tuple(_set_local(settings)),
             self.command,
-            {number: _set_local(again) for number, again in self.set_again(m, script).items()},
+            {} if is_plain else {number: _set_local(again) for number, again in self.set_again(m, script).items()},
             tuple(seal),
             self.to_disk if is_flushed else (),
-            share_index,
-            share_index + len(record) - 1,
             is_flushed,
             is_followed,
         )
@@ -558,7 +589,7 @@ class _Run(Session):
         What is sent behind cannot run if this one fails: PostgreSQL refuses everything in a failed
         transaction, BEGIN too, and where COMMIT itself failed, its ledger row misses its predecessor.
         Nor can it run in a session that was not cleared: DISCARD ALL comes first, and where it fails,
-        PostgreSQL skips the rest.
+        PostgreSQL skips the rest.  Only between files that leave the session as it is there is no DISCARD ALL.
         """
         self.start(one.migration, one.script)
         if not is_sent:
@@ -567,11 +598,15 @@ class _Run(Session):
         if one.is_followed:
             if not self.stop.is_requested:
                 self._ahead = following()
-            self.pipeline.send(itertools.chain((DISCARD,), self._ahead.sent() if self._ahead is not None else ()))
+            if self._ahead is not None and self._ahead.continues(one):
+                self._ahead = self._ahead._replace(is_continued=True)
+                self.pipeline.send(self._ahead.sent())
+            else:
+                self.pipeline.send(itertools.chain((DISCARD,), self._ahead.sent() if self._ahead is not None else ()))
         if self.stop.is_requested:
             self.pipeline.cancel()  # the first cancel request may have hit the migration before
         outcome = self.pipeline.receive()
-        if is_sent:
+        if is_sent and not one.is_continued:
             outcome = _without_first(outcome)
         has_failed = outcome.error is not None and outcome.error.index <= one.commit_index
         is_clear = outcome.error is None
@@ -580,7 +615,7 @@ class _Run(Session):
             behind = self.pipeline.receive()
             is_clear = behind.error is None
             if has_failed and self._ahead is not None:
-                self._refuse_overtaken(one, self._ahead, _without_first(behind))
+                self._refuse_overtaken(one, self._ahead, behind if self._ahead.is_continued else _without_first(behind))
             self._ahead = None
         if has_failed:
             is_flushed = self._transaction(one, outcome)
@@ -611,6 +646,7 @@ class _Run(Session):
         while True:
             attempt += 1
             if outcome is None:
+                one = one._replace(is_continued=False)  # the session was cleared
                 self.start(m, script)
                 outcome = self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
             error = outcome.error
@@ -766,7 +802,7 @@ class _Run(Session):
                         for command in (
                             (checksum_command(ledger, m.id, m.checksum),)
                             if m.id in recorded
-                            else insert_commands(ledger, m, predecessors=(), after=self._after, operation="mark")
+                            else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
                         )
                     ),
                     *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),

@@ -21,6 +21,7 @@ from psycopg.rows import TupleRow
 
 from wflo_schema.connect.database import TOO_LONG, WATCHED, Database, put_schema_first
 from wflo_schema.connect.pipeline import (
+    DISCARD,
     TICK_S,
     Aside,
     Command,
@@ -38,6 +39,7 @@ from wflo_schema.engine.ledger import (
     Progress,
     Record,
     find_ledger,
+    last_applied,
     read_elsewhere,
     read_ledger,
     seal_command,
@@ -93,7 +95,6 @@ RETRIED = frozenset({"55P03", "40P01", "40001"})
 BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 COMMIT = Command("COMMIT")
 ROLLBACK = Command("ROLLBACK")
-DISCARD = Command("DISCARD ALL")
 
 # What checks of constraints and triggers is left for COMMIT.
 SETTLE = Command("SET CONSTRAINTS ALL IMMEDIATE")
@@ -154,6 +155,8 @@ class Session:
         """What is still to be done, with the current one."""
         self._operation = ""
         self.ledger: Ledger = find_ledger(self.pipeline, database.schema)
+        self.after: str | None = None
+        """When the last migration was applied that the ledger records."""
         self.confinement: Confinement | None = None
         """What keeps a replay inside its database."""
         if database.replay is not None:
@@ -321,9 +324,12 @@ class Session:
             self.pipeline.round_trips,
         )
 
-    def read(self, lock_timeout_ms: int | None = None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
-        """What the ledger records, and what of it is half-way.
+    def read(
+        self, lock_timeout_ms: int | None = None, *, only: Sequence[str] | None = None, first: Sequence[Command] = ()
+    ) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+        """What the ledger records, or of that what ``only`` (hashes) names; and what of it is half-way.
 
+        ``first`` is a transaction that comes before it.
         Raise `DatabaseError` with sqlstate 55P03 where the ledger is locked for ``lock_timeout_ms``, or
         (None) for as long as a migration may wait for its locks.
         """
@@ -333,9 +339,11 @@ class Session:
             self._watch_for(_LEDGER, self.locks.of(None))
             timeout_ms = self.locks.of(None) or LOCK_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
             try:
-                found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms)
+                found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms, only=only, first=first)
                 self._watched = ""
-                self.ledger = replace(self.ledger, flaws=found.flaws)
+                if only is None:
+                    self.ledger = replace(self.ledger, flaws=found.flaws)
+                    self.after = last_applied(found.records)
                 return found.records, found.progress
             except DatabaseError as error:
                 if error.sqlstate != "55P03":

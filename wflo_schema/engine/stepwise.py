@@ -5,14 +5,16 @@ Hides what an interrupted statement may leave behind, and how a later run mends 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import psycopg
 from psycopg import sql
 
 from wflo_schema.connect.database import database_error
-from wflo_schema.connect.pipeline import Aside, Command, Row, ServerError, StoppedWaiting
+from wflo_schema.connect.pipeline import DISCARD, Aside, Command, Exchange, Row, ServerError, StoppedWaiting
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
@@ -30,7 +32,7 @@ from wflo_schema.engine.ledger import (
     seal_removal_command,
     superseded_command,
 )
-from wflo_schema.engine.session import BEGIN, COMMIT, DISCARD, RETRIED, ROLLBACK, SETTLE, Conflict, Session
+from wflo_schema.engine.session import BEGIN, COMMIT, RETRIED, ROLLBACK, SETTLE, Conflict, Session
 from wflo_schema.errors import ConnectionLost, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
@@ -66,8 +68,18 @@ _TAKEN_OVER = frozenset({"23505", "22012"})
 # the last transaction of the run waits for the disk.  So after a crash of the server both are as at one moment.
 _SOON_ON_DISK = Command("SET LOCAL synchronous_commit = off")
 
-_GET_LOCK_TIMEOUT = Command("SELECT pg_catalog.current_setting('lock_timeout')", keeps_rows=True)
-_NO_LOCK_TIMEOUT = Command("SELECT pg_catalog.set_config('lock_timeout', '0', FALSE)")
+# Around what may wait for ever, because nobody waits behind it: the file may have set a timeout of its own.
+_NO_LOCK_TIMEOUT = Command(
+    "SELECT pg_catalog.set_config('wflo_schema.lock_timeout', pg_catalog.current_setting('lock_timeout'), FALSE),"
+    " pg_catalog.set_config('lock_timeout', '0', FALSE)"
+)
+_LOCK_TIMEOUT_AGAIN = Command(
+    "SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('wflo_schema.lock_timeout'), FALSE)"
+)
+
+
+# Of an index: qualified name, is valid, is on that table, is being built.
+_IndexState = tuple[str, bool, bool, bool]
 
 
 class Stepwise:
@@ -83,6 +95,9 @@ class Stepwise:
         self._as_ourselves = session.as_ourselves()
         self._at: Step | None = None
         """What the ledger says of how far it is; None where it has not begun."""
+        self._finish_commands: list[Command] = []
+        self._finished: Exchange | None = None
+        """What came of these where they were sent behind the last statement."""
 
     def run(self, predecessors: Collection[str]) -> None:
         """Run it, or what is left of it, and record it.
@@ -99,10 +114,11 @@ class Stepwise:
         if not (self._session.ledger.has_progress and self._session.ledger.has_log_rows):
             self._session.ledger = create_progress(self._session.pipeline, self._session.ledger)
             self._session.settle()  # an event trigger may have changed a setting
-        self._take_session_lock()
         done_before = False
         try:
-            recorded, progress = self._session.read()
+            # a rollback must know all of them
+            recorded, progress = self._lock_and_read(None if operation == "rollback" else (m.hash, *predecessors))
+            self._finish_commands = self._finishing(predecessors, recorded)
             is_recorded = any(r.hash == m.hash for r in recorded)
             hashes = {r.hash for r in recorded}
             if is_recorded != (operation == "rollback") or not hashes.issuperset(predecessors):
@@ -122,7 +138,7 @@ class Stepwise:
                     raise self._session.stopped(f"{m.id} stopped after statement {number} of {len(script.statements)}")
                 self._one_statement(number, is_again=interrupted == script.statements[number].text)
                 interrupted = None
-            is_flushed = self._finish(predecessors, recorded)
+            self._finish()
             done_before = True
         except (ConnectionLost, StoppedWaiting):
             done_before = True  # the session is gone, and its lock with it, or it does not answer any more
@@ -130,14 +146,14 @@ class Stepwise:
         finally:
             if not done_before:
                 self._session.settle(ROLLBACK, *self._session.to_disk)
-        self._session.finished(m, operation, len(script.statements), is_flushed=is_flushed)
+        self._session.finished(m, operation, len(script.statements), is_flushed=False)
 
-    def _finish(self, predecessors: Collection[str], recorded: Collection[Record]) -> bool:
-        """Record that it is done, and clear the session.  Is it known to be on disk?"""
+    def _finishing(self, predecessors: Collection[str], recorded: Collection[Record]) -> list[Command]:
+        """What records that it is done, and clears the session."""
         m, session = self._migration, self._session
         record: tuple[Command, ...]
         if self._operation == "apply":
-            after = last_applied(recorded)
+            after = max(filter(None, (last_applied(recorded), session.after)), default=None)
             record = insert_commands(session.ledger, m, predecessors=list(predecessors), after=after)
             seal = seal_command(session.ledger, m)
         else:
@@ -145,15 +161,21 @@ class Stepwise:
             record = (delete_command(session.ledger, m, recorded=hashes),)
             seal = seal_removal_command(session.ledger, m, recorded=hashes)
         finish = [_SOON_ON_DISK, *self._as_ourselves, *record, progress_delete_command(session.ledger, m), SETTLE, seal]
+        return [BEGIN, *finish, COMMIT, DISCARD]
+
+    def _finish(self) -> None:
+        """Record that it is done, and clear the session, where that was not sent behind the last statement."""
+        m, session = self._migration, self._session
         began, attempt = time.monotonic(), 0
+        seal_index = len(self._finish_commands) - 3
         while True:
             attempt += 1
-            outcome = session.pipeline.exchange([BEGIN, *finish, COMMIT, *session.to_disk, DISCARD])
+            outcome, self._finished = self._finished or session.pipeline.exchange(self._finish_commands), None
             if outcome.error is None:
-                return True
-            if outcome.error.index > len(finish) + 1:
+                return
+            if outcome.error.index > seal_index + 1:
                 session.settle(ROLLBACK)  # it is committed; a cancel request came late
-                return False
+                return
             session.must([ROLLBACK])
             if self._at is not None and self._at.done < len(self._script.statements):
                 self._record(self._step(len(self._script.statements)))
@@ -162,7 +184,7 @@ class Stepwise:
             if outcome.error.sqlstate in RETRIED:
                 session.pause_for_ledger(m, outcome.error, began, attempt)
                 continue
-            if outcome.error.index == len(finish):
+            if outcome.error.index == seal_index:
                 raise session.unrecorded(m, self._script, outcome.error)
             if outcome.error.sqlstate in ("23505", "23502", "22012"):
                 raise Conflict
@@ -198,14 +220,21 @@ class Stepwise:
                 hint="name PostgreSQL itself in the URL for this migration (its own port, usually 5432)",
             )
 
-    def _take_session_lock(self) -> None:
-        """Take the lock, and set what holds while the file runs."""
-        keys, m = self._session.ledger.lock_keys, self._migration
-        ask = Command("SELECT pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)", keys, keeps_rows=True)
-        settings = {**self._session.settings(m), **_SESSION_SETTINGS, "application_name": self._session.token}
+    def _lock_and_read(self, only: Sequence[str] | None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
+        """Take the lock, set what holds while the file runs, and then read the ledger: all in one exchange."""
+        session, m = self._session, self._migration
+        take = Command("SELECT 1 / pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)::integer")
+        settings = {**session.settings(m), **_SESSION_SETTINGS, "application_name": session.token}
+        lock = [BEGIN, *_set(settings), take._replace(parameters=session.ledger.lock_keys), COMMIT]
         began = time.monotonic()
-        while self._session.must([*_set(settings), ask]).rows[-1][0][0] != "t":
-            self._session.wait_for_colleague(m, began)
+        while True:
+            try:
+                return session.read(only=only, first=lock)
+            except DatabaseError as error:
+                if error.sqlstate != "22012":
+                    raise
+            session.must([ROLLBACK])
+            session.wait_for_colleague(m, began)
 
     def _resume_at(self, known: Progress | None) -> tuple[int, str | None]:
         """How many statements are done, and the one that was interrupted."""
@@ -352,33 +381,45 @@ class Stepwise:
         """
         m, session = self._migration, self._session
         statement = self._script.statements[number]
-        parted = detached(statement.text)
+        parted, build = detached(statement.text), index_build(statement.text)
+        is_last = number + 1 == len(self._script.statements)
+        is_recorded_at_once = is_last and build is not None  # because the effect of an index can be seen
+        finish = self._finish_commands if is_recorded_at_once else []
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
             session.start(m)
-            is_done = self._is_done(statement.text, self._interrupted_names if is_again else ())
+            state = self._index_state(build) if build is not None else None
+            names = self._interrupted_names if is_again else ()
+            is_done = self._is_done(statement.text, names) if build is None else _is_valid(state)
             if is_done and is_again:
                 said = f"statement {number + 1} was complete when the run was interrupted"
                 session.notify(Notice(m.id, "REPAIR", said))
                 break
-            self._check_index(statement)
-            patience = [_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT] if waits_harmlessly(statement.text) else []
-            # if its effect is there before it runs, a later run could not tell whose work it is
-            if not is_done:
-                before = self._record(self._step(number, statement.text, self._names(statement.text)), then=patience)
-            else:
-                before = session.must(patience).rows if patience else ()
+            self._check_index(statement, state)
             if session.stop.is_requested:
-                self._has_done_nothing(number)
                 raise session.stopped(f"{m.id} stopped after statement {number} of {len(self._script.statements)}")
             is_begun = parted is not None and self._has_left_something(statement.text)
-            run = _finalize(parted) if parted is not None and is_begun else Command(statement.text)
-            outcome = session.pipeline.exchange([run])
-            if patience:
-                back = before[0][0]
-                session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
+            run = [_finalize(parted) if parted is not None and is_begun else Command(statement.text)]
+            is_patient = waits_harmlessly(statement.text)
+            patience = [_NO_LOCK_TIMEOUT] if is_patient else []
+            if is_patient:
+                run.append(_LOCK_TIMEOUT_AGAIN)
+            # if its effect is there before it runs, a later run could not tell whose work it is
+            if not is_done:
+                step = self._step(number, statement.text, self._names(statement.text))
+                outcome = self._record(step, also=patience, then=[*run, *finish])
+            else:
+                session.must(patience)
+                outcome = session.pipeline.exchange([*run, *finish])
+            if finish and (outcome.error is None or outcome.error.index >= len(run)):
+                self._finished = _behind(outcome, len(run))
+                break
             if outcome.error is None:
+                break
+            if is_patient:
+                session.must([_LOCK_TIMEOUT_AGAIN])
+            if outcome.error.index > 0:  # it is done; a cancel request came late
                 break
             if in_transaction is not None and _is_same(outcome.error, in_transaction):
                 self._has_done_nothing(number)  # it came no further than the first time
@@ -389,34 +430,32 @@ class Stepwise:
             self._refused(number, outcome.error, attempt, began)
             self._clear(statement.text)
             is_again = False
-        is_last = number + 1 == len(self._script.statements)
-        if not (is_last and index_build(statement.text)):  # whose record follows at once, and whose effect can be seen
+        if not is_recorded_at_once:
             self._record(self._step(number + 1))
 
-    def _record(self, step: Step, *, then: Sequence[Command] = ()) -> tuple[tuple[Row, ...], ...]:
+    def _record(self, step: Step, *, also: Sequence[Command] = (), then: Sequence[Command] = ()) -> Exchange:
         """Write how far it is to the ledger's table as ourselves; try it again while that is locked.
 
-        ``then`` is sent behind it; return its rows.
+        ``also`` is in the same transaction.  ``then`` is sent behind it, and runs once that is committed; return what
+        came of it.
         """
         began, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            write = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), COMMIT]
+            write = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), *also, COMMIT]
             outcome = self._session.pipeline.exchange([*write, *then])
-            if outcome.error is None:
+            error = outcome.error
+            if error is None or error.index >= len(write):
                 self._at = step
-                return outcome.rows[len(write) :]
-            if outcome.error.index >= len(write):  # it is written; a cancel request came late
-                self._at = step
-                return self._session.must(then).rows
+                return _behind(outcome, len(write))
             self._session.must([ROLLBACK])
-            if outcome.error.sqlstate in _TAKEN_OVER:
+            if error.sqlstate in _TAKEN_OVER:
                 raise self._taken_over()
-            if outcome.error.sqlstate == "57014" and self._session.stop.is_requested:
+            if error.sqlstate == "57014" and self._session.stop.is_requested:
                 raise self._session.stopped("it was cancelled between two statements; what came before stays")
-            if outcome.error.sqlstate not in RETRIED:
-                raise self._session.ledger_error(outcome.error)
-            self._session.pause_for_ledger(self._migration, outcome.error, began, attempt)
+            if error.sqlstate not in RETRIED:
+                raise self._session.ledger_error(error)
+            self._session.pause_for_ledger(self._migration, error, began, attempt)
 
     def _taken_over(self) -> Exception:
         """What it means that the progress is not as we know it: `Conflict`, unless nobody has gone on with it."""
@@ -514,8 +553,7 @@ class Stepwise:
         """
         build = index_build(text)
         if build is not None:
-            state = self._index_state(build)
-            return state is not None and state[1] and state[2]
+            return _is_valid(self._index_state(build))
         if dropped := tuple(names) or dropped_indexes(text):
             ask = [Command("SELECT pg_catalog.to_regclass($1) IS NULL", (name,), keeps_rows=True) for name in dropped]
             return all(rows[0][0] == "t" for rows in self._session.must(ask).rows)
@@ -541,20 +579,20 @@ class Stepwise:
         """One row where the second is a partition of the first: is it being detached?"""
         return self._session.must([Command(load_sql("engine", "detach_state"), names, keeps_rows=True)]).rows[0]
 
-    def _index_state(self, build: IndexBuild) -> tuple[str, bool, bool, bool] | None:
+    def _index_state(self, build: IndexBuild) -> _IndexState | None:
         """Qualified name, is valid, is on that table, is being built; None where there is no such index."""
+        # most often there is none, which costs PostgreSQL a tenth of the whole question
+        any_such = Command("SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relname = $1", (build.name,), True)
         ask = Command(load_sql("engine", "index_state"), (build.table, build.name), keeps_rows=True)
-        (rows,) = self._session.must([ask]).rows
+        rows = self._session.must([ask]).rows[0] if self._session.must([any_such]).rows[0] else ()
         if not rows:
             return None
         is_valid, is_on_table, is_being_built, name = rows[0]
         return name or "", is_valid == "t", is_on_table == "t", is_being_built == "t"
 
-    def _check_index(self, statement: Statement) -> None:
+    def _check_index(self, statement: Statement, state: _IndexState | None) -> None:
         """Raise `MigrationFailed` where the index is there, but INVALID: IF NOT EXISTS would call that a success."""
         m, script = self._migration, self._script
-        build = index_build(statement.text)
-        state = self._index_state(build) if build is not None else None
         if state is None or state[1]:
             return
         name, _, _, is_being_built = state
@@ -589,9 +627,9 @@ class Stepwise:
 
     def _drop_indexes(self, names: Sequence[str]) -> None:
         for name in names:
-            back = self._session.must([_GET_LOCK_TIMEOUT, _NO_LOCK_TIMEOUT]).rows[0][0]
-            self._session.must([Command(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")])
-            self._session.must([Command("SELECT pg_catalog.set_config('lock_timeout', $1, FALSE)", back)])
+            drop = Command(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            self._session.must([_NO_LOCK_TIMEOUT])
+            self._session.must([drop, _LOCK_TIMEOUT_AGAIN])
 
 
 def _finalize(names: tuple[str, str]) -> Command:
@@ -608,5 +646,17 @@ def _is_same(one: ServerError, other: ServerError) -> bool:
     )
 
 
+def _behind(outcome: Exchange, count: int) -> Exchange:
+    """The outcome of all but the first commands, which have succeeded."""
+    error = outcome.error
+    return Exchange(outcome.rows[count:], None if error is None else replace(error, index=error.index - count))
+
+
+def _is_valid(state: _IndexState | None) -> bool:
+    """Is the index there, whole, and on its table?"""
+    return state is not None and state[1] and state[2]
+
+
 def _set(settings: Mapping[str, str]) -> list[Command]:
-    return [Command("SELECT pg_catalog.set_config($1, $2, FALSE)", pair) for pair in settings.items()]
+    one_by_one = ", ".join(f"pg_catalog.set_config(${n}, ${n + 1}, FALSE)" for n in range(1, 2 * len(settings), 2))
+    return [Command(f"SELECT {one_by_one}", tuple(itertools.chain.from_iterable(settings.items())))]

@@ -291,7 +291,7 @@ def runs_no_code(script: Script) -> bool:
             if index["table"].lower() not in made:
                 return False
         elif table := _PLAIN_TABLE.match(text):
-            if ";" in text or _MAY_RUN_CODE.search(_IDENTITY.sub("", text)):
+            if ";" in text or "pg_temp" in text.lower() or _MAY_RUN_CODE.search(_IDENTITY.sub("", text)):
                 return False
             made.add(table["table"].lower())
         else:

@@ -4,7 +4,8 @@
 INSERT INTO {schema}._yoyo_migration (migration_hash, migration_id, applied_at_utc, checksum)
 VALUES (
     CASE
-        WHEN 1 / pg_catalog.pg_try_advisory_xact_lock_shared($4::integer, $5::integer)::integer = 1{predecessors}
+        WHEN 1 OPERATOR(pg_catalog./) pg_catalog.pg_try_advisory_xact_lock_shared($4::integer, $5::integer)::integer
+            OPERATOR(pg_catalog.=) 1{predecessors}
             THEN $1::text
     END,
     $2::text,
