@@ -18,7 +18,9 @@ from tests.conftest import RunningServer
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
+from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.files.naming import new_migration
 from wflo_schema.scratch.replay import _NO_SESSION, _SESSIONS, PREFIX, _is_left, _new_name, replayed, scratch_database
 
 pytestmark = pytest.mark.spread_over_servers
@@ -186,3 +188,11 @@ def test_a_failure_to_drop_does_not_hide_the_first_error(database: Database) -> 
     with pytest.raises(psycopg.Error), scratch_database(database) as made, made.connect() as connection:
         connection.execute("SELECT 1 / 0")
     assert names(database) == []
+
+
+def test_a_file_in_which_nothing_is_written_yet_is_no_migration_of_a_replay_either(
+    database: Database, tmp_path: Path
+) -> None:
+    new_migration(tmp_path, "add a column")
+    with pytest.raises(BadMigrationFile, match="nothing is written in it yet"):
+        replayed(database, read_migrations(tmp_path))

@@ -158,7 +158,7 @@ def migrate(
         refuse_elsewhere(planned.status)
         refuse(planned)
         scripts = Scripts(planned.pending, run.loader(load_script))
-        run.validate(scripts, run.check_ready if database.replay is None else run.check_nothing)
+        run.validate(scripts, run.check_ready if database.replay is None else run.check_replayed)
         run.begin("apply", len(planned.pending), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
         for attempt in range(_MOST_CONFLICTS):
@@ -363,8 +363,11 @@ class _Run(Session):
 
         refuse_unready(m, script, self.check_text)
 
-    def check_nothing(self, m: Migration, script: Script) -> None:
-        """Take a file as it is."""
+    def check_replayed(self, m: Migration, script: Script) -> None:
+        """Take a file as it is, unless nothing is written in it: such a one is applied nowhere."""
+        from wflo_schema.files.faults import refuse_unwritten
+
+        refuse_unwritten(script)
 
     def status(self, migrations: Migrations, lock_timeout_ms: int | None = None) -> Status:
         """Compare files and ledger.  Raise `Refused` where there is no such schema."""

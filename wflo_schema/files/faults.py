@@ -44,19 +44,29 @@ def refuse_unready(m: Migration, script: Script, judge: Callable[[Script], None]
     Its rollback file counts.  ``judge`` raises what is wrong with the SQL of one.
     """
     script.directives.refuse_doubtful(head(script.source))
-    if not script.statements and (UNWRITTEN.encode() in script.source or not script.source.strip()):
-        raise BadMigrationFile(
-            f"{script.path}: nothing is written in it yet",
-            hint="write its SQL; or, if it is to do nothing, a comment that says why"
-            + (f" in place of the line {UNWRITTEN}" if UNWRITTEN.encode() in script.source else ""),
-            location=Location(script.path, 1),
-        )
+    if not script.source.strip():
+        raise _unwritten(script, "")
+    refuse_unwritten(script)
     judge(script)
     back = load_rollback(m)
     if back is not None:
         back.directives.refuse_doubtful(head(back.source))
         judge(back)
         refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
+
+
+def refuse_unwritten(script: Script) -> None:
+    """Raise `BadMigrationFile` for a file in which `new` left a place that nobody filled."""
+    if not script.statements and UNWRITTEN.encode() in script.source:
+        raise _unwritten(script, f" in place of the line {UNWRITTEN}")
+
+
+def _unwritten(script: Script, place: str) -> BadMigrationFile:
+    return BadMigrationFile(
+        f"{script.path}: nothing is written in it yet",
+        hint=f"write its SQL; or, if it is to do nothing, a comment that says why{place}",
+        location=Location(script.path, 1),
+    )
 
 
 def syntax_faults(script: Script) -> Iterator[tuple[Statement, Fault]]:
