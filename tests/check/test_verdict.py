@@ -17,7 +17,7 @@ from wflo_schema.check.contract import Contract
 from wflo_schema.check.contract_file import parse_contract, read_contract
 from wflo_schema.check.freeze import freeze_contract
 from wflo_schema.check.rules import RULES
-from wflo_schema.check.verdict import DEFAULT_SECTIONS, CheckResult, check_database
+from wflo_schema.check.verdict import _LOST_OR_UNWRITTEN, DEFAULT_SECTIONS, CheckResult, check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadContract, Refused, UsageError
@@ -505,7 +505,7 @@ def test_tables_dropped_behind_the_ledger_are_not_said_to_come_by_migrating(righ
         connection.execute("DROP TABLE state_snapshots, approval_requests")
     missing = [f for f in check_database(right, required, migrations=files).findings if f.code == "table-missing"]
     assert {f.object for f in missing} == {"public.approval_requests", "public.state_snapshots"}
-    assert [f.help for f in missing] == ["wflo-schema adopt"] * 2
+    assert [f.help for f in missing] == [_LOST_OR_UNWRITTEN] * 2
     assert all("every migration is recorded" in f.message for f in missing)
     with right.connect() as connection:
         connection.execute("DELETE FROM _yoyo_migration")

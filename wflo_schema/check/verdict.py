@@ -540,15 +540,23 @@ def _indexes(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Findi
 _BROUGHT = re.compile(r"(table|schema|column|key|unique|check|required-index|index)-(missing|wrong.*|not-valid)")
 
 
+_LOST_OR_UNWRITTEN = (
+    "wflo-schema check --drift  # says what brings it back; where that finds nothing, no migration makes it: "
+    "write one, or correct the contract"
+)
+
+
 def _mended_by(found: Finding, status: Status) -> Finding:
     """The finding with a help that knows the ledger: whether there is something to migrate."""
     if status.pending and found.help not in ("", MIGRATE) and _BROUGHT.fullmatch(found.code):
         pending = counted(len(status.pending), "migration is", "migrations are")
         return replace(found, help=f"{MIGRATE}  # {pending} pending; then check again")
     is_recorded = bool(status.applied) and not status.pending
+    if found.code == "index-missing" and is_recorded:  # made by hand it would be drift
+        return replace(found, help=f"{found.help}  -- in a new migration that says -- transactional: false")
     if found.code not in ("table-missing", "schema-missing") or found.help != MIGRATE or not is_recorded:
         return found
-    return replace(found, message=f"{found.message}, though every migration is recorded", help="wflo-schema adopt")
+    return replace(found, message=f"{found.message}, though every migration is recorded", help=_LOST_OR_UNWRITTEN)
 
 
 def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
