@@ -32,6 +32,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from tests import servers
 from wflo_schema.connect.database import Database
@@ -294,3 +295,14 @@ def wflo_server(server: RunningServer) -> Database:
 def database(wflo_empty_database: Database) -> Database:
     """An empty database of this test's own, as superuser."""
     return wflo_empty_database
+
+
+@pytest.fixture
+def second(server: RunningServer, database: Database) -> Iterator[Database]:
+    """Another database."""
+    name = f"{database.name}_second"
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    yield database.with_name(name)
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from tests.conftest import BIN, RunningServer
 from wflo_schema.catalog.compare import compare_catalogs
@@ -19,17 +17,6 @@ from wflo_schema.connect.database import Database
 pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
 EVERYTHING = Path(__file__).parent / "everything"
-
-
-@pytest.fixture
-def other(server: RunningServer, database: Database) -> Iterator[Database]:
-    """A second database, to load into."""
-    name = f"{database.name}_other"
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield database.with_name(name)
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def psql(server: RunningServer, database: Database, text: str) -> None:
@@ -62,16 +49,16 @@ def make_everything(server: RunningServer, database: Database, *, with_later: bo
         psql(server, database, file.read_text(encoding="utf-8"))
 
 
-def test_what_pg_dump_restores_is_no_drift(server: RunningServer, database: Database, other: Database) -> None:
+def test_what_pg_dump_restores_is_no_drift(server: RunningServer, database: Database, second: Database) -> None:
     if not (server.bin / "pg_dump").exists():
         pytest.skip(f"pg_dump of PostgreSQL {server.version} is not here, and a newer one writes what it does not read")
     make_everything(server, database, with_later=True)
-    psql(server, other, pg_dump(server, database))
-    assert shown(other, database) == []
+    psql(server, second, pg_dump(server, database))
+    assert shown(second, database) == []
 
 
 def test_a_key_that_is_restored_over_another_of_two_equal_indexes_is_cosmetic(
-    server: RunningServer, database: Database, other: Database
+    server: RunningServer, database: Database, second: Database
 ) -> None:
     if not (server.bin / "pg_dump").exists():
         pytest.skip(f"pg_dump of PostgreSQL {server.version} is not here, and a newer one writes what it does not read")
@@ -81,9 +68,9 @@ def test_a_key_that_is_restored_over_another_of_two_equal_indexes_is_cosmetic(
         "CREATE TABLE a (id integer NOT NULL); CREATE UNIQUE INDEX first ON a (id);"
         "CREATE TABLE b (id integer REFERENCES a (id)); ALTER TABLE a ADD PRIMARY KEY (id)",
     )
-    psql(server, other, pg_dump(server, database))
+    psql(server, second, pg_dump(server, database))
     catalogs = []
-    for one in (other, database):
+    for one in (second, database):
         with one.connect() as connection:
             catalogs.append(read_catalog(connection))
     (found,) = compare_catalogs(*catalogs)
@@ -91,23 +78,23 @@ def test_a_key_that_is_restored_over_another_of_two_equal_indexes_is_cosmetic(
 
 
 def test_our_dump_of_everything_loads_and_is_to_pg_dump_what_was_there(
-    server: RunningServer, database: Database, other: Database
+    server: RunningServer, database: Database, second: Database
 ) -> None:
     make_everything(server, database, with_later=False)
     made = dump_schema(database)
     assert made.left_out == ()
-    psql(server, other, made.text)
-    assert shown(other, database) == []
-    ours, theirs = (pg_dump(server, one).splitlines() for one in (other, database))
+    psql(server, second, made.text)
+    assert shown(second, database) == []
+    ours, theirs = (pg_dump(server, one).splitlines() for one in (second, database))
     assert list(difflib.unified_diff(theirs, ours, lineterm="", n=0)) == []
-    assert dump_schema(other).text == made.text
+    assert dump_schema(second).text == made.text
     with database.connect() as connection:
         assert parse_snapshot(made.text) == read_catalog(connection)
 
 
-def test_our_dump_of_what_grew_later_loads(server: RunningServer, database: Database, other: Database) -> None:
+def test_our_dump_of_what_grew_later_loads(server: RunningServer, database: Database, second: Database) -> None:
     make_everything(server, database, with_later=True)
     made = dump_schema(database)
     assert made.left_out == ()
-    psql(server, other, made.text)
-    assert shown(other, database) == []
+    psql(server, second, made.text)
+    assert shown(second, database) == []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from psycopg import sql
 
 from tests.conftest import RunningServer
 from wflo_schema.catalog.compare import compare_catalogs
@@ -207,17 +205,6 @@ TOGETHER = (
         "",
     ),
 )
-
-
-@pytest.fixture
-def second(server: RunningServer, database: Database) -> Iterator[Database]:
-    """Another database."""
-    name = f"{database.name}_second"
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-    yield database.with_name(name)
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def run(database: Database, *scripts: str) -> Catalog:

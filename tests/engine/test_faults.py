@@ -106,6 +106,23 @@ def at_path(database: Database, schema: str) -> Database:
     return database.with_parameters(options=f"-c search_path={schema}")
 
 
+def migrating(
+    database: Database, folder: Path, stop: Stop | None = None
+) -> tuple[threading.Thread, list[WfloSchemaError]]:
+    """A thread that has begun to migrate a database that need not be empty, and the error that will end it."""
+    caught: list[WfloSchemaError] = []
+
+    def run() -> None:
+        try:
+            operations.migrate(database, read_migrations(folder), stop=stop, allow=[Allow.NOT_EMPTY])
+        except WfloSchemaError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, caught
+
+
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
@@ -545,18 +562,9 @@ def test_server_that_crashes_in_a_concurrent_build_knows_after_it_what_was_runni
     do(database, "CREATE TABLE held (id int)", "CREATE TABLE done (id int)")
     text = "-- transactional: false\nINSERT INTO done VALUES (1);\nCREATE INDEX CONCURRENTLY held_i ON held (id);"
     folder = write(tmp_path / "m", {"1_a": text})
-    caught: list[WfloSchemaError] = []
-
-    def run() -> None:
-        try:
-            operations.migrate(database, read_migrations(folder), allow=[Allow.NOT_EMPTY])
-        except WfloSchemaError as error:
-            caught.append(error)
-
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
-        thread = threading.Thread(target=run)
-        thread.start()
+        thread, caught = migrating(database, folder)
         wait_until(lambda: is_waiting(database), "the build")
         durable.pg_ctl("-m", "immediate", "-w", "stop")
         thread.join()
@@ -1072,18 +1080,9 @@ def test_what_a_concurrent_statement_left_half_done_is_repaired(
     else:
         do(database, "CREATE TABLE held (id int, x int, t text)", "CREATE INDEX held_id ON held (id)")
     stop = Stop()
-    caught: list[WfloSchemaError] = []
-
-    def run() -> None:
-        try:
-            operations.migrate(database, read_migrations(folder), stop=stop, allow=[Allow.NOT_EMPTY])
-        except WfloSchemaError as error:
-            caught.append(error)
-
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
-        thread = threading.Thread(target=run)
-        thread.start()
+        thread, caught = migrating(database, folder, stop)
         wait_until(lambda: is_waiting(database), "the lock queue")
         if way == "stop":
             stop.request(signal.SIGINT)

@@ -21,6 +21,9 @@ _FROM_ELSEWHERE = ("client", "database", "user", "global")
 _AT_LOGIN = "session"
 _SETTING = "session_replication_role"
 _WANT = f"{_SETTING} = origin"
+_DROP_LOGIN_TRIGGER = (
+    "SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login'; -- then: DROP EVENT TRIGGER …"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +148,7 @@ def _this_session(reader: Reader, facts: Facts) -> Iterator[Finding]:
             f"sessions of database {database}",
             "something switches foreign keys off as a session starts: an event trigger ON login, or a pooler's "
             "client that left them off",
-            "SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
-            " -- then: DROP EVENT TRIGGER …",
+            _DROP_LOGIN_TRIGGER,
         )
     elif in_files or (is_replica and source and not source.startswith(_FROM_ELSEWHERE)):
         yield _replica(
@@ -368,8 +370,7 @@ def _said_of(switch: _Switch, certain: set[int], unclear: set[int]) -> Finding |
             f"{switch} runs as sessions start and names session_replication_role: it may set it in other sessions",
             have=have,
             want="sessions that start with foreign keys switched on",
-            help_="SELECT evtname, evtfoid::regproc FROM pg_event_trigger WHERE evtevent = 'login';"
-            " -- then: DROP EVENT TRIGGER …",
+            help_=_DROP_LOGIN_TRIGGER,
         )
     if switch.is_by_trigger and not switch.is_replica:
         return finding(

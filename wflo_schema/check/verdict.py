@@ -6,6 +6,7 @@ What is required is judged by `tables` and `foreign_key`; this module puts the a
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -171,7 +172,8 @@ def check_database(
         version = connection.info.server_version
         at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
         if contract is not None and is_held:
-            _hold_to(answer, connection, database, contract, sections, rows_timeout_s, sample)
+            with _giving_up(answer, contract):
+                _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
     if migrations is not None and "ledger" in sections:
         if at_ledger is None:  # the contract's tables were found outside the search_path: look for the ledger there
             beside = answer.schema if contract is not None and contract.schema is None else ""
@@ -276,20 +278,11 @@ def _sections(
     return sections
 
 
-def _hold_to(
-    answer: _Answer,
-    connection: psycopg.Connection[TupleRow],
-    database: Database,
-    contract: Contract,
-    sections: Sequence[str],
-    rows_timeout_s: float,
-    sample: int,
-) -> None:
-    if not contract.names:
-        answer.notes.append(f"{contract.path} requires nothing: it holds allowances alone")
-        return
+@contextlib.contextmanager
+def _giving_up(answer: _Answer, contract: Contract) -> Iterator[None]:
+    """What this role may not see ends the look at the contract, and is said."""
     try:
-        _check_contract(answer, connection, database, contract, sections, rows_timeout_s, sample)
+        yield
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
         _give_up(answer, contract, error)
     except psycopg.Error as error:
@@ -306,6 +299,9 @@ def _check_contract(
     sample: int,
 ) -> None:
     """The sections contract, rows and indexes, in one snapshot."""
+    if not contract.names:
+        answer.notes.append(f"{contract.path} requires nothing: it holds allowances alone")
+        return
     reader = begin_reading(connection)
     answer.role = reader.session.role
     facts = read_facts(reader, contract, schema=database.schema, deep="contract" in sections)

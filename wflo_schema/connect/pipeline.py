@@ -157,6 +157,10 @@ class Exchange(NamedTuple):
     error: ServerError | None = None
 
 
+BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+COMMIT = Command("COMMIT")
+ROLLBACK = Command("ROLLBACK")
+
 # Clears the session.
 DISCARD = Command("DISCARD ALL")
 

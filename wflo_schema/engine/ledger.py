@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
-from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
+from wflo_schema.connect.pipeline import BEGIN, COMMIT, ROLLBACK, Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
@@ -324,7 +324,7 @@ def _create_under_lock(
     try:
         outcome = pipeline.exchange(
             [
-                Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+                BEGIN,
                 Command("SET LOCAL lock_timeout = 0"),
                 Command("SET LOCAL statement_timeout = 0"),
                 Command(
@@ -340,10 +340,10 @@ def _create_under_lock(
             outcome = pipeline.exchange([*made, grants_command(ledger.schema, tables)])
         if outcome.error is None:
             revokes = [Command(grant.revoke) for grant in grants(outcome.rows[-1])]
-            outcome = pipeline.exchange([*revokes, Command("COMMIT")])
+            outcome = pipeline.exchange([*revokes, COMMIT])
         if outcome.error is None:
             return
-        pipeline.exchange([Command("ROLLBACK")])
+        pipeline.exchange([ROLLBACK])
     finally:
         pipeline.on_notice = on_notice
     error = outcome.error

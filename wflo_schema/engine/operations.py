@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.database import PATIENT, WATCHED, Database
-from wflo_schema.connect.pipeline import DISCARD, Command, Exchange, ServerError, Stop
+from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, ServerError, Stop
 from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
@@ -50,7 +50,7 @@ from wflo_schema.engine.planning import (
     refuse_elsewhere,
     rollback_targets,
 )
-from wflo_schema.engine.session import BEGIN, COMMIT, RETRIED, ROLLBACK, SETTLE, Conflict, Session
+from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.words import listed

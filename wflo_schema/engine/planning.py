@@ -337,6 +337,9 @@ def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> s
     return f"give it a name that comes last, if no database has it: {step}"
 
 
+_NEWER_FILES = "run it with the newer files, or name their folder with --migrations"
+
+
 def _objections(
     status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow | None, str, str]]:
@@ -370,7 +373,7 @@ def _objections(
         yield (
             Allow.AHEAD,
             f"the database is ahead of the files: it has {listed(ahead)}",
-            renamed(same, ahead) or "run it with the newer files, or name their folder with --migrations",
+            renamed(same, ahead) or _NEWER_FILES,
         )
     if late:
         sort = counted(len(late), "pending migration sorts", "pending migrations sort")
@@ -505,7 +508,7 @@ def _chosen_targets(
     if status.ahead and (count > 0 or to is not None):
         raise Refused(
             f"the last migration applied has no file here: {listed(e.id for e in status.ahead)}",
-            hint="run it with the newer files, or name their folder with --migrations",
+            hint=_NEWER_FILES,
             case=Allow.AHEAD.value,
         )
     if to is not None:

@@ -21,7 +21,10 @@ from psycopg.rows import TupleRow
 
 from wflo_schema.connect.database import TOO_LONG, WATCHED, Database, put_schema_first
 from wflo_schema.connect.pipeline import (
+    BEGIN,
+    COMMIT,
     DISCARD,
+    ROLLBACK,
     TICK_S,
     Aside,
     Command,
@@ -91,10 +94,6 @@ _PING_S = 0.25
 
 # lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
 RETRIED = frozenset({"55P03", "40P01", "40001"})
-
-BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-COMMIT = Command("COMMIT")
-ROLLBACK = Command("ROLLBACK")
 
 # What checks of constraints and triggers is left for COMMIT.
 SETTLE = Command("SET CONSTRAINTS ALL IMMEDIATE")

@@ -14,7 +14,18 @@ import psycopg
 from psycopg import sql
 
 from wflo_schema.connect.database import database_error
-from wflo_schema.connect.pipeline import DISCARD, Aside, Command, Exchange, Row, ServerError, StoppedWaiting
+from wflo_schema.connect.pipeline import (
+    BEGIN,
+    COMMIT,
+    DISCARD,
+    ROLLBACK,
+    Aside,
+    Command,
+    Exchange,
+    Row,
+    ServerError,
+    StoppedWaiting,
+)
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
@@ -32,7 +43,7 @@ from wflo_schema.engine.ledger import (
     seal_removal_command,
     superseded_command,
 )
-from wflo_schema.engine.session import BEGIN, COMMIT, RETRIED, ROLLBACK, SETTLE, Conflict, Session
+from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session
 from wflo_schema.errors import ConnectionLost, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
