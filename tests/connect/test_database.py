@@ -188,12 +188,13 @@ def test_waiting_ends_when_the_server_lets_us_in_and_at_once_for_what_does_not_p
 
     def relay() -> None:
         wait_until(lambda: bool(heard), "a first refusal")
-        listener = socket.create_server(("127.0.0.1", port))
-        client, _ = listener.accept()
-        upstream = socket.create_connection(("127.0.0.1", int(database.parameters["port"])))
-        for one, other in ((client, upstream), (upstream, client)):
-            threading.Thread(target=_copy, args=(one, other), daemon=True).start()
-        listener.close()
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            client, _ = listener.accept()
+        with client, socket.create_connection(("127.0.0.1", int(database.parameters["port"]))) as upstream:
+            back = threading.Thread(target=_copy, args=(upstream, client))
+            back.start()
+            _copy(client, upstream)
+            back.join()
 
     thread = threading.Thread(target=relay)
     thread.start()
@@ -208,7 +209,8 @@ def _copy(one: socket.socket, other: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := one.recv(65536):
             other.sendall(data)
-        other.close()
+    with contextlib.suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
 
 
 def test_no_text_of_a_database_holds_its_password() -> None:
