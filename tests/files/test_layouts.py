@@ -47,6 +47,13 @@ NAMES = {
     "Sqitch": ("sqitch.plan", "deploy/users.sql", "revert/users.sql", "verify/users.sql"),
     "Drizzle": ("0000_users.sql", "meta/_journal.json"),
     "Atlas": ("20240101_users.sql", "atlas.sum"),
+    "Pop": ("20180413_users.postgres.up.sql", "20180413_users.postgres.down.sql"),
+    "Pop, fizz": ("20180413_users.up.fizz", "20180413_users.down.fizz", "20180414_views.sql"),
+    "Hasura": ("1597329123456_users/up.sql", "1597329123456_users/down.sql"),
+    "Hasura, one way, flat": ("1597329123456_users.up.sql",),
+    "grate": ("up/001_users.sql", "views/people.sql", "runAfterOtherAnyTimeScripts/grants.sql"),
+    "Flyway, other callbacks": ("users.sql", "afterClean.sql"),
+    "Prisma, without its lock": ("20240101_users/migration.sql", "20240101_users/README.md"),
     "Prisma": ("20240101_users/migration.sql", "migration_lock.toml"),
     "Diesel": ("2024-01-01_users/up.sql", "2024-01-01_users/down.sql"),
     "Alembic": ("script.py.mako", "users.sql"),
@@ -83,6 +90,13 @@ UNNAMED = [
     ("upUsers.sql", "downUsers.sql"),
     ("001_users.sql", "001_usersRollback.sql"),
     ("usersUpgrade.sql", "usersDowngrade.sql"),
+    ("down.sql",),
+    ("up.sql",),
+    ("rollback.sql",),
+    ("001_users.sql", "001_users.ROLLBACK.sql"),
+    ("001_users.sql", "001_rollback_users.sql"),
+    ("001_users.sql", "001_undo_users.sql"),
+    ("001_users.sql", "undo_001_users.sql"),
 ]
 
 
@@ -103,6 +117,78 @@ def test_the_half_that_undoes_is_no_folder_of_migrations(tmp_path: Path) -> None
     assert "up, and down takes it back" in refused(folder / "down")
 
 
+@pytest.mark.parametrize("undo", ["teardown.sql", "drop.sql", "150_users_down.sql", "150_users.down.sql", "down/a.sql"])
+def test_one_that_undoes_among_many_that_do_not_is_found(tmp_path: Path, undo: str) -> None:
+    folder = lay_out(tmp_path, *(f"{n:03d}_users.sql" for n in range(200)), undo)
+    assert undo.removesuffix("a.sql") in refused(folder)
+
+
+@pytest.mark.parametrize("folder", ["down", "rollbacks", "2024/undo"])
+def test_a_sub_folder_that_undoes_is_not_run_with_the_others(tmp_path: Path, folder: str) -> None:
+    where = lay_out(tmp_path, "001_users.sql", f"{folder}/001_users_away.sql")
+    with pytest.raises(BadMigrationFile, match="another tool's folder"):
+        read_migrations(where, recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("other", "undo"),
+    [
+        ("001_users_runter.sql", DROP),
+        ("001_users_annuler.sql", "-- annuler\nDROP TABLE IF EXISTS public.t CASCADE;\n"),
+        ("001_users_bajar.sql", "BEGIN;\nDROP TABLE t;\nCOMMIT;\n"),
+        ("001-.sql", DROP),
+        ("001_disable_users.sql", 'DROP TABLE "t";\n'),
+        ("001_users_revertir.sql", "DELETE FROM t;\nDROP INDEX t_a;\n"),
+    ],
+)
+def test_of_two_with_one_number_the_one_that_only_undoes_the_other_is_no_migration(
+    tmp_path: Path, other: str, undo: str
+) -> None:
+    folder = lay_out(
+        tmp_path, "001_users.sql", text=f"{CREATE}CREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO t VALUES (1);\n"
+    )
+    (folder / other).write_text(undo)
+    assert f"001_users.sql, and {other} takes it back" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        ("001_old.sql", "DROP TABLE old;\n"),
+        ("001_moved.sql", f"INSERT INTO u SELECT * FROM t;\n{DROP}"),
+        ("001_renewed.sql", f"{DROP}{CREATE}"),
+        ("002_gone.sql", DROP),
+        ("001_gone.sql", f"-- depends: 001_users\n{DROP}"),
+    ],
+)
+def test_of_two_with_one_number_both_are_run_where_neither_only_undoes_the_other(
+    tmp_path: Path, other: str, text: str
+) -> None:
+    folder = lay_out(tmp_path, "001_users.sql")
+    (folder / other).write_text(text)
+    assert len(read_migrations(folder)) == 2
+
+
+def test_a_helper_made_used_and_dropped_under_one_number_is_ours(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path, "00_02a_make.sql", "00_02b_use.sql")
+    (folder / "00_02c_drop.sql").write_text(DROP)
+    assert len(read_migrations(folder)) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["002_rename.go", "002_rename.js", "V2_rename.java", "20240102000000_rename.rb", "2.xml"]
+)
+def test_a_step_in_another_language_is_not_left_out_between_two(tmp_path: Path, name: str) -> None:
+    folder = lay_out(tmp_path, "001_users.sql", name, "003_orders.sql")
+    with pytest.raises(BadMigrationFile, match=f"{name} is numbered like a migration, and only plain SQL is run"):
+        read_migrations(folder)
+
+
+def test_the_tool_is_named_where_its_files_are_in_two_languages(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path, "001_users.sql", "002_rename.go", text=TEXTS["goose"])
+    assert "this is a goose folder" in refused(folder)
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -117,6 +203,11 @@ def test_the_half_that_undoes_is_no_folder_of_migrations(tmp_path: Path) -> None
         ("go-back.sql", "undo-the-index.sql", "shut-down.sql", "add-index.sql", "drop-index.sql"),
         ("01.sql", "01.rollback.sql", "contract.toml", "adopt.toml", "README.md", "reconcile/x/01_x.sql"),
         ("01-meta__data.sql", "changelog.md"),
+        ("20240101_apply_discount.sql", "20240101_revert_prices.sql"),
+        ("20240101_prices.sql", "20240101_revert_prices.sql"),
+        ("a.sql", "b.sql", "c.sql", "d.sql", "u.sql"),
+        ("01.sql", "notes.yml", "load.sh", "2024.md"),
+        ("01_before.sql", "02_after.sql"),
     ],
     ids=" ".join,
 )
@@ -170,6 +261,10 @@ UNNAMED_TEXTS = {
     "prose behind it": sections("-- UP: creates users", "-- DOWN: drops users"),
     "prose in brackets": sections("-- Up Migration (users)", "-- Down Migration (drops users)"),
     "windows": sections("-- Up", "-- Down").replace("\n", "\r\n"),
+    "old mac": sections("-- Up", "-- Down").replace("\n", "\r"),
+    "underlined": sections("-- __UP__", "-- __DOWN__"),
+    "named": sections("-- name: up", "-- name: down"),
+    "to": f"{CREATE}-- To rollback:\n{DROP}",
 }
 
 
@@ -192,6 +287,8 @@ def test_a_file_with_a_part_that_undoes_is_nobodys_migration(tmp_path: Path, cas
         f"-- rollback: DROP TABLE t;\n{CREATE}-- rollback: DROP TABLE u;\nCREATE TABLE u ();\n",
         f"{CREATE}-- Rollback:\n-- DROP TABLE t;\nCREATE TABLE u ();\n",
         f"{CREATE}-- down\n-- DROP TABLE t;\n",
+        f"{CREATE}-- Rollback\n-- (none)\n{DROP}",
+        f"{CREATE}-- undo:\n-- not possible\n{DROP}",
         f"{CREATE}-- Rollback:\n--\n--   DROP TABLE t;\nCREATE TABLE u ();\n",
         f"{CREATE}-- undo:\n/* DROP TABLE t; */\nSELECT 1;\n",
         f"-- Up: makes t\n-- Down: see 001_users.rollback.sql\n{CREATE}",

@@ -96,3 +96,50 @@ def test_two_spellings_of_one_name_are_told_apart(tmp_path: Path, one: str, othe
     with pytest.raises(BadMigrationFile, match="look alike") as caught:
         read_migrations(lay_out(tmp_path, one, other))
     assert all(s in caught.value.message for s in spellings)
+
+
+VERSIONS = ("0.9/00_users.sql", "0.9/01_orders.sql", "0.10/00_views.sql")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        VERSIONS,
+        ("v1.0/1-users.sql", "v1.0/2-orders.sql", "v1.1/1-views.sql"),
+        ("2023/01_users.sql", "2023/02_orders.sql", "2024/01_views.sql"),
+        ("2023/11/01_users.sql", "2023/12/01_orders.sql", "2023/12/02_a.sql", "2024/01/01_a-view.sql"),
+    ],
+    ids=" ".join,
+)
+def test_numbers_that_begin_anew_in_each_numbered_folder_are_refused(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    for path in paths:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("SELECT 1")
+    with pytest.raises(BadMigrationFile, match="files of sub-folders are sorted by their own names"):
+        read_migrations(tmp_path, recursive=True)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("users/01_users.sql", "users/03_more.sql", "orders/02_orders.sql"),
+        ("1_users/01_users.sql", "1_users/03_more.sql", "2_orders/02_orders.sql"),
+        ("2023/0001_users.sql", "2023/0002_orders.sql", "2024/0003_views.sql"),
+        ("2023/20231201_01_users.sql", "2024/20240102_01_views.sql", "2024/20240102_02_more.sql"),
+        ("01_users.sql", "2024/01_views.sql", "2025/01_z.sql"),
+    ],
+    ids=" ".join,
+)
+def test_numbers_that_go_on_through_the_folders_are_an_order(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    for path in paths:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("SELECT 1")
+    found = read_migrations(tmp_path, recursive=True)
+    assert [m.id for m in found] == sorted(Path(path).stem for path in paths)
+
+
+def test_the_order_of_versions_may_be_said_instead(tmp_path: Path) -> None:
+    for path in VERSIONS:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("-- depends: 01_orders\nSELECT 1" if path.endswith("views.sql") else "SELECT 1")
+    assert [m.id for m in read_migrations(tmp_path, recursive=True)] == ["00_users", "01_orders", "00_views"]

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Bytes whose text is looked at in one go.
 _DECODED_AT_ONCE = 1 << 20
 
+# How many digits a day has, and files a pair.
+_DAY, _PAIR = 8, 2
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _APART = str.maketrans(".- ", "___")
 
@@ -37,7 +40,8 @@ _COMMENT_LINE = re.compile(rb"^[ \t]*(?:#|--|/\*\s*)[^\n]*", re.MULTILINE)
 _SAYINGS = tuple("up down undo unapply uninstall reve roll back tear below hash atlas breakpoint deploy verify".split())
 _SAYINGS = (*_SAYINGS, "migrate:", "liquibase", "changeset", "previous", "+")
 _SECTION = (
-    r"\bups?\b|\bdown(?:s|wards?|grade)?\b|\bun(?:do|apply|install)\b|\brever(?:t|se)\b|\broll ?back\b|"
+    r"(?<![a-z])ups?(?![a-z])|(?<![a-z])down(?:s|wards?|grade)?(?![a-z])|"
+    r"\bun(?:do|apply|install)\b|\brever(?:t|se)\b|\broll ?back\b|"
     r"\bback(?:out|wards?)?\b|\btear ?down\b|\bbelow\b|\b(?:hash|previous|atlas|migrate|changeset)\b.*:|"
     r"breakpoint|liquibase|\b(?:deploy|verify)\b.*\bpg\b|\+\s*(?:goose|migrate|micrate)"
 )
@@ -246,6 +250,7 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
                 )
             found[m.id] = m
             lines[m.id] = depends_line
+        listing.refuse_code_between()
     found = _follow_renamed(found)
     absent = tuple(
         Absent(wanted, m.id, Location(m.path, lines[m.id]))
@@ -254,7 +259,8 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
         if wanted not in found
     )
     in_order = tuple(_in_order(found))
-    _refuse_misleading_names(in_order)
+    _refuse_misleading_names(in_order, recursive=recursive)
+    _refuse_undone(in_order)
     return Migrations(tuple(os.fspath(d) for d in directories), in_order, tuple(strays), absent, tuple(others), found)
 
 
@@ -330,14 +336,28 @@ def _read_file(file: File) -> tuple[Migration, int]:
 
 
 def _may_have_sections(source: bytes) -> bool:
-    for match in _COMMENT_LINE.finditer(source):
+    for match in _COMMENT_LINE.finditer(source.replace(b"\r", b"\n") if b"\r" in source else source):
         said = match.group().decode("utf-8", "replace").lower()
         if any(word in said for word in _SAYINGS) and re.search(_SECTION, said):
             return True
     return False
 
 
-def _refuse_misleading_names(in_order: Sequence[Migration]) -> None:
+def _refuse_undone(in_order: Sequence[Migration]) -> None:
+    """Raise `BadMigrationFile` where one of several files with one number takes back what another does."""
+    numbered: dict[str, list[str]] = {}
+    for m in in_order:
+        digits = re.match(r"(?:\d+[a-z]?(?![A-Za-z])[-_. ]*)+", m.id)
+        if digits is not None and len(digits[0].rstrip("-_. ")) != _DAY and not m.depends:
+            numbered.setdefault(digits[0].rstrip("-_. "), []).append(m.path)
+    for paths in numbered.values():
+        if len(paths) == _PAIR:
+            from wflo_schema.files.layouts import refuse_undone
+
+            refuse_undone([(path, read_source(path)[0].decode()) for path in paths])
+
+
+def _refuse_misleading_names(in_order: Sequence[Migration], *, recursive: bool) -> None:
     """Raise `BadMigrationFile` where ids are not what they look like."""
     widths: dict[int, set[int]] = {}
     for m in in_order:
@@ -345,10 +365,13 @@ def _refuse_misleading_names(in_order: Sequence[Migration]) -> None:
             if not part.isdigit():
                 break
             widths.setdefault(place, set()).add(len(part))
-    if any(len(found) > 1 for found in widths.values()):
-        from wflo_schema.files.numbering import Named, refuse_misleading_order
+    if recursive or any(len(found) > 1 for found in widths.values()):
+        from wflo_schema.files.numbering import Named, refuse_misleading_order, refuse_numbers_begun_anew
 
-        refuse_misleading_order([Named(m.id, m.path, m.rollback_path, m.depends) for m in in_order])
+        named = [Named(m.id, m.path, m.rollback_path, m.depends) for m in in_order]
+        refuse_misleading_order(named)
+        if recursive:
+            refuse_numbers_begun_anew(named)
     special = [(m.id, m.path) for m in in_order if not m.id.isascii()]
     if len(special) > 1:
         from wflo_schema.files.numbering import refuse_look_alikes
@@ -461,7 +484,9 @@ def _refuse_undecodable(path: str, source: bytes) -> None:
             line = source.count(b"\n", 0, at) + 1
             raise BadMigrationFile(
                 f"{path} is not UTF-8: byte 0x{source[at]:02x} in line {line}",
-                hint="save it as UTF-8 (iconv -f latin1 -t utf-8, if it is Latin-1)",
+                hint="it is UTF-16: save it as UTF-8 (iconv -f utf-16 -t utf-8)"
+                if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+                else "save it as UTF-8 (iconv -f latin1 -t utf-8, if it is Latin-1)",
                 location=Location(path, line, at - (source.rfind(b"\n", 0, at) + 1) + 1),
             ) from None
 

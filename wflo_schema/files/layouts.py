@@ -30,8 +30,11 @@ UNDO = frozenset(
     "down downs downward downwards undo revert reverse rev rollback backout backward backwards bwd downgrade teardown "
     "unapply uninstall undeploy unmigrate destroy inverse d".split()
 )
-# Between dots these need no partner: nobody calls a migration X.down.sql who wants it applied.
+# These need no partner.  Between dots: nobody calls a migration X.down.sql who wants it applied.
 _TELLING = frozenset("up down downs do undo revert downgrade backward backwards back rb".split())
+# The whole name of a file or of a sub-folder, and of a file alone.
+_HALVES = UNDO - {"d"}
+_HALF_FILES = _HALVES | {"up", "drop"}
 # A pair only behind one number that is no day: else they are words of everyday names.
 _EVERYDAY = {"create": "drop", "add": "remove"}
 
@@ -40,8 +43,7 @@ class Layout(NamedTuple):
     """How one tool's folder is recognised; each pattern is tried without minding case.
 
     ``names``: the whole name of a file; ``pair``: of two that are a pair.  ``line``: how a comment at the beginning
-    of a line begins.  ``own``: the name of a file or folder (``meta/_journal.json``) that only this tool puts there.
-    ``has``: a file in each sub-folder.
+    of a line begins.  ``own``: a file or folder that only this tool puts there, also one level down (``X/up.sql``).
     """
 
     tool: str
@@ -49,16 +51,22 @@ class Layout(NamedTuple):
     pair: str = ""
     line: str = ""
     own: str = ""
-    has: str = ""
 
 
 # The first that fits counts.
 LAYOUTS: tuple[Layout, ...] = (
     Layout("Bun", names=r".*\.tx\.(up|down)\.sql"),
+    Layout("Pop", names=r".*\.(postgres|cockroach|mysql|sqlite3?)(\.\w+)?\.(up|down)\.sql", own=r".*\.(up|down)\.fizz"),
+    Layout("Hasura", names=r"\d{13}_.*\.(up|down)\.sql", own=r"\d{13}_[^/]*/(up|down)\.sql"),
     Layout("golang-migrate", names=r"\d+_.*\.(up|down)\.sql"),
     Layout("Postgrator", names=r"\d+\.(do|undo)(\..*)?\.sql"),
     Layout("db-migrate", pair=r".*-(up|down)\.sql", own=r"sqls"),
-    Layout("Flyway", names=r"((?-i:[VURB])(?=[\d_])|[vu](?=\d))[\d._]*?__.+\.sql|(before|after)(each)?migrate.*\.sql"),
+    Layout(
+        "Flyway",
+        names=r"((?-i:[VURB])(?=[\d_])|[vu](?=\d))[\d._]*?__.+\.sql|"
+        r"(before|after)(each)?(migrate|clean|info|validate|baseline|repair|undo|repeatables|versioned).*\.sql",
+    ),
+    Layout("grate", own=r"run(after|before|first)\w+|(before|after)migration"),
     Layout("dbmate", line=r"--\s*migrate:\s*(up|down)\b"),
     Layout("goose", line=r"--\s*\+\s*goose\b"),
     Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
@@ -77,8 +85,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("Sqitch", line=r"--\s*(deploy|revert|verify)\s+\S+\s+(to|from|on)\s+pg\s*$", own=r"sqitch\.(plan|conf)"),
     Layout("Drizzle", line=r"-->\s*statement-breakpoint", own=r"meta/_journal\.json"),
     Layout("Atlas", line=r"--\s*atlas:\w+", own=r"atlas\.sum"),
-    Layout("Prisma", own=r"migration_lock\.toml", has=r"migration\.sql"),
-    Layout("Diesel", has=r"(up|down)\.sql"),
+    Layout("Prisma", own=r"migration_lock\.toml|[^/]+/migration\.sql"),
+    Layout("Diesel", own=r"[^/]+/(up|down)\.sql"),
     Layout("Alembic", own=r"script\.py\.mako|alembic\.ini"),
 )
 
@@ -105,9 +113,6 @@ def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Ite
             yield layout.tool, own
         if one := _first(layout.names, pair or scripts) or (_first(layout.pair, pair) if pair else ""):
             yield layout.tool, _undone(*pair) if pair else one
-        for folder, inner in folders.items():
-            if one := _first(layout.has, inner):
-                yield layout.tool, f"{folder}/{one}"
     if pair is not None:
         yield "", _undone(*pair)
     for halves in _pairs([*folders]):
@@ -115,9 +120,16 @@ def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Ite
     for folder, inner in folders.items():
         for halves in _pairs([name for name in inner if name.lower().endswith(".sql")]):
             yield "", _undone(*(f"{folder}/{half}" for half in halves))
+        if folder.lower().removesuffix("s") in _HALVES and any(_may_hold_sql(name) for name in inner):
+            yield "", f"{folder}/"
     for name in scripts:
-        if _TELLING & set(_stem(name).lower().split(".")[1:]):
+        first, *rest = _stem(name).lower().split(".")
+        if _TELLING & set(rest) or (first in _HALF_FILES and not rest):
             yield "", name
+
+
+def _may_hold_sql(name: str) -> bool:
+    return name.lower().endswith(".sql") or "." not in name
 
 
 def _first(pattern: str, names: Iterable[str]) -> str:
@@ -174,14 +186,17 @@ def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
     words = UNDO if is_undo else FORWARD
     everyday = frozenset(_EVERYDAY.values() if is_undo else _EVERYDAY)
     for n, part in enumerate(parts):
-        if part in words:
+        if part in words and len(part) + len(parts) > 2:  # not the file of one letter between c.sql and e.sql
             yield "".join(parts[:n]) + "\0" + "".join(parts[n + 1 :])
             if is_undo and 0 < n == len(parts) - 1 and len(part) > 1:
                 yield "".join(parts[: n if parts[n - 1].isalpha() else n - 1])
             if is_undo and n == 0 and len(parts) > 2 and len(part) > 1:
                 yield "".join(parts[1 if parts[1].isalpha() else 2 :])
-            if n == 2 and parts[0].isdigit():
+            is_day = len(parts[0]) == _DAY  # on one day, something is reverted, and something else applied
+            if n == 2 and parts[0].isdigit() and (not is_day or part in ("up", "down")):
                 yield f"{parts[0]}\0"
+                if is_undo and len(part) > 1:
+                    yield "".join((parts[0], *parts[3:]))
         elif part in everyday and n >= 2 and parts[0].isdigit() and len(parts[0]) != _DAY:
             yield "".join(parts[:n]) + "\0everyday" + "".join(parts[n + 1 :])
 
@@ -202,6 +217,36 @@ def refuse_undo_half(directory: str) -> None:
             raise BadMigrationFile(f"{_this_is('')}: {os.path.join(parent, _undone(forward, undo))}", hint=WAY_OUT)
 
 
+# --- names and texts --------------------------------------------------------------------------
+
+_KINDS = (
+    r"(?:\s+(?:or|replace|unique|materialized|temp|temporary|unlogged|foreign|table|view|index|sequence|type|domain|schema|"
+    r"extension|function|procedure|trigger|policy|rule|role|column|constraint|concurrently|if|not|exists|only))*"
+    r"\s+(?:[\w\"]+\.)?\"?(\w+)"
+)
+_MADE = re.compile(rf"\b(?:create|add){_KINDS}|\binsert\s+into{_KINDS}", re.IGNORECASE)
+_UNMADE = re.compile(rf"\bdrop{_KINDS}|\bdelete\s+from{_KINDS}", re.IGNORECASE)
+_MORE = re.compile(r"\b(?:create|add|insert|update|select|call|do|grant|rename)\b", re.IGNORECASE)
+
+
+def refuse_undone(files: Iterable[tuple[str, str]]) -> None:
+    """Raise `BadMigrationFile` where, of files with one number, one takes away what another makes, and no more.
+
+    Its name may then be in any language.  ``files`` are their paths and texts.
+    """
+    plain = [(path, _COMMENT.sub(" ", text)) for path, text in files]
+    for path, text in plain:
+        unmade = set() if _MORE.search(text) else _names_of(_UNMADE, text)
+        for forward, made in plain:
+            if unmade and unmade <= _names_of(_MADE, made):
+                what = _undone(forward, os.path.basename(path))
+                raise BadMigrationFile(f"{_this_is('')}: {what}", hint=WAY_OUT)
+
+
+def _names_of(pattern: re.Pattern[str], text: str) -> set[str]:
+    return {(one or other).lower() for one, other in pattern.findall(text)}
+
+
 # --- texts ------------------------------------------------------------------------------------
 
 _ANY_TOOL = "|".join(f"(?:{layout.line})" for layout in LAYOUTS if layout.line)
@@ -214,14 +259,15 @@ _SECTION_UNDO = frozenset("down downs undo revert rollback downgrade backward ba
 # Words that stand beside one of these there.
 _BESIDE = frozenset(
     "migrate migration migrations section script scripts sql part block step steps statement statements "
-    "start begin end here below direction".split()
+    "start begin end here below direction name to".split()
 )
 # "+tool Down", "@Down()", "#down", ";; down", "tool:down".
 _SIGNED = re.compile(
     r"(?:\+\s*[\w-]+[\s:]+(?P<of_tool>[a-z]+)\b.*|(?:[+@!#;]+\s*|[\w-]+:)(?P<word>[a-z]+)\b[^a-z]*)", re.DOTALL
 )
 _COMMENTED_OUT = re.compile(
-    r"(?:\s|--[- \t]*+\n)*+(?:--|/\*)[-*\s]*(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s",
+    r"(?:\s|--[- \t]*+\n)*+(?:--|/\*)[-*\s(]*"
+    r"(?:(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s|(?:none|nothing|not|no|n/a|see)\b)",
     re.IGNORECASE,
 )
 # "UP: creates users", "Down Migration (drops them)": prose, unless one of each divides the file.
@@ -242,8 +288,9 @@ def refuse_sections(path: str, text: str) -> None:
 
     What stands in quotes and function bodies is no comment.  Without a tool's own sign, a comment begins a section
     only where it divides the file: a statement behind it, and before it a statement, or anywhere a section that
-    goes forward.  Where SQL follows that is commented out, it is only documentation.
+    goes forward.  Where SQL follows that is commented out, or a word of there being none, it is only documentation.
     """
+    text = text.replace("\r", "\n")  # either ends a comment
     if not any(_is_doubtful(m[1]) for m in _AT_LINE_BEGIN.finditer(text)):
         return  # to scan a long file takes long
     comments, last = _comments(text)

@@ -26,18 +26,23 @@ _PUT_ASIDE = (
     r"md5|sha\d+|asc|sig|license|py[co]))"
 )
 
+# A step that another tool takes between two of SQL.
+_CODE = (
+    r"(?i)[vur]?_?\d+(?:[-_.].*)?\.(?:[cm]?[jt]s|go|rb|php|java|kts?|groovy|scala|rs|exs?|cs|clj|edn|pl|sh|xml|ya?ml)"
+)
+
 # What may be another tool's name, first roughly; `layouts` looks closely, and is not imported without need.
 _SAYINGS = tuple(
     "up down un rev back bwd tear destroy drop remove apply forw fwd rollback .do. __ migrate changelog".split()
-    + "inverse .rb. to --".split()
+    + "inverse .rb. to -- before after".split()
 )
 _SAYINGS = (*_SAYINGS, *(f"{a}d{b}" for a in "\n-_. " for b in "-_. "))
 _SAYINGS = (*_SAYINGS, *".sum .plan .conf .mako .ini .json .yml .yaml .xml".split())
 _FOREIGN = (
     r"(?im)(?:^|[^a-z])(?:ups?|upwards?|downs?|downwards?|un[a-z]+|revert|reverse|rev|back\w*|bwd|downgrade|teardown|"
     r"destroy|drop|remove|apply|forwards?|fwd|inverse)(?:[^a-z]|$)|"
-    r"\.rb\.|(?:to|-)[-_ ]?v?\d[\d.]*\.sql|(?:^|[^a-z.])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
-    r"(?:up|down|undo|revert)\.sql$|\.do\.|__|migrate|changelog|\.(?:sum|plan|conf|mako|ini|json|ya?ml|xml)$"
+    r"\.rb\.|(?:to|-)[-_ ]?v?\d[\d.]*\.sql|(?:^|[^a-z])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
+    r"(?:up|down|undo|revert)\.sql$|\.do\.|__|migrate|changelog|^(?:before|after)_|\.(?:sum|plan|conf|mako|ini|json|ya?ml|xml)$"
 )
 
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
@@ -53,11 +58,20 @@ class File(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The forward files of a folder by name, rollback files that belong to none, and what else is there."""
+    """The forward files of a folder by name, rollback files that belong to none, and what else is there.
+
+    ``code``: paths of what is numbered like a migration, in another language.
+    """
 
     files: tuple[File, ...]
     stray_rollbacks: tuple[str, ...]
     others: tuple[str, ...]
+    code: tuple[str, ...]
+
+    def refuse_code_between(self) -> None:
+        """Raise `BadMigrationFile` where a step in another language would be left out between two of SQL."""
+        if self.files and self.code:
+            _refuse_code(self.code[0], "is numbered like a migration")
 
 
 def list_folder(directory: str, *, recursive: bool = False) -> Listing:
@@ -70,13 +84,15 @@ def list_folder(directory: str, *, recursive: bool = False) -> Listing:
     files: list[File] = []
     strays: list[str] = []
     others: list[str] = []
+    code: list[str] = []
     for folder in _folders(root, recursive=recursive):
         _take(folder, files, strays, others)
+        code += [os.path.join(folder.path, name) for name in folder.names if re.fullmatch(_CODE, name)]
         if not recursive and folder.subfolders:
             _refuse_skipped(folder)
     if recursive:
         files.sort(key=lambda f: os.path.basename(f.path))
-    return Listing(tuple(files), tuple(strays), tuple(others))
+    return Listing(tuple(files), tuple(strays), tuple(others), tuple(code))
 
 
 class _Folder(NamedTuple):
@@ -204,8 +220,12 @@ def _refuse_python(directory: str, name: str, present: set[str]) -> None:
             f"two migration files have the id {stem}: {name} and {stem}.sql in {directory}",
             hint="remove or rename one of them",
         )
+    _refuse_code(os.path.join(directory, name), "is a Python migration")
+
+
+def _refuse_code(path: str, is_what: str) -> None:
     raise BadMigrationFile(
-        f"{os.path.join(directory, name)} is a Python migration, and only plain SQL is run here",
+        f"{path} {is_what}, and only plain SQL is run here",
         hint="write it as SQL, or move it out of the folder",
     )
 

@@ -51,6 +51,38 @@ def refuse_misleading_order(in_order: Sequence[Named]) -> None:
                 raise _misleading(group, first, then, depth)
 
 
+def refuse_numbers_begun_anew(in_order: Sequence[Named]) -> None:
+    """Raise `BadMigrationFile` where each of several numbered sub-folders numbers its files from the beginning.
+
+    Files are sorted by their own names: 1.0/02_b comes before 0.9/03_c.
+    """
+    if not in_order:
+        return
+    root = os.path.commonpath([os.path.dirname(os.path.abspath(named.path)) for named in in_order])
+    ranks = [_rank(os.path.relpath(os.path.dirname(named.path), root)) for named in in_order]
+    folders_of: dict[str, set[tuple[int, ...]]] = {}
+    for named, rank in zip(in_order, ranks, strict=True):
+        number = re.match(_NUMBERS, named.id)
+        if number is not None and rank:
+            folders_of.setdefault(number["numbers"], set()).add(rank)
+    if all(len(folders) < 2 for folders in folders_of.values()):
+        return
+    for n, (rank, following) in enumerate(zip(ranks, ranks[1:], strict=False)):
+        if following and rank > following:
+            first, then = (os.path.relpath(named.path, root) for named in in_order[n : n + 2])
+            raise BadMigrationFile(
+                f"{first} would be applied before {then}: files of sub-folders are sorted by their own names",
+                hint="give the files names that say the order without their folders: "
+                f"mv {shlex.quote(then)} {shlex.quote(then.replace(os.sep, '_'))}, and so on, in {root}",
+            )
+
+
+def _rank(folder: str) -> tuple[int, ...]:
+    """The numbers of a folder that is named by them, as 0.10, v1.2 or 2024/05; none for any other."""
+    is_numbered = all(re.match(r"[A-Za-z]*[-_ ]?\d", part) for part in folder.split(os.sep))
+    return tuple(int(n) for n in re.findall(r"\d+", folder)) if is_numbered else ()
+
+
 def _misleads(first: _Numbered, then: _Numbered) -> int | None:
     """Which of the numbers is the greater one in ``first``, although its name is the smaller one."""
     for depth, (a, b) in enumerate(zip(first.numbers, then.numbers, strict=False)):
