@@ -12,7 +12,6 @@ from yoyo.migrations import parse_metadata_from_sql_comments
 from yoyo.topologicalsort import topological_sort
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.directives import head as head_of
 from wflo_schema.files.directives import read_directives
 from wflo_schema.files.folder import load_rollback, load_script, read_migrations
 
@@ -90,6 +89,17 @@ NEARLY = {
     "-- depends on: 0001 0002": "depends: 0001 0002",
     "-- Depends: 0001_users": "depends: 0001_users",
     "-- nothing to undo: it only looks": "nothing-to-undo: it only looks",
+    "-- 'transactional': false": "transactional: false",
+    "-- `transactional: false`": "transactional: false",
+    "-- [transactional: false]": "transactional: false",
+    "-- !transactional: false": "transactional: false",
+    "-- transactional -> false": "transactional: false",
+    "-- transactional, false": "transactional: false",
+    "-- transactional\uff1a false": "transactional: false",
+    "-- tr\u0430nsactional: false": "transactional: false",
+    "-- \u200btransactional: false": "transactional: false",
+    "-- lock_timeout = '3s'": "lock-timeout: 3s",
+    "-- lock_timeout 3s": "lock-timeout: 3s",
     "/* transactional: false */": "transactional: false",
     "/*\n * -- transactional: false\n */": "transactional: false",
     "/* (c) us */ -- Transactional: false": "transactional: false",
@@ -111,7 +121,7 @@ def test_what_nearly_is_a_directive_is_refused_with_the_nearest(
     script = load_rollback(m) if is_rollback else load_script(m)
     assert script is not None
     with pytest.raises(BadMigrationFile, match="is no directive") as caught:
-        script.directives.refuse_doubtful(head_of(script.source))
+        script.refuse_doubtful()
     assert f"write -- {NEARLY[head]};" in caught.value.hint
     line = texts[name][: texts[name].index(NEARLY[head].split(":")[-1].strip().split()[0])].count("\n") + 1
     assert caught.value.location is not None and caught.value.location.line == line
@@ -135,14 +145,44 @@ def test_what_nearly_is_a_directive_is_refused_with_the_nearest(
         "/* Note: the lock-timeout of 3s is the default */",
         "--",
         "-- a: b",
+        "-- was: a text column",
+        "-- replaces: the old view",
+        "-- TODO: x",
+        "-- transactional semantics: see above",
+        "-- transactional, because false rows would stay",
+        "-- depends on the weather",
     ],
 )
 def test_prose_is_no_directive(tmp_path: Path, comment: str) -> None:
     (tmp_path / "1.sql").write_text(f"{comment}\nSELECT 1;\n")
+    (tmp_path / "2.sql").write_text(f"{comment}\nSELECT 1;\n")
+    for m in read_migrations(tmp_path):
+        script = load_script(m)
+        script.refuse_doubtful()
+        assert len(script.statements) == 1 and not m.was and not m.replaces
+
+
+@pytest.mark.parametrize("late", ["-- transactional: false", "  --lock-timeout: 3s", "-- transactional: false\r"])
+@pytest.mark.parametrize("is_rollback", [False, True])
+def test_a_directive_behind_a_statement_is_not_overlooked(tmp_path: Path, late: str, *, is_rollback: bool) -> None:
+    texts = {"1.sql": "SELECT 1;\n", "1.rollback.sql": "SELECT 2;\n"}
+    texts["1.rollback.sql" if is_rollback else "1.sql"] = f"SET a.b = 'c';\n{late}\nSELECT 1;\n"
+    for file, text in texts.items():
+        (tmp_path / file).write_text(text)
     (m,) = read_migrations(tmp_path)
-    script = load_script(m)
-    script.directives.refuse_doubtful(head_of(script.source))
-    assert len(script.statements) == 1
+    script = load_rollback(m) if is_rollback else load_script(m)
+    assert script is not None
+    with pytest.raises(BadMigrationFile, match="stands behind a statement, where it does not count") as caught:
+        script.refuse_doubtful()
+    assert caught.value.location is not None and caught.value.location.line == 2
+
+
+def test_a_directive_in_a_text_or_a_body_is_none(tmp_path: Path) -> None:
+    body = "DO $$\nBEGIN\n-- transactional: false\nEND $$;\nSELECT '\n-- lock-timeout: 3s\n';\n"
+    (tmp_path / "1.sql").write_text(f"{body}SELECT 1; -- transactional: false\n")
+    (m,) = read_migrations(tmp_path)
+    load_script(m).refuse_doubtful()
+    assert m.is_transactional
 
 
 @pytest.mark.parametrize("head", ["/* licence */\n", "/* a\n/* b */\n c */ ", "-- a\n/* b */ /* c */\n\n-- d\n"])
@@ -159,5 +199,5 @@ def test_a_timeout_without_unit_is_refused_where_it_is_still_to_be_run(tmp_path:
     assert m.lock_timeout_ms == 500
     script = load_script(m)
     with pytest.raises(BadMigrationFile, match="'500' has no unit: write 500s for seconds, 500ms") as caught:
-        script.directives.refuse_doubtful(head_of(script.source))
+        script.refuse_doubtful()
     assert caught.value.location is not None and caught.value.location.line == 2

@@ -120,7 +120,8 @@ def test_missing_dependency_and_circle_are_told_with_their_names(tmp_path: Path)
 def test_file_that_is_not_utf8_is_refused_at_the_byte(tmp_path: Path, content: bytes, line: int, column: int) -> None:
     write(tmp_path, "1.sql", content)
     error = refused(tmp_path)
-    assert "not UTF-8" in error.message and error.location is not None
+    assert "not UTF-8" in error.message and error.location is not None and error.hint is not None
+    assert ("it is UTF-16" in error.hint) == content.startswith(b"\xff\xfe")
     assert (error.location.line, error.location.column) == (line, column)
 
 

@@ -16,7 +16,6 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
-from wflo_schema.files.directives import head
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash, rolling_back
 from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed, plural
@@ -572,7 +571,7 @@ def load_rollback_or_refuse(m: Migration) -> Script:
             hint=f"write {m.path.removesuffix('.sql')}.rollback.sql; "
             "if there is nothing to undo, write in it: -- nothing-to-undo: why",
         )
-    script.directives.refuse_doubtful(head(script.source))
+    script.refuse_doubtful()
     if not script.statements and not script.nothing_to_undo:
         raise Refused(
             f"{script.path} holds no statement, so rolling back {m.id} would undo nothing",

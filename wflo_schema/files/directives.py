@@ -90,8 +90,15 @@ _NAMES = "|".join(re.escape(name).replace(r"\-", "[-_]") for name in KNOWN)
 _DIRECTIVE = re.compile(rf"^\s*--\s*(?P<name>{_NAMES})\s*(?::\s*(?P<value>.*))?$")
 
 # What may be meant for one: a name of a few words, then a sign and a value, in a comment of either kind.
+_LETTERS = r"[^\W\d_]+"
 _LIKE_DIRECTIVE = re.compile(
-    r"^[\s*/#@+-]*(?P<name>[A-Za-z]+(?:[-_ ][A-Za-z]+){0,3})\s*(?P<sign>[:=])?\s*(?P<value>.*?)[\s*/]*$"
+    rf"\W*(?P<name>{_LETTERS}(?:[-_ ]{_LETTERS}){{0,3}})[\s\"'`\])]*[:=]\s*[\"']?(?P<value>.*?)[\s*/\"'`\]]*"
+)
+# "transactional false", "lock_timeout -> 3s": where the name is right, the value must be, and be all.
+_WITHOUT_SIGN = re.compile(r"\W*(?P<name>transactional|lock[-_ ]?timeout)\W+(?P<value>\w[\w.]*)\W*", re.IGNORECASE)
+# One that stands too late to count.
+LATE = re.compile(
+    rb"^[ \t]*--[ \t]*(?:transactional|lock[-_]timeout)[ \t]*:[ \t]*(?:true|false|\d[\w.]*)[ \t]*$", re.MULTILINE
 )
 # Letters that may be wrong, of so many.
 _FURTHEST, _OF = 2, 3
@@ -172,13 +179,18 @@ def read_directives(path: str, text: str) -> Directives:
     at: dict[str, int] = {}
     for number, line, is_outside in _comment_lines(text):
         match = _DIRECTIVE.match(line) if is_outside else None
-        if match:
+        if match and not _is_prose(match):
             name = match["name"].replace("_", "-")
             found[name] = f"{found[name]} {match['value'] or ''}" if name in found else (match["value"] or "")
             at.setdefault(name, number)
     made = Directives(path, found, at)
     made.refuse_wrong()
     return made
+
+
+def _is_prose(directive: re.Match[str]) -> bool:
+    """Does it say what a column was, in words?  Of several words, an id is one with a digit or a sign in it."""
+    return directive["name"] in ("was", "replaces") and not _IDS.fullmatch((directive["value"] or "").strip() or "-")
 
 
 def without_directive(text: str, name: str) -> tuple[str, ...]:
@@ -239,15 +251,17 @@ def _comment_lines(text: str) -> Iterator[tuple[int, str, bool]]:
 
 def _nearest(line: str) -> tuple[str, str] | None:
     """The directive that a comment line may be meant for, and the value that it gives."""
-    match = _LIKE_DIRECTIVE.match(line)
+    if not line.isascii():
+        import unicodedata
+
+        line = "".join(c for c in unicodedata.normalize("NFKC", line) if unicodedata.category(c) != "Cf")
+    if match := _WITHOUT_SIGN.fullmatch(line):
+        said = "transactional" if match["name"].lower() == "transactional" else "lock-timeout"
+        return (said, match["value"]) if KNOWN[said].is_meant.fullmatch(match["value"]) else None
+    match = _LIKE_DIRECTIVE.fullmatch(line)
     if match is None:
         return None
     said, value = re.sub(r"[-_ ]", "-", match["name"].lower()), match["value"]
-    if not match["sign"]:  # "transactional false", "lock-timeout 3s": the value must be right, and more than a word
-        words = line.strip(" \t*/#@+-").split()
-        said, value = "-".join(words[:-1]).lower(), words[-1]
-        is_right = said in ("transactional", "lock-timeout") and KNOWN[said].is_meant.fullmatch(value)
-        return (said, value) if is_right else None
     for directive in KNOWN.values():
         if _is_near(said.removesuffix("-on"), directive.name) and value and directive.is_meant.fullmatch(value):
             return directive.name, value

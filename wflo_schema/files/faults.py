@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.directives import UNWRITTEN, head
+from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.grammar import Fault, fault_of
 from wflo_schema.files.script import Script, Statement
@@ -43,14 +43,14 @@ def refuse_unready(m: Migration, script: Script, judge: Callable[[Script], None]
 
     Its rollback file counts.  ``judge`` raises what is wrong with the SQL of one.
     """
-    script.directives.refuse_doubtful(head(script.source))
+    script.refuse_doubtful()
     if not script.source.strip():
         raise _unwritten(script, "")
     refuse_unwritten(script)
     judge(script)
     back = load_rollback(m)
     if back is not None:
-        back.directives.refuse_doubtful(head(back.source))
+        back.refuse_doubtful()
         judge(back)
         refuse_unfit(back, is_transactional=rolling_back(m).is_transactional)
 

@@ -121,7 +121,7 @@ def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Ite
         for halves in _pairs([name for name in inner if name.lower().endswith(".sql")]):
             yield "", _undone(*(f"{folder}/{half}" for half in halves))
         if folder.lower().removesuffix("s") in _HALVES and any(_may_hold_sql(name) for name in inner):
-            yield "", f"{folder}/"
+            yield "", f"{folder}/, which by its name takes back what others do"
     for name in scripts:
         first, *rest = _stem(name).lower().split(".")
         if _TELLING & set(rest) or (first in _HALF_FILES and not rest):

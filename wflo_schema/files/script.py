@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import overload
 
-from wflo_schema.files.directives import Directives
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.directives import LATE, Directives, head
 from wflo_schema.files.splitting import bare, pieces, place, refusal
-from wflo_schema.files.tokens import tokens
+from wflo_schema.files.tokens import skip_blank, tokens
 from wflo_schema.findings import Location
 
 _WORDS_SHOWN = 8
@@ -169,6 +170,20 @@ class Script:
     def nothing_to_undo(self) -> bool:
         """Does the file say so?"""
         return self.directives.says("nothing-to-undo")
+
+    def refuse_doubtful(self) -> None:
+        """Raise `BadMigrationFile`, in a file to be run, for what nearly is a directive, or stands too late."""
+        beginning = head(self.source)
+        self.directives.refuse_doubtful(beginning)
+        first = len(beginning[: skip_blank(beginning, 0, len(beginning))].encode())
+        for late in LATE.finditer(self.source, first):
+            if not any(s.start <= late.start() < s.end for s in self.statements):
+                said, line = late.group().decode().strip(), place(self.source, late.start())[0]
+                raise BadMigrationFile(
+                    f"{self.path}:{line}: {said} stands behind a statement, where it does not count",
+                    hint="move it to the top of the file; or, if it is only a comment, put other words in front of it",
+                    location=Location(self.path, line),
+                )
 
     def source_line(self, line: int) -> str:
         """The text of a line counted from 1."""
