@@ -64,6 +64,35 @@ def test_nothing_of_another_tools_folder_runs_is_planned_or_recorded(
     assert count(database, "SELECT count(*) FROM pg_class WHERE relname ~ 'yoyo'") == 0
 
 
+UP, DOWN = GOLANG.values()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"001_users.sql": UP, "001_users.ROLLBACK.sql": DOWN},
+        {"001_users.sql": UP, "001_rollback_users.sql": DOWN},
+        {"001_users.sql": UP, "001_users_weg.sql": DOWN},
+        {"001_users.sql": UP, "rollback/001_users_away.sql": DOWN},
+        {"001_users.sql": f"-- Up\r{UP}\r-- Down\r{DOWN}\r"},
+        {"schema.sql": UP, "teardown.sql": DOWN},
+    ],
+    ids=lambda files: " ".join(files),
+)
+def test_a_half_that_undoes_never_runs(database: Database, tmp_path: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = lay_out(tmp_path, **{f"migrations/{name}": ""}) / "migrations" / name
+        path.write_bytes(text.encode())
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE users (id int)")
+        connection.execute("INSERT INTO users VALUES (1)")
+    for words in (("migrate",), ("migrate", "--recursive", "--allow", "not-empty"), ("adopt", "--apply")):
+        ran = run(*words, cwd=tmp_path, env={"DATABASE_URL": database.url})
+        assert (ran.code, ran.out) == (3, "") and "this is another tool's folder" in ran.err, (words, ran)
+    assert count(database, "SELECT count(*) FROM users") == 1
+    assert count(database, "SELECT count(*) FROM pg_class WHERE relname ~ 'yoyo'") == 0
+
+
 @pytest.mark.parametrize("content", [{}, {"notes.md": ""}, {"a.SQL": ""}, {"x/a.sql": "SELECT 1"}, {"a.rb": ""}])
 def test_a_folder_without_migrations_is_no_gate(database: Database, tmp_path: Path, content: dict[str, str]) -> None:
     (tmp_path / "migrations").mkdir()

@@ -90,6 +90,7 @@ def test_numbers_whose_order_depends_says_are_taken(tmp_path: Path) -> None:
         ("caf\u00e9", "cafe\u0301", [r"caf\xc3\xa9", r"cafe\xcc\x81"]),
         ("\u212bngstr\u00f6m", "\u00c5ngstr\u00f6m", [r"\xe2\x84\xab", r"\xc3\x85"]),
         ("\u00e9", "\u00e9\u200b", [r"\xc3\xa9\xe2\x80\x8b"]),
+        ("cafe", "ca\u200bfe", [r"ca\xe2\x80\x8bfe"]),
     ],
 )
 def test_two_spellings_of_one_name_are_told_apart(tmp_path: Path, one: str, other: str, spellings: list[str]) -> None:

@@ -372,11 +372,10 @@ def _refuse_misleading_names(in_order: Sequence[Migration], *, recursive: bool) 
         refuse_misleading_order(named)
         if recursive:
             refuse_numbers_begun_anew(named)
-    special = [(m.id, m.path) for m in in_order if not m.id.isascii()]
-    if len(special) > 1:
+    if any(not m.id.isascii() for m in in_order):
         from wflo_schema.files.numbering import refuse_look_alikes
 
-        refuse_look_alikes(special)
+        refuse_look_alikes((m.id, m.path) for m in in_order)
 
 
 def _in_order(found: dict[str, Migration]) -> list[Migration]:

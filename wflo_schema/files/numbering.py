@@ -73,7 +73,9 @@ def refuse_numbers_begun_anew(in_order: Sequence[Named]) -> None:
             raise BadMigrationFile(
                 f"{first} would be applied before {then}: files of sub-folders are sorted by their own names",
                 hint="give the files names that say the order without their folders: "
-                f"mv {shlex.quote(then)} {shlex.quote(then.replace(os.sep, '_'))}, and so on, in {root}",
+                f"mv {shlex.quote(then)} {shlex.quote(then.replace(os.sep, '_'))}, and so on, in {root}\n"
+                "where one is applied already, begin it with the line -- was: and its old id\n"
+                f"or keep the names, and say in {first} what comes before it: -- depends: {in_order[n + 1].id}",
             )
 
 
