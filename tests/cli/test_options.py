@@ -77,7 +77,7 @@ UP, DOWN = GOLANG.values()
         {"001_users.sql": f"-- Up\r{UP}\r-- Down\r{DOWN}\r"},
         {"schema.sql": UP, "teardown.sql": DOWN},
     ],
-    ids=lambda files: " ".join(files),
+    ids=" ".join,
 )
 def test_a_half_that_undoes_never_runs(database: Database, tmp_path: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
