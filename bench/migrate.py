@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.peers import File, Run, Tool, choose, fresh_database, measure, one_table, versions
@@ -24,6 +25,9 @@ from tests.conftest import BIN, RunningServer, start_server, stop_server
 TARGETS = {"psql": 1.0, "yoyo": 1 / 2.2, "alembic": 1.0, "dbmate": 1.0}
 CONCURRENT = {"psql": 1.5}
 BACKEND = 1.05
+
+# In the table whose indexes are built one by one.
+ROWS = (0, 10_000)
 
 NOTHING_TO_DO = 1.5
 MEMORY = 1.5
@@ -48,8 +52,15 @@ def verdict(is_met: bool) -> str:
     return "met" if is_met else "MISSED"
 
 
+def filled(rows: int) -> File:
+    """The file of `one_table` (0), with rows in the table."""
+    table = one_table(0)
+    sql = f"INSERT INTO t0 (id, name) SELECT n, md5(n::text) FROM generate_series(1, {rows}) AS n;\n"
+    return replace(table, sql=table.sql + sql)
+
+
 def one_index(number: int) -> File:
-    """A file that builds an index without stopping writers, of the table of `one_table` (0)."""
+    """A file that builds an index without stopping writers, of the table of `filled`."""
     sql = f"CREATE INDEX CONCURRENTLY i{number} ON t0 (name);\n"
     return File(f"{20250101000000 + number}_index-i{number}", sql, is_transactional=False)
 
@@ -189,12 +200,13 @@ def main() -> int:
                     what = "one-table migrations"
                     is_met &= pending(server, tools, folder, tables, what=what, rounds=options.rounds, targets=TARGETS)
                 if "concurrent" in parts:
-                    indexes = [one_table(0), *(one_index(n) for n in range(1, 101))]
-                    what = "migrations, all but the first CREATE INDEX CONCURRENTLY"
                     both = [t for t in tools if t.name in ("wflo-schema", *CONCURRENT)]
-                    is_met &= pending(
-                        server, both, folder, indexes, what=what, rounds=options.rounds, targets=CONCURRENT
-                    )
+                    for rows in ROWS:
+                        files = [filled(rows), *(one_index(n) for n in range(1, 101))]
+                        what = f"migrations, all but the first CREATE INDEX CONCURRENTLY on {rows:,} rows"
+                        is_met &= pending(
+                            server, both, folder, files, what=what, rounds=options.rounds, targets=CONCURRENT
+                        )
                 if "nothing" in parts:
                     is_met &= nothing_to_do(server, ours, folder, count=options.count, rounds=options.rounds * 3)
                 if "scale" in parts:

@@ -16,6 +16,11 @@ class Display:
     """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal."""
 
     def __init__(self, format_: str) -> None:
+        from wflo_schema.engine import events
+        from wflo_schema.show.text import event_text
+
+        self._kinds = events
+        self._say = event_text
         self._is_text = format_ == "text"
         self._is_terminal = (sys.stdout.isatty(), sys.stderr.isatty())
         self._bar: Any = None
@@ -30,22 +35,20 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Show one event: the result's lines on stdout where it is text, all else on stderr."""
-        from wflo_schema.engine.events import Begun, Done, Notice, Running
-        from wflo_schema.show.text import event_text
-
-        if isinstance(event, Notice):
+        kinds = self._kinds
+        if isinstance(event, kinds.Notice):
             if event.severity not in ("DEBUG", "LOG", "INFO"):
-                self._print(event_text(event), err=True)
+                self._print(self._say(event), err=True)
             return
-        if isinstance(event, Begun) and event.total > 1 and self._is_terminal[True]:
+        if isinstance(event, kinds.Begun) and event.total > 1 and self._is_terminal[True]:
             self._start(event.total)
-        if isinstance(event, Running):
+        if isinstance(event, kinds.Running):
             self._running(event)
-        line = event_text(event)
+        line = self._say(event)
         if not line:
             return
-        if isinstance(event, Begun | Done):
-            if self._bar is not None and isinstance(event, Done):
+        if isinstance(event, kinds.Begun | kinds.Done):
+            if self._bar is not None and isinstance(event, kinds.Done):
                 self._bar.update(self._task, completed=event.number, total=event.total)
             if self._is_text:
                 self._print(line, err=False)
