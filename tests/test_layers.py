@@ -33,6 +33,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "git",
             "statements",
             "outside",
+            "built",
             "faults",
         ),
     ),

@@ -10,8 +10,10 @@ import pytest
 
 from tests.conftest import RunningServer
 from wflo_schema.adopt.judge import adopt_database
+from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine.events import Event, Notice
+from wflo_schema.engine.operations import migrate
 from wflo_schema.errors import MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import ScratchOptions, replayed
@@ -395,3 +397,208 @@ def test_what_is_left_out_is_told_without_a_secret(target: Database, tmp_path: P
     said = [one for one in told if isinstance(one, Notice)]
     assert [(one.id, one.severity) for one in said] == [("0002_reach", "LEFT OUT")]
     assert said[0].message.endswith("0002_reach.sql:1: ALTER ROLE app reaches outside of the test database")
+
+
+# Texts that are put together while they run; FILE must not be there afterwards.
+PROGRAM = "'COPY (SELECT 1) TO PROGRAM ''touch FILE'''"
+BUILT = (
+    "DO $$ BEGIN EXECUTE 'co'||'py (select 1) to program ''touch FILE'''; END $$",
+    "DO $$ DECLARE c text := 'touch FILE'; BEGIN EXECUTE format('COPY %I TO PROGRAM %L', 'before', c); END $$",
+    "DO 'BEGIN EXECUTE ''co'' || ''py (select 1) to ''''FILE''''''; END'",
+    r"DO E'BEGIN EXECUTE \'co\' || \'py (select 1) to \'\'FILE\'\'\'; END'",
+    "DO LANGUAGE plpgsql $$ BEGIN EXECUTE 'SELECT lo_' || 'export(lo_from_bytea(0, ''x''), ''FILE'')'; END $$",
+    "DO LANGUAGE 'plpgsql' $$ BEGIN EXECUTE 'SELECT pg_catalog.\"lo_' || 'export\"(lo_create(0), ''FILE'')'; END $$",
+    "DO $$ DECLARE n oid; BEGIN EXECUTE 'SELECT lo_exp' || 'ort($1, $2)' USING lo_create(0), 'FILE'; END $$",
+    "DO $$ DECLARE n int; BEGIN EXECUTE 'SELECT lo_exp' || 'ort(lo_create(0), ''FILE'')' INTO STRICT n; END $$",
+    (
+        f"CREATE TABLE texts (ddl text);\nINSERT INTO texts VALUES ({PROGRAM});\n"
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT ddl FROM texts LOOP EXECUTE r.ddl; END LOOP; END $$"
+    ),
+    (
+        f"CREATE TABLE texts (ddl text);\nINSERT INTO texts VALUES ({PROGRAM});\n"
+        "DO $$ BEGIN EXECUTE string_agg(ddl, '; ') FROM texts WHERE ddl <> ''; END $$"
+    ),
+    (
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT 'COPY before TO ' || quote_literal('FILE') AS ddl LOOP "
+        "EXECUTE r.ddl; END LOOP; END $$"
+    ),
+    "DO $$ DECLARE r int; BEGIN FOR r IN EXECUTE 'SELECT l' || 'o_export(0, ''FILE'')' LOOP END LOOP; END $$",
+    (
+        "DO $$ DECLARE c refcursor; r int; BEGIN OPEN c FOR EXECUTE 'SELECT lo_' || 'export(lo_create(0), ''FILE'')'; "
+        "FETCH c INTO r; END $$"
+    ),
+    "DO $$ BEGIN EXECUTE 'DO $x$ BEGIN EXECUTE ''co''||''py before to ''''FILE''''''; END $x$'; END $$",
+    "DO $$ BEGIN EXECUTE '/* all */ sel' || 'ect 1; -- the rest\n CO' || 'PY before TO ''FILE'''; END $$",
+    (
+        "DO $$ BEGIN IF true THEN EXECUTE 'SELECT query_to_xml(''SELECT lo_'' || ''export(0, ''''FILE'''')'', "
+        "true, true, '''')'; END IF; END $$"
+    ),
+    "DO $$ BEGIN BEGIN EXECUTE 'co'||'py before to ''FILE'''; EXCEPTION WHEN undefined_table THEN NULL; END; END $$",
+    "DO $$ BEGIN EXECUTE 'SELECT pg_create_physical' || '_replication_slot(''made'')'; END $$",
+    (
+        "CREATE FUNCTION f(what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE what; END $$;\n"
+        f"SELECT f({PROGRAM})"
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE ''co''||''py a to ''''FILE''''''; END';\n"
+        "SELECT f()"
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS SETOF int AS $b$ BEGIN RETURN QUERY EXECUTE 'SELECT lo_' || 'export(lo_create(0), "
+        "''FILE'')'; END $b$ LANGUAGE plpgsql;\nCREATE TABLE x AS SELECT * FROM f()"
+    ),
+    (
+        "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'co'||'py before to ''FILE'''; "
+        "RETURN NULL; END $$;\n"
+        "CREATE TRIGGER g AFTER INSERT ON before EXECUTE FUNCTION g();\nINSERT INTO before VALUES (1)"
+    ),
+    (
+        "CREATE PROCEDURE p(a text, b text DEFAULT 'x') LANGUAGE plpgsql AS $$ BEGIN EXECUTE a || b; END $$;\n"
+        "CALL p('copy before to ', '''FILE''')"
+    ),
+    (
+        "CREATE FUNCTION leaver() RETURNS void LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; END $$;\n"
+        "DO $$ BEGIN EXECUTE 'SELECT lea' || 'ver()'; END $$"
+    ),
+    (
+        "CREATE FUNCTION leaver() RETURNS int LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; RETURN 1; END $$;\n"
+        "CREATE VIEW leavers AS SELECT leaver();\nDO $$ BEGIN EXECUTE 'SELECT * FROM lea' || 'vers'; END $$"
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'co'||'py before to ''FILE'''; END $$;\n"
+        "ALTER FUNCTION f() RENAME TO other;\nDO $$ BEGIN PERFORM other(); END $$"
+    ),
+)
+
+
+@pytest.mark.parametrize("is_transactional", [True, False])
+@pytest.mark.parametrize("text", BUILT, ids=lambda text: text[:60])
+def test_a_text_that_code_puts_together_does_not_leave_the_server(
+    server: RunningServer, target: Database, tmp_path: Path, text: str, is_transactional: bool
+) -> None:
+    before = cluster(server)
+    left = server.data / "left"
+    head = "" if is_transactional else "-- transactional: false\n"
+    files = read_migrations(folder_of(tmp_path, head + text.replace("FILE", str(left)) + ";\n", target))
+    with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: ") as caught:
+        replayed(target, files)
+    assert "--allow-outside" in caught.value.hint
+    assert cluster(server) == before
+    assert not left.exists()
+
+
+COMMITS = (
+    "DO $$ BEGIN EXECUTE 'alter ro' || 'le app password ''first'''; COMMIT; END $$",
+    "DO $$ BEGIN COMMIT; EXECUTE 'alter ro' || 'le app password ''first'''; END $$",
+    "DO $$ BEGIN COMMIT; EXECUTE format('ALTER DATABASE %I SET work_mem = %L', 'postgres', '4MB'); RETURN; END $$",
+    "DO 'BEGIN COMMIT; EXECUTE ''alter ro'' || ''le app createdb''; END'",
+    (
+        "DO $$ <<outer>> DECLARE i int; BEGIN FOR i IN 1..2 LOOP EXECUTE format('GRANT %I TO %I', 'app', 'other'); "
+        "COMMIT AND CHAIN; END LOOP; END outer; $$"
+    ),
+    "DO $$ BEGIN BEGIN ALTER ROLE app CREATEDB; EXCEPTION WHEN OTHERS THEN END; IF true THEN COMMIT; END IF; END $$",
+    "DO $$ BEGIN ROLLBACK; INSERT INTO before VALUES (1); ALTER ROLE app CREATEDB; END; $$",
+    (
+        "CREATE PROCEDURE p(what text) LANGUAGE plpgsql AS $$ BEGIN EXECUTE what; COMMIT; END $$;\n"
+        "CALL p('ALTER ROLE app CREATEDB')"
+    ),
+    (
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;\n"
+        "DO $$ BEGIN CALL p(); EXECUTE 'comment on ro' || 'le app is ''changed'''; END $$"
+    ),
+    (
+        "CREATE PROCEDURE p(what text) LANGUAGE plpgsql AS $$ BEGIN COMMIT; EXECUTE what; END $$;\n"
+        "DO $$ BEGIN CALL p('COMMENT ON ROLE app IS ''changed'''); END $$"
+    ),
+    (
+        "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'alter ro'||'le app createdb'; "
+        "RETURN NULL; END $$;\n"
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON before DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION late();\nDO $$ BEGIN INSERT INTO before VALUES (1); COMMIT; END $$"
+    ),
+)
+
+
+@pytest.mark.parametrize("text", COMMITS, ids=lambda text: text[:60])
+def test_code_that_commits_changes_nothing_of_the_cluster(
+    server: RunningServer, target: Database, tmp_path: Path, text: str
+) -> None:
+    before = cluster(server)
+    files = read_migrations(folder_of(tmp_path, f"-- transactional: false\n{text};\n", target))
+    with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: this (DO|CALL) changes .*outside of the database"):
+        replayed(target, files)
+    assert cluster(server) == before
+
+
+# What people write every day.
+EVERYDAY = (
+    "DO $$ BEGIN EXECUTE format('ALTER TABLE %I ADD COLUMN note text', 'before'); END $$",
+    (
+        "CREATE TABLE p (d date) PARTITION BY RANGE (d);\nDO $$ DECLARE m date; BEGIN "
+        "FOR i IN 0..11 LOOP m := date '2030-01-01' + make_interval(months => i);\n"
+        "EXECUTE format('CREATE TABLE %I PARTITION OF p FOR VALUES FROM (%L) TO (%L)', 'p_' || to_char(m, 'MM'), m, "
+        "(m + interval '1 month')::date); END LOOP; END $$"
+    ),
+    (
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT tgname, tgrelid::regclass AS t FROM pg_trigger "
+        "WHERE NOT tgisinternal AND tgrelid = 'before'::regclass LOOP "
+        "EXECUTE 'DROP TRIGGER ' || quote_ident(r.tgname) || ' ON ' || r.t; END LOOP; END $$"
+    ),
+    (
+        "DO $$ BEGIN EXECUTE string_agg(format('COMMENT ON TABLE %I IS %L', relname, 'a copy; to ''x'''), ';') "
+        "FROM pg_class WHERE relname = 'before'; END $$"
+    ),
+    (
+        "DO $$ DECLARE c name := 'before'; n bigint; BEGIN EXECUTE 'SELECT count(*) FROM ' || c INTO STRICT n; "
+        "EXECUTE 'INSERT INTO before VALUES ($1)' USING n; END $$"
+    ),
+    (
+        "CREATE FUNCTION make(text) RETURNS SETOF integer LANGUAGE plpgsql STABLE AS "
+        "$f$ BEGIN RETURN QUERY EXECUTE 'SELECT id FROM ' || $1; END $f$;\nSELECT * FROM make('before')"
+    ),
+    (
+        "DO $do$ BEGIN EXECUTE format($f$CREATE OR REPLACE FUNCTION touch_%1$s() RETURNS trigger LANGUAGE plpgsql AS "
+        "$b$ BEGIN NEW.id := 1; -- it's set\n RETURN NEW; END $b$$f$, 'before');\n"
+        "EXECUTE 'CREATE TRIGGER touch BEFORE INSERT ON before FOR EACH ROW EXECUTE FUNCTION touch_before()'; END $do$"
+    ),
+    (
+        "DO $$ BEGIN EXECUTE 'CREATE TABLE http (id int)'; EXECUTE 'INSERT INTO http (id) VALUES (1)';\n"
+        "EXECUTE 'CREATE TABLE copy_log (program text DEFAULT ''to program'')'; EXECUTE 'DROP TABLE http'; END $$"
+    ),
+    (
+        "CREATE OR REPLACE PROCEDURE fill(n int) LANGUAGE plpgsql AS $$\nBEGIN\n  -- EXECUTE 'x'\n"
+        "  FOR i IN 1..n LOOP\n    EXECUTE 'INSERT INTO before VALUES (' || i || ')'; COMMIT;\n  END LOOP;\nEND $$;\n"
+        "CALL fill(2)"
+    ),
+    (
+        "DO $$ BEGIN EXECUTE (SELECT 'GRANT SELECT ON before TO ' || quote_ident(current_user)); "
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app; END $$"
+    ),
+    (
+        "CREATE TABLE batches (id int);\nDO $$ DECLARE c int := 0; me record; BEGIN\nLOOP\n"
+        "EXECUTE 'INSERT INTO batches VALUES ($1)' USING c; c := c + 1; COMMIT; EXIT WHEN c > 2; END LOOP; END $$"
+    ),
+    (
+        "DO $$ BEGIN IF 1 = 2 THEN RAISE 'no'; ELSE EXECUTE 'ANALYZE before'; END IF; "
+        "EXECUTE CASE WHEN true THEN 'CREATE INDEX ON before (id)' ELSE '' END; END $$"
+    ),
+    (
+        "CREATE TABLE watched (what text);\nCREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "EXECUTE 'INSERT INTO watched VALUES ($1)' USING tg_tag; END $$;\n"
+        "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();\nCREATE TABLE seen (id int)"
+    ),
+)
+
+
+@pytest.mark.parametrize("text", EVERYDAY, ids=lambda text: text[:60])
+def test_everyday_code_is_replayed_without_a_word(target: Database, tmp_path: Path, text: str) -> None:
+    head = "-- transactional: false\n" if "COMMIT;" in text else ""
+    files = read_migrations(folder_of(tmp_path, f"{head}{text};\n", target))
+    told: list[Event] = []
+    made = make_test_database(target, files, notify=told.append)
+    assert not [one for one in told if isinstance(one, Notice)]
+    migrate(target, files)
+    bodies = "SELECT proname, prosrc FROM pg_proc WHERE prolang <> 12 ORDER BY 1"
+    with made.database.connect() as copy, target.connect() as connection:
+        assert read_catalog(copy) == read_catalog(connection) == replayed(target, files)
+        assert copy.execute(bodies).fetchall() == connection.execute(bodies).fetchall()

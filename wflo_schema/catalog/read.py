@@ -18,6 +18,7 @@ from wflo_schema.catalog.objects import (
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, Tables, ledger_tables, own_schemas
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.replaying import unmarked
 from wflo_schema.connect.versions import options_that_count
 from wflo_schema.names import qualified, quote
 
@@ -180,6 +181,8 @@ def _objects(results: Iterable[tuple[list[str], list[TupleRow]]]) -> list[Object
             found.extend(_with_clones(columns, rows, attributes, follows))
             continue
         for row in rows:
+            if row[0] in ("function", "procedure"):
+                row = tuple(unmarked(value) if isinstance(value, str) else value for value in row)
             found.append(
                 Object(
                     row[0],

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+# Around what a replay writes into code.
+_MARKS = ("/*wflo-schema<*/", "/*>wflo-schema*/")
+_MARKED = re.compile(re.escape(_MARKS[0]) + ".*?(?:" + re.escape(_MARKS[1]) + r"|\Z)", re.DOTALL)
+
+
+def marked(text: str) -> str:
+    """What a replay writes into code, so that `unmarked` finds it."""
+    return text.join(_MARKS)
+
+
+def unmarked(code: str) -> str:
+    """Code as it was before a replay wrote into it."""
+    return _MARKED.sub("", code) if _MARKS[0] in code else code
 
 
 @dataclass(eq=False, slots=True)

@@ -9,18 +9,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from wflo_schema.connect.database import Database
+import psycopg
+from psycopg import sql
+
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.connect.replaying import Replay
+from wflo_schema.connect.replaying import Replay, marked, unmarked
 from wflo_schema.engine.events import Notice, Notify
 from wflo_schema.errors import MigrationFailed, Refused
+from wflo_schema.files.built import Looks
 from wflo_schema.files.folder import Migration
-from wflo_schema.files.outside import Defined, Reach, with_database
+from wflo_schema.files.outside import CALLED, UNTRUSTED, Defined, Reach, with_database
 from wflo_schema.files.script import Script, Statement, Statements
 from wflo_schema.words import listed
 
 _FOUND = re.compile(r"wflo-schema-outside:([a-z_ ,]+)")
+_LEAVES = re.compile(r'wflo-schema-leaves:([^"\n]+)')
 
 # What a shared catalog holds, in a user's words.
 _HOLDS = {
@@ -36,6 +41,9 @@ _HOLDS = {
     "pg_subscription": "subscriptions",
     "pg_tablespace": "tablespaces",
 }
+
+# What was found in a text that code puts together, in a user's words; else it is a function's name.
+_BUILT = {"copy": "COPY with a PROGRAM, or TO a file", "untrusted": "code in an untrusted language"}
 
 # Where roles may be made: what holds them, and what is said of them.
 _OF_ROLES = ("pg_auth_members", "pg_authid", "pg_db_role_setting", "pg_shdescription", "pg_shseclabel")
@@ -55,7 +63,9 @@ class Confinement:
         self._replay = replay
         self._roles: frozenset[str] = frozenset()
         self._told: set[str] = set()
-        self._defined = replay.memory.setdefault("defined", Defined())
+        defined = replay.memory.setdefault("defined", Defined())
+        assert isinstance(defined, Defined)
+        self._defined = defined
         self.look: tuple[Command, ...] = ()
         """What is asked before a transaction commits; it fails where something outside was changed."""
         if not replay.allows_outside:
@@ -81,10 +91,14 @@ class Confinement:
 
         Raise `Refused` for a statement that cannot be left out.
         """
-        assert isinstance(self._defined, Defined)
         instead: dict[int, str] = {}
         for number, statement in self._defined.to_look_at(script):
             reach = self._defined.reach(statement)
+            if reach is None and statement.first_word in ("DO", "CREATE") and self.look:
+                built = self._looks().into(statement, runs_alone=not m.is_transactional)
+                if built:
+                    self._replay.memory["looks"] = True
+                    instead[number] = built
             if reach is not None:
                 instead[number] = self._turned(script, statement, reach)
                 place = f"{script.path}:{statement.line}"
@@ -93,6 +107,15 @@ class Confinement:
                     said = f"{place}: {reach.what} reaches outside of {self._replay.place}"
                     notify(Notice(m.id, "LEFT OUT", said))
         return _with(script, instead) if instead else script
+
+    def _looks(self) -> Looks:
+        """What is written into code: what it does is known when it does it, and not before."""
+        names = "|".join(re.escape(name.lower()).replace("'", "''") for name in sorted(self._defined.names)) or "(?!)"
+        text = _one_line("built").replace(":leaves", CALLED).replace(":names", names).replace(":untrusted", UNTRUSTED)
+        look = _one_line("outside").replace("$1", sql.Literal(self.look[0].parameters[0]).as_string())
+        look = f"SET CONSTRAINTS ALL IMMEDIATE; EXECUTE {sql.Literal(look).as_string()};"
+        before, after = f"({text})".split(":text")
+        return Looks((marked(before), marked(after)), marked(look), (marked("BEGIN "), marked(f"; {look} END")))
 
     def _turned(self, script: Script, statement: Statement, reach: Reach) -> str:
         """What is run in the statement's place; nothing where it is left out."""
@@ -126,12 +149,16 @@ class Confinement:
 
     def refusal(self, script: Script, error: ServerError, number: int | None) -> Refused | None:
         """The refusal of what the look found; None for any other error."""
-        found = _FOUND.search(error.message)
+        found, leaves = _FOUND.search(error.message), _LEAVES.search(error.message)
+        statement = None if number is None else script.statements[number]
+        place = f"{script.path}:{statement.line}" if statement else script.path
+        if leaves is not None:
+            runs = _BUILT.get(leaves[1], f"{leaves[1]}()")
+            what = f"{statement.first_word} … {runs}" if statement else runs
+            return self._refused(f"{place}: {what}, in a text that code puts together, acts outside of the database")
         if found is None:
             return None
         changed = listed([_HOLDS.get(name, name) for name in found[1].split(",")])
-        statement = None if number is None else script.statements[number]
-        place = f"{script.path}:{statement.line}" if statement else script.path
         what = f"this {statement.first_word}" if statement else "it"
         refused = self._refused(f"{place}: {what} changes {changed}, outside of the database")
         if "pg_authid" in found[1]:
@@ -141,7 +168,14 @@ class Confinement:
     def explain(self, failed: MigrationFailed) -> None:
         """Say of a failure where it happened, and how to prepare that place."""
         replay = self._replay
-        failed.message = f"in {replay.place}, {failed.message}"
+        failed.message = f"in {replay.place}, {unmarked(failed.message)}"
+        failed.statement, failed.detail, failed.context = map(
+            unmarked, (failed.statement, failed.detail, failed.context)
+        )
+        if failed.location is not None:
+            before = unmarked(failed.source_line[: failed.location.column - 1])
+            failed.location = replace(failed.location, column=len(before) + 1)
+            failed.source_line = unmarked(failed.source_line)
         prepare, template, allow = replay.options
         role = re.search(r'"([^"]*)"', failed.message) if failed.sqlstate == "42704" else None
         if role is not None and role[1] in replay.roles_left_out:
@@ -160,6 +194,30 @@ class Confinement:
         if replay.is_of_target:
             failed.hint += "; the target was not touched"
         failed.args = (failed.message,)
+
+
+def take_out_looks(database: Database) -> None:
+    """Bring functions back as their files say, in a test database that is done."""
+    if database.replay is None or "looks" not in database.replay.memory:
+        return
+    with database.connect(settings={"check_function_bodies": "off"}) as connection:
+        try:
+            # an event trigger of the migrations has nothing to do with it
+            connection.execute(
+                "SELECT pg_catalog.set_config('session_replication_role', 'replica', FALSE) "
+                "WHERE pg_catalog.current_setting('is_superuser') = 'on'"
+            )
+            found = connection.execute(load_sql("engine", "with_looks")).fetchall()
+            for (definition,) in found:
+                connection.execute(unmarked(definition).encode())
+        except psycopg.Error as error:
+            raise database_error(error, "bringing functions back as their files say") from error
+
+
+def _one_line(query: str) -> str:
+    """A query on one line and without its comments, so that the lines behind it keep their numbers."""
+    lines = (line.strip() for line in load_sql("engine", query).splitlines())
+    return " ".join(line for line in lines if not line.startswith("--"))
 
 
 def confinement_of(database: Database) -> Confinement | None:

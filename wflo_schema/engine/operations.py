@@ -680,7 +680,7 @@ class _Run(Session):
                     self.pause(m, error.message, attempt, at_most=left)
                     continue
                 raise self.lock_not_acquired(m, script, error, number, attempt, time.monotonic() - began)
-            self._refuse_outside(one, error)
+            self._refuse_outside(one, error, number)
             if one.seal_index < error.index < one.commit_index:
                 if error.sqlstate == "42501" and not one.is_ourselves:
                     one = one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
@@ -691,11 +691,13 @@ class _Run(Session):
             place = "before its first statement" if error.index < one.seal_index and number is None else ""
             raise self.failed(m, script, error, number, place=place)
 
-    def _refuse_outside(self, one: _Transaction, error: ServerError) -> None:
+    def _refuse_outside(self, one: _Transaction, error: ServerError, number: int | None) -> None:
         """Raise `Refused` where a replay changed something outside its database; run it once more to see by what."""
-        found = self.confinement.refusal(one.script, error, None) if self.confinement is not None else None
+        found = self.confinement.refusal(one.script, error, number) if self.confinement is not None else None
         if self.confinement is None or found is None:
             return
+        if number is not None:
+            raise found
         commands, numbers = list(one.before), [-1] * len(one.before)
         for number, statement in enumerate(one.script.statements):
             run = [one.command(statement), *one.again.get(number, ()), SETTLE, *self.look_outside]

@@ -420,6 +420,12 @@ class Session:
         """What is asked behind `SETTLE`, before a transaction of a replay commits."""
         return () if self.confinement is None else self.confinement.look
 
+    def refuse_outside(self, script: Script, error: ServerError, number: int) -> None:
+        """Raise `Refused` where a replay's statement reaches outside of its database."""
+        refused = self.confinement and self.confinement.refusal(script, error, number)
+        if refused:
+            raise refused
+
     def as_ourselves(self) -> list[Command]:
         """Write to the ledger as the role that the run began as, whatever role the file set."""
         return [

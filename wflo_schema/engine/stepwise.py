@@ -358,9 +358,7 @@ class Stepwise:
                 is_at_commit = outcome.error.index == len(run) - 1
                 if not is_at_commit:
                     session.must([ROLLBACK])
-                refused = session.confinement and session.confinement.refusal(script, outcome.error, number)
-                if refused:
-                    raise refused
+                session.refuse_outside(script, outcome.error, number)
                 if outcome.error.sqlstate in ("25001", "2D000") and outcome.error.index == 1:
                     in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
@@ -432,6 +430,7 @@ class Stepwise:
                 session.must([_LOCK_TIMEOUT_AGAIN])
             if outcome.error.index > 0:  # it is done; a cancel request came late
                 break
+            session.refuse_outside(self._script, outcome.error, number)
             if in_transaction is not None and _is_same(outcome.error, in_transaction):
                 self._has_done_nothing(number)  # it came no further than the first time
             elif not self._is_knowable(statement.text):

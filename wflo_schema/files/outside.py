@@ -34,6 +34,9 @@ _LEAVES = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+# The same for PostgreSQL, for a text that is put together at run time.
+CALLED = re.sub(r"\s|^\(\?:|\)$", "", _LEAVES.pattern.strip())
+
 # What the name of each of them has in it, and behind it what a call has, in lower case.  An expression that begins with
 # its letters is looked for as fast as they are; the one above takes a hundred times as long.
 _STEMS = (
@@ -55,6 +58,8 @@ _CALLS = tuple((stem, re.compile(stem + r"""\w*+"?\s*+(?:\(|--|/\*)""")) for ste
 
 # Languages in which a function can do whatever the server's system user can.
 _UNTRUSTED = re.compile(r"\bLANGUAGE\s+'?(?:\w+u|plsh|pljavau?|plr|plx\w+)'?(?!\w)", re.IGNORECASE)
+
+UNTRUSTED = _UNTRUSTED.pattern.replace(r"\b", r"\y").replace("'", "''").lower()
 
 _CLUSTER = frozenset({"ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "SUBSCRIPTION", "SYSTEM"})
 _HEADS = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SECURITY", "CHECKPOINT"})
@@ -157,7 +162,7 @@ class Defined:
             name, is_alone = self._emptied(said), {t.name for t in said[1:] if t.name} <= self.foreign | _OF_TRUNCATE
             return Reach("leaves", f"TRUNCATE of {name}", can_be_left_out=is_alone) if name else None
         is_code = first in ("DO", "CREATE") and bool(
-            _UNTRUSTED.search(text) or _commits_in_cluster(text) or (self.foreign and "truncate" in text.lower())
+            _UNTRUSTED.search(text) or (self.foreign and "truncate" in text.lower())
         )
         may_copy = first in ("COPY", "DO", "CREATE") and "copy" in text.lower()
         if is_code or may_copy or self._names_what_leaves(text.lower()):
@@ -231,9 +236,6 @@ class Defined:
                     reach = _of_copy(said[place:])
                     if reach is not None:
                         return reach.what
-            words = _words(said)
-            if "COMMIT" in words and _has_cluster_pair(words):
-                return "COMMIT, and a statement about roles, databases or the server"
         return ""
 
 
@@ -420,12 +422,3 @@ _BEFORE_COLUMNS = frozenset({"INTO", "TABLE", "EXISTS", "REFERENCES", "ON"})
 
 def _words(found: Sequence[Token]) -> list[str]:
     return [t.text.upper() for t in found if t.kind == "word"]
-
-
-def _has_cluster_pair(words: Sequence[str]) -> bool:
-    return any(one in ("CREATE", "ALTER", "DROP", "ON") and after in _CLUSTER for one, after in pairwise(words))
-
-
-def _commits_in_cluster(text: str) -> bool:
-    loud = text.upper()
-    return "COMMIT" in loud and any(word in loud for word in _CLUSTER)

@@ -88,10 +88,12 @@ def make_test_database(
 
 def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
     from wflo_schema.engine import operations
+    from wflo_schema.engine.confinement import take_out_looks
     from wflo_schema.engine.planning import Allow
 
     try:
         result = operations.migrate(wanted, migrations, notify=notify)
+        take_out_looks(wanted)
     except Refused as refused:
         if refused.case == Allow.NOT_EMPTY:
             refused.hint = "leave out --keep to make it anew; or name another one with --name"

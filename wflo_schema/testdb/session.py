@@ -357,6 +357,7 @@ class ServerSession:
         notify: Notify | None,
     ) -> None:
         from wflo_schema.engine import operations
+        from wflo_schema.engine.confinement import take_out_looks
 
         building = self.new_name("building")
         self.create_empty(building)
@@ -367,6 +368,7 @@ class ServerSession:
             if len(migrations):
                 replayed = database.for_replay(self.recipe.replay())
                 operations.migrate(replayed, migrations, notify=notify)
+                take_out_looks(replayed)
             for path, text in seeds:
                 run_sql(database, path, text, **SEEDING)
             # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are

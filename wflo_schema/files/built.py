@@ -1,0 +1,121 @@
+"""PL/pgSQL that puts together the text that it runs, or commits: a look is written into it where it does so.
+
+Hides where in the language that is.  What is written is handed in, between marks by which it is taken out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wflo_schema.files.script import Statement
+from wflo_schema.files.tokens import Token, tokens
+
+# Behind these words a statement begins, and behind the others a text that RETURN QUERY, FOR or OPEN runs.
+_BEGINS = frozenset({";", "begin", "then", "else", "loop"})
+_RUNS_BEHIND = _BEGINS | {"query", "in", "for"}
+_COMMITS = frozenset({"commit", "rollback", "call"})
+_ENDS = frozenset({";", "into", "using", "loop"})
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What is written into code: around a text that it runs, before it commits, and around all of it, to look last."""
+
+    around: tuple[str, str]
+    before_commit: str
+    around_all: tuple[str, str]
+
+    def into(self, statement: Statement, *, runs_alone: bool) -> str:
+        """The DO, or the function or procedure that is made, with the looks in it; empty where it needs none.
+
+        ``runs_alone``: no transaction is around it, so what it does behind its last COMMIT is looked at, too.
+        """
+        lower = statement.text.lower()
+        if not any(word in lower for word in ("execute", *_COMMITS)):
+            return ""
+        text = statement.text
+        found = list(tokens(text))
+        body = _body(found)
+        code = None if body is None else _value(body)
+        if body is None or code is None:
+            return ""
+        is_procedure = any(t.text.upper() == "PROCEDURE" for t in found[1:4])
+        made = self._into_code(code, ends_alone=is_procedure or (runs_alone and statement.first_word == "DO"))
+        if made == code:
+            return ""
+        return text[: body.start] + _quoted(body, made) + text[body.end :]
+
+    def _into_code(self, code: str, *, ends_alone: bool) -> str:
+        found = list(tokens(code))
+        words = [t.text.lower() if t.kind in ("word", "sign") else "" for t in found]
+        if any(t.kind == "open" for t in found):
+            return code
+        ends_alone = ends_alone and not _COMMITS.isdisjoint(words)
+        writes: list[tuple[int, str]] = []
+        for at, (before, word) in enumerate(zip(["", *words], words, strict=False)):
+            if word == "execute" and before in _RUNS_BEHIND and at + 1 < len(words):
+                end = _end_of_text(words, at + 1)
+                if end > at + 1:
+                    writes += [(found[at + 1].start, self.around[0]), (found[end - 1].end, self.around[1])]
+            elif before in _BEGINS and (word == "commit" or (word == "return" and ends_alone)):
+                writes.append((found[at].start, self.before_commit))
+        if ends_alone:
+            start = found[3].start if words[:1] == ["#"] else 0
+            last = found[-2] if words[-1] == ";" else found[-1]
+            writes = [(start, self.around_all[0]), *writes, (last.end, self.around_all[1])]
+        for place, written in reversed(writes):
+            code = code[:place] + written + code[place:]
+        return code
+
+
+def _end_of_text(words: Sequence[str], start: int) -> int:
+    """The place behind the expression that begins there."""
+    depth = 0
+    for at in range(start, len(words)):
+        if depth == 0 and words[at] in _ENDS:
+            return at
+        depth += (words[at] in ("(", "[")) - (words[at] in (")", "]"))
+    return start
+
+
+def _body(found: Sequence[Token]) -> Token | None:
+    """The text that holds the PL/pgSQL of a statement."""
+    is_do = found[0].text.upper() == "DO"
+    if not is_do and not {t.text.upper() for t in found[1:4]} & {"FUNCTION", "PROCEDURE"}:
+        return None
+    body = None
+    language = "plpgsql" if is_do else ""
+    depth = 0
+    for before, token in zip(found, found[1:], strict=False):
+        depth += (before.text == "(") - (before.text == ")")
+        if depth == 0 and before.kind == "word" and before.text.upper() == "LANGUAGE":
+            language = (_value(token) or token.name).lower()
+        elif depth == 0 and token.kind == "text" and before.text.upper() in ("AS", "DO", "PLPGSQL"):
+            body = token
+        elif depth == 0 and token.kind == "text" and is_do and before.kind == "text":
+            body = token  # LANGUAGE 'plpgsql' '…'
+    return body if language == "plpgsql" else None
+
+
+def _value(token: Token) -> str | None:
+    """What a text says, its escapes read as PostgreSQL reads them."""
+    if token.value is not None or token.kind != "text":
+        return token.value
+    import postgast
+
+    try:
+        parsed = postgast.parse(f"SELECT {token.text}")
+    except postgast.PgQueryError:
+        return None
+    return str(parsed.stmts[0].stmt.select_stmt.target_list[0].res_target.val.a_const.sval.sval)
+
+
+def _quoted(body: Token, code: str) -> str:
+    """The code in the quotes of the text that it came from."""
+    if body.text[0] == "$":
+        tag = body.text[: body.text.index("$", 1) + 1]
+        return tag + code + tag
+    if body.value is not None and body.text[0] == "'":
+        return "'" + code.replace("'", "''") + "'"
+    return "$wflo_schema$" + code + "$wflo_schema$"
