@@ -337,6 +337,14 @@ def test_a_file_that_prepares_and_fails_is_named(target: Database, tmp_path: Pat
 @pytest.mark.parametrize(
     ("write", "said"),
     [
+        ("CREATE VIEW seen AS SELECT * FROM there; CREATE TABLE c AS SELECT * FROM seen", ""),
+        ("SELECT * FROM busy", "5: this SELECT changes rows of another server"),
+        (
+            "CREATE TABLE c AS SELECT busy.id FROM there CROSS JOIN busy",
+            "5: this CREATE changes rows of",
+        ),
+        ("DO $$ BEGIN EXECUTE 'SELECT * FROM bu' || 'sy'; END $$", "5: this DO changes rows of another server"),
+        ("DO $$ BEGIN EXECUTE 'TRUNC' || 'ATE there'; END $$", "5: this DO changes rows of another server"),
         ("INSERT INTO there VALUES (2)", "5: this INSERT changes rows of another server"),
         ("TRUNCATE there", ""),
         ("TRUNCATE before, there", "5: TRUNCATE of there acts outside"),
@@ -360,14 +368,18 @@ def test_rows_of_another_server_are_not_written(
             connection.execute("CREATE EXTENSION postgres_fdw")
         except psycopg.Error:
             pytest.skip("no postgres_fdw here")
-        connection.execute("CREATE TABLE there (id integer); INSERT INTO there VALUES (1)")
+        connection.execute(
+            "CREATE TABLE there (id integer); INSERT INTO there VALUES (1); "
+            "CREATE FUNCTION busy() RETURNS int LANGUAGE sql AS 'INSERT INTO public.there VALUES (3) RETURNING id'; "
+            "CREATE VIEW busy AS SELECT public.busy() AS id"
+        )
     info = server.database.parameters
     text = (
         "CREATE EXTENSION postgres_fdw;\n"
         "CREATE SERVER back FOREIGN DATA WRAPPER postgres_fdw "
         f"OPTIONS (host '{info['host']}', port '{info['port']}', dbname 'TARGET');\n"
         "CREATE USER MAPPING FOR CURRENT_USER SERVER back OPTIONS (user 'postgres', password_required 'false');\n"
-        "CREATE FOREIGN TABLE there (id integer) SERVER back;\n"
+        "CREATE FOREIGN TABLE there (id integer) SERVER back; CREATE FOREIGN TABLE busy (id integer) SERVER back;\n"
         f"{write};\n"
     )
     files = read_migrations(folder_of(tmp_path, text, target))
@@ -467,6 +479,30 @@ BUILT = (
     (
         "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'co'||'py before to ''FILE'''; END $$;\n"
         "ALTER FUNCTION f() RENAME TO other;\nDO $$ BEGIN PERFORM other(); END $$"
+    ),
+    "DO $$ DECLARE q text := reverse('MARGORP OT erofeb YPOC') || ' ''touch FILE'''; BEGIN EXECUTE q; END $$",
+    "DO $$ BEGIN EXECUTE E'CO\\x50Y before TO ''FILE'''; END $$",
+    "DO $$ BEGIN EXECUTE 'WITH x AS (SELECT lo_ex' || 'port(0, ''FILE'')) SELECT * FROM x'; END $$",
+    "SELECT query_to_xml('SELECT lo_' || 'export(0, ''FILE'')', true, true, '')",
+    "SELECT query_to_xml(query => 'SELECT pg_reload' || '_conf()', nulls => true, tableforest => true, targetns => '')",
+    "DO $$ DECLARE x xml; BEGIN x := query_to_xml('SELECT lo_' || 'export(0, ''FILE'')', true, true, ''); END $$",
+    (
+        "CREATE FUNCTION q(text) RETURNS xml LANGUAGE sql AS $$ SELECT query_to_xml($1, true, true, '') $$;\n"
+        "SELECT q('SELECT lo_' || 'export(lo_create(0), ''FILE'')')"
+    ),
+    ("CREATE FUNCTION low() RETURNS integer LANGUAGE internal AS 'pg_reload_conf';\nCREATE TABLE x AS SELECT low()"),
+    (
+        "CREATE FUNCTION f(integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN "
+        "EXECUTE 'SELECT lo_ex'||'port(0, ''FILE'')'; RETURN 1; END $$;\n"
+        "INSERT INTO before VALUES (1);\nCREATE INDEX ON before (f(id))"
+    ),
+    (
+        "CREATE FUNCTION g() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CO'||'PY before TO ''FILE'''; "
+        "END $$;\nCREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION g();\nCREATE TABLE z (id integer)"
+    ),
+    (
+        "CREATE RULE r AS ON INSERT TO before DO ALSO SELECT lo_export(lo_create(0), 'FILE');\n"
+        "DO $$ BEGIN EXECUTE 'INSERT INTO bef' || 'ore VALUES (1)'; END $$"
     ),
 )
 

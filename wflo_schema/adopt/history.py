@@ -220,15 +220,7 @@ def _spread(start: int, stop: int, most: int) -> tuple[int, ...]:
 
 def scratch_note(look: Look, history: History) -> tuple[str, ...]:
     """Say that the replay ran on another major version than the database, if it did."""
-    ours, theirs = look.have.server_version // 10000, history.last.server_version // 10000
-    if ours == theirs:
-        return ()
-    return (
-        (
-            f"the migrations were replayed on PostgreSQL {theirs}, and the database is on {ours}: "
-            "the two may print the same definition differently"
-        ),
-    )
+    return history.last.notes_of_version(look.have.server_version)
 
 
 def compare_recorded(look: Look, scratch: ScratchOptions | None) -> Compared:

@@ -102,6 +102,14 @@ class Catalog:
             return self.objects[place]
         return None
 
+    def notes_of_version(self, server_version: int) -> tuple[str, ...]:
+        """Say that a database of another major version cannot be compared word by word, if it is one."""
+        made, there = self.server_version // 10000, server_version // 10000
+        if not made or made == there:
+            return ()
+        said = f"what the migrations make was read on PostgreSQL {made}, and the database is on {there}"
+        return (f"{said}: the two may print the same definition differently",)
+
     def without_schemas(self, schemas: Collection[str]) -> Catalog:
         """The same without the schemas of these names, and all that is in them."""
         kept = (o for o in self.objects if o.kind in GLOBAL or o.path[0] not in schemas)

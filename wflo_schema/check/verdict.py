@@ -168,8 +168,7 @@ def check_database(
     is_held = contract is not None and bool(_OF_THE_CONTRACT & set(sections))
     answer = _Answer((contract.schema if contract and is_held else None) or database.schema or "", Allowances(contract))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
-        answer.role = connection.info.user
-        version = connection.info.server_version
+        answer.role, answer.version = connection.info.user, connection.info.server_version
         at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
         if contract is not None and is_held:
             with _giving_up(answer, contract):
@@ -188,7 +187,7 @@ def check_database(
     return CheckResult(
         label=database.label,
         schema=answer.schema,
-        server_version=f"{version // 10000}.{version % 10000}",
+        server_version=f"{answer.version // 10000}.{answer.version % 10000}",
         role=answer.role,
         sections=sections,
         findings=tuple(findings),
@@ -225,6 +224,7 @@ def _at_ledger(answer: _Answer, connection: psycopg.Connection[TupleRow], databa
 
 
 def _drift(answer: _Answer, database: Database, wanted: Catalog, *, privileges: bool) -> Iterable[Finding]:
+    answer.notes += wanted.notes_of_version(answer.version)
     try:
         return check_drift(database, wanted, schema=database.schema, privileges=privileges)
     except DatabaseError as error:  # what the other sections found still counts
@@ -239,6 +239,7 @@ class _Answer:
     schema: str
     allow: Allowances
     role: str = ""
+    version: int = 0
     unfinished: set[str] = field(default_factory=set)
     """The sections of which not all could be looked at."""
     findings: list[Finding] = field(default_factory=list)

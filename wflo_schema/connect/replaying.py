@@ -35,6 +35,8 @@ class Replay:
     allows_outside: bool = False
     place: str = "the scratch database"
     options: tuple[str, str, str] = ("--scratch-prepare FILE", "--scratch-template NAME", "--allow-outside")
+    elsewhere: str = ""
+    """The door's words for replaying on another server, where that can be asked for."""
     is_new: bool = True
     """Whether the database was made for this: what it holds is there on purpose."""
     is_of_target: bool = True

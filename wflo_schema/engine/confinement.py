@@ -43,7 +43,11 @@ _HOLDS = {
 }
 
 # What was found in a text that code puts together, in a user's words; else it is a function's name.
-_BUILT = {"copy": "COPY with a PROGRAM, or TO a file", "untrusted": "code in an untrusted language"}
+_BUILT = {
+    "copy": "COPY with a PROGRAM, or TO a file",
+    "program": "a foreign table of a program",
+    "untrusted": "code in an untrusted language",
+}
 
 # Where roles may be made: what holds them, and what is said of them.
 _OF_ROLES = ("pg_auth_members", "pg_authid", "pg_db_role_setting", "pg_shdescription", "pg_shseclabel")
@@ -66,11 +70,14 @@ class Confinement:
         defined = replay.memory.setdefault("defined", Defined())
         assert isinstance(defined, Defined)
         self._defined = defined
-        self.look: tuple[Command, ...] = ()
+
+    @property
+    def look(self) -> tuple[Command, ...]:
         """What is asked before a transaction commits; it fails where something outside was changed."""
-        if not replay.allows_outside:
-            allowed = ",".join(_OF_ROLES) if replay.roles else ""
-            self.look = (Command(load_sql("engine", "outside"), (allowed,)),)
+        if self._replay.allows_outside:
+            return ()
+        look = Command(load_sql("engine", "outside"), (",".join(_OF_ROLES) if self._replay.roles else "",))
+        return (look, Command(load_sql("engine", "foreign"))) if self._defined.connects else (look,)
 
     @property
     def _may_make_roles(self) -> bool:
@@ -80,10 +87,12 @@ class Confinement:
         self, load: Callable[[Migration], Script], pipeline: Pipeline, notify: Notify
     ) -> Callable[[Migration], Script]:
         """Read files as ``load`` does, and confine what they say; ``notify`` is told of what is left out."""
-        if self._may_make_roles:
-            text = "SELECT rolname FROM pg_catalog.pg_roles"
-            outcome = pipeline.exchange([Command(text, keeps_rows=True)])
-            self._roles = frozenset(row[0] or "" for row in outcome.rows[0]) if outcome.error is None else frozenset()
+        roles = Command("SELECT rolname FROM pg_catalog.pg_roles", keeps_rows=True)
+        connects = Command("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'postgres_fdw'", keeps_rows=True)
+        outcome = pipeline.exchange([roles, connects])
+        if outcome.error is None:
+            self._roles = frozenset(row[0] or "" for row in outcome.rows[0])
+            self._defined.connects |= bool(outcome.rows[1])
         return lambda m: self._confined(m, load(m), notify)
 
     def _confined(self, m: Migration, script: Script, notify: Notify) -> Script:
@@ -94,7 +103,7 @@ class Confinement:
         instead: dict[int, str] = {}
         for number, statement in self._defined.to_look_at(script):
             reach = self._defined.reach(statement)
-            if reach is None and statement.first_word in ("DO", "CREATE") and self.look:
+            if reach is None and not self._replay.allows_outside:
                 built = self._looks().into(statement, runs_alone=not m.is_transactional)
                 if built:
                     self._replay.memory["looks"] = True
@@ -142,9 +151,11 @@ class Confinement:
         return ""
 
     def _refused(self, what: str) -> Refused:
+        allow, elsewhere = self._replay.options[2], self._replay.elsewhere
+        instead = f"; or let it reach a server that is there for this alone: {elsewhere} {allow}" if elsewhere else ""
         return Refused(
             f"{what}, and a replay in {self._replay.place} must change nothing outside of it",
-            hint=f"take it out of the migrations; or allow it, if it harms nobody: {self._replay.options[2]}",
+            hint=f"take it out of the migrations; or allow it, if it harms nobody: {allow}{instead}",
         )
 
     def refusal(self, script: Script, error: ServerError, number: int | None) -> Refused | None:

@@ -5,7 +5,8 @@ Hides where in the language that is.  What is written is handed in, between mark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.files.script import Statement
@@ -14,7 +15,12 @@ from wflo_schema.files.tokens import Token, tokens
 # Behind these words a statement begins, and behind the others a text that RETURN QUERY, FOR or OPEN runs.
 _BEGINS = frozenset({";", "begin", "then", "else", "loop"})
 _RUNS_BEHIND = _BEGINS | {"query", "in", "for"}
+# Functions that run the text that is their first argument.
+RUNS_TEXT = re.compile(r"\b(?:query_to_xml\w*|ts_stat|crosstab\w*)\b")
+_USES = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "CALL", "VALUES")
+
 _COMMITS = frozenset({"commit", "rollback", "call"})
+_ENDS_ARGUMENT = frozenset({",", ")"})
 _ENDS = frozenset({";", "into", "using", "loop"})
 
 
@@ -27,14 +33,19 @@ class Looks:
     around_all: tuple[str, str]
 
     def into(self, statement: Statement, *, runs_alone: bool) -> str:
-        """The DO, or the function or procedure that is made, with the looks in it; empty where it needs none.
+        """The statement, or the code of a DO, function or procedure, with the looks in it; empty where it needs none.
 
         ``runs_alone``: no transaction is around it, so what it does behind its last COMMIT is looked at, too.
         """
-        lower = statement.text.lower()
-        if not any(word in lower for word in ("execute", *_COMMITS)):
-            return ""
         text = statement.text
+        lower = text.lower()
+        runs_text = RUNS_TEXT.search(lower) is not None
+        if runs_text and statement.first_word in _USES:
+            return self._written(text, self._around_arguments(list(tokens(text))))
+        if statement.first_word not in ("DO", "CREATE"):
+            return ""
+        if not runs_text and not any(word in lower for word in ("execute", *_COMMITS)):
+            return ""
         found = list(tokens(text))
         body = _body(found)
         code = None if body is None else _value(body)
@@ -64,23 +75,37 @@ class Looks:
             start = found[3].start if words[:1] == ["#"] else 0
             last = found[-2] if words[-1] == ";" else found[-1]
             writes = [(start, self.around_all[0]), *writes, (last.end, self.around_all[1])]
-        for place, written in reversed(writes):
+        return self._written(code, [*writes, *self._around_arguments(found)])
+
+    def _around_arguments(self, found: Sequence[Token]) -> Iterator[tuple[int, str]]:
+        """What is written around the first arguments of functions that run them."""
+        for at, token in enumerate(found[:-3]):
+            if RUNS_TEXT.fullmatch(token.name) and found[at + 1].text == "(":
+                start = at + 4 if found[at + 3].text in ("=>", ":=") else at + 2
+                end = _end_of_text([t.text for t in found], start, _ENDS_ARGUMENT)
+                if end > start:
+                    yield found[start].start, self.around[0]
+                    yield found[end - 1].end, self.around[1]
+
+    @staticmethod
+    def _written(code: str, writes: Iterable[tuple[int, str]]) -> str:
+        for place, written in sorted(writes, key=lambda one: one[0], reverse=True):
             code = code[:place] + written + code[place:]
         return code
 
 
-def _end_of_text(words: Sequence[str], start: int) -> int:
+def _end_of_text(words: Sequence[str], start: int, ends: frozenset[str] = _ENDS) -> int:
     """The place behind the expression that begins there."""
     depth = 0
     for at in range(start, len(words)):
-        if depth == 0 and words[at] in _ENDS:
+        if depth == 0 and words[at] in ends:
             return at
         depth += (words[at] in ("(", "[")) - (words[at] in (")", "]"))
     return start
 
 
 def _body(found: Sequence[Token]) -> Token | None:
-    """The text that holds the PL/pgSQL of a statement."""
+    """The text that holds the code of a statement."""
     is_do = found[0].text.upper() == "DO"
     if not is_do and not {t.text.upper() for t in found[1:4]} & {"FUNCTION", "PROCEDURE"}:
         return None
@@ -95,7 +120,7 @@ def _body(found: Sequence[Token]) -> Token | None:
             body = token
         elif depth == 0 and token.kind == "text" and is_do and before.kind == "text":
             body = token  # LANGUAGE 'plpgsql' '…'
-    return body if language == "plpgsql" else None
+    return body if language in ("plpgsql", "sql") else None
 
 
 def _value(token: Token) -> str | None:

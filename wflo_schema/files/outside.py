@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+from wflo_schema.files.built import RUNS_TEXT
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.tokens import Token, tokens
 from wflo_schema.names import quote_always
@@ -79,6 +80,9 @@ _BUILT_OF = frozenset({"AGGREGATE", "OPERATOR"})
 # What names a function or a table, and runs nothing.
 _ONLY_NAMES = frozenset({"DROP", "COMMENT", "GRANT", "REVOKE", "SECURITY"})
 
+# What calls a function of the server or of a library, which its text names.
+_BY_SYMBOL = re.compile(r"\bLANGUAGE\s+'?(?:internal|c)\b", re.IGNORECASE)
+
 # What is written down now, and run later by whoever uses it.
 _DEFINES = re.compile(
     r"\ACREATE\s+(?:OR\s+REPLACE\s+)?(?:TEMP(?:ORARY)?\s+)?(?:RECURSIVE\s+)?(?:CONSTRAINT\s+)?"
@@ -127,12 +131,15 @@ class Defined:
     names: set[str] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
     """Tables whose rows are another server's: TRUNCATE of one empties it there."""
+    connects: bool = False
+    """Whether there may be tables whose rows are another PostgreSQL's."""
 
     def to_look_at(self, script: Script) -> Iterator[tuple[int, Statement]]:
         """The statements that could reach out, in order: all of a file that names what does."""
         for _, statement in script.statements.beginning_with("CREATE"):
             self.reach(statement)  # what it defines may be used in the same file
         lower = script.source.decode().lower()
+        self.connects |= "postgres_fdw" in lower
         if self._names_what_leaves(lower):
             return enumerate(script.statements)
         return iter(sorted(script.statements.beginning_with(*_ALWAYS), key=lambda found: found[0]))
@@ -140,6 +147,7 @@ class Defined:
     def _names_what_leaves(self, lower: str) -> bool:
         return (
             'u&"' in lower
+            or RUNS_TEXT.search(lower) is not None
             or any(stem in lower and call.search(lower) for stem, call in _CALLS)
             or any(name.lower() in lower for name in self.names)
         )
@@ -162,7 +170,7 @@ class Defined:
             name, is_alone = self._emptied(said), {t.name for t in said[1:] if t.name} <= self.foreign | _OF_TRUNCATE
             return Reach("leaves", f"TRUNCATE of {name}", can_be_left_out=is_alone) if name else None
         is_code = first in ("DO", "CREATE") and bool(
-            _UNTRUSTED.search(text) or (self.foreign and "truncate" in text.lower())
+            _UNTRUSTED.search(text) or _BY_SYMBOL.search(text) or (self.foreign and "truncate" in text.lower())
         )
         may_copy = first in ("COPY", "DO", "CREATE") and "copy" in text.lower()
         if is_code or may_copy or self._names_what_leaves(text.lower()):
@@ -183,6 +191,8 @@ class Defined:
         named = [t.name for t in found if t.name]
         if is_foreign:
             self.foreign |= set(_behind(found, "TABLE", "EXISTS", "OF", "TO"))
+            if "program" in named:
+                self.names |= self.foreign & set(named)  # whoever reads it runs that
             return
         renamed = named[-1:] if [n.lower() for n in named[-3:-1]] == ["rename", "to"] else []
         parents = _behind(found, "TABLE", "EXISTS", "ONLY") if "attach" in named else []
@@ -205,6 +215,9 @@ class Defined:
         )
         if not culprit and (first == "DO" or defines) and _UNTRUSTED.search(text):
             culprit = "code in an untrusted language"
+        if not culprit and defines and _BY_SYMBOL.search(text):
+            symbols = [(t.value or "").removeprefix("be_") for t in found]
+            culprit = next((one for one in symbols if _LEAVES.fullmatch(one)), "")
         if not culprit and first == "COPY":
             return _of_copy(found)
         if defines is not None:

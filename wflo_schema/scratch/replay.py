@@ -60,6 +60,9 @@ Connection = psycopg.Connection[TupleRow]
 _log = logging.getLogger("wflo_schema")
 
 
+# What names the project's own server for scratch databases.
+_ELSEWHERE = '--scratch-url "$(wflo-schema server url)"'
+
 # Locale providers other than libc, and the option that names their locale.
 _PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 
@@ -112,11 +115,10 @@ def scratch_database(database: Database, *, scratch: ScratchOptions | None = Non
                 name = ""
                 is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
                 who = "sessions are read-only there and cannot" if is_read_only else "this role may not"
-                where = "name a server where it may: --scratch-url "
+                grant = "" if is_read_only else "ALTER ROLE … CREATEDB, or "
                 raise Refused(
                     f"{server.label}: {who} create the scratch database for replaying the migrations",
-                    hint=f"{'' if is_read_only else 'ALTER ROLE … CREATEDB, or '}{where}"
-                    '(for instance "$(wflo-schema server url)")',
+                    hint=f"{grant}name a server where it may: {_ELSEWHERE}",
                 ) from None
             except psycopg.Error as error:
                 name = ""
@@ -127,7 +129,8 @@ def scratch_database(database: Database, *, scratch: ScratchOptions | None = Non
             made = _with_its_schema(server.with_name(name).with_schema(database.schema))
             if scratch.prepare is not None:
                 run_sql(made, scratch.prepare, prepare, **PREPARING)
-            yield made.for_replay(Replay(database.name, allows_outside=scratch.allow_outside))
+            elsewhere = _ELSEWHERE if scratch.on is None else ""
+            yield made.for_replay(Replay(database.name, allows_outside=scratch.allow_outside, elsewhere=elsewhere))
         except WfloSchemaError as error:
             error.applied = ()  # nothing is kept of what was built
             raise
@@ -206,10 +209,15 @@ def lock_number(connection: Connection, first: int) -> int:
     """Take the advisory lock of ``first`` and a number from 1 that no session holds; return that number."""
     while True:
         number = secrets.randbelow(2**31 - 1) + 1
-        text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
-        row = connection.execute(text, (first, number)).fetchone()
-        if row is not None and row[0]:
+        if try_lock(connection, first, number):
             return number
+
+
+def try_lock(connection: Connection, first: int, second: int, *, shared: bool = False) -> bool:
+    """Take an advisory lock for as long as the session lives, if it is free.  Raise psycopg.Error."""
+    take = "pg_catalog.pg_try_advisory_lock_shared" if shared else "pg_catalog.pg_try_advisory_lock"
+    row = connection.execute(f"SELECT {take}(%s::integer, %s::integer)", (first, second)).fetchone()
+    return bool(row and row[0])
 
 
 def _new_name(session: int) -> str:

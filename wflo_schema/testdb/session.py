@@ -47,6 +47,7 @@ from wflo_schema.scratch.replay import (
     lock_number,
     read_sql,
     run_sql,
+    try_lock,
 )
 from wflo_schema.testdb.recipe import Carried, Place, Recipe, carried_by, give
 
@@ -210,13 +211,6 @@ class ServerSession:
         self.role: str = row[1]
         self.id = f"{lock_number(self.connection, _SESSIONS):08x}"
 
-    def _try_lock(self, first: int, second: int, *, shared: bool = False) -> bool:
-        text = "SELECT pg_catalog.pg_try_advisory_lock(%s::integer, %s::integer)"
-        if shared:
-            text = "SELECT pg_catalog.pg_try_advisory_lock_shared(%s::integer, %s::integer)"
-        row = self.connection.execute(text, (first, second)).fetchone()
-        return bool(row and row[0])
-
     def _unlock(self, first: int, second: int) -> None:
         self.connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s::integer, %s::integer)", (first, second))
 
@@ -284,7 +278,7 @@ class ServerSession:
             size = self._finished(name)
             was_built = False
             while size is None:
-                if self._try_lock(_TEMPLATES, key ^ 1):
+                if try_lock(self.connection, _TEMPLATES, key ^ 1):
                     try:
                         size = self._finished(name)
                         if size is None:
@@ -307,7 +301,7 @@ class ServerSession:
     def _use(self, key: int) -> None:
         """Hold the template's lock shared, so that nobody prunes it; wait while somebody is doing so."""
         end = time.monotonic() + _PATIENCE_S
-        while not self._try_lock(_TEMPLATES, key, shared=True) and time.monotonic() < end:
+        while not try_lock(self.connection, _TEMPLATES, key, shared=True) and time.monotonic() < end:
             time.sleep(_POLL_S)
 
     def place(self) -> Place:
@@ -608,7 +602,7 @@ class ServerSession:
         is_template, is_locked = made.purpose == "template", False
         try:
             if is_template:
-                is_locked = self._try_lock(_TEMPLATES, key)
+                is_locked = try_lock(self.connection, _TEMPLATES, key)
                 if not is_locked:
                     return _Said("it is in use")
                 self.connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(name))

@@ -11,6 +11,8 @@ FROM (
             WHEN wflo_schema_3.is_code
                 AND wflo_schema_3.plain ~ '\ycopy\y[^;]*\y(?:(?:to|from)\s+program\y|to\s+(?:e|u&)?[''$])' THEN 'copy'
             WHEN wflo_schema_3.plain ~ '(?:^|;)\s*copy\y[^;]*\y(?:(?:to|from)\s+program\y|to\s+(?:e|u&)?[''$])' THEN 'copy'
+            WHEN wflo_schema_3.plain ~ '\yforeign\s+table\y[^;]*[(,]\s*(?:add\s+|set\s+)?"?program"?\s+(?:e|u&)?'''
+                THEN 'program'
             WHEN wflo_schema_3.plain ~ '^\s*do\y' AND wflo_schema_3.plain ~ ':untrusted' THEN 'untrusted'
             WHEN wflo_schema_3.plain ~ '^\s*(?:insert|update|delete|merge|copy|select|with|truncate|table|call)\y'
                 AND wflo_schema_3.plain ~ '\y(?::names)\y'
@@ -42,7 +44,7 @@ FROM (
             SELECT
                 wflo_schema_1.said,
                 wflo_schema_1.bare,
-                wflo_schema_1.bare ~ '^\s*(?:do|create\s+(?:or\s+replace\s+)?(?:function|procedure))\y|\y(?:query|cursor)_to_xml'
+                wflo_schema_1.bare ~ '^\s*(?:do|create\s+(?:or\s+replace\s+)?(?:function|procedure))\y|\y(?:query_to_xml\w*|ts_stat|crosstab\w*)\y'
                     AS is_code
             FROM (
                 SELECT
