@@ -8,9 +8,10 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from tests.conftest import RunningServer
+from tests.conftest import BIN, RunningServer, start_server, stop_server
 from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.catalog.read import read_catalog
+from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine.events import Event, Notice
 from wflo_schema.engine.operations import migrate
@@ -638,3 +639,26 @@ def test_everyday_code_is_replayed_without_a_word(target: Database, tmp_path: Pa
     with made.database.connect() as copy, target.connect() as connection:
         assert read_catalog(copy) == read_catalog(connection) == replayed(target, files)
         assert copy.execute(bodies).fetchall() == connection.execute(bodies).fetchall()
+
+
+@pytest.mark.one_server
+def test_another_server_takes_what_the_target_must_be_spared(
+    server: RunningServer, target: Database, tmp_path: Path
+) -> None:
+    text = "DO $$ BEGIN EXECUTE 'CREATE RO' || 'LE made'; EXECUTE 'CO' || 'PY before TO PROGRAM ''cat'''; END $$;\n"
+    files = read_migrations(folder_of(tmp_path, text, target))
+    before = cluster(server)
+    with pytest.raises(Refused) as refused:
+        replayed(target, files)
+    assert refused.value.hint.endswith('--scratch-url "$(wflo-schema server url)" --allow-outside')
+    other = start_server(next(v for v in BIN if BIN[v] != server.bin))
+    try:
+        wanted = replayed(target, files, scratch=ScratchOptions(on=other.database, allow_outside=True))
+        with other.database.connect() as connection:
+            assert connection.execute("SELECT FROM pg_roles WHERE rolname = 'made'").fetchone() == ()
+    finally:
+        stop_server(other)
+    assert wanted.find("table", "public", "behind") is not None
+    assert cluster(server) == before
+    notes = check_database(target, None, only=("drift",), wanted=wanted).notes
+    assert any("the two may print the same definition differently" in note for note in notes)
