@@ -67,6 +67,7 @@ class Confinement:
         self._replay = replay
         self._roles: frozenset[str] = frozenset()
         self._told: set[str] = set()
+        self._written: tuple[frozenset[str], Looks] | None = None
         defined = replay.memory.setdefault("defined", Defined())
         assert isinstance(defined, Defined)
         self._defined = defined
@@ -104,7 +105,7 @@ class Confinement:
         for number, statement in self._defined.to_look_at(script):
             reach = self._defined.reach(statement)
             if reach is None and not self._replay.allows_outside:
-                built = self._looks().into(statement, runs_alone=not m.is_transactional)
+                built = self._looks(frozenset(self._defined.names)).into(statement, runs_alone=not m.is_transactional)
                 if built:
                     self._replay.memory["looks"] = True
                     instead[number] = built
@@ -117,14 +118,18 @@ class Confinement:
                     notify(Notice(m.id, "LEFT OUT", said))
         return _with(script, instead) if instead else script
 
-    def _looks(self) -> Looks:
+    def _looks(self, leaving: frozenset[str]) -> Looks:
         """What is written into code: what it does is known when it does it, and not before."""
-        names = "|".join(re.escape(name.lower()).replace("'", "''") for name in sorted(self._defined.names)) or "(?!)"
+        if self._written is not None and self._written[0] == leaving:
+            return self._written[1]
+        names = "|".join(re.escape(name.lower()).replace("'", "''") for name in sorted(leaving)) or "(?!)"
         text = _one_line("built").replace(":leaves", CALLED).replace(":names", names).replace(":untrusted", UNTRUSTED)
         look = _one_line("outside").replace("$1", sql.Literal(self.look[0].parameters[0]).as_string())
         look = f"SET CONSTRAINTS ALL IMMEDIATE; EXECUTE {sql.Literal(look).as_string()};"
         before, after = f"({text})".split(":text")
-        return Looks((marked(before), marked(after)), marked(look), (marked("BEGIN "), marked(f"; {look} END")))
+        looks = Looks((marked(before), marked(after)), marked(look), (marked("BEGIN "), marked(f"; {look} END")))
+        self._written = leaving, looks
+        return looks
 
     def _turned(self, script: Script, statement: Statement, reach: Reach) -> str:
         """What is run in the statement's place; nothing where it is left out."""
@@ -164,7 +169,7 @@ class Confinement:
         statement = None if number is None else script.statements[number]
         place = f"{script.path}:{statement.line}" if statement else script.path
         if leaves is not None:
-            runs = _BUILT.get(leaves[1], f"{leaves[1]}()")
+            runs = _BUILT.get(leaves[1], leaves[1])
             what = f"{statement.first_word} … {runs}" if statement else runs
             return self._refused(f"{place}: {what}, in a text that code puts together, acts outside of the database")
         if found is None:
