@@ -240,6 +240,41 @@ TREE = (
         ("CREATE DOMAIN d AS integer; ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0) NOT VALID", ""),
         (
             (
+                "CREATE TABLE p (a integer); CREATE TABLE c () INHERITS (p); CREATE TABLE d () INHERITS (p);"
+                "ALTER TABLE p ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE c VALIDATE CONSTRAINT k"
+            ),
+            "",
+        ),
+        (
+            (
+                "CREATE TABLE q (a integer) PARTITION BY LIST (a); CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1);"
+                "ALTER TABLE q ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE q1 VALIDATE CONSTRAINT k"
+            ),
+            "",
+        ),
+        (
+            (
+                "CREATE TABLE t (a integer); CREATE VIEW v AS SELECT a FROM t;"
+                "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM t; END;"
+                "CREATE FUNCTION g() RETURNS bigint LANGUAGE sql RETURN f() + (SELECT count(*) FROM v);"
+                "CREATE FUNCTION h(t) RETURNS bigint LANGUAGE sql AS 'SELECT 1';"
+                "ALTER TABLE t ADD b bigint, ADD c bigint DEFAULT g(), ADD d bigint; ALTER TABLE t ALTER b SET DEFAULT h(NULL);"
+                "ALTER TABLE t ALTER d SET DEFAULT f() + 1; CREATE TABLE k (d bigint DEFAULT 4) INHERITS (t);"
+                "CREATE TABLE k2 (own bigint DEFAULT g()) INHERITS (t); ALTER TABLE k2 ALTER b DROP DEFAULT"
+            ),
+            "",
+        ),
+        (
+            (
+                "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY, b smallint GENERATED ALWAYS AS IDENTITY (MAXVALUE 9));"
+                "CREATE TABLE u (LIKE t INCLUDING ALL); CREATE TABLE v (a bigint GENERATED ALWAYS AS IDENTITY (CYCLE));"
+                "ALTER SEQUENCE v_a_seq AS integer"
+            ),
+            "",
+        ),
+        ("CREATE EXTENSION citext; COMMENT ON EXTENSION citext IS NULL", ""),
+        (
+            (
                 "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (password 'x');"
                 "CREATE FOREIGN TABLE ft (a integer) SERVER s; CREATE VIEW fv AS SELECT a FROM ft"
             ),

@@ -27,3 +27,7 @@ CREATE VIEW app.vrow AS SELECT f.a FROM app.rowf() f;
 CREATE POLICY prow ON app.k USING (EXISTS (SELECT 1 FROM app.rowf() f WHERE f.a = k.a));
 ALTER TABLE app.rowt ADD cc integer;
 ALTER TABLE app.rowt DROP b;
+CREATE TYPE app.row_grows AS (gone date, b text);
+CREATE TABLE app.of_rows (r app.row_grows DEFAULT ROW(NULL, 'x')::app.row_grows, CHECK (r <> ROW(NULL, 'y')::app.row_grows));
+CREATE VIEW app.over_rows AS SELECT ROW(NULL, 'z')::app.row_grows AS r;
+ALTER TYPE app.row_grows DROP ATTRIBUTE gone CASCADE, ADD ATTRIBUTE n numeric(3,1) CASCADE, ADD ATTRIBUTE d timestamptz(2) CASCADE;
