@@ -371,6 +371,7 @@ CREATE TABLE n (a integer CONSTRAINT mine NOT NULL, b integer, c integer CONSTRA
 ALTER TABLE n ADD CONSTRAINT later NOT NULL b NOT VALID; ALTER TABLE n RENAME d TO e;
 COMMENT ON CONSTRAINT mine ON n IS 'x'; COMMENT ON CONSTRAINT later ON n IS 'y';
 CREATE TABLE p (a integer NOT NULL); CREATE TABLE c (CONSTRAINT own NOT NULL a) INHERITS (p); CREATE TABLE i () INHERITS (p);
+CREATE TABLE v () INHERITS (n); ALTER TABLE v VALIDATE CONSTRAINT later;
 """
 
 
@@ -381,11 +382,27 @@ def test_names_of_not_null_load(server: RunningServer, database: Database, empty
     made = dump_schema(database)
     assert made.left_out == ()
     execute(empty, made.text)
-    names = "SELECT conrelid::regclass, conname, convalidated, connoinherit, conislocal FROM pg_constraint WHERE contype = 'n' ORDER BY 1, 2"
+    names = "SELECT conrelid::regclass::text, conname, convalidated, connoinherit, conislocal FROM pg_constraint WHERE contype = 'n' ORDER BY 1, 2"
     with database.connect() as one, empty.connect() as other:
         wanted = [(str(a), *rest) for a, *rest in one.execute(names).fetchall()]
         assert [(str(a), *rest) for a, *rest in other.execute(names).fetchall()] == wanted
     assert compare_catalogs(read(empty), read(database)) == ()
+
+
+def test_a_check_that_is_enforced_below_a_parent_that_does_not_is_named(
+    server: RunningServer, database: Database, empty: Database
+) -> None:
+    if int(server.version) < 18:
+        pytest.skip("every check is enforced here")
+    execute(
+        database,
+        "CREATE TABLE p (a integer, CONSTRAINT k CHECK (a > 0) NOT ENFORCED) PARTITION BY LIST (a);"
+        "CREATE TABLE p1 (a integer, CONSTRAINT k CHECK (a > 0)); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1)",
+    )
+    written = dump_schema(database)
+    assert written.left_out == ("constraint public.p1.k: enforced",)
+    execute(empty, written.text)
+    assert [d.attribute for d in compare_catalogs(read(empty), read(database))] == ["enforced"]
 
 
 def test_a_dump_of_one_schema_makes_its_extensions_and_names_what_it_needs(database: Database, empty: Database) -> None:
