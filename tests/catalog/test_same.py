@@ -57,9 +57,16 @@ def test_aliases_of_columns_that_came_later_say_nothing(have: str, want: str, is
         ("ROW(1, 'NULL::text')::t", "ROW(1, 'NULL')::t", False),
         ("ROW(1, NULL)::t", "ROW(2, NULL::text)::t", False),
         ("COALESCE(a, NULL)::t", "COALESCE(a, NULL::text)::t", False),
+        (
+            "((a)::text = ANY ((ARRAY['x, y'::character varying, 'it''s'::varchar(9), b])::text[]))",
+            "((a)::text = ANY (ARRAY[('x, y'::character varying)::text, ('it''s'::varchar(9))::text, (b)::text]))",
+            True,
+        ),
+        ("ANY ((ARRAY['x'::character varying])::text[])", "ANY (ARRAY[('y'::character varying)::text])", False),
+        ("ANY ((ARRAY['x'::character varying])::text[])", "ANY (ARRAY['x'::character varying])", False),
     ],
 )
-def test_nulls_of_attributes_that_came_later_have_no_type(have: str, want: str, is_same: bool) -> None:
+def test_casts_that_come_with_pg_dump_and_psql_say_nothing(have: str, want: str, is_same: bool) -> None:
     assert (regular_form("column", "default", have) == regular_form("column", "default", want)) is is_same
 
 

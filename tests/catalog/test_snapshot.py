@@ -217,6 +217,14 @@ TREE = (
         ("CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION v(x integer) RETURNS SETOF v LANGUAGE sql AS 'SELECT 1'", ""),
         (
             (
+                "CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION v(x integer) RETURNS SETOF v LANGUAGE sql AS 'SELECT 1';"
+                "COMMENT ON VIEW v IS 'of public.v'; COMMENT ON FUNCTION v IS 'over public.v'; CREATE TYPE b AS (x integer);"
+                "CREATE FUNCTION a_first() RETURNS b LANGUAGE sql AS 'SELECT NULL::b'; COMMENT ON TYPE b IS 'see public.a_first'"
+            ),
+            "",
+        ),
+        (
+            (
                 "CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION f() RETURNS v LANGUAGE sql AS 'SELECT 1';"
                 "CREATE FUNCTION g(x v DEFAULT f()) RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE TABLE t (a v);"
                 "CREATE TABLE u (b integer DEFAULT g(), c t); CREATE INDEX i ON u (b); CREATE VIEW w AS SELECT b FROM u"

@@ -446,8 +446,8 @@ def _mentioned(one: _Making, by_name: Mapping[str, list[_Making]]) -> Iterator[_
 
 
 def _mentions(one: _Making) -> set[str]:
-    """What a statement names besides itself, but in a function's body, which is not looked at yet."""
-    text = one.text
+    """What a statement names besides itself, but in a function's body, which is not looked at yet, and in comments."""
+    text = one.text.partition("\nCOMMENT ON ")[0]
     if text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")):
         text = re.split(r"\nAS \$", text, maxsplit=1)[0]
     found = set(_QUALIFIED.findall(text.replace(one.name, "", 1) if one.name else text))

@@ -41,6 +41,14 @@ def common_aliases(have: str, want: str) -> tuple[str, str]:
 _ROW = re.compile(r"ROW\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?=::)")
 _TYPED_NULL = re.compile(r"(?<=, NULL)::[^,()']+(?:\([\d, ]*\)[^,()']*)?(?=[,)])")
 
+# varchar IN (…): the array is cast as a whole at first, and element by element where the text was read again.
+_ELEMENT = rf"(?:E?'(?:[^']|'')*'::[a-z ]+(?:\(\d+\))?|{_NAME}(?:\.{_NAME})*)"
+_CAST_ARRAY = re.compile(rf"\(ARRAY\[({_ELEMENT}(?:, {_ELEMENT})*)\]\)::([a-z ]+)\[\]")
+
+
+def _cast_elements(cast: re.Match[str]) -> str:
+    return f"ARRAY[{re.sub(_ELEMENT, lambda one: f'({one[0]})::{cast[2]}', cast[1])}]"
+
 
 _NULL = re.compile(r"NULL(::[^()]*(\([\d, ]*\)[^()]*)?)?")
 
@@ -49,14 +57,14 @@ _TAGS = re.compile(r"(?<= WHEN TAG IN \()[^)]*")
 
 
 def regular_form(kind: str, attribute: str, text: str) -> str:
-    """The text with options, and the tags of an event trigger, by name, and the NULLs of a row without a type."""
+    """The text with options, and the tags of an event trigger, by name, and with casts as after pg_dump and psql."""
     if attribute.endswith("options"):
         return ", ".join(sorted(text.split(", ")))
     if kind == "event trigger" and attribute == "definition":
         return _TAGS.sub(lambda m: ", ".join(sorted(m[0].split(", "))), text)
     if kind in ("function", "procedure"):
         return text
-    return _ROW.sub(lambda m: _TYPED_NULL.sub("", m[0]), text)
+    return _CAST_ARRAY.sub(_cast_elements, _ROW.sub(lambda m: _TYPED_NULL.sub("", m[0]), text))
 
 
 def is_null(default: str | None) -> bool:

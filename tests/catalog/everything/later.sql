@@ -31,3 +31,7 @@ CREATE TYPE app.row_grows AS (gone date, b text);
 CREATE TABLE app.of_rows (r app.row_grows DEFAULT ROW(NULL, 'x')::app.row_grows, CHECK (r <> ROW(NULL, 'y')::app.row_grows));
 CREATE VIEW app.over_rows AS SELECT ROW(NULL, 'z')::app.row_grows AS r;
 ALTER TYPE app.row_grows DROP ATTRIBUTE gone CASCADE, ADD ATTRIBUTE n numeric(3,1) CASCADE, ADD ATTRIBUTE d timestamptz(2) CASCADE;
+CREATE TABLE app.of_kinds (k varchar(9) CHECK (k IN ('one', 'it''s', 'a, b')), l varchar DEFAULT 'x' CHECK (k NOT IN (l, 'z')));
+CREATE INDEX of_kinds_one ON app.of_kinds (k) WHERE k IN ('one', 'two');
+CREATE VIEW app.over_kinds AS SELECT k FROM app.of_kinds WHERE l IN ('p', 'q');
+CREATE POLICY kinds ON app.of_kinds USING (k IN ('one', 'two'));
