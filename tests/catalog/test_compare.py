@@ -1160,6 +1160,17 @@ def test_the_comments_that_come_with_public_and_with_an_extension_are_cosmetic(d
     assert [(d.kind, d.cosmetic) for d in compare_catalogs(have, want)] == [("schema", True), ("extension", True)]
 
 
+def test_the_type_of_an_identitys_sequence_is_cosmetic(database: Database) -> None:
+    want = run(
+        database, "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY); CREATE TABLE u (LIKE t INCLUDING ALL)"
+    )
+    have = run(database, "DROP TABLE u; CREATE TABLE u (a integer GENERATED ALWAYS AS IDENTITY (MAXVALUE 2147483647))")
+    found = [(d.attribute, d.cosmetic, d.mend) for d in compare_catalogs(have, want)]
+    assert all(cosmetic for _, cosmetic, _ in found), found
+    for _, _, mend in found:
+        assert compare_catalogs(run(database, mend), want) == ()
+
+
 def test_what_is_inherited_alone_is_told_from_what_is_also_the_tables_own(database: Database) -> None:
     want = run(
         database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wflo_schema.catalog.same import are_chosen, common_aliases, made_visible
+from wflo_schema.catalog.same import are_chosen, common_aliases, made_visible, regular_form
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,29 @@ def test_what_does_not_show_is_escaped_where_it_is_all_that_differs(
 def test_aliases_of_columns_that_came_later_say_nothing(have: str, want: str, is_same: bool) -> None:
     one, other = common_aliases(have, want)
     assert (one == other) is is_same
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "is_same"),
+    [
+        ("ROW('x'::text, NULL)::s.t", "ROW('x'::text, NULL::numeric(3,1))::s.t", True),
+        ("f(ROW(1, g(h('a'), 2), NULL, NULL)::t)", "f(ROW(1, g(h('a'), 2), NULL::date, NULL::s.e[])::t)", True),
+        ("ROW(1, NULL::timestamp(3) without time zone)::t", "ROW(1, NULL)::t", True),
+        ("ROW(1, NULL)", "ROW(1, NULL::text)", False),
+        ("ROW(1, 'NULL::text')::t", "ROW(1, 'NULL')::t", False),
+        ("ROW(1, NULL)::t", "ROW(2, NULL::text)::t", False),
+        ("COALESCE(a, NULL)::t", "COALESCE(a, NULL::text)::t", False),
+        (
+            "((a)::text = ANY ((ARRAY['x, y'::character varying, 'it''s'::varchar(9), b])::text[]))",
+            "((a)::text = ANY (ARRAY[('x, y'::character varying)::text, ('it''s'::varchar(9))::text, (b)::text]))",
+            True,
+        ),
+        ("ANY ((ARRAY['x'::character varying])::text[])", "ANY (ARRAY[('y'::character varying)::text])", False),
+        ("ANY ((ARRAY['x'::character varying])::text[])", "ANY (ARRAY['x'::character varying])", False),
+    ],
+)
+def test_casts_that_come_with_pg_dump_and_psql_say_nothing(have: str, want: str, is_same: bool) -> None:
+    assert (regular_form("column", "default", have) == regular_form("column", "default", want)) is is_same
 
 
 def test_a_name_that_postgresql_chose_for_not_null_is_nobodys() -> None:

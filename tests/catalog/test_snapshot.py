@@ -217,6 +217,14 @@ TREE = (
         ("CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION v(x integer) RETURNS SETOF v LANGUAGE sql AS 'SELECT 1'", ""),
         (
             (
+                "CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION v(x integer) RETURNS SETOF v LANGUAGE sql AS 'SELECT 1';"
+                "COMMENT ON VIEW v IS 'of public.v'; COMMENT ON FUNCTION v IS 'over public.v'; CREATE TYPE b AS (x integer);"
+                "CREATE FUNCTION a_first() RETURNS b LANGUAGE sql AS 'SELECT NULL::b'; COMMENT ON TYPE b IS 'see public.a_first'"
+            ),
+            "",
+        ),
+        (
+            (
                 "CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION f() RETURNS v LANGUAGE sql AS 'SELECT 1';"
                 "CREATE FUNCTION g(x v DEFAULT f()) RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE TABLE t (a v);"
                 "CREATE TABLE u (b integer DEFAULT g(), c t); CREATE INDEX i ON u (b); CREATE VIEW w AS SELECT b FROM u"
@@ -238,6 +246,41 @@ TREE = (
             "",
         ),
         ("CREATE DOMAIN d AS integer; ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0) NOT VALID", ""),
+        (
+            (
+                "CREATE TABLE p (a integer); CREATE TABLE c () INHERITS (p); CREATE TABLE d () INHERITS (p);"
+                "ALTER TABLE p ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE c VALIDATE CONSTRAINT k"
+            ),
+            "",
+        ),
+        (
+            (
+                "CREATE TABLE q (a integer) PARTITION BY LIST (a); CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1);"
+                "ALTER TABLE q ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE q1 VALIDATE CONSTRAINT k"
+            ),
+            "",
+        ),
+        (
+            (
+                "CREATE TABLE t (a integer); CREATE VIEW v AS SELECT a FROM t;"
+                "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM t; END;"
+                "CREATE FUNCTION g() RETURNS bigint LANGUAGE sql RETURN f() + (SELECT count(*) FROM v);"
+                "CREATE FUNCTION h(t) RETURNS bigint LANGUAGE sql AS 'SELECT 1';"
+                "ALTER TABLE t ADD b bigint, ADD c bigint DEFAULT g(), ADD d bigint; ALTER TABLE t ALTER b SET DEFAULT h(NULL);"
+                "ALTER TABLE t ALTER d SET DEFAULT f() + 1; CREATE TABLE k (d bigint DEFAULT 4) INHERITS (t);"
+                "CREATE TABLE k2 (own bigint DEFAULT g()) INHERITS (t); ALTER TABLE k2 ALTER b DROP DEFAULT"
+            ),
+            "",
+        ),
+        (
+            (
+                "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY, b smallint GENERATED ALWAYS AS IDENTITY (MAXVALUE 9));"
+                "CREATE TABLE u (LIKE t INCLUDING ALL); CREATE TABLE v (a bigint GENERATED ALWAYS AS IDENTITY (CYCLE));"
+                "ALTER SEQUENCE v_a_seq AS integer"
+            ),
+            "",
+        ),
+        ("CREATE EXTENSION citext; COMMENT ON EXTENSION citext IS NULL", ""),
         (
             (
                 "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (password 'x');"
@@ -336,6 +379,7 @@ CREATE TABLE n (a integer CONSTRAINT mine NOT NULL, b integer, c integer CONSTRA
 ALTER TABLE n ADD CONSTRAINT later NOT NULL b NOT VALID; ALTER TABLE n RENAME d TO e;
 COMMENT ON CONSTRAINT mine ON n IS 'x'; COMMENT ON CONSTRAINT later ON n IS 'y';
 CREATE TABLE p (a integer NOT NULL); CREATE TABLE c (CONSTRAINT own NOT NULL a) INHERITS (p); CREATE TABLE i () INHERITS (p);
+CREATE TABLE v () INHERITS (n); ALTER TABLE v VALIDATE CONSTRAINT later;
 """
 
 
@@ -346,11 +390,27 @@ def test_names_of_not_null_load(server: RunningServer, database: Database, empty
     made = dump_schema(database)
     assert made.left_out == ()
     execute(empty, made.text)
-    names = "SELECT conrelid::regclass, conname, convalidated, connoinherit, conislocal FROM pg_constraint WHERE contype = 'n' ORDER BY 1, 2"
+    names = "SELECT conrelid::regclass::text, conname, convalidated, connoinherit, conislocal FROM pg_constraint WHERE contype = 'n' ORDER BY 1, 2"
     with database.connect() as one, empty.connect() as other:
         wanted = [(str(a), *rest) for a, *rest in one.execute(names).fetchall()]
         assert [(str(a), *rest) for a, *rest in other.execute(names).fetchall()] == wanted
     assert compare_catalogs(read(empty), read(database)) == ()
+
+
+def test_a_check_that_is_enforced_below_a_parent_that_does_not_is_named(
+    server: RunningServer, database: Database, empty: Database
+) -> None:
+    if int(server.version) < 18:
+        pytest.skip("every check is enforced here")
+    execute(
+        database,
+        "CREATE TABLE p (a integer, CONSTRAINT k CHECK (a > 0) NOT ENFORCED) PARTITION BY LIST (a);"
+        "CREATE TABLE p1 (a integer, CONSTRAINT k CHECK (a > 0)); ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1)",
+    )
+    written = dump_schema(database)
+    assert written.left_out == ("constraint public.p1.k: enforced",)
+    execute(empty, written.text)
+    assert [d.attribute for d in compare_catalogs(read(empty), read(database))] == ["enforced"]
 
 
 def test_a_dump_of_one_schema_makes_its_extensions_and_names_what_it_needs(database: Database, empty: Database) -> None:

@@ -198,6 +198,47 @@ def test_rows_of_a_table_that_got_another_name_are_kept_with_every_statement(
     assert_alike(database, twin, "s")
 
 
+ENUM = "CREATE TYPE public.mood AS ENUM ('sad', 'it''s (so)');\nCREATE TABLE r (m mood);\nALTER TABLE r RENAME TO s;\n"
+
+
+@pytest.mark.parametrize(
+    ("added", "labels"),
+    [
+        ("ALTER TYPE mood ADD VALUE 'new'", ["sad", "it's (so)", "new"]),
+        ("ALTER TYPE mood ADD VALUE 'new' BEFORE 'it''s (so)'", ["sad", "new", "it's (so)"]),
+        ("ALTER TYPE \"public\".\"mood\" ADD VALUE IF NOT EXISTS 'new' AFTER 'sad'", ["sad", "new", "it's (so)"]),
+        (
+            "alter type MOOD add value 'more';\nALTER TYPE mood ADD VALUE 'new' BEFORE 'more'",
+            ["sad", "it's (so)", "new", "more"],
+        ),
+        (
+            (
+                "ALTER TYPE mood RENAME TO old;\nCREATE TYPE mood AS ENUM ('a');\nALTER TABLE s ALTER m TYPE mood "
+                "USING NULL;\nDROP TYPE old;\nALTER TYPE mood ADD VALUE 'new'"
+            ),
+            ["a", "new"],
+        ),
+    ],
+)
+def test_rows_may_hold_a_label_that_an_enum_got_later(
+    database: Database, twin: Database, tmp_path: Path, added: str, labels: list[str]
+) -> None:
+    files = {
+        "1_a": ENUM,
+        "2_b": f"{added};\n",
+        "3_c": "INSERT INTO s VALUES ('new');\nCREATE TABLE r ();\nDROP TABLE r;\n",
+        "4_d": "ALTER TABLE s RENAME TO u;\n",
+    }
+    folder = write(tmp_path / "migrations", files)
+    operations.migrate(database, read_migrations(folder))
+    assert squash(database, folder, "4_d").way == "statements"
+    operations.migrate(twin, read_migrations(folder))
+    assert_alike(database, twin, "u")
+    with twin.connect() as connection:
+        row = connection.execute("SELECT enum_range(NULL::mood)::text[]").fetchone()
+    assert row == (labels,)
+
+
 @pytest.mark.one_server
 def test_no_password_is_shown(database: Database, tmp_path: Path) -> None:
     name = f"r_{database.name}"[:60]

@@ -37,16 +37,17 @@ from wflo_schema.catalog.same import (
     are_chosen,
     common_aliases,
     differ_in_line_ends,
-    in_any_order,
     is_null,
     line_ends,
     made_visible,
+    regular_form,
 )
 from wflo_schema.errors import UsageError
 from wflo_schema.names import identifiers, qualified, quote, quote_always
 
 # Of several unique indexes on the same columns, PostgreSQL gives a foreign key the first: another after a restore.
-_COSMETIC = frozenset({"column order", "identity sequence", "not null constraint", "referenced index"})
+# The bounds of an identity stand beside the type of its sequence, which pg_dump does not write down.
+_COSMETIC = frozenset({"column order", "identity sequence", "identity type", "not null constraint", "referenced index"})
 
 # What stands with every new database, or with an extension, until somebody else says otherwise.
 _GIVEN_COMMENTS: frozenset[tuple[str, Path | None]] = frozenset({("schema", ("public",)), ("extension", None)})
@@ -54,6 +55,7 @@ _GIVEN_COMMENTS: frozenset[tuple[str, Path | None]] = frozenset({("schema", ("pu
 # A name is worth telling only where what it names is on both sides.
 _ONLY_BESIDE = {
     "identity sequence": "identity",
+    "identity type": "identity",
     "not null constraint": "not null",
     "not null inherited": "not null",
 }
@@ -335,7 +337,7 @@ def _attribute_differences(
         shown = _show_attribute(had, attribute), _show_attribute(wanted, attribute)
         is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute)
         if have is not None and want is not None:
-            one, other = (in_any_order(wanted.kind, attribute, text) for text in (have, originally[attribute]))
+            one, other = (regular_form(wanted.kind, attribute, text) for text in (have, originally[attribute]))
             if names.is_same(*common_aliases(one, other)):
                 continue
             is_text = wanted.kind in ("function", "procedure") or attribute.endswith(("comment", "comments"))

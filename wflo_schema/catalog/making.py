@@ -52,6 +52,7 @@ _FIRST = frozenset(
         "sequence",
     }
 )
+_VALIDATED = ("NOT NULL NOT VALID", "NOT NULL")
 _LAST = frozenset({"statistics", "trigger", "rule", "policy", "event trigger", "publication"})
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
@@ -104,6 +105,7 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
         d
         for d in after
         if d.kind in _LAST
+        or (d.kind == "column" and d.attribute == "default")
         or (d.kind in ("index", "column") and d.object.startswith(of_views))
         or d.object.startswith(shown_late)
         or f"{d.object}." in shown_late
@@ -115,6 +117,7 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     steps += [_Making(m.label, "", m.text.partition("\n")[2]) for m in makers if m.label.startswith("sequence ")]
     steps += [_Making(f"table {t.name}: inherits", "", text) for t, text in plan.joins()]
     steps += [_after(d) for d in middle]
+    steps += [_Making(f"{o.kind} {o.name}: validated", "", text) for o, text in plan.validations()]
     steps += list(_in_order(showing))
     steps += [_after(d) for d in late]
     missing = {d.object.partition("(")[0] for d in unmade if not d.attribute} | {
@@ -179,6 +182,7 @@ class _Plan:
                 self._columns.setdefault(one.path[:2], []).append(one)
         for columns in self._columns.values():
             columns.sort(key=lambda c: int(c.get("position")))
+        self._entangled = _entangled_functions(want)
         self._has_names = versions.NOT_NULL_CONSTRAINTS.is_in(want.server_version)
 
     def made(self, *, with_views: bool) -> Catalog:
@@ -242,6 +246,8 @@ class _Plan:
             if not (self._has_names and made.get("not null") == "NOT NULL"):
                 made.pop("not null", None)
                 made |= {"not null": "NOT NULL"} if inherits else {}
+        if self._is_late(made.get("default", "")):
+            made.pop("default")
         if made.get("not null", "").endswith("NOT VALID"):
             for name in ("not null", "not null constraint", "not null inherited"):
                 made.pop(name, None)
@@ -284,11 +290,15 @@ class _Plan:
             f"OPTIONS ({options})" if options else "",
             f"COLLATE {collation}" if collation else "",
             f"{_constraint_name(column)}{not_null}" if is_written else "",
-            f"DEFAULT {default}" if default else "",
+            f"DEFAULT {default}" if default and not self._is_late(default) else "",
             column.get("generated"),
             "" if self._gets_identity(column) else _identity(column),
         )
         return " ".join(filter(None, words))
+
+    def _is_late(self, default: str) -> bool:
+        """Whether a default calls what may need the table itself: it is set once all is there."""
+        return not self._entangled.isdisjoint(_QUALIFIED.findall(default))
 
     def _gets_identity(self, column: Object) -> bool:
         """Whether its table is a partition, and has it from its parent."""
@@ -305,11 +315,27 @@ class _Plan:
             if table.get("partition of"):
                 yield table, _attach(table, self.tables)
 
+    def validations(self) -> Iterator[tuple[Object, str]]:
+        """What validates a constraint that its table has from a parent, whose own is not validated."""
+        for one in self.want.objects:
+            above = self.want.find(one.follows[0], *one.follows[1:]) if one.follows else None
+            if above is None:
+                continue
+            if one.kind == "constraint" and above.get("validated") and not one.get("validated"):
+                yield one, mend.validate_constraint(one, one.path[2])
+            elif one.kind == "column" and (above.get("not null"), one.get("not null")) == _VALIDATED:
+                yield one, mend.validate_constraint(one, mend.not_null_name(one))
+
     def not_made(self) -> Iterator[str]:
         """What the statements do not say of objects that they make."""
         definitions = {(o.kind, *o.path): o.get("definition").partition(" USING ")[2] for o in self.want.objects}
         apart = {*_TABLES, "column", "schema", "extension"}
         for one in self.want.objects:
+            above = (
+                self.want.find(one.follows[0], *one.follows[1:]) if one.kind == "constraint" and one.follows else None
+            )
+            if above is not None and above.get("enforced") and not one.get("enforced"):
+                yield f"constraint {one.name}: enforced"
             if one.kind not in apart:
                 for attribute, _ in one.attributes:
                     if not mend.is_made(one, attribute):
@@ -324,6 +350,13 @@ class _Plan:
                 and definitions[one.follows] != one.get("definition").partition(" USING ")[2]
             ):
                 yield f"inherited index {one.name}: definition"
+
+
+def _entangled_functions(want: Catalog) -> frozenset[str]:
+    """Names of functions that PostgreSQL makes only where a table, a view or another function is there."""
+    functions = [(o.name.partition("(")[0], o.get("definition")) for o in want.objects if o.kind == "function"]
+    made = {name for name, _ in functions} | {o.name for o in want.objects if o.kind in _TABLES | _VIEWS}
+    return frozenset(name for name, text in functions if _mentions(_Making("", name, text)) & made - {name})
 
 
 def _only(one: Object, attributes: frozenset[str]) -> Object:
@@ -413,8 +446,8 @@ def _mentioned(one: _Making, by_name: Mapping[str, list[_Making]]) -> Iterator[_
 
 
 def _mentions(one: _Making) -> set[str]:
-    """What a statement names besides itself, but in a function's body, which is not looked at yet."""
-    text = one.text
+    """What a statement names besides itself, but in a function's body, which is not looked at yet, and in comments."""
+    text = one.text.partition("\nCOMMENT ON ")[0]
     if text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")):
         text = re.split(r"\nAS \$", text, maxsplit=1)[0]
     found = set(_QUALIFIED.findall(text.replace(one.name, "", 1) if one.name else text))

@@ -228,7 +228,9 @@ def _create(one: Object, sides: Sides) -> str:
             return f"CREATE SCHEMA {one.name};"
         case "extension":
             version = one.get("version").replace("'", "''")
-            return f"CREATE EXTENSION {one.name} WITH SCHEMA {quote(one.get('schema'))} VERSION '{version}';"
+            bare = "" if one.get("comment") else comment_on(one, "")  # it comes with one of its own
+            create = f"CREATE EXTENSION {one.name} WITH SCHEMA {quote(one.get('schema'))} VERSION '{version}';"
+            return lines(create, bare)
         case "index":
             return _create_index(one)
         case "constraint":
@@ -373,8 +375,13 @@ def add_constraint(one: Object, sides: Sides, *, replacing: bool = False) -> str
     is_old = sides.server_version and not versions.NOT_VALID_KEYS_OF_PARTITIONED.is_in(sides.server_version)
     if not definition.startswith("CHECK") and (not is_foreign_key or (is_partitioned and is_old)):
         return f"{add};"
-    validate = "" if one.get("validated") else f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+    validate = "" if one.get("validated") else validate_constraint(one, one.path[2])
     return lines(f"{add} NOT VALID;", validate)
+
+
+def validate_constraint(one: Object, name: str) -> str:
+    """Write the statement that looks at the rows of a constraint of that name, of one's table."""
+    return f"ALTER TABLE {table_of(one)} VALIDATE CONSTRAINT {quote(name)};"
 
 
 def _add_column(one: Object, sides: Sides) -> str:
@@ -529,7 +536,7 @@ def _mend_index(had: Object, wanted: Object, attribute: str, sides: Sides) -> st
 def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
     name, table = quote(wanted.path[2]), table_of(wanted)
     if attribute == "validated" and not wanted.get("validated") and not had.get("enforced"):
-        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+        return validate_constraint(wanted, wanted.path[2])
     if attribute == "enforced" and wanted.get("definition").startswith("FOREIGN KEY"):
         return f"ALTER TABLE {table} ALTER CONSTRAINT {name} {wanted.get('enforced') or 'ENFORCED'};"
     is_switched_on = attribute == "triggers" and not wanted.get("triggers") and " of " not in had.get("triggers")
@@ -559,13 +566,17 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         return f"{alter} DROP EXPRESSION;" if had.get("generated").endswith("STORED") else ""
     if attribute == "storage" and (value or versions.STORAGE_DEFAULT.is_in(sides.server_version)):
         return f"{alter} SET STORAGE {value or 'DEFAULT'};".replace("ALTER TABLE", _alter(wanted, sides), 1)
+    if attribute == "identity type" and had.get("identity sequence") and wanted.get("identity"):
+        kind = value or wanted.get("type")
+        options = wanted.get("identity").partition("(")[2].removesuffix(")")
+        return f"ALTER SEQUENCE {had.get('identity sequence')} AS {kind} {options};"
     if attribute == "identity persistence" and had.get("identity sequence"):
         said = {"UNLOGGED": "UNLOGGED", "LOGGED": "LOGGED"}
         return f"ALTER SEQUENCE {had.get('identity sequence')} SET {said.get(value) or _other(had.get(attribute))};"
     if attribute == "identity comment" and had.get("identity sequence"):
         return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {_literal(value) if value else 'NULL'};"
     if attribute == "not null comment" and wanted.get("not null"):
-        on = f"{quote(_not_null_name(wanted))} ON {table_of(wanted)}"
+        on = f"{quote(not_null_name(wanted))} ON {table_of(wanted)}"
         return f"COMMENT ON CONSTRAINT {on} IS {_literal(value) if value else 'NULL'};"
     if attribute == "compression":
         return f"{alter} SET COMPRESSION {value or 'default'};"
@@ -576,12 +587,13 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
     if attribute == "identity sequence" and had.get(attribute) and value:
         return _rename_sequence(had.get(attribute), value)
     if attribute == "not null constraint" and had.get("not null") == wanted.get("not null"):
-        rename = f"RENAME CONSTRAINT {quote(_not_null_name(had))} TO {quote(_not_null_name(wanted))}"
+        rename = f"RENAME CONSTRAINT {quote(not_null_name(had))} TO {quote(not_null_name(wanted))}"
         return f"ALTER TABLE {table_of(wanted)} {rename};"
     return ""
 
 
-def _not_null_name(column: Object) -> str:
+def not_null_name(column: Object) -> str:
+    """The name of a column's NOT NULL."""
     return column.get("not null constraint") or f"{column.path[1]}_{column.path[2]}_not_null"
 
 
@@ -594,10 +606,10 @@ def _mend_not_null(had: Object, wanted: Object, sides: Sides) -> str:
         return f"{table} ALTER COLUMN {column} SET NOT NULL;"
     if old:
         is_validated = (old, new) == ("NOT NULL NOT VALID", "NOT NULL")
-        return f"{table} VALIDATE CONSTRAINT {quote(_not_null_name(had))};" if is_validated else ""
+        return validate_constraint(wanted, not_null_name(had)) if is_validated else ""
     if new == "NOT NULL" and not wanted.get("not null constraint"):
         return f"{table} ALTER COLUMN {column} SET NOT NULL;"
-    return f"{table} ADD CONSTRAINT {quote(_not_null_name(wanted))} NOT NULL {column}{new.removeprefix('NOT NULL')};"
+    return f"{table} ADD CONSTRAINT {quote(not_null_name(wanted))} NOT NULL {column}{new.removeprefix('NOT NULL')};"
 
 
 def _rename_sequence(had: str, wanted: str) -> str:

@@ -133,12 +133,15 @@ def _is_key(one: Object) -> bool:
     return one.kind == "index" and one.get("definition").startswith("CREATE UNIQUE")
 
 
+_COMMENTS = ("comment", "comments")
+
+
 def _mentions(one: Object, attribute: str) -> set[str]:
     """What an object, or one attribute of it, cannot do without.  A function's body is looked at when it runs."""
     if attribute in (EXTRA, ABSENT):
-        texts = [value for name, value in one.attributes if name not in ("comment", "index comment")]
+        texts = [value for name, value in one.attributes if not name.endswith(_COMMENTS)]
     else:
-        texts = [one.get(attribute)] if attribute not in ("comment", "index comment") else []
+        texts = [one.get(attribute)] if not attribute.endswith(_COMMENTS) else []
     if one.kind in ("function", "procedure"):
         texts = [re.split(r"\nAS \$", text, maxsplit=1)[0].replace(_token(one), "", 1) for text in texts]
         texts.append(one.path[-1])

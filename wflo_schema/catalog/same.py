@@ -37,19 +37,34 @@ def common_aliases(have: str, want: str) -> tuple[str, str]:
     )
 
 
+# A row of a type that got attributes later: their NULLs are printed with a type where the row was made again.
+_ROW = re.compile(r"ROW\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?=::)")
+_TYPED_NULL = re.compile(r"(?<=, NULL)::[^,()']+(?:\([\d, ]*\)[^,()']*)?(?=[,)])")
+
+# varchar IN (…): the array is cast as a whole at first, and element by element where the text was read again.
+_ELEMENT = rf"(?:E?'(?:[^']|'')*'::[a-z ]+(?:\(\d+\))?|{_NAME}(?:\.{_NAME})*)"
+_CAST_ARRAY = re.compile(rf"\(ARRAY\[({_ELEMENT}(?:, {_ELEMENT})*)\]\)::([a-z ]+)\[\]")
+
+
+def _cast_elements(cast: re.Match[str]) -> str:
+    return f"ARRAY[{re.sub(_ELEMENT, lambda one: f'({one[0]})::{cast[2]}', cast[1])}]"
+
+
 _NULL = re.compile(r"NULL(::[^()]*(\([\d, ]*\)[^()]*)?)?")
 
 # What is set in whatever order, or listed so.
 _TAGS = re.compile(r"(?<= WHEN TAG IN \()[^)]*")
 
 
-def in_any_order(kind: str, attribute: str, text: str) -> str:
-    """The text as if options, and the tags of an event trigger, had been given in the order of their names."""
+def regular_form(kind: str, attribute: str, text: str) -> str:
+    """The text with options, and the tags of an event trigger, by name, and with casts as after pg_dump and psql."""
     if attribute.endswith("options"):
         return ", ".join(sorted(text.split(", ")))
     if kind == "event trigger" and attribute == "definition":
         return _TAGS.sub(lambda m: ", ".join(sorted(m[0].split(", "))), text)
-    return text
+    if kind in ("function", "procedure"):
+        return text
+    return _CAST_ARRAY.sub(_cast_elements, _ROW.sub(lambda m: _TYPED_NULL.sub("", m[0]), text))
 
 
 def is_null(default: str | None) -> bool:

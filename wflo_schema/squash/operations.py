@@ -105,7 +105,12 @@ def squash_migrations(
         base = _migrated_to(empty, migrations, one.before[-1] if one.before else None)
         want = _migrated_to(empty, migrations, one.chosen[-1])
         snapshot = dump_schema(empty)
-    ways = {"statements": rewriting.from_statements(one.chosen, scripts)}
+    ways = {
+        "statements": rewriting.from_statements(one.chosen, scripts),
+        "statements, enums whole": rewriting.from_statements(one.chosen, scripts, with_whole_enums=True),
+    }
+    if len(set(ways.values())) == 1:
+        ways.popitem()
     if not one.before and server.schema is None:
         ways = {"catalog": rewriting.from_catalog(one.chosen, scripts, snapshot), **ways}
     way, forward, changing, reason = _proven_forward(one, ways, want)
@@ -132,13 +137,15 @@ def _proven_forward(
     one: _Squash, ways: Mapping[str, str], want: Made
 ) -> tuple[str, str, Mapping[str, Collection[str]], str]:
     """The first way that makes the same, its text, what could not be compared, and why it is not the better way."""
-    reason = "" if len(ways) > 1 else "it builds on earlier migrations, or --schema may put its tables into any schema"
+    reason = (
+        "" if "catalog" in ways else "it builds on earlier migrations, or --schema may put its tables into any schema"
+    )
     told: list[str] = []
     for way, text in ways.items():
         forward = _forward(one, text)
         found, changing = _differences(one, forward, want)
         if not found.lines:
-            return way, forward, changing, reason
+            return way.partition(",")[0], forward, changing, reason
         reason = found.lines[0]
         told += [f"written from the {way}: {line}" for line in found.lines[:_MOST_SHOWN]]
     raise Refused(

@@ -17,6 +17,7 @@ from wflo_schema.files.folder import Migration, load_rollback, load_script
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import runs_alone, sets_session
 from wflo_schema.findings import Location
+from wflo_schema.names import NAME
 
 _ROWS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"})
 _CODE = frozenset({"SELECT", "WITH", "VALUES", "CALL", "DO", "EXECUTE", "PREPARE"})
@@ -144,13 +145,66 @@ def from_catalog(chosen: Sequence[Migration], scripts: Sequence[Script], snapsho
     return "\n\n".join(found) + "\n"
 
 
-def from_statements(chosen: Sequence[Migration], scripts: Sequence[Script]) -> str:
-    """Every statement in its order, but those that a new database needs not."""
-    parts = (
-        _Part(m, tuple(s for s in script.statements if kind_of(s) != "nothing"))
-        for m, script in zip(chosen, scripts, strict=True)
-    )
+def from_statements(chosen: Sequence[Migration], scripts: Sequence[Script], *, with_whole_enums: bool = False) -> str:
+    """Every statement in its order, but those that a new database needs not.
+
+    ``with_whole_enums``: a label that an enum gets later stands where the type is made. Before PostgreSQL 17 no row may
+    hold a new one until the transaction ends.
+    """
+    files = [[s for s in script.statements if kind_of(s) != "nothing"] for script in scripts]
+    if with_whole_enums:
+        files = _with_whole_enums(files)
+    parts = (_Part(m, statements) for m, statements in zip(chosen, files, strict=True))
     return "\n\n".join(p.text() for p in parts if p.statements) + "\n"
+
+
+_LITERAL = r"'(?:[^']|'')*'"
+_TYPE = rf"TYPE\s+(?:{NAME}\s*\.\s*)?(?P<type>{NAME})"
+_ENUM = re.compile(rf"(CREATE\s+{_TYPE}\s+AS\s+ENUM\s*\()((?:{_LITERAL}|[^'()])*)\)\s*\Z", re.IGNORECASE)
+_RENAMED = re.compile(rf"ALTER\s+{_TYPE}\s+RENAME\s+TO\s+(?P<new>{NAME})\s*\Z", re.IGNORECASE)
+_ADDED = re.compile(
+    rf"ALTER\s+{_TYPE}\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<label>{_LITERAL})"
+    rf"(?:\s+(?P<where>BEFORE|AFTER)\s+(?P<beside>{_LITERAL}))?\s*\Z",
+    re.IGNORECASE,
+)
+
+
+def _with_whole_enums(files: Sequence[Sequence[Statement]]) -> list[list[Statement]]:
+    """The statements, but those that add a label to an enum which one of them makes: it has it from the beginning."""
+    found: list[dict[int, Statement]] = [dict(enumerate(statements)) for statements in files]
+    made: dict[str, tuple[dict[int, Statement], int]] = {}
+    for kept in found:
+        for number, statement in list(kept.items()):
+            if statement.words[1:2] != ("TYPE",):
+                continue
+            text = statement.text
+            if (enum := _ENUM.match(text)) is not None:
+                made[_folded(enum["type"])] = kept, number
+            elif (renamed := _RENAMED.match(text)) is not None and (place := made.pop(_folded(renamed["type"]), None)):
+                made[_folded(renamed["new"])] = place
+            elif (added := _ADDED.match(text)) is not None and (place := made.get(_folded(added["type"]))):
+                where, at = place
+                grown = _grown(where[at].text, added)
+                if grown:
+                    where[at] = Statement(grown.encode())
+                    del kept[number]
+    return [list(kept.values()) for kept in found]
+
+
+def _grown(text: str, added: re.Match[str]) -> str:
+    """The statement that makes an enum, with one label more; empty where the label beside it is not known."""
+    enum = _ENUM.match(text)
+    labels = re.findall(_LITERAL, enum[3]) if enum is not None else []
+    if enum is None or (added["beside"] and added["beside"] not in labels):
+        return ""
+    if added["label"] not in labels:
+        at = labels.index(added["beside"]) + (added["where"].upper() == "AFTER") if added["beside"] else len(labels)
+        labels.insert(at, added["label"])
+    return f"{enum[1]}{', '.join(labels)})"
+
+
+def _folded(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def _data(statement: Statement) -> str:
