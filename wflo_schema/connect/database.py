@@ -593,9 +593,14 @@ _FAILURES = (
         "for a schema, leave search_path out and give --schema; other options need the server itself, not its pooler",
     ),
     _Failure(
-        r"too many connections for (?:role|database)",
+        r"too many connections for database",
+        "{where} takes no more connections: {said}",
+        "run it again when connections are free, or as its owner: ALTER DATABASE {name_quoted} CONNECTION LIMIT 10",
+    ),
+    _Failure(
+        r"too many connections for role",
         "{the_user} may not open another connection to {where}: {said}",
-        "some commands need two connections at once; as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
+        "some commands need two connections at once; as a superuser: ALTER ROLE {user_quoted} CONNECTION LIMIT 10",
     ),
     _Failure(
         r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",

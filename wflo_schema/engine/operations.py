@@ -205,10 +205,11 @@ def rollback(
         return run.result("rollback", began)
 
 
-def _keeps_no_record(run: Session, migration_id: str) -> DatabaseError:
+def _keeps_no_record(run: Session, migration_id: str, said: str = "") -> DatabaseError:
     return DatabaseError(
-        f"the ledger in schema {run.ledger.schema} neither takes nor shows a record of {migration_id}",
-        hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
+        f"the ledger in schema {run.ledger.schema} neither takes nor shows a record of {migration_id}"
+        f"{said and f': {said}'}",
+        hint="may this role see all of its rows? look at the columns, policies and triggers of _yoyo_migration",
     )
 
 
@@ -451,10 +452,10 @@ class _Run(Session):
                     self._step_by_step(m, self._take(scripts, m), "apply", predecessors)
                 recorded.add(m.id)
                 queue.popleft()
-            except Conflict:
+            except Conflict as conflict:
                 conflicts[m.id] += 1
                 if conflicts[m.id] > _MOST_CONFLICTS:
-                    raise _keeps_no_record(self, m.id) from None
+                    raise _keeps_no_record(self, m.id, str(conflict)) from None
                 self.current = None
                 self.ledger = find_ledger(self.pipeline, self.database.schema)
                 if not self.ledger.is_complete:
@@ -668,7 +669,7 @@ class _Run(Session):
                 continue
             if error.index <= one.ledger_index:
                 if error.sqlstate in _OUT_OF_DATE:
-                    raise Conflict
+                    raise Conflict(error.message)
                 if error.sqlstate in RETRIED or error.sqlstate == "57014":
                     self.pause_for_ledger(m, error, began, attempt)
                     continue
@@ -795,30 +796,30 @@ class _Run(Session):
             attempt += 1
             if verify is not None:
                 verify()
-            outcome = self.pipeline.exchange(
-                [
-                    BEGIN,
-                    *_set_local({"lock_timeout": str(self.locks.of(None))}),
-                    *(
-                        command
-                        for m in chosen
-                        for command in (
-                            (checksum_command(ledger, m.id, m.checksum),)
-                            if m.id in recorded
-                            else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
-                        )
-                    ),
-                    *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
-                    *(checksum_command(ledger, i, None) for i in aside),
-                    SETTLE,
-                    *(seal_command(ledger, m) for m in chosen),
-                    COMMIT,
-                    DISCARD,
-                ]
-            )
+            commands = [
+                BEGIN,
+                *_set_local({"lock_timeout": str(self.locks.of(None))}),
+                *(
+                    command
+                    for m in chosen
+                    for command in (
+                        (checksum_command(ledger, m.id, m.checksum),)
+                        if m.id in recorded
+                        else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
+                    )
+                ),
+                *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
+                *(checksum_command(ledger, i, None) for i in aside),
+                SETTLE,
+                *(seal_command(ledger, m) for m in chosen),
+                COMMIT,
+            ]
+            outcome = self.pipeline.exchange([*commands, DISCARD])
             if outcome.error is None:
                 break
             self.settle(ROLLBACK)
+            if outcome.error.index >= len(commands):
+                break  # it is committed; a cancel request came late
             if outcome.error.sqlstate in _OUT_OF_DATE:
                 raise Refused(
                     "the ledger changed while the migrations were about to be recorded; nothing was recorded",
