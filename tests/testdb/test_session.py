@@ -817,19 +817,6 @@ def test_the_plugin_does_not_stand_in_its_own_way_without_a_database_postgres(
             connection.execute("ALTER DATABASE elsewhere RENAME TO postgres")
 
 
-def test_a_database_that_takes_no_more_connections_is_named_with_what_opens_it(
-    server: RunningServer, target: Database, role: str
-) -> None:
-    with server.database.connect() as connection:
-        connection.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 0").format(sql.Identifier(target.name)))
-    with pytest.raises(ConnectionFailed) as caught:
-        target.with_parameters(user=role).connect()
-    assert (
-        f"ALTER DATABASE {target.name} CONNECTION LIMIT" in caught.value.hint
-        and target.label.split("@")[1] in (caught.value.message.split("@")[1])
-    )
-
-
 def test_a_role_that_may_have_one_connection_is_told_what_it_needs(
     server: RunningServer, target: Database, migrations: Migrations, role: str
 ) -> None:

@@ -328,9 +328,11 @@ class _Lost(ConnectionLost, psycopg.OperationalError):  # type: ignore[misc]
     """For those who handle our errors, and for those who handle psycopg's; both have a ``sqlstate``."""
 
     def __init__(self, reason: str, sqlstate: str) -> None:
-        ConnectionLost.__init__(
-            self, f"the connection to the server was lost: {reason}", sqlstate=sqlstate, hint=_run_again(sqlstate)
-        )
+        said, hint = f"the connection to the server was lost: {reason}", _run_again(sqlstate)
+        if pools_statements(reason):
+            pooled = statements_pooled(reason)
+            said, hint = pooled.message, pooled.hint
+        ConnectionLost.__init__(self, said, sqlstate=sqlstate, hint=hint)
         self.reason = reason
 
 
