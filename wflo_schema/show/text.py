@@ -166,7 +166,7 @@ def relative_path(path: str) -> str:
     """The path relative to the working directory where it is below that, else unchanged."""
     try:
         shown = os.path.relpath(path)
-    except ValueError:  # on another drive
+    except (OSError, ValueError):  # there is no working directory any more; on another drive
         return path
     return path if shown.startswith("..") else shown
 
