@@ -87,6 +87,17 @@ def test_ledger_whose_key_locks_nothing_is_not_trusted_until_it_is_mended(folder
     assert folder.recorded() == ["1_a", "2_b"]
 
 
+@pytest.mark.parametrize("what", ["no key", "unlogged", "a child", "partitioned"])
+def test_file_that_makes_the_ledger_s_key_no_lock_is_the_last_of_its_run(folder: Folder, what: str) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.write("2_b", FLAWS[what])
+    folder.write("3_c", "CREATE TABLE c ()")
+    refused = folder.refuse()
+    assert refused.applied == ("1_a", "2_b") and not folder.has("c")
+    mend(folder, refused.hint)
+    assert folder.migrate().ids == ("3_c",)
+
+
 def test_flaw_of_the_table_of_progress_stops_a_run_too(folder: Folder) -> None:
     folder.write("1_a", f"{NT}CREATE TABLE a ()")
     folder.migrate()

@@ -67,6 +67,9 @@ _READ_TIMEOUT_MS = 3_000
 # Characters: behind a longer migration the next one is not sent while it runs.
 _LONGEST_AHEAD = 1_000_000
 
+# A file that names the ledger's tables may have taken away what makes its key a lock.
+_OF_LEDGER = b"_yoyo_"
+
 # How often a run may find that somebody else recorded a migration, and then find it pending again.
 _MOST_CONFLICTS = 20
 
@@ -447,6 +450,8 @@ class _Run(Session):
 
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
                     self._apply(one, following, is_sent=is_sent)
+                    if _OF_LEDGER in one.script.source and len(queue) > 1:
+                        self._look_at_ledger()
                 else:
                     self._is_plain = False
                     self._step_by_step(m, self._take(scripts, m), "apply", predecessors)
@@ -457,11 +462,8 @@ class _Run(Session):
                 if conflicts[m.id] > _MOST_CONFLICTS:
                     raise _keeps_no_record(self, m.id, str(conflict)) from None
                 self.current = None
-                self.ledger = find_ledger(self.pipeline, self.database.schema)
-                if not self.ledger.is_complete:
-                    self._make_ledger()
+                self._look_at_ledger()
                 again = plan_migrations(self.status(migrations), migrations, to, allow)
-                self.refuse_flaws()
                 refuse(again)
                 recorded = {e.id for e in again.status.entries if e.state != State.PENDING}
                 queue = deque(again.pending)
@@ -475,6 +477,14 @@ class _Run(Session):
         Stepwise(self, m, script, operation).run(recorded)
         if time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S:
             self.flush()
+
+    def _look_at_ledger(self) -> None:
+        """See whether it is still one to trust: somebody, or a file, has changed it."""
+        self.ledger = find_ledger(self.pipeline, self.database.schema)
+        if not self.ledger.is_complete:
+            self._make_ledger()
+        self.read()
+        self.refuse_flaws()
 
     def _make_ledger(self) -> None:
         began, attempt = time.monotonic(), 0
@@ -540,6 +550,7 @@ class _Run(Session):
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
+            and _OF_LEDGER not in script.source
             and len(script.source) <= _LONGEST_AHEAD,
         )
 
