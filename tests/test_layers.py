@@ -60,12 +60,12 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "events",
             "flaws",
+            "remedies",
             "ledger",
             "first_run",
             "planning",
             "against",
             "locks",
-            "remedies",
             "confinement",
             "session",
             "stepwise",

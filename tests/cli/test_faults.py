@@ -189,6 +189,19 @@ def test_full_disk_behind_stdout_does_not_hide_what_was_done(database: Database,
     do(database.with_name("postgres"), f"DROP DATABASE {database.name}_test WITH (FORCE)")
 
 
+def test_folder_that_was_removed_is_named_and_no_matter_where_none_is_needed(
+    applied: tuple[Database, Path], tmp_path: Path
+) -> None:
+    database, folder = applied
+    gone = f"mkdir -p {tmp_path}/gone; cd {tmp_path}/gone; rmdir ../gone; $run "
+    code, said = shell(f"{gone} server status", folder, database)
+    assert (code, said.splitlines()[0]) == (3, "error: cannot go on: the current folder has been removed")
+    code, said = shell(f"{gone} new a", folder, database)
+    assert code == 3 and "cannot make the folder migrations" in said and "--migrations" in said
+    for words in ("status", "migrate", "plan"):
+        assert shell(f"{gone} {words} --migrations {folder}/migrations", folder, database)[0] == 0, words
+
+
 @pytest.mark.parametrize("words", ["--help", "--version", "check --help", "server --help", "status", "migrate", "dump"])
 def test_reader_that_goes_away_is_the_same_for_all(applied: tuple[Database, Path], words: str) -> None:
     database, folder = applied

@@ -137,6 +137,30 @@ def test_a_pooler_that_gives_each_statement_another_connection_is_told_from_a_lo
         assert connection.execute("SELECT to_regclass('a')").fetchone() == (None,)
 
 
+@needs_pgbouncer
+@pytest.mark.one_server
+def test_a_pooler_that_gives_each_statement_another_connection_is_told_whatever_is_asked(database: Database) -> None:
+    with pgbouncer(database, "statement", 2) as pooled, pytest.raises(ConnectionLost) as caught:
+        with pooled.connect() as connection, connection.transaction():
+            pass
+    assert "was lost" not in caught.value.message and "pool_mode" in caught.value.hint
+
+
+@pytest.mark.one_server
+def test_a_database_that_takes_no_more_connections_is_named_with_what_opens_it(database: Database) -> None:
+    role = f"plain_{database.name}"
+    with database.connect() as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN".encode())
+        connection.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT 0".encode())
+        try:
+            with pytest.raises(ConnectionFailed) as caught:
+                database.with_parameters(user=role).connect()
+        finally:
+            connection.execute(f"DROP ROLE {role}".encode())
+    assert "takes no more connections" in caught.value.message
+    assert f"ALTER DATABASE {database.name} CONNECTION LIMIT" in caught.value.hint
+
+
 @pytest.mark.one_server
 def test_a_server_that_demands_tls_is_told_from_a_missing_grant() -> None:
     server = start_server("18" if "18" in BIN else "15")

@@ -87,6 +87,17 @@ def test_ledger_whose_key_locks_nothing_is_not_trusted_until_it_is_mended(folder
     assert folder.recorded() == ["1_a", "2_b"]
 
 
+@pytest.mark.parametrize("what", ["no key", "unlogged", "a child", "partitioned"])
+def test_file_that_makes_the_ledger_s_key_no_lock_is_the_last_of_its_run(folder: Folder, what: str) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.write("2_b", FLAWS[what])
+    folder.write("3_c", "CREATE TABLE c ()")
+    refused = folder.refuse()
+    assert refused.applied == ("1_a", "2_b") and not folder.has("c")
+    mend(folder, refused.hint)
+    assert folder.migrate().ids == ("3_c",)
+
+
 def test_flaw_of_the_table_of_progress_stops_a_run_too(folder: Folder) -> None:
     folder.write("1_a", f"{NT}CREATE TABLE a ()")
     folder.migrate()
@@ -157,6 +168,62 @@ def test_policies_that_hide_rows_from_a_role_stop_it(folder: Folder, server: Run
         )
         refused = folder.refuse(database=other)
         assert "row-level security" in refused.message and "BYPASSRLS" in refused.hint
+
+
+_RAISES = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$; "
+
+# What the owner's own database does to the ledger → what the error says, and what its hint names.
+REFUSALS = {
+    "ALTER TABLE _yoyo_log ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY": (
+        "row-level security",
+        "ALTER TABLE _yoyo_log DISABLE ROW LEVEL SECURITY",
+    ),
+    "ALTER TABLE _yoyo_migration ADD ticket text CHECK (ticket > 'a'), ADD CHECK (migration_id < '2')": (
+        "violates check constraint",
+        "constraints and triggers of _yoyo_migration",
+    ),
+    f"{_RAISES}CREATE TRIGGER t BEFORE INSERT ON _yoyo_log FOR EACH ROW EXECUTE FUNCTION f()": (
+        "not today",
+        "triggers of _yoyo_migration and _yoyo_log",
+    ),
+    "DELETE FROM _yoyo_migration; ALTER TABLE _yoyo_migration ADD ticket text NOT NULL": (
+        'null value in column "ticket"',
+        "columns",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_ledger_that_refuses_a_record_says_which_part_of_it_does(
+    folder: Folder, server: RunningServer, what: str
+) -> None:
+    said, hint = REFUSALS[what]
+    with role(folder, server) as other:
+        folder.do(f"GRANT CREATE ON SCHEMA public TO {other.parameters['user']}")
+        folder.write("1_a", "CREATE TABLE a ()")
+        folder.migrate(database=other)
+        folder.do(what)
+        folder.write("1_a" if "DELETE" in what else "2_b", "CREATE TABLE b ()")
+        with pytest.raises(DatabaseError) as caught:
+            folder.migrate(database=other, allow=list(Allow))
+    assert said in caught.value.message and hint in caught.value.hint
+    assert not folder.has("b")
+
+
+def test_statement_timeout_that_is_too_short_for_the_ledger_is_no_colleague(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.migrate()
+    folder.do(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(9); RETURN NEW; END$$",
+        "CREATE TRIGGER t BEFORE INSERT ON _yoyo_log FOR EACH ROW EXECUTE FUNCTION f()",
+        f"ALTER DATABASE {folder.database.name} SET statement_timeout = '200ms'",
+    )
+    folder.write("2_b", "CREATE TABLE b ()")
+    with pytest.raises(DatabaseError) as caught:
+        folder.migrate(locks=LockOptions(wait_s=0.5))
+    assert caught.value.sqlstate == "57014" and "statement timeout" in caught.value.message
+    assert "statement_timeout" in caught.value.hint and not folder.has("b")
+    assert not any(isinstance(e, Notice) and "another run" in e.message for e in folder.events)
 
 
 # its place

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -167,8 +168,13 @@ def _run(words: Sequence[str]) -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         said = f"cannot go on: {error if error.filename else error.strerror or error}"
-        print_json(words, "os-error", said)
-        say(f"error: {said}")
+        hint = ""
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            said, hint = "cannot go on: the current folder has been removed", "cd to a folder that is there"
+        print_json(words, "os-error", said, hint)
+        say(f"error: {said}" + (f"\nhint: {hint}" if hint else ""))
         return 3
     # The one catch-all: a bug of ours, shown with its traceback, and the exit code of "could not do it".
     except Exception as error:  # noqa: BLE001

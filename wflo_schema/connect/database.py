@@ -328,9 +328,11 @@ class _Lost(ConnectionLost, psycopg.OperationalError):  # type: ignore[misc]
     """For those who handle our errors, and for those who handle psycopg's; both have a ``sqlstate``."""
 
     def __init__(self, reason: str, sqlstate: str) -> None:
-        ConnectionLost.__init__(
-            self, f"the connection to the server was lost: {reason}", sqlstate=sqlstate, hint=_run_again(sqlstate)
-        )
+        said, hint = f"the connection to the server was lost: {reason}", _run_again(sqlstate)
+        if pools_statements(reason):
+            pooled = statements_pooled(reason)
+            said, hint = pooled.message, pooled.hint
+        ConnectionLost.__init__(self, said, sqlstate=sqlstate, hint=hint)
         self.reason = reason
 
 
@@ -593,9 +595,14 @@ _FAILURES = (
         "for a schema, leave search_path out and give --schema; other options need the server itself, not its pooler",
     ),
     _Failure(
-        r"too many connections for (?:role|database)",
+        r"too many connections for database",
+        "{where} takes no more connections: {said}",
+        "run it again when connections are free, or as its owner: ALTER DATABASE {name_quoted} CONNECTION LIMIT 10",
+    ),
+    _Failure(
+        r"too many connections for role",
         "{the_user} may not open another connection to {where}: {said}",
-        "some commands need two connections at once; as a superuser: ALTER ROLE {user} CONNECTION LIMIT 10",
+        "some commands need two connections at once; as a superuser: ALTER ROLE {user_quoted} CONNECTION LIMIT 10",
     ),
     _Failure(
         r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",

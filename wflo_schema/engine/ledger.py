@@ -21,6 +21,7 @@ from psycopg import sql
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, ROLLBACK, Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command
+from wflo_schema.engine.remedies import ledger_remedy
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migration, migration_hash
 
@@ -116,21 +117,16 @@ class Ledger:
 
 
 def _raise(error: ServerError, doing: str) -> None:
-    if error.sqlstate == "42501" and "row-level security" in error.message:
-        raise CannotRead(
-            f"row-level security may hide rows of the ledger from this role: {error.message}",
-            sqlstate=error.sqlstate,
-            hint="run it as the owner of _yoyo_migration or as a role with BYPASSRLS, "
-            "or ALTER TABLE _yoyo_migration DISABLE ROW LEVEL SECURITY",
-        )
-    if error.sqlstate == "42501":
-        raise CannotRead(
-            f"not allowed while {doing}: {error.message}",
-            sqlstate=error.sqlstate,
-            hint="GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration, "
-            "and _wflo_schema_progress where it exists) to this role",
-        )
-    raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=error.hint)
+    hint = ledger_remedy(
+        error,
+        "GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration, "
+        "and _wflo_schema_progress where it exists) to this role",
+    )
+    if error.sqlstate != "42501":
+        raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=hint)
+    may_hide = "row-level security" in error.message
+    said = "row-level security may hide rows of the ledger from this role" if may_hide else f"not allowed while {doing}"
+    raise CannotRead(f"{said}: {error.message}", sqlstate=error.sqlstate, hint=hint)
 
 
 @functools.cache

@@ -67,6 +67,9 @@ _READ_TIMEOUT_MS = 3_000
 # Characters: behind a longer migration the next one is not sent while it runs.
 _LONGEST_AHEAD = 1_000_000
 
+# A file that names the ledger's tables may have taken away what makes its key a lock.
+_OF_LEDGER = b"_yoyo_"
+
 # How often a run may find that somebody else recorded a migration, and then find it pending again.
 _MOST_CONFLICTS = 20
 
@@ -205,10 +208,11 @@ def rollback(
         return run.result("rollback", began)
 
 
-def _keeps_no_record(run: Session, migration_id: str) -> DatabaseError:
+def _keeps_no_record(run: Session, migration_id: str, said: str = "") -> DatabaseError:
     return DatabaseError(
-        f"the ledger in schema {run.ledger.schema} neither takes nor shows a record of {migration_id}",
-        hint="may this role see all of its rows? look at policies and triggers on _yoyo_migration",
+        f"the ledger in schema {run.ledger.schema} neither takes nor shows a record of {migration_id}"
+        f"{said and f': {said}'}",
+        hint="may this role see all of its rows? look at the columns, policies and triggers of _yoyo_migration",
     )
 
 
@@ -446,21 +450,20 @@ class _Run(Session):
 
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
                     self._apply(one, following, is_sent=is_sent)
+                    if _OF_LEDGER in one.script.source and len(queue) > 1:
+                        self._look_at_ledger()
                 else:
                     self._is_plain = False
                     self._step_by_step(m, self._take(scripts, m), "apply", predecessors)
                 recorded.add(m.id)
                 queue.popleft()
-            except Conflict:
+            except Conflict as conflict:
                 conflicts[m.id] += 1
                 if conflicts[m.id] > _MOST_CONFLICTS:
-                    raise _keeps_no_record(self, m.id) from None
+                    raise _keeps_no_record(self, m.id, str(conflict)) from None
                 self.current = None
-                self.ledger = find_ledger(self.pipeline, self.database.schema)
-                if not self.ledger.is_complete:
-                    self._make_ledger()
+                self._look_at_ledger()
                 again = plan_migrations(self.status(migrations), migrations, to, allow)
-                self.refuse_flaws()
                 refuse(again)
                 recorded = {e.id for e in again.status.entries if e.state != State.PENDING}
                 queue = deque(again.pending)
@@ -474,6 +477,14 @@ class _Run(Session):
         Stepwise(self, m, script, operation).run(recorded)
         if time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S:
             self.flush()
+
+    def _look_at_ledger(self) -> None:
+        """See whether it is still one to trust: somebody, or a file, has changed it."""
+        self.ledger = find_ledger(self.pipeline, self.database.schema)
+        if not self.ledger.is_complete:
+            self._make_ledger()
+        self.read()
+        self.refuse_flaws()
 
     def _make_ledger(self) -> None:
         began, attempt = time.monotonic(), 0
@@ -539,6 +550,7 @@ class _Run(Session):
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
+            and _OF_LEDGER not in script.source
             and len(script.source) <= _LONGEST_AHEAD,
         )
 
@@ -668,7 +680,7 @@ class _Run(Session):
                 continue
             if error.index <= one.ledger_index:
                 if error.sqlstate in _OUT_OF_DATE:
-                    raise Conflict
+                    raise Conflict(error.message)
                 if error.sqlstate in RETRIED or error.sqlstate == "57014":
                     self.pause_for_ledger(m, error, began, attempt)
                     continue
@@ -797,30 +809,30 @@ class _Run(Session):
             attempt += 1
             if verify is not None:
                 verify()
-            outcome = self.pipeline.exchange(
-                [
-                    BEGIN,
-                    *_set_local({"lock_timeout": str(self.locks.of(None))}),
-                    *(
-                        command
-                        for m in chosen
-                        for command in (
-                            (checksum_command(ledger, m.id, m.checksum),)
-                            if m.id in recorded
-                            else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
-                        )
-                    ),
-                    *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
-                    *(checksum_command(ledger, i, None) for i in aside),
-                    SETTLE,
-                    *(seal_command(ledger, m) for m in chosen),
-                    COMMIT,
-                    DISCARD,
-                ]
-            )
+            commands = [
+                BEGIN,
+                *_set_local({"lock_timeout": str(self.locks.of(None))}),
+                *(
+                    command
+                    for m in chosen
+                    for command in (
+                        (checksum_command(ledger, m.id, m.checksum),)
+                        if m.id in recorded
+                        else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
+                    )
+                ),
+                *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
+                *(checksum_command(ledger, i, None) for i in aside),
+                SETTLE,
+                *(seal_command(ledger, m) for m in chosen),
+                COMMIT,
+            ]
+            outcome = self.pipeline.exchange([*commands, DISCARD])
             if outcome.error is None:
                 break
             self.settle(ROLLBACK)
+            if outcome.error.index >= len(commands):
+                break  # it is committed; a cancel request came late
             if outcome.error.sqlstate in _OUT_OF_DATE:
                 raise Refused(
                     "the ledger changed while the migrations were about to be recorded; nothing was recorded",

@@ -113,6 +113,28 @@ def remedy(error: ServerError, statement: str = "", before: Sequence[Statement] 
     return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
 
 
+def ledger_remedy(error: ServerError, grant: str) -> str:
+    """What to do about an error in the statements that read or write the ledger; ``grant``: what they need."""
+    if error.sqlstate == "42501" and "row-level security" in error.message:
+        table = _QUOTED.search(error.message)
+        return (
+            "run it as the owner of the ledger's tables or as a role with BYPASSRLS, "
+            f"or ALTER TABLE {table[1] if table else '_yoyo_migration'} DISABLE ROW LEVEL SECURITY"
+        )
+    if error.sqlstate == "42501":
+        return grant
+    if error.sqlstate == "57014":
+        return (
+            "if nobody cancelled it, the statement_timeout of this role or database is too short: raise it, "
+            "or put options=-c%20statement_timeout%3D0 into the URL"
+        )
+    if error.sqlstate.startswith("23") or error.sqlstate == "P0001":
+        return "look at the constraints and triggers of _yoyo_migration and _yoyo_log, and at event triggers"
+    if error.sqlstate in ("42P01", "42703", "3F000"):
+        return "somebody, or a migration, has changed or removed the ledger's tables: bring back what they were"
+    return error.hint
+
+
 def _twin(error: ServerError, before: Sequence[Statement]) -> Statement | None:
     """The statement of the same file that made what is there already."""
     names = _QUOTED.findall(error.message) if error.sqlstate in (*_THERE_ALREADY, _COLUMN_THERE) else []

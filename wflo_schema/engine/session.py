@@ -48,7 +48,7 @@ from wflo_schema.engine.ledger import (
     seal_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions, Patience
-from wflo_schema.engine.remedies import remedy
+from wflo_schema.engine.remedies import ledger_remedy, remedy
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionLost,
@@ -108,7 +108,7 @@ _ROLL_BACK_AGAIN = "look at wflo-schema status first: a second rollback takes ba
 
 
 class Conflict(Exception):
-    """The plan is out of date: somebody else recorded or removed a migration."""
+    """The plan is out of date: somebody else recorded or removed a migration.  Its text: what the server said."""
 
 
 class Session:
@@ -631,15 +631,19 @@ class Session:
         """Let a moment pass: the ledger's table, or the row of this migration, is locked.
 
         Wait for a colleague as long as it works; for anybody else, until the time for locks is over,
-        or ten times that where no blocker can be seen: then raise `DatabaseError`.
+        or ten times that where no blocker can be seen: then raise `DatabaseError`.  A statement_timeout that
+        is too short for the ledger's statements ends it when the time for locks is over, too.
         """
         waited_s = time.monotonic() - began
         is_colleague = any(b.is_colleague for b in self._blockers)
-        if is_colleague or (not self._blockers and waited_s < _UNSEEN * self.locks.wait_s):
+        is_unseen = not self._blockers and error.sqlstate != "57014"
+        if is_colleague or (is_unseen and waited_s < _UNSEEN * self.locks.wait_s):
             who = "another run" if is_colleague else "another run, or a session that cannot be seen,"
             self.wait_for_colleague(m, began, f"{who} holds the ledger")
             return
         left = self.locks.wait_s - waited_s
+        if left <= 0 and not self._blockers and isinstance(error, ServerError) and error.sqlstate == "57014":
+            raise self.ledger_error(error)
         if left <= 0:
             raise self._ledger_locked(began, attempt)
         self.pause(m, error.message, attempt, at_most=left)
@@ -782,13 +786,11 @@ class Session:
 
     def ledger_error(self, error: ServerError) -> DatabaseError:
         """Make the error that says that the ledger could not be written, and what to grant where a grant is missing."""
-        hint = error.hint
-        if error.sqlstate == "42501":
-            hint = "GRANT INSERT, DELETE, SELECT on the ledger's tables (_yoyo_migration, _yoyo_log) to this role"
+        grant = "GRANT INSERT, DELETE, SELECT on the ledger's tables (_yoyo_migration, _yoyo_log) to this role"
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} could not be written: {error.message}",
             sqlstate=error.sqlstate,
-            hint=hint,
+            hint=ledger_remedy(error, grant),
         )
 
     def lock_not_acquired(

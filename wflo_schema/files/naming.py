@@ -151,7 +151,10 @@ def _existing(folder: Path) -> Migrations:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadMigrationFile(f"cannot make the folder {folder}: {error.strerror}") from None
+        raise BadMigrationFile(
+            f"cannot make the folder {folder}: {error.strerror}",
+            hint="name another folder with --migrations DIR, or go to a folder that is there and may be written to",
+        ) from None
     return read_migrations(folder, recursive=True)  # it comes after what is in sub-folders, too
 
 

@@ -10,6 +10,7 @@ import datetime
 import enum
 import json
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,15 +83,34 @@ def plain(value: Any) -> Any:
     return value
 
 
+# In what a file or the server says: what stands behind PASSWORD, in a connection string, in a URL.
+_PASSWORD = re.compile(
+    r"""(?P<before>\bpassword\s*=?\s*(?:E|U&)?)(?P<secret>'(?:[^']|'')*'?|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))
+      | (?P<before2>password\s*=\s*)(?P<secret2>[^\s'"]+)
+      | (?P<before3>://[^\s:@/'"]+:)(?P<secret3>[^\s@/'"]+)(?=@)""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+def _without_passwords(text: str) -> str:
+    """The text with a star for each character of a password."""
+
+    def hidden(found: re.Match[str]) -> str:
+        before = found["before"] or found["before2"] or found["before3"]
+        return before + "*" * (len(found[0]) - len(before))
+
+    return _PASSWORD.sub(hidden, text)
+
+
 def error_text(error: WfloSchemaError) -> str:
     """What happened, where, and how to fix it."""
-    lines = _indent_rest(f"error: {error.message}")
+    lines = _indent_rest(f"error: {_without_passwords(error.message)}")
     if isinstance(error, MigrationFailed | BadMigrationFile):
         lines += _excerpt(error)
     if isinstance(error, MigrationFailed):
         lines += _labelled("detail", error.detail)
         lines += _labelled("server's hint", error.server_hint)
-        lines += _labelled("context", error.context)
+        lines += _labelled("context", _without_passwords(error.context))
         if error.orphans is not None:
             many = "some rows" if error.orphans.count is None else counted(error.orphans.count, "row")
             verb = "points" if error.orphans.count == 1 else "point"
@@ -110,11 +130,12 @@ def error_text(error: WfloSchemaError) -> str:
 
 def error_json(error: WfloSchemaError) -> str:
     """The same as an object under ``error``; what was done before under ``applied``, ``rolled_back``, ``recorded``."""
-    fields: dict[str, object] = {"code": error.code, "message": error.message, "hint": error.hint}
+    message = _without_passwords(error.message)
+    fields: dict[str, object] = {"code": error.code, "message": message, "hint": error.hint}
     for name in ("case", "sqlstate", "migration_id", "location", "statement", "detail", "server_hint", "orphans"):
         value = getattr(error, name, None)
         if value:
-            fields[name] = value
+            fields[name] = _without_passwords(value) if name == "statement" else value
     return json_text({"error": fields, _DONE[error.operation]: error.applied, "not_tried": error.not_tried})
 
 
@@ -124,7 +145,7 @@ def _excerpt(error: MigrationFailed | BadMigrationFile) -> list[str]:
     lines = [f"  --> {_relative(error.location)}"]
     if error.source_line:
         number = str(error.location.line)
-        source = error.source_line.expandtabs(4)
+        source = _without_passwords(error.source_line).expandtabs(4)
         before = error.source_line[: max(error.location.column - 1, 0)].expandtabs(4)
         start = max(0, len(before) - 80)
         import unicodedata
@@ -145,7 +166,7 @@ def relative_path(path: str) -> str:
     """The path relative to the working directory where it is below that, else unchanged."""
     try:
         shown = os.path.relpath(path)
-    except ValueError:  # on another drive
+    except (OSError, ValueError):  # there is no working directory any more; on another drive
         return path
     return path if shown.startswith("..") else shown
 
