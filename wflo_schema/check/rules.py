@@ -503,6 +503,9 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
+# What says that something could not be looked at, so that nobody knows what else would have been found.
+UNREADABLE = frozenset({"cannot-see", "ledger-unreadable", "rows-unreadable", "rows-unfinished"})
+
 _SEVERITIES = {rule.code: rule.severity for rule in RULES}
 CODES = tuple(_SEVERITIES)
 _SECTION = {rule.code: frozenset({rule.section}) for rule in RULES} | {
