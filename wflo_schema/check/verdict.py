@@ -662,11 +662,15 @@ def check_drift(
     ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
     """
     from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
-    from wflo_schema.catalog.objects import RELATIONS
+    from wflo_schema.catalog.objects import GLOBAL, RELATIONS
     from wflo_schema.catalog.read import read_migrated
 
     with database.connect(settings=PATIENT) as connection:
         have = read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges)
+    if schema:
+        its = wanted_schema or schema
+        kept = tuple(o for o in wanted.objects if o.kind not in GLOBAL and o.path[0] == its)
+        wanted = replace(wanted, objects=kept)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     below = tables_below(have, {o.path for o in wanted.objects if o.kind in RELATIONS})
     return tuple(
