@@ -182,16 +182,8 @@ def check_database(
             answer.change(lambda found: _mended_by(found, status))
     if wanted is not None and "drift" in sections:
         answer.findings += _drift(answer, database, wanted, privileges=privileges)
-    unread = frozenset[str]().union(*(section_of(f.code) for f in answer.findings if f.code in UNREADABLE))
     findings = answer.allow.sift(answer.findings)
-    looked_in = {database.schema, answer.schema, *(n.schema for n in contract.names)} if contract else set()
-    findings += answer.allow.sift(
-        answer.allow.unused(
-            frozenset(sections) - unread,
-            schemas=frozenset(filter(None, looked_in)) if database.schema else None,
-            ungranted=None if privileges or wanted is None else frozenset(o.name for o in wanted.objects),
-        )
-    )
+    findings += answer.allow.sift(_unused(answer, database, sections, None if privileges else wanted))
     return CheckResult(
         label=database.label,
         schema=answer.schema,
@@ -206,6 +198,20 @@ def check_database(
         allowed=tuple(answer.allow.allowed),
         fail_on=fail_on,
         duration_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def _unused(
+    answer: _Answer, database: Database, sections: Sequence[str], ungranted: Catalog | None
+) -> Iterator[Finding]:
+    """The allowances that allow nothing of what this run looked at."""
+    unread = frozenset[str]().union(*(section_of(f.code) for f in answer.findings if f.code in UNREADABLE))
+    names = answer.allow.contract.names if answer.allow.contract else ()
+    looked_in = filter(None, (database.schema, answer.schema, *(n.schema for n in names)))
+    return answer.allow.unused(
+        frozenset(sections) - unread,
+        schemas=frozenset(looked_in) if database.schema else None,
+        ungranted=frozenset(o.name for o in ungranted.objects) if ungranted is not None else None,
     )
 
 
