@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation, key_columns
 from wflo_schema.check import effects
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.effects import Effect
@@ -134,13 +134,11 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
 def _add(facts: Facts, key: RequiredKey, table: Relation, *, drop: str | None = None) -> str:
     """The statements that put the right key there, in place of another where ``drop`` names one."""
     _, _, rest = facts.wanted(key).partition(" REFERENCES ")
-    columns = [quote(c) for c in key.columns]
-    if key.period:
-        columns[-1] = f"PERIOD {columns[-1]}"
     named = f"CONSTRAINT {quote(key.name)} " if key.name else ""
     dropped = f"DROP CONSTRAINT {quote(drop)}, " if drop else ""
     freed = _freed(facts, key, table) if drop != key.name else ""
-    add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({', '.join(columns)}) REFERENCES {rest}"
+    columns = key_columns(key.columns, key.period)
+    add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({columns}) REFERENCES {rest}"
     if table.kind == "p" or not key.name:
         return f"{add};"
     return f"{add} NOT VALID; ALTER TABLE {table} VALIDATE CONSTRAINT {quote(key.name)};"
@@ -160,6 +158,8 @@ _MENDED_BY_REPLACING = frozenset(
 )
 
 _No = Callable[..., Finding]
+
+_EDITED = " -- where that fails or changes nothing, pg_catalog was edited: pg_dump, and restore into a new database"
 
 
 def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
@@ -302,12 +302,13 @@ def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: 
     for relation, routine, kind, event in needed:
         found = facts.triggers_of(have, relation.oid, routine, kind)
         if not found:
-            yield no(
+            missing = no(
                 "key-trigger-missing",
                 f"the trigger of {name} that watches {event} {relation} does not exist as PostgreSQL made it",
                 "",
                 f"no internal trigger on {relation}",
             )
+            yield replace(missing, help=missing.help + _EDITED)
         elif not any(t.is_on for t in found):
             state = "fires in replica sessions only" if found[0].enabled == "R" else "is disabled"
             yield no(
@@ -423,7 +424,7 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, events: Sequence[Eve
             its = [_effect(facts, trigger, where, e) for e in events if e.operation == operation and _sees(trigger, e)]
             worst = next((e for e in _WORST_FIRST if e in its), Effect.PASSES)
             if worst is not Effect.PASSES:
-                yield _stopped(trigger, where, have, operation, worst, no)
+                yield _stopped(facts, trigger, where, have, operation, worst, no)
 
 
 def _moving(
@@ -441,7 +442,7 @@ def _moving(
         return
     effect = _effect(facts, trigger, where, Event("DELETE", written=frozenset(have.columns)))
     if effect in (Effect.STOPS, Effect.UNCLEAR):
-        yield _stopped(trigger, where, have, "DELETE", Effect.UNCLEAR, no)
+        yield _stopped(facts, trigger, where, have, "DELETE", Effect.UNCLEAR, no)
 
 
 def _sees(trigger: RowTrigger, event: Event) -> bool:
@@ -450,10 +451,15 @@ def _sees(trigger: RowTrigger, event: Event) -> bool:
     return trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & event.written))
 
 
-def _stopped(trigger: RowTrigger, where: Relation, have: Key, operation: str, effect: Effect, no: _No) -> Finding:
+def _stopped(
+    facts: Facts, trigger: RowTrigger, where: Relation, have: Key, operation: str, effect: Effect, no: _No
+) -> Finding:
     name = quote(have.name)
+    tops = [r for r in facts.above(where) if r.oid == r.root]
+    owners = [r for r in tops if r.kind == "p" and any(t.name == trigger.name for t in facts.row_triggers_on(r.oid))]
     shown = f"{'BEFORE' if trigger.is_before else 'AFTER'} {operation} trigger {quote(trigger.name)} on {where}"
-    drop = f"DROP TRIGGER {quote(trigger.name)} ON {where};"
+    # a partition's copy goes with that of its table
+    drop = f"DROP TRIGGER {quote(trigger.name)} ON {next(iter(owners), where)};"
     row = "OLD" if operation == "DELETE" else "NEW"
     after = "do that AFTER it" if operation == "DELETE" else "do that AFTER it, or give NEW's columns the values"
     if effect is Effect.CLASHES:
