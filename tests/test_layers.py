@@ -87,6 +87,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "facts",
             "expressions",
             "tables",
+            "refusals",
             "foreign_key",
             "replica",
             "orphans",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,54 @@ def test_allowances_are_written_as_they_are_read() -> None:
     contract = parse_contract(KEY + _allow("drift", 'public."a b"*') + _allow("key-maybe-stopped", "*", "0123"))
 
     assert parse_contract(render_contract(contract)) == contract
+
+
+@pytest.mark.parametrize(
+    ("object_", "is_unused"),
+    [
+        ("public.jobs", False),  # its grants were not compared
+        ("public.*", False),
+        ("*", False),
+        ('app.public."TABLES"', False),  # what a role grants beforehand
+        ("public.jobs_*", True),
+    ],
+)
+def test_an_allowance_that_may_be_of_grants_is_not_unused_where_grants_were_not_compared(
+    database: Database, object_: str, is_unused: bool
+) -> None:
+    contract = parse_contract(_allow("drift", object_))
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE jobs (id int)")
+        plain, granted = read_migrated(connection), read_migrated(connection, privileges=True)
+        connection.execute("GRANT SELECT ON jobs TO PUBLIC")
+
+    found = check_database(database, contract, wanted=plain, only=("drift",)).findings
+    assert [f.code for f in found] == ["allowance-unused"] * is_unused
+    compared = check_database(database, contract, wanted=granted, only=("drift",), privileges=True)
+    assert [a.finding.object for a in compared.allowed] == ["public.jobs"] * fnmatchcase("public.jobs", object_)
+
+
+def test_an_allowance_for_a_schema_that_was_left_out_is_not_unused(leaf: Database) -> None:
+    with leaf.connect() as connection:
+        connection.execute("CREATE SCHEMA app")
+        wanted = read_migrated(connection, schemas=("public",))
+    allow = (_allow("key-maybe-stopped", "*", body_hash(BODY)), _allow("table-unlogged", "app.leaf"))
+    contract = parse_contract("\n".join((KEY, *allow, _allow("drift-beside", "app.*"), _allow("drift-beside", "xp*"))))
+
+    limited = check_database(leaf.with_schema("public"), contract, wanted=wanted, only=("contract", "drift"))
+    assert limited.findings == ()
+    everywhere = check_database(leaf, contract, wanted=wanted, only=("contract", "drift"))
+    assert {f.object for f in everywhere.findings if f.code == "allowance-unused"} == {
+        "table-unlogged app.leaf",
+        "drift-beside app.*",
+        "drift-beside xp*",
+    }
+
+
+def test_an_allowance_for_rows_that_were_not_read_is_not_unused(leaf: Database) -> None:
+    contract = parse_contract(KEY + _allow("orphan-rows", "*"))
+    with leaf.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE leaf")
+        assert _codes(check_database(leaf, contract, only=("rows",))) == ["rows-unfinished"]
+
+    assert _codes(check_database(leaf, contract, only=("rows",))) == ["allowance-unused"]

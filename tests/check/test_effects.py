@@ -30,6 +30,7 @@ class Case:
     when: str = ""
     before: str = ""
     """Statements that come first, such as another trigger."""
+    level: str = "ROW"
 
 
 TOUCH_OR_OLD = """BEGIN
@@ -199,6 +200,46 @@ HARMLESS = {
         "BEGIN IF TG_TABLE_NAME <> 'child' OR TG_ARGV[0] IS NOT NULL THEN RETURN NULL; END IF; RETURN OLD; END",
         events="BEFORE DELETE",
     ),
+    "moves the rows of others": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE parent_id <> OLD.parent_id; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches its row afterwards": Case(
+        "BEGIN UPDATE child SET changed = now() WHERE id = OLD.id; RETURN NULL; END", events="AFTER DELETE"
+    ),
+    "touches its row afterwards, set null": Case(
+        "BEGIN UPDATE child SET changed = now() WHERE id = OLD.id; RETURN NULL; END",
+        SET_NULL,
+        "AFTER UPDATE OF parent_id",
+    ),
+    "touches its row, but in no cascade": Case(
+        "BEGIN IF pg_trigger_depth() < 2 THEN UPDATE child SET changed = now() WHERE id = OLD.id; END IF;"
+        " RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row, and takes it back": Case(
+        "BEGIN BEGIN UPDATE child SET changed = now() WHERE id = OLD.id; RAISE 'x'; EXCEPTION WHEN OTHERS THEN NULL;"
+        " END; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches another table of such columns": Case(
+        "BEGIN UPDATE log SET said = 'x' WHERE what = OLD.title; DELETE FROM log WHERE what = OLD.title;"
+        " EXECUTE 'UPDATE log SET said = $1' USING OLD.title; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches nothing": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE false; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "locks its row": Case(
+        "BEGIN PERFORM 1 FROM child WHERE id = OLD.id FOR UPDATE; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches a namesake": Case(
+        "BEGIN UPDATE other.child SET title = 'x'; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="CREATE SCHEMA other; CREATE TABLE other.child (title text)",
+    ),
+    "touches all, for a statement afterwards": Case(
+        "BEGIN UPDATE child SET changed = now(); RETURN NULL; END", events="AFTER DELETE", level="STATEMENT"
+    ),
 }  # fmt: skip
 
 HARMFUL = {
@@ -292,6 +333,62 @@ HARMFUL = {
     "an alias": Case(
         "DECLARE o ALIAS FOR OLD; n ALIAS FOR NEW; BEGIN n := o; RETURN n; END", SET_NULL, "BEFORE UPDATE"
     ),
+    "touches its row": Case(
+        "BEGIN UPDATE child SET changed = now() WHERE id = OLD.id; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches its row by another name": Case(
+        "BEGIN UPDATE ONLY public.child AS c SET changed = now() WHERE OLD.id = c.id; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row by a variable": Case(
+        "DECLARE which int := OLD.id; BEGIN UPDATE child SET changed = now() WHERE child.id = which; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row and reads it back": Case(
+        "DECLARE was text; BEGIN UPDATE child SET changed = now() WHERE id = OLD.id RETURNING title INTO was;"
+        " RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row in a WITH": Case(
+        "BEGIN WITH its AS (UPDATE child SET changed = now() WHERE id = OLD.id RETURNING *)"
+        " INSERT INTO log SELECT 'x', title FROM its; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row if it is locked": Case(
+        "BEGIN IF OLD.locked THEN UPDATE child SET locked = false WHERE id = OLD.id; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row where it is locked": Case(
+        "BEGIN UPDATE child SET locked = false WHERE id = OLD.id AND locked; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches its row beside a stamp": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="CREATE FUNCTION a() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.changed := now(); RETURN NEW; END'; CREATE TRIGGER a BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION a()",
+    ),
+    "touches all of its parent's": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches all": Case("BEGIN UPDATE child SET title = 'x'; RETURN OLD; END", events="BEFORE DELETE"),
+    "touches all, for a statement": Case(
+        "BEGIN UPDATE child SET title = 'x'; RETURN NULL; END", events="BEFORE DELETE", level="STATEMENT"
+    ),
+    "deletes its row itself": Case(
+        "BEGIN IF pg_trigger_depth() < 3 THEN DELETE FROM child WHERE id = OLD.id; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row, set null": Case(
+        "BEGIN UPDATE child SET changed = now() WHERE id = NEW.id; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE OF parent_id",
+    ),
+    "touches its row, follows": Case(
+        "BEGIN UPDATE child SET changed = now() WHERE id = NEW.id; RETURN NEW; END",
+        FOLLOWS,
+        "BEFORE UPDATE OF parent_id",
+    ),
 }  # fmt: skip
 
 UNCERTAIN = {
@@ -333,6 +430,45 @@ UNCERTAIN = {
         "BEFORE UPDATE",
         before="CREATE FUNCTION a() RETURNS trigger LANGUAGE plpgsql AS"
         " 'BEGIN NEW.status := ''new''; RETURN NEW; END'; CREATE TRIGGER a BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION a()",
+    ),
+    "touches its row in a loop's head": Case(
+        "DECLARE r record; BEGIN FOR r IN UPDATE child SET changed = now() WHERE id = OLD.id RETURNING * LOOP NULL;"
+        " END LOOP; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "closes the gap": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id AND id > OLD.id; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches the next one": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id + 1; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches its row by a text": Case(
+        "BEGIN EXECUTE format('UPDATE %I SET changed = now() WHERE id = $1', TG_TABLE_NAME) USING OLD.id; RETURN OLD;"
+        " END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row by a text in pieces": Case(
+        "BEGIN EXECUTE 'DELETE FROM ' || TG_TABLE_NAME || ' WHERE false'; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "touches its row by a text in a variable": Case(
+        "DECLARE q text := 'UPDATE child SET changed = now()'; BEGIN EXECUTE q; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row in a conflict": Case(
+        "BEGIN INSERT INTO child (id) VALUES (OLD.id) ON CONFLICT (id) DO UPDATE SET changed = now(); RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches what is joined": Case(
+        "BEGIN UPDATE child c SET title = 'x' FROM log l WHERE c.id = OLD.id AND l.what = 'x'; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "touches its row, and another trigger forbids it": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="CREATE FUNCTION a() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN NULL; END'; CREATE TRIGGER a BEFORE UPDATE ON child"
         " FOR EACH ROW EXECUTE FUNCTION a()",
     ),
 }  # fmt: skip
@@ -388,7 +524,7 @@ def _verdict_and_truth(database: Database, case: Case) -> tuple[str, bool]:
         connection.execute(case.before.encode())
         connection.execute(create)
         connection.execute(
-            f"CREATE TRIGGER t {case.events} ON child FOR EACH ROW {when} EXECUTE FUNCTION body()".encode()
+            f"CREATE TRIGGER t {case.events} ON child FOR EACH {case.level} {when} EXECUTE FUNCTION body()".encode()
         )
         result = check_database(database, contract, only=("contract",))
         (key,) = [v for v in result.verified if v.kind == "foreign key"]

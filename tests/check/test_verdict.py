@@ -766,3 +766,18 @@ def test_a_type_that_is_not_there_yet_is_a_finding(database: Database) -> None:
     result = check_database(database, parse_contract("[columns.t]\na = 'order_state'"), only=("contract",))
 
     assert [f.code for f in result.findings] == ["column-wrong"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["DROP TABLE p CASCADE", "DROP TABLE c", "ALTER TABLE c DROP COLUMN a", "ALTER TABLE p RENAME id TO other"]
+)
+@pytest.mark.parametrize("tables", ["", '[contract]\ntables = ["c", "p"]\n'])
+def test_what_two_sections_and_two_keys_meet_is_one_finding(database: Database, fault: str, tables: str) -> None:
+    _do(database, "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (a int REFERENCES p, b int REFERENCES p)")
+    _do(database, fault)
+    keys = (f'[[foreign_key]]\nfrom = "c({column})"\nto = "p(id)"\n' for column in "ab")
+
+    found = check_database(database, parse_contract(tables + "".join(keys)), only=("contract", "rows")).findings
+
+    met = [(f.code, f.object) for f in found if f.code in ("table-missing", "column-missing")]
+    assert len(met) == 1, met

@@ -946,3 +946,32 @@ def test_what_is_allowed_is_shown_and_does_not_count(folder: Path, database: Dat
         connection.execute("ALTER TABLE a DROP b")
     assert run("check", "--drift", cwd=folder, env=env).code == 0
     assert run("check", "--only", "contract", "--format", "junit", cwd=folder, env=env).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("--drift",), "check --schema public --only ledger --only drift"),
+        (("--rows", "--drift"), "check --schema public --only ledger --only drift"),
+        (("--privileges",), "check --schema public --only ledger --only drift --privileges"),
+        (("--snapshot", "schema.sql"), "check --schema public --only ledger --only drift --snapshot schema.sql"),
+        (("--only", "contract", "--drift"), "check --schema public --only drift"),
+        ((), "check --schema public --only ledger"),
+        (("--only", "rows"), ""),
+    ],
+)
+def test_without_a_contract_check_says_what_needs_none(
+    folder: Path, database: Database, words: tuple[str, ...], command: str
+) -> None:
+    write(folder, **{"001_a": "CREATE TABLE a (id int);"})
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=folder, env=env)
+    (folder / "schema.sql").write_text(run("dump", cwd=folder, env=env).out)
+
+    said = run("check", "--schema", "public", *words, cwd=folder, env=env)
+
+    assert said.code == 3 and "there is no contract" in said.err
+    _, _, advised = said.err.strip().partition("what needs none: wflo-schema ")
+    assert advised == command
+    if command:
+        assert run(*command.split(), cwd=folder, env=env).code == 0

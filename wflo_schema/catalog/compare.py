@@ -22,6 +22,7 @@ from wflo_schema.catalog.objects import (
     NOTHING,
     OF_RELATION,
     RELATIONS,
+    TABLES,
     WITH_ARGUMENTS,
     Catalog,
     Difference,
@@ -89,7 +90,7 @@ def compare_catalogs(
         for attribute, difference in _attribute_differences(had, wanted, sides, names):
             found[wanted.key, attribute] = difference
     for relation in sides.wants.values():
-        if relation.kind in ("table", "foreign table") and relation.key in sides.has:
+        if relation.kind in TABLES and relation.key in sides.has:
             difference_or_none = _column_order(relation, sides)
             if difference_or_none is not None:
                 found[relation.key, "column order"] = difference_or_none
@@ -288,7 +289,7 @@ def _forget_detached(sides: Sides) -> None:
     attached = {
         wanted.path
         for key, wanted in sides.wants.items()
-        if wanted.kind in ("table", "foreign table")
+        if wanted.kind in TABLES
         and key in sides.has
         and bool(wanted.get("partition of")) != bool(sides.has[key].get("partition of"))
     }
@@ -392,7 +393,7 @@ def _show(one: Object, columns: Mapping[Path, list[Object]]) -> str:
         return _show_constraint(one)
     if one.kind == "column":
         return column_definition(one)
-    if one.kind in ("table", "foreign table"):
+    if one.kind in TABLES:
         listed = ", ".join(f"{quote(c.path[2])} {column_definition(c)}" for c in columns.get(one.path, []))
         return f"{one.kind.upper()} {one.name} ({listed})"
     definition = one.get("definition")

@@ -70,8 +70,21 @@ class Column:
     default: str | None = None
 
 
+class Paired:
+    """A foreign key's columns on both sides, which belong together pairwise."""
+
+    __slots__ = ()
+    columns: Sequence[str]
+    to_columns: Sequence[str]
+
+    @property
+    def pairs(self) -> Counter[tuple[str, str]]:
+        """Which column references which: keys with equal pairs are the same, in whatever order."""
+        return Counter(zip(self.columns, self.to_columns, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
-class Key:
+class Key(Paired):
     """A foreign key, as pg_constraint has it.
 
     ``parent`` is the key that this one is a copy of (for a partition), ``top`` the one at the end of that chain;
@@ -106,11 +119,6 @@ class Key:
     to_owner_reads: bool
 
     @property
-    def pairs(self) -> Counter[tuple[str, str]]:
-        """Each column with the one that it references, whatever their order."""
-        return Counter(zip(self.columns, self.to_columns, strict=True))
-
-    @property
     def deferrable(self) -> str:
         """The clause as SQL writes it."""
         return DEFERRED if self.is_deferred else DEFERRABLE if self.is_deferrable else NOT_DEFERRABLE
@@ -130,6 +138,12 @@ class Key:
         )
 
 
+def key_columns(columns: Sequence[str], is_period: bool) -> str:
+    """Write the columns of a key as SQL does, the last one with PERIOD where it is a period."""
+    *others, last = map(quote, columns)
+    return ", ".join((*others, f"PERIOD {last}" if is_period else last))
+
+
 # many parameters: each is a word of the clause, and keys that are there and keys that are wanted both have them
 def definition(
     table: str,
@@ -147,10 +161,8 @@ def definition(
 
     ``table`` and ``to_table`` are quoted already, the columns are not.
     """
-    left, right = [quote(c) for c in columns], [quote(c) for c in to_columns]
-    if is_period:
-        left[-1], right[-1] = f"PERIOD {left[-1]}", f"PERIOD {right[-1]}"
-    words = [f"{table}({', '.join(left)}) REFERENCES {to_table}({', '.join(right)})"]
+    left, right = key_columns(columns, is_period), key_columns(to_columns, is_period)
+    words = [f"{table}({left}) REFERENCES {to_table}({right})"]
     if match != "SIMPLE":
         words.append(f"MATCH {match}")
     if on_update != "NO ACTION":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.catalog import mend
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import NOTHING, Catalog, Difference, Object, Path
+from wflo_schema.catalog.objects import MEANS, NOTHING, ON_TABLE, TABLES, VIEWS, Catalog, Difference, Object, Path
 from wflo_schema.connect import versions
 from wflo_schema.names import qualified, quote
 
@@ -24,36 +24,20 @@ _WRITTEN_WITH_COLUMN = frozenset(
     {"position", "type", "not null", "not null constraint", "not null inherited", "default", "generated", "identity"}
     | {"identity sequence", "collation", "inherited", "foreign options"}
 )
-_TABLES = frozenset({"table", "foreign table"})
-_VIEWS = frozenset({"view", "materialized view"})
 # What tables may need: made together with them, each after what it mentions.
-_FIRST = frozenset(
-    {
-        "foreign data wrapper",
-        "foreign server",
-        "language",
-        "access method",
-        "collation",
-        "type",
-        "domain",
-        "function",
-        "procedure",
-        "aggregate",
-        "operator",
-        "operator family",
-        "operator class",
-        "cast",
-        "transform",
-        "text search parser",
-        "text search template",
-        "text search configuration",
-        "text search dictionary",
-        "conversion",
-        "sequence",
-    }
-)
+_FIRST = MEANS | {
+    "foreign data wrapper",
+    "foreign server",
+    "language",
+    "access method",
+    "operator family",
+    "operator class",
+    "text search parser",
+    "text search template",
+    "sequence",
+}
 _VALIDATED = ("NOT NULL NOT VALID", "NOT NULL")
-_LAST = frozenset({"statistics", "trigger", "rule", "policy", "event trigger", "publication"})
+_LAST = ON_TABLE | {"statistics", "event trigger", "publication"}
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
@@ -90,7 +74,7 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     left_out = [*plan.inherits_elsewhere(), *plan.not_made()]
     rest = compare_catalogs(plan.made(with_views=True), plan.loose())
     views = compare_catalogs(plan.made(with_views=False), plan.loose())
-    shown = [d for d in views if d.kind in _VIEWS and not d.attribute]
+    shown = [d for d in views if d.kind in VIEWS and not d.attribute]
     unmade = [d for d in (*rest, *shown) if not d.mend and not d.cosmetic]
     left_out += [_label(d) for d in unmade]
     makers = [*_shells(want), *(_making(d) for d in rest if d.kind in _FIRST and d.have == NOTHING and d.mend)]
@@ -172,8 +156,8 @@ class _Plan:
 
     def __init__(self, want: Catalog) -> None:
         self.want = want
-        self.tables = {o.path: o for o in want.objects if o.kind in _TABLES}
-        self.views = {o.path: o for o in want.objects if o.kind in _VIEWS}
+        self.tables = {o.path: o for o in want.objects if o.kind in TABLES}
+        self.views = {o.path: o for o in want.objects if o.kind in VIEWS}
         self.schemas = [o for o in want.objects if o.kind == "schema"]
         self._names = frozenset(t.name for t in self.tables.values())
         self._columns: dict[Path, list[Object]] = {}
@@ -329,7 +313,7 @@ class _Plan:
     def not_made(self) -> Iterator[str]:
         """What the statements do not say of objects that they make."""
         definitions = {(o.kind, *o.path): o.get("definition").partition(" USING ")[2] for o in self.want.objects}
-        apart = {*_TABLES, "column", "schema", "extension"}
+        apart = {*TABLES, "column", "schema", "extension"}
         for one in self.want.objects:
             above = (
                 self.want.find(one.follows[0], *one.follows[1:]) if one.kind == "constraint" and one.follows else None
@@ -340,7 +324,7 @@ class _Plan:
                 for attribute, _ in one.attributes:
                     if not mend.is_made(one, attribute):
                         yield f"{one.kind} {one.name}: {attribute}"
-            elif one.kind in _TABLES and one.get("tablespace"):
+            elif one.kind in TABLES and one.get("tablespace"):
                 yield f"{one.kind} {one.name}: tablespace"
             root = self.want.find(one.follows[0], *one.follows[1:]) if one.kind == "inherited index" else None
             if root is not None and root.get("valid"):

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass, replace
 
 from wflo_schema.catalog.objects import (
+    MEANS,
     OF_RELATION,
+    ON_TABLE,
     Difference,
     Key,
     Object,
@@ -111,7 +113,7 @@ def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
     value = _literal(comment) if comment else "NULL"
     if index:
         return f"COMMENT ON INDEX {qualified(one.path[0], one.path[2])} IS {value};"
-    if one.kind in ("constraint", "trigger", "rule", "policy"):
+    if one.kind == "constraint" or one.kind in ON_TABLE:
         return f"COMMENT ON {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)} IS {value};"
     if one.kind.startswith("inherited") or one.kind == "user mapping":
         return ""
@@ -151,26 +153,9 @@ def mend_extra(one: Object) -> str:
         return f"DROP INDEX {'' if is_partitioned else 'CONCURRENTLY '}{_called(one)};"
     if one.kind == "constraint":
         return f"ALTER TABLE {table_of(one)} DROP CONSTRAINT {quote(one.path[2])};"
-    if one.kind in ("trigger", "rule", "policy"):
+    if one.kind in ON_TABLE:
         return f"DROP {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)};"
-    if one.kind in (
-        "view",
-        "function",
-        "procedure",
-        "aggregate",
-        "statistics",
-        "type",
-        "domain",
-        "cast",
-        "operator",
-        "collation",
-        "event trigger",
-        "publication",
-        "text search configuration",
-        "text search dictionary",
-        "conversion",
-        "transform",
-    ):
+    if one.kind in MEANS | {"view", "statistics", "event trigger", "publication"}:
         return f"DROP {one.kind.upper()} {_called(one)};"
     return ""
 

@@ -13,9 +13,16 @@ from wflo_schema.names import qualified
 # How a difference writes that something is absent.
 NOTHING = "NOTHING"
 
-RELATIONS = frozenset({"table", "foreign table", "view", "materialized view"})
-OF_RELATION = frozenset(
-    {"column", "constraint", "index", "trigger", "rule", "policy", "inherited index", "inherited constraint"}
+TABLES = frozenset({"table", "foreign table"})
+VIEWS = frozenset({"view", "materialized view"})
+RELATIONS = TABLES | VIEWS
+# What SQL names with its table: DROP TRIGGER … ON …
+ON_TABLE = frozenset({"trigger", "rule", "policy"})
+OF_RELATION = ON_TABLE | {"column", "constraint", "index", "inherited index", "inherited constraint"}
+# What holds no rows, belongs to no table and may be needed by one.
+MEANS = frozenset(
+    {"function", "procedure", "aggregate", "type", "domain", "cast", "operator", "collation", "conversion", "transform"}
+    | {"text search configuration", "text search dictionary"}
 )
 GLOBAL = frozenset(
     {

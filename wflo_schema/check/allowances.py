@@ -5,6 +5,7 @@ Hides how an allowance is matched: by code, by object or pattern, and by the bod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ from fnmatch import fnmatchcase
 from wflo_schema.check.contract import Allowance, Contract
 from wflo_schema.check.rules import NOTHING, finding, section_of
 from wflo_schema.findings import Finding, Location
+from wflo_schema.names import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,22 @@ class Allowances:
             self._near.setdefault(one, found)
         return None
 
-    def unused(self, sections: Collection[str]) -> Iterator[Finding]:
-        """Allowances that allow nothing, of codes that these sections, which were gone through, report."""
+    def unused(
+        self, sections: Collection[str], *, schemas: Collection[str] | None = None, ungranted: Collection[str] | None
+    ) -> Iterator[Finding]:
+        """Allowances that allow nothing, of codes that these sections, which were gone through, report.
+
+        ``schemas`` are the only ones that were looked in, where not all were; ``ungranted`` are the objects of which
+        owner and grants were not compared, None where they were or nothing was.
+        """
         for one in self.contract.allowances if self.contract else ():
             if one in self._used or not section_of(one.code) <= set(sections):
+                continue
+            its = _QUALIFIER.match(one.object)
+            is_here = schemas is None or (its is not None and its[0] in map(quote, schemas))
+            if not is_here and (its or "ledger" not in section_of(one.code)):  # migrations are in no schema
+                continue
+            if one.code == "drift" and ungranted is not None and _is_of_grants(one.object, ungranted):
                 continue
             near = self._near.get(one)
             yield finding(
@@ -85,6 +99,17 @@ class Allowances:
 def _covers(allowed: str, code: str) -> bool:
     """Whether an allowance of one code is meant for another as well: drift for what weighs less of it."""
     return allowed == code or (allowed == "drift" and code.startswith("drift-"))
+
+
+# The schema in front of a name, where it is written out.
+_QUALIFIER = re.compile(r'("(?:[^"]|"")+"|[^\W\d]\w*)(?=\.)')
+# How the name of default privileges ends: role, schema and what they are for.
+_DEFAULT_PRIVILEGES = re.compile(r'\."(TABLES|SEQUENCES|FUNCTIONS|TYPES|SCHEMAS|LARGE OBJECTS)"$')
+
+
+def _is_of_grants(pattern: str, ungranted: Collection[str]) -> bool:
+    """Whether what it allows may be an owner or a grant that was not compared."""
+    return bool(_DEFAULT_PRIVILEGES.search(pattern)) or any(fnmatchcase(name, pattern) for name in ungranted)
 
 
 def _other_body(one: Allowance, near: Finding) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from wflo_schema.catalog import keys
-from wflo_schema.catalog.keys import NOT_DEFERRABLE
+from wflo_schema.catalog.keys import NOT_DEFERRABLE, Paired, key_columns
 from wflo_schema.findings import Location
 from wflo_schema.names import qualified, quote
 
@@ -35,7 +34,7 @@ class RequiredTable:
 
 
 @dataclass(frozen=True, slots=True)
-class RequiredKey:
+class RequiredKey(Paired):
     """A foreign key that must be there and enforced.
 
     ``columns`` and ``to_columns`` belong together pairwise.  ``name`` is None where any name will
@@ -60,17 +59,12 @@ class RequiredKey:
     @property
     def source(self) -> str:
         """``table(columns)``."""
-        return f"{self.table}({columns(self.columns, self.period)})"
+        return f"{self.table}({key_columns(self.columns, self.period)})"
 
     @property
     def target(self) -> str:
         """``table(columns)`` on the referenced side."""
-        return f"{self.to_table}({columns(self.to_columns, self.period)})"
-
-    @property
-    def pairs(self) -> Counter[tuple[str, str]]:
-        """Which column references which: keys with equal pairs are the same, in whatever order."""
-        return Counter(zip(self.columns, self.to_columns, strict=True))
+        return f"{self.to_table}({key_columns(self.to_columns, self.period)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +167,3 @@ class Contract:
     def location(self, line: int) -> Location | None:
         """The place in the file, None for what no file says."""
         return Location(self.path, line) if line else None
-
-
-def columns(columns: tuple[str, ...], period: bool) -> str:
-    """Write the columns of a key as SQL does, the last one with PERIOD where it is a period."""
-    shown = [quote(c) for c in columns]
-    if period:
-        shown[-1] = f"PERIOD {shown[-1]}"
-    return ", ".join(shown)

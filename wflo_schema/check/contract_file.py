@@ -26,11 +26,10 @@ from wflo_schema.check.contract import (
     RequiredKey,
     RequiredTable,
     RequiredUnique,
-    columns,
 )
 from wflo_schema.check.rules import CODES
 from wflo_schema.errors import BadContract
-from wflo_schema.names import NAME_BYTES, quote
+from wflo_schema.names import NAME_BYTES, identifiers, quote
 from wflo_schema.words import counted
 
 if TYPE_CHECKING:
@@ -562,7 +561,7 @@ _Entry = Mapping[str, "str | bool | Array | None"]
 
 
 def _key_entry(key: RequiredKey) -> _Entry:
-    sets = f" ({columns(key.set_columns, False)})" if key.set_columns else ""
+    sets = f" ({identifiers(key.set_columns)})" if key.set_columns else ""
     return {
         "name": _spelled_or_none(key.name),
         "from": key.source,
@@ -577,7 +576,7 @@ def _key_entry(key: RequiredKey) -> _Entry:
 def _unique_entry(unique: RequiredUnique) -> _Entry:
     return {
         "name": _spelled_or_none(unique.name),
-        "on": f"{unique.table}({columns(unique.columns, False)})",
+        "on": f"{unique.table}({identifiers(unique.columns)})",
         "primary": unique.is_primary or None,
     }
 
@@ -589,7 +588,7 @@ def _check_entry(check: RequiredCheck) -> _Entry:
 def _index_entry(index: RequiredIndex) -> _Entry:
     return {
         "name": _spelled_or_none(index.name),
-        "on": f"{index.table}({columns(index.columns, False)})",
+        "on": f"{index.table}({identifiers(index.columns)})",
         "unique": index.is_unique or None,
         "using": index.method if index.method != "btree" else None,
         "where": index.where,

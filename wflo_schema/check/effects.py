@@ -7,10 +7,12 @@ is said only of what is certain for some row.  Knows no database.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 from wflo_schema.check import plpgsql
 from wflo_schema.check.outcomes import (
@@ -29,7 +31,10 @@ from wflo_schema.check.outcomes import (
     expression,
     selected,
 )
-from wflo_schema.check.plpgsql import Assign, Block, Body, Fill, If, Leave, Loop, Path, Raise, Return, Unreadable
+from wflo_schema.check.plpgsql import Assign, Block, Body, Fill, If, Leave, Loop, Path, Raise, Return, Run, Unreadable
+
+# Whether a path changes rows that the key's own query changes.
+_NOT, _PERHAPS, _SURELY = 0, 1, 2
 
 # So many paths, and so many reasons to be on one, are followed; more of them are taken together and are guesses.
 _PATHS, _WORLDS = 48, 24
@@ -41,13 +46,15 @@ class Effect(enum.Enum):
     PASSES = "lets it pass"
     STOPS = "cancels it without a word, or undoes it"
     FAILS = "always raises an error"
+    CLASHES = "changes the row itself, so that PostgreSQL refuses what fired it"
     UNCLEAR = "cannot be known"
+    MAY_CLASH = "may change rows that what fired it changes"
 
 
 def effect(source: str, event: Event, *, has_plain_texts: bool = True) -> Effect:
-    """What a BEFORE ROW trigger's function does to the event.
+    """What a BEFORE trigger's function does to the event.
 
-    STOPS and FAILS are certain: for some row, and for every row.
+    STOPS and CLASHES are certain for some row, FAILS for every row.
     """
     return _effect(source, event.as_seen_by(source), has_plain_texts)
 
@@ -62,10 +69,15 @@ def _effect(source: str, event: Event, has_plain_texts: bool) -> Effect:
         return Effect.UNCLEAR
     if not walk.returned:
         return Effect.FAILS
-    losses = {(_loses(event, value), world.is_guess) for value, world in walk.returned}
+    losses = {(event.is_row and _loses(event, value), world.is_guess) for value, world, _ in walk.returned}
     if (True, False) in losses:
         return Effect.STOPS
-    return Effect.PASSES if {loses for loses, _ in losses} == {False} else Effect.UNCLEAR
+    clashes = {(clash, world.is_guess) for value, world, clash in walk.returned if value != NULL or not event.is_row}
+    if (_SURELY, False) in clashes:
+        return Effect.CLASHES
+    if {loses for loses, _ in losses} != {False}:
+        return Effect.UNCLEAR
+    return Effect.MAY_CLASH if any(clash for clash, _ in clashes) else Effect.PASSES
 
 
 def holds(condition: str, event: Event) -> bool | None:
@@ -92,6 +104,72 @@ def changed(source: str) -> frozenset[str] | None:
     if returned or any(len(path) == 1 for path in paths):
         return None
     return frozenset(path[1] for path in paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A table whose rows a statement changes: those for which ``where`` holds, None: all.
+
+    ``name`` is empty where the statement is put together as it runs.  ``is_plain``: that is all that decides.
+    """
+
+    schema: str
+    name: str
+    alias: str = ""
+    where: Any = None
+    is_plain: bool = False
+
+    def is_of(self, tables: Collection[tuple[str, str]]) -> bool:
+        """Whether it may be one of these tables, schema first."""
+        return not self.name or any(n == self.name and self.schema in ("", s) for s, n in tables)
+
+
+@lru_cache(maxsize=512)
+def writes(query: str) -> tuple[Write, ...]:
+    """Every table of which the statement changes rows that are there: UPDATE, DELETE, MERGE, ON CONFLICT."""
+    import postgast
+
+    if query[:7].lower() == "execute":
+        return tuple(_written_by_text(query))
+    try:
+        (statement,) = postgast.parse(query).stmts
+    except (postgast.PgQueryError, ValueError):
+        return (Write("", ""),)
+    return tuple(_written_below(statement))
+
+
+def _written_below(node: Any) -> Iterator[Write]:
+    kind = node.DESCRIPTOR.name
+    if kind in ("UpdateStmt", "DeleteStmt"):
+        table = node.relation
+        joined = node.from_clause if kind == "UpdateStmt" else node.using_clause
+        where = node.where_clause if node.HasField("where_clause") else None
+        alias = table.alias.aliasname if table.HasField("alias") else table.relname
+        yield Write(table.schemaname, table.relname, alias, where, not joined)
+    elif kind == "MergeStmt" or (kind == "InsertStmt" and node.HasField("on_conflict_clause")):
+        yield Write(node.relation.schemaname, node.relation.relname)
+    elif kind == "TruncateStmt":
+        yield from (Write(t.range_var.schemaname, t.range_var.relname) for t in node.relations)
+    for one, value in node.ListFields():
+        if one.message_type is not None:
+            for inner in value if one.is_repeated else (value,):
+                yield from _written_below(inner)
+
+
+_TEXT = re.compile(r"'((?:[^']|'')*)'")
+_CHANGES = re.compile(
+    r"\b(?:update|delete\s+from|merge\s+into|truncate)\s+(?:only\s+|table\s+)*([\w.\"]*)", re.IGNORECASE
+)
+
+
+def _written_by_text(query: str) -> Iterator[Write]:
+    """What an EXECUTE may change, as far as its texts say."""
+    texts = [t.replace("''", "'") for t in _TEXT.findall(query)]
+    if not any(re.match(r"\s*[a-z]", t, re.IGNORECASE) for t in texts):
+        yield Write("", "")
+    for found in _CHANGES.finditer(" % ".join(texts)):
+        schema, _, name = found[1].lower().replace('"', "").rpartition(".")
+        yield Write(schema, name)
 
 
 def _blocks(body: Body) -> Iterator[plpgsql.Statement]:
@@ -146,6 +224,7 @@ class _Path:
 
     variables: dict[str, Value]
     worlds: tuple[World, ...]
+    clash: int = _NOT
 
     def given(self, name: str, value: Value) -> _Path:
         return replace(self, variables={**self.variables, name: value})
@@ -160,7 +239,7 @@ _Paths = list[_Path]
 @dataclass(slots=True)
 class _Walk:
     event: Event
-    returned: list[tuple[Value, World]] = field(default_factory=list)
+    returned: list[tuple[Value, World, int]] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     left: list[tuple[bool, str, _Path]] = field(default_factory=list)
     """Who has met EXIT (or else CONTINUE), of which label, and has not come to its loop yet."""
@@ -175,8 +254,11 @@ class _Walk:
 
     def statement(self, one: plpgsql.Statement, path: _Path) -> _Paths:
         if isinstance(one, Return):
-            self.returned += [(v, w) for w in path.worlds for v, w in self.under(w, self.values(one.expression, path))]
+            values = self.values(one.expression, path)
+            self.returned += [(v, w, path.clash) for world in path.worlds for v, w in self.under(world, values)]
             return []
+        if isinstance(one, Run):
+            return self.run(one.query, path)
         if isinstance(one, Raise):
             self.raised.append(path)
             return []
@@ -214,6 +296,40 @@ class _Walk:
                 worlds[value == TRUE].append(joined)
         yes, no = ([replace(path, worlds=_few(w))] if w else [] for w in (worlds[True], worlds[False]))
         return yes, no
+
+    def run(self, query: str, path: _Path) -> _Paths:
+        """The path where the statement meets the row that fired the trigger, and where it does not."""
+        paths = [path]
+        for write in writes(query) if self.event.tables else ():
+            if not write.is_of(self.event.tables):
+                continue
+            after: _Paths = []
+            for each in paths:
+                own = Row("old") if self.event.is_row else Row("other")
+                said = self.meets(write, each, own)
+                sure = [w for v, w in said if v == TRUE and not w.is_guess]
+                if sure:
+                    after.append(replace(each, worlds=self.among(each, [(TRUE, w) for w in sure]), clash=_SURELY))
+                rest = [(v, w) for v, w in said if v != TRUE or w.is_guess]
+                if rest:
+                    kin = Row("other", tuple((n, self.event.column(own, n)) for n in sorted(self.event.written)))
+                    may = any(v == TRUE for v, _ in [*rest, *self.meets(write, each, kin)])
+                    worlds = each.worlds if not sure else self.among(each, rest)
+                    after.append(replace(each, worlds=worlds, clash=max(each.clash, _PERHAPS if may else _NOT)))
+            paths = _merged(p for p in after if p.worlds)
+        return paths
+
+    def among(self, path: _Path, said: Outcomes) -> tuple[World, ...]:
+        return _few(w for world in path.worlds for _, w in self.under(world, said))
+
+    def meets(self, write: Write, path: _Path, row: Row) -> Outcomes:
+        """Whether the statement's WHERE holds for a row of its table."""
+        if write.where is None:
+            return [(TRUE, World(is_guess=not write.is_plain))]
+        evaluator = self.evaluator(path)
+        variables = {**evaluator.variables, write.alias: row}
+        said = Evaluator(self.event, variables, row).truths(write.where)
+        return said if write.is_plain else [(v, replace(w, is_guess=True)) for v, w in said]
 
     def branches(self, one: If, path: _Path) -> _Paths:
         before = len(self.returned), len(self.left), len(self.raised)
@@ -335,7 +451,8 @@ class _Walk:
         for number, (caught, body) in enumerate(one.handlers):
             reached = [self.emptied(p, one.body) for p in paths]
             if number == 0 and plpgsql.OTHERS in caught:
-                reached, mine = [*reached, *mine], []
+                before_all = max(p.clash for p in paths)  # an error takes back what the block changed
+                reached, mine = [*reached, *(replace(p, clash=before_all) for p in mine)], []
             ends += self.body(body, _merged(reached))
         self.raised += [_closed(p, outer, one) for p in mine]
         for is_exit, label, p in self.left:
@@ -366,13 +483,14 @@ def _few(worlds: Iterable[World]) -> tuple[World, ...]:
 
 def _merged(paths: Iterable[_Path]) -> _Paths:
     """Paths on which the variables hold the same are one; too many become one on which little is known."""
-    found: dict[frozenset[tuple[str, Value]], _Path] = {}
+    found: dict[tuple[int, frozenset[tuple[str, Value]]], _Path] = {}
     for path in paths:
-        key = frozenset(path.variables.items())
+        key = path.clash, frozenset(path.variables.items())
         same = found.get(key)
         found[key] = path if same is None else replace(same, worlds=_few([*same.worlds, *path.worlds]))
     if len(found) <= _PATHS:
         return list(found.values())
     names = {n for p in found.values() for n in p.variables}
     held = {n: {p.variables.get(n, UNKNOWN) for p in found.values()} for n in names}
-    return [_Path({n: v.pop() if len(v) == 1 else UNKNOWN for n, v in held.items()}, (World(is_guess=True),))]
+    clash = max(p.clash for p in found.values())
+    return [_Path({n: v.pop() if len(v) == 1 else UNKNOWN for n, v in held.items()}, (World(is_guess=True),), clash)]

@@ -21,7 +21,7 @@ def is_same_expression(
     EXPLAIN spells both out, over VALUES with the columns' types: no table is read or locked, nothing runs.
     ``as_type`` is what both become: a column's type where they are its defaults.
     """
-    if not (_is_expression(one) and _is_expression(other)):
+    if not (is_expression(one) and is_expression(other)):
         return False
     text = f"{one} {other}".lower()
     used = [c for c in columns if c.name.lower() in text]
@@ -48,10 +48,12 @@ def is_same_expression(
     return len(output) == 2 and output[0] == output[1]
 
 
-def _is_expression(text: str) -> bool:
+def is_expression(text: str | None) -> bool:
     """Whether it is one expression, with nothing before or behind it."""
     import postgast
 
+    if text is None:
+        return False
     try:
         statements = postgast.parse(f"SELECT ({text}\n)").stmts
     except postgast.PgQueryError:
@@ -81,7 +83,7 @@ def _bare_type(text: str) -> str:
 
 def is_same_type(reader: Reader, one: str, other: str) -> bool | None:
     """Whether two spellings name the same type of the same length; None: this role may not ask."""
-    if not (_is_expression(f"CAST(NULL AS {one}\n)") and _is_expression(f"CAST(NULL AS {other}\n)")):
+    if not (is_expression(f"CAST(NULL AS {one}\n)") and is_expression(f"CAST(NULL AS {other}\n)")):
         return False
     try:
         with reader.connection.transaction():

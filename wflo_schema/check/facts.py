@@ -158,6 +158,19 @@ class CheckConstraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusing:
+    """A column, or a CHECK constraint, by which a table with a key that sets NULL or a default may refuse that.
+
+    ``kind``: check, generated or default, with its ``expression``, or domain, which refuses NULL.
+    """
+
+    relation: int
+    kind: str
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionFacts:
     """Who reads, where, and which catalogs are ``hidden`` from that role; ``version`` is server_version_num."""
 
@@ -193,6 +206,8 @@ class Facts:
     server_version: int = 0
     partition_keys: tuple[tuple[int, str], ...] = ()
     """Relation and column by which it is partitioned; an empty one stands for an expression over any."""
+    refusing: tuple[Refusing, ...] | None = ()
+    """What may refuse the values that keys of these tables set; None where it was not read."""
     is_escaping: bool = False
     """Whether a backslash in a text may be an escape: sessions may start with standard_conforming_strings = off."""
 
@@ -269,6 +284,13 @@ class Facts:
         """Tables that inherit and are not partitions; another session's temporary ones show their rows only there."""
         return tuple(r for r in self._tree(root) if r.oid != root.oid and not r.is_partition and r.persistence != "t")
 
+    def above(self, relation: Relation) -> tuple[Relation, ...]:
+        """The relation and those in whose tree it stands: a statement on one of them reaches its rows."""
+        roots = {r.root for r in self.relations if r.oid == relation.oid}
+        return tuple(
+            r for root in roots for r in self._trees[root] if r.oid == relation.oid or r.kind == "p" or r.oid == root
+        )
+
     def columns_of(self, relation: int) -> Mapping[str, Column]:
         """The relation's columns by name."""
         return self._columns.get(relation, {})
@@ -335,6 +357,14 @@ class Facts:
     @cached_property
     def _triggers_by_key(self) -> dict[int, list[KeyTrigger]]:
         return _grouped(self.key_triggers or (), attrgetter("key"))
+
+    def refusing_on(self, relation: int) -> Sequence[Refusing]:
+        """What may refuse the values that the relation's keys set."""
+        return self._refusing.get(relation, ())
+
+    @cached_property
+    def _refusing(self) -> dict[int, list[Refusing]]:
+        return by_relation(self.refusing or ())
 
     @cached_property
     def _rules(self) -> dict[int, list[RewriteRule]]:
@@ -508,7 +538,19 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         else None,
         namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
         taken=frozenset((int(r[0]), str(r[1])) for r in taken),
+        refusing=_refusing(reader, [k.relation for k in facts.keys if {k.on_delete, k.on_update} & {"n", "d"}]),
     )
+
+
+def _refusing(reader: Reader, relations: Sequence[int]) -> tuple[Refusing, ...] | None:
+    """Asked only where a key sets something: to spell an expression out locks the table."""
+    if not relations or not reader.can("pg_attrdef", "pg_type"):
+        return ()
+    try:
+        with reader.connection.transaction():
+            return reader.rows(Refusing, "refusing", {"relations": relations})
+    except psycopg.errors.LockNotAvailable:
+        return None
 
 
 def _partition_keys(reader: Reader, relations: Sequence[int]) -> tuple[tuple[int, str], ...]:

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation
+from wflo_schema.catalog.keys import ACTIONS, MATCHES, RELKINDS, Key, Relation, key_columns
 from wflo_schema.check import effects
 from wflo_schema.check.contract import Contract, RequiredKey
 from wflo_schema.check.effects import Effect
 from wflo_schema.check.facts import Facts, KeyTrigger, RowTrigger
 from wflo_schema.check.outcomes import Event
+from wflo_schema.check.refusals import refusals
 from wflo_schema.check.rules import NOTHING, finding, with_body
 from wflo_schema.check.tables import absent, absent_columns
 from wflo_schema.findings import Finding, Location, Severity
@@ -133,13 +134,11 @@ def _nearest(sought: _Sought, candidates: Sequence[Key]) -> Finding:
 def _add(facts: Facts, key: RequiredKey, table: Relation, *, drop: str | None = None) -> str:
     """The statements that put the right key there, in place of another where ``drop`` names one."""
     _, _, rest = facts.wanted(key).partition(" REFERENCES ")
-    columns = [quote(c) for c in key.columns]
-    if key.period:
-        columns[-1] = f"PERIOD {columns[-1]}"
     named = f"CONSTRAINT {quote(key.name)} " if key.name else ""
     dropped = f"DROP CONSTRAINT {quote(drop)}, " if drop else ""
     freed = _freed(facts, key, table) if drop != key.name else ""
-    add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({', '.join(columns)}) REFERENCES {rest}"
+    columns = key_columns(key.columns, key.period)
+    add = f"{freed}ALTER TABLE {table} {dropped}ADD {named}FOREIGN KEY ({columns}) REFERENCES {rest}"
     if table.kind == "p" or not key.name:
         return f"{add};"
     return f"{add} NOT VALID; ALTER TABLE {table} VALIDATE CONSTRAINT {quote(key.name)};"
@@ -159,6 +158,8 @@ _MENDED_BY_REPLACING = frozenset(
 )
 
 _No = Callable[..., Finding]
+
+_EDITED = " -- where that fails or changes nothing, pg_catalog was edited: pg_dump, and restore into a new database"
 
 
 def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
@@ -201,6 +202,7 @@ def _defects(sought: _Sought, target: Relation, have: Key) -> Iterator[Finding]:
     yield from _strength(facts, table, target, have, no)
     yield from _collations(facts, table, target, have, no)
     yield from _stoppers(facts, table, target, have, no)
+    yield from _refused(facts, table, target, have, no)
     yield from _privileges(table, target, have, no)
     for child in facts.children(table):
         yield from _inherited(sought, child, target, have, no)
@@ -235,6 +237,7 @@ def _inherited(sought: _Sought, child: Relation, target: Relation, like: Key, no
             *_strength(facts, child, target, mine, no_),
             *_collations(facts, child, target, mine, no_),
             *_stoppers(facts, child, target, mine, no_),
+            *_refused(facts, child, target, mine, no_),
             *_privileges(child, target, mine, no_),
             *_others(replace(sought, table=child, location=None), target, mine, facts.keys_on(child.oid)),
         ]
@@ -299,12 +302,13 @@ def _triggers(facts: Facts, stores: Sequence[Relation], target: Relation, have: 
     for relation, routine, kind, event in needed:
         found = facts.triggers_of(have, relation.oid, routine, kind)
         if not found:
-            yield no(
+            missing = no(
                 "key-trigger-missing",
                 f"the trigger of {name} that watches {event} {relation} does not exist as PostgreSQL made it",
                 "",
                 f"no internal trigger on {relation}",
             )
+            yield replace(missing, help=missing.help + _EDITED)
         elif not any(t.is_on for t in found):
             state = "fires in replica sessions only" if found[0].enabled == "R" else "is disabled"
             yield no(
@@ -359,6 +363,34 @@ def _events(facts: Facts, target: Relation, have: Key) -> tuple[Event, ...]:
     return tuple(e for n, e in enumerate(found) if e not in found[:n])
 
 
+def _refused(facts: Facts, table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:
+    """What the table's columns and constraints refuse of that which the key sets."""
+    events = [e for e in _events(facts, target, have) if e.action in ("n", "d")]
+    if events and facts.refusing is None:
+        message = f"whether {table} refuses what {quote(have.name)} sets cannot be read: another session holds a lock"
+        yield no("cannot-see", message, "run it again when the other session is done")
+        return
+    said: set[tuple[str, str]] = set()
+    for event in events:
+        act = f"SET {'NULL' if event.action == 'n' else 'DEFAULT'} ({identifiers(sorted(event.written))})"
+        for where in dict.fromkeys((table, *facts.stores(table))):
+            known = replace(
+                event,
+                changed=_changed_before(facts, None, where),
+                not_null=event.not_null | {c.name for c in facts.columns_of(where.oid).values() if not c.is_nullable},
+            )
+            for one in refusals(facts, where, known):
+                if (what := (act, one.by.replace(str(where), ""))) in said:
+                    continue  # the partition has it of its table
+                said.add(what)
+                yield no(
+                    "key-action-refused" if one.is_always else "key-action-maybe-refused",
+                    f"{one.by} refuses the {act} of {quote(have.name)}" + ("" if one.is_always else " for some rows"),
+                    one.mend,
+                    one.by,
+                )
+
+
 def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: _No) -> Iterator[Finding]:
     name, members = quote(have.name), facts.family(have)
     places = {table.oid: str(table)} | {k.relation: qualified(k.schema, k.table) for k in members}
@@ -390,9 +422,9 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, events: Sequence[Eve
         yield from _moving(facts, table, trigger, where, have, events, no)
         for operation in ("DELETE", "UPDATE"):
             its = [_effect(facts, trigger, where, e) for e in events if e.operation == operation and _sees(trigger, e)]
-            worst = next((e for e in (Effect.STOPS, Effect.FAILS, Effect.UNCLEAR) if e in its), Effect.PASSES)
+            worst = next((e for e in _WORST_FIRST if e in its), Effect.PASSES)
             if worst is not Effect.PASSES:
-                yield _stopped(trigger, where, have, operation, worst, no)
+                yield _stopped(facts, trigger, where, have, operation, worst, no)
 
 
 def _moving(
@@ -410,7 +442,7 @@ def _moving(
         return
     effect = _effect(facts, trigger, where, Event("DELETE", written=frozenset(have.columns)))
     if effect in (Effect.STOPS, Effect.UNCLEAR):
-        yield _stopped(trigger, where, have, "DELETE", Effect.UNCLEAR, no)
+        yield _stopped(facts, trigger, where, have, "DELETE", Effect.UNCLEAR, no)
 
 
 def _sees(trigger: RowTrigger, event: Event) -> bool:
@@ -419,12 +451,33 @@ def _sees(trigger: RowTrigger, event: Event) -> bool:
     return trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & event.written))
 
 
-def _stopped(trigger: RowTrigger, where: Relation, have: Key, operation: str, effect: Effect, no: _No) -> Finding:
+def _stopped(
+    facts: Facts, trigger: RowTrigger, where: Relation, have: Key, operation: str, effect: Effect, no: _No
+) -> Finding:
     name = quote(have.name)
+    tops = [r for r in facts.above(where) if r.oid == r.root]
+    owners = [r for r in tops if r.kind == "p" and any(t.name == trigger.name for t in facts.row_triggers_on(r.oid))]
     shown = f"{'BEFORE' if trigger.is_before else 'AFTER'} {operation} trigger {quote(trigger.name)} on {where}"
-    drop = f"DROP TRIGGER {quote(trigger.name)} ON {where};"
+    # a partition's copy goes with that of its table
+    drop = f"DROP TRIGGER {quote(trigger.name)} ON {next(iter(owners), where)};"
     row = "OLD" if operation == "DELETE" else "NEW"
-    if effect is Effect.FAILS:
+    after = "do that AFTER it" if operation == "DELETE" else "do that AFTER it, or give NEW's columns the values"
+    if effect is Effect.CLASHES:
+        found = no(
+            "key-stopped-by-trigger",
+            f"the {shown} changes the row that {name} is about to {operation.lower()}: PostgreSQL refuses that",
+            f"{drop} -- or {after}",
+            shown,
+        )
+    elif effect is Effect.MAY_CLASH:
+        found = no(
+            "key-maybe-stopped",
+            f"the {shown} changes rows of the same table: PostgreSQL refuses to {operation.lower()} for {name} "
+            "one that the trigger changed before",
+            f"{drop} -- or {after}",
+            shown,
+        )
+    elif effect is Effect.FAILS:
         found = no(
             "key-stopped-by-trigger",
             f"the {shown} always raises an error, so that {name} can never {operation.lower()}",
@@ -449,6 +502,8 @@ def _stopped(trigger: RowTrigger, where: Relation, have: Key, operation: str, ef
         )
     return with_body(found, trigger.source, trigger.library)
 
+
+_WORST_FIRST = (Effect.STOPS, Effect.FAILS, Effect.CLASHES, Effect.UNCLEAR, Effect.MAY_CLASH)
 
 # Trigger functions that come with PostgreSQL, as (language, library, name there), and let a key's own query pass.
 _NEVER_STOP = frozenset(
@@ -477,6 +532,7 @@ def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) ->
         changed=_changed_before(facts, trigger, where) if event.operation == "UPDATE" else frozenset(),
         not_null=event.not_null | {c.name for c in facts.columns_of(where.oid).values() if not c.is_nullable},
         known=_known(trigger, where),
+        tables=frozenset((r.schema, r.name) for r in facts.above(where)),
     )
     holds: bool | None = True
     is_sure = True
@@ -490,9 +546,25 @@ def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) ->
     effect = effects.effect(trigger.source, event, has_plain_texts=_has_plain_texts(facts, trigger))
     if effect is Effect.FAILS:
         return Effect.FAILS if holds else Effect.PASSES
-    if not can_stop:
+    if not trigger.is_before:
         return Effect.PASSES
+    if effect is Effect.CLASHES and not (is_sure and _is_done(facts, trigger, where)):
+        return Effect.MAY_CLASH
     return Effect.UNCLEAR if effect is Effect.STOPS and not is_sure else effect
+
+
+def _is_done(facts: Facts, trigger: RowTrigger, where: Relation) -> bool:
+    """Whether what the trigger's function does to its own table surely comes about."""
+    path = [s for s in trigger.settings if s.lower().startswith("search_path=")]
+    if facts.rules_on(where.oid) or (path and where.schema not in path[0]):
+        return False
+    others = [t for t in facts.row_triggers_on(where.oid) if t.is_row and t.is_before]
+    events = [
+        (t, Event(o)) for t in others for o, is_its in (("UPDATE", t.is_update), ("DELETE", t.is_delete)) if is_its
+    ]
+    return all(
+        t.language == "plpgsql" and effects.effect(t.source, e) in (Effect.PASSES, Effect.FAILS) for t, e in events
+    )
 
 
 def _known(trigger: RowTrigger, where: Relation) -> dict[str, str]:
@@ -515,11 +587,13 @@ def _has_plain_texts(facts: Facts, trigger: RowTrigger) -> bool:
     return own[0].lower() in ("on", "true", "yes", "1") if own else not facts.is_escaping
 
 
-def _changed_before(facts: Facts, trigger: RowTrigger, where: Relation) -> frozenset[str] | None:
-    """The columns that triggers which fire before this one may have changed; None: any."""
+def _changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation) -> frozenset[str] | None:
+    """The columns that triggers before this one, or all of them, may have changed; None: any."""
     found: set[str] = set()
     for other in facts.row_triggers_on(where.oid):
-        if not (other.is_row and other.is_before and other.is_update and other.name.encode() < trigger.name.encode()):
+        if not (other.is_row and other.is_before and other.is_update):
+            continue
+        if trigger is not None and other.name.encode() >= trigger.name.encode():
             continue
         if other.language == "plpgsql":
             changed = effects.changed(other.source)

@@ -51,7 +51,7 @@ def of_contract(
         absent = [f for name in (key.table, key.to_table) for f in tables.absent(facts, name, where)]
         absent += tables.absent_columns(facts, table, key.columns, where)
         absent += tables.absent_columns(facts, target, key.to_columns, where)
-        findings += [f for f in absent if (f.code, f.object) not in {(g.code, g.object) for g in findings}]
+        findings += absent
         if absent or table is None or target is None:
             continue
         mine, one = _orphans_of(reader, facts, key, table, target, deadline, sample, where)

@@ -94,6 +94,7 @@ class Event:
     ``action``: "" for a DELETE; for an UPDATE "c", "n" or "d", as pg_constraint has it, of the columns ``written``.
     ``changed`` are other columns that a trigger before this one may have changed, None: any.  ``not_null`` are
     columns that hold no NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
+    ``tables`` are the names, schema first, by which a statement reaches the row.
     """
 
     operation: str
@@ -105,6 +106,7 @@ class Event:
     known: Mapping[str, str] = field(default_factory=dict, hash=False)
     depth: int = 2
     is_row: bool = True
+    tables: frozenset[tuple[str, str]] = frozenset()
 
     def as_seen_by(self, source: str) -> Event:
         """Without the names of which a function does not speak: what is said of it holds for many tables then."""
@@ -117,7 +119,8 @@ class Event:
         changed = self.changed
         if changed is not None:  # that there are others counts, whatever they are called
             changed = frozenset(c if c.lower() in text else "" for c in changed)
-        return replace(self, known=known, not_null=not_null, changed=changed)
+        tables = frozenset(t for t in self.tables if t[1].lower() in text or "execute" in text)
+        return replace(self, known=known, not_null=not_null, changed=changed, tables=tables)
 
     def rows(self) -> dict[str, Value]:
         """What OLD and NEW are as the function begins."""
@@ -243,6 +246,8 @@ class Evaluator:
 
     event: Event
     variables: Mapping[str, Value]
+    bare: Value | None = None
+    """Whose columns are meant where a name stands alone, None: no row's."""
 
     def text(self, text: str) -> Outcomes:
         """Parse an expression and evaluate it; UNKNOWN where it is empty or cannot be parsed."""
@@ -305,7 +310,7 @@ class Evaluator:
             return _sure(Const(Decimal(text) if name == "tg_nargs" else text))
         if name.startswith("tg_argv[") and int(name[8:-1]) >= int(self.event.known.get("tg_nargs", "2147483647")):
             return _sure(NULL)
-        return _guesses(UNKNOWN)
+        return _guesses(UNKNOWN) if self.bare is None else self.known(self.event.column(self.bare, name))
 
     def constant(self, node: Any) -> Outcomes:
         """Evaluate a literal: a text, a number, a boolean or NULL."""
@@ -332,6 +337,8 @@ class Evaluator:
             if value == NULL or isinstance(value, Row) or (isinstance(value, Const) and is_text):
                 is_same = not isinstance(value, Const) or value == NULL or isinstance(value.value, str)
                 return value if is_same else UNKNOWN
+            if named in ("int2", "int4", "int8") and isinstance(value, Const):
+                return Const(Decimal(value.value)) if isinstance(value.value, bool) else UNKNOWN
             if named == "bool" and isinstance(value, Const) and isinstance(value.value, str):
                 return {"t": TRUE, "true": TRUE, "f": FALSE, "false": FALSE}.get(value.value, UNKNOWN)
             return UNKNOWN
@@ -433,6 +440,15 @@ class Evaluator:
         name = node.funcname[-1].string.sval
         if name == "pg_trigger_depth" and not node.args:
             return _sure(Depth())
+        if name in ("num_nulls", "num_nonnulls") and not node.func_variadic:
+            parts = [[(n, w) for v, world in self.of(a) for n, w in self._is_null(v, world)] for a in node.args]
+            found: list[tuple[int, World]] = [(0, _SURE)]
+            for part in parts:
+                joined = (
+                    (n + (null == (name == "num_nulls")), both(self.event, w, u)) for n, w in found for null, u in part
+                )
+                found = list(dict.fromkeys((n, w) for n, w in joined if w is not None))[:_MANY]
+            return [(Const(Decimal(n)), w) for n, w in found]
         if name in ("to_jsonb", "to_json", "row_to_json", "hstore") and len(node.args) == 1:
             return [_kept(v if isinstance(v, Row) else UNKNOWN, w) for v, w in self.of(node.args[0])]
         return _guesses(UNKNOWN)
@@ -495,6 +511,8 @@ class Evaluator:
         if kind == "AEXPR_OP" and name == "-":
             return self._without(left, node.rexpr)
         right = self.of(node.rexpr)
+        if kind == "AEXPR_OP" and name == "+":
+            return [_kept(_sum(a, b), w) for a, b, w in self.pairs(left, right)]
         compared = {"AEXPR_DISTINCT": "distinct", "AEXPR_NOT_DISTINCT": "not distinct"}.get(kind, name)
         return self._compare(compared, left, right)
 
@@ -558,6 +576,8 @@ class Evaluator:
                 found = _negated(self._changed(a, b))
                 found += [] if self.event.has_value(a) and self.event.has_value(b) else _guesses(NULL)
             return found if name == "=" else _negated(found)
+        if a == b and name in _ORDER:
+            return [(NULL if n else Const(name in ("<=", ">=")), w) for n, w in self._is_null(a, _SURE)]
         columns = [c for c in (a, b) if isinstance(c, Column)]
         if any(c.row != "old" for c in columns) or name not in ("=", "<>", *_ORDER, "~~", "!~~", "~~*", "!~~*"):
             return _guesses(*_ANY_TRUTH)
@@ -649,6 +669,13 @@ class Evaluator:
 
 def _kept(value: Value, world: World) -> tuple[Value, World]:
     return value, replace(world, is_guess=True) if value == UNKNOWN else world
+
+
+def _sum(a: Value, b: Value) -> Value:
+    if not (isinstance(a, Const) and isinstance(b, Const)):
+        return UNKNOWN
+    numbers = [v for v in (a.value, b.value) if isinstance(v, Decimal)]
+    return Const(sum(numbers, Decimal())) if len(numbers) == 2 else UNKNOWN
 
 
 def _not(value: Value) -> Value:

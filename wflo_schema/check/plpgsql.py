@@ -55,6 +55,13 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A statement that may change rows: SQL without INTO, or EXECUTE and its expression."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
 class If:
     """Also a CASE, whose ``otherwise`` raises an error where it is not written."""
 
@@ -102,7 +109,7 @@ class Block:
     handlers: tuple[tuple[frozenset[str], Body], ...]
 
 
-Statement = Return | Raise | Assign | Fill | If | Loop | Leave | Block
+Statement = Return | Raise | Assign | Fill | Run | If | Loop | Leave | Block
 Body = tuple[Statement, ...]
 
 
@@ -219,7 +226,7 @@ class _Parser:
         if word == "case":
             return (self.cases(),)
         if word in ("loop", "while", "for", "foreach"):
-            return (self.loop(label, word),)
+            return self.loop(label, word)
         start = self.place
         self.after_semicolon()
         return self.simple(word, start, self.place - 1)
@@ -270,9 +277,9 @@ class _Parser:
                 if self.words[after] != ",":
                     break
                 after += 1
-            query = f"{self.text(start, place)} {self.text(after, end)}" if word == "select" else ""
-            return (Fill(tuple(targets), query),)
-        return ()
+            query = f"{self.text(start, place)} {self.text(after, end)}"
+            return (*_run(word, query), Fill(tuple(targets), query if word == "select" else ""))
+        return _run(word, self.text(start, end))
 
     def block(self, label: str) -> Block:
         declared: list[Declared] = []
@@ -347,11 +354,12 @@ class _Parser:
         self.after_end()
         return If(tuple(found), otherwise)
 
-    def loop(self, label: str, word: str) -> Loop:
+    def loop(self, label: str, word: str) -> Iterable[Statement]:
         start = self.place + 1
         self.place = self.until(("loop",), self.place)
         head, condition, targets = self.words[start : self.place], "", list[Path]()
         turns = "always" if word == "loop" else "maybe"
+        over: Iterable[Statement] = ()
         if word == "while":
             turns, condition = "while", self.text(start, self.place)
         elif word in ("for", "foreach"):
@@ -360,11 +368,18 @@ class _Parser:
                 if self.is_name(place):
                     targets.append(self.path(place)[0])
                 place += 1
-            turns = "always" if _counts_up(head[head.index("in") + 1 :]) else "maybe"
+            first = head.index("in") + 1
+            over = _run(head[first], self.text(start + first, self.place))
+            turns = "always" if _counts_up(head[first:]) else "maybe"
         self.place += 1
         body = self.body(frozenset({"end"}))
         self.after_end()
-        return Loop(label, turns, condition, tuple(targets), word == "loop", body)
+        return (*over, Loop(label, turns, condition, tuple(targets), word == "loop", body))
+
+
+def _run(word: str, query: str) -> Iterable[Statement]:
+    """The statement, where its first word says that it may change rows."""
+    return (Run(query),) if word in ("update", "delete", "merge", "insert", "with", "truncate", "execute") else ()
 
 
 def _counts_up(head: Sequence[str]) -> bool:

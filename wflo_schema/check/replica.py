@@ -35,34 +35,29 @@ class _Bridge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Switch:
+class _Function:
     oid: int
     schema: str
     name: str
     arguments: str
     source: str
     is_escaping: bool
-    is_replica: bool
-    is_at_login: bool
-    is_by_trigger: bool
 
     def __str__(self) -> str:
         return f"{qualified(self.schema, self.name)}({self.arguments})"
 
 
 @dataclass(frozen=True, slots=True)
-class _Routine:
-    oid: int
-    schema: str
-    name: str
-    arguments: str
-    language: str
-    source: str
-    is_escaping: bool
-    is_way: bool
+class _Switch(_Function):
+    is_replica: bool
+    is_at_login: bool
+    is_by_trigger: bool
 
-    def __str__(self) -> str:
-        return f"{qualified(self.schema, self.name)}({self.arguments})"
+
+@dataclass(frozen=True, slots=True)
+class _Routine(_Function):
+    language: str
+    is_way: bool
 
 
 def _source(reader: Reader) -> str:

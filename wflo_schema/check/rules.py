@@ -257,17 +257,35 @@ RULES: tuple[Rule, ...] = (
         _E,
         "a trigger cancels the key's action",
         "A BEFORE trigger returns NULL (RETURN NEW is NULL in a DELETE trigger), which silently leaves orphan rows; "
-        "or a trigger always raises an error, so that no key can act.",
-        "make the trigger return OLD, or drop it",
+        "or a trigger always raises an error, or changes the very row, which PostgreSQL then refuses to change again.",
+        "make the trigger return OLD, let it act AFTER, or drop it",
     ),
     Rule(
         "key-maybe-stopped",
         "contract",
         _U,
         "a trigger may cancel the key's action",
-        "A BEFORE trigger can silently cancel the key's DELETE or UPDATE by returning NULL; what it returns cannot be "
-        "known, so the key's verdict cannot be either.",
-        "let it plainly RETURN OLD or NEW",
+        "A BEFORE trigger can silently cancel the key's DELETE or UPDATE by returning NULL, or make it fail by "
+        "changing rows of the same table; what it does cannot be known, so the key's verdict cannot be either.",
+        "let it plainly RETURN OLD or NEW, and act AFTER",
+    ),
+    Rule(
+        "key-action-refused",
+        "contract",
+        _E,
+        "the key's action always fails",
+        "The table refuses what ON DELETE or ON UPDATE SET NULL or SET DEFAULT sets, by NOT NULL, CHECK or a generated "
+        "column: no referenced row can be deleted, or changed.",
+        "let the column be NULL, or give the key another action",
+    ),
+    Rule(
+        "key-action-maybe-refused",
+        "contract",
+        _W,
+        "the key's action fails for some rows",
+        "A CHECK or a generated column refuses what SET NULL or SET DEFAULT sets in some rows, or may: what these "
+        "reference cannot be deleted, or changed.",
+        "let the constraint accept it, or give the key another action",
     ),
     Rule(
         "key-stopped-by-rule",
@@ -502,6 +520,9 @@ RULES: tuple[Rule, ...] = (
         "the SQL shown, or a new migration",
     ),
 )
+
+# What says that something could not be looked at, so that nobody knows what else would have been found.
+UNREADABLE = frozenset({"cannot-see", "ledger-unreadable", "rows-unreadable", "rows-unfinished"})
 
 _SEVERITIES = {rule.code: rule.severity for rule in RULES}
 CODES = tuple(_SEVERITIES)

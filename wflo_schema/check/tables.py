@@ -21,12 +21,12 @@ from wflo_schema.check.contract import (
     RequiredTable,
     RequiredUnique,
 )
-from wflo_schema.check.expressions import builtin_types, has_type, is_same_expression, is_same_type
+from wflo_schema.check.expressions import builtin_types, has_type, is_expression, is_same_expression, is_same_type
 from wflo_schema.check.facts import UNREAD, CheckConstraint, Facts, Index, Reader
 from wflo_schema.check.rules import MIGRATE, NOTHING, finding
 from wflo_schema.errors import BadContract
 from wflo_schema.findings import Finding, Location
-from wflo_schema.names import identifiers, qualified, quote
+from wflo_schema.names import NAME_BYTES, identifiers, qualified, quote
 
 
 def judge_table(facts: Facts, contract: Contract, table: RequiredTable) -> Iterator[Finding]:
@@ -132,7 +132,8 @@ def _judge_type(
             f"{name} is of another type",
             have=found.type,
             want=column.type,
-            help_=f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} TYPE {column.type};",
+            help_=f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} TYPE {column.type}"
+            f" USING {quote(column.name)}::{column.type};",
             location=where,
         )
 
@@ -352,13 +353,18 @@ def judge_index(
         yield _locked(str(unread), f"the predicate of {unread}", want, contract.location(index.line))
         return
     name = f"{quote(index.name)} " if index.name else ""
+    taken = next((i for i in indexes.get(table.oid, ()) if i.name == index.name), None) if table else None
+    drop = f"DROP INDEX CONCURRENTLY {taken}; " if taken else ""
+    is_kept = taken is not None and (taken.is_of_constraint or bool(taken.needed_by))
     yield finding(
         "required-index-missing",
         f"{shown}({identifiers(index.columns)})",
         f"{shown} has no such index",
         have="; ".join(near) or NOTHING,
         want=want,
-        help_=f"CREATE {unique}INDEX CONCURRENTLY {name}ON {shown}"
+        help_=""
+        if is_kept
+        else f"{drop}CREATE {unique}INDEX CONCURRENTLY {name}ON {shown}"
         f" USING {index.method} ({identifiers(index.columns)}){tail};",
         location=contract.location(index.line),
     )
@@ -388,7 +394,7 @@ def judge_check(
             f"{shown} has no such check",
             have=f"CHECK ({have.expression})" if have else NOTHING,
             want=want,
-            help_=f"ALTER TABLE {shown} {drop}ADD CONSTRAINT {name} {want};" if check.expression else "",
+            help_=f"ALTER TABLE {shown} {drop}ADD CONSTRAINT {name} {want};" if is_expression(check.expression) else "",
             location=where,
         )
     elif not (have.is_validated and have.is_enforced):
@@ -420,7 +426,9 @@ def judge_supporting(
             continue
         wanted = {columns[c].number: columns[c] for c in key.columns}
         if not any(_serves(i, wanted) for i in indexes.get(store.oid, ())):
-            name = quote(f"ix_{store.name}_{'_'.join(key.columns)}"[:63])
+            name = f"ix_{store.name}_{'_'.join(key.columns)}"
+            is_free = len(name.encode()) <= NAME_BYTES and name not in [i.name for i in indexes.get(store.oid, ())]
+            called = f"{quote(name)} " if is_free else ""  # or PostgreSQL finds a name
             yield finding(
                 "index-missing",
                 f"{store}({identifiers(key.columns)})",
@@ -428,7 +436,7 @@ def judge_supporting(
                 f"reads all of {store}",
                 have=NOTHING,
                 want=f"INDEX ON {store} ({identifiers(key.columns)})",
-                help_=f"CREATE INDEX CONCURRENTLY {name} ON {store} ({identifiers(key.columns)});",
+                help_=f"CREATE INDEX CONCURRENTLY {called}ON {store} ({identifiers(key.columns)});",
                 location=contract.location(key.line),
             )
 

@@ -36,7 +36,7 @@ from wflo_schema.check.facts import (
     usable_path,
 )
 from wflo_schema.check.orphans import Orphans
-from wflo_schema.check.rules import MIGRATE, NOTHING, finding
+from wflo_schema.check.rules import MIGRATE, NOTHING, UNREADABLE, finding, section_of
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.schemas import refuse_missing_schema
@@ -183,7 +183,7 @@ def check_database(
     if wanted is not None and "drift" in sections:
         answer.findings += _drift(answer, database, wanted, privileges=privileges)
     findings = answer.allow.sift(answer.findings)
-    findings += answer.allow.sift(answer.allow.unused(frozenset(sections) - answer.unfinished))
+    findings += answer.allow.sift(_unused(answer, database, sections, None if privileges else wanted))
     return CheckResult(
         label=database.label,
         schema=answer.schema,
@@ -198,6 +198,20 @@ def check_database(
         allowed=tuple(answer.allow.allowed),
         fail_on=fail_on,
         duration_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def _unused(
+    answer: _Answer, database: Database, sections: Sequence[str], ungranted: Catalog | None
+) -> Iterator[Finding]:
+    """The allowances that allow nothing of what this run looked at."""
+    unread = frozenset[str]().union(*(section_of(f.code) for f in answer.findings if f.code in UNREADABLE))
+    names = answer.allow.contract.names if answer.allow.contract else ()
+    looked_in = filter(None, (database.schema, answer.schema, *(n.schema for n in names)))
+    return answer.allow.unused(
+        frozenset(sections) - unread,
+        schemas=frozenset(looked_in) if database.schema else None,
+        ungranted=frozenset(o.name for o in ungranted.objects) if ungranted is not None else None,
     )
 
 
@@ -228,7 +242,6 @@ def _drift(answer: _Answer, database: Database, wanted: Catalog, *, privileges: 
     try:
         return check_drift(database, wanted, schema=database.schema, privileges=privileges)
     except DatabaseError as error:  # what the other sections found still counts
-        answer.unfinished.add("drift")
         return (finding("cannot-see", "drift", f"the catalog cannot be compared: {error.message}", help_=error.hint),)
 
 
@@ -240,8 +253,6 @@ class _Answer:
     allow: Allowances
     role: str = ""
     version: int = 0
-    unfinished: set[str] = field(default_factory=set)
-    """The sections of which not all could be looked at."""
     findings: list[Finding] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -328,9 +339,11 @@ def _check_contract(
         told = {f.object for f in answer.findings if f.code in ("required-index-missing", "unique-missing")}
         indexes = _indexes(reader, facts, contract)
         answer.findings += [f for f in indexes if f.code != "index-missing" or f.object not in told]
-    answer.findings += [f for f in unseen(reader) if f not in answer.findings]
-    if reader.unread:
-        answer.unfinished |= _OF_THE_CONTRACT
+    answer.findings += unseen(reader)
+    told_once: dict[tuple[str, str, str], Finding] = {}
+    for found_ in answer.findings:  # wherever it was met, it is one fault
+        told_once.setdefault((found_.code, found_.object, found_.message), found_)
+    answer.findings = list(told_once.values())
 
 
 def _ambiguous(reader: Reader, facts: Facts, contract: Contract) -> Iterator[Finding]:
@@ -357,7 +370,6 @@ def _give_up(answer: _Answer, contract: Contract, error: psycopg.Error) -> None:
     else:
         message, mend = f"this role may not read what is needed: {said}", _grant(said, quote(answer.role))
     answer.findings.append(finding("cannot-see", "pg_catalog", message, help_=mend))
-    answer.unfinished |= _OF_THE_CONTRACT
     answer.verified = answer.verified or list(_all_unknown(contract, Facts(answer.schema)))
 
 
@@ -566,7 +578,6 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         may = "may not" if isinstance(error, CannotRead) else "cannot"
         message = f"the ledger {may} be read: {error.message}"
         answer.findings.append(finding("ledger-unreadable", "ledger", message, help_=error.hint))
-        answer.unfinished.add("ledger")
         answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
         return None
     answer.findings += _of_the_ledger_itself(status)
@@ -657,11 +668,15 @@ def check_drift(
     ``privileges`` compares owners and grants too, which ``wanted`` must then hold.
     """
     from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
-    from wflo_schema.catalog.objects import RELATIONS
+    from wflo_schema.catalog.objects import GLOBAL, RELATIONS
     from wflo_schema.catalog.read import read_migrated
 
     with database.connect(settings=PATIENT) as connection:
         have = read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges)
+    if schema:
+        its = wanted_schema or schema
+        kept = tuple(o for o in wanted.objects if o.kind not in GLOBAL and o.path[0] == its)
+        wanted = replace(wanted, objects=kept)
     names = {schema: wanted_schema} if schema and wanted_schema and schema != wanted_schema else None
     below = tables_below(have, {o.path for o in wanted.objects if o.kind in RELATIONS})
     return tuple(

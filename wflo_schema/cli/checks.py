@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from wflo_schema.cli.options import (
     server_directory_option,
 )
 from wflo_schema.cli.streams import answer, warn, write_file
-from wflo_schema.errors import UsageError
+from wflo_schema.errors import BadContract, UsageError
 from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
@@ -133,7 +134,12 @@ def check(
     needs_files = bool({"ledger", "drift"} & set(sections))
     files = read_files(migrations) if needs_files else None
     path = contract or folders_of(migrations)[0] / "contract.toml"
-    held_to = read_contract(path) if needs_contract or contract is not None or path.is_file() else None
+    try:
+        held_to = read_contract(path) if needs_contract or contract is not None or path.is_file() else None
+    except BadContract as error:
+        if not path.exists() and contract is None:
+            error.hint += _without_contract(sections, snapshot, privileges)
+        raise
     wanted = None
     if snapshot is not None and privileges:
         raise UsageError("a snapshot holds no owners and no grants", hint="leave --snapshot or --privileges out")
@@ -154,6 +160,14 @@ def check(
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
     answer(FORMATS[format_](result))
     sys.exit(result.exit_code)
+
+
+def _without_contract(sections: Sequence[str], snapshot: Path | None, privileges: bool) -> str:
+    """The command that checks as much of the sections as needs no contract."""
+    words = [w for s in sections if s in ("ledger", "drift") for w in ("--only", s)]
+    words += ["--privileges"] if privileges else []
+    words += ["--snapshot", str(snapshot)] if snapshot is not None else []
+    return f"; what needs none: wflo-schema check {shlex.join(words)}" if words else ""
 
 
 @click.group()
