@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wflo_schema.check.effects import Effect, changed, effect
@@ -171,3 +173,15 @@ def test_many_conditions_are_followed_in_little_time() -> None:
     many = "".join(f"IF OLD.c{n} = 'x' THEN NEW.d{n} := {n}; END IF; " for n in range(60))
     assert effect(f"BEGIN {many} RETURN NEW; END", SET_NULL) in (PASSES, UNCLEAR)
     assert effect(f"BEGIN {many} RETURN OLD; END", SET_NULL) is not PASSES
+
+
+def test_a_row_is_not_null_where_a_column_surely_is_not() -> None:
+    source = "BEGIN IF NEW IS NULL THEN RETURN OLD; END IF; RETURN NEW; END"
+    assert effect(source, SET_NULL) is UNCLEAR  # all that it held may have been the key
+    assert effect(source, replace(SET_NULL, not_null=frozenset({"id"}))) is PASSES
+
+
+def test_more_alternatives_than_are_followed_are_not_forgotten() -> None:
+    arguments = ", ".join(f"NULLIF(OLD.c{n}, OLD.d{n})" for n in range(60))
+    source = f"DECLARE x text := coalesce({arguments}); BEGIN IF x IS NULL THEN RETURN NULL; END IF; RETURN OLD; END"
+    assert effect(source, DELETE) is UNCLEAR

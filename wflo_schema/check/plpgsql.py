@@ -18,6 +18,9 @@ SOME_TEXT = '"?"'
 # The condition of a handler that catches every error.
 OTHERS = "others"
 
+# What can follow the type of a variable.
+_BEHIND_TYPE = frozenset({"collate", "not", "default", ":=", "="})
+
 Path = tuple[str, ...]
 """A variable, or a variable and its column; longer where only a part of that is meant."""
 
@@ -90,6 +93,7 @@ class Declared:
     name: str
     expression: str = ""
     stands_for: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ def written(body: Iterable[Statement]) -> Iterator[Path]:
             yield from one.targets
             yield from written(one.body)
         elif isinstance(one, Block):
-            yield from ((d.name,) for d in one.declared)
+            yield from ((d.stands_for or d.name,) for d in one.declared)
             yield from written(one.body)
             for _, inner in one.handlers:
                 yield from written(inner)
@@ -306,13 +310,15 @@ class _Parser:
         end = self.place - 1
         name, words = self.name(start), self.words[start + 1 : end]
         if words[:1] == ["alias"]:
+            if len(words) != 3:
+                raise Unreadable(self.text(start, end))  # of a variable behind a label
             return (Declared(name, stands_for=self.name(end - 1)),)
         if "cursor" in words[:3]:
             return (Declared(name),)
-        for place in range(start + 1, end):
-            if self.words[place] in (":=", "=", "default"):
-                return (Declared(name, self.text(place + 1, end)),)
-        return (Declared(name),)
+        first = start + 1 + (words[:1] == ["constant"])
+        after = next((n for n in range(first, end) if self.words[n] in _BEHIND_TYPE), end)
+        value = next((n + 1 for n in range(after, end) if self.words[n] in (":=", "=", "default")), end)
+        return (Declared(name, self.text(value, end), type=self.text(first, after)),)
 
     def branches(self) -> If:
         """IF … ELSIF … ELSE … END IF."""
