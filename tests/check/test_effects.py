@@ -322,6 +322,17 @@ HARMFUL = {
         events="BEFORE DELETE",
         when="OLD.status IN ('paid', 'sent')",
     ),
+    "a variable behind its block's label": Case(
+        "<<o>> DECLARE r child := OLD; BEGIN DECLARE r child; BEGIN o.r := NULL; END; RETURN r; END",
+        events="BEFORE DELETE",
+    ),
+    "a row behind the function's name": Case("BEGIN body.new := OLD; RETURN NEW; END", SET_NULL, "BEFORE UPDATE"),
+    "an alias behind its block's label": Case(
+        "<<o>> DECLARE n ALIAS FOR NEW; BEGIN DECLARE n child; BEGIN o.n.parent_id := OLD.parent_id; END;"
+        " RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
     "two spellings of one integer": Case(
         "BEGIN IF OLD.id = '1' THEN IF OLD.id = '01' THEN RETURN NULL; END IF; END IF; RETURN OLD; END",
         events="BEFORE DELETE",
@@ -374,11 +385,6 @@ UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {
         SET_NULL,
         "BEFORE UPDATE",
     ),
-    "a variable behind its block's label": Case(
-        "<<o>> DECLARE r child := OLD; BEGIN DECLARE r child; BEGIN o.r := NULL; END; RETURN r; END",
-        events="BEFORE DELETE",
-    ),
-    "a row behind the function's name": Case("BEGIN body.new := OLD; RETURN NEW; END", SET_NULL, "BEFORE UPDATE"),
     "a NULL that a later trigger fills": Case(
         "BEGIN IF NEW.locked IS NULL THEN OLD.locked := false; RETURN OLD; END IF; RETURN NEW; END",
         SET_NULL,
@@ -402,6 +408,9 @@ UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {
         "BEGIN RETURN OLD; END",
         events="BEFORE DELETE",
         before="CREATE RULE r AS ON DELETE TO child DO ALSO UPDATE child SET parent_id = 0 WHERE id = OLD.id",
+    ),
+    "a NULL for each column of a row": Case(
+        "DECLARE r child; BEGIN SELECT NULL INTO r; RETURN r; END", events="BEFORE DELETE"
     ),
     "a setting decides": Case(
         "BEGIN IF current_setting('app.keep', true) = 'on' THEN RETURN NULL; END IF; RETURN OLD; END",

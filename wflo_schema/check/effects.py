@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 from wflo_schema.check import plpgsql
 from wflo_schema.check.outcomes import (
@@ -27,6 +28,7 @@ from wflo_schema.check.outcomes import (
     World,
     both,
     expression,
+    is_plain,
     selected,
 )
 from wflo_schema.check.plpgsql import Assign, Block, Body, Fill, If, Leave, Loop, Path, Raise, Return, Unreadable
@@ -149,7 +151,7 @@ class _Walk:
     event: Event
     returned: list[tuple[Value, World]] = field(default_factory=list)
     scope: dict[str, str] = field(default_factory=dict)
-    """Where a path holds what a name means here: others of that name are hidden.  A label means no variable: ""."""
+    """Where a path holds what a name means here, or a name behind a label; others are hidden.  A label is ""."""
     types: dict[str, str] = field(default_factory=dict)
     depth: int = 0
     left: list[tuple[bool, str, _Path]] = field(default_factory=list)
@@ -233,14 +235,23 @@ class _Walk:
             paths = _merged(found)
         return paths
 
+    def placed(self, target: Path) -> Path:
+        """The same, with where its variable is held first.  A label or the function's name may stand before that."""
+        first, second = (*target, "")[:2]
+        if self.scope.get(first) == "" and (behind := self.scope.get(f"{first}\0{second}")):
+            return (behind, *target[2:])
+        if first not in (*self.scope, "new", "old") and second in ("new", "old"):
+            return target[1:]
+        return (self.scope.get(first, first), *target[1:])
+
     def put(self, path: _Path, target: Path, value: Value) -> _Path:
         """Give a variable, or its column, a value."""
-        place = self.scope.get(target[0], target[0])
-        if len(target) == 1:
+        place, *rest = target = self.placed(target)
+        if not rest:
             return path.given(place, self.event.stored(value, self.types.get(place, "")))
-        if place not in path.variables:  # a label before the variable's name
+        if place not in path.variables:  # a label of a block that is not entered yet, or was left
             for one in path.variables:
-                if one.partition("\0")[0] in target[:2]:
+                if one.partition("\0")[0] in target[:2] or one == self.scope.get(rest[0]):
                     path = path.given(one, UNKNOWN)
             return path
         row = path.variables[place]
@@ -260,9 +271,17 @@ class _Walk:
     def fill(self, one: Fill, path: _Path) -> _Paths:
         expressions = selected(one.query) if one.query else None
         evaluator = self.evaluator(path)
-        if expressions is not None and len(expressions) == len(one.targets):
+        if expressions is not None and len(expressions) == len(one.targets) and self.is_each_its_own(one, expressions):
             return self.assign(path, one.targets, [evaluator.of(e) for e in expressions])
         return self.assign(path, one.targets, [[(UNKNOWN, World())] for _ in one.targets])
+
+    def is_each_its_own(self, one: Fill, expressions: Sequence[Any]) -> bool:
+        """Whether each target gets one expression, and not a row's columns one each."""
+        if len(expressions) > 1 or len(self.placed(one.targets[0])) > 1:
+            return True
+        node = expressions[0]
+        is_row = node.HasField("column_ref") and node.column_ref.fields[-1].HasField("a_star")
+        return is_row or is_plain(self.types.get(self.placed(one.targets[0])[0], ""))
 
     def emptied(self, path: _Path, body: Iterable[plpgsql.Statement]) -> _Path:
         """The path where nothing is known any more of what these statements may have changed; a guess."""
@@ -312,7 +331,7 @@ class _Walk:
                 place = f"{declared.name}\0{self.depth}"
                 own.add(place)
                 paths = self.declare(declared, place, paths)
-            self.scope = self.scope | {declared.name: place}
+            self.scope = self.scope | {declared.name: place, f"{one.label}\0{declared.name}": place}
         raised, self.raised = self.raised, []
         before, self.left = self.left, []
         ends = self.body(one.body, paths)

@@ -227,8 +227,13 @@ def literal(text: str, type_: str) -> Value:
         return Const(text)
     if type_ == "boolean":
         return _BOOLEANS.get(text.strip().lower(), UNKNOWN)
-    is_number = type_ in _WHOLE or type_.startswith("numeric")
+    is_number = type_ in _WHOLE or type_.partition("(")[0] == "numeric"
     return Const(Decimal(text)) if is_number and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else UNKNOWN
+
+
+def is_plain(type_: str) -> bool:
+    """Whether a variable of the type holds a text, a number or a boolean."""
+    return _is_text(plain_type(type_)) or plain_type(type_).partition("(")[0] in _READ
 
 
 def _is_text(type_: str) -> bool:
@@ -618,7 +623,7 @@ class Evaluator:
             a, b, name = b, a, _FLIPPED.get(name, name)
         if isinstance(a, Column) and isinstance(b, Const) and isinstance(b.value, str):
             type_ = self.event.types.get(a.name, "")
-            b = literal(b.value, type_) if type_.startswith(_READ) else b
+            b = literal(b.value, type_) if type_.partition("(")[0] in _READ else b
         if not isinstance(a, Column) or not isinstance(b, Column | Const):
             return _guesses(*_ANY_TRUTH)
         if name in ("=", "<>") and isinstance(b, Column) and a.name == b.name:
