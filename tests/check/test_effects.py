@@ -370,6 +370,7 @@ CHANGED_BY_ITS_TYPE = {
         ("date", "'2020-01-01'", "'2020-1-1'"),
         ("child.id%TYPE", "'01'", "'1'"),
         ("numeric(3, 0)", "1.6", "2"),
+        ("numeric(3, 0)", "'1.6'", "2"),
     )
 }
 UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {

@@ -196,7 +196,8 @@ class Event:
             return value if is_same and own else UNKNOWN
         one = value.value if isinstance(value, Const) else None
         if isinstance(one, str):
-            return UNKNOWN if one.endswith(" ") else literal(one, type_)
+            is_cut = one.endswith(" ") or type_.startswith("numeric(")
+            return UNKNOWN if is_cut else literal(one, type_)
         is_kept = (
             (isinstance(one, bool) and type_ == "boolean")
             or (isinstance(one, Decimal) and type_ in _WHOLE and one == one.to_integral_value())
