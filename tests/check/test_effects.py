@@ -195,6 +195,29 @@ HARMLESS = {
         BOTH,
         "BEFORE UPDATE",
     ),
+    "WHEN it is not what the function stops": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        when="OLD.status = 'sent'",
+    ),
+    "a counter that is not what it stops at": Case(
+        "DECLARE n int := 0; BEGIN n := 2; IF n = 1 THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "a variable of the column's type": Case(
+        "DECLARE s child.status%TYPE := OLD.status; t text := s; BEGIN"
+        " IF s IS DISTINCT FROM t THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "all spellings of a boolean": Case(
+        "BEGIN IF OLD.locked NOT IN ('t', 'off') THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "a column as a text": Case(
+        "BEGIN IF OLD.status::text = 'a' AND OLD.status = 'b' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "images of nothing": Case(
+        "BEGIN IF NEW *<> OLD THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE"
+    ),
     "after, a row": Case("BEGIN INSERT INTO log VALUES (TG_OP, ''); RETURN NULL; END", events="AFTER DELETE"),
     "another table's": Case(
         "BEGIN IF TG_TABLE_NAME <> 'child' OR TG_ARGV[0] IS NOT NULL THEN RETURN NULL; END IF; RETURN OLD; END",
@@ -327,6 +350,44 @@ HARMFUL = {
     ),
     "append only": Case("BEGIN RAISE EXCEPTION 'append only'; END", events="BEFORE UPDATE OR DELETE"),
     "keeps the old default": Case("BEGIN RETURN OLD; END", DEFAULT, "BEFORE UPDATE"),
+    "an alias that ends": Case(
+        "DECLARE r child; BEGIN DECLARE r ALIAS FOR OLD; BEGIN PERFORM r.id; END; RETURN r; END", events="BEFORE DELETE"
+    ),
+    "an alias of an alias": Case(
+        "DECLARE o ALIAS FOR NEW; n ALIAS FOR o; BEGIN n.parent_id := OLD.parent_id; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "WHEN it is what the function stops": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        when="OLD.status IN ('paid', 'sent')",
+    ),
+    "a variable behind its block's label": Case(
+        "<<o>> DECLARE r child := OLD; BEGIN DECLARE r child; BEGIN o.r := NULL; END; RETURN r; END",
+        events="BEFORE DELETE",
+    ),
+    "a row behind the function's name": Case("BEGIN body.new := OLD; RETURN NEW; END", SET_NULL, "BEFORE UPDATE"),
+    "an alias behind its block's label": Case(
+        "<<o>> DECLARE n ALIAS FOR NEW; BEGIN DECLARE n child; BEGIN o.n.parent_id := OLD.parent_id; END;"
+        " RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "two spellings of one integer": Case(
+        "BEGIN IF OLD.id = '1' THEN IF OLD.id = '01' THEN RETURN NULL; END IF; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "two spellings of one boolean": Case(
+        "BEGIN IF OLD.locked = 'yes' AND OLD.locked = 't' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "two spellings, one in WHEN": Case(
+        "BEGIN IF OLD.id = '01' THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE", when="OLD.id = '1'"
+    ),
+    "no spelling of false": Case(
+        "BEGIN IF OLD.locked NOT IN ('off', 'f') THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE"
+    ),
     "the old row selected": Case(
         "BEGIN SELECT OLD.parent_id INTO NEW.parent_id; RETURN NEW; END", SET_NULL, "BEFORE UPDATE"
     ),
@@ -391,7 +452,64 @@ HARMFUL = {
     ),
 }  # fmt: skip
 
-UNCERTAIN = {
+# What a variable or column makes of a value is another value: 1 of '01', true of 'yes', 2 of 1.6.
+CHANGED_BY_ITS_TYPE = {
+    f"{type_} := {value}, which is {other}": Case(
+        f"DECLARE x {type_} := {value}; BEGIN IF x = {other} THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    )
+    for type_, value, other in (
+        ("int", "'01'", "'1'"),
+        ("int", "1.6", "2"),
+        ("boolean", "'yes'", "'t'"),
+        ("char(3)", "'a'", "'a  '"),
+        ("varchar[]", "'{a}'", "'{\"a\"}'"),
+        ("date", "'2020-01-01'", "'2020-1-1'"),
+        ("child.id%TYPE", "'01'", "'1'"),
+        ("numeric(3, 0)", "1.6", "2"),
+        ("numeric(3, 0)", "'1.6'", "2"),
+    )
+}
+UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {
+    "assigned later": Case(
+        "DECLARE x int; BEGIN x := 1.6; IF x = 2 THEN RETURN NULL; END IF; RETURN OLD; END", events="BEFORE DELETE"
+    ),
+    "rounded on its way into a variable": Case(
+        "DECLARE x date := OLD.deleted; BEGIN IF x <> OLD.deleted THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+    ),
+    "changed by its column's type": Case(
+        "BEGIN NEW.locked := 'yes'; IF NEW.locked = 't' THEN RETURN OLD; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "a NULL that a later trigger fills": Case(
+        "BEGIN IF NEW.locked IS NULL THEN OLD.locked := false; RETURN OLD; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="CREATE FUNCTION a() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.locked := NULL; RETURN NEW; END';"
+        " CREATE TRIGGER a BEFORE UPDATE ON child FOR EACH ROW EXECUTE FUNCTION a()",
+    ),
+    "a generated column is NULL until it is computed": Case(
+        "BEGIN IF NEW.g IS DISTINCT FROM OLD.g THEN RETURN OLD; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="ALTER TABLE child ADD g int GENERATED ALWAYS AS (id * 2) STORED",
+    ),
+    "fired by what a column is generated from": Case(
+        "BEGIN RETURN OLD; END",
+        SET_NULL,
+        "BEFORE UPDATE OF g",
+        before="ALTER TABLE child ADD g int GENERATED ALWAYS AS (coalesce(parent_id, 0)) STORED",
+    ),
+    "a rule comes first": Case(
+        "BEGIN RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="CREATE RULE r AS ON DELETE TO child DO ALSO UPDATE child SET parent_id = 0 WHERE id = OLD.id",
+    ),
+    "a NULL for each column of a row": Case(
+        "DECLARE r child; BEGIN SELECT NULL INTO r; RETURN r; END", events="BEFORE DELETE"
+    ),
     "a setting decides": Case(
         "BEGIN IF current_setting('app.keep', true) = 'on' THEN RETURN NULL; END IF; RETURN OLD; END",
         events="BEFORE DELETE",
@@ -544,3 +662,52 @@ def test_a_trigger_that_surely_stops_the_key_is_an_error(database: Database, nam
 @pytest.mark.parametrize("name", UNCERTAIN)
 def test_a_trigger_that_may_stop_the_key_is_neither(database: Database, name: str) -> None:
     assert _verdict_and_truth(database, UNCERTAIN[name])[0] == "cannot tell"
+
+
+TWO_COLUMNS = """
+CREATE TABLE parent (a int, b int, PRIMARY KEY (a, b));
+CREATE TABLE child (
+    id int PRIMARY KEY, a int, b int, status text,
+    CONSTRAINT child_fk FOREIGN KEY (a, b) REFERENCES parent {key} ON DELETE SET NULL
+);
+INSERT INTO parent VALUES (1, 1), (2, 2);
+INSERT INTO child VALUES (1, 1, 1, 'x'), (2, 1, 1, NULL);
+"""
+
+
+def _verdict_of_two_columns(database: Database, match: str, triggers: dict[str, str]) -> tuple[str, bool]:
+    contract = parse_contract(
+        '[[foreign_key]]\nname = "child_fk"\nfrom = "child(a, b)"\nto = "parent(a, b)"\non_delete = "SET NULL"\n'
+        + (f'match = "{match}"\n' if match else "")
+    )
+    with database.connect() as connection:
+        connection.execute(TWO_COLUMNS.replace("{key}", match and f"MATCH {match}").encode())
+        for name, body in triggers.items():
+            connection.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$".encode())
+            connection.execute(
+                f"CREATE TRIGGER {name} BEFORE UPDATE ON child FOR EACH ROW EXECUTE FUNCTION {name}()".encode()
+            )
+        result = check_database(database, contract, only=("contract",))
+        (key,) = [v for v in result.verified if v.kind == "foreign key"]
+        try:
+            connection.execute("DELETE FROM parent WHERE a = 1")
+        except psycopg.errors.ForeignKeyViolation:
+            return key.verdict, False
+        left = connection.execute("SELECT count(*) FROM child WHERE a IS NOT NULL AND b IS NOT NULL").fetchone()
+        return key.verdict, left == (0,)
+
+
+PUT_BACK_A = "BEGIN NEW.a := OLD.a; RETURN NEW; END"
+PUT_BACK_B = "BEGIN NEW.b := OLD.b; RETURN NEW; END"
+
+
+def test_one_column_of_a_key_that_is_put_back_leaves_the_other_null(database: Database) -> None:
+    assert _verdict_of_two_columns(database, "", {"t": PUT_BACK_B, "u": PUT_BACK_B}) == ("yes", True)
+
+
+def test_two_triggers_that_put_back_a_column_each_stop_the_key(database: Database) -> None:
+    assert _verdict_of_two_columns(database, "", {"t": PUT_BACK_A, "u": PUT_BACK_B}) == ("no", False)
+
+
+def test_one_column_put_back_stops_a_key_that_is_match_full(database: Database) -> None:
+    assert _verdict_of_two_columns(database, "FULL", {"t": PUT_BACK_B}) == ("no", False)

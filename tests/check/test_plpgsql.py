@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wflo_schema.check.effects import Effect, changed, effect
@@ -171,3 +173,42 @@ def test_many_conditions_are_followed_in_little_time() -> None:
     many = "".join(f"IF OLD.c{n} = 'x' THEN NEW.d{n} := {n}; END IF; " for n in range(60))
     assert effect(f"BEGIN {many} RETURN NEW; END", SET_NULL) in (PASSES, UNCLEAR)
     assert effect(f"BEGIN {many} RETURN OLD; END", SET_NULL) is not PASSES
+
+
+def test_a_row_is_not_null_where_a_column_surely_is_not() -> None:
+    source = "BEGIN IF NEW IS NULL THEN RETURN OLD; END IF; RETURN NEW; END"
+    assert effect(source, SET_NULL) is UNCLEAR  # all that it held may have been the key
+    assert effect(source, replace(SET_NULL, not_null=frozenset({"id"}))) is PASSES
+
+
+def test_more_alternatives_than_are_followed_are_not_forgotten() -> None:
+    arguments = ", ".join(f"NULLIF(OLD.c{n}, OLD.d{n})" for n in range(60))
+    source = f"DECLARE x text := coalesce({arguments}); BEGIN IF x IS NULL THEN RETURN NULL; END IF; RETURN OLD; END"
+    assert effect(source, DELETE) is UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "DECLARE elsif int; BEGIN IF OLD.b THEN elsif := 1; RETURN NULL; ELSIF x THEN END IF; RETURN OLD; END",
+        "DECLARE exception t; BEGIN exception.a := 1; RETURN NULL; EXCEPTION WHEN OTHERS THEN RETURN OLD; END",
+        "DECLARE cursor int := 5; x int := cursor; BEGIN IF x IS NULL THEN RETURN OLD; END IF; RETURN NULL; END",
+        "DECLARE x int; BEGIN SELECT 1 AS case INTO x; IF OLD.b THEN RETURN NULL; END IF; RETURN OLD; END",
+        "DECLARE x int; BEGIN SELECT 1 case INTO x; IF OLD.b THEN RETURN NULL; END IF; RETURN OLD; END",
+    ],
+)
+def test_a_word_that_is_a_name_here_is_no_keyword(source: str) -> None:
+    assert effect(source, replace(DELETE, types={"b": "boolean"})) is STOPS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "DECLARE c refcursor; BEGIN OPEN c FOR SELECT 1; IF c IS NULL THEN RETURN OLD; END IF; RETURN NULL; END",
+        "DECLARE c CURSOR FOR SELECT 1; BEGIN IF c IS NULL THEN RETURN OLD; END IF; RETURN NULL; END",
+        "DECLARE slice int; BEGIN FOREACH slice IN ARRAY a LOOP RETURN CASE slice WHEN 1 THEN OLD END; END LOOP; END",
+        "BEGIN tg_op := 'INSERT'; IF TG_OP = 'INSERT' THEN RETURN NULL; END IF; RETURN OLD; END",
+    ],
+)
+def test_what_a_statement_gives_a_variable_is_not_known(source: str) -> None:
+    assert effect(source, DELETE) is UNCLEAR

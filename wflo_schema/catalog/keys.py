@@ -64,6 +64,7 @@ class Column:
     name: str
     type: str
     is_nullable: bool
+    is_generated: bool
     collation: int
     collation_name: str
     is_deterministic: bool

@@ -339,7 +339,7 @@ class _Plan:
 def _entangled_functions(want: Catalog) -> frozenset[str]:
     """Names of functions that PostgreSQL makes only where a table, a view or another function is there."""
     functions = [(o.name.partition("(")[0], o.get("definition")) for o in want.objects if o.kind == "function"]
-    made = {name for name, _ in functions} | {o.name for o in want.objects if o.kind in _TABLES | _VIEWS}
+    made = {name for name, _ in functions} | {o.name for o in want.objects if o.kind in TABLES | VIEWS}
     return frozenset(name for name, text in functions if _mentions(_Making("", name, text)) & made - {name})
 
 

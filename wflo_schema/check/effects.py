@@ -29,6 +29,7 @@ from wflo_schema.check.outcomes import (
     World,
     both,
     expression,
+    is_plain,
     selected,
 )
 from wflo_schema.check.plpgsql import Assign, Block, Body, Fill, If, Leave, Loop, Path, Raise, Return, Run, Unreadable
@@ -51,24 +52,29 @@ class Effect(enum.Enum):
     MAY_CLASH = "may change rows that what fired it changes"
 
 
-def effect(source: str, event: Event, *, has_plain_texts: bool = True) -> Effect:
-    """What a BEFORE trigger's function does to the event.
+def effect(source: str, event: Event, *, when: str | None = "true", has_plain_texts: bool = True) -> Effect:
+    """What a BEFORE trigger's function does to the event, ``when`` its condition holds; None: that is not known.
 
     STOPS and CLASHES are certain for some row, FAILS for every row.
     """
-    return _effect(source, event.as_seen_by(source), has_plain_texts)
+    return _effect(source, event.as_seen_by(f"{source} {when}"), when, has_plain_texts)
 
 
 @lru_cache(maxsize=1024)
-def _effect(source: str, event: Event, has_plain_texts: bool) -> Effect:
+def _effect(source: str, event: Event, when: str | None, has_plain_texts: bool) -> Effect:
+    start = replace(event, depth=event.depth - 1)  # the function is one level deeper
+    said = _truths(when or "", Evaluator(start, start.rows()))
+    worlds = _few(world for value, world in said if value == TRUE)
+    if not worlds:
+        return Effect.PASSES
     try:
         body = plpgsql.parse(source, has_plain_texts=has_plain_texts)
         walk = _Walk(event)
-        walk.body(body, [_Path(event.rows(), (World(),))])
+        walk.body(body, [_Path(event.rows(), worlds)])
     except (Unreadable, RecursionError):
         return Effect.UNCLEAR
     if not walk.returned:
-        return Effect.FAILS
+        return Effect.FAILS if {value for value, _ in said} == {TRUE} else Effect.PASSES
     losses = {(event.is_row and _loses(event, value), world.is_guess) for value, world, _ in walk.returned}
     if (True, False) in losses:
         return Effect.STOPS
@@ -80,17 +86,6 @@ def _effect(source: str, event: Event, has_plain_texts: bool) -> Effect:
     return Effect.MAY_CLASH if any(clash for clash, _ in clashes) else Effect.PASSES
 
 
-def holds(condition: str, event: Event) -> bool | None:
-    """Whether a trigger's WHEN holds for the event's rows; None: for some of them, or not known."""
-    found = {value == TRUE for value, _ in _truths(condition, Evaluator(event, event.rows()))}
-    return found.pop() if len(found) == 1 else None
-
-
-def can_hold(condition: str, event: Event) -> bool:
-    """Whether a trigger's WHEN surely holds for some row."""
-    return (TRUE, False) in {(v, w.is_guess) for v, w in _truths(condition, Evaluator(event, event.rows()))}
-
-
 @lru_cache(maxsize=256)
 def changed(source: str) -> frozenset[str] | None:
     """The columns of NEW that the function may give another value; None: any."""
@@ -98,10 +93,9 @@ def changed(source: str) -> frozenset[str] | None:
         body = plpgsql.parse(source)
     except Unreadable:
         return None
-    names = {"new", *(d.name for d in _declared(body) if d.stands_for == "new")}
-    paths = [path for path in plpgsql.written(body) if path[0] in names]
+    paths = [path for path in plpgsql.written(body) if "new" in path[:2]]  # the function's name may stand before it
     returned = {e.strip("( )").lower() for e in _returned(body)} - {"new", "null", "old"}
-    if returned or any(len(path) == 1 for path in paths):
+    if returned or any(len(path) == 1 or path[0] != "new" for path in paths):
         return None
     return frozenset(path[1] for path in paths)
 
@@ -187,12 +181,6 @@ def _blocks(body: Body) -> Iterator[plpgsql.Statement]:
             yield from _blocks(each)
 
 
-def _declared(body: Body) -> Iterator[plpgsql.Declared]:
-    for one in _blocks(body):
-        if isinstance(one, Block):
-            yield from one.declared
-
-
 def _returned(body: Body) -> Iterator[str]:
     yield from (one.expression for one in _blocks(body) if isinstance(one, Return))
 
@@ -206,7 +194,7 @@ def _loses(event: Event, value: Value) -> bool | None:
     if event.operation == "DELETE":
         return False
     said = [_is_back(event, name, event.column(value, name)) for name in sorted(event.written)]
-    if event.action == "n" and NULL in [event.column(value, name) for name in event.written]:
+    if event.action == "n" and not event.is_full and NULL in [event.column(value, name) for name in event.written]:
         return False  # a key that is NULL in part points nowhere
     return True if True in said else None if None in said else False
 
@@ -240,7 +228,10 @@ _Paths = list[_Path]
 class _Walk:
     event: Event
     returned: list[tuple[Value, World, int]] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
+    scope: dict[str, str] = field(default_factory=dict)
+    """Where a path holds what a name means here, or a name behind a label; others are hidden.  A label is ""."""
+    types: dict[str, str] = field(default_factory=dict)
+    depth: int = 0
     left: list[tuple[bool, str, _Path]] = field(default_factory=list)
     """Who has met EXIT (or else CONTINUE), of which label, and has not come to its loop yet."""
     raised: _Paths = field(default_factory=list)
@@ -275,7 +266,7 @@ class _Walk:
         return self.loop(one, path) if isinstance(one, Loop) else self.block(one, path)
 
     def evaluator(self, path: _Path) -> Evaluator:
-        named = {alias: path.variables.get(name, UNKNOWN) for alias, name in self.aliases.items()}
+        named = {name: path.variables.get(place, UNKNOWN) for name, place in self.scope.items()}
         return Evaluator(self.event, {**path.variables, **named})
 
     def values(self, expression: str, path: _Path) -> Outcomes:
@@ -345,9 +336,6 @@ class _Walk:
             return [replace(ends[0], worlds=path.worlds)]  # whatever the conditions were, it is the same
         return ends
 
-    def resolved(self, target: Path) -> Path:
-        return (self.aliases.get(target[0], target[0]), *target[1:])
-
     def assign(self, path: _Path, targets: Sequence[Path], values: Sequence[Outcomes]) -> _Paths:
         paths = [path]
         for target, outcomes in zip(targets, values, strict=True):
@@ -358,43 +346,62 @@ class _Walk:
                 under = [(v, w) for v, w in outcomes if v == value]
                 worlds = [w for world in one.worlds for _, w in self.under(world, under)]
                 if worlds:
-                    found.append(replace(self.put(one, self.resolved(target), value), worlds=_few(worlds)))
+                    found.append(replace(self.put(one, target, value), worlds=_few(worlds)))
             paths = _merged(found)
         return paths
 
+    def placed(self, target: Path) -> Path:
+        """The same, with where its variable is held first.  A label or the function's name may stand before that."""
+        first, second = (*target, "")[:2]
+        if self.scope.get(first) == "" and (behind := self.scope.get(f"{first}\0{second}")):
+            return (behind, *target[2:])
+        if first not in (*self.scope, "new", "old") and second in ("new", "old"):
+            return target[1:]
+        return (self.scope.get(first, first), *target[1:])
+
     def put(self, path: _Path, target: Path, value: Value) -> _Path:
         """Give a variable, or its column, a value."""
-        name = target[0]
-        if len(target) == 1:
-            return path.given(name, value)
-        if name not in path.variables:  # a label before the variable's name
-            for part in target[1:]:
-                if part in path.variables:
-                    path = path.given(part, UNKNOWN)
+        place, *rest = target = self.placed(target)
+        if not rest:
+            return path.given(place, self.event.stored(value, self.types.get(place, "")))
+        if place not in path.variables:  # a label of a block that is not entered yet, or was left
+            for one in path.variables:
+                if one.partition("\0")[0] in target[:2] or one == self.scope.get(rest[0]):
+                    path = path.given(one, UNKNOWN)
             return path
-        row = path.variables[name]
-        if row == NULL and name not in ("old", "new"):
+        row = path.variables[place]
+        if row == NULL and place not in ("old", "new"):
             row = Row("other")
         if not isinstance(row, Row):
-            return path.given(name, UNKNOWN)
+            return path.given(place, UNKNOWN)
+        if not (isinstance(value, Column) and value.name == target[1]):
+            value = self.event.stored(value, self.event.types.get(target[1], "") if row.base != "other" else "")
         given = dict(row.given) | {target[1]: value if len(target) == 2 else UNKNOWN}
         if row.base in ("old", "new") and Row(row.base) == replace(row, given=()):
             plain = self.event.column(Row(row.base), target[1])
             if given[target[1]] == plain:
                 del given[target[1]]  # it has its first value again
-        return path.given(name, replace(row, given=tuple(sorted(given.items(), key=lambda g: g[0]))))
+        return path.given(place, replace(row, given=tuple(sorted(given.items(), key=lambda g: g[0]))))
 
     def fill(self, one: Fill, path: _Path) -> _Paths:
         expressions = selected(one.query) if one.query else None
         evaluator = self.evaluator(path)
-        if expressions is not None and len(expressions) == len(one.targets):
+        if expressions is not None and len(expressions) == len(one.targets) and self.is_each_its_own(one, expressions):
             return self.assign(path, one.targets, [evaluator.of(e) for e in expressions])
         return self.assign(path, one.targets, [[(UNKNOWN, World())] for _ in one.targets])
+
+    def is_each_its_own(self, one: Fill, expressions: Sequence[Any]) -> bool:
+        """Whether each target gets one expression, and not a row's columns one each."""
+        if len(expressions) > 1 or len(self.placed(one.targets[0])) > 1:
+            return True
+        node = expressions[0]
+        is_row = node.HasField("column_ref") and node.column_ref.fields[-1].HasField("a_star")
+        return is_row or is_plain(self.types.get(self.placed(one.targets[0])[0], ""))
 
     def emptied(self, path: _Path, body: Iterable[plpgsql.Statement]) -> _Path:
         """The path where nothing is known any more of what these statements may have changed; a guess."""
         for target in plpgsql.written(body):
-            path = self.put(path, self.resolved(target), UNKNOWN)
+            path = self.put(path, target, UNKNOWN)
         return path.as_guess()
 
     def loop(self, one: Loop, path: _Path) -> _Paths:
@@ -406,7 +413,7 @@ class _Walk:
         begun, after = enter(path)
         for number in range(2):
             for target in one.targets:
-                begun = [self.put(p, self.resolved(target), UNKNOWN) for p in begun]
+                begun = [self.put(p, target, UNKNOWN) for p in begun]
             outer, self.left = self.left, []
             ends = self.body(one.body, begun)
             for is_exit, label, p in self.left:
@@ -428,22 +435,18 @@ class _Walk:
         return _merged(after)
 
     def block(self, one: Block, path: _Path) -> _Paths:
-        outer = path.variables
+        outer, self.scope = self.scope, self.scope | ({one.label: ""} if one.label else {})
+        self.depth += 1
+        own: set[str] = set()
         paths = [path]
         for declared in one.declared:
             if declared.stands_for:
-                self.aliases[declared.name] = declared.stands_for
+                place = self.scope.get(declared.stands_for, declared.stands_for)
             else:
-                self.aliases.pop(declared.name, None)
-                paths = [
-                    p
-                    for each in paths
-                    for p in self.assign(
-                        each,
-                        [(declared.name,)],
-                        [self.values(declared.expression, each) if declared.expression else [(NULL, World())]],
-                    )
-                ]
+                place = f"{declared.name}\0{self.depth}"
+                own.add(place)
+                paths = self.declare(declared, place, paths)
+            self.scope = self.scope | {declared.name: place, f"{one.label}\0{declared.name}": place}
         raised, self.raised = self.raised, []
         before, self.left = self.left, []
         ends = self.body(one.body, paths)
@@ -454,21 +457,28 @@ class _Walk:
                 before_all = max(p.clash for p in paths)  # an error takes back what the block changed
                 reached, mine = [*reached, *(replace(p, clash=before_all) for p in mine)], []
             ends += self.body(body, _merged(reached))
-        self.raised += [_closed(p, outer, one) for p in mine]
+        self.scope = outer
+        self.depth -= 1
+
+        def closed(left: _Path) -> _Path:
+            """The block's own variables end with it."""
+            return replace(left, variables={n: v for n, v in left.variables.items() if n not in own})
+
+        self.raised += [closed(p) for p in mine]
         for is_exit, label, p in self.left:
             if is_exit and label and label == one.label:
                 ends.append(p)
             else:
-                before.append((is_exit, label, _closed(p, outer, one)))
+                before.append((is_exit, label, closed(p)))
         self.left = before
-        return _merged(_closed(p, outer, one) for p in ends)
+        return _merged(closed(p) for p in ends)
 
-
-def _closed(path: _Path, outer: dict[str, Value], block: Block) -> _Path:
-    """A block's own variables end with it, and those that they hid are there again."""
-    own = {d.name for d in block.declared if not d.stands_for}
-    kept = {n: v for n, v in path.variables.items() if n not in own}
-    return replace(path, variables={**kept, **{n: v for n, v in outer.items() if n in own}})
+    def declare(self, declared: plpgsql.Declared, place: str, paths: _Paths) -> _Paths:
+        """Give a new variable its first value, which is said with the names that were there before it."""
+        self.types[place] = declared.type
+        first: Outcomes = [(NULL, World())]
+        said = [self.values(declared.expression, p) if declared.expression else first for p in paths]
+        return _merged(n for p, values in zip(paths, said, strict=True) for n in self.assign(p, [(place,)], [values]))
 
 
 def _truths(condition: str, evaluator: Evaluator) -> Outcomes:

@@ -81,7 +81,6 @@ class RowTrigger:
     update_of: list[str]
     arguments: list[str]
     has_condition: bool
-    asks_depth: bool
     routine_schema: str
     routine: str
     settings: list[str]
@@ -93,11 +92,12 @@ class RowTrigger:
 
 @dataclass(frozen=True, slots=True)
 class RewriteRule:
-    """An INSTEAD rule that is in force on UPDATE (``event`` 2) or DELETE (4)."""
+    """A rule that is in force on UPDATE (``event`` 2) or DELETE (4): INSTEAD, or one that changes rows as well."""
 
     relation: int
     name: str
     event: str
+    is_instead: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,8 @@ class Facts:
     """What may refuse the values that keys of these tables set; None where it was not read."""
     is_escaping: bool = False
     """Whether a backslash in a text may be an escape: sessions may start with standard_conforming_strings = off."""
+    weak_not_nulls: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Of the columns that are NOT NULL, those that hold NULLs all the same: see `read_weak_not_nulls`."""
 
     @property
     def is_everything_read(self) -> bool:
@@ -295,6 +297,11 @@ class Facts:
         """The relation's columns by name."""
         return self._columns.get(relation, {})
 
+    def never_null(self, relation: int) -> frozenset[str]:
+        """The columns in which no row of the relation, old or new, can hold a NULL."""
+        columns = (c for c in self.columns_of(relation).values() if not c.is_nullable)
+        return frozenset(c.name for c in columns if (relation, c.number) not in self.weak_not_nulls)
+
     def keys_on(self, relation: int) -> tuple[Key, ...]:
         """Keys of one table, without the copies that a partitioned *referenced* table brings along."""
         return self.keys_within({relation})
@@ -320,7 +327,7 @@ class Facts:
         return self._triggers_by_key.get(key.oid, ())
 
     def rules_on(self, relation: int) -> Sequence[RewriteRule]:
-        """The relation's INSTEAD rules on UPDATE and DELETE."""
+        """The relation's rules on UPDATE and DELETE that change what these do."""
         return self._rules.get(relation, ())
 
     def row_triggers_on(self, relation: int) -> Sequence[RowTrigger]:
@@ -519,6 +526,7 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         else None,
         partition_keys=_partition_keys(reader, everywhere),
         is_escaping=_is_escaping(reader),
+        weak_not_nulls=read_weak_not_nulls(reader, everywhere),
     )
     if facts.keys is None:
         return facts

@@ -350,7 +350,7 @@ def _stoppers(facts: Facts, table: Relation, target: Relation, have: Key, no: _N
 
 def _events(facts: Facts, target: Relation, have: Key) -> tuple[Event, ...]:
     """What the key does to its rows when a row that they reference is deleted, and when it is updated."""
-    whole, its = frozenset(have.columns), facts.columns_of(target.oid)
+    whole = frozenset(have.columns)
     found = []
     if have.on_delete == "c":
         found.append(Event("DELETE", written=whole))
@@ -358,8 +358,16 @@ def _events(facts: Facts, target: Relation, have: Key) -> tuple[Event, ...]:
         found.append(Event("UPDATE", have.on_delete, frozenset(have.set_columns or have.columns)))
     if have.on_update in "cnd":
         found.append(Event("UPDATE", have.on_update, whole))
-    has_whole = not any(its[c].is_nullable for c in have.to_columns if c in its)
-    found = [replace(e, is_new_key_whole=e.action == "c" and has_whole, not_null=whole - e.written) for e in found]
+    has_whole = facts.never_null(target.oid).issuperset(have.to_columns)
+    found = [
+        replace(
+            e,
+            is_new_key_whole=e.action == "c" and has_whole,
+            is_full=have.match == "f",
+            not_null=whole - e.written,
+        )
+        for e in found
+    ]
     return tuple(e for n, e in enumerate(found) if e not in found[:n])
 
 
@@ -376,8 +384,9 @@ def _refused(facts: Facts, table: Relation, target: Relation, have: Key, no: _No
         for where in dict.fromkeys((table, *facts.stores(table))):
             known = replace(
                 event,
-                changed=_changed_before(facts, None, where),
-                not_null=event.not_null | {c.name for c in facts.columns_of(where.oid).values() if not c.is_nullable},
+                changed=_changed_before(facts, None, where, event),
+                not_null=event.not_null | facts.never_null(where.oid),
+                types={n: c.type if c.is_deterministic else "?" for n, c in facts.columns_of(where.oid).items()},
             )
             for one in refusals(facts, where, known):
                 if (what := (act, one.by.replace(str(where), ""))) in said:
@@ -403,11 +412,15 @@ def _rules(facts: Facts, table: Relation, have: Key, acts: Collection[str], no: 
     for rule in rules:
         event = {"2": "update", "4": "delete"}[rule.event]
         if rule.relation in entries and event in acts:
+            way = "INSTEAD" if rule.is_instead else "ALSO"
             yield no(
-                "key-stopped-by-rule",
-                f"the rule {quote(rule.name)} replaces the {event} that {name} needs",
+                "key-stopped-by-rule" if rule.is_instead else "key-maybe-stopped",
+                f"the rule {quote(rule.name)} replaces the {event} that {name} needs"
+                if rule.is_instead
+                else f"the rule {quote(rule.name)} changes rows before the {event} that {name} needs: "
+                "it may no longer find its own",
                 f"DROP RULE {quote(rule.name)} ON {places[rule.relation]};",
-                f"rule {quote(rule.name)} ON {event.upper()} DO INSTEAD",
+                f"rule {quote(rule.name)} ON {event.upper()} DO {way}",
             )
 
 
@@ -421,7 +434,7 @@ def _row_triggers(facts: Facts, table: Relation, have: Key, events: Sequence[Eve
         where = stores.get(trigger.relation, table)
         yield from _moving(facts, table, trigger, where, have, events, no)
         for operation in ("DELETE", "UPDATE"):
-            its = [_effect(facts, trigger, where, e) for e in events if e.operation == operation and _sees(trigger, e)]
+            its = [_effect(facts, trigger, where, e) for e in events if e.operation == operation]
             worst = next((e for e in _WORST_FIRST if e in its), Effect.PASSES)
             if worst is not Effect.PASSES:
                 yield _stopped(facts, trigger, where, have, operation, worst, no)
@@ -445,10 +458,14 @@ def _moving(
         yield _stopped(facts, trigger, where, have, "DELETE", Effect.UNCLEAR, no)
 
 
-def _sees(trigger: RowTrigger, event: Event) -> bool:
+def _sees(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) -> bool | None:
+    """Whether the event fires the trigger; None: if the key sets what one of its columns is generated from."""
     if event.operation == "DELETE":
         return trigger.is_delete
-    return trigger.is_update and (not trigger.update_of or bool(set(trigger.update_of) & event.written))
+    if not trigger.update_of or event.written.intersection(trigger.update_of):
+        return trigger.is_update
+    columns = facts.columns_of(where.oid)
+    return None if any(columns[c].is_generated for c in trigger.update_of if c in columns) else False
 
 
 def _stopped(
@@ -521,36 +538,29 @@ _NEVER_STOP = frozenset(
 
 def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) -> Effect:
     """What the trigger does to the key's event, or undoes of what it sets."""
-    can_stop = trigger.is_row and trigger.is_before
-    if (trigger.language, trigger.library, trigger.source) in _NEVER_STOP:
+    can_stop, sees = trigger.is_row and trigger.is_before, _sees(facts, trigger, where, event)
+    if sees is False or (trigger.language, trigger.library, trigger.source) in _NEVER_STOP:
         return Effect.PASSES
     if trigger.language != "plpgsql":
         return Effect.UNCLEAR if can_stop else Effect.PASSES
+    columns = facts.columns_of(where.oid)
     event = replace(
         event,
         is_row=trigger.is_row,
-        changed=_changed_before(facts, trigger, where) if event.operation == "UPDATE" else frozenset(),
-        not_null=event.not_null | {c.name for c in facts.columns_of(where.oid).values() if not c.is_nullable},
+        changed=_changed_before(facts, trigger, where, event) if event.operation == "UPDATE" else frozenset(),
+        not_null=event.not_null | facts.never_null(where.oid),
+        computed=frozenset(n for n, c in columns.items() if c.is_generated),
+        types={n: c.type if c.is_deterministic else "?" for n, c in columns.items()},
         known=_known(trigger, where),
         tables=frozenset((r.schema, r.name) for r in facts.above(where)),
     )
-    holds: bool | None = True
-    is_sure = True
-    if trigger.has_condition:
-        holds, is_sure = None, not trigger.asks_depth
-    if trigger.condition is not None:
-        at_start = replace(event, depth=event.depth - 1)  # its function is one level deeper
-        holds, is_sure = effects.holds(trigger.condition, at_start), effects.can_hold(trigger.condition, at_start)
-    if holds is False:
+    when = trigger.condition if trigger.has_condition else "true"
+    effect = effects.effect(
+        trigger.source, event, when=when if sees else None, has_plain_texts=_has_plain_texts(facts, trigger)
+    )
+    if not trigger.is_before and effect is not Effect.FAILS:
         return Effect.PASSES
-    effect = effects.effect(trigger.source, event, has_plain_texts=_has_plain_texts(facts, trigger))
-    if effect is Effect.FAILS:
-        return Effect.FAILS if holds else Effect.PASSES
-    if not trigger.is_before:
-        return Effect.PASSES
-    if effect is Effect.CLASHES and not (is_sure and _is_done(facts, trigger, where)):
-        return Effect.MAY_CLASH
-    return Effect.UNCLEAR if effect is Effect.STOPS and not is_sure else effect
+    return Effect.MAY_CLASH if effect is Effect.CLASHES and not _is_done(facts, trigger, where) else effect
 
 
 def _is_done(facts: Facts, trigger: RowTrigger, where: Relation) -> bool:
@@ -587,9 +597,12 @@ def _has_plain_texts(facts: Facts, trigger: RowTrigger) -> bool:
     return own[0].lower() in ("on", "true", "yes", "1") if own else not facts.is_escaping
 
 
-def _changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation) -> frozenset[str] | None:
-    """The columns that triggers before this one, or all of them, may have changed; None: any."""
-    found: set[str] = set()
+def _changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation, event: Event) -> frozenset[str] | None:
+    """The columns that triggers which fire before this one, or all of them, may have changed; None: any.
+
+    To those that the key sets, each of them can put back one of several to be NULL, and no more.
+    """
+    found = {c.name for c in facts.columns_of(where.oid).values() if c.is_generated}  # NULL until they are computed
     for other in facts.row_triggers_on(where.oid):
         if not (other.is_row and other.is_before and other.is_update):
             continue
@@ -604,7 +617,8 @@ def _changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation) -
         if changed is None:
             return None
         found |= changed
-    return frozenset(found)
+    is_kept = event.action != "n" or len(event.written) == 1
+    return frozenset(found - event.written if is_kept else found)
 
 
 def _privileges(table: Relation, target: Relation, have: Key, no: _No) -> Iterator[Finding]:

@@ -7,16 +7,29 @@ columns, so that two that exclude each other are noticed.  PostgreSQL's own pars
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import product
+from itertools import combinations, product
 from typing import Any
+
+from wflo_schema.catalog.keys import plain_type
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _ORDER = frozenset(_FLIPPED)
-_TEXT_TYPES = frozenset({"text", "varchar", "name"})
+_WHOLE = ("smallint", "integer", "bigint")
+# What a literal of these types says is known, however it is written.
+_READ = (*_WHOLE, "numeric", "boolean")
+# Types that keep each value of these other types as it is.
+_WIDER = {
+    "integer": ("smallint",),
+    "bigint": ("smallint", "integer"),
+    "numeric": ("smallint", "integer", "bigint"),
+}
+# Of one value of these there are several words: now and today, 1 day and 24 hours.
+_SPELLED_IN_MANY_WAYS = ("time", "date", "interval", "reg", '"char"', "?")
 _MANY = 48
 
 
@@ -68,6 +81,10 @@ class Unknown:
 
 Value = Const | Column | Row | Tuple | Depth | Unknown
 NULL, UNKNOWN, TRUE, FALSE = Const(None), Unknown(), Const(True), Const(False)
+_BOOLEANS: dict[str, Value] = {
+    **dict.fromkeys(("t", "true", "y", "yes", "on", "1"), TRUE),
+    **dict.fromkeys(("f", "false", "n", "no", "off", "0"), FALSE),
+}
 
 # One condition on the columns of a row: ("=", column, constant), ("<>", …), ("null", column), ("some", column),
 # ("holds", columns, text, truth), and of a key of several columns ("changed", column) and ("same", column).
@@ -93,7 +110,9 @@ class Event:
 
     ``action``: "" for a DELETE; for an UPDATE "c", "n" or "d", as pg_constraint has it, of the columns ``written``.
     ``changed`` are other columns that a trigger before this one may have changed, None: any.  ``not_null`` are
-    columns that hold no NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
+    columns that hold no NULL, ``computed`` the generated ones, NULL while a trigger changes the row.  ``types`` are as
+    format_type() spells them, "?" where different texts may be equal; of a key that ``is_full``, MATCH FULL, no part
+    alone is NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
     ``tables`` are the names, schema first, by which a statement reaches the row.
     """
 
@@ -103,6 +122,9 @@ class Event:
     changed: frozenset[str] | None = frozenset()
     not_null: frozenset[str] = frozenset()
     is_new_key_whole: bool = True
+    is_full: bool = False
+    computed: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict, hash=False)
     known: Mapping[str, str] = field(default_factory=dict, hash=False)
     depth: int = 2
     is_row: bool = True
@@ -115,12 +137,14 @@ class Event:
         known = {
             n: v for n, v in self.known.items() if n.partition("[")[0] in text or (asks_arguments and n == "tg_nargs")
         }
-        not_null = frozenset(c for c in self.not_null if c.lower() in text)
-        changed = self.changed
-        if changed is not None:  # that there are others counts, whatever they are called
-            changed = frozenset(c if c.lower() in text else "" for c in changed)
+        types = {c: t for c, t in self.types.items() if c.lower() in text}
         tables = frozenset(t for t in self.tables if t[1].lower() in text or "execute" in text)
-        return replace(self, known=known, not_null=not_null, changed=changed, tables=tables)
+
+        def kept(names: frozenset[str]) -> frozenset[str]:  # that there are others counts, whatever they are called
+            return frozenset(c if c in self.written or c.lower() in text or 'u&"' in text else "" for c in names)
+
+        changed = None if self.changed is None else kept(self.changed)
+        return replace(self, known=known, not_null=kept(self.not_null), changed=changed, types=types, tables=tables)
 
     def rows(self) -> dict[str, Value]:
         """What OLD and NEW are as the function begins."""
@@ -137,12 +161,13 @@ class Event:
         given = dict(row.given)
         if name in given:
             return given[name]
+        if row.base not in ("old", "new") or name in self.computed:
+            return UNKNOWN
         if row.base == "old":
             return Column("old", name)
-        if row.base != "new":
-            return UNKNOWN
         if name in self.written:
-            return NULL if self.action == "n" else Column("new", name)
+            is_open = self.changed is not None and name in self.changed
+            return UNKNOWN if is_open else NULL if self.action == "n" else Column("new", name)
         is_kept = self.operation == "UPDATE" and self.changed is not None and name not in self.changed
         return Column("old" if is_kept else "new", name)
 
@@ -153,11 +178,36 @@ class Event:
         if isinstance(value, Row | Depth | Tuple):
             return True
         if isinstance(value, Column):
+            is_open = value.name not in self.written if self.changed is None else value.name in self.changed
+            if value.row == "new" and is_open:
+                return None  # until all triggers are done it may be NULL
             if value.name in self.not_null:
                 return True
             if value.name in self.written:  # the old row's key was whole, or the action would not touch it
                 return True if value.row == "old" or self.is_new_key_whole else None
         return None
+
+    def stored(self, value: Value, type_: str) -> Value:
+        """What is kept of a value in a variable or column of this type; UNKNOWN where it may become another one."""
+        if value == NULL or isinstance(value, Row | Unknown):
+            return value
+        before, of_column, after = plain_type(type_).partition("%")
+        type_ = self.types.get(before.rpartition(".")[2].strip(), "") if after.strip() == "type" else before + of_column
+        if isinstance(value, Column):
+            own = self.types.get(value.name, "")
+            is_same = own in (type_, *_WIDER.get(type_, ())) or (type_ == "text" and _is_text(own))
+            return value if is_same and own else UNKNOWN
+        one = value.value if isinstance(value, Const) else None
+        if isinstance(one, str):
+            is_cut = one.endswith(" ") or type_.startswith("numeric(")
+            return UNKNOWN if is_cut else literal(one, type_)
+        is_kept = (
+            (isinstance(one, bool) and type_ == "boolean")
+            or (isinstance(one, Decimal) and type_ in _WHOLE and one == one.to_integral_value())
+            or (isinstance(one, Decimal) and type_ == "numeric")
+            or (isinstance(value, Depth) and type_ in _WHOLE)
+        )
+        return value if is_kept else UNKNOWN
 
     def can_be(self, conditions: frozenset[Condition]) -> bool | None:
         """Whether there can be a row like that; None: that is not known."""
@@ -165,7 +215,8 @@ class Event:
         for one in conditions:
             for name in one[1] if one[0] == "holds" else (one[1],):
                 by_column.setdefault(name, []).append(one)
-        said = {_agree(its, name in self.not_null | self.written) for name, its in by_column.items()}
+        never_null = self.not_null | self.written
+        said = {_agree(its, name in never_null, self.types.get(name, "")) for name, its in by_column.items()}
         if any(("holds", one[1], one[2], not one[3]) in conditions for one in conditions if one[0] == "holds"):
             return False
         same = {one[1] for one in conditions if one[0] == "same"}
@@ -174,7 +225,34 @@ class Event:
         return None if None in said else True
 
 
-def _agree(conditions: Sequence[Condition], is_never_null: bool) -> bool | None:
+def literal(text: str, type_: str) -> Value:
+    """What a quoted literal is as a value of the type, as 1 of '01'; UNKNOWN where that is not known."""
+    if _is_text(type_):
+        return Const(text)
+    if type_ == "boolean":
+        return _BOOLEANS.get(text.strip().lower(), UNKNOWN)
+    is_number = type_ in _WHOLE or type_.partition("(")[0] == "numeric"
+    return Const(Decimal(text)) if is_number and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else UNKNOWN
+
+
+def is_plain(type_: str) -> bool:
+    """Whether a variable of the type holds a text, a number or a boolean."""
+    return _is_text(plain_type(type_)) or plain_type(type_).partition("(")[0] in _READ
+
+
+def _is_text(type_: str) -> bool:
+    return type_ in ("text", "name") or (type_.startswith("character varying") and not type_.endswith("]"))
+
+
+def _differ(type_: str, one: object, other: object) -> bool:
+    """Whether no value of the type can be equal to both, as '1' and '01' are to an integer."""
+    if not isinstance(one, str) or not isinstance(other, str) or _is_text(type_):
+        return one != other
+    is_worded = one.isalpha() and other.isalpha() and not type_.startswith(_SPELLED_IN_MANY_WAYS)
+    return is_worded and one.casefold() != other.casefold()
+
+
+def _agree(conditions: Sequence[Condition], is_never_null: bool, type_: str) -> bool | None:
     """Whether one column can meet all of them."""
     kinds = {one[0] for one in conditions}
     if "null" in kinds and (is_never_null or kinds & {"=", "<>", "some", "holds"}):
@@ -185,7 +263,11 @@ def _agree(conditions: Sequence[Condition], is_never_null: bool) -> bool | None:
     other = {one[2] for one in conditions if one[0] == "<>"}
     if len({type(v) for v in equal | other}) > 1:
         return None  # 1 and '1'
-    if len(equal) > 1 or equal & other or other >= {True, False}:
+    if equal & other or other >= {True, False}:
+        return False
+    if not all(_differ(type_, a, b) for a, b in combinations(equal | other, 2) if equal & {a, b}):
+        return None
+    if len(equal) > 1:
         return False
     loose = [one for one in conditions if one[0] == "holds"]
     return None if loose and len(loose) + len(equal) + len(other) > 1 else True
@@ -329,19 +411,14 @@ class Evaluator:
         return _guesses(UNKNOWN)
 
     def cast(self, node: Any) -> Outcomes:
-        """Evaluate CAST: a text stays one, 't' and 'true' become a boolean, all else is UNKNOWN."""
-        named = node.type_name.names[-1].string.sval if node.type_name.names else ""
-        is_text = named in _TEXT_TYPES and not (node.type_name.typmods or node.type_name.array_bounds)
+        """Evaluate CAST to a type that is not cut to a length."""
+        is_plain = not (node.type_name.typmods or node.type_name.array_bounds)
+        type_ = plain_type(node.type_name.names[-1].string.sval) if node.type_name.names and is_plain else ""
 
         def become(value: Value) -> Value:
-            if value == NULL or isinstance(value, Row) or (isinstance(value, Const) and is_text):
-                is_same = not isinstance(value, Const) or value == NULL or isinstance(value.value, str)
-                return value if is_same else UNKNOWN
-            if named in ("int2", "int4", "int8") and isinstance(value, Const):
-                return Const(Decimal(value.value)) if isinstance(value.value, bool) else UNKNOWN
-            if named == "bool" and isinstance(value, Const) and isinstance(value.value, str):
-                return {"t": TRUE, "true": TRUE, "f": FALSE, "false": FALSE}.get(value.value, UNKNOWN)
-            return UNKNOWN
+            if type_ == "integer" and isinstance(value, Const) and isinstance(value.value, bool):
+                return Const(Decimal(value.value))  # only a cast does that
+            return self.event.stored(value, type_)
 
         return [_kept(become(value), world) for value, world in self.of(node.arg)]
 
@@ -376,7 +453,9 @@ class Evaluator:
                 ((*values, value), world)
                 for (values, before), (value, after) in product(found, outcomes)
                 if (world := both(self.event, before, after)) is not None
-            ][:_MANY]
+            ]
+            if len(found) > _MANY:
+                return _guesses(UNKNOWN)
         return [(Tuple(values), world) for values, world in found]
 
     def coalesce(self, node: Any) -> Outcomes:
@@ -394,7 +473,7 @@ class Evaluator:
                         still.append(under)
                     else:
                         found.append((value, under))
-            left = still[:_MANY]
+            left = still if len(still) <= _MANY else [_GUESS]
         return found + [(NULL, world) for world in left]
 
     def _is_null(self, value: Value, world: World) -> Iterator[tuple[bool, World]]:
@@ -427,7 +506,7 @@ class Evaluator:
                     still.append(joined)
                     continue
                 found += self._under(joined, self.of(when.result))
-            left = still[:_MANY]
+            left = still if len(still) <= _MANY else [_GUESS]
         default = self.of(node.defresult) if node.HasField("defresult") else _sure(NULL)
         return found + [o for world in left for o in self._under(world, default)]
 
@@ -485,9 +564,8 @@ class Evaluator:
 
     def _row_is(self, row: Row, world: World, asks_null: bool) -> Outcomes:
         """A row IS NULL where all its columns are, and IS NOT NULL where none is."""
-        if asks_null:
-            return [(FALSE, world if row.base in ("old", "new") else replace(world, is_guess=True))]
-        if row.base == "new" and self.event.action == "n" and not row.given:
+        said = [self.event.has_value(self.event.column(row, n)) for n in self.event.written | self.event.not_null]
+        if asks_null in said:
             return [(FALSE, world)]
         return [(t, replace(world, is_guess=True)) for t in (TRUE, FALSE)]
 
@@ -543,11 +621,11 @@ class Evaluator:
         return _fewer(found)
 
     def _compared(self, name: str, a: Value, b: Value) -> Outcomes:
+        if NULL in (a, b) and name in ("=", "<>", "*=", "*<>", *_ORDER, "~~", "!~~", "~~*", "!~~*"):
+            return _sure(NULL)
         if name in ("distinct", "not distinct", "*<>", "*="):
             found = self._distinct(a, b)
             return found if name in ("distinct", "*<>") else [(_not(v), w) for v, w in found]
-        if NULL in (a, b) and name in ("=", "<>", *_ORDER, "~~", "!~~", "~~*", "!~~*"):
-            return _sure(NULL)
         if isinstance(b, Depth):
             a, b, name = b, a, _FLIPPED.get(name, name)
         if isinstance(a, Depth):
@@ -566,6 +644,9 @@ class Evaluator:
         """A comparison in which at least one side is a column."""
         if isinstance(b, Column) and not isinstance(a, Column):
             a, b, name = b, a, _FLIPPED.get(name, name)
+        if isinstance(a, Column) and isinstance(b, Const) and isinstance(b.value, str):
+            type_ = self.event.types.get(a.name, "")
+            b = literal(b.value, type_) if type_.partition("(")[0] in _READ else b
         if not isinstance(a, Column) or not isinstance(b, Column | Const):
             return _guesses(*_ANY_TRUTH)
         if name in ("=", "<>") and isinstance(b, Column) and a.name == b.name:

@@ -18,6 +18,11 @@ SOME_TEXT = '"?"'
 # The condition of a handler that catches every error.
 OTHERS = "others"
 
+# What makes a variable's name of a word like ELSIF and EXCEPTION, which may be one.
+_BEHIND_NAME = frozenset({":=", "=", ".", "["})
+# What can follow the type of a variable.
+_BEHIND_TYPE = frozenset({"collate", "not", "default", ":=", "="})
+
 Path = tuple[str, ...]
 """A variable, or a variable and its column; longer where only a part of that is meant."""
 
@@ -97,6 +102,7 @@ class Declared:
     name: str
     expression: str = ""
     stands_for: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ def written(body: Iterable[Statement]) -> Iterator[Path]:
             yield from one.targets
             yield from written(one.body)
         elif isinstance(one, Block):
-            yield from ((d.name,) for d in one.declared)
+            yield from ((d.stands_for or d.name,) for d in one.declared)
             yield from written(one.body)
             for _, inner in one.handlers:
                 yield from written(inner)
@@ -172,15 +178,14 @@ class _Parser:
         return self.tokens[place].name
 
     def until(self, ends: Iterable[str], start: int) -> int:
-        """The place of the next of these words outside of brackets and CASE expressions."""
-        depth = cases = 0
+        """The place of the next of these words outside of brackets.  Of a CASE, PL/pgSQL knows as little."""
+        depth = 0
         place = start
         while True:
             word = self.words[place]
-            if depth == 0 and cases == 0 and word in ends:
+            if depth == 0 and word in ends:
                 return place
             depth += (word in ("(", "[")) - (word in (")", "]"))
-            cases += (word == "case") - (word == "end")
             place += 1
 
     def text(self, start: int, end: int) -> str:
@@ -199,7 +204,7 @@ class _Parser:
         """Statements up to one of these words."""
         found: list[Statement] = []
         label = ""
-        while self.place < len(self.tokens) and self.word() not in ends:
+        while self.place < len(self.tokens) and not (self.word() in ends and self.word(1) not in _BEHIND_NAME):
             if self.word() == ";":
                 self.place += 1
             elif self.word() == "<<":
@@ -254,7 +259,7 @@ class _Parser:
             if place < end and self.words[place] != "when":
                 label, place = self.name(place), place + 1
             return (Leave(word == "exit", label, self.text(place + 1, end)),)
-        if word in ("call", "get"):
+        if word in ("call", "get", "open"):
             places = range(start + 1, end)
             return (Fill(tuple(self.path(n)[0] for n in places if self.is_name(n)), ""),)
         return self.into(word, start, end)
@@ -313,13 +318,15 @@ class _Parser:
         end = self.place - 1
         name, words = self.name(start), self.words[start + 1 : end]
         if words[:1] == ["alias"]:
+            if len(words) != 3:
+                raise Unreadable(self.text(start, end))  # of a variable behind a label
             return (Declared(name, stands_for=self.name(end - 1)),)
-        if "cursor" in words[:3]:
-            return (Declared(name),)
-        for place in range(start + 1, end):
-            if self.words[place] in (":=", "=", "default"):
-                return (Declared(name, self.text(place + 1, end)),)
-        return (Declared(name),)
+        if words[:1] == ["cursor"] or words[:2] == ["scroll", "cursor"] or words[:3] == ["no", "scroll", "cursor"]:
+            return (Declared(name, SOME_TEXT),)
+        first = start + 1 + (words[:1] == ["constant"])
+        after = next((n for n in range(first, end) if self.words[n] in _BEHIND_TYPE), end)
+        value = next((n + 1 for n in range(after, end) if self.words[n] in (":=", "=", "default")), end)
+        return (Declared(name, self.text(value, end), type=self.text(first, after)),)
 
     def branches(self) -> If:
         """IF … ELSIF … ELSE … END IF."""
@@ -364,7 +371,7 @@ class _Parser:
             turns, condition = "while", self.text(start, self.place)
         elif word in ("for", "foreach"):
             place = start
-            while self.words[place] not in ("in", "slice"):
+            while self.words[place] != "in" and (place == start or self.words[place] != "slice"):
                 if self.is_name(place):
                     targets.append(self.path(place)[0])
                 place += 1

@@ -264,9 +264,10 @@ RULES: tuple[Rule, ...] = (
         "key-maybe-stopped",
         "contract",
         _U,
-        "a trigger may cancel the key's action",
+        "a trigger or rule may cancel the key's action",
         "A BEFORE trigger can silently cancel the key's DELETE or UPDATE by returning NULL, or make it fail by "
-        "changing rows of the same table; what it does cannot be known, so the key's verdict cannot be either.",
+        "changing rows of the same table; what it does cannot be known, so the key's verdict cannot be either.  "
+        "Nor where a rule changes rows first.",
         "let it plainly RETURN OLD or NEW, and act AFTER",
     ),
     Rule(

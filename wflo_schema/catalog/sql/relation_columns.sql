@@ -5,6 +5,7 @@ SELECT
     a.attname::text AS name,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
     NOT a.attnotnull AS is_nullable,
+    a.attgenerated <> '' AS is_generated,
     a.attcollation AS collation,
     coalesce(pg_catalog.quote_ident(l_n.nspname) || '.' || pg_catalog.quote_ident(l.collname), '') AS collation_name,
     coalesce(l.collisdeterministic, true) AS is_deterministic

@@ -1,5 +1,5 @@
 -- One row: an enabled trigger of a user's on DELETE or UPDATE of one of the given relations, with its function.
--- "asks_depth" says that its WHEN calls pg_trigger_depth(), function 3163; to spell a WHEN out locks the table.
+-- What its WHEN says is asked for apart: to spell it out locks the table.
 SELECT
     tg.oid AS oid,
     tg.tgrelid AS relation,
@@ -15,7 +15,6 @@ SELECT
     ) AS update_of,
     pg_catalog.string_to_array(pg_catalog.encode(tg.tgargs, 'escape'), '\000') AS arguments,
     tg.tgqual IS NOT NULL AS has_condition,
-    coalesce(tg.tgqual::text LIKE '%%:funcid 3163 %%', false) AS asks_depth,
     n.nspname::text AS routine_schema,
     p.proname::text AS routine,
     coalesce(p.proconfig, '{}') AS settings,
