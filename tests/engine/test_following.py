@@ -133,13 +133,38 @@ def test_a_renamed_file_is_followed_and_never_run_again(
     assert apply(database, folder) == ()
 
 
-def test_a_renamed_file_of_another_text_is_refused_as_before(database: Database, folder: Path) -> None:
+@pytest.mark.parametrize("old", ["2_b", "3_c"])
+def test_a_renamed_file_of_another_text_is_said_to_differ_from_what_was_applied(
+    database: Database, folder: Path, old: str
+) -> None:
     apply(database, folder)
-    rename(folder, "2_b", "2_better", "-- was: 2_b", "-- edited")
-    with pytest.raises(Refused) as caught:
-        apply(database, folder)
-    assert caught.value.case == "missing"
-    assert states(database, folder)["2_better"] is State.PENDING
+    rename(folder, old, f"{old}etter", f"-- was: {old}", "-- edited")
+    before = rows(database)
+    for change in (apply, lambda d, f: operations.rollback(d, read_migrations(f), only=f"{old}etter")):
+        with pytest.raises(Refused) as caught:
+            change(database, folder)
+        assert caught.value.case == "changed"
+        assert f"{old}etter was {old}, and its text is not the one that was applied (20" in caught.value.message
+        assert "git log --follow -p" in caught.value.hint and "new migration" in caught.value.hint
+    assert states(database, folder) == dict.fromkeys(states(database, folder), State.APPLIED) | {
+        f"{old}etter": State.CHANGED
+    }
+    found = check_database(database, None, migrations=read_migrations(folder), only=("ledger",)).findings
+    assert [(f.code, f.object) for f in found] == [("ledger-changed", f"{old}etter")]
+    assert "was applied" in found[0].message and "-- was:" in found[0].help
+    assert rows(database) == before
+
+
+def test_a_renamed_file_of_another_text_is_never_run_again(database: Database, folder: Path) -> None:
+    apply(database, folder)
+    rename(folder, "2_b", "2_better", "-- was: 2_b", "DROP TABLE b;")
+    (folder / "4_d.sql").write_text("CREATE TABLE d ();\n")
+    migrations = read_migrations(folder)
+    assert operations.migrate(database, migrations, allow=[Allow.CHANGED]).ids == ("4_d",)
+    assert ("2_b", True) in rows(database)
+    (folder / "2_better.sql").write_text("-- was: 2_b\n" + TEXTS["2_b"])  # as the refusal says
+    assert apply(database, folder) == ()
+    assert ("2_better", True) in rows(database)
 
 
 @pytest.mark.one_server

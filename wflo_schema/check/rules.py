@@ -503,6 +503,7 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
+_REMEDIES = {rule.code: rule.mend for rule in RULES}
 _SEVERITIES = {rule.code: rule.severity for rule in RULES}
 CODES = tuple(_SEVERITIES)
 _SECTION = {rule.code: frozenset({rule.section}) for rule in RULES} | {
@@ -513,6 +514,11 @@ _SECTION = {rule.code: frozenset({rule.section}) for rule in RULES} | {
 def section_of(code: str) -> frozenset[str]:
     """The sections of `check` that can report the code."""
     return _SECTION[code]
+
+
+def remedy_of(code: str) -> str:
+    """What the rule says to do."""
+    return _REMEDIES[code]
 
 
 def finding(

@@ -36,7 +36,7 @@ from wflo_schema.check.facts import (
     usable_path,
 )
 from wflo_schema.check.orphans import Orphans
-from wflo_schema.check.rules import MIGRATE, NOTHING, finding
+from wflo_schema.check.rules import MIGRATE, NOTHING, finding, remedy_of
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.schemas import refuse_missing_schema
@@ -558,7 +558,7 @@ def _mended_by(found: Finding, status: Status) -> Finding:
 
 def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
     from wflo_schema.engine import operations
-    from wflo_schema.engine.planning import plan_migrations, renamed
+    from wflo_schema.engine.planning import RESTORE_RENAMED, edited_since, plan_migrations, renamed
 
     try:
         status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
@@ -574,32 +574,14 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     is_refused = bool(plan_migrations(status, migrations, None, ()).refusals)
     next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
     names = {old: renamed({old: new}, (old,)) for old, new in status.look_alikes}
+    names |= dict.fromkeys((e.id for e in status.changed if e.recorded_as), RESTORE_RENAMED)
+    names |= dict.fromkeys((e.id for e in status.pending), name_it or next_step)
+    gone = ("no file", "its file")
     said = (
-        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", name_it or next_step),
-        (
-            "ledger-changed",
-            status.changed,
-            "edited after it was applied",
-            "another checksum",
-            "the file as applied",
-            "restore the file and put the change into a new migration",
-        ),
-        (
-            "ledger-missing",
-            status.missing,
-            "recorded as applied, and has no file",
-            "no file",
-            "its file",
-            "restore the file",
-        ),
-        (
-            "ledger-ahead",
-            status.ahead,
-            "recorded as applied, and newer than every file",
-            "no file",
-            "its file",
-            "bring the newer files here: update this checkout or package",
-        ),
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied"),
+        ("ledger-changed", status.changed, "edited after it was applied", "another checksum", "the file as applied"),
+        ("ledger-missing", status.missing, "recorded as applied, and has no file", *gone),
+        ("ledger-ahead", status.ahead, "recorded as applied, and newer than every file", *gone),
     )
     half_done = {h.id for h in status.half_done}
     answer.verified += [Verified("migration", e.id, "yes") for e in status.applied if e.id not in half_done]
@@ -608,11 +590,12 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         answer.of_migration(
             finding("ledger-half-done", half.id, half.reason, have=have, want=want, help_=half.help), half.id
         )
-    for code, entries, message, have, want, mend in said:
+    for code, entries, message, have, want in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
-            help_ = names.get(entry.id, mend)
-            found = finding(code, entry.id, message, have=have, want=want, help_=help_, location=location)
+            help_ = names.get(entry.id) or remedy_of(code)
+            what = edited_since(entry) if entry.recorded_as and code == "ledger-changed" else message
+            found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     return status
 
