@@ -43,7 +43,7 @@ from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import identifiers, qualified, quote
-from wflo_schema.words import counted, listed, plural
+from wflo_schema.words import counted, listed, plural, release
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -82,6 +82,10 @@ class Verified:
     def findings(self) -> tuple[Finding, ...]:
         """What was found of it, allowed or not."""
         return self._findings
+
+    def changed(self, how: Callable[[Finding], Finding]) -> Verified:
+        """The same, with every finding said otherwise."""
+        return replace(self, _findings=tuple(how(f) for f in self._findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,16 @@ class CheckResult:
     """Findings that the contract allows: they are not among the others and do not count."""
     fail_on: Severity = Severity.ERROR
     duration_ms: int = 0
+    source: str = ""
+    """What it was compared with, where drift was asked for: the folders of the migrations, or a file."""
+
+    def changed(self, how: Callable[[Finding], Finding]) -> CheckResult:
+        """The same, with every finding said otherwise."""
+        return replace(
+            self,
+            findings=tuple(how(f) for f in self.findings),
+            verified=tuple(v.changed(how) for v in self.verified),
+        )
 
     @property
     def counts(self) -> tuple[tuple[str, int, int], ...]:
@@ -187,7 +201,7 @@ def check_database(
     return CheckResult(
         label=database.label,
         schema=answer.schema,
-        server_version=f"{answer.version // 10000}.{answer.version % 10000}",
+        server_version=release(answer.version),
         role=answer.role,
         sections=sections,
         findings=tuple(findings),
@@ -197,6 +211,7 @@ def check_database(
         notes=tuple(answer.notes),
         allowed=tuple(answer.allow.allowed),
         fail_on=fail_on,
+        source=migrations.where if migrations is not None and "drift" in sections else "",
         duration_ms=round((time.monotonic() - started) * 1000),
     )
 
@@ -251,7 +266,7 @@ class _Answer:
     def change(self, how: Callable[[Finding], Finding]) -> None:
         """Say every finding otherwise, wherever it stands."""
         self.findings = [how(f) for f in self.findings]
-        self.verified = [replace(v, _findings=tuple(how(f) for f in v.findings)) for v in self.verified]
+        self.verified = [v.changed(how) for v in self.verified]
 
     def of_migration(self, found: Finding, id_: str) -> None:
         """A finding that settles the verdict on a migration, unless it is allowed."""
@@ -545,6 +560,8 @@ _LOST_OR_UNWRITTEN = (
 
 def _mended_by(found: Finding, status: Status) -> Finding:
     """The finding with a help that knows the ledger: whether there is something to migrate."""
+    if status.not_empty and (found.help == MIGRATE or _BROUGHT.fullmatch(found.code)):
+        return replace(found, help="wflo-schema adopt  # nothing is recorded here; then check again")
     if status.pending and found.help not in ("", MIGRATE) and _BROUGHT.fullmatch(found.code):
         pending = counted(len(status.pending), "migration is", "migrations are")
         return replace(found, help=f"{MIGRATE}  # {pending} pending; then check again")
@@ -558,7 +575,7 @@ def _mended_by(found: Finding, status: Status) -> Finding:
 
 def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
     from wflo_schema.engine import operations
-    from wflo_schema.engine.planning import RESTORE_RENAMED, edited_since, plan_migrations, renamed
+    from wflo_schema.engine.planning import RESTORE_RENAMED, TAKE_OVER, edited_since, plan_migrations, renamed
 
     try:
         status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
@@ -573,6 +590,9 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     name_it = f"name the schema that you mean: --schema {status.elsewhere[0]}" if status.elsewhere else ""
     is_refused = bool(plan_migrations(status, migrations, None, ()).refusals)
     next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
+    if status.not_empty:
+        next_step = TAKE_OVER
+        answer.notes.append(status.not_empty)
     names = {old: renamed({old: new}, (old,)) for old, new in status.look_alikes}
     names |= dict.fromkeys((e.id for e in status.changed if e.recorded_as), RESTORE_RENAMED)
     names |= dict.fromkeys((e.id for e in status.pending), name_it or next_step)

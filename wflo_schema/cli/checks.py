@@ -14,6 +14,7 @@ import click
 from wflo_schema.cli.options import (
     EXIT_CODES,
     Command,
+    Group,
     all_of,
     database_url_option,
     duration_ms,
@@ -21,11 +22,13 @@ from wflo_schema.cli.options import (
     format_option_of,
     migrations_option,
     option,
+    pasteable,
     read_files,
     resolve_database,
     schema_option,
     scratch_options,
     server_directory_option,
+    some_of,
 )
 from wflo_schema.cli.streams import answer, warn, write_file
 from wflo_schema.errors import UsageError
@@ -57,11 +60,10 @@ class _CheckCommand(Command):
     type=click.Path(dir_okay=False, path_type=Path),
     help="What must hold, and what is allowed. Default: contract.toml in the migrations folder.",
 )
-@option(
+@some_of(
     "--only",
-    type=click.Choice(["contract", "ledger", "rows", "drift", "indexes"]),
-    multiple=True,
-    help="Check only this, repeatable. Default: contract, ledger and indexes.",
+    ("contract", "ledger", "rows", "drift", "indexes"),
+    help="Check only this, repeatable; a,b is both. Default: contract, ledger and indexes.",
 )
 @option("--rows", is_flag=True, help="Also look for orphan rows.")
 @option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
@@ -152,11 +154,14 @@ def check(
         fail_on=Severity(fail_on),
     )
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
+    if snapshot is not None:
+        result = replace(result, source=str(snapshot))
+    result = result.changed(lambda f: replace(f, help=pasteable(f.help)))
     answer(FORMATS[format_](result))
     sys.exit(result.exit_code)
 
 
-@click.group()
+@click.group(cls=Group)
 def contract() -> None:
     """Write down what a database must keep."""
 

@@ -178,6 +178,13 @@ class Status:
         return self._of(State.AHEAD)
 
     @property
+    def not_empty(self) -> str:
+        """What is there although nothing is recorded, as a sentence; empty where nothing is, or nothing is pending."""
+        if not self.unrecorded or not self.pending:
+            return ""
+        return f"nothing is recorded here, but {self.label} is not empty: {'; '.join(self.unrecorded)}"
+
+    @property
     def edited_names(self) -> dict[str, tuple[str, ...]]:
         """Of those that were renamed and edited since: under which names they are recorded."""
         return {e.id: e.recorded_as for e in self.changed if e.recorded_as}
@@ -373,6 +380,9 @@ def edited_since(e: Entry) -> str:
     return f"{e.id} was {listed(e.recorded_as)}, and its text is not the one that was applied ({since})"
 
 
+# What to do where there is something although nothing is recorded.
+TAKE_OVER = "if these migrations describe what is there, take it over: wflo-schema adopt"
+
 _NEWER_FILES = "run it with the newer files, or name their folder with --migrations"
 
 
@@ -419,11 +429,7 @@ def _objections(
             late_help,
         )
     if status.unrecorded and pending:
-        yield (
-            Allow.NOT_EMPTY,
-            f"nothing is recorded here, but {status.label} is not empty: {'; '.join(status.unrecorded)}",
-            "if these migrations describe what is there, take it over: wflo-schema adopt",
-        )
+        yield Allow.NOT_EMPTY, status.not_empty, TAKE_OVER
     if status.heads and pending:
         ends = "; ".join(" and ".join(h) for h in status.heads)
         yield (
