@@ -127,7 +127,7 @@ class CheckResult:
     fail_on: Severity = Severity.ERROR
     duration_ms: int = 0
     source: str = ""
-    """What it was compared with, where drift was asked for: the folders of the migrations, or a file."""
+    """What the caller took ``wanted`` from: the folders of the migrations, or a file."""
 
     def changed(self, how: Callable[[Finding], Finding]) -> CheckResult:
         """The same, with every finding said otherwise."""
@@ -211,7 +211,6 @@ def check_database(
         notes=tuple(answer.notes),
         allowed=tuple(answer.allow.allowed),
         fail_on=fail_on,
-        source=migrations.where if migrations is not None and "drift" in sections else "",
         duration_ms=round((time.monotonic() - started) * 1000),
     )
 

@@ -154,8 +154,8 @@ def check(
         fail_on=Severity(fail_on),
     )
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
-    if snapshot is not None:
-        result = replace(result, source=str(snapshot))
+    if wanted is not None:
+        result = replace(result, source=str(snapshot) if files is None or snapshot else files.where)
     result = result.changed(lambda f: replace(f, help=pasteable(f.help)))
     answer(FORMATS[format_](result))
     sys.exit(result.exit_code)

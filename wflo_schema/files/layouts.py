@@ -217,6 +217,17 @@ def refuse_undo_half(directory: str) -> None:
             raise BadMigrationFile(f"{_this_is('')}: {os.path.join(parent, _undone(forward, undo))}", hint=WAY_OUT)
 
 
+def refuse_inner(directory: str, names: Sequence[str]) -> None:
+    """Raise `BadMigrationFile` where the folder itself is one migration of a tool that has a folder for each."""
+    scripts = [name for name in names if name.lower().endswith(".sql")]
+    parent, basename = os.path.split(os.path.abspath(directory))
+    beside = os.listdir(parent) if scripts and os.access(parent, os.R_OK) else []
+    for layout in LAYOUTS:
+        is_whole = bool(layout.has and scripts) and all(_first(layout.has, [name]) for name in scripts)
+        if is_whole and (basename[:1].isdigit() or _first(layout.own, beside)):
+            raise BadMigrationFile(f"{_this_is(layout.tool)}: {os.path.join(directory, scripts[0])}", hint=WAY_OUT)
+
+
 # --- names and texts --------------------------------------------------------------------------
 
 _KINDS = (
