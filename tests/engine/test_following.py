@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -357,3 +359,38 @@ def test_two_files_that_exchanged_their_names_are_not_advised_to_be_removed(tmp_
     with pytest.raises(BadMigrationFile, match="still there") as refused:
         read_migrations(tmp_path)
     assert f"git rm {tmp_path / '1_a.sql'}" in refused.value.hint
+
+
+# an accent that is spelt in two ways
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_record_of_the_same_name_in_another_spelling_is_named_and_nothing_runs_again(
+    database: Database, tmp_path: Path, form: Literal["NFC", "NFD"]
+) -> None:
+    name = unicodedata.normalize("NFC", "2_café")
+    other = unicodedata.normalize("NFD", "2_café")
+    recorded, on_disk = (name, other) if form == "NFC" else (other, name)
+    for one in ("1_a", recorded, "3_c"):
+        (tmp_path / f"{one}.sql").write_text("SELECT 1;\n")
+        (tmp_path / f"{one}.rollback.sql").write_text("SELECT 1;\n")
+    apply(database, tmp_path)
+    (tmp_path / f"{recorded}.sql").rename(tmp_path / f"{on_disk}.sql")
+    (tmp_path / f"{recorded}.rollback.sql").rename(tmp_path / f"{on_disk}.rollback.sql")
+    before = rows(database)
+    with pytest.raises(Refused) as caught:
+        apply(database, tmp_path)
+    assert "is recorded in another spelling" in caught.value.message and "rename the file" in caught.value.hint
+    assert "-- was:" not in caught.value.hint and "move" not in caught.value.hint and "git log" not in caught.value.hint
+    with pytest.raises(Refused, match="another spelling"):
+        operations.rollback(database, read_migrations(tmp_path), only=on_disk)
+    found = check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",)).findings
+    assert "rename the file" in {f.code: f.help for f in found}["ledger-missing"]
+    with pytest.raises(Refused, match="another spelling"):
+        operations.rollback(database, read_migrations(tmp_path), count=2)
+    assert rows(database) == before
+    (tmp_path / f"{on_disk}.sql").rename(tmp_path / f"{recorded}.sql")  # as the refusal says
+    (tmp_path / f"{on_disk}.rollback.sql").rename(tmp_path / f"{recorded}.rollback.sql")
+    assert apply(database, tmp_path) == ()
+    assert operations.rollback(database, read_migrations(tmp_path), count=2).ids == ("3_c", recorded)

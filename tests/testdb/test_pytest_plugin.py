@@ -1224,7 +1224,7 @@ def test_recursive_takes_the_migrations_of_sub_folders(project: pytest.Pytester,
     refused.stdout.fnmatch_lines(["*0003-c.sql would be left out*", "*--wflo-recursive*"])
     if given == "ini":
         with (project.path / "tox.ini").open("a") as file:
-            file.write("wflo_recursive = true\n")
+            file.write("\nwflo_recursive = true\n")
     result = project.runpytest_subprocess(*PLUGIN, *(["--wflo-recursive"] if given == "option" else []))
     result.assert_outcomes(passed=1)
 
@@ -1234,7 +1234,7 @@ def test_the_packaged_migrations_are_known_by_name(project: pytest.Pytester, giv
     project.makepyfile("def test_it(wflo_connection): wflo_connection.execute('TABLE workflow_executions')")
     if given == "ini":
         with (project.path / "tox.ini").open("a") as file:
-            file.write("wflo_migrations = wflo\n")
+            file.write("\nwflo_migrations = wflo\n")
     options = ["--wflo-migrations", "wflo"] if given == "option" else []
     project.runpytest_subprocess(*PLUGIN, *options, "-k", "test_it").assert_outcomes(passed=1)
     own = project.mkdir("wflo")  # a folder of that name is the folder

@@ -573,8 +573,7 @@ def _mended_by(found: Finding, status: Status) -> Finding:
 
 
 def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
-    from wflo_schema.engine import operations
-    from wflo_schema.engine.planning import RESTORE_RENAMED, TAKE_OVER, edited_since, plan_migrations, renamed
+    from wflo_schema.engine import operations, planning
 
     try:
         status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
@@ -587,13 +586,14 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         return None
     answer.findings += _of_the_ledger_itself(status)
     name_it = f"name the schema that you mean: --schema {status.elsewhere[0]}" if status.elsewhere else ""
-    is_refused = bool(plan_migrations(status, migrations, None, ()).refusals)
+    is_refused = bool(planning.plan_migrations(status, migrations, None, ()).refusals)
     next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
     if status.not_empty:
-        next_step = TAKE_OVER
+        next_step = planning.TAKE_OVER
         answer.notes.append(status.not_empty)
-    names = {old: renamed({old: new}, (old,)) for old, new in status.look_alikes}
-    names |= dict.fromkeys((e.id for e in status.changed if e.recorded_as), RESTORE_RENAMED)
+    names = {old: planning.renamed({old: new}, (old,)) for old, new in status.look_alikes}
+    names |= dict.fromkeys(planning.other_spellings(status), planning.RESPELL)
+    names |= dict.fromkeys((e.id for e in status.changed if e.recorded_as), planning.RESTORE_RENAMED)
     names |= dict.fromkeys((e.id for e in status.pending), name_it or next_step)
     gone = ("no file", "its file")
     said = (
@@ -613,7 +613,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
             help_ = names.get(entry.id) or remedy_of(code)
-            what = edited_since(entry) if entry.recorded_as and code == "ledger-changed" else message
+            what = planning.edited_since(entry) if entry.recorded_as and code == "ledger-changed" else message
             found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     return status

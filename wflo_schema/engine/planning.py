@@ -349,7 +349,8 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
     refused = {e.id for e in status.without_file if Allow(e.state) not in allow}
-    renamed = {new for old, new in status.look_alikes if old in refused}  # to be named, not moved
+    alike = (*status.look_alikes, *other_spellings(status).items())
+    renamed = {new for old, new in alike if old in refused}  # to be named, not moved
     late = [m.id for m in pending if waiting[m.id].is_late and m.id not in renamed]
     found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
     return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
@@ -380,6 +381,8 @@ def edited_since(e: Entry) -> str:
     return f"{e.id} was {listed(e.recorded_as)}, and its text is not the one that was applied ({since})"
 
 
+RESPELL = "rename the file to what is recorded (has macOS, an archive or git changed its accents?)"
+
 # What to do where there is something although nothing is recorded.
 TAKE_OVER = "if these migrations describe what is there, take it over: wflo-schema adopt"
 
@@ -401,13 +404,14 @@ def _objections(
         yield Allow.HALF_DONE, half.reason, half.help
     for part in status.half_replaced:
         yield None, *_half_replaced(part)
-    told = {i for part in status.half_replaced for i in part.recorded}
+    spelt = other_spellings(status)
+    states = {e.id: e.state for e in status.without_file}
+    for one, file in spelt.items():
+        yield Allow(states[one]), _spelt(one, file), RESPELL
+    told = {*spelt, *(i for part in status.half_replaced for i in part.recorded)}
     missing = [e.id for e in status.missing if e.id not in told]
     ahead = [e.id for e in status.ahead if e.id not in told]
     same = {old: new for old, new in status.look_alikes if old not in told}
-    for said in _other_spellings(status):
-        how = "rename the file to what is recorded (has macOS, an archive or git changed its accents?)"
-        yield Allow.MISSING, said, how
     if missing:
         have = counted(len(missing), "applied migration has", "applied migrations have")
         yield (
@@ -453,18 +457,28 @@ def renamed(same: Mapping[str, str], gone: Sequence[str]) -> str:
     return f"renamed? {'; '.join(lines)}; or give the old name back" if lines else ""
 
 
-def _other_spellings(status: Status) -> Iterator[str]:
-    """Records without a file that are to the eye a pending one: é has two spellings."""
+def other_spellings(status: Status) -> dict[str, str]:
+    """Records without a file that are to the eye a pending one, by id: é has two spellings."""
     gone = [e.id for e in status.without_file if not e.id.isascii()]
     if not gone:
-        return
-    from wflo_schema.files.numbering import spelling, visible
+        return {}
+    from wflo_schema.files.numbering import visible
 
     pending = {visible(e.id): e.id for e in status.pending if not e.id.isascii()}
-    for one in gone:
-        file = pending.get(visible(one))
-        if file is not None:
-            yield f"{file} is recorded in another spelling: as {spelling(one)}, and the file is {spelling(file)}"
+    return {one: pending[visible(one)] for one in gone if visible(one) in pending}
+
+
+def _spelt(one: str, file: str) -> str:
+    from wflo_schema.files.numbering import spelling
+
+    return f"{file} is recorded in another spelling: as {spelling(one)}, and the file is {spelling(file)}"
+
+
+def _refuse_other_spelling(status: Status, ids: Collection[str]) -> None:
+    """Raise `Refused` where one of these is recorded in another spelling than its file's."""
+    for one, file in other_spellings(status).items():
+        if one in ids or file in ids:
+            raise Refused(_spelt(one, file), hint=RESPELL, case=Allow.MISSING.value)
 
 
 def refuse(planned: Plan) -> None:
@@ -537,6 +551,7 @@ def _chosen_targets(
     as_applied = _as_applied(status, migrations)
     wish = only if only is not None else to
     named = _recorded_id(wish, status, migrations) if wish is not None else None
+    _refuse_other_spelling(status, (named or "",))
     if named is not None and named not in as_applied:
         in_vain = ", so nothing can be rolled back to it" if to is not None else ""
         raise Refused(f"{named} is not applied{in_vain}", hint="wflo-schema status lists what is applied")
@@ -546,6 +561,7 @@ def _chosen_targets(
         chosen = as_applied[as_applied.index(named) + 1 :]
     else:
         chosen = as_applied[-count:] if count > 0 else []
+    _refuse_other_spelling(status, chosen)
     _refuse_gone(status, chosen)
     targets = tuple(m for i in reversed(chosen) if (m := migrations.get(i)))
     dependents = _dependents(targets[0], [m for m in migrations if m.id in as_applied]) if only is not None else []
