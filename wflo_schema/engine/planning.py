@@ -368,7 +368,7 @@ def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> s
 
 
 # What to do about a file that was edited after it was applied, and about one that was renamed as well.
-RESTORE = "bring the file back as it was, and write a new migration for the change"
+RESTORE = "bring the file back as it was and write a new migration for the change"
 RESTORE_RENAMED = (
     "give the file the text that was applied (git log --follow -p shows it), below its -- was: line, "
     "and write a new migration for the change"

@@ -20,7 +20,7 @@ from wflo_schema.findings import Location
 WAY_OUT = (
     "nothing of it was run; to use it here, make a new folder, and write each migration into it: the forward part "
     "as NAME.sql, and the undo part as NAME.rollback.sql\n"
-    "then wflo-schema adopt, with the new folder, takes over a database that it has made"
+    "then wflo-schema adopt --migrations NEW_FOLDER takes over a database that it has made"
 )
 
 FORWARD = frozenset(
