@@ -223,7 +223,7 @@ def refuse_inner(directory: str, names: Sequence[str]) -> None:
     parent, basename = os.path.split(os.path.abspath(directory))
     beside = os.listdir(parent) if scripts and os.access(parent, os.R_OK) else []
     for layout in LAYOUTS:
-        is_whole = bool(layout.has and scripts) and all(_first(layout.has, [name]) for name in scripts)
+        is_whole = bool(scripts) and all(_first(layout.own, [f"{basename}/{name}"]) for name in scripts)
         if is_whole and (basename[:1].isdigit() or _first(layout.own, beside)):
             raise BadMigrationFile(f"{_this_is(layout.tool)}: {os.path.join(directory, scripts[0])}", hint=WAY_OUT)
 
