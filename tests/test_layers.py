@@ -20,6 +20,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "files",
         (
+            "packaged",
             "tokens",
             "directives",
             "grammar",

@@ -29,3 +29,8 @@ def duration(ms: float) -> str:
     if ms < 60_000:
         return f"{ms / 1000:.1f} s"
     return f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
+
+
+def release(server_version: int) -> str:
+    """The version of a server, from libpq's number, as people write it, without a packager's words: 18.6."""
+    return f"{server_version // 10000}.{server_version % 10000}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -245,3 +247,78 @@ def test_help_is_whole_without_docstrings(tmp_path: Path, words: tuple[str, ...]
         start = [sys.executable, "-m", "wflo_schema", *words, "--help"]
         said.append(subprocess.run(start, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout)
     assert (said[0] == said[1] and "Example:" in said[0]) or words in ((), ("contract",))
+
+
+def test_what_is_to_be_typed_next_says_where_again_whatever_the_command(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "sql"
+    folder.mkdir()
+    (folder / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    (folder / "1_a.rollback.sql").write_text("DROP TABLE a;\n")
+    (tmp_path / "held.toml").write_text('[contract]\ntables = ["a"]\n')
+    where = ("--database-url", database.url, "--migrations", "sql")
+    said = f"--database-url {shlex.quote(database.without_password.url)} --migrations sql"
+    for words, command in (
+        (("check", "--only", "ledger"), "migrate"),
+        (("status", "--schema", "nosuch"), "migrate"),
+        (("rollback", "9_x"), "status"),
+        (("move", "9_x", "--last"), "status"),
+        (("squash", "--to", "9_x"), "status"),
+    ):
+        ran = run(*words, *where, cwd=tmp_path)
+        assert f"wflo-schema {command} {said}" in ran.out + ran.err, (words, ran.err)
+    ran = run("contract", "freeze", "--database-url", database.url, "--schema", "nosuch", cwd=tmp_path)
+    assert f"wflo-schema migrate --database-url {shlex.quote(database.without_password.url)} --schema" in ran.err
+    ran = run("new", "--merge", "--recursive", "--migrations", "sql", cwd=tmp_path)
+    assert "wflo-schema move --migrations sql --recursive ID --last" in ran.err
+    assert run("migrate", *where, cwd=tmp_path).code == 0
+    with database.connect() as connection:
+        connection.execute("DROP TABLE a")
+    ran = run("check", "--contract", "held.toml", *where, cwd=tmp_path)
+    assert f"help: wflo-schema check {said} --contract held.toml --drift" in ran.out
+
+
+def test_a_first_run_beside_another_tool_is_said_by_status_and_check(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+    environment = {"DATABASE_URL": database.url}
+    for words in (("status",), ("check", "--only", "ledger")):
+        ran = run(*words, cwd=tmp_path, env=environment)
+        assert "alembic records migrations in public.alembic_version" in ran.out
+        assert "take it over: wflo-schema adopt" in ran.out and "wflo-schema migrate" not in ran.out
+    with database.connect() as connection:
+        connection.execute("DROP TABLE alembic_version")
+    assert "adopt" not in run("status", cwd=tmp_path, env=environment).out
+
+
+def test_a_list_of_words_is_taken_with_commas_or_repeated(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "1_a.sql").write_text("CREATE TABLE a ();\n")
+    environment = {"DATABASE_URL": database.url}
+    for words in (("--only", "drift,ledger"), ("--only", "drift", "--only=ledger, drift")):
+        ran = run("check", "--format", "json", *words, cwd=tmp_path, env=environment)
+        assert sorted(ran.json["sections"]) == ["drift", "ledger"] and ran.json["source"] == "migrations"
+    assert "migrations" in run("check", "--drift", "--only", "drift", cwd=tmp_path, env=environment).out.splitlines()[0]
+    assert run("adopt", cwd=tmp_path, env=environment).out.splitlines()[0].endswith(", from migrations")
+    ran = run("check", "--only", "drift,lodger", cwd=tmp_path, env=environment)
+    assert ran.code == 2 and "'lodger' is not one of" in ran.err
+    assert run("migrate", "--allow", "late,heads", cwd=tmp_path, env=environment).code == 0
+
+
+def test_the_version_is_spelt_one_way(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations/1_a.sql").write_text("CREATE TABLE a ();\n")
+    environment = {"DATABASE_URL": database.url}
+    said = {
+        run(*words, "--format", "json", cwd=tmp_path, env=environment).json["server_version"]
+        for words in (("status",), ("check", "--only", "ledger"), ("adopt",), ("migrate",))
+    }
+    assert len(said) == 1 and re.fullmatch(r"[0-9]+[.][0-9]+", *said)
+
+
+@pytest.mark.parametrize("words", [("rollback", "--al"), ("migrat",), ("check", "--onyl", "rows"), ("server", "strt")])
+def test_only_one_voice_says_what_was_meant(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert "did you mean" not in run(*words, cwd=tmp_path).err.lower()

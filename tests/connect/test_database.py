@@ -16,8 +16,8 @@ from tests.engine.test_faults import needs_pgbouncer, pgbouncer, wait_until
 from tests.proxy import Cut, Direction, Proxy
 from wflo_schema.connect.database import Database, database_error, wait_until_ready
 from wflo_schema.engine import operations
-from wflo_schema.errors import ConnectionFailed, ConnectionLost, DatabaseError, UsageError
-from wflo_schema.files.folder import read_migrations
+from wflo_schema.errors import ConnectionFailed, ConnectionLost, DatabaseError, Refused, UsageError
+from wflo_schema.files.folder import Migrations, read_migrations
 
 
 def test_database_connects_to_what_was_parsed(database: Database) -> None:
@@ -371,3 +371,21 @@ def test_an_at_sign_that_means_no_host_stays_allowed() -> None:
     assert Database.parse("postgresql://u%40x:p@h/d?options=-c%20a%3Db@c").parameters["options"] == "-c a=b@c"
     assert Database.parse("postgresql:///d?host=@socket").parameters["host"] == "@socket"
     assert Database.parse("postgresql://h/a%40b").name == "a@b"
+
+
+def test_a_role_that_may_have_one_connection_is_served_while_its_last_one_still_ends(database: Database) -> None:
+    role = f"single_{database.name}"
+    with database.connect() as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1".encode())
+    try:
+        alone = database.with_parameters(user=role)
+        for _ in range(30):
+            alone.connect().close()
+        with alone.connect(), pytest.raises(ConnectionFailed, match="may not open another connection"):
+            alone.connect()
+        with pytest.raises(Refused, match="there is no schema nosuch") as caught:
+            operations.status(alone.with_schema("nosuch"), Migrations((), ()))
+        assert "--create-schema" in caught.value.hint
+    finally:
+        with database.connect() as connection:
+            connection.execute(f"DROP ROLE {role}".encode())

@@ -152,6 +152,66 @@ def test_another_schema_counts_only_where_none_is_named_and_then_as_a_warning(
         operations.migrate(database.with_schema("app"), files)
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("CREATE MATERIALIZED VIEW app.m AS SELECT 1 AS x", "1 materialized view (m)"),
+        ("CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "1 function (f)"),
+        ("CREATE TYPE app.e AS ENUM ('x')", "1 type (e)"),
+        ("CREATE SEQUENCE app.s", "1 sequence (s)"),
+        ("CREATE VIEW app.v AS SELECT 1 AS x", "1 view (v)"),
+    ],
+)
+@pytest.mark.one_server
+def test_another_schema_without_a_table_is_a_warning_too(
+    database: Database, files: Migrations, statement: str, said: str
+) -> None:
+    do(database, "CREATE SCHEMA app", statement)
+    events: list[Event] = []
+    assert operations.migrate(database, files, notify=events.append).ids == ("1_a", "2_b")
+    (notice,) = (e for e in events if isinstance(e, Notice))
+    assert f"schema app holds {said}" in notice.message
+
+
+IN_A_TEMPLATE = (
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE TYPE e AS ENUM ('x')",
+    "CREATE VIEW v AS SELECT 1 AS x",
+    "CREATE SEQUENCE s",
+    "CREATE SCHEMA site",
+    "CREATE FUNCTION site.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [("", ""), ("CREATE TABLE users ()", "1 table (users)"), ("CREATE MATERIALIZED VIEW m AS SELECT 1", "1 mat")],
+)
+@pytest.mark.one_server
+def test_what_a_new_database_has_from_its_template_does_not_count_unless_it_may_hold_rows(
+    database: Database, files: Migrations, statement: str, said: str
+) -> None:
+    do(database, *IN_A_TEMPLATE, *filter(None, [statement]))
+    made = database.with_name(f"{database.name}_new")
+    administration = database.with_name("postgres")
+    do(administration, f"CREATE DATABASE {made.name} TEMPLATE {database.name}")
+    events: list[Event] = []
+    try:
+        if said:
+            with pytest.raises(Refused, match=f"schema public holds {said.partition(' (')[0]}"):
+                operations.migrate(made, files)
+            return
+        assert operations.plan(made, files).refusals == ()
+        do(made, "CREATE TYPE mine AS ENUM ('x')")
+        with pytest.raises(Refused, match=r"schema public holds 1 type \(mine\)$"):
+            operations.migrate(made, files)
+        do(made, "DROP TYPE mine")
+        assert operations.migrate(made, files, notify=events.append).ids == ("1_a", "2_b")
+        assert not [e for e in events if isinstance(e, Notice)]
+    finally:
+        do(administration, f"DROP DATABASE {made.name} (FORCE)")
+
+
 def test_a_schema_on_the_search_path_counts(database: Database, files: Migrations) -> None:
     do(database, "CREATE SCHEMA app", "CREATE TABLE users ()")
     do(database, f"ALTER DATABASE {database.name} SET search_path = app, public")

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -133,13 +135,38 @@ def test_a_renamed_file_is_followed_and_never_run_again(
     assert apply(database, folder) == ()
 
 
-def test_a_renamed_file_of_another_text_is_refused_as_before(database: Database, folder: Path) -> None:
+@pytest.mark.parametrize("old", ["2_b", "3_c"])
+def test_a_renamed_file_of_another_text_is_said_to_differ_from_what_was_applied(
+    database: Database, folder: Path, old: str
+) -> None:
     apply(database, folder)
-    rename(folder, "2_b", "2_better", "-- was: 2_b", "-- edited")
-    with pytest.raises(Refused) as caught:
-        apply(database, folder)
-    assert caught.value.case == "missing"
-    assert states(database, folder)["2_better"] is State.PENDING
+    rename(folder, old, f"{old}etter", f"-- was: {old}", "-- edited")
+    before = rows(database)
+    for change in (apply, lambda d, f: operations.rollback(d, read_migrations(f), only=f"{old}etter")):
+        with pytest.raises(Refused) as caught:
+            change(database, folder)
+        assert caught.value.case == "changed"
+        assert f"{old}etter was {old}, and its text is not the one that was applied (20" in caught.value.message
+        assert "git log --follow -p" in caught.value.hint and "new migration" in caught.value.hint
+    assert states(database, folder) == dict.fromkeys(states(database, folder), State.APPLIED) | {
+        f"{old}etter": State.CHANGED
+    }
+    found = check_database(database, None, migrations=read_migrations(folder), only=("ledger",)).findings
+    assert [(f.code, f.object) for f in found] == [("ledger-changed", f"{old}etter")]
+    assert "was applied" in found[0].message and "-- was:" in found[0].help
+    assert rows(database) == before
+
+
+def test_a_renamed_file_of_another_text_is_never_run_again(database: Database, folder: Path) -> None:
+    apply(database, folder)
+    rename(folder, "2_b", "2_better", "-- was: 2_b", "DROP TABLE b;")
+    (folder / "4_d.sql").write_text("CREATE TABLE d ();\n")
+    migrations = read_migrations(folder)
+    assert operations.migrate(database, migrations, allow=[Allow.CHANGED]).ids == ("4_d",)
+    assert ("2_b", True) in rows(database)
+    (folder / "2_better.sql").write_text("-- was: 2_b\n" + TEXTS["2_b"])  # as the refusal says
+    assert apply(database, folder) == ()
+    assert ("2_better", True) in rows(database)
 
 
 @pytest.mark.one_server
@@ -332,3 +359,38 @@ def test_two_files_that_exchanged_their_names_are_not_advised_to_be_removed(tmp_
     with pytest.raises(BadMigrationFile, match="still there") as refused:
         read_migrations(tmp_path)
     assert f"git rm {tmp_path / '1_a.sql'}" in refused.value.hint
+
+
+# an accent that is spelt in two ways
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_record_of_the_same_name_in_another_spelling_is_named_and_nothing_runs_again(
+    database: Database, tmp_path: Path, form: Literal["NFC", "NFD"]
+) -> None:
+    name = unicodedata.normalize("NFC", "2_café")
+    other = unicodedata.normalize("NFD", "2_café")
+    recorded, on_disk = (name, other) if form == "NFC" else (other, name)
+    for one in ("1_a", recorded, "3_c"):
+        (tmp_path / f"{one}.sql").write_text("SELECT 1;\n")
+        (tmp_path / f"{one}.rollback.sql").write_text("SELECT 1;\n")
+    apply(database, tmp_path)
+    (tmp_path / f"{recorded}.sql").rename(tmp_path / f"{on_disk}.sql")
+    (tmp_path / f"{recorded}.rollback.sql").rename(tmp_path / f"{on_disk}.rollback.sql")
+    before = rows(database)
+    with pytest.raises(Refused) as caught:
+        apply(database, tmp_path)
+    assert "is recorded in another spelling" in caught.value.message and "rename the file" in caught.value.hint
+    assert "-- was:" not in caught.value.hint and "move" not in caught.value.hint and "git log" not in caught.value.hint
+    with pytest.raises(Refused, match="another spelling"):
+        operations.rollback(database, read_migrations(tmp_path), only=on_disk)
+    found = check_database(database, None, migrations=read_migrations(tmp_path), only=("ledger",)).findings
+    assert "rename the file" in {f.code: f.help for f in found}["ledger-missing"]
+    with pytest.raises(Refused, match="another spelling"):
+        operations.rollback(database, read_migrations(tmp_path), count=2)
+    assert rows(database) == before
+    (tmp_path / f"{on_disk}.sql").rename(tmp_path / f"{recorded}.sql")  # as the refusal says
+    (tmp_path / f"{on_disk}.rollback.sql").rename(tmp_path / f"{recorded}.rollback.sql")
+    assert apply(database, tmp_path) == ()
+    assert operations.rollback(database, read_migrations(tmp_path), count=2).ids == ("3_c", recorded)

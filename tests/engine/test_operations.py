@@ -117,6 +117,32 @@ def role(folder: Folder, server: RunningServer, options: str = "") -> Iterator[D
         folder.do(f"REASSIGN OWNED BY {name} TO postgres", f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
+# rolling back what has no file
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("wish", ["1_gone", "1_gone.sql", "migrations/1_gone.sql", "1_g"])
+def test_rollback_of_a_record_without_a_file_says_that_the_file_is_gone(folder: Folder, wish: str) -> None:
+    for name in ("1_gone", "1_gone_more"):
+        folder.write(name, "SELECT 1;", rollback="SELECT 1;")
+    folder.migrate()
+    (folder.path / "1_gone.sql").unlink()
+    (folder.path / "1_gone.rollback.sql").unlink()
+    if wish == "1_g":
+        with pytest.raises(BadMigrationFile, match="1_g fits 2 migrations"):
+            folder.roll_back(only=wish)
+        return
+    for options in ({"only": wish}, {"count": 2}):
+        with pytest.raises(Refused, match="1 migration that would be rolled back has no file here: 1_gone") as caught:
+            folder.roll_back(**options)
+        assert caught.value.case == "missing" and "git log --diff-filter=D" in caught.value.hint
+    assert folder.recorded() == ["1_gone", "1_gone_more"]
+    assert folder.roll_back(to=wish).ids == ("1_gone_more",)  # what stays needs no file
+    with pytest.raises(Refused, match="has no file here: 1_gone"):
+        folder.roll_back()
+    assert folder.recorded() == ["1_gone"]
+
+
 # one transaction
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,49 @@ def test_id_is_found_by_its_beginning(tmp_path: Path) -> None:
         found.resolve("20250101")
     with pytest.raises(BadMigrationFile, match="no migration 2026"):
         found.resolve("2026")
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "1_t",
+        "1_t.sql",
+        "1_t.rollback.sql",
+        "{}/1_t.sql",
+        "{}/1_t.rollback.sql",
+        "{}/../m/1_t.sql",
+        "{}/1_t",
+        "old/1_t.sql",
+    ],
+)
+def test_a_migration_is_found_by_its_file_wherever_an_id_is_taken(tmp_path: Path, wish: str) -> None:
+    folder = tmp_path / "m"
+    folder.mkdir()
+    for name in ("1_t.sql", "1_t.rollback.sql", "1_t_more.sql"):
+        (folder / name).write_text("SELECT 1;")
+    assert read_migrations(folder).resolve(wish.format(folder)).id == "1_t"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_migration_is_found_by_the_other_spelling_of_an_accent(tmp_path: Path, form: str) -> None:
+    on_disk, typed = unicodedata.normalize("NFC", "1_é"), unicodedata.normalize("NFD", "1_é")
+    if form == "NFD":
+        on_disk, typed = typed, on_disk
+    (tmp_path / f"{on_disk}.sql").write_text("SELECT 1;")
+    assert read_migrations(tmp_path).resolve(typed).id == on_disk
+    assert read_migrations(tmp_path).resolve(f"{typed}.sql").id == on_disk
+
+
+def test_a_file_of_another_folder_or_no_file_is_no_migration_of_this_one(tmp_path: Path) -> None:
+    for name in ("m", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1_t.sql").write_text("SELECT 1;")
+    found = read_migrations(tmp_path / "m")
+    with pytest.raises(BadMigrationFile, match=r"other/1_t\.sql is not in .*m"):
+        found.resolve(f"{tmp_path}/other/1_t.sql")
+    for wish in ("1.sql", "m/", "1_t.sql.bak", "", "/"):
+        with pytest.raises(BadMigrationFile):
+            found.resolve(wish)
 
 
 def test_heads_are_the_ends_of_a_forked_history_only(tmp_path: Path) -> None:

@@ -189,6 +189,29 @@ def test_the_tool_is_named_where_its_files_are_in_two_languages(tmp_path: Path) 
     assert "this is a goose folder" in refused(folder)
 
 
+INNER = {
+    "Prisma": ("2020_init/migration.sql",),
+    "Prisma, an own name": ("migration_lock.toml", "init/migration.sql"),
+    "Prisma, in capitals": ("0_init/MIGRATION.sql",),
+    "Diesel": ("2024-01-01-000000_users/up.sql", "2024-01-01-000000_users/down.sql"),
+    "Diesel, one way": ("00000000000000_setup/up.sql",),
+    "Diesel, the way back alone": ("2024_users/down.sql",),
+}
+
+
+@pytest.mark.parametrize("case", INNER)
+def test_one_migration_of_a_tool_with_a_folder_for_each_is_known_like_its_parent(tmp_path: Path, case: str) -> None:
+    tool = case.partition(",")[0]
+    folder = lay_out(tmp_path, *INNER[case]) / Path(INNER[case][-1]).parent
+    assert f" {tool} folder: {folder}" in refused(folder)
+    assert f" {tool} folder: " in refused(folder.parent)
+
+
+@pytest.mark.parametrize("name", ["migrations/migration.sql", "2024/001_migration.sql", "db/001_up.sql"])
+def test_a_file_called_migration_is_one_of_ours(tmp_path: Path, name: str) -> None:
+    assert len(read_migrations((lay_out(tmp_path, name) / name).parent)) == 1
+
+
 @pytest.mark.parametrize(
     "names",
     [

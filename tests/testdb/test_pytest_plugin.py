@@ -1212,3 +1212,32 @@ def test_the_url_is_whole_for_whoever_uses_it(project: pytest.Pytester, server: 
         """
     )
     _run(project, "--wflo-server=url", f"--wflo-database-url={url}").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("given", ["ini", "option"])
+def test_recursive_takes_the_migrations_of_sub_folders(project: pytest.Pytester, given: str) -> None:
+    (project.path / "migrations/2026").mkdir()
+    (project.path / "migrations/2026/0003-c.sql").write_text("CREATE TABLE c (id integer);\n")
+    project.makepyfile("def test_c(wflo_connection): wflo_connection.execute('SELECT a.b, c.id FROM a, c')")
+    refused = project.runpytest_subprocess(*PLUGIN)
+    assert refused.ret != 0
+    refused.stdout.fnmatch_lines(["*0003-c.sql would be left out*", "*--wflo-recursive*"])
+    if given == "ini":
+        with (project.path / "tox.ini").open("a") as file:
+            file.write("\nwflo_recursive = true\n")
+    result = project.runpytest_subprocess(*PLUGIN, *(["--wflo-recursive"] if given == "option" else []))
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("given", ["ini", "option"])
+def test_the_packaged_migrations_are_known_by_name(project: pytest.Pytester, given: str) -> None:
+    project.makepyfile("def test_it(wflo_connection): wflo_connection.execute('TABLE workflow_executions')")
+    if given == "ini":
+        with (project.path / "tox.ini").open("a") as file:
+            file.write("\nwflo_migrations = wflo\n")
+    options = ["--wflo-migrations", "wflo"] if given == "option" else []
+    project.runpytest_subprocess(*PLUGIN, *options, "-k", "test_it").assert_outcomes(passed=1)
+    own = project.mkdir("wflo")  # a folder of that name is the folder
+    (own / "1_a.sql").write_text("CREATE TABLE own ();\n")
+    project.makepyfile("def test_it(wflo_connection): wflo_connection.execute('TABLE own')")
+    project.runpytest_subprocess(*PLUGIN, *options, "-k", "test_it").assert_outcomes(passed=1)

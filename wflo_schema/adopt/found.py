@@ -94,6 +94,8 @@ class Adoption:
     record: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
     is_applied: bool = False
+    source: str = ""
+    """The folders of the migrations."""
 
     @property
     def exit_code(self) -> int:

@@ -165,6 +165,7 @@ class Look:
             next_steps=next_steps,
             record=record,
             aside=aside,
+            source=self.migrations.where,
         )
 
     def objections(self, last: Migration, *, minds_ledgers: bool, is_named: bool = True) -> tuple[str, ...]:

@@ -525,6 +525,7 @@ RULES: tuple[Rule, ...] = (
 # What says that something could not be looked at, so that nobody knows what else would have been found.
 UNREADABLE = frozenset({"cannot-see", "ledger-unreadable", "rows-unreadable", "rows-unfinished"})
 
+_REMEDIES = {rule.code: rule.mend for rule in RULES}
 _SEVERITIES = {rule.code: rule.severity for rule in RULES}
 CODES = tuple(_SEVERITIES)
 _SECTION = {rule.code: frozenset({rule.section}) for rule in RULES} | {
@@ -535,6 +536,11 @@ _SECTION = {rule.code: frozenset({rule.section}) for rule in RULES} | {
 def section_of(code: str) -> frozenset[str]:
     """The sections of `check` that can report the code."""
     return _SECTION[code]
+
+
+def remedy_of(code: str) -> str:
+    """What the rule says to do."""
+    return _REMEDIES[code]
 
 
 def finding(

@@ -36,14 +36,14 @@ from wflo_schema.check.facts import (
     usable_path,
 )
 from wflo_schema.check.orphans import Orphans
-from wflo_schema.check.rules import MIGRATE, NOTHING, UNREADABLE, finding, section_of
+from wflo_schema.check.rules import MIGRATE, NOTHING, UNREADABLE, finding, remedy_of, section_of
 from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import identifiers, qualified, quote
-from wflo_schema.words import counted, listed, plural
+from wflo_schema.words import counted, listed, plural, release
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -82,6 +82,10 @@ class Verified:
     def findings(self) -> tuple[Finding, ...]:
         """What was found of it, allowed or not."""
         return self._findings
+
+    def changed(self, how: Callable[[Finding], Finding]) -> Verified:
+        """The same, with every finding said otherwise."""
+        return replace(self, _findings=tuple(how(f) for f in self._findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,16 @@ class CheckResult:
     """Findings that the contract allows: they are not among the others and do not count."""
     fail_on: Severity = Severity.ERROR
     duration_ms: int = 0
+    source: str = ""
+    """What the caller took ``wanted`` from: the folders of the migrations, or a file."""
+
+    def changed(self, how: Callable[[Finding], Finding]) -> CheckResult:
+        """The same, with every finding said otherwise."""
+        return replace(
+            self,
+            findings=tuple(how(f) for f in self.findings),
+            verified=tuple(v.changed(how) for v in self.verified),
+        )
 
     @property
     def counts(self) -> tuple[tuple[str, int, int], ...]:
@@ -187,7 +201,7 @@ def check_database(
     return CheckResult(
         label=database.label,
         schema=answer.schema,
-        server_version=f"{answer.version // 10000}.{answer.version % 10000}",
+        server_version=release(answer.version),
         role=answer.role,
         sections=sections,
         findings=tuple(findings),
@@ -262,7 +276,7 @@ class _Answer:
     def change(self, how: Callable[[Finding], Finding]) -> None:
         """Say every finding otherwise, wherever it stands."""
         self.findings = [how(f) for f in self.findings]
-        self.verified = [replace(v, _findings=tuple(how(f) for f in v.findings)) for v in self.verified]
+        self.verified = [v.changed(how) for v in self.verified]
 
     def of_migration(self, found: Finding, id_: str) -> None:
         """A finding that settles the verdict on a migration, unless it is allowed."""
@@ -557,6 +571,8 @@ _LOST_OR_UNWRITTEN = (
 
 def _mended_by(found: Finding, status: Status) -> Finding:
     """The finding with a help that knows the ledger: whether there is something to migrate."""
+    if status.not_empty and (found.help == MIGRATE or _BROUGHT.fullmatch(found.code)):
+        return replace(found, help="wflo-schema adopt  # nothing is recorded here; then check again")
     if status.pending and found.help not in ("", MIGRATE) and _BROUGHT.fullmatch(found.code):
         pending = counted(len(status.pending), "migration is", "migrations are")
         return replace(found, help=f"{MIGRATE}  # {pending} pending; then check again")
@@ -569,8 +585,7 @@ def _mended_by(found: Finding, status: Status) -> Finding:
 
 
 def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
-    from wflo_schema.engine import operations
-    from wflo_schema.engine.planning import plan_migrations, renamed
+    from wflo_schema.engine import operations, planning
 
     try:
         status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
@@ -582,35 +597,21 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         return None
     answer.findings += _of_the_ledger_itself(status)
     name_it = f"name the schema that you mean: --schema {status.elsewhere[0]}" if status.elsewhere else ""
-    is_refused = bool(plan_migrations(status, migrations, None, ()).refusals)
+    is_refused = bool(planning.plan_migrations(status, migrations, None, ()).refusals)
     next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
-    names = {old: renamed({old: new}, (old,)) for old, new in status.look_alikes}
+    if status.not_empty:
+        next_step = planning.TAKE_OVER
+        answer.notes.append(status.not_empty)
+    names = {old: planning.renamed({old: new}, (old,)) for old, new in status.look_alikes}
+    names |= dict.fromkeys(planning.other_spellings(status), planning.RESPELL)
+    names |= dict.fromkeys((e.id for e in status.changed if e.recorded_as), planning.RESTORE_RENAMED)
+    names |= dict.fromkeys((e.id for e in status.pending), name_it or next_step)
+    gone = ("no file", "its file")
     said = (
-        ("ledger-pending", status.pending, "not applied", "not recorded", "applied", name_it or next_step),
-        (
-            "ledger-changed",
-            status.changed,
-            "edited after it was applied",
-            "another checksum",
-            "the file as applied",
-            "restore the file and put the change into a new migration",
-        ),
-        (
-            "ledger-missing",
-            status.missing,
-            "recorded as applied, and has no file",
-            "no file",
-            "its file",
-            "restore the file",
-        ),
-        (
-            "ledger-ahead",
-            status.ahead,
-            "recorded as applied, and newer than every file",
-            "no file",
-            "its file",
-            "bring the newer files here: update this checkout or package",
-        ),
+        ("ledger-pending", status.pending, "not applied", "not recorded", "applied"),
+        ("ledger-changed", status.changed, "edited after it was applied", "another checksum", "the file as applied"),
+        ("ledger-missing", status.missing, "recorded as applied, and has no file", *gone),
+        ("ledger-ahead", status.ahead, "recorded as applied, and newer than every file", *gone),
     )
     half_done = {h.id for h in status.half_done}
     answer.verified += [Verified("migration", e.id, "yes") for e in status.applied if e.id not in half_done]
@@ -619,11 +620,12 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         answer.of_migration(
             finding("ledger-half-done", half.id, half.reason, have=have, want=want, help_=half.help), half.id
         )
-    for code, entries, message, have, want, mend in said:
+    for code, entries, message, have, want in said:
         for entry in entries:
             location = Location(entry.path, 1) if entry.path else None
-            help_ = names.get(entry.id, mend)
-            found = finding(code, entry.id, message, have=have, want=want, help_=help_, location=location)
+            help_ = names.get(entry.id) or remedy_of(code)
+            what = planning.edited_since(entry) if entry.recorded_as and code == "ledger-changed" else message
+            found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     return status
 

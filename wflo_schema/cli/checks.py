@@ -15,6 +15,7 @@ import click
 from wflo_schema.cli.options import (
     EXIT_CODES,
     Command,
+    Group,
     all_of,
     database_url_option,
     duration_ms,
@@ -22,11 +23,13 @@ from wflo_schema.cli.options import (
     format_option_of,
     migrations_option,
     option,
+    pasteable,
     read_files,
     resolve_database,
     schema_option,
     scratch_options,
     server_directory_option,
+    some_of,
 )
 from wflo_schema.cli.streams import answer, warn, write_file
 from wflo_schema.errors import BadContract, UsageError
@@ -58,11 +61,10 @@ class _CheckCommand(Command):
     type=click.Path(dir_okay=False, path_type=Path),
     help="What must hold, and what is allowed. Default: contract.toml in the migrations folder.",
 )
-@option(
+@some_of(
     "--only",
-    type=click.Choice(["contract", "ledger", "rows", "drift", "indexes"]),
-    multiple=True,
-    help="Check only this, repeatable. Default: contract, ledger and indexes.",
+    ("contract", "ledger", "rows", "drift", "indexes"),
+    help="Check only this, repeatable; a,b is both. Default: contract, ledger and indexes.",
 )
 @option("--rows", is_flag=True, help="Also look for orphan rows.")
 @option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
@@ -158,6 +160,9 @@ def check(
         fail_on=Severity(fail_on),
     )
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
+    if wanted is not None:
+        result = replace(result, source=str(snapshot) if files is None or snapshot else files.where)
+    result = result.changed(lambda f: replace(f, help=pasteable(f.help)))
     answer(FORMATS[format_](result))
     sys.exit(result.exit_code)
 
@@ -170,7 +175,7 @@ def _without_contract(sections: Sequence[str], snapshot: Path | None, privileges
     return f"; what needs none: wflo-schema check {shlex.join(words)}" if words else ""
 
 
-@click.group()
+@click.group(cls=Group)
 def contract() -> None:
     """Write down what a database must keep."""
 

@@ -145,6 +145,7 @@ def _run(words: Sequence[str]) -> int:
     except click.ClickException as error:
         from wflo_schema.cli.suggestions import suggest
 
+        vars(error)["possibilities"] = None  # what Click itself would suggest: it knows less, and can contradict us
         context = getattr(error, "ctx", None)
         meant = suggest(words, cli)
         hint = meant or (f"{context.command_path} --help" if context is not None else "")

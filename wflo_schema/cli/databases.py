@@ -8,6 +8,7 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    Group,
     all_of,
     database_url_option,
     format_option,
@@ -21,7 +22,7 @@ from wflo_schema.cli.progress import Display
 from wflo_schema.cli.streams import answer
 
 
-@click.group("test-db", epilog=EXIT_CODES, invoke_without_command=True)
+@click.group("test-db", cls=Group, epilog=EXIT_CODES, invoke_without_command=True)
 @click.pass_context
 @target_options
 @option("--keep", is_flag=True, help="Keep the database and its data; only apply what is pending.")

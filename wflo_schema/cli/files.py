@@ -12,11 +12,11 @@ import click
 from wflo_schema.cli.options import (
     EXIT_CODES,
     FOLDER,
-    PACKAGED,
     Command,
     format_option,
     option,
     read_files,
+    recursive_option,
     refuse_second_folder,
     resolve_database,
     scratch_options,
@@ -24,6 +24,7 @@ from wflo_schema.cli.options import (
 )
 from wflo_schema.cli.streams import answer, warn
 from wflo_schema.errors import NoDatabase, Refused, UsageError
+from wflo_schema.files.packaged import PACKAGED
 
 if TYPE_CHECKING:
     from wflo_schema.scratch.replay import ScratchOptions
@@ -47,11 +48,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder to write into; created if missing.",
 )
+@recursive_option
 @format_option
 def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: tuple[Path, ...], format_: str) -> None:
     """Write an empty migration and its rollback file.
 
-    Touches no database. The name begins with date and time in UTC, and sorts after all others.
+    Touches no database. The name begins with date and time in UTC, and sorts after all others,
+    those of sub-folders, too.
 
     \b
     Example:

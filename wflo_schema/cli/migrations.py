@@ -20,8 +20,10 @@ from wflo_schema.cli.options import (
     lock_options,
     locks_of,
     option,
+    pasteable,
     read_files,
     resolve_database,
+    some_of,
     target_options,
 )
 from wflo_schema.cli.progress import Display
@@ -37,10 +39,9 @@ if TYPE_CHECKING:
 @target_options
 @lock_options
 @option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
-@option(
+@some_of(
     "--allow",
-    type=click.Choice(["changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"]),
-    multiple=True,
+    ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
     help="Run although files, ledger and database disagree in this way; repeatable.",
 )
 @create_schema_option
@@ -172,7 +173,7 @@ def status(
 
     target = resolve_database(database_url, schema, server_directory)
     found = operations.status(target, read_files(migrations))
-    answer(status_json(found) if format_ == "json" else status_text(found))
+    answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -210,7 +211,7 @@ def plan(
 
         if is_recursive():
             raise UsageError("--against reads no sub-folders", hint="leave out --recursive, and name each folder")
-        planned = _with_given_options(plan_against(folders_of(migrations), against, to=to))
+        planned = _pasteable(plan_against(folders_of(migrations), against, to=to))
         answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
@@ -220,15 +221,11 @@ def plan(
         from wflo_schema.adopt.judge import explain_plan
 
         planned = explain_plan(target, files, planned, options=given_options())
-        planned = _with_given_options(planned)
+        planned = _pasteable(planned)
     answer(json_text(planned) if format_ == "json" else plan_text(planned))
     sys.exit(1 if planned.refusals else 0)
 
 
-def _with_given_options(planned: Plan) -> Plan:
+def _pasteable(planned: Plan) -> Plan:
     """The plan, with what to do about each refusal fit to be pasted."""
-    from wflo_schema.cli.suggestions import with_given_options
-
-    context = click.get_current_context()
-    refusals = tuple((c, what, with_given_options(how, context)) for c, what, how in planned.refusals)
-    return replace(planned, refusals=refusals)
+    return replace(planned, refusals=tuple((c, what, pasteable(how)) for c, what, how in planned.refusals))

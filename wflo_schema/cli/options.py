@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
+from wflo_schema.files.packaged import PACKAGED, packaged_folder
 from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 
 # The first that is set and not empty counts.
 URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
-
-# The value of --migrations that means wflo's own files, which are in this package.
-PACKAGED = "wflo"
 
 _NO_FOLDER = "there is no folder ./migrations here, and no other is named"
 
@@ -51,8 +49,8 @@ class _Option(click.Option):
         super().__init__(*args, **kwargs)
 
 
-class Command(click.Command):
-    """A command whose errors repeat the options that say where, in what to type next."""
+class _Repeating(click.Command):
+    """Its errors repeat the options that say where, in what to type next."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, and let its error say where again."""
@@ -63,6 +61,16 @@ class Command(click.Command):
 
             error.hint = with_given_options(error.hint, ctx)
             raise
+
+
+class Command(_Repeating):
+    """A command whose errors can be pasted from."""
+
+
+class Group(_Repeating, click.Group):
+    """The same for a group, and for the commands in it."""
+
+    command_class = Command
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
@@ -124,6 +132,14 @@ def _keep_recursive(context: click.Context, parameter: click.Parameter, value: b
     context.meta[_RECURSIVE] = value or context.meta.get(_RECURSIVE, False)
 
 
+recursive_option = option(
+    "--recursive",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_recursive,
+    envvar="WFLO_SCHEMA_RECURSIVE",
+    help="Take the files of sub-folders, too.",
+)
 migrations_option = all_of(
     option(
         "--migrations",
@@ -134,20 +150,30 @@ migrations_option = all_of(
         help=f"Folder of migration files, repeatable; {PACKAGED}: those of wflo, from this package. "
         "Default: ./migrations.",
     ),
-    option(
-        "--recursive",
-        is_flag=True,
-        expose_value=False,
-        callback=_keep_recursive,
-        envvar="WFLO_SCHEMA_RECURSIVE",
-        help="Take the files of sub-folders, too.",
-    ),
+    recursive_option,
 )
 
 if TYPE_CHECKING:
     _Choice = click.Choice[str]
 else:
     _Choice = click.Choice  # no generic before Click 8.2
+
+
+class _SomeOf(_Choice):
+    """One of these words, or several with commas between them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        one = super().convert
+        return tuple(one(word.strip(), param, ctx) for word in value.split(","))
+
+
+def _every(context: click.Context, parameter: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for words in value for word in words))
+
+
+def some_of(name: str, choices: Sequence[str], *, help: str) -> Callable[[_F], _F]:
+    """Declare an option that takes these words: repeated, or with commas between them."""
+    return option(name, type=_SomeOf(choices), multiple=True, callback=_every, help=help)
 
 
 class _Formats(_Choice):
@@ -249,6 +275,13 @@ def explain_refused(target: Database, files: Migrations, refused: Refused) -> Re
     from wflo_schema.adopt.judge import explain_refusal
 
     return explain_refusal(target, files, refused, options=given_options())
+
+
+def pasteable(text: str) -> str:
+    """A text whose commands repeat the options of this command line that say where."""
+    from wflo_schema.cli.suggestions import with_given_options
+
+    return with_given_options(text, click.get_current_context())
 
 
 def given_options() -> GivenOptions:
@@ -419,7 +452,7 @@ def _is_of_migrations(folder: str) -> bool:
 
 
 def _packaged() -> Path:
-    """The folder of wflo's own files: in the package, or beside it in a checkout.
+    """The folder of wflo's own files.
 
     Raise `UsageError` where a folder of that name with SQL in it is here: one of the two must be named clearly.
     """
@@ -428,8 +461,7 @@ def _packaged() -> Path:
             f"{PACKAGED} is the name of wflo's own migrations, and there is a folder {PACKAGED} here",
             hint=f"for the folder: --migrations ./{PACKAGED}",
         )
-    package = Path(__file__).parent.parent / "migrations"
-    return package if package.is_dir() else package.parent.parent / "migrations"
+    return packaged_folder()
 
 
 # Most folders that are offered, and how far below this one they are looked for.

@@ -13,6 +13,7 @@ from wflo_schema.cli.options import (
     EXIT_CODES,
     LIBPQ,
     URL_VARIABLES,
+    Group,
     all_of,
     format_option,
     option,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from wflo_schema.server.values import ServerStatus
 
 
-@click.group()
+@click.group(cls=Group)
 def server() -> None:
     """The project's own PostgreSQL, or the one of docker-compose.yml."""
 

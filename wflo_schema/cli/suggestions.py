@@ -62,7 +62,7 @@ _OPTIONS = {
     **dict.fromkeys(("--steps", "--step", "--number"), "--count"),
 }
 _COMMANDS_BY_OPTION = {
-    **dict.fromkeys(("--dry-run", "--dryrun", "--pretend", "--plan", "--sql", "--preview"), "plan"),
+    **dict.fromkeys(("--dry-run", "--dryrun", "--dry", "--pretend", "--plan", "--sql", "--preview"), "plan"),
     **dict.fromkeys(("--fake", "--stamp", "--mark"), "baseline"),
 }
 
@@ -127,12 +127,18 @@ def meant() -> str:
     return suggest(root.obj, root.command)
 
 
-_REPEATED = ("database_url", "server_directory", "schema", "migrations", "recursive")
-_NEXT_STEP = re.compile(r"(?<=: )wflo-schema (\w[\w-]*(?: freeze)?)(?P<rest>[^;\n]*)")
+_REPEATED = frozenset(
+    "database_url server_directory schema migrations recursive contract scratch_url scratch_template "
+    "scratch_prepare".split()
+)
+# One that is spoken of, as in "as wflo-schema migrate does", is not to be typed.
+_NEXT_STEP = re.compile(
+    r"(?<!as )(?<!of )(?<!by )(?<!that )(?<!after )wflo-schema (?P<words>[a-z-]+(?: [a-z]+)?)(?=(?P<rest>[^;\n]*))"
+)
 
 
 def with_given_options(hint: str, context: click.Context) -> str:
-    """The hint whose commands, those behind a colon, say where again; variables stay set and are not repeated."""
+    """The text whose commands say where again; variables stay set and are not repeated."""
     command_line = click.core.ParameterSource.COMMANDLINE
     given: dict[str, list[str]] = {}
     for parameter in context.command.params:
@@ -147,13 +153,16 @@ def with_given_options(hint: str, context: click.Context) -> str:
 
     def repeat(found: re.Match[str]) -> str:
         here: click.Command = context.find_root().command
-        for part in found[1].split():
-            if not isinstance(here, click.Group) or part not in here.list_commands(context):
-                return found[0]
-            here = _inner(here, part)
+        words, way = deque(found["words"].split(" ")), []
+        while words and isinstance(here, click.Group) and words[0] in here.list_commands(context):
+            way.append(words.popleft())
+            here = _inner(here, way[-1])
+        said = f"{' '.join(words)}{found['rest']}"
+        if not way or "--help" in said:
+            return found[0]
         takes = _options_of(here)
-        more = [w for name, words in given.items() if name in takes and name not in found["rest"] for w in words]
-        return " ".join(("wflo-schema", found[1], *map(shlex.quote, more))) + found["rest"]
+        more = [w for name, values in given.items() if name in takes and name not in said for w in values]
+        return " ".join(("wflo-schema", *way, *map(shlex.quote, more), *words))
 
     return _NEXT_STEP.sub(repeat, hint)
 

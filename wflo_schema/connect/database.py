@@ -12,7 +12,7 @@ import shlex
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import psycopg
@@ -114,6 +114,13 @@ LOCK_TIMEOUT_MS = 3000
 
 # How pgbouncer and its like say that they pass no options on, and a server whose system cannot watch a connection.
 _REFUSES_OPTIONS = re.compile(r"startup parameter|command-line options|client_connection_check_interval", re.IGNORECASE)
+
+# How a server says that it, a database or a role has all the sessions that it may have.
+_NO_SLOT = r"too many (?:clients|connections)|remaining connection slots|no more connections allowed"
+
+# Seconds that the server is given to end a session that we have closed: until then it holds its slot.  And how often
+# we look.
+_LEAVING_S, _POLL_S = 2.0, 0.01
 
 # Settings that end a session that takes longer, and would end the next one too; by sqlstate.
 TOO_LONG = {
@@ -340,6 +347,12 @@ class _Connection(psycopg.Connection[TupleRow]):
     """Whatever is asked of a connection that is gone, or goes meanwhile, ends in `ConnectionLost`."""
 
     _lost: _Lost | None = None
+    last_closed_at: ClassVar[float] = float("-inf")
+    """By time.monotonic(), of any of them."""
+
+    def close(self) -> None:
+        super().close()
+        _Connection.last_closed_at = time.monotonic()
 
     def wait(self, gen: Generator[Any, Any, _T], *args: Any, **kwargs: Any) -> _T:
         try:
@@ -392,7 +405,14 @@ def _run_again(sqlstate: str) -> str:
 
 
 def _connect(conninfo: str, autocommit: bool) -> psycopg.Connection[TupleRow]:
-    return _Connection.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+    end = _Connection.last_closed_at + _LEAVING_S
+    while True:
+        try:
+            return _Connection.connect(conninfo, autocommit=autocommit, prepare_threshold=None)
+        except psycopg.OperationalError as error:
+            if time.monotonic() > end or not re.search(_NO_SLOT, str(error)):
+                raise
+            time.sleep(_POLL_S)
 
 
 def _from_conninfo(text: str, where: str) -> dict[str, str]:
@@ -605,7 +625,7 @@ _FAILURES = (
         "some commands need two connections at once; as a superuser: ALTER ROLE {user_quoted} CONNECTION LIMIT 10",
     ),
     _Failure(
-        r"too many (?:clients|connections)|remaining connection slots|no more connections allowed",
+        _NO_SLOT,
         "the server at {where} has no free connection slot: {said}",
         "run it again when connections are free; nothing was changed",
         may_pass=True,

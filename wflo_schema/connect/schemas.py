@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import Refused
+from wflo_schema.errors import ConnectionFailed, Refused
 from wflo_schema.words import listed
 
 _OTHERS = (
@@ -17,14 +19,17 @@ def missing_schema(database: Database) -> Refused:
     import difflib
     import shlex
 
-    with database.connect() as connection:
+    there: list[str] = []
+    with contextlib.suppress(ConnectionFailed), database.connect() as connection:  # the caller may have the only slot
         there = [name for (name,) in connection.execute(_OTHERS)]
     wish = database.schema or ""
     near = difflib.get_close_matches(wish.lower(), [name.lower() for name in there], n=1, cutoff=0.6)
     meant = next((name for name in there if near and name.lower() == near[0]), None)
-    known = f"did you mean --schema {shlex.quote(meant)}?" if meant else f"its schemas are {listed(there, 10)}"
+    known = f"did you mean --schema {shlex.quote(meant)}?\n" if meant else ""
+    if there and not meant:
+        known = f"its schemas are {listed(there, 10)}\n"
     making = f"to make it: wflo-schema migrate --schema {shlex.quote(wish)} --create-schema"
-    return Refused(f"there is no schema {wish} in {database.label}", hint=f"{known}\n{making}")
+    return Refused(f"there is no schema {wish} in {database.label}", hint=f"{known}{making}")
 
 
 def refuse_missing_schema(database: Database) -> None:

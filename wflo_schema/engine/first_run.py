@@ -25,8 +25,9 @@ _PROVIDERS = r"^(rds|cloudsql|alloydb|azure|supabase_|neon_|cloud_admin$|aiven)"
 class Unrecorded(NamedTuple):
     """What is there although no record of ours explains it, in words.
 
-    ``here``: other tools' ledgers, and what the schema holds that unqualified names lead to.  ``elsewhere``: tables
-    of other schemas, where none was named.
+    ``here``: other tools' ledgers, and what the schema holds that unqualified names lead to.  ``elsewhere``: what
+    other schemas hold, where none was named.  What the database got from its template does not count, unless it may
+    hold rows: a clone of somebody's database is not a new one.
     """
 
     here: tuple[str, ...] = ()

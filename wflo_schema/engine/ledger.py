@@ -24,6 +24,7 @@ from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, 
 from wflo_schema.engine.remedies import ledger_remedy
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migration, migration_hash
+from wflo_schema.words import release
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
@@ -144,7 +145,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
     if outcome.error:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
-    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, version, role, *rest = row
+    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, role, *rest = row
     has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers = rest
     if name is None:
         raise Refused(
@@ -171,7 +172,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         has_progress == "t",
         is_standby == "t",
         int(pid or 0),
-        version or "",
+        release(pipeline.server_version),
         role or "",
         has_triggers == "t",
         tuple(elsewhere.split("\x1f")) if elsewhere else (),

@@ -428,7 +428,7 @@ class _Run(Session):
         self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: Scripts
     ) -> None:
         queue = deque(planned.pending)
-        recorded = {e.id for e in planned.status.entries if e.state != State.PENDING}
+        recorded = set(planned.status.recorded)
         order = {m.id: n for n, m in enumerate(migrations)}
         in_order = list(migrations)
         conflicts: Counter[str] = Counter()
@@ -465,7 +465,7 @@ class _Run(Session):
                 self._look_at_ledger()
                 again = plan_migrations(self.status(migrations), migrations, to, allow)
                 refuse(again)
-                recorded = {e.id for e in again.status.entries if e.state != State.PENDING}
+                recorded = set(again.status.recorded)
                 queue = deque(again.pending)
                 self.expect(len(queue))
         self.queue = deque()

@@ -16,7 +16,14 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record
 from wflo_schema.errors import Refused
-from wflo_schema.files.folder import Migration, Migrations, load_rollback, migration_hash, rolling_back
+from wflo_schema.files.folder import (
+    Migration,
+    Migrations,
+    load_rollback,
+    migration_hash,
+    resolve_id,
+    rolling_back,
+)
 from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed, plural
 
@@ -64,8 +71,9 @@ class Entry:
 
     ``applied_at`` is UTC in ISO 8601, ``has_checksum`` False where plain yoyo recorded it.
     ``is_late`` says that a migration after it is applied, ``recorded_as`` under which other
-    names it is recorded.  Of a non-transactional one that was
-    interrupted, ``interrupted`` is apply or rollback, and ``statements_done`` counts what it did.
+    names it is recorded; where it is `CHANGED` as well, it was renamed and edited, and is never followed.
+    Of a non-transactional one that was interrupted, ``interrupted`` is apply or rollback, and ``statements_done``
+    counts what it did.
     """
 
     id: str
@@ -170,6 +178,23 @@ class Status:
         return self._of(State.AHEAD)
 
     @property
+    def not_empty(self) -> str:
+        """What is there although nothing is recorded, as a sentence; empty where nothing is, or nothing is pending."""
+        if not self.unrecorded or not self.pending:
+            return ""
+        return f"nothing is recorded here, but {self.label} is not empty: {'; '.join(self.unrecorded)}"
+
+    @property
+    def edited_names(self) -> dict[str, tuple[str, ...]]:
+        """Of those that were renamed and edited since: under which names they are recorded."""
+        return {e.id: e.recorded_as for e in self.changed if e.recorded_as}
+
+    @property
+    def recorded(self) -> frozenset[str]:
+        """Ids that have a row of their own, or will have one once what was renamed or squashed is recorded."""
+        return frozenset(e.id for e in self.entries if e.state is not State.PENDING) - self.edited_names.keys()
+
+    @property
     def without_file(self) -> tuple[Entry, ...]:
         """Recorded, and there is no such file here: missing or ahead."""
         return self._of(State.MISSING, State.AHEAD)
@@ -210,8 +235,9 @@ def compare_with(
     by_hash = {r.hash: r for r in recorded}
     migrations.refuse_absent(by_hash)
     half_way = {p.hash: p for p in progress}
-    followed, half_replaced = _stand_ins(migrations, by_hash)
-    former = {f.id: f for f in followed}
+    followed, edited, half_replaced = _stand_ins(migrations, by_hash)
+    states = dict.fromkeys(followed, State.APPLIED) | dict.fromkeys(edited, State.CHANGED)
+    former = {f.id: f for f in states}
     entries: list[Entry] = []
     hashes = [m.hash for m in migrations]
     applied = [n for n, m in enumerate(migrations) if hashes[n] in by_hash or m.id in former]
@@ -223,7 +249,7 @@ def compare_with(
         if m.id in former:
             one = former[m.id]
             at = max(by_hash[h].applied_at for h in one.hashes)
-            entries.append(Entry(m.id, State.APPLIED, m.path, at, True, False, done, what, one.recorded_as))
+            entries.append(Entry(m.id, states[one], m.path, at, True, False, done, what, one.recorded_as))
             continue
         if record is None:
             is_late = number < last_applied and not _is_merged(migrations, number, applied)
@@ -234,7 +260,7 @@ def compare_with(
         has_checksum = record.checksum is not None
         entries.append(Entry(m.id, state, m.path, record.applied_at, has_checksum, False, done, what))
     newest = max((m.id for m in migrations), default="")
-    known = {*hashes, *(h for f in followed for h in f.hashes)}
+    known = {*hashes, *(h for f in states for h in f.hashes)}
     gone = sorted((r for r in recorded if r.hash not in known and not r.is_beside), key=lambda r: r.id)
     for record in gone:
         state = State.AHEAD if record.id > newest else State.MISSING
@@ -260,28 +286,32 @@ def compare_with(
 
 def _stand_ins(
     migrations: Migrations, by_hash: Mapping[str, Record]
-) -> tuple[tuple[Followed, ...], tuple[HalfReplaced, ...]]:
+) -> tuple[tuple[Followed, ...], tuple[Followed, ...], tuple[HalfReplaced, ...]]:
     """Which migrations are recorded under the names that they had, or of those that they replace.
 
-    A row that was set aside counts for nothing by itself: its migration may have been rolled back since.
+    In the middle those that have another text than what is recorded under the old name.  A row that was set aside
+    counts for nothing by itself: its migration may have been rolled back since.
     """
-    followed, half = [], []
+    followed, edited, half = [], [], []
     for m in migrations:
         own = by_hash.get(m.hash)
         if not (m.was or m.replaces) or (own is not None and not own.is_beside):
             continue
         rows = {i: by_hash[migration_hash(i)] for i in (*m.was, *m.replaces) if migration_hash(i) in by_hash}
         standing = {i: r for i, r in rows.items() if not r.is_beside}
-        same = {i: r for i, r in standing.items() if i in m.was and r.checksum in (None, *m.former_checksums)}
+        was = {i: r for i, r in standing.items() if i in m.was}
+        same = {i: r for i, r in was.items() if r.checksum in (None, *m.former_checksums)}
         replaced = [i for i in m.replaces if i in standing]
         if same:
             is_verified = all(r.checksum is not None for r in same.values())
             followed.append(Followed(m.id, tuple(same), tuple(r.hash for r in same.values()), is_verified))
+        elif was and own is None:
+            edited.append(Followed(m.id, tuple(was), tuple(r.hash for r in was.values())))
         elif replaced and all(i in rows for i in m.replaces):
             followed.append(Followed(m.id, tuple(replaced), tuple(standing[i].hash for i in replaced)))
         elif replaced:
             half.append(HalfReplaced(m.id, tuple(replaced), tuple(i for i in m.replaces if i not in rows)))
-    return tuple(followed), tuple(half)
+    return tuple(followed), tuple(edited), tuple(half)
 
 
 def _is_merged(migrations: Migrations, number: int, applied: Sequence[int], *, heads: Sequence[str] = ()) -> bool:
@@ -319,7 +349,8 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
     refused = {e.id for e in status.without_file if Allow(e.state) not in allow}
-    renamed = {new for old, new in status.look_alikes if old in refused}  # to be named, not moved
+    alike = (*status.look_alikes, *other_spellings(status).items())
+    renamed = {new for old, new in alike if old in refused}  # to be named, not moved
     late = [m.id for m in pending if waiting[m.id].is_late and m.id not in renamed]
     found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
     return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
@@ -336,6 +367,25 @@ def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> s
     return f"give it a name that comes last, if no database has it: {step}"
 
 
+# What to do about a file that was edited after it was applied, and about one that was renamed as well.
+RESTORE = "bring the file back as it was and write a new migration for the change"
+RESTORE_RENAMED = (
+    "give the file the text that was applied (git log --follow -p shows it), below its -- was: line, "
+    "and write a new migration for the change"
+)
+
+
+def edited_since(e: Entry) -> str:
+    """That a file was renamed, and is not what was applied under its old name."""
+    since = f"{e.applied_at[:19].replace('T', ' ')} UTC" if e.applied_at else "then"
+    return f"{e.id} was {listed(e.recorded_as)}, and its text is not the one that was applied ({since})"
+
+
+RESPELL = "rename the file to what is recorded (has macOS, an archive or git changed its accents?)"
+
+# What to do where there is something although nothing is recorded.
+TAKE_OVER = "if these migrations describe what is there, take it over: wflo-schema adopt"
+
 _NEWER_FILES = "run it with the newer files, or name their folder with --migrations"
 
 
@@ -343,24 +393,25 @@ def _objections(
     status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow | None, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
-    if status.changed:
-        were = counted(len(status.changed), "applied migration was", "applied migrations were")
-        yield (
-            Allow.CHANGED,
-            f"{were} changed since: {listed(e.id for e in status.changed)}",
-            "bring the file back as it was and write a new migration for the change",
-        )
+    changed = [e.id for e in status.changed if not e.recorded_as]
+    if changed:
+        were = counted(len(changed), "applied migration was", "applied migrations were")
+        yield Allow.CHANGED, f"{were} changed since: {listed(changed)}", RESTORE
+    for e in status.changed:
+        if e.recorded_as:
+            yield Allow.CHANGED, edited_since(e), RESTORE_RENAMED
     for half in status.half_done:
         yield Allow.HALF_DONE, half.reason, half.help
     for part in status.half_replaced:
         yield None, *_half_replaced(part)
-    told = {i for part in status.half_replaced for i in part.recorded}
+    spelt = other_spellings(status)
+    states = {e.id: e.state for e in status.without_file}
+    for one, file in spelt.items():
+        yield Allow(states[one]), _spelt(one, file), RESPELL
+    told = {*spelt, *(i for part in status.half_replaced for i in part.recorded)}
     missing = [e.id for e in status.missing if e.id not in told]
     ahead = [e.id for e in status.ahead if e.id not in told]
     same = {old: new for old, new in status.look_alikes if old not in told}
-    for said in _other_spellings(status):
-        how = "rename the file to what is recorded (has macOS, an archive or git changed its accents?)"
-        yield Allow.MISSING, said, how
     if missing:
         have = counted(len(missing), "applied migration has", "applied migrations have")
         yield (
@@ -382,11 +433,7 @@ def _objections(
             late_help,
         )
     if status.unrecorded and pending:
-        yield (
-            Allow.NOT_EMPTY,
-            f"nothing is recorded here, but {status.label} is not empty: {'; '.join(status.unrecorded)}",
-            "if these migrations describe what is there, take it over: wflo-schema adopt",
-        )
+        yield Allow.NOT_EMPTY, status.not_empty, TAKE_OVER
     if status.heads and pending:
         ends = "; ".join(" and ".join(h) for h in status.heads)
         yield (
@@ -410,18 +457,28 @@ def renamed(same: Mapping[str, str], gone: Sequence[str]) -> str:
     return f"renamed? {'; '.join(lines)}; or give the old name back" if lines else ""
 
 
-def _other_spellings(status: Status) -> Iterator[str]:
-    """Records without a file that are to the eye a pending one: é has two spellings."""
+def other_spellings(status: Status) -> dict[str, str]:
+    """Records without a file that are to the eye a pending one, by id: é has two spellings."""
     gone = [e.id for e in status.without_file if not e.id.isascii()]
     if not gone:
-        return
-    from wflo_schema.files.numbering import spelling, visible
+        return {}
+    from wflo_schema.files.numbering import visible
 
     pending = {visible(e.id): e.id for e in status.pending if not e.id.isascii()}
-    for one in gone:
-        file = pending.get(visible(one))
-        if file is not None:
-            yield f"{file} is recorded in another spelling: as {spelling(one)}, and the file is {spelling(file)}"
+    return {one: pending[visible(one)] for one in gone if visible(one) in pending}
+
+
+def _spelt(one: str, file: str) -> str:
+    from wflo_schema.files.numbering import spelling
+
+    return f"{file} is recorded in another spelling: as {spelling(one)}, and the file is {spelling(file)}"
+
+
+def _refuse_other_spelling(status: Status, ids: Collection[str]) -> None:
+    """Raise `Refused` where one of these is recorded in another spelling than its file's."""
+    for one, file in other_spellings(status).items():
+        if one in ids or file in ids:
+            raise Refused(_spelt(one, file), hint=RESPELL, case=Allow.MISSING.value)
 
 
 def refuse(planned: Plan) -> None:
@@ -459,6 +516,9 @@ def rollback_targets(
     """What would be rolled back, in that order, or `Refused`."""
     targets = tuple(rolling_back(m) for m in _chosen_targets(status, migrations, count, to, only))
     chosen = {m.id for m in targets}
+    for e in status.changed:
+        if e.id in chosen and e.recorded_as:
+            raise Refused(edited_since(e), hint=RESTORE_RENAMED, case=Allow.CHANGED.value)
     last = min((n for n, m in enumerate(migrations) if m.id in chosen), default=len(migrations))
     known = {m.id: n for n, m in enumerate(migrations)}
     for e in status.entries:
@@ -488,70 +548,69 @@ def rollback_targets(
 def _chosen_targets(
     status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
 ) -> tuple[Migration, ...]:
-    recorded = {e.id for e in (*status.applied, *status.changed)}
     as_applied = _as_applied(status, migrations)
-    in_order = [m for i in as_applied if i in recorded and (m := migrations.get(i))]
-    if only is not None:
-        one = migrations.resolve(only)
-        if one.id not in recorded:
-            raise Refused(f"{one.id} is not applied", hint="wflo-schema status lists what is applied")
-        dependents = _dependents(one, [m for m in migrations if m.id in recorded])
-        if dependents:
-            raise Refused(
-                f"{one.id} cannot be rolled back: "
-                f"{counted(len(dependents), 'applied migration depends', 'applied migrations depend')}"
-                f" on it: {', '.join(dependents)}",
-                hint=f"roll them back first: wflo-schema rollback --to {one.id}",
-            )
-        return (one,)
-    if status.ahead and (count > 0 or to is not None):
-        raise Refused(
-            f"the last migration applied has no file here: {listed(e.id for e in status.ahead)}",
-            hint=_NEWER_FILES,
-            case=Allow.AHEAD.value,
-        )
-    if to is not None:
-        last = migrations.resolve(to)
-        if last.id not in recorded:
-            raise Refused(
-                f"{last.id} is not applied, so nothing can be rolled back to it",
-                hint="wflo-schema status lists what is applied",
-            )
-        targets = in_order[in_order.index(last) + 1 :]
+    wish = only if only is not None else to
+    named = _recorded_id(wish, status, migrations) if wish is not None else None
+    _refuse_other_spelling(status, (named or "",))
+    if named is not None and named not in as_applied:
+        in_vain = ", so nothing can be rolled back to it" if to is not None else ""
+        raise Refused(f"{named} is not applied{in_vain}", hint="wflo-schema status lists what is applied")
+    if only is not None and named is not None:
+        chosen = [named]
+    elif named is not None:
+        chosen = as_applied[as_applied.index(named) + 1 :]
     else:
-        targets = in_order[-count:] if count > 0 else []
-    _refuse_gone(status, as_applied, targets)
-    return tuple(reversed(targets))
+        chosen = as_applied[-count:] if count > 0 else []
+    _refuse_other_spelling(status, chosen)
+    _refuse_gone(status, chosen)
+    targets = tuple(m for i in reversed(chosen) if (m := migrations.get(i)))
+    dependents = _dependents(targets[0], [m for m in migrations if m.id in as_applied]) if only is not None else []
+    if dependents:
+        raise Refused(
+            f"{named} cannot be rolled back: "
+            f"{counted(len(dependents), 'applied migration depends', 'applied migrations depend')}"
+            f" on it: {', '.join(dependents)}",
+            hint=f"roll them back first: wflo-schema rollback --to {named}",
+        )
+    return targets
+
+
+def _recorded_id(wish: str, status: Status, migrations: Migrations) -> str:
+    """The id that is meant: of a file, or of a record whose file is not here."""
+    gone = {e.id for e in status.without_file}
+    meant = resolve_id(wish, [*(m.id for m in migrations), *gone], migrations.where)
+    return meant if meant in gone else migrations.resolve(wish).id
 
 
 def _as_applied(status: Status, migrations: Migrations) -> list[str]:
     """The ids of what is recorded, in the order in which it was applied.
 
     That is the order of the times, except that nothing comes before what it depends on; of two with one time, the file
-    that sorts first comes first.
+    that sorts first comes first, and one without a file where it sorts: first of all, or ahead of them.
     """
     times = {e.id: e.applied_at or "" for e in status.entries if e.state is not State.PENDING}
     places = {m.id: n for n, m in enumerate(migrations)}
     for m in migrations:
         if m.id in times:
             times[m.id] = max(times[m.id], *(times.get(i, "") for i in m.depends), "")
+    places.update((e.id, len(places)) for e in status.ahead)
     return sorted(times, key=lambda i: (times[i], places.get(i, -1), i))
 
 
-def _refuse_gone(status: Status, as_applied: Sequence[str], targets: Sequence[Migration]) -> None:
-    """Raise `Refused` if a migration without a file was applied after the first of ``targets``: it may need them."""
-    inside = {m.id for m in targets}
-    since = next((n for n, i in enumerate(as_applied) if i in inside), len(as_applied))
-    later = frozenset(as_applied[since:])
-    gone = [e.id for e in status.missing if e.id in later]
-    if gone:
-        raise Refused(
-            f"{counted(len(gone), 'migration')} applied on the way back to {targets[0].id} "
-            f"{plural(len(gone), 'has', 'have')} no file any more: {listed(gone)}",
-            hint="bring the file back (git log --diff-filter=D -- '*.sql'), "
-            "or roll back one by one, by id: wflo-schema rollback ID",
-            case=Allow.MISSING.value,
-        )
+def _refuse_gone(status: Status, chosen: Collection[str]) -> None:
+    """Raise `Refused` if one of those to be rolled back has no file: nothing says how, and others may need it."""
+    gone = [e for e in status.without_file if e.id in chosen]
+    if not gone:
+        return
+    ahead = [e for e in gone if e.state is State.AHEAD]
+    how = _NEWER_FILES if ahead else "bring its files back (git log --diff-filter=D -- '*.sql')"
+    others = "; or roll back another one alone, by id: wflo-schema rollback ID" if len(chosen) > 1 and not ahead else ""
+    raise Refused(
+        f"{counted(len(gone), 'migration')} that would be rolled back {plural(len(gone), 'has', 'have')} no file here: "
+        f"{listed(e.id for e in gone)}",
+        hint=how + others,
+        case=(Allow.AHEAD if ahead else Allow.MISSING).value,
+    )
 
 
 def _dependents(one: Migration, applied: Sequence[Migration]) -> list[str]:

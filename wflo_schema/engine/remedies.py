@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wflo_schema.connect.pipeline import ServerError
+from wflo_schema.files.directives import ALONE
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
@@ -25,9 +26,8 @@ _REMEDIES: dict[str, str] = {
     "23505": "the rows that this migration inserts are there already: "
     "run each migration once, by wflo-schema migrate, never by hand",
     "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
-    "25001": "begin the file with -- transactional: false, and keep such statements in a file of their own",
-    "2D000": "it commits by itself: begin the file with -- transactional: false, "
-    "and keep such statements in a file of their own",
+    "25001": ALONE,
+    "2D000": f"it commits by itself: {ALONE}",
     "25006": "this database or role is set read-only (default_transaction_read_only)",
     "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
     "57014": "the statement was cancelled: raise statement_timeout if that was too short, then run it again",

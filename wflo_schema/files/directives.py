@@ -16,6 +16,9 @@ _UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 _LONGEST_MS = 2**31 - 1
 
+# What to do about a statement that cannot run in a transaction.
+ALONE = "begin the file with -- transactional: false, and keep such statements in a file of their own"
+
 # What `new` writes where the work is to stand.
 UNWRITTEN = "-- (write the SQL here)"
 

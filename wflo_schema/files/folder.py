@@ -119,27 +119,15 @@ class Migrations:
         return tuple(m.id for m in self.items if m.rollback_path is None)
 
     def resolve(self, wish: str) -> Migration:
-        """Find a migration by id, or by any beginning of one that fits only one (``20251110_01``).
+        """Find a migration by its id or file, or by any beginning of an id that fits only one (``20251110_01``).
 
-        Raise `BadMigrationFile` when none or several fit.
+        Raise `BadMigrationFile` when none or several fit, or where the file is of another folder.
         """
-        if not wish:
-            raise BadMigrationFile("the id is empty", hint="wflo-schema status lists the ids")
-        wish = wish.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # whatever the locale
-        exact = self._by_id.get(wish.removesuffix(".sql"))
-        if exact is not None:
-            return exact
-        fitting = [m for m in self.items if m.id.startswith(wish)]
-        if len(fitting) == 1:
-            return fitting[0]
-        if not fitting:
-            raise BadMigrationFile(
-                f"there is no migration {wish} in {self.where}", hint="wflo-schema status lists the ids"
-            )
-        raise BadMigrationFile(
-            f"{wish} fits {len(fitting)} migrations in {self.where}: {listed(m.id for m in fitting)}",
-            hint="give more of the id",
-        )
+        found = self._by_id[resolve_id(wish, self._by_id, self.where)]
+        is_path = os.sep in wish and os.path.isfile(wish)
+        if is_path and not any(os.path.samefile(wish, path) for path in _paths(found)):
+            raise BadMigrationFile(f"{wish} is not in {self.where}", hint="name its folder with --migrations")
+        return found
 
     def refuse_empty(
         self, hint: str = 'name the right folder with --migrations, or write one: wflo-schema new "create tables"'
@@ -156,7 +144,7 @@ class Migrations:
         """
         for gone in self.absent:
             if migration_hash(gone.id) not in applied:
-                meant = [m.id for m in self if m.id.startswith(gone.id)]
+                meant = _fitting(gone.id, self._by_id)
                 raise BadMigrationFile(
                     f"{gone.wanted_by} depends on {gone.id}, but there is no such migration",
                     hint=f"did you mean {meant[0]}? -- depends: takes whole ids"
@@ -216,6 +204,40 @@ class Migrations:
             found |= fresh
             stack.extend(fresh)
         return found
+
+
+def resolve_id(wish: str, ids: Collection[str], where: str) -> str:
+    """Which of the ids is meant by one, by its file's name or path, or by a beginning that fits only one.
+
+    Raise `BadMigrationFile` when none or several fit.
+    """
+    if not wish:
+        raise BadMigrationFile("the id is empty", hint="wflo-schema status lists the ids")
+    wish = wish.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # whatever the locale
+    fitting = _fitting(wish, ids)
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise BadMigrationFile(f"there is no migration {wish} in {where}", hint="wflo-schema status lists the ids")
+    raise BadMigrationFile(
+        f"{wish} fits {len(fitting)} migrations in {where}: {listed(fitting)}", hint="give more of the id"
+    )
+
+
+def _fitting(wish: str, ids: Collection[str]) -> list[str]:
+    """The ids that may be meant: the one that it says, or that it names as a file; else those that begin so."""
+    name = os.path.basename(wish)
+    stem = name.removesuffix(".sql").removesuffix(".rollback")
+    exact = next((i for i in (wish, name, name.removesuffix(".sql"), stem) if i in ids), None)
+    if exact is not None:
+        return [exact]
+    if not name.isascii():
+        from wflo_schema.files.numbering import visible
+
+        spelt = [i for i in ids if not i.isascii() and visible(i) == visible(stem)]
+        if spelt:
+            return spelt
+    return [i for i in ids if i.startswith(name)] if name else []
 
 
 def migration_hash(migration_id: str) -> str:

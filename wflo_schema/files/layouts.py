@@ -20,7 +20,7 @@ from wflo_schema.findings import Location
 WAY_OUT = (
     "nothing of it was run; to use it here, make a new folder, and write each migration into it: the forward part "
     "as NAME.sql, and the undo part as NAME.rollback.sql\n"
-    "then wflo-schema adopt, with the new folder, takes over a database that it has made"
+    "then wflo-schema adopt --migrations NEW_FOLDER takes over a database that it has made"
 )
 
 FORWARD = frozenset(
@@ -215,6 +215,17 @@ def refuse_undo_half(directory: str) -> None:
     for forward, undo in _pairs(siblings):
         if undo == basename:
             raise BadMigrationFile(f"{_this_is('')}: {os.path.join(parent, _undone(forward, undo))}", hint=WAY_OUT)
+
+
+def refuse_inner(directory: str, names: Sequence[str]) -> None:
+    """Raise `BadMigrationFile` where the folder itself is one migration of a tool that has a folder for each."""
+    scripts = [name for name in names if name.lower().endswith(".sql")]
+    parent, basename = os.path.split(os.path.abspath(directory))
+    beside = os.listdir(parent) if scripts and os.access(parent, os.R_OK) else []
+    for layout in LAYOUTS:
+        is_whole = bool(scripts) and all(_first(layout.own, [f"{basename}/{name}"]) for name in scripts)
+        if is_whole and (basename[:1].isdigit() or _first(layout.own, beside)):
+            raise BadMigrationFile(f"{_this_is(layout.tool)}: {os.path.join(directory, scripts[0])}", hint=WAY_OUT)
 
 
 # --- names and texts --------------------------------------------------------------------------

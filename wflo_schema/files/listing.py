@@ -274,11 +274,12 @@ def _refuse_foreign(folder: _Folder) -> None:
     said = "\n".join((os.path.basename(os.path.abspath(folder.path)), *names))
     said = re.sub("(?<=[a-z])(?=[A-Z])", "_", said).lower()
     is_doubtful = any(word in said for word in _SAYINGS) and re.search(_FOREIGN, said)
-    if not folder.subfolders and not is_doubtful:
+    if not folder.subfolders and not is_doubtful and "migration.sql" not in said.splitlines():
         return
-    from wflo_schema.files.layouts import refuse_layout, refuse_undo_half
+    from wflo_schema.files.layouts import refuse_inner, refuse_layout, refuse_undo_half
 
     refuse_undo_half(folder.path)
+    refuse_inner(folder.path, folder.names)
     refuse_layout(folder.path, folder.names, {name: _names_in(folder, name) for name in folder.subfolders})
 
 

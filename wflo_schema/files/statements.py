@@ -12,6 +12,7 @@ from typing import Any
 from psycopg import sql
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.directives import ALONE
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.splitting import bare, refusal
 from wflo_schema.files.tokens import tokens
@@ -198,7 +199,7 @@ def refuse_outside_transaction(script: Script) -> None:
                 script.source,
                 statement.start,
                 f"{' '.join(found.group().split()).upper()[:60]} cannot run in a transaction",
-                hint="begin the file with -- transactional: false, and keep such statements in a file of their own",
+                hint=ALONE,
             )
 
 

@@ -53,6 +53,7 @@ from wflo_schema.server.account import (
 )
 from wflo_schema.server.installed import Programs, choose_programs, find_installed, find_programs, version_in
 from wflo_schema.server.values import Server, ServerStatus
+from wflo_schema.words import release
 
 SUPERUSER = "postgres"
 # The database that is made where none is named.
@@ -822,8 +823,7 @@ def _server(home: Path, running: _RunningServer, database_name: str, *, started:
 
 def version_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:
     """The version of the server as people write it: 18.6."""
-    number = connection.info.server_version
-    return f"{number // 10000}.{number % 10000}"
+    return release(connection.info.server_version)
 
 
 def _create_database(running: _RunningServer, name: str) -> None:

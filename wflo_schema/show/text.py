@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retrying, Running, Waiting
-from wflo_schema.engine.planning import Plan, State, Status, insisting
+from wflo_schema.engine.planning import TAKE_OVER, Plan, State, Status, insisting
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.words import counted, duration, listed, plural
@@ -171,6 +171,10 @@ def relative_path(path: str) -> str:
     return path if shown.startswith("..") else shown
 
 
+def _source(where: str) -> str:
+    return f", from {relative_path(where)}" if where else ""
+
+
 def _labelled(label: str, text: str) -> list[str]:
     return _indent_rest(f"  {label}: {text}", "    ") if text else []
 
@@ -186,7 +190,7 @@ def event_text(event: Event) -> str:
         case Begun():
             doing = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in"}[event.operation]
             where = f"{event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
-            return f"{doing} {where}, from {relative_path(event.source)}"
+            return f"{doing} {where}{_source(event.source)}"
         case Done():
             many = f"{counted(event.statements, 'statement')}, " if event.operation != "mark" else ""
             return f"  {_VERBS[event.operation]} {event.id}  ({many}{duration(event.duration_ms)})"
@@ -250,6 +254,8 @@ def status_text(status: Status) -> str:
     for ends in status.heads:
         lines.append(f"  the history has {len(ends)} heads: {', '.join(ends)}")
     lines += [f"  {h.reason}" for h in status.half_done if h.id not in {e.id for e in status.entries}]
+    if status.not_empty:
+        lines += [f"  {status.not_empty}", f"  {TAKE_OVER}"]
     if status.elsewhere:
         lines.append(f"  the ledger of schema {listed(status.elsewhere)} records them: name it with --schema")
     groups = (
@@ -296,7 +302,7 @@ def plan_text(plan: Plan) -> str:
 def check_text(result: CheckResult) -> str:
     """A table that a person reads in five seconds, then one block per finding."""
     schema = f", schema {result.schema}" if result.schema else ""
-    lines = [f"{result.label} (PostgreSQL {result.server_version}){schema}, as {result.role}"]
+    lines = [f"{result.label} (PostgreSQL {result.server_version}){schema}, as {result.role}{_source(result.source)}"]
     keys = [v for v in result.verified if v.kind == "foreign key"]
     width = max((len(v.source) for v in keys), default=0)
     for v in keys:
@@ -395,7 +401,7 @@ def check_json(result: CheckResult, rules: Sequence[Rule]) -> str:
 
 def adoption_text(found: Adoption) -> str:
     """Which ledgers there are, how far each migration is from the catalog, the verdict, and what to type next."""
-    lines = [f"{found.label} (PostgreSQL {found.server_version}), schema {found.schema}"]
+    lines = [f"{found.label} (PostgreSQL {found.server_version}), schema {found.schema}{_source(found.source)}"]
     lines += [f"  {_ledger_line(ledger)}" for ledger in found.ledgers] or ["  no other tool's ledger"]
     width = max((len(p.id) for p in found.places), default=0)
     for place in found.places:

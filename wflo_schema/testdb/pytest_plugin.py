@@ -52,7 +52,7 @@ class _Option:
 
 
 _OPTIONS = (
-    _Option("migrations", "paths", "folder with migrations, repeatable; default: migrations"),
+    _Option("migrations", "paths", "folder with migrations, repeatable; wflo: those of wflo; default: migrations"),
     _Option("recursive", "flag", "take the migrations of sub-folders, too"),
     _Option("server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS),
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
@@ -137,6 +137,7 @@ def _checked(config: pytest.Config) -> tuple[str, int | None, int | None]:
 
 
 def _options(config: pytest.Config) -> SuiteOptions:
+    from wflo_schema.files.packaged import PACKAGED, packaged_folder
     from wflo_schema.testdb.suite import AHEAD, AHEAD_OF_A_WORKER, SuiteOptions
 
     def path(name: str) -> Path | None:
@@ -146,7 +147,11 @@ def _options(config: pytest.Config) -> SuiteOptions:
     url = _option(config, "database-url") or os.environ.get(URL_VARIABLE, "")
     chosen, ahead, port = _checked(config)
     server = cast("ServerKind", chosen or ("url" if url else "embedded"))
-    migrations = tuple(_option(config, "migrations")) or (config.rootpath / "migrations",)
+    named = [root / PACKAGED for root in (config.rootpath, config.invocation_params.dir)]
+    migrations = tuple(
+        packaged_folder() if folder in named and not folder.is_dir() else folder
+        for folder in _option(config, "migrations") or (config.rootpath / "migrations",)
+    )
     contract = path("contract")
     if contract is None and (migrations[0] / "contract.toml").is_file():
         contract = migrations[0] / "contract.toml"

@@ -26,7 +26,6 @@ SELECT
     ) AS has_progress,
     pg_catalog.pg_is_in_recovery() AS is_standby,
     pg_catalog.pg_backend_pid() AS pid,
-    pg_catalog.current_setting('server_version') AS version,
     CURRENT_USER AS role,
     EXISTS (
         SELECT

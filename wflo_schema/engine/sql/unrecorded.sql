@@ -44,7 +44,12 @@ SELECT
 FROM objects AS o
 JOIN places ON places.oid = o.place
 WHERE {nothing_recorded}
-    AND (places.is_target OR ($1 IS NULL AND o.kind IN ('table', 'foreign table')))
+    AND (places.is_target OR $1 IS NULL)
+    -- what is older than the database came with the template; what may hold rows counts all the same
+    AND (
+        o.kind IN ('table', 'foreign table', 'materialized view')
+        OR o.oid > (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+    )
     AND (pg_catalog.pg_get_userbyid(o.owner) !~ $3::text OR pg_catalog.pg_get_userbyid(o.owner) = CURRENT_USER)
     AND NOT EXISTS (
         SELECT
