@@ -19,7 +19,7 @@ from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker, Retrying, Waiting
 from wflo_schema.engine.locks import LockOptions
-from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.planning import Allow, State
 from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 
@@ -590,6 +590,19 @@ def test_function_that_takes_the_ledger_away_is_rolled_back(folder: Folder) -> N
     folder.write("2_b", "SELECT code.f();")
     error = folder.fail()
     assert "takes away the ledger" in error.message and folder.recorded() == ["1_a"] and folder.has("a")
+
+
+def test_statement_that_changes_the_record_of_progress_is_named(folder: Folder) -> None:
+    path = folder.write("0001_a", NT + "CREATE TABLE a ();\nDELETE FROM _wflo_schema_progress;\nCREATE TABLE b ();\n")
+    for _ in range(2):
+        error = folder.fail()
+        assert error.message.startswith("0001_a changes the ledger's record of how far it has come")
+        assert error.location is not None
+        assert error.location.line == 3
+    assert folder.ask("SELECT to_regclass('b') IS NULL")
+    path.write_text(NT + "CREATE TABLE a ();\nCREATE TABLE b ();\n")
+    folder.migrate()
+    assert folder.states() == {"0001_a": State.APPLIED}
 
 
 def test_plan_refuses_the_file_that_migrate_would_refuse(folder: Folder) -> None:

@@ -19,7 +19,7 @@ from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow, State
-from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.squash.operations import Squashed, squash_migrations
 
@@ -240,6 +240,16 @@ def test_rows_may_hold_a_label_that_an_enum_got_later(
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize("text", ["-- (write the SQL here)\n", "SELEC 1;\n", "DROP TABLE nowhere;\n"])
+def test_what_is_wrong_with_a_later_file_is_said_of_that_file(database: Database, tmp_path: Path, text: str) -> None:
+    folder = write(tmp_path / "m", {"01_a": "CREATE TABLE a ();\n", "02_b": "CREATE TABLE b ();\n", "03_c": text})
+    with pytest.raises((BadMigrationFile, MigrationFailed)) as caught:
+        squash(database, folder, "02_b")
+    assert "03_c" in caught.value.message
+    assert "/tmp/wfs" not in str(caught.value.location)
+    assert sorted(p.name for p in folder.iterdir()) == ["01_a.sql", "02_b.sql", "03_c.sql"]
+
+
 def test_no_password_is_shown(database: Database, tmp_path: Path) -> None:
     name = f"r_{database.name}"[:60]
     made = f"CREATE ROLE {name};\n"

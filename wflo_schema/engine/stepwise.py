@@ -363,7 +363,7 @@ class Stepwise:
                     in_transaction = outcome.error
                     break  # it must be alone, or commits by itself
                 if outcome.error.index == len(run) - 2 and outcome.error.sqlstate in _TAKEN_OVER:
-                    raise self._taken_over()
+                    raise self._taken_over(number)
                 is_of_ledger = 1 + len(look) < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
                     session.pause_for_ledger(m, outcome.error, began, attempt)
@@ -467,12 +467,26 @@ class Stepwise:
                 raise self._session.ledger_error(error)
             self._session.pause_for_ledger(self._migration, error, began, attempt)
 
-    def _taken_over(self) -> Exception:
-        """What it means that the progress is not as we know it: `Conflict`, unless nobody has gone on with it."""
+    def _taken_over(self, number: int | None = None) -> Exception:
+        """What it means that the progress is not as we know it: `Conflict`, unless nobody has gone on with it.
+
+        ``number``: the statement in whose transaction it was written, which is taken back now.
+        """
         recorded, progress = self._session.read()
         m, is_rollback = self._migration, self._operation == "rollback"
         is_finished = any(r.hash == m.hash for r in recorded) != is_rollback
-        if self._at is None or is_finished or any(p.hash == m.hash for p in progress):
+        known = next((Step(*p[3:]) for p in progress if p.hash == m.hash), None)
+        if number is not None and known == self._at and not is_finished:
+            statement = self._script.statements[number]
+            return MigrationFailed(
+                f"{m.id} changes the ledger's record of how far it has come; the statements before this one stay",
+                hint=f"take it out of the file, and run it again: it goes on with statement {number + 1}",
+                migration_id=m.id,
+                location=Location(self._script.path, statement.line, statement.column),
+                statement=statement.text,
+                source_line=self._script.source_line(statement.line),
+            )
+        if self._at is None or is_finished or known is not None:
             return Conflict()
         done = counted(self._at.done, "statement")
         return DatabaseError(

@@ -105,6 +105,7 @@ def squash_migrations(
         base = _migrated_to(empty, migrations, one.before[-1] if one.before else None)
         want = _migrated_to(empty, migrations, one.chosen[-1])
         snapshot = dump_schema(empty)
+        operations.migrate(empty, migrations)  # what is wrong with a later file is no fault of the new one
     ways = {
         "statements": rewriting.from_statements(one.chosen, scripts),
         "statements, enums whole": rewriting.from_statements(one.chosen, scripts, with_whole_enums=True),

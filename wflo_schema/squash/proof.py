@@ -35,8 +35,8 @@ class Made:
 
     @property
     def filled(self) -> int:
-        """The number of tables that hold rows, and of all sequences."""
-        return sum(bool(sums) for sums in self.rows.values())
+        """The number of tables that hold rows."""
+        return sum(len(sums) > 1 for sums in self.rows.values())  # a sequence has no columns
 
 
 def look_at(database: Database, *, without: Mapping[str, Collection[str]] | None = None) -> Made:
