@@ -290,7 +290,9 @@ SEEN = (
     Change(T + "CREATE PUBLICATION x", "ALTER PUBLICATION x ADD TABLES IN SCHEMA public", "<>", since=15),
     Change("CREATE PUBLICATION x", "ALTER PUBLICATION x SET (publish_generated_columns = stored)", "<>", 18),
     Change(
-        "CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))", "ALTER SEQUENCE t_a_seq AS integer"
+        "CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))",
+        "ALTER SEQUENCE t_a_seq AS integer",
+        "<>",
     ),
     Change(
         "CREATE TABLE t (a bigint GENERATED ALWAYS AS IDENTITY)", "ALTER SEQUENCE t_a_seq SET UNLOGGED", "<>", since=15

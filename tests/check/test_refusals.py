@@ -32,6 +32,7 @@ ERRORS = {
     "check of one of two by <>": (f"{BOTH}, CHECK ((parent_id IS NULL) <> (other_id IS NULL))", NULL),
     "check of both or none": (f"{BOTH} DEFAULT 5, CHECK ((parent_id IS NULL) = (other_id IS NULL))", NULL),
     "check of the default": ("parent_id int DEFAULT 0 CHECK (parent_id <> 0)", DEFAULT),
+    "check of what stands for NULL": ("parent_id int CHECK (coalesce(parent_id, -1) > 0)", NULL),
     "generated, of NULL": ("parent_id int, twice int GENERATED ALWAYS AS (parent_id) STORED NOT NULL", NULL),
 }
 
@@ -41,7 +42,7 @@ WARNINGS = {
         NULL,
     ),
     "check of one at least": (f"{BOTH}, CHECK (parent_id IS NOT NULL OR other_id IS NOT NULL)", NULL),
-    "check by a function": ("parent_id int CHECK (coalesce(parent_id, -1) > 0)", NULL),
+    "check by a function": ("parent_id int CHECK (coalesce(abs(parent_id), -1) > 0)", NULL),
     "generated, of who knows": ("parent_id int, twice int GENERATED ALWAYS AS (parent_id * 2) STORED NOT NULL", NULL),
     "check, and a trigger mends it": ("parent_id int CHECK (parent_id IS NOT NULL)", NULL),
 }

@@ -600,7 +600,7 @@ def _has_plain_texts(facts: Facts, trigger: RowTrigger) -> bool:
 def _changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation, event: Event) -> frozenset[str] | None:
     """The columns that triggers which fire before this one, or all of them, may have changed; None: any.
 
-    To those that the key sets, each of them can put back one of several to be NULL, and no more.
+    To those that the key sets, each that fires before one can put back one of several to be NULL, and no more.
     """
     found = {c.name for c in facts.columns_of(where.oid).values() if c.is_generated}  # NULL until they are computed
     for other in facts.row_triggers_on(where.oid):
@@ -617,7 +617,7 @@ def _changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation, e
         if changed is None:
             return None
         found |= changed
-    is_kept = event.action != "n" or len(event.written) == 1
+    is_kept = trigger is not None and (event.action != "n" or len(event.written) == 1)
     return frozenset(found - event.written if is_kept else found)
 
 

@@ -123,10 +123,11 @@ class Confinement:
         if self._written is not None and self._written[0] == leaving:
             return self._written[1]
         names = "|".join(re.escape(name.lower()).replace("'", "''") for name in sorted(leaving)) or "(?!)"
-        text = _one_line("built").replace(":leaves", CALLED).replace(":names", names).replace(":untrusted", UNTRUSTED)
+        text = _one_line("built").replace("{leaves}", CALLED).replace("{names}", names)
+        text = text.replace("{untrusted}", UNTRUSTED)
         look = _one_line("outside").replace("$1", sql.Literal(self.look[0].parameters[0]).as_string())
         look = f"SET CONSTRAINTS ALL IMMEDIATE; EXECUTE {sql.Literal(look).as_string()};"
-        before, after = f"({text})".split(":text")
+        before, after = f"({text})".split("{text}")
         looks = Looks((marked(before), marked(after)), marked(look), (marked("BEGIN "), marked(f"; {look} END")))
         self._written = leaving, looks
         return looks

@@ -1,4 +1,4 @@
--- one row: the text that code is about to run (:text is its expression), or an error that names what leaves the server
+-- one row: the text that code is about to run ({text} is its expression), or an error that names what leaves the server
 SELECT CASE
     WHEN wflo_schema_4.found IS NULL THEN wflo_schema_4.said
     ELSE ('wflo-schema-leaves:' || wflo_schema_4.found)::pg_catalog.int4::pg_catalog.text
@@ -13,10 +13,10 @@ FROM (
             WHEN wflo_schema_3.plain ~ '(?:^|;)\s*copy\y[^;]*\y(?:(?:to|from)\s+program\y|to\s+(?:e|u&)?[''$])' THEN 'copy'
             WHEN wflo_schema_3.plain ~ '\yforeign\s+table\y[^;]*[(,]\s*(?:add\s+|set\s+)?"?program"?\s+(?:e|u&)?'''
                 THEN 'program'
-            WHEN wflo_schema_3.plain ~ '^\s*do\y' AND wflo_schema_3.plain ~ ':untrusted' THEN 'untrusted'
+            WHEN wflo_schema_3.plain ~ '^\s*do\y' AND wflo_schema_3.plain ~ '{untrusted}' THEN 'untrusted'
             WHEN wflo_schema_3.plain ~ '^\s*(?:insert|update|delete|merge|copy|select|with|truncate|table|call)\y'
-                AND wflo_schema_3.plain ~ '\y(?::names)\y'
-                THEN pg_catalog.substring(wflo_schema_3.plain, '\y(:names)\y')
+                AND wflo_schema_3.plain ~ '\y(?:{names})\y'
+                THEN pg_catalog.substring(wflo_schema_3.plain, '\y({names})\y')
             -- what stands before the columns of a table is no call, and what names a function does not run it
             ELSE pg_catalog.substring(
                 pg_catalog.regexp_replace(
@@ -26,7 +26,7 @@ FROM (
                     ),
                     '\y(?:into|table|exists|references|on)\s+(?:[\w"]+\.)*[\w"]+\s*\(', '(', 'g'
                 ),
-                '\y(:leaves)"?\s*\('
+                '\y({leaves})"?\s*\('
             )
         END AS found
     FROM (
@@ -56,7 +56,7 @@ FROM (
                     ) AS bare
                 FROM (
                     SELECT (wflo_schema_text.said)::pg_catalog.text AS said
-                    FROM (SELECT :text) AS wflo_schema_text(said)
+                    FROM (SELECT {text}) AS wflo_schema_text(said)
                 ) AS wflo_schema_0
                 OFFSET 0
             ) AS wflo_schema_1
