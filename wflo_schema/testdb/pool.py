@@ -91,7 +91,7 @@ class Dropper:
             try:
                 still_s = since + self._REST_S - time.monotonic()
                 if still_s > 0:
-                    self._session.wait_until_free(name, connection=connection, at_most_s=still_s)
+                    self._session.is_free(name, connection=connection, at_most_s=still_s)
                 self._session.drop_clone(name, connection=connection)
             except (WfloSchemaError, psycopg.Error) as error:
                 if connection.closed:

@@ -396,38 +396,41 @@ class ServerSession:
         An agent that looks into every database comes at any moment.  Raise psycopg.Error.
         """
         self.connection.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
-        self.wait_until_free(name, at_most_s=0.2)
         end = time.monotonic() + _PATIENCE_S
         while True:
+            if not self.is_free(name):
+                with suppress(psycopg.errors.InsufficientPrivilege):  # it may go by itself
+                    self.connection.execute(
+                        "SELECT pg_catalog.pg_terminate_backend(pid) "
+                        "FROM pg_catalog.pg_stat_activity WHERE datname = %s",
+                        (name,),
+                    )
+                self.is_free(name)
             try:
                 do()
                 return
-            except psycopg.errors.ObjectInUse:
+            except psycopg.errors.ObjectInUse:  # PostgreSQL has waited for five seconds
                 if time.monotonic() > end:
                     raise
-            with suppress(psycopg.errors.InsufficientPrivilege):  # it may go by itself
-                self.connection.execute(
-                    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = %s",
-                    (name,),
-                )
-            self.wait_until_free(name, at_most_s=0.2)
 
-    def wait_until_free(self, name: str, *, connection: Connection | None = None, at_most_s: float = 1.0) -> None:
-        """Wait until backends of closed connections have ended: PostgreSQL itself looks only every 100 ms."""
+    def is_free(self, name: str, *, connection: Connection | None = None, at_most_s: float = 0.2) -> bool:
+        """Whether nobody else is in a database.  Backends of closed connections may take the time given to end."""
         end = time.monotonic() + at_most_s
         while time.monotonic() < end:
             row = (
                 (connection or self.connection)
                 .execute(
                     "SELECT FROM pg_catalog.pg_stat_activity "
-                    "WHERE datname = %s AND backend_type = 'client backend' LIMIT 1",
+                    "WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid() "
+                    "LIMIT 1",
                     (name,),
                 )
                 .fetchone()
             )
             if row is None:
-                return
+                return True
             time.sleep(0.002)
+        return False
 
     # clones
 
@@ -439,6 +442,8 @@ class ServerSession:
         end = time.monotonic() + _PATIENCE_S
         place = self.place()
         source = place.source
+        if source is None and not self.is_free("template1") and self._is_bare("template1"):
+            source = "template0"  # PostgreSQL would wait for five seconds
         while True:
             create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
             if source is not None:

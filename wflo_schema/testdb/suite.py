@@ -262,7 +262,7 @@ class Databases:
         if ready.connection is not None:
             ready.connection.close()
             with suppress(psycopg.Error):  # it is only to be tidy
-                self.session.wait_until_free(ready.database.name, at_most_s=0.02)
+                self.session.is_free(ready.database.name, at_most_s=0.02)
         return ready.database
 
     def take_connected(self) -> tuple[Database, Connection]:
