@@ -24,7 +24,7 @@ from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import NAMES as WFLO_NAMES
 from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
-from wflo_schema.adopt.found import Adoption, GivenOptions, Verdict, read_names
+from wflo_schema.adopt.found import Adoption, Verdict, read_names
 from wflo_schema.adopt.judge import adopt_database, baseline
 from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
 from wflo_schema.adopt.reconciling import read_reconciling
@@ -1011,9 +1011,9 @@ def test_a_migration_that_commits_during_the_look_makes_no_liar_of_the_ledger(
     files, honest = read_migrations(folder), other_ledgers
     operations.migrate(database, files, to="01")
 
-    def slow(target: Database, schema: str | None, options: GivenOptions) -> FoundLedgers:
+    def slow(target: Database, schema: str | None) -> FoundLedgers:
         operations.migrate(database, files)
-        return honest(target, schema, options)
+        return honest(target, schema)
 
     monkeypatch.setattr("wflo_schema.adopt.look.other_ledgers", slow)
     found = look(database, folder)
@@ -1213,13 +1213,13 @@ def test_every_command_that_is_told_names_the_same_database_and_files(
     target = ("--database-url", database.url, "--migrations", str(folder), "--scratch-url", database.url)
     execute(database, ONE, f"{GOLANG}; INSERT INTO schema_migrations VALUES (2, true)", GOOSE)
     insisting, choosing = steps_of(invoke("adopt", *target)[1])
-    assert insisting[:3] == ["baseline", "--to", "01_t"]
-    assert choosing[:4] == ["adopt", "--apply", "--to", "01_t"]
+    assert insisting[0] == "baseline" and insisting[-2:] == ["--to", "01_t"]
+    assert choosing[0] == "adopt" and choosing[-3:] == ["--apply", "--to", "01_t"]
     execute(database, "ALTER TABLE t ADD extra integer")
     for step in (insisting, choosing, *steps_of(invoke("adopt", *target)[1])):
         assert step[step.index("--migrations") + 1] == str(folder)
         assert step[step.index("--database-url") + 1].partition("?")[0] == database.url.partition("?")[0]
-        assert "--unverified" in step or "--scratch-url" in step
+        assert "--scratch-url" in step
 
 
 @pytest.mark.one_server

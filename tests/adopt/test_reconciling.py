@@ -283,11 +283,12 @@ def test_migrating_before_the_set_is_adopted_is_told_what_is_missing(
         assert "--allow" not in hint
     if to is None:
         assert f"{reconciling.directories[0]} was run here, and this database is not adopted yet" in message
-        assert re.search(r"wflo-schema adopt --apply --database-url \S+ --migrations \S+, which sets", hint)
+        assert re.search(r"wflo-schema adopt --database-url \S+ --migrations \S+ --apply, which sets", hint)
     else:
         assert f"{reconciling.directories[0]} was begun here and is not finished" in message
-        finish = re.escape(f"finish it: wflo-schema migrate --migrations {reconciling.directories[0]} --database-url ")
-        assert re.search(finish + r"\S+; then: wflo-schema adopt --apply", hint)
+        folder = re.escape(reconciling.directories[0])
+        finish = rf"finish it: wflo-schema migrate --database-url \S+ --migrations {folder}"
+        assert re.search(rf"{finish}; then: wflo-schema adopt \S+ \S+ \S+ \S+ --apply", hint)
 
 
 @pytest.mark.one_server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from wflo_schema.adopt.found import GivenOptions
 from wflo_schema.adopt.ledgers import other_ledgers
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS, OtherTool
 from wflo_schema.catalog.read import read_migrated
@@ -52,7 +51,7 @@ def test_every_tool_that_adopting_knows_is_left_out_of_drift_dump_and_freeze(
     with database.connect() as connection:
         after = read_migrated(connection)
 
-    assert [ledger.tool for ledger in other_ledgers(database, None, GivenOptions()).ledgers] == [tool.name]
+    assert [ledger.tool for ledger in other_ledgers(database, None).ledgers] == [tool.name]
     is_kept_for_it = schema == tool.home or (bool(tool.own_schema) and schema != "public")
     wanted = before.objects if is_kept_for_it or schema == "public" else after.objects
     assert after.objects == wanted

@@ -14,6 +14,9 @@ from wflo_schema.connect.database import Database
 SAID_AND_MEANT = {
     "up": "wflo-schema migrate",
     "upgrade head --url postgresql://u:secret@h/d": "wflo-schema migrate --database-url postgresql://u@h/d",
+    "apply --url postgresql://u:secret@h/d?schema=s": (
+        "wflo-schema migrate --database-url 'postgresql://u@h/d?schema=s'"
+    ),
     "migrat --lock-timeout 3s": "wflo-schema migrate --lock-timeout 3s",
     "down --schema app": "wflo-schema rollback --schema app",
     "init": "wflo-schema new 'add a column'",

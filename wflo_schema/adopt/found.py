@@ -104,29 +104,9 @@ class Adoption:
         return 0 if is_fine else 1
 
 
-@dataclass(frozen=True, slots=True)
-class GivenOptions:
-    """The caller's options except the schema, as a shell takes them, for repeating in every next step.
-
-    ``database`` says which one, ``migrations`` where the files are (left out where a step names
-    another folder), ``scratch`` where scratch databases are made.
-    """
-
-    database: tuple[str, ...] = ()
-    migrations: tuple[str, ...] = ()
-    scratch: tuple[str, ...] = ()
-
-    def command(self, words: str, schema: str | None) -> str:
-        """The command with those of the options that it takes."""
-        told = shlex.split(words)
-        makes_scratch = told[0] in ("adopt", "baseline") or "--drift" in told
-        given = (
-            *self.database,
-            *(() if "--migrations" in told else self.migrations),
-            *(self.scratch if makes_scratch and "--unverified" not in told else ()),
-            *(("--schema", schema) if schema else ()),
-        )
-        return " ".join(("wflo-schema", words, *map(shlex.quote, given)))
+def command(words: str, schema: str | None) -> str:
+    """What to type next; the command line repeats its options in it."""
+    return " ".join(("wflo-schema", words, *(("--schema", shlex.quote(schema)) if schema else ())))
 
 
 def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt import found as values
-from wflo_schema.adopt.found import Adoption, GivenOptions, Names, Verdict
+from wflo_schema.adopt.found import Adoption, Names, Verdict, command
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
@@ -60,7 +60,6 @@ def adopt_database(
     scratch: ScratchOptions | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
-    options: GivenOptions | None = None,
 ) -> Adoption:
     """Say up to which migration a database made by something else matches ours; with ``apply``, record that.
 
@@ -70,13 +69,13 @@ def adopt_database(
     with their checksums in one transaction, after one more look at the catalog.  The other tool's
     ledger is not touched, and no object of the database is changed.  ``to`` is the migration that
     the caller expects, where several are equal or two tools have recorded here.  This tool's own
-    ledger is believed no more than another's.  ``options`` are repeated in the next steps.
+    ledger is believed no more than another's.
 
     Raise `Refused` when there is no such schema, when no scratch database may be made, or when the
     catalog changed before recording; `MigrationFailed` when the migrations do not run in the scratch
     database; `DatabaseError`, naming the table and who holds it, when a ledger stays locked.
     """
-    look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
+    look = take_look(database, migrations, names or {}, reconciling)
     found = _judge(look, to=to, scratch=scratch)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
@@ -92,14 +91,13 @@ def baseline(
     scratch: ScratchOptions | None = None,
     names: Names | None = None,
     reconciling: Sequence[Migrations] = (),
-    options: GivenOptions | None = None,
 ) -> Adoption:
     """Record every migration up to ``to`` as applied, once the catalog is seen to match ours up to it.
 
     Unlike `adopt_database` it ignores other tools' ledgers, and an empty database is a no.
     ``verified`` False compares nothing.
     """
-    look = take_look(database, migrations, names or {}, reconciling, options or GivenOptions())
+    look = take_look(database, migrations, names or {}, reconciling)
     last = migrations.resolve(to)
     if verified:
         found = _judge(look, to=last.id, scratch=scratch, minds_ledgers=False)
@@ -247,7 +245,7 @@ def _empty(look: Look, tables: Collection[Path], present: Collection[Path]) -> A
     bare = {path[-1] for path in tables}
     elsewhere = sorted({path[0] for path in present if path[-1] in bare})
     beside = " --allow not-empty" if look.status.unrecorded else ""
-    steps = tuple(look.options.command("adopt", s) for s in elsewhere) or (look.command(f"migrate{beside}"),)
+    steps = tuple(command("adopt", s) for s in elsewhere) or (look.command(f"migrate{beside}"),)
     notes = tuple(f"tables of the same names are in the schema {s}" for s in elsewhere)
     return look.adoption(
         Verdict.EMPTY,
@@ -422,28 +420,21 @@ def _different(
     )
 
 
-def explain_refusal(
-    database: Database, migrations: Migrations, refused: Refused, *, options: GivenOptions | None = None
-) -> Refused:
+def explain_refusal(database: Database, migrations: Migrations, refused: Refused) -> Refused:
     """Where the engine refused because of a reconciling set's records, say what to do about them.
 
-    Where it refused a first run, ``options`` are repeated.  Any other refusal is given back as it is.
+    Any other refusal is given back as it is.
     """
-    options = options or GivenOptions()
-    told = _not_adopted(database, migrations, options) if refused.case in _WITHOUT_FILE else None
+    told = _not_adopted(database, migrations) if refused.case in _WITHOUT_FILE else None
     if told is not None:
         refused.message, refused.hint = told
-    elif refused.case == Allow.NOT_EMPTY:
-        refused.hint = refused.hint.replace("wflo-schema adopt", options.command("adopt", database.schema))
     return refused
 
 
-def explain_plan(
-    database: Database, migrations: Migrations, planned: Plan, *, options: GivenOptions | None = None
-) -> Plan:
+def explain_plan(database: Database, migrations: Migrations, planned: Plan) -> Plan:
     """The same for what would stop `engine.migrate`."""
     lacks_files = any(c in _WITHOUT_FILE for c, _, _ in planned.refusals)
-    told = _not_adopted(database, migrations, options or GivenOptions()) if lacks_files else None
+    told = _not_adopted(database, migrations) if lacks_files else None
     if told is None:
         return planned
     refusals = tuple((c, *(told if c in _WITHOUT_FILE else (what, how))) for c, what, how in planned.refusals)
@@ -454,7 +445,7 @@ def explain_plan(
 _WITHOUT_FILE = frozenset({Allow.MISSING, Allow.AHEAD})
 
 
-def _not_adopted(database: Database, migrations: Migrations, options: GivenOptions) -> tuple[str, str] | None:
+def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] | None:
     """What is wrong and how to mend it, where a reconciling set recorded all that has no file here."""
     try:
         reconciling = read_reconciling(migrations)
@@ -467,8 +458,8 @@ def _not_adopted(database: Database, migrations: Migrations, options: GivenOptio
         if not ours or len(ours) != len(without_file):
             continue
         folder = one.directories[0]
-        adopting = options.command("adopt --apply", database.schema)
-        finishing = options.command(f"migrate --migrations {shlex.quote(folder)}", database.schema)
+        adopting = command("adopt --apply", database.schema)
+        finishing = command(f"migrate --migrations {shlex.quote(folder)}", database.schema)
         if len(ours) == len(one):
             return (
                 f"{folder} was run here, and this database is not adopted yet: {listed(ours)}",

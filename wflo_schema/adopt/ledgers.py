@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from wflo_schema.adopt.found import GivenOptions, OtherLedger
+from wflo_schema.adopt.found import OtherLedger
 from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, recognise
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
@@ -48,7 +48,7 @@ class FoundLedgers:
     schemas: frozenset[str]
 
 
-def other_ledgers(database: Database, schema: str | None, options: GivenOptions) -> FoundLedgers:
+def other_ledgers(database: Database, schema: str | None) -> FoundLedgers:
     """Look for ledgers in ``schema``, else in public; anywhere when it is None."""
     wanted = sorted({name for tool in OTHER_TOOLS for name in tool.tables})
     sought = {"names": wanted, "schema": schema, "homes": sorted(HOMES)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.adopt.found import Adoption, GivenOptions, Names, OtherLedger, Verdict
+from wflo_schema.adopt.found import Adoption, Names, OtherLedger, Verdict, command
 from wflo_schema.adopt.ledgers import LOCK_TIMEOUT_MS, locked_by, other_ledgers
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
@@ -70,7 +70,6 @@ class Look:
     ledgers: tuple[OtherLedger, ...]
     ignore: frozenset[str]
     ignore_schemas: frozenset[str]
-    options: GivenOptions
     have: Catalog
 
     @property
@@ -115,8 +114,8 @@ class Look:
         return last is not None and self.migrations.items.index(last) + 1 != len(self.recorded)
 
     def command(self, words: str) -> str:
-        """What to type next, for the same database, schema and files."""
-        return self.options.command(words, self.schema)
+        """What to type next, for the same schema."""
+        return command(words, self.schema)
 
     def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
         """The ids among ``wanted`` that have no row in our ledger, or one without a checksum."""
@@ -224,9 +223,7 @@ class Look:
                 )
 
 
-def take_look(
-    database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations], options: GivenOptions
-) -> Look:
+def take_look(database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations]) -> Look:
     """Read the target's ledgers and its catalog so that the two belong to one moment.
 
     Raise `Refused` for a folder without migrations, and where the ledger changes between looks again and again.
@@ -236,7 +233,7 @@ def take_look(
     status = status_of(database, migrations)
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
-    found = other_ledgers(database, database.schema, options)
+    found = other_ledgers(database, database.schema)
     ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
     ids = {m.id for one in reconciling for m in one}
     by_yoyo = tuple(
@@ -254,7 +251,6 @@ def take_look(
         tuple(ledgers),
         LEDGER_TABLES | found.tables,
         found.schemas,
-        options,
         Catalog(()),
     )
     for _ in range(MOST_LOOKS):  # a migration that commits in between would make ledger and catalog disagree

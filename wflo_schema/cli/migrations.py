@@ -15,7 +15,6 @@ from wflo_schema.cli.options import (
     create_schema_option,
     explain_refused,
     folders_of,
-    given_options,
     is_recursive,
     lock_options,
     locks_of,
@@ -220,7 +219,7 @@ def plan(
     if planned.refusals:
         from wflo_schema.adopt.judge import explain_plan
 
-        planned = explain_plan(target, files, planned, options=given_options())
+        planned = explain_plan(target, files, planned)
         planned = _pasteable(planned)
     answer(json_text(planned) if format_ == "json" else plan_text(planned))
     sys.exit(1 if planned.refusals else 0)

@@ -16,7 +16,6 @@ from wflo_schema.files.packaged import PACKAGED, packaged_folder
 from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
-    from wflo_schema.adopt.found import GivenOptions
     from wflo_schema.connect.database import Database
     from wflo_schema.engine.locks import LockOptions
     from wflo_schema.files.folder import Migrations
@@ -274,7 +273,7 @@ def explain_refused(target: Database, files: Migrations, refused: Refused) -> Re
     """Add to a refused migration what is known of another tool's ledger in the target."""
     from wflo_schema.adopt.judge import explain_refusal
 
-    return explain_refusal(target, files, refused, options=given_options())
+    return explain_refusal(target, files, refused)
 
 
 def pasteable(text: str) -> str:
@@ -282,32 +281,6 @@ def pasteable(text: str) -> str:
     from wflo_schema.cli.suggestions import with_given_options
 
     return with_given_options(text, click.get_current_context())
-
-
-def given_options() -> GivenOptions:
-    """The options of this command line that the next one must repeat; variables stay set and are not repeated."""
-    from wflo_schema.adopt.found import GivenOptions
-    from wflo_schema.connect.database import Database
-
-    context = click.get_current_context()
-
-    def words(parameter: str, option: str) -> tuple[str, ...]:
-        if context.get_parameter_source(parameter) is not click.core.ParameterSource.COMMANDLINE:
-            return ()
-        value = context.params[parameter]
-        if parameter.endswith("_url"):
-            value = Database.parse(value).without_password.url
-        values = value if isinstance(value, tuple) else (value,)
-        return tuple(word for one in values for word in (option, str(one)))
-
-    return GivenOptions(
-        database=words("database_url", "--database-url") + words("server_directory", "--server-directory"),
-        migrations=words("migrations", "--migrations") + (("--recursive",) if is_recursive() else ()),
-        scratch=words("scratch_url", "--scratch-url")
-        + words("scratch_template", "--scratch-template")
-        + words("scratch_prepare", "--scratch-prepare")
-        + words("allow_outside", "--allow-outside")[:1],
-    )
 
 
 def lock_options(function: _F) -> _F:

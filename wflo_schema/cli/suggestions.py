@@ -10,6 +10,7 @@ import re
 import shlex
 from collections import deque
 from collections.abc import Collection, Sequence
+from urllib.parse import quote
 
 import click
 
@@ -129,7 +130,7 @@ def meant() -> str:
 
 _REPEATED = frozenset(
     "database_url server_directory schema migrations recursive contract scratch_url scratch_template "
-    "scratch_prepare".split()
+    "scratch_prepare allow_outside".split()
 )
 # One that is spoken of, as in "as wflo-schema migrate does", is not to be typed.
 _NEXT_STEP = re.compile(
@@ -246,6 +247,8 @@ def _named(name: str, options: Collection[str]) -> str:
 
 def _without_password(url: str) -> str:
     try:
-        return Database.parse(url).without_password.url
+        database = Database.parse(url)
     except UsageError:
         return "URL"
+    shown = database.without_password.url
+    return shown if database.schema is None else f"{shown}{'&' if '?' in shown else '?'}schema={quote(database.schema)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ import click
 from wflo_schema.cli.options import (
     EXIT_CODES,
     Command,
-    given_options,
     option,
+    pasteable,
     read_files,
     resolve_database,
     scratch_options,
@@ -22,6 +23,7 @@ from wflo_schema.cli.options import (
 from wflo_schema.cli.streams import answer, warn
 
 if TYPE_CHECKING:
+    from wflo_schema.adopt.found import Adoption
     from wflo_schema.scratch.replay import ScratchOptions
 
 
@@ -56,8 +58,6 @@ def adopt(
     from wflo_schema.adopt.found import read_names
     from wflo_schema.adopt.judge import adopt_database
     from wflo_schema.adopt.reconciling import read_reconciling
-    from wflo_schema.show.text import adoption_json, adoption_text
-    from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
@@ -69,11 +69,8 @@ def adopt(
         scratch=scratch(),
         names=read_names(files),
         reconciling=read_reconciling(files),
-        options=given_options(),
     )
-    done = f"recorded: {listed(found.record)}" if found.is_applied else ""
-    answer(adoption_json(found) if format_ == "json" else adoption_text(found), done)
-    sys.exit(found.exit_code)
+    _answer(found, format_)
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -102,7 +99,6 @@ def baseline(
     """
     from wflo_schema.adopt.judge import baseline
     from wflo_schema.adopt.reconciling import read_reconciling
-    from wflo_schema.show.text import adoption_json, adoption_text
     from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
@@ -114,13 +110,25 @@ def baseline(
         verified=not unverified,
         scratch=scratch(),
         reconciling=read_reconciling(files),
-        options=given_options(),
     )
     if unverified and found.is_applied:
         warn(
             f"recorded on your word alone, nothing was compared: {listed(found.record, 10)}; "
             "wflo-schema adopt says whether the catalog agrees"
         )
+    _answer(found, format_)
+
+
+def _answer(found: Adoption, format_: str) -> None:
+    """Print what was found, with what to type next fit to be pasted, and exit."""
+    from wflo_schema.show.text import adoption_json, adoption_text
+    from wflo_schema.words import listed
+
+    found = replace(
+        found,
+        next_steps=tuple(map(pasteable, found.next_steps)),
+        objections=tuple(map(pasteable, found.objections)),
+    )
     done = f"recorded: {listed(found.record)}" if found.is_applied else ""
     answer(adoption_json(found) if format_ == "json" else adoption_text(found), done)
     sys.exit(found.exit_code)
