@@ -13,6 +13,7 @@ import pytest
 
 from tests.engine.test_faults import wait_until
 from tests.engine.test_operations import Folder, folder
+from wflo_schema.adopt.judge import baseline
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
@@ -603,6 +604,36 @@ def test_statement_that_changes_the_record_of_progress_is_named(folder: Folder) 
     path.write_text(NT + "CREATE TABLE a ();\nCREATE TABLE b ();\n")
     folder.migrate()
     assert folder.states() == {"0001_a": State.APPLIED}
+
+
+@pytest.mark.parametrize("has_backup", [True, False])
+@pytest.mark.parametrize(
+    "last",
+    ["DROP TABLE _yoyo_migration, _yoyo_log;", "DROP TABLE _yoyo_migration; CREATE INDEX CONCURRENTLY i ON b ();"],
+)
+def test_file_that_drops_the_ledger_is_told_what_stays_and_what_to_do(
+    folder: Folder, last: str, has_backup: bool
+) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    folder.do("CREATE TABLE kept AS TABLE _yoyo_migration")
+    path = folder.write("2_b", f"{NT}CREATE TABLE b (i int);\nDROP TABLE _yoyo_migration;\n{last}")
+    error = folder.fail()
+    assert "2_b takes away the ledger" in error.message
+    assert error.message.endswith("all of its statements were run, and stay")
+    if has_backup:
+        assert "bring the ledger's tables back as they were, from a backup, and run it again" in error.hint
+        folder.do(
+            "CREATE TABLE _yoyo_migration (LIKE kept, PRIMARY KEY (migration_hash))",
+            "INSERT INTO _yoyo_migration SELECT * FROM kept",
+        )
+        assert folder.migrate().ids == ("2_b",)
+    else:
+        assert "wflo-schema baseline --to 2_b --unverified" in error.hint
+        path.write_text(NT + "CREATE TABLE b (i int);\n")
+        baseline(folder.database, read_migrations(folder.path), "2_b", verified=False)
+    assert folder.states() == {"1_a": State.APPLIED, "2_b": State.APPLIED}
+    assert folder.migrate().ids == ()
 
 
 def test_plan_refuses_the_file_that_migrate_would_refuse(folder: Folder) -> None:

@@ -12,6 +12,9 @@ from wflo_schema.files.directives import ALONE
 if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
 
+# What became of a migration that is one transaction.
+NOTHING_KEPT = "nothing of this migration was kept"
+
 _REMEDIES: dict[str, str] = {
     "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
     "if another tool manages this live database, take it over with wflo-schema adopt; "
@@ -29,28 +32,18 @@ _REMEDIES: dict[str, str] = {
     "25001": ALONE,
     "2D000": f"it commits by itself: {ALONE}",
     "25006": "this database or role is set read-only (default_transaction_read_only)",
-    "53100": "the server's disk is full: free space and run it again; nothing of this migration was kept",
     "57014": "the statement was cancelled: raise statement_timeout if that was too short, then run it again",
-    "42601": "correct the statement; nothing of this migration was kept",
 }
 
-
-# What a statement of a dump fails with in another place: by sqlstate and the statement's beginning.
+# What is wrong with one statement, most often of a dump in another place: by sqlstate and the statement's beginning.
 _REMEDIES_OF_STATEMENT = (
-    (
-        "42704",
-        r"SET\b",
-        (
-            "this server has no such setting: remove the line, which a newer pg_dump has written; "
-            "nothing of this migration was kept"
-        ),
-    ),
+    ("42704", r"SET\b", "this server has no such setting: remove the line, which a newer pg_dump has written"),
     (
         "42704|42501",
         r"ALTER\b.*\bOWNER\s+TO\b|GRANT\b|REVOKE\b|ALTER\s+DEFAULT\s+PRIVILEGES\b",
         (
             "make the role first, or become a member of it; or write the dump without owners and grants "
-            "(pg_dump --no-owner --no-privileges); nothing of this migration was kept"
+            "(pg_dump --no-owner --no-privileges)"
         ),
     ),
     (
@@ -58,30 +51,22 @@ _REMEDIES_OF_STATEMENT = (
         r"CREATE\s+TABLE\b[^(]*\b_?(?:yoyo|wflo_schema)_",
         (
             "the file holds the ledger's own tables: remove them, or write the dump without them "
-            "(pg_dump --exclude-table='*yoyo_*' --exclude-table='_wflo_schema_*'); nothing of this migration was kept"
+            "(pg_dump --exclude-table='*yoyo_*' --exclude-table='_wflo_schema_*')"
         ),
     ),
     (
         "42P06",
         r"CREATE\s+SCHEMA\b",
-        (
-            "remove the line, or write CREATE SCHEMA IF NOT EXISTS (every new database has a schema public); "
-            "nothing of this migration was kept"
-        ),
+        "remove the line, or write CREATE SCHEMA IF NOT EXISTS (every new database has a schema public)",
     ),
-    (
-        "42501",
-        r"COMMENT\s+ON\s+EXTENSION\b",
-        "remove the line: only the extension's owner may comment on it; nothing of this migration was kept",
-    ),
+    ("42501", r"COMMENT\s+ON\s+EXTENSION\b", "remove the line: only the extension's owner may comment on it"),
     (
         "55P04",
         r".",
-        (
-            "a new value of an enum cannot be used in the transaction that adds it: "
-            "use it in the next migration; nothing of this migration was kept"
-        ),
+        "a new value of an enum cannot be used in the transaction that adds it: use it in the next migration",
     ),
+    ("53100", "", "the server's disk is full: free space and run it again"),
+    ("42601", "", "correct the statement"),
 )
 
 # "already exists" of a table or index, a type or role, a function, a schema; and of a column.
@@ -95,22 +80,26 @@ _BEFORE_THE_NAME = frozenset(
 )
 
 
-def remedy(error: ServerError, statement: str = "", before: Sequence[Statement] = ()) -> str:
+def remedy(
+    error: ServerError, statement: str = "", before: Sequence[Statement] = (), *, keeps_nothing: bool = True
+) -> str:
     """What to do about it.
 
     ``statement`` is what failed, where that is known, ``before`` the statements of its file that came before it.
+    ``keeps_nothing``: these were rolled back with it.
     """
+    but = f"; {NOTHING_KEPT}" if keeps_nothing else ""
     twin = _twin(error, before)
     if twin is not None:
         return f"line {twin.line} of this file makes it: remove one of the two, then run it again"
     for sqlstates, beginning, said in _REMEDIES_OF_STATEMENT:
         if error.sqlstate in sqlstates.split("|") and re.match(beginning, statement, re.IGNORECASE | re.DOTALL):
-            return said
+            return said + but
     if error.sqlstate == "23503":
         return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
     if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
         return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
-    return _REMEDIES.get(error.sqlstate, "correct the file, then run it again; nothing of this migration was kept")
+    return _REMEDIES.get(error.sqlstate, f"correct the file, then run it again{but}")
 
 
 def ledger_remedy(error: ServerError, grant: str) -> str:

@@ -48,7 +48,7 @@ from wflo_schema.engine.ledger import (
     seal_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions, Patience
-from wflo_schema.engine.remedies import ledger_remedy, remedy
+from wflo_schema.engine.remedies import NOTHING_KEPT, ledger_remedy, remedy
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionLost,
@@ -94,6 +94,9 @@ _PING_S = 0.25
 
 # lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
 RETRIED = frozenset({"55P03", "40P01", "40001"})
+
+# What the ledger's statements fail with where its tables are gone, or not as they were.
+LEDGER_GONE = ("42P01", "42703", "3F000")
 
 # What checks of constraints and triggers is left for COMMIT.
 SETTLE = Command("SET CONSTRAINTS ALL IMMEDIATE")
@@ -444,46 +447,45 @@ class Session:
 
     def unrecorded(self, m: Migration, script: Script, error: ServerError) -> WfloSchemaError:
         """The error for a `seal` that found no record, or that could not look."""
-        schema = self.ledger.schema
-        table = f"{quote_always(schema)}._yoyo_migration"
-        if error.sqlstate not in ("22012", "42P01", "42703", "3F000"):
-            return MigrationFailed(
-                f"after {m.id} its record in the ledger could not be looked at: {error.message}",
-                hint=f"take out of the file what changes {table} or the settings of the session; "
-                "nothing of this migration was kept",
-                migration_id=m.id,
-                location=Location(script.path, 1),
-                sqlstate=error.sqlstate,
-            )
-        if self._operation == "rollback":
-            return MigrationFailed(
-                f"the rollback of {m.id} changes the ledger itself ({table})",
-                hint="take out of the file what changes the ledger's tables or their schema; nothing was rolled back",
-                migration_id=m.id,
-                location=Location(script.path, 1),
-                sqlstate=error.sqlstate,
-            )
-        if self.ledger.has_triggers:
+        table = f"{quote_always(self.ledger.schema)}._yoyo_migration"
+        is_rollback = self._operation == "rollback"
+        but = NOTHING_KEPT if m.is_transactional else "all of its statements were run, and stay"
+        if error.sqlstate not in ("22012", *LEDGER_GONE):
+            what = f"after {m.id} its record in the ledger could not be looked at: {error.message}"
+            hint = f"take out of the file what changes {table} or the settings of the session; {but}"
+            return failure(what, hint, m, script, error=error)
+        if self.ledger.has_triggers and not is_rollback:
             return DatabaseError(
-                f"the ledger in schema {schema} does not keep the record of {m.id}, which was rolled back",
+                f"the ledger in schema {self.ledger.schema} does not keep the record of {m.id}; {but}",
                 hint=f"look at the triggers and rules on {table} and _yoyo_log, and at what the file does to them",
                 sqlstate=error.sqlstate,
             )
-        return MigrationFailed(
-            f"{m.id} takes away the ledger that would record it, or its own record ({table})",
-            hint="neither the file nor the functions and triggers that it runs may change the ledger's tables or "
-            "their schema; nothing of this migration was kept",
-            migration_id=m.id,
-            location=Location(script.path, 1),
-            sqlstate=error.sqlstate,
-        )
+        what = f"{m.id} takes away the ledger that would record it, or its own record ({table})"
+        if is_rollback:
+            what = f"the rollback of {m.id} changes the ledger itself ({table})"
+        if not m.is_transactional:
+            what += f"; {but}"
+            hint = "bring the ledger's tables back as they were, from a backup, and run it again: it is recorded then"
+            if not is_rollback:
+                hint += (
+                    "\nwithout a backup: take out of the file what changes the ledger's tables or their schema, and "
+                    f"record what is applied: wflo-schema baseline --to {m.id} --unverified"
+                )
+        elif is_rollback:
+            hint = "take out of the file what changes the ledger's tables or their schema; nothing was rolled back"
+        else:
+            hint = (
+                "neither the file nor the functions and triggers that it runs may change the ledger's tables or "
+                f"their schema; {but}"
+            )
+        return failure(what, hint, m, script, error=error)
 
     def written_at_commit(self, m: Migration, script: Script, error: ServerError) -> MigrationFailed:
         """The error for what would write when the record has been looked at: it could take it away."""
         failed = self.failed(m, script, error, None)
         failed.hint = (
             "nothing may be left for COMMIT to do: close each cursor WITH HOLD, and let no trigger set constraints "
-            "to DEFERRED; nothing of this migration was kept"
+            f"to DEFERRED; {NOTHING_KEPT}"
         )
         return failed
 
@@ -797,51 +799,49 @@ class Session:
         self, m: Migration, script: Script, error: ServerError, number: int | None, attempts: int, waited_s: float
     ) -> MigrationFailed:
         """The error of a migration that was tried for as long as it may be."""
-        failed = self.failed(m, script, error, number)
-        made = LockNotAcquired(
+        statement = None if number is None else script.statements[number]
+        made = failure(
             f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
             f"{error.message}{self._blocked_by}",
-            hint=f"{self._end_blockers}, then run it again; "
-            "or wait longer for locks, with --lock-timeout and --lock-wait",
-            migration_id=m.id,
-            location=failed.location,
-            statement=failed.statement,
-            source_line=failed.source_line,
-            sqlstate=error.sqlstate,
-            detail=error.detail,
+            f"{self._end_blockers}, then run it again; or wait longer for locks, with --lock-timeout and --lock-wait",
+            m,
+            script,
+            statement=statement,
+            error=error,
+            kind=LockNotAcquired,
         )
+        self._flush_quietly()
         self._complete(made)
         return made
 
     def failed(
-        self, m: Migration, script: Script, error: ServerError, number: int | None, *, place: str = ""
+        self, m: Migration, script: Script, error: ServerError, number: int | None, *, place: str = "", then: str = ""
     ) -> MigrationFailed:
         """The error of a migration that PostgreSQL refused, in statement ``number`` (from 0) or at its end (None).
 
-        ``place`` says where it failed, if not at a word of the statement.
+        ``place`` says where it failed, if not at a word of the statement; ``then`` what else to do where the
+        statements before it stay.
         """
         self._flush_quietly()
         statement = None if number is None else script.statements[number]
+        hint = self._lacks(error) or remedy(
+            error,
+            statement.text[:10_000] if statement else "",
+            script.statements[: number or 0],
+            keeps_nothing=m.is_transactional,
+        )
         if statement is None or number is None:
-            location = Location(script.path, script.statements[-1].line if script.statements else 1)
+            last = script.statements[-1].line if script.statements else 1
+            location = Location(script.path, last)
             place = place or "at COMMIT (a deferred constraint or trigger)"
         else:
-            location = statement.location(script.path, error.position if not place else 1)
-            location = _row_of_copy(statement, error, location)
+            location = _row_of_copy(statement, error, statement.location(script.path, 1 if place else error.position))
             place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
-        made = MigrationFailed(
-            f"{m.id} failed {place}: {error.message}",
-            hint=self._lacks(error)
-            or remedy(error, statement.text[:10_000] if statement else "", script.statements[: number or 0]),
-            migration_id=m.id,
-            location=location,
-            statement=statement.text if statement else "",
-            source_line=script.source_line(location.line),
-            sqlstate=error.sqlstate,
-            detail=error.detail,
-            server_hint=error.hint,
-            context=error.context,
-        )
+        if number is not None and not m.is_transactional:
+            goes_on = f"when it is mended, run it again: it goes on with statement {number + 1}"
+            hint = "\n".join(filter(None, (hint, then or f"the statements before it stay; {goes_on}")))
+        message = f"{m.id} failed {place}: {error.message}"
+        made = failure(message, hint, m, script, statement=statement, error=error, location=location)
         if error.sqlstate == "23503" and statement is not None:
             made.orphans = self._orphans(error, statement)
         if self.confinement is not None:
@@ -867,6 +867,34 @@ class Session:
                 return orphans.of_failed_statement(connection, statement.text, table=(error.schema, error.table))
         except (psycopg.Error, DatabaseError):
             return None
+
+
+# many parameters: what is known of a failure
+def failure(
+    message: str,
+    hint: str,
+    m: Migration,
+    script: Script,
+    *,
+    statement: Statement | None = None,
+    error: ServerError | None = None,
+    location: Location | None = None,
+    kind: type[MigrationFailed] = MigrationFailed,
+) -> MigrationFailed:
+    """The error for a statement of a file, or for the file; ``location``: where, if not where that begins."""
+    at = location or (statement.location(script.path) if statement else Location(script.path, 1))
+    return kind(
+        message,
+        hint=hint,
+        migration_id=m.id,
+        location=at,
+        statement=statement.text if statement else "",
+        source_line=script.source_line(at.line) if statement or location else "",
+        sqlstate=error.sqlstate if error else "",
+        detail=error.detail if error else "",
+        server_hint=error.hint if error else "",
+        context=error.context if error else "",
+    )
 
 
 def _row_of_copy(statement: Statement, error: ServerError, location: Location) -> Location:

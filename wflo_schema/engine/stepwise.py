@@ -43,8 +43,8 @@ from wflo_schema.engine.ledger import (
     seal_removal_command,
     superseded_command,
 )
-from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session
-from wflo_schema.errors import ConnectionLost, DatabaseError, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.engine.session import LEDGER_GONE, RETRIED, SETTLE, Conflict, Session, failure
+from wflo_schema.errors import ConnectionLost, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import (
@@ -62,7 +62,6 @@ from wflo_schema.files.statements import (
     waits_harmlessly,
     whole,
 )
-from wflo_schema.findings import Location
 from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed
 
@@ -195,7 +194,7 @@ class Stepwise:
             if outcome.error.sqlstate in RETRIED:
                 session.pause_for_ledger(m, outcome.error, began, attempt)
                 continue
-            if outcome.error.index == seal_index:
+            if outcome.error.index == seal_index or outcome.error.sqlstate in LEDGER_GONE:
                 raise session.unrecorded(m, self._script, outcome.error)
             if outcome.error.sqlstate in ("23505", "23502", "22012"):
                 raise Conflict
@@ -477,14 +476,12 @@ class Stepwise:
         is_finished = any(r.hash == m.hash for r in recorded) != is_rollback
         known = next((Step(*p[3:]) for p in progress if p.hash == m.hash), None)
         if number is not None and known == self._at and not is_finished:
-            statement = self._script.statements[number]
-            return MigrationFailed(
+            return failure(
                 f"{m.id} changes the ledger's record of how far it has come; the statements before this one stay",
-                hint=f"take it out of the file, and run it again: it goes on with statement {number + 1}",
-                migration_id=m.id,
-                location=Location(self._script.path, statement.line, statement.column),
-                statement=statement.text,
-                source_line=self._script.source_line(statement.line),
+                f"take it out of the file, and run it again: it goes on with statement {number + 1}",
+                m,
+                self._script,
+                statement=self._script.statements[number],
             )
         if self._at is None or is_finished or known is not None:
             return Conflict()
@@ -536,18 +533,6 @@ class Stepwise:
                 return
             raise session.lock_not_acquired(m, script, error, number, attempt, waited_s)
         failed = session.failed(m, script, error, number, place=place)
-        failed.hint = "\n".join(
-            filter(
-                None,
-                [
-                    failed.hint.replace("; nothing of this migration was kept", ""),
-                    (
-                        "the statements before it stay; when it is mended, run it again: "
-                        f"it goes on with statement {number + 1}"
-                    ),
-                ],
-            )
-        )
         if self._has_left_something(statement.text) and (build := index_build(statement.text)):
             failed.message += f"\nit left the index {build.name} INVALID, which the next run drops and builds again"
         raise failed
@@ -561,11 +546,9 @@ class Stepwise:
             )
             stopped.hint = self._either_way(number, self._script.statements[number].text)
             return stopped
-        failed = self._session.failed(self._migration, self._script, error, number)
-        failed.message += "\nit commits by itself: what it had committed by then stays"
         either_way = self._either_way(number, self._script.statements[number].text)
-        kept = failed.hint.replace("; nothing of this migration was kept", "")
-        failed.hint = "\n".join(filter(None, [kept, either_way]))
+        failed = self._session.failed(self._migration, self._script, error, number, then=either_way)
+        failed.message += "\nit commits by itself: what it had committed by then stays"
         return failed
 
     # what a statement that runs alone has done, and what it has left
@@ -616,18 +599,16 @@ class Stepwise:
 
     def _check_index(self, statement: Statement, state: _IndexState | None) -> None:
         """Raise `MigrationFailed` where the index is there, but INVALID: IF NOT EXISTS would call that a success."""
-        m, script = self._migration, self._script
         if state is None or state[1]:
             return
         name, _, _, is_being_built = state
-        raise MigrationFailed(
-            f"{m.id}: the index {name} is there, but INVALID: "
-            + ("another session is building it now" if is_being_built else "a build of it was interrupted or failed"),
-            hint="wait for it" if is_being_built else f"DROP INDEX CONCURRENTLY {name}; then run it again",
-            migration_id=m.id,
-            location=Location(script.path, statement.line, statement.column),
-            statement=statement.text,
-            source_line=script.source_line(statement.line),
+        why = "another session is building it now" if is_being_built else "a build of it was interrupted or failed"
+        raise failure(
+            f"{self._migration.id}: the index {name} is there, but INVALID: {why}",
+            "wait for it" if is_being_built else f"DROP INDEX CONCURRENTLY {name}; then run it again",
+            self._migration,
+            self._script,
+            statement=statement,
         )
 
     def _clear(self, text: str) -> None:
