@@ -68,6 +68,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "against",
             "locks",
             "confinement",
+            "watch",
             "session",
             "stepwise",
             "operations",

@@ -33,7 +33,7 @@ _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
 
 # First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
 # the ledger's schema.
-_LOCK_SPACE = 0x77666C6F
+LOCK_SPACE = 0x77666C6F
 
 # Second key while ledger tables are made: CREATE TABLE IF NOT EXISTS alone fails when raced.
 _CREATION_LOCK = -1
@@ -114,7 +114,7 @@ class Ledger:
     def lock_keys(self) -> tuple[str, str]:
         """The advisory lock that a non-transactional run holds, as two int4 in text."""
         digest = hashlib.sha256(self.schema.encode()).digest()
-        return str(_LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
+        return str(LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
 
 
 def _raise(error: ServerError, doing: str) -> None:
@@ -326,7 +326,7 @@ def _create_under_lock(
                 Command("SET LOCAL statement_timeout = 0"),
                 Command(
                     "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)",
-                    (str(_LOCK_SPACE), str(_CREATION_LOCK)),
+                    (str(LOCK_SPACE), str(_CREATION_LOCK)),
                 ),
             ]
         )
@@ -523,6 +523,17 @@ def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
     """Forget the progress of a migration that is finished."""
     table = sql.Identifier(ledger.schema, "_wflo_schema_progress").as_string()
     return Command(f"DELETE FROM {table} WHERE migration_hash = $1", (migration.hash,))
+
+
+def progress_of(schema: str, migration_id: str) -> tuple[str, str]:
+    """Table and condition that are the record of a migration's progress, for what a person is to type."""
+    where = f"WHERE migration_id = {sql.Literal(migration_id).as_string()}"
+    return sql.Identifier(schema, "_wflo_schema_progress").as_string(), where
+
+
+def forget_progress(schema: str, migration_id: str) -> str:
+    """The statement by which a person lets a migration begin anew."""
+    return "DELETE FROM " + " ".join(progress_of(schema, migration_id))
 
 
 def done_checksums(statements: Sequence[Statement]) -> tuple[str, ...]:

@@ -390,7 +390,7 @@ class _Run(Session):
 
     def settled_status(self, migrations: Migrations) -> Status:
         """The status, once no other run is amid a file that this one could not go on with."""
-        began = time.monotonic()
+        tries = self.tries()
         keys = self.ledger.lock_keys
         ask = Command(
             "SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1::integer, $2::integer)", keys, keeps_rows=True
@@ -398,7 +398,7 @@ class _Run(Session):
         while (found := self.status(migrations)).half_done:
             if self.must([ask]).rows[-1][0][0] == "t":
                 return self.status(migrations)  # whoever was at it may have finished in between
-            self.wait_for_colleague(None, began)
+            self.wait_for_colleague(None, tries)
         return found
 
     def validate(self, scripts: Scripts, check: Callable[[Migration, Script], None]) -> None:
@@ -487,18 +487,17 @@ class _Run(Session):
         self.refuse_flaws()
 
     def _make_ledger(self) -> None:
-        began, attempt = time.monotonic(), 0
+        tries = self.tries()
         while True:
-            attempt += 1
+            tries.count += 1
             try:
                 lock_timeout_ms = self.locks.of(None)
                 self.ledger = create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
                 break
             except DatabaseError as error:
-                left = self.locks.wait_s - (time.monotonic() - began)
-                if error.sqlstate not in RETRIED or left <= 0:
+                if error.sqlstate not in RETRIED or tries.left_s <= 0:
                     raise
-                self.pause(None, error.message, attempt, at_most=left)
+                self.pause(None, error.message, tries)
         self.settle()
 
     @staticmethod
@@ -656,10 +655,9 @@ class _Run(Session):
         ledger is not as planned, else as `migrate` says.
         """
         m, script = one.migration, one.script
-        began = time.monotonic()
-        attempt = 0
+        tries = self.tries()
         while True:
-            attempt += 1
+            tries.count += 1
             if outcome is None:
                 one = one._replace(is_continued=False)  # the session was cleared
                 self.start(m, script)
@@ -676,22 +674,19 @@ class _Run(Session):
             if error.index < 0:
                 continue  # the session was not cleared before it: nothing of it was run
             if error.index == one.share_index and error.sqlstate == "22012":
-                self.wait_for_colleague(m, began)
+                self.wait_for_colleague(m, tries)
                 continue
             if error.index <= one.ledger_index:
                 if error.sqlstate in _OUT_OF_DATE:
                     raise Conflict(error.message)
                 if error.sqlstate in RETRIED or error.sqlstate == "57014":
-                    self.pause_for_ledger(m, error, began, attempt)
+                    self.pause_for_ledger(m, error, tries)
                     continue
                 raise self.ledger_error(error)
             number = one.number(error.index)
             if error.sqlstate in RETRIED:
-                left = self.locks.wait_s - (time.monotonic() - began)
-                if left > 0:
-                    self.pause(m, error.message, attempt, at_most=left)
-                    continue
-                raise self.lock_not_acquired(m, script, error, number, attempt, time.monotonic() - began)
+                self.pause_or_give_up(m, script, error, number, tries)
+                continue
             self._refuse_outside(one, error, number)
             if one.seal_index < error.index < one.commit_index:
                 if error.sqlstate == "42501" and not one.is_ourselves:
@@ -767,19 +762,19 @@ class _Run(Session):
         before = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
         records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
         seal = [SETTLE, *(seal_command(self.ledger, m) for f, m in chosen if f.is_verified)]
-        began, attempt = time.monotonic(), 0
+        tries = self.tries()
         while True:
-            attempt += 1
+            tries.count += 1
             error = self.pipeline.exchange([*before, *records, *seal, COMMIT, *self.to_disk, DISCARD]).error
             if error is None or error.index > len(before) + len(records) + len(seal):
                 break
             self.settle(ROLLBACK)
             if error.index == len(before) - 1 and error.sqlstate == "22012":
-                self.wait_for_colleague(chosen[0][1], began)
+                self.wait_for_colleague(chosen[0][1], tries)
             elif error.sqlstate in _OUT_OF_DATE:
                 return False
             elif error.sqlstate in RETRIED or error.sqlstate == "57014":
-                self.pause_for_ledger(None, error, began, attempt)
+                self.pause_for_ledger(None, error, tries)
             else:
                 raise self.ledger_error(error)
         if error is not None:
@@ -804,9 +799,9 @@ class _Run(Session):
         if not self.ledger.is_complete:
             self._make_ledger()
         ledger = self.ledger
-        began, attempt = time.monotonic(), 0
+        tries = self.tries()
         while True:
-            attempt += 1
+            tries.count += 1
             if verify is not None:
                 verify()
             commands = [
@@ -838,10 +833,9 @@ class _Run(Session):
                     "the ledger changed while the migrations were about to be recorded; nothing was recorded",
                     hint="somebody else is at work on this database; look at wflo-schema status and run it again",
                 )
-            left = self.locks.wait_s - (time.monotonic() - began)
-            if outcome.error.sqlstate not in RETRIED or left <= 0:
+            if outcome.error.sqlstate not in RETRIED or tries.left_s <= 0:
                 raise self.ledger_error(outcome.error)
-            self.pause(None, outcome.error.message, attempt, at_most=left)
+            self.pause(None, outcome.error.message, tries)
         for m in chosen:
             self.start(m)
             self.finished(m, "mark", 0, is_flushed=False)

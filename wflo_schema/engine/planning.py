@@ -14,7 +14,7 @@ from psycopg import sql
 
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
-from wflo_schema.engine.ledger import Ledger, Progress, Record
+from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import (
     Migration,
@@ -24,7 +24,6 @@ from wflo_schema.files.folder import (
     resolve_id,
     rolling_back,
 )
-from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
@@ -327,8 +326,7 @@ def _half_done(
     for p in progress:
         m = files.get(p.hash)
         so_far = counted(p.statements_done, "statement")
-        table = f"{quote_always(ledger.schema)}._wflo_schema_progress"
-        forget = f"DELETE FROM {table} WHERE migration_hash = '{p.hash}'"
+        forget = forget_progress(ledger.schema, p.id)
         if m is None and p.operation == "apply" and p.hash not in recorded:
             why = f"{p.id} was interrupted after {so_far}, and its file is gone"
             yield HalfDone(p.id, why, "bring the file back as it was", forget)
@@ -527,8 +525,7 @@ def rollback_targets(
                 f"{e.id} is half applied ({counted(e.statements_done or 0, 'statement')}), and "
                 "builds on what would be rolled back",
                 hint="finish it first: wflo-schema migrate; or undo by hand what it has begun, then "
-                f"DELETE FROM {quote_always(status.schema)}._wflo_schema_progress "
-                f"WHERE migration_hash = '{migration_hash(e.id)}'",
+                f"{forget_progress(status.schema, e.id)}",
                 case=Allow.HALF_DONE.value,
             )
     transactional = {m.id for m in targets if m.is_transactional}

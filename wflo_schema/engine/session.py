@@ -1,7 +1,6 @@
-"""One connection at work for one operation: it waits, shows who blocks it, stops when asked, and reports.
+"""One connection at work for one operation: it waits, stops when asked, and reports.
 
-Hides retries and pauses, the second connection that looks at locks, when a commit is known to be on
-disk, and what PostgreSQL's errors mean for a migration.
+Hides retries and pauses, when a commit is known to be on disk, and what PostgreSQL's errors mean for a migration.
 """
 
 from __future__ import annotations
@@ -25,18 +24,14 @@ from wflo_schema.connect.pipeline import (
     COMMIT,
     DISCARD,
     ROLLBACK,
-    TICK_S,
-    Aside,
     Command,
     Exchange,
     Pipeline,
-    Row,
     ServerError,
     Stop,
     StoppedWaiting,
 )
-from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.events import Begun, Blocker, Done, Notice, Notify, Result, Retrying, Running, Waiting
+from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running
 from wflo_schema.engine.ledger import (
     Ledger,
     Progress,
@@ -47,8 +42,9 @@ from wflo_schema.engine.ledger import (
     read_ledger,
     seal_command,
 )
-from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions, Patience
+from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
 from wflo_schema.engine.remedies import NOTHING_KEPT, ledger_remedy, remedy
+from wflo_schema.engine.watch import Watch
 from wflo_schema.errors import (
     BadMigrationFile,
     ConnectionLost,
@@ -73,12 +69,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 
 # Seconds between looks at a lock that another run holds.
 _POLL_S = 0.2
-
-# Seconds to wait for the answer to a look at what blocks us.
-_LOOK_S = 0.1
-
-# Seconds between two looks at what blocks us, and between asking whether one is due, at least.
-_SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 
 # Stands in events for the id of a migration.
 _LEDGER = "the ledger"
@@ -114,6 +104,28 @@ class Conflict(Exception):
     """The plan is out of date: somebody else recorded or removed a migration.  Its text: what the server said."""
 
 
+class Tries:
+    """How often something was tried, and for how long: ``wait_s`` is the most."""
+
+    def __init__(self, wait_s: float) -> None:
+        self._began = time.monotonic()
+        self._wait_s = wait_s
+        self.count = 0
+
+    def __str__(self) -> str:
+        return counted(self.count, "try", "tries")
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds since the first."""
+        return time.monotonic() - self._began
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left; none where it is 0 or less."""
+        return self._wait_s - self.waited_s
+
+
 class Session:
     """One connection, one operation: `on` yields it, and says at the end what became of the operation."""
 
@@ -133,20 +145,9 @@ class Session:
         self.stop = stop
         self.token = token
         self._connection = connection
-        self.pipeline = Pipeline(connection, stop=stop, on_wait=self._watch, on_notice=self._notice)
-        self._watcher: Aside | None = None
-        self._look_every_s = 0.5
-        self._look_at = self._tell_at = self._tell_blockers_at = self._told_of_colleague_at = 0.0
-        self._not_seen = ""
-        """Why the second connection could not look."""
-        self._blockers: tuple[Blocker, ...] = ()
+        self.pipeline = Pipeline(connection, stop=stop, on_notice=self._notice)
+        self._told_of_colleague_at = 0.0
         self.current: Running | None = None
-        self._watched = ""
-        """What the first connection is at: a migration's id, `_LEDGER`, or nothing that could take long."""
-        self._patience: Patience | None = None
-        """With those who wait behind the current transaction."""
-        self._new_patience: Callable[[], Patience] | None = None
-        self._looked_at = 0.0
         self._total = 0
         self._done: list[Done] = []
         self._unflushed: list[Done] = []
@@ -157,6 +158,8 @@ class Session:
         """What is still to be done, with the current one."""
         self._operation = ""
         self.ledger: Ledger = find_ledger(self.pipeline, database.schema)
+        own_pid = self.ledger.backend_pid if self.is_direct else None
+        self._watch = Watch(self.pipeline, lambda: self.beside, token, own_pid, notify=notify, running=self._running)
         self.after: str | None = None
         """When the last migration was applied that the ledger records."""
         self.confinement: Confinement | None = None
@@ -266,8 +269,7 @@ class Session:
 
     def _close(self) -> None:
         self.pipeline.close()
-        if self._watcher is not None:
-            self._watcher.close()
+        self._watch.close()
 
     def begin(self, operation: str, total: int, source: str) -> None:
         """Announce the run of files from ``source``, once it is known that nothing forbids it."""
@@ -335,14 +337,14 @@ class Session:
         Raise `DatabaseError` with sqlstate 55P03 where the ledger is locked for ``lock_timeout_ms``, or
         (None) for as long as a migration may wait for its locks.
         """
-        began, attempt = time.monotonic(), 0
+        tries = self.tries()
         while True:
-            attempt += 1
-            self._watch_for(_LEDGER, self.locks.of(None))
+            tries.count += 1
+            self._watch.begin(_LEDGER, self.locks.of(None))
             timeout_ms = self.locks.of(None) or LOCK_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
             try:
                 found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms, only=only, first=first)
-                self._watched = ""
+                self._watch.end()
                 if only is None:
                     self.ledger = replace(self.ledger, flaws=found.flaws)
                     self.after = last_applied(found.records)
@@ -351,8 +353,8 @@ class Session:
                 if error.sqlstate != "55P03":
                     raise
                 if lock_timeout_ms is not None:
-                    raise self._ledger_locked(began, attempt) from None
-                self.pause_for_ledger(None, error, began, attempt)
+                    raise self._ledger_locked(tries) from None
+                self.pause_for_ledger(None, error, tries)
 
     def settings(self, m: Migration) -> dict[str, str]:
         """What holds while a migration runs."""
@@ -495,25 +497,19 @@ class Session:
         if self.current is None or self.current.id != m.id:
             self.current = Running(m.id, number, self._total)
             self._current_began = time.monotonic()
-            self._blockers = ()
-            self.notify(self.current)
-        self._watch_for(m.id, self.locks.of(m.lock_timeout_ms))
-        texts = (s.text for s in gives_way.statements) if gives_way is not None else ()
-        self._patience = None
-        self._new_patience = (lambda: self.locks.patience(m.lock_timeout_ms, texts)) if gives_way is not None else None
-
-    def _watch_for(self, name: str, lock_timeout_ms: int) -> None:
-        """Look, from now on, at what keeps this one waiting: before a lock timeout ends the waiting."""
-        if name != self._watched:
-            self._tell_blockers_at = time.monotonic()
             self._told_of_colleague_at = 0.0
-        self._watched = name
-        timeout_s = lock_timeout_ms / 1000
-        first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
-        self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
-        self.pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
-        self._looked_at = now = time.monotonic()
-        self._look_at, self._tell_at = now + first_s, now + 0.5
+            self._watch.blockers = ()
+            self.notify(self.current)
+        texts = (s.text for s in gives_way.statements) if gives_way is not None else ()
+        patience = (lambda: self.locks.patience(m.lock_timeout_ms, texts)) if gives_way is not None else None
+        self._watch.begin(m.id, self.locks.of(m.lock_timeout_ms))
+        self._watch.give_way(patience)
+
+    def _running(self, progress: str) -> Running | None:
+        """The migration that is being run, with how far it is."""
+        return self.current and replace(
+            self.current, elapsed_s=time.monotonic() - self._current_began, progress=progress
+        )
 
     def finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
         """A migration is committed, and on disk (``is_flushed``) or soon."""
@@ -521,7 +517,7 @@ class Session:
         number = len(self._done) + len(self._unflushed) + 1
         self._unflushed.append(Done(m.id, operation, duration_ms, statements, number, self._total))
         self.current = None
-        self._watched = ""
+        self._watch.end()
         if is_flushed:
             self._report()
 
@@ -617,84 +613,68 @@ class Session:
             time.sleep(min(left, 0.1))
             self.stay_awake()
 
-    def pause(self, m: Migration | None, reason: str, attempt: int, *, at_most: float = _LONGEST_PAUSE_S) -> None:
+    def tries(self) -> Tries:
+        """Begin to try something for as long as it may wait for locks."""
+        return Tries(self.locks.wait_s)
+
+    def pause(self, m: Migration | None, reason: str, tries: Tries) -> None:
         """Sleep before another try of a migration, or (None) of the ledger's own statements."""
-        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt - 1, 10))
+        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(tries.count - 1, 10))
         import random
 
-        pause_s = min(max(at_most, 0.0), longest * random.uniform(0.5, 1.5))
+        pause_s = min(max(tries.left_s, 0.0), longest * random.uniform(0.5, 1.5))
         what = m.id if m else _LEDGER
-        self.notify(Retrying(what, reason, pause_s, attempt, self._blockers))
+        self.notify(Retrying(what, reason, pause_s, tries.count, self._watch.blockers))
         self._sleep(pause_s, m)
 
-    def pause_for_ledger(
-        self, m: Migration | None, error: ServerError | DatabaseError, began: float, attempt: int
-    ) -> None:
+    def pause_for_ledger(self, m: Migration | None, error: ServerError | DatabaseError, tries: Tries) -> None:
         """Let a moment pass: the ledger's table, or the row of this migration, is locked.
 
         Wait for a colleague as long as it works; for anybody else, until the time for locks is over,
         or ten times that where no blocker can be seen: then raise `DatabaseError`.  A statement_timeout that
         is too short for the ledger's statements ends it when the time for locks is over, too.
         """
-        waited_s = time.monotonic() - began
-        is_colleague = any(b.is_colleague for b in self._blockers)
-        is_unseen = not self._blockers and error.sqlstate != "57014"
-        if is_colleague or (is_unseen and waited_s < _UNSEEN * self.locks.wait_s):
+        is_colleague = any(b.is_colleague for b in self._watch.blockers)
+        is_unseen = not self._watch.blockers and error.sqlstate != "57014"
+        if is_colleague or (is_unseen and tries.waited_s < _UNSEEN * self.locks.wait_s):
             who = "another run" if is_colleague else "another run, or a session that cannot be seen,"
-            self.wait_for_colleague(m, began, f"{who} holds the ledger")
+            self.wait_for_colleague(m, tries, f"{who} holds the ledger")
             return
-        left = self.locks.wait_s - waited_s
-        if left <= 0 and not self._blockers and isinstance(error, ServerError) and error.sqlstate == "57014":
+        is_over = tries.left_s <= 0
+        if is_over and not self._watch.blockers and isinstance(error, ServerError) and error.sqlstate == "57014":
             raise self.ledger_error(error)
-        if left <= 0:
-            raise self._ledger_locked(began, attempt)
-        self.pause(m, error.message, attempt, at_most=left)
+        if is_over:
+            raise self._ledger_locked(tries)
+        self.pause(m, error.message, tries)
 
-    def pause_for_locks(self, m: Migration, error: ServerError, began: float, attempt: int) -> None:
+    def pause_for_locks(self, m: Migration, error: ServerError, tries: Tries) -> None:
         """Let a moment pass where only locks keep an interruption from being mended; else raise."""
-        left = self.locks.wait_s - (time.monotonic() - began)
         if self.stop.is_requested:
             raise self.stopped(f"{m.id} was not resumed")
-        if error.sqlstate not in RETRIED or left <= 0:
+        if error.sqlstate not in RETRIED or tries.left_s <= 0:
             raise DatabaseError(
-                f"{m.id} cannot be resumed: {error.message}{self._blocked_by}",
+                f"{m.id} cannot be resumed: {error.message}{self._watch.blocked_by}",
                 sqlstate=error.sqlstate,
                 hint=error.hint,
             )
-        self.pause(m, error.message, attempt, at_most=left)
+        self.pause(m, error.message, tries)
 
-    @property
-    def _blocked_by(self) -> str:
-        """A line for each session that blocks ours, or one that says why none was seen."""
-        if not self._blockers and self._not_seen:
-            return f"\nwho blocks it could not be seen: {self._not_seen}"
-        return "".join(f"\nblocked by {b}" for b in self._blockers)
-
-    @property
-    def _end_blockers(self) -> str:
-        """What to do about what blocks ours."""
-        ends = [b.end for b in self._blockers] or ["SELECT pg_terminate_backend(PID)"]
-        what = "end it" if len(ends) == 1 else "end them"
-        is_prepared = any(b.gid for b in self._blockers)
-        where = f", in {self.database.name}" if is_prepared else ""
-        return f"wait for what blocks it or {what} ({'; '.join(ends)}{where})"
-
-    def _ledger_locked(self, began: float, attempts: int) -> DatabaseError:
+    def _ledger_locked(self, tries: Tries) -> DatabaseError:
         return DatabaseError(
-            f"the ledger in schema {self.ledger.schema} was locked in {counted(attempts, 'try', 'tries')} "
-            f"over {time.monotonic() - began:.0f} s{self._blocked_by}",
-            hint=f"{self._end_blockers}, then run it again",
+            f"the ledger in schema {self.ledger.schema} was locked in {tries} "
+            f"over {tries.waited_s:.0f} s{self._watch.blocked_by}",
+            hint=f"{self._watch.end_blockers}, then run it again",
             sqlstate="55P03",
         )
 
     def wait_for_colleague(
         self,
         m: Migration | None,
-        began: float,
+        tries: Tries,
         said: str = "another run is at work on a non-transactional migration",
     ) -> None:
         """Say what another run is at, and let a moment pass."""
-        waited_s = time.monotonic() - began
+        waited_s = tries.waited_s
         if self.current is not None:
             r = self.current
             self.notify(Running(r.id, r.number, r.total, waited_s, said))
@@ -714,76 +694,6 @@ class Session:
     def _notice(self, severity: str, message: str) -> None:
         self.notify(Notice(self.current.id if self.current else "", severity, message))
 
-    def _watch(self, waited_s: float) -> None:
-        """Look from a second connection at what the first one waits for, and tell about once a second.
-
-        It looks before a lock timeout ends the waiting, so that no blocker goes unseen.
-        """
-        now = time.monotonic()
-        if not self._watched or now < self._look_at:
-            return
-        self._look_at = now + self._look_every_s
-        progress = ""
-        try:
-            if self._watcher is None:
-                self._watcher = Aside(self.beside.with_parameters(connect_timeout="2").connect())
-                self._not_seen = ""
-            blockers = self._look("activity", self.ledger.lock_keys[0])
-            if blockers:
-                self._give_way((now - self._looked_at) * 1000)
-            if blockers is not None:
-                self._looked_at = now
-            if blockers:
-                self._blockers = tuple(_blocker(row) for row in blockers)
-                if now >= self._tell_blockers_at:
-                    self._tell_at = self._tell_blockers_at = now + 1.0
-                    self.notify(Waiting(self._watched, self._blockers, waited_s))
-                return
-            if now < self._tell_at:
-                return
-            found = self._look("progress_index") if blockers is not None else None
-            for phase, percent in found or ():
-                progress = f"{phase}{f' {percent} %' if percent is not None else ''}"
-        except (psycopg.Error, DatabaseError) as error:
-            self._not_seen = str(error).strip().partition("\n")[0]
-            if self._watcher is not None:
-                self._watcher.close()
-                self._watcher = None
-            self._look_at = now + 5.0
-            if now < self._tell_at:
-                return
-        self._tell_at = now + 1.0
-        r = self.current
-        if r is not None:
-            self.notify(Running(r.id, r.number, r.total, time.monotonic() - self._current_began, progress))
-
-    def _give_way(self, since_ms: float) -> None:
-        """Cancel our own statement, which waits for a lock, where others have waited behind it for long enough."""
-        if self._new_patience is not None:
-            self._patience, self._new_patience = self._new_patience(), None
-        patience = self._patience
-        rows = self._look("behind") if patience is not None else None
-        if patience is None or not rows:
-            return
-        own_ms, behind_ms = (int(number or 0) for number in rows[0])
-        why = patience.look(since_ms, own_ms, behind_ms)
-        if why:
-            self.pipeline.given_way = why
-            if self._look("cancel_waiting") == ():  # it has got its lock meanwhile
-                self.pipeline.given_way = ""
-        elif (soon_s := patience.next_look_s) is not None:
-            self._look_at = min(self._look_at, time.monotonic() + soon_s)
-            self.pipeline.tick_s = min(self.pipeline.tick_s, soon_s / 2)
-
-    def _look(self, name: str, *more: str) -> tuple[Row, ...] | None:
-        """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""
-        assert self._watcher is not None
-        if self._watcher.is_asked and self._watcher.answer(within_s=0.0) is None:
-            return None
-        ours = str(self.ledger.backend_pid) if self.is_direct else None
-        self._watcher.ask(load_sql("engine", name), self.token, ours, *more)
-        return self._watcher.answer(within_s=_LOOK_S)
-
     # errors
 
     def ledger_error(self, error: ServerError) -> DatabaseError:
@@ -795,15 +705,19 @@ class Session:
             hint=ledger_remedy(error, grant),
         )
 
-    def lock_not_acquired(
-        self, m: Migration, script: Script, error: ServerError, number: int | None, attempts: int, waited_s: float
-    ) -> MigrationFailed:
-        """The error of a migration that was tried for as long as it may be."""
+    def pause_or_give_up(
+        self, m: Migration, script: Script, error: ServerError, number: int | None, tries: Tries
+    ) -> None:
+        """Let a moment pass where only locks are in the way; raise `LockNotAcquired` where time is over."""
+        if tries.left_s > 0:
+            self.pause(m, error.message, tries)
+            return
         statement = None if number is None else script.statements[number]
         made = failure(
-            f"{m.id} did not get a lock in {counted(attempts, 'try', 'tries')} over {waited_s:.0f} s: "
-            f"{error.message}{self._blocked_by}",
-            f"{self._end_blockers}, then run it again; or wait longer for locks, with --lock-timeout and --lock-wait",
+            f"{m.id} did not get a lock in {tries} over {tries.waited_s:.0f} s: "
+            f"{error.message}{self._watch.blocked_by}",
+            f"{self._watch.end_blockers}, then run it again; "
+            "or wait longer for locks, with --lock-timeout and --lock-wait",
             m,
             script,
             statement=statement,
@@ -812,7 +726,7 @@ class Session:
         )
         self._flush_quietly()
         self._complete(made)
-        return made
+        raise made
 
     def failed(
         self, m: Migration, script: Script, error: ServerError, number: int | None, *, place: str = "", then: str = ""
@@ -869,7 +783,6 @@ class Session:
             return None
 
 
-# many parameters: what is known of a failure
 def failure(
     message: str,
     hint: str,
@@ -906,10 +819,3 @@ def _row_of_copy(statement: Statement, error: ServerError, location: Location) -
         return location
     first = Statement(statement.source, statement.data[0])
     return Location(location.path, first.line + int(row[1]) - 1, 1)
-
-
-def _blocker(row: Row) -> Blocker:
-    pid, username, application_name, state, since_s, query, relation, gid, is_colleague = (v or "" for v in row)
-    return Blocker(
-        int(pid), username, application_name, state, float(since_s), query, relation, gid, is_colleague == "t"
-    )

@@ -6,12 +6,10 @@ Hides what an interrupted statement may leave behind, and how a later run mends 
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import psycopg
-from psycopg import sql
 
 from wflo_schema.connect.database import database_error
 from wflo_schema.connect.pipeline import (
@@ -35,15 +33,17 @@ from wflo_schema.engine.ledger import (
     create_progress,
     delete_command,
     done_checksums,
+    forget_progress,
     insert_commands,
     last_applied,
     progress_command,
     progress_delete_command,
+    progress_of,
     seal_command,
     seal_removal_command,
     superseded_command,
 )
-from wflo_schema.engine.session import LEDGER_GONE, RETRIED, SETTLE, Conflict, Session, failure
+from wflo_schema.engine.session import LEDGER_GONE, RETRIED, SETTLE, Conflict, Session, Tries, failure
 from wflo_schema.errors import ConnectionLost, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
@@ -62,7 +62,6 @@ from wflo_schema.files.statements import (
     waits_harmlessly,
     whole,
 )
-from wflo_schema.names import quote_always
 from wflo_schema.words import counted, listed
 
 # Seconds that a pooler has for lending a session to a second connection.
@@ -176,10 +175,10 @@ class Stepwise:
     def _finish(self) -> None:
         """Record that it is done, and clear the session, where that was not sent behind the last statement."""
         m, session = self._migration, self._session
-        began, attempt = time.monotonic(), 0
+        tries = session.tries()
         seal_index = len(self._finish_commands) - 3
         while True:
-            attempt += 1
+            tries.count += 1
             outcome, self._finished = self._finished or session.pipeline.exchange(self._finish_commands), None
             if outcome.error is None:
                 return
@@ -192,7 +191,7 @@ class Stepwise:
             if session.stop.is_requested:
                 raise session.stopped(f"all of {m.id} was run, but it is not recorded yet")
             if outcome.error.sqlstate in RETRIED:
-                session.pause_for_ledger(m, outcome.error, began, attempt)
+                session.pause_for_ledger(m, outcome.error, tries)
                 continue
             if outcome.error.index == seal_index or outcome.error.sqlstate in LEDGER_GONE:
                 raise session.unrecorded(m, self._script, outcome.error)
@@ -236,7 +235,7 @@ class Stepwise:
         take = Command("SELECT 1 / pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)::integer")
         settings = {**session.settings(m), **_SESSION_SETTINGS, "application_name": session.token}
         lock = [BEGIN, *_set(settings), take._replace(parameters=session.ledger.lock_keys), COMMIT]
-        began = time.monotonic()
+        tries = session.tries()
         while True:
             try:
                 return session.read(only=only, first=lock)
@@ -244,7 +243,7 @@ class Stepwise:
                 if error.sqlstate != "22012":
                     raise
             session.must([ROLLBACK])
-            session.wait_for_colleague(m, began)
+            session.wait_for_colleague(m, tries)
 
     def _resume_at(self, known: Progress | None) -> tuple[int, str | None]:
         """How many statements are done, and the one that was interrupted."""
@@ -253,45 +252,28 @@ class Stepwise:
         m, script, operation = self._migration, self._script, self._operation
         done = known.statements_done
         same = self._done_checksums[done : done + 1] == (known.done_checksum,)
+        forget = forget_progress(self._session.ledger.schema, m.id)
+        lost = next((n for n, s in enumerate(script.statements[:done]) if leaves_with_session(s)), None)
+        what = hint = ""
         if self._session.must([superseded_command(self._session.ledger, m)]).rows[0]:
-            raise Refused(
-                f"{m.id} was interrupted after {counted(done, 'statement')}, "
-                "and another tool has applied it or rolled it back since",
-                hint=f"see what of it is there; then, to begin it anew, DELETE FROM {self._progress_table} "
-                f"{self._this_one}",
-            )
-        if known.operation != operation or done > len(script.statements) or not same:
-            raise Refused(
-                f"{m.id} was interrupted after {counted(done, 'statement')}, and "
-                + (
-                    "these were edited since"
-                    if known.operation == operation
-                    else f"that was during its {known.operation}"
-                ),
-                hint=f"bring {script.path} back as it was and run it again; or finish by hand what is half done, then "
-                f"DELETE FROM {self._progress_table} {self._this_one}",
-            )
-        for number, statement in enumerate(script.statements[:done]):
-            if done < len(script.statements) and leaves_with_session(statement):
-                said = " ".join(statement.text.split())[:60]
-                raise Refused(
-                    f"{m.id} was interrupted after {counted(done, 'statement')}, and what "
-                    f"statement {number + 1} made or set ({said}) is gone with its session",
-                    hint="finish or undo by hand what it has begun, then "
-                    f"DELETE FROM {self._progress_table} {self._this_one}",
-                )
+            what = "another tool has applied it or rolled it back since"
+            hint = f"see what of it is there; then, to begin it anew, {forget}"
+        elif known.operation != operation or done > len(script.statements) or not same:
+            what = f"that was during its {known.operation}"
+            if known.operation == operation:
+                what = "these were edited since"
+            hint = f"bring {script.path} back as it was and run it again; or finish by hand what is half done"
+            hint += f", then {forget}"
+        elif lost is not None and done < len(script.statements):
+            said = " ".join(script.statements[lost].text.split())[:60]
+            what = f"what statement {lost + 1} made or set ({said}) is gone with its session"
+            hint = f"finish or undo by hand what it has begun, then {forget}"
+        if what:
+            raise Refused(f"{m.id} was interrupted after {counted(done, 'statement')}, and {what}", hint=hint)
         self._session.notify(Notice(m.id, "REPAIR", f"going on after statement {done} of {len(script.statements)}"))
         self._interrupted_names = known.running_names
         self._at = Step(done, known.done_checksum, known.running_statement)
         return done, known.running_statement
-
-    @property
-    def _progress_table(self) -> str:
-        return f"{quote_always(self._session.ledger.schema)}._wflo_schema_progress"
-
-    @property
-    def _this_one(self) -> str:
-        return f"WHERE migration_id = {sql.Literal(self._migration.id).as_string()}"
 
     def _after_interruption(self, done: int, interrupted: str) -> str | None:
         """Clear away what an interrupted statement left; return it where the file has it next, else None.
@@ -309,12 +291,12 @@ class Stepwise:
         if self._is_at(done, interrupted):
             return interrupted
         parted = detached(interrupted)  # the file was edited, and has no such statement any more
-        began, attempt = time.monotonic(), 0
+        tries = self._session.tries()
         while parted is not None and self._has_left_something(interrupted):
-            attempt += 1
+            tries.count += 1
             outcome = self._session.pipeline.exchange([_finalize(parted)])
             if outcome.error is not None:
-                self._session.pause_for_locks(self._migration, outcome.error, began, attempt)
+                self._session.pause_for_locks(self._migration, outcome.error, tries)
         return None
 
     def _is_at(self, number: int, text: str) -> bool:
@@ -322,11 +304,12 @@ class Stepwise:
 
     def _either_way(self, done: int, text: str) -> str:
         """What to type where only a person can see how far a statement came."""
-        update = f"UPDATE {self._progress_table} SET running_statement = NULL"
-        ways = [f"see what it did; then, to run it again from its beginning: {update} {self._this_one}"]
+        table, this_one = progress_of(self._session.ledger.schema, self._migration.id)
+        update = f"UPDATE {table} SET running_statement = NULL"
+        ways = [f"see what it did; then, to run it again from its beginning: {update} {this_one}"]
         if self._is_at(done, text):
             after = f"{update}, statements_done = {done + 1}, done_checksum = '{self._done_checksums[done + 1]}'"
-            ways.append(f"or, to go on after it: {after} {self._this_one}")
+            ways.append(f"or, to go on after it: {after} {this_one}")
         else:
             ways.append("or bring the statement back as it was, to be told how to go on after it")
         return "; ".join(ways)
@@ -343,9 +326,9 @@ class Stepwise:
         done = [*self._as_ourselves, self._mark(after)]
         in_transaction: ServerError | None = None
         if not runs_alone(statement):
-            began, attempt = time.monotonic(), 0
+            tries = session.tries()
             while True:
-                attempt += 1
+                tries.count += 1
                 session.start(m, script)
                 look = (SETTLE, *session.look_outside) if session.look_outside else ()
                 run = [BEGIN, session.command(statement), *look, *done, COMMIT]
@@ -365,12 +348,12 @@ class Stepwise:
                     raise self._taken_over(number)
                 is_of_ledger = 1 + len(look) < outcome.error.index < len(run) - 1 and outcome.error.sqlstate != "25006"
                 if is_of_ledger and outcome.error.sqlstate in RETRIED:
-                    session.pause_for_ledger(m, outcome.error, began, attempt)
+                    session.pause_for_ledger(m, outcome.error, tries)
                 elif is_of_ledger:
                     raise session.ledger_error(outcome.error)
                 else:
                     place = "at its COMMIT" if is_at_commit else ""
-                    self._refused(number, outcome.error, attempt, began, place=place)
+                    self._refused(number, outcome.error, tries, place=place)
         self._alone(number, is_again=is_again, in_transaction=in_transaction)
         self._settle_settings(statement)
 
@@ -393,9 +376,9 @@ class Stepwise:
         is_last = number + 1 == len(self._script.statements)
         is_recorded_at_once = is_last and build is not None  # because the effect of an index can be seen
         finish = self._finish_commands if is_recorded_at_once else []
-        began, attempt = time.monotonic(), 0
+        tries = session.tries()
         while True:
-            attempt += 1
+            tries.count += 1
             session.start(m)
             state = self._index_state(build) if build is not None else None
             names = self._interrupted_names if is_again else ()
@@ -436,7 +419,7 @@ class Stepwise:
                 raise self._unknown(number, outcome.error)
             elif not is_done and not self._has_left_something(statement.text):
                 self._has_done_nothing(number)
-            self._refused(number, outcome.error, attempt, began)
+            self._refused(number, outcome.error, tries)
             self._clear(statement.text)
             is_again = False
         if not is_recorded_at_once:
@@ -448,10 +431,10 @@ class Stepwise:
         ``also`` is in the same transaction.  ``then`` is sent behind it, and runs once that is committed; return what
         came of it.
         """
-        began, attempt = time.monotonic(), 0
+        tries = self._session.tries()
         while True:
-            attempt += 1
-            write = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), *also, COMMIT]
+            tries.count += 1
+            write = self._written(step, *also)
             outcome = self._session.pipeline.exchange([*write, *then])
             error = outcome.error
             if error is None or error.index >= len(write):
@@ -464,7 +447,11 @@ class Stepwise:
                 raise self._session.stopped("it was cancelled between two statements; what came before stays")
             if error.sqlstate not in RETRIED:
                 raise self._session.ledger_error(error)
-            self._session.pause_for_ledger(self._migration, error, began, attempt)
+            self._session.pause_for_ledger(self._migration, error, tries)
+
+    def _written(self, step: Step, *also: Command) -> list[Command]:
+        """The transaction that writes how far it is."""
+        return [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), *also, COMMIT]
 
     def _taken_over(self, number: int | None = None) -> Exception:
         """What it means that the progress is not as we know it: `Conflict`, unless nobody has gone on with it.
@@ -487,7 +474,7 @@ class Stepwise:
             return Conflict()
         done = counted(self._at.done, "statement")
         return DatabaseError(
-            f"the record of how far {m.id} has come is gone from {self._progress_table}: "
+            f"the record of how far {m.id} has come is gone from {progress_of(self._session.ledger.schema, m.id)[0]}: "
             f"{done} of {len(self._script.statements)} {'is' if self._at.done == 1 else 'are'} done, and stay",
             hint="another run would begin with the first statement again: before that, finish or undo by hand what "
             "is done, and take out of the file what changes the ledger's tables",
@@ -503,8 +490,7 @@ class Stepwise:
     def _has_done_nothing(self, number: int) -> None:
         """Record that a statement is not running any more, and has left nothing."""
         step = self._step(number)
-        write = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, self._mark(step), COMMIT]
-        if self._session.pipeline.exchange(write).error is None:
+        if self._session.pipeline.exchange(self._written(step)).error is None:
             self._at = step
         else:
             self._session.pipeline.exchange([ROLLBACK])
@@ -518,7 +504,7 @@ class Stepwise:
             self._session.ledger, self._migration, operation=self._operation, now=now, before=self._at
         )
 
-    def _refused(self, number: int, error: ServerError, attempt: int, began: float, *, place: str = "") -> None:
+    def _refused(self, number: int, error: ServerError, tries: Tries, *, place: str = "") -> None:
         """Pause where another try may help, else raise."""
         m, script, session = self._migration, self._script, self._session
         statement = script.statements[number]
@@ -526,12 +512,9 @@ class Stepwise:
             raise session.stopped(
                 f"{m.id} was cancelled in statement {number + 1} of {len(script.statements)}; what came before it stays"
             )
-        waited_s = time.monotonic() - began
         if error.sqlstate in RETRIED:
-            if waited_s < session.locks.wait_s:
-                session.pause(m, error.message, attempt, at_most=session.locks.wait_s - waited_s)
-                return
-            raise session.lock_not_acquired(m, script, error, number, attempt, waited_s)
+            session.pause_or_give_up(m, script, error, number, tries)
+            return
         failed = session.failed(m, script, error, number, place=place)
         if self._has_left_something(statement.text) and (build := index_build(statement.text)):
             failed.message += f"\nit left the index {build.name} INVALID, which the next run drops and builds again"
