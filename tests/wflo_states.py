@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wflo_schema.adopt.found import read_names
-from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.connect.database import Database
 from wflo_schema.files.folder import read_migrations
 
 FOLDER = Path(__file__).parent.parent / "migrations"
 MIGRATIONS = read_migrations(FOLDER)
-NAMES = read_names(MIGRATIONS)
-RECONCILING = read_reconciling(MIGRATIONS)
 
 KEYS = (
     ("workflow_executions", "workflow_id", "workflow_definitions"),

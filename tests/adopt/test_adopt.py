@@ -21,13 +21,10 @@ import wflo_schema
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
-from tests.wflo_states import NAMES as WFLO_NAMES
-from tests.wflo_states import RECONCILING as WFLO_SETS
 from tests.wflo_states import STATES, build
 from wflo_schema.adopt.found import Adoption, Verdict, read_names
 from wflo_schema.adopt.judge import adopt_database, baseline
 from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
-from wflo_schema.adopt.reconciling import read_reconciling
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
@@ -70,9 +67,7 @@ def execute(database: Database, *statements: str) -> None:
 
 def look(database: Database, folder: Path, *, apply: bool = False, to: str | None = None) -> Adoption:
     files = read_migrations(folder)
-    return adopt_database(
-        database, files, apply=apply, to=to, names=read_names(files), reconciling=read_reconciling(files)
-    )
+    return adopt_database(database, files, apply=apply, to=to)
 
 
 def recorded(database: Database, folder: Path) -> list[str]:
@@ -111,7 +106,7 @@ def test_real_alembic_leaves_what_the_states_say(server: RunningServer, database
 
 def test_a_real_alembic_database_is_adopted_and_alembics_ledger_stays(database: Database) -> None:
     alembic(database, "500165e12345")
-    found = adopt_database(database, WFLO, apply=True, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    found = adopt_database(database, WFLO, apply=True)
     assert (found.verdict, found.is_applied, len(found.record), found.notes) == (Verdict.EQUAL, True, 3, ())
     assert [(w.tool, w.versions) for w in found.ledgers] == [("alembic", ("500165e12345",))]
     with database.connect() as connection:
@@ -390,7 +385,7 @@ def test_a_half_applied_foreign_migration_is_not_adopted(
 @pytest.mark.one_server
 def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
     build(database, "6d27a51e02d6", revisions=("500165e12345",))
-    found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    found = adopt_database(database, WFLO)
     assert (found.verdict, found.id) == (Verdict.EQUAL, WFLO.items[0].id)
     assert "says 500165e12345, which stands for 20251110_03_4c9e1-validate-foreign-keys" in found.notes[0]
 
@@ -398,7 +393,7 @@ def test_a_stamped_ledger_is_not_believed(database: Database) -> None:
 @pytest.mark.one_server
 def test_an_unknown_revision_is_named_and_the_catalog_asked(database: Database) -> None:
     build(database, "500165e12345", revisions=("deadbeef0000",))
-    found = adopt_database(database, WFLO, names=WFLO_NAMES, reconciling=WFLO_SETS)
+    found = adopt_database(database, WFLO)
     assert (found.verdict, found.id, found.ledgers[0].unknown) == (Verdict.EQUAL, WFLO.items[2].id, ("deadbeef0000",))
     assert "deadbeef0000, which no file here names" in found.notes[0]
 

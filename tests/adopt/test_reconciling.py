@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests import wflo_states
-from tests.wflo_states import FOLDER, KEYS, MIGRATIONS, NAMES, RECONCILING, ROWS, STATES, build, counts
+from tests.wflo_states import FOLDER, KEYS, MIGRATIONS, ROWS, STATES, build, counts
 from wflo_schema.adopt.found import Adoption, Verdict
 from wflo_schema.adopt.judge import adopt_database, baseline
 from wflo_schema.catalog.compare import compare_catalogs
@@ -75,7 +75,7 @@ def writer(database: Database) -> Iterator[Written]:
 
 
 def look(database: Database, *, apply: bool = False) -> Adoption:
-    return adopt_database(database, MIGRATIONS, apply=apply, names=NAMES, reconciling=RECONCILING)
+    return adopt_database(database, MIGRATIONS, apply=apply)
 
 
 def checked(database: Database) -> None:
@@ -197,8 +197,8 @@ def test_a_set_that_is_under_way_is_told_to_be_finished_though_another_would_fit
     build(database, "ec1673bcefc3", rows=True)
     reconciling = read_migrations(FOLDER / "reconcile" / "alembic-ec1673bcefc3")
     operations.migrate(database, reconciling, to=to, allow=[Allow.NOT_EMPTY])
-    named = adopt_database(database, MIGRATIONS, to=IDS[-1], names=NAMES, reconciling=RECONCILING)
-    for found in (look(database), named, baseline(database, MIGRATIONS, IDS[-1], reconciling=RECONCILING)):
+    named = adopt_database(database, MIGRATIONS, to=IDS[-1])
+    for found in (look(database), named, baseline(database, MIGRATIONS, IDS[-1])):
         assert (found.verdict, found.reconciling) == (Verdict.RECONCILE, reconciling.directories[0])
         assert found.next_steps[0] == f"wflo-schema migrate --migrations {reconciling.directories[0]}"
     operations.migrate(database, reconciling, allow=[Allow.NOT_EMPTY])

@@ -6,17 +6,15 @@ import enum
 import os
 import shlex
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wflo_schema.catalog.objects import Difference
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.folder import Migrations
+from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.files.listing import RECONCILING_FOLDER
 
 # Beside the migrations: what other tools' revisions stand for.
 NAMES_FILE = "adopt.toml"
-
-Names = Mapping[str, Mapping[str, str]]
 
 
 class Verdict(enum.StrEnum):
@@ -138,3 +136,14 @@ def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
                     )
             found.setdefault(tool, {}).update(revisions)
     return found
+
+
+def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:
+    """The reconciling sets: one per folder in ``reconcile`` beside the migrations, sorted by name."""
+    found = []
+    for directory in migrations.directories:
+        root = os.path.join(directory, RECONCILING_FOLDER)
+        if os.path.isdir(root):
+            folders = [os.path.join(root, name) for name in sorted(os.listdir(root)) if not name.startswith((".", "_"))]
+            found += [read_migrations(folder) for folder in folders if os.path.isdir(folder)]
+    return tuple(found)

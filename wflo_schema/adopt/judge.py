@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt import found as values
-from wflo_schema.adopt.found import Adoption, Names, Verdict, command
+from wflo_schema.adopt.found import Adoption, Verdict, command, read_reconciling
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
@@ -33,7 +33,6 @@ from wflo_schema.adopt.reconciling import (
     ReconcilingSet,
     find_set,
     forget_statement,
-    read_reconciling,
     reconciling_sets,
 )
 from wflo_schema.catalog.objects import Path
@@ -58,8 +57,6 @@ def adopt_database(
     apply: bool = False,
     to: str | None = None,
     scratch: ScratchOptions | None = None,
-    names: Names | None = None,
-    reconciling: Sequence[Migrations] = (),
 ) -> Adoption:
     """Say up to which migration a database made by something else matches ours; with ``apply``, record that.
 
@@ -75,7 +72,7 @@ def adopt_database(
     catalog changed before recording; `MigrationFailed` when the migrations do not run in the scratch
     database; `DatabaseError`, naming the table and who holds it, when a ledger stays locked.
     """
-    look = take_look(database, migrations, names or {}, reconciling)
+    look = take_look(database, migrations)
     found = _judge(look, to=to, scratch=scratch)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
@@ -89,15 +86,13 @@ def baseline(
     *,
     verified: bool = True,
     scratch: ScratchOptions | None = None,
-    names: Names | None = None,
-    reconciling: Sequence[Migrations] = (),
 ) -> Adoption:
     """Record every migration up to ``to`` as applied, once the catalog is seen to match ours up to it.
 
     Unlike `adopt_database` it ignores other tools' ledgers, and an empty database is a no.
     ``verified`` False compares nothing.
     """
-    look = take_look(database, migrations, names or {}, reconciling)
+    look = take_look(database, migrations)
     last = migrations.resolve(to)
     if verified:
         found = _judge(look, to=last.id, scratch=scratch, minds_ledgers=False)
@@ -108,8 +103,8 @@ def baseline(
             return found
         return _record(look, found)
     wanted = list(migrations)[: list(migrations).index(last) + 1]
-    found = look.adoption(
-        Verdict.EQUAL if look.to_record(wanted) or look.aside else Verdict.OURS,
+    found = replace(
+        look.adoption(Verdict.EQUAL if look.to_record(wanted) or look.aside else Verdict.OURS),
         id=last.id,
         number=len(wanted),
         record=look.to_record(wanted),
@@ -203,16 +198,14 @@ def _at_a_place(
     if verdict is Verdict.EQUAL and wish is not None and minds_ledgers:
         steps = (look.command(f"adopt --apply --to {m.id}"),)
     return replace(
-        look.adoption(
-            verdict,
-            id=m.id,
-            number=number,
-            record=record,
-            aside=look.aside,
-            objections=objections,
-            notes=(*look.ledger_notes(m), *scratch_note(look, history)),
-            next_steps=() if objections else steps,
-        ),
+        look.adoption(verdict),
+        id=m.id,
+        number=number,
+        record=record,
+        aside=look.aside,
+        objections=objections,
+        notes=(*look.ledger_notes(m), *scratch_note(look, history)),
+        next_steps=() if objections else steps,
         places=_shown(places),
         differences=found.cosmetic,
         beside=found.beside,
@@ -234,7 +227,11 @@ def _elsewhere(look: Look, wished: Place, there: Migration, step: str) -> Adopti
     m, found = wished.migration, wished.compared
     note = f"this database is where {there.id} leads, not {m.id}"
     return replace(
-        look.adoption(Verdict.DIFFERENT, id=m.id, number=wished.number + 1, notes=(note,), next_steps=(step,)),
+        look.adoption(Verdict.DIFFERENT),
+        id=m.id,
+        number=wished.number + 1,
+        notes=(note,),
+        next_steps=(step,),
         places=_shown((wished,)),
         differences=(*found.differences, *found.cosmetic),
         beside=found.beside,
@@ -247,12 +244,11 @@ def _empty(look: Look, tables: Collection[Path], present: Collection[Path]) -> A
     beside = " --allow not-empty" if look.status.unrecorded else ""
     steps = tuple(command("adopt", s) for s in elsewhere) or (look.command(f"migrate{beside}"),)
     notes = tuple(f"tables of the same names are in the schema {s}" for s in elsewhere)
-    return look.adoption(
-        Verdict.EMPTY,
+    return replace(
+        look.adoption(Verdict.EMPTY),
         notes=tuple(look.ledger_notes(None)),
         next_steps=steps,
         objections=notes,
-        aside=(),
     )
 
 
@@ -264,14 +260,12 @@ def _as_recorded(look: Look, said: Compared) -> Adoption:
     objections = look.objections(last, minds_ledgers=False)
     step = look.command("migrate" if look.status.pending else "check")
     return replace(
-        look.adoption(
-            Verdict.OURS,
-            id=last.id,
-            number=look.migrations.items.index(last) + 1,
-            notes=left,
-            objections=objections,
-            next_steps=() if objections else (step,),
-        ),
+        look.adoption(Verdict.OURS),
+        id=last.id,
+        number=look.migrations.items.index(last) + 1,
+        notes=left,
+        objections=objections,
+        next_steps=() if objections else (step,),
         differences=said.cosmetic,
         beside=said.beside,
     )
@@ -310,17 +304,15 @@ def _drift(
         where = "not like that"
         steps = _mends(look, said)
     return replace(
-        look.adoption(
-            Verdict.DRIFT,
-            id=last.id,
-            number=order[last.id] + 1,
-            notes=(
-                f"{recorded}, and the catalog is {where}" + ("" if look.half_way else BELIEVED),
-                *scratch_note(look, history),
-            ),
-            objections=look.objections(last, minds_ledgers=False),
-            next_steps=steps,
+        look.adoption(Verdict.DRIFT),
+        id=last.id,
+        number=order[last.id] + 1,
+        notes=(
+            f"{recorded}, and the catalog is {where}" + ("" if look.half_way else BELIEVED),
+            *scratch_note(look, history),
         ),
+        objections=look.objections(last, minds_ledgers=False),
+        next_steps=steps,
         places=_shown(places),
         differences=(*said.differences, *said.cosmetic),
         beside=said.beside,
@@ -405,14 +397,12 @@ def _different(
         steps = (*bring, "or insist that the database is right: " + look.command(f"baseline --to {to} --unverified"))
     m, found = nearest.migration, nearest.compared
     return replace(
-        look.adoption(
-            verdict,
-            id=m.id,
-            number=nearest.number + 1,
-            notes=notes,
-            next_steps=steps,
-            objections=look.objections(m, minds_ledgers=True),
-        ),
+        look.adoption(verdict),
+        id=m.id,
+        number=nearest.number + 1,
+        notes=notes,
+        next_steps=steps,
+        objections=look.objections(m, minds_ledgers=True),
         places=_shown(places),
         differences=(*found.differences, *found.cosmetic),
         beside=found.beside,

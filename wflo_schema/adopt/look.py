@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.adopt.found import Adoption, Names, OtherLedger, Verdict, command
+from wflo_schema.adopt.found import Adoption, OtherLedger, Verdict, command, read_names, read_reconciling
 from wflo_schema.adopt.ledgers import LOCK_TIMEOUT_MS, locked_by, other_ledgers
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
@@ -137,33 +137,16 @@ class Look:
                 raise (locked_by(self.database, None) if error.sqlstate == "55P03" else error) from None
         return found.without_schemas(self.ignore_schemas)
 
-    def adoption(
-        self,
-        verdict: Verdict,
-        *,
-        id: str | None = None,
-        number: int = 0,
-        record: tuple[str, ...] = (),
-        aside: tuple[str, ...] = (),
-        objections: tuple[str, ...] = (),
-        notes: tuple[str, ...] = (),
-        next_steps: tuple[str, ...] = (),
-    ) -> Adoption:
-        """Build the result from this look; ``id`` and ``number`` say up to which migration the database matches."""
+    def adoption(self, verdict: Verdict) -> Adoption:
+        """Begin the result of this look."""
+        status = self.status
         return Adoption(
             self.database.label,
-            self.status.schema,
-            self.status.server_version,
+            status.schema,
+            status.server_version,
             verdict,
             self.ledgers,
             len(self.migrations),
-            id,
-            number,
-            objections=objections,
-            notes=notes,
-            next_steps=next_steps,
-            record=record,
-            aside=aside,
             source=self.migrations.where,
         )
 
@@ -223,7 +206,7 @@ class Look:
                 )
 
 
-def take_look(database: Database, migrations: Migrations, names: Names, reconciling: Sequence[Migrations]) -> Look:
+def take_look(database: Database, migrations: Migrations) -> Look:
     """Read the target's ledgers and its catalog so that the two belong to one moment.
 
     Raise `Refused` for a folder without migrations, and where the ledger changes between looks again and again.
@@ -233,6 +216,7 @@ def take_look(database: Database, migrations: Migrations, names: Names, reconcil
     status = status_of(database, migrations)
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
+    names, reconciling = read_names(migrations), read_reconciling(migrations)
     found = other_ledgers(database, database.schema)
     ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
     ids = {m.id for one in reconciling for m in one}
@@ -245,7 +229,7 @@ def take_look(database: Database, migrations: Migrations, names: Names, reconcil
     look = Look(
         database,
         migrations,
-        tuple(reconciling),
+        reconciling,
         named,
         status,
         tuple(ledgers),

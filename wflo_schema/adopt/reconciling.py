@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +15,7 @@ from wflo_schema.catalog.objects import Difference
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import State
-from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.files.listing import RECONCILING_FOLDER
-
-
-def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:
-    """The reconciling sets: one per folder in ``reconcile`` beside the migrations, sorted by name."""
-    found = []
-    for directory in migrations.directories:
-        root = os.path.join(directory, RECONCILING_FOLDER)
-        if os.path.isdir(root):
-            folders = [os.path.join(root, name) for name in sorted(os.listdir(root)) if not name.startswith((".", "_"))]
-            found += [read_migrations(folder) for folder in folders if os.path.isdir(folder)]
-    return tuple(found)
-
+from wflo_schema.files.folder import Migrations
 
 BELIEVED = ": the catalog is believed (recorded without proof, copied from another database, or changed by hand since?)"
 

@@ -55,9 +55,7 @@ def adopt(
       wflo-schema adopt
       wflo-schema adopt --apply && wflo-schema migrate
     """
-    from wflo_schema.adopt.found import read_names
     from wflo_schema.adopt.judge import adopt_database
-    from wflo_schema.adopt.reconciling import read_reconciling
 
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
@@ -67,8 +65,6 @@ def adopt(
         apply=apply,
         to=to,
         scratch=scratch(),
-        names=read_names(files),
-        reconciling=read_reconciling(files),
     )
     _answer(found, format_)
 
@@ -98,7 +94,6 @@ def baseline(
       wflo-schema baseline --to 20251110_03
     """
     from wflo_schema.adopt.judge import baseline
-    from wflo_schema.adopt.reconciling import read_reconciling
     from wflo_schema.words import listed
 
     target = resolve_database(database_url, schema, server_directory)
@@ -109,7 +104,6 @@ def baseline(
         to,
         verified=not unverified,
         scratch=scratch(),
-        reconciling=read_reconciling(files),
     )
     if unverified and found.is_applied:
         warn(
