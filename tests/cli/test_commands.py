@@ -89,6 +89,15 @@ def test_second_migrate_says_there_is_nothing_to_do(database: Database, tmp_path
     assert ran.out.splitlines()[-1] == "nothing to do: every migration is applied"
 
 
+@pytest.mark.parametrize("command", ["status", "plan", "migrate"])
+def test_heading_names_the_folder(database: Database, tmp_path: Path, command: str) -> None:
+    mine = tmp_path / "db" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "1_a.sql").write_text("CREATE TABLE a ();")
+    ran = run(command, "--migrations", "db/mine", cwd=tmp_path, env={"DATABASE_URL": database.url})
+    assert ran.code == 0 and ran.out.splitlines()[0].endswith(", schema public, from db/mine")
+
+
 def test_migrate_to_stops_there_and_json_lists_the_ids(database: Database, tmp_path: Path) -> None:
     ran = run("migrate", "--to", "20251110_02", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": database.url})
     assert ran.code == 0

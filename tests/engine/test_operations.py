@@ -1620,3 +1620,25 @@ def test_what_is_sent_behind_begins_with_a_clean_session(folder: Folder) -> None
         )
     folder.migrate()
     assert {folder.ask(f"SELECT w FROM seen_{n}") for n in range(1, 9)} == {folder.ask("SHOW work_mem")}
+
+
+@pytest.mark.parametrize(("gone", "hint"), [("1_a", "git log --diff-filter=D"), ("3_c", "run it with the newer files")])
+@pytest.mark.parametrize("operation", ["migrate", "plan", "baseline", "adopt"])
+def test_a_wish_for_what_is_recorded_and_has_no_file_is_told_what_it_is(
+    folder: Folder, operation: str, gone: str, hint: str
+) -> None:
+    from wflo_schema.adopt.judge import adopt_database, baseline
+
+    paths = {name: folder.write(name, f"CREATE TABLE {name[2:]} ();") for name in ("1_a", "2_b", "3_c")}
+    folder.migrate()
+    paths[gone].unlink()
+    files = read_migrations(folder.path)
+    with pytest.raises(Refused) as refused:
+        if operation == "baseline":
+            baseline(folder.database, files, gone)
+        elif operation == "adopt":
+            adopt_database(folder.database, files, to=gone)
+        else:
+            getattr(operations, operation)(folder.database, files, to=gone)
+    assert refused.value.message.startswith(f"{gone} is applied, and has no file in ")
+    assert hint in refused.value.hint

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.test_operations import Folder, folder
+from wflo_schema.engine.events import Notice, Retrying, Waiting
+from wflo_schema.engine.locks import LockOptions
 from wflo_schema.errors import WfloSchemaError
-from wflo_schema.show.text import error_json, error_text
+from wflo_schema.show.text import error_json, error_text, event_text
 
 __all__ = ["folder"]
 
@@ -45,6 +47,26 @@ def test_password_in_a_statement_that_was_interrupted_is_not_shown(folder: Folde
         folder.migrate()
     assert "CREATE TEMP TABLE t" in error_text(caught.value)
     assert "s3cret" not in error_text(caught.value) + error_json(caught.value)
+
+
+@pytest.mark.parametrize("text", ["password=s3cret", "ALTER ROLE a PASSWORD ''s3cret''", "postgresql://a:s3cret@h/d"])
+def test_password_in_a_notice_is_not_shown(folder: Folder, text: str) -> None:
+    folder.write("1_a", f"DO $$ BEGIN RAISE WARNING 'told: {text}'; END $$")
+    folder.migrate()
+    (said,) = [event_text(event) for event in folder.events if isinstance(event, Notice)]
+    assert said.startswith("  warning: told: ") and "******" in said and "s3cret" not in said
+
+
+def test_password_in_what_a_blocker_runs_is_not_shown(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    folder.write("2_b", "ALTER TABLE a ADD b int;")
+    with folder.database.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE a")
+        other.execute("SELECT 'password=s3cret'")
+        error = folder.fail(locks=LockOptions(300, 0.5))
+    said = "".join(event_text(e) for e in folder.events if isinstance(e, Waiting | Retrying)) + error_text(error)
+    assert "SELECT 'password=" in said and "s3cret" not in said
 
 
 def test_a_password_that_is_hidden_leaves_the_mark_below_its_place(folder: Folder) -> None:

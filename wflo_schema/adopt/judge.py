@@ -40,7 +40,7 @@ from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.locks import LockOptions
-from wflo_schema.engine.planning import Allow, Plan
+from wflo_schema.engine.planning import Allow, Plan, resolve_wish
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
@@ -93,7 +93,7 @@ def baseline(
     ``verified`` False compares nothing.
     """
     look = take_look(database, migrations)
-    last = migrations.resolve(to)
+    last = resolve_wish(to, look.status, migrations)
     if verified:
         found = _judge(look, to=last.id, scratch=scratch, minds_ledgers=False)
         if found.verdict is Verdict.EMPTY:
@@ -118,7 +118,7 @@ def baseline(
 def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_ledgers: bool = True) -> Adoption:
     """Find the target in the history."""
     migrations, have = look.migrations, look.have
-    wish = migrations.resolve(to) if to is not None else None
+    wish = resolve_wish(to, look.status, migrations) if to is not None else None
     is_recorded = wish is None or wish.id in look.recorded
     said = compare_recorded(look, scratch) if look.is_ours else None
     if said is not None and not said.differences and is_recorded:

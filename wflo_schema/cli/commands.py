@@ -125,6 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except OSError:
             discard(stream)
     if arguments is None:
+        signals.ignore()
         gc.freeze()  # nor is it looked through at exit, which takes as long as importing psycopg
     else:
         signals.give_back(before)

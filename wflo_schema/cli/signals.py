@@ -55,6 +55,11 @@ class Signals:
             signal.signal(number, handler)
         sys.unraisablehook = sys.__unraisablehook__
 
+    def ignore(self) -> None:
+        """From now on no signal changes how the command ends: what it did is done and said."""
+        for number in _WORDS:
+            signal.signal(number, signal.SIG_IGN)
+
     @contextmanager
     def raising(self) -> Iterator[None]:
         """The first signal raises KeyboardInterrupt in here, and nothing does anywhere else."""

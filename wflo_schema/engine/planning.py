@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from psycopg import sql
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress
-from wflo_schema.errors import Refused
+from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import (
     Migration,
     Migrations,
@@ -147,6 +148,8 @@ class Status:
     """What others than its owner may do to the ledger, where that was asked for."""
     unrecorded: tuple[str, ...] = ()
     """What is there although nothing is recorded: another tool's ledger, and what the schema holds."""
+    source: str = ""
+    """The folders of the files."""
 
     def _of(self, *states: State) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if e.state in states)
@@ -224,6 +227,7 @@ def compare(
         has_ledger=ledger.is_there,
         half_done=half_done,
         flaws=ledger.flaws,
+        source=migrations.where,
     )
 
 
@@ -343,7 +347,7 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
     waiting = {e.id: e for e in status.pending}
     wanted = list(migrations)
     if to is not None:
-        last = migrations.resolve(to)
+        last = resolve_wish(to, status, migrations)
         wanted = wanted[: wanted.index(last) + 1]
     pending = tuple(m for m in wanted if m.id in waiting)
     refused = {e.id for e in status.without_file if Allow(e.state) not in allow}
@@ -385,6 +389,23 @@ RESPELL = "rename the file to what is recorded (has macOS, an archive or git cha
 TAKE_OVER = "if these migrations describe what is there, take it over: wflo-schema adopt"
 
 _NEWER_FILES = "run it with the newer files, or name their folder with --migrations"
+_BRING_BACK = "bring the file back (git log --diff-filter=D -- '*.sql')"
+
+
+def resolve_wish(wish: str, status: Status, migrations: Migrations) -> Migration:
+    """The migration that is meant.  Raise `Refused` for one that is recorded and has no file here."""
+    try:
+        return migrations.resolve(wish)
+    except BadMigrationFile:
+        states = {e.id: e.state for e in status.without_file}
+        with suppress(BadMigrationFile):
+            gone = resolve_id(wish, states, migrations.where)
+            how = _NEWER_FILES if states[gone] is State.AHEAD else _BRING_BACK
+            raise Refused(
+                f"{gone} is applied, and has no file in {migrations.where}",
+                hint=f"{how}; or name a migration that has one: wflo-schema status lists them",
+            ) from None
+        raise
 
 
 def _objections(
@@ -415,7 +436,7 @@ def _objections(
         yield (
             Allow.MISSING,
             f"{have} no file any more: {listed(missing)}",
-            renamed(same, missing) or "bring the file back (git log --diff-filter=D -- '*.sql')",
+            renamed(same, missing) or _BRING_BACK,
         )
     if ahead:
         yield (
@@ -600,7 +621,7 @@ def _refuse_gone(status: Status, chosen: Collection[str]) -> None:
     if not gone:
         return
     ahead = [e for e in gone if e.state is State.AHEAD]
-    how = _NEWER_FILES if ahead else "bring its files back (git log --diff-filter=D -- '*.sql')"
+    how = _NEWER_FILES if ahead else _BRING_BACK
     others = "; or roll back another one alone, by id: wflo-schema rollback ID" if len(chosen) > 1 and not ahead else ""
     raise Refused(
         f"{counted(len(gone), 'migration')} that would be rolled back {plural(len(gone), 'has', 'have')} no file here: "

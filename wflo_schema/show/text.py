@@ -94,6 +94,8 @@ _PASSWORD = re.compile(
 
 def _without_passwords(text: str) -> str:
     """The text with a star for each character of a password."""
+    if "://" not in text and "password" not in text.lower():
+        return text  # a run may have a hundred thousand notices
 
     def hidden(found: re.Match[str]) -> str:
         before = found["before"] or found["before2"] or found["before3"]
@@ -171,6 +173,10 @@ def relative_path(path: str) -> str:
     return path if shown.startswith("..") else shown
 
 
+def _heading(of: Status | Adoption) -> str:
+    return f"{of.label} (PostgreSQL {of.server_version}), schema {of.schema}{_source(of.source)}"
+
+
 def _source(where: str) -> str:
     return f", from {relative_path(where)}" if where else ""
 
@@ -195,16 +201,16 @@ def event_text(event: Event) -> str:
             many = f"{counted(event.statements, 'statement')}, " if event.operation != "mark" else ""
             return f"  {_VERBS[event.operation]} {event.id}  ({many}{duration(event.duration_ms)})"
         case Waiting():
-            whom = "; ".join(str(b) for b in event.blockers)
+            whom = _without_passwords("; ".join(str(b) for b in event.blockers))
             if event.blockers and all(b.is_colleague for b in event.blockers):
                 return f"  {event.id} waits for another run of wflo-schema ({event.waited_s:.0f} s): {whom}"
             where = next((f" on {b.relation}" for b in event.blockers if b.relation), "")
             return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s), blocked by {whom}"
         case Retrying():
             follows = f"try {event.attempt + 1} follows in {event.pause_s:.1f} s"
-            return f"  {event.id} did not get through ({event.reason}); {follows}"
+            return f"  {event.id} did not get through ({_without_passwords(event.reason)}); {follows}"
         case Notice():
-            return f"  {event.severity.lower()}: {event.message}"
+            return f"  {event.severity.lower()}: {_without_passwords(event.message)}"
         case Running():
             return ""
 
@@ -233,7 +239,7 @@ def result_json(result: Result) -> str:
 
 def status_text(status: Status) -> str:
     """One line per migration, then the sums."""
-    lines = [f"{status.label} (PostgreSQL {status.server_version}), schema {status.schema}"]
+    lines = [_heading(status)]
     width = max((len(e.id) for e in status.entries), default=0)
     for e in status.entries:
         notes = []
@@ -281,7 +287,7 @@ def status_json(status: Status) -> str:
 def plan_text(plan: Plan) -> str:
     """What `migrate` would run, and what would stop it."""
     lines = [
-        f"{plan.status.label} (PostgreSQL {plan.status.server_version}), schema {plan.status.schema}"
+        _heading(plan.status)
         if plan.status.server_version
         else f"a database with all files of {plan.status.label}; no database was asked"
     ]
@@ -401,7 +407,7 @@ def check_json(result: CheckResult, rules: Sequence[Rule]) -> str:
 
 def adoption_text(found: Adoption) -> str:
     """Which ledgers there are, how far each migration is from the catalog, the verdict, and what to type next."""
-    lines = [f"{found.label} (PostgreSQL {found.server_version}), schema {found.schema}{_source(found.source)}"]
+    lines = [_heading(found)]
     lines += [f"  {_ledger_line(ledger)}" for ledger in found.ledgers] or ["  no other tool's ledger"]
     width = max((len(p.id) for p in found.places), default=0)
     for place in found.places:
