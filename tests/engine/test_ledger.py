@@ -21,7 +21,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import DatabaseError, LockNotAcquired, Refused, WfloSchemaError
+from wflo_schema.errors import DatabaseError, LockNotAcquired, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 
 __all__ = ["folder"]
