@@ -32,7 +32,8 @@ from bench.peers import CACHE
 from wflo_schema.connect.database import Database
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.server.account import Account, choose_account
-from wflo_schema.server.embedded import reachable_programs, start_embedded, stop_embedded
+from wflo_schema.server.embedded import start_embedded, stop_embedded
+from wflo_schema.server.home import reachable_programs
 from wflo_schema.server.installed import find_programs
 from wflo_schema.testdb.databases import list_test_databases
 from wflo_schema.testdb.session import ServerSession

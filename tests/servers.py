@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wflo_schema.server.account import choose_account
-from wflo_schema.server.embedded import reachable_programs
+from wflo_schema.server.home import reachable_programs
 from wflo_schema.server.installed import find_programs
 
 # Every version that is said to be supported, the newest first.

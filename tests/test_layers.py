@@ -38,7 +38,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "faults",
         ),
     ),
-    ("server", ("values", "account", "installed", "embedded", "docker")),
+    ("server", ("values", "account", "installed", "home", "embedded", "docker")),
     (
         "catalog",
         (

@@ -19,7 +19,8 @@ from wflo_schema.errors import ConnectionFailed, ServerNotReady
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
-from wflo_schema.server.embedded import LOG_TAIL_LINES, NOTHING_DELETED, POLL_S, locked, version_of
+from wflo_schema.server.embedded import LOG_TAIL_LINES, version_of
+from wflo_schema.server.home import NOTHING_DELETED, POLL_S, locked
 from wflo_schema.server.values import Server, ServerStatus
 
 

