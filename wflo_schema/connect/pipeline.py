@@ -87,9 +87,10 @@ class Stop:
         finally:
             self._raising_in = None
 
-    def interrupted(self, outcome: str, *, hint: str = "run it again: it goes on where it stopped") -> Interrupted:
+    def interrupted(self, outcome: str) -> Interrupted:
         """The error that says what came of being stopped."""
         name = {2: "interrupted (SIGINT)", 15: "terminated (SIGTERM)"}.get(self.signal_number, "stopped")
+        hint = "run it again: it goes on where it stopped"
         return Interrupted(f"{name}: {outcome}", signal_number=self.signal_number or 2, hint=hint)
 
     @property

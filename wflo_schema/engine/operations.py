@@ -231,8 +231,6 @@ def baseline(
     aside: Sequence[str] = (),
     verify: Callable[[], None] | None = None,
     locks: LockOptions | None = None,
-    notify: Notify | None = None,
-    stop: Stop | None = None,
 ) -> Result:
     """Record migrations as applied without running them, all in one transaction.
 
@@ -245,7 +243,7 @@ def baseline(
     """
     began = time.monotonic()
     chosen = [migrations.resolve(i) for i in ids]
-    with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+    with _Run.on(database, locks=locks) as run:
         found = run.status(migrations)
         refuse_elsewhere(found)
         entries = {e.id: e for e in found.entries if e.state != State.PENDING}

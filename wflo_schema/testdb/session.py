@@ -390,7 +390,7 @@ class ServerSession:
         except psycopg.errors.DuplicateDatabase:
             self.drop_quietly(building)  # somebody else was first, and theirs is as good
 
-    def _alone_in(self, name: str, do: Callable[[], None]) -> None:
+    def _alone_in(self, name: str, do: Callable[[], object]) -> None:
         """Let nobody into a database of ours, close what others have opened there, and do what needs it free.
 
         An agent that looks into every database comes at any moment.  Raise psycopg.Error.
@@ -519,11 +519,8 @@ class ServerSession:
         rename = sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new)
         open_again = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true").format(new)
 
-        def rename_it() -> None:
-            self.connection.execute(rename)
-
         try:
-            self._alone_in(name, rename_it)
+            self._alone_in(name, lambda: self.connection.execute(rename))
             self.connection.execute(open_again)
         except psycopg.errors.DuplicateDatabase as error:
             raise Refused(
@@ -672,41 +669,24 @@ class ServerSession:
     def _refused(self, error: psycopg.Error, doing: str) -> DatabaseError:
         said = error.diag.message_primary or str(error).strip()
         state = error.sqlstate or ""
+        what, hint = f"not allowed while {doing}: {said}", ""
         if state == "25006":
-            return DatabaseError(
-                f"PostgreSQL refused while {doing}: {said}", hint=self._who_set_read_only(), sqlstate=state
-            )
-        if state == "42501" and "create database" in said:
-            return DatabaseError(
-                f"the role {self.role} may not create databases on {self.database.label}",
-                hint=f"as a superuser: ALTER ROLE {quote_always(self.role)} CREATEDB",
-                sqlstate=state,
-            )
-        if state == "42501" and "superuser" in said:
-            return DatabaseError(
-                f"not allowed while {doing}: {said}",
-                hint="a superuser is connected to it, whom this role may not disconnect: close that connection",
-                sqlstate=state,
-            )
-        if state == "42501":
-            return DatabaseError(
-                f"not allowed while {doing}: {said}",
-                hint=f"do it as the role that owns the database, or make {self.role} a member of that role",
-                sqlstate=state,
-            )
-        if state == "53100":
-            return DatabaseError(
-                f"the server's disk is full while {doing}: {said}",
-                hint="free space; wflo-schema test-db prune drops what killed sessions left",
-                sqlstate=state,
-            )
-        if state == "55006":
-            return DatabaseError(
-                f"somebody is connected while {doing}: {said}",
-                hint="close that connection and run this again",
-                sqlstate=state,
-            )
-        return database_error(error, doing)
+            what, hint = f"PostgreSQL refused while {doing}: {said}", self._who_set_read_only()
+        elif state == "42501" and "create database" in said:
+            what = f"the role {self.role} may not create databases on {self.database.label}"
+            hint = f"as a superuser: ALTER ROLE {quote_always(self.role)} CREATEDB"
+        elif state == "42501" and "superuser" in said:
+            hint = "a superuser is connected to it, whom this role may not disconnect: close that connection"
+        elif state == "42501":
+            hint = f"do it as the role that owns the database, or make {self.role} a member of that role"
+        elif state == "53100":
+            what = f"the server's disk is full while {doing}: {said}"
+            hint = "free space; wflo-schema test-db prune drops what killed sessions left"
+        elif state == "55006":
+            what, hint = f"somebody is connected while {doing}: {said}", "close that connection and run this again"
+        else:
+            return database_error(error, doing)
+        return DatabaseError(what, hint=hint, sqlstate=state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -783,7 +763,6 @@ class Strategies:
 class _Row:
     name: str
     comment: str
-    is_template: bool
     is_ours_to_drop: bool
     connections: int
     size_bytes: int | None

@@ -2,7 +2,6 @@
 SELECT
     d.datname::text AS name,
     COALESCE(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment,
-    d.datistemplate AS is_template,
     pg_catalog.pg_has_role(d.datdba, 'USAGE') AS is_ours_to_drop,
     (
         SELECT pg_catalog.count(*)
