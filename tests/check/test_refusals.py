@@ -33,6 +33,19 @@ ERRORS = {
     "check of both or none": (f"{BOTH} DEFAULT 5, CHECK ((parent_id IS NULL) = (other_id IS NULL))", NULL),
     "check of the default": ("parent_id int DEFAULT 0 CHECK (parent_id <> 0)", DEFAULT),
     "check of what stands for NULL": ("parent_id int CHECK (coalesce(parent_id, -1) > 0)", NULL),
+    "check by a function": ("parent_id int CHECK (coalesce(abs(parent_id), -1) > 0)", NULL),
+    "check of a generated column": (
+        "parent_id int, twice int GENERATED ALWAYS AS (parent_id * 2) STORED CHECK (twice IS NOT NULL)",
+        NULL,
+    ),
+    "check of a generated column and another": (
+        f"{BOTH}, has bool GENERATED ALWAYS AS (parent_id IS NOT NULL) STORED, CHECK (has <> (other_id IS NOT NULL))",
+        NULL,
+    ),
+    "a domain's check": ("parent_id given", NULL),
+    "a domain's check of the default": ("parent_id loose DEFAULT 0", DEFAULT),
+    "a domain's default, and check": ("parent_id zero CHECK (parent_id > 0)", DEFAULT),
+    "generated, of a product": ("parent_id int, twice int GENERATED ALWAYS AS (parent_id * 2) STORED NOT NULL", NULL),
     "generated, of NULL": ("parent_id int, twice int GENERATED ALWAYS AS (parent_id) STORED NOT NULL", NULL),
 }
 
@@ -42,14 +55,24 @@ WARNINGS = {
         NULL,
     ),
     "check of one at least": (f"{BOTH}, CHECK (parent_id IS NOT NULL OR other_id IS NOT NULL)", NULL),
-    "check by a function": ("parent_id int CHECK (coalesce(abs(parent_id), -1) > 0)", NULL),
-    "generated, of who knows": ("parent_id int, twice int GENERATED ALWAYS AS (parent_id * 2) STORED NOT NULL", NULL),
+    "check by an unknown function": ("parent_id int CHECK (coalesce(own(parent_id), -1) > 0)", NULL),
+    "generated, of who knows": ("parent_id int, own int GENERATED ALWAYS AS (own(parent_id)) STORED NOT NULL", NULL),
     "check, and a trigger mends it": ("parent_id int CHECK (parent_id IS NOT NULL)", NULL),
 }
 
 CLEAN = {
     "nullable": ("parent_id int", NULL),
     "check that NULL passes": ("parent_id int CHECK (parent_id > 0)", NULL),
+    "check of its length": ("parent_id int CHECK (length(parent_id::text) < 4)", NULL),
+    "check by a pattern": ("parent_id int CHECK (parent_id::text ~ '^[0-9]+$')", NULL),
+    "check by arithmetic": (f"{BOTH}, CHECK (parent_id % 2 + other_id > 0 OR parent_id - 1 >= 0)", NULL),
+    "check of one of a list": ("parent_id int CHECK (parent_id IN (0, 1))", NULL),
+    "check of one of a list of texts": ("parent_id int CHECK (parent_id::varchar IN ('0', '1'))", NULL),
+    "check of a generated column that NULL passes": (
+        "parent_id int, twice int GENERATED ALWAYS AS (parent_id * 2) STORED CHECK (twice > 0)",
+        NULL,
+    ),
+    "the domain's default": ("parent_id zero", DEFAULT),
     "check of other columns": ("parent_id int, state text CHECK (state IS NULL OR state <> '')", NULL),
     "not null with a default": ("parent_id int NOT NULL DEFAULT 0", DEFAULT),
     "check of another default": ("parent_id int DEFAULT 0 CHECK (parent_id IS NOT NULL)", DEFAULT),
@@ -61,7 +84,9 @@ CLEAN = {
 
 BEFORE = """
 CREATE DOMAIN whole AS int NOT NULL; CREATE DOMAIN positive AS whole CHECK (VALUE > 0);
-CREATE DOMAIN loose AS int CHECK (VALUE > 0);
+CREATE DOMAIN loose AS int CHECK (VALUE > 0); CREATE DOMAIN given AS int CHECK (VALUE IS NOT NULL);
+CREATE DOMAIN zero AS int NOT NULL DEFAULT 0;
+CREATE FUNCTION own(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (0), (1);
 """
 
@@ -103,3 +128,68 @@ def test_an_action_that_the_table_refuses_for_some_rows_is_a_warning(database: D
 @pytest.mark.parametrize("name", CLEAN)
 def test_an_action_that_the_table_accepts_is_no_finding(database: Database, name: str) -> None:
     assert _weights_and_truth(database, *CLEAN[name]) == ([], True)
+
+
+def test_what_a_trigger_cancels_for_some_rows_is_not_always_refused(database: Database) -> None:
+    more = """
+        CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN IF OLD.id > 1 THEN RETURN NULL; END IF; RETURN NEW; END';
+        CREATE TRIGGER cancel BEFORE UPDATE ON child FOR EACH ROW EXECUTE FUNCTION cancel();
+    """
+    said, is_done = _weights_and_truth(database, "parent_id int NOT NULL", NULL, more)
+
+    assert (set(said), is_done) == (
+        {"error: key-stopped-by-trigger", "warning: key-action-maybe-refused"},
+        False,
+    )
+
+
+def test_the_default_that_counts_is_that_of_the_table_not_of_its_partition(database: Database) -> None:
+    contract = parse_contract(
+        '[[foreign_key]]\nname = "child_fk"\nfrom = "child(parent_id)"\nto = "parent(id)"\non_delete = "SET DEFAULT"\n'
+    )
+    with database.connect() as connection:
+        connection.execute(
+            f"""{BEFORE}
+            CREATE TABLE child (id int, parent_id int NOT NULL DEFAULT 0
+                CONSTRAINT child_fk REFERENCES parent ON DELETE SET DEFAULT) PARTITION BY RANGE (id);
+            CREATE TABLE child_1 PARTITION OF child DEFAULT;
+            ALTER TABLE child_1 ALTER parent_id SET DEFAULT NULL;
+            INSERT INTO child VALUES (1, 1)""".encode()
+        )
+        connection.execute("DELETE FROM parent WHERE id = 1")
+        assert check_database(database, contract, only=("contract",)).findings == ()
+
+
+TWO = {
+    "a part to NULL": ("a int, b int", "SET NULL (b)", True),
+    "a part to a default": ("a int DEFAULT 0, b int", "SET DEFAULT", True),
+    "a part of its own": ("a int, b int DEFAULT 0", "SET DEFAULT (a)", True),
+    "all to NULL": ("a int, b int", "SET NULL", False),
+    "all to defaults": ("a int DEFAULT 0, b int DEFAULT 0", "SET DEFAULT", False),
+}
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_a_part_of_a_key_that_is_match_full_cannot_be_null_alone(database: Database, name: str) -> None:
+    columns, action, is_refused = TWO[name]
+    contract = parse_contract(
+        '[[foreign_key]]\nname = "child_fk"\nfrom = "child(a, b)"\nto = "parent(a, b)"\nmatch = "FULL"\n'
+        f'on_delete = "{action}"\n'
+    )
+    with database.connect() as connection:
+        connection.execute(
+            f"""
+            CREATE TABLE parent (a int, b int, PRIMARY KEY (a, b)); INSERT INTO parent VALUES (0, 0), (1, 1);
+            CREATE TABLE child (id int, {columns},
+                CONSTRAINT child_fk FOREIGN KEY (a, b) REFERENCES parent MATCH FULL ON DELETE {action});
+            INSERT INTO child VALUES (1, 1, 1)""".encode()
+        )
+        found = check_database(database, contract, only=("contract",)).findings
+        assert [f.code for f in found] == ["key-action-refused"] * is_refused
+        try:
+            connection.execute("DELETE FROM parent WHERE a = 1")
+        except psycopg.errors.ForeignKeyViolation:
+            assert is_refused
+        else:
+            assert not is_refused

@@ -112,10 +112,14 @@ class Write:
     alias: str = ""
     where: Any = None
     is_plain: bool = False
+    is_only: bool = False
 
-    def is_of(self, tables: Collection[tuple[str, str]]) -> bool:
-        """Whether it may be one of these tables, schema first."""
-        return not self.name or any(n == self.name and self.schema in ("", s) for s, n in tables)
+    def is_of(self, tables: Collection[tuple[str, str, bool]]) -> bool:
+        """Whether it may be one of these tables, schema first, or, by ONLY, of those that this reaches."""
+        return not self.name or any(
+            n == self.name and self.schema in ("", s) and (is_reached or not self.is_only)
+            for s, n, is_reached in tables
+        )
 
 
 @lru_cache(maxsize=512)
@@ -139,7 +143,7 @@ def _written_below(node: Any) -> Iterator[Write]:
         joined = node.from_clause if kind == "UpdateStmt" else node.using_clause
         where = node.where_clause if node.HasField("where_clause") else None
         alias = table.alias.aliasname if table.HasField("alias") else table.relname
-        yield Write(table.schemaname, table.relname, alias, where, not joined)
+        yield Write(table.schemaname, table.relname, alias, where, not joined, is_only=not table.inh)
     elif kind == "MergeStmt" or (kind == "InsertStmt" and node.HasField("on_conflict_clause")):
         yield Write(node.relation.schemaname, node.relation.relname)
     elif kind == "TruncateStmt":
@@ -296,7 +300,7 @@ class _Walk:
                 continue
             after: _Paths = []
             for each in paths:
-                own = Row("old") if self.event.is_row else Row("other")
+                own = Row("old")  # or, before a statement, any of its rows
                 said = self.meets(write, each, own)
                 sure = [w for v, w in said if v == TRUE and not w.is_guess]
                 if sure:

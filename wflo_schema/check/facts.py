@@ -161,7 +161,7 @@ class CheckConstraint:
 class Refusing:
     """A column, or a CHECK constraint, by which a table with a key that sets NULL or a default may refuse that.
 
-    ``kind``: check, generated or default, with its ``expression``, or domain, which refuses NULL.
+    ``kind``: check, generated, default, or domain, of which each ``expression`` says what VALUE must be.
     """
 
     relation: int

@@ -30,6 +30,13 @@ _WIDER = {
 }
 # Of one value of these there are several words: now and today, 1 day and 24 hours.
 _SPELLED_IN_MANY_WAYS = ("time", "date", "interval", "reg", '"char"', "?")
+# Operators and functions that come with PostgreSQL and make NULL of any NULL; comparisons are below.
+_STRICT_OPERATORS = frozenset("+ - * / % ^ & | # << >> ~ !~ ~* !~* @> <@ && ^@".split())
+_STRICT_FUNCTIONS = frozenset(
+    "length char_length character_length octet_length lower upper initcap btrim ltrim rtrim left right substr substring"
+    " replace regexp_replace split_part starts_with strpos position reverse md5 abs sign ceil ceiling floor round trunc"
+    " mod date_part date_trunc extract to_char array_length cardinality jsonb_typeof jsonb_array_length".split()
+)
 _MANY = 48
 
 
@@ -113,7 +120,7 @@ class Event:
     columns that hold no NULL, ``computed`` the generated ones, NULL while a trigger changes the row.  ``types`` are as
     format_type() spells them, "?" where different texts may be equal; of a key that ``is_full``, MATCH FULL, no part
     alone is NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
-    ``tables`` are the names, schema first, by which a statement reaches the row.
+    ``tables`` are the names, schema first, by which a statement reaches the row, and whether it does by ONLY, too.
     """
 
     operation: str
@@ -128,7 +135,7 @@ class Event:
     known: Mapping[str, str] = field(default_factory=dict, hash=False)
     depth: int = 2
     is_row: bool = True
-    tables: frozenset[tuple[str, str]] = frozenset()
+    tables: frozenset[tuple[str, str, bool]] = frozenset()
 
     def as_seen_by(self, source: str) -> Event:
         """Without the names of which a function does not speak: what is said of it holds for many tables then."""
@@ -330,6 +337,8 @@ class Evaluator:
     variables: Mapping[str, Value]
     bare: Value | None = None
     """Whose columns are meant where a name stands alone, None: no row's."""
+    generated: Mapping[str, str] = field(default_factory=dict)
+    """What columns of that row are computed from, where each statement is over."""
 
     def text(self, text: str) -> Outcomes:
         """Parse an expression and evaluate it; UNKNOWN where it is empty or cannot be parsed."""
@@ -392,6 +401,9 @@ class Evaluator:
             return _sure(Const(Decimal(text) if name == "tg_nargs" else text))
         if name.startswith("tg_argv[") and int(name[8:-1]) >= int(self.event.known.get("tg_nargs", "2147483647")):
             return _sure(NULL)
+        if name in self.generated:
+            type_ = self.event.types.get(name, "")
+            return [_kept(self.event.stored(v, type_), w) for v, w in self.text(self.generated[name])]
         return _guesses(UNKNOWN) if self.bare is None else self.known(self.event.column(self.bare, name))
 
     def constant(self, node: Any) -> Outcomes:
@@ -530,7 +542,14 @@ class Evaluator:
             return [(Const(Decimal(n)), w) for n, w in found]
         if name in ("to_jsonb", "to_json", "row_to_json", "hstore") and len(node.args) == 1:
             return [_kept(v if isinstance(v, Row) else UNKNOWN, w) for v, w in self.of(node.args[0])]
+        if name in _STRICT_FUNCTIONS and len(node.args) in (1, 2, 3):
+            return self._strict([self.of(a) for a in node.args])
         return _guesses(UNKNOWN)
+
+    def _strict(self, operands: Sequence[Outcomes]) -> Outcomes:
+        """NULL of NULL, and who knows what of the rest."""
+        said = self._all([[(v if v == NULL else TRUE, w) for v, w in o] for o in operands], is_and=True)
+        return [_kept(NULL if v == NULL else UNKNOWN, w) for v, w in said]
 
     def logic(self, node: Any) -> Outcomes:
         """Evaluate AND, OR and NOT in three-valued logic."""
@@ -586,15 +605,20 @@ class Evaluator:
             return self._among(kind, name, left, node.rexpr)
         if kind not in ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT", "AEXPR_LIKE", "AEXPR_ILIKE"):
             return _guesses(*_ANY_TRUTH) if "BETWEEN" in kind else _guesses(UNKNOWN)
-        if kind == "AEXPR_OP" and name == "-":
-            return self._without(left, node.rexpr)
         right = self.of(node.rexpr)
         if kind == "AEXPR_OP" and name == "+":
             return [_kept(_sum(a, b), w) for a, b, w in self.pairs(left, right)]
+        if kind == "AEXPR_OP" and name == "-" and any(isinstance(v, Row) for v, _ in left):
+            return self._without(left, node.rexpr)
+        if kind == "AEXPR_OP" and name in _STRICT_OPERATORS:
+            return self._strict([left, right])
         compared = {"AEXPR_DISTINCT": "distinct", "AEXPR_NOT_DISTINCT": "not distinct"}.get(kind, name)
         return self._compare(compared, left, right)
 
     def _among(self, kind: str, name: str, left: Outcomes, listed: Any) -> Outcomes:
+        cast = listed.type_cast.type_name if listed.HasField("type_cast") else None
+        if cast is not None and plain_type(cast.names[-1].string.sval) in ("text", "character varying"):
+            listed = listed.type_cast.arg
         items = listed.list.items if kind == "AEXPR_IN" else listed.a_array_expr.elements
         if not items or name not in ("=", "<>"):
             return _guesses(*_ANY_TRUTH)
@@ -753,6 +777,8 @@ def _kept(value: Value, world: World) -> tuple[Value, World]:
 
 
 def _sum(a: Value, b: Value) -> Value:
+    if NULL in (a, b):
+        return NULL
     if not (isinstance(a, Const) and isinstance(b, Const)):
         return UNKNOWN
     numbers = [v for v in (a.value, b.value) if isinstance(v, Decimal)]
