@@ -259,6 +259,17 @@ HARMLESS = {
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id IS NULL; RETURN NULL; END", events="BEFORE DELETE",
         level="STATEMENT",
     ),
+    "stops what a CHECK forbids": Case(
+        "BEGIN IF OLD.status = 'archived' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status IN ('draft', 'sent', 'paid'))",
+    ),
+    "stops what two CHECKs forbid": Case(
+        "BEGIN IF OLD.locked AND OLD.status = 'draft' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (NOT locked OR deleted IS NOT NULL),"
+        " ADD CHECK (deleted IS NULL OR status <> 'draft')",
+    ),
     "touches a namesake": Case(
         "BEGIN UPDATE other.child SET title = 'x'; RETURN OLD; END",
         events="BEFORE DELETE",
@@ -437,6 +448,16 @@ HARMFUL = {
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id; RETURN OLD; END", events="BEFORE DELETE"
     ),
     "touches all": Case("BEGIN UPDATE child SET title = 'x'; RETURN OLD; END", events="BEFORE DELETE"),
+    "stops what a CHECK allows": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status IN ('draft', 'sent', 'paid') AND id > 0)",
+    ),
+    "stops what a CHECK forbids to new rows": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status <> 'paid') NOT VALID",
+    ),
     "touches some, for a statement": Case(
         "BEGIN UPDATE child SET title = 'x' WHERE status = 'paid' AND parent_id IS NOT NULL; RETURN NULL; END",
         events="BEFORE DELETE",
@@ -567,6 +588,16 @@ UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {
     "closes the gap": Case(
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id AND id > OLD.id; RETURN OLD; END",
         events="BEFORE DELETE",
+    ),
+    "stops what a CHECK may forbid": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (hashtext(status) <> 0)",
+    ),
+    "touches what a CHECK forbids": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id AND status = 'archived'; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status <> 'archived')",
     ),
     "touches the next one": Case(
         "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id + 1; RETURN OLD; END", events="BEFORE DELETE"

@@ -144,6 +144,13 @@ def test_what_a_trigger_cancels_for_some_rows_is_not_always_refused(database: Da
     )
 
 
+def test_a_check_that_rows_from_before_may_break_is_not_said_to_refuse_all(database: Database) -> None:
+    check = "(num_nonnulls(parent_id, other_id) = 1) NOT VALID"
+    said, is_done = _weights_and_truth(database, BOTH, NULL, f"ALTER TABLE child ADD CHECK {check};")
+
+    assert (said, is_done) == (["warning: key-action-maybe-refused"], False)
+
+
 def test_the_default_that_counts_is_that_of_the_table_not_of_its_partition(database: Database) -> None:
     contract = parse_contract(
         '[[foreign_key]]\nname = "child_fk"\nfrom = "child(parent_id)"\nto = "parent(id)"\non_delete = "SET DEFAULT"\n'

@@ -29,6 +29,7 @@ from wflo_schema.check.outcomes import (
     World,
     both,
     expression,
+    is_of_a_row,
     is_plain,
     selected,
 )
@@ -75,11 +76,14 @@ def _effect(source: str, event: Event, when: str | None, has_plain_texts: bool) 
         return Effect.UNCLEAR
     if not walk.returned:
         return Effect.FAILS if {value for value, _ in said} == {TRUE} else Effect.PASSES
-    losses = {(event.is_row and _loses(event, value), world.is_guess) for value, world, _ in walk.returned}
-    if (True, False) in losses:
+    held = [(*one, is_of_a_row(start, one[1])) for one in walk.returned]
+    losses = {(event.is_row and _loses(event, value), can) for value, _, _, can in held if can is not False}
+    if (True, True) in losses:
         return Effect.STOPS
-    clashes = {(clash, world.is_guess) for value, world, clash in walk.returned if value != NULL or not event.is_row}
-    if (_SURELY, False) in clashes:
+    clashes = {
+        (clash, can) for value, _, clash, can in held if can is not False and (value != NULL or not event.is_row)
+    }
+    if (_SURELY, True) in clashes:
         return Effect.CLASHES
     if {loses for loses, _ in losses} != {False}:
         return Effect.UNCLEAR

@@ -121,6 +121,7 @@ class Event:
     format_type() spells them, "?" where different texts may be equal; of a key that ``is_full``, MATCH FULL, no part
     alone is NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
     ``tables`` are the names, schema first, by which a statement reaches the row, and whether it does by ONLY, too.
+    ``checks`` are the CHECKs that every row of the table has passed, None: that is not known.
     """
 
     operation: str
@@ -136,6 +137,7 @@ class Event:
     depth: int = 2
     is_row: bool = True
     tables: frozenset[tuple[str, str, bool]] = frozenset()
+    checks: frozenset[str] | None = frozenset()
 
     def as_seen_by(self, source: str) -> Event:
         """Without the names of which a function does not speak: what is said of it holds for many tables then."""
@@ -220,7 +222,7 @@ class Event:
         """Whether there can be a row like that; None: that is not known."""
         by_column: dict[str, list[Condition]] = {}
         for one in conditions:
-            for name in one[1] if one[0] == "holds" else (one[1],):
+            for name in _names((one,)):
                 by_column.setdefault(name, []).append(one)
         never_null = self.not_null | self.written
         said = {_agree(its, name in never_null, self.types.get(name, "")) for name, its in by_column.items()}
@@ -327,6 +329,27 @@ def selected(query: str) -> tuple[Any, ...] | None:
 def _is_bare(select: Any) -> bool:
     fields = {f.name for f, _ in select.ListFields()}
     return fields <= {"target_list", "limit_option", "op"}
+
+
+def is_of_a_row(event: Event, world: World) -> bool | None:
+    """Whether the table can hold a row like that: whether its CHECKs allow one; None: that is not known."""
+    worlds = [world]
+    for text in sorted(event.checks or ()):
+        names = {name for w in worlds for name in _names(w.conditions)}
+        node = expression(text) if any(name in text for name in names) else None
+        if node is not None:
+            said = [w for value, w in Evaluator(event, {}, Row("old")).truths(node) if value != FALSE]
+            joined = [j for one, check in product(worlds, said) if (j := both(event, one, check)) is not None]
+            worlds = sorted(dict.fromkeys(joined), key=lambda w: w.is_guess)[:_MANY]
+    if not worlds:
+        return False
+    is_known = event.checks is not None or not world.conditions
+    return True if is_known and not worlds[0].is_guess else None
+
+
+def _names(conditions: Iterable[Condition]) -> Iterator[str]:
+    for one in conditions:
+        yield from one[1] if one[0] == "holds" else (one[1],)
 
 
 @dataclass(slots=True)

@@ -81,7 +81,7 @@ def _in(facts: Facts, where: Relation, event: Event, given: Mapping[str, Value])
             said = _demanded(event, one.expression, given[one.name])
             by = f"the domain of {quote(one.name)} of {where} ({one.expression.strip('()')})"
         elif one.kind == "check":
-            said = _after(event, one.expression, given, generated, FALSE)
+            said = _after(event, one.expression, given, generated, FALSE, is_passed=one.is_validated)
             mend = f"ALTER TABLE {where} DROP CONSTRAINT {quote(one.name)}; -- or let it accept what the key sets"
             by = f"CHECK {quote(one.name)} of {where}"
         elif one.kind == "generated" and one.name in columns and not columns[one.name].is_nullable:
@@ -107,15 +107,21 @@ def _constant(event: Event, text: str) -> Value:
 
 
 def _after(
-    event: Event, text: str, given: Mapping[str, Value], generated: Mapping[str, str], refused: Value
+    event: Event,
+    text: str,
+    given: Mapping[str, Value],
+    generated: Mapping[str, str],
+    refused: Value,
+    *,
+    is_passed: bool = True,
 ) -> bool | None:
-    """Whether the expression comes to ``refused`` for every row that it accepted before; None: for none."""
+    """Whether the expression comes to ``refused`` for every row, of those that passed it before; None: for none."""
     node = expression(text)
     if node is None or not any(name in text for name in (*given, *generated)):
         return None
     rows = Row("old"), Row("new", tuple(given.items()))
     before, after = (_values(Evaluator(event, {}, row, generated), node, refused) for row in rows)
-    kept = [w for v, w in before if v != refused]
+    kept = [w for v, w in before if v != refused or not is_passed]
     return _verdict([(v, w) for k in kept for v, a in after if (w := both(event, k, a)) is not None], refused)
 
 

@@ -174,6 +174,7 @@ def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) ->
         types={n: c.type if c.is_deterministic else "?" for n, c in columns.items()},
         known=_known(trigger, where),
         tables=frozenset((r.schema, r.name, r.oid == where.oid and r.kind != "p") for r in facts.above(where)),
+        checks=facts.checks_on(where.oid),
     )
     when = trigger.condition if trigger.has_condition else "true"
     effect = effects.effect(
