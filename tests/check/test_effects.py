@@ -259,6 +259,12 @@ HARMLESS = {
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id IS NULL; RETURN NULL; END", events="BEFORE DELETE",
         level="STATEMENT",
     ),
+    "stops where all of several are NULL": Case(
+        "BEGIN IF (NEW.parent_id, NEW.id) IS NULL OR ROW(NEW.parent_id, NEW.locked) IS NULL THEN RETURN NULL; END IF;"
+        " RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
     "stops what a CHECK forbids": Case(
         "BEGIN IF OLD.status = 'archived' THEN RETURN NULL; END IF; RETURN OLD; END",
         events="BEFORE DELETE",
@@ -448,6 +454,16 @@ HARMFUL = {
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id; RETURN OLD; END", events="BEFORE DELETE"
     ),
     "touches all": Case("BEGIN UPDATE child SET title = 'x'; RETURN OLD; END", events="BEFORE DELETE"),
+    "stops unless none of several is NULL": Case(
+        "BEGIN IF (NEW.parent_id, NEW.id) IS NOT NULL THEN RETURN NEW; END IF; RETURN NULL; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "stops where several are NULL": Case(
+        "BEGIN IF (NEW.parent_id, NEW.status) IS NULL THEN RETURN NULL; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
     "stops what a CHECK allows": Case(
         "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
         events="BEFORE DELETE",

@@ -73,6 +73,11 @@ CLEAN = {
         NULL,
     ),
     "the domain's default": ("parent_id zero", DEFAULT),
+    "check of a column with a like name": ("parent_id int, parent_id_kind text CHECK (parent_id_kind ~ 'x')", NULL),
+    "check of another, and a generated column": (
+        "parent_id int, n bool GENERATED ALWAYS AS (parent_id IS NULL) STORED, note text CHECK (length(note) > 0)",
+        NULL,
+    ),
     "check of other columns": ("parent_id int, state text CHECK (state IS NULL OR state <> '')", NULL),
     "not null with a default": ("parent_id int NOT NULL DEFAULT 0", DEFAULT),
     "check of another default": ("parent_id int DEFAULT 0 CHECK (parent_id IS NOT NULL)", DEFAULT),
@@ -130,18 +135,59 @@ def test_an_action_that_the_table_accepts_is_no_finding(database: Database, name
     assert _weights_and_truth(database, *CLEAN[name]) == ([], True)
 
 
-def test_what_a_trigger_cancels_for_some_rows_is_not_always_refused(database: Database) -> None:
-    more = """
-        CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS
+CANCELLING = {
+    "a trigger": """CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN IF OLD.id > 1 THEN RETURN NULL; END IF; RETURN NEW; END';
-        CREATE TRIGGER cancel BEFORE UPDATE ON child FOR EACH ROW EXECUTE FUNCTION cancel();
-    """
-    said, is_done = _weights_and_truth(database, "parent_id int NOT NULL", NULL, more)
+        CREATE TRIGGER cancel BEFORE UPDATE ON child FOR EACH ROW EXECUTE FUNCTION cancel();""",
+    "a rule": "CREATE RULE cancel AS ON UPDATE TO child WHERE OLD.id > 1 DO INSTEAD NOTHING;",
+}
 
-    assert (set(said), is_done) == (
-        {"error: key-stopped-by-trigger", "warning: key-action-maybe-refused"},
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_what_is_cancelled_for_some_rows_is_not_always_refused(database: Database, name: str) -> None:
+    said, is_done = _weights_and_truth(database, "parent_id int NOT NULL", NULL, CANCELLING[name])
+
+    assert ("warning: key-action-maybe-refused" in said, "error: key-action-refused" in said) == (True, False)
+    assert not is_done
+
+
+PARTITIONED = """
+CREATE TABLE child (id int, parent_id int {more} CONSTRAINT child_fk REFERENCES parent ON DELETE SET NULL)
+    PARTITION BY RANGE (id);
+CREATE TABLE child_1 PARTITION OF child FOR VALUES FROM (1) TO (2); CREATE TABLE child_2 PARTITION OF child DEFAULT;
+CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+INSERT INTO parent VALUES (2); INSERT INTO child VALUES (1, 1), (2, 2);
+"""
+OF_A_PARTITION = {
+    "refused by all": ("NOT NULL", "", True),
+    "refused by all, and cancelled by one": (
+        "NOT NULL",
+        "CREATE TRIGGER cancel BEFORE UPDATE ON child_2 FOR EACH ROW EXECUTE FUNCTION cancel()",
         False,
+    ),
+    "refused by one": ("", "ALTER TABLE child_1 ALTER parent_id SET NOT NULL", False),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_PARTITION)
+def test_what_one_partition_does_is_not_said_of_all_rows(database: Database, name: str) -> None:
+    more, statement, is_always = OF_A_PARTITION[name]
+    contract = parse_contract(
+        '[[foreign_key]]\nname = "child_fk"\nfrom = "child(parent_id)"\nto = "parent(id)"\non_delete = "SET NULL"\n'
     )
+    with database.connect() as connection:
+        connection.execute(f"{BEFORE} {PARTITIONED.replace('{more}', more)} {statement}".encode())
+        found = {f.code for f in check_database(database, contract, only=("contract",)).findings}
+        with pytest.raises(psycopg.errors.NotNullViolation):
+            connection.execute("DELETE FROM parent WHERE id = 1")
+        is_refused = False
+        try:
+            connection.execute("DELETE FROM parent WHERE id = 2")
+        except psycopg.errors.NotNullViolation:
+            is_refused = True
+
+    assert ("key-action-refused" in found, "key-action-maybe-refused" in found) == (is_always, not is_always)
+    assert is_refused == is_always
 
 
 def test_a_check_that_rows_from_before_may_break_is_not_said_to_refuse_all(database: Database) -> None:

@@ -313,6 +313,24 @@ def expression(text: str) -> Any:
     return select.target_list[0].res_target.val if len(select.target_list) == 1 and _is_bare(select) else None
 
 
+@lru_cache(maxsize=1024)
+def columns_of(text: str) -> frozenset[str]:
+    """The columns that an expression of a table names."""
+    return frozenset(_columns_below(expression(text)))
+
+
+def _columns_below(node: Any) -> Iterator[str]:
+    if node is None:
+        return
+    if node.DESCRIPTOR.name == "ColumnRef":
+        yield from (f.string.sval for f in node.fields if f.HasField("string"))
+        return
+    for one, value in node.ListFields():
+        if one.message_type is not None:
+            for inner in value if one.is_repeated else (value,):
+                yield from _columns_below(inner)
+
+
 @lru_cache(maxsize=512)
 def selected(query: str) -> tuple[Any, ...] | None:
     """The expressions of a SELECT that reads no table, None where it does or is none."""
@@ -336,7 +354,7 @@ def is_of_a_row(event: Event, world: World) -> bool | None:
     worlds = [world]
     for text in sorted(event.checks or ()):
         names = {name for w in worlds for name in _names(w.conditions)}
-        node = expression(text) if any(name in text for name in names) else None
+        node = expression(text) if columns_of(text) & names else None
         if node is not None:
             said = [w for value, w in Evaluator(event, {}, Row("old")).truths(node) if value != FALSE]
             joined = [j for one, check in product(worlds, said) if (j := both(event, one, check)) is not None]
@@ -600,9 +618,12 @@ class Evaluator:
             if isinstance(value, Row):
                 found += self._row_is(value, world, asks_null == "IS_NULL")
                 continue
-            for is_null, under in self._is_null(value, world):
-                found.append((Const(is_null == (asks_null == "IS_NULL")), under))
+            said = [self._null_is(v, asks_null == "IS_NULL") for v in _parts(value)]
+            found += self._under(world, self._all(said, is_and=True))
         return found
+
+    def _null_is(self, value: Value, asked: bool) -> Outcomes:
+        return [(Const(is_null == asked), w) for is_null, w in self._is_null(value, _SURE)]
 
     def _row_is(self, row: Row, world: World, asks_null: bool) -> Outcomes:
         """A row IS NULL where all its columns are, and IS NOT NULL where none is."""
@@ -793,6 +814,11 @@ class Evaluator:
         here = tests[name](least)
         deeper = {tests[name](d) for d in (least + 1, max(least + 1, wanted), wanted + 1) if d > least}
         return [(Const(here), _SURE), *((Const(d), _GUESS) for d in deeper if d != here)]
+
+
+def _parts(value: Value) -> tuple[Value, ...]:
+    """What is asked where it is asked whether a value is NULL: of (a, b), each."""
+    return value.values if isinstance(value, Tuple) else (value,)
 
 
 def _kept(value: Value, world: World) -> tuple[Value, World]:

@@ -24,6 +24,7 @@ from wflo_schema.check.outcomes import (
     Value,
     World,
     both,
+    columns_of,
     expression,
 )
 from wflo_schema.check.triggers import changed_before, is_sure
@@ -46,18 +47,21 @@ def refusals(facts: Facts, table: Relation, have: Key, event: Event) -> Iterator
     if event.action == "d":  # the defaults of the table that the key's query names, not those of a partition
         given = {c: _constant(event, defaults.get(c, "NULL")) for c in given}
     said: set[str] = set()
-    for where in dict.fromkeys((table, *facts.stores(table))):
-        changed = changed_before(facts, None, where, event)
+    stores = facts.stores(table)
+    for where in dict.fromkeys((table, *stores)):
+        its = stores if where.oid == table.oid else (where,)
+        changes = [changed_before(facts, None, r, event) for r in its]
         known = replace(
             event,
-            changed=changed,
+            changed=None if None in changes else frozenset(c for names in changes for c in names or ()),
             not_null=event.not_null | facts.never_null(where.oid),
             types={n: c.type if c.is_deterministic else "?" for n, c in facts.columns_of(where.oid).items()},
         )
         for one in (*_by_match(have, where, given), *_in(facts, where, known, given)):
             if (what := one.by.replace(str(where), "")) not in said:
                 said.add(what)
-                yield replace(one, is_always=one.is_always and is_sure(facts, where, event))
+                is_of_all = where.oid == table.oid and all(is_sure(facts, r, event) for r in its)
+                yield replace(one, is_always=one.is_always and is_of_all)
 
 
 def _by_match(have: Key, where: Relation, given: Mapping[str, Value]) -> Iterator[Refusal]:
@@ -117,7 +121,8 @@ def _after(
 ) -> bool | None:
     """Whether the expression comes to ``refused`` for every row, of those that passed it before; None: for none."""
     node = expression(text)
-    if node is None or not any(name in text for name in (*given, *generated)):
+    its = {*given, *(name for name, of in generated.items() if not columns_of(of).isdisjoint(given))}
+    if node is None or columns_of(text).isdisjoint(its):
         return None
     rows = Row("old"), Row("new", tuple(given.items()))
     before, after = (_values(Evaluator(event, {}, row, generated), node, refused) for row in rows)

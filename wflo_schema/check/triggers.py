@@ -244,9 +244,9 @@ def changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation, ev
 
 
 def is_sure(facts: Facts, where: Relation, event: Event) -> bool:
-    """Whether no trigger of the table cancels the event for any row, or gives the key's columns other values."""
+    """Whether no trigger and no rule cancels the event for any row, or gives the key's columns other values."""
     changed = changed_before(facts, None, where, event)
+    if changed is None or changed & event.written or any(facts.rules_on(r.oid) for r in facts.above(where)):
+        return False
     its = (t for t in facts.row_triggers_on(where.oid) if t.is_row and t.is_before)
-    return changed is not None and not (
-        changed & event.written or any(_effect(facts, t, where, event) in (Effect.STOPS, Effect.UNCLEAR) for t in its)
-    )
+    return all(_effect(facts, t, where, event) not in (Effect.STOPS, Effect.UNCLEAR) for t in its)
