@@ -270,6 +270,11 @@ HARMLESS = {
         events="BEFORE DELETE",
         before="ALTER TABLE child ADD CHECK (status IN ('draft', 'sent', 'paid'))",
     ),
+    "stops what a CHECK and a NOT NULL forbid": Case(
+        "BEGIN IF OLD.status = 'archived' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (locked IS NULL OR status <> 'archived')",
+    ),
     "stops what two CHECKs forbid": Case(
         "BEGIN IF OLD.locked AND OLD.status = 'draft' THEN RETURN NULL; END IF; RETURN OLD; END",
         events="BEFORE DELETE",

@@ -56,6 +56,7 @@ WARNINGS = {
     ),
     "check of one at least": (f"{BOTH}, CHECK (parent_id IS NOT NULL OR other_id IS NOT NULL)", NULL),
     "check by an unknown function": ("parent_id int CHECK (coalesce(own(parent_id), -1) > 0)", NULL),
+    "check by a namesake": ("parent_id int CHECK (other.length(parent_id::text) < 4)", NULL),
     "generated, of who knows": ("parent_id int, own int GENERATED ALWAYS AS (own(parent_id)) STORED NOT NULL", NULL),
     "check, and a trigger mends it": ("parent_id int CHECK (parent_id IS NOT NULL)", NULL),
 }
@@ -91,6 +92,8 @@ BEFORE = """
 CREATE DOMAIN whole AS int NOT NULL; CREATE DOMAIN positive AS whole CHECK (VALUE > 0);
 CREATE DOMAIN loose AS int CHECK (VALUE > 0); CREATE DOMAIN given AS int CHECK (VALUE IS NOT NULL);
 CREATE DOMAIN zero AS int NOT NULL DEFAULT 0;
+CREATE SCHEMA other; CREATE FUNCTION other.length(text) RETURNS int IMMUTABLE LANGUAGE sql AS
+    'SELECT coalesce(char_length($1), 9)';
 CREATE FUNCTION own(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (0), (1);
 """

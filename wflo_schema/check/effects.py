@@ -58,7 +58,8 @@ def effect(source: str, event: Event, *, when: str | None = "true", has_plain_te
 
     STOPS and CLASHES are certain for some row, FAILS for every row.
     """
-    return _effect(source, event.as_seen_by(f"{source} {when}"), when, has_plain_texts)
+    said = " ".join([source, when or "", *(event.checks or ())])
+    return _effect(source, event.as_seen_by(said), when, has_plain_texts)
 
 
 @lru_cache(maxsize=1024)

@@ -583,7 +583,7 @@ class Evaluator:
             return [(Const(Decimal(n)), w) for n, w in found]
         if name in ("to_jsonb", "to_json", "row_to_json", "hstore") and len(node.args) == 1:
             return [_kept(v if isinstance(v, Row) else UNKNOWN, w) for v, w in self.of(node.args[0])]
-        if name in _STRICT_FUNCTIONS and len(node.args) in (1, 2, 3):
+        if name in _STRICT_FUNCTIONS and _is_builtin(node.funcname) and node.args:
             return self._strict([self.of(a) for a in node.args])
         return _guesses(UNKNOWN)
 
@@ -654,7 +654,7 @@ class Evaluator:
             return [_kept(_sum(a, b), w) for a, b, w in self.pairs(left, right)]
         if kind == "AEXPR_OP" and name == "-" and any(isinstance(v, Row) for v, _ in left):
             return self._without(left, node.rexpr)
-        if kind == "AEXPR_OP" and name in _STRICT_OPERATORS:
+        if kind == "AEXPR_OP" and name in _STRICT_OPERATORS and _is_builtin(node.name):
             return self._strict([left, right])
         compared = {"AEXPR_DISTINCT": "distinct", "AEXPR_NOT_DISTINCT": "not distinct"}.get(kind, name)
         return self._compare(compared, left, right)
@@ -814,6 +814,11 @@ class Evaluator:
         here = tests[name](least)
         deeper = {tests[name](d) for d in (least + 1, max(least + 1, wanted), wanted + 1) if d > least}
         return [(Const(here), _SURE), *((Const(d), _GUESS) for d in deeper if d != here)]
+
+
+def _is_builtin(names: Sequence[Any]) -> bool:
+    """Whether a function or operator of PostgreSQL's own names is that one, and not a namesake in another schema."""
+    return len(names) == 1 or names[0].string.sval == "pg_catalog"
 
 
 def _parts(value: Value) -> tuple[Value, ...]:
