@@ -469,6 +469,14 @@ HARMFUL = {
         SET_NULL,
         "BEFORE UPDATE",
     ),
+    "stops before a later trigger sets it": Case(
+        "BEGIN IF OLD.locked THEN RETURN NULL; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="CREATE FUNCTION z() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.parent_id := 0; RETURN NEW; END'; CREATE TRIGGER z BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION z()",
+    ),
     "stops what a CHECK allows": Case(
         "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
         events="BEFORE DELETE",
@@ -609,6 +617,14 @@ UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {
     "closes the gap": Case(
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id AND id > OLD.id; RETURN OLD; END",
         events="BEFORE DELETE",
+    ),
+    "puts back what a later trigger sets": Case(
+        "BEGIN RETURN OLD; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="CREATE FUNCTION z() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.parent_id := 0; RETURN NEW; END'; CREATE TRIGGER z BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION z()",
     ),
     "stops what a CHECK may forbid": Case(
         "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",

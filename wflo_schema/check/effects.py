@@ -211,7 +211,7 @@ def _loses(event: Event, value: Value) -> bool | None:
 def _is_back(event: Event, name: str, value: Value) -> bool | None:
     """Whether a column of the key has its old value again."""
     if isinstance(value, Column) and value.name == name:
-        return value.row == "old"
+        return (True if event.is_last else None) if value.row == "old" else False
     return False if event.action == "n" and value == NULL else None
 
 

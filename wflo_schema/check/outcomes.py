@@ -122,6 +122,7 @@ class Event:
     alone is NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
     ``tables`` are the names, schema first, by which a statement reaches the row, and whether it does by ONLY, too.
     ``checks`` are the CHECKs that every row of the table has passed, None: that is not known.
+    ``is_last``: no trigger after this one gives the columns that the key sets other values.
     """
 
     operation: str
@@ -138,6 +139,7 @@ class Event:
     is_row: bool = True
     tables: frozenset[tuple[str, str, bool]] = frozenset()
     checks: frozenset[str] | None = frozenset()
+    is_last: bool = True
 
     def as_seen_by(self, source: str) -> Event:
         """Without the names of which a function does not speak: what is said of it holds for many tables then."""

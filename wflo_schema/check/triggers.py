@@ -5,7 +5,7 @@ Hides which of them fire, in which order, and what each knows of the row when it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from wflo_schema.catalog.keys import Key, Relation
@@ -175,6 +175,7 @@ def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) ->
         known=_known(trigger, where),
         tables=frozenset((r.schema, r.name, r.oid == where.oid and r.kind != "p") for r in facts.above(where)),
         checks=facts.checks_on(where.oid),
+        is_last=_is_last(facts, trigger, where, event),
     )
     when = trigger.condition if trigger.has_condition else "true"
     effect = effects.effect(
@@ -224,23 +225,39 @@ def changed_before(facts: Facts, trigger: RowTrigger | None, where: Relation, ev
 
     To those that the key sets, each that fires before one can put back one of several to be NULL, and no more.
     """
-    found = {c.name for c in facts.columns_of(where.oid).values() if c.is_generated}  # NULL until they are computed
-    for other in facts.row_triggers_on(where.oid):
-        if not (other.is_row and other.is_before and other.is_update):
-            continue
-        if trigger is not None and other.name.encode() >= trigger.name.encode():
-            continue
-        if other.language == "plpgsql":
-            changed = effects.changed(other.source)
-        elif (other.language, other.library, other.source) in _NEVER_STOP:
-            changed = frozenset(other.arguments[:1])
-        else:
-            changed = None
+    columns = facts.columns_of(where.oid).values()
+    generated = frozenset(c.name for c in columns if c.is_generated)  # NULL until they are computed
+    changed = _changed_by(o for o in _updating(facts, where) if trigger is None or _turn(o) < _turn(trigger))
+    is_kept = trigger is not None and (event.action != "n" or len(event.written) == 1)
+    return None if changed is None else (generated | changed) - (event.written if is_kept else frozenset())
+
+
+def _is_last(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) -> bool:
+    """Whether no trigger that fires later gives the key's columns other values."""
+    changed = _changed_by(o for o in _updating(facts, where) if _turn(o) > _turn(trigger))
+    return changed is not None and not changed & event.written
+
+
+def _updating(facts: Facts, where: Relation) -> Iterator[RowTrigger]:
+    return (t for t in facts.row_triggers_on(where.oid) if t.is_row and t.is_before and t.is_update)
+
+
+def _turn(trigger: RowTrigger) -> bytes:
+    return trigger.name.encode()
+
+
+def _changed_by(triggers: Iterable[RowTrigger]) -> frozenset[str] | None:
+    found: frozenset[str] = frozenset()
+    for one in triggers:
+        changed: frozenset[str] | None = None
+        if one.language == "plpgsql":
+            changed = effects.changed(one.source)
+        elif (one.language, one.library, one.source) in _NEVER_STOP:
+            changed = frozenset(one.arguments[:1])
         if changed is None:
             return None
         found |= changed
-    is_kept = trigger is not None and (event.action != "n" or len(event.written) == 1)
-    return frozenset(found - event.written if is_kept else found)
+    return found
 
 
 def is_sure(facts: Facts, where: Relation, event: Event) -> bool:
