@@ -1,4 +1,4 @@
-"""Say whether a table refuses what a foreign key's action sets in it: by NOT NULL, a domain, CHECK, a generated column.
+"""Say whether a table refuses what a foreign key's action sets in it, by its columns, constraints or the key itself.
 
 Hides how an expression is held against the row before and the row after the action.
 """
@@ -68,7 +68,8 @@ def _by_match(have: Key, where: Relation, given: Mapping[str, Value]) -> Iterato
     """MATCH FULL, of a key of which only a part is set to NULL."""
     values = [given.get(c, TRUE) for c in have.columns]  # what is not set has a value
     if have.match == "f" and NULL in values and any(isinstance(v, Const) and v != NULL for v in values):
-        yield Refusal(f"MATCH FULL of {quote(have.name)} on {where}", True, "")
+        mend = "let the key's action set all its columns, or none to NULL, or give it MATCH SIMPLE"
+        yield Refusal(f"MATCH FULL of {quote(have.name)} on {where}", True, mend)
 
 
 def _in(facts: Facts, where: Relation, event: Event, given: Mapping[str, Value]) -> Iterator[Refusal]:
@@ -80,10 +81,10 @@ def _in(facts: Facts, where: Relation, event: Event, given: Mapping[str, Value])
             mend = f"ALTER TABLE {where} ALTER COLUMN {shown} DROP NOT NULL; -- in a primary key: another action"
             yield Refusal(f"{shown} of {where} is NOT NULL", True, mend)
     for one in its:
-        mend = ""
         if one.kind == "domain" and one.name in given:
             said = _demanded(event, one.expression, given[one.name])
-            by = f"the domain of {quote(one.name)} of {where} ({one.expression.strip('()')})"
+            by = f"{one.expression} of the domain of {quote(one.name)} of {where}"
+            mend = f"give {quote(one.name)} a type that accepts what the key sets, or the key another action"
         elif one.kind == "check":
             said = _after(event, one.expression, given, generated, FALSE, is_passed=one.is_validated)
             mend = f"ALTER TABLE {where} DROP CONSTRAINT {quote(one.name)}; -- or let it accept what the key sets"
