@@ -89,6 +89,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "facts",
             "expressions",
             "tables",
+            "triggers",
             "refusals",
             "foreign_key",
             "replica",

@@ -255,6 +255,32 @@ HARMLESS = {
     "locks its row": Case(
         "BEGIN PERFORM 1 FROM child WHERE id = OLD.id FOR UPDATE; RETURN OLD; END", events="BEFORE DELETE"
     ),
+    "touches others, before a statement": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE parent_id IS NULL; RETURN NULL; END", events="BEFORE DELETE",
+        level="STATEMENT",
+    ),
+    "stops where all of several are NULL": Case(
+        "BEGIN IF (NEW.parent_id, NEW.id) IS NULL OR ROW(NEW.parent_id, NEW.locked) IS NULL THEN RETURN NULL; END IF;"
+        " RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "stops what a CHECK forbids": Case(
+        "BEGIN IF OLD.status = 'archived' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status IN ('draft', 'sent', 'paid'))",
+    ),
+    "stops what a CHECK and a NOT NULL forbid": Case(
+        "BEGIN IF OLD.status = 'archived' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (locked IS NULL OR status <> 'archived')",
+    ),
+    "stops what two CHECKs forbid": Case(
+        "BEGIN IF OLD.locked AND OLD.status = 'draft' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (NOT locked OR deleted IS NOT NULL),"
+        " ADD CHECK (deleted IS NULL OR status <> 'draft')",
+    ),
     "touches a namesake": Case(
         "BEGIN UPDATE other.child SET title = 'x'; RETURN OLD; END",
         events="BEFORE DELETE",
@@ -433,6 +459,39 @@ HARMFUL = {
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id; RETURN OLD; END", events="BEFORE DELETE"
     ),
     "touches all": Case("BEGIN UPDATE child SET title = 'x'; RETURN OLD; END", events="BEFORE DELETE"),
+    "stops unless none of several is NULL": Case(
+        "BEGIN IF (NEW.parent_id, NEW.id) IS NOT NULL THEN RETURN NEW; END IF; RETURN NULL; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "stops where several are NULL": Case(
+        "BEGIN IF (NEW.parent_id, NEW.status) IS NULL THEN RETURN NULL; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+    ),
+    "stops before a later trigger sets it": Case(
+        "BEGIN IF OLD.locked THEN RETURN NULL; END IF; RETURN NEW; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="CREATE FUNCTION z() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.parent_id := 0; RETURN NEW; END'; CREATE TRIGGER z BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION z()",
+    ),
+    "stops what a CHECK allows": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status IN ('draft', 'sent', 'paid') AND id > 0)",
+    ),
+    "stops what a CHECK forbids to new rows": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status <> 'paid') NOT VALID",
+    ),
+    "touches some, for a statement": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE status = 'paid' AND parent_id IS NOT NULL; RETURN NULL; END",
+        events="BEFORE DELETE",
+        level="STATEMENT",
+    ),
     "touches all, for a statement": Case(
         "BEGIN UPDATE child SET title = 'x'; RETURN NULL; END", events="BEFORE DELETE", level="STATEMENT"
     ),
@@ -558,6 +617,24 @@ UNCERTAIN: dict[str, Case] = CHANGED_BY_ITS_TYPE | {
     "closes the gap": Case(
         "BEGIN UPDATE child SET title = 'x' WHERE parent_id = OLD.parent_id AND id > OLD.id; RETURN OLD; END",
         events="BEFORE DELETE",
+    ),
+    "puts back what a later trigger sets": Case(
+        "BEGIN RETURN OLD; END",
+        SET_NULL,
+        "BEFORE UPDATE",
+        before="CREATE FUNCTION z() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.parent_id := 0; RETURN NEW; END'; CREATE TRIGGER z BEFORE UPDATE ON child"
+        " FOR EACH ROW EXECUTE FUNCTION z()",
+    ),
+    "stops what a CHECK may forbid": Case(
+        "BEGIN IF OLD.status = 'paid' THEN RETURN NULL; END IF; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (hashtext(status) <> 0)",
+    ),
+    "touches what a CHECK forbids": Case(
+        "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id AND status = 'archived'; RETURN OLD; END",
+        events="BEFORE DELETE",
+        before="ALTER TABLE child ADD CHECK (status <> 'archived')",
     ),
     "touches the next one": Case(
         "BEGIN UPDATE child SET title = 'x' WHERE id = OLD.id + 1; RETURN OLD; END", events="BEFORE DELETE"
@@ -711,3 +788,34 @@ def test_two_triggers_that_put_back_a_column_each_stop_the_key(database: Databas
 
 def test_one_column_put_back_stops_a_key_that_is_match_full(database: Database) -> None:
     assert _verdict_of_two_columns(database, "FULL", {"t": PUT_BACK_B}) == ("no", False)
+
+
+@pytest.mark.parametrize(
+    ("only", "verdict"),
+    [("ONLY child", "yes"), ("ONLY child_1", "no"), ("child", "no"), ("child_1", "no")],
+)
+def test_a_partition_s_row_is_changed_by_its_own_name_or_without_only(
+    database: Database, only: str, verdict: str
+) -> None:
+    contract = parse_contract(
+        '[[foreign_key]]\nname = "child_fk"\nfrom = "child(parent_id)"\nto = "parent(id)"\non_delete = "CASCADE"\n'
+    )
+    with database.connect() as connection:
+        connection.execute(
+            f"""
+            CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1);
+            CREATE TABLE child (id int, parent_id int CONSTRAINT child_fk REFERENCES parent ON DELETE CASCADE, n int)
+                PARTITION BY RANGE (id);
+            CREATE TABLE child_1 PARTITION OF child DEFAULT; INSERT INTO child VALUES (1, 1);
+            CREATE FUNCTION body() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN UPDATE {only} SET n = 1 WHERE id = OLD.id; RETURN OLD; END';
+            CREATE TRIGGER t BEFORE DELETE ON child FOR EACH ROW EXECUTE FUNCTION body()""".encode()
+        )
+        (key,) = [v for v in check_database(database, contract, only=("contract",)).verified if v.kind == "foreign key"]
+        assert key.verdict == verdict
+        try:
+            connection.execute("DELETE FROM parent")
+        except psycopg.errors.TriggeredDataChangeViolation:
+            assert verdict == "no"
+        else:
+            assert verdict == "yes"

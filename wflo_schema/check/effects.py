@@ -29,6 +29,7 @@ from wflo_schema.check.outcomes import (
     World,
     both,
     expression,
+    is_of_a_row,
     is_plain,
     selected,
 )
@@ -57,7 +58,8 @@ def effect(source: str, event: Event, *, when: str | None = "true", has_plain_te
 
     STOPS and CLASHES are certain for some row, FAILS for every row.
     """
-    return _effect(source, event.as_seen_by(f"{source} {when}"), when, has_plain_texts)
+    said = " ".join([source, when or "", *(event.checks or ())])
+    return _effect(source, event.as_seen_by(said), when, has_plain_texts)
 
 
 @lru_cache(maxsize=1024)
@@ -75,11 +77,14 @@ def _effect(source: str, event: Event, when: str | None, has_plain_texts: bool) 
         return Effect.UNCLEAR
     if not walk.returned:
         return Effect.FAILS if {value for value, _ in said} == {TRUE} else Effect.PASSES
-    losses = {(event.is_row and _loses(event, value), world.is_guess) for value, world, _ in walk.returned}
-    if (True, False) in losses:
+    held = [(*one, is_of_a_row(start, one[1])) for one in walk.returned]
+    losses = {(event.is_row and _loses(event, value), can) for value, _, _, can in held if can is not False}
+    if (True, True) in losses:
         return Effect.STOPS
-    clashes = {(clash, world.is_guess) for value, world, clash in walk.returned if value != NULL or not event.is_row}
-    if (_SURELY, False) in clashes:
+    clashes = {
+        (clash, can) for value, _, clash, can in held if can is not False and (value != NULL or not event.is_row)
+    }
+    if (_SURELY, True) in clashes:
         return Effect.CLASHES
     if {loses for loses, _ in losses} != {False}:
         return Effect.UNCLEAR
@@ -112,10 +117,14 @@ class Write:
     alias: str = ""
     where: Any = None
     is_plain: bool = False
+    is_only: bool = False
 
-    def is_of(self, tables: Collection[tuple[str, str]]) -> bool:
-        """Whether it may be one of these tables, schema first."""
-        return not self.name or any(n == self.name and self.schema in ("", s) for s, n in tables)
+    def is_of(self, tables: Collection[tuple[str, str, bool]]) -> bool:
+        """Whether it may be one of these tables, schema first, or, by ONLY, of those that this reaches."""
+        return not self.name or any(
+            n == self.name and self.schema in ("", s) and (is_reached or not self.is_only)
+            for s, n, is_reached in tables
+        )
 
 
 @lru_cache(maxsize=512)
@@ -139,7 +148,7 @@ def _written_below(node: Any) -> Iterator[Write]:
         joined = node.from_clause if kind == "UpdateStmt" else node.using_clause
         where = node.where_clause if node.HasField("where_clause") else None
         alias = table.alias.aliasname if table.HasField("alias") else table.relname
-        yield Write(table.schemaname, table.relname, alias, where, not joined)
+        yield Write(table.schemaname, table.relname, alias, where, not joined, is_only=not table.inh)
     elif kind == "MergeStmt" or (kind == "InsertStmt" and node.HasField("on_conflict_clause")):
         yield Write(node.relation.schemaname, node.relation.relname)
     elif kind == "TruncateStmt":
@@ -202,7 +211,7 @@ def _loses(event: Event, value: Value) -> bool | None:
 def _is_back(event: Event, name: str, value: Value) -> bool | None:
     """Whether a column of the key has its old value again."""
     if isinstance(value, Column) and value.name == name:
-        return value.row == "old"
+        return (True if event.is_last else None) if value.row == "old" else False
     return False if event.action == "n" and value == NULL else None
 
 
@@ -296,7 +305,7 @@ class _Walk:
                 continue
             after: _Paths = []
             for each in paths:
-                own = Row("old") if self.event.is_row else Row("other")
+                own = Row("old")  # or, before a statement, any of its rows
                 said = self.meets(write, each, own)
                 sure = [w for v, w in said if v == TRUE and not w.is_guess]
                 if sure:

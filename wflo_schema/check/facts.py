@@ -159,15 +159,17 @@ class CheckConstraint:
 
 @dataclass(frozen=True, slots=True)
 class Refusing:
-    """A column, or a CHECK constraint, by which a table with a key that sets NULL or a default may refuse that.
+    """A column, or a CHECK constraint, by which a table may refuse what a key sets.
 
-    ``kind``: check, generated or default, with its ``expression``, or domain, which refuses NULL.
+    A CHECK that is not ``is_validated`` may not hold for rows that were there before it.
+    ``kind``: check, generated, default, or domain, of which each ``expression`` says what VALUE must be.
     """
 
     relation: int
     kind: str
     name: str
     expression: str
+    is_validated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +371,11 @@ class Facts:
         """What may refuse the values that the relation's keys set."""
         return self._refusing.get(relation, ())
 
+    def checks_on(self, relation: int) -> frozenset[str] | None:
+        """The CHECKs that each row of the relation has passed; None where they were not read."""
+        its = frozenset(r.expression for r in self.refusing_on(relation) if r.kind == "check" and r.is_validated)
+        return None if self.refusing is None else its
+
     @cached_property
     def _refusing(self) -> dict[int, list[Refusing]]:
         return by_relation(self.refusing or ())
@@ -546,12 +553,18 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
         else None,
         namesakes=tuple((str(r[0]), str(r[1]), str(r[2])) for r in namesakes),
         taken=frozenset((int(r[0]), str(r[1])) for r in taken),
-        refusing=_refusing(reader, [k.relation for k in facts.keys if {k.on_delete, k.on_update} & {"n", "d"}]),
+        refusing=_refusing(
+            reader,
+            [
+                *(k.relation for k in facts.keys if {k.on_delete, k.on_update} & {"n", "d"}),
+                *(t.relation for t in facts.row_triggers or () if t.is_before),
+            ],
+        ),
     )
 
 
 def _refusing(reader: Reader, relations: Sequence[int]) -> tuple[Refusing, ...] | None:
-    """Asked only where a key sets something: to spell an expression out locks the table."""
+    """Asked only where a key sets something, or a trigger may stop it: to spell an expression out locks the table."""
     if not relations or not reader.can("pg_attrdef", "pg_type"):
         return ()
     try:

@@ -30,6 +30,13 @@ _WIDER = {
 }
 # Of one value of these there are several words: now and today, 1 day and 24 hours.
 _SPELLED_IN_MANY_WAYS = ("time", "date", "interval", "reg", '"char"', "?")
+# Operators and functions that come with PostgreSQL and make NULL of any NULL; comparisons are below.
+_STRICT_OPERATORS = frozenset("+ - * / % ^ & | # << >> ~ !~ ~* !~* @> <@ && ^@".split())
+_STRICT_FUNCTIONS = frozenset(
+    "length char_length character_length octet_length lower upper initcap btrim ltrim rtrim left right substr substring"
+    " replace regexp_replace split_part starts_with strpos position reverse md5 abs sign ceil ceiling floor round trunc"
+    " mod date_part date_trunc extract to_char array_length cardinality jsonb_typeof jsonb_array_length".split()
+)
 _MANY = 48
 
 
@@ -113,7 +120,9 @@ class Event:
     columns that hold no NULL, ``computed`` the generated ones, NULL while a trigger changes the row.  ``types`` are as
     format_type() spells them, "?" where different texts may be equal; of a key that ``is_full``, MATCH FULL, no part
     alone is NULL.  ``known`` are TG_ variables in lower case; ``depth`` the least of pg_trigger_depth().
-    ``tables`` are the names, schema first, by which a statement reaches the row.
+    ``tables`` are the names, schema first, by which a statement reaches the row, and whether it does by ONLY, too.
+    ``checks`` are the CHECKs that every row of the table has passed, None: that is not known.
+    ``is_last``: no trigger after this one gives the columns that the key sets other values.
     """
 
     operation: str
@@ -128,7 +137,9 @@ class Event:
     known: Mapping[str, str] = field(default_factory=dict, hash=False)
     depth: int = 2
     is_row: bool = True
-    tables: frozenset[tuple[str, str]] = frozenset()
+    tables: frozenset[tuple[str, str, bool]] = frozenset()
+    checks: frozenset[str] | None = frozenset()
+    is_last: bool = True
 
     def as_seen_by(self, source: str) -> Event:
         """Without the names of which a function does not speak: what is said of it holds for many tables then."""
@@ -213,7 +224,7 @@ class Event:
         """Whether there can be a row like that; None: that is not known."""
         by_column: dict[str, list[Condition]] = {}
         for one in conditions:
-            for name in one[1] if one[0] == "holds" else (one[1],):
+            for name in _names((one,)):
                 by_column.setdefault(name, []).append(one)
         never_null = self.not_null | self.written
         said = {_agree(its, name in never_null, self.types.get(name, "")) for name, its in by_column.items()}
@@ -304,6 +315,24 @@ def expression(text: str) -> Any:
     return select.target_list[0].res_target.val if len(select.target_list) == 1 and _is_bare(select) else None
 
 
+@lru_cache(maxsize=1024)
+def columns_of(text: str) -> frozenset[str]:
+    """The columns that an expression of a table names."""
+    return frozenset(_columns_below(expression(text)))
+
+
+def _columns_below(node: Any) -> Iterator[str]:
+    if node is None:
+        return
+    if node.DESCRIPTOR.name == "ColumnRef":
+        yield from (f.string.sval for f in node.fields if f.HasField("string"))
+        return
+    for one, value in node.ListFields():
+        if one.message_type is not None:
+            for inner in value if one.is_repeated else (value,):
+                yield from _columns_below(inner)
+
+
 @lru_cache(maxsize=512)
 def selected(query: str) -> tuple[Any, ...] | None:
     """The expressions of a SELECT that reads no table, None where it does or is none."""
@@ -322,6 +351,27 @@ def _is_bare(select: Any) -> bool:
     return fields <= {"target_list", "limit_option", "op"}
 
 
+def is_of_a_row(event: Event, world: World) -> bool | None:
+    """Whether the table can hold a row like that: whether its CHECKs allow one; None: that is not known."""
+    worlds = [world]
+    for text in sorted(event.checks or ()):
+        names = {name for w in worlds for name in _names(w.conditions)}
+        node = expression(text) if columns_of(text) & names else None
+        if node is not None:
+            said = [w for value, w in Evaluator(event, {}, Row("old")).truths(node) if value != FALSE]
+            joined = [j for one, check in product(worlds, said) if (j := both(event, one, check)) is not None]
+            worlds = sorted(dict.fromkeys(joined), key=lambda w: w.is_guess)[:_MANY]
+    if not worlds:
+        return False
+    is_known = event.checks is not None or not world.conditions
+    return True if is_known and not worlds[0].is_guess else None
+
+
+def _names(conditions: Iterable[Condition]) -> Iterator[str]:
+    for one in conditions:
+        yield from one[1] if one[0] == "holds" else (one[1],)
+
+
 @dataclass(slots=True)
 class Evaluator:
     """Evaluates expressions where variables have these values."""
@@ -330,6 +380,8 @@ class Evaluator:
     variables: Mapping[str, Value]
     bare: Value | None = None
     """Whose columns are meant where a name stands alone, None: no row's."""
+    generated: Mapping[str, str] = field(default_factory=dict)
+    """What columns of that row are computed from, where each statement is over."""
 
     def text(self, text: str) -> Outcomes:
         """Parse an expression and evaluate it; UNKNOWN where it is empty or cannot be parsed."""
@@ -392,6 +444,9 @@ class Evaluator:
             return _sure(Const(Decimal(text) if name == "tg_nargs" else text))
         if name.startswith("tg_argv[") and int(name[8:-1]) >= int(self.event.known.get("tg_nargs", "2147483647")):
             return _sure(NULL)
+        if name in self.generated:
+            type_ = self.event.types.get(name, "")
+            return [_kept(self.event.stored(v, type_), w) for v, w in self.text(self.generated[name])]
         return _guesses(UNKNOWN) if self.bare is None else self.known(self.event.column(self.bare, name))
 
     def constant(self, node: Any) -> Outcomes:
@@ -530,7 +585,14 @@ class Evaluator:
             return [(Const(Decimal(n)), w) for n, w in found]
         if name in ("to_jsonb", "to_json", "row_to_json", "hstore") and len(node.args) == 1:
             return [_kept(v if isinstance(v, Row) else UNKNOWN, w) for v, w in self.of(node.args[0])]
+        if name in _STRICT_FUNCTIONS and _is_builtin(node.funcname) and node.args:
+            return self._strict([self.of(a) for a in node.args])
         return _guesses(UNKNOWN)
+
+    def _strict(self, operands: Sequence[Outcomes]) -> Outcomes:
+        """NULL of NULL, and who knows what of the rest."""
+        said = self._all([[(v if v == NULL else TRUE, w) for v, w in o] for o in operands], is_and=True)
+        return [_kept(NULL if v == NULL else UNKNOWN, w) for v, w in said]
 
     def logic(self, node: Any) -> Outcomes:
         """Evaluate AND, OR and NOT in three-valued logic."""
@@ -558,9 +620,12 @@ class Evaluator:
             if isinstance(value, Row):
                 found += self._row_is(value, world, asks_null == "IS_NULL")
                 continue
-            for is_null, under in self._is_null(value, world):
-                found.append((Const(is_null == (asks_null == "IS_NULL")), under))
+            said = [self._null_is(v, asks_null == "IS_NULL") for v in _parts(value)]
+            found += self._under(world, self._all(said, is_and=True))
         return found
+
+    def _null_is(self, value: Value, asked: bool) -> Outcomes:
+        return [(Const(is_null == asked), w) for is_null, w in self._is_null(value, _SURE)]
 
     def _row_is(self, row: Row, world: World, asks_null: bool) -> Outcomes:
         """A row IS NULL where all its columns are, and IS NOT NULL where none is."""
@@ -586,15 +651,20 @@ class Evaluator:
             return self._among(kind, name, left, node.rexpr)
         if kind not in ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT", "AEXPR_LIKE", "AEXPR_ILIKE"):
             return _guesses(*_ANY_TRUTH) if "BETWEEN" in kind else _guesses(UNKNOWN)
-        if kind == "AEXPR_OP" and name == "-":
-            return self._without(left, node.rexpr)
         right = self.of(node.rexpr)
         if kind == "AEXPR_OP" and name == "+":
             return [_kept(_sum(a, b), w) for a, b, w in self.pairs(left, right)]
+        if kind == "AEXPR_OP" and name == "-" and any(isinstance(v, Row) for v, _ in left):
+            return self._without(left, node.rexpr)
+        if kind == "AEXPR_OP" and name in _STRICT_OPERATORS and _is_builtin(node.name):
+            return self._strict([left, right])
         compared = {"AEXPR_DISTINCT": "distinct", "AEXPR_NOT_DISTINCT": "not distinct"}.get(kind, name)
         return self._compare(compared, left, right)
 
     def _among(self, kind: str, name: str, left: Outcomes, listed: Any) -> Outcomes:
+        cast = listed.type_cast.type_name if listed.HasField("type_cast") else None
+        if cast is not None and plain_type(cast.names[-1].string.sval) in ("text", "character varying"):
+            listed = listed.type_cast.arg
         items = listed.list.items if kind == "AEXPR_IN" else listed.a_array_expr.elements
         if not items or name not in ("=", "<>"):
             return _guesses(*_ANY_TRUTH)
@@ -748,11 +818,23 @@ class Evaluator:
         return [(Const(here), _SURE), *((Const(d), _GUESS) for d in deeper if d != here)]
 
 
+def _is_builtin(names: Sequence[Any]) -> bool:
+    """Whether a function or operator of PostgreSQL's own names is that one, and not a namesake in another schema."""
+    return len(names) == 1 or names[0].string.sval == "pg_catalog"
+
+
+def _parts(value: Value) -> tuple[Value, ...]:
+    """What is asked where it is asked whether a value is NULL: of (a, b), each."""
+    return value.values if isinstance(value, Tuple) else (value,)
+
+
 def _kept(value: Value, world: World) -> tuple[Value, World]:
     return value, replace(world, is_guess=True) if value == UNKNOWN else world
 
 
 def _sum(a: Value, b: Value) -> Value:
+    if NULL in (a, b):
+        return NULL
     if not (isinstance(a, Const) and isinstance(b, Const)):
         return UNKNOWN
     numbers = [v for v in (a.value, b.value) if isinstance(v, Decimal)]

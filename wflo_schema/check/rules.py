@@ -275,8 +275,8 @@ RULES: tuple[Rule, ...] = (
         "contract",
         _E,
         "the key's action always fails",
-        "The table refuses what ON DELETE or ON UPDATE SET NULL or SET DEFAULT sets, by NOT NULL, CHECK or a generated "
-        "column: no referenced row can be deleted, or changed.",
+        "The table refuses what ON DELETE or ON UPDATE SET NULL or SET DEFAULT sets, by NOT NULL, a domain, CHECK, a "
+        "generated column or MATCH FULL: no referenced row can be deleted, or changed.",
         "let the column be NULL, or give the key another action",
     ),
     Rule(
