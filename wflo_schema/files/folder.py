@@ -366,8 +366,10 @@ def _may_have_sections(source: bytes) -> bool:
     first = re.match(_COMMENT, lines)
     for match in itertools.chain((first,) if first else (), _COMMENT_LINE.finditer(lines)):
         said = match.group().decode("utf-8", "replace")
-        is_doubtful = any(word in said.lower() for word in _SAYINGS)
-        if is_doubtful and re.search(_SECTION, re.sub("(?<=[a-z])(?=[A-Z])", " ", said).lower()):
+        lowered = said.lower()
+        if any(word in lowered for word in _SAYINGS) and re.search(
+            _SECTION, re.sub("(?<=[a-z])(?=[A-Z])", " ", said).lower()
+        ):
             return True
     return False
 

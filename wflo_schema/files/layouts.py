@@ -300,6 +300,9 @@ _ANY_TOOL = "|".join(f"(?:{layout.line})" for layout in LAYOUTS if layout.line)
 _AT_LINE_BEGIN = re.compile(rb"^(?=[ \t#]*(--[^\n]*|/\*.{0,1000}?\*/))", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"[a-z]+")
 
+_DIRECTIONS = frozenset(word for word in UNDO | FORWARD if len(word) > 1)
+_UNDO_SPELT = ("roll back", *(word for word in UNDO if len(word) > 1))
+
 # What begins a section in no other sense than that.
 _SECTION_UNDO = frozenset("down downs undo revert rollback downgrade backward backwards teardown unapply".split())
 # Words that stand beside one of these there.
@@ -346,25 +349,36 @@ def refuse_sections(path: str, source: bytes) -> None:
     for comment in found:
         if tool := _tool_of(comment.text):
             _refuse_at(path, source, comment.start, tool)
-    between = [(c, _direction(c.text)) for c in found if c.is_between]
-    goes_forward = any(direction in FORWARD or _headed(c.text) == "up" for c, direction in between)
-    for c, direction in between:
+    between = [
+        (c, direction, "" if direction else _headed(c.text))
+        for c in found
+        if c.is_between
+        for direction in (_direction(c.text),)
+    ]
+    goes_forward = any(direction in FORWARD or headed == "up" for _, direction, headed in between)
+    for c, direction, headed in between:
         divides = c.start < last and (goes_forward or (c.has_before and direction in _SECTION_UNDO))
-        if _headed(c.text) == "down":
-            direction, divides = "down", c.start < last and c.has_before and goes_forward
-        if direction in UNDO and divides and not _COMMENTED_OUT.match(source, c.end):
+        if headed == "down":
+            divides = c.start < last and c.has_before and goes_forward
+        if (direction in UNDO or headed == "down") and divides and not _COMMENTED_OUT.match(source, c.end):
             _refuse_at(path, source, c.start, "")
 
 
 def _is_doubtful(comment: str) -> bool:
-    is_tools = re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None
-    return is_tools or _direction(comment) in UNDO or _headed(comment) == "down"
+    lowered = comment.lower()
+    may_undo = any(word in lowered for word in _UNDO_SPELT)  # the quick look: a long file has many comments
+    return _is_tools(comment) or (may_undo and (_direction(comment) in UNDO or _headed(comment) == "down"))
+
+
+def _is_tools(comment: str) -> bool:
+    return re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None
 
 
 def _tool_of(comment: str) -> str:
     """The tool that a comment is a sign of, or nothing."""
-    tools = (w.tool for w in LAYOUTS if w.line and re.match(w.line, comment, re.IGNORECASE))
-    return next(tools, "")
+    if not _is_tools(comment):
+        return ""
+    return next(w.tool for w in LAYOUTS if w.line and re.match(w.line, comment, re.IGNORECASE))
 
 
 def _comments(path: str, source: bytes) -> tuple[list[_Comment], int]:
@@ -398,11 +412,12 @@ def _direction(comment: str) -> str:
     if said == "rollback;":
         return ""  # a statement that is commented out
     signed = _SIGNED.fullmatch(said)
-    if signed is not None and _is_direction(signed["of_tool"] or signed["word"]):
+    if signed is not None and (signed["of_tool"] or signed["word"]) in _DIRECTIONS:
         return signed["of_tool"] or signed["word"]
     words = _WORD.findall(said.replace("roll back", "rollback").replace("tear down", "teardown"))
-    directions = sorted(filter(_is_direction, words), key=UNDO.__contains__)
-    return directions[-1] if directions and all(_is_direction(w) or w in _BESIDE for w in words) else ""
+    if not all(word in _BESIDE or word in _DIRECTIONS for word in words):
+        return ""
+    return max(_DIRECTIONS.intersection(words), key=UNDO.__contains__, default="")
 
 
 # migrateDown
@@ -414,13 +429,9 @@ def _said(comment: str) -> str:
 
 
 def _headed(comment: str) -> str:
-    """``up`` or ``down`` where a comment begins with it and goes on in prose; else nothing."""
-    found = None if _direction(comment) else _HEADED.fullmatch(_said(comment))
+    """``up`` or ``down`` where a comment, which is no direction, begins with it and goes on in prose; else nothing."""
+    found = _HEADED.fullmatch(_said(comment))
     return found["word"] if found else ""
-
-
-def _is_direction(word: str) -> bool:
-    return len(word) > 1 and (word in UNDO or word in FORWARD)
 
 
 def _refuse_at(path: str, source: bytes, start: int, tool: str) -> None:
