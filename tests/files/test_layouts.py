@@ -59,6 +59,7 @@ NAMES = {
     "Alembic": ("script.py.mako", "users.sql"),
     "golang-migrate, by another ending": ("1_users.up.pgsql", "1_users.down.pgsql"),
     "golang-migrate, templates": ("1_users.up.sql.tmpl", "1_users.down.sql.tmpl"),
+    "grate, a file for one environment": ("001_users.TEST.ENV.sql", "001_users.PROD.ENV.sql"),
     "Bytebase": ("prod##20240101##ddl##users.sql",),
     "Ebean": ("1.0__users.sql", "model/1.0.model.xml"),
 }
@@ -321,6 +322,7 @@ UNNAMED_TEXTS = {
     "one word of two": sections("-- migrateUp", "-- migrateDown"),
     "changes": sections("-- Apply changes", "-- Revert changes"),
     "this": f"{CREATE}-- Rollback this migration\n{DROP}",
+    "the half that undoes, alone": f"/* licence */\n-- Down\n{DROP}ALTER TABLE u DROP COLUMN a;\n",
     "regions": sections("--#region Up", "--#endregion\n--#region Down"),
 }
 # In each a line of its own is left open.
@@ -363,6 +365,8 @@ def test_a_file_with_a_part_that_undoes_is_nobodys_migration(tmp_path: Path, cas
         f"-- Up: makes t\n-- Down: see 001_users.rollback.sql\n{CREATE}",
         f"{CREATE}-- Down migration: see 001_users.rollback.sql\nCREATE TABLE u ();\n",
         f"-- revert\n{DROP}{CREATE}",
+        f"-- Down payments\n{DROP}",
+        f"-- down\nUPDATE t SET a = 0;\n{DROP}",
         f"{CREATE}-- Undo the change of March, see the ticket\nDROP TABLE u;\n",
         f"{CREATE}-- scale up\n{DROP}-- scale down now\n{CREATE}",
         f"{CREATE}-- TODO: revert\n{DROP}",

@@ -66,7 +66,9 @@ LAYOUTS: tuple[Layout, ...] = (
         names=r"((?-i:[VURB])(?=[\d_])|[vu](?=\d))[\d._]*?__.+\.sql|"
         r"(before|after)(each)?(migrate|clean|info|validate|baseline|repair|undo|repeatables|versioned).*\.sql",
     ),
-    Layout("grate", own=r"run(after|before|first)\w+|(before|after)migration"),
+    Layout(
+        "grate", names=r".*\.env\.(.*\.)?sql", own=r"run(after|before|first)\w+|(before|after)migration|alterdatabase"
+    ),
     Layout("dbmate", line=r"--\s*migrate:\s*(up|down)\b"),
     Layout("goose", line=r"--\s*\+\s*goose\b"),
     Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
@@ -339,8 +341,8 @@ def refuse_sections(path: str, source: bytes) -> None:
 
     What stands in quotes, function bodies and the data of a COPY is no comment.  Without a tool's own sign, a comment
     begins a section only where it divides the file: a statement behind it, and before it a statement, or anywhere a
-    section that goes forward.  Where SQL follows that is commented out, or a word of there being none, it is only
-    documentation.
+    section that goes forward; or where the whole file only takes away.  Where SQL follows that is commented out, or
+    a word of there being none, it is only documentation.
     """
     source = source.replace(b"\r", b"\n")  # either ends a comment
     if not any(_is_doubtful(m[1].decode()) for m in _AT_LINE_BEGIN.finditer(source)):
@@ -356,8 +358,10 @@ def refuse_sections(path: str, source: bytes) -> None:
         for direction in (_direction(c.text),)
     ]
     goes_forward = any(direction in FORWARD or headed == "up" for _, direction, headed in between)
+    only_undoes = not _MORE.search(_COMMENT.sub(" ", source.decode()))
     for c, direction, headed in between:
-        divides = c.start < last and (goes_forward or (c.has_before and direction in _SECTION_UNDO))
+        ends = direction in _SECTION_UNDO and (c.has_before or only_undoes)
+        divides = c.start < last and (goes_forward or ends)
         if headed == "down":
             divides = c.start < last and c.has_before and goes_forward
         if (direction in UNDO or headed == "down") and divides and not _COMMENTED_OUT.match(source, c.end):
