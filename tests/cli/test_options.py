@@ -49,7 +49,12 @@ GOLANG = {
 DBMATE = {"000001_users.sql": f"-- migrate:up\n{GOLANG['000001_users.up.sql']}\n-- migrate:down\nDROP TABLE users;"}
 
 
-@pytest.mark.parametrize(("tool", "files"), [("golang-migrate", GOLANG), ("dbmate", DBMATE)])
+TEMPLATES = {f"{name}.tmpl": text for name, text in GOLANG.items()}
+
+
+@pytest.mark.parametrize(
+    ("tool", "files"), [("golang-migrate", GOLANG), ("golang-migrate", TEMPLATES), ("dbmate", DBMATE)]
+)
 def test_nothing_of_another_tools_folder_runs_is_planned_or_recorded(
     database: Database, tmp_path: Path, tool: str, files: dict[str, str]
 ) -> None:

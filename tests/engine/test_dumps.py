@@ -117,6 +117,14 @@ def test_rows_of_every_format_are_copied(folder: Folder) -> None:
     assert rows == [(1, "a\tb"), (3, 'x\ny; "\n'), (4, "é"), (5, ""), (6, "six"), (None, "\\.")]
 
 
+def test_rows_that_say_what_another_tool_writes_are_rows(folder: Folder) -> None:
+    rows = ["-- migrate:down", "-- +goose Down", "-- Down", "---- create above / drop below ----", "it's", "/*"]
+    folder.write("1_a", "CREATE TABLE a (t text);\n\nCOPY a FROM stdin;\n" + "\n".join(rows) + "\n\\.\n\nSELECT 1;\n")
+    folder.migrate()
+    with folder.database.connect() as connection:
+        assert connection.execute("SELECT array_agg(t) FROM a").fetchall() == [(rows,)]
+
+
 @pytest.mark.parametrize("head", ["", "-- transactional: false\n"])
 def test_a_row_that_does_not_fit_is_shown_and_nothing_of_its_copy_is_kept(folder: Folder, head: str) -> None:
     folder.write("1_a", "CREATE TABLE a (id int, t text);")

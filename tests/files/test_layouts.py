@@ -57,6 +57,11 @@ NAMES = {
     "Prisma": ("20240101_users/migration.sql", "migration_lock.toml"),
     "Diesel": ("2024-01-01_users/up.sql", "2024-01-01_users/down.sql"),
     "Alembic": ("script.py.mako", "users.sql"),
+    "golang-migrate, by another ending": ("1_users.up.pgsql", "1_users.down.pgsql"),
+    "golang-migrate, templates": ("1_users.up.sql.tmpl", "1_users.down.sql.tmpl"),
+    "grate, a file for one environment": ("001_users.TEST.ENV.sql", "001_users.PROD.ENV.sql"),
+    "Bytebase": ("prod##20240101##ddl##users.sql",),
+    "Ebean": ("1.0__users.sql", "model/1.0.model.xml"),
 }
 UNNAMED = [
     ("1_users_up.sql", "1_users_down.sql"),
@@ -97,6 +102,9 @@ UNNAMED = [
     ("001_users.sql", "001_rollback_users.sql"),
     ("001_users.sql", "001_undo_users.sql"),
     ("001_users.sql", "undo_001_users.sql"),
+    ("init_dbs/1.0.sql", "rollback_dbs/1.0.sql"),
+    ("down-migration.sql",),
+    ("undo_scripts.sql",),
 ]
 
 
@@ -123,7 +131,7 @@ def test_one_that_undoes_among_many_that_do_not_is_found(tmp_path: Path, undo: s
     assert undo.removesuffix("a.sql") in refused(folder)
 
 
-@pytest.mark.parametrize("folder", ["down", "rollbacks", "2024/undo"])
+@pytest.mark.parametrize("folder", ["down", "rollbacks", "2024/undo", "down_migrations", "rollback-scripts"])
 def test_a_sub_folder_that_undoes_is_not_run_with_the_others(tmp_path: Path, folder: str) -> None:
     where = lay_out(tmp_path, "001_users.sql", f"{folder}/001_users_away.sql")
     with pytest.raises(BadMigrationFile, match="another tool's folder"):
@@ -139,6 +147,7 @@ def test_a_sub_folder_that_undoes_is_not_run_with_the_others(tmp_path: Path, fol
         ("001-.sql", DROP),
         ("001_disable_users.sql", 'DROP TABLE "t";\n'),
         ("001_users_revertir.sql", "DELETE FROM t;\nDROP INDEX t_a;\n"),
+        ("U001--users.sql", DROP),
     ],
 )
 def test_of_two_with_one_number_the_one_that_only_undoes_the_other_is_no_migration(
@@ -159,6 +168,7 @@ def test_of_two_with_one_number_the_one_that_only_undoes_the_other_is_no_migrati
         ("001_renewed.sql", f"{DROP}{CREATE}"),
         ("002_gone.sql", DROP),
         ("001_gone.sql", f"-- depends: 001_users\n{DROP}"),
+        ("drop_old_001.sql", DROP),
     ],
 )
 def test_of_two_with_one_number_both_are_run_where_neither_only_undoes_the_other(
@@ -166,6 +176,14 @@ def test_of_two_with_one_number_both_are_run_where_neither_only_undoes_the_other
 ) -> None:
     folder = lay_out(tmp_path, "001_users.sql")
     (folder / other).write_text(text)
+    assert len(read_migrations(folder)) == 2
+
+
+@pytest.mark.parametrize("day", ["2024-01-05", "2024_01_05", "20240105", "240105"])
+@pytest.mark.parametrize("names", [("a", "b"), ("create_t", "drop_t")], ids=" ".join)
+def test_what_is_made_and_dropped_on_one_day_is_ours(tmp_path: Path, day: str, names: tuple[str, str]) -> None:
+    folder = lay_out(tmp_path, f"{day}_{names[0]}.sql")
+    (folder / f"{day}_{names[1]}.sql").write_text(DROP)
     assert len(read_migrations(folder)) == 2
 
 
@@ -231,6 +249,8 @@ def test_a_file_called_migration_is_one_of_ours(tmp_path: Path, name: str) -> No
         ("a.sql", "b.sql", "c.sql", "d.sql", "u.sql"),
         ("01.sql", "notes.yml", "load.sh", "2024.md"),
         ("01_before.sql", "02_after.sql"),
+        ("71_revert_070.sql", "72_teardown.sql", "rollback_policy.sql", "down_payments.sql"),
+        ("users.sql", "users.down.sql.skip"),
     ],
     ids=" ".join,
 )
@@ -263,6 +283,15 @@ TEXTS = {
     "Sqitch": f"-- Deploy shop:users to pg\n\n{CREATE}",
     "Drizzle": f"{CREATE}--> statement-breakpoint\n{CREATE}",
     "Atlas": f"-- atlas:txmode none\n\n{CREATE}",
+    "Alembic": f"BEGIN;\n\n-- Running downgrade ae10 -> 1975\n\n{DROP}\nCOMMIT;\n",
+    "Bun": f"{CREATE}--bun:split\n{CREATE}",
+    "graphile-migrate, what is not committed yet": f"--!include users.sql\n{CREATE}",
+    "tern, one way": f"-- Write your migrate up statements here\n{CREATE}",
+    "sqlx": f"-- no-transaction\n{CREATE}",
+    "Marv": f"-- @MARV AUDIT = false\n{CREATE}",
+    "dbmate, behind what looks like a comment": sections("-- migrate:up", "-- migrate:down", "SELECT '\n/* ';\n")
+    + "-- */\n",
+    "dbmate, behind a command of psql": f"\\connect shop\n-- migrate:up\n{CREATE}",
 }
 UNNAMED_TEXTS = {
     "words": sections("-- Up", "-- Down"),
@@ -288,7 +317,26 @@ UNNAMED_TEXTS = {
     "underlined": sections("-- __UP__", "-- __DOWN__"),
     "named": sections("-- name: up", "-- name: down"),
     "to": f"{CREATE}-- To rollback:\n{DROP}",
+    "banners": sections("/*\n * ====\n * UP\n * ====\n */", "/*\n * ====\n * DOWN\n * ====\n */"),
+    "stars": sections("-- *****\n-- UP\n-- *****", "-- *****\n-- DOWN\n-- *****"),
+    "one word of two": sections("-- migrateUp", "-- migrateDown"),
+    "changes": sections("-- Apply changes", "-- Revert changes"),
+    "this": f"{CREATE}-- Rollback this migration\n{DROP}",
+    "the half that undoes, alone": f"/* licence */\n-- Down\n{DROP}ALTER TABLE u DROP COLUMN a;\n",
+    "regions": sections("--#region Up", "--#endregion\n--#region Down"),
 }
+# In each a line of its own is left open.
+HIDDEN = {
+    "COPY": "COPY t (a) FROM stdin;\n{}\nit's\n/* open\n\\.\n",
+    "COPY, other options": "copy t from STDIN with (format csv, delimiter '|');\n{}\n\\.\n",
+    "COPY, first of all": "-- rows\n\nCOPY t FROM stdin;\n{}\n\\.\n",
+    "comment in a comment": "/* as it was: /* or so */\n{}\n*/\n",
+    "function": "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$\nSELECT '\n{}\n'\n$$;\n",
+    "text": "INSERT INTO t VALUES (E'it\\'s\n{}\n');\n",
+    "identifier": 'CREATE TABLE "t\n{}\n" ();\n',
+}
+MARKERS = [text.splitlines()[0] for case, text in TEXTS.items() if text.startswith("-")]
+MARKERS += ["-- migrate:down", "---- create above / drop below ----", "-- down", "-- Rollback", "# --- !Downs"]
 
 
 @pytest.mark.parametrize("case", TEXTS)
@@ -317,6 +365,8 @@ def test_a_file_with_a_part_that_undoes_is_nobodys_migration(tmp_path: Path, cas
         f"-- Up: makes t\n-- Down: see 001_users.rollback.sql\n{CREATE}",
         f"{CREATE}-- Down migration: see 001_users.rollback.sql\nCREATE TABLE u ();\n",
         f"-- revert\n{DROP}{CREATE}",
+        f"-- Down payments\n{DROP}",
+        f"-- down\nUPDATE t SET a = 0;\n{DROP}",
         f"{CREATE}-- Undo the change of March, see the ticket\nDROP TABLE u;\n",
         f"{CREATE}-- scale up\n{DROP}-- scale down now\n{CREATE}",
         f"{CREATE}-- TODO: revert\n{DROP}",
@@ -328,10 +378,22 @@ def test_a_file_with_a_part_that_undoes_is_nobodys_migration(tmp_path: Path, cas
         "SELECT 1; -- migrate:down\nSELECT 2;\n",
         f"/* was:\n-- migrate:up\n*/\n{CREATE}",
         f"-- we deploy users to prod\n-- verify it on monday\n{CREATE}",
+        f"{CREATE}--ROLLBACK;\nSELECT 1;\n",
+        f"{CREATE}-- Rollback:\n-- *****\n-- DROP TABLE t;\nSELECT 1;\n",
+        f"{CREATE}-- Revert the change of last week\n{DROP}",
     ],
 )
 def test_a_file_of_ours_that_mentions_such_words_is_a_migration(tmp_path: Path, text: str) -> None:
     assert len(read_migrations(lay_out(tmp_path, "001_users.sql", text=text))) == 1
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+@pytest.mark.parametrize("place", HIDDEN)
+def test_another_tools_mark_in_data_or_in_quotes_is_none(tmp_path: Path, place: str, marker: str) -> None:
+    text = f"{CREATE}{HIDDEN[place].format(marker)}\n{DROP}"
+    for n, said in enumerate((text, text.replace("\n", "\r\n"), text.removeprefix(CREATE))):
+        lay_out(tmp_path, f"00{n}_users.sql", text="").joinpath(f"00{n}_users.sql").write_bytes(said.encode())
+    assert len(read_migrations(tmp_path / "migrations")) == 3
 
 
 def test_what_new_writes_is_ours(tmp_path: Path) -> None:

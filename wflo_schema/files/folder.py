@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import itertools
 import os
 import re
 import shlex
@@ -36,14 +37,17 @@ _APART = str.maketrans(".- ", "___")
 
 # A comment that begins a line; and what one says that may begin another tool's section.  `layouts` looks closely: it
 # is not imported without need, nor is a long pattern compiled.
-_COMMENT_LINE = re.compile(rb"^[ \t]*(?:#|--|/\*\s*)[^\n]*", re.MULTILINE)
+# It begins with a line's end, for which Python looks fastest.
+_COMMENT = rb"[ \t]*(?:#|--|/\*(?:[^*]|\*(?!/)){0,300}+)[^\n]*"
+_COMMENT_LINE = re.compile(rb"\n" + _COMMENT)
 _SAYINGS = tuple("up down undo unapply uninstall reve roll back tear below hash atlas breakpoint deploy verify".split())
-_SAYINGS = (*_SAYINGS, "migrate:", "liquibase", "changeset", "previous", "+")
+_SAYINGS = (*_SAYINGS, *"migrate: liquibase changeset previous + include :split @marv no-transaction".split())
 _SECTION = (
     r"(?<![a-z])ups?(?![a-z])|(?<![a-z])down(?:s|wards?|grade)?(?![a-z])|"
     r"\bun(?:do|apply|install)\b|\brever(?:t|se)\b|\broll ?back\b|"
     r"\bback(?:out|wards?)?\b|\btear ?down\b|\bbelow\b|\b(?:hash|previous|atlas|migrate|changeset)\b.*:|"
-    r"breakpoint|liquibase|\b(?:deploy|verify)\b.*\bpg\b|\+\s*(?:goose|migrate|micrate)"
+    r"breakpoint|liquibase|\b(?:deploy|verify)\b.*\bpg\b|\+\s*(?:goose|migrate|micrate)|"
+    r"--!\s*include|--bun:split|running upgrade|@marv|no-transaction"
 )
 
 
@@ -340,7 +344,7 @@ def _read_file(file: File) -> tuple[Migration, int]:
     if _may_have_sections(source):
         from wflo_schema.files.layouts import refuse_sections
 
-        refuse_sections(file.path, source.decode())
+        refuse_sections(file.path, source)
     directives = read_directives(file.path, head(source))
     migration = Migration(
         file.id,
@@ -358,9 +362,14 @@ def _read_file(file: File) -> tuple[Migration, int]:
 
 
 def _may_have_sections(source: bytes) -> bool:
-    for match in _COMMENT_LINE.finditer(source.replace(b"\r", b"\n") if b"\r" in source else source):
-        said = match.group().decode("utf-8", "replace").lower()
-        if any(word in said for word in _SAYINGS) and re.search(_SECTION, said):
+    lines = source.replace(b"\r", b"\n") if b"\r" in source else source
+    first = re.match(_COMMENT, lines)
+    for match in itertools.chain((first,) if first else (), _COMMENT_LINE.finditer(lines)):
+        said = match.group().decode("utf-8", "replace")
+        lowered = said.lower()
+        if any(word in lowered for word in _SAYINGS) and re.search(
+            _SECTION, re.sub("(?<=[a-z])(?=[A-Z])", " ", said).lower()
+        ):
             return True
     return False
 
@@ -369,9 +378,9 @@ def _refuse_undone(in_order: Sequence[Migration]) -> None:
     """Raise `BadMigrationFile` where one of several files with one number takes back what another does."""
     numbered: dict[str, list[str]] = {}
     for m in in_order:
-        digits = re.match(r"(?:\d+[a-z]?(?![A-Za-z])[-_. ]*)+", m.id)
-        if digits is not None and len(digits[0].rstrip("-_. ")) != _DAY and not m.depends:
-            numbered.setdefault(digits[0].rstrip("-_. "), []).append(m.path)
+        number = None if m.depends else re.match(r"[A-Za-z]{0,3}((?:\d+[a-z]?(?![A-Za-z])[-_. ]*)+)", m.id)
+        if number is not None and sum(map(str.isdigit, number[1])) != _DAY:
+            numbered.setdefault(number[1].rstrip("-_. "), []).append(m.path)
     for paths in numbered.values():
         if len(paths) == _PAIR:
             from wflo_schema.files.layouts import refuse_undone

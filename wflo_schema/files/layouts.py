@@ -7,13 +7,13 @@ caught by the words of `FORWARD` and `UNDO`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.tokens import tokens
 from wflo_schema.findings import Location
 
 # The way out of every refusal below.  The one place to change once a command does it.
@@ -34,7 +34,7 @@ UNDO = frozenset(
 _TELLING = frozenset("up down downs do undo revert downgrade backward backwards back rb".split())
 # The whole name of a file or of a sub-folder, and of a file alone.
 _HALVES = UNDO - {"d"}
-_HALF_FILES = _HALVES | {"up", "drop"}
+_HALF_FILES = frozenset({"up", "drop"})
 # A pair only behind one number that is no day: else they are words of everyday names.
 _EVERYDAY = {"create": "drop", "add": "remove"}
 
@@ -55,7 +55,7 @@ class Layout(NamedTuple):
 
 # The first that fits counts.
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("Bun", names=r".*\.tx\.(up|down)\.sql"),
+    Layout("Bun", names=r".*\.tx\.(up|down)\.sql", line=r"--bun:split\b"),
     Layout("Pop", names=r".*\.(postgres|cockroach|mysql|sqlite3?)(\.\w+)?\.(up|down)\.sql", own=r".*\.(up|down)\.fizz"),
     Layout("Hasura", names=r"\d{13}_.*\.(up|down)\.sql", own=r"\d{13}_[^/]*/(up|down)\.sql"),
     Layout("golang-migrate", names=r"\d+_.*\.(up|down)\.sql"),
@@ -66,7 +66,9 @@ LAYOUTS: tuple[Layout, ...] = (
         names=r"((?-i:[VURB])(?=[\d_])|[vu](?=\d))[\d._]*?__.+\.sql|"
         r"(before|after)(each)?(migrate|clean|info|validate|baseline|repair|undo|repeatables|versioned).*\.sql",
     ),
-    Layout("grate", own=r"run(after|before|first)\w+|(before|after)migration"),
+    Layout(
+        "grate", names=r".*\.env\.(.*\.)?sql", own=r"run(after|before|first)\w+|(before|after)migration|alterdatabase"
+    ),
     Layout("dbmate", line=r"--\s*migrate:\s*(up|down)\b"),
     Layout("goose", line=r"--\s*\+\s*goose\b"),
     Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
@@ -78,16 +80,24 @@ LAYOUTS: tuple[Layout, ...] = (
         line=r"--\s*(liquibase\s+formatted\s+sql|changeset\s+[^\s:]+:\S+)",
         own=r"(.*[._-])?changelog.*\.(xml|ya?ml|json)",
     ),
-    Layout("tern", line=r"--[-\s]*create\s+above\b.*\bdrop\s+below\b", own=r"tern\.conf"),
+    Layout(
+        "tern",
+        line=r"--[-\s]*create\s+above\b.*\bdrop\s+below\b|--\s*write your migrate up statements",
+        own=r"tern\.conf",
+    ),
     Layout("node-pg-migrate", line=r"--[-\s]*(up|down)\s+migration\W*$"),
     Layout("Play evolutions", line=r"--[-\s]*!(ups|downs)\b"),
-    Layout("graphile-migrate", line=r"--!\s*(previous|hash)\s*:", own=r"committed"),
+    Layout("graphile-migrate", line=r"--!\s*((previous|hash)\s*:|include\s)", own=r"committed"),
     Layout("Sqitch", line=r"--\s*(deploy|revert|verify)\s+\S+\s+(to|from|on)\s+pg\s*$", own=r"sqitch\.(plan|conf)"),
     Layout("Drizzle", line=r"-->\s*statement-breakpoint", own=r"meta/_journal\.json"),
     Layout("Atlas", line=r"--\s*atlas:\w+", own=r"atlas\.sum"),
     Layout("Prisma", own=r"migration_lock\.toml|[^/]+/migration\.sql"),
     Layout("Diesel", own=r"[^/]+/(up|down)\.sql"),
-    Layout("Alembic", own=r"script\.py\.mako|alembic\.ini"),
+    Layout("Alembic", line=r"--\s*running\s+(up|down)grade\s+.*->", own=r"script\.py\.mako|alembic\.ini"),
+    Layout("sqlx", line=r"--\s*no-transaction\s*$"),
+    Layout("Marv", line=r"--\s*@marv\b"),
+    Layout("Bytebase", names=r".*##\w+##.*\.sql"),
+    Layout("Ebean", own=r"(.*/)?.*\.model\.xml"),
 )
 
 # --- names ------------------------------------------------------------------------------------
@@ -106,34 +116,59 @@ def _this_is(tool: str) -> str:
 def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """The tool, "" for one without a name here, and what shows it."""
     present = [*names, *folders, *(f"{folder}/{name}" for folder, inner in folders.items() for name in inner)]
-    scripts = [name for name in names if name.lower().endswith(".sql")]
+    scripts = [name for name in names if _is_sql(name)]
     pair = next(_pairs(scripts), None)
     for layout in LAYOUTS:
         if own := _first(layout.own, present):
             yield layout.tool, own
-        if one := _first(layout.names, pair or scripts) or (_first(layout.pair, pair) if pair else ""):
+        if one := _first_script(layout.names, pair or scripts) or _first_script(layout.pair, pair or ()):
             yield layout.tool, _undone(*pair) if pair else one
     if pair is not None:
         yield "", _undone(*pair)
     for halves in _pairs([*folders]):
         yield "", _undone(*(f"{half}/" for half in halves))
     for folder, inner in folders.items():
-        for halves in _pairs([name for name in inner if name.lower().endswith(".sql")]):
+        for halves in _pairs([name for name in inner if _is_sql(name)]):
             yield "", _undone(*(f"{folder}/{half}" for half in halves))
-        if folder.lower().removesuffix("s") in _HALVES and any(_may_hold_sql(name) for name in inner):
+        if _is_half(folder) and any(_may_hold_sql(name) for name in inner):
             yield "", f"{folder}/, which by its name takes back what others do"
     for name in scripts:
         first, *rest = _stem(name).lower().split(".")
-        if _TELLING & set(rest) or (first in _HALF_FILES and not rest):
+        if _TELLING & set(rest) or (not rest and (first in _HALF_FILES or _is_half(first))):
             yield "", name
 
 
+def _is_half(name: str) -> bool:
+    """Does the whole name say that it undoes: down, rollbacks, undo_scripts?"""
+    words = re.sub(r"[\W_]+", " ", name.lower())
+    return (
+        words.isascii()
+        and not re.search(r"\d", words)
+        and (words.removesuffix("s") in _HALVES or _direction(words) in _HALVES)
+    )
+
+
 def _may_hold_sql(name: str) -> bool:
-    return name.lower().endswith(".sql") or "." not in name
+    return _is_sql(name) or "." not in name
+
+
+# How the names of migrations end, those of other tools and of templates among them.
+_SQL = re.compile(
+    r"\.(?:(?:pg|p|pl|plpg)?sql|ddl)(?:\.(?:(?:go)?te?mpl(?:ate)?|tpl|j2|jinja2?|erb|in))?", re.IGNORECASE
+)
+
+
+def _is_sql(name: str) -> bool:
+    return _stem(name) != name
 
 
 def _first(pattern: str, names: Iterable[str]) -> str:
     return next((n for n in names if pattern and re.fullmatch(pattern, n, re.IGNORECASE)), "")
+
+
+def _first_script(pattern: str, names: Iterable[str]) -> str:
+    """The first whose name fits, as if it ended in .sql."""
+    return next((n for n in names if _first(pattern, [f"{_stem(n)}.sql"])), "")
 
 
 def _undone(forward: str, undo: str) -> str:
@@ -141,7 +176,8 @@ def _undone(forward: str, undo: str) -> str:
 
 
 def _stem(name: str) -> str:
-    return name[:-4] if name.lower().endswith(".sql") else name
+    end = next((m for m in _SQL.finditer(name) if m.end() == len(name)), None)
+    return name[: end.start()] if end else name
 
 
 # Words, numbers and what stands between them; usersDown is two words.
@@ -177,14 +213,15 @@ def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
 _FROM_TO = re.compile(r"(?P<before>|.*?[\W_])(?P<one>v?\d[\d.]*)(?P<to>[-_ ]?to[-_ ]?|--|[-=]*>)(?P<two>v?\d[\d.]*)")
 
 
-# How many digits a day has.
-_DAY = 8
+# A day that begins a name: 20240105, 2024-01-05, 240105; of the last, no number of many zeros.
+_DAY = re.compile(r"(?:(?:19|20)\d\d|[129]\d)(?P<sign>[-_. ]?)(?:0[1-9]|1[0-2])(?P=sign)(?:0[1-9]|[12]\d|3[01])(?!\d)")
 
 
 def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
     """What a name has in common with its partner; the word itself is a NUL in it."""
     words = UNDO if is_undo else FORWARD
     everyday = frozenset(_EVERYDAY.values() if is_undo else _EVERYDAY)
+    is_day = _DAY.match("".join(parts)) is not None  # on one day, something is reverted, and something else applied
     for n, part in enumerate(parts):
         if part in words and len(part) + len(parts) > 2:  # not the file of one letter between c.sql and e.sql
             yield "".join(parts[:n]) + "\0" + "".join(parts[n + 1 :])
@@ -192,12 +229,11 @@ def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
                 yield "".join(parts[: n if parts[n - 1].isalpha() else n - 1])
             if is_undo and n == 0 and len(parts) > 2 and len(part) > 1:
                 yield "".join(parts[1 if parts[1].isalpha() else 2 :])
-            is_day = len(parts[0]) == _DAY  # on one day, something is reverted, and something else applied
             if n == 2 and parts[0].isdigit() and (not is_day or part in ("up", "down")):
                 yield f"{parts[0]}\0"
                 if is_undo and len(part) > 1:
                     yield "".join((parts[0], *parts[3:]))
-        elif part in everyday and n >= 2 and parts[0].isdigit() and len(parts[0]) != _DAY:
+        elif part in everyday and n >= 2 and parts[0].isdigit() and not is_day:
             yield "".join(parts[:n]) + "\0everyday" + "".join(parts[n + 1 :])
 
 
@@ -219,7 +255,7 @@ def refuse_undo_half(directory: str) -> None:
 
 def refuse_inner(directory: str, names: Sequence[str]) -> None:
     """Raise `BadMigrationFile` where the folder itself is one migration of a tool that has a folder for each."""
-    scripts = [name for name in names if name.lower().endswith(".sql")]
+    scripts = [name for name in names if _is_sql(name)]
     parent, basename = os.path.split(os.path.abspath(directory))
     beside = os.listdir(parent) if scripts and os.access(parent, os.R_OK) else []
     for layout in LAYOUTS:
@@ -238,14 +274,15 @@ _KINDS = (
 _MADE = re.compile(rf"\b(?:create|add){_KINDS}|\binsert\s+into{_KINDS}", re.IGNORECASE)
 _UNMADE = re.compile(rf"\bdrop{_KINDS}|\bdelete\s+from{_KINDS}", re.IGNORECASE)
 _MORE = re.compile(r"\b(?:create|add|insert|update|select|call|do|grant|rename)\b", re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n\r]*|/\*.*?\*/", re.DOTALL)
 
 
 def refuse_undone(files: Iterable[tuple[str, str]]) -> None:
     """Raise `BadMigrationFile` where, of files with one number, one takes away what another makes, and no more.
 
-    Its name may then be in any language.  ``files`` are their paths and texts.
+    Its name may then be in any language.  ``files`` are their paths and texts.  Of one day, they are of no one number.
     """
-    plain = [(path, _COMMENT.sub(" ", text)) for path, text in files]
+    plain = [(path, _COMMENT.sub(" ", text)) for path, text in files if not _DAY.match(os.path.basename(path))]
     for path, text in plain:
         unmade = set() if _MORE.search(text) else _names_of(_UNMADE, text)
         for forward, made in plain:
@@ -261,24 +298,28 @@ def _names_of(pattern: re.Pattern[str], text: str) -> set[str]:
 # --- texts ------------------------------------------------------------------------------------
 
 _ANY_TOOL = "|".join(f"(?:{layout.line})" for layout in LAYOUTS if layout.line)
-_COMMENT = re.compile(r"--[^\n\r]*|/\*.*?\*/", re.DOTALL)
-_AT_LINE_BEGIN = re.compile(r"^[ \t#]*(--[^\n\r]*|/\*.*?\*/)", re.DOTALL | re.MULTILINE)
+# Each is looked at although it may stand in another; a long one says more than a section's name.
+_AT_LINE_BEGIN = re.compile(rb"^(?=[ \t#]*(--[^\n]*|/\*.{0,1000}?\*/))", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"[a-z]+")
+
+_DIRECTIONS = frozenset(word for word in UNDO | FORWARD if len(word) > 1)
+_UNDO_SPELT = ("roll back", *(word for word in UNDO if len(word) > 1))
 
 # What begins a section in no other sense than that.
 _SECTION_UNDO = frozenset("down downs undo revert rollback downgrade backward backwards teardown unapply".split())
 # Words that stand beside one of these there.
 _BESIDE = frozenset(
     "migrate migration migrations section script scripts sql part block step steps statement statements "
-    "start begin end here below direction name to".split()
+    "start begin end here below direction name to on mode region changes this "
+    "db dbs database databases file files".split()
 )
 # "+tool Down", "@Down()", "#down", ";; down", "tool:down".
 _SIGNED = re.compile(
     r"(?:\+\s*[\w-]+[\s:]+(?P<of_tool>[a-z]+)\b.*|(?:[+@!#;]+\s*|[\w-]+:)(?P<word>[a-z]+)\b[^a-z]*)", re.DOTALL
 )
 _COMMENTED_OUT = re.compile(
-    r"(?:\s|--[- \t]*+\n)*+(?:--|/\*)[-*\s(]*"
-    r"(?:(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s|(?:none|nothing|not|no|n/a|see)\b)",
+    rb"(?:\s|--[-=*~_#/ \t]*+\n)*+(?:--[-* \t(]*|/\*[-*\s(]*)"
+    rb"(?:(?:drop|alter|delete|update|insert|create|truncate|revoke|grant)\s|(?:none|nothing|not|no|n/a|see)\b)",
     re.IGNORECASE,
 )
 # "UP: creates users", "Down Migration (drops them)": prose, unless one of each divides the file.
@@ -290,96 +331,122 @@ class _Comment(NamedTuple):
 
     text: str
     start: int
+    end: int
     is_between: bool
     has_before: bool
 
 
-def refuse_sections(path: str, text: str) -> None:
+def refuse_sections(path: str, source: bytes) -> None:
     """Raise `BadMigrationFile` where a comment says that this is another tool's file, or begins what undoes it.
 
-    What stands in quotes and function bodies is no comment.  Without a tool's own sign, a comment begins a section
-    only where it divides the file: a statement behind it, and before it a statement, or anywhere a section that
-    goes forward.  Where SQL follows that is commented out, or a word of there being none, it is only documentation.
+    What stands in quotes, function bodies and the data of a COPY is no comment.  Without a tool's own sign, a comment
+    begins a section only where it divides the file: a statement behind it, and before it a statement, or anywhere a
+    section that goes forward; or where the whole file only takes away.  Where SQL follows that is commented out, or
+    a word of there being none, it is only documentation.
     """
-    text = text.replace("\r", "\n")  # either ends a comment
-    if not any(_is_doubtful(m[1]) for m in _AT_LINE_BEGIN.finditer(text)):
-        return  # to scan a long file takes long
-    comments, last = _comments(text)
-    for comment in comments:
+    source = source.replace(b"\r", b"\n")  # either ends a comment
+    if not any(_is_doubtful(m[1].decode()) for m in _AT_LINE_BEGIN.finditer(source)):
+        return  # to split a long file takes long
+    found, last = _comments(path, source)
+    for comment in found:
         if tool := _tool_of(comment.text):
-            _refuse_at(path, text, comment.start, tool)
-    between = [(c, _direction(c.text)) for c in comments if c.is_between]
-    goes_forward = any(direction in FORWARD or _headed(c.text) == "up" for c, direction in between)
-    for c, direction in between:
-        divides = c.start < last and (goes_forward or (c.has_before and direction in _SECTION_UNDO))
-        if _headed(c.text) == "down":
-            direction, divides = "down", c.start < last and c.has_before and goes_forward
-        if direction in UNDO and divides and not _COMMENTED_OUT.match(text, c.start + len(c.text)):
-            _refuse_at(path, text, c.start, "")
+            _refuse_at(path, source, comment.start, tool)
+    between = [
+        (c, direction, "" if direction else _headed(c.text))
+        for c in found
+        if c.is_between
+        for direction in (_direction(c.text),)
+    ]
+    goes_forward = any(direction in FORWARD or headed == "up" for _, direction, headed in between)
+    only_undoes = not _MORE.search(_COMMENT.sub(" ", source.decode()))
+    for c, direction, headed in between:
+        ends = direction in _SECTION_UNDO and (c.has_before or only_undoes)
+        divides = c.start < last and (goes_forward or ends)
+        if headed == "down":
+            divides = c.start < last and c.has_before and goes_forward
+        if (direction in UNDO or headed == "down") and divides and not _COMMENTED_OUT.match(source, c.end):
+            _refuse_at(path, source, c.start, "")
 
 
 def _is_doubtful(comment: str) -> bool:
-    is_tools = re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None
-    return is_tools or _direction(comment) in UNDO or _headed(comment) == "down"
+    lowered = comment.lower()
+    may_undo = any(word in lowered for word in _UNDO_SPELT)  # the quick look: a long file has many comments
+    return _is_tools(comment) or (may_undo and (_direction(comment) in UNDO or _headed(comment) == "down"))
+
+
+def _is_tools(comment: str) -> bool:
+    return re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None
 
 
 def _tool_of(comment: str) -> str:
     """The tool that a comment is a sign of, or nothing."""
-    tools = (w.tool for w in LAYOUTS if w.line and re.match(w.line, comment, re.IGNORECASE))
-    return next(tools, "")
+    if not _is_tools(comment):
+        return ""
+    return next(w.tool for w in LAYOUTS if w.line and re.match(w.line, comment, re.IGNORECASE))
 
 
-def _comments(text: str) -> tuple[list[_Comment], int]:
-    """The comments that begin a line, and where the last statement's last word begins."""
+def _comments(path: str, source: bytes) -> tuple[list[_Comment], int]:
+    """The comments that begin a line, and where the last statement begins."""
+    from wflo_schema.files.splitting import comments, pieces
+
     found: list[_Comment] = []
-    end, before, last, has_before = 0, ";", -1, False
+    position, last = 0, -1
 
-    def look(start: int, stop: int) -> None:
-        for match in _COMMENT.finditer(text, start, stop):
-            line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
-            if line in ("", "#"):
-                found.append(_Comment(match.group(), match.start(), before == ";", has_before))
+    def look(start: int, stop: int, *, is_between: bool) -> None:
+        for begin, end in comments(path, source, start, stop):
+            if source[source.rfind(b"\n", 0, begin) + 1 : begin].strip() in (b"", b"#"):
+                found.append(_Comment(source[begin:end].decode(), begin, end, is_between, last >= 0))
 
-    for token in tokens(text):
-        if token.start - end > 1:
-            look(end, token.start)
-        end, before = token.end, token.text
-        if before != ";":
-            last, has_before = token.start, True
-    look(end, len(text))
+    try:
+        for piece in pieces(path, source):
+            look(position, piece.start, is_between=True)
+            last = piece.start
+            look(piece.start, piece.end, is_between=False)
+            position = piece.data[1] if piece.data else piece.end
+    except BadMigrationFile:
+        last = len(source)  # what cannot be split is refused when it is to be run
+    with contextlib.suppress(BadMigrationFile):
+        look(position, len(source), is_between=True)
     return found, last
 
 
 def _direction(comment: str) -> str:
     """The word of `FORWARD` or `UNDO` that a comment, as a whole, says; else nothing."""
     said = _said(comment)
+    if said == "rollback;":
+        return ""  # a statement that is commented out
     signed = _SIGNED.fullmatch(said)
-    if signed is not None and _is_direction(signed["of_tool"] or signed["word"]):
+    if signed is not None and (signed["of_tool"] or signed["word"]) in _DIRECTIONS:
         return signed["of_tool"] or signed["word"]
     words = _WORD.findall(said.replace("roll back", "rollback").replace("tear down", "teardown"))
-    directions = sorted(filter(_is_direction, words), key=UNDO.__contains__)
-    return directions[-1] if directions and all(_is_direction(w) or w in _BESIDE for w in words) else ""
+    if not all(word in _BESIDE or word in _DIRECTIONS for word in words):
+        return ""
+    return max(_DIRECTIONS.intersection(words), key=UNDO.__contains__, default="")
+
+
+# migrateDown
+_CAMEL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def _said(comment: str) -> str:
-    return comment.lower().removeprefix("/*").removesuffix("*/").strip("-=*~_<>[]() \t\r\n")
+    return _CAMEL.sub(" ", comment).lower().removeprefix("/*").removesuffix("*/").strip("-=*~_<>[]() \t\r\n")
 
 
 def _headed(comment: str) -> str:
-    """``up`` or ``down`` where a comment begins with it and goes on in prose; else nothing."""
-    found = None if _direction(comment) else _HEADED.fullmatch(_said(comment))
+    """``up`` or ``down`` where a comment, which is no direction, begins with it and goes on in prose; else nothing."""
+    found = _HEADED.fullmatch(_said(comment))
     return found["word"] if found else ""
 
 
-def _is_direction(word: str) -> bool:
-    return len(word) > 1 and (word in UNDO or word in FORWARD)
+def _refuse_at(path: str, source: bytes, start: int, tool: str) -> None:
+    from wflo_schema.files.splitting import place
 
-
-def _refuse_at(path: str, text: str, start: int, tool: str) -> None:
-    line = text.count("\n", 0, start) + 1
-    said = " ".join(text[start : start + 60].splitlines()[0].split())
+    line, column = place(source, start)
+    said = " ".join(source[start:].split(b"\n", 1)[0].decode().split())[:_SHOWN]
     raise BadMigrationFile(
-        f"{_this_is(tool)}: {path}:{line} says {said}",
-        hint=WAY_OUT,
-        location=Location(path, line, start - (text.rfind("\n", 0, start) + 1) + 1),
+        f"{_this_is(tool)}: {path}:{line} says {said}", hint=WAY_OUT, location=Location(path, line, column)
     )
+
+
+# Characters.
+_SHOWN = 60

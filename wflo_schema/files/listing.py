@@ -34,14 +34,14 @@ _CODE = (
 # What may be another tool's name, first roughly; `layouts` looks closely, and is not imported without need.
 _SAYINGS = tuple(
     "up down un rev back bwd tear destroy drop remove apply forw fwd rollback .do. __ migrate changelog".split()
-    + "inverse .rb. to -- before after".split()
+    + "inverse .rb. to -- before after ## .env.".split()
 )
 _SAYINGS = (*_SAYINGS, *(f"{a}d{b}" for a in "\n-_. " for b in "-_. "))
 _SAYINGS = (*_SAYINGS, *".sum .plan .conf .mako .ini .json .yml .yaml .xml".split())
 _FOREIGN = (
     r"(?im)(?:^|[^a-z])(?:ups?|upwards?|downs?|downwards?|un[a-z]+|revert|reverse|rev|back\w*|bwd|downgrade|teardown|"
     r"destroy|drop|remove|apply|forwards?|fwd|inverse)(?:[^a-z]|$)|"
-    r"\.rb\.|(?:to|-)[-_ ]?v?\d[\d.]*\.sql|(?:^|[^a-z])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
+    r"\.rb\.|##|\.env\.|(?:to|-)[-_ ]?v?\d[\d.]*\.sql|(?:^|[^a-z])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
     r"(?:up|down|undo|revert)\.sql$|\.do\.|__|migrate|changelog|^(?:before|after)_|\.(?:sum|plan|conf|mako|ini|json|ya?ml|xml)$"
 )
 

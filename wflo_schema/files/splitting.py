@@ -51,7 +51,7 @@ _NO_MATTER = re.compile(
     rb"\\(?:(?:un)?restrict[ \t]++\S++|set[ \t]++ON_ERROR_STOP(?:[ \t]++(?:on|1|true|yes))?)\s*+", re.IGNORECASE
 )
 
-_HIDING = re.compile(rb"(?P<comment>" + _LINE_COMMENT + rb"|" + _COMMENT + rb")|(?:" + _QUOTED + rb")")
+_HIDING = re.compile(rb"(?P<comment>" + _LINE_COMMENT + rb"|" + _COMMENT + rb")|(?P<nested>/\*)|(?:" + _QUOTED + rb")")
 _BRACKETS = re.compile(r"\([^()]*+\)")
 _FROM_CLIENT = re.compile(r"\bFROM\s+STDIN\b", re.IGNORECASE)
 _TO_CLIENT = re.compile(r"\bTO\s+(?:STDOUT|STDIN)\b", re.IGNORECASE)
@@ -131,6 +131,17 @@ def _behind_comment(path: str, source: bytes, start: int) -> int:
         f"this comment is never closed: {shown}",
         hint="close it with */, or remove it",
     )
+
+
+def comments(path: str, source: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Where each comment of a part begins and ends; those in quotes and in other comments are none.
+
+    Raise `BadMigrationFile` at one that is never closed.
+    """
+    while (found := _HIDING.search(source, start, stop)) is not None:
+        start = _behind_comment(path, source, found.start()) if found["nested"] else found.end()
+        if found["nested"] or found["comment"]:
+            yield found.start(), start
 
 
 def _go_on(path: str, source: bytes, end: int, after: int) -> tuple[int, int]:
@@ -251,7 +262,7 @@ def _copy_data(path: str, source: bytes, start: int, end: int, after: int) -> tu
 
 def bare(text: bytes) -> str:
     """A text without its comments (those in others stay), and with nothing in its quotes."""
-    hidden = _HIDING.sub(lambda found: b" " if found["comment"] else b" '' ", text)
+    hidden = _HIDING.sub(lambda found: b" " if found["comment"] else found["nested"] or b" '' ", text)
     return hidden.decode("utf-8", "replace").strip()
 
 
