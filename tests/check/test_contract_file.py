@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -326,3 +327,12 @@ def test_a_misspelt_word_gets_the_nearest_as_a_hint(line: str, hint: str) -> Non
         parse_contract(f'[[foreign_key]]\nfrom = "a(b)"\nto = "c(d)"\n{line}\n')
 
     assert caught.value.hint == hint
+
+
+def test_a_contract_that_is_not_there_is_made_by_the_command_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "my files" / "contract.toml"
+    with pytest.raises(BadContract) as caught:
+        read_contract(path)
+
+    command = caught.value.hint.partition(": ")[2]
+    assert shlex.split(command) == ["wflo-schema", "contract", "freeze", "--output", str(path)]

@@ -510,7 +510,7 @@ def test_tables_dropped_behind_the_ledger_are_not_said_to_come_by_migrating(righ
     with right.connect() as connection:
         connection.execute("DELETE FROM _yoyo_migration")
     missing = [f for f in check_database(right, required, migrations=files).findings if f.code == "table-missing"]
-    assert [f.help for f in missing] == ["wflo-schema migrate"] * 2
+    assert all(f.help.startswith("wflo-schema adopt") for f in missing)  # the other tables are still there
 
 
 def test_ledger_that_may_not_be_read_cannot_tell(database: Database, tmp_path: Path) -> None:

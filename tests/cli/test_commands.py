@@ -556,6 +556,7 @@ def test_plan_shows_and_exits_with_1_where_migrate_would_refuse(database: Databa
     ran = run("plan", cwd=folder, env=env)
     assert ran.code == 1
     assert "would apply a" in ran.out and "--allow late" in ran.out
+    assert ran.out.splitlines()[-1] == "no: migrate would apply nothing"
     refused = run("migrate", cwd=folder, env=env)
     assert refused.code == 3 and "sorts before one that is applied: a" in refused.err
     assert count(database, "SELECT count(*) FROM pg_class WHERE relname IN ('a', 'c') AND relkind = 'r'") == 0

@@ -45,6 +45,12 @@ SAID_AND_MEANT = {
     "new add a column": "wflo-schema new 'add a column'",
     "new": 'wflo-schema new "add a column"',
     "check --formt json": "wflo-schema check --format json",
+    "status --json": "wflo-schema status --format json",
+    "--verison": "wflo-schema --version",
+    "squash": "wflo-schema squash --to ID",
+    "baseline --unverified": "wflo-schema baseline --unverified --to ID",
+    "move": "wflo-schema move ID --last",
+    "move 0001": "wflo-schema move 0001 --last",
     "server up": "wflo-schema server start",
     "server what": "wflo-schema server --help",
     "test-db drop": "wflo-schema test-db prune",
@@ -64,8 +70,9 @@ def test_a_word_of_another_tool_is_answered_with_the_command_that_was_meant(said
     assert "secret" not in ran.err
 
 
-def test_a_word_that_resembles_none_gets_no_guess(tmp_path: Path) -> None:
-    ran = run("frobnicate", cwd=tmp_path)
+@pytest.mark.parametrize("said", ["frobnicate", "migrate --force", "migrate --yes", "check --fix"])
+def test_a_word_that_resembles_none_gets_no_guess(said: str, tmp_path: Path) -> None:
+    ran = run(*said.split(), cwd=tmp_path)
     assert ran.code == 2 and "hint" not in ran.err
 
 
@@ -112,6 +119,18 @@ def test_the_next_step_of_a_first_run_says_again_which_files(database: Database,
     env = {"DATABASE_URL": database.url}
     planned = run("plan", "--migrations", "sql", "--schema", "public", cwd=tmp_path, env=env)
     assert planned.code == 1 and ": wflo-schema adopt --schema public --migrations sql;" in planned.out
+
+
+def test_a_command_in_a_sub_folder_is_sent_to_the_folder_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / ".wflo-schema").mkdir()
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "src" / "app").mkdir(parents=True)
+    env = {"WFLO_SCHEMA_MIGRATIONS": ""}
+    without_url = run("status", cwd=tmp_path / "src" / "app", env=env)
+    with_url = run("status", "--database-url", "postgresql://u@h/d", cwd=tmp_path / "src" / "app", env=env)
+    for ran in (without_url, with_url):
+        assert ran.code == 2 and f"cd {shlex.quote(str(tmp_path))}" in ran.err
+        assert "name the folder" not in ran.err and "server start" not in ran.err
 
 
 def test_new_begins_no_second_folder_unasked(tmp_path: Path) -> None:

@@ -250,6 +250,19 @@ def test_an_empty_ledger_beside_tables_is_a_first_run(database: Database, files:
         operations.migrate(database, files)
 
 
+@pytest.mark.parametrize("statement", ["DELETE FROM _yoyo_migration", "DROP TABLE _yoyo_migration CASCADE"])
+def test_records_that_were_lost_while_the_log_has_them_make_it_a_first_run(
+    database: Database, files: Migrations, statement: str
+) -> None:
+    operations.migrate(database, files, to="1_a")
+    operations.rollback(database, files)
+    operations.migrate(database, files)
+    do(database, statement)
+    with pytest.raises(Refused, match=r"schema public holds 2 tables \(a, b\)"):
+        operations.migrate(database, files)
+    assert "schema public holds 2 tables" in operations.status(database, files).not_empty
+
+
 def test_it_costs_no_round_trip_where_something_is_recorded(database: Database, files: Migrations) -> None:
     operations.migrate(database, files, to="1_a")
     before = operations.migrate(database, files, to="1_a").round_trips

@@ -354,11 +354,11 @@ def test_two_files_that_exchanged_their_names_are_not_advised_to_be_removed(tmp_
     (tmp_path / "2_b.sql").write_text("-- was: 1_a\nCREATE TABLE a ()")
     with pytest.raises(BadMigrationFile, match="still there") as refused:
         read_migrations(tmp_path)
-    assert "git rm" not in refused.value.hint and "no migration had" in refused.value.hint
+    assert ": rm " not in refused.value.hint and "no migration had" in refused.value.hint
     (tmp_path / "1_a.sql").write_text("CREATE TABLE a ()")
     with pytest.raises(BadMigrationFile, match="still there") as refused:
         read_migrations(tmp_path)
-    assert f"git rm {tmp_path / '1_a.sql'}" in refused.value.hint
+    assert f"remove the old files: rm {tmp_path / '1_a.sql'}" in refused.value.hint
 
 
 # an accent that is spelt in two ways

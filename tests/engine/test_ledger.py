@@ -21,7 +21,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import DatabaseError, LockNotAcquired, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.errors import CannotRead, DatabaseError, LockNotAcquired, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 
 __all__ = ["folder"]
@@ -168,6 +168,23 @@ def test_policies_that_hide_rows_from_a_role_stop_it(folder: Folder, server: Run
         )
         refused = folder.refuse(database=other)
         assert "row-level security" in refused.message and "BYPASSRLS" in refused.hint
+
+
+def test_what_a_role_lacks_on_the_ledger_is_granted_by_the_hint_as_it_stands(
+    folder: Folder, server: RunningServer
+) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.migrate()
+    folder.write("2_b", "CREATE TABLE b ()")
+    with role(folder, server) as other:
+        folder.do(f"GRANT CREATE ON SCHEMA public TO {other.parameters['user']}")
+        with pytest.raises(CannotRead) as unread:
+            operations.status(other, read_migrations(folder.path))
+        folder.do(unread.value.hint)
+        with pytest.raises(DatabaseError, match="could not be written") as unwritten:
+            folder.migrate(database=other)
+        folder.do(unwritten.value.hint)
+        assert folder.migrate(database=other).ids == ("2_b",)
 
 
 _RAISES = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$; "

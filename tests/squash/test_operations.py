@@ -329,6 +329,6 @@ def test_a_squash_that_is_killed_leaves_the_old_files_or_a_folder_that_is_refuse
         try:
             ids = [m.id for m in read_migrations(folder)]
         except BadMigrationFile as error:
-            assert "git rm" in error.hint
+            assert "remove the old files: rm " in error.hint
         else:
             assert ids in (list(HISTORY), ["07_squash-of-7", "08_more"])

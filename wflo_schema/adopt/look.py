@@ -201,7 +201,7 @@ class Look:
                 found = "not like that" if last is None else f"where {last.id} leads"
                 yield (
                     f"{ledger.table} says {listed(ledger.versions)}, which stands for {ledger.stands_for}, "
-                    f"and the catalog is {found}: the catalog is believed "
+                    f"and the catalog is {found}: the catalog counts "
                     "(was the ledger stamped, or the schema changed by hand?)"
                 )
 

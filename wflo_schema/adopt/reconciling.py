@@ -17,7 +17,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import State
 from wflo_schema.files.folder import Migrations
 
-BELIEVED = ": the catalog is believed (recorded without proof, copied from another database, or changed by hand since?)"
+BELIEVED = ": the catalog counts (recorded without proof, copied from another database, or changed by hand since?)"
 
 
 def forget_statement(look: Look, ids: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tomllib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,9 +48,10 @@ def read_contract(path: str | Path) -> Contract:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
+        freeze = shlex.join(["wflo-schema", "contract", "freeze", "--output", str(path)])
         raise BadContract(
             f"there is no contract {path}",
-            hint=f"write one from a database that is right: wflo-schema contract freeze --output {path}",
+            hint=f"write one from a database that is right: {freeze}",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadContract(f"the contract {path} cannot be read: {error}") from error

@@ -266,8 +266,8 @@ RULES: tuple[Rule, ...] = (
         _U,
         "a trigger or rule may cancel the key's action",
         "A BEFORE trigger can silently cancel the key's DELETE or UPDATE by returning NULL, or make it fail by "
-        "changing rows of the same table; what it does cannot be known, so the key's verdict cannot be either.  "
-        "Nor where a rule changes rows first.",
+        "changing rows of the same table; a rule can change rows before the key does.  What they do cannot be known "
+        "here, so the key cannot be called safe.",
         "let it plainly RETURN OLD or NEW, and act AFTER",
     ),
     Rule(
@@ -276,7 +276,7 @@ RULES: tuple[Rule, ...] = (
         _E,
         "the key's action always fails",
         "The table refuses what ON DELETE or ON UPDATE SET NULL or SET DEFAULT sets, by NOT NULL, a domain, CHECK, a "
-        "generated column or MATCH FULL: no referenced row can be deleted, or changed.",
+        "generated column or MATCH FULL, so that no referenced row can be deleted or changed.",
         "let the column be NULL, or give the key another action",
     ),
     Rule(
@@ -434,9 +434,9 @@ RULES: tuple[Rule, ...] = (
         "ledger-open",
         "ledger",
         _W,
-        "not only its owner may write to the ledger",
+        "others than its owner may write to the ledger",
         "Whoever may change its rows can have a migration run again or left out. A role that runs the migrations "
-        "without owning the ledger needs INSERT, DELETE and SELECT; no other role does.",
+        "without owning the ledger needs SELECT, INSERT, UPDATE and DELETE; no other role does.",
         "REVOKE … ON TABLE … FROM …",
     ),
     Rule(

@@ -637,8 +637,7 @@ def _of_the_ledger_itself(status: Status) -> Iterator[Finding]:
         yield finding(
             "ledger-elsewhere",
             name,
-            f"the ledger of schema {', '.join(status.elsewhere)} records these migrations; this one, "
-            "to which the search_path leads, records none of them",
+            f"{status.said_elsewhere} these migrations; this one, to which the search_path leads, records none of them",
             have="no record" if status.has_ledger else NOTHING,
             want=f"{quote(status.elsewhere[0])}._yoyo_migration",
             help_=f"name the schema that you mean: --schema {status.elsewhere[0]}",

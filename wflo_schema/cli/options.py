@@ -346,7 +346,7 @@ def _named_database(url: str | None, schema: str | None, server_directory: Path)
     given = [name for name in LIBPQ if os.environ.get(name)]
     if given:
         return Database.parse("", schema=schema, source=", ".join(given))
-    why = "is not running"
+    why, how = "is not running", "start the project's own server: wflo-schema server start"
     if _is_there(server_directory):
         from wflo_schema.server.embedded import find_embedded, status_embedded
 
@@ -355,10 +355,11 @@ def _named_database(url: str | None, schema: str | None, server_directory: Path)
             return running.database.with_schema(schema)
         note = status_embedded(server_directory).note
         why = f"cannot be used: {note}" if note else why
+    elif folder := _folder_above(server_directory):
+        why, how = f"is kept in a folder above, {folder}", f"go there: cd {shlex.quote(str(folder))}"
     raise NoDatabase(
         f"no database is named, and the project's own server {why}",
-        hint="set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; "
-        "or start the project's own server: wflo-schema server start",
+        hint=f"set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; or {how}",
     )
 
 
@@ -395,18 +396,30 @@ def folders_of(directories: Sequence[Path]) -> tuple[Path, ...]:
     here = Path("migrations")
     if _is_there(here) and here.is_dir():
         return (here,)
+    above = _folder_above(here)
     likely = _likely_folders()
     second = "--migrations migrations " if any(map(_is_of_migrations, likely)) else ""
     raise UsageError(
         _NO_FOLDER,
         hint="\n".join(
             (
+                *((f"a folder above has one: cd {shlex.quote(str(above))}",) if above else ()),
                 *(f"is it this one? --migrations {shlex.quote(folder)}" for folder in likely),
-                *(() if likely else ("name the folder of your migrations: --migrations DIR",)),
+                *(() if likely or above else ("name the folder of your migrations: --migrations DIR",)),
                 f'or start one: wflo-schema new {second}"create tables"',
             )
         ),
     )
+
+
+def _folder_above(path: Path) -> Path | None:
+    """The nearest folder above this one that has ``path``, which is not here."""
+    if path.is_absolute():
+        return None
+    try:
+        return next((folder for folder in Path.cwd().parents if (folder / path).is_dir()), None)
+    except OSError:  # this folder, or one above, cannot be looked into
+        return None
 
 
 def refuse_second_folder(words: str) -> None:

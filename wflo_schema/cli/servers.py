@@ -124,7 +124,7 @@ def start(
 @server.command("list", epilog=EXIT_CODES)
 @format_option
 def list_(format_: str) -> None:
-    """List the PostgreSQL on this machine that server start --postgres can run.
+    """List the versions of PostgreSQL on this machine.
 
     \b
     Example:

@@ -87,7 +87,9 @@ def suggest(words: Sequence[str], root: click.Group) -> str:
         word = rest.popleft()
         if word.startswith("-") and word.strip("-") and not word.strip("-").isdecimal():
             name, has_value, value = word.partition("=")
-            if not has_value and takes_value.get(_named(name, takes_value)) and rest:
+            if name == "--json":
+                name, has_value, value = "--format", "=", "json"
+            elif not has_value and takes_value.get(_named(name, takes_value)) and rest:
                 has_value, value = "=", rest.popleft()
             options.append((name, value if has_value else None))
         elif isinstance(here, click.Group) and (meant := _meant(here, word)) is not None:
@@ -113,11 +115,15 @@ def suggest(words: Sequence[str], root: click.Group) -> str:
             way = [_COMMANDS_BY_OPTION[name]]
             here = _inner(root, way[0])
     if isinstance(here, click.Group) and not here.invoke_without_command:
+        way += [own for name, _ in options if (own := _named(name, _options_of(here))) in _options_of(here)][:1]
+        if way and way[-1].startswith("-"):
+            return " ".join(["wflo-schema", *way])
         return " ".join(["wflo-schema", *way, "--help"])
     said = _arguments(here, arguments)
     if arguments and not said and arguments[0] not in _NEWEST:
         return ""
     said += [word for name, value in options for word in _option(here, name, value)]
+    said += _missing(here, said)
     return shlex.join(["wflo-schema", *way, *said]) if [*way, *said] != list(words) else ""
 
 
@@ -223,6 +229,19 @@ def _arguments(command: click.Command, given: Sequence[str]) -> list[str]:
     return ["--to", given[0]] if "--to" in _options_of(command) else []
 
 
+def _missing(command: click.Command, said: Collection[str]) -> list[str]:
+    """What the command cannot do without, and was not said, by the names that its help has for it."""
+    missing: list[str] = []
+    for p in command.params:
+        if not p.required or not {*p.opts}.isdisjoint(said):
+            continue
+        if isinstance(p, click.Option):
+            missing += [p.opts[0]] if p.is_flag else [p.opts[0], p.metavar or "VALUE"]
+        elif not said or next(iter(said)).startswith("-"):
+            missing.insert(0, p.metavar or (p.name or "").upper())
+    return missing
+
+
 def _option(command: click.Command, name: str, value: str | None) -> tuple[str, ...]:
     """The option as the command takes it, nothing where it takes none like it."""
     options = {**_options_of(command), "--help": False}
@@ -241,8 +260,10 @@ def _named(name: str, options: Collection[str]) -> str:
     known = name if name in options else _OPTIONS.get(name, name)
     if known in options or known in _COMMANDS_BY_OPTION:
         return known
-    near = difflib.get_close_matches(known, [*options, *_OPTIONS], n=1, cutoff=0.75)
-    return _OPTIONS.get(near[0], near[0]) if near else known
+    if near := difflib.get_close_matches(known, options, n=1, cutoff=0.75):
+        return near[0]
+    near = difflib.get_close_matches(known, _OPTIONS, n=1, cutoff=0.9)  # another tool's word, by a hair
+    return _OPTIONS[near[0]] if near else known
 
 
 def _without_password(url: str) -> str:

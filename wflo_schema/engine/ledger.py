@@ -24,6 +24,7 @@ from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, 
 from wflo_schema.engine.remedies import ledger_remedy
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migration, migration_hash
+from wflo_schema.names import quote, quote_always
 from wflo_schema.words import release
 
 if TYPE_CHECKING:
@@ -105,6 +106,13 @@ class Ledger:
         """Names of all its tables, whether they are there or not."""
         return ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "_wflo_schema_progress")
 
+    def grant(self, privileges: str) -> str:
+        """The statements that give the role of this run what it needs on those tables that are there."""
+        there = (("_yoyo_migration", True), ("_yoyo_log", self.has_log), ("_wflo_schema_progress", self.has_progress))
+        schema, role = quote(self.schema), quote_always(self.role)
+        tables = ", ".join(f"{schema}.{table}" for table, is_there in there if is_there)
+        return f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT {privileges} ON {tables} TO {role};"
+
     @property
     def is_complete(self) -> bool:
         """True when a migration can be recorded without changing a table first."""
@@ -117,12 +125,9 @@ class Ledger:
         return str(LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
 
 
-def _raise(error: ServerError, doing: str) -> None:
-    hint = ledger_remedy(
-        error,
-        "GRANT USAGE on the ledger's schema and SELECT on its tables (_yoyo_migration, "
-        "and _wflo_schema_progress where it exists) to this role",
-    )
+def _raise(error: ServerError, doing: str, ledger: Ledger | None = None) -> None:
+    grant = ledger.grant("SELECT") if ledger else "GRANT USAGE on the ledger's schema to this role"
+    hint = ledger_remedy(error, grant)
     if error.sqlstate != "42501":
         raise DatabaseError(f"PostgreSQL refused while {doing}: {error.message}", sqlstate=error.sqlstate, hint=hint)
     may_hide = "row-level security" in error.message
@@ -216,7 +221,7 @@ def read_ledger(
         commands.insert(0, Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)))
     outcome = pipeline.exchange([*first, *commands])
     if outcome.error:
-        _raise(outcome.error, "reading the ledger")
+        _raise(outcome.error, "reading the ledger", ledger)
     rows = list(outcome.rows[len(first) + (lock_timeout_ms is not None) :])
     if only is not None:
         rows.insert(1, ())

@@ -151,6 +151,13 @@ class Status:
     source: str = ""
     """The folders of the files."""
 
+    @property
+    def said_elsewhere(self) -> str:
+        """Whose ledgers record these migrations, as the beginning of a sentence."""
+        one = len(self.elsewhere) == 1
+        whose = "the ledger of schema" if one else "the ledgers of the schemas"
+        return f"{whose} {listed(self.elsewhere)} {'records' if one else 'record'}"
+
     def _of(self, *states: State) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if e.state in states)
 
@@ -521,7 +528,7 @@ def refuse_elsewhere(status: Status) -> None:
         return
     other = status.elsewhere[0]
     raise Refused(
-        f"the ledger of schema {listed(status.elsewhere)} records these migrations; that of schema {status.schema}, "
+        f"{status.said_elsewhere} these migrations; the ledger of schema {status.schema}, "
         "to which the search_path leads, records none of them",
         hint=f"name the schema that you mean: --schema {other}; or, to have them in schema {status.schema} as well, "
         f"--schema {status.schema}; if a migration has set the search_path of the database or the role, "
@@ -621,7 +628,7 @@ def _refuse_gone(status: Status, chosen: Collection[str]) -> None:
     if not gone:
         return
     ahead = [e for e in gone if e.state is State.AHEAD]
-    how = _NEWER_FILES if ahead else _BRING_BACK
+    how = renamed(dict(status.look_alikes), [e.id for e in gone]) or (_NEWER_FILES if ahead else _BRING_BACK)
     others = "; or roll back another one alone, by id: wflo-schema rollback ID" if len(chosen) > 1 and not ahead else ""
     raise Refused(
         f"{counted(len(gone), 'migration')} that would be rolled back {plural(len(gone), 'has', 'have')} no file here: "

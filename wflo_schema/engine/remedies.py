@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 NOTHING_KEPT = "nothing of this migration was kept"
 
 _REMEDIES: dict[str, str] = {
-    "42P07": "this database already has it, made by hand or by another tool: look with wflo-schema check; "
-    "if another tool manages this live database, take it over with wflo-schema adopt; "
+    "42P07": "did an earlier migration make it, somebody by hand, or another tool? "
+    "wflo-schema check --drift shows what no migration makes; wflo-schema adopt takes over what another tool made; "
     "wflo-schema test-db makes a test database anew",
-    "42P01": "is an earlier migration missing, or was it applied in another schema? "
+    "42P01": "is its name mistyped, is an earlier migration missing, or was that applied in another schema? "
     "wflo-schema status shows what is applied; "
     "wflo-schema test-db makes a test database anew, with all migrations",
     "42703": "is the column's name mistyped? else the table is not as the migrations make it: "
     "wflo-schema check --drift says where; wflo-schema status shows what is applied",
-    "42701": "the column is there already, made by hand or by another tool: look with wflo-schema check",
-    "42710": "it is there already, made by hand or by another tool: look with wflo-schema check, or adopt the database",
-    "23505": "the rows that this migration inserts are there already: "
-    "run each migration once, by wflo-schema migrate, never by hand",
+    "42701": "did an earlier migration make the column, or somebody by hand? "
+    "wflo-schema check --drift shows what no migration makes",
+    "42710": "did an earlier migration make it, somebody by hand, or another tool? "
+    "wflo-schema check --drift shows what no migration makes; wflo-schema adopt takes over what another tool made",
+    "23505": "another row has this key: an earlier statement made it, or somebody by hand; "
+    "correct the file or that row, then run it again",
     "42501": "run it as the owner of the tables, or GRANT what is missing to this role",
     "25001": ALONE,
     "2D000": f"it commits by itself: {ALONE}",
@@ -60,6 +62,11 @@ _REMEDIES_OF_STATEMENT = (
         "remove the line, or write CREATE SCHEMA IF NOT EXISTS (every new database has a schema public)",
     ),
     ("42501", r"COMMENT\s+ON\s+EXTENSION\b", "remove the line: only the extension's owner may comment on it"),
+    (
+        "23505",
+        r"CREATE\b|ALTER\b|REINDEX\b|REFRESH\b",
+        "several rows have this key: delete or change all but one of them, then run it again",
+    ),
     (
         "55P04",
         r".",
@@ -100,6 +107,15 @@ def remedy(
     if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
         return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
     return _REMEDIES.get(error.sqlstate, f"correct the file, then run it again{but}")
+
+
+def syntax_remedy(message: str) -> str:
+    """What to do about a statement that PostgreSQL cannot parse."""
+    if message.endswith('near ":"'):
+        return "psql's variables (:name) are not filled in here: write the value itself"
+    if re.search(r'near "(<{7}|={7}|>{7})', message):
+        return "git could not merge the two sides of this file: keep one, or write one of both"
+    return "correct the statement"
 
 
 def ledger_remedy(error: ServerError, grant: str) -> str:

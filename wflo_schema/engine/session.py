@@ -43,7 +43,7 @@ from wflo_schema.engine.ledger import (
     seal_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
-from wflo_schema.engine.remedies import NOTHING_KEPT, ledger_remedy, remedy
+from wflo_schema.engine.remedies import NOTHING_KEPT, ledger_remedy, remedy, syntax_remedy
 from wflo_schema.engine.watch import Watch
 from wflo_schema.errors import (
     BadMigrationFile,
@@ -411,7 +411,7 @@ class Session:
                 location = statement.location(script.path, error.position)
                 raise BadMigrationFile(
                     f"{script.path}:{location.line}: {error.message}",
-                    hint="correct the statement; nothing of this file was run",
+                    hint=f"{syntax_remedy(error.message)}; nothing of this file was run",
                     location=location,
                     source_line=script.source_line(location.line),
                 )
@@ -698,11 +698,10 @@ class Session:
 
     def ledger_error(self, error: ServerError) -> DatabaseError:
         """Make the error that says that the ledger could not be written, and what to grant where a grant is missing."""
-        grant = "GRANT INSERT, DELETE, SELECT on the ledger's tables (_yoyo_migration, _yoyo_log) to this role"
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} could not be written: {error.message}",
             sqlstate=error.sqlstate,
-            hint=ledger_remedy(error, grant),
+            hint=ledger_remedy(error, self.ledger.grant("SELECT, INSERT, UPDATE, DELETE")),
         )
 
     def pause_or_give_up(

@@ -307,7 +307,7 @@ def _follow_renamed(found: dict[str, Migration]) -> dict[str, Migration]:
             verb = "was" if m.was else "replaces"
             with_rollback = [p for i in (*m.was, *m.replaces) if i in found for p in _paths(found[i])]
             is_copy = all(found[i].checksum in m.former_checksums for i in m.was if i in found)
-            hint = f"remove the old files: git rm {' '.join(map(shlex.quote, with_rollback))}"
+            hint = f"remove the old files: rm {' '.join(map(shlex.quote, with_rollback))}"
             raise BadMigrationFile(
                 f"{m.path} {verb} {listed(i for i in (*m.was, *m.replaces) if i in found)}, "
                 f"and {counted(len(there), 'such file is', 'such files are')} still there",

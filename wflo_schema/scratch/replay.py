@@ -36,7 +36,7 @@ from wflo_schema.connect.replaying import Replay
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
-from wflo_schema.names import listed_in_path
+from wflo_schema.names import listed_in_path, quote_always
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Catalog
@@ -115,7 +115,11 @@ def scratch_database(database: Database, *, scratch: ScratchOptions | None = Non
                 name = ""
                 is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
                 who = "sessions are read-only there and cannot" if is_read_only else "this role may not"
-                grant = "" if is_read_only else "ALTER ROLE … CREATEDB, or "
+                grant = (
+                    ""
+                    if is_read_only
+                    else f"as a superuser: ALTER ROLE {quote_always(connection.info.user)} CREATEDB; or "
+                )
                 raise Refused(
                     f"{server.label}: {who} create the scratch database for replaying the migrations",
                     hint=f"{grant}name a server where it may: {_ELSEWHERE}",

@@ -263,7 +263,7 @@ def status_text(status: Status) -> str:
     if status.not_empty:
         lines += [f"  {status.not_empty}", f"  {TAKE_OVER}"]
     if status.elsewhere:
-        lines.append(f"  the ledger of schema {listed(status.elsewhere)} records them: name it with --schema")
+        lines.append(f"  {status.said_elsewhere} them: name the one that you mean with --schema")
     groups = (
         ("applied", status.applied),
         ("pending", status.pending),
@@ -297,11 +297,12 @@ def plan_text(plan: Plan) -> str:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
         lines += [f"  would refuse: {what}", f"    {how}{insisting(case, '; or ')}"]
-    lines.append(
-        f"{counted(len(plan.pending), 'migration')} to apply"
-        if plan.pending
-        else "nothing to do: every migration is applied"
-    )
+    if plan.refusals:
+        lines.append("no: migrate would apply nothing")
+    elif plan.pending:
+        lines.append(f"{counted(len(plan.pending), 'migration')} to apply")
+    else:
+        lines.append("nothing to do: every migration is applied")
     return "\n".join(lines)
 
 
@@ -480,7 +481,7 @@ def squashed_text(found: Squashed) -> str:
     if found.is_removed:
         lines.append(f"removed: {counted(len(found.to_remove), 'file')}")
     else:
-        lines.append(f"next: git rm {' '.join(shlex.quote(str(p)) for p in found.to_remove)}")
+        lines.append(f"next: rm {' '.join(shlex.quote(str(p)) for p in found.to_remove)}")
     return "\n".join(lines)
 
 
