@@ -17,6 +17,8 @@ from wflo_schema.check.contract_file import parse_contract
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 
+pytestmark = pytest.mark.spread_over_servers
+
 CASCADE, SET_NULL, FOLLOWS = "ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE"
 BOTH = "ON DELETE SET NULL ON UPDATE CASCADE"
 DEFAULT = "ON DELETE SET DEFAULT"

@@ -13,6 +13,8 @@ from wflo_schema.check.contract_file import parse_contract
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 
+pytestmark = pytest.mark.spread_over_servers
+
 NULL, DEFAULT, BOTH = "SET NULL", "SET DEFAULT", "parent_id int, other_id int"
 
 ERRORS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,14 +12,15 @@ import pytest
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from wflo_schema.adopt.judge import adopt_database
+from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine.events import Event, Notice
 from wflo_schema.engine.operations import migrate
 from wflo_schema.errors import MigrationFailed, Refused, WfloSchemaError
-from wflo_schema.files.folder import read_migrations
-from wflo_schema.scratch.replay import ScratchOptions, replayed
+from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.scratch.replay import ScratchOptions, replayed, scratch_database
 from wflo_schema.testdb.databases import make_test_database
 
 pytestmark = pytest.mark.spread_over_servers
@@ -47,38 +50,97 @@ _CLUSTER = (
 )
 
 
-def cluster(server: RunningServer) -> dict[str, list[tuple[object, ...]]]:
-    found = {}
+Cluster = Callable[[], dict[str, list[tuple[object, ...]]]]
+
+
+@pytest.fixture(scope="module")
+def cluster(server: RunningServer) -> Iterator[Cluster]:
+    """Reads what all databases of the server share."""
     with server.database.connect() as connection:
-        queries = list(_CLUSTER)
-        if connection.info.server_version >= 150000:
-            queries.append("SELECT parname, paracl::text FROM pg_parameter_acl")
-        for query in queries:
-            found[query] = sorted(connection.execute(query.encode()).fetchall(), key=repr)
-    found["postgresql.auto.conf"] = [((server.data / "postgresql.auto.conf").read_text(),)]
-    return found
+
+        def read() -> dict[str, list[tuple[object, ...]]]:
+            found = {}
+            queries = list(_CLUSTER)
+            if connection.info.server_version >= 150000:
+                queries.append("SELECT parname, paracl::text FROM pg_parameter_acl")
+            for query in queries:
+                found[query] = sorted(connection.execute(query.encode()).fetchall(), key=repr)
+            found["postgresql.auto.conf"] = [((server.data / "postgresql.auto.conf").read_text(),)]
+            return found
+
+        yield read
+
+
+@pytest.fixture(scope="module")
+def unwritten(server: RunningServer) -> Iterator[Database]:
+    """An empty database that nothing is done to: what is tried on it happens in another."""
+    database = server.database.with_name("wflo_unwritten")
+    with server.database.connect() as connection:
+        connection.execute(f'CREATE DATABASE "{database.name}"'.encode())
+        yield database
+        for name in (f"{database.name}_test", database.name):
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="module")
+def made(unwritten: Database) -> Iterator[Database]:
+    """One scratch database for many replays; see `replay`."""
+    with scratch_database(unwritten) as empty:
+        yield empty
+
+
+_EMPTY_IT = """
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('DROP EVENT TRIGGER %I', name); END LOOP;
+    END $$;
+    DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+"""
+
+
+def replay(made: Database, files: Migrations) -> Catalog:
+    """What `replayed` does, in a scratch database that is emptied and not made anew."""
+    assert made.replay is not None
+    with made.connect() as connection:
+        connection.execute(_EMPTY_IT.encode())
+    migrate(made.for_replay(replace(made.replay, roles_left_out={}, memory={})), files)
+    with made.connect() as connection:
+        return read_catalog(connection)
 
 
 @pytest.fixture
-def target(server: RunningServer, database: Database) -> Database:
+def target(unwritten: Database) -> Database:
+    return with_roles(unwritten)
+
+
+@pytest.fixture
+def own_target(database: Database) -> Database:
+    """A target that this test may change."""
+    return with_roles(database)
+
+
+def with_roles(database: Database) -> Database:
     """A target whose role `app` has a password, a setting and a comment, and which records nothing."""
     with database.connect() as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{database.name}_test" WITH (FORCE)'.encode())
         for role in ("app", "other"):
             if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
                 connection.execute(f"CREATE ROLE {role}".encode())
+        granted = "SELECT datname FROM pg_database WHERE datacl::text LIKE '%other=%'"
+        for (name,) in connection.execute(granted).fetchall():  # the template of another test
+            connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM other'.encode())
         connection.execute("ALTER ROLE app PASSWORD 'rotated'")
         connection.execute(f'GRANT CONNECT ON DATABASE "{database.name}" TO app'.encode())
     return database
 
 
-def folder_of(path: Path, text: str, target: Database) -> Path:
+def files_of(path: Path, target: Database, *texts: str) -> Migrations:
     folder = path / "migrations"
     folder.mkdir()
     (folder / "0001_first.sql").write_text("CREATE TABLE before (id integer);\n")
-    (folder / "0002_reach.sql").write_text(text.replace("TARGET", target.name))
-    (folder / "0003_last.sql").write_text("CREATE TABLE behind (id integer);\n")
-    return folder
+    for number, text in enumerate(texts, 2):
+        (folder / f"{number:04}_reach.sql").write_text(text.replace("TARGET", target.name))
+    (folder / "9999_last.sql").write_text("CREATE TABLE behind (id integer);\n")
+    return read_migrations(folder)
 
 
 def in_code(statement: str) -> str:
@@ -145,34 +207,48 @@ TRANSACTIONAL = (
 WAYS = (in_code, in_dynamic_code, in_function, in_deferred_trigger, in_subtransaction)
 
 
-@pytest.mark.parametrize("statement", TRANSACTIONAL)
-def test_a_statement_of_the_cluster_is_left_out_or_refused(
-    server: RunningServer, target: Database, tmp_path: Path, statement: str
-) -> None:
-    before = cluster(server)
-    files = read_migrations(folder_of(tmp_path, statement + ";\n", target))
-    if statement.startswith(("UPDATE", "DELETE", "DROP OWNED")):
-        with pytest.raises(Refused, match=r"0002_reach\.sql:1: this (UPDATE|DELETE|DROP) changes"):
-            replayed(target, files)
-    else:
+# These are no statements of the cluster by their words.
+WRITING = ("UPDATE", "DELETE", "DROP OWNED")
+
+
+@pytest.mark.parametrize("door", ["replay", "test database"])
+def test_statements_of_the_cluster_are_left_out(cluster: Cluster, target: Database, tmp_path: Path, door: str) -> None:
+    before = cluster()
+    statements = [s for s in TRANSACTIONAL if not s.startswith(WRITING)]
+    files = files_of(tmp_path, target, *(f"{s};\n" for s in statements))
+    if door == "replay":
         assert replayed(target, files).find("table", "public", "behind") is not None
-        make_test_database(target, files)
+    else:
+        told: list[Event] = []
+        make_test_database(target, files, notify=told.append)
+        left_out = {one.id for one in told if isinstance(one, Notice) and one.severity == "LEFT OUT"}
+        assert {m.id for m, s in zip(files.items[1:], statements, strict=False) if "TARGET" not in s} <= left_out
         assert make_test_database(target, files).was_cloned
-    assert cluster(server) == before
+    assert cluster() == before
+
+
+@pytest.mark.parametrize("statement", [s for s in TRANSACTIONAL if s.startswith(WRITING)])
+def test_a_statement_that_writes_what_is_shared_is_refused(
+    cluster: Cluster, target: Database, made: Database, tmp_path: Path, statement: str
+) -> None:
+    before = cluster()
+    with pytest.raises(Refused, match=r"0002_reach\.sql:1: this (UPDATE|DELETE|DROP) changes"):
+        replay(made, files_of(tmp_path, target, statement + ";\n"))
+    assert cluster() == before
 
 
 @pytest.mark.parametrize("statement", [s for s in TRANSACTIONAL if "DELETE" not in s])
 def test_code_that_reaches_the_cluster_is_refused_by_name(
-    server: RunningServer, target: Database, tmp_path: Path, statement: str
+    cluster: Cluster, target: Database, made: Database, tmp_path: Path, statement: str
 ) -> None:
-    before = cluster(server)
+    before = cluster()
     way = WAYS[TRANSACTIONAL.index(statement) % len(WAYS)]
-    files = read_migrations(folder_of(tmp_path, way(statement), target))
-    for replay in (lambda: replayed(target, files), lambda: make_test_database(target, files)):
+    files = files_of(tmp_path, target, way(statement))
+    for door in (lambda: replay(made, files), lambda: make_test_database(target, files)):
         with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: .*outside of the database") as caught:
-            replay()
+            door()
         assert "--allow-outside" in caught.value.hint
-    assert cluster(server) == before
+    assert cluster() == before
 
 
 class Leaving(NamedTuple):
@@ -226,19 +302,19 @@ LEAVING = (
 
 @pytest.mark.parametrize("case", LEAVING, ids=lambda case: case.text[:40])
 def test_what_leaves_the_server_does_not_run(
-    server: RunningServer, target: Database, tmp_path: Path, case: Leaving
+    server: RunningServer, cluster: Cluster, target: Database, made: Database, tmp_path: Path, case: Leaving
 ) -> None:
-    before = cluster(server)
+    before = cluster()
     left = server.data / "left"
-    files = read_migrations(folder_of(tmp_path, case.text.replace("FILE", str(left)) + ";\n", target))
+    files = files_of(tmp_path, target, case.text.replace("FILE", str(left)) + ";\n")
     with server.database.connect() as bystander:
         if case.is_left_out:
-            assert replayed(target, files).find("table", "public", "behind") is not None
+            assert replay(made, files).find("table", "public", "behind") is not None
         else:
             with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: "):
-                replayed(target, files)
+                replay(made, files)
         bystander.execute("SELECT")
-    assert cluster(server) == before
+    assert cluster() == before
     assert not left.exists()
 
 
@@ -260,19 +336,19 @@ ALONE = (
 
 @pytest.mark.parametrize("statement", ALONE)
 def test_a_file_without_a_transaction_changes_no_more(
-    server: RunningServer, target: Database, tmp_path: Path, statement: str
+    cluster: Cluster, target: Database, made: Database, tmp_path: Path, statement: str
 ) -> None:
-    before = cluster(server)
-    files = read_migrations(folder_of(tmp_path, f"-- transactional: false\n{statement};\n", target))
+    before = cluster()
+    files = files_of(tmp_path, target, f"-- transactional: false\n{statement};\n")
     if "$$" in statement:
         with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: "):
-            replayed(target, files)
+            replay(made, files)
     else:
-        assert replayed(target, files).find("table", "public", "behind") is not None
-    assert cluster(server) == before
+        assert replay(made, files).find("table", "public", "behind") is not None
+    assert cluster() == before
 
 
-def test_ordinary_work_is_no_reach(server: RunningServer, target: Database, tmp_path: Path) -> None:
+def test_ordinary_work_is_no_reach(cluster: Cluster, target: Database, tmp_path: Path) -> None:
     text = (
         "CREATE SCHEMA s AUTHORIZATION app;\nGRANT ALL ON SCHEMA s TO other;\nCREATE TABLE s.t (id integer);\n"
         "ALTER TABLE s.t OWNER TO app;\nCREATE POLICY p ON s.t TO app USING (true);\n"
@@ -283,22 +359,20 @@ def test_ordinary_work_is_no_reach(server: RunningServer, target: Database, tmp_
         "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO app', current_database()); END $$;\n"
         "COMMENT ON TABLE s.t IS 'ALTER ROLE app PASSWORD; COPY t TO PROGRAM';\nDROP OWNED BY other;\n"
     )
-    before = cluster(server)
-    assert replayed(target, read_migrations(folder_of(tmp_path, text, target))).find("table", "s", "t") is not None
-    assert cluster(server) == before
+    before = cluster()
+    assert replayed(target, files_of(tmp_path, target, text)).find("table", "s", "t") is not None
+    assert cluster() == before
 
 
-def test_a_role_that_is_missing_is_named_with_the_way_out(
-    server: RunningServer, target: Database, tmp_path: Path
-) -> None:
+def test_a_role_that_is_missing_is_named_with_the_way_out(cluster: Cluster, target: Database, tmp_path: Path) -> None:
     text = "CREATE ROLE made NOLOGIN;\nGRANT SELECT ON before TO made;\n"
-    files = read_migrations(folder_of(tmp_path, text, target))
-    before = cluster(server)
+    files = files_of(tmp_path, target, text)
+    before = cluster()
     with pytest.raises(MigrationFailed, match="in the scratch database, 0002_reach failed") as caught:
         replayed(target, files)
     assert "its CREATE ROLE (" in caught.value.message and "0002_reach.sql:1" in caught.value.message
     assert "--allow-outside" in caught.value.hint
-    assert cluster(server) == before
+    assert cluster() == before
     try:
         for _ in range(2):  # the second time it is there
             replayed(target, files, scratch=ScratchOptions(allow_outside=True))
@@ -308,27 +382,30 @@ def test_a_role_that_is_missing_is_named_with_the_way_out(
             connection.execute("DROP ROLE made")
 
 
-def test_what_is_missing_in_the_scratch_database_is_said_and_can_be_prepared(target: Database, tmp_path: Path) -> None:
-    files = read_migrations(folder_of(tmp_path, "CREATE TABLE t (mail citext);\n", target))
+def test_what_is_missing_in_the_scratch_database_is_said_and_can_be_prepared(
+    own_target: Database, tmp_path: Path
+) -> None:
+    files = files_of(tmp_path, own_target, "CREATE TABLE t (mail citext);\n")
     with pytest.raises(MigrationFailed, match="in the scratch database, 0002_reach failed in statement 1") as caught:
-        replayed(target, files)
+        replayed(own_target, files)
     assert "--scratch-prepare FILE" in caught.value.hint and "--scratch-template NAME" in caught.value.hint
     assert "correct the file" not in caught.value.hint
     assert not caught.value.applied  # the database is dropped, and 0001 with it
     prepare = tmp_path / "prepare.sql"
     prepare.write_text("CREATE TYPE public.citext AS (value text);\n")
-    assert replayed(target, files, scratch=ScratchOptions(prepare=prepare)).find("table", "public", "t") is not None
-    with target.connect() as connection:
+    assert replayed(own_target, files, scratch=ScratchOptions(prepare=prepare)).find("table", "public", "t") is not None
+    with own_target.connect() as connection:
         connection.execute(prepare.read_bytes())
     assert (
-        replayed(target, files, scratch=ScratchOptions(template=target.name)).find("table", "public", "t") is not None
+        replayed(own_target, files, scratch=ScratchOptions(template=own_target.name)).find("table", "public", "t")
+        is not None
     )
 
 
 def test_a_file_that_prepares_and_fails_is_named(target: Database, tmp_path: Path) -> None:
     prepare = tmp_path / "prepare.sql"
     prepare.write_text("\nCREATE EXTENSION;\n")
-    files = read_migrations(folder_of(tmp_path, "SELECT 1;\n", target))
+    files = files_of(tmp_path, target, "SELECT 1;\n")
     with pytest.raises(WfloSchemaError, match=r"prepare\.sql:2 was refused"):
         replayed(target, files, scratch=ScratchOptions(prepare=prepare))
     with pytest.raises(WfloSchemaError, match="no_such"):
@@ -362,9 +439,9 @@ def test_a_file_that_prepares_and_fails_is_named(target: Database, tmp_path: Pat
     ],
 )
 def test_rows_of_another_server_are_not_written(
-    server: RunningServer, target: Database, tmp_path: Path, write: str, said: str
+    server: RunningServer, own_target: Database, tmp_path: Path, write: str, said: str
 ) -> None:
-    with target.connect() as connection:
+    with own_target.connect() as connection:
         try:
             connection.execute("CREATE EXTENSION postgres_fdw")
         except psycopg.Error:
@@ -383,13 +460,13 @@ def test_rows_of_another_server_are_not_written(
         "CREATE FOREIGN TABLE there (id integer) SERVER back; CREATE FOREIGN TABLE busy (id integer) SERVER back;\n"
         f"{write};\n"
     )
-    files = read_migrations(folder_of(tmp_path, text, target))
+    files = files_of(tmp_path, own_target, text)
     if said:
         with pytest.raises(Refused, match=rf"0002_reach\.sql:{said}"):
-            replayed(target, files)
+            replayed(own_target, files)
     else:  # nothing in the database depends on it
-        assert replayed(target, files).find("table", "public", "behind") is not None
-    with target.connect() as connection:
+        assert replayed(own_target, files).find("table", "public", "behind") is not None
+    with own_target.connect() as connection:
         assert connection.execute("SELECT count(*) FROM there").fetchone() == (1,)
 
 
@@ -406,7 +483,7 @@ def test_a_search_path_of_the_database_leads_no_step_of_a_replay_astray(database
 def test_what_is_left_out_is_told_without_a_secret(target: Database, tmp_path: Path) -> None:
     text = "ALTER ROLE app PASSWORD 'topsecret';\nALTER DATABASE \"TARGET\" SET work_mem = '5MB';\n"
     told: list[Event] = []
-    make_test_database(target, read_migrations(folder_of(tmp_path, text, target)), notify=told.append)
+    make_test_database(target, files_of(tmp_path, target, text), notify=told.append)
     said = [one for one in told if isinstance(one, Notice)]
     assert [(one.id, one.severity) for one in said] == [("0002_reach", "LEFT OUT")]
     assert said[0].message.endswith("0002_reach.sql:1: ALTER ROLE app reaches outside of the test database")
@@ -511,16 +588,22 @@ BUILT = (
 @pytest.mark.parametrize("is_transactional", [True, False])
 @pytest.mark.parametrize("text", BUILT, ids=lambda text: text[:60])
 def test_a_text_that_code_puts_together_does_not_leave_the_server(
-    server: RunningServer, target: Database, tmp_path: Path, text: str, is_transactional: bool
+    server: RunningServer,
+    cluster: Cluster,
+    target: Database,
+    made: Database,
+    tmp_path: Path,
+    text: str,
+    is_transactional: bool,
 ) -> None:
-    before = cluster(server)
+    before = cluster()
     left = server.data / "left"
     head = "" if is_transactional else "-- transactional: false\n"
-    files = read_migrations(folder_of(tmp_path, head + text.replace("FILE", str(left)) + ";\n", target))
+    files = files_of(tmp_path, target, head + text.replace("FILE", str(left)) + ";\n")
     with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: ") as caught:
-        replayed(target, files)
+        replay(made, files)
     assert "--allow-outside" in caught.value.hint
-    assert cluster(server) == before
+    assert cluster() == before
     assert not left.exists()
 
 
@@ -558,13 +641,13 @@ COMMITS = (
 
 @pytest.mark.parametrize("text", COMMITS, ids=lambda text: text[:60])
 def test_code_that_commits_changes_nothing_of_the_cluster(
-    server: RunningServer, target: Database, tmp_path: Path, text: str
+    cluster: Cluster, target: Database, made: Database, tmp_path: Path, text: str
 ) -> None:
-    before = cluster(server)
-    files = read_migrations(folder_of(tmp_path, f"-- transactional: false\n{text};\n", target))
+    before = cluster()
+    files = files_of(tmp_path, target, f"-- transactional: false\n{text};\n")
     with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: this (DO|CALL) changes .*outside of the database"):
-        replayed(target, files)
-    assert cluster(server) == before
+        replay(made, files)
+    assert cluster() == before
 
 
 # What people write every day.
@@ -627,27 +710,28 @@ EVERYDAY = (
 )
 
 
-@pytest.mark.parametrize("text", EVERYDAY, ids=lambda text: text[:60])
-def test_everyday_code_is_replayed_without_a_word(target: Database, tmp_path: Path, text: str) -> None:
-    head = "-- transactional: false\n" if "COMMIT;" in text else ""
-    files = read_migrations(folder_of(tmp_path, f"{head}{text};\n", target))
+@pytest.mark.parametrize("is_transactional", [True, False])
+def test_everyday_code_is_replayed_without_a_word(own_target: Database, tmp_path: Path, is_transactional: bool) -> None:
+    head = "" if is_transactional else "-- transactional: false\n"
+    texts = [text for text in EVERYDAY if not (is_transactional and "COMMIT;" in text)]
+    files = files_of(tmp_path, own_target, *(f"{head}{text};\n" for text in texts))
     told: list[Event] = []
-    made = make_test_database(target, files, notify=told.append)
+    copied = make_test_database(own_target, files, notify=told.append)
     assert not [one for one in told if isinstance(one, Notice)]
-    migrate(target, files)
+    migrate(own_target, files)
     bodies = "SELECT proname, prosrc FROM pg_proc WHERE prolang <> 12 ORDER BY 1"
-    with made.database.connect() as copy, target.connect() as connection:
-        assert read_catalog(copy) == read_catalog(connection) == replayed(target, files)
+    with copied.database.connect() as copy, own_target.connect() as connection:
+        assert read_catalog(copy) == read_catalog(connection) == replayed(own_target, files)
         assert copy.execute(bodies).fetchall() == connection.execute(bodies).fetchall()
 
 
 @pytest.mark.one_server
 def test_another_server_takes_what_the_target_must_be_spared(
-    server: RunningServer, target: Database, tmp_path: Path
+    server: RunningServer, cluster: Cluster, target: Database, tmp_path: Path
 ) -> None:
     text = "DO $$ BEGIN EXECUTE 'CREATE RO' || 'LE made'; EXECUTE 'CO' || 'PY before TO PROGRAM ''cat'''; END $$;\n"
-    files = read_migrations(folder_of(tmp_path, text, target))
-    before = cluster(server)
+    files = files_of(tmp_path, target, text)
+    before = cluster()
     with pytest.raises(Refused) as refused:
         replayed(target, files)
     assert refused.value.hint.endswith('--scratch-url "$(wflo-schema server url)" --allow-outside')
@@ -659,6 +743,6 @@ def test_another_server_takes_what_the_target_must_be_spared(
     finally:
         stop_server(other)
     assert wanted.find("table", "public", "behind") is not None
-    assert cluster(server) == before
+    assert cluster() == before
     notes = check_database(target, None, only=("drift",), wanted=wanted).notes
     assert any("the two may print the same definition differently" in note for note in notes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.catalog import mend
 from wflo_schema.catalog.compare import compare_catalogs
+from wflo_schema.catalog.mend import QUALIFIED, SPELLED
 from wflo_schema.catalog.objects import MEANS, NOTHING, ON_TABLE, TABLES, VIEWS, Catalog, Difference, Object, Path
 from wflo_schema.connect import versions
 from wflo_schema.names import qualified, quote
@@ -39,17 +40,15 @@ _FIRST = MEANS | {
 _VALIDATED = ("NOT NULL NOT VALID", "NOT NULL")
 _LAST = ON_TABLE | {"statistics", "event trigger", "publication"}
 
-_NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
-_QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
-_MULTIRANGE = re.compile(rf"MULTIRANGE_TYPE_NAME = ({_NAME}\.{_NAME})")
-_OPERATOR = re.compile(rf"OPERATOR(?:\(| \d+ )({_NAME})\.([-+*/<>=~!@#%^&|`?]+)")
+_MULTIRANGE = re.compile(rf"MULTIRANGE_TYPE_NAME = ({SPELLED}\.{SPELLED})")
+_OPERATOR = re.compile(rf"OPERATOR(?:\(| \d+ )({SPELLED})\.([-+*/<>=~!@#%^&|`?]+)")
 
 # Kinds without a schema, and how a statement names one.
 _UNQUALIFIED: Mapping[str, re.Pattern[str]] = {
-    "language": re.compile(rf"\n LANGUAGE ({_NAME})|^CREATE TRANSFORM .* LANGUAGE ({_NAME})"),
-    "access method": re.compile(rf" USING ({_NAME})"),
-    "foreign data wrapper": re.compile(rf" FOREIGN DATA WRAPPER ({_NAME})"),
-    "foreign server": re.compile(rf" SERVER ({_NAME})"),
+    "language": re.compile(rf"\n LANGUAGE ({SPELLED})|^CREATE TRANSFORM .* LANGUAGE ({SPELLED})"),
+    "access method": re.compile(rf" USING ({SPELLED})"),
+    "foreign data wrapper": re.compile(rf" FOREIGN DATA WRAPPER ({SPELLED})"),
+    "foreign server": re.compile(rf" SERVER ({SPELLED})"),
 }
 
 # What every new database holds.
@@ -184,7 +183,7 @@ class _Plan:
             found += [
                 _only(o, frozenset()) for o in self.want.objects if o.kind == "column" and o.path[:2] in self.views
             ]
-        return Catalog(tuple(sorted(found, key=lambda o: (o.kind, o.path))), self.want.server_version)
+        return Catalog(tuple(sorted(found, key=lambda o: o.key)), self.want.server_version)
 
     def loose(self) -> Catalog:
         """What is wanted, each table with what is its own: a column is altered on its table only."""
@@ -282,7 +281,7 @@ class _Plan:
 
     def _is_late(self, default: str) -> bool:
         """Whether a default calls what may need the table itself: it is set once all is there."""
-        return not self._entangled.isdisjoint(_QUALIFIED.findall(default))
+        return not self._entangled.isdisjoint(QUALIFIED.findall(default))
 
     def _gets_identity(self, column: Object) -> bool:
         """Whether its table is a partition, and has it from its parent."""
@@ -361,7 +360,7 @@ def _identity(column: Object) -> str:
 
 def _parents(table: Object, names: frozenset[str] | None) -> list[str]:
     """What it inherits from, in order; of ``names`` alone, where they are given."""
-    parents = _QUALIFIED.findall(table.get("inherits"))
+    parents = QUALIFIED.findall(table.get("inherits"))
     return [parent for parent in parents if names is None or parent in names]
 
 
@@ -434,7 +433,7 @@ def _mentions(one: _Making) -> set[str]:
     text = one.text.partition("\nCOMMENT ON ")[0]
     if text.startswith(("CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE")):
         text = re.split(r"\nAS \$", text, maxsplit=1)[0]
-    found = set(_QUALIFIED.findall(text.replace(one.name, "", 1) if one.name else text))
+    found = set(QUALIFIED.findall(text.replace(one.name, "", 1) if one.name else text))
     found |= {f"{schema}.{quote(operator)}" for schema, operator in _OPERATOR.findall(text)}
     for kind, named in _UNQUALIFIED.items():
         found |= {f"{kind} {next(filter(None, m.groups()))}" for m in named.finditer(text)}

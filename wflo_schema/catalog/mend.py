@@ -511,8 +511,7 @@ def _mend_index(had: Object, wanted: Object, attribute: str, sides: Sides) -> st
     if attribute == "valid" and not wanted.get("valid") and not _is_on_partitioned(wanted):
         return f"REINDEX INDEX CONCURRENTLY {_called(wanted)};"
     if attribute == "clustered":
-        how = f"CLUSTER ON {quote(wanted.path[2])}" if wanted.get("clustered") else "SET WITHOUT CLUSTER"
-        return f"ALTER TABLE {table_of(wanted)} {how};"
+        return _cluster(wanted)
     if attribute == "statistics":
         return _set_statistics(wanted, had)
     return ""
@@ -529,7 +528,7 @@ def _mend_constraint(had: Object, wanted: Object, attribute: str, sides: Sides) 
         comment = wanted.get("comment")
         return lines(add_constraint(wanted, sides, replacing=True), comment_on(wanted, comment) if comment else "")
     if attribute == "clustered":
-        return f"ALTER TABLE {table} {f'CLUSTER ON {name}' if wanted.get('clustered') else 'SET WITHOUT CLUSTER'};"
+        return _cluster(wanted)
     if attribute == "index options":
         index = qualified(wanted.path[0], wanted.path[2])
         return _set_options(f"ALTER INDEX {index}", had.get(attribute), wanted.get(attribute))
@@ -556,8 +555,8 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         options = wanted.get("identity").partition("(")[2].removesuffix(")")
         return f"ALTER SEQUENCE {had.get('identity sequence')} AS {kind} {options};"
     if attribute == "identity persistence" and had.get("identity sequence"):
-        said = {"UNLOGGED": "UNLOGGED", "LOGGED": "LOGGED"}
-        return f"ALTER SEQUENCE {had.get('identity sequence')} SET {said.get(value) or _other(had.get(attribute))};"
+        other = "LOGGED" if had.get(attribute) == "UNLOGGED" else "UNLOGGED"
+        return f"ALTER SEQUENCE {had.get('identity sequence')} SET {value or other};"
     if attribute == "identity comment" and had.get("identity sequence"):
         return f"COMMENT ON SEQUENCE {had.get('identity sequence')} IS {_literal(value) if value else 'NULL'};"
     if attribute == "not null comment" and wanted.get("not null"):
@@ -598,12 +597,8 @@ def _mend_not_null(had: Object, wanted: Object, sides: Sides) -> str:
 
 
 def _rename_sequence(had: str, wanted: str) -> str:
-    (old_schema, _), (new_schema, new) = (re.findall(_NAME, name) for name in (had, wanted))
+    (old_schema, _), (new_schema, new) = (re.findall(SPELLED, name) for name in (had, wanted))
     return f"ALTER SEQUENCE {had} RENAME TO {new};" if old_schema == new_schema else ""
-
-
-def _other(persistence: str) -> str:
-    return "LOGGED" if persistence == "UNLOGGED" else "UNLOGGED"
 
 
 def _alter(column: Object, sides: Sides) -> str:
@@ -613,9 +608,17 @@ def _alter(column: Object, sides: Sides) -> str:
     return f"ALTER {kind.upper()}"
 
 
+def _cluster(wanted: Object) -> str:
+    how = f"CLUSTER ON {quote(wanted.path[2])}" if wanted.get("clustered") else "SET WITHOUT CLUSTER"
+    return f"ALTER TABLE {table_of(wanted)} {how};"
+
+
+def _settings(text: str) -> dict[str, str]:
+    return dict(one.partition("=")[::2] for one in text.split(", ") if one)
+
+
 def _set_options(alter: str, had: str, wanted: str) -> str:
-    old = dict(option.partition("=")[::2] for option in had.split(", ") if option)
-    new = dict(option.partition("=")[::2] for option in wanted.split(", ") if option)
+    old, new = _settings(had), _settings(wanted)
     dropped = ", ".join(name for name in old if name not in new)
     return lines(
         f"{alter} RESET ({dropped});" if dropped else "",
@@ -625,8 +628,7 @@ def _set_options(alter: str, had: str, wanted: str) -> str:
 
 def _set_statistics(index: Object, had: Object | None = None) -> str:
     """For an index's columns, counted from one."""
-    new = dict(one.partition("=")[::2] for one in index.get("statistics").split(", ") if one)
-    old = dict(one.partition("=")[::2] for one in had.get("statistics").split(", ") if one) if had else {}
+    new, old = _settings(index.get("statistics")), _settings(had.get("statistics") if had else "")
     alter = f"ALTER INDEX {_called(index)} ALTER COLUMN"
     changed = [number for number in {**old, **new} if old.get(number) != new.get(number)]
     return lines(*(f"{alter} {number} SET STATISTICS {new.get(number, '-1')};" for number in changed))
@@ -696,10 +698,9 @@ def _mend_enum(had: Object, wanted: Object) -> str:
     return lines(*statements)
 
 
-_NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
-
-
-QUALIFIED = re.compile(rf"{_NAME}\.{_NAME}")
+# A name as the server writes it, and one with its schema.
+SPELLED = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
+QUALIFIED = re.compile(rf"{SPELLED}\.{SPELLED}")
 
 
 def free_name(one: Object, suffix: str, sides: Sides) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import hashlib
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -81,7 +79,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All objects of a database, sorted.  Equality is the objects; ``server_version`` does not count.
+    """All objects of a database, sorted by their keys.  Equality is the objects; ``server_version`` does not count.
 
     ``server_version`` is libpq's number (180006), 0 where unknown.  Texts of views and expressions
     are those of the server's own printer, which differs between major versions.
@@ -90,21 +88,9 @@ class Catalog:
     objects: tuple[Object, ...]
     server_version: int = field(default=0, compare=False)
 
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of all objects in hexadecimal: equal for equal catalogs, whatever built them."""
-        digest = hashlib.sha256()
-        for one in self.objects:
-            digest.update(json.dumps([one.kind, one.path, one.attributes]).encode())
-        return digest.hexdigest()
-
-    def is_equal(self, other: Catalog) -> bool:
-        """Say whether both hold the same objects with the same attributes."""
-        return self.objects == other.objects
-
     def find(self, kind: str, *path: str) -> Object | None:
         """The object of that kind and path (bare names, schema first), None where there is none."""
-        place = bisect.bisect_left(self.objects, (kind, path), key=order)
+        place = bisect.bisect_left(self.objects, (kind, path), key=lambda one: one.key)
         if place < len(self.objects) and self.objects[place].key == (kind, path):
             return self.objects[place]
         return None
@@ -151,11 +137,6 @@ class Difference:
     want: str
     mend: str = ""
     cosmetic: bool = False
-
-
-def order(one: Object) -> tuple[str, Path]:
-    """The key by which a catalog's objects are sorted."""
-    return (one.kind, one.path)
 
 
 def spelled(kind: str, path: Path) -> str:

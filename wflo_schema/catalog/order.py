@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from wflo_schema.catalog.mend import (
-    _NAME,
     ABSENT,
     EXTRA,
     NAME,
     QUALIFIED,
     RANK,
+    SPELLED,
     Place,
     Sides,
     add_constraint,
@@ -32,7 +32,7 @@ from wflo_schema.catalog.objects import (
 )
 from wflo_schema.names import qualified, quote
 
-_REFERENCES = re.compile(rf" REFERENCES ({_NAME}\.{_NAME})\(((?:[^()]|\([^()]*\))*)\)")
+_REFERENCES = re.compile(rf" REFERENCES ({SPELLED}\.{SPELLED})\(((?:[^()]|\([^()]*\))*)\)")
 _KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE)(?: NULLS NOT DISTINCT)? \((.*?)\)")
 
 

@@ -13,7 +13,6 @@ from wflo_schema.catalog.objects import (
     Catalog,
     Object,
     Path,
-    order,
 )
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, Tables, ledger_tables, own_schemas
 from wflo_schema.connect.database import database_error
@@ -164,7 +163,7 @@ def _read_once(
     objects = _objects(results[: len(_QUERIES) + len(more[:-1])])
     if privileges:
         objects = _with_privileges(objects, results[-1][1])
-    return Catalog(tuple(sorted(objects, key=order)), version)
+    return Catalog(tuple(sorted(objects, key=lambda one: one.key)), version)
 
 
 _NOT_ATTRIBUTES = frozenset(

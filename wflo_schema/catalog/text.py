@@ -10,7 +10,6 @@ from wflo_schema.catalog.objects import (
     Catalog,
     Object,
     Path,
-    order,
 )
 from wflo_schema.errors import WfloSchemaError
 
@@ -100,7 +99,7 @@ def parse_catalog(text: str) -> Catalog:
                 hint="write it again with wflo-schema dump",
             ) from None
     finish()
-    return Catalog(tuple(sorted(objects, key=order)), int(major[1]) * 10000 if major else 0)
+    return Catalog(tuple(sorted(objects, key=lambda one: one.key)), int(major[1]) * 10000 if major else 0)
 
 
 def _load_path(text: str) -> Path:

@@ -81,7 +81,6 @@ class RowTrigger:
     update_of: list[str]
     arguments: list[str]
     has_condition: bool
-    routine_schema: str
     routine: str
     settings: list[str]
     language: str
@@ -138,12 +137,6 @@ class Index:
 
     def __str__(self) -> str:
         return qualified(self.schema, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Predicate:
-    oid: int
-    predicate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +419,14 @@ class Reader:
         """Run a query of ``check/sql/`` within the snapshot; each row becomes a ``kind``."""
         return fetch(self.connection, kind, "check", query, parameters)
 
+    def spelled(self, query: str, **parameters: Sequence[int]) -> list[TupleRow] | None:
+        """Ask for expressions, which locks their tables to spell them out; None where a colleague holds a lock."""
+        try:
+            with self.connection.transaction():
+                return self.connection.execute(load_sql("check", query, self.session.version), parameters).fetchall()
+        except psycopg.errors.LockNotAvailable:
+            return None
+
 
 def begin_reading(connection: psycopg.Connection[TupleRow]) -> Reader:
     """Open the snapshot, read-only and with limits of its own."""
@@ -564,14 +565,11 @@ def _with_what_defeats_keys(reader: Reader, contract: Contract, facts: Facts, ro
 
 
 def _refusing(reader: Reader, relations: Sequence[int]) -> tuple[Refusing, ...] | None:
-    """Asked only where a key sets something, or a trigger may stop it: to spell an expression out locks the table."""
+    """Asked only where a key sets something, or a trigger may stop it."""
     if not relations or not reader.can("pg_attrdef", "pg_type"):
         return ()
-    try:
-        with reader.connection.transaction():
-            return reader.rows(Refusing, "refusing", {"relations": relations})
-    except psycopg.errors.LockNotAvailable:
-        return None
+    rows = reader.spelled("refusing", relations=relations)
+    return None if rows is None else tuple(Refusing(*row) for row in rows)
 
 
 def _partition_keys(reader: Reader, relations: Sequence[int]) -> tuple[tuple[int, str], ...]:
@@ -596,13 +594,7 @@ def _row_triggers(reader: Reader, relations: Sequence[int]) -> tuple[RowTrigger,
     """With what their WHEN says, where no colleague holds the table's lock."""
     triggers = reader.rows(RowTrigger, "row_triggers", {"relations": relations})
     asked = [t.oid for t in triggers if t.has_condition]
-    if not asked:
-        return triggers
-    try:
-        with reader.connection.transaction():
-            rows = reader.connection.execute(load_sql("check", "trigger_conditions"), {"triggers": asked}).fetchall()
-    except psycopg.errors.LockNotAvailable:
-        return triggers
+    rows = (reader.spelled("trigger_conditions", triggers=asked) if asked else None) or ()
     conditions = {int(r[0]): _condition(str(r[1])) for r in rows}
     return tuple(replace(t, condition=conditions.get(t.oid)) for t in triggers)
 
@@ -669,14 +661,8 @@ def read_indexes(reader: Reader, relations: Sequence[int]) -> tuple[Index, ...]:
 def _indexes_of(reader: Reader, relations: Sequence[int]) -> tuple[Index, ...]:
     indexes = reader.rows(Index, "indexes", {"relations": relations})
     partial = [i.oid for i in indexes if i.predicate is not None]
-    if not partial:
-        return indexes
-    try:
-        with reader.connection.transaction():
-            found = reader.rows(_Predicate, "predicates", {"indexes": partial})
-    except psycopg.errors.LockNotAvailable:
-        return indexes
-    texts = {p.oid: p.predicate for p in found}
+    rows = (reader.spelled("predicates", indexes=partial) if partial else None) or ()
+    texts = {int(r[0]): str(r[1]) for r in rows}
     return tuple(replace(i, predicate=texts.get(i.oid, i.predicate)) for i in indexes)
 
 
@@ -687,11 +673,5 @@ def look_in(reader: Reader, schema: str) -> None:
 
 def read_defaults(reader: Reader, relations: Sequence[int]) -> dict[tuple[int, int], str] | None:
     """``{(relation, column number): default}``, None where they cannot be read."""
-    if not reader.can("pg_attrdef"):
-        return None
-    try:
-        with reader.connection.transaction():
-            rows = reader.connection.execute(load_sql("check", "defaults"), {"relations": relations}).fetchall()
-    except psycopg.errors.LockNotAvailable:
-        return None
-    return {(int(r[0]), int(r[1])): str(r[2]) for r in rows}
+    rows = reader.spelled("defaults", relations=relations) if reader.can("pg_attrdef") else None
+    return None if rows is None else {(int(r[0]), int(r[1])): str(r[2]) for r in rows}

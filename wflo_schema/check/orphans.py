@@ -122,6 +122,13 @@ def _repairs(reader: Reader, facts: Facts, key: RequiredKey, table: Relation, wa
     )
 
 
+# What ended the search, in words, and what to do then.
+_UNFINISHED = {
+    "57014": ("the time given ran out before all rows were read", "give it longer: --timeout 5min"),
+    "55P03": ("another session holds a lock on the tables", "run it again when the other session is done"),
+}
+
+
 def _unreadable(
     reader: Reader,
     error: psycopg.Error,
@@ -132,24 +139,9 @@ def _unreadable(
     where: Location | None,
 ) -> Finding:
     said = error.diag.message_primary or str(error)
-    if error.sqlstate == "57014":
-        return finding(
-            "rows-unfinished",
-            label,
-            "the time given ran out before all rows were read",
-            want=want,
-            help_="give it longer: --timeout 5min",
-            location=where,
-        )
-    if error.sqlstate == "55P03":
-        return finding(
-            "rows-unfinished",
-            label,
-            "another session holds a lock on the tables",
-            want=want,
-            help_="run it again when the other session is done",
-            location=where,
-        )
+    if error.sqlstate in _UNFINISHED:
+        why, then = _UNFINISHED[error.sqlstate]
+        return finding("rows-unfinished", label, why, want=want, help_=then, location=where)
     role = quote(reader.session.role)
     if "row-level security" in said:
         mend = f"ALTER ROLE {role} BYPASSRLS; -- or run it as the owner"

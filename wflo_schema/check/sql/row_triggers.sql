@@ -15,7 +15,6 @@ SELECT
     ) AS update_of,
     pg_catalog.string_to_array(pg_catalog.encode(tg.tgargs, 'escape'), '\000') AS arguments,
     tg.tgqual IS NOT NULL AS has_condition,
-    n.nspname::text AS routine_schema,
     p.proname::text AS routine,
     coalesce(p.proconfig, '{}') AS settings,
     l.lanname::text AS language,
@@ -23,7 +22,6 @@ SELECT
     p.prosrc AS source
 FROM pg_catalog.pg_trigger AS tg
 JOIN pg_catalog.pg_proc AS p ON p.oid = tg.tgfoid
-JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 WHERE
     tg.tgrelid = ANY (%(relations)s::oid[])
