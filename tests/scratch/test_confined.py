@@ -582,6 +582,19 @@ BUILT = (
         "CREATE RULE r AS ON INSERT TO before DO ALSO SELECT lo_export(lo_create(0), 'FILE');\n"
         "DO $$ BEGIN EXECUTE 'INSERT INTO bef' || 'ore VALUES (1)'; END $$"
     ),
+    "DO $$ BEGIN BEGIN EXECUTE 'co'||'py before to ''FILE'''; EXCEPTION WHEN OTHERS THEN NULL; END; END $$",
+    (
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN COPY before TO 'FILE'; END $$;\n"
+        "DO $$ BEGIN PERFORM f(); EXCEPTION WHEN OTHERS THEN RAISE NOTICE 'never mind'; END $$"
+    ),
+    (
+        "CREATE FUNCTION f(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE q; END $$;\n"
+        "DO $$ BEGIN EXECUTE replace(pg_get_functiondef('f'::regproc), 'RETURNS', 'returns'); END $$;\n"
+        "SELECT f('COPY before TO ''FILE''')"
+    ),
+    "DO $$ BEGIN EXECUTE 'SELECT $x$ '' $x$; CO' || 'PY before TO $y$FILE$y$; SELECT $x$ '' $x$'; END $$",
+    "DO $$ BEGIN EXECUTE 'SELECT U&\"lo\\005fexp' || 'ort\"(0, ''FILE'')'; END $$",
+    "SET standard_conforming_strings = off;\nDO $$ BEGIN EXECUTE 'co'||'py before to ''FILE'''; END $$",
 )
 
 
@@ -605,6 +618,63 @@ def test_a_text_that_code_puts_together_does_not_leave_the_server(
     assert "--allow-outside" in caught.value.hint
     assert cluster() == before
     assert not left.exists()
+
+
+# A function that leaves the server, and what runs it.
+LEAVER = (
+    "CREATE FUNCTION leaver(i integer DEFAULT 1) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS "
+    "$$\n#variable_conflict use_column\n#print_strict_params on\nBEGIN COPY before TO 'FILE'; RETURN 1; END $$;\n"
+)
+RUNS_IT = (
+    "SELECT leaver()",
+    "DO $$ BEGIN EXECUTE 'CREATE TABLE x AS SELECT lea' || 'ver()'; END $$",
+    "CREATE TABLE y (a int GENERATED ALWAYS AS (leaver(1)) STORED, b int);\nINSERT INTO y (b) VALUES (1)",
+    "CREATE TABLE y (a int CHECK (leaver(a) = 1));\nINSERT INTO y VALUES (1)",
+    "CREATE DOMAIN d AS int CHECK (leaver(VALUE) = 1);\nSELECT 1::d",
+    "CREATE MATERIALIZED VIEW v AS SELECT leaver(1) AS a",
+    "ALTER TABLE before ADD COLUMN c int DEFAULT leaver(1)",
+    "PREPARE p AS SELECT leaver(1);\nEXECUTE p",
+    "CREATE RULE r AS ON INSERT TO before DO ALSO SELECT leaver(1);\nINSERT INTO before VALUES (1)",
+    "CREATE FUNCTION g() RETURNS int LANGUAGE sql RETURN leaver(1);\nSELECT g()",
+    "CREATE AGGREGATE last(int) (SFUNC = int4pl, STYPE = int, FINALFUNC = leaver);\nSELECT last(1)",
+)
+
+
+@pytest.mark.parametrize("text", RUNS_IT)
+def test_code_that_leaves_the_server_is_refused_by_whatever_runs_it(
+    server: RunningServer, target: Database, tmp_path: Path, text: str
+) -> None:
+    left = server.data / "left"
+    files = read_migrations(folder_of(tmp_path, (LEAVER + text).replace("FILE", str(left)) + ";\n", target))
+    with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: .*leaver.* acts outside of the database"):
+        replayed(target, files)
+    assert not left.exists()
+
+
+# What deletes or locks in a catalog that all databases share leaves no row to see.
+UNSEEN = (
+    "ALTER ROLE app RESET ALL",
+    "COMMENT ON ROLE app IS NULL",
+    "DELETE FROM pg_catalog.pg_db_role_setting WHERE setdatabase = 0",
+    "REINDEX TABLE pg_catalog.pg_authid",
+    "REINDEX INDEX pg_catalog.pg_database_oid_index",
+)
+
+
+@pytest.mark.parametrize("statement", UNSEEN)
+def test_what_is_gone_beside_a_change_of_its_own_database_is_seen(
+    server: RunningServer, target: Database, tmp_path: Path, statement: str
+) -> None:
+    with target.connect() as connection:
+        connection.execute("ALTER ROLE app SET work_mem = '5MB'; COMMENT ON ROLE app IS 'kept'")
+    before = cluster(server)
+    text = (
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''4MB''', current_database()); "
+        f"EXECUTE format('COMMENT ON DATABASE %I IS ''x''', current_database()); EXECUTE '{statement}'; END $$;\n"
+    )
+    with pytest.raises(Refused, match=r"0002_reach\.sql:1: this DO changes"):
+        replayed(target, read_migrations(folder_of(tmp_path, text, target)))
+    assert cluster(server) == before
 
 
 COMMITS = (
@@ -705,7 +775,37 @@ EVERYDAY = (
     (
         "CREATE TABLE watched (what text);\nCREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
         "EXECUTE 'INSERT INTO watched VALUES ($1)' USING tg_tag; END $$;\n"
-        "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();\nCREATE TABLE seen (id int)"
+        "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();\n"
+        "ALTER EVENT TRIGGER watch ENABLE ALWAYS;\nCREATE TABLE seen (id int)"
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'SELECT 1'; RETURN 'a'; END $$;\n"
+        "DO $$ BEGIN EXECUTE replace(pg_get_functiondef('f()'::regprocedure), '''a''', '''b'''); END $$"
+    ),
+    (
+        "CREATE TABLE c (a text COLLATE \"C\", b text COLLATE \"POSIX\");\nINSERT INTO c VALUES ('SELECT ', '1');\n"
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM c LOOP EXECUTE r.a || r.b; END LOOP; END $$"
+    ),
+    "SET standard_conforming_strings = off;\nDO $$ BEGIN EXECUTE 'SELECT 1'; END $$",
+    (
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$\n#variable_conflict use_column\n#print_strict_params off\n"
+        "DECLARE x int; BEGIN EXECUTE 'SELECT 1'; COMMIT; RETURN; END $$"
+    ),
+    (
+        "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_reload_conf(); RETURN NEW; END "
+        "$$;\nCREATE TRIGGER away AFTER UPDATE ON before FOR EACH ROW EXECUTE FUNCTION away();\n"
+        "CREATE TABLE log (away int);\nINSERT INTO log (away) VALUES (1);\nINSERT INTO before VALUES (1);\n"
+        "DO $$ BEGIN IF to_regclass('before') IS NOT NULL THEN ALTER TABLE before ADD note text; END IF; "
+        "GRANT EXECUTE ON FUNCTION away() TO PUBLIC; REVOKE ALL ON FUNCTION pg_reload_conf() FROM app; "
+        "COMMENT ON FUNCTION away() IS 'x'; ALTER FUNCTION away() COST 3; END $$"
+    ),
+    (
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); "
+        "EXECUTE format('ALTER DATABASE %I OWNER TO %I', current_database(), current_user); END $$"
+    ),
+    (
+        "DO $$ BEGIN EXECUTE 'COMMENT ON TABLE before IS ''copy it to ''''x'''' with a program'''; "
+        "EXECUTE format('COMMENT ON TABLE before IS %L', 'COPY x TO ''y'''); END $$"
     ),
 )
 
@@ -723,6 +823,39 @@ def test_everyday_code_is_replayed_without_a_word(own_target: Database, tmp_path
     with copied.database.connect() as copy, own_target.connect() as connection:
         assert read_catalog(copy) == read_catalog(connection) == replayed(own_target, files)
         assert copy.execute(bodies).fetchall() == connection.execute(bodies).fetchall()
+
+
+def test_a_setting_of_the_database_may_be_taken_back(target: Database, tmp_path: Path) -> None:
+    text = 'ALTER DATABASE "TARGET" RESET work_mem;\nALTER DATABASE "TARGET" SET work_mem = \'4MB\';\n'
+    folder = folder_of(tmp_path, text, target)
+    (folder / "0004_back.sql").write_text(f'ALTER DATABASE "{target.name}" RESET ALL;\n')
+    assert replayed(target, read_migrations(folder)).find("table", "public", "behind") is not None
+
+
+@pytest.mark.parametrize("is_superuser", [True, False])
+def test_a_function_with_looks_keeps_what_belongs_to_it(target: Database, tmp_path: Path, is_superuser: bool) -> None:
+    text = (
+        "CREATE FUNCTION f(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE q; END $$;\n"
+        "REVOKE ALL ON FUNCTION f(text) FROM PUBLIC;\nCOMMENT ON FUNCTION f(text) IS 'runs it';\n"
+        "ALTER FUNCTION f(text) SET search_path = '', 'a b';\nALTER FUNCTION f(text) DEPENDS ON EXTENSION plpgsql;\n"
+    )
+    files = read_migrations(folder_of(tmp_path, text, target))
+    query = (
+        "SELECT prosrc, proacl IS NOT NULL, proconfig, obj_description(oid, 'pg_proc'), (SELECT count(*) "
+        "FROM pg_depend WHERE objid = p.oid AND deptype = 'x') FROM pg_proc AS p WHERE proname = 'f'"
+    )
+    with target.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS maker; CREATE ROLE maker LOGIN CREATEDB")
+    try:
+        by = target if is_superuser else target.with_parameters(user="maker")
+        for keep in (False, True):
+            with make_test_database(by, files, keep=keep).database.connect() as connection:
+                row = connection.execute(query).fetchone()
+            assert row == (" BEGIN EXECUTE q; END ", True, ['search_path="", "a b"'], "runs it", 1)
+    finally:
+        with target.connect() as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{target.name}_test" WITH (FORCE)'.encode())
+            connection.execute("DROP OWNED BY maker")
 
 
 @pytest.mark.one_server

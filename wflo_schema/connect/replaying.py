@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 _MARKS = ("/*wflo-schema<*/", "/*>wflo-schema*/")
 _MARKED = re.compile(re.escape(_MARKS[0]) + ".*?(?:" + re.escape(_MARKS[1]) + r"|\Z)", re.DOTALL)
 
+# What stands between marks, for PostgreSQL.
+MARKED = r"/\*wflo-schema<\*/.*?/\*>wflo-schema\*/"
+
 
 def marked(text: str) -> str:
     """What a replay writes into code, so that `unmarked` finds it."""

@@ -15,17 +15,25 @@ from psycopg import sql
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.connect.replaying import Replay, marked, unmarked
+from wflo_schema.connect.replaying import MARKED, Replay, marked, unmarked
 from wflo_schema.engine.events import Notice, Notify
 from wflo_schema.errors import MigrationFailed, Refused
 from wflo_schema.files.built import Looks
 from wflo_schema.files.folder import Migration
-from wflo_schema.files.outside import CALLED, UNTRUSTED, Defined, Reach, with_database
+from wflo_schema.files.outside import CALLED, STEMS, UNTRUSTED, Defined, Reach, with_database
 from wflo_schema.files.script import Script, Statement, Statements
 from wflo_schema.words import listed
 
 _FOUND = re.compile(r"wflo-schema-outside:([a-z_ ,]+)")
 _LEAVES = re.compile(r'wflo-schema-leaves:([^"\n]+)')
+
+# An advisory lock of the session stays where code catches the error and goes on.  Its first key: "wflr".
+_REFUSED = 0x77666C72
+_REFUSE = (
+    "('wflo-schema-leaves:' || {} || "
+    f"pg_catalog.left(pg_catalog.pg_try_advisory_lock({_REFUSED}, pg_catalog.pg_backend_pid())::pg_catalog.text, 0)"
+    ")::pg_catalog.int4"
+)
 
 # What a shared catalog holds, in a user's words.
 _HOLDS = {
@@ -46,6 +54,8 @@ _HOLDS = {
 _BUILT = {
     "copy": "COPY with a PROGRAM, or TO a file",
     "program": "a foreign table of a program",
+    "escaped": "a name in escapes",
+    "refused": "what was refused when code ran it, though the code catches the error,",
     "untrusted": "code in an untrusted language",
 }
 
@@ -66,6 +76,8 @@ class Confinement:
         self._name = database.name
         self._replay = replay
         self._roles: frozenset[str] = frozenset()
+        self._elsewhere = "0"
+        """How many settings, comments and labels there are of roles and of other databases."""
         self._told: set[str] = set()
         self._written: tuple[frozenset[str], Looks] | None = None
         defined = replay.memory.setdefault("defined", Defined())
@@ -77,7 +89,8 @@ class Confinement:
         """What is asked before a transaction commits; it fails where something outside was changed."""
         if self._replay.allows_outside:
             return ()
-        look = Command(load_sql("engine", "outside"), (",".join(_OF_ROLES) if self._replay.roles else "",))
+        allowed = ",".join(_OF_ROLES) if self._replay.roles else ""
+        look = Command(load_sql("engine", "outside"), (allowed, self._elsewhere, str(_REFUSED)))
         return (look, Command(load_sql("engine", "foreign"))) if self._defined.connects else (look,)
 
     @property
@@ -90,10 +103,12 @@ class Confinement:
         """Read files as ``load`` does, and confine what they say; ``notify`` is told of what is left out."""
         roles = Command("SELECT rolname FROM pg_catalog.pg_roles", keeps_rows=True)
         connects = Command("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'postgres_fdw'", keeps_rows=True)
-        outcome = pipeline.exchange([roles, connects])
+        elsewhere = Command(load_sql("engine", "elsewhere"), keeps_rows=True)
+        outcome = pipeline.exchange([roles, connects, elsewhere])
         if outcome.error is None:
             self._roles = frozenset(row[0] or "" for row in outcome.rows[0])
             self._defined.connects |= bool(outcome.rows[1])
+            self._elsewhere = outcome.rows[2][0][0] or "0"
         return lambda m: self._confined(m, load(m), notify)
 
     def _confined(self, m: Migration, script: Script, notify: Notify) -> Script:
@@ -104,12 +119,13 @@ class Confinement:
         instead: dict[int, str] = {}
         for number, statement in self._defined.to_look_at(script):
             reach = self._defined.reach(statement)
-            if reach is None and not self._replay.allows_outside:
-                built = self._looks(frozenset(self._defined.names)).into(statement, runs_alone=not m.is_transactional)
+            if reach is None or reach.kind == "defines":
+                alone = not m.is_transactional
+                built = "" if self._replay.allows_outside else self._with_looks(statement, reach, runs_alone=alone)
                 if built:
                     self._replay.memory["looks"] = True
                     instead[number] = built
-            if reach is not None:
+            else:
                 instead[number] = self._turned(script, statement, reach)
                 place = f"{script.path}:{statement.line}"
                 if not instead[number] and place not in self._told:
@@ -118,17 +134,32 @@ class Confinement:
                     notify(Notice(m.id, "LEFT OUT", said))
         return _with(script, instead) if instead else script
 
+    def _with_looks(self, statement: Statement, reach: Reach | None, *, runs_alone: bool) -> str:
+        """The statement with looks in its code, empty where it needs none."""
+        looks = self._looks(frozenset(self._defined.names))
+        return looks.into(statement, runs_alone=runs_alone) if reach is None else looks.refusing(statement, reach.what)
+
     def _looks(self, leaving: frozenset[str]) -> Looks:
         """What is written into code: what it does is known when it does it, and not before."""
         if self._written is not None and self._written[0] == leaving:
             return self._written[1]
-        names = "|".join(re.escape(name.lower()).replace("'", "''") for name in sorted(leaving)) or "(?!)"
-        text = _one_line("built").replace("{leaves}", CALLED).replace("{names}", names)
-        text = text.replace("{untrusted}", UNTRUSTED)
-        look = _one_line("outside").replace("$1", sql.Literal(self.look[0].parameters[0]).as_string())
+        names = "|".join(re.escape(name.lower()).replace("'", "''") for name in sorted(leaving)) or "wflo_schema_none"
+        words = f'copy|program|u&"|function|procedure|\\mdo\\M|query_to_xml|ts_stat|crosstab|{STEMS}|{names}'
+        text = _one_line("built").replace("{words}", words).replace("{leaves}", CALLED).replace("{names}", names)
+        text = text.replace("{untrusted}", UNTRUSTED).replace("{marked}", MARKED)
+        text = _either_way(text.replace("{refuse}", _REFUSE.replace("{}", "wflo_schema_4.found") + "::pg_catalog.text"))
+        look = _one_line("outside")
+        for number, parameter in enumerate(self.look[0].parameters, 1):
+            look = look.replace(f"${number}", sql.Literal(parameter).as_string())
         look = f"SET CONSTRAINTS ALL IMMEDIATE; EXECUTE {sql.Literal(look).as_string()};"
         before, after = f"({text})".split("{text}")
-        looks = Looks((marked(before), marked(after)), marked(look), (marked("BEGIN "), marked(f"; {look} END")))
+        refuse = _REFUSE.replace("{}", "'{}'::pg_catalog.text")
+        looks = Looks(
+            (marked(before), marked(after)),
+            marked(look),
+            (marked("BEGIN "), marked(f"; {look} END")),
+            (marked(f"SELECT {refuse}; "), marked(f"BEGIN PERFORM {refuse}; "), marked("; END")),
+        )
         self._written = leaving, looks
         return looks
 
@@ -167,12 +198,14 @@ class Confinement:
     def refusal(self, script: Script, error: ServerError, number: int | None) -> Refused | None:
         """The refusal of what the look found; None for any other error."""
         found, leaves = _FOUND.search(error.message), _LEAVES.search(error.message)
+        runs = leaves[1] if leaves is not None else "refused" if found is not None and "refused" in found[1] else ""
         statement = None if number is None else script.statements[number]
         place = f"{script.path}:{statement.line}" if statement else script.path
-        if leaves is not None:
-            runs = _BUILT.get(leaves[1], leaves[1])
+        if runs:
+            built = "" if "(" in runs or runs == "refused" else ", in a text that code puts together,"
+            runs = _BUILT.get(runs, runs)
             what = f"{statement.first_word} … {runs}" if statement else runs
-            return self._refused(f"{place}: {what}, in a text that code puts together, acts outside of the database")
+            return self._refused(f"{place}: {what}{built} acts outside of the database")
         if found is None:
             return None
         changed = listed([_HOLDS.get(name, name) for name in found[1].split(",")])
@@ -219,16 +252,20 @@ def take_out_looks(database: Database) -> None:
         return
     with database.connect(settings={"check_function_bodies": "off"}) as connection:
         try:
-            # an event trigger of the migrations has nothing to do with it
-            connection.execute(
-                "SELECT pg_catalog.set_config('session_replication_role', 'replica', FALSE) "
-                "WHERE pg_catalog.current_setting('is_superuser') = 'on'"
-            )
             found = connection.execute(load_sql("engine", "with_looks")).fetchall()
-            for (definition,) in found:
-                connection.execute(unmarked(definition).encode())
+            for oid, code, definition, depends in found:
+                if definition is None:  # a superuser's: nothing else of it changes, and no event trigger fires
+                    update = "UPDATE pg_catalog.pg_proc SET prosrc = %s WHERE oid = %s"
+                    connection.execute(update, (unmarked(code), oid))
+                else:
+                    connection.execute(f"{unmarked(definition)}; {depends}".encode())
         except psycopg.Error as error:
             raise database_error(error, "bringing functions back as their files say") from error
+
+
+def _either_way(text: str) -> str:
+    """SQL that means the same where texts have escapes, as old dumps set it."""
+    return re.sub(r"'(?:[^']|'')*'", lambda m: ("E" + m[0].replace("\\", "\\\\")) if "\\" in m[0] else m[0], text)
 
 
 def _one_line(query: str) -> str:

@@ -703,7 +703,8 @@ class _Run(Session):
             return
         if number is not None:
             raise found
-        commands, numbers = list(one.before), [-1] * len(one.before)
+        unlock = Command("SELECT pg_catalog.pg_advisory_unlock_all()")  # what a refusal has left
+        commands, numbers = [unlock, *one.before], [-1] * (len(one.before) + 1)
         for number, statement in enumerate(one.script.statements):
             run = [one.command(statement), *one.again.get(number, ()), SETTLE, *self.look_outside]
             commands += run

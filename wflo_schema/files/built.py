@@ -26,11 +26,15 @@ _ENDS = frozenset({";", "into", "using", "loop"})
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What is written into code: around a text that it runs, before it commits, and around all of it, to look last."""
+    """What is written into code: around a text that it runs, before it commits, and around all of it, to look last.
+
+    ``refuse``: what, before SQL or around PL/pgSQL, fails, and says that ``{}`` was about to run.
+    """
 
     around: tuple[str, str]
     before_commit: str
     around_all: tuple[str, str]
+    refuse: tuple[str, str, str]
 
     def into(self, statement: Statement, *, runs_alone: bool) -> str:
         """The statement, or the code of a DO, function or procedure, with the looks in it; empty where it needs none.
@@ -47,7 +51,7 @@ class Looks:
         if not runs_text and not any(word in lower for word in ("execute", *_COMMITS)):
             return ""
         found = list(tokens(text))
-        body = _body(found)
+        body, _ = _body(found)
         code = None if body is None else _value(body)
         if body is None or code is None:
             return ""
@@ -56,6 +60,21 @@ class Looks:
         if made == code:
             return ""
         return text[: body.start] + _quoted(body, made) + text[body.end :]
+
+    def refusing(self, statement: Statement, what: str) -> str:
+        """The definition of a function whose code leaves the server, so that it says that when it is run."""
+        text = statement.text
+        body, language = _body(list(tokens(text)))
+        code = None if body is None else _value(body)
+        if body is None or code is None:
+            return ""
+        in_sql, before, behind = (one.replace("{}", what.replace("'", "''")) for one in self.refuse)
+        if language == "sql":
+            code = in_sql + code
+        else:
+            start, end = _span(list(tokens(code)))
+            code = self._written(code, [(start, before), (end, behind)])
+        return text[: body.start] + _quoted(body, code) + text[body.end :]
 
     def _into_code(self, code: str, *, ends_alone: bool) -> str:
         found = list(tokens(code))
@@ -72,9 +91,8 @@ class Looks:
             elif before in _BEGINS and (word == "commit" or (word == "return" and ends_alone)):
                 writes.append((found[at].start, self.before_commit))
         if ends_alone:
-            start = found[3].start if words[:1] == ["#"] else 0
-            last = found[-2] if words[-1] == ";" else found[-1]
-            writes = [(start, self.around_all[0]), *writes, (last.end, self.around_all[1])]
+            start, end = _span(found)
+            writes = [(start, self.around_all[0]), *writes, (end, self.around_all[1])]
         return self._written(code, [*writes, *self._around_arguments(found)])
 
     def _around_arguments(self, found: Sequence[Token]) -> Iterator[tuple[int, str]]:
@@ -104,11 +122,25 @@ def _end_of_text(words: Sequence[str], start: int, ends: frozenset[str] = _ENDS)
     return start
 
 
-def _body(found: Sequence[Token]) -> Token | None:
-    """The text that holds the code of a statement."""
+def _span(code: Sequence[Token]) -> tuple[int, int]:
+    """Where the block of PL/pgSQL begins, behind its options, and where it ends."""
+    at = 0
+    while at + 3 < len(code) and code[at].text == "#":
+        at += 3
+    last = code[-2] if code[-1].text == ";" else code[-1]
+    return (code[at].start if at else 0), last.end
+
+
+def holds_code(found: Sequence[Token]) -> bool:
+    """Does the statement define code, as a text, into which something can be written?"""
+    return _body(found)[0] is not None
+
+
+def _body(found: Sequence[Token]) -> tuple[Token | None, str]:
+    """The text that holds the code of a statement, and its language."""
     is_do = found[0].text.upper() == "DO"
     if not is_do and not {t.text.upper() for t in found[1:4]} & {"FUNCTION", "PROCEDURE"}:
-        return None
+        return None, ""
     body = None
     language = "plpgsql" if is_do else ""
     depth = 0
@@ -120,7 +152,7 @@ def _body(found: Sequence[Token]) -> Token | None:
             body = token
         elif depth == 0 and token.kind == "text" and is_do and before.kind == "text":
             body = token  # LANGUAGE 'plpgsql' '…'
-    return body if language in ("plpgsql", "sql") else None
+    return (body, language) if language in ("plpgsql", "sql") else (None, language)
 
 
 def _value(token: Token) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from wflo_schema.files.built import RUNS_TEXT
+from wflo_schema.files.built import RUNS_TEXT, holds_code
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.tokens import Token, tokens
 from wflo_schema.names import quote_always
@@ -55,6 +55,7 @@ _STEMS = (
     ),
     *("pg_file_", "pg_stat_", "pg_background", "pg_resetwal", "schedule_in_", "postgres_fdw_", "query_export_"),
 )
+STEMS = "|".join(dict.fromkeys("pg_" if stem.startswith("pg_") else stem for stem in _STEMS))
 _CALLS = tuple((stem, re.compile(stem + r"""\w*+"?\s*+(?:\(|--|/\*)""")) for stem in _STEMS)
 
 # Languages in which a function can do whatever the server's system user can.
@@ -105,7 +106,7 @@ _HARMLESS = frozenset(
     }
 )
 
-Kind = Literal["role", "database", "cluster", "leaves"]
+Kind = Literal["role", "database", "cluster", "leaves", "defines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,9 @@ class Reach:
     """What a statement does outside of its database.
 
     ``kind``: it is about a role, about databases by name (``names``), about something else of the
-    cluster, or it leaves the server.  ``what`` says it in a few words, without a secret.  ``role``
-    is the one that it makes.  ``can_be_left_out``: nothing inside the database depends on it.
+    cluster, or it leaves the server, or defines code that does so when it is run.  ``what`` says it in a
+    few words, without a secret.  ``role`` is the one that it makes.  ``can_be_left_out``: nothing inside
+    the database depends on it.
     """
 
     kind: Kind
@@ -221,9 +223,11 @@ class Defined:
         if not culprit and first == "COPY":
             return _of_copy(found)
         if defines is not None:
-            for name in _defined_names(found, defines[1].upper()):
-                (self.names.add if culprit else self.names.discard)(name)
-            return None
+            is_refused_there = bool(culprit) and not _UNTRUSTED.search(text) and holds_code(found)
+            defined = _defined_names(found, defines[1].upper())
+            for name in defined:
+                (self.names.add if culprit and not is_refused_there else self.names.discard)(name)
+            return Reach("defines", f"{'.'.join(defined)}()") if is_refused_there else None
         if not culprit:
             return None
         called = {name for name in _called(found) if name not in _HARMLESS}
@@ -233,15 +237,16 @@ class Defined:
 
     def _culprit(self, found: Sequence[Token], *, is_code: bool, uses: bool) -> str:
         """What of it leaves the server, empty where nothing does."""
-        for name in _called(found, is_code=is_code):
+        # a text in PL/pgSQL is looked at when it is run
+        said = list(_flat(found, 1 if holds_code(found) else 4) if is_code else found)
+        for name in _called(said):
             if _LEAVES.fullmatch(name) or name in self.names:
                 return f"{name}()"
         if uses or is_code:
-            for token in _flat(found) if is_code else found:
+            for token in said:
                 if token.name in self.names:
                     return token.name
         if is_code:
-            said = list(_flat(found))
             if name := self._emptied(said):
                 return f"TRUNCATE of {name}"
             for place, token in enumerate(said):
@@ -410,18 +415,31 @@ def _defined_names(found: Sequence[Token], kind: str) -> tuple[str, ...]:
     return (found[at].name,) if at < len(found) and found[at].name else ()
 
 
-def _flat(found: Sequence[Token], depth: int = 0) -> Iterator[Token]:
-    """The tokens, and those of the texts in them: code is written in texts."""
-    for token in found:
+def _flat(found: Sequence[Token], depth: int) -> Iterator[Token]:
+    """What runs of the tokens, and of those of the texts in them, ``depth`` deep: code is written in texts."""
+    before, names = "", False
+    for place, token in enumerate(found):
+        word = token.text.upper() if token.kind == "word" else ""
+        if before in _BEGINS_IN_CODE:
+            after = next((t.text.upper() for t in found[place + 1 : place + 2] if t.kind != "sign"), "")
+            names = bool(after) and (
+                word in _ONLY_NAMES or (word == "ALTER" and after not in ("TABLE", "MATERIALIZED"))
+            )
+        before = word or token.text
+        if names and before != ";":
+            continue
         yield token
-        if token.kind == "text" and depth < 4:
+        if token.kind == "text" and depth:
             written = token.value if token.value is not None else token.text.partition("'")[2][:-1]
-            yield from _flat(list(tokens(written)), depth + 1)
+            yield from _flat(list(tokens(written)), depth - 1)
 
 
-def _called(found: Sequence[Token], *, is_code: bool = False) -> set[str]:
-    """The names of functions that are called; of code also those in its texts, and those that a trigger is to call."""
-    said = list(_flat(found)) if is_code else list(found)
+# Behind them a statement begins.
+_BEGINS_IN_CODE = frozenset({"", ";", "BEGIN", "THEN", "ELSE", "LOOP"})
+
+
+def _called(said: Sequence[Token]) -> set[str]:
+    """The names of functions that are called, and those that a trigger is to call."""
     return {
         one.name
         for place, (one, after) in enumerate(pairwise(said))

@@ -1,4 +1,5 @@
 -- one row: NULL, or an error that names what this transaction changed outside its database, but for what is allowed
+-- ($1, catalogs); $2: how many settings, comments and labels of others there were; $3: the lock of a refusal
 WITH me AS (
     SELECT
         d.oid,
@@ -49,8 +50,22 @@ changed AS (
     END
 ),
 held AS (
-    SELECT DISTINCT
-        CASE WHEN c.relisshared THEN c.relname::text ELSE 'foreign table' END AS catalog
+    SELECT
+        CASE WHEN c.relisshared THEN c.relname::text ELSE 'foreign table' END AS catalog,
+        pg_catalog.bool_or(l.mode <> 'RowExclusiveLock' OR NOT c.relisshared) AS is_whole,
+        pg_catalog.max(
+            CASE
+                WHEN pg_catalog.current_setting('track_counts') = 'off' THEN 1
+                ELSE pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid)
+                    + pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)
+            END
+        ) AS written,
+        pg_catalog.max(
+            CASE
+                WHEN pg_catalog.current_setting('track_counts') = 'off' THEN 1
+                ELSE pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)
+            END
+        ) AS deleted
     FROM pg_catalog.pg_locks AS l
     JOIN me ON TRUE
     JOIN pg_catalog.pg_class AS c ON (c.oid = l.relation)
@@ -62,10 +77,11 @@ held AS (
                 AND c.relisshared
                 AND c.relkind = 'r'
                 AND c.relname <> 'pg_shdepend'
-                AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+                AND l.mode IN ('RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
             )
             OR (l.database = me.oid AND c.relkind = 'f' AND l.mode = 'RowExclusiveLock')
         )
+    GROUP BY c.relisshared, c.relname
 ),
 outside AS (
     SELECT c.catalog
@@ -74,7 +90,25 @@ outside AS (
     UNION
     SELECT h.catalog
     FROM held AS h
-    WHERE NOT EXISTS (SELECT FROM changed AS c WHERE c.catalog = h.catalog AND c.is_own)
+    WHERE h.is_whole
+        OR CASE
+            -- what is written there is seen above; of what is deleted it is only known that there is less of it
+            WHEN h.catalog IN ('pg_db_role_setting', 'pg_shdescription', 'pg_shseclabel')
+                THEN h.deleted > 0
+                    AND $2::text::bigint > (
+                        SELECT pg_catalog.count(*) FROM versions AS v
+                        WHERE NOT v.is_own AND v.catalog IN ('pg_db_role_setting', 'pg_shdescription', 'pg_shseclabel')
+                    )
+            WHEN h.catalog = 'pg_database' THEN h.deleted > 0
+            ELSE h.written + h.deleted > 0
+        END
+    UNION
+    SELECT 'refused'
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.locktype = 'advisory'
+        AND l.pid = pg_catalog.pg_backend_pid()
+        AND l.objid::bigint = l.pid
+        AND l.classid::bigint = $3::text::bigint
     UNION
     SELECT 'pg_subscription'
     FROM pg_catalog.pg_subscription AS s
