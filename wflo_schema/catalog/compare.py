@@ -38,11 +38,13 @@ from wflo_schema.catalog.same import (
     are_chosen,
     common_aliases,
     differ_in_line_ends,
+    differ_in_tables_of_columns,
     is_null,
     line_ends,
     made_visible,
     regular_form,
 )
+from wflo_schema.connect import versions
 from wflo_schema.errors import UsageError
 from wflo_schema.names import identifiers, qualified, quote, quote_always
 
@@ -240,6 +242,7 @@ def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
         _columns(has),
         _columns(wants),
         have.server_version,
+        min(have.server_version, want.server_version) if have.notes_of_version(want.server_version) else 0,
     )
 
 
@@ -336,10 +339,12 @@ def _attribute_differences(
         if attribute in _INHERITED and not (have and want):
             continue
         shown = _show_attribute(had, attribute), _show_attribute(wanted, attribute)
-        is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute)
+        is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute) or _is_of_server(wanted, attribute, sides)
         if have is not None and want is not None:
             one, other = (regular_form(wanted.kind, attribute, text) for text in (have, originally[attribute]))
             if names.is_same(*common_aliases(one, other)):
+                continue
+            if sides.older_version and differ_in_tables_of_columns(have, want):
                 continue
             is_text = wanted.kind in ("function", "procedure") or attribute.endswith(("comment", "comments"))
             if is_text and differ_in_line_ends(have, want):
@@ -357,6 +362,15 @@ def _is_given(one: Object, attribute: str) -> bool:
     if attribute != "comment":
         return False
     return (one.kind, one.path) in _GIVEN_COMMENTS or (one.kind, None) in _GIVEN_COMMENTS
+
+
+def _is_of_server(one: Object, attribute: str, sides: Sides) -> bool:
+    """Whether two major versions make it differ for one and the same statement."""
+    if not sides.older_version:
+        return False
+    is_sequence = (one.kind, attribute) in (("sequence", "persistence"), ("column", "identity persistence"))
+    is_older = not versions.UNLOGGED_SEQUENCES.is_in(sides.older_version)
+    return (one.kind, attribute) == ("extension", "version") or (is_sequence and is_older)
 
 
 # What an attribute that is left out means, where that is not simply nothing.
