@@ -338,6 +338,8 @@ def _attribute_differences(
             continue
         if attribute in _INHERITED and not (have and want):
             continue
+        if attribute == "not null inherited" and _is_validated_below(wanted, sides):
+            continue
         shown = _show_attribute(had, attribute), _show_attribute(wanted, attribute)
         is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute) or _is_of_server(wanted, attribute, sides)
         if have is not None and want is not None:
@@ -351,6 +353,12 @@ def _attribute_differences(
                 shown, is_cosmetic = (line_ends(have), line_ends(want)), True
         mend = mend_attribute(had, wanted, attribute, sides)
         yield (attribute, Difference(wanted.kind, wanted.name, attribute, *made_visible(*shown), mend, is_cosmetic))
+
+
+def _is_validated_below(column: Object, sides: Sides) -> bool:
+    """Whether a NOT NULL is validated and its parent's is not: pg_dump can only write such a one as the table's own."""
+    above = sides.wants.get(as_key(column.follows)) if column.follows else None
+    return above is not None and above.get("not null") != column.get("not null")
 
 
 def _is_of_domain(column: Object, sides: Sides) -> bool:

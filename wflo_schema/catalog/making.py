@@ -5,6 +5,8 @@ Hides what is written with a table and what after it, and what has to be made be
 
 from __future__ import annotations
 
+import itertools
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,18 +85,17 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     makers, showing = _with_what_needs_views(makers, showing)
     first = {_label(d) for d in rest if d.kind in _FIRST and d.have == NOTHING}
     after = [d for d in rest if _label(d) not in first and d.kind not in ("schema", "extension") and d.mend]
-    of_views = tuple(f"{v.name}." for v in plan.views.values())
-    shown_late = tuple(f"{m.name}." for m in showing)
-    late = [
-        d
-        for d in after
-        if d.kind in _LAST
+    of_views = frozenset(v.name for v in plan.views.values())
+    shown_late = frozenset(m.name for m in showing)
+    is_late = [
+        d.kind in _LAST
         or (d.kind == "column" and d.attribute == "default")
-        or (d.kind in ("index", "column") and d.object.startswith(of_views))
-        or d.object.startswith(shown_late)
-        or f"{d.object}." in shown_late
+        or (d.kind in ("index", "column") and _is_of(d, of_views))
+        or _is_of(d, shown_late)
+        for d in after
     ]
-    middle = [d for d in after if d not in late]
+    late = list(itertools.compress(after, is_late))
+    middle = list(itertools.compress(after, map(operator.not_, is_late)))
     steps = [_Making(o.kind, "", f"CREATE SCHEMA {o.name};") for o in plan.schemas if o.path != ("public",)]
     steps += [_Making(_label(d), "", d.mend) for d in rest if d.kind in ("schema", "extension")]
     makers, of_domains = _without_circles_of_domains(makers, want)
@@ -122,6 +123,12 @@ def _label(d: Difference) -> str:
 def _making(d: Difference) -> _Making:
     is_unqualified = d.kind in _UNQUALIFIED
     return _Making(_label(d), f"{d.kind} {d.object}" if is_unqualified else d.object.partition("(")[0], d.mend)
+
+
+def _is_of(d: Difference, relations: frozenset[str]) -> bool:
+    """Whether it is of one of these relations, or of a column or an index of it."""
+    whose = _QUALIFIED.match(d.object)
+    return whose is not None and whose[0] in relations and d.object[whose.end() : whose.end() + 1] in ("", ".")
 
 
 def _first_line(one: _Making) -> _Making:
@@ -395,7 +402,7 @@ def _with_what_needs_views(
     early = list(makers)
     while True:
         names = {s.name for s in late}
-        moved = [m for m in early if names & _mentions(m)]
+        moved = dict.fromkeys(m for m in early if names & _mentions(m))
         if not moved:
             return early, late
         late += moved
@@ -426,26 +433,36 @@ class _Needs:
                 self.makers.setdefault(name, []).append(one)
         self._made = made
         self._names = {one: sorted(_mentions(one) & self.makers.keys()) for one in statements}
+        self._needed_by: dict[_Making, list[_Making]] = {}
+        for one in statements:
+            for other in self.certain(one):
+                self._needed_by.setdefault(other, []).append(one)
 
     def certain(self, one: _Making) -> Iterator[_Making]:
         """Those of a name that only one statement makes."""
         for name in self._names[one]:
-            if len(self.makers[name]) == 1 and name not in self._made:
+            if self._is_certain(name):
                 yield from self.makers[name]
 
     def of(self, one: _Making) -> Iterator[_Making]:
         """Those that come first: not one that is meant by chance, as it needs this one itself."""
-        for name in self._names[one]:
-            is_certain = len(self.makers[name]) == 1 and name not in self._made
-            yield from (m for m in self.makers[name] if is_certain or not self._is_after(m, one))
+        names = self._names[one]
+        after = self._after(one) if not all(map(self._is_certain, names)) else set()
+        for name in names:
+            is_certain = self._is_certain(name)
+            yield from (m for m in self.makers[name] if is_certain or m not in after)
 
-    def _is_after(self, other: _Making, one: _Making) -> bool:
-        reached, left = {other}, [other]
+    def _is_certain(self, name: str) -> bool:
+        return len(self.makers[name]) == 1 and name not in self._made
+
+    def _after(self, one: _Making) -> set[_Making]:
+        reached: set[_Making] = set()
+        left = [one]
         while left:
-            new = [m for m in self.certain(left.pop()) if m not in reached]
+            new = [m for m in self._needed_by.get(left.pop(), ()) if m not in reached]
             reached.update(new)
             left += new
-        return one in reached and one is not other
+        return reached - {one}
 
 
 def _in_order(statements: Sequence[_Making], made: frozenset[str] = frozenset()) -> tuple[list[_Making], list[_Making]]:
