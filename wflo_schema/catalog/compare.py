@@ -229,6 +229,10 @@ def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
         one = names.object(original)
         wants[one.key] = one
         originals[one.key] = original
+    copies: dict[Key, list[Object]] = {}
+    for one in wants.values():
+        if one.kind == "trigger" and one.follows:
+            copies.setdefault(as_key(one.follows), []).append(one)
     absent = {key: one for key, one in wants.items() if key not in has}
     extra = {key: one for key, one in has.items() if key not in wants}
     return Sides(
@@ -242,6 +246,7 @@ def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
         _columns(has),
         _columns(wants),
         have.server_version,
+        copies,
         min(have.server_version, want.server_version) if have.notes_of_version(want.server_version) else 0,
     )
 

@@ -92,6 +92,7 @@ class Sides:
     has_columns: dict[Path, list[Object]]
     wants_columns: dict[Path, list[Object]]
     server_version: int
+    copies: dict[Key, list[Object]]  # of a wanted trigger, on partitions
     older_version: int  # of the two, where they are of two major versions, else 0
 
 
@@ -441,16 +442,11 @@ def _constraints_of_domain(one: Object, attribute: str) -> Iterator[str]:
 
 def _copies(trigger: Object, sides: Sides) -> list[Object]:
     """A trigger's clones on partitions, and the clones of those."""
-    found = []
-    followed = {trigger.key}
-    left = [one for one in sides.wants.values() if one.kind == "trigger" and one.follows]
-    while left:
-        near = [one for one in left if as_key(one.follows) in followed]
-        if not near:
-            break
+    found: list[Object] = []
+    near = sides.copies.get(trigger.key, [])
+    while near:
         found += near
-        followed = {one.key for one in near}
-        left = [one for one in left if one not in near]
+        near = [copy for one in near for copy in sides.copies.get(one.key, [])]
     return found
 
 
