@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, RunningServer
+from tests.conftest import BIN, RunningServer, start_server, stop_server
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.catalog.snapshot import dump_schema, parse_snapshot
@@ -98,3 +98,24 @@ def test_our_dump_of_what_grew_later_loads(server: RunningServer, database: Data
     assert made.left_out == ()
     psql(server, second, made.text)
     assert shown(second, database) == []
+
+
+@pytest.mark.one_server
+def test_what_is_the_same_on_another_major_version_is_no_drift(server: RunningServer, database: Database) -> None:
+    other = start_server(min(BIN) if server.version != min(BIN) else max(BIN))
+    older = min(server, other, key=lambda s: int(s.version))
+    try:
+        for one, where in ((server, database), (other, other.database)):
+            for file in sorted(EVERYTHING.glob("1*.sql")):
+                if int(file.stem) <= int(older.version):
+                    psql(one, where, file.read_text(encoding="utf-8"))
+        catalogs = []
+        for where in (database, other.database):
+            with where.connect() as connection:
+                catalogs.append(read_catalog(connection))
+    finally:
+        stop_server(other)
+    for have, want in (catalogs, catalogs[::-1]):
+        found = compare_catalogs(have, want)
+        assert [f"{d.kind} {d.object} {d.attribute}: {d.have} | {d.want}" for d in found if not d.cosmetic] == []
+        assert {(d.kind, d.attribute) for d in found} <= {("extension", "version"), ("sequence", "persistence")}

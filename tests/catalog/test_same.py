@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from wflo_schema.catalog.same import are_chosen, common_aliases, made_visible, regular_form
+from wflo_schema.catalog.same import (
+    are_chosen,
+    common_aliases,
+    differ_in_tables_of_columns,
+    made_visible,
+    regular_form,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +80,28 @@ def test_a_name_that_postgresql_chose_for_not_null_is_nobodys() -> None:
     assert are_chosen("t_a_not_null", None)
     assert are_chosen("old_a_not_null", "new_b_not_null12")
     assert not are_chosen("mine", None)
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "is_same"),
+    [
+        (
+            " SELECT t.a,\n    t.b\n   FROM app.t\n  WHERE (t.a > 0);",
+            " SELECT a,\n    b\n   FROM app.t\n  WHERE (a > 0);",
+            True,
+        ),
+        ('SELECT "T t"."A a" FROM app."T t"', 'SELECT "A a" FROM app."T t"', True),
+        ("SELECT (f.c).x, f.a::text FROM s.f() f(c, a)", "SELECT (c).x, a::text FROM s.f() f(c, a)", True),
+        ("SELECT 't.a'::text AS a FROM s.t", "SELECT 'a'::text AS a FROM s.t", False),
+        ("SELECT t.a FROM s.t", "SELECT b FROM s.t", False),
+        ("SELECT t.a FROM s.t", "SELECT a FROM r.t", False),
+        ("SELECT t.a FROM s.t", "SELECT a FROM t", False),
+        ("SELECT s.f(t.a) FROM s.t", "SELECT f(a) FROM s.t", False),
+        ("SELECT t.a::s.e FROM s.t", "SELECT a::e FROM s.t", False),
+        ('SELECT t.a COLLATE s."C" FROM s.t', 'SELECT a COLLATE "C" FROM s.t', False),
+        ("SELECT t.a FROM s.t", "SELECT a FROM s.t WHERE a", False),
+    ],
+)
+def test_a_column_that_one_major_version_prints_with_its_table_is_the_same(have: str, want: str, is_same: bool) -> None:
+    assert differ_in_tables_of_columns(have, want) is is_same
+    assert differ_in_tables_of_columns(want, have) is is_same

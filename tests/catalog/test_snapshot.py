@@ -436,3 +436,34 @@ def test_dump_says_no_where_the_sql_does_not_make_everything(database: Database)
     assert "the SQL does not create this, only the comments hold it: foreign server s" in ran.stderr
     assert "CREATE TABLE public.t" in ran.stdout
     assert "p4ss" not in ran.output
+
+
+@pytest.mark.parametrize(
+    ("made", "left_out"),
+    [
+        (
+            (
+                "CREATE VIEW v AS SELECT 1 AS a; CREATE FUNCTION g() RETURNS SETOF v LANGUAGE sql AS 'SELECT 1';"
+                "CREATE OR REPLACE VIEW v AS SELECT a FROM g(); CREATE VIEW w AS SELECT a FROM v"
+            ),
+            ("function public.g()", "view public.v", "view public.w"),
+        ),
+        (
+            (
+                "CREATE FUNCTION g(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';"
+                "CREATE FUNCTION h(a integer DEFAULT g(1)) RETURNS integer LANGUAGE sql AS 'SELECT 1';"
+                "CREATE OR REPLACE FUNCTION g(a integer DEFAULT h()) RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+            ),
+            ("function public.h(integer)", "function public.g(integer)"),
+        ),
+    ],
+)
+def test_what_stands_in_a_circle_is_named_and_the_rest_loads(
+    database: Database, empty: Database, made: str, left_out: tuple[str, ...]
+) -> None:
+    execute(database, f"{made}; CREATE TABLE t (a integer); CREATE VIEW x AS SELECT a FROM t")
+    dumped = dump_schema(database)
+    assert dumped.left_out == left_out
+    execute(empty, dumped.text)
+    differences = [f"{d.kind} {d.object}" for d in compare_catalogs(read(empty), read(database))]
+    assert sorted(differences) == sorted(left_out)

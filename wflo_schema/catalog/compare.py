@@ -38,11 +38,13 @@ from wflo_schema.catalog.same import (
     are_chosen,
     common_aliases,
     differ_in_line_ends,
+    differ_in_tables_of_columns,
     is_null,
     line_ends,
     made_visible,
     regular_form,
 )
+from wflo_schema.connect import versions
 from wflo_schema.errors import UsageError
 from wflo_schema.names import identifiers, qualified, quote, quote_always
 
@@ -227,6 +229,10 @@ def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
         one = names.object(original)
         wants[one.key] = one
         originals[one.key] = original
+    copies: dict[Key, list[Object]] = {}
+    for one in wants.values():
+        if one.kind == "trigger" and one.follows:
+            copies.setdefault(as_key(one.follows), []).append(one)
     absent = {key: one for key, one in wants.items() if key not in has}
     extra = {key: one for key, one in has.items() if key not in wants}
     return Sides(
@@ -240,6 +246,8 @@ def _sides(have: Catalog, want: Catalog, names: _Renaming) -> Sides:
         _columns(has),
         _columns(wants),
         have.server_version,
+        copies,
+        min(have.server_version, want.server_version) if have.notes_of_version(want.server_version) else 0,
     )
 
 
@@ -335,17 +343,27 @@ def _attribute_differences(
             continue
         if attribute in _INHERITED and not (have and want):
             continue
+        if attribute == "not null inherited" and _is_validated_below(wanted, sides):
+            continue
         shown = _show_attribute(had, attribute), _show_attribute(wanted, attribute)
-        is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute)
+        is_cosmetic = attribute in _COSMETIC or _is_given(wanted, attribute) or _is_of_server(wanted, attribute, sides)
         if have is not None and want is not None:
             one, other = (regular_form(wanted.kind, attribute, text) for text in (have, originally[attribute]))
             if names.is_same(*common_aliases(one, other)):
+                continue
+            if sides.older_version and differ_in_tables_of_columns(have, want):
                 continue
             is_text = wanted.kind in ("function", "procedure") or attribute.endswith(("comment", "comments"))
             if is_text and differ_in_line_ends(have, want):
                 shown, is_cosmetic = (line_ends(have), line_ends(want)), True
         mend = mend_attribute(had, wanted, attribute, sides)
         yield (attribute, Difference(wanted.kind, wanted.name, attribute, *made_visible(*shown), mend, is_cosmetic))
+
+
+def _is_validated_below(column: Object, sides: Sides) -> bool:
+    """Whether a NOT NULL is validated and its parent's is not: pg_dump can only write such a one as the table's own."""
+    above = sides.wants.get(as_key(column.follows)) if column.follows else None
+    return above is not None and above.get("not null") != column.get("not null")
 
 
 def _is_of_domain(column: Object, sides: Sides) -> bool:
@@ -357,6 +375,15 @@ def _is_given(one: Object, attribute: str) -> bool:
     if attribute != "comment":
         return False
     return (one.kind, one.path) in _GIVEN_COMMENTS or (one.kind, None) in _GIVEN_COMMENTS
+
+
+def _is_of_server(one: Object, attribute: str, sides: Sides) -> bool:
+    """Whether two major versions make it differ for one and the same statement."""
+    if not sides.older_version:
+        return False
+    is_sequence = (one.kind, attribute) in (("sequence", "persistence"), ("column", "identity persistence"))
+    is_older = not versions.UNLOGGED_SEQUENCES.is_in(sides.older_version)
+    return (one.kind, attribute) == ("extension", "version") or (is_sequence and is_older)
 
 
 # What an attribute that is left out means, where that is not simply nothing.

@@ -5,6 +5,8 @@ Hides what is written with a table and what after it, and what has to be made be
 
 from __future__ import annotations
 
+import itertools
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -82,32 +84,35 @@ def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     makers, showing = _with_what_needs_views(makers, showing)
     first = {_label(d) for d in rest if d.kind in _FIRST and d.have == NOTHING}
     after = [d for d in rest if _label(d) not in first and d.kind not in ("schema", "extension") and d.mend]
-    of_views = tuple(f"{v.name}." for v in plan.views.values())
-    shown_late = tuple(f"{m.name}." for m in showing)
-    late = [
-        d
-        for d in after
-        if d.kind in _LAST
+    of_views = frozenset(v.name for v in plan.views.values())
+    shown_late = frozenset(m.name for m in showing)
+    is_late = [
+        d.kind in _LAST
         or (d.kind == "column" and d.attribute == "default")
-        or (d.kind in ("index", "column") and d.object.startswith(of_views))
-        or d.object.startswith(shown_late)
-        or f"{d.object}." in shown_late
+        or (d.kind in ("index", "column") and _is_of(d, of_views))
+        or _is_of(d, shown_late)
+        for d in after
     ]
-    middle = [d for d in after if d not in late]
+    late = list(itertools.compress(after, is_late))
+    middle = list(itertools.compress(after, map(operator.not_, is_late)))
     steps = [_Making(o.kind, "", f"CREATE SCHEMA {o.name};") for o in plan.schemas if o.path != ("public",)]
     steps += [_Making(_label(d), "", d.mend) for d in rest if d.kind in ("schema", "extension")]
-    steps += list(_in_order([_first_line(m) for m in makers]))
+    makers, of_domains = _without_circles_of_domains(makers, want)
+    made, in_circles = _in_order([_first_line(m) for m in makers])
+    steps += [*made, *of_domains]
     steps += [_Making(m.label, "", m.text.partition("\n")[2]) for m in makers if m.label.startswith("sequence ")]
     steps += [_Making(f"table {t.name}: inherits", "", text) for t, text in plan.joins()]
     steps += [_after(d) for d in middle]
     steps += [_Making(f"{o.kind} {o.name}: validated", "", text) for o, text in plan.validations()]
-    steps += list(_in_order(showing))
+    made, more_in_circles = _in_order(showing, frozenset(m.name for m in makers))
+    steps += made
     steps += [_after(d) for d in late]
     missing = {d.object.partition("(")[0] for d in unmade if not d.attribute} | {
         f"{d.kind} {d.object}" for d in unmade if not d.attribute
     }
-    written, dropped = _without(steps, missing)
-    return written, tuple(dict.fromkeys((*left_out, *dropped)))
+    cut = (*in_circles, *more_in_circles)
+    written, dropped = _without([s for s in steps if s not in cut], missing | {one.name for one in cut})
+    return written, tuple(dict.fromkeys((*left_out, *(one.label for one in cut), *dropped)))
 
 
 def _label(d: Difference) -> str:
@@ -117,6 +122,12 @@ def _label(d: Difference) -> str:
 def _making(d: Difference) -> _Making:
     is_unqualified = d.kind in _UNQUALIFIED
     return _Making(_label(d), f"{d.kind} {d.object}" if is_unqualified else d.object.partition("(")[0], d.mend)
+
+
+def _is_of(d: Difference, relations: frozenset[str]) -> bool:
+    """Whether it is of one of these relations, or of a column or an index of it."""
+    whose = _QUALIFIED.match(d.object)
+    return whose is not None and whose[0] in relations and d.object[whose.end() : whose.end() + 1] in ("", ".")
 
 
 def _first_line(one: _Making) -> _Making:
@@ -390,42 +401,96 @@ def _with_what_needs_views(
     early = list(makers)
     while True:
         names = {s.name for s in late}
-        moved = [m for m in early if names & _mentions(m)]
+        moved = dict.fromkeys(m for m in early if names & _mentions(m))
         if not moved:
             return early, late
         late += moved
         early = [m for m in early if m not in moved]
 
 
-def _in_order(statements: Sequence[_Making]) -> Iterator[_Making]:
-    """Each after those that make what it mentions; a circle is cut where it is entered."""
-    by_name: dict[str, list[_Making]] = {}
-    for one in statements:
-        by_name.setdefault(one.name, []).append(one)
-        for name in _MULTIRANGE.findall(one.text):
-            by_name.setdefault(name, []).append(one)
+def _without_circles_of_domains(makers: Sequence[_Making], want: Catalog) -> tuple[list[_Making], list[_Making]]:
+    """Make a domain without what calls a function that takes the domain, and say that once the function is there."""
+    taken: dict[str, set[str]] = {}
+    for one in makers:
+        if one.label.startswith("function "):
+            taken.setdefault(one.name, set()).update(_mentions(one))
+    entangled = {
+        m for m in makers if m.label.startswith("domain ") and any(m.name in taken.get(f, ()) for f in _mentions(m))
+    }
+    domains = {o.name: o for o in want.objects if o.kind == "domain"} if entangled else {}
+    first = [replace(m, text=mend.bare_domain(domains[m.name])) if m in entangled else m for m in makers]
+    return first, [replace(m, name="", text=mend.complete_domain(domains[m.name])) for m in makers if m in entangled]
+
+
+class _Needs:
+    """Which statements each of them mentions.  What has several makers, as an overloaded function, may mean any."""
+
+    def __init__(self, statements: Sequence[_Making], made: frozenset[str]) -> None:
+        self.makers: dict[str, list[_Making]] = {}
+        for one in statements:
+            for name in (one.name, *_MULTIRANGE.findall(one.text)):
+                self.makers.setdefault(name, []).append(one)
+        self._made = made
+        self._names = {one: sorted(_mentions(one) & self.makers.keys()) for one in statements}
+        self._needed_by: dict[_Making, list[_Making]] = {}
+        for one in statements:
+            for other in self.certain(one):
+                self._needed_by.setdefault(other, []).append(one)
+
+    def certain(self, one: _Making) -> Iterator[_Making]:
+        """Those of a name that only one statement makes."""
+        for name in self._names[one]:
+            if self._is_certain(name):
+                yield from self.makers[name]
+
+    def of(self, one: _Making) -> Iterator[_Making]:
+        """Those that come first: not one that is meant by chance, as it needs this one itself."""
+        names = self._names[one]
+        after = self._after(one) if not all(map(self._is_certain, names)) else set()
+        for name in names:
+            is_certain = self._is_certain(name)
+            yield from (m for m in self.makers[name] if is_certain or m not in after)
+
+    def _is_certain(self, name: str) -> bool:
+        return len(self.makers[name]) == 1 and name not in self._made
+
+    def _after(self, one: _Making) -> set[_Making]:
+        reached: set[_Making] = set()
+        left = [one]
+        while left:
+            new = [m for m in self._needed_by.get(left.pop(), ()) if m not in reached]
+            reached.update(new)
+            left += new
+        return reached - {one}
+
+
+def _in_order(statements: Sequence[_Making], made: frozenset[str] = frozenset()) -> tuple[list[_Making], list[_Making]]:
+    """Each after those that make what it mentions, and those that do not load, as they stand in a circle.
+
+    A circle is cut where it is entered.  ``made`` are names that were made before.
+    """
+    needs = _Needs(statements, made)
+    own_types = [m for m in statements if m.text.startswith("CREATE TYPE ") and len(needs.makers[m.name]) > 1]
+    place: dict[_Making, int] = {}
     seen: set[_Making] = set()
-    own_types = [m for m in statements if m.text.startswith("CREATE TYPE ") and len(by_name[m.name]) > 1]
     for start in (*own_types, *statements):  # a type before its functions, which are entered through it
-        stack: list[tuple[_Making, Iterator[_Making]]] = []
-        if start not in seen:
-            seen.add(start)
-            stack.append((start, _mentioned(start, by_name)))
+        stack = [] if start in seen else [(start, needs.of(start))]
+        seen.add(start)
         while stack:
             one, needed = stack[-1]
-            for other in needed:
-                if other not in seen:
-                    seen.add(other)
-                    stack.append((other, _mentioned(other, by_name)))
-                    break
-            else:
+            other = next((m for m in needed if m not in seen), None)
+            if other is None:
                 stack.pop()
-                yield one
-
-
-def _mentioned(one: _Making, by_name: Mapping[str, list[_Making]]) -> Iterator[_Making]:
-    for name in sorted(_mentions(one)):
-        yield from by_name.get(name, ())
+                place[one] = len(place)
+            else:
+                seen.add(other)
+                stack.append((other, needs.of(other)))
+    in_circle = [
+        one
+        for one in place
+        if one.label.startswith(("function ", "view ")) and any(place[m] > place[one] for m in needs.certain(one))
+    ]
+    return list(place), in_circle
 
 
 def _mentions(one: _Making) -> set[str]:

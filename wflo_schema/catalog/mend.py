@@ -7,6 +7,7 @@ its rows protected meanwhile.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wflo_schema.catalog.objects import (
@@ -91,6 +92,8 @@ class Sides:
     has_columns: dict[Path, list[Object]]
     wants_columns: dict[Path, list[Object]]
     server_version: int
+    copies: dict[Key, list[Object]]  # of a wanted trigger, on partitions
+    older_version: int  # of the two, where they are of two major versions, else 0
 
 
 def rename(had: Object, wanted: Object) -> Difference:
@@ -397,33 +400,53 @@ def _sequence_options(one: Object) -> str:
 
 
 def _create_domain(one: Object) -> str:
-    collation, default = one.get("collation"), one.get("default")
+    default = one.get("default")
     words = (
-        f"CREATE DOMAIN {one.name} AS {one.get('type')}",
-        f"COLLATE {collation}" if collation else "",
+        bare_domain(one).removesuffix(";"),
         f"DEFAULT {default}" if default else "",
         f"CONSTRAINT {quote(one.get('not null constraint'))}" if one.get("not null constraint") else "",
         one.get("not null"),
         one.get("constraints"),
     )
-    late = (
-        re.split(r"\n(?=CONSTRAINT )", one.get("unvalidated constraints")) if one.get("unvalidated constraints") else ()
+    return lines(" ".join(filter(None, words)) + ";", *_constraints_of_domain(one, "unvalidated constraints"))
+
+
+def bare_domain(one: Object) -> str:
+    """Make a domain, and nothing that may call a function."""
+    collation = one.get("collation")
+    return f"CREATE DOMAIN {one.name} AS {one.get('type')}{f' COLLATE {collation}' if collation else ''};"
+
+
+def complete_domain(one: Object) -> str:
+    """Say of a `bare_domain` what is left to say."""
+    default, called = one.get("default"), one.get("not null constraint")
+    return lines(
+        f"ALTER DOMAIN {one.name} SET DEFAULT {default};" if default else "",
+        f"ALTER DOMAIN {one.name} ADD CONSTRAINT {quote(called)} NOT NULL;" if called else "",
+        f"ALTER DOMAIN {one.name} SET NOT NULL;" if one.get("not null") and not called else "",
+        *_constraints_of_domain(one, "constraints"),
+        *_constraints_of_domain(one, "unvalidated constraints"),
+        *(one.get(name) for name in _STATEMENTS),
+        comment_on(one, one.get("comment")) if one.get("comment") else "",
     )
-    return lines(" ".join(filter(None, words)) + ";", *(f"ALTER DOMAIN {one.name} ADD {text};" for text in late))
+
+
+# One of a domain's: what is quoted may look like another.
+_CONSTRAINT = re.compile(r"""CONSTRAINT (?:'(?:[^']|'')*'|"(?:[^"]|"")*"|(?!\sCONSTRAINT )[^'"])+""")
+
+
+def _constraints_of_domain(one: Object, attribute: str) -> Iterator[str]:
+    for text in _CONSTRAINT.findall(one.get(attribute)):
+        yield f"ALTER DOMAIN {one.name} ADD {text};"
 
 
 def _copies(trigger: Object, sides: Sides) -> list[Object]:
     """A trigger's clones on partitions, and the clones of those."""
-    found = []
-    followed = {trigger.key}
-    left = [one for one in sides.wants.values() if one.kind == "trigger" and one.follows]
-    while left:
-        near = [one for one in left if as_key(one.follows) in followed]
-        if not near:
-            break
+    found: list[Object] = []
+    near = sides.copies.get(trigger.key, [])
+    while near:
         found += near
-        followed = {one.key for one in near}
-        left = [one for one in left if one not in near]
+        near = [copy for one in near for copy in sides.copies.get(one.key, [])]
     return found
 
 

@@ -5,6 +5,7 @@ Hides what PostgreSQL prints differently for one and the same thing, before and 
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
@@ -48,6 +49,24 @@ _CAST_ARRAY = re.compile(rf"\(ARRAY\[({_ELEMENT}(?:, {_ELEMENT})*)\]\)::([a-z ]+
 
 def _cast_elements(cast: re.Match[str]) -> str:
     return f"ARRAY[{re.sub(_ELEMENT, lambda one: f'({one[0]})::{cast[2]}', cast[1])}]"
+
+
+# From 16 on, a column of the only table of a view is printed by its name alone.
+_TOKEN = re.compile(rf"""'(?:[^']|'')*'|{_NAME}(?:\.(?:{_NAME}|\*))*\(?|\s+|.""")
+_BEFORE_NO_COLUMN = ("::", "FROM", "JOIN", "COLLATE", "OPERATOR")
+
+
+def differ_in_tables_of_columns(have: str, want: str) -> bool:
+    """Whether one text only names the table of columns where the other, of another major version, need not."""
+    ours, theirs = _TOKEN.findall(have), _TOKEN.findall(want)
+    before = ""
+    for our, their in itertools.zip_longest(ours, theirs, fillvalue=""):
+        is_shorter = their.endswith(f".{our}") or our.endswith(f".{their}")
+        is_column = is_shorter and not our.endswith("(") and not before.endswith(_BEFORE_NO_COLUMN)
+        if our != their and not is_column:
+            return False
+        before = (before + our)[-2:] if our == ":" else before if our.isspace() else our
+    return True
 
 
 _NULL = re.compile(r"NULL(::[^()]*(\([\d, ]*\)[^()]*)?)?")

@@ -44,6 +44,7 @@ FILE_COPY_METHOD = Change(18, "the setting file_copy_method: CREATE DATABASE can
 TRANSACTION_TIMEOUT = Change(17, "the setting transaction_timeout")
 IDENTITY_OF_PARTITIONS = Change(17, "a partition has its identity columns from its parent")
 STORAGE_DEFAULT = Change(16, "SET STORAGE DEFAULT")
+UNLOGGED_SEQUENCES = Change(15, "sequences can be UNLOGGED, and are where their table is")
 CREATE_DATABASE_STRATEGY = Change(15, "CREATE DATABASE … STRATEGY")
 TRIGGERS_OF_PARTITIONED = Change(
     15,
@@ -76,6 +77,7 @@ CHANGES: tuple[Change, ...] = (
     ),
     STORAGE_DEFAULT,
     Change(16, "collations can have ICU rules", columns={"collicurules": "NULL::text", "daticurules": "NULL::text"}),
+    UNLOGGED_SEQUENCES,
     CREATE_DATABASE_STRATEGY,
     TRIGGERS_OF_PARTITIONED,
     Change(

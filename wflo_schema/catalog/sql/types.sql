@@ -56,7 +56,7 @@ SELECT
     END AS definition,
     CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod) END AS type,
     CASE WHEN t.typtype = 'd' AND t.typnotnull THEN 'NOT NULL' END AS not_null,
-    CASE WHEN t.typtype = 'd' THEN t.typdefault END AS "default",
+    CASE WHEN t.typtype = 'd' THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0) END AS "default",
     CASE WHEN t.typtype = 'd' AND t.typcollation <> bt.typcollation THEN
         t.typcollation::pg_catalog.regcollation::text
     END AS "collation",
