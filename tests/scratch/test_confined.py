@@ -642,12 +642,12 @@ RUNS_IT = (
 
 @pytest.mark.parametrize("text", RUNS_IT)
 def test_code_that_leaves_the_server_is_refused_by_whatever_runs_it(
-    server: RunningServer, target: Database, tmp_path: Path, text: str
+    server: RunningServer, target: Database, made: Database, tmp_path: Path, text: str
 ) -> None:
     left = server.data / "left"
-    files = read_migrations(folder_of(tmp_path, (LEAVER + text).replace("FILE", str(left)) + ";\n", target))
+    files = files_of(tmp_path, target, (LEAVER + text).replace("FILE", str(left)) + ";\n")
     with pytest.raises(Refused, match=r"0002_reach\.sql:\d+: .*leaver.* acts outside of the database"):
-        replayed(target, files)
+        replay(made, files)
     assert not left.exists()
 
 
@@ -663,18 +663,18 @@ UNSEEN = (
 
 @pytest.mark.parametrize("statement", UNSEEN)
 def test_what_is_gone_beside_a_change_of_its_own_database_is_seen(
-    server: RunningServer, target: Database, tmp_path: Path, statement: str
+    cluster: Cluster, target: Database, made: Database, tmp_path: Path, statement: str
 ) -> None:
     with target.connect() as connection:
         connection.execute("ALTER ROLE app SET work_mem = '5MB'; COMMENT ON ROLE app IS 'kept'")
-    before = cluster(server)
+    before = cluster()
     text = (
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''4MB''', current_database()); "
         f"EXECUTE format('COMMENT ON DATABASE %I IS ''x''', current_database()); EXECUTE '{statement}'; END $$;\n"
     )
     with pytest.raises(Refused, match=r"0002_reach\.sql:1: this DO changes"):
-        replayed(target, read_migrations(folder_of(tmp_path, text, target)))
-    assert cluster(server) == before
+        replay(made, files_of(tmp_path, target, text))
+    assert cluster() == before
 
 
 COMMITS = (
@@ -795,7 +795,7 @@ EVERYDAY = (
         "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_reload_conf(); RETURN NEW; END "
         "$$;\nCREATE TRIGGER away AFTER UPDATE ON before FOR EACH ROW EXECUTE FUNCTION away();\n"
         "CREATE TABLE log (away int);\nINSERT INTO log (away) VALUES (1);\nINSERT INTO before VALUES (1);\n"
-        "DO $$ BEGIN IF to_regclass('before') IS NOT NULL THEN ALTER TABLE before ADD note text; END IF; "
+        "DO $$ BEGIN IF to_regclass('before') IS NOT NULL THEN ALTER TABLE before ADD remark text; END IF; "
         "GRANT EXECUTE ON FUNCTION away() TO PUBLIC; REVOKE ALL ON FUNCTION pg_reload_conf() FROM app; "
         "COMMENT ON FUNCTION away() IS 'x'; ALTER FUNCTION away() COST 3; END $$"
     ),
@@ -827,9 +827,8 @@ def test_everyday_code_is_replayed_without_a_word(own_target: Database, tmp_path
 
 def test_a_setting_of_the_database_may_be_taken_back(target: Database, tmp_path: Path) -> None:
     text = 'ALTER DATABASE "TARGET" RESET work_mem;\nALTER DATABASE "TARGET" SET work_mem = \'4MB\';\n'
-    folder = folder_of(tmp_path, text, target)
-    (folder / "0004_back.sql").write_text(f'ALTER DATABASE "{target.name}" RESET ALL;\n')
-    assert replayed(target, read_migrations(folder)).find("table", "public", "behind") is not None
+    files = files_of(tmp_path, target, text, 'ALTER DATABASE "TARGET" RESET ALL;\n')
+    assert replayed(target, files).find("table", "public", "behind") is not None
 
 
 @pytest.mark.parametrize("is_superuser", [True, False])
@@ -839,15 +838,15 @@ def test_a_function_with_looks_keeps_what_belongs_to_it(target: Database, tmp_pa
         "REVOKE ALL ON FUNCTION f(text) FROM PUBLIC;\nCOMMENT ON FUNCTION f(text) IS 'runs it';\n"
         "ALTER FUNCTION f(text) SET search_path = '', 'a b';\nALTER FUNCTION f(text) DEPENDS ON EXTENSION plpgsql;\n"
     )
-    files = read_migrations(folder_of(tmp_path, text, target))
+    files = files_of(tmp_path, target, text)
     query = (
         "SELECT prosrc, proacl IS NOT NULL, proconfig, obj_description(oid, 'pg_proc'), (SELECT count(*) "
         "FROM pg_depend WHERE objid = p.oid AND deptype = 'x') FROM pg_proc AS p WHERE proname = 'f'"
     )
     with target.connect() as connection:
-        connection.execute("DROP ROLE IF EXISTS maker; CREATE ROLE maker LOGIN CREATEDB")
+        connection.execute("DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN CREATEDB")
     try:
-        by = target if is_superuser else target.with_parameters(user="maker")
+        by = target if is_superuser else target.with_parameters(user="keeper")
         for keep in (False, True):
             with make_test_database(by, files, keep=keep).database.connect() as connection:
                 row = connection.execute(query).fetchone()
@@ -855,7 +854,7 @@ def test_a_function_with_looks_keeps_what_belongs_to_it(target: Database, tmp_pa
     finally:
         with target.connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{target.name}_test" WITH (FORCE)'.encode())
-            connection.execute("DROP OWNED BY maker")
+            connection.execute("DROP OWNED BY keeper")
 
 
 @pytest.mark.one_server

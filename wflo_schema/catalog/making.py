@@ -126,7 +126,7 @@ def _making(d: Difference) -> _Making:
 
 def _is_of(d: Difference, relations: frozenset[str]) -> bool:
     """Whether it is of one of these relations, or of a column or an index of it."""
-    whose = _QUALIFIED.match(d.object)
+    whose = QUALIFIED.match(d.object)
     return whose is not None and whose[0] in relations and d.object[whose.end() : whose.end() + 1] in ("", ".")
 
 
