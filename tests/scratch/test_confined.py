@@ -844,7 +844,9 @@ def test_a_function_with_looks_keeps_what_belongs_to_it(target: Database, tmp_pa
         "FROM pg_depend WHERE objid = p.oid AND deptype = 'x') FROM pg_proc AS p WHERE proname = 'f'"
     )
     with target.connect() as connection:
-        connection.execute("DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN CREATEDB")
+        connection.execute(
+            "DO $$ BEGIN CREATE ROLE keeper LOGIN CREATEDB; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        )
     try:
         by = target if is_superuser else target.with_parameters(user="keeper")
         for keep in (False, True):
