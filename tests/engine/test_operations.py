@@ -1092,8 +1092,7 @@ def test_role_that_may_not_create_is_told_what_is_missing(folder: Folder, server
         folder.do(f"GRANT SELECT ON _yoyo_migration TO {stranger.parameters['user']}")
         with pytest.raises(DatabaseError) as caught:
             folder.migrate(database=stranger)
-        assert "GRANT INSERT" in caught.value.hint
-        folder.do(f"GRANT SELECT, INSERT ON _yoyo_migration, _yoyo_log TO {stranger.parameters['user']}")
+        folder.do("GRANT " + caught.value.hint.partition("GRANT ")[2])
         assert folder.fail(database=stranger).sqlstate == "42501"
     assert folder.recorded() == ["1_a"]
 
