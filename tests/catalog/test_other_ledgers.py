@@ -15,6 +15,8 @@ from wflo_schema.connect.database import Database
 from wflo_schema.errors import Refused
 from wflo_schema.names import identifiers, qualified
 
+pytestmark = pytest.mark.spread_over_servers
+
 # Of what type a column is where text will not do for the tool's query.
 TYPES = {
     "dirty": "boolean",
