@@ -371,8 +371,9 @@ def test_container_that_never_gets_healthy_shows_what_it_said(compose: Path, ima
     compose.write_text(re.sub(r"test: .*", 'test: ["CMD", "false"]', compose.read_text()))
     with pytest.raises(ServerNotReady) as caught:
         start_docker(compose, image=image, port=free_port(), timeout_s=4)
-    assert "was not healthy within 4 s" in caught.value.message
-    assert "database system is ready to accept connections" in caught.value.message
+    message, _, said = caught.value.message.partition("\n    ")
+    assert message.endswith("was not healthy within 4 s")
+    assert said  # how far the container has come by then depends on the machine
 
 
 def test_compose_starts_the_same_server(compose: Path, image: str) -> None:
