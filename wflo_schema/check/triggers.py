@@ -157,10 +157,14 @@ _NEVER_STOP = frozenset(
 )
 
 
+def _never_stops(trigger: RowTrigger) -> bool:
+    return (trigger.language, trigger.library, trigger.source) in _NEVER_STOP
+
+
 def _effect(facts: Facts, trigger: RowTrigger, where: Relation, event: Event) -> Effect:
     """What the trigger does to the key's event, or undoes of what it sets."""
     can_stop, sees = trigger.is_row and trigger.is_before, _sees(facts, trigger, where, event)
-    if sees is False or (trigger.language, trigger.library, trigger.source) in _NEVER_STOP:
+    if sees is False or _never_stops(trigger):
         return Effect.PASSES
     if trigger.language != "plpgsql":
         return Effect.UNCLEAR if can_stop else Effect.PASSES
@@ -252,7 +256,7 @@ def _changed_by(triggers: Iterable[RowTrigger]) -> frozenset[str] | None:
         changed: frozenset[str] | None = None
         if one.language == "plpgsql":
             changed = effects.changed(one.source)
-        elif (one.language, one.library, one.source) in _NEVER_STOP:
+        elif _never_stops(one):
             changed = frozenset(one.arguments[:1])
         if changed is None:
             return None

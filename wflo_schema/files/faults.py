@@ -44,7 +44,7 @@ def refuse_unready(m: Migration, script: Script, judge: Callable[[Script], None]
     Its rollback file counts.  ``judge`` raises what is wrong with the SQL of one.
     """
     script.refuse_doubtful()
-    if not script.source.strip():
+    if not script.source or script.source.isspace():  # strip() would copy a big file
         raise _unwritten(script, "")
     refuse_unwritten(script)
     judge(script)
