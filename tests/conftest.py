@@ -86,8 +86,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are processors: somebody always waits for a lock or for the end of a server."""
-    return (os.cpu_count() or 1) + 2
+    """One more than there are processors: somebody always waits for a lock or for the end of a server."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:
