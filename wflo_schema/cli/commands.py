@@ -29,6 +29,7 @@ COMMANDS = {
     "check": ("checks", "check", "Verify tables, ledger and foreign keys in the live catalog."),
     "contract": ("checks", "contract", "Write down what a database must keep."),
     "dump": ("checks", "dump", "Write the schema as SQL, for review in version control."),
+    "import": ("takeover", "import_", "Turn another tool's folder into plain files, proven by replay."),
     "migrate": ("migrations", "migrate", "Apply every pending migration."),
     "move": ("files", "move", "Rename a pending migration so that it comes last."),
     "new": ("files", "new", "Write an empty migration and its rollback file."),

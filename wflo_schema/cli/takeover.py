@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +12,26 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
+    FOLDER,
     Command,
+    database_url_option,
+    format_option,
     option,
     pasteable,
     read_files,
     resolve_database,
+    schema_option,
     scratch_options,
+    server_directory_option,
     target_options,
 )
 from wflo_schema.cli.streams import answer, warn
+from wflo_schema.errors import NoDatabase, UsageError
+from wflo_schema.words import counted
 
 if TYPE_CHECKING:
     from wflo_schema.adopt.found import Adoption
+    from wflo_schema.connect.database import Database
     from wflo_schema.scratch.replay import ScratchOptions
 
 
@@ -111,6 +119,91 @@ def baseline(
             "wflo-schema adopt says whether the catalog agrees"
         )
     _answer(found, format_)
+
+
+@click.command("import", cls=Command, epilog=EXIT_CODES)
+@click.argument("folder", metavar="FOLDER")
+@option("--from", "tool", metavar="TOOL", help="Whose folder it is. Default: what its files show.")
+@option(
+    "--into",
+    metavar="DIR",
+    type=FOLDER,
+    default=Path("migrations"),
+    show_default=True,
+    help="Where the migrations are written; made if it is not there.",
+)
+@option("--write", is_flag=True, help="Write the files. Without it, only say what would be written.")
+@option("--follow", is_flag=True, help="Add what is new in a folder that was imported before.")
+@option(
+    "--set", "values", metavar="NAME=VALUE", multiple=True, help="The value of a placeholder or variable; repeatable."
+)
+@option("--order", metavar="ORDER", default="", help="Of a folder of no tool: name, number, or a file that lists them.")
+@database_url_option
+@schema_option
+@format_option
+@server_directory_option
+@scratch_options
+# many parameters: one for each option
+def import_(
+    folder: str,
+    tool: str | None,
+    into: Path,
+    write: bool,
+    follow: bool,
+    values: tuple[str, ...],
+    order: str,
+    database_url: str | None,
+    schema: str | None,
+    format_: str,
+    server_directory: Path,
+    scratch: Callable[[], ScratchOptions],
+) -> None:
+    """Turn another tool's folder into plain migration files, and prove that they make the same.
+
+    Runs the folder as its own tool does in one scratch database, the files in another, and compares
+    catalogs and rows; then rolls both back. Names, file by file, what a person must do. Never
+    changes FOLDER, and no database but those scratch ones.
+
+    \b
+    Example:
+      wflo-schema import db/migrations
+      wflo-schema import db/migrations --write && wflo-schema adopt
+    """
+    from wflo_schema.imports.operations import import_folder
+    from wflo_schema.imports.source import Wishes
+    from wflo_schema.show.text import import_text, json_text, plain
+
+    given = scratch()
+    server: Database | None
+    try:
+        server = resolve_database(database_url, schema, server_directory)
+    except NoDatabase:
+        server = given.on.with_schema(schema) if given.on is not None else None
+    found = import_folder(
+        folder,
+        into,
+        tool=tool,
+        wishes=Wishes(order, _values(values)),
+        server=server,
+        scratch=given,
+        follow=follow,
+        write=write,
+    )
+    done = f"written: {counted(len(found.paths), 'file')} in {into}" if write else ""
+    text = json_text({**plain(found), "exit_code": found.exit_code}) if format_ == "json" else import_text(found)
+    answer(pasteable(text) if format_ != "json" else text, done)
+    sys.exit(found.exit_code)
+
+
+def _values(given: Sequence[str]) -> dict[str, str]:
+    """The values of --set by their names.  Raise `UsageError` where there is no name."""
+    found = {}
+    for one in given:
+        name, sign, value = one.partition("=")
+        if not sign or not name.strip():
+            raise UsageError(f"--set {one} gives no value", hint="--set NAME=VALUE")
+        found[name.strip()] = value
+    return found
 
 
 def _answer(found: Adoption, format_: str) -> None:

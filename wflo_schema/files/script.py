@@ -197,9 +197,8 @@ class Script:
 
 
 # What begins or ends a transaction, always or in some forms.
-_CONTROL = frozenset(
-    (b"BEGIN", b"START", b"COMMIT", b"END", b"ABORT", b"ROLLBACK", b"PREPARE"),
-)
+CONTROL = frozenset("BEGIN START COMMIT END ABORT ROLLBACK PREPARE".split())
+_CONTROL = frozenset(word.encode() for word in CONTROL)
 _BEGINS = frozenset({"BEGIN", "START"})
 _COMMITS = re.compile(r"(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?", re.IGNORECASE)
 # A transaction as ours is: any other mode is more, or less, than a migration gives.
@@ -221,7 +220,7 @@ def split_statements(path: str, source: bytes) -> Statements:
     found = Statements(source)
     control: list[int] = []
     for piece in pieces(path, source):
-        if piece.first in _CONTROL and _is_control(Statement(source, piece.start, piece.end)):
+        if piece.first in _CONTROL and is_control(Statement(source, piece.start, piece.end)):
             control.append(len(found))
         found.add(*piece)
     if control:
@@ -235,11 +234,17 @@ def split_statements(path: str, source: bytes) -> Statements:
     return found
 
 
-def _is_control(statement: Statement) -> bool:
+def is_control(statement: Statement) -> bool:
+    """Does it begin or end a transaction, as no statement of a migration may?"""
     words = statement.words
     if words[0] == "ROLLBACK":
         return not _rolls_back_to_savepoint(words)
     return words[0] != "PREPARE" or words[1:2] == ("TRANSACTION",)
+
+
+def opens_ours(statement: Statement) -> bool:
+    """Does it begin a transaction of the kind that a migration has?"""
+    return _BEGINS_OURS.fullmatch(bare(statement.raw)) is not None
 
 
 def _unwrapped(path: str, found: Statements, control: Sequence[int]) -> Statements:
@@ -253,7 +258,7 @@ def _unwrapped(path: str, found: Statements, control: Sequence[int]) -> Statemen
         and _COMMITS.fullmatch(bare(end.raw))
         and all(_only_sets(s) for s in around)
     )
-    if is_pair and _BEGINS_OURS.fullmatch(bare(begin.raw)):
+    if is_pair and opens_ours(begin):
         rest = found.without(first, last)
         rest.is_wrapped = True
         return rest

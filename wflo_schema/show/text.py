@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Difference
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
+    from wflo_schema.imports.operations import Import
     from wflo_schema.server.installed import Programs
     from wflo_schema.server.values import ServerStatus
     from wflo_schema.squash.operations import Squashed
@@ -483,6 +484,51 @@ def squashed_text(found: Squashed) -> str:
     else:
         lines.append(f"next: rm {' '.join(shlex.quote(str(p)) for p in found.to_remove)}")
     return "\n".join(lines)
+
+
+def import_text(found: Import) -> str:
+    """Whose folder it is, each migration, what is left out, what was proven, what a person must do, the next step."""
+    lines = [f"{found.folder} is a folder of {found.tool}: {found.reason}"]
+    new = [f for f in found.files if f.is_new]
+    if len(new) < len(found.files):
+        lines.append(f"  {counted(len(found.files) - len(new), 'migration')} imported before")
+    width = max((len(f.id) for f in new), default=0)
+    for f in new:
+        how = ["with rollback" if f.has_rollback else "no rollback"]
+        how += ["not transactional"] if not f.is_transactional else []
+        how += ["waits for you"] if f.is_open else []
+        lines.append(f"  {f.id:<{width}}  {', '.join(how)}")
+    lines += [f"left out: {what}" for what in found.left_out]
+    for f in found.files:
+        lines += [f"note: {note}" for note in f.notes]
+    lines += _proof_lines(found)
+    many = counted(len(found.paths), "file")
+    if found.is_written:
+        lines.append(f"written: {many} in {found.into}")
+        lines.append(f"next: wflo-schema adopt --migrations {shlex.quote(str(found.into))}")
+    else:
+        lines.append(f"nothing was written; {many} would be, in {found.into}")
+    return "\n".join(lines)
+
+
+def _proof_lines(found: Import) -> list[str]:
+    proof = found.proof
+    if proof is None:
+        return ["not proven: no server is named; for one of the project's own: wflo-schema server start"]
+    lines = [f"proof: {said.id + ': ' if said.id else ''}{said.what}" for said in proof.said]
+    of = f"{proof.replayed} of {counted(proof.total, 'migration')}"
+    rows = counted(proof.filled, "table or sequence", "tables and sequences")
+    but = f" (except {listed(proof.not_compared)}, which differ from run to run)" if proof.not_compared else ""
+    verdict = "make the same" if proof.is_equal else "do not make the same"
+    lines.append(
+        f"proven by replay on {proof.label}: {of}, run as {found.tool} runs them and as they are written, {verdict} "
+        f"{counted(proof.objects, 'object')}, and the rows of {rows}{but}"
+        if proof.is_equal
+        else f"not proven: {of}, run as {found.tool} runs them and as they are written, {verdict}"
+    )
+    if proof.with_rollback:
+        lines.append(f"rolled back, and applied again: {proof.rolled_back} of {proof.with_rollback} with a rollback")
+    return lines
 
 
 def test_database_text(made: TestDatabase) -> str:

@@ -93,11 +93,13 @@ class Unlike:
     @property
     def lines(self) -> tuple[str, ...]:
         """One line for each difference; none where they are the same."""
-        shown = (
-            f"{d.kind} {d.object}{f' {d.attribute}' if d.attribute else ''}: have {d.have}, want {d.want}"
-            for d in self.catalog
-        )
+        shown = map(line_of, self.catalog)
         return (*((self.failure,) if self.failure else ()), *shown, *(f"the rows of {t}" for t in self.tables))
+
+
+def line_of(d: Difference) -> str:
+    """A difference on one line."""
+    return f"{d.kind} {d.object}{f' {d.attribute}' if d.attribute else ''}: have {d.have}, want {d.want}"
 
 
 def unlike(have: Made, want: Made) -> Unlike:

@@ -1,0 +1,243 @@
+"""What another tool's folder says, as values: its migrations in order, as that tool runs them, and what it leaves."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import read_source
+
+# Folders in which nobody keeps migrations.
+_NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
+
+# Files of a folder that are looked at; more are a wrong folder.
+_MOST_FILES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person must know of one file, or, where ``is_open``, do before it can be run.
+
+    ``path`` is that of the source; ``line`` counts from 1, 0 where it is all of the file.
+    """
+
+    path: str
+    what: str
+    how: str = ""
+    line: int = 0
+    is_open: bool = False
+
+    @property
+    def place(self) -> str:
+        """Path and line."""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.place}: {self.what}{f'; {self.how}' if self.how else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a tool runs of one file, in one direction.
+
+    ``text`` is UTF-8 with line ends as ``\\n``, without the tool's own marks, and begins at ``line``, from 1.
+    ``cut`` gives the messages in which the tool sends a text; None: all of it as one.  ``is_wrapped``: the tool runs
+    it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement.
+    """
+
+    path: str
+    text: bytes
+    line: int = 1
+    is_wrapped: bool = True
+    is_psql: bool = False
+    cut: Callable[[bytes], Sequence[bytes]] | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Is nothing in it but blanks?"""
+        return not self.text or self.text.isspace()
+
+    def with_text(self, text: bytes) -> Section:
+        """The same, with another text."""
+        return replace(self, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One migration of the tool.
+
+    ``version`` is what its ledger records, empty where it records none; ``number`` what the file's name sorts by
+    (digits, with dots between them), empty where it has none; ``name`` the words behind it.  ``forward`` is None
+    where the step is no SQL: a note says what is to be done.  ``undo`` is None where there is no such part.
+    ``id`` is the id that it must have with us.  ``depends`` are versions.  ``files`` are the paths that it was read
+    from.
+    """
+
+    version: str
+    number: str
+    name: str
+    path: str
+    forward: Section | None
+    undo: Section | None = None
+    notes: tuple[Note, ...] = ()
+    is_repeatable: bool = False
+    id: str = ""
+    depends: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def sections(self) -> Iterator[Section]:
+        """Those that there are."""
+        yield from (s for s in (self.forward, self.undo) if s is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A tool's folder.
+
+    ``reason`` says what shows that it is that tool's.  ``ledgers`` are the tools, by the names of
+    `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
+    why.  ``keeps_session``: what a migration sets for its session holds for those after it.
+    ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, and
+    ``default`` the value where none is given.
+    """
+
+    tool: str
+    folder: str
+    reason: str
+    steps: tuple[Step, ...]
+    ledgers: tuple[str, ...] = ()
+    left_out: tuple[Note, ...] = ()
+    keeps_session: bool = False
+    placeholder: re.Pattern[bytes] | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user says of the folder: ``order`` is "name", "number" or a path; ``values`` those of placeholders."""
+
+    order: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool whose folders are read.  ``name`` is what --from takes.
+
+    ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
+    the folder or beside it: a sentence, or nothing.
+    """
+
+    name: str
+    read: Callable[[Folder, Wishes], Source]
+    layout: str = ""
+    shows: Callable[[Folder], str] | None = None
+
+
+class Folder:
+    """The files of a folder and of those in it, by their relative paths with ``/``; or a single file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.is_file = os.path.isfile(path)
+        self.root = os.path.dirname(path) if self.is_file else path
+        self._texts: dict[str, bytes] = {}
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Sorted; what begins with a dot is left out.  Raise `BadMigrationFile` where there is no such folder."""
+        if self.is_file:
+            return (os.path.basename(self.path),)
+        if not os.path.isdir(self.path):
+            raise BadMigrationFile(
+                f"there is no folder {self.path}", hint="name the folder that holds the other tool's files"
+            )
+        found: list[str] = []
+        seen = {os.path.realpath(self.path)}
+        for root, folders, names in os.walk(self.path, followlinks=True, onerror=self._refuse_unreadable):
+            inner = [f for f in sorted(folders) if f not in _NOBODYS and not f.startswith(".")]
+            real = {f: os.path.realpath(os.path.join(root, f)) for f in inner}
+            folders[:] = [f for f in inner if real[f] not in seen]  # a link may lead back
+            seen |= set(real.values())
+            below = os.path.relpath(root, self.path).replace(os.sep, "/")
+            found += [n if below == "." else f"{below}/{n}" for n in names if not n.startswith(".")]
+            if len(found) > _MOST_FILES:
+                raise BadMigrationFile(
+                    f"{self.path} holds more than {_MOST_FILES} files", hint="name the folder of the migrations alone"
+                )
+        return tuple(sorted(found))
+
+    def _refuse_unreadable(self, error: OSError) -> None:
+        raise BadMigrationFile(f"cannot read the folder {error.filename}: {error.strerror}")
+
+    @property
+    def top(self) -> tuple[str, ...]:
+        """The files that are in no folder of it."""
+        return tuple(name for name in self.files if "/" not in name)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The names of the folders in it that hold files."""
+        return tuple(dict.fromkeys(name.partition("/")[0] for name in self.files if "/" in name))
+
+    def inside(self, folder: str) -> tuple[str, ...]:
+        """The relative paths of the files right in that folder of it."""
+        start = f"{folder}/" if folder else ""
+        return tuple(name for name in self.files if name.startswith(start) and "/" not in name[len(start) :])
+
+    def where(self, name: str) -> str:
+        """The path of one of its files."""
+        return os.path.join(self.root, *name.split("/")) if self.root else name
+
+    def has(self, name: str) -> bool:
+        """Is there such a file, in it or, with ``../``, beside it?"""
+        return os.path.isfile(self.where(name))
+
+    def text(self, name: str) -> bytes:
+        """A file as UTF-8 without a BOM, with line ends as ``\\n``.  Raise `BadMigrationFile` where it is none."""
+        if name not in self._texts:
+            self._texts[name] = read_source(self.where(name))[0]
+        return self._texts[name]
+
+    def section(self, name: str, *, is_wrapped: bool = True, is_psql: bool = False) -> Section:
+        """All of a file."""
+        return Section(self.where(name), self.text(name), is_wrapped=is_wrapped, is_psql=is_psql)
+
+
+def is_sql(name: str) -> bool:
+    """Does the name end as that of SQL?"""
+    return re.search(r"\.(?:pg|plpg|p)?sql\Z", name, re.IGNORECASE) is not None
+
+
+# A version, what divides it from the words, and the words: 000001_users, 1.2-add, V3__x without its V.
+_NUMBERED = re.compile(r"(?P<number>\d+(?:[._]\d+)*)(?:(?:[-_. ]+)(?P<name>.*))?\Z", re.DOTALL)
+
+
+def numbered(stem: str) -> tuple[str, str]:
+    """The number that a name begins with, and its words; no number where it begins with none."""
+    found = _NUMBERED.match(stem)
+    return (found["number"], found["name"] or "") if found else ("", stem)
+
+
+def refuse_doubled(steps: Sequence[Step], tool: str) -> None:
+    """Raise `BadMigrationFile` where two migrations have one version."""
+    seen: dict[str, str] = {}
+    for step in steps:
+        known = seen.setdefault(str(int(step.version)) if step.version.isdecimal() else step.version, step.path)
+        if step.version and known != step.path:
+            raise BadMigrationFile(
+                f"two migrations have the version {step.version}: {known} and {step.path}",
+                hint=f"{tool} runs one of them at most: give one another version, or move it out of the folder",
+            )
+
+
+def natural(version: str) -> tuple[int, ...]:
+    """What a version of numbers sorts by."""
+    return tuple(int(part) for part in re.findall(r"\d+", version))
