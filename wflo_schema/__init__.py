@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from wflo_schema.files.folder import Migration, Migrations, read_migrations
     from wflo_schema.files.naming import Moved, merge_migration, move_last, new_migration
     from wflo_schema.findings import Finding, Severity
+    from wflo_schema.imports.operations import Import, import_folder
     from wflo_schema.scratch.replay import replayed
     from wflo_schema.server.docker import start_docker
     from wflo_schema.server.embedded import start_embedded, stop_embedded
@@ -75,6 +76,7 @@ __all__ = [
     "Database",
     "DatabaseError",
     "Finding",
+    "Import",
     "Interrupted",
     "LockNotAcquired",
     "LockOptions",
@@ -102,6 +104,7 @@ __all__ = [
     "check_database",
     "dump_schema",
     "freeze_contract",
+    "import_folder",
     "list_test_databases",
     "make_test_database",
     "merge_migration",
@@ -191,6 +194,10 @@ _HOMES = {
     "findings": (
         "Finding",
         "Severity",
+    ),
+    "imports.operations": (
+        "Import",
+        "import_folder",
     ),
     "scratch.replay": ("replayed",),
     "server.docker": ("start_docker",),

@@ -24,6 +24,8 @@ SAID_AND_MEANT = {
     "current --format text": "wflo-schema status --format text",
     "history": "wflo-schema status",
     "diff": "wflo-schema check --drift",
+    "convert db/migrations": "wflo-schema import db/migrations",
+    "import": "wflo-schema import FOLDER",
     "help": "wflo-schema --help",
     "help migrate": "wflo-schema migrate --help",
     "--database-url postgresql://u:secret@h/d migrate": "wflo-schema migrate --database-url postgresql://u@h/d",

@@ -10,18 +10,22 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.findings import Location
 
-# The way out of every refusal below.  The one place to change once a command does it.
-WAY_OUT = (
-    "nothing of it was run; to use it here, make a new folder, and write each migration into it: the forward part "
-    "as NAME.sql, and the undo part as NAME.rollback.sql\n"
-    "then wflo-schema adopt --migrations NEW_FOLDER takes over a database that it has made"
-)
+
+def way_out(folder: str) -> str:
+    """What every refusal below says: nothing was run, and the command that reads the folder as its own tool does."""
+    elsewhere = " --into migrations-as-sql" if os.path.realpath(folder) == os.path.realpath("migrations") else ""
+    return (
+        "nothing of it was run; to see it as plain files, proven by replay, and then write them: "
+        f"wflo-schema import {shlex.quote(folder)}{elsewhere}"
+    )
+
 
 FORWARD = frozenset(
     "up ups upward upwards do apply deploy forward forwards fwd upgrade migrate install setup execute u".split()
@@ -106,7 +110,7 @@ LAYOUTS: tuple[Layout, ...] = (
 def refuse_layout(directory: str, names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> None:
     """Raise `BadMigrationFile` where the names in a folder, and in each of its sub-folders, are another tool's."""
     for tool, what in _by_names(names, folders):
-        raise BadMigrationFile(f"{_this_is(tool)}: {os.path.join(directory, what)}", hint=WAY_OUT)
+        raise BadMigrationFile(f"{_this_is(tool)}: {os.path.join(directory, what)}", hint=way_out(directory))
 
 
 def _this_is(tool: str) -> str:
@@ -250,7 +254,12 @@ def refuse_undo_half(directory: str) -> None:
         siblings = [e.name.decode("utf-8", "surrogateescape") for e in entries if e.is_dir()]
     for forward, undo in _pairs(siblings):
         if undo == basename:
-            raise BadMigrationFile(f"{_this_is('')}: {os.path.join(parent, _undone(forward, undo))}", hint=WAY_OUT)
+            what = os.path.join(parent, _undone(forward, undo))
+            raise BadMigrationFile(f"{_this_is('')}: {what}", hint=way_out(_above(directory)))
+
+
+def _above(directory: str) -> str:
+    return os.path.normpath(os.path.join(directory, os.pardir))
 
 
 def refuse_inner(directory: str, names: Sequence[str]) -> None:
@@ -261,7 +270,9 @@ def refuse_inner(directory: str, names: Sequence[str]) -> None:
     for layout in LAYOUTS:
         is_whole = bool(scripts) and all(_first(layout.own, [f"{basename}/{name}"]) for name in scripts)
         if is_whole and (basename[:1].isdigit() or _first(layout.own, beside)):
-            raise BadMigrationFile(f"{_this_is(layout.tool)}: {os.path.join(directory, scripts[0])}", hint=WAY_OUT)
+            raise BadMigrationFile(
+                f"{_this_is(layout.tool)}: {os.path.join(directory, scripts[0])}", hint=way_out(_above(directory))
+            )
 
 
 # --- names and texts --------------------------------------------------------------------------
@@ -288,7 +299,7 @@ def refuse_undone(files: Iterable[tuple[str, str]]) -> None:
         for forward, made in plain:
             if unmade and unmade <= _names_of(_MADE, made):
                 what = _undone(forward, os.path.basename(path))
-                raise BadMigrationFile(f"{_this_is('')}: {what}", hint=WAY_OUT)
+                raise BadMigrationFile(f"{_this_is('')}: {what}", hint=way_out(os.path.dirname(path)))
 
 
 def _names_of(pattern: re.Pattern[str], text: str) -> set[str]:
@@ -444,7 +455,9 @@ def _refuse_at(path: str, source: bytes, start: int, tool: str) -> None:
     line, column = place(source, start)
     said = " ".join(source[start:].split(b"\n", 1)[0].decode().split())[:_SHOWN]
     raise BadMigrationFile(
-        f"{_this_is(tool)}: {path}:{line} says {said}", hint=WAY_OUT, location=Location(path, line, column)
+        f"{_this_is(tool)}: {path}:{line} says {said}",
+        hint=way_out(os.path.dirname(path)),
+        location=Location(path, line, column),
     )
 
 
