@@ -1195,7 +1195,7 @@ def test_blocker_is_named_however_short_the_lock_timeout(table: Folder, text: st
 def test_blocker_is_named_behind_a_long_statement(table: Folder, text: str) -> None:
     table.write("2_b", f"{text}SELECT pg_sleep(0.8);\nALTER TABLE a ADD COLUMN x int;")
     with holding(table.database, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired) as caught:
-        table.migrate(locks=LockOptions(timeout_ms=150, wait_s=0.1))
+        table.migrate(locks=LockOptions(timeout_ms=400, wait_s=0.1))
     assert "nightly report" in caught.value.message
     assert len([e for e in table.events if isinstance(e, Waiting)]) <= 4
 
