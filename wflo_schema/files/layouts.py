@@ -245,6 +245,20 @@ def _is_rollback(name: str) -> bool:
     return name.endswith(".rollback.sql")
 
 
+def undone_by(names: Sequence[str]) -> dict[str, str]:
+    """Of files of no known tool, by their paths: each that takes back another, and that other; "" where it is alone."""
+    found = {name: f"{_stem(name).removesuffix('.rollback')}.sql" for name in names if _is_rollback(name)}
+    found |= {undo: forward for forward, undo in _pairs([name for name in names if name not in found])}
+    for name in names:
+        *above, base = name.split("/")
+        first, *rest = _stem(base).lower().split(".")
+        is_half = any(map(_is_half, above)) or bool((_TELLING - FORWARD) & set(rest)) or (not rest and _is_half(first))
+        if is_half and name not in found:
+            found[name] = ""
+    present = set(names)
+    return {name: forward if forward in present else "" for name, forward in found.items()}
+
+
 def refuse_undo_half(directory: str) -> None:
     """Raise `BadMigrationFile` where the folder itself is the half that undoes: ``down`` beside ``up``."""
     parent, basename = os.path.split(os.path.abspath(directory))

@@ -5,7 +5,6 @@ Hides in which order that is done: nothing stands in the folder before all of it
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -143,7 +142,7 @@ def _notes_of(proof: Proof | None, imported: Sequence[Imported]) -> dict[str, li
     notes: dict[str, list[Note]] = {}
     for said in proof.said if proof is not None else ():
         if said.id in steps:
-            notes.setdefault(said.id, []).append(Note(os.path.basename(steps[said.id].path), said.what))
+            notes.setdefault(said.id, []).append(Note(steps[said.id].path, said.what))
     return notes
 
 

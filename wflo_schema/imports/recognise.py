@@ -40,8 +40,17 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
     folder = Folder(path)
     if not folder.files:
         raise BadMigrationFile(f"there is no file in {path}", hint="name the folder that holds the migrations")
+    if tool is None and wishes.order and not _shown(folder):
+        tool = plain.PLAIN.name
     if tool is not None:
         chosen, reason = _named(tool), "as --from says"
+        if chosen is plain.PLAIN and not folder.is_file:
+            _refuse_shown(folder)
+    elif wishes.order:
+        raise UsageError(
+            f"{_recognised(folder)[0].name} says its order itself; --order is for a folder of no tool",
+            hint="leave out --order",
+        )
     else:
         chosen, reason = _recognised(folder)
     found = chosen.read(folder, wishes)
@@ -51,6 +60,17 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
             hint="name the folder that holds the migrations, or the tool: --from TOOL",
         )
     return replace(found, reason=found.reason or reason)
+
+
+def _refuse_shown(folder: Folder) -> None:
+    """Raise `BadMigrationFile` where the folder shows a tool whose folders are read."""
+    for layout, files in _shown(folder).items():
+        known = [f"--from {t.name}" for t in TOOLS if t.layout == layout]
+        if known:
+            raise BadMigrationFile(
+                f"{folder.path} is a folder of {layout}, as {files[0]} shows: not each of its files goes forward",
+                hint=f"read it as that tool does: {' or '.join(known)}",
+            )
 
 
 def _named(name: str) -> Tool:
@@ -76,7 +96,8 @@ def _recognised(folder: Folder) -> tuple[Tool, str]:
         )
     if shown:
         layout, files = next(iter(shown.items()))
-        tool = next((t for t in TOOLS if t.layout == layout), None)
+        fitting = [t for t in TOOLS if t.layout == layout]
+        tool = next((t for t in fitting[1:] if t.shows is not None and t.shows(folder)), next(iter(fitting), None))
         if tool is None:
             raise BadMigrationFile(
                 f"{folder.path} is a folder of {layout}, which cannot be imported yet: {folder.where(files[0])}",
@@ -89,7 +110,8 @@ def _recognised(folder: Folder) -> tuple[Tool, str]:
     plain = [name for name in folder.files if is_sql(name)]
     raise BadMigrationFile(
         f"nothing in {folder.path} shows whose it is; it holds {listed(plain or folder.files)}",
-        hint=f"name the tool: --from TOOL, one of: {', '.join(NAMES)}",
+        hint=f"name the tool: --from TOOL, one of: {', '.join(NAMES)}\n"
+        "or, where no tool reads them: --from plain --order name, number, or a file that lists them",
     )
 
 

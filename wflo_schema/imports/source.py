@@ -10,6 +10,7 @@ from functools import cached_property
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.words import counted, listed
 
 # Folders in which nobody keeps migrations.
 _NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
@@ -75,6 +76,7 @@ class Step:
     ``version`` is what its ledger records, empty where it records none; ``number`` what the file's name sorts by
     (digits, with dots between them), empty where it has none; ``name`` the words behind it.  ``forward`` is None
     where the step is no SQL: a note says what is to be done.  ``undo`` is None where there is no such part.
+    ``also`` are versions of the ledger that it stands for, too.
     ``id`` is the id that it must have with us.  ``depends`` are versions.  ``files`` are the paths that it was read
     from.
     """
@@ -90,6 +92,7 @@ class Step:
     id: str = ""
     depends: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def sections(self) -> Iterator[Section]:
@@ -149,6 +152,11 @@ class Folder:
         self.is_file = os.path.isfile(path)
         self.root = os.path.dirname(path) if self.is_file else path
         self._texts: dict[str, bytes] = {}
+
+    @property
+    def full_path(self) -> str:
+        """Its absolute path."""
+        return os.path.abspath(self.path)
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -241,3 +249,27 @@ def refuse_doubled(steps: Sequence[Step], tool: str) -> None:
 def natural(version: str) -> tuple[int, ...]:
     """What a version of numbers sorts by."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+# Files of one folder that are named one by one where they are left out.
+_NAMED_ALONE = 5
+
+
+def left_out_of(folder: Folder, names: Sequence[str], why: str) -> tuple[Note, ...]:
+    """What is said of files that are no migration: a line each where they are few, else one for each folder."""
+    by_folder: dict[str, list[str]] = {}
+    for name in names:
+        by_folder.setdefault(name.rpartition("/")[0] if len(names) > _NAMED_ALONE else name, []).append(name)
+    if len(by_folder) > _NAMED_ALONE:
+        by_folder = {}
+        for name in names:
+            by_folder.setdefault(name.partition("/")[0] if "/" in name else "", []).append(name)
+    found = []
+    for place, inner in by_folder.items():
+        if len(inner) == 1:
+            found.append(Note(folder.where(inner[0]), why))
+        else:
+            where = folder.where(place) if place else folder.path
+            said = listed([name.removeprefix(f"{place}/") for name in inner])
+            found.append(Note(where, f"{counted(len(inner), 'file')}, {why}: {said}"))
+    return tuple(found)

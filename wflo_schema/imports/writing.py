@@ -55,9 +55,9 @@ class Imported:
     def texts(self, more: Iterable[Note] = ()) -> dict[str, str]:
         """Its files' texts by name; ``more`` are notes on its forward file."""
         directives = [f"depends: {' '.join(self.depends)}"] if self.depends else []
-        name = os.path.basename(self.step.path)
         found = {}
         if self.undo is not None:
+            name = os.path.basename(self.undo.sent.path)
             nothing = f"nothing-to-undo: that part of {name} holds no statement"
             found[f"{self.id}.rollback.sql"] = as_file(self.undo, (), self.undo.notes, nothing=nothing)
         found[f"{self.id}.sql"] = as_file(self.forward, directives, (*self.notes, *more))
@@ -105,8 +105,10 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
                 f"{late.path} would come before what was imported already",
                 hint="give it a version behind the last one, as a later migrate would need it, too",
             )
+        width = max(_FEWEST_DIGITS, len(str(len(steps))))
         for n in free:
-            ids[n] = f"{n + 1:0{max(_FEWEST_DIGITS, len(str(len(steps))))}}_{ids[n]}"[:_LONGEST_ID]
+            words = "_".join(w for w in (steps[n].number, _slug(steps[n].name)) if w)
+            ids[n] = f"{n + 1:0{width}}_{words}"[:_LONGEST_ID]
     doubled, often = Counter(ids).most_common(1)[0]
     if often > 1:
         paths = [s.path for s, i in zip(steps, ids, strict=True) if i == doubled]
@@ -170,8 +172,8 @@ def names_text(source: Source, imported: Sequence[Imported]) -> str:
         last = ""
         for one in imported:
             last = one.id
-            if one.step.version:
-                lines.append(f"{_quoted(one.step.version)} = {_quoted(last)}")
+            versions = [*one.step.also, one.step.version]
+            lines += [f"{_quoted(version)} = {_quoted(last)}" for version in versions if version]
     return "\n".join(lines) + "\n"
 
 

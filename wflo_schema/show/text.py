@@ -488,7 +488,8 @@ def squashed_text(found: Squashed) -> str:
 
 def import_text(found: Import) -> str:
     """Whose folder it is, each migration, what is left out, what was proven, what a person must do, the next step."""
-    lines = [f"{found.folder} is a folder of {found.tool}: {found.reason}"]
+    whose = "SQL of no tool, read" if found.tool == "plain" else f"a folder of {found.tool}:"
+    lines = [f"{found.folder} is {whose} {found.reason}"]
     new = [f for f in found.files if f.is_new]
     if len(new) < len(found.files):
         lines.append(f"  {counted(len(found.files) - len(new), 'migration')} imported before")
@@ -517,14 +518,15 @@ def _proof_lines(found: Import) -> list[str]:
         return ["not proven: no server is named; for one of the project's own: wflo-schema server start"]
     lines = [f"proof: {said.id + ': ' if said.id else ''}{said.what}" for said in proof.said]
     of = f"{proof.replayed} of {counted(proof.total, 'migration')}"
+    runner = "psql" if found.tool in ("plain", "rails") else found.tool
     rows = counted(proof.filled, "table or sequence", "tables and sequences")
     but = f" (except {listed(proof.not_compared)}, which differ from run to run)" if proof.not_compared else ""
     verdict = "make the same" if proof.is_equal else "do not make the same"
     lines.append(
-        f"proven by replay on {proof.label}: {of}, run as {found.tool} runs them and as they are written, {verdict} "
+        f"proven by replay on {proof.label}: {of}, run as {runner} runs them and as they are written, {verdict} "
         f"{counted(proof.objects, 'object')}, and the rows of {rows}{but}"
         if proof.is_equal
-        else f"not proven: {of}, run as {found.tool} runs them and as they are written, {verdict}"
+        else f"not proven: {of}, run as {runner} runs them and as they are written, {verdict}"
     )
     if proof.with_rollback:
         lines.append(f"rolled back, and applied again: {proof.rolled_back} of {proof.with_rollback} with a rollback")
