@@ -20,7 +20,7 @@ from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
 from wflo_schema.imports.source import Note, Section, Source, Wishes
-from wflo_schema.imports.translate import Part, translate, with_values
+from wflo_schema.imports.translate import Part, of_session, translate, with_values
 from wflo_schema.imports.writing import (
     RECORD_FILE,
     Imported,
@@ -209,6 +209,8 @@ def _imported(source: Source, wishes: Wishes, record: Record | None) -> list[Imp
             if step.forward is not None
             else Part(Section(step.path, b""), b"", is_transactional=True, is_empty=True)
         )
+        if source.keeps_session and step is not source.steps[-1]:
+            forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source.tool)))
         undo = _part(step.undo, source, values) if step.undo is not None else None
         if step.is_repeatable and not depends and found:
             depends = (found[-1].id,)

@@ -55,12 +55,19 @@ def with_values(
     if placeholder is None or not placeholder.search(section.text):
         return section, ()
     missing: dict[str, int] = {}
+    codes: list[Note] = []
 
     def value(found: re.Match[bytes]) -> bytes:
+        line = section.line + section.text.count(b"\n", 0, found.start())
+        if found.groupdict().get("code") is not None:
+            said = " ".join(found.group().decode().split())[:60]
+            how = "write the SQL that it makes in its place"
+            codes.append(Note(section.path, f"{said} is a template, which only its tool can fill in", how, line, True))
+            return found.group()
         name = found["name"].decode()
         default = found.groupdict().get("default")
         if name not in values and default is None:
-            missing.setdefault(name, section.line + section.text.count(b"\n", 0, found.start()))
+            missing.setdefault(name, line)
             return found.group()
         return values[name].encode() if name in values else default or b""
 
@@ -69,7 +76,37 @@ def with_values(
         Note(section.path, f"the value of {name} is not given", f"give it: --set {name}=VALUE", line, is_open=True)
         for name, line in missing.items()
     )
-    return section.with_text(text), notes
+    return section.with_text(text), (*notes, *codes)
+
+
+# What a session keeps, and what decides about later statements.
+_KEPT = rb"(search_path|role|session\s+authorization|default_\w+|time\s*zone|session_replication_role|lock_timeout)\b"
+_SETS = re.compile(rb"\A\s*SET\s+(?:SESSION\s+(?!AUTH))?" + _KEPT, re.IGNORECASE)
+_SETS_CONFIG = re.compile(rb"\A\s*SELECT\s[^;]*\bset_config\s*\(\s*'" + _KEPT + rb"'[^;]*\bfalse\s*\)", re.IGNORECASE)
+_RESETS = re.compile(rb"\A\s*(?:RESET|DISCARD)\s+(?:ALL\b|" + _KEPT + rb")", re.IGNORECASE)
+
+
+def of_session(section: Section, tool: str) -> tuple[Note, ...]:
+    """A note where a file sets for its session what its tool keeps for the files after it, and we do not."""
+    try:
+        statements = _statements(section)
+    except BadMigrationFile:
+        return ()  # said by `translate`
+    kept: dict[bytes, int] = {}
+    for s in statements:
+        if found := _SETS.match(s.raw) or _SETS_CONFIG.match(s.raw):
+            kept[found[1].lower()] = section.line + s.line - 1
+        elif found := _RESETS.match(s.raw):
+            kept = {name: line for name, line in kept.items() if found[1] is not None and name != found[1].lower()}
+    return tuple(
+        Note(
+            section.path,
+            f"{name.decode()} is set for the session, which {tool} keeps for the files after it, and here is not",
+            "write it into each file that needs it",
+            line,
+        )
+        for name, line in kept.items()
+    )
 
 
 def translate(section: Section) -> Part:
