@@ -6,7 +6,7 @@ Hides transactions of a file's own, values that the tool puts in, and comments t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.errors import BadMigrationFile
@@ -107,6 +107,34 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
         )
         for name, line in kept.items()
     )
+
+
+_OF_TABLE = (
+    rb"\A\s*(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|DROP\s+TABLE|"
+    rb"COMMENT\s+ON\s+TABLE)(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?\s+(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"])"
+)
+
+
+def without_ledger(section: Section, tables: Collection[str], tool: str) -> tuple[Section, tuple[Note, ...]]:
+    """The section without what it does to its tool's own ledger, which no migration of ours has; a note for each."""
+    names = [name.encode() for name in tables]
+    if not any(name in section.text for name in names):
+        return section, ()
+    try:
+        statements = _statements(section)
+    except BadMigrationFile:
+        return section, ()  # said by `translate`
+    pattern = re.compile(_OF_TABLE % b"|".join(map(re.escape, names)), re.IGNORECASE)
+    found = [s for s in statements if pattern.match(s.raw)]
+    notes = tuple(
+        Note(
+            section.path,
+            f"left out, for it changes the ledger of {tool}: {' '.join(s.text.split())[:80]}",
+            line=section.line + s.line - 1,
+        )
+        for s in found
+    )
+    return section.with_text(_without(section.text, found)), notes
 
 
 def translate(section: Section) -> Part:
