@@ -103,6 +103,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         "imports",
         (
             "source",
+            "loosepairs",
             "pairs",
             "marked",
             "sections",

@@ -169,6 +169,15 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         order="version",
     ),
     _simple("pop", "schema_migration", "version", version="version", is_everyday=True),
+    _simple("pop", "schema_migration", "version version_self", version="version", is_everyday=True),  # Ory's
+    _simple(
+        "postgrator",
+        "schemaversion",
+        "version name md5 run_at",
+        version="version",
+        order="version",
+        where="version > 0",  # the row with which it begins
+    ),
     _simple("node-pg-migrate", "pgmigrations", "id name run_on", version="name", order="id"),
     _simple(
         "knex",

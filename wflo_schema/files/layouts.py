@@ -121,7 +121,7 @@ def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Ite
     """The tool, "" for one without a name here, and what shows it."""
     present = [*names, *folders, *(f"{folder}/{name}" for folder, inner in folders.items() for name in inner)]
     scripts = [name for name in names if _is_sql(name)]
-    pair = next(_pairs(scripts), None)
+    pair = next(find_pairs(scripts), None)
     for layout in LAYOUTS:
         if own := _first(layout.own, present):
             yield layout.tool, own
@@ -129,10 +129,10 @@ def _by_names(names: Sequence[str], folders: Mapping[str, Sequence[str]]) -> Ite
             yield layout.tool, _undone(*pair) if pair else one
     if pair is not None:
         yield "", _undone(*pair)
-    for halves in _pairs([*folders]):
+    for halves in find_pairs([*folders]):
         yield "", _undone(*(f"{half}/" for half in halves))
     for folder, inner in folders.items():
-        for halves in _pairs([name for name in inner if _is_sql(name)]):
+        for halves in find_pairs([name for name in inner if _is_sql(name)]):
             yield "", _undone(*(f"{folder}/{half}" for half in halves))
         if _is_half(folder) and any(_may_hold_sql(name) for name in inner):
             yield "", f"{folder}/, which by its name takes back what others do"
@@ -188,7 +188,7 @@ def _stem(name: str) -> str:
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[\W_]+|.")
 
 
-def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def find_pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Two names that are the same but for a word, which goes forward in one and back in the other.
 
     The word may be missing where it goes forward (x.sql, x_down.sql).  Behind a number, which is then the pair's,
@@ -266,7 +266,7 @@ def refuse_undo_half(directory: str) -> None:
         return
     with os.scandir(parent.encode("utf-8", "surrogateescape")) as entries:
         siblings = [e.name.decode("utf-8", "surrogateescape") for e in entries if e.is_dir()]
-    for forward, undo in _pairs(siblings):
+    for forward, undo in find_pairs(siblings):
         if undo == basename:
             what = os.path.join(parent, _undone(forward, undo))
             raise BadMigrationFile(f"{_this_is('')}: {what}", hint=way_out(_above(directory)))

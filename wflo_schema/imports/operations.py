@@ -5,12 +5,14 @@ Hides in which order that is done: nothing stands in the folder before all of it
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wflo_schema.adopt.found import NAMES_FILE
+from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
@@ -19,7 +21,7 @@ from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
 from wflo_schema.imports.source import Note, Section, Source, Wishes
-from wflo_schema.imports.translate import Part, translate, with_values
+from wflo_schema.imports.translate import Part, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     RECORD_FILE,
     Imported,
@@ -200,28 +202,43 @@ def _imported(source: Source, wishes: Wishes, record: Record | None) -> list[Imp
     ids = ids_of(source, known)
     by_version = {step.version: i for step, i in zip(source.steps, ids, strict=True) if step.version}
     values = {**source.values, **wishes.values}
+    ledger = _ledger_tables(source)
     found: list[Imported] = []
     for step, made in zip(source.steps, ids, strict=True):
         depends = tuple(by_version[v] for v in step.depends if v in by_version)
         forward = (
-            _part(step.forward, source, values)
+            _part(step.forward, source, values, ledger)
             if step.forward is not None
             else Part(Section(step.path, b""), b"", is_transactional=True, is_empty=True)
         )
-        undo = _part(step.undo, source, values) if step.undo is not None else None
+        if source.keeps_session and step is not source.steps[-1]:
+            forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source.tool)))
+        undo = _part(step.undo, source, values, ledger) if step.undo is not None else None
         if step.is_repeatable and not depends and found:
             depends = (found[-1].id,)
         found.append(Imported(made, step, forward, undo, depends))
     return found
 
 
-def _part(section: Section, source: Source, values: Mapping[str, str]) -> Part:
+def _part(section: Section, source: Source, values: Mapping[str, str], ledger: Collection[str]) -> Part:
     told: tuple[Note, ...] = ()
     if section.is_psql:
         section, told = expand(section, values)
     filled, notes = with_values(section, source.placeholder, values)
-    made = translate(filled)
-    return replace(made, notes=(*told, *notes, *made.notes))
+    kept, left = without_ledger(filled, ledger, source.tool)
+    made = translate(kept)
+    return replace(made, notes=(*told, *notes, *left, *made.notes))
+
+
+def _ledger_tables(source: Source) -> frozenset[str]:
+    """The tables in which the tool records its migrations, but for one that the folder makes itself."""
+    tables = {name for t in OTHER_TOOLS if t.name in source.ledgers for name in t.tables}
+    texts = [section.text for step in source.steps for section in step.sections]
+    return frozenset(
+        name
+        for name in tables
+        if not any(re.search(rb"\bCREATE\s+TABLE[^(;]*\b" + name.encode() + rb"\b", t, re.IGNORECASE) for t in texts)
+    )
 
 
 def _texts(imported: Sequence[Imported], notes: Mapping[str, Sequence[Note]]) -> dict[str, str]:

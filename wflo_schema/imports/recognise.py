@@ -25,6 +25,7 @@ TOOLS: tuple[Tool, ...] = (
     *liquibase.TOOLS,
     *sqitch.TOOLS,
     *offline.TOOLS,
+    *pairs.OF_NO_TOOL,
     *plain.TOOLS,
 )
 
@@ -88,6 +89,11 @@ def _named(name: str) -> Tool:
 def _recognised(folder: Folder) -> tuple[Tool, str]:
     """The tool that the folder's files show, and what shows it."""
     shown = _shown(folder)
+    for tool in TOOLS:
+        others = shown.keys() - {tool.layout}
+        why = shown.get(tool.layout, [""])[0] or (tool.shows(folder) if others & tool.also and tool.shows else "")
+        if others and others <= tool.also and why:
+            return tool, why
     if len(shown) > 1:
         what = "\n".join(f"{tool or 'of no tool that is known'}: {listed(files, 3)}" for tool, files in shown.items())
         raise BadMigrationFile(
@@ -97,13 +103,13 @@ def _recognised(folder: Folder) -> tuple[Tool, str]:
     if shown:
         layout, files = next(iter(shown.items()))
         fitting = [t for t in TOOLS if t.layout == layout]
-        tool = next((t for t in fitting[1:] if t.shows is not None and t.shows(folder)), next(iter(fitting), None))
-        if tool is None:
+        known = next((t for t in fitting[1:] if t.shows is not None and t.shows(folder)), next(iter(fitting), None))
+        if known is None:
             raise BadMigrationFile(
                 f"{folder.path} is a folder of {layout}, which cannot be imported yet: {folder.where(files[0])}",
                 hint=f"if another tool reads it as well: --from TOOL, one of: {', '.join(NAMES)}",
             )
-        return tool, files[0]
+        return known, files[0]
     for tool in TOOLS:
         if tool.shows is not None and (why := tool.shows(folder)):
             return tool, why
@@ -131,7 +137,7 @@ def _shown_by(folder: Folder, name: str) -> tuple[str, str]:
     for layout in LAYOUTS:
         if layout.own and any(_fits(layout.own, part) for part in _parts(name)):
             return layout.tool, name
-        if layout.names and is_sql(base) and _fits(layout.names, base):
+        if layout.names and is_sql(base) and _fits(layout.names, f"{base.rpartition('.')[0]}.sql"):
             return layout.tool, name
     if not is_sql(base):
         return "", ""

@@ -107,8 +107,8 @@ class Source:
     ``reason`` says what shows that it is that tool's.  ``ledgers`` are the tools, by the names of
     `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
     why.  ``keeps_session``: what a migration sets for its session holds for those after it.
-    ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, and
-    ``default`` the value where none is given.
+    ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
+    the value where none is given, and ``code`` what only the tool itself can work out.
     """
 
     tool: str
@@ -135,13 +135,15 @@ class Tool:
     """A tool whose folders are read.  ``name`` is what --from takes.
 
     ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
-    the folder or beside it: a sentence, or nothing.
+    the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
+    this one names some of its own.
     """
 
     name: str
     read: Callable[[Folder, Wishes], Source]
     layout: str = ""
     shows: Callable[[Folder], str] | None = None
+    also: frozenset[str] = frozenset()
 
 
 class Folder:

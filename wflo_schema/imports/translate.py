@@ -6,7 +6,7 @@ Hides transactions of a file's own, values that the tool puts in, and comments t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.errors import BadMigrationFile
@@ -55,12 +55,19 @@ def with_values(
     if placeholder is None or not placeholder.search(section.text):
         return section, ()
     missing: dict[str, int] = {}
+    codes: list[Note] = []
 
     def value(found: re.Match[bytes]) -> bytes:
+        line = section.line + section.text.count(b"\n", 0, found.start())
+        if found.groupdict().get("code") is not None:
+            said = " ".join(found.group().decode().split())[:60]
+            how = "write the SQL that it makes in its place"
+            codes.append(Note(section.path, f"{said} is a template, which only its tool can fill in", how, line, True))
+            return found.group()
         name = found["name"].decode()
         default = found.groupdict().get("default")
         if name not in values and default is None:
-            missing.setdefault(name, section.line + section.text.count(b"\n", 0, found.start()))
+            missing.setdefault(name, line)
             return found.group()
         return values[name].encode() if name in values else default or b""
 
@@ -69,7 +76,65 @@ def with_values(
         Note(section.path, f"the value of {name} is not given", f"give it: --set {name}=VALUE", line, is_open=True)
         for name, line in missing.items()
     )
-    return section.with_text(text), notes
+    return section.with_text(text), (*notes, *codes)
+
+
+# What a session keeps, and what decides about later statements.
+_KEPT = rb"(search_path|role|session\s+authorization|default_\w+|time\s*zone|session_replication_role|lock_timeout)\b"
+_SETS = re.compile(rb"\A\s*SET\s+(?:SESSION\s+(?!AUTH))?" + _KEPT, re.IGNORECASE)
+_SETS_CONFIG = re.compile(rb"\A\s*SELECT\s[^;]*\bset_config\s*\(\s*'" + _KEPT + rb"'[^;]*\bfalse\s*\)", re.IGNORECASE)
+_RESETS = re.compile(rb"\A\s*(?:RESET|DISCARD)\s+(?:ALL\b|" + _KEPT + rb")", re.IGNORECASE)
+
+
+def of_session(section: Section, tool: str) -> tuple[Note, ...]:
+    """A note where a file sets for its session what its tool keeps for the files after it, and we do not."""
+    try:
+        statements = _statements(section)
+    except BadMigrationFile:
+        return ()  # said by `translate`
+    kept: dict[bytes, int] = {}
+    for s in statements:
+        if found := _SETS.match(s.raw) or _SETS_CONFIG.match(s.raw):
+            kept[found[1].lower()] = section.line + s.line - 1
+        elif found := _RESETS.match(s.raw):
+            kept = {name: line for name, line in kept.items() if found[1] is not None and name != found[1].lower()}
+    return tuple(
+        Note(
+            section.path,
+            f"{name.decode()} is set for the session, which {tool} keeps for the files after it, and here is not",
+            "write it into each file that needs it",
+            line,
+        )
+        for name, line in kept.items()
+    )
+
+
+_OF_TABLE = (
+    rb"\A\s*(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|DROP\s+TABLE|"
+    rb"COMMENT\s+ON\s+TABLE)(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?\s+(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"])"
+)
+
+
+def without_ledger(section: Section, tables: Collection[str], tool: str) -> tuple[Section, tuple[Note, ...]]:
+    """The section without what it does to its tool's own ledger, which no migration of ours has; a note for each."""
+    names = [name.encode() for name in tables]
+    if not any(name in section.text for name in names):
+        return section, ()
+    try:
+        statements = _statements(section)
+    except BadMigrationFile:
+        return section, ()  # said by `translate`
+    pattern = re.compile(_OF_TABLE % b"|".join(map(re.escape, names)), re.IGNORECASE)
+    found = [s for s in statements if pattern.match(s.raw)]
+    notes = tuple(
+        Note(
+            section.path,
+            f"left out, for it changes the ledger of {tool}: {' '.join(s.text.split())[:80]}",
+            line=section.line + s.line - 1,
+        )
+        for s in found
+    )
+    return section.with_text(_without(section.text, found)), notes
 
 
 def translate(section: Section) -> Part:

@@ -60,7 +60,8 @@ class Imported:
             name = os.path.basename(self.undo.sent.path)
             nothing = f"nothing-to-undo: that part of {name} holds no statement"
             found[f"{self.id}.rollback.sql"] = as_file(self.undo, (), self.undo.notes, nothing=nothing)
-        found[f"{self.id}.sql"] = as_file(self.forward, directives, (*self.notes, *more))
+        nothing = f"import: {name} holds no statement"
+        found[f"{self.id}.sql"] = as_file(self.forward, directives, (*self.notes, *more), nothing=nothing)
         return found
 
 
