@@ -103,9 +103,13 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         "imports",
         (
             "source",
+            "cutting",
             "pairs",
             "marked",
             "sections",
+            "graphile",
+            "atlas",
+            "drizzle",
             "directories",
             "flyway",
             "liquibase",

@@ -100,6 +100,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("Alembic", line=r"--\s*running\s+(up|down)grade\s+.*->", own=r"script\.py\.mako|alembic\.ini"),
     Layout("sqlx", line=r"--\s*no-transaction\s*$"),
     Layout("Marv", line=r"--\s*@marv\b"),
+    Layout("postgres-migrations", line=r"--\s*postgres-migrations\s+disable-transaction\b"),
     Layout("Bytebase", names=r".*##\w+##.*\.sql"),
     Layout("Ebean", own=r"(.*/)?.*\.model\.xml"),
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.words import counted
 
 # Folders in which nobody keeps migrations.
 _NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
@@ -105,7 +106,8 @@ class Source:
     `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
     why.  ``keeps_session``: what a migration sets for its session holds for those after it.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, and
-    ``default`` the value where none is given.
+    ``default`` the value where none is given.  ``also`` are more versions that the ledger may hold, and the version
+    of the migration whose state each leaves.
     """
 
     tool: str
@@ -117,6 +119,7 @@ class Source:
     keeps_session: bool = False
     placeholder: re.Pattern[bytes] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +244,22 @@ def refuse_doubled(steps: Sequence[Step], tool: str) -> None:
 def natural(version: str) -> tuple[int, ...]:
     """What a version of numbers sorts by."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+# Files of one folder that are named one by one.
+_MOST_NAMED = 3
+
+
+def others(folder: Folder, used: Collection[str], what: str) -> tuple[Note, ...]:
+    """A note for each file that is not among the used ones; of a folder that holds many such, one for all of them."""
+    unused = [name for name in folder.files if name not in used]
+    by_folder: dict[str, list[str]] = {}
+    for name in unused:
+        by_folder.setdefault(name.rpartition("/")[0], []).append(name)
+    notes = []
+    for inner, names in by_folder.items():
+        if inner and len(names) > _MOST_NAMED:
+            notes.append(Note(folder.where(inner), f"each of its {counted(len(names), 'file')} {what}"))
+        else:
+            notes += [Note(folder.where(name), what) for name in names]
+    return tuple(notes)

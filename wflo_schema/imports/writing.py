@@ -172,6 +172,8 @@ def names_text(source: Source, imported: Sequence[Imported]) -> str:
             last = one.id
             if one.step.version:
                 lines.append(f"{_quoted(one.step.version)} = {_quoted(last)}")
+        ids = {one.step.version: one.id for one in imported}
+        lines += [f"{_quoted(version)} = {_quoted(ids[known])}" for version, known in source.also.items()]
     return "\n".join(lines) + "\n"
 
 
