@@ -104,9 +104,13 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "source",
             "loosepairs",
+            "cutting",
             "pairs",
             "marked",
             "sections",
+            "graphile",
+            "atlas",
+            "drizzle",
             "directories",
             "flyway",
             "liquibase",

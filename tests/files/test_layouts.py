@@ -284,6 +284,7 @@ TEXTS = {
     "Sqitch": f"-- Deploy shop:users to pg\n\n{CREATE}",
     "Drizzle": f"{CREATE}--> statement-breakpoint\n{CREATE}",
     "Atlas": f"-- atlas:txmode none\n\n{CREATE}",
+    "postgres-migrations": f"-- postgres-migrations disable-transaction\n{CREATE}",
     "Alembic": f"BEGIN;\n\n-- Running downgrade ae10 -> 1975\n\n{DROP}\nCOMMIT;\n",
     "Bun": f"{CREATE}--bun:split\n{CREATE}",
     "graphile-migrate, what is not committed yet": f"--!include users.sql\n{CREATE}",

@@ -203,6 +203,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "version description type applied total executed_at execution_time hash operator_version",
         version="version",
         failed="applied < total",
+        where="version::text <> '.atlas_cloud_identifier'",  # a row of its own, which is no migration
         own_schema="atlas_schema_revisions",
         own_column="operator_version",
         home="atlas_schema_revisions",
@@ -270,7 +271,22 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
     _simple("typeorm", "migrations", "id timestamp name", version="name", order="id", is_everyday=True),
     _simple("laravel", "migrations", "id migration batch", version="migration", order="id", is_everyday=True),
     _simple(
-        "postgres-migrations", "migrations", "id name hash executed_at", version="id", order="id", is_everyday=True
+        "postgres-migrations",
+        "migrations",
+        "id name hash executed_at",
+        version="id",
+        where="id::text <> '0'",  # 0 is the table itself
+        order="id",
+        is_everyday=True,
+    ),
+    _simple(
+        "marv",
+        "migrations",
+        "level comment timestamp checksum namespace",
+        version="level",
+        order="level",
+        more="migrations_lock",
+        is_everyday=True,
     ),
     _simple("db-migrate", "migrations", "id name run_on", version="name", order="id", is_everyday=True),
     OtherTool(
@@ -289,7 +305,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         is_everyday=True,
     ),
     _simple("dbmate", "schema_migrations", "version", version="version", is_everyday=True),
-    _simple("tern", "schema_version", "version", version="version", is_everyday=True),
+    _simple("tern", "schema_version", "version", version="version", where="version::text <> '0'", is_everyday=True),
 )
 
 # What the schemas are called that tools make for their ledgers alone.

@@ -100,6 +100,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("Alembic", line=r"--\s*running\s+(up|down)grade\s+.*->", own=r"script\.py\.mako|alembic\.ini"),
     Layout("sqlx", line=r"--\s*no-transaction\s*$"),
     Layout("Marv", line=r"--\s*@marv\b"),
+    Layout("postgres-migrations", line=r"--\s*postgres-migrations\s+disable-transaction\b"),
     Layout("Bytebase", names=r".*##\w+##.*\.sql"),
     Layout("Ebean", own=r"(.*/)?.*\.model\.xml"),
 )
@@ -248,7 +249,7 @@ def _is_rollback(name: str) -> bool:
 def undone_by(names: Sequence[str]) -> dict[str, str]:
     """Of files of no known tool, by their paths: each that takes back another, and that other; "" where it is alone."""
     found = {name: f"{_stem(name).removesuffix('.rollback')}.sql" for name in names if _is_rollback(name)}
-    found |= {undo: forward for forward, undo in _pairs([name for name in names if name not in found])}
+    found |= {undo: forward for forward, undo in find_pairs([name for name in names if name not in found])}
     for name in names:
         *above, base = name.split("/")
         first, *rest = _stem(base).lower().split(".")

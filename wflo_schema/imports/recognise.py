@@ -11,7 +11,20 @@ from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile, UsageError
 from wflo_schema.files.layouts import LAYOUTS
-from wflo_schema.imports import directories, flyway, liquibase, marked, offline, pairs, plain, sections, sqitch
+from wflo_schema.imports import (
+    atlas,
+    directories,
+    drizzle,
+    flyway,
+    graphile,
+    liquibase,
+    marked,
+    offline,
+    pairs,
+    plain,
+    sections,
+    sqitch,
+)
 from wflo_schema.imports.source import Folder, Source, Tool, Wishes, is_sql
 from wflo_schema.words import counted, listed
 
@@ -20,6 +33,9 @@ TOOLS: tuple[Tool, ...] = (
     *pairs.TOOLS,
     *marked.TOOLS,
     *sections.TOOLS,
+    *graphile.TOOLS,
+    *atlas.TOOLS,
+    *drizzle.TOOLS,
     *directories.TOOLS,
     *flyway.TOOLS,
     *liquibase.TOOLS,

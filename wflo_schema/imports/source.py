@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -109,6 +109,7 @@ class Source:
     why.  ``keeps_session``: what a migration sets for its session holds for those after it.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
     the value where none is given, and ``code`` what only the tool itself can work out.
+    ``also`` are more versions that the ledger may hold, and the version of the migration whose state each leaves.
     """
 
     tool: str
@@ -120,6 +121,7 @@ class Source:
     keeps_session: bool = False
     placeholder: re.Pattern[bytes] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +277,22 @@ def left_out_of(folder: Folder, names: Sequence[str], why: str) -> tuple[Note, .
             said = listed([name.removeprefix(f"{place}/") for name in inner])
             found.append(Note(where, f"{counted(len(inner), 'file')}, {why}: {said}"))
     return tuple(found)
+
+
+# Files of one folder that are named one by one.
+_MOST_NAMED = 3
+
+
+def others(folder: Folder, used: Collection[str], what: str) -> tuple[Note, ...]:
+    """A note for each file that is not among the used ones; of a folder that holds many such, one for all of them."""
+    unused = [name for name in folder.files if name not in used]
+    by_folder: dict[str, list[str]] = {}
+    for name in unused:
+        by_folder.setdefault(name.rpartition("/")[0], []).append(name)
+    notes = []
+    for inner, names in by_folder.items():
+        if inner and len(names) > _MOST_NAMED:
+            notes.append(Note(folder.where(inner), f"each of its {counted(len(names), 'file')} {what}"))
+        else:
+            notes += [Note(folder.where(name), what) for name in names]
+    return tuple(notes)

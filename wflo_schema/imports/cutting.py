@@ -1,0 +1,57 @@
+"""Where other tools cut a file into the messages that they send: at each semicolon, or at an end of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+# What an end in it does not end: quotes, bodies, comments.
+_WHOLE = (
+    rb"(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'"
+    rb"|'[^']*'"
+    rb'|"[^"]*"'
+    rb"|(?<![\w$])\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$.*?\$(?P=tag)\$"
+    rb"|--[^\n]*"
+    rb"|/\*.*?\*/"
+    rb"|\bBEGIN\s+ATOMIC\s.*?;\s*END\b"
+)
+
+
+@cache
+def _marks(end: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"(?P<end>" + re.escape(end) + b")|(?P<bracket>[()])|" + _WHOLE, re.DOTALL | re.IGNORECASE)
+
+
+def cut_at(end: bytes = b";") -> Callable[[bytes], tuple[bytes, ...]]:
+    """What cuts a text behind each ``end`` that stands in no quotes, brackets, body or comment."""
+
+    def cut(text: bytes) -> tuple[bytes, ...]:
+        return tuple(piece for piece in _cut(text, end) if piece)
+
+    return cut
+
+
+def _cut(text: bytes, end: bytes) -> Iterator[bytes]:
+    start, depth = 0, 0
+    for mark in _marks(end).finditer(text):
+        if mark["bracket"]:
+            depth = max(depth + (1 if mark["bracket"] == b"(" else -1), 0)
+        elif mark["end"] is not None and depth == 0:
+            yield text[start : mark.end()].strip()
+            start = mark.end()
+    yield text[start:].strip()
+
+
+def joined(pieces: Iterator[bytes] | tuple[bytes, ...]) -> bytes:
+    """Pieces that another tool sends one by one, as one text in which a semicolon ends each that needs it."""
+    return b"".join(piece.rstrip() + (b";" if _is_unended(piece) else b"") + b"\n" for piece in pieces if piece.strip())
+
+
+def _is_unended(piece: bytes) -> bool:
+    """Does a statement end it without a semicolon?"""
+    last = b""
+    for mark in re.finditer(_WHOLE + rb"|(?P<other>\S)", piece, re.DOTALL | re.IGNORECASE):
+        if not mark[0].startswith((b"--", b"/*")):
+            last = mark[0]
+    return last not in (b"", b";")
