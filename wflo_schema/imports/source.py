@@ -10,6 +10,7 @@ from functools import cached_property
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.files.splitting import pieces
 
 # Folders in which nobody keeps migrations.
 _NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
@@ -49,6 +50,7 @@ class Section:
     ``text`` is UTF-8 with line ends as ``\\n``, without the tool's own marks, and begins at ``line``, from 1.
     ``cut`` gives the messages in which the tool sends a text; None: all of it as one.  ``is_wrapped``: the tool runs
     it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement.
+    ``is_ours``: it is a file of ours as it stands, directives included.  ``notes`` are for people.
     """
 
     path: str
@@ -57,6 +59,8 @@ class Section:
     is_wrapped: bool = True
     is_psql: bool = False
     cut: Callable[[bytes], Sequence[bytes]] | None = None
+    is_ours: bool = False
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_blank(self) -> bool:
@@ -105,7 +109,8 @@ class Source:
     `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
     why.  ``keeps_session``: what a migration sets for its session holds for those after it.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, and
-    ``default`` the value where none is given.
+    ``default`` the value where none is given.  ``grows``: a file holds many migrations, and is written anew with
+    more of them.
     """
 
     tool: str
@@ -117,6 +122,7 @@ class Source:
     keeps_session: bool = False
     placeholder: re.Pattern[bytes] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +247,8 @@ def refuse_doubled(steps: Sequence[Step], tool: str) -> None:
 def natural(version: str) -> tuple[int, ...]:
     """What a version of numbers sorts by."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def each_statement(text: bytes) -> list[bytes]:
+    """What is sent of a text that goes statement by statement.  Raise `BadMigrationFile` where it cannot be split."""
+    return [text[piece.start : piece.end] for piece in pieces("it", text)]
