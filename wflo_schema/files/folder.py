@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -410,31 +410,36 @@ def _refuse_misleading_names(in_order: Sequence[Migration], *, recursive: bool) 
 
 
 def _in_order(found: dict[str, Migration]) -> list[Migration]:
-    """Dependencies first, otherwise by path: yoyo's own topological sort.
+    graph = {m.id: m.depends for m in found.values()}
+    return [found[i] for i in sort_ids(graph, {m.id: m.path for m in found.values()})]
 
-    Where every dependency comes first by path, the sort would keep that order, so yoyo is not imported.
+
+def sort_ids(depends: Mapping[str, tuple[str, ...]], paths: Mapping[str, str]) -> list[str]:
+    """Dependencies first, otherwise as they are given, by path: yoyo's own topological sort.
+
+    Where every dependency comes first already, the sort would keep that order, so yoyo is not imported.  Raise
+    `BadMigrationFile` where they go in a circle, with the ``paths`` of those in it.
     """
     seen: set[str] = set()
-    for m in found.values():
-        if any(d in found and d not in seen for d in m.depends):
+    for one, wanted in depends.items():
+        if any(d in depends and d not in seen for d in wanted):
             break
-        seen.add(m.id)
+        seen.add(one)
     else:
-        return list(found.values())
+        return list(depends)
     from yoyo.topologicalsort import CycleError, topological_sort
 
-    graph = {m.id: m.depends for m in found.values()}
     try:
-        return [found[i] for i in topological_sort(found, graph)]
+        return list(topological_sort(depends, depends))
     except CycleError as error:
-        circle = _circle(graph, list(error.args[1]))
+        circle = _circle(depends, list(error.args[1]))
         raise BadMigrationFile(
             f"migrations depend on each other in a circle: {' → '.join(circle)}",
-            hint=f"remove one id from the -- depends: line of {' or '.join(found[i].path for i in circle[:-1])}",
+            hint=f"remove one id from the -- depends: line of {' or '.join(paths[i] for i in circle[:-1])}",
         ) from None
 
 
-def _circle(graph: dict[str, tuple[str, ...]], unresolved: list[str]) -> list[str]:
+def _circle(graph: Mapping[str, tuple[str, ...]], unresolved: list[str]) -> list[str]:
     inside = set(unresolved)
     here, path = unresolved[0], []
     while here not in path:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.files.splitting import pieces
 from wflo_schema.words import counted, listed
 
 # Folders in which nobody keeps migrations.
@@ -50,6 +51,7 @@ class Section:
     ``text`` is UTF-8 with line ends as ``\\n``, without the tool's own marks, and begins at ``line``, from 1.
     ``cut`` gives the messages in which the tool sends a text; None: all of it as one.  ``is_wrapped``: the tool runs
     it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement.
+    ``is_ours``: it is a file of ours as it stands, directives included.  ``notes`` are for people.
     """
 
     path: str
@@ -58,6 +60,8 @@ class Section:
     is_wrapped: bool = True
     is_psql: bool = False
     cut: Callable[[bytes], Sequence[bytes]] | None = None
+    is_ours: bool = False
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_blank(self) -> bool:
@@ -110,6 +114,7 @@ class Source:
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
     the value where none is given, and ``code`` what only the tool itself can work out.
     ``also`` are more versions that the ledger may hold, and the version of the migration whose state each leaves.
+    ``grows``: a file holds many migrations, and is written anew with more of them.
     """
 
     tool: str
@@ -122,6 +127,7 @@ class Source:
     placeholder: re.Pattern[bytes] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,3 +302,8 @@ def others(folder: Folder, used: Collection[str], what: str) -> tuple[Note, ...]
         else:
             notes += [Note(folder.where(name), what) for name in names]
     return tuple(notes)
+
+
+def each_statement(text: bytes) -> list[bytes]:
+    """What is sent of a text that goes statement by statement.  Raise `BadMigrationFile` where it cannot be split."""
+    return [text[piece.start : piece.end] for piece in pieces("it", text)]

@@ -139,20 +139,30 @@ def without_ledger(section: Section, tables: Collection[str], tool: str) -> tupl
 
 def translate(section: Section) -> Part:
     """Write one section as a file of ours says it; nothing is left out without a note."""
+    if section.is_ours:
+        return _as_it_is(section)
     try:
         statements = _statements(section)
     except BadMigrationFile as error:
         line = error.location.line if error.location else 1
         note = Note(section.path, _bare(error), error.hint, section.line + line - 1, is_open=True)
-        return Part(section, section.text, is_transactional=True, is_empty=False, notes=(note,))
+        return Part(section, section.text, is_transactional=True, is_empty=False, notes=(*section.notes, note))
     control = [n for n, s in enumerate(statements) if s.first_word in CONTROL and is_control(s)]
     rest = [s for n, s in enumerate(statements) if n not in set(control)]
-    notes = list(_of_transactions(section, statements, control))
-    text = section.text if any(n.is_open for n in notes) else _without(section.text, [statements[n] for n in control])
     is_transactional = not _runs_apart(section, rest)
+    notes = [*section.notes, *_of_transactions(section, statements, control, is_one=is_transactional)]
+    text = section.text if any(n.is_open for n in notes) else _without(section.text, [statements[n] for n in control])
     if not is_transactional:
         notes += _of_apart(section, rest, has_control=bool(control))
     return Part(section, text, is_transactional, is_empty=not rest, notes=tuple(notes))
+
+
+def _as_it_is(section: Section) -> Part:
+    """A file of ours: its directives say how it is run."""
+    directives = read_directives(section.path, head(section.text))
+    is_empty = next(pieces(section.path, section.text), None) is None
+    is_transactional = directives.is_transactional is not False
+    return Part(section, section.text, is_transactional, is_empty, section.notes)
 
 
 def _bare(error: BadMigrationFile) -> str:
@@ -164,8 +174,10 @@ def _statements(section: Section) -> list[Statement]:
     return [Statement(section.text, p.start, p.end, p.data) for p in pieces(section.path, section.text)]
 
 
-def _of_transactions(section: Section, statements: Sequence[Statement], control: Sequence[int]) -> Iterable[Note]:
-    """What is to be said of the transactions that a file begins and ends itself."""
+def _of_transactions(
+    section: Section, statements: Sequence[Statement], control: Sequence[int], *, is_one: bool
+) -> Iterable[Note]:
+    """What is to be said of the transactions that a file begins and ends itself; ``is_one``: it is one here."""
     is_open = False
     begun = 0
     outside = [s for n, s in enumerate(statements) if n not in set(control)] if control else []
@@ -189,7 +201,7 @@ def _of_transactions(section: Section, statements: Sequence[Statement], control:
         )
     first, last = (control[0], control[-1]) if control else (0, 0)
     around = [s for n, s in enumerate(statements) if (n < first or n > last) and s.first_word != "SET"]
-    if begun > 1 or (control and outside and around):
+    if is_one and (begun > 1 or (control and outside and around)):
         yield Note(section.path, f"its {counted(max(begun, 2), 'transaction')} are one here")
 
 
@@ -246,6 +258,8 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
 
     ``nothing`` stands for SQL where there is none.
     """
+    if part.sent.is_ours and not any(note.is_open for note in notes):
+        return part.text.decode()
     lines = [f"-- {d}" for d in directives]
     if not part.is_transactional and not part.is_empty:
         lines.append("-- transactional: false")

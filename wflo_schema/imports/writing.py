@@ -60,8 +60,8 @@ class Imported:
             name = os.path.basename(self.undo.sent.path)
             nothing = f"nothing-to-undo: that part of {name} holds no statement"
             found[f"{self.id}.rollback.sql"] = as_file(self.undo, (), self.undo.notes, nothing=nothing)
-        nothing = f"import: {name} holds no statement"
-        found[f"{self.id}.sql"] = as_file(self.forward, directives, (*self.notes, *more), nothing=nothing)
+        empty = "" if self.is_open else f"import: {os.path.basename(self.step.path)} holds no statement"
+        found[f"{self.id}.sql"] = as_file(self.forward, directives, (*self.notes, *more), nothing=empty)
         return found
 
 
@@ -202,7 +202,12 @@ def record_text(source: Source, imported: Sequence[Imported], texts: Mapping[str
 
 
 def checksums_of(source: Source) -> dict[str, str]:
-    """The checksum of each file that a migration was read from, by its path in the folder."""
+    """The checksum of each file that a migration was read from, by its path in the folder.
+
+    Where a file grows, that of each migration in it, by `key_of`.
+    """
+    if source.grows:
+        return {key_of(source, step): checksum(b"\0".join(s.text for s in step.sections)) for step in source.steps}
     paths = {path for step in source.steps for path in (step.files or (step.path,))}
     return {_inside(source, path): checksum(Path(path).read_bytes()) for path in paths}
 
