@@ -41,13 +41,16 @@ _APART = str.maketrans(".- ", "___")
 _COMMENT = rb"[ \t]*(?:#|--|/\*(?:[^*]|\*(?!/)){0,300}+)[^\n]*"
 _COMMENT_LINE = re.compile(rb"\n" + _COMMENT)
 _SAYINGS = tuple("up down undo unapply uninstall reve roll back tear below hash atlas breakpoint deploy verify".split())
-_SAYINGS = (*_SAYINGS, *"migrate: liquibase changeset previous + include :split @marv no-transaction".split())
+_SAYINGS = (
+    *_SAYINGS,
+    *"migrate: liquibase changeset previous + include :split @marv no-transaction disable-transaction".split(),
+)
 _SECTION = (
     r"(?<![a-z])ups?(?![a-z])|(?<![a-z])down(?:s|wards?|grade)?(?![a-z])|"
     r"\bun(?:do|apply|install)\b|\brever(?:t|se)\b|\broll ?back\b|"
     r"\bback(?:out|wards?)?\b|\btear ?down\b|\bbelow\b|\b(?:hash|previous|atlas|migrate|changeset)\b.*:|"
     r"breakpoint|liquibase|\b(?:deploy|verify)\b.*\bpg\b|\+\s*(?:goose|migrate|micrate)|"
-    r"--!\s*include|--bun:split|running upgrade|@marv|no-transaction"
+    r"--!\s*include|--bun:split|running upgrade|@marv|no-transaction|disable-transaction"
 )
 
 

@@ -12,7 +12,7 @@ from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.imports.loosepairs import read_loose_pairs, shows_loose_pairs
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, natural
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
 from wflo_schema.words import counted
 
 # What fits a bigint, in which most of these tools record a version, and an uint64, as which Go's tools read it.
@@ -525,37 +525,6 @@ def _shows_db_migrate(folder: Folder) -> str:
     return f"sqls/{found}" if is_inner and found else ""
 
 
-# --- Hasura -----------------------------------------------------------------------------------
-
-_HASURA = re.compile(r"(?P<number>\d+)_(?P<words>.*)\.(?P<direction>up|down)\.(?P<end>sql|yaml)\Z", re.ASCII)
-
-
-def read_hasura(folder: Folder, wishes: Wishes) -> Source:
-    """Hasura: N_x.up.sql or N_x/up.sql, in the order of their numbers, each in a transaction of the server.
-
-    A .yaml changes Hasura's metadata, and may run SQL as well.
-    Source: https://github.com/hasura/graphql-engine (cli/migrate/source/parse.go, cli/migrate/source/file/file.go).
-    """
-    halves: list[_Half] = []
-    left_out: list[Note] = []
-    for name in folder.files:
-        found = _HASURA.match(name.replace("/", ".")) if name.count("/") < 2 else None
-        if found is None or int(found["number"]) > _MOST_UINT64:
-            left_out.append(_left(folder, "Hasura", name))
-        elif found["end"] == "yaml" and b"run_sql" not in folder.text(name):
-            left_out.append(Note(folder.where(name), "changes Hasura's metadata alone"))
-        elif folder.text(name):
-            is_undo = found["direction"] == "down"
-            section = folder.section(name) if found["end"] == "sql" else None
-            version = str(int(found["number"]))
-            halves.append(_Half(version, found["number"], found["words"], is_undo, name, section))
-        else:
-            left_out.append(Note(folder.where(name), "is empty, so Hasura does not see it"))
-    steps, more = _joined(folder, "Hasura", halves)
-    steps.sort(key=lambda step: natural(step.version))
-    return Source("hasura", folder.path, "", tuple(steps), ledgers=("hasura",), left_out=(*left_out, *more))
-
-
 _AS_GOLANG = frozenset({"golang-migrate"})
 
 TOOLS: tuple[Tool, ...] = (
@@ -563,7 +532,6 @@ TOOLS: tuple[Tool, ...] = (
     Tool("sqlx", read_sqlx, "sqlx", _shows_sqlx, _AS_GOLANG),
     Tool("bun", read_bun, "Bun", _shows_bun, _AS_GOLANG),
     Tool("pop", read_pop, "Pop", _shows_pop, _AS_GOLANG),
-    Tool("hasura", read_hasura, "Hasura"),
     Tool("postgrator", read_postgrator, "Postgrator"),
     Tool("db-migrate", read_db_migrate, "db-migrate", _shows_db_migrate),
 )
