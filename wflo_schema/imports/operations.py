@@ -144,7 +144,7 @@ def _notes_of(proof: Proof | None, imported: Sequence[Imported]) -> dict[str, li
     notes: dict[str, list[Note]] = {}
     for said in proof.said if proof is not None else ():
         if said.id in steps:
-            notes.setdefault(said.id, []).append(Note(steps[said.id].path, said.what))
+            notes.setdefault(said.id, []).append(Note(steps[said.id].path, said.what, said.how))
     return notes
 
 
