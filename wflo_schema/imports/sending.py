@@ -7,7 +7,7 @@ keeps inside the database what the file would do outside of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wflo_schema.connect.database import Database, put_schema_first
 from wflo_schema.connect.pipeline import COMMIT, DISCARD, ROLLBACK, Command, Pipeline, ServerError, Stop
@@ -58,6 +58,8 @@ class _Message:
     line: int
     number: int | None = None
     """The statement, from 0, where it is one alone."""
+    is_looked_at: bool = False
+    """Is it looked at behind it what it has changed outside, in the same transaction?"""
 
 
 class SourceRun:
@@ -94,9 +96,8 @@ class SourceRun:
         if is_one:
             refusal = self._in_one_transaction(messages)
         else:
-            refusal = next((r for m in messages if (r := self._exchange([m.command], [m])) is not None), None)
-            look = [] if self._confinement is None else list(self._confinement.look)
-            refusal = refusal or self._exchange([*look, *self._resetting()], [])
+            refusal = next((r for m in messages if (r := self._alone(m)) is not None), None)
+            refusal = refusal or self._exchange(self._resetting(), [])
         if refusal is not None:
             self._pipeline.exchange([ROLLBACK])
             self._pipeline.exchange(self._resetting())
@@ -106,6 +107,11 @@ class SourceRun:
         look = [] if self._confinement is None else self._confinement.look
         commands = [_BEGIN, *(m.command for m in messages), *look, COMMIT, *self._resetting()]
         return self._exchange(commands, messages, before=1)
+
+    def _alone(self, message: _Message) -> Refusal | None:
+        """Send one message as a transaction of its own, or within one that an earlier message has begun."""
+        look = self._confinement.look if self._confinement is not None and message.is_looked_at else ()
+        return self._exchange([message.command, *look], [message])
 
     def _resetting(self) -> list[Command]:
         """What makes the session a new one, where the tool begins one for each migration."""
@@ -140,28 +146,39 @@ class SourceRun:
         is_message = section.cut is None and not section.is_psql and len(scripts[0].statements) > 1
         is_one = section.is_wrapped or (is_message and not control and not runs_outside(scripts[0]))
         made: list[_Message] = []
-        line, done = section.line, 0
+        line, done, is_begun = section.line, 0, False
         for text, script in zip(texts, scripts, strict=True):
             at = section.text.find(text, done)
             if at >= 0:
                 line, done = line + section.text.count(b"\n", done, at), at
-            made += self._confined(id, section, script, line, is_transactional=is_one and not control)
+            self._script = script
+            kept = self._load(Migration(id, section.path, "", is_transactional=is_one and not control))
+            if section.is_psql or len(script.statements) == 1:
+                for one in self._each_statement(kept, line):
+                    is_begun = _is_begun_behind(kept, one, is_begun=is_begun)
+                    made.append(replace(one, is_looked_at=not is_begun))
+            elif kept.statements or section.cut is None:
+                sent = kept.source if is_one and not control else self._looking(kept)
+                made.append(_Message(Command(sent, data=_NOTHING_FED), kept, line))
         return made, is_one
 
-    def _confined(
-        self, id: str, section: Section, script: Script, line: int, *, is_transactional: bool
-    ) -> Iterator[_Message]:
-        self._script = script
-        script = self._load(Migration(id, section.path, "", is_transactional=is_transactional))
-        if section.is_psql:
-            for number, s in enumerate(script.statements):
-                look = [Command(self._confinement.look_text)] if self._confinement and _commits(s) else []
-                yield from (_Message(one, script, line) for one in look)
-                begin = line + script.source.count(b"\n", 0, s.start)
-                yield _Message(Command(s.raw, data=_data_of(script.source, s.data)), script, begin, number)
-        elif script.statements or section.cut is None:
-            text = script.source if self._confinement is None else _with_looks(script, self._confinement.look_text)
-            yield _Message(Command(text, data=_NOTHING_FED), script, line)
+    def _each_statement(self, script: Script, line: int) -> Iterator[_Message]:
+        """The statements one by one, with a look before each that commits."""
+        for number, s in enumerate(script.statements):
+            begin = line + script.source.count(b"\n", 0, s.start)
+            if self._confinement is not None and _commits(s):
+                yield from (_Message(look, script, begin) for look in self._confinement.look)
+            yield _Message(Command(s.raw, data=_data_of(script.source, s.data)), script, begin, number)
+
+    def _looking(self, script: Script) -> bytes:
+        """The text of many statements, with a look before each by which the text itself commits, and one at its end."""
+        look = "" if self._confinement is None else self._confinement.look_text
+        if not look:
+            return script.source
+        text = script.source
+        for start in reversed([s.start for s in script.statements if _commits(s)]):
+            text = text[:start] + f"{look}; ".encode() + text[start:]
+        return text + f"\n;{look}".encode()
 
     def _loaded(self, _: Migration) -> Script:
         assert self._script is not None
@@ -184,14 +201,12 @@ def _commits(statement: Statement) -> bool:
     return _is_control(statement) and statement.words[0] in ("COMMIT", "END", "PREPARE")
 
 
-def _with_looks(script: Script, look: str) -> bytes:
-    """The text, with a look before each statement by which the text itself commits."""
-    if not look:
-        return script.source
-    text = script.source
-    for start in reversed([s.start for s in script.statements if _commits(s)]):
-        text = text[:start] + f"{look}; ".encode() + text[start:]
-    return text
+def _is_begun_behind(script: Script, message: _Message, *, is_begun: bool) -> bool:
+    """Is a transaction open behind it that the file itself began?"""
+    statement = None if message.number is None else script.statements[message.number]
+    if statement is None or not _is_control(statement):
+        return is_begun
+    return statement.words[0] in ("BEGIN", "START")
 
 
 def _data_of(source: bytes, at: tuple[int, int] | None) -> memoryview | None:
