@@ -120,6 +120,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "plain",
             "recognise",
             "translate",
+            "sending",
             "writing",
             "proof",
             "operations",

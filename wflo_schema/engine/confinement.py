@@ -90,8 +90,20 @@ class Confinement:
         if self._replay.allows_outside:
             return ()
         allowed = ",".join(_OF_ROLES) if self._replay.roles else ""
-        look = Command(load_sql("engine", "outside"), (allowed, self._elsewhere, str(_REFUSED)))
+        look = Command(load_sql("engine", "outside"), (allowed, self._elsewhere, str(_REFUSED)), is_kept=True)
         return (look, Command(load_sql("engine", "foreign"))) if self._defined.connects else (look,)
+
+    @property
+    def look_text(self) -> str:
+        """What is asked, as statements on one line, for a text that commits by itself; empty where nothing is asked."""
+        return f"SET CONSTRAINTS ALL IMMEDIATE; {self._look_alone}" if self.look else ""
+
+    @property
+    def _look_alone(self) -> str:
+        look = _one_line("outside")
+        for number, parameter in enumerate(self.look[0].parameters, 1):
+            look = look.replace(f"${number}", sql.Literal(parameter).as_string())
+        return look
 
     @property
     def _may_make_roles(self) -> bool:
@@ -148,9 +160,7 @@ class Confinement:
         text = _one_line("built").replace("{words}", words).replace("{leaves}", CALLED).replace("{names}", names)
         text = text.replace("{untrusted}", UNTRUSTED).replace("{marked}", MARKED)
         text = _either_way(text.replace("{refuse}", _REFUSE.replace("{}", "wflo_schema_4.found") + "::pg_catalog.text"))
-        look = _one_line("outside")
-        for number, parameter in enumerate(self.look[0].parameters, 1):
-            look = look.replace(f"${number}", sql.Literal(parameter).as_string())
+        look = self._look_alone
         look = f"SET CONSTRAINTS ALL IMMEDIATE; EXECUTE {sql.Literal(look).as_string()};"
         before, after = f"({text})".split("{text}")
         refuse = _REFUSE.replace("{}", "'{}'::pg_catalog.text")

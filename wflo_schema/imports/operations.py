@@ -14,7 +14,7 @@ from pathlib import Path
 from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
 from wflo_schema.files.folder import Migrations, load_script, read_migrations
 from wflo_schema.imports.proof import Proof, prove
@@ -119,7 +119,11 @@ def import_folder(
         imported = [_judged(one, migrations) for one in imported]
         proof = None
         if server is not None:
-            proof = prove(server, source, imported, migrations, scratch=scratch)
+            try:
+                proof = prove(server, source, imported, migrations, scratch=scratch)
+            except ConnectionLost as error:
+                error.hint = "nothing was written: run it again"
+                raise
     notes = _notes_of(proof, imported)
     texts = _texts(imported, notes) | kept
     texts[NAMES_FILE] = names_text(source, imported)
@@ -144,7 +148,7 @@ def _notes_of(proof: Proof | None, imported: Sequence[Imported]) -> dict[str, li
     notes: dict[str, list[Note]] = {}
     for said in proof.said if proof is not None else ():
         if said.id in steps:
-            notes.setdefault(said.id, []).append(Note(steps[said.id].path, said.what))
+            notes.setdefault(said.id, []).append(Note(steps[said.id].path, said.what, said.how))
     return notes
 
 

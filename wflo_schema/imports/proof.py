@@ -1,48 +1,76 @@
 """Proves an import: the folder as its own tool runs it, and the files of ours, make the same of an empty database.
 
-Hides how another tool sends a file: as one message, cut in its own way, or statement by statement as psql does.
+Hides that both are run at once, how the file is found after which they differ, and what is done again for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.connect.database import Database, put_schema_first
-from wflo_schema.connect.pipeline import Command, Pipeline, ServerError
+from wflo_schema.connect.database import Database
+from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
-from wflo_schema.engine.confinement import Confinement, confinement_of
+from wflo_schema.engine.events import Event, Notice
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
-from wflo_schema.files.folder import Migration, Migrations
-from wflo_schema.files.script import Script, Statements
-from wflo_schema.files.splitting import pieces
-from wflo_schema.imports.source import Section, Source
+from wflo_schema.files.folder import Migrations
+from wflo_schema.imports.sending import Refusal, SourceRun
+from wflo_schema.imports.source import Source
 from wflo_schema.imports.writing import Imported
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
-from wflo_schema.squash.proof import Made, changing_columns, line_of, look_at, unlike
+from wflo_schema.squash.proof import Made, Unlike, changing_columns, line_of, look_at, unlike
 
-_NOTHING_FED = memoryview(b"")
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
+
+_FAILURES = (MigrationFailed, BadMigrationFile, Refused)
+
+# Differences that are shown of one file, and files that are looked for: each takes some replays.
+_MOST_SHOWN = 4
+_MOST_NAMED = 5
+
+# How often a rollback that stops, at a file that has none or fails, is begun anew below it.
+_MOST_BEGINNINGS = 8
+
+# What is missing that a migration takes for granted; see `engine.confinement`.
+_PREPARE = (
+    "prepare what it takes for granted: name a file of SQL that makes it (--scratch-prepare FILE), "
+    "or a database to copy (--scratch-template NAME)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the proof has to say of one migration, or, without an ``id``, of all."""
+    """What the proof has to say of one migration, or, without an ``id``, of all.
+
+    ``how`` says what a person can do.  ``is_open``: somebody must, before it can be called proven.
+    """
 
     id: str
     what: str
     is_open: bool = True
+    how: str = ""
+
+    @property
+    def text(self) -> str:
+        """One line for people, without the id."""
+        return f"{self.what}; {self.how}" if self.how else self.what
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was replayed, and what came of it.
 
-    ``replayed`` counts the migrations that were run both ways; ``is_equal`` says that both then made the same
-    ``objects``, and the same rows in ``filled`` tables and sequences, but for the columns ``not_compared``, which
-    differ from run to run of the same files.  ``rolled_back`` counts those that were rolled back, both ways, and
-    applied again.  ``said`` names what differs, and what cannot be replayed.
+    ``replayed`` counts the migrations, from the first on, that were run both ways; ``is_equal`` says that both then
+    made the same ``objects``, and the same rows in ``filled`` tables and sequences, but for the columns
+    ``not_compared``, which differ from run to run of the same files.  ``rolled_back`` counts those that were rolled
+    back, both ways, and applied again.  ``said`` names what differs, and what cannot be replayed.
     """
 
     label: str
@@ -58,82 +86,151 @@ class Proof:
 
     @property
     def is_whole(self) -> bool:
-        """Were all of them replayed, with the same result?"""
-        return self.is_equal and self.replayed == self.total
+        """Were all of them replayed, with the same result, and all that can be rolled back?"""
+        is_forward = self.is_equal and self.replayed == self.total
+        return is_forward and self.rolled_back == self.with_rollback and not any(s.is_open for s in self.said)
 
 
-class _SourceRun:
-    """A database in which the folder is run as its own tool runs it."""
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """How far one side came of what it was to run, and why no further."""
 
-    def __init__(self, source: Source, database: Database) -> None:
-        self._source = source
-        self._database = database
-        self._connection = database.connect()
-        put_schema_first(self._connection, database.schema)
-        self._pipeline = Pipeline(self._connection)
-        self._confinement: Confinement | None = confinement_of(database)
-        self._script: Script | None = None
-        load = self._loaded
-        self._load = self._confinement.loader(load, self._pipeline, _say_nothing) if self._confinement else load
-
-    def _loaded(self, _: Migration) -> Script:
-        assert self._script is not None
-        return self._script
-
-    def close(self) -> None:
-        """End its session."""
-        self._pipeline.close()
-
-    def run(self, id: str, section: Section) -> str:
-        """Run one section; return what PostgreSQL refused, or nothing."""
-        texts = self._confined(id, section)
-        look = list(self._confinement.look) if self._confinement is not None else []
-        if section.is_wrapped:
-            error = self._exchange([Command("BEGIN"), *texts, *look, Command("COMMIT")])
-            if error:
-                self._pipeline.exchange([Command("ROLLBACK")])
-        else:
-            error = next((e for text in texts if (e := self._exchange([text]))), "")
-            if error:
-                self._pipeline.exchange([Command("ROLLBACK")])
-            error = error or self._exchange(look)
-        if not self._source.keeps_session:
-            self._pipeline.exchange([Command("RESET SESSION AUTHORIZATION"), Command("RESET ALL")])
-            self._put_schema_first()
-        return error
-
-    def _put_schema_first(self) -> None:
-        if self._database.schema is not None:
-            setting = Command("SELECT pg_catalog.set_config('search_path', $1, FALSE)", (self._database.schema,))
-            self._pipeline.exchange([setting])
-
-    def _exchange(self, commands: Sequence[Command]) -> str:
-        found: ServerError | None = self._pipeline.exchange(commands).error if commands else None
-        return found.message if found is not None else ""
-
-    def _confined(self, id: str, section: Section) -> list[Command]:
-        """What is sent of a section, without what reaches beyond the database."""
-        texts = [section.text] if section.cut is None or section.is_psql else list(section.cut(section.text))
-        made: list[Command] = []
-        for text in texts:
-            statements = Statements(text)
-            for piece in pieces(section.path, text):
-                statements.add(*piece)
-            self._script = Script(section.path, text, "", statements)
-            script = self._load(Migration(id, section.path, "", is_transactional=section.is_wrapped))
-            if section.is_psql:
-                made += [Command(s.raw, data=_data_of(script.source, s.data)) for s in script.statements]
-            elif script.statements or section.cut is None:
-                made.append(Command(script.source, data=_NOTHING_FED))
-        return made
+    done: int
+    refusal: Refusal
 
 
-def _say_nothing(_: object) -> None:
-    """What is left out of both replays is told by ours."""
+@dataclass(slots=True)
+class _Place:
+    """What is proven, and where."""
+
+    server: Database
+    source: Source
+    scratch: ScratchOptions | None
+    migrations: Migrations
+    total: int
+    left_out: dict[tuple[str, str], None] = field(default_factory=dict)
+    """What was run on neither side: the migration's id, and what is said of it; in order."""
+
+    @contextmanager
+    def pair(self, steps: Sequence[Imported] = ()) -> Iterator[_Pair]:
+        """Two empty databases, one for each side, and these migrations run in them."""
+        stop = Stop()
+        with (
+            scratch_database(self.server, scratch=self.scratch) as theirs,
+            scratch_database(self.server, scratch=self.scratch) as ours,
+        ):
+            run = SourceRun(self.source, theirs, stop)
+            try:
+                pair = _Pair(self, theirs, ours, run, stop)
+                if steps:
+                    pair.up(steps)
+                yield pair
+            finally:
+                run.close()
+
+    def only(self, steps: Sequence[Imported]) -> Migrations:
+        """The files of these migrations."""
+        if len(steps) == self.total:
+            return self.migrations
+        ids = {one.id for one in steps}
+        items = tuple(m for m in self.migrations if m.id in ids)
+        return replace(self.migrations, items=items, stray_rollbacks=(), _by_id={m.id: m for m in items})
+
+    def notify(self, event: Event) -> None:
+        """Keep what is said of statements that are left out."""
+        if isinstance(event, Notice) and event.severity == "LEFT OUT":
+            self.left_out.setdefault((event.id, event.message.partition(": ")[2]))
 
 
-def _data_of(source: bytes, place: tuple[int, int] | None) -> memoryview | None:
-    return None if place is None else memoryview(source)[place[0] : place[1]]
+@dataclass(slots=True)
+class _Pair:
+    """Two databases, in one of which the folder is run, and our files in the other, both at once."""
+
+    place: _Place
+    theirs: Database
+    ours: Database
+    run: SourceRun
+    stop: Stop
+
+    def up(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
+        """Run these migrations both ways; say how each was stopped."""
+        return self._at_once(lambda: self._theirs_up(steps), lambda: self.ours_up(steps))
+
+    def down(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
+        """Roll these back both ways, in this order."""
+        return self._at_once(lambda: self._theirs_down(steps), lambda: self._ours_down(steps))
+
+    def look(self, without: Mapping[str, frozenset[str]] | None = None) -> tuple[Made, Made]:
+        """What both have made: theirs, ours."""
+        return self._at_once(lambda: look_at(self.theirs, without=without), lambda: look_at(self.ours, without=without))
+
+    def _at_once(self, theirs: Callable[[], _One], ours: Callable[[], _Other]) -> tuple[_One, _Other]:
+        """Do both, theirs in a thread, and wait until both have ended whatever happens."""
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(theirs)
+            try:
+                own = ours()
+                return other.result(), own
+            except BaseException:
+                self.stop.request(signal.SIGINT)
+                raise
+
+    def _theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
+        for n, one in enumerate(steps):
+            refusal = self.run.run(one.id, one.forward.sent)
+            if refusal is not None:
+                return _Stopped(n, refusal)
+        return None
+
+    def _theirs_down(self, steps: Sequence[Imported]) -> _Stopped | None:
+        for n, one in enumerate(steps):
+            assert one.undo is not None
+            refusal = None if one.undo.is_empty else self.run.run(one.id, one.undo.sent)
+            if refusal is not None:
+                return _Stopped(n, refusal)
+        return None
+
+    def ours_up(self, steps: Sequence[Imported]) -> _Stopped | None:
+        """Apply our files of these migrations."""
+        try:
+            operations.migrate(self.ours, self.place.only(steps), notify=self.place.notify)
+        except _FAILURES as error:
+            return _stopped(error, steps)
+        return None
+
+    def _ours_down(self, steps: Sequence[Imported]) -> _Stopped | None:
+        try:
+            operations.rollback(self.ours, self.place.only(steps), count=len(steps), notify=self.place.notify)
+        except _FAILURES as error:
+            return _stopped(error, steps)
+        return None
+
+
+def _stopped(error: WfloSchemaError, steps: Sequence[Imported]) -> _Stopped:
+    """How far our side came, and why no further."""
+    applied = set(error.applied)
+    done = next((n for n, one in enumerate(steps) if one.id not in applied), len(steps))
+    blamed = _id_of(error)
+    at = next((n for n, one in enumerate(steps) if one.id == blamed), done)
+    location = getattr(error, "location", None)
+    said = error.message.splitlines()[0]
+    said = re.sub(r"\A(?:in the scratch database, )?(?:\S+\.sql(?::\d+)*: )?", "", said)
+    if isinstance(error, MigrationFailed):
+        shown = " ".join(error.statement.split())[:60]
+        line = location.line if location is not None else 0
+        return _Stopped(at, Refusal(said, line, shown, error.sqlstate, error.hint))
+    return _Stopped(at, Refusal(said, location.line if location is not None else 0, hint=error.hint))
+
+
+def _id_of(error: WfloSchemaError) -> str:
+    """The migration that an error is about, empty where it names none."""
+    if isinstance(error, MigrationFailed) and error.migration_id:
+        return error.migration_id
+    named = re.search(r"([^/\s]+?)(?:\.rollback)?\.sql\b", error.message)
+    return named[1] if named is not None else ""
+
+
+# --- the proof --------------------------------------------------------------------------------
 
 
 def prove(
@@ -147,142 +244,210 @@ def prove(
     """Replay the folder as its tool runs it, and the files of ours, in scratch databases, and compare the two.
 
     Both go as far as the first migration that waits for a person, or that one of them refuses; then down as far as
-    there are undo parts, and up again.  Raise as `scratch_database` does.
+    there are undo parts, and up again.  Where the two differ, the file is found after which they do.  Raise as
+    `scratch_database` does, and `ConnectionLost`.
     """
-    steps = [one for one in imported if not one.is_open]
-    steps = steps[: next((n for n, one in enumerate(imported) if one.is_open), len(steps))]
+    first_open = next((n for n, one in enumerate(imported) if one.is_open), len(imported))
+    steps = imported[:first_open]
+    place = _Place(server, source, scratch, migrations, len(imported))
     said: list[Said] = []
-    with _both(server, source, scratch) as (theirs, ours, theirs_run):
-        base = look_at(ours)
-        steps = _run_both(theirs_run, ours, steps, migrations, said)
-        want = look_at(theirs)
-        have = look_at(ours)
-        found = unlike(have, want)
-        changing: Mapping[str, frozenset[str]] = {}
-        if found.tables and steps:
-            with scratch_database(server, scratch=scratch) as again:
-                operations.migrate(again, migrations, to=steps[-1].id)
-                changing = changing_columns(have, look_at(again))
-            if changing:
-                found = unlike(look_at(ours, without=changing), look_at(theirs, without=changing))
-        said += [Said("", f"made otherwise than {source.tool} makes it: {line}") for line in found.lines]
-        rolled_back, with_rollback = 0, 0
-        if steps:
-            rolled_back, with_rollback = _down_and_up(
-                theirs_run, (theirs, ours), steps, migrations, (base, have, changing), said
-            )
-    return Proof(
-        server.label,
-        len(imported),
-        len(steps),
-        not found.lines,
-        len(want.catalog.objects),
-        want.filled,
-        rolled_back,
-        with_rollback,
-        tuple(f"{table}.{column}" for table, columns in sorted(changing.items()) for column in sorted(columns)),
-        tuple(said),
+    proof = Proof(server.label, len(imported), 0, is_equal=True, objects=0, filled=0, rolled_back=0, with_rollback=0)
+    while steps:
+        with place.pair() as pair:
+            theirs, ours = pair.up(steps)
+            if theirs is None and ours is None:
+                proof = _compared(place, pair, steps, proof, said)
+                break
+            stopped = [s for s in (theirs, ours) if s is not None]
+            done = min(s.done for s in stopped)
+            said.append(_failed(place, steps[done], *(s if s and s.done == done else None for s in (theirs, ours))))
+            steps = steps[:done]
+    said += [Said(one, f"{what}; it was left out of both replays", is_open=False) for one, what in place.left_out]
+    return replace(proof, said=tuple(said), with_rollback=sum(one.undo is not None for one in imported))
+
+
+def _failed(place: _Place, one: Imported, theirs: _Stopped | None, ours: _Stopped | None) -> Said:
+    """What is said of a migration that was refused, on one side or both."""
+    tool = place.source.tool
+    if theirs is not None and ours is not None:
+        how = ours.refusal.hint or theirs.refusal.hint or _PREPARE
+        return Said(one.id, f"fails on this server as {tool} runs it, and here: {theirs.refusal.text}", how=how)
+    if theirs is not None:
+        what = f"fails on this server as {tool} runs it, and not as it is written here: {theirs.refusal.text}"
+        return Said(one.id, what, how=theirs.refusal.hint or "look whether the tool has ever run it")
+    assert ours is not None
+    return Said(one.id, f"runs as {tool} runs it, and fails here: {ours.refusal.text}", how=ours.refusal.hint)
+
+
+def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proof, said: list[Said]) -> Proof:
+    """The proof of these migrations, which have been run both ways."""
+    want, have = pair.look()
+    found = unlike(have, want)
+    changing: Mapping[str, frozenset[str]] = {}
+    if found.tables:
+        changing = _changing(place, steps, have)
+        if changing:
+            want_rest, have_rest = pair.look(changing)
+            found = unlike(have_rest, want_rest)
+
+    def after(count: int) -> Unlike:
+        if count == len(steps):
+            return found
+        with place.pair(steps[:count]) as other:
+            theirs, ours = other.look(changing)
+            return unlike(ours, theirs)
+
+    tool = place.source.tool
+    said += _blamed(found, steps, after, f"makes it otherwise than {tool} does")
+    rolled_back = _rolled_back(place, pair, steps, (have, changing), said) if not found.lines else 0
+    return replace(
+        proof,
+        replayed=len(steps),
+        is_equal=not found.lines,
+        objects=len(want.catalog.objects),
+        filled=want.filled,
+        rolled_back=rolled_back,
+        not_compared=tuple(f"{table}.{c}" for table, columns in sorted(changing.items()) for c in sorted(columns)),
     )
 
 
-@contextmanager
-def _both(
-    server: Database, source: Source, scratch: ScratchOptions | None
-) -> Iterator[tuple[Database, Database, _SourceRun]]:
-    with scratch_database(server, scratch=scratch) as theirs, scratch_database(server, scratch=scratch) as ours:
-        run = _SourceRun(source, theirs)
-        try:
-            yield theirs, ours, run
-        finally:
-            run.close()
+def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> Mapping[str, frozenset[str]]:
+    """The columns that differ from run to run of our own files."""
+    with scratch_database(place.server, scratch=place.scratch) as again:
+        operations.migrate(again, place.only(steps))
+        return changing_columns(have, look_at(again))
 
 
-def _run_both(
-    theirs: _SourceRun, ours: Database, steps: Sequence[Imported], migrations: Migrations, said: list[Said]
-) -> list[Imported]:
-    """Apply as many as both ways take; return these."""
-    done = len(steps)
-    for n, one in enumerate(steps):
-        error = _guarded(theirs, one.id, one.forward.sent)
-        if error:
-            said.append(Said(one.id, f"its own tool fails here as well, on this server: {error}"))
-            done = n
-            break
-    if done == 0:
-        return []
-    try:
-        operations.migrate(ours, migrations, to=steps[done - 1].id)
-    except _FAILURES as error:
-        said.append(Said(_id_of(error), f"runs as its own tool runs it, and not here: {error.message.splitlines()[0]}"))
-        recorded = {e.id for e in operations.status(ours, migrations).entries if e.applied_at is not None}
-        done = sum(one.id in recorded for one in steps[:done])
-    return list(steps[:done])
+def _blamed(found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unlike], what: str) -> Iterator[Said]:
+    """Each file behind which the two differ in something new, as far as few replays find them.
+
+    ``after`` says in what they differ after so many of the steps; it is asked as seldom as can be.
+    """
+    known: dict[int, dict[str, str]] = {len(steps): _by_object(found)}
+    left = dict(known[len(steps)])
+    for _ in range(_MOST_NAMED):
+        if not left:
+            return
+        same, differs = 0, len(steps)
+        while differs - same > 1:
+            middle = (same + differs) // 2
+            if middle not in known:
+                known[middle] = _by_object(after(middle))
+            if known[middle].keys() & left.keys():
+                differs = middle
+            else:
+                same = middle
+        here = [left.pop(name) for name in known[differs] if name in left]
+        yield Said(steps[differs - 1].id, f"{what}: {_cut(here)}", how="look at both, and correct the file")
+    if left:
+        yield Said("", f"{what}: {_cut(left.values())}")
 
 
-def _guarded(theirs: _SourceRun, id: str, section: Section) -> str:
-    """Run one section the other tool's way; return why it fails, or nothing."""
-    try:
-        return theirs.run(id, section)
-    except WfloSchemaError as error:
-        return error.message.splitlines()[0]
+def _by_object(found: Unlike) -> dict[str, str]:
+    """What differs, by the object that it is of, one line each."""
+    lines: dict[str, str] = {}
+    for d in found.catalog:
+        lines.setdefault(f"{d.kind} {d.object}", line_of(d))
+    return lines | {f"rows {t}": f"the rows of {t}" for t in found.tables}
+
+
+def _cut(lines: Iterable[str]) -> str:
+    """The first of some differences, and how many more there are."""
+    known = list(lines)
+    rest = len(known) - _MOST_SHOWN
+    return "; ".join(known[:_MOST_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+# --- down, and up again -----------------------------------------------------------------------
+
+
+def _goes_back(one: Imported) -> bool:
+    return one.undo is not None and not one.undo.is_open
+
+
+def _rolled_back(
+    place: _Place,
+    pair: _Pair,
+    steps: Sequence[Imported],
+    made: tuple[Made, Mapping[str, frozenset[str]]],
+    said: list[Said],
+) -> int:
+    """Roll back, both ways, what has an undo part, from the last on; compare; apply again; return how many.
+
+    Below one that has none, or whose undo part fails, it is begun anew.
+    """
+    have, changing = made
+    top = len(steps)
+    count = 0
+    for beginning in range(_MOST_BEGINNINGS):
+        while top and not _goes_back(steps[top - 1]):
+            top -= 1
+        run = []
+        for one in reversed(steps[:top]):
+            if not _goes_back(one):
+                break
+            run.append(one)
+        if not run:
+            return count
+        if top == len(steps) and not beginning:
+            done = _down_and_up(place, pair, steps, run, (have, changing), said)
+        else:
+            with place.pair(steps[:top]) as other:
+                at_top = look_at(other.ours)
+                done = _down_and_up(place, other, steps[:top], run, (at_top, changing), said)
+        count += done
+        top -= min(done + 1, len(run))
+    if any(_goes_back(one) for one in steps[:top]):
+        said.append(Said(steps[top - 1].id, "its rollback was not tried, nor were those below it", is_open=False))
+    return count
 
 
 def _down_and_up(
-    theirs: _SourceRun,
-    databases: tuple[Database, Database],
+    place: _Place,
+    pair: _Pair,
     steps: Sequence[Imported],
-    migrations: Migrations,
-    made: tuple[Made, Made, Mapping[str, frozenset[str]]],
+    run: Sequence[Imported],
+    made: tuple[Made, Mapping[str, frozenset[str]]],
     said: list[Said],
-) -> tuple[int, int]:
-    """Roll back, both ways, what has an undo part, from the last on; compare; apply again.
+) -> int:
+    """Roll ``run`` back, the last of ``steps``, and apply it again; return how many of it came back the same."""
+    have, changing = made
+    theirs, ours = pair.down(run)
+    stopped = [s for s in (theirs, ours) if s is not None]
+    if stopped:
+        done = min(s.done for s in stopped)
+        told = _failed(place, run[done], *(s if s and s.done == done else None for s in (theirs, ours)))
+        said.append(replace(told, what=f"its rollback {told.what}"))
+        if not done:
+            return 0
+        with place.pair(steps) as other:
+            return _down_and_up(place, other, steps, run[:done], made, said)
+    tool = place.source.tool
 
-    Return how many came back the same, and how many have such a part.
-    """
-    base, have, changing = made
-    back: list[Imported] = []
-    for one in reversed(steps):
-        if one.undo is None or one.undo.is_open:
-            break
-        back.append(one)
-    with_rollback = sum(one.undo is not None for one in steps)
-    if not back:
-        return 0, with_rollback
-    failed = ""
-    for one in back:
-        assert one.undo is not None
-        undo = one.undo
-        error = "" if undo.is_empty else _guarded(theirs, one.id, undo.sent)
-        if error:
-            failed = one.id
-            said.append(Said(one.id, f"its rollback fails, with its own tool as well: {error}"))
-            break
-    count = next((n for n, one in enumerate(back) if one.id == failed), len(back))
-    try:
-        if count:
-            operations.rollback(databases[1], migrations, count=count)
-    except _FAILURES as error:
-        said.append(Said(_id_of(error), f"its rollback fails here: {error.message.splitlines()[0]}"))
-        return 0, with_rollback
-    left = look_at(databases[1], without=changing)
-    found = unlike(left, look_at(databases[0], without=changing))
-    said += [Said("", f"rolled back otherwise than its own tool does: {line}") for line in found.lines]
-    if count == len(steps):
-        said += [Said("", f"after all rollbacks: {line}", is_open=False) for line in unlike(left, base).lines]
-    if count:
-        try:
-            operations.migrate(databases[1], migrations, to=steps[-1].id)
-        except _FAILURES as error:
-            what = f"cannot be applied again after its rollback: {error.message.splitlines()[0]}"
-            said.append(Said(_id_of(error), what, is_open=False))
-            return count, with_rollback
-        again = compare_catalogs(look_at(databases[1]).catalog, have.catalog)
-        said += [Said("", f"rolled back and applied again: {line_of(d)}", is_open=False) for d in again]
-    return count, with_rollback
+    def after(count: int) -> Unlike:
+        if count == len(run):
+            return found
+        with place.pair(steps) as other:
+            other.down(run[:count])
+            theirs, ours = other.look(changing)
+            return unlike(ours, theirs)
 
-
-_FAILURES = (MigrationFailed, BadMigrationFile, Refused)
-
-
-def _id_of(error: WfloSchemaError) -> str:
-    return error.migration_id if isinstance(error, MigrationFailed) else ""
+    want, left = pair.look(changing)
+    found = unlike(left, want)
+    said += _blamed(found, run, after, f"its rollback takes it back otherwise than {tool} does")
+    if found.lines:
+        return 0
+    if len(run) == len(steps):
+        with scratch_database(place.server, scratch=place.scratch) as empty:
+            stays = [line_of(d) for d in compare_catalogs(left.catalog, look_at(empty).catalog)]
+        if stays:
+            said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
+    again = pair.ours_up(steps)
+    if again is not None:
+        what = f"cannot be applied again after its rollback: {again.refusal.text}"
+        said.append(Said(steps[again.done].id, what, is_open=False))
+        return len(run)
+    differs = [line_of(d) for d in compare_catalogs(look_at(pair.ours).catalog, have.catalog)]
+    if differs:
+        said.append(Said("", f"rolled back and applied again: {_cut(differs)}", is_open=False))
+    return len(run)

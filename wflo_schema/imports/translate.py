@@ -220,15 +220,21 @@ def _without(text: bytes, statements: Sequence[Statement]) -> bytes:
 
 def _runs_apart(section: Section, statements: Sequence[Statement]) -> bool:
     """Must the statements run each by itself?"""
-    script = _script(section, statements)
-    try:
-        refuse_outside_transaction(script)
-    except BadMigrationFile:
+    if runs_outside(_script(section, statements)):
         return True
     if section.is_wrapped or len(statements) < 2:
         return False
     is_apart = section.cut is not None
     return is_apart or (section.is_psql and any(_ENUM_VALUE.match(s.raw) for s in statements))
+
+
+def runs_outside(script: Script) -> bool:
+    """Is one of its statements refused inside of a transaction, whatever the database holds?"""
+    try:
+        refuse_outside_transaction(script)
+    except BadMigrationFile:
+        return True
+    return False
 
 
 def _script(section: Section, statements: Sequence[Statement]) -> Script:

@@ -1,0 +1,285 @@
+"""What an import proves: both sides are run, what differs is named by file, and nothing outside is touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.imports.laid import imported, lay, text_of
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import ConnectionLost
+from wflo_schema.imports.operations import import_folder
+from wflo_schema.imports.source import Wishes
+from wflo_schema.scratch.replay import ScratchOptions
+
+pytestmark = pytest.mark.spread_over_servers
+
+
+def pairs(*ups: str, **downs: str) -> dict[str, str | bytes]:
+    """A folder of golang-migrate; a down file is named by its number: ``_2="DROP …"``."""
+    files: dict[str, str | bytes] = {f"{n:04}_s{n}.up.sql": up for n, up in enumerate(ups, 1)}
+    return files | {f"{int(n[1:]):04}_s{n[1:]}.down.sql": down for n, down in downs.items()}
+
+
+NOTHING = ("SELECT 1;",) * 4
+
+TABLES = tuple(f"CREATE TABLE t{n} (id bigint PRIMARY KEY);" for n in range(1, 12))
+
+
+def scratch_databases(database: Database) -> list[str]:
+    with database.connect() as connection:
+        rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'wflo_schema_scratch_%'")
+        return [row[0] for row in rows.fetchall()]
+
+
+# --- what differs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "differs", "said"),
+    [
+        ("SET search_path TO app;", "CREATE TABLE here (id int);", "table app.here"),
+        ("SET ROLE wflo_proof;", "CREATE TABLE here (id int);", "owner"),
+        (
+            "SET TimeZone TO 'Asia/Tokyo';",
+            "INSERT INTO t1 SELECT extract(timezone FROM now());",
+            "the rows of public.t1",
+        ),
+        ("SET default_toast_compression = 'lz4'; SET check_function_bodies = off;", "", ""),
+    ],
+)
+def test_what_differs_is_named_at_the_first_file_after_which_it_does(
+    tmp_path: Path, database: Database, before: str, differs: str, said: str
+) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "DO $$ BEGIN CREATE ROLE wflo_proof SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        )
+    start = ("CREATE SCHEMA app; CREATE TABLE t1 (a numeric);", before)
+    found = imported(tmp_path, pairs(*start, *NOTHING, differs or "SELECT 1;", *NOTHING), database)
+    assert found.proof is not None
+    if not differs:
+        assert found.proof.is_whole
+        return
+    assert found.exit_code == 1
+    assert not found.proof.is_equal
+    told = {one.id: one.what for one in found.proof.said}
+    assert set(told) >= {"0007_s7"}
+    assert said in told["0007_s7"]
+    assert "-- import: " in text_of(tmp_path, "0007_s7.sql")
+    assert "otherwise than golang-migrate" in text_of(tmp_path, "0007_s7.sql")
+    assert "otherwise than" not in text_of(tmp_path, "0006_s6.sql")
+
+
+def test_what_differs_in_several_files_is_named_at_each(tmp_path: Path, database: Database) -> None:
+    files = pairs(
+        "CREATE SCHEMA app; SET search_path TO app;",
+        "CREATE TABLE a ();",
+        "SELECT 1;",
+        "CREATE TABLE b ();",
+        "SELECT 2;",
+    )
+    found = imported(tmp_path, files, database)
+    assert found.proof is not None
+    assert [one.id for one in found.proof.said] == ["0002_s2", "0004_s4"]
+
+
+def test_a_rollback_that_does_otherwise_is_named(tmp_path: Path, database: Database) -> None:
+    downs = {f"_{n}": f"DROP TABLE t{n};" for n in (1, 2, 4)}
+    files = pairs(*TABLES[:4], **downs, _3="SET search_path TO public; DROP TABLE t3;")
+    files["0004_s4.down.sql"] = "DROP TABLE t4; SET search_path TO nowhere;"
+    files["0003_s3.down.sql"] = "DROP TABLE IF EXISTS t3;"
+    files["0002_s2.down.sql"] = "SET search_path TO public; DROP TABLE t2;"
+    found = imported(tmp_path, files, database)
+    assert found.proof is not None and found.proof.is_equal and not found.proof.is_whole
+    assert [one.id for one in found.proof.said] == ["0003_s3"]
+    assert "rollback" in found.proof.said[0].what
+    assert found.exit_code == 1
+
+
+# --- what cannot be replayed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("CREATE EXTENSION nothing_like_it;", "nothing_like_it"),
+        ("CREATE TABLE x (id int);\n\nGRANT SELECT ON x TO nobody_like_it;", "nobody_like_it"),
+        ("SELECT no_such_function();", "no_such_function"),
+    ],
+)
+def test_what_fails_both_ways_is_named_with_what_to_prepare(
+    tmp_path: Path, database: Database, statement: str, missing: str
+) -> None:
+    found = imported(tmp_path, pairs(TABLES[0], TABLES[1], statement, TABLES[3]), database)
+    assert found.proof is not None and not found.proof.is_whole and found.exit_code == 1
+    assert (found.proof.replayed, found.proof.total) == (2, 4)
+    (said,) = found.proof.said
+    assert said.id == "0003_s3"
+    assert missing in said.what
+    assert "--scratch-prepare" in said.how
+    assert missing in text_of(tmp_path, "0003_s3.sql")
+
+
+def test_what_is_prepared_is_proven(tmp_path: Path, database: Database) -> None:
+    folder = lay(tmp_path, pairs(TABLES[0], "INSERT INTO here VALUES (1);"))
+    prepare = tmp_path / "prepare.sql"
+    prepare.write_text("CREATE TABLE here (id int);")
+    found = import_folder(str(folder), tmp_path / "ours", server=database, scratch=ScratchOptions(prepare=prepare))
+    assert found.proof is not None and found.proof.is_whole
+
+
+def test_what_fails_on_one_side_is_named(tmp_path: Path, database: Database) -> None:
+    only_theirs = pairs("CREATE TEMP TABLE kept (id int);", "INSERT INTO kept VALUES (1);", TABLES[2])
+    found = imported(tmp_path / "a", only_theirs, database)
+    assert found.proof is not None and found.proof.replayed == 1
+    assert found.proof.said[0].id == "0002_s2"
+    assert "runs as golang-migrate runs it, and fails here" in found.proof.said[0].what
+
+
+@pytest.mark.parametrize("gap", [2, 3])
+def test_below_a_file_without_rollback_the_others_are_rolled_back_too(
+    tmp_path: Path, database: Database, gap: int
+) -> None:
+    downs = {f"_{n}": f"DROP TABLE t{n};" for n in range(1, 5) if n != gap}
+    found = imported(tmp_path, pairs(*TABLES[:4], **downs), database)
+    assert found.proof is not None and found.proof.is_whole
+    assert (found.proof.rolled_back, found.proof.with_rollback) == (3, 3)
+
+
+def test_a_rollback_that_fails_both_ways_leaves_the_others_proven(tmp_path: Path, database: Database) -> None:
+    files = pairs(*TABLES[:3], _1="DROP TABLE t1;", _2="DROP TABLE nothing;", _3="DROP TABLE t3;")
+    found = imported(tmp_path, files, database)
+    assert found.proof is not None and found.proof.is_equal and not found.proof.is_whole
+    assert (found.proof.rolled_back, found.proof.with_rollback) == (2, 3)
+    assert [one.id for one in found.proof.said] == ["0002_s2"]
+
+
+# --- nothing outside is changed ---------------------------------------------------------------
+
+REACHING = (
+    "ALTER ROLE wflo_app PASSWORD 'changed';",
+    "BEGIN; ALTER ROLE wflo_app PASSWORD 'changed'; COMMIT;",
+    "DO $$ BEGIN EXECUTE 'ALTER RO' || 'LE wflo_app PASSWORD ''changed'''; END $$;",
+    "BEGIN; DO $$ BEGIN EXECUTE 'ALTER RO' || 'LE wflo_app PASSWORD ''changed'''; END $$; COMMIT;",
+    "SELECT 1; DO $$ BEGIN EXECUTE 'ALTER RO' || 'LE wflo_app PASSWORD ''changed'''; END $$;",
+    "DO $$ BEGIN EXECUTE 'ALTER RO' || 'LE wflo_app PASSWORD ''changed'''; COMMIT; END $$;",
+    "BEGIN; UPDATE pg_catalog.pg_authid SET rolpassword = 'changed' WHERE rolname = 'wflo_app'; COMMIT; SELECT 1;",
+    "UPDATE pg_catalog.pg_authid SET rolpassword = 'changed' WHERE rolname = 'wflo_app';",
+    "SELECT 1; BEGIN; SELECT 2; COMMIT; UPDATE pg_catalog.pg_authid SET rolpassword = 'x' WHERE rolname = 'wflo_app';",
+    "COPY t1 TO PROGRAM 'touch MARK';",
+    "BEGIN; COPY t1 TO PROGRAM 'touch MARK'; COMMIT;",
+    "DO $$ BEGIN EXECUTE 'COPY t1 TO PRO' || 'GRAM ''touch MARK'''; END $$;",
+    "ALTER SYSTEM SET work_mem = '5MB';",
+)
+
+
+@pytest.fixture
+def role(database: Database) -> Iterator[str]:
+    """What the server keeps of a role's password."""
+    with database.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS wflo_app; CREATE ROLE wflo_app PASSWORD 'kept'")
+        row = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'wflo_app'").fetchone()
+        assert row is not None
+        yield row[0]
+        connection.execute("DROP ROLE wflo_app")
+
+
+@pytest.mark.parametrize("how", ["sqlx", "golang-migrate", "plain"])
+def test_a_source_changes_nothing_outside_of_the_scratch_database(
+    tmp_path: Path, database: Database, role: str, how: str
+) -> None:
+    for number, text in enumerate(REACHING):
+        mark = tmp_path / f"mark{number}"
+        text = text.replace("MARK", str(mark))
+        files: dict[str, str | bytes]
+        files = pairs(TABLES[0], text) if how == "golang-migrate" else {"0001_a.sql": TABLES[0], "0002_b.sql": text}
+        found = imported(tmp_path / str(number), files, database, tool=how, order="name" if how == "plain" else "")
+        with database.connect() as connection:
+            row = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'wflo_app'").fetchone()
+            settings = connection.execute("SELECT name FROM pg_file_settings WHERE name = 'work_mem'").fetchall()
+        assert row == (role,), text
+        assert not settings, text
+        assert not mark.exists(), text
+        assert found.proof is not None
+        if found.proof.is_whole:  # it was left out of both, which is said
+            assert any("left out of both replays" in one.what for one in found.proof.said), text
+
+
+# --- stopped ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["up", "down"])
+def test_a_signal_ends_the_proof_with_one_error_and_leaves_nothing(
+    tmp_path: Path, database: Database, number: int, moment: str
+) -> None:
+    slow = "SELECT pg_sleep(60);"
+    texts = pairs(TABLES[0], slow) if moment == "up" else pairs(TABLES[0], TABLES[1], _2=f"DROP TABLE t2; {slow}")
+    folder = lay(tmp_path, texts)
+    command = [sys.executable, "-m", "wflo_schema", "import", str(folder), "--into", str(tmp_path / "ours"), "--write"]
+    environment = {**os.environ, "DATABASE_URL": database.url}
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _wait_for_sleepers(database, 2)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert (out, err.count("error:"), "Traceback" in err) == ("", 1, False)
+    assert not (tmp_path / "ours").exists()
+    assert scratch_databases(database) == []
+
+
+def _wait_for_sleepers(database: Database, count: int) -> list[int]:
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' "
+        "AND pid <> pg_backend_pid()"
+    )
+    with database.connect() as connection:
+        while True:
+            rows = connection.execute(query).fetchall()
+            if len(rows) >= count:
+                return [row[0] for row in rows]
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_lost_connection_ends_the_proof_and_leaves_nothing(tmp_path: Path, database: Database, side: int) -> None:
+    folder = lay(tmp_path, pairs(TABLES[0], "SELECT pg_sleep(3);"))
+
+    def cut() -> None:
+        pids = _wait_for_sleepers(database, 2)
+        with database.connect() as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", (sorted(pids)[side],))
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    with pytest.raises(ConnectionLost, match="the connection to the server was lost") as lost:
+        import_folder(str(folder), tmp_path / "ours", server=database, write=True, wishes=Wishes())
+    cutting.join()
+    assert "nothing was written" in lost.value.hint
+    assert not (tmp_path / "ours").exists()
+    assert scratch_databases(database) == []
+
+
+def test_a_role_that_may_not_create_databases_gets_one_clear_error(tmp_path: Path, database: Database) -> None:
+    from wflo_schema.errors import Refused
+
+    with database.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS wflo_small; CREATE ROLE wflo_small LOGIN NOCREATEDB")
+    try:
+        with pytest.raises(Refused, match="may not create the scratch database"):
+            imported(tmp_path, pairs(TABLES[0]), database.with_parameters(user="wflo_small"))
+    finally:
+        with database.connect() as connection, pytest.raises(psycopg.errors.UndefinedObject):
+            connection.execute("DROP ROLE wflo_small")
+            connection.execute("DROP ROLE wflo_small")
+    assert not (tmp_path / "ours").exists()

@@ -1,0 +1,236 @@
+"""Runs a folder's migrations in a scratch database as their own tool runs them.
+
+Hides how another tool sends a file: as one message, cut in its own way, or statement by statement as psql does; and
+keeps inside the database what the file would do outside of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from wflo_schema.connect.database import Database, put_schema_first
+from wflo_schema.connect.pipeline import COMMIT, DISCARD, ROLLBACK, Command, Pipeline, ServerError, Stop
+from wflo_schema.engine.confinement import confinement_of
+from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.files.folder import Migration
+from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control
+from wflo_schema.files.splitting import pieces, place
+from wflo_schema.imports.source import Section, Source
+from wflo_schema.imports.translate import runs_outside
+
+_BEGIN = Command("BEGIN")
+
+# Makes a command one that is sent as a message of its own, of as many statements as it holds; nothing reads it.
+_NOTHING_FED = memoryview(b"")
+
+# Nothing that is replayed is kept.
+_SETTINGS = {"synchronous_commit": "off"}
+
+# Characters of a statement that are shown.
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a section was not run.  ``line`` is that of its file, 0 where none is to blame; ``sqlstate`` may be empty."""
+
+    message: str
+    line: int = 0
+    statement: str = ""
+    sqlstate: str = ""
+    hint: str = ""
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        where = f"line {self.line}" if self.line else ""
+        what = f"{where}, {self.statement}" if where and self.statement else where or self.statement
+        return f"{what}: {self.message}" if what else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is sent at once, and where it stands in its file."""
+
+    command: Command
+    script: Script
+    line: int
+    number: int | None = None
+    """The statement, from 0, where it is one alone."""
+    is_looked_at: bool = False
+    """Is it looked at behind it what it has changed outside, in the same transaction?"""
+
+
+class SourceRun:
+    """A session in which a folder is run as its own tool runs it."""
+
+    def __init__(self, source: Source, database: Database, stop: Stop) -> None:
+        self._source = source
+        self._database = database
+        self._stop = stop
+        connection = database.connect(settings=_SETTINGS)
+        put_schema_first(connection, database.schema)
+        self._pipeline = Pipeline(connection, stop=stop)
+        self._confinement = confinement_of(database)
+        self._script: Script | None = None
+        self._load: Callable[[Migration], Script] = self._loaded
+        if self._confinement is not None:  # what is left out is told by ours
+            self._load = self._confinement.loader(self._loaded, self._pipeline, lambda _: None)
+
+    def close(self) -> None:
+        """End its session."""
+        self._pipeline.close()
+
+    def run(self, id: str, section: Section) -> Refusal | None:
+        """Run one section; return what was refused, None where all of it was run.
+
+        Raise `ConnectionLost`, and `Interrupted` where a stop was requested.
+        """
+        if self._stop.is_requested:
+            raise self._stop.interrupted("nothing was written")
+        try:
+            messages, is_one = self._messages(id, section)
+        except (Refused, BadMigrationFile) as error:
+            return Refusal(_without_place(error.message), hint=error.hint)
+        if is_one:
+            refusal = self._in_one_transaction(messages)
+        else:
+            refusal = next((r for m in messages if (r := self._alone(m)) is not None), None)
+            refusal = refusal or self._exchange(self._resetting(), [])
+        if refusal is not None:
+            self._pipeline.exchange([ROLLBACK])
+            self._pipeline.exchange(self._resetting())
+        return refusal
+
+    def _in_one_transaction(self, messages: Sequence[_Message]) -> Refusal | None:
+        look = [] if self._confinement is None else self._confinement.look
+        commands = [_BEGIN, *(m.command for m in messages), *look, COMMIT, *self._resetting()]
+        return self._exchange(commands, messages, before=1)
+
+    def _alone(self, message: _Message) -> Refusal | None:
+        """Send one message as a transaction of its own, or within one that an earlier message has begun."""
+        look = self._confinement.look if self._confinement is not None and message.is_looked_at else ()
+        return self._exchange([message.command, *look], [message])
+
+    def _resetting(self) -> list[Command]:
+        """What makes the session a new one, where the tool begins one for each migration."""
+        if self._source.keeps_session:
+            return []
+        if self._database.schema is None:
+            return [DISCARD]
+        put_first = "SELECT pg_catalog.set_config('search_path', $1, FALSE)"
+        return [DISCARD, Command(put_first, (self._database.schema,))]
+
+    def _exchange(self, commands: Sequence[Command], messages: Sequence[_Message], before: int = 0) -> Refusal | None:
+        """Send commands, behind the first ``before`` of which stand these messages."""
+        error = self._pipeline.exchange(commands).error if commands else None
+        if error is None:
+            return None
+        number = error.index - before
+        message = messages[number] if 0 <= number < len(messages) else None
+        script = message.script if message is not None else self._script
+        if self._confinement is not None and script is not None:
+            refused = self._confinement.refusal(script, error, message.number if message is not None else None)
+            if refused is not None:
+                return Refusal(_without_place(refused.message), hint=refused.hint)
+        return _refusal_of(error, message)
+
+    # --- what is sent -------------------------------------------------------------------------
+
+    def _messages(self, id: str, section: Section) -> tuple[list[_Message], bool]:
+        """What is sent of a section, without what reaches beyond the database; is it one transaction?"""
+        texts = [section.text] if section.cut is None or section.is_psql else list(section.cut(section.text))
+        scripts = [_script_of(section, text) for text in texts]
+        control = any(_is_control(s) for script in scripts for s in script.statements)
+        is_message = section.cut is None and not section.is_psql and len(scripts[0].statements) > 1
+        is_one = section.is_wrapped or (is_message and not control and not runs_outside(scripts[0]))
+        made: list[_Message] = []
+        line, done, is_begun = section.line, 0, False
+        for text, script in zip(texts, scripts, strict=True):
+            at = section.text.find(text, done)
+            if at >= 0:
+                line, done = line + section.text.count(b"\n", done, at), at
+            self._script = script
+            kept = self._load(Migration(id, section.path, "", is_transactional=is_one and not control))
+            if section.is_psql or len(script.statements) == 1:
+                for one in self._each_statement(kept, line):
+                    is_begun = _is_begun_behind(kept, one, is_begun=is_begun)
+                    made.append(replace(one, is_looked_at=not is_begun))
+            elif kept.statements or section.cut is None:
+                sent = kept.source if is_one and not control else self._looking(kept)
+                made.append(_Message(Command(sent, data=_NOTHING_FED), kept, line))
+        return made, is_one
+
+    def _each_statement(self, script: Script, line: int) -> Iterator[_Message]:
+        """The statements one by one, with a look before each that commits."""
+        for number, s in enumerate(script.statements):
+            begin = line + script.source.count(b"\n", 0, s.start)
+            if self._confinement is not None and _commits(s):
+                yield from (_Message(look, script, begin) for look in self._confinement.look)
+            yield _Message(Command(s.raw, data=_data_of(script.source, s.data)), script, begin, number)
+
+    def _looking(self, script: Script) -> bytes:
+        """The text of many statements, with a look before each by which the text itself commits, and one at its end."""
+        look = "" if self._confinement is None else self._confinement.look_text
+        if not look:
+            return script.source
+        text = script.source
+        for start in reversed([s.start for s in script.statements if _commits(s)]):
+            text = text[:start] + f"{look}; ".encode() + text[start:]
+        return text + f"\n;{look}".encode()
+
+    def _loaded(self, _: Migration) -> Script:
+        assert self._script is not None
+        return self._script
+
+
+def _script_of(section: Section, text: bytes) -> Script:
+    statements = Statements(text)
+    for piece in pieces(section.path, text):
+        statements.add(*piece)
+    return Script(section.path, text, "", statements)
+
+
+def _is_control(statement: Statement) -> bool:
+    return statement.first_word in CONTROL and is_control(statement)
+
+
+def _commits(statement: Statement) -> bool:
+    """Does it end a transaction so that what was done stays?"""
+    return _is_control(statement) and statement.words[0] in ("COMMIT", "END", "PREPARE")
+
+
+def _is_begun_behind(script: Script, message: _Message, *, is_begun: bool) -> bool:
+    """Is a transaction open behind it that the file itself began?"""
+    statement = None if message.number is None else script.statements[message.number]
+    if statement is None or not _is_control(statement):
+        return is_begun
+    return statement.words[0] in ("BEGIN", "START")
+
+
+def _data_of(source: bytes, at: tuple[int, int] | None) -> memoryview | None:
+    return None if at is None else memoryview(source)[at[0] : at[1]]
+
+
+def _refusal_of(error: ServerError, message: _Message | None) -> Refusal:
+    if message is None:
+        return Refusal(error.message, sqlstate=error.sqlstate, hint=error.hint)
+    sent = message.command.sent
+    at = len(sent.decode("utf-8", "replace")[: max(error.position - 1, 0)].encode())
+    statements = message.script.statements
+    number = message.number
+    if number is None and error.position:
+        number = next((n for n in reversed(range(len(statements))) if statements[n].start <= at), None)
+    statement = statements[number] if number is not None else None
+    line = message.line + (place(sent, at)[0] - 1 if error.position else 0)
+    shown = " ".join(statement.text.split())[:_SHOWN] if statement is not None else ""
+    is_known = bool(error.position) or message.number is not None
+    return Refusal(error.message, line if is_known else 0, shown, error.sqlstate, error.hint)
+
+
+def _without_place(message: str) -> str:
+    """What an error says, without the path that it begins with; the line stays."""
+    first, _, rest = message.partition(": ")
+    path, colon, line = first.rpartition(":")
+    return f"line {line}: {rest}" if rest and colon and path and line.isdigit() else message
