@@ -45,3 +45,15 @@ def text_of(root: Path, name: str) -> str:
 def ours(root: Path) -> Migrations:
     """The files that were written, as migrations."""
     return read_migrations(root / "ours")
+
+
+def sqitch(changes: Mapping[str, str], **others: str) -> dict[str, str]:
+    """A project of Sqitch: its plan, these deploy scripts in their order, and other files by their paths."""
+    lines = ["%syntax-version=1.0.0", "%project=p", ""]
+    lines += [f"{name} 2024-01-0{n}T00:00:00Z N <n@example.org> # {name}" for n, name in enumerate(changes, 1)]
+    return {
+        "sqitch.conf": "[core]\n\tengine = pg\n",
+        "sqitch.plan": "\n".join(lines) + "\n",
+        **{f"deploy/{name}.sql": text for name, text in changes.items()},
+        **others,
+    }

@@ -16,28 +16,29 @@ from wflo_schema.findings import Location
 _START, _PART = rb"[A-Za-z_\x80-\xff]", rb"[A-Za-z0-9_$\x80-\xff]"
 _BEHIND_E = rb"[^A-Za-z0-9_$\x80-\xff][eE]"
 _TAG = rb"(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?"
-_LINE_COMMENT = rb"--[^\n\r]*+"
-_COMMENT = rb"/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/"  # without another one in it
+# What hides what is in it, as patterns.
+LINE_COMMENT = rb"--[^\n\r]*+"
+COMMENT = rb"/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/"  # without another one in it
 _ESCAPED = rb"'(?:[^'\\]++|\\[\s\S]|'')*+'"
-_GOES_ON = rb"(?:[ \t\f\v]++|" + _LINE_COMMENT + rb")*+[\n\r](?:\s++|" + _LINE_COMMENT + rb")*+"
-_QUOTED = (
+_GOES_ON = rb"(?:[ \t\f\v]++|" + LINE_COMMENT + rb")*+[\n\r](?:\s++|" + LINE_COMMENT + rb")*+"
+QUOTED = (
     rb"(?<=" + _BEHIND_E + rb")" + _ESCAPED + rb"(?:" + _GOES_ON + _ESCAPED + rb")*+"  # E'…', and more in the next line
     rb"|(?<!" + _BEHIND_E + rb")'[^']*+'"
     rb'|"[^"]*+"'
     rb"|(?<!" + _PART + rb")\$(?P<tag>" + _TAG + rb")\$[\s\S]*?\$(?P=tag)\$"
 )
 _SIGN = rb"-(?!-)|/(?!\*)|(?<=" + _PART + rb")\$|\$(?!" + _TAG + rb"\$)"
-_TOKEN = rb"(?:" + rb"""[^;'"$\\/\-]*[^\s;'"$\\/\-]""" + rb"|" + _QUOTED + rb"|" + _SIGN + rb")"
-_GAP = rb"(?:\s++|" + _LINE_COMMENT + rb"|" + _COMMENT + rb")*+"
+_TOKEN = rb"(?:" + rb"""[^;'"$\\/\-]*[^\s;'"$\\/\-]""" + rb"|" + QUOTED + rb"|" + _SIGN + rb")"
+_GAP = rb"(?:\s++|" + LINE_COMMENT + rb"|" + COMMENT + rb")*+"
 
-_BETWEEN = re.compile(rb"(?:[\s;]++|" + _LINE_COMMENT + rb"|" + _COMMENT + rb")*+")
+_BETWEEN = re.compile(rb"(?:[\s;]++|" + LINE_COMMENT + rb"|" + COMMENT + rb")*+")
 _STATEMENT = re.compile(rb"(?P<all>(?P<first>" + _START + _PART + rb"*+)?+(?:" + _GAP + _TOKEN + rb")*+)" + _GAP)
 _MORE = re.compile(rb"(?P<all>(?:" + _GAP + _TOKEN + rb")*+)" + _GAP)
 _COMMENT_MARK = re.compile(rb"/\*|\*/")
 
 # What tells where a statement ends that may have semicolons inside: all else is passed over.
 _MARKS = (
-    _QUOTED + rb"|" + _LINE_COMMENT + rb"|" + _COMMENT + rb"|(?P<nested>/\*)|(?P<mark>[();])|(?P<open>['\"\\])"
+    QUOTED + rb"|" + LINE_COMMENT + rb"|" + COMMENT + rb"|(?P<nested>/\*)|(?P<mark>[();])|(?P<open>['\"\\])"
     rb"|" + _PART + rb"++"
 )
 _MARK = re.compile(_MARKS)
@@ -51,11 +52,11 @@ _NO_MATTER = re.compile(
     rb"\\(?:(?:un)?restrict[ \t]++\S++|set[ \t]++ON_ERROR_STOP(?:[ \t]++(?:on|1|true|yes))?)\s*+", re.IGNORECASE
 )
 
-_HIDING = re.compile(rb"(?P<comment>" + _LINE_COMMENT + rb"|" + _COMMENT + rb")|(?P<nested>/\*)|(?:" + _QUOTED + rb")")
+_HIDING = re.compile(rb"(?P<comment>" + LINE_COMMENT + rb"|" + COMMENT + rb")|(?P<nested>/\*)|(?:" + QUOTED + rb")")
 _BRACKETS = re.compile(r"\([^()]*+\)")
 _FROM_CLIENT = re.compile(r"\bFROM\s+STDIN\b", re.IGNORECASE)
 _TO_CLIENT = re.compile(r"\bTO\s+(?:STDOUT|STDIN)\b", re.IGNORECASE)
-_REST_OF_LINE = re.compile(rb"[ \t\f\v\r;]*+(?:" + _LINE_COMMENT + rb")?\r?(?:\n|\Z)")
+_REST_OF_LINE = re.compile(rb"[ \t\f\v\r;]*+(?:" + LINE_COMMENT + rb")?\r?(?:\n|\Z)")
 
 
 class Piece(NamedTuple):
@@ -112,10 +113,10 @@ def _skip_between(path: str, source: bytes, position: int) -> int:
         position = found.end()
         if not source.startswith(b"/*", position):
             return position
-        position = _behind_comment(path, source, position)
+        position = behind_comment(path, source, position)
 
 
-def _behind_comment(path: str, source: bytes, start: int) -> int:
+def behind_comment(path: str, source: bytes, start: int) -> int:
     """Behind a comment that has others in it, as PostgreSQL nests them."""
     depth = 0
     for mark in _COMMENT_MARK.finditer(source, start):
@@ -139,7 +140,7 @@ def comments(path: str, source: bytes, start: int, stop: int) -> Iterator[tuple[
     Raise `BadMigrationFile` at one that is never closed.
     """
     while (found := _HIDING.search(source, start, stop)) is not None:
-        start = _behind_comment(path, source, found.start()) if found["nested"] else found.end()
+        start = behind_comment(path, source, found.start()) if found["nested"] else found.end()
         if found["nested"] or found["comment"]:
             yield found.start(), start
 
@@ -149,7 +150,7 @@ def _go_on(path: str, source: bytes, end: int, after: int) -> tuple[int, int]:
     length = len(source)
     while after < length and source[after] != _SEMICOLON:
         if source.startswith(b"/*", after):
-            after = _behind_comment(path, source, after)
+            after = behind_comment(path, source, after)
         elif source[after] == _BACKSLASH:
             _command(path, source, after, is_inside=True)
         else:  # a quote without end takes all that follows, as it does for PostgreSQL
@@ -174,7 +175,7 @@ def _end_outside(path: str, source: bytes, start: int, *, is_create: bool) -> tu
         elif mark == b";" and depth <= 0 and begins == 0:
             return _trimmed(path, source, start, found.start()), found.start()
         elif found["nested"]:
-            position = _behind_comment(path, source, found.start())
+            position = behind_comment(path, source, found.start())
         elif found["open"] == b"\\":
             _command(path, source, found.start(), is_inside=True)
         elif found["open"]:
@@ -196,7 +197,7 @@ def _trimmed(path: str, source: bytes, start: int, stop: int) -> int:
         assert found is not None
         end, position = found.end("all") if found["all"] else end, found.end()
         if source.startswith(b"/*", position):
-            position = _behind_comment(path, source, position)
+            position = behind_comment(path, source, position)
         elif position < stop:  # a semicolon inside of it
             end = position = position + 1
     return end

@@ -109,6 +109,7 @@ def import_folder(
     record = read_record(into)
     _refuse_place(into, record, follow=follow)
     source = read_source_folder(folder, wishes or Wishes(), tool=tool or (record.tool if record and follow else None))
+    source = _expanded(source, wishes or Wishes())
     if record is not None:
         _refuse_edited(source, record, into)
     imported = _imported(source, wishes or Wishes(), record)
@@ -201,37 +202,52 @@ def _refuse_edited(source: Source, record: Record, into: Path) -> None:
         )
 
 
+def _expanded(source: Source, wishes: Wishes) -> Source:
+    """The folder as SQL alone where psql reads it; a file that is in another counts as one that is read."""
+
+    def plain(section: Section | None) -> Section | None:
+        return expand(section, _values_of(section, source, wishes)) if section is not None else None
+
+    steps = []
+    for step in source.steps:
+        forward, undo = plain(step.forward), plain(step.undo)
+        more = [path for part in (forward, undo) if part is not None for path in part.files]
+        files = tuple(dict.fromkeys((*(step.files or (step.path,)), *more)))
+        steps.append(replace(step, forward=forward, undo=undo, files=files))
+    return replace(source, steps=tuple(steps))
+
+
+def _values_of(section: Section, source: Source, wishes: Wishes) -> dict[str, str]:
+    return {**source.values, **section.values, **wishes.values}
+
+
 def _imported(source: Source, wishes: Wishes, record: Record | None) -> list[Imported]:
     known = dict(record.ids) if record else {}
     ids = ids_of(source, known)
     by_version = {step.version: i for step, i in zip(source.steps, ids, strict=True) if step.version}
-    values = {**source.values, **wishes.values}
     ledger = _ledger_tables(source)
     found: list[Imported] = []
     for step, made in zip(source.steps, ids, strict=True):
         depends = tuple(by_version[v] for v in step.depends if v in by_version)
         forward = (
-            _part(step.forward, source, values, ledger)
+            _part(step.forward, source, wishes, ledger)
             if step.forward is not None
             else Part(Section(step.path, b""), b"", is_transactional=True, is_empty=True)
         )
         if source.keeps_session and step is not source.steps[-1]:
             forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source.tool)))
-        undo = _part(step.undo, source, values, ledger) if step.undo is not None else None
+        undo = _part(step.undo, source, wishes, ledger) if step.undo is not None else None
         if step.is_repeatable and not depends and found:
             depends = (found[-1].id,)
         found.append(Imported(made, step, forward, undo, depends))
     return found
 
 
-def _part(section: Section, source: Source, values: Mapping[str, str], ledger: Collection[str]) -> Part:
-    told: tuple[Note, ...] = ()
-    if section.is_psql:
-        section, told = expand(section, values)
-    filled, notes = with_values(section, source.placeholder, values)
+def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[str]) -> Part:
+    filled, notes = with_values(section, source.placeholder, _values_of(section, source, wishes))
     kept, left = without_ledger(filled, ledger, source.tool)
     made = translate(kept)
-    return replace(made, notes=(*told, *notes, *left, *made.notes))
+    return replace(made, notes=(*notes, *left, *made.notes))
 
 
 def _ledger_tables(source: Source) -> frozenset[str]:

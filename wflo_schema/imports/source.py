@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -50,8 +51,11 @@ class Section:
 
     ``text`` is UTF-8 with line ends as ``\\n``, without the tool's own marks, and begins at ``line``, from 1.
     ``cut`` gives the messages in which the tool sends a text; None: all of it as one.  ``is_wrapped``: the tool runs
-    it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement.
-    ``is_ours``: it is a file of ours as it stands, directives included.  ``notes`` are for people.
+    it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement;
+    ``directory`` is where it is started, empty where that is not known.  ``places`` are lines of the text and the
+    path and line from which each, and what follows, comes; ``files`` are other files that are in it.  ``values``
+    are those of its placeholders, beside those of the source.  ``is_ours``: it is a file of ours as it stands,
+    directives included.  ``notes`` are for people.
     """
 
     path: str
@@ -61,7 +65,17 @@ class Section:
     is_psql: bool = False
     cut: Callable[[bytes], Sequence[bytes]] | None = None
     is_ours: bool = False
+    directory: str = ""
+    places: tuple[tuple[int, str, int], ...] = ()
+    files: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+
+    def place(self, line: int) -> tuple[str, int]:
+        """The path and line from which a line of the text, from 1, comes."""
+        at = bisect_right(self.places, line, key=lambda place: place[0])
+        begin, path, there = self.places[at - 1] if at else (1, self.path, self.line)
+        return path, there + line - begin
 
     @property
     def is_blank(self) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import UNWRITTEN, head, read_directives
 from wflo_schema.files.layouts import refuse_sections
 from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control, opens_ours
-from wflo_schema.files.splitting import pieces
+from wflo_schema.files.splitting import bare, pieces
 from wflo_schema.files.statements import refuse_outside_transaction
+from wflo_schema.files.tokens import tokens
 from wflo_schema.imports.source import Note, Section
 from wflo_schema.words import counted
 
@@ -24,8 +26,20 @@ _MOST_REWORDED = 1_000
 # What stands before a comment that would mean something here; see `files.layouts` and `files.directives`.
 _REWORDED = "as it was: "
 
-_ENUM_VALUE = re.compile(rb"\A\s*ALTER\s+TYPE\s[\s\S]*\bADD\s+VALUE\b", re.IGNORECASE)
-_LOCAL = re.compile(rb"\A\s*SET\s+LOCAL\b", re.IGNORECASE)
+_ENUM_VALUE = re.compile(rb"ALTER\s+TYPE\s[\s\S]*\bADD\s+VALUE\b", re.IGNORECASE)
+_LOCAL = re.compile(rb"SET\s+LOCAL\b", re.IGNORECASE)
+_COMMITS = re.compile(r"(?:COMMIT|END)(?: (?:WORK|TRANSACTION))?(?: AND NO CHAIN)?", re.IGNORECASE)
+_ROLLS_BACK = re.compile(r"(?:ROLLBACK|ABORT)(?: (?:WORK|TRANSACTION))?(?: AND NO CHAIN)?", re.IGNORECASE)
+_ISOLATION = re.compile(r"\b(?:SERIALIZABLE|REPEATABLE READ|READ ONLY)\b", re.IGNORECASE)
+_SETS_TRANSACTION = re.compile(rb"SET\s+(?:LOCAL\s+|SESSION\s+)?TRANSACTION(?:_ISOLATION)?\b", re.IGNORECASE)
+_AS_OURS = re.compile(rb"TRANSACTION\s+(?:ISOLATION\s+LEVEL\s+READ\s+COMMITTED|READ\s+WRITE)\s*\Z", re.IGNORECASE)
+# What holds for the rest of a transaction.
+_ENDS_WITH_IT = re.compile(
+    rb"SET\s+(?:LOCAL|CONSTRAINTS)\b|CREATE\b.*\bON\s+COMMIT\b|SELECT\b.*\bset_config\s*\(.*,\s*true\s*\)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TIMEOUT = re.compile(rb"\b(?:\w+_timeout|client_min_messages)\b", re.IGNORECASE)
+_ONLY_INSIDE = re.compile(rb"(?:SAVEPOINT|RELEASE|ROLLBACK|LOCK|SET\s+CONSTRAINTS|DECLARE)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +68,27 @@ def with_values(
     """The section with the values of its placeholders put in, and a note for each that has none."""
     if placeholder is None or not placeholder.search(section.text):
         return section, ()
-    missing: dict[str, int] = {}
+    missing: dict[str, tuple[str, int]] = {}
     codes: list[Note] = []
 
     def value(found: re.Match[bytes]) -> bytes:
-        line = section.line + section.text.count(b"\n", 0, found.start())
+        path, line = section.place(section.text.count(b"\n", 0, found.start()) + 1)
         if found.groupdict().get("code") is not None:
             said = " ".join(found.group().decode().split())[:60]
             how = "write the SQL that it makes in its place"
-            codes.append(Note(section.path, f"{said} is a template, which only its tool can fill in", how, line, True))
+            codes.append(Note(path, f"{said} is a template, which only its tool can fill in", how, line, True))
             return found.group()
         name = found["name"].decode()
         default = found.groupdict().get("default")
         if name not in values and default is None:
-            missing.setdefault(name, line)
+            missing.setdefault(name, (path, line))
             return found.group()
         return values[name].encode() if name in values else default or b""
 
     text = placeholder.sub(value, section.text)
     notes = tuple(
-        Note(section.path, f"the value of {name} is not given", f"give it: --set {name}=VALUE", line, is_open=True)
-        for name, line in missing.items()
+        Note(path, f"the value of {name} is not given", f"give it: --set {name}=VALUE", line, is_open=True)
+        for name, (path, line) in missing.items()
     )
     return section.with_text(text), (*notes, *codes)
 
@@ -141,20 +155,22 @@ def translate(section: Section) -> Part:
     """Write one section as a file of ours says it; nothing is left out without a note."""
     if section.is_ours:
         return _as_it_is(section)
+    if any(note.is_open for note in section.notes):
+        return Part(section, section.text, is_transactional=True, is_empty=False, notes=section.notes)
     try:
         statements = _statements(section)
     except BadMigrationFile as error:
-        line = error.location.line if error.location else 1
-        note = Note(section.path, _bare(error), error.hint, section.line + line - 1, is_open=True)
+        path, line = section.place(error.location.line if error.location else 1)
+        note = Note(path, _bare(error), error.hint, line, is_open=True)
         return Part(section, section.text, is_transactional=True, is_empty=False, notes=(*section.notes, note))
-    control = [n for n, s in enumerate(statements) if s.first_word in CONTROL and is_control(s)]
-    rest = [s for n, s in enumerate(statements) if n not in set(control)]
-    is_transactional = not _runs_apart(section, rest)
-    notes = [*section.notes, *_of_transactions(section, statements, control, is_one=is_transactional)]
-    text = section.text if any(n.is_open for n in notes) else _without(section.text, [statements[n] for n in control])
+    found = _Transactions(section, statements)
+    rest = [s for n, s in enumerate(statements) if n not in found.dropped]
+    is_transactional = not _runs_apart(section, statements, found)
+    notes = [*section.notes, *found.notes(is_one=is_transactional)]
     if not is_transactional:
-        notes += _of_apart(section, rest, has_control=bool(control))
-    return Part(section, text, is_transactional, is_empty=not rest, notes=tuple(notes))
+        notes += _of_apart(section, statements, found)
+    dropped = [] if any(n.is_open for n in notes) else [statements[n] for n in sorted(found.dropped)]
+    return Part(section, _without(section.text, dropped), is_transactional, is_empty=not rest, notes=tuple(notes))
 
 
 def _as_it_is(section: Section) -> Part:
@@ -174,41 +190,133 @@ def _statements(section: Section) -> list[Statement]:
     return [Statement(section.text, p.start, p.end, p.data) for p in pieces(section.path, section.text)]
 
 
-def _of_transactions(
-    section: Section, statements: Sequence[Statement], control: Sequence[int], *, is_one: bool
-) -> Iterable[Note]:
-    """What is to be said of the transactions that a file begins and ends itself; ``is_one``: it is one here."""
-    is_open = False
-    begun = 0
-    outside = [s for n, s in enumerate(statements) if n not in set(control)] if control else []
-    for number in control:
-        statement = statements[number]
-        line = section.line + statement.line - 1
-        said = " ".join(statement.text.split())[:60]
-        begins = statement.words[0] in ("BEGIN", "START")
-        commits = re.fullmatch(r"(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?", said, re.IGNORECASE)
-        if begins and opens_ours(statement):
-            begun += 1
-            is_open = True
-        elif commits:
-            is_open = False
+# --- transactions of a file's own -------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Block:
+    """One transaction: the numbers of the statements that begin and end it, -1 where the tool or nothing does."""
+
+    begin: int
+    end: int = -1
+    is_kept: bool = True
+
+    def holds(self, number: int) -> bool:
+        """Does that statement stand in it?"""
+        return self.begin < number and (number < self.end or self.end < 0)
+
+
+class _Transactions:
+    """The transactions that a file begins and ends itself, as its own tool runs them.
+
+    ``control`` are the numbers of the statements that do it; ``dropped`` those and others that stand for nothing
+    here; ``blocks`` are in order.
+    """
+
+    def __init__(self, section: Section, statements: Sequence[Statement]) -> None:
+        self._section = section
+        self._statements = statements
+        self.control = [n for n, s in enumerate(statements) if s.first_word in CONTROL and is_control(s)]
+        self.blocks: list[_Block] = [_Block(-1)] if section.is_wrapped else []
+        self._refused: list[Note] = []
+        for number in self.control:
+            self._read(number)
+        self.dropped = set(self.control)
+        if section.is_psql and not section.is_wrapped:
+            lost = [b for b in self.blocks if not b.is_kept]
+            self.dropped |= {n for n in range(len(statements)) if any(b.holds(n) for b in lost)}
+            self.dropped |= {n for n in range(len(statements)) if self.is_idle(n)}
+
+    def _read(self, number: int) -> None:
+        statement = self._statements[number]
+        said = " ".join(bare(statement.raw).split())
+        open_block = self.blocks[-1] if self.blocks and self.blocks[-1].end < 0 else None
+        if statement.words[0] in ("BEGIN", "START") and opens_ours(statement):
+            if open_block is None:
+                self.blocks.append(_Block(number))
+        elif _COMMITS.fullmatch(said):
+            if open_block is not None:
+                open_block.end = number
+        elif _ROLLS_BACK.fullmatch(said) and self._section.is_psql and not self._section.is_wrapped:
+            if open_block is not None:
+                open_block.end, open_block.is_kept = number, False
         else:
-            what = f"{said} is no part of a migration, which is one transaction"
-            yield Note(section.path, what, "write what it is to do without it", line, is_open=True)
-    if is_open and section.is_psql:
-        yield Note(
-            section.path, "it begins a transaction that nothing ends", "the tool has run none of it", is_open=True
-        )
-    first, last = (control[0], control[-1]) if control else (0, 0)
-    around = [s for n, s in enumerate(statements) if (n < first or n > last) and s.first_word != "SET"]
-    if is_one and (begun > 1 or (control and outside and around)):
-        yield Note(section.path, f"its {counted(max(begun, 2), 'transaction')} are one here")
+            shown = _shown(statement)
+            what = f"{shown} is no part of a migration, which is one transaction"
+            how = "write what it is to do without it"
+            if _ISOLATION.search(said):
+                what = f"{shown}: a migration's transaction is READ COMMITTED"
+                how = "write plain BEGIN, and LOCK TABLE what must not change meanwhile"
+            self._refused.append(self._note(number, what, how, is_open=True))
+            if open_block is not None:
+                open_block.end = number
+
+    def _note(self, number: int, what: str, how: str = "", *, is_open: bool = False) -> Note:
+        path, line = self._section.place(self._statements[number].line)
+        return Note(path, what, how, line, is_open=is_open)
+
+    def block_of(self, number: int) -> _Block | None:
+        """The transaction in which a statement stands."""
+        return next((b for b in self.blocks if b.holds(number)), None)
+
+    def is_idle(self, number: int) -> bool:
+        """Is it a SET LOCAL outside of a transaction, which psql runs in vain?"""
+        return bool(_LOCAL.match(self._statements[number].raw)) and self.block_of(number) is None
+
+    def ends_before(self, number: int, other: int) -> bool:
+        """Has what the first statement did been committed before the other, which stands behind it, is run?"""
+        block = self.block_of(number)
+        if block is None:
+            return self._section.is_psql or self._section.cut is not None
+        return 0 <= block.end < other
+
+    def notes(self, *, is_one: bool) -> Iterable[Note]:
+        """What is to be said of them; ``is_one``: all of the file is one here."""
+        yield from self._refused
+        section, statements = self._section, self._statements
+        if section.is_psql and not section.is_wrapped and self.blocks and self.blocks[-1].end < 0:
+            what = "it begins a transaction that nothing ends"
+            yield self._note(self.blocks[-1].begin, what, "the tool has run none of it", is_open=True)
+        for block in self.blocks:
+            if not block.is_kept:
+                what = f"its own tool rolls back what it does up to line {section.place(statements[block.end].line)[1]}"
+                yield self._note(block.begin, f"{what}: left out here")
+        kept = [b for b in self.blocks if b.is_kept]
+        rest = [n for n in range(len(statements)) if n not in self.dropped]
+        around = [n for n in rest if self.block_of(n) is None and statements[n].first_word not in ("SET", "RESET")]
+        if is_one and self.control and (len(kept) > 1 or (kept and around)):
+            filled = [b for b in kept if any(b.holds(n) for n in rest)]
+            if len(filled) + bool(around) > 1:
+                yield Note(section.path, f"its {counted(len(filled) + bool(around), 'transaction')} are one here")
+        for number in rest:
+            yield from self._of_one(number, rest)
+        for number in sorted(self.dropped - set(self.control)):
+            if self.is_idle(number):
+                yield self._note(
+                    number, f"{_shown(statements[number])} has no effect outside of a transaction: left out"
+                )
+
+    def _of_one(self, number: int, rest: Sequence[int]) -> Iterable[Note]:
+        """What one statement means otherwise where all transactions are one."""
+        statement, block = self._statements[number], self.block_of(number)
+        if _SETS_TRANSACTION.match(statement.raw) and not _AS_OURS.search(statement.raw):
+            how = "leave it out, and LOCK TABLE what must not change meanwhile"
+            what = f"{_shown(statement)}: a migration's transaction is READ COMMITTED"
+            yield self._note(number, what, how, is_open=True)
+        is_last = block is None or not any(n > block.end for n in rest) or block.end < 0
+        if not is_last and _ENDS_WITH_IT.match(statement.raw) and not _TIMEOUT.search(statement.raw):
+            what = f"{_shown(statement)} ends with its transaction there, and holds to the end of the file here"
+            yield self._note(number, what, "make a migration of each transaction", is_open=True)
+
+
+def _shown(statement: Statement) -> str:
+    return " ".join(statement.text.split())[:60]
 
 
 def _without(text: bytes, statements: Sequence[Statement]) -> bytes:
     """The text without these statements, and without the lines that then are blank."""
     for statement in reversed(statements):
-        begin, end = statement.start, statement.end
+        begin, end = statement.start, statement.data[1] + 2 if statement.data else statement.end
         found = re.compile(rb"[ \t]*;?[ \t]*").match(text, end)
         end = found.end() if found else end
         line = text.rfind(b"\n", 0, begin) + 1
@@ -218,14 +326,39 @@ def _without(text: bytes, statements: Sequence[Statement]) -> bytes:
     return text
 
 
-def _runs_apart(section: Section, statements: Sequence[Statement]) -> bool:
+def _runs_apart(section: Section, statements: Sequence[Statement], found: _Transactions) -> bool:
     """Must the statements run each by itself?"""
-    if runs_outside(_script(section, statements)):
+    rest = [n for n in range(len(statements)) if n not in found.dropped]
+    if runs_outside(_script(section, [statements[n] for n in rest])):
         return True
-    if section.is_wrapped or len(statements) < 2:
+    if any(_commits_itself(statements, n) and found.block_of(n) is None for n in rest):
+        return True
+    for number in rest:
+        if _ENUM_VALUE.match(statements[number].raw) and any(n > number and found.ends_before(number, n) for n in rest):
+            return True
+    return section.cut is not None and not section.is_wrapped and len(rest) > 1
+
+
+def _commits_itself(statements: Sequence[Statement], number: int) -> bool:
+    """Does code that it runs, as far as it stands in this file, end the transaction?"""
+    statement = statements[number]
+    if statement.first_word == "DO":
+        return _ends_transaction(statement.text)
+    if statement.first_word != "CALL":
         return False
-    is_apart = section.cut is not None
-    return is_apart or (section.is_psql and any(_ENUM_VALUE.match(s.raw) for s in statements))
+    name = next((t.name for t, after in pairwise(tokens(statement.text)) if after.text == "("), "")
+    made = [s for s in statements[:number] if s.first_word == "CREATE" and "PROCEDURE" in s.words]
+    return any(name in s.text and _ends_transaction(s.text) for s in made)
+
+
+def _ends_transaction(text: str) -> bool:
+    """Does a text of its code say COMMIT or ROLLBACK?"""
+    code = [
+        t.value
+        for t in tokens(text)
+        if t.kind == "text" and t.value and re.search(r"\b(?:commit|rollback)\b", t.value, re.IGNORECASE)
+    ]
+    return any(t.kind == "word" and t.text.upper() in ("COMMIT", "ROLLBACK") for c in code for t in tokens(c))
 
 
 def runs_outside(script: Script) -> bool:
@@ -244,16 +377,22 @@ def _script(section: Section, statements: Sequence[Statement]) -> Script:
     return Script(section.path, section.text, "", found)
 
 
-def _of_apart(section: Section, statements: Sequence[Statement], *, has_control: bool) -> Iterable[Note]:
-    if has_control and len(statements) > 1:
+def _of_apart(section: Section, statements: Sequence[Statement], found: _Transactions) -> Iterable[Note]:
+    rest = [n for n in range(len(statements)) if n not in found.dropped]
+    if found.control and len(rest) > 1:
         yield Note(
             section.path, "its statements run each by itself here, because one of them cannot run in a transaction"
         )
-    for statement in statements:
+    for number in rest:
+        statement = statements[number]
+        path, line = section.place(statement.line)
         if _LOCAL.match(statement.raw):
-            line = section.line + statement.line - 1
-            said = " ".join(statement.text.split())[:60]
-            yield Note(section.path, f"{said} has no effect outside of a transaction", "write SET without LOCAL", line)
+            what = f"{_shown(statement)} has no effect outside of a transaction"
+            is_open = not _TIMEOUT.search(statement.raw)
+            yield Note(path, what, "write SET without LOCAL", line, is_open=is_open)
+        elif _ONLY_INSIDE.match(statement.raw):
+            what = f"{_shown(statement)} needs a transaction, and the statements of this file run each by itself"
+            yield Note(path, what, "make a migration of what is to be one transaction", line, is_open=True)
 
 
 # --- the whole file ---------------------------------------------------------------------------
