@@ -181,7 +181,9 @@ class Look:
                     f"Finish it or clean it up with {ledger.tool}; or insist: "
                     + self.command(f"baseline --to {last.id}")
                 )
-        if len(self.ledgers) > 1 and not is_named:
+        agreeing = [ledger for ledger in self.ledgers if ledger.stands_for]
+        is_clear = len(agreeing) == 1 and agreeing[0].stands_for == last.id
+        if len(self.ledgers) > 1 and not is_named and not is_clear:
             where = " and ".join(f"{w.tool} ({w.table})" for w in self.ledgers)
             found.append(
                 f"more than one tool has recorded here: {where}. Only you know which is still used; "

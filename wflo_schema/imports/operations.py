@@ -251,14 +251,14 @@ def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[s
 
 
 def _ledger_tables(source: Source) -> frozenset[str]:
-    """The tables in which the tool records its migrations, but for one that the folder makes itself."""
-    tables = {name for t in OTHER_TOOLS if t.name in source.ledgers for name in t.tables}
+    """The tables in which the tool records its migrations, but for those that the folder makes itself.
+
+    A tool with a schema of its own has none that a file would name without it.
+    """
+    tables = {name for t in OTHER_TOOLS if t.name in source.ledgers and not t.home for name in t.tables}
+    made = {name: re.compile(rb"\bCREATE\s+TABLE[^(;]*\b" + name.encode() + rb"\b", re.IGNORECASE) for name in tables}
     texts = [section.text for step in source.steps for section in step.sections]
-    return frozenset(
-        name
-        for name in tables
-        if not any(re.search(rb"\bCREATE\s+TABLE[^(;]*\b" + name.encode() + rb"\b", t, re.IGNORECASE) for t in texts)
-    )
+    return frozenset(name for name, makes in made.items() if not any(makes.search(text) for text in texts))
 
 
 def _texts(imported: Sequence[Imported], notes: Mapping[str, Sequence[Note]]) -> dict[str, str]:

@@ -124,13 +124,14 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
 
 
 _OF_TABLE = (
-    rb"\A\s*(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|DROP\s+TABLE|"
-    rb"COMMENT\s+ON\s+TABLE)(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?\s+(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"])"
+    rb"\A\s*(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|"
+    rb"DROP\s+TABLE|COMMENT\s+ON\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\b[^(]*\bON)(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
+    rb"(?:\s+ONLY)?\s+(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"])"
 )
 
 
 def without_ledger(section: Section, tables: Collection[str], tool: str) -> tuple[Section, tuple[Note, ...]]:
-    """The section without what it does to its tool's own ledger, which no migration of ours has; a note for each."""
+    """The section without what changes its tool's own ledger, which we do not keep; a note for each."""
     names = [name.encode() for name in tables]
     if not any(name in section.text for name in names):
         return section, ()
@@ -143,7 +144,7 @@ def without_ledger(section: Section, tables: Collection[str], tool: str) -> tupl
     notes = tuple(
         Note(
             section.path,
-            f"left out, for it changes the ledger of {tool}: {' '.join(s.text.split())[:80]}",
+            f"left out, for it is about the ledger of {tool}: {' '.join(s.text.split())[:80]}",
             line=section.line + s.line - 1,
         )
         for s in found
