@@ -787,7 +787,7 @@ def test_a_key_that_was_dropped_after_it_was_recorded_is_missed(
         ]
         assert "VALIDATE CONSTRAINT u_t_id_fkey;" in found.next_steps[0]
         assert found.next_steps[1].startswith("undo by hand 1 difference ")
-        assert found.next_steps[-1] == "wflo-schema check --drift"
+        assert found.next_steps[-1] == "wflo-schema check --only ledger --only drift"
     execute(database, "ALTER TABLE t DROP extra", *(d.mend for d in found.differences if d.mend))
     assert said(look(database, folder, to=to)) == (Verdict.OURS, 0, False)
 

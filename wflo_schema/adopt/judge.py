@@ -258,7 +258,7 @@ def _as_recorded(look: Look, said: Compared) -> Adoption:
     assert last is not None
     left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
     objections = look.objections(last, minds_ledgers=False)
-    step = look.command("migrate" if look.status.pending else "check")
+    step = look.command("migrate") if look.status.pending else look.check()
     return replace(
         look.adoption(Verdict.OURS),
         id=last.id,
@@ -337,7 +337,7 @@ def _mends(look: Look, said: Compared) -> tuple[str, ...]:
     mends = [_one_line(d.mend) for d in said.differences if d.mend]
     by_hand = len(said.differences) - len(mends)
     more = len(mends) - _MOST_STEPS
-    verify = look.command("check --drift")
+    verify = look.check("--drift")
     undo = f"undo by hand {counted(by_hand, 'difference')} that no statement mends without losing rows"
     keep = f"or keep what was changed: write it as a migration ({_NEW}), and record that: "
     return (
@@ -487,7 +487,7 @@ def _record(look: Look, found: Adoption, *, verify: bool = True) -> Adoption:
     else:
         done = replace(found, is_applied=True)
     pending = len(look.migrations) > found.number
-    return replace(done, next_steps=(look.command("migrate" if pending else "check"),))
+    return replace(done, next_steps=(look.command("migrate") if pending else look.check(),))
 
 
 def _has_recorded(look: Look, found: Adoption) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,6 +117,11 @@ class Look:
     def command(self, words: str) -> str:
         """What to type next, for the same schema."""
         return command(words, self.schema)
+
+    def check(self, words: str = "") -> str:
+        """The command that checks the target: with ``words`` where there is a contract, else what needs none."""
+        has_contract = any(os.path.exists(os.path.join(d, "contract.toml")) for d in self.migrations.directories[:1])
+        return self.command(f"check {words}".rstrip() if has_contract else "check --only ledger --only drift")
 
     def to_record(self, wanted: Sequence[Migration]) -> tuple[str, ...]:
         """The ids among ``wanted`` that have no row in our ledger, or one without a checksum."""
