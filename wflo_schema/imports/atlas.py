@@ -6,11 +6,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import cut_at, joined
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, numbered, others
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
 
 _SUM = "atlas.sum"
 _DIRECTIVE = re.compile(r"[ -~]*atlas:(?P<name>\w+)(?: +(?P<value>.+))?\Z")
@@ -29,11 +30,10 @@ def read_atlas(folder: Folder, wishes: Wishes) -> Source:
     names = [name for name in folder.top if name.endswith(".sql")]
     steps: list[Step] = []
     left_out = list(_sums(folder, names))
-    also: dict[str, str] = {}
     for name in names:
         step, is_checkpoint = _step(folder, name)
         if is_checkpoint and steps:
-            also[step.version] = steps[-1].version
+            steps[-1] = replace(steps[-1], also=(*steps[-1].also, step.version))
             left_out.append(Note(step.path, f"is a checkpoint: it makes what those up to {steps[-1].path} make"))
             continue
         known = next((s for s in steps if s.version == step.version), None)
@@ -43,8 +43,8 @@ def read_atlas(folder: Folder, wishes: Wishes) -> Source:
                 hint="Atlas runs one of them at most: give one another version, or move it out of the folder",
             )
         steps.append(step)
-    left_out += others(folder, {*names, _SUM}, "is no migration of Atlas")
-    return Source("Atlas", folder.path, "", tuple(steps), ("atlas",), tuple(left_out), keeps_session=True, also=also)
+    left_out += left_out_of(folder, folder.without({*names, _SUM}), "no migration of Atlas")
+    return Source("Atlas", folder.path, "", tuple(steps), ("atlas",), tuple(left_out), keeps_session=True)
 
 
 def _step(folder: Folder, name: str) -> tuple[Step, bool]:

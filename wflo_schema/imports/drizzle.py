@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import joined
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, numbered, others
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
 
 _JOURNAL = "meta/_journal.json"
 _CUT = b"--> statement-breakpoint"
@@ -26,7 +27,6 @@ def read_drizzle(folder: Folder, wishes: Wishes) -> Source:
     has_journal = folder.has(_JOURNAL)
     entries = list(_entries(folder) if has_journal else _folders(folder))
     steps: list[Step] = []
-    also: dict[str, str] = {}
     for name, notes in entries:
         source = Path(folder.where(name)).read_bytes()
         version = hashlib.sha256(source).hexdigest()
@@ -34,20 +34,18 @@ def read_drizzle(folder: Folder, wishes: Wishes) -> Source:
         if known is not None:
             what = f"has the same text as {known.path}, so Drizzle's ledger cannot tell the two apart"
             notes, version = (*notes, Note(folder.where(name), what)), ""
-        elif source != folder.text(name):
-            also[hashlib.sha256(folder.text(name)).hexdigest()] = version
-        steps.append(_step(folder, name, version, notes, is_journal=has_journal))
+        step = _step(folder, name, version, notes, is_journal=has_journal)
+        if version and source != folder.text(name):  # CRLF: where it ran, it may have been without
+            step = replace(step, also=(hashlib.sha256(folder.text(name)).hexdigest(),))
+        steps.append(step)
     used = {name for name, _ in entries}
-    why = "is not in meta/_journal.json, so Drizzle does not run it" if has_journal else "is no migration of Drizzle"
-    left_out = [Note(n.path, why) for n in others(folder, used, why) if n.path.endswith(".sql")]
-    left_out += [
-        Note(n.path, n.what.replace(why, "is what Drizzle keeps for itself"))
-        for n in others(folder, used, why)
-        if not n.path.endswith(".sql")
-    ]
-    return Source(
-        "Drizzle", folder.path, "", tuple(steps), ("drizzle",), tuple(left_out), keeps_session=True, also=also
+    rest = folder.without(used)
+    why = "not in meta/_journal.json, so Drizzle does not run it" if has_journal else "no migration of Drizzle"
+    left_out = (
+        *left_out_of(folder, [n for n in rest if n.endswith(".sql")], why),
+        *left_out_of(folder, [n for n in rest if not n.endswith(".sql")], "what Drizzle keeps for itself"),
     )
+    return Source("Drizzle", folder.path, "", tuple(steps), ("drizzle",), left_out, keeps_session=True)
 
 
 def _entries(folder: Folder) -> Iterator[tuple[str, tuple[Note, ...]]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import pieces
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, others
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of
 from wflo_schema.words import counted
 
 _COMMITTED = re.compile(r"(?P<number>[0-9]+)(?:-(?P<words>[-_a-zA-Z0-9]*))?\.sql\Z")
@@ -57,7 +58,7 @@ def read_graphile_migrate(folder: Folder, wishes: Wishes) -> Source:
             )
         steps.append(step)
     left_out = [*_uncommitted(folder, base, used), *_hooks(folder, base, config)]
-    left_out += others(folder, used | _named(folder, base, config), "is no committed migration")
+    left_out += left_out_of(folder, folder.without(used | _named(folder, base, config)), "no committed migration")
     return Source(
         "graphile-migrate",
         folder.path,
@@ -120,19 +121,30 @@ def _committed(folder: Folder, name: str, before: str, config: _Config) -> tuple
         notes.append(Note(path, what, "was it edited after it was committed? databases may hold the older one"))
     is_wrapped = _NO_TRANSACTION.match(body) is None
     body = _SPLIT.sub("", _NO_TRANSACTION.sub("--", body))
-    text = _settings(config) + body
+    text = _settings(config, is_wrapped=is_wrapped) + body
     words = match["words"] or headers.get("Message", "")
-    section = Section(path, text.encode(), len(headers) + 1, is_wrapped=is_wrapped)
+    cut = None if is_wrapped or not config.settings else _settings_first(len(config.settings))
+    section = Section(path, text.encode(), len(headers) + 1, is_wrapped=is_wrapped, cut=cut)
     version = f"{match['number']}.sql"
     return Step(version, match["number"], words, path, section, None, tuple(notes), files=(path,)), headers["Hash"]
 
 
-def _settings(config: _Config) -> str:
+def _settings(config: _Config, *, is_wrapped: bool) -> str:
     """What the tool sets for its session before anything else, in each file: here none knows of those before it."""
+    is_local = "TRUE" if is_wrapped else "'f'"  # each file sets it, so nothing need be said of those behind it
     return "".join(
-        f"SELECT pg_catalog.set_config('{name}', '{_quoted(value)}', FALSE);\n"
+        f"SELECT pg_catalog.set_config('{name}', '{_quoted(value)}', {is_local});\n"
         for name, value in config.settings.items()
     )
+
+
+def _settings_first(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """What cuts a text behind its settings, each a line: what cannot run in a transaction goes alone."""
+
+    def cut(text: bytes) -> tuple[bytes, ...]:
+        return tuple(text.split(b"\n", count))
+
+    return cut
 
 
 def _quoted(value: str) -> str:
@@ -151,10 +163,11 @@ def _placeholder(config: _Config, wishes: Wishes) -> re.Pattern[bytes]:
 
 def _hook(folder: Folder, name: str, config: _Config) -> Step:
     path = folder.where(name)
-    what = "graphile-migrate runs it after each reset, so before the first migration, and as a hook of .gmrc says"
+    what = "is what graphile-migrate runs after each reset, so it is the first migration here"
     words = re.sub(r"\.sql\Z", "", name.rpartition("/")[2])
-    note = Note(path, what, "look whether a new database needs it; if not, leave it out")
-    section = Section(path, _settings(config).encode() + folder.text(name), is_wrapped=False)
+    note = Note(path, what, "if a new database does not need it, remove it")
+    text = _settings(config, is_wrapped=False).encode() + folder.text(name)
+    section = Section(path, text, is_wrapped=False)
     return Step("", "000000", words, path, section, notes=(note,), files=(path,))
 
 
@@ -172,7 +185,8 @@ def _hooks(folder: Folder, base: str, config: _Config) -> Iterator[Note]:
         for action in actions:
             if base + action.removeprefix("!") not in first:
                 what = f"its {hook} runs {action}"
-                yield Note(folder.where(base + config.name), what, "no migration: run it yourself where it is needed")
+                path = os.path.normpath(folder.where(base + config.name))
+                yield Note(path, what, "no migration: run it yourself where it is needed")
 
 
 def _named(folder: Folder, base: str, config: _Config) -> set[str]:
@@ -194,7 +208,7 @@ def _uncommitted(folder: Folder, base: str, used: set[str]) -> Iterator[Note]:
                 yield Note(folder.where(name), "holds nothing yet")
     fixtures = [n for n in folder.files if n.startswith(f"{base}fixtures/")]
     if fixtures:
-        what = f"its {counted(len(fixtures), 'file')} stand in the migrations that include them, as they were then"
+        what = f"{counted(len(fixtures), 'file')} that migrations include; the committed ones hold their text"
         yield Note(folder.where(f"{base}fixtures"), what, "a change to one is a migration of its own")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.cutting import cut_at
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, numbered, others
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
 
 _PROGRAM = re.compile(r"\.[cm]?[jt]s\Z", re.IGNORECASE)
 
@@ -91,7 +91,7 @@ def read_node_pg_migrate(folder: Folder, wishes: Wishes) -> Source:
         "",
         tuple(ordered),
         ledgers=("node-pg-migrate",),
-        left_out=others(folder, used, "is no migration of node-pg-migrate"),
+        left_out=left_out_of(folder, folder.without(used), "no migration of node-pg-migrate"),
         keeps_session=True,
     )
 
@@ -203,7 +203,7 @@ def read_tern(folder: Folder, wishes: Wishes) -> Source:
         if values:
             what += f"; of its [data], {', '.join(sorted(values))} {_IS_PUT_IN}"
         left_out.append(Note(folder.where(conf), what))
-    left_out += others(folder, used, "is no migration of tern, which wants NUMBER_NAME.sql")
+    left_out += left_out_of(folder, folder.without(used), "no migration of tern, which wants NUMBER_NAME.sql")
     return Source("tern", folder.path, "", steps, ("tern",), tuple(left_out), placeholder=_TERN_VALUE, values=values)
 
 
@@ -320,7 +320,7 @@ def read_postgres_migrations(folder: Folder, wishes: Wishes) -> Source:
         found[number] = name
     _refuse_gap(folder, found, "postgres-migrations")
     steps = tuple(_of_postgres_migrations(folder, number, found[number]) for number in sorted(found))
-    left_out = others(folder, set(found.values()), "is no migration of postgres-migrations")
+    left_out = left_out_of(folder, folder.without(set(found.values())), "no migration of postgres-migrations")
     return Source(
         "postgres-migrations",
         folder.path,
@@ -381,7 +381,7 @@ def read_marv(folder: Folder, wishes: Wishes) -> Source:
         version = str(number) if is_recorded else ""
         steps.append(Step(version, match["number"], match["name"], path, section, None, notes, files=(path,)))
     steps.sort(key=lambda step: int(step.number))
-    left_out = (*skipped, *others(folder, set(found.values()), "is no migration of Marv"))
+    left_out = (*skipped, *left_out_of(folder, folder.without(set(found.values())), "no migration of Marv"))
     return Source("Marv", folder.path, "", tuple(steps), ("marv",), left_out)
 
 

@@ -127,7 +127,6 @@ class Source:
     why.  ``keeps_session``: what a migration sets for its session holds for those after it.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
     the value where none is given, and ``code`` what only the tool itself can work out.
-    ``also`` are more versions that the ledger may hold, and the version of the migration whose state each leaves.
     ``grows``: a file holds many migrations, and is written anew with more of them.
     """
 
@@ -140,7 +139,6 @@ class Source:
     keeps_session: bool = False
     placeholder: re.Pattern[bytes] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
-    also: Mapping[str, str] = field(default_factory=dict)
     grows: bool = False
 
 
@@ -224,6 +222,10 @@ class Folder:
         start = f"{folder}/" if folder else ""
         return tuple(name for name in self.files if name.startswith(start) and "/" not in name[len(start) :])
 
+    def without(self, used: Collection[str]) -> list[str]:
+        """The relative paths of its other files."""
+        return [name for name in self.files if name not in used]
+
     def where(self, name: str) -> str:
         """The path of one of its files."""
         return os.path.join(self.root, *name.split("/")) if self.root else name
@@ -297,25 +299,6 @@ def left_out_of(folder: Folder, names: Sequence[str], why: str) -> tuple[Note, .
             said = listed([name.removeprefix(f"{place}/") for name in inner])
             found.append(Note(where, f"{counted(len(inner), 'file')}, {why}: {said}"))
     return tuple(found)
-
-
-# Files of one folder that are named one by one.
-_MOST_NAMED = 3
-
-
-def others(folder: Folder, used: Collection[str], what: str) -> tuple[Note, ...]:
-    """A note for each file that is not among the used ones; of a folder that holds many such, one for all of them."""
-    unused = [name for name in folder.files if name not in used]
-    by_folder: dict[str, list[str]] = {}
-    for name in unused:
-        by_folder.setdefault(name.rpartition("/")[0], []).append(name)
-    notes = []
-    for inner, names in by_folder.items():
-        if inner and len(names) > _MOST_NAMED:
-            notes.append(Note(folder.where(inner), f"each of its {counted(len(names), 'file')} {what}"))
-        else:
-            notes += [Note(folder.where(name), what) for name in names]
-    return tuple(notes)
 
 
 def each_statement(text: bytes) -> list[bytes]:

@@ -175,8 +175,6 @@ def names_text(source: Source, imported: Sequence[Imported]) -> str:
             last = one.id
             versions = [*one.step.also, one.step.version]
             lines += [f"{_quoted(version)} = {_quoted(last)}" for version in versions if version]
-        ids = {one.step.version: one.id for one in imported}
-        lines += [f"{_quoted(version)} = {_quoted(ids[known])}" for version, known in source.also.items()]
     return "\n".join(lines) + "\n"
 
 
