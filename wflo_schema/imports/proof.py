@@ -121,7 +121,7 @@ class _SourceRun:
                 statements.add(*piece)
             self._script = Script(section.path, text, "", statements)
             script = self._load(Migration(id, section.path, "", is_transactional=section.is_wrapped))
-            if section.is_psql:
+            if section.is_psql or any(s.data is not None for s in script.statements):
                 made += [Command(s.raw, data=_data_of(script.source, s.data)) for s in script.statements]
             elif script.statements or section.cut is None:
                 made.append(Command(script.source, data=_NOTHING_FED))
