@@ -113,6 +113,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "drizzle",
             "directories",
             "flyway",
+            "changelog",
             "liquibase",
             "psql",
             "sqitch",

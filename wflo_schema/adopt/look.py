@@ -23,13 +23,38 @@ from wflo_schema.words import listed
 def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
     """Say what the versions stand for: by ``names``, because they are ids of ours, or the numbers in them."""
     order = {m.id: n for n, m in enumerate(migrations)}
-    given = {**{i: i for i in order}, **(names or {})}
+    given = _by_spelling({**{i: i for i in order}, **(names or {})})
     find = _numbered(order) if names is None else dict[str, str]().get
-    known = {v: given[v] if v in given else find(v, "") for v in ledger.versions if v in given or find(v)}
+    known: dict[str, str] = {}
+    for version in ledger.versions:
+        spelling = next((s for s in _spellings(version) if s in given or find(s)), None)
+        if spelling is not None:
+            known[version] = given[spelling] if spelling in given else find(spelling, "")
     said = list(known.values())
     unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
     last = max((s for s in said if s), key=lambda s: order[s], default="")
     return replace(ledger, stands_for="" if "" in said else last, unknown=unknown)
+
+
+def _spellings(version: str) -> Iterator[str]:
+    """How a version may be written: Liquibase's ``path::id::author`` with less and less of the path, then its id."""
+    yield version
+    path, sign, rest = version.partition("::")
+    if sign:
+        parts = path.removeprefix("classpath:").strip("/").split("/")
+        yield from ("/".join(parts[n:]) + sign + rest for n in range(len(parts)))
+        yield rest.partition("::")[0]
+
+
+def _by_spelling(names: Mapping[str, str]) -> dict[str, str]:
+    """What versions stand for, by each way to write a path that means one of them only."""
+    found: dict[str, str] = {}
+    doubtful = set()
+    for version, stands_for in names.items():
+        for spelling in [*_spellings(version)][:-1]:
+            if found.setdefault(spelling, stands_for) != stands_for:
+                doubtful.add(spelling)
+    return {s: i for s, i in found.items() if s not in doubtful} | dict(names)
 
 
 # What a tool puts before a number, and the number: 20251110_01, V1.2, 000003.

@@ -192,7 +192,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "liquibase",
         "databasechangelog",
         frozenset({"id", "author", "filename", "dateexecuted", "orderexecuted", "exectype", "md5sum"}),
-        "SELECT id::text AS version, exectype = 'FAILED' AS has_failed FROM {table} "
+        "SELECT concat_ws('::', filename, id, author) AS version, exectype = 'FAILED' AS has_failed FROM {table} "
         "WHERE id IS NOT NULL ORDER BY orderexecuted",
         more=frozenset({"databasechangeloglock"}),
     ),

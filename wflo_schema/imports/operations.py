@@ -29,6 +29,7 @@ from wflo_schema.imports.writing import (
     checksum,
     checksums_of,
     ids_of,
+    key_of,
     names_text,
     read_record,
     record_text,
@@ -112,6 +113,9 @@ def import_folder(
     source = _expanded(source, wishes or Wishes())
     if record is not None:
         _refuse_edited(source, record, into)
+        known = [step for step in source.steps if key_of(source, step) in record.ids]
+        new = [step for step in source.steps if key_of(source, step) not in record.ids]
+        source = replace(source, steps=(*known, *new))  # what is new runs after what was applied
     imported = _imported(source, wishes or Wishes(), record)
     kept = {name: _text(into / name) for name in record.written if name.endswith(".sql")} if record else {}
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:

@@ -17,6 +17,9 @@ from wflo_schema.words import counted, listed
 # Folders in which nobody keeps migrations.
 _NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
 
+# Folders above one in which the tool's own settings are looked for.
+_MOST_ABOVE = 8
+
 # Files of a folder that are looked at; more are a wrong folder.
 _MOST_FILES = 100_000
 
@@ -70,6 +73,7 @@ class Section:
     files: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    is_literal: bool = False
 
     def place(self, line: int) -> tuple[str, int]:
         """The path and line from which a line of the text, from 1, comes."""
@@ -126,7 +130,8 @@ class Source:
     `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
     why.  ``keeps_session``: what a migration sets for its session holds for those after it.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
-    the value where none is given, and ``code`` what only the tool itself can work out.
+    the value where none is given, and ``code`` what only the tool itself can work out; names are told apart by case
+    only where the pattern does so.
     ``grows``: a file holds many migrations, and is written anew with more of them.
     """
 
@@ -239,6 +244,18 @@ class Folder:
         if name not in self._texts:
             self._texts[name] = read_source(self.where(name))[0]
         return self._texts[name]
+
+    def above(self, *names: str) -> Iterator[str]:
+        """The paths of files of these names in the folder and in those above it, nearest first.
+
+        No further than the work tree, and than a few folders.
+        """
+        here = os.path.abspath(self.root or ".")
+        for _ in range(_MOST_ABOVE):
+            yield from (path for name in names if os.path.isfile(path := os.path.join(here, *name.split("/"))))
+            if os.path.exists(os.path.join(here, ".git")) or os.path.dirname(here) == here:
+                return
+            here = os.path.dirname(here)
 
     def section(self, name: str, *, is_wrapped: bool = True, is_psql: bool = False) -> Section:
         """All of a file."""

@@ -6,7 +6,7 @@ Hides transactions of a file's own, values that the tool puts in, and comments t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -66,10 +66,12 @@ def with_values(
     section: Section, placeholder: re.Pattern[bytes] | None, values: Mapping[str, str]
 ) -> tuple[Section, tuple[Note, ...]]:
     """The section with the values of its placeholders put in, and a note for each that has none."""
-    if placeholder is None or not placeholder.search(section.text):
+    if placeholder is None or section.is_literal or not placeholder.search(section.text):
         return section, ()
     missing: dict[str, tuple[str, int]] = {}
     codes: list[Note] = []
+    spelt: Callable[[str], str] = str.lower if placeholder.flags & re.IGNORECASE else str
+    known = {spelt(name): value for name, value in values.items()}
 
     def value(found: re.Match[bytes]) -> bytes:
         path, line = section.place(section.text.count(b"\n", 0, found.start()) + 1)
@@ -80,10 +82,10 @@ def with_values(
             return found.group()
         name = found["name"].decode()
         default = found.groupdict().get("default")
-        if name not in values and default is None:
+        if spelt(name) not in known and default is None:
             missing.setdefault(name, (path, line))
             return found.group()
-        return values[name].encode() if name in values else default or b""
+        return known[spelt(name)].encode() if spelt(name) in known else default or b""
 
     text = placeholder.sub(value, section.text)
     notes = tuple(

@@ -169,12 +169,8 @@ def names_text(source: Source, imported: Sequence[Imported]) -> str:
     """The text of adopt.toml: what each version in the tool's ledger stands for."""
     lines = [f"# What the versions in the ledger of {source.tool} stand for: wflo-schema adopt reads it."]
     for ledger in source.ledgers:
-        lines += ["", f"[{_quoted(ledger)}]"]
-        last = ""
-        for one in imported:
-            last = one.id
-            versions = [*one.step.also, one.step.version]
-            lines += [f"{_quoted(version)} = {_quoted(last)}" for version in versions if version]
+        ids = {version: one.id for one in imported for version in (*one.step.also, one.step.version) if version}
+        lines += ["", f"[{_quoted(ledger)}]", *(f"{_quoted(version)} = {_quoted(i)}" for version, i in ids.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,236 @@
+"""Flyway's folders: read in its order, proven as it sends them, and adopted by its ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.adopt.found import Verdict
+from wflo_schema.adopt.judge import adopt_database
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
+from wflo_schema.errors import BadMigrationFile
+from wflo_schema.imports.flyway import _cut, _messages
+from wflo_schema.imports.operations import import_folder
+
+HISTORY = {
+    "V1__users.sql": "CREATE TABLE users (id int PRIMARY KEY, name text);\nCOPY users FROM STDIN;\n1\tann; bo\n\\.\n",
+    "U1__users.sql": "DROP TABLE users;\n",
+    "more/V1_2__index.sql": "CREATE INDEX CONCURRENTLY users_name ON users (name);\n",
+    "more/U1_2__index.sql": "DROP INDEX users_name;\n",
+    "V1.10__key.sql": "\ufeffALTER TABLE users ADD CHECK (id > 0);\r\nVACUUM users;\r\n",
+    "U1.10__key.sql": "-- nothing\n",
+    "V2__nothing.sql": "",
+    "R__b view.sql": "CREATE OR REPLACE VIEW b AS SELECT * FROM a;\n",
+    "R__a_view.sql": "CREATE OR REPLACE VIEW a AS SELECT id, '${word}' AS w FROM ${flyway:defaultSchema}.users;\n",
+    "afterMigrate__grants.sql": "GRANT SELECT ON users TO PUBLIC;\n",
+    "beforeMigrate.sql": "SELECT 1;\n",
+    "notes.md": "how we do it\n",
+}
+
+IDS = [
+    "0001.00.0_users",
+    "0001.02.0_index",
+    "0001.10.0_key",
+    "0002.00.0_nothing",
+    "0002.00.1_repeatable_a_view",
+    "0002.00.2_repeatable_b-view",
+    "0002.00.3_afterMigrate_grants",
+]
+
+# As Flyway makes it (PostgreSQLDatabase.getRawCreateScript).
+LEDGER = """CREATE TABLE flyway_schema_history (
+    installed_rank INT NOT NULL, version VARCHAR(50), description VARCHAR(200) NOT NULL, type VARCHAR(20) NOT NULL,
+    script VARCHAR(1000) NOT NULL, checksum INTEGER, installed_by VARCHAR(100) NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT now(), execution_time INTEGER NOT NULL, success BOOLEAN NOT NULL);
+ALTER TABLE flyway_schema_history ADD CONSTRAINT flyway_schema_history_pk PRIMARY KEY (installed_rank);
+CREATE INDEX flyway_schema_history_s_idx ON flyway_schema_history (success);
+"""
+
+
+def ledger(*applied: tuple[str | None, str]) -> str:
+    """Flyway's ledger, holding these versions and scripts."""
+    rows = [
+        f"({n}, nullif('{version or ''}', ''), 'x', 'SQL', '{script}', 0, 'me', now(), 1, true)"
+        for n, (version, script) in enumerate(applied, 1)
+    ]
+    return f"{LEDGER}INSERT INTO flyway_schema_history VALUES {', '.join(rows)};\n"
+
+
+@pytest.mark.spread_over_servers
+def test_flyway_is_proven_in_its_order_and_as_it_sends_each_file(tmp_path: Path, database: Database) -> None:
+    found = imported(tmp_path, HISTORY, database, word="said")
+    assert [m.id for m in ours(tmp_path)] == IDS
+    assert found.proof is not None and found.proof.is_whole, found.proof
+    assert found.proof.replayed == 7 and found.proof.with_rollback == 3
+    assert found.exit_code == 0
+    assert text_of(tmp_path, "0001.02.0_index.sql").startswith("-- transactional: false\n")
+    assert "mixed=true" in text_of(tmp_path, "0001.10.0_key.sql")
+    assert "'said' AS w FROM public.users" in text_of(tmp_path, f"{IDS[4]}.sql")
+    assert [note.partition(": ")[0].rpartition("/")[2] for note in found.left_out] == ["beforeMigrate.sql", "notes.md"]
+
+
+def test_a_database_of_flyways_is_adopted_where_its_ledger_says(tmp_path: Path, database: Database) -> None:
+    files = {
+        "V1__users.sql": "CREATE TABLE users (id bigint PRIMARY KEY);\n",
+        "V01_02__rows.sql": "INSERT INTO users VALUES (1);\n",
+        "V1.3__more_rows.sql": "INSERT INTO users VALUES (2);\n",
+        "sub/R__view.sql": "CREATE VIEW v AS SELECT * FROM users;\n",
+    }
+    imported(tmp_path, files)
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE users (id bigint PRIMARY KEY); INSERT INTO users VALUES (1)")
+        connection.execute(ledger(("1", "V1__users.sql"), ("01.02", "V01_02__rows.sql")))
+    found = adopt_database(database, ours(tmp_path), apply=True)
+    assert (found.verdict, found.id, found.is_applied) == (Verdict.EQUAL, "0001.02.0_rows", True)
+    assert not found.ledgers[0].unknown
+    operations.migrate(database, ours(tmp_path))
+    assert not operations.status(database, ours(tmp_path)).pending
+
+
+def test_a_repeatable_is_known_by_its_files_name_alone(tmp_path: Path, database: Database) -> None:
+    imported(tmp_path, {"V1__t.sql": "CREATE TABLE t ();\n", "sub/R__v.sql": "CREATE VIEW v AS SELECT * FROM t;\n"})
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t (); CREATE VIEW v AS SELECT * FROM t")
+        connection.execute(ledger(("1", "V1__t.sql"), (None, "db/sub/R__v.sql")))
+    found = adopt_database(database, ours(tmp_path))
+    assert found.verdict is Verdict.EQUAL and not found.ledgers[0].unknown
+    assert found.ledgers[0].stands_for == found.id == "0001.1_repeatable_v"
+
+
+@pytest.mark.spread_over_servers
+def test_a_baseline_takes_the_place_of_what_it_holds(tmp_path: Path, database: Database) -> None:
+    files = {
+        "V1__a.sql": "CREATE TABLE a ();\n",
+        "V2__b.sql": "CREATE TABLE b ();\n",
+        "U2__b.sql": "DROP TABLE b;\n",
+        "B2__both.sql": "CREATE TABLE a (); CREATE TABLE b ();\n",
+        "U3__c.sql": "DROP TABLE c;\n",
+        "V3__c.sql": "CREATE TABLE c ();\n",
+    }
+    found = imported(tmp_path, files, database)
+    assert found.proof is not None and found.proof.is_whole and found.proof.rolled_back == 1
+    assert [m.id for m in ours(tmp_path)] == ["0002_both", "0003_c"] and found.exit_code == 0
+    assert any("V1__a.sql: is in B2__both.sql" in note for note in found.left_out)
+    names = text_of(tmp_path, "adopt.toml")
+    assert '"1" = "0002_both"' in names and '"2" = "0002_both"' in names and '"3" = "0003_c"' in names
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"V1__a.sql": "", "V1.0__b.sql": ""}, "two migrations have the version"),
+        ({"V1_1__a.sql": "", "sub/V01.1.0__b.sql": ""}, "two migrations have the version"),
+        ({"R__a_b.sql": "", "sub/R__a b.sql": ""}, "two migrations have the description a b"),
+        ({"V1__a.sql": "", "V1__a.java": ""}, "two migrations have the version"),
+        ({"V1__a.sql": b"\xff\xfe"}, "UTF-8"),
+    ],
+)
+def test_what_flyway_refuses_is_refused(tmp_path: Path, files: dict[str, str | bytes], message: str) -> None:
+    with pytest.raises(BadMigrationFile, match=message):
+        imported(tmp_path, files)
+
+
+def test_settings_are_read_from_above_and_from_beside_a_file(tmp_path: Path) -> None:
+    (tmp_path / "flyway.conf").write_text(
+        "# flyway.x=1\nflyway.placeholders.Name=users\nflyway.sqlMigrationPrefix=M\nflyway.sqlMigrationSeparator=-\n"
+    )
+    files = {
+        "M1-a.sql": "CREATE TABLE ${name} (id int);\n",
+        "M2-b.sql": "INSERT INTO users SELECT '${name}'::int;\n",
+        "M2-b.sql.conf": "placeholderReplacement=false\nexecuteInTransaction=false\n",
+        "M3-c.sql": "SELECT 1;\n",
+        "M3-c.sql.conf": "shouldExecute=false\n",
+        "M4-d.sql": "SELECT 1;\n",
+        "M4-d.sql.conf": "shouldExecute=${env}==prod\n",
+    }
+    found = imported(tmp_path, files)
+    assert [(f.id, f.is_open) for f in found.files] == [("0001_a", False), ("0002_b", False), ("0004_d", True)]
+    assert text_of(tmp_path, "0001_a.sql") == "CREATE TABLE users (id int);\n"
+    assert "'${name}'" in text_of(tmp_path, "0002_b.sql")
+    assert any("flyway.conf: its settings are used" in note for note in found.left_out)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flyway.toml", '[flyway]\nsqlMigrationSuffixes = [".sql", ".pg"]\n[flyway.placeholders]\nwhat = "t"\n'),
+        (
+            "application.properties",
+            "spring.flyway.sql-migration-suffixes=.sql,.pg\nspring.flyway.placeholders.what=t",
+        ),
+        (
+            "pom.xml",
+            """<project><plugin><artifactId>flyway-maven-plugin</artifactId><configuration>
+            <sqlMigrationSuffixes>.sql,.pg</sqlMigrationSuffixes><placeholders><what>t</what></placeholders>
+            </configuration></plugin></project>""",
+        ),
+    ],
+)
+def test_settings_are_read_from_each_place(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    imported(tmp_path, {"V1__a.sql": "CREATE TABLE ${what} ();\n", "V2__b.pg": "DROP TABLE ${What};\n"})
+    assert [m.id for m in ours(tmp_path)] == ["0001_a", "0002_b"]
+    assert text_of(tmp_path, "0002_b.sql") == "DROP TABLE t;\n"
+
+
+def test_a_placeholder_without_a_value_and_code_wait_for_a_person(tmp_path: Path) -> None:
+    files = {"V1__a.sql": "SELECT '${x}', '${flyway:user}', '${flyway:filename}';\n", "V2__b.java": "class V2__b {}\n"}
+    found = imported(tmp_path, files)
+    assert [f.is_open for f in found.files] == [True, True]
+    notes = " ".join(note for f in found.files for note in f.notes)
+    assert "--set x=VALUE" in notes and "--set flyway:user=VALUE" in notes and "V2__b.java is no SQL" in notes
+    assert "V1__a.sql'" in text_of(tmp_path, "0001_a.sql")
+
+
+def test_code_that_stands_where_the_build_keeps_it_is_seen(tmp_path: Path) -> None:
+    lay(tmp_path, {"src/main/resources/db/V1__a.sql": "SELECT 1;\n", "src/main/java/db/V2__b.java": "class V2__b {}\n"})
+    found = import_folder(str(tmp_path / "theirs/src/main/resources/db"), tmp_path / "ours")
+    assert [(f.id, f.is_open) for f in found.files] == [("0001_a", False), ("0002_b", True)]
+
+
+def test_names_that_flyway_passes_over_are_left_out(tmp_path: Path) -> None:
+    names = ("v3__lower.sql", "V__none.sql", "Vx__word.sql", "R1__numbered.sql", "V4__text.txt", "U9__of_none.sql")
+    found = imported(tmp_path, {"V1__a.sql": "SELECT 1;\n", **dict.fromkeys(names, "SELECT 1;\n")})
+    assert len(found.files) == 1
+    assert sorted(note.partition(": ")[0].rpartition("/")[2] for note in found.left_out) == sorted(names)
+
+
+def test_statements_are_cut_as_flyway_cuts_them() -> None:
+    texts = (
+        b"SELECT 'a;b', \"c;d\", E'it\\';';",
+        b"/* a; /* b; */ c; */ SELECT $x$ ; $$ ; $x$; -- d;",
+        b"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END;",
+        b"CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);",
+        b"COPY t (a) FROM STDIN;\nx;y\n\\.\n",
+    )
+    assert [len(_cut(text)) for text in texts] == [1] * len(texts)
+    assert [len(_cut(b"\n".join(texts)))] == [len(texts)]
+    assert _cut(b" -- only\n/* words */ ;; ") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)", False),
+        ("drop index concurrently if exists i", False),
+        ("CREATE DATABASE d", False),
+        ("REINDEX DATABASE d", False),
+        ("VACUUM", False),
+        ("ALTER SYSTEM SET a = 1", False),
+        ("REINDEX INDEX CONCURRENTLY i", True),
+        ("CREATE INDEX i ON t (a)", True),
+        ("ALTER TYPE t ADD VALUE 'x'", True),
+    ],
+)
+def test_what_runs_outside_of_a_transaction_is_known(text: str, runs: bool) -> None:
+    assert [is_inside for _, is_inside in _messages(text.encode())] == [runs]
+
+
+def test_what_is_new_is_added_behind_a_repeatable(tmp_path: Path) -> None:
+    imported(tmp_path, {"V1__a.sql": "SELECT 1;\n", "R__v.sql": "SELECT 2;\n"})
+    folder = lay(tmp_path, {"V2__b.sql": "SELECT 3;\n"})
+    import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
+    assert [m.id for m in ours(tmp_path)] == ["0001.0_a", "0001.1_repeatable_v", "0002.0_b"]
