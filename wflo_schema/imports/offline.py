@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wflo_schema.imports import alembic, django, pgroll, programs, yoyo
 from wflo_schema.imports.source import Tool
 
-TOOLS: tuple[Tool, ...] = ()
+TOOLS: tuple[Tool, ...] = (alembic.TOOL, django.TOOL, yoyo.TOOL, pgroll.TOOL, *programs.TOOLS)

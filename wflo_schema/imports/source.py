@@ -321,3 +321,17 @@ def left_out_of(folder: Folder, names: Sequence[str], why: str) -> tuple[Note, .
 def each_statement(text: bytes) -> list[bytes]:
     """What is sent of a text that goes statement by statement.  Raise `BadMigrationFile` where it cannot be split."""
     return [text[piece.start : piece.end] for piece in pieces("it", text)]
+
+
+def says_python_does_nothing(path: str, line: int, wishes: Wishes) -> Note:
+    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing."""
+    if wishes.values.get("python") == "nothing":
+        return Note(path, "runs Python here, which does nothing in an empty database, as --set says", line=line)
+    return Note(
+        path,
+        "runs Python here",
+        "write in SQL what it does; where all of them only change rows that an empty database does not have: "
+        "--set python=nothing",
+        line,
+        is_open=True,
+    )

@@ -118,7 +118,9 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
 
 
 def key_of(source: Source, step: Step) -> str:
-    """What an imported migration is known by in later runs: its path in the folder, and its version."""
+    """What an imported migration is known by in later runs: its path in the folder and its version, or that alone."""
+    if source.grows:
+        return step.version
     return f"{_inside(source, step.path)}#{step.version}"
 
 
