@@ -86,6 +86,16 @@ class _SourceRun:
 
     def run(self, id: str, section: Section) -> str:
         """Run one section; return what PostgreSQL refused, or nothing."""
+        ledger = self._source.makes.partition(" ")[0]
+        sent = section.text if section.cut is None else b"\n".join(section.cut(section.text))
+        if not ledger or ledger.encode() not in sent:
+            return self._run(id, section)
+        self._exchange([Command(f"CREATE TABLE IF NOT EXISTS {self._source.makes}")])
+        error = self._run(id, section)
+        self._exchange([Command(f"DROP TABLE IF EXISTS {ledger}")])
+        return error
+
+    def _run(self, id: str, section: Section) -> str:
         texts = self._confined(id, section)
         look = list(self._confinement.look) if self._confinement is not None else []
         if section.is_wrapped:
@@ -109,7 +119,10 @@ class _SourceRun:
 
     def _exchange(self, commands: Sequence[Command]) -> str:
         found: ServerError | None = self._pipeline.exchange(commands).error if commands else None
-        return found.message if found is not None else ""
+        if found is None:
+            return ""
+        refused = self._confinement.refusal(self._script, found, None) if self._confinement and self._script else None
+        return f"{refused.message.splitlines()[0]}; {refused.hint}" if refused is not None else found.message
 
     def _confined(self, id: str, section: Section) -> list[Command]:
         """What is sent of a section, without what reaches beyond the database."""

@@ -50,7 +50,8 @@ class Section:
 
     ``text`` is UTF-8 with line ends as ``\\n``, without the tool's own marks, and begins at ``line``, from 1.
     ``cut`` gives the messages in which the tool sends a text; None: all of it as one.  ``is_wrapped``: the tool runs
-    it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement.
+    it in one transaction; where not, ``is_asked`` says that the file wants it so, and False that the tool never does.
+    ``is_psql``: psql reads it, with its commands and variables, statement by statement.
     ``is_ours``: it is a file of ours as it stands, directives included.  ``notes`` are for people.
     """
 
@@ -62,6 +63,7 @@ class Section:
     cut: Callable[[bytes], Sequence[bytes]] | None = None
     is_ours: bool = False
     notes: tuple[Note, ...] = ()
+    is_asked: bool = True
 
     @property
     def is_blank(self) -> bool:
@@ -115,6 +117,7 @@ class Source:
     the value where none is given, and ``code`` what only the tool itself can work out.
     ``also`` are more versions that the ledger may hold, and the version of the migration whose state each leaves.
     ``grows``: a file holds many migrations, and is written anew with more of them.
+    ``makes`` is the tool's own ledger, as it stands behind CREATE TABLE, where a migration may name that table.
     """
 
     tool: str
@@ -128,6 +131,7 @@ class Source:
     values: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)
     grows: bool = False
+    makes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,9 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
 
 
 _OF_TABLE = (
-    rb"\A\s*(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|DROP\s+TABLE|"
-    rb"COMMENT\s+ON\s+TABLE)(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?\s+(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"])"
+    rb"\A\s*(?:(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|DROP\s+TABLE|"
+    rb"COMMENT\s+ON\s+TABLE)(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?|(?:GRANT|REVOKE)\s[^;]*?\sON(?:\s+TABLE)?)\s+"
+    rb"(?:[\w\"]+\s*\.\s*)?\"?(?:%s)\"?(?![\w.\"]|\s*,)"
 )
 
 
@@ -227,8 +228,9 @@ def _runs_apart(section: Section, statements: Sequence[Statement]) -> bool:
         return True
     if section.is_wrapped or len(statements) < 2:
         return False
-    is_apart = section.cut is not None
-    return is_apart or (section.is_psql and any(_ENUM_VALUE.match(s.raw) for s in statements))
+    is_apart = section.cut is not None and section.is_asked
+    has_pieces = section.is_psql or section.cut is not None
+    return is_apart or (has_pieces and any(_ENUM_VALUE.match(s.raw) for s in statements))
 
 
 def _script(section: Section, statements: Sequence[Statement]) -> Script:
