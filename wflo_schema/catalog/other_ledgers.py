@@ -132,6 +132,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "ledger_flyway",
     ),
     OtherTool("goose", "goose_db_version", frozenset({"id", "version_id", "is_applied"}), "ledger_goose"),
+    OtherTool("micrate", "micrate_db_version", frozenset({"id", "version_id", "is_applied"}), "ledger_goose"),
     OtherTool(
         "sqitch",
         "changes",
@@ -267,6 +268,8 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         order="id",
         more="play_evolutions_lock",
     ),
+    _simple("rambler", "migrations", "migration", version="migration", is_everyday=True),
+    _simple("mybatis migrations", "changelog", "id applied_at description", version="id", order="id", is_everyday=True),
     _simple("aerich", "aerich", "id version app content", version="version", order="id", is_everyday=True),
     _simple("typeorm", "migrations", "id timestamp name", version="name", order="id", is_everyday=True),
     _simple("laravel", "migrations", "id migration batch", version="migration", order="id", is_everyday=True),

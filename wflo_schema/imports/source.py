@@ -54,7 +54,8 @@ class Section:
 
     ``text`` is UTF-8 with line ends as ``\\n``, without the tool's own marks, and begins at ``line``, from 1.
     ``cut`` gives the messages in which the tool sends a text; None: all of it as one.  ``is_wrapped``: the tool runs
-    it in one transaction.  ``is_psql``: psql reads it, with its commands and variables, statement by statement;
+    it in one transaction; where not, ``is_asked`` says that the file wants it so, and False that the tool never does.
+    ``is_psql``: psql reads it, with its commands and variables, statement by statement;
     ``directory`` is where it is started, empty where that is not known.  ``places`` are lines of the text and the
     path and line from which each, and what follows, comes; ``files`` are other files that are in it.  ``values``
     are those of its placeholders, beside those of the source.  ``is_ours``: it is a file of ours as it stands,
@@ -74,6 +75,7 @@ class Section:
     values: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     is_literal: bool = False
+    is_asked: bool = True
 
     def place(self, line: int) -> tuple[str, int]:
         """The path and line from which a line of the text, from 1, comes."""

@@ -126,9 +126,10 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
 
 
 _OF_TABLE = (
-    rb"\A\s*(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|"
+    rb"\A\s*(?:(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|"
     rb"DROP\s+TABLE|COMMENT\s+ON\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\b[^(]*\bON)(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
-    rb"(?:\s+ONLY)?\s+(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"])"
+    rb"(?:\s+ONLY)?|(?:GRANT|REVOKE)\s[^;]*?\sON(?:\s+TABLE)?)\s+"
+    rb"(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"]|\s*,)"
 )
 
 
@@ -339,7 +340,7 @@ def _runs_apart(section: Section, statements: Sequence[Statement], found: _Trans
     for number in rest:
         if _ENUM_VALUE.match(statements[number].raw) and any(n > number and found.ends_before(number, n) for n in rest):
             return True
-    return section.cut is not None and not section.is_wrapped and len(rest) > 1
+    return section.cut is not None and section.is_asked and not section.is_wrapped and len(rest) > 1
 
 
 def _commits_itself(statements: Sequence[Statement], number: int) -> bool:
