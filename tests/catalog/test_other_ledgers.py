@@ -85,7 +85,7 @@ def test_freeze_passes_over_schemas_with_nothing_but_a_registry_or_the_system(da
 
 
 def test_tools_are_told_once() -> None:
-    assert len({(t.name, t.table) for t in OTHER_TOOLS}) == len(OTHER_TOOLS)
+    assert len({(t.name, t.table, t.columns) for t in OTHER_TOOLS}) == len(OTHER_TOOLS)
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ def test_what_is_about_the_tools_own_ledger_is_left_out_and_named(
     text = f"{up}\nCREATE TABLE t (id int);\n{about};\nINSERT INTO t VALUES (1);\n{down}\nDROP TABLE t;\n"
     found = imported(tmp_path, {"1_t.sql": text}, database)
     assert (found.tool, found.exit_code) == (tool, 0)
-    assert f"1_t.sql:3: left out, for it changes the ledger of {tool}: {about[:5]}" in found.files[0].notes[0]
+    assert f"1_t.sql:3: left out, for it is about the ledger of {tool}: {about[:5]}" in found.files[0].notes[0]
     assert about not in re.sub("--.*", "", text_of(tmp_path, "0001_t.sql"))
 
 

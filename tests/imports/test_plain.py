@@ -126,7 +126,10 @@ def test_what_takes_back_nothing_that_is_there_is_left_out(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"1_a.sql": "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"}, "dbmate folder"),
+        (
+            {"1_a.sql": "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"},
+            "is a folder of dbmate, as 1_a.sql:1 says",
+        ),
         ({"V1__a.sql": A, "U1__a.sql": "DROP TABLE a;\n"}, "is a folder of Flyway, as U1__a.sql shows"),
         ({"1_a/up.sql": A, "1_a/down.sql": "DROP TABLE a;\n"}, "is a folder of Diesel, as 1_a/down.sql shows"),
         ({"1_a.sql": f"-- Up\n{A}-- Down\nDROP TABLE a;\n"}, "says -- Down"),

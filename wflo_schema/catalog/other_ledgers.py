@@ -177,7 +177,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "version name md5 run_at",
         version="version",
         order="version",
-        where="version > 0",  # the row with which it begins
+        where="version::text <> '0'",  # the row with which it begins
     ),
     _simple("node-pg-migrate", "pgmigrations", "id name run_on", version="name", order="id"),
     _simple(

@@ -242,7 +242,6 @@ def _keeps_ledger(statement: bytes, revisions: set[bytes], ledgers: set[bytes]) 
     return True
 
 
-# many parameters: what is known where a section is cut out of its file
 def _cleaned(
     path: str, text: bytes, line: int, revisions: set[bytes], ledgers: set[bytes], *, is_within: bool
 ) -> Section:

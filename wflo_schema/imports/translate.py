@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from wflo_schema.errors import BadMigrationFile
@@ -138,12 +138,19 @@ def without_ledger(section: Section, tables: Collection[str], tool: str) -> tupl
     names = [name.encode() for name in tables]
     if not any(name in section.text for name in names):
         return section, ()
+    pattern = re.compile(_OF_TABLE % b"|".join(map(re.escape, names)), re.IGNORECASE)
+
+    def about(text: bytes) -> list[Statement]:
+        return [s for s in _statements(section.with_text(text)) if pattern.match(s.raw)]
+
+    def rest(text: bytes) -> Sequence[bytes]:
+        messages = (_without(m, about(m)) for m in section.cut(text)) if section.cut is not None else ()
+        return [m for m in messages if not m.isspace() and m]
+
     try:
-        statements = _statements(section)
+        found = about(section.text)
     except BadMigrationFile:
         return section, ()  # said by `translate`
-    pattern = re.compile(_OF_TABLE % b"|".join(map(re.escape, names)), re.IGNORECASE)
-    found = [s for s in statements if pattern.match(s.raw)]
     notes = tuple(
         Note(
             section.path,
@@ -152,7 +159,8 @@ def without_ledger(section: Section, tables: Collection[str], tool: str) -> tupl
         )
         for s in found
     )
-    return section.with_text(_without(section.text, found)), notes
+    kept = section.with_text(_without(section.text, found))
+    return replace(kept, cut=rest if section.cut is not None else None), notes
 
 
 def translate(section: Section) -> Part:
