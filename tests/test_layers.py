@@ -103,7 +103,6 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         "imports",
         (
             "source",
-            "loosepairs",
             "cutting",
             "pairs",
             "marked",

@@ -11,7 +11,6 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.files.statements import refuse_outside_transaction
-from wflo_schema.imports.loosepairs import read_loose_pairs, shows_loose_pairs
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
 from wflo_schema.words import counted
 
@@ -535,6 +534,3 @@ TOOLS: tuple[Tool, ...] = (
     Tool("postgrator", read_postgrator, "Postgrator"),
     Tool("db-migrate", read_db_migrate, "db-migrate", _shows_db_migrate),
 )
-
-# Chosen only where nothing shows a tool.
-OF_NO_TOOL: tuple[Tool, ...] = (Tool("pairs", read_loose_pairs, "", shows_loose_pairs),)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
-from wflo_schema.files.layouts import refuse_sections, undone_by
+from wflo_schema.files.layouts import forward_name, refuse_sections, undone_by
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -60,7 +61,7 @@ def _is_same(one: str, other: str) -> bool:
 def _plain_step(folder: Folder, name: str, undo: str | None) -> Step:
     for each in (name, undo) if undo else (name,):
         _refuse_marks(folder, each)
-    stem = re.sub(r"\.\w+\Z", "", name)
+    stem = forward_name(name, undo) if undo else re.sub(r"\.\w+\Z", "", name)
     found = _NUMBERED.match(stem)
     number, words = (found["number"].replace("-", ""), found["words"]) if found else ("", stem)
     path = folder.where(name)
@@ -317,10 +318,30 @@ def _shows_refinery(folder: Folder) -> str:
     return ""
 
 
+def read_pairs(folder: Folder, wishes: Wishes) -> Source:
+    """Pairs of no tool, as their names say it; each file as ``psql -f`` runs it."""
+    found = read_plain(folder, wishes)
+    if not any(step.undo for step in found.steps):
+        raise BadMigrationFile(f"no file in {folder.path} takes back another", hint=f"--from plain, and {_ORDERS}")
+    return replace(found, tool="pairs", reason=_shows_pairs(folder) or found.reason)
+
+
+def _shows_pairs(folder: Folder) -> str:
+    """What shows that most of the files are pairs; nothing where that is not so."""
+    names = [name for name in folder.files if is_sql(name)]
+    undone = undone_by(names)
+    pairs = [(forward, undo) for undo, forward in sorted(undone.items()) if forward]
+    if not pairs or len(names) - len(undone) > 2 * len(pairs):
+        return ""
+    forward, undo = pairs[0]
+    return f"{forward}, and {undo} takes it back; {counted(len(pairs), 'such pair')}, each file read as psql -f runs it"
+
+
 PLAIN = Tool("plain", read_plain, shows=_shows_plain)
 
 TOOLS: tuple[Tool, ...] = (
     Tool("rails", read_rails, shows=_shows_rails),
     Tool("refinery", read_refinery, "Flyway", shows=_shows_refinery),
+    Tool("pairs", read_pairs, shows=_shows_pairs),
     PLAIN,
 )

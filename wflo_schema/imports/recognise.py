@@ -41,7 +41,6 @@ TOOLS: tuple[Tool, ...] = (
     *liquibase.TOOLS,
     *sqitch.TOOLS,
     *offline.TOOLS,
-    *pairs.OF_NO_TOOL,
     *plain.TOOLS,
 )
 
