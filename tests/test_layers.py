@@ -105,6 +105,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "source",
             "cutting",
             "pairs",
+            "db_migrate",
             "marked",
             "sections",
             "graphile",

@@ -383,6 +383,27 @@ def test_js_that_does_more_than_run_a_file_waits_for_a_person(tmp_path: Path) ->
     assert [f.is_open for f in imported(tmp_path, files).files] == [True]
 
 
+def test_of_db_migrates_programs_those_that_run_one_text_are_read(tmp_path: Path, database: Database) -> None:
+    programs = {
+        "01": "exports.up = function (db, cb) {\n  db.runSql(\n `\n CREATE TABLE t (a text);`,\n cb,\n );\n};\n"
+        "exports.down = (db, cb) => { db.runSql('DROP TABLE t;', [], cb); };\nexports._meta = { version: 1 };\n",
+        "02": r"""exports.up = async function(db) { await db.runSql("INSERT INTO t VALUES ('a\nb\\c')"); }
+exports.down = function (db, cb) { cb(); };""",
+        "03": "exports.setup = function () {};\nexports.up = function (db) { return db.runSql('SELECT 1'); };\n",
+        "04": "exports.up = function (db, cb) { db.runSql(`CREATE TABLE ${name} ()`, cb); };\n",
+        "05": "exports.up = (db, cb) => { db.runSql('SELECT 1', () => db.runSql('SELECT 2', cb)); };\n"
+        "exports.down = (db, cb) => { db.dropTable('t', cb); };\n",
+        "06": "exports.up = function (db) { return db.createTable('u', { id: 'int' }); };\n",
+        "07": "module.exports = require('./other');\n",
+    }
+    found = imported(tmp_path, {f"201501{day}000000-x.js": code for day, code in programs.items()}, database)
+    assert (found.tool, [f.is_open for f in found.files]) == ("db-migrate", [False] * 3 + [True] * 4)
+    assert found.proof is not None
+    assert (found.proof.replayed, found.proof.is_equal) == (3, True)
+    assert text_of(tmp_path, "20150102000000_x.sql") == "INSERT INTO t VALUES ('a\nb\\c')\n"
+    assert text_of(tmp_path, "20150102000000_x.rollback.sql").startswith("-- nothing-to-undo: ")
+
+
 # --- pairs of no known tool -------------------------------------------------------------------
 
 

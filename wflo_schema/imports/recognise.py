@@ -13,6 +13,7 @@ from wflo_schema.errors import BadMigrationFile, UsageError
 from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.imports import (
     atlas,
+    db_migrate,
     directories,
     drizzle,
     flyway,
@@ -31,6 +32,7 @@ from wflo_schema.words import counted, listed
 # The first that is shown by a file counts; where none is, the first whose ``shows`` says something.
 TOOLS: tuple[Tool, ...] = (
     *pairs.TOOLS,
+    *db_migrate.TOOLS,
     *marked.TOOLS,
     *sections.TOOLS,
     *graphile.TOOLS,
