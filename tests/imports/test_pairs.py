@@ -210,6 +210,24 @@ def test_a_folder_that_both_may_own_is_adopted_with_either_ledger(
     assert operations.status(database, ours(tmp_path)).pending == ()
 
 
+def test_the_ledger_that_names_what_the_catalog_equals_is_believed_beside_another(
+    tmp_path: Path, database: Database
+) -> None:
+    stamp = "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL);\n"
+    imported(tmp_path, {"1_t.up.sql": T + stamp, "2_rows.up.sql": "INSERT INTO t VALUES (1);"})
+    ledger = "CREATE TABLE schema_migrations AS SELECT bigint '2' AS version, false AS dirty"
+    run(database, T, stamp, "INSERT INTO alembic_version VALUES ('old')", "INSERT INTO t VALUES (1)", ledger)
+    found = adopt_database(database, ours(tmp_path))
+    assert (found.verdict, found.id, found.objections) == (Verdict.EQUAL, "0002_rows", ())
+
+
+def test_sqlx_without_pairs_is_told_by_its_crate(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    found = imported(tmp_path, {"1_t.sql": T, "../Cargo.toml": "sqlx = { workspace = true }\n"})
+    assert found.tool == "sqlx"
+    assert "Cargo.toml beside it" in found.reason
+
+
 # --- pop --------------------------------------------------------------------------------------
 
 
@@ -253,15 +271,23 @@ def test_what_only_pop_can_run_waits_for_a_person(tmp_path: Path) -> None:
     assert "CREATE TABLE postgres" in text_of(tmp_path, "20200104_fine.sql")
 
 
-def test_orys_ledger_is_known_to_adopt(tmp_path: Path, database: Database) -> None:
+@pytest.mark.parametrize(
+    "ledger",
+    [
+        "schema_migration (version varchar(48) NOT NULL, version_self int NOT NULL DEFAULT 0)",
+        "schema_migration (version char(14) NOT NULL)",
+        "schema_migrations (version char(14) NOT NULL)",
+    ],
+)
+def test_pops_ledger_is_known_to_adopt_whatever_it_is_called(ledger: str, tmp_path: Path, database: Database) -> None:
     files = {"20200101_t.up.sql": T, "20200102_r.up.sql": "INSERT INTO t VALUES (1);", "3_x.up.sql": "DELETE FROM t;"}
     imported(tmp_path, files, tool="pop")  # as texts, 3 comes last
     run(
         database,
         T,
         "INSERT INTO t VALUES (1)",
-        "CREATE TABLE schema_migration (version varchar(48) NOT NULL, version_self int NOT NULL DEFAULT 0)",
-        "INSERT INTO schema_migration VALUES ('20200101'), ('20200102')",
+        f"CREATE TABLE {ledger}",
+        f"INSERT INTO {ledger.split()[0]} VALUES ('20200101'), ('20200102')",
     )
     found = adopt_database(database, ours(tmp_path))
     assert (found.verdict, found.number) == (Verdict.EQUAL, 2)
