@@ -167,7 +167,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "version description installed_on success checksum",
         version="version",
         failed="success IS NOT TRUE",
-        order="version",
+        order="version::numeric",
     ),
     _simple("pop", "schema_migration", "version", version="version", is_everyday=True),
     _simple("pop", "schema_migration", "version version_self", version="version", is_everyday=True),  # Ory's
@@ -176,7 +176,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "schemaversion",
         "version name md5 run_at",
         version="version",
-        order="version",
+        order="version::numeric",
         where="version::text <> '0'",  # the row with which it begins
     ),
     _simple("node-pg-migrate", "pgmigrations", "id name run_on", version="name", order="id"),

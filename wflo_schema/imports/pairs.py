@@ -190,14 +190,19 @@ def _runs_in_parts(section: Section) -> bool:
 def _beside(folder: Folder, names: Sequence[str], holding: bytes = b"") -> tuple[str, str]:
     """The first of these files, in the folder or above it up to the repository's root, and its path."""
     place = os.path.abspath(folder.root or ".")
-    while True:
+    for _ in range(_HIGHEST):
         for name in names:
             path = os.path.join(place, name)
             if os.path.isfile(path) and holding in _bytes(path):
                 return name, path
-        if os.path.exists(os.path.join(place, ".git")) or place == os.path.dirname(place):
-            return "", ""
+        if os.path.exists(os.path.join(place, ".git")):
+            break
         place = os.path.dirname(place)
+    return "", ""
+
+
+# Folders that are looked at, from that of the migrations upwards.
+_HIGHEST = 8
 
 
 def _bytes(path: str) -> bytes:
