@@ -215,8 +215,8 @@ _LEDGERS = {
     "hasura": (
         {"1591085467216_a/up.sql": A, "1591085467217_b/up.sql": B, "1591085467218_c/up.sql": C},
         (
-            "CREATE SCHEMA hdb_catalog; CREATE TABLE hdb_catalog.hdb_version (hasura_uuid uuid, version text, upgraded_on "
-            "timestamptz, cli_state jsonb, console_state jsonb);"
+            "CREATE SCHEMA hdb_catalog; CREATE TABLE hdb_catalog.hdb_version (hasura_uuid uuid, version text, "
+            "upgraded_on timestamptz, cli_state jsonb, console_state jsonb);"
             "INSERT INTO hdb_catalog.hdb_version (cli_state) VALUES "
             """('{"migrations": {"default": {"1591085467216": false, "1591085467217": false}}}')"""
         ),
@@ -224,8 +224,8 @@ _LEDGERS = {
     "supabase": (
         {f"supabase/migrations/2020010{n + 1}000000_x.sql": sql for n, sql in enumerate((A, B, C))},
         (
-            "CREATE SCHEMA supabase_migrations; CREATE TABLE supabase_migrations.schema_migrations (version text PRIMARY "
-            "KEY, statements text[], name text); CREATE TABLE supabase_migrations.seed_files (path text, hash text);"
+            "CREATE SCHEMA supabase_migrations; CREATE TABLE supabase_migrations.schema_migrations (version "
+            "text PRIMARY KEY, statements text[], name text); CREATE TABLE supabase_migrations.seed_files (path text, hash text);"
             "INSERT INTO supabase_migrations.schema_migrations VALUES ('20200101000000'), ('20200102000000')"
         ),
     ),
