@@ -225,7 +225,8 @@ _LEDGERS = {
         {f"supabase/migrations/2020010{n + 1}000000_x.sql": sql for n, sql in enumerate((A, B, C))},
         (
             "CREATE SCHEMA supabase_migrations; CREATE TABLE supabase_migrations.schema_migrations (version "
-            "text PRIMARY KEY, statements text[], name text); CREATE TABLE supabase_migrations.seed_files (path text, hash text);"
+            "text PRIMARY KEY, statements text[], name text); "
+            "CREATE TABLE supabase_migrations.seed_files (path text, hash text);"
             "INSERT INTO supabase_migrations.schema_migrations VALUES ('20200101000000'), ('20200102000000')"
         ),
     ),
