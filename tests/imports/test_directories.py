@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.laid import imported, ours, text_of
+from tests.imports.laid import imported, lay, ours, text_of
 from wflo_schema.adopt.found import Verdict
 from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.imports.operations import import_folder
 from wflo_schema.scratch.replay import ScratchOptions
 
 T, DROP = "CREATE TABLE {} (id int);\n", "DROP TABLE {};\n"
@@ -245,3 +246,33 @@ def test_a_tools_ledger_says_where_its_database_is(tmp_path: Path, database: Dat
     assert (done.verdict, done.is_applied, done.number) == (Verdict.EQUAL, True, 2)
     assert done.ledgers[0].tool == tool and done.ledgers[0].stands_for == done.id == found.files[1].id
     assert [m.id for m in operations.migrate(database, ours(tmp_path)).done] == [found.files[2].id]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ids"),
+    [
+        ("20230101000000_a/migration.sql", "20230102000000_b/migration.sql", ["20230101000000_a", "20230102000000_b"]),
+        ("2023-01-01-000000_a/up.sql", "2023-01-02-000000_b/up.sql", ["20230101000000_a", "20230102000000_b"]),
+        ("supabase/migrations/1_a.sql", "supabase/migrations/2_b.sql", ["0001_a", "0002_b"]),
+        ("1591085467216_a/up.sql", "1591085467217_b/up.sql", ["1591085467216_a", "1591085467217_b"]),
+    ],
+)
+def test_what_is_new_in_a_folder_is_added(tmp_path: Path, first: str, second: str, ids: list[str]) -> None:
+    imported(tmp_path, {first: A})
+    folder = lay(tmp_path, {second: B})
+    found = import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
+    assert [f.id for f in found.files if f.is_new] == ids[1:]
+    assert [m.id for m in ours(tmp_path)] == ids
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfCREATE TABLE a (\r\nid int);\r\n", b"-- only a comment\n", b""])
+def test_line_ends_marks_of_an_encoding_and_comments_alone_are_read(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "migration.sql").write_bytes(text)
+    folder = lay(tmp_path, {"1_a/migration.sql": A})
+    (folder / "2_b").symlink_to(tmp_path / "elsewhere")
+    found = import_folder(str(folder), tmp_path / "ours", write=True)
+    assert [f.id for f in found.files] == ["0001_a", "0002_b"]
+    assert (
+        text_of(tmp_path, "0002_b.sql").encode() == text.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"") or not text
+    )
