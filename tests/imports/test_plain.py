@@ -120,6 +120,12 @@ def test_pairs_of_no_known_tool_are_proven_down_and_up(tmp_path: Path, database:
     assert found.proof.is_whole and found.proof.rolled_back == 2
 
 
+def test_two_pairings_are_refused(tmp_path: Path) -> None:
+    files = {"1_a.sql": A, "1_a_down.sql": "DROP TABLE a;\n", "1_a_revert.sql": "DROP TABLE a;\n"}
+    with pytest.raises(BadMigrationFile, match="two pairings are possible"):
+        imported(tmp_path, files, tool="plain", order="name")
+
+
 def test_what_takes_back_nothing_that_is_there_is_left_out(tmp_path: Path) -> None:
     files = {"1_a.sql": A, "undo/9_old.sql": "DROP TABLE old;\n", "b.down.sql": "DROP TABLE b;\n"}
     found = imported(tmp_path, files, tool="plain", order="name")

@@ -247,17 +247,29 @@ def _is_rollback(name: str) -> bool:
 
 
 def undone_by(names: Sequence[str]) -> dict[str, str]:
-    """Of files of no known tool, by their paths: each that takes back another, and that other; "" where it is alone."""
-    found = {name: f"{_stem(name).removesuffix('.rollback')}.sql" for name in names if _is_rollback(name)}
-    found |= {undo: forward for forward, undo in find_pairs([name for name in names if name not in found])}
+    """Of files of no known tool, by their paths: each that takes back another, and that other; "" where it is alone.
+
+    Raise `BadMigrationFile` where that could be two.
+    """
+    pairs = {(f"{_stem(name).removesuffix('.rollback')}.sql", name) for name in names if _is_rollback(name)}
+    pairs |= set(find_pairs([name for name in names if not _is_rollback(name)]))
+    present = set(names)
+    found: dict[str, str] = {}
+    for forward, undo in sorted(pairs):
+        other = next((one for one in (found.get(undo), forward if forward in found.values() else None) if one), None)
+        if other is not None:
+            what = f"{undo} could take back {other} or {forward}" if other != forward else f"two take back {forward}"
+            raise BadMigrationFile(
+                f"two pairings are possible: {what}", hint="rename one, or move it out of the folder"
+            )
+        found[undo] = forward if forward in present else ""
     for name in names:
         *above, base = name.split("/")
         first, *rest = _stem(base).lower().split(".")
         is_half = any(map(_is_half, above)) or bool((_TELLING - FORWARD) & set(rest)) or (not rest and _is_half(first))
         if is_half and name not in found:
             found[name] = ""
-    present = set(names)
-    return {name: forward if forward in present else "" for name, forward in found.items()}
+    return found
 
 
 def refuse_undo_half(directory: str) -> None:
