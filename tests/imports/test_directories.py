@@ -150,6 +150,21 @@ def test_supabase_is_found_where_a_user_points(tmp_path: Path, below: str) -> No
     assert "seed.sql" in said and "config.toml" in said
 
 
+@pytest.mark.spread_over_servers
+def test_supabase_sends_by_itself_what_cannot_run_in_a_transaction(tmp_path: Path, database: Database) -> None:
+    files = {
+        "20230101000000_a.sql": T.format("a")
+        + "CREATE INDEX CONCURRENTLY i ON a (id); "
+        + T.format("b")
+        + "VACUUM a;\n",
+        "20230102000000_b.sql": "-- nothing runs CONCURRENTLY here\n" + T.format("c") + T.format("d"),
+        "20230103000000_c.sql": "DROP INDEX CONCURRENTLY i;\n",
+    }
+    found = imported(tmp_path, files, database, tool="supabase")
+    assert found.exit_code == 0 and found.proof is not None and found.proof.is_whole
+    assert [f.is_transactional for f in found.files] == [False, True, False]
+
+
 def test_what_supabase_provides_is_named_once(tmp_path: Path) -> None:
     policy = "CREATE POLICY p ON a FOR SELECT TO authenticated USING (auth.uid() = id);\n"
     below = "supabase/migrations"
