@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.adopt.found import Verdict
+from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile, UsageError, WfloSchemaError
 from wflo_schema.imports.operations import Import, import_folder
+from wflo_schema.scratch.replay import ScratchOptions
 
 A, B, C = (f"CREATE TABLE {name} (id int PRIMARY KEY);\n" for name in "abc")
 
@@ -240,7 +244,7 @@ INSERT INTO "schema_migrations" (version) VALUES
 def test_rails_structure_stands_for_all_its_versions(tmp_path: Path, below: str) -> None:
     files = {f"{below}structure.sql": STRUCTURE, f"{below}migrate/1_a.rb": "", f"{below}views/v_v01.sql": "SELECT 1"}
     found = imported(tmp_path, files)
-    assert found.tool == "rails"
+    assert found.tool == "structure.sql"
     assert _ids(tmp_path) == ["20240301000000_structure"]
     said = text_of(tmp_path, "adopt.toml")
     assert '["rails"]' in said
@@ -253,7 +257,15 @@ def test_structures_of_two_databases_are_imported_one_by_one(tmp_path: Path) -> 
     with pytest.raises(BadMigrationFile, match=r"2 structure files: db/cache_structure\.sql, db/structure\.sql"):
         imported(tmp_path, files)
     found = _file(tmp_path, "db/cache_structure.sql", STRUCTURE)
-    assert found.tool == "rails" and _ids(tmp_path) == ["20240301000000_cache_structure"]
+    assert found.tool == "structure.sql" and _ids(tmp_path) == ["20240301000000_cache_structure"]
+
+
+def test_ectos_structure_stands_for_its_versions(tmp_path: Path) -> None:
+    text = "CREATE TABLE public.schema_migrations (\n    version bigint NOT NULL,\n    inserted_at timestamp(0)\n);\n"
+    text += 'INSERT INTO public."schema_migrations" (version) VALUES (1);\n' * 2
+    text += 'INSERT INTO public."schema_migrations" (version) VALUES (20);\n'
+    _file(tmp_path, "structure.sql", text)
+    assert '["ecto"]\n"1" = "0020_structure"\n"20" = "0020_structure"' in text_of(tmp_path, "adopt.toml")
 
 
 def test_dbmates_schema_file_stands_for_all_its_versions(tmp_path: Path) -> None:
@@ -281,3 +293,23 @@ def test_refinery_reads_what_flyway_would_undo(tmp_path: Path, database: Databas
     assert found.proof is not None and found.proof.is_whole
     assert '["refinery"]\n"1" = "0001_a"' in text_of(tmp_path, "adopt.toml")
     assert len(found.left_out) == 2
+
+
+@pytest.mark.spread_over_servers
+@pytest.mark.parametrize("tool", ["rails", "refinery"])
+def test_a_ledger_says_where_its_database_is(tmp_path: Path, database: Database, tool: str) -> None:
+    if tool == "rails":
+        files, made = {"structure.sql": STRUCTURE}, STRUCTURE
+    else:
+        files = {"V1__a.sql": A, "V2__b.sql": "INSERT INTO a VALUES (1);\n", "V3__c.sql": "INSERT INTO a VALUES (2);\n"}
+        ledger = "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name varchar(255), applied_on "
+        ledger += "varchar(255), checksum varchar(255)); INSERT INTO refinery_schema_history VALUES (1), (2)"
+        made = f"{A}{files['V2__b.sql']}{ledger}"
+    found = imported(tmp_path, files, tool=tool)
+    with database.connect() as connection:
+        connection.execute(made.encode())
+    done = adopt_database(database, ours(tmp_path), apply=True, to=None, scratch=ScratchOptions())
+    assert (done.verdict, done.is_applied) == (Verdict.EQUAL, True)
+    assert done.id == done.ledgers[0].stands_for == found.files[0 if tool == "rails" else 1].id
+    left = [m.id for m in operations.migrate(database, ours(tmp_path)).done]
+    assert left == ([] if tool == "rails" else ["0003_c"])
