@@ -220,7 +220,7 @@ def test_a_dumps_owners_that_are_not_there_are_named(tmp_path: Path, database: D
     owner = 'ALTER TABLE public.t OWNER TO "no such role";\nGRANT ALL ON TABLE public.t TO PUBLIC;\n'
     found = _file(tmp_path, "production.sql", DUMP % owner, database)
     assert found.exit_code == 1
-    assert "names the roles no such role, which must be there" in found.files[0].notes[0]
+    assert "names 1 role that must be there where it is run: no such role" in found.files[0].notes[0]
     assert any('role "no such role" does not exist' in note for note in found.files[0].notes)
 
 

@@ -198,11 +198,18 @@ def _roles(section: Section) -> list[Note]:
     if not _DUMP.match(section.text):
         return []
     found = dict.fromkeys(m["role"].decode().strip('"') for p in (_OWNER, _GRANT) for m in p.finditer(section.text))
-    found.pop("PUBLIC", None)
+    for everywhere in ("PUBLIC", "postgres", "CURRENT_USER"):
+        found.pop(everywhere, None)
     if not found:
         return []
     how = "make them there; or dump again with --no-owner --no-privileges"
-    return [Note(section.path, f"names the roles {listed(found)}, which must be there where it is run", how)]
+    return [
+        Note(
+            section.path,
+            f"names {counted(len(found), 'role')} that must be there where it is run: {listed(found)}",
+            how,
+        )
+    ]
 
 
 # INSERT INTO "schema_migrations" (version) VALUES ('20240101000000'), …;
