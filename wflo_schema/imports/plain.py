@@ -199,11 +199,18 @@ def _roles(section: Section) -> list[Note]:
     if not _DUMP.match(section.text):
         return []
     found = dict.fromkeys(m["role"].decode().strip('"') for p in (_OWNER, _GRANT) for m in p.finditer(section.text))
-    found.pop("PUBLIC", None)
+    for everywhere in ("PUBLIC", "postgres", "CURRENT_USER"):
+        found.pop(everywhere, None)
     if not found:
         return []
     how = "make them there; or dump again with --no-owner --no-privileges"
-    return [Note(section.path, f"names the roles {listed(found)}, which must be there where it is run", how)]
+    return [
+        Note(
+            section.path,
+            f"names {counted(len(found), 'role')} that must be there where it is run: {listed(found)}",
+            how,
+        )
+    ]
 
 
 # INSERT INTO "schema_migrations" (version) VALUES ('20240101000000'), …;
@@ -211,24 +218,33 @@ _VERSIONS = re.compile(
     rb'^INSERT\s+INTO\s+(?:"?\w+"?\.)?"?schema_migrations"?\s*\("?version"?\)\s*VALUES\s*(?P<rows>[^;]*);',
     re.IGNORECASE | re.MULTILINE,
 )
+# What shows whose ledger it lists; Rails' where nothing does.
+_MARKS = {
+    "dbmate": re.compile(rb"-- Dbmate schema migrations"),
+    "ecto": re.compile(rb'CREATE TABLE \S*schema_migrations"?\s*\([^;]*\binserted_at\b'),
+}
 _STRUCTURE = re.compile(r"(?:.*/)?(?:.*_)?structure\.sql", re.IGNORECASE)
 
 
-def read_rails(folder: Folder, wishes: Wishes) -> Source:
-    """Rails' db/structure.sql, which psql runs: one migration, for all the versions that it lists at its end.
+def read_structure(folder: Folder, wishes: Wishes) -> Source:
+    """A structure.sql, as Rails, Ecto and dbmate write it for psql: one migration, for all the versions it lists.
 
-    Source: https://github.com/rails/rails (activerecord/lib/active_record/tasks/postgresql_database_tasks.rb).
+    Source: https://github.com/rails/rails (activerecord/lib/active_record/tasks/postgresql_database_tasks.rb),
+    https://github.com/elixir-ecto/ecto_sql (lib/ecto/adapters/postgres.ex), https://github.com/amacneil/dbmate
+    (pkg/driver/postgres/postgres.go).
     """
     found = list(folder.files) if folder.is_file else _structures(folder)
     if len(found) != 1:
         raise BadMigrationFile(
             f"{folder.path} holds {counted(len(found), 'structure file')}{': ' * bool(found)}{listed(found)}",
-            hint="name one of them: each is for a database of its own" if found else "name the file",
+            hint="name one of them: each is for a database of its own"
+            if found
+            else "let Rails write it: config.active_record.schema_format = :sql, then bin/rails db:schema:dump",
         )
     name = found[0]
     text, path = folder.text(name), folder.where(name)
     rows = b" ".join(m["rows"] for m in _VERSIONS.finditer(text))
-    versions = sorted({v.decode() for v in re.findall(rb"\('(\w+)'\)", rows)}, key=lambda v: (natural(v), v))
+    versions = sorted({v.decode() for v in re.findall(rb"\(\s*'?(\w+)'?\s*\)", rows)}, key=lambda v: (natural(v), v))
     section = folder.section(name, is_wrapped=False, is_psql=True)
     last = versions[-1] if versions else ""
     step = Step(
@@ -242,16 +258,16 @@ def read_rails(folder: Folder, wishes: Wishes) -> Source:
         also=tuple(versions[:-1]),
     )
     others = [n for n in folder.files if n != name]
-    tool = "dbmate" if b"-- Dbmate schema migrations" in text else "rails"
+    tool = next((tool for tool, mark in _MARKS.items() if mark.search(text)), "rails")
     why = f"no part of {name}, which is all of the schema"
-    return Source("rails", folder.path, "", (step,), ledgers=(tool,), left_out=left_out_of(folder, others, why))
+    return Source("structure.sql", folder.path, "", (step,), ledgers=(tool,), left_out=left_out_of(folder, others, why))
 
 
 def _structures(folder: Folder) -> list[str]:
     return [n for n in folder.files if _STRUCTURE.fullmatch(n) and _VERSIONS.search(folder.text(n))]
 
 
-def _shows_rails(folder: Folder) -> str:
+def _shows_structure(folder: Folder) -> str:
     if folder.is_file:
         name = folder.files[0]
         return (
@@ -339,8 +355,10 @@ def _shows_pairs(folder: Folder) -> str:
 
 PLAIN = Tool("plain", read_plain, shows=_shows_plain)
 
+# It is asked before the tools whose migrations are programs.
+STRUCTURE = Tool("structure.sql", read_structure, "rails", _shows_structure)
+
 TOOLS: tuple[Tool, ...] = (
-    Tool("rails", read_rails, shows=_shows_rails),
     Tool("refinery", read_refinery, "Flyway", shows=_shows_refinery),
     Tool("pairs", read_pairs, shows=_shows_pairs),
     PLAIN,

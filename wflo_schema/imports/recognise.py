@@ -42,11 +42,12 @@ TOOLS: tuple[Tool, ...] = (
     *flyway.TOOLS,
     *liquibase.TOOLS,
     *sqitch.TOOLS,
+    plain.STRUCTURE,
     *offline.TOOLS,
     *plain.TOOLS,
 )
 
-NAMES: tuple[str, ...] = tuple(tool.name for tool in TOOLS)
+NAMES: tuple[str, ...] = tuple(dict.fromkeys(tool.name for tool in TOOLS))
 
 
 def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) -> Source:

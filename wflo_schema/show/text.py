@@ -518,7 +518,7 @@ def _proof_lines(found: Import) -> list[str]:
         return ["not proven: no server is named; for one of the project's own: wflo-schema server start"]
     lines = [f"proof: {said.id + ': ' if said.id else ''}{said.what}" for said in proof.said]
     of = f"{proof.replayed} of {counted(proof.total, 'migration')}"
-    runner = "psql" if found.tool in ("plain", "rails") else found.tool
+    runner = "psql" if found.tool in ("plain", "structure.sql") else found.tool
     rows = counted(proof.filled, "table or sequence", "tables and sequences")
     but = f" (except {listed(proof.not_compared)}, which differ from run to run)" if proof.not_compared else ""
     verdict = "make the same" if proof.is_equal else "do not make the same"
