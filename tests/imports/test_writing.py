@@ -36,7 +36,8 @@ LEDGERS = {
         {"1_one.sql": ONE, "2_two.sql": TWO},
         (
             "CREATE TABLE migrations (id integer PRIMARY KEY, name varchar(100) UNIQUE NOT NULL, hash "
-            "varchar(40) NOT NULL, executed_at timestamp DEFAULT current_timestamp); INSERT INTO migrations (id, name, hash) VALUES "
+            "varchar(40) NOT NULL, executed_at timestamp DEFAULT current_timestamp); "
+            "INSERT INTO migrations (id, name, hash) VALUES "
             "(0, 'create-migrations-table', '-'), (1, 'one', '-'), (2, 'two', '-')"
         ),
     ),
@@ -44,7 +45,8 @@ LEDGERS = {
         {"1.one.sql": ONE, "7.two.sql": TWO},
         (
             "CREATE TABLE migrations (level integer, comment text, timestamp timestamptz, checksum text, "
-            "namespace text, PRIMARY KEY (level, namespace)); CREATE TABLE migrations_lock (dummy_column int NOT NULL DEFAULT 1);"
+            "namespace text, PRIMARY KEY (level, namespace)); "
+            "CREATE TABLE migrations_lock (dummy_column int NOT NULL DEFAULT 1);"
             "INSERT INTO migrations VALUES (1, 'one', now(), '-', 'default'), (7, 'two', now(), '-', 'default')"
         ),
     ),
@@ -66,8 +68,10 @@ LEDGERS = {
         (
             "CREATE SCHEMA graphile_migrate; CREATE TABLE graphile_migrate.migrations (hash text PRIMARY KEY, "
             "previous_hash text, filename text NOT NULL, date timestamptz NOT NULL DEFAULT now()); "
-            "CREATE TABLE graphile_migrate.current (filename text PRIMARY KEY, content text NOT NULL, date timestamptz); "
-            "INSERT INTO graphile_migrate.migrations VALUES ('sha1:a', NULL, '000001.sql'), ('sha1:b', 'sha1:a', '000002.sql')"
+            "CREATE TABLE graphile_migrate.current (filename text PRIMARY KEY, content text NOT NULL, "
+            "date timestamptz); "
+            "INSERT INTO graphile_migrate.migrations VALUES ('sha1:a', NULL, '000001.sql'), "
+            "('sha1:b', 'sha1:a', '000002.sql')"
         ),
     ),
 }
