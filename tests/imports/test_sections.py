@@ -91,6 +91,13 @@ def test_what_a_program_asks_for_shows_its_tool(tmp_path: Path, package: str, fi
     assert found.tool == package and f"asks for {package}" in found.reason
 
 
+def test_what_stands_beside_the_folder_shows_tern_and_gives_values(tmp_path: Path) -> None:
+    (tmp_path / "tern.conf").write_text("[data]\nprefix = shop_\n")
+    found = imported(tmp_path, {"001_a.sql": "CREATE TABLE {{.prefix}}t (id int);\n"})
+    assert (found.tool, found.reason) == ("tern", "../tern.conf") and not found.open_files
+    assert "CREATE TABLE shop_t" in text_of(tmp_path, "001_a.sql")
+
+
 TERN = {
     "1_users.sql": '{{ template "shared/table.sql" . }}\n'
     "---- create above / drop below ----\ndrop table {{.prefix}}users;\n",

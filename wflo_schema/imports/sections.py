@@ -403,7 +403,7 @@ TOOLS: Sequence[Tool] = (
         "node-pg-migrate",
         shows=lambda folder: _asks_for("node-pg-migrate", folder),
     ),
-    Tool("tern", read_tern, "tern"),
+    Tool("tern", read_tern, "tern", shows=lambda folder: "../tern.conf" if folder.has("../tern.conf") else ""),
     Tool(
         "postgres-migrations",
         read_postgres_migrations,
