@@ -59,7 +59,7 @@ class Section:
     ``directory`` is where it is started, empty where that is not known.  ``places`` are lines of the text and the
     path and line from which each, and what follows, comes; ``files`` are other files that are in it.  ``values``
     are those of its placeholders, beside those of the source.  ``is_ours``: it is a file of ours as it stands,
-    directives included.  ``notes`` are for people.
+    directives included.  ``notes`` are for people.  ``is_literal``: the tool replaces no placeholder in it.
     """
 
     path: str
