@@ -292,6 +292,20 @@ def test_what_is_about_the_tools_own_ledger_is_left_out_and_named(
     assert about not in re.sub("--.*", "", text_of(tmp_path, "0001_t.sql"))
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        'ALTER TABLE IF EXISTS "auth".schema_migrations SET (fillfactor = 50)',
+        "GRANT SELECT ON schema_migrations, t TO PUBLIC",
+        "ALTER TABLE schema_migrations_of_ours ADD n int",
+    ],
+)
+def test_a_table_that_is_not_the_ledger_alone_is_left_in(tmp_path: Path, other: str) -> None:
+    text = f"-- migrate:up\n{other};\n-- migrate:down\n"
+    found = imported(tmp_path, {"1_t.sql": text})
+    assert (found.files[0].notes, other in text_of(tmp_path, "0001_t.sql")) == ((), True)
+
+
 def test_comments_stay_and_lines_keep_their_order(tmp_path: Path) -> None:
     text = "-- of the file\n-- +goose Up\n-- of t\nCREATE TABLE t (\n  id int -- of id\n);\n\n-- the end\n"
     imported(tmp_path, {"1_t.sql": text})
