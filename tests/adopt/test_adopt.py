@@ -225,8 +225,17 @@ ECTO = """CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, i
 INSERT INTO schema_migrations VALUES (1, now()), (2, now())"""
 DBMATE = """CREATE TABLE schema_migrations (version varchar(128) NOT NULL PRIMARY KEY);
 INSERT INTO schema_migrations VALUES ('1'), ('2')"""
+MICRATE = GOOSE.replace("goose", "micrate")
+RAMBLER = """CREATE TABLE migrations (migration varchar(255) NOT NULL);
+INSERT INTO migrations VALUES ('1_t.sql'), ('2_i.sql')"""
+MYBATIS = """CREATE TABLE CHANGELOG (ID numeric(20,0) PRIMARY KEY, APPLIED_AT varchar(25) NOT NULL,
+    DESCRIPTION varchar(255) NOT NULL);
+INSERT INTO CHANGELOG VALUES (20240102, 'then', 'i'), (20240101, 'then', 't')"""
 
 SHAPES = {
+    "micrate": (MICRATE, ("1", "2")),
+    "rambler": (RAMBLER, ("1_t.sql", "2_i.sql")),
+    "mybatis migrations": (MYBATIS, ("20240101", "20240102")),
     "flyway": (FLYWAY, ("1", "2")),
     "golang-migrate": (f"{GOLANG}; INSERT INTO schema_migrations VALUES (2, false)", ("2",)),
     "goose": (GOOSE, ("1", "2")),

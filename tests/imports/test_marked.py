@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.adopt.found import Adoption
+from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import Migrations
 from wflo_schema.imports.operations import Import
 from wflo_schema.imports.recognise import read_source_folder
 from wflo_schema.imports.source import Source, Wishes
@@ -124,6 +127,40 @@ def test_a_folder_is_proven_both_ways_with_the_versions_of_its_ledger(
     assert found.exit_code == 0
     assert_nothing_is_dropped(found, files)
     operations.migrate(database, ours(tmp_path))
+    adopted = adopt_with_ledger(database, ours(tmp_path), tool, versions)
+    assert (adopted.is_applied, adopted.id, adopted.objections) == (True, ids[-1], ())
+    assert [(w.versions, w.stands_for, w.unknown) for w in adopted.ledgers] == [(tuple(sorted(versions)), ids[-1], ())]
+    assert operations.migrate(database, ours(tmp_path)).ids == ()
+
+
+GOOSE = "id serial, version_id bigint, is_applied boolean, tstamp timestamp DEFAULT now()"
+
+# By tool: its ledger, None where a migration makes it, and what a row of it is.
+LEDGERS: dict[str, tuple[str, str | None, str]] = {
+    "dbmate": ("schema_migrations (version)", "version varchar PRIMARY KEY", "%s"),
+    "goose": ("goose_db_version (version_id, is_applied)", GOOSE, "%s, TRUE"),
+    "sql-migrate": ("gorp_migrations (id, applied_at)", "id text PRIMARY KEY, applied_at timestamptz", "%s, now()"),
+    "micrate": ("micrate_db_version (version_id, is_applied)", GOOSE, "%s, TRUE"),
+    "rambler": ("migrations (migration)", "migration varchar(255) NOT NULL", "%s"),
+    "mybatis": ("changelog (id)", None, "%s"),
+    "play": (
+        "play_evolutions (id, state)",
+        "id int PRIMARY KEY, hash text, applied_at date, apply_script text, revert_script text, state text",
+        "%s, 'applied'",
+    ),
+}
+
+
+def adopt_with_ledger(database: Database, migrations: Migrations, tool: str, versions: list[str]) -> Adoption:
+    """Adopt the database, in which the tool has recorded these versions, and nobody else anything."""
+    table, columns, row = LEDGERS[tool]
+    with database.connect() as connection:
+        connection.execute("DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+        if columns is not None:
+            connection.execute(f"CREATE TABLE {table.partition(' ')[0]} ({columns})".encode())
+        for version in versions:
+            connection.execute(f"INSERT INTO {table} VALUES ({row})".encode(), (version,))
+    return adopt_database(database, migrations, apply=True)
 
 
 def assert_nothing_is_dropped(found: Import, files: Mapping[str, str]) -> None:
