@@ -297,6 +297,29 @@ def test_a_go_migration_waits_for_a_person(tmp_path: Path, database: Database) -
     assert '"2" = "00002_b"' in text_of(tmp_path, "adopt.toml")
 
 
+def test_numbers_in_the_words_of_a_name_are_no_part_of_the_version(tmp_path: Path) -> None:
+    files = {"20240102_0.42.3.sql": "-- +goose Up\n", "20240103_2_b.sql": "-- +goose Up\n", "3_c.sql": "-- +goose Up\n"}
+    found = imported(tmp_path, files)
+    assert [(f.id, f.version) for f in found.files] == [
+        ("00000003_c", "3"),
+        ("20240102_0-42-3", "20240102"),
+        ("20240103_2_b", "20240103"),
+    ]
+
+
+def test_what_mybatis_runs_by_hand_comes_first(tmp_path: Path, database: Database) -> None:
+    files = {
+        "bootstrap.sql": "CREATE TABLE t (id int);\n",
+        "20240101_t.sql": "ALTER TABLE t ADD n int;\n-- //@UNDO\nALTER TABLE t DROP n;\n",
+        "onabort.sql": "SELECT 1;\n",
+    }
+    found = imported(tmp_path, files, database)
+    assert [(f.id, f.version) for f in found.files] == [("00000000_bootstrap", ""), ("20240101_t", "20240101")]
+    assert "mybatis runs it by hand" in found.files[0].notes[0]
+    assert found.left_out == (f"{tmp_path}/theirs/onabort.sql: is no migration: its name is not NUMBER_words.sql",)
+    assert found.exit_code == 0
+
+
 def test_dbmate_runs_the_first_pair_of_parts(tmp_path: Path, database: Database) -> None:
     pair = "-- migrate:up\nCREATE TABLE {0} (id int);\n-- migrate:down\nDROP TABLE {0};\n"
     found = imported(tmp_path, {"1_t.sql": pair.format("t") + pair.format("u")}, database)

@@ -132,7 +132,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
             if not all(_BLANK_OR_COMMENT.match(line.text) for line in read.parts["up"]):
                 what = f"{marked.name} runs it by hand, before the first migration; here it is the first"
                 read.notes.append(Note(read.path, what))
-                steps.append(replace(_step(marked, read, name, "0"), version="", number="0"))
+                steps.append(replace(_step(marked, read, name, ""), number="0"))
                 continue
             left_out.append(Note(read.path, "is no migration: it holds nothing but comments"))
         elif found is None or "/" in name:
@@ -171,7 +171,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
 def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Step:
     """A step that is a program."""
     path = folder.where(name)
-    number, words = numbered(name.rpartition(".")[0])
+    number, words = _named(name, version)
     note = Note(
         path,
         f"is a program that {marked.name} runs",
@@ -179,6 +179,12 @@ def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Ste
         is_open=True,
     )
     return Step(marked.version(version, name), number, words, path, None, notes=(note,))
+
+
+def _named(name: str, version: str) -> tuple[str, str]:
+    """What the name sorts by, and its words: the version, where the tool finds one in it, ends the number."""
+    stem = name.rpartition(".")[0]
+    return (version, stem[stem.index(version) + len(version) :].strip("-_. ")) if version else numbered(stem)
 
 
 # --- a file -----------------------------------------------------------------------------------
@@ -290,7 +296,7 @@ def _filled(marked: _Marked, read: _Read, line: bytes, number: int, values: Mapp
 
 
 def _step(marked: _Marked, read: _Read, name: str, version: str) -> Step:
-    number, words = numbered(name.rpartition(".")[0])
+    number, words = _named(name, version)
     forward = _section(marked, read, "up") or Section(read.path, b"")
     undo = _section(marked, read, "down")
     notes = tuple(dict.fromkeys(read.notes))
