@@ -85,6 +85,17 @@ FOLDERS: dict[str, tuple[dict[str, str], list[str], list[str]]] = {
         ["1_t.sql", "2_f.sql"],
         ["0001_t", "0002_f"],
     ),
+    "shmig": (
+        {
+            "1485643154-t.sql": "-- Migration: t\n-- ====  UP  ====\nBEGIN;\nCREATE TABLE t (id int);\nCOMMIT;\n\n"
+            "-- ==== DOWN ====\nBEGIN;\nDROP TABLE t;\nCOMMIT;\n",
+            "1485643155-f.sql": "-- ==== DOWN ====\nDROP FUNCTION f();\n-- ====  UP  ====\n"
+            + BODY.replace("BEGIN\n", "BEGIN\n-- gone\n  -- stays\n")
+            + ";\n",
+        },
+        ["1485643154", "1485643155"],
+        ["1485643154_t", "1485643155_f"],
+    ),
     "mybatis": (
         {
             "1_changelog.sql": "-- // Make it\nCREATE TABLE ${changelog} (id numeric(20,0), applied_at varchar(25),\n"
@@ -142,6 +153,7 @@ LEDGERS: dict[str, tuple[str, str | None, str]] = {
     "sql-migrate": ("gorp_migrations (id, applied_at)", "id text PRIMARY KEY, applied_at timestamptz", "%s, now()"),
     "micrate": ("micrate_db_version (version_id, is_applied)", GOOSE, "%s, TRUE"),
     "rambler": ("migrations (migration)", "migration varchar(255) NOT NULL", "%s"),
+    "shmig": ("shmig_version (version)", "version int PRIMARY KEY, migrated_at timestamp DEFAULT now()", "%s"),
     "mybatis": ("changelog (id)", None, "%s"),
     "play": (
         "play_evolutions (id, state)",
@@ -197,6 +209,7 @@ FAULTY = {
         "-- +migrate Up\n--not a comment to it\n": "its last statement in the part up has no end",
     },
     "micrate": {"SELECT 1;\n": "it has no mark"},
+    "shmig": {"-- ==== DOWN ====\n": "it has no part up"},
     "rambler": {"SELECT 1;\n": "it has no mark"},
     "play": {"SELECT 1;\n": "it has no mark"},
 }
@@ -205,7 +218,7 @@ FAULTY = {
 @pytest.mark.parametrize(("tool", "text"), [(tool, text) for tool, texts in FAULTY.items() for text in texts])
 def test_a_file_that_its_tool_does_not_take_is_named(tmp_path: Path, tool: str, text: str) -> None:
     with pytest.raises(BadMigrationFile) as caught:
-        read(tmp_path, {"1_t.sql" if tool != "play" else "1.sql": text}, tool)
+        read(tmp_path, {{"play": "1.sql", "shmig": "1-t.sql"}.get(tool, "1_t.sql"): text}, tool)
     assert caught.value.message.startswith(f"{tool} cannot run {tmp_path}/theirs/1")
     assert FAULTY[tool][text] in caught.value.message
     assert caught.value.hint

@@ -83,6 +83,7 @@ class _Marked:
     needs: tuple[str, ...] = ()
     starts: str = ""
     is_wrapped: bool = True
+    is_psql: bool = False
     apart: bytes = b""
     cut: _Cut | None = None
     ends: Callable[[bytes], bool] = lambda _: False
@@ -312,8 +313,11 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
     kept = [*read.before, *lines] if direction == "up" else lines
     line = kept[0].number if kept else 1
     text = _plain(marked, kept)
+    if marked.is_psql:
+        sent = b"\n".join(n.text for n in lines if not marked.drops.match(n.text))
+        text = sent if _is_altered(marked, text, [sent]) else text
     if marked.cut is None:
-        return Section(read.path, text, line, is_wrapped)
+        return Section(read.path, text, line, is_wrapped, is_psql=marked.is_psql)
     messages, rest = marked.cut(marked, lines)
     if rest:
         what = f"its last statement in the part {direction} has no end: {_shown(rest)}"
@@ -604,6 +608,22 @@ _MARKED: tuple[_Marked, ...] = (
         is_wrapped=False,
         cut=_by_marks,
     ),
+    # https://github.com/mbucc/shmig (shmig: migration_section, postgresql_cli)
+    _Marked(
+        "shmig",
+        "shmig",
+        re.compile(r"(?P<version>\d+)-[^/]*\.sql"),
+        "its name is not NUMBER-words.sql",
+        re.compile(rb"-- ==== (?P<word> UP |DOWN) ====\Z"),
+        {b"UP": "up", b"DOWN": "down"},
+        "-- ====  UP  ====",
+        version=_as_number,
+        order=_by_number,
+        needs=("up",),
+        is_wrapped=False,
+        is_psql=True,
+        drops=re.compile(rb"--"),
+    ),
     # https://github.com/mybatis/migrations (MigrationReader.java, FileMigrationLoader.java, ScriptRunner.java)
     _Marked(
         "mybatis",
@@ -644,7 +664,12 @@ _MARKED: tuple[_Marked, ...] = (
 )
 
 # What `files.layouts` calls them.
-_LAYOUTS = {"micrate": "Micrate", "rambler": "Rambler", "mybatis": "MyBatis Migrations", "play": "Play evolutions"}
+_LAYOUTS = {
+    "micrate": "Micrate",
+    "rambler": "Rambler",
+    "mybatis": "MyBatis Migrations",
+    "play": "Play evolutions",
+}
 
 TOOLS: tuple[Tool, ...] = tuple(
     Tool(marked.name, partial(_read_marked, marked), _LAYOUTS.get(marked.name, marked.name)) for marked in _MARKED
