@@ -206,6 +206,7 @@ FAULTY = {
     "sql-migrate": {
         "CREATE TABLE t ();\n-- +migrate up\n": "it has no mark",
         "-- +migrate Up\nSELECT 1\n-- +migrate Down\n": "2: its last statement in the part up has no end: SELECT 1",
+        "-- +migrate Up\nSELECT 1\n-- +migrate Up\n;\n": "its last statement in the part up has no end: SELECT 1",
         "-- +migrate Up\n--not a comment to it\n": "its last statement in the part up has no end",
     },
     "micrate": {"SELECT 1;\n": "it has no mark"},

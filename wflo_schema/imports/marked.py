@@ -56,18 +56,20 @@ class _Marked:
     ``mark`` is a line that is a mark, with a group ``word`` and perhaps ``options``, and ``words`` what it does: up,
     down, begin, end, apart, fill, plain.  ``is_strict``: up once, then down at most once, nothing before, and no other
     mark; ``needs`` are directions without which the tool refuses a file.  ``starts`` is the direction before a mark.
-    ``apart`` is the option, or mark, by which a file asks to run without a transaction.
+    ``up`` is the mark as its users write it.  ``apart`` is the option of a part that is to run in no transaction.
 
     ``cut`` makes the messages, None: a direction is one.  ``ends`` says that a line ends a statement; ``skips`` are
     lines that are left out before a statement, and ``drops`` those left out everywhere, in quotes as well.
     ``needs_end``: a last statement without an end is refused, else never run.  ``remarks`` begin lines that are
     comments for the tool alone.  ``reshapes``: in quotes, too, it changes how lines begin or leaves out blank ones.
     ``is_folded``: case does not matter in marks.  ``is_once``: of several pairs of parts, the first counts.
-    ``stops_at_gap``: nothing behind a missing number is run.
-    ``first`` is a file that is run by hand before all others.  ``settings`` reads what stands beside the folder.
+    ``is_psql``: psql runs it.  ``stops_at_gap``: nothing behind a missing number is run.  ``other_code`` is how the
+    names of migrations end that are programs.  ``first`` is a file that is run by hand before all others, and
+    ``settings`` reads what stands beside the folder.
 
     ``value`` finds what is replaced by a value: its groups are ``name`` (or ``plain``), ``default``, ``kept`` for what
     is written of an escape, and ``odd`` for what the tool cannot read.  ``values`` are those of the tool itself.
+    ``fills_at_once``: values are put in from the first line on.
     """
 
     name: str
@@ -410,6 +412,8 @@ def _by_lines(marked: _Marked, lines: Sequence[_Line]) -> tuple[list[bytes], byt
     in_block = False
     for line in lines:
         is_end = line.kind == "end" and in_block
+        if line.kind == "mark" and marked.needs_end and b"".join(held).strip():
+            break
         if line.kind:
             in_block = line.kind == "begin" or (in_block and line.kind != "end")
         elif not marked.drops.match(line.text) and (held or not marked.skips.match(line.text)):
