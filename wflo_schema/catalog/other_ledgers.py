@@ -268,6 +268,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         order="id",
         more="play_evolutions_lock",
     ),
+    _simple("shmig", "shmig_version", "version migrated_at", version="version", order="version"),
     _simple("rambler", "migrations", "migration", version="migration", is_everyday=True),
     _simple("mybatis migrations", "changelog", "id applied_at description", version="id", order="id", is_everyday=True),
     _simple("aerich", "aerich", "id version app content", version="version", order="id", is_everyday=True),

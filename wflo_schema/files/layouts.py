@@ -78,6 +78,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
     Layout("Micrate", line=r"--\s*\+\s*micrate\b"),
     Layout("MyBatis Migrations", line=r"--\s*//\s*@undo\b"),
+    Layout("shmig", line=r"--\s*====\s\sup\s\s====\s*$"),
     Layout("Rambler", line=r"--\s*rambler\s+(up|down)\b"),
     Layout(
         "Liquibase",
