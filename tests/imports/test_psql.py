@@ -78,6 +78,8 @@ b"
 \.
 \i 'sub/inner.sql'
 \ir ../sub/inner.sql
+\set page `cat 'rows.txt'`
+INSERT INTO my_table (id, said) VALUES (98, :'page'); -- :page
 INSERT INTO my_table (id) VALUES (99); \q
 SELECT broken;
 """
@@ -124,6 +126,8 @@ def test_a_file_does_what_psql_does_with_it(
         ("\\set me a\nSELECT current_user AS me \\gset\nSELECT :'me';\n", 3, "is what the query at line 2 finds"),
         ("SELECT :DBNAME;\n", 1, "is psql's own"),
         ("\\set x `date`\nSELECT :x;\n", 1, "the value of x is made by a program"),
+        ("\\set x `cat missing`\nSELECT 1;\n", 1, "there is no "),
+        ("\\set x `cat a | b`\nSELECT 1;\n", 1, "the value of x is made by a program"),
         ("\\if :missing\nSELECT 1;\n\\endif\n", 1, "which branch \\if :missing takes is not known here"),
         ("\\if `true`\nSELECT 1;\n\\endif\n", 1, "which branch \\if `true` takes is not known here"),
         ("SELECT 1;\n\\if yes\nSELECT 1;\n", 2, "the \\if has no \\endif"),

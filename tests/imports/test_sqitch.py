@@ -69,11 +69,14 @@ def test_a_plan_with_reworked_changes_is_proven_in_its_order(tmp_path: Path, dat
     assert found.proof is not None and found.proof.is_whole, found.files
     assert found.proof.rolled_back == found.proof.with_rollback == 5
     assert r""" E'the \\"one\\"\\owner';""" in text_of(tmp_path, "0001_users.sql")
-    assert "verify/users.ddl: verifies it" in text_of(tmp_path, "0001_users.sql")
     for line in ('"fn" = "0002_fn-v1"', '"fn#2" = "0003_fn-v2"', '"dir/last" = "0004_dir-last"', '"fn#3" = "0005_fn"'):
         assert line in text_of(tmp_path, "adopt.toml")
     said = "\n".join(found.left_out)
-    for part in ("forgotten.ddl: the plan names no such change", "README.md: 1 file of it no script of a change"):
+    for part in (
+        "db/verify: 1 file that verify changes",
+        "forgotten.ddl: the plan names no such change",
+        "README.md: 1 file of it no script of a change",
+    ):
         assert part in said
     assert any("needs other:thing, of another project" in note for note in found.files[1].notes)
     assert found.exit_code == 0

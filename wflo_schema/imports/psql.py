@@ -53,6 +53,8 @@ _OF_PSQL = frozenset(
 )
 _ALWAYS = {"AUTOCOMMIT": "on", "ENCODING": "UTF8", "ON_ERROR_STOP": "on", "ON_ERROR_ROLLBACK": "off", "QUIET": "on"}
 
+_CAT = re.compile(r"\s*cat\s+(?:'(?P<quoted>[^']+)'|(?P<path>[^\s'\"$;|&<>*?()\\]+))\s*")
+
 # Bytes of a file that \copy reads; more is no part of a migration.
 _MOST_COPIED = 1_000_000
 # Variables in values of variables, and files in files.
@@ -319,13 +321,30 @@ class _Reading:
                     name = next(g for g in (part["text"], part["ident"], part["is_set"], part["plain"]) if g).decode()
                     is_sure = is_sure and bool(part["is_set"] or name in self.variables)
                     word += self._word(part, name)
+                elif part["program"]:
+                    word += self._printed(file, part["program"][1:-1].decode("utf-8", "replace"))
                 else:
-                    self._runs_program = self._runs_program or part["program"] is not None
                     word += part.group().decode("utf-8", "replace")
             if at == begin:
                 is_command = file.text[at : at + 2] == b"\\\\"
                 return words, at + 2 if is_command else at, is_sure and not self._runs_program
             words.append(word)
+
+    def _printed(self, file: _File, program: str) -> str:
+        """What a program prints: of cat with one file, its text."""
+        named = _CAT.fullmatch(program) if self._is_on else None
+        if named is None:
+            self._runs_program = True
+            return f"`{program}`"
+        path = self._found(file, "cat", named["quoted"] or named["path"], "")
+        if not path:
+            return ""
+        self.files.append(path)
+        try:
+            return read_source(path)[0].decode().removesuffix("\n")
+        except BadMigrationFile as error:
+            self._note(file, f"cat: {error.message}", error.hint)
+            return ""
 
     def _word(self, part: re.Match[bytes], name: str) -> str:
         value = self.variables.get(name)
