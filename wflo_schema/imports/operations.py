@@ -219,13 +219,14 @@ def _expanded(source: Source, wishes: Wishes) -> Source:
         return expand(section, _values_of(section, source, wishes)) if section is not None else None
 
     steps = []
+    inner: set[str] = set()
     for step in source.steps:
         forward, undo = plain(step.forward), plain(step.undo)
         more = [path for part in (forward, undo) if part is not None for path in part.files]
+        inner |= {os.path.normpath(path) for path in more}
         files = tuple(dict.fromkeys((*(step.files or (step.path,)), *more)))
         steps.append(replace(step, forward=forward, undo=undo, files=files))
-    read = {os.path.normpath(path) for step in steps for path in step.files}
-    left_out = tuple(note for note in source.left_out if os.path.normpath(note.path) not in read)
+    left_out = tuple(note for note in source.left_out if os.path.normpath(note.path) not in inner)
     return replace(source, steps=tuple(steps), left_out=left_out)
 
 
