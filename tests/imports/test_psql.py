@@ -197,3 +197,10 @@ def test_places_behind_what_was_left_out_and_put_in_are_true(tmp_path: Path) -> 
     assert places["SELECT 1;"] == (one, 12)
     assert (places["SELECT 3;"], places["SELECT 5;"]) == ((inner, 1), (inner, 3))
     assert places["SELECT 6;"] == (one, 14)
+
+
+@pytest.mark.spread_over_servers
+def test_each_file_finds_what_is_behind_the_schema_that_is_put_first(tmp_path: Path, database: Database) -> None:
+    files = sqitch({"one": "CREATE TYPE public.mood AS ENUM ('ok');", "two": "CREATE TABLE t (m mood);"})
+    found = imported(tmp_path, files, database.with_schema("App"))
+    assert found.proof is not None and found.proof.is_whole, found.proof
