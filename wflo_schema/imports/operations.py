@@ -5,6 +5,7 @@ Hides in which order that is done: nothing stands in the folder before all of it
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +30,7 @@ from wflo_schema.imports.writing import (
     checksum,
     checksums_of,
     ids_of,
-    key_of,
+    known_ids,
     names_text,
     read_record,
     record_text,
@@ -113,8 +114,9 @@ def import_folder(
     source = _expanded(source, wishes or Wishes())
     if record is not None:
         _refuse_edited(source, record, into)
-        known = [step for step in source.steps if key_of(source, step) in record.ids]
-        new = [step for step in source.steps if key_of(source, step) not in record.ids]
+        told = known_ids(source, record.ids)
+        new = [step for step, i in zip(source.steps, told, strict=True) if not i]
+        known = [step for step, i in zip(source.steps, told, strict=True) if i]
         source = replace(source, steps=(*known, *new))  # what is new runs after what was applied
     imported = _imported(source, wishes or Wishes(), record)
     kept = {name: _text(into / name) for name in record.written if name.endswith(".sql")} if record else {}
@@ -186,9 +188,13 @@ def _refuse_place(into: Path, record: Record | None, *, follow: bool) -> None:
 
 
 def _refuse_edited(source: Source, record: Record, into: Path) -> None:
-    """Raise `Refused` where a file that was imported has another text now, on either side, or is gone."""
+    """Raise `Refused` where a file that was imported has another text now, on either side, or is gone.
+
+    A text that stands in a file of another name now, which was not there before, has only moved.
+    """
     now = checksums_of(source)
-    theirs = [name for name, known in record.sources.items() if now.get(name) != known]
+    moved = {known for name, known in now.items() if name not in record.sources}
+    theirs = [name for name, known in record.sources.items() if now.get(name) != known and known not in moved]
     ours = [
         name
         for name, known in record.written.items()
@@ -213,12 +219,15 @@ def _expanded(source: Source, wishes: Wishes) -> Source:
         return expand(section, _values_of(section, source, wishes)) if section is not None else None
 
     steps = []
+    inner: set[str] = set()
     for step in source.steps:
         forward, undo = plain(step.forward), plain(step.undo)
         more = [path for part in (forward, undo) if part is not None for path in part.files]
+        inner |= {os.path.normpath(path) for path in more}
         files = tuple(dict.fromkeys((*(step.files or (step.path,)), *more)))
         steps.append(replace(step, forward=forward, undo=undo, files=files))
-    return replace(source, steps=tuple(steps))
+    left_out = tuple(note for note in source.left_out if os.path.normpath(note.path) not in inner)
+    return replace(source, steps=tuple(steps), left_out=left_out)
 
 
 def _values_of(section: Section, source: Source, wishes: Wishes) -> dict[str, str]:

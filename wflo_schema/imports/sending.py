@@ -71,6 +71,8 @@ class SourceRun:
         self._stop = stop
         connection = database.connect(settings=_SETTINGS)
         put_schema_first(connection, database.schema)
+        found = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
+        self._search_path = str(found[0]) if found is not None else ""
         self._pipeline = Pipeline(connection, stop=stop)
         self._confinement = confinement_of(database)
         self._script: Script | None = None
@@ -120,7 +122,7 @@ class SourceRun:
         if self._database.schema is None:
             return [DISCARD]
         put_first = "SELECT pg_catalog.set_config('search_path', $1, FALSE)"
-        return [DISCARD, Command(put_first, (self._database.schema,))]
+        return [DISCARD, Command(put_first, (self._search_path,))]
 
     def _exchange(self, commands: Sequence[Command], messages: Sequence[_Message], before: int = 0) -> Refusal | None:
         """Send commands, behind the first ``before`` of which stand these messages."""

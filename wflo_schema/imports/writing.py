@@ -93,11 +93,11 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
     steps = source.steps
     widths = _widths(steps, known.values())
     ids: list[str] = []
-    for n, step in enumerate(steps):
+    for n, (step, told) in enumerate(zip(steps, known_ids(source, known), strict=True)):
         number = _padded(step.number, widths)
         words = _slug(step.name)
         made = f"{number}_{words}" if number and words else number or f"{n + 1:0{_FEWEST_DIGITS}}_{words}".rstrip("_")
-        ids.append(known.get(key_of(source, step), step.id or made[:_LONGEST_ID]))
+        ids.append(told or step.id or made[:_LONGEST_ID])
     free = [n for n, s in enumerate(steps) if not s.id and not s.depends]
     if not _is_in_order([ids[n] for n in free]):
         if known:
@@ -115,6 +115,12 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
         paths = [s.path for s, i in zip(steps, ids, strict=True) if i == doubled]
         raise BadMigrationFile(f"{often} migrations would have the id {doubled}: {listed(paths)}", hint="rename one")
     return ids
+
+
+def known_ids(source: Source, known: Mapping[str, str]) -> list[str]:
+    """For each migration the id of an earlier import, else nothing; its file may have another name now."""
+    by_version = {version: i for key, i in known.items() if (version := key.partition("#")[2])}
+    return [known.get(key_of(source, step)) or by_version.get(step.version, "") for step in source.steps]
 
 
 def key_of(source: Source, step: Step) -> str:
