@@ -21,6 +21,7 @@ from wflo_schema.imports.source import (
     Wishes,
     each_statement,
     is_sql,
+    left_out_of,
     says_python_does_nothing,
 )
 from wflo_schema.words import counted, listed
@@ -45,7 +46,7 @@ sed 's/^.*\\] *//' {_SQL_FOLDER}/plan.txt | while IFS=. read -r app name; do
   python manage.py sqlmigrate $app $name > {_SQL_FOLDER}/$app.$name.sql
   python manage.py sqlmigrate --backwards $app $name > {_SQL_FOLDER}/$app.$name.down.sql
 done
-wflo-schema import {_SQL_FOLDER} --from django"""
+wflo-schema import {_SQL_FOLDER}"""
 
 
 def read_django(folder: Folder, wishes: Wishes) -> Source:
@@ -72,10 +73,8 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
     if unplanned:
         what = f"{plan_path} does not name {listed(map(folder.where, unplanned))}"
         raise BadMigrationFile(what, hint=f"write the plan anew: python manage.py showmigrations --plan > {plan_path}")
-    left_out = [Note(plan_path, "the order of the migrations")]
-    if other := [name for name in rest if name != plan_name]:
-        left_out.append(Note(folder.path, f"{counted(len(other), 'file')} that are no SQL: {listed(other, 3)}"))
-    return Source("django", folder.path, "", tuple(steps), ("django",), tuple(left_out))
+    left_out = (Note(plan_path, "lists the order"), *left_out_of(folder, rest, "no SQL"))
+    return Source("django", folder.path, "", tuple(steps), ("django",), left_out)
 
 
 def _step(folder: Folder, version: str, forward: str, undo: str, wishes: Wishes) -> Step:
@@ -197,4 +196,4 @@ def _is_code(folder: Folder, name: str) -> bool:
         return False
 
 
-TOOL = Tool("django", read_django, shows=_shows)
+TOOL = Tool("django", read_django, shows=_shows, also=frozenset({"golang-migrate"}), takes_order=True)

@@ -163,7 +163,7 @@ class Tool:
 
     ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
     the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
-    this one names some of its own.
+    this one names some of its own.  ``takes_order``: --order may say in which order its files are run.
     """
 
     name: str
@@ -171,6 +171,7 @@ class Tool:
     layout: str = ""
     shows: Callable[[Folder], str] | None = None
     also: frozenset[str] = frozenset()
+    takes_order: bool = False
 
 
 class Folder:

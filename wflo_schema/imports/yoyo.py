@@ -27,9 +27,10 @@ from wflo_schema.imports.source import (
     Tool,
     Wishes,
     each_statement,
+    left_out_of,
     says_python_does_nothing,
 )
-from wflo_schema.words import counted, listed
+from wflo_schema.words import listed
 
 # What the functions of yoyo are called; `transaction` is what `group` was.
 _STEP, _GROUPS = "step", frozenset({"group", "transaction"})
@@ -85,8 +86,7 @@ def read_yoyo(folder: Folder, wishes: Wishes) -> Source:
         Note(folder.where(n), "is run after each apply, which no migration is", "make it a command behind migrate")
         for n in hooks
     ]
-    if other := [n for n in folder.files if n not in used and n not in hooks]:
-        left_out.append(Note(folder.path, f"{counted(len(other), 'file')} that yoyo does not run: {listed(other, 5)}"))
+    left_out += left_out_of(folder, [n for n in folder.files if n not in {*used, *hooks}], "yoyo does not run it")
     return Source("yoyo", folder.path, "", tuple(_written(steps[i]) for i in order), (), tuple(left_out))
 
 
@@ -244,14 +244,14 @@ class _Module:
         return grouped
 
     def _step(self, node: ast.Call) -> _Call:
-        given = dict(zip(("apply", "rollback", "ignore_errors"), node.args, strict=False))
+        is_whole = not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords)
+        given = dict(zip(("apply", "rollback", "ignore_errors"), node.args if is_whole else (), strict=False))
         given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
         lines = {}
         for way in ("apply", "rollback"):
             value = given.get(way)
             is_none = value is None or (isinstance(value, ast.Constant) and value.value is None)
             lines[way] = 0 if is_none or value is None or self._text(value) is not None else value.lineno
-        is_whole = not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords)
         if not is_whole:
             self.python.append(node.lineno)
         ignores = self._text(given["ignore_errors"]) or "" if "ignore_errors" in given else ""
