@@ -97,6 +97,20 @@ def test_what_is_not_literal_waits_for_a_person_and_is_never_run(tmp_path: Path,
     assert not known.open_files
 
 
+def test_python_that_changes_the_schema_waits_whatever_is_said_and_stands_in_the_file(tmp_path: Path) -> None:
+    text = (
+        "from yoyo import step\ndef go(conn):\n    'create rows'\n    conn.execute('ALTER TABLE a ADD COLUMN b int')\n"
+        "def rows(conn):\n    'create rows'\n    conn.execute('UPDATE a SET b = 1')\n"
+    )
+    files = {"1.py": text + "step('SELECT 1')\nstep(go)", "2.py": text + "step(rows, go)"}
+    found = imported(tmp_path, files, python="nothing")
+    assert [f.is_open for f in found.files] == [True, False]
+    assert "1.py:9: runs Python here, and with it ALTER TABLE a ADD COLUMN b int" in found.files[0].notes[0]
+    assert "\n-- | SELECT 1;\n" in text_of(tmp_path, "1.sql")
+    assert "conn.execute('ALTER TABLE a ADD COLUMN b int')" in text_of(tmp_path, "1.sql")
+    assert "ALTER TABLE a" in text_of(tmp_path, "2.rollback.sql")
+
+
 BAD = {
     "two of one id": ({"a.py": "from yoyo import step", "a.sql": "SELECT 1;"}, "two migrations have one id"),
     "no Python": ({"a.py": "from yoyo import step\nsteps = ["}, "a.py is no Python"),

@@ -326,8 +326,13 @@ def each_statement(text: bytes) -> list[bytes]:
     return [text[piece.start : piece.end] for piece in pieces("it", text)]
 
 
-def says_python_does_nothing(path: str, line: int, wishes: Wishes) -> Note:
-    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing."""
+def says_python_does_nothing(path: str, line: int, wishes: Wishes, *, changes: str = "") -> Note:
+    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing.
+
+    ``changes`` is what it is seen to do to the schema: then it waits, whatever is said.
+    """
+    if changes:
+        return Note(path, f"runs Python here, and with it {changes}", "write it in SQL", line, is_open=True)
     if wishes.values.get("python") == "nothing":
         return Note(path, "runs Python here, which does nothing in an empty database, as --set says", line=line)
     return Note(

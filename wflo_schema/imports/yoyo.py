@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,13 @@ from wflo_schema.imports.source import (
 )
 from wflo_schema.words import listed
 
+# What begins a statement that changes the schema.
+_CHANGES = re.compile(
+    r"\b(?:CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+|UNIQUE\s+|UNLOGGED\s+|MATERIALIZED\s+)?(?:TABLE|INDEX|VIEW|TYPE|SCHEMA|"
+    r"SEQUENCE|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|DOMAIN|POLICY|ROLE)\b[^\n\\\"']*",
+    re.IGNORECASE,
+)
+
 # What the functions of yoyo are called; `transaction` is what `group` was.
 _STEP, _GROUPS = "step", frozenset({"group", "transaction"})
 
@@ -50,13 +58,15 @@ _BLANKS: Mapping[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Call:
-    """One step: its SQL in either direction, None where there is none, and the lines at which it is Python."""
+    """One step: its SQL in either direction, None where there is none, and where it is Python: its line and code."""
 
     line: int
     apply: str | None
     rollback: str | None
     python_apply: int = 0
     python_rollback: int = 0
+    function_apply: str = ""
+    function_rollback: str = ""
     ignores: str = ""
 
 
@@ -122,25 +132,47 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
         raise BadMigrationFile(f"{path} is no Python: {error}") from None
     read = _Module(tree)
     words = " ".join((ast.get_docstring(tree) or "").split())
-    notes = [says_python_does_nothing(path, line, wishes) for line in read.python]
-    forward = _section(path, [(c.apply, c.python_apply) for c in read.calls], is_wrapped=read.is_wrapped, wishes=wishes)
+    say = partial(_say, path, wishes, read)
+    notes = [say(line, None) for line in read.python]
+    calls = [(c.apply, c.python_apply, c.function_apply) for c in read.calls]
+    forward = _section(path, calls, is_wrapped=read.is_wrapped, say=say)
     forward = replace(forward, notes=(*notes, *_of_errors(path, read.calls, "apply"), *forward.notes))
     if words:
         forward = replace(forward, text=f"-- {words}\n".encode() + forward.text)
     undo = None
     if any(c.rollback is not None or c.python_rollback for c in read.calls):
-        back = [(c.rollback, c.python_rollback) for c in reversed(read.calls)]
-        undo = _section(path, back, is_wrapped=read.is_wrapped, wishes=wishes)
+        back = [(c.rollback, c.python_rollback, c.function_rollback) for c in reversed(read.calls)]
+        undo = _section(path, back, is_wrapped=read.is_wrapped, say=say)
         undo = replace(undo, notes=(*undo.notes, *_of_errors(path, read.calls, "rollback")))
     return Step("", "", id, path, forward, undo, id=id, depends=read.depends, files=(path,))
 
 
-def _section(path: str, texts: Sequence[tuple[str | None, int]], *, is_wrapped: bool, wishes: Wishes) -> Section:
-    """The SQL of the steps, in order; each of them is one message."""
-    messages = [f"{_ended(text)}\n".encode() for text, _ in texts if text and text.strip()]
-    notes = [says_python_does_nothing(path, line, wishes) for _, line in texts if line]
+def _section(
+    path: str,
+    texts: Sequence[tuple[str | None, int, str]],
+    *,
+    is_wrapped: bool,
+    say: Callable[[int, str], Note],
+) -> Section:
+    """The SQL of the steps, in order; each of them is one message.  What is Python stands there as a comment."""
+    messages = [f"{_ended(text)}\n".encode() for text, _, _ in texts if text and text.strip()]
+    notes = [say(line, function) for _, line, function in texts if line]
+    shown = [*messages]
+    if any(note.is_open for note in notes):
+        shown = [(_commented(function) if line else _ended(text or "")).encode() for text, line, function in texts]
     cut = partial(_each, messages)
-    return Section(path, b"\n".join(messages), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
+    return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
+
+
+def _commented(code: str) -> str:
+    return "".join(f"-- {line}".rstrip() + "\n" for line in code.splitlines())
+
+
+def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | None) -> Note:
+    """What is to be said of Python at that line: a function, or None for what decides which steps there are."""
+    texts = [function] if function else list(read.functions.values())
+    found = next((m for text in texts for m in _CHANGES.finditer(text)), None)
+    return says_python_does_nothing(path, line, wishes, changes=" ".join(found[0].split())[:60] if found else "")
 
 
 def _each(messages: Sequence[bytes], _: bytes) -> Sequence[bytes]:
@@ -174,6 +206,7 @@ class _Module:
         self.is_wrapped = True
         self._texts: dict[str, str] = {}
         self.python: list[int] = []
+        self.functions = {n.name: ast.unparse(n) for n in tree.body if isinstance(n, ast.FunctionDef)}
         self._steps: dict[str, list[_Call]] = {}
         self._names: dict[str, str] = {}
         for node in tree.body:
@@ -256,7 +289,21 @@ class _Module:
             self.python.append(node.lineno)
         ignores = self._text(given["ignore_errors"]) or "" if "ignore_errors" in given else ""
         apply, rollback = (self._text(given[way]) if way in given else None for way in ("apply", "rollback"))
-        return _Call(node.lineno, apply, rollback, lines["apply"], lines["rollback"], ignores)
+        code = {way: self._code(given[way]) if lines[way] else "" for way in lines}
+        return _Call(
+            node.lineno,
+            apply,
+            rollback,
+            lines["apply"],
+            lines["rollback"],
+            code["apply"],
+            code["rollback"],
+            ignores,
+        )
+
+    def _code(self, node: ast.expr) -> str:
+        """The function that an expression names, or the expression."""
+        return self.functions.get(node.id, "") if isinstance(node, ast.Name) else ast.unparse(node)
 
     def _called(self, node: ast.AST) -> str:
         """What function of yoyo is called, or nothing."""
