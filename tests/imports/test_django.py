@@ -36,8 +36,15 @@ SQL = {
 def test_what_sqlmigrate_printed_is_proven_in_the_order_of_the_plan_and_adopted(
     tmp_path: Path, database: Database, layout: str
 ) -> None:
-    files = SQL if layout == "dots" else {name.replace(".", "/", 1): text for name, text in SQL.items()}
-    found = imported(tmp_path, {**files, "plan.txt": PLAN, "run.sh": "#"}, database)
+    alone = "SET CONSTRAINTS ALL IMMEDIATE;\nCREATE TABLE late (id int);\n"  # atomic = False, and nothing asks for it
+    more = {"shop.0004_late.sql": alone, "shop.0004_late.down.sql": "DROP TABLE late;\nSELECT 1;\n"}
+    files = (
+        {**SQL, **more}
+        if layout == "dots"
+        else {name.replace(".", "/", 1): text for name, text in {**SQL, **more}.items()}
+    )
+    plan = f"{PLAN}[ ]  shop.0004_late\n"
+    found = imported(tmp_path, {**files, "plan.txt": plan, "run.sh": "#"}, database)
     assert found.tool == "django" and found.exit_code == 0, found
     assert [m.id for m in ours(tmp_path)] == [
         "0001_shop_0001_initial",
@@ -45,8 +52,10 @@ def test_what_sqlmigrate_printed_is_proven_in_the_order_of_the_plan_and_adopted(
         "0003_shop_0002_more",
         "0004_auth_0002_empty",
         "0005_auth_0003_none",
+        "0006_shop_0004_late",
     ]
-    assert found.proof is not None and (found.proof.replayed, found.proof.rolled_back) == (5, 5)
+    assert "here they are one transaction" in found.files[5].notes[0] and found.files[5].is_transactional
+    assert found.proof is not None and (found.proof.replayed, found.proof.rolled_back) == (6, 6)
     assert text_of(tmp_path, "0003_shop_0002_more.sql").startswith("-- transactional: false\n")
     with database.connect() as connection:
         connection.execute("CREATE TABLE django_migrations (id int, app text, name text, applied timestamptz)")

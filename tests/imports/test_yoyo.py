@@ -102,9 +102,15 @@ def test_python_that_changes_the_schema_waits_whatever_is_said_and_stands_in_the
         "from yoyo import step\ndef go(conn):\n    'create rows'\n    conn.execute('ALTER TABLE a ADD COLUMN b int')\n"
         "def rows(conn):\n    'create rows'\n    conn.execute('UPDATE a SET b = 1')\n"
     )
-    files = {"1.py": text + "step('SELECT 1')\nstep(go)", "2.py": text + "step(rows, go)"}
+    files = {
+        "1.py": text + "step('SELECT 1')\nstep(go)",
+        "2.py": text + "__depends__ = ['1']\nstep(rows, go)",
+        "3.py": text,
+    }
+    files["3.py"] += "__depends__ = {'2'}\nstep(go)"
     found = imported(tmp_path, files, python="nothing")
-    assert [f.is_open for f in found.files] == [True, False]
+    assert [f.is_open for f in found.files] == [True, False, True]
+    assert text_of(tmp_path, "3.sql").startswith("-- depends: 2\n-- import: ")
     assert "1.py:9: runs Python here, and with it ALTER TABLE a ADD COLUMN b int" in found.files[0].notes[0]
     assert "\n-- | SELECT 1;\n" in text_of(tmp_path, "1.sql")
     assert "conn.execute('ALTER TABLE a ADD COLUMN b int')" in text_of(tmp_path, "1.sql")

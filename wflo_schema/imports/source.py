@@ -338,8 +338,7 @@ def says_python_does_nothing(path: str, line: int, wishes: Wishes, *, changes: s
     return Note(
         path,
         "runs Python here",
-        "write in SQL what it does; where all of them only change rows that an empty database does not have: "
-        "--set python=nothing",
+        "write it in SQL; or, where all such steps only change rows that an empty database lacks: --set python=nothing",
         line,
         is_open=True,
     )

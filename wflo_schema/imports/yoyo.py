@@ -130,7 +130,7 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
         tree = ast.parse(folder.text(name), path)
     except (SyntaxError, ValueError) as error:
         raise BadMigrationFile(f"{path} is no Python: {error}") from None
-    read = _Module(tree)
+    read = _Module(tree, folder.text(name).decode())
     words = " ".join((ast.get_docstring(tree) or "").split())
     say = partial(_say, path, wishes, read)
     notes = [say(line, None) for line in read.python]
@@ -200,13 +200,15 @@ class _Module:
     ``python`` are the lines that nobody can understand without running them.
     """
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, source: str) -> None:
         self.calls: list[_Call] = []
         self.depends: tuple[str, ...] = ()
         self.is_wrapped = True
         self._texts: dict[str, str] = {}
         self.python: list[int] = []
-        self.functions = {n.name: ast.unparse(n) for n in tree.body if isinstance(n, ast.FunctionDef)}
+        self.functions = {
+            n.name: ast.get_source_segment(source, n) or "" for n in tree.body if isinstance(n, ast.FunctionDef)
+        }
         self._steps: dict[str, list[_Call]] = {}
         self._names: dict[str, str] = {}
         for node in tree.body:
