@@ -238,6 +238,17 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         own_column="previous_hash",
         home="graphile_migrate",
     ),
+    _simple(
+        "pgroll",
+        "migrations",
+        "schema name migration created_at parent done resulting_schema",
+        version="name",
+        failed="done::text <> 'true'",
+        order="created_at",
+        own_schema="migrations pgroll_version",
+        own_column="resulting_schema",
+        home="pgroll",
+    ),
     OtherTool(
         "hasura",
         "hdb_version",

@@ -237,7 +237,7 @@ def _values_of(section: Section, source: Source, wishes: Wishes) -> dict[str, st
 def _imported(source: Source, wishes: Wishes, record: Record | None) -> list[Imported]:
     known = dict(record.ids) if record else {}
     ids = ids_of(source, known)
-    by_version = {step.version: i for step, i in zip(source.steps, ids, strict=True) if step.version}
+    by_version = {step.version or step.id: i for step, i in zip(source.steps, ids, strict=True)}
     ledger = _ledger_tables(source)
     found: list[Imported] = []
     for step, made in zip(source.steps, ids, strict=True):

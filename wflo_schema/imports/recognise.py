@@ -59,8 +59,9 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
     folder = Folder(path)
     if not folder.files:
         raise BadMigrationFile(f"there is no file in {path}", hint="name the folder that holds the migrations")
-    if tool is None and wishes.order and not _shown(folder):
-        tool = plain.PLAIN.name
+    if tool is None and wishes.order:
+        ordered = next((t for t in TOOLS if t.takes_order and t.shows is not None and t.shows(folder)), None)
+        tool = ordered.name if ordered else None if _shown(folder) else plain.PLAIN.name
     if tool is not None:
         chosen, reason = _named(tool), "as --from says"
         if chosen is plain.PLAIN and not folder.is_file:

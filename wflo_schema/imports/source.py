@@ -163,7 +163,7 @@ class Tool:
 
     ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
     the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
-    this one names some of its own.
+    this one names some of its own.  ``takes_order``: --order may say in which order its files are run.
     """
 
     name: str
@@ -171,6 +171,7 @@ class Tool:
     layout: str = ""
     shows: Callable[[Folder], str] | None = None
     also: frozenset[str] = frozenset()
+    takes_order: bool = False
 
 
 class Folder:
@@ -325,15 +326,19 @@ def each_statement(text: bytes) -> list[bytes]:
     return [text[piece.start : piece.end] for piece in pieces("it", text)]
 
 
-def says_python_does_nothing(path: str, line: int, wishes: Wishes) -> Note:
-    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing."""
+def says_python_does_nothing(path: str, line: int, wishes: Wishes, *, changes: str = "") -> Note:
+    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing.
+
+    ``changes`` is what it is seen to do to the schema: then it waits, whatever is said.
+    """
+    if changes:
+        return Note(path, f"runs Python here, and with it {changes}", "write it in SQL", line, is_open=True)
     if wishes.values.get("python") == "nothing":
         return Note(path, "runs Python here, which does nothing in an empty database, as --set says", line=line)
     return Note(
         path,
         "runs Python here",
-        "write in SQL what it does; where all of them only change rows that an empty database does not have: "
-        "--set python=nothing",
+        "write it in SQL; or, where all such steps only change rows that an empty database lacks: --set python=nothing",
         line,
         is_open=True,
     )

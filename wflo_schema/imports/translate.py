@@ -417,9 +417,10 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
 
     ``nothing`` stands for SQL where there is none.
     """
-    if part.sent.is_ours and not any(note.is_open for note in notes):
+    if part.sent.is_ours:
         return part.text.decode()
-    lines = [f"-- {d}" for d in directives]
+    top = [f"-- {d}" for d in directives]
+    lines: list[str] = []
     if not part.is_transactional and not part.is_empty:
         lines.append("-- transactional: false")
     body = part.text.decode().strip("\n")
@@ -428,8 +429,8 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
     lines += [f"-- import: {' '.join(note.text.split())}" for note in notes]
     if any(note.is_open for note in notes):
         lines += [UNWRITTEN, *(f"-- | {line}" for line in body.split("\n"))]
-        return _reworded("\n".join(lines)) + "\n"
-    return "\n".join((*lines, _reworded(body))).strip("\n") + "\n"
+        return "\n".join((*top, _reworded("\n".join(lines)))) + "\n"
+    return "\n".join((*top, *lines, _reworded(body))).strip("\n") + "\n"
 
 
 def _reworded(text: str) -> str:
