@@ -445,8 +445,8 @@ def _down_and_up(
     again = pair.ours_up(steps)
     if again is not None:
         what = f"cannot be applied again after its rollback: {again.refusal.text}"
-        said.append(Said(steps[again.done].id, what, is_open=False))
-        return len(run)
+        said.append(Said(steps[again.done].id, what, how="let its rollback take back all that it makes"))
+        return 0
     differs = [line_of(d) for d in compare_catalogs(look_at(pair.ours).catalog, have.catalog)]
     if differs:
         said.append(Said("", f"rolled back and applied again: {_cut(differs)}", is_open=False))
