@@ -5,6 +5,7 @@ Hides in which order that is done: nothing stands in the folder before all of it
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -219,7 +220,7 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
         )
     if into.exists() and not into.is_dir():
         raise Refused(f"{into} is no folder", hint="choose another with --into")
-    theirs, ours = Path(folder).resolve(), into.resolve()
+    theirs, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(into))
     if theirs.is_dir() and (theirs == ours or theirs in ours.parents or ours in theirs.parents):
         how = "are the same folder" if theirs == ours else "lie one in the other"
         raise Refused(f"{folder} and {into} {how}", hint="choose a folder beside it with --into")

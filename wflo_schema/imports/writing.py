@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -99,11 +100,11 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
     given = [known.get(key_of(source, step), "") for step in steps]
     free = [n for n, s in enumerate(steps) if not s.id and not s.depends]
     last = max((n for n in free if given[n]), default=-1)
-    late = next((steps[n] for n in free if n < last and not given[n]), None)
     behind = _longer_behind(steps, given, widths, last)
     ids = [given[n] or step.id or _id_of(step, n, widths, behind) for n, step in enumerate(steps)]
-    if late is not None or (known and not _is_in_order([ids[n] for n in free])):
-        named = late or next(steps[n] for n in free if not given[n])
+    if known and not _is_in_order([ids[n] for n in free]):
+        latest = max(given)
+        named = next((steps[n] for n in free if not given[n] and ids[n] <= latest), steps[free[-1]])
         raise Refused(
             f"{named.path} would come before what was imported already",
             hint="give it a version behind the last one, as a later migrate would need it, too",
@@ -180,7 +181,7 @@ def _padded(number: str, widths: Mapping[int, int]) -> str:
 
 def _slug(words: str) -> str:
     """The words as they stand in a name: letters of any script, digits, - and _."""
-    return re.sub(r"[^\w-]+", "-", words).strip("-_")
+    return re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", words)).strip("-_")
 
 
 # --- what is written --------------------------------------------------------------------------
@@ -254,7 +255,7 @@ def read_record(into: Path) -> Record | None:
             found.get("values", {}),
             found.get("writing", {}),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise BadMigrationFile(f"cannot read {path}: {error}", hint="restore it as import wrote it") from None
