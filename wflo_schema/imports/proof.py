@@ -70,7 +70,8 @@ class Proof:
     ``replayed`` counts the migrations, from the first on, that were run both ways; ``is_equal`` says that both then
     made the same ``objects``, and the same rows in ``filled`` tables and sequences, but for the columns
     ``not_compared``, which differ from run to run of the same files.  ``rolled_back`` counts those that were rolled
-    back, both ways, and applied again.  ``said`` names what differs, and what cannot be replayed.
+    back, both ways, with the same result, and applied again, unless that fails both ways.  ``said`` names what
+    differs, and what cannot be replayed.
     """
 
     label: str
@@ -154,7 +155,7 @@ class _Pair:
 
     def up(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
         """Run these migrations both ways; say how each was stopped."""
-        return self._at_once(lambda: self._theirs_up(steps), lambda: self.ours_up(steps))
+        return self._at_once(lambda: self.theirs_up(steps), lambda: self.ours_up(steps))
 
     def down(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
         """Roll these back both ways, in this order."""
@@ -175,7 +176,8 @@ class _Pair:
                 self.stop.request(signal.SIGINT)
                 raise
 
-    def _theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
+    def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
+        """Run the folder's migrations."""
         for n, one in enumerate(steps):
             refusal = self.run.run(one.id, one.forward.sent)
             if refusal is not None:
@@ -444,9 +446,17 @@ def _down_and_up(
             said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
     again = pair.ours_up(steps)
     if again is not None:
-        what = f"cannot be applied again after its rollback: {again.refusal.text}"
-        said.append(Said(steps[again.done].id, what, how="let its rollback take back all that it makes"))
-        return 0
+        upwards = run[::-1]
+        as_well = pair.theirs_up(upwards)
+        one = steps[again.done]
+        how = "let its rollback take back all that it makes"
+        if as_well is None or upwards[as_well.done].id != one.id:
+            what = f"cannot be applied again after its rollback, and can with {tool}: {again.refusal.text}"
+            said.append(Said(one.id, what, how=how))
+            return 0
+        what = f"cannot be applied again after its rollback, with {tool} neither: {again.refusal.text}"
+        said.append(Said(one.id, what, is_open=False, how=how))
+        return len(run)
     differs = [line_of(d) for d in compare_catalogs(look_at(pair.ours).catalog, have.catalog)]
     if differs:
         said.append(Said("", f"rolled back and applied again: {_cut(differs)}", is_open=False))

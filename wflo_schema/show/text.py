@@ -574,7 +574,8 @@ def _rollback_line(proof: Proof) -> str:
     back, of = proof.rolled_back, proof.with_rollback
     if not of:
         return "no rollbacks: the folder has none"
-    said = f"{back} of {of} rolled back as the tool does it, with the same result, and applied again"
+    again = "" if any("applied again" in s.what for s in proof.said) else ", and applied again"
+    said = f"{back} of {of} rolled back as the tool does it, with the same result{again}"
     return f"rollbacks proven: {said}" if back == of else f"not all rollbacks are proven: {said}"
 
 
