@@ -243,8 +243,8 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
 
 def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None:
     """Raise `Refused` where a file is there that is none of ours, and has the name of one to be written."""
-    ours = {*before.written, *before.writing, NAMES_FILE}
-    others = [name for name in texts if name not in ours and (into / name).exists()]
+    there = {path.name for path in into.iterdir()} if into.is_dir() else set()
+    others = [name for name in texts if name in there - {*before.written, *before.writing, NAMES_FILE}]
     if others:
         raise Refused(
             f"{into} holds what import would write, and has not written: {listed(others)}", hint="rename these files"

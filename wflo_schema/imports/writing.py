@@ -274,7 +274,8 @@ def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Re
         for name in left:
             if texts.get(name) != _read(into / name):
                 (into / name).unlink(missing_ok=True)
-        new = {name: text for name, text in texts.items() if text != _read(into / name)}
+        there = {path.name for path in into.iterdir()}
+        new = {name: text for name, text in texts.items() if name not in there or text != _read(into / name)}
         record = record_text(after)
         if not new and record == _read(into / RECORD_FILE):
             return ()
