@@ -22,12 +22,16 @@ from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloS
 from wflo_schema.files.folder import Migrations
 from wflo_schema.imports.sending import Refusal, SourceRun
 from wflo_schema.imports.source import Source
+from wflo_schema.imports.translate import of_session
 from wflo_schema.imports.writing import Imported
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, line_of, look_at, unlike
+from wflo_schema.words import listed
 
 _One = TypeVar("_One")
 _Other = TypeVar("_Other")
+
+_CORRECT = "look at both, and correct the file"
 
 _FAILURES = (MigrationFailed, BadMigrationFile, Refused)
 
@@ -300,7 +304,7 @@ def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proo
             return unlike(ours, theirs)
 
     tool = place.source.tool
-    said += _blamed(found, steps, after, f"makes it otherwise than {tool} does")
+    said += _blamed(found, steps, after, f"makes it otherwise than {tool} does", _remedy(place.source, steps))
     rolled_back = _rolled_back(place, pair, steps, (have, changing), said) if not found.lines else 0
     return replace(
         proof,
@@ -320,7 +324,20 @@ def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> Mapping[s
         return changing_columns(have, look_at(again))
 
 
-def _blamed(found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unlike], what: str) -> Iterator[Said]:
+def _remedy(source: Source, steps: Sequence[Imported]) -> str:
+    """What a person can do where a file makes something else."""
+    notes = (
+        [note for one in steps for note in of_session(one.forward.sent, source.tool)] if source.keeps_session else []
+    )
+    if not notes:
+        return _CORRECT
+    places = listed(note.place for note in notes)
+    return f"if it needs what {places} sets for the session, write that at the head of this file as well"
+
+
+def _blamed(
+    found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unlike], what: str, how: str = _CORRECT
+) -> Iterator[Said]:
     """Each file behind which the two differ in something new, as far as few replays find them.
 
     ``after`` says in what they differ after so many of the steps; it is asked as seldom as can be.
@@ -340,7 +357,7 @@ def _blamed(found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unl
             else:
                 same = middle
         here = [left.pop(name) for name in known[differs] if name in left]
-        yield Said(steps[differs - 1].id, f"{what}: {_cut(here)}", how="look at both, and correct the file")
+        yield Said(steps[differs - 1].id, f"{what}: {_cut(here)}", how=how)
     if left:
         yield Said("", f"{what}: {_cut(left.values())}")
 
