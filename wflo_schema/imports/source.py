@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -206,11 +207,22 @@ class Folder:
             seen |= set(real.values())
             below = os.path.relpath(root, self.path).replace(os.sep, "/")
             found += [n if below == "." else f"{below}/{n}" for n in names if not n.startswith(".")]
+            for name in names:
+                self._refuse_undecodable(name)
             if len(found) > _MOST_FILES:
                 raise BadMigrationFile(
                     f"{self.path} holds more than {_MOST_FILES} files", hint="name the folder of the migrations alone"
                 )
         return tuple(sorted(found))
+
+    def _refuse_undecodable(self, name: str) -> None:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+            raise BadMigrationFile(
+                f"the name of a file in {self.path} is not UTF-8: {shown}", hint="rename it"
+            ) from None
 
     def _refuse_unreadable(self, error: OSError) -> None:
         raise BadMigrationFile(f"cannot read the folder {error.filename}: {error.strerror}")
@@ -245,6 +257,7 @@ class Folder:
     def text(self, name: str) -> bytes:
         """A file as UTF-8 without a BOM, with line ends as ``\\n``.  Raise `BadMigrationFile` where it is none."""
         if name not in self._texts:
+            _refuse_no_file(self.where(name))
             self._texts[name] = read_source(self.where(name))[0]
         return self._texts[name]
 
@@ -263,6 +276,15 @@ class Folder:
     def section(self, name: str, *, is_wrapped: bool = True, is_psql: bool = False) -> Section:
         """All of a file."""
         return Section(self.where(name), self.text(name), is_wrapped=is_wrapped, is_psql=is_psql)
+
+
+def _refuse_no_file(path: str) -> None:
+    """Raise `BadMigrationFile` for what only looks like a file: reading a pipe would wait for ever."""
+    if os.path.islink(path) and not os.path.exists(path):
+        raise BadMigrationFile(f"{path} is a link to a file that is not there", hint="mend or remove the link")
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "a pipe (FIFO)" if stat.S_ISFIFO(os.stat(path).st_mode) else "no file"
+        raise BadMigrationFile(f"{path} is {what}, and a migration is a file", hint="move it out of the folder")
 
 
 def is_sql(name: str) -> bool:
