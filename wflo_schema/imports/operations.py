@@ -32,6 +32,7 @@ from wflo_schema.imports.writing import (
     checksum,
     checksums_of,
     ids_of,
+    key_of,
     known_ids,
     names_text,
     read_record,
