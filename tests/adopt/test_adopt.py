@@ -37,6 +37,7 @@ from wflo_schema.engine.events import Result
 from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.imports.operations import import_folder
 from wflo_schema.scratch.replay import _SESSIONS, ScratchOptions, replayed
 
 DATA = Path(__file__).parents[1] / "data"
@@ -169,6 +170,34 @@ def test_a_real_dbmate_database_is_adopted(database: Database, folder: Path, dbm
     assert operations.migrate(database, read_migrations(folder)).ids == ("03_u",)
 
 
+def test_a_real_dbmate_folder_is_imported_adopted_and_rolled_back_as_dbmate_does(
+    database: Database, second: Database, tmp_path: Path, dbmate: str
+) -> None:
+    theirs, ours = tmp_path / "db", tmp_path / "ours"
+    theirs.mkdir()
+    for number, up, down, options in (
+        (1, ONE, "DROP TABLE t", ""),
+        (2, "CREATE INDEX CONCURRENTLY i ON t (id)", "DROP INDEX CONCURRENTLY i", " transaction:false"),
+        (3, "SELECT 'only rows'", "", ""),
+    ):
+        text = f"-- migrate:up{options}\n{up};\n\n-- migrate:down{options}\n{down}\n"
+        (theirs / f"2024010{number}_x.sql").write_text(text)
+    for where, words in ((database, ("up",)), (second, ("up",)), (second, ("rollback",)), (second, ("rollback",))):
+        run(dbmate, "--url", f"{where.url}?sslmode=disable", "-d", str(theirs), "--no-dump-schema", *words)
+    found = import_folder(str(theirs), ours, server=database, write=True)
+    assert (found.tool, found.exit_code, found.proof and found.proof.rolled_back) == ("dbmate", 0, 3)
+    adopted = look(database, ours, apply=True)
+    assert (adopted.verdict, adopted.id, adopted.objections) == (Verdict.EQUAL, "20240103_x", ())
+    assert operations.migrate(database, read_migrations(ours)).ids == ()
+    operations.rollback(database, read_migrations(ours), count=2)
+    relations = (
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relname !~ '^(_yoyo_|yoyo_|_wflo_schema_)' ORDER BY 1"
+    )
+    with database.connect() as one, second.connect() as other:
+        assert one.execute(relations).fetchall() == other.execute(relations).fetchall()
+
+
 def test_a_real_sqitch_database_is_adopted(database: Database, folder: Path) -> None:
     if shutil.which("sqitch") is None or subprocess.run(["perl", "-MDBD::Pg", "-e1"], capture_output=True).returncode:
         pytest.skip("sqitch or its PostgreSQL driver is not here")
@@ -225,8 +254,17 @@ ECTO = """CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, i
 INSERT INTO schema_migrations VALUES (1, now()), (2, now())"""
 DBMATE = """CREATE TABLE schema_migrations (version varchar(128) NOT NULL PRIMARY KEY);
 INSERT INTO schema_migrations VALUES ('1'), ('2')"""
+MICRATE = GOOSE.replace("goose", "micrate")
+RAMBLER = """CREATE TABLE migrations (migration varchar(255) NOT NULL);
+INSERT INTO migrations VALUES ('1_t.sql'), ('2_i.sql')"""
+MYBATIS = """CREATE TABLE CHANGELOG (ID numeric(20,0) PRIMARY KEY, APPLIED_AT varchar(25) NOT NULL,
+    DESCRIPTION varchar(255) NOT NULL);
+INSERT INTO CHANGELOG VALUES (20240102, 'then', 'i'), (20240101, 'then', 't')"""
 
 SHAPES = {
+    "micrate": (MICRATE, ("1", "2")),
+    "rambler": (RAMBLER, ("1_t.sql", "2_i.sql")),
+    "mybatis migrations": (MYBATIS, ("20240101", "20240102")),
     "flyway": (FLYWAY, ("1", "2")),
     "golang-migrate": (f"{GOLANG}; INSERT INTO schema_migrations VALUES (2, false)", ("2",)),
     "goose": (GOOSE, ("1", "2")),

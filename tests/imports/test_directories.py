@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.laid import imported, ours, text_of
+from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.adopt.found import Verdict
+from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.imports.operations import import_folder
+from wflo_schema.scratch.replay import ScratchOptions
 
 T, DROP = "CREATE TABLE {} (id int);\n", "DROP TABLE {};\n"
+# The last two differ in rows only: which of them was run, a ledger alone can say.
+A, B, C = T.format("a"), "INSERT INTO a VALUES (1);\n", "INSERT INTO a VALUES (2);\n"
 
 
 @pytest.mark.spread_over_servers
@@ -125,9 +132,8 @@ def test_sql_in_hasuras_yaml_waits_for_a_person(tmp_path: Path) -> None:
     assert found.files[0].is_open and "run_sql" in found.files[0].notes[0]
 
 
-@pytest.mark.spread_over_servers
 @pytest.mark.parametrize("below", ["", "migrations/", "supabase/migrations/", "apps/api/supabase/migrations/"])
-def test_supabase_is_found_where_a_user_points(tmp_path: Path, database: Database, below: str) -> None:
+def test_supabase_is_found_where_a_user_points(tmp_path: Path, below: str) -> None:
     files = {
         f"{below}20200101000000_init.sql": "not what is run;\n",
         f"{below}20230101000000_a.sql": T.format("a") + "SET search_path = pg_catalog;\n",
@@ -136,13 +142,27 @@ def test_supabase_is_found_where_a_user_points(tmp_path: Path, database: Databas
         "config.toml": 'project_id = "x"\n[api]\n' if "supabase" not in below else "",
         "seed.sql": "INSERT INTO a VALUES (1);\n",
     }
-    found = imported(tmp_path, files, database)
-    assert found.tool == "supabase" and found.exit_code == 0
+    found = imported(tmp_path, files)
+    assert found.tool == "supabase"
     assert [m.id for m in ours(tmp_path)] == ["20230101000000_a", "20230102000000_b"]
-    assert found.proof is not None and found.proof.is_whole
     said = "\n".join(found.left_out)
     assert "as a first _init.sql of old" in said and "its name is not NUMBER_NAME.sql" in said
     assert "seed.sql" in said and "config.toml" in said
+
+
+@pytest.mark.spread_over_servers
+def test_supabase_sends_by_itself_what_cannot_run_in_a_transaction(tmp_path: Path, database: Database) -> None:
+    files = {
+        "20230101000000_a.sql": T.format("a")
+        + "CREATE INDEX CONCURRENTLY i ON a (id); "
+        + T.format("b")
+        + "VACUUM a;\n",
+        "20230102000000_b.sql": "-- nothing runs CONCURRENTLY here\n" + T.format("c") + T.format("d"),
+        "20230103000000_c.sql": "DROP INDEX CONCURRENTLY i;\n",
+    }
+    found = imported(tmp_path, files, database, tool="supabase")
+    assert found.exit_code == 0 and found.proof is not None and found.proof.is_whole
+    assert [f.is_transactional for f in found.files] == [False, True, False]
 
 
 def test_what_supabase_provides_is_named_once(tmp_path: Path) -> None:
@@ -186,3 +206,87 @@ def test_what_cannot_be_read_is_said_in_one_sentence(tmp_path: Path, files: dict
         imported(tmp_path, files)
     assert said in caught.value.message
     assert not (tmp_path / "ours").exists()
+
+
+# --- the ledgers, as the tools make them ------------------------------------------------------
+
+_LEDGERS = {
+    "diesel": (
+        {"2020-01-01-000000_a/up.sql": A, "2020-01-02-000000_b/up.sql": B, "2020-01-03-000000_c/up.sql": C},
+        (
+            "CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY, run_on timestamp DEFAULT now());"
+            "INSERT INTO __diesel_schema_migrations VALUES ('20200101000000'), ('20200102000000')"
+        ),
+    ),
+    "prisma": (
+        {"10_a/migration.sql": A, "1_b/migration.sql": B, "2_c/migration.sql": C},
+        (
+            "CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL, finished_at "
+            "timestamptz, migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz, started_at "
+            "timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0);"
+            "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, started_at) "
+            "VALUES ('x', '', '10_a', now(), now()), ('y', '', '1_b', now(), now() + '1s')"
+        ),
+    ),
+    "hasura": (
+        {"1591085467216_a/up.sql": A, "1591085467217_b/up.sql": B, "1591085467218_c/up.sql": C},
+        (
+            "CREATE SCHEMA hdb_catalog; CREATE TABLE hdb_catalog.hdb_version (hasura_uuid uuid, version text, "
+            "upgraded_on timestamptz, cli_state jsonb, console_state jsonb);"
+            "INSERT INTO hdb_catalog.hdb_version (cli_state) VALUES "
+            """('{"migrations": {"default": {"1591085467216": false, "1591085467217": false}}}')"""
+        ),
+    ),
+    "supabase": (
+        {f"supabase/migrations/2020010{n + 1}000000_x.sql": sql for n, sql in enumerate((A, B, C))},
+        (
+            "CREATE SCHEMA supabase_migrations; CREATE TABLE supabase_migrations.schema_migrations (version "
+            "text PRIMARY KEY, statements text[], name text); "
+            "CREATE TABLE supabase_migrations.seed_files (path text, hash text);"
+            "INSERT INTO supabase_migrations.schema_migrations VALUES ('20200101000000'), ('20200102000000')"
+        ),
+    ),
+}
+
+
+@pytest.mark.spread_over_servers
+@pytest.mark.parametrize("tool", _LEDGERS)
+def test_a_tools_ledger_says_where_its_database_is(tmp_path: Path, database: Database, tool: str) -> None:
+    files, ledger = _LEDGERS[tool]
+    found = imported(tmp_path, files)
+    assert found.tool == tool
+    with database.connect() as connection:
+        connection.execute(f"{A}{B}{ledger}")
+    done = adopt_database(database, ours(tmp_path), apply=True, to=None, scratch=ScratchOptions())
+    assert (done.verdict, done.is_applied, done.number) == (Verdict.EQUAL, True, 2)
+    assert done.ledgers[0].tool == tool and done.ledgers[0].stands_for == done.id == found.files[1].id
+    assert [m.id for m in operations.migrate(database, ours(tmp_path)).done] == [found.files[2].id]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ids"),
+    [
+        ("20230101000000_a/migration.sql", "20230102000000_b/migration.sql", ["20230101000000_a", "20230102000000_b"]),
+        ("2023-01-01-000000_a/up.sql", "2023-01-02-000000_b/up.sql", ["20230101000000_a", "20230102000000_b"]),
+        ("supabase/migrations/1_a.sql", "supabase/migrations/2_b.sql", ["0001_a", "0002_b"]),
+        ("1591085467216_a/up.sql", "1591085467217_b/up.sql", ["1591085467216_a", "1591085467217_b"]),
+    ],
+)
+def test_what_is_new_in_a_folder_is_added(tmp_path: Path, first: str, second: str, ids: list[str]) -> None:
+    imported(tmp_path, {first: A})
+    folder = lay(tmp_path, {second: B})
+    found = import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
+    assert [f.id for f in found.files if f.is_new] == ids[1:]
+    assert [m.id for m in ours(tmp_path)] == ids
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfCREATE TABLE a (\r\nid int);\r\n", b"-- only a comment\n", b""])
+def test_line_ends_marks_of_an_encoding_and_comments_alone_are_read(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "migration.sql").write_bytes(text)
+    folder = lay(tmp_path, {"1_a/migration.sql": A})
+    (folder / "2_b").symlink_to(tmp_path / "elsewhere")
+    found = import_folder(str(folder), tmp_path / "ours", write=True)
+    assert [f.id for f in found.files] == ["0001_a", "0002_b"]
+    written = text_of(tmp_path, "0002_b.sql").encode()
+    assert written.endswith(text.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"")) and not found.files[1].is_open

@@ -162,6 +162,10 @@ def test_settings_are_read_from_above_and_from_beside_a_file(tmp_path: Path) -> 
             "spring.flyway.sql-migration-suffixes=.sql,.pg\nspring.flyway.placeholders.what=t",
         ),
         (
+            "application.yml",
+            "spring:\n  flyway:\n    sqlMigrationSuffixes: .sql,.pg\n    placeholders:\n      what: t # so\n",
+        ),
+        (
             "pom.xml",
             """<project><plugin><artifactId>flyway-maven-plugin</artifactId><configuration>
             <sqlMigrationSuffixes>.sql,.pg</sqlMigrationSuffixes><placeholders><what>t</what></placeholders>

@@ -225,6 +225,15 @@ def test_a_value_that_is_not_given_waits_for_a_person(tmp_path: Path) -> None:
     assert "--set unknown=VALUE" in found.files[0].notes[0] and "'k', 'c'" in text_of(tmp_path, "0001_a_1.sql")
 
 
+def test_settings_of_an_application_name_the_changelog_and_values(tmp_path: Path) -> None:
+    (tmp_path / "application.properties").write_text(
+        "spring.liquibase.change-log=classpath:/b.xml\nspring.liquibase.parameters.known=k\n"
+    )
+    changes = '<databaseChangeLog><changeSet id="{}" author="a"><sql>SELECT 1</sql></changeSet></databaseChangeLog>'
+    found = imported(tmp_path, {"a.xml": changes.format(1), "b.xml": changes.format("${known}")})
+    assert [f.id for f in found.files] == ["0001_b_k"] and found.reason == "a.xml, a databaseChangeLog"
+
+
 def test_what_is_new_in_a_changelog_is_added_behind_all(tmp_path: Path) -> None:
     one = "--liquibase formatted sql\n--changeset ann:1\nSELECT 1;\n"
     imported(tmp_path, {"a.sql": one, "b.sql": one})

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.adopt.found import Adoption
+from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.folder import Migrations
 from wflo_schema.imports.operations import Import
 from wflo_schema.imports.recognise import read_source_folder
 from wflo_schema.imports.source import Source, Wishes
@@ -82,6 +85,17 @@ FOLDERS: dict[str, tuple[dict[str, str], list[str], list[str]]] = {
         ["1_t.sql", "2_f.sql"],
         ["0001_t", "0002_f"],
     ),
+    "shmig": (
+        {
+            "1485643154-t.sql": "-- Migration: t\n-- ====  UP  ====\nBEGIN;\nCREATE TABLE t (id int);\nCOMMIT;\n\n"
+            "-- ==== DOWN ====\nBEGIN;\nDROP TABLE t;\nCOMMIT;\n",
+            "1485643155-f.sql": "-- ==== DOWN ====\nDROP FUNCTION f();\n-- ====  UP  ====\n"
+            + BODY.replace("BEGIN\n", "BEGIN\n-- gone\n  -- stays\n")
+            + ";\n",
+        },
+        ["1485643154", "1485643155"],
+        ["1485643154_t", "1485643155_f"],
+    ),
     "mybatis": (
         {
             "1_changelog.sql": "-- // Make it\nCREATE TABLE ${changelog} (id numeric(20,0), applied_at varchar(25),\n"
@@ -124,6 +138,41 @@ def test_a_folder_is_proven_both_ways_with_the_versions_of_its_ledger(
     assert found.exit_code == 0
     assert_nothing_is_dropped(found, files)
     operations.migrate(database, ours(tmp_path))
+    adopted = adopt_with_ledger(database, ours(tmp_path), tool, versions)
+    assert (adopted.is_applied, adopted.id, adopted.objections) == (True, ids[-1], ())
+    assert [(w.versions, w.stands_for, w.unknown) for w in adopted.ledgers] == [(tuple(sorted(versions)), ids[-1], ())]
+    assert operations.migrate(database, ours(tmp_path)).ids == ()
+
+
+GOOSE = "id serial, version_id bigint, is_applied boolean, tstamp timestamp DEFAULT now()"
+
+# By tool: its ledger, None where a migration makes it, and what a row of it is.
+LEDGERS: dict[str, tuple[str, str | None, str]] = {
+    "dbmate": ("schema_migrations (version)", "version varchar PRIMARY KEY", "%s"),
+    "goose": ("goose_db_version (version_id, is_applied)", GOOSE, "%s, TRUE"),
+    "sql-migrate": ("gorp_migrations (id, applied_at)", "id text PRIMARY KEY, applied_at timestamptz", "%s, now()"),
+    "micrate": ("micrate_db_version (version_id, is_applied)", GOOSE, "%s, TRUE"),
+    "rambler": ("migrations (migration)", "migration varchar(255) NOT NULL", "%s"),
+    "shmig": ("shmig_version (version)", "version int PRIMARY KEY, migrated_at timestamp DEFAULT now()", "%s"),
+    "mybatis": ("changelog (id)", None, "%s"),
+    "play": (
+        "play_evolutions (id, state)",
+        "id int PRIMARY KEY, hash text, applied_at date, apply_script text, revert_script text, state text",
+        "%s, 'applied'",
+    ),
+}
+
+
+def adopt_with_ledger(database: Database, migrations: Migrations, tool: str, versions: list[str]) -> Adoption:
+    """Adopt the database, in which the tool has recorded these versions, and nobody else anything."""
+    table, columns, row = LEDGERS[tool]
+    with database.connect() as connection:
+        connection.execute("DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version")
+        if columns is not None:
+            connection.execute(f"CREATE TABLE {table.partition(' ')[0]} ({columns})".encode())
+        for version in versions:
+            connection.execute(f"INSERT INTO {table} VALUES ({row})".encode(), (version,))
+    return adopt_database(database, migrations, apply=True)
 
 
 def assert_nothing_is_dropped(found: Import, files: Mapping[str, str]) -> None:
@@ -157,9 +206,11 @@ FAULTY = {
     "sql-migrate": {
         "CREATE TABLE t ();\n-- +migrate up\n": "it has no mark",
         "-- +migrate Up\nSELECT 1\n-- +migrate Down\n": "2: its last statement in the part up has no end: SELECT 1",
+        "-- +migrate Up\nSELECT 1\n-- +migrate Up\n;\n": "its last statement in the part up has no end: SELECT 1",
         "-- +migrate Up\n--not a comment to it\n": "its last statement in the part up has no end",
     },
     "micrate": {"SELECT 1;\n": "it has no mark"},
+    "shmig": {"-- ==== DOWN ====\n": "it has no part up"},
     "rambler": {"SELECT 1;\n": "it has no mark"},
     "play": {"SELECT 1;\n": "it has no mark"},
 }
@@ -168,7 +219,7 @@ FAULTY = {
 @pytest.mark.parametrize(("tool", "text"), [(tool, text) for tool, texts in FAULTY.items() for text in texts])
 def test_a_file_that_its_tool_does_not_take_is_named(tmp_path: Path, tool: str, text: str) -> None:
     with pytest.raises(BadMigrationFile) as caught:
-        read(tmp_path, {"1_t.sql" if tool != "play" else "1.sql": text}, tool)
+        read(tmp_path, {{"play": "1.sql", "shmig": "1-t.sql"}.get(tool, "1_t.sql"): text}, tool)
     assert caught.value.message.startswith(f"{tool} cannot run {tmp_path}/theirs/1")
     assert FAULTY[tool][text] in caught.value.message
     assert caught.value.hint
@@ -260,6 +311,29 @@ def test_a_go_migration_waits_for_a_person(tmp_path: Path, database: Database) -
     assert '"2" = "00002_b"' in text_of(tmp_path, "adopt.toml")
 
 
+def test_numbers_in_the_words_of_a_name_are_no_part_of_the_version(tmp_path: Path) -> None:
+    files = {"20240102_0.42.3.sql": "-- +goose Up\n", "20240103_2_b.sql": "-- +goose Up\n", "3_c.sql": "-- +goose Up\n"}
+    found = imported(tmp_path, files)
+    assert [(f.id, f.version) for f in found.files] == [
+        ("00000003_c", "3"),
+        ("20240102_0-42-3", "20240102"),
+        ("20240103_2_b", "20240103"),
+    ]
+
+
+def test_what_mybatis_runs_by_hand_comes_first(tmp_path: Path, database: Database) -> None:
+    files = {
+        "bootstrap.sql": "CREATE TABLE t (id int);\n",
+        "20240101_t.sql": "ALTER TABLE t ADD n int;\n-- //@UNDO\nALTER TABLE t DROP n;\n",
+        "onabort.sql": "SELECT 1;\n",
+    }
+    found = imported(tmp_path, files, database)
+    assert [(f.id, f.version) for f in found.files] == [("00000000_bootstrap", ""), ("20240101_t", "20240101")]
+    assert "mybatis runs it by hand" in found.files[0].notes[0]
+    assert found.left_out == (f"{tmp_path}/theirs/onabort.sql: is no migration: its name is not NUMBER_words.sql",)
+    assert found.exit_code == 0
+
+
 def test_dbmate_runs_the_first_pair_of_parts(tmp_path: Path, database: Database) -> None:
     pair = "-- migrate:up\nCREATE TABLE {0} (id int);\n-- migrate:down\nDROP TABLE {0};\n"
     found = imported(tmp_path, {"1_t.sql": pair.format("t") + pair.format("u")}, database)
@@ -290,6 +364,20 @@ def test_what_is_about_the_tools_own_ledger_is_left_out_and_named(
     assert (found.tool, found.exit_code) == (tool, 0)
     assert f"1_t.sql:3: left out, for it is about the ledger of {tool}: {about[:5]}" in found.files[0].notes[0]
     assert about not in re.sub("--.*", "", text_of(tmp_path, "0001_t.sql"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'ALTER TABLE IF EXISTS "auth".schema_migrations SET (fillfactor = 50)',
+        "GRANT SELECT ON schema_migrations, t TO PUBLIC",
+        "ALTER TABLE schema_migrations_of_ours ADD n int",
+    ],
+)
+def test_a_table_that_is_not_the_ledger_alone_is_left_in(tmp_path: Path, other: str) -> None:
+    text = f"-- migrate:up\n{other};\n-- migrate:down\n"
+    found = imported(tmp_path, {"1_t.sql": text})
+    assert (found.files[0].notes, other in text_of(tmp_path, "0001_t.sql")) == ((), True)
 
 
 def test_comments_stay_and_lines_keep_their_order(tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.adopt.found import Verdict
+from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile, UsageError, WfloSchemaError
 from wflo_schema.imports.operations import Import, import_folder
+from wflo_schema.scratch.replay import ScratchOptions
 
 A, B, C = (f"CREATE TABLE {name} (id int PRIMARY KEY);\n" for name in "abc")
 
@@ -95,7 +99,6 @@ def test_an_order_that_cannot_be_seen_is_asked_for(tmp_path: Path, names: list[s
     assert said in caught.value.message and "--order" in caught.value.hint
 
 
-@pytest.mark.spread_over_servers
 @pytest.mark.parametrize(
     ("first", "back", "second"),
     [
@@ -107,13 +110,24 @@ def test_an_order_that_cannot_be_seen_is_asked_for(tmp_path: Path, names: list[s
         ("1_a.sql", "1_a.rollback.sql", "2_b.sql"),
     ],
 )
-def test_what_takes_back_another_file_becomes_its_rollback(
-    tmp_path: Path, database: Database, first: str, back: str, second: str
-) -> None:
-    found = imported(tmp_path, {first: A, back: "DROP TABLE a;\n", second: B}, database, order="name")
+def test_what_takes_back_another_file_becomes_its_rollback(tmp_path: Path, first: str, back: str, second: str) -> None:
+    found = imported(tmp_path, {first: A, back: "DROP TABLE a;\n", second: B}, order="name")
     assert [f.has_rollback for f in found.files] == [True, False]
-    assert found.proof is not None and found.proof.is_whole
     assert "is taken for what takes back" in found.files[0].notes[0]
+
+
+@pytest.mark.spread_over_servers
+def test_pairs_of_no_known_tool_are_proven_down_and_up(tmp_path: Path, database: Database) -> None:
+    files = {"up/1_a.sql": A, "up/2_b.sql": B, "down/1_a.sql": "DROP TABLE a;\n", "down/2_b.sql": "DROP TABLE b;\n"}
+    found = imported(tmp_path, files, database, tool="plain")
+    assert found.exit_code == 0 and found.proof is not None
+    assert found.proof.is_whole and found.proof.rolled_back == 2
+
+
+def test_two_pairings_are_refused(tmp_path: Path) -> None:
+    files = {"1_a.sql": A, "1_a_down.sql": "DROP TABLE a;\n", "1_a_revert.sql": "DROP TABLE a;\n"}
+    with pytest.raises(BadMigrationFile, match="two pairings are possible"):
+        imported(tmp_path, files, tool="plain", order="name")
 
 
 def test_what_takes_back_nothing_that_is_there_is_left_out(tmp_path: Path) -> None:
@@ -206,7 +220,7 @@ def test_a_dumps_owners_that_are_not_there_are_named(tmp_path: Path, database: D
     owner = 'ALTER TABLE public.t OWNER TO "no such role";\nGRANT ALL ON TABLE public.t TO PUBLIC;\n'
     found = _file(tmp_path, "production.sql", DUMP % owner, database)
     assert found.exit_code == 1
-    assert "names the roles no such role, which must be there" in found.files[0].notes[0]
+    assert "names 1 role that must be there where it is run: no such role" in found.files[0].notes[0]
     assert any('role "no such role" does not exist' in note for note in found.files[0].notes)
 
 
@@ -226,12 +240,11 @@ INSERT INTO "schema_migrations" (version) VALUES
 """
 
 
-@pytest.mark.spread_over_servers
 @pytest.mark.parametrize("below", ["", "db/"])
-def test_rails_structure_stands_for_all_its_versions(tmp_path: Path, database: Database, below: str) -> None:
+def test_rails_structure_stands_for_all_its_versions(tmp_path: Path, below: str) -> None:
     files = {f"{below}structure.sql": STRUCTURE, f"{below}migrate/1_a.rb": "", f"{below}views/v_v01.sql": "SELECT 1"}
-    found = imported(tmp_path, files, database)
-    assert found.tool == "rails" and found.proof is not None and found.proof.is_whole
+    found = imported(tmp_path, files)
+    assert found.tool == "structure.sql"
     assert _ids(tmp_path) == ["20240301000000_structure"]
     said = text_of(tmp_path, "adopt.toml")
     assert '["rails"]' in said
@@ -244,7 +257,15 @@ def test_structures_of_two_databases_are_imported_one_by_one(tmp_path: Path) -> 
     with pytest.raises(BadMigrationFile, match=r"2 structure files: db/cache_structure\.sql, db/structure\.sql"):
         imported(tmp_path, files)
     found = _file(tmp_path, "db/cache_structure.sql", STRUCTURE)
-    assert found.tool == "rails" and _ids(tmp_path) == ["20240301000000_cache_structure"]
+    assert found.tool == "structure.sql" and _ids(tmp_path) == ["20240301000000_cache_structure"]
+
+
+def test_ectos_structure_stands_for_its_versions(tmp_path: Path) -> None:
+    text = "CREATE TABLE public.schema_migrations (\n    version bigint NOT NULL,\n    inserted_at timestamp(0)\n);\n"
+    text += 'INSERT INTO public."schema_migrations" (version) VALUES (1);\n' * 2
+    text += 'INSERT INTO public."schema_migrations" (version) VALUES (20);\n'
+    _file(tmp_path, "structure.sql", text)
+    assert '["ecto"]\n"1" = "0020_structure"\n"20" = "0020_structure"' in text_of(tmp_path, "adopt.toml")
 
 
 def test_dbmates_schema_file_stands_for_all_its_versions(tmp_path: Path) -> None:
@@ -272,3 +293,23 @@ def test_refinery_reads_what_flyway_would_undo(tmp_path: Path, database: Databas
     assert found.proof is not None and found.proof.is_whole
     assert '["refinery"]\n"1" = "0001_a"' in text_of(tmp_path, "adopt.toml")
     assert len(found.left_out) == 2
+
+
+@pytest.mark.spread_over_servers
+@pytest.mark.parametrize("tool", ["rails", "refinery"])
+def test_a_ledger_says_where_its_database_is(tmp_path: Path, database: Database, tool: str) -> None:
+    if tool == "rails":
+        files, made = {"structure.sql": STRUCTURE}, STRUCTURE
+    else:
+        files = {"V1__a.sql": A, "V2__b.sql": "INSERT INTO a VALUES (1);\n", "V3__c.sql": "INSERT INTO a VALUES (2);\n"}
+        ledger = "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name varchar(255), applied_on "
+        ledger += "varchar(255), checksum varchar(255)); INSERT INTO refinery_schema_history VALUES (1), (2)"
+        made = f"{A}{files['V2__b.sql']}{ledger}"
+    found = imported(tmp_path, files, tool=tool)
+    with database.connect() as connection:
+        connection.execute(made.encode())
+    done = adopt_database(database, ours(tmp_path), apply=True, to=None, scratch=ScratchOptions())
+    assert (done.verdict, done.is_applied) == (Verdict.EQUAL, True)
+    assert done.id == done.ledgers[0].stands_for == found.files[0 if tool == "rails" else 1].id
+    left = [m.id for m in operations.migrate(database, ours(tmp_path)).done]
+    assert left == ([] if tool == "rails" else ["0003_c"])

@@ -77,6 +77,7 @@ def test_what_differs_is_named_at_the_first_file_after_which_it_does(
     assert said in told["0007_s7"]
     assert "-- import: " in text_of(tmp_path, "0007_s7.sql")
     assert "otherwise than golang-migrate" in text_of(tmp_path, "0007_s7.sql")
+    assert "0002_s2.up.sql:1 sets for the session, write that at the head of this file" in found.proof.said[0].how
     assert "otherwise than" not in text_of(tmp_path, "0006_s6.sql")
 
 

@@ -78,6 +78,8 @@ b"
 \.
 \i 'sub/inner.sql'
 \ir ../sub/inner.sql
+\set page `cat 'rows.txt'`
+INSERT INTO my_table (id, said) VALUES (98, :'page'); -- :page
 INSERT INTO my_table (id) VALUES (99); \q
 SELECT broken;
 """
@@ -124,6 +126,8 @@ def test_a_file_does_what_psql_does_with_it(
         ("\\set me a\nSELECT current_user AS me \\gset\nSELECT :'me';\n", 3, "is what the query at line 2 finds"),
         ("SELECT :DBNAME;\n", 1, "is psql's own"),
         ("\\set x `date`\nSELECT :x;\n", 1, "the value of x is made by a program"),
+        ("\\set x `cat missing`\nSELECT 1;\n", 1, "there is no "),
+        ("\\set x `cat a | b`\nSELECT 1;\n", 1, "the value of x is made by a program"),
         ("\\if :missing\nSELECT 1;\n\\endif\n", 1, "which branch \\if :missing takes is not known here"),
         ("\\if `true`\nSELECT 1;\n\\endif\n", 1, "which branch \\if `true` takes is not known here"),
         ("SELECT 1;\n\\if yes\nSELECT 1;\n", 2, "the \\if has no \\endif"),
@@ -193,3 +197,10 @@ def test_places_behind_what_was_left_out_and_put_in_are_true(tmp_path: Path) -> 
     assert places["SELECT 1;"] == (one, 12)
     assert (places["SELECT 3;"], places["SELECT 5;"]) == ((inner, 1), (inner, 3))
     assert places["SELECT 6;"] == (one, 14)
+
+
+@pytest.mark.spread_over_servers
+def test_each_file_finds_what_is_behind_the_schema_that_is_put_first(tmp_path: Path, database: Database) -> None:
+    files = sqitch({"one": "CREATE TYPE public.mood AS ENUM ('ok');", "two": "CREATE TABLE t (m mood);"})
+    found = imported(tmp_path, files, database.with_schema("App"))
+    assert found.proof is not None and found.proof.is_whole, found.proof

@@ -12,7 +12,7 @@ from tests.imports.laid import imported, lay, ours, sqitch, text_of
 from wflo_schema.adopt.judge import adopt_database
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
-from wflo_schema.errors import BadMigrationFile
+from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.imports.operations import import_folder
 
 WHO = "2024-01-01T00:00:00Z N <n@example.org>"
@@ -69,11 +69,14 @@ def test_a_plan_with_reworked_changes_is_proven_in_its_order(tmp_path: Path, dat
     assert found.proof is not None and found.proof.is_whole, found.files
     assert found.proof.rolled_back == found.proof.with_rollback == 5
     assert r""" E'the \\"one\\"\\owner';""" in text_of(tmp_path, "0001_users.sql")
-    assert "verify/users.ddl: verifies it" in text_of(tmp_path, "0001_users.sql")
     for line in ('"fn" = "0002_fn-v1"', '"fn#2" = "0003_fn-v2"', '"dir/last" = "0004_dir-last"', '"fn#3" = "0005_fn"'):
         assert line in text_of(tmp_path, "adopt.toml")
     said = "\n".join(found.left_out)
-    for part in ("forgotten.ddl: the plan names no such change", "README.md: 1 file of it no script of a change"):
+    for part in (
+        "db/verify: 1 file that verify changes",
+        "forgotten.ddl: the plan names no such change",
+        "README.md: 1 file of it no script of a change",
+    ):
         assert part in said
     assert any("needs other:thing, of another project" in note for note in found.files[1].notes)
     assert found.exit_code == 0
@@ -116,6 +119,27 @@ def test_what_is_not_there_waits_for_a_person_or_is_refused(tmp_path: Path) -> N
     (tmp_path / "theirs" / "sqitch.conf").write_text("[core]\n\tengine = pg\n\ttop_dir = elsewhere\n")
     with pytest.raises(BadMigrationFile, match=r"there is no plan .*elsewhere/sqitch.plan"):
         import_folder(str(tmp_path / "theirs"), tmp_path / "other", tool="sqitch")
+
+
+def test_a_change_that_was_reworked_since_is_followed(tmp_path: Path) -> None:
+    files = sqitch({"fn": "SELECT 1;", "last": "SELECT 2;\n"}, **{"revert/fn.sql": "SELECT 0;\n"})
+    imported(tmp_path, files)
+    folder = tmp_path / "theirs"
+    with (folder / "sqitch.plan").open("a") as plan:
+        plan.write(f"@v1 {WHO}\nfn [fn@v1] {WHO}\n")
+    for place in ("deploy", "revert"):
+        (folder / place / "fn.sql").rename(folder / place / "fn@v1.sql")
+    (folder / "deploy" / "fn.sql").write_text("SELECT 3;\n")
+    (folder / "revert" / "fn.sql").write_text("SELECT 1;\n")
+    found = import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
+    assert [(f.id, f.is_new) for f in found.files] == [("0001_fn", False), ("0002_last", False), ("0003_fn", True)]
+    assert '"fn" = "0001_fn"' in text_of(tmp_path, "adopt.toml") and '"fn#2" = "0003_fn"' in text_of(
+        tmp_path, "adopt.toml"
+    )
+    (folder / "deploy" / "fn.sql").write_text("SELECT 2;\n")
+    (folder / "deploy" / "last.sql").write_text("SELECT 3;\n")
+    with pytest.raises(Refused, match=r"has been edited or removed since: deploy/fn.sql, deploy/last.sql"):
+        import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
 
 
 @pytest.mark.spread_over_servers

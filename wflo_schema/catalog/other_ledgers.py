@@ -167,7 +167,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "version description installed_on success checksum",
         version="version",
         failed="success IS NOT TRUE",
-        order="version",
+        order="version::numeric",
     ),
     _simple("pop", "schema_migration", "version", version="version", is_everyday=True),
     _simple("pop", "schema_migration", "version version_self", version="version", is_everyday=True),  # Ory's
@@ -176,7 +176,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "schemaversion",
         "version name md5 run_at",
         version="version",
-        order="version",
+        order="version::numeric",
         where="version::text <> '0'",  # the row with which it begins
     ),
     _simple("node-pg-migrate", "pgmigrations", "id name run_on", version="name", order="id"),
@@ -238,6 +238,17 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         own_column="previous_hash",
         home="graphile_migrate",
     ),
+    _simple(
+        "pgroll",
+        "migrations",
+        "schema name migration created_at parent done resulting_schema",
+        version="name",
+        failed="done::text <> 'true'",
+        order="created_at",
+        own_schema="migrations pgroll_version",
+        own_column="resulting_schema",
+        home="pgroll",
+    ),
     OtherTool(
         "hasura",
         "hdb_version",
@@ -268,6 +279,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         order="id",
         more="play_evolutions_lock",
     ),
+    _simple("shmig", "shmig_version", "version migrated_at", version="version", order="version"),
     _simple("rambler", "migrations", "migration", version="migration", is_everyday=True),
     _simple("mybatis migrations", "changelog", "id applied_at description", version="id", order="id", is_everyday=True),
     _simple("aerich", "aerich", "id version app content", version="version", order="id", is_everyday=True),

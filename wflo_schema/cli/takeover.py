@@ -122,7 +122,7 @@ def baseline(
 
 
 @click.command("import", cls=Command, epilog=EXIT_CODES)
-@click.argument("folder", metavar="FOLDER")
+@click.argument("folder", metavar="FOLDER", required=False)
 @option("--from", "tool", metavar="TOOL", help="Whose folder it is. Default: what its files show.")
 @option(
     "--into",
@@ -133,7 +133,7 @@ def baseline(
     help="Where the migrations are written; made if it is not there.",
 )
 @option("--write", is_flag=True, help="Write the files. Without it, only say what would be written.")
-@option("--follow", is_flag=True, help="Add what is new in a folder that was imported before.")
+@option("--follow", is_flag=True, help="Add what is new in FOLDER, or in the folder that was imported before.")
 @option(
     "--set", "values", metavar="NAME=VALUE", multiple=True, help="The value of a placeholder or variable; repeatable."
 )
@@ -145,7 +145,7 @@ def baseline(
 @scratch_options
 # many parameters: one for each option
 def import_(
-    folder: str,
+    folder: str | None,
     tool: str | None,
     into: Path,
     write: bool,
@@ -190,7 +190,8 @@ def import_(
         write=write,
     )
     done = f"written: {counted(len(found.paths), 'file')} in {into}" if write else ""
-    text = json_text({**plain(found), "exit_code": found.exit_code}) if format_ == "json" else import_text(found)
+    verdict = {"is_proven": found.is_proven, "exit_code": found.exit_code}
+    text = json_text({**plain(found), **verdict}) if format_ == "json" else import_text(found)
     answer(pasteable(text) if format_ != "json" else text, done)
     sys.exit(found.exit_code)
 

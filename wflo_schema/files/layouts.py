@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wflo_schema.errors import BadMigrationFile
@@ -78,6 +78,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
     Layout("Micrate", line=r"--\s*\+\s*micrate\b"),
     Layout("MyBatis Migrations", line=r"--\s*//\s*@undo\b"),
+    Layout("shmig", line=r"--\s*====\s\sup\s\s====\s*$"),
     Layout("Rambler", line=r"--\s*rambler\s+(up|down)\b"),
     Layout(
         "Liquibase",
@@ -247,17 +248,67 @@ def _is_rollback(name: str) -> bool:
 
 
 def undone_by(names: Sequence[str]) -> dict[str, str]:
-    """Of files of no known tool, by their paths: each that takes back another, and that other; "" where it is alone."""
-    found = {name: f"{_stem(name).removesuffix('.rollback')}.sql" for name in names if _is_rollback(name)}
-    found |= {undo: forward for forward, undo in find_pairs([name for name in names if name not in found])}
+    """Of files of no known tool, by their paths: each that takes back another, and that other; "" where it is alone.
+
+    Raise `BadMigrationFile` where a file may be of two pairs.
+    """
+    present = set(names)
+    found: dict[str, set[str]] = {}
     for name in names:
+        if _is_rollback(name):
+            found[name] = {f"{_stem(name).removesuffix('.rollback')}.sql"} & present
+    for forward, undo in _pairs_of_paths([name for name in names if name not in found]):
+        found.setdefault(undo, set()).add(forward)
+    _refuse_two_pairings(found)
+    used = {word for undo, forward in found.items() for word in _words(undo) - _words(*forward)} & UNDO
+    for name in present - found.keys():
         *above, base = name.split("/")
         first, *rest = _stem(base).lower().split(".")
         is_half = any(map(_is_half, above)) or bool((_TELLING - FORWARD) & set(rest)) or (not rest and _is_half(first))
-        if is_half and name not in found:
-            found[name] = ""
-    present = set(names)
-    return {name: forward if forward in present else "" for name, forward in found.items()}
+        is_forward = any(name in forward for forward in found.values())
+        if is_half or (not is_forward and used & set(_WORD.findall(_stem(base).lower())[-1:])):
+            found[name] = set()
+    return {name: next(iter(forward), "") for name, forward in found.items()}
+
+
+def forward_name(forward: str, undo: str) -> str:
+    """The path of a pair's forward file, without what it ends in and the word that says its direction."""
+    pieces, other = ([p.lower() for p in _PIECE.findall(_stem(name))] for name in (forward, undo))
+    kept = [
+        "" if piece in FORWARD and other[n : n + 1] != [piece] else said
+        for n, (piece, said) in enumerate(zip(pieces, _PIECE.findall(_stem(forward)), strict=True))
+    ]
+    return re.sub(r"([\W_])[\W_]*", r"\1", "".join(kept)).strip("-_./ ")
+
+
+def _pairs_of_paths(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pairs by their paths; where a folder takes back another, names in these may say it once more."""
+    yield from find_pairs(names)
+    by_folder: dict[str, list[str]] = {}
+    for name in names:
+        by_folder.setdefault(os.path.dirname(name), []).append(os.path.basename(name))
+    for there, back in find_pairs([folder for folder in by_folder if folder]):
+        here, other = set(by_folder[there]), set(by_folder[back])
+        for forward, undo in find_pairs(sorted(here ^ other)):
+            if forward in here and undo in other:
+                yield f"{there}/{forward}", f"{back}/{undo}"
+
+
+def _words(*names: str) -> set[str]:
+    return {word for name in names for word in _WORD.findall(_stem(name).lower())}
+
+
+def _refuse_two_pairings(found: Mapping[str, Collection[str]]) -> None:
+    taken: dict[str, str] = {}
+    for undo, forwards in sorted(found.items()):
+        other = next((taken[f] for f in forwards if f in taken), "")
+        if len(forwards) > 1 or other or any(f in found for f in forwards):
+            both = " and ".join(sorted(forwards))
+            raise BadMigrationFile(
+                f"two pairings are possible: {undo} may take back {both}" + (f", and so may {other}" if other else ""),
+                hint="rename one of them so that one pairing is left, or move it out of the folder",
+            )
+        taken |= dict.fromkeys(forwards, undo)
 
 
 def refuse_undo_half(directory: str) -> None:

@@ -16,8 +16,19 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import Piece, pieces
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, each_statement, is_sql
-from wflo_schema.words import counted, listed
+from wflo_schema.imports.source import (
+    Folder,
+    Note,
+    Section,
+    Source,
+    Step,
+    Tool,
+    Wishes,
+    each_statement,
+    is_sql,
+    left_out_of,
+)
+from wflo_schema.words import listed
 
 # "-- Running upgrade  -> a1", "-- Running upgrade None -> a1" (before 0.7), "-- Running downgrade c1 -> b1, b2".
 _RUNNING = re.compile(
@@ -43,6 +54,7 @@ _LEDGER_MADE = re.compile(
 _LEDGER_DROPPED = re.compile(rb"DROP\s+TABLE\s+" + _TABLE + rb"\s*\Z", re.IGNORECASE)
 _BEGINS = re.compile(rb"(?:BEGIN|START)(?:\s+(?:WORK|TRANSACTION))?", re.IGNORECASE)
 _COMMITS = re.compile(rb"(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?", re.IGNORECASE)
+_BEGIN_LINE = re.compile(rb"^BEGIN;$", re.MULTILINE)
 _TWICE = re.compile(rb"%%")
 
 _SQL_FOLDER = "alembic-sql"
@@ -67,7 +79,7 @@ def read_alembic(folder: Folder, wishes: Wishes) -> Source:
     runs: list[_Run] = []
     left_out: list[Note] = []
     others: list[str] = []
-    for name in folder.files:
+    for name in sorted(folder.files, key=lambda n: n.rpartition(".")[0]):  # upgrade.sql before upgrade-2.sql
         found = _runs_of(folder, name, ledgers) if is_sql(name) or folder.is_file else []
         runs += found
         if not found and is_sql(name):
@@ -78,9 +90,7 @@ def read_alembic(folder: Folder, wishes: Wishes) -> Source:
     undo = _by_revision((r for r in runs if r.is_undo), "downgrade")
     if not forward:
         raise _unwritten(folder, others, has_undo=bool(undo))
-    if others:
-        what = f"{counted(len(others), 'file')} of the project, and no SQL: {listed(others, 3)}"
-        left_out.append(Note(folder.path, what))
+    left_out += left_out_of(folder, others, "no SQL")
     left_out += _of_ledgers(folder, ledgers)
     words = _words(folder)
     steps = [_step(revision, forward.get(revision), undo, forward, words) for revision in _in_order(forward)]
@@ -175,8 +185,10 @@ def _runs_of(folder: Folder, name: str, ledgers: set[bytes]) -> list[_Run]:
     marks = list(_RUNNING.finditer(text))
     revisions = {r.encode() for mark in marks for r in (*_revisions(mark["before"]), *_revisions(mark["after"]))}
     path = folder.where(name)
-    beginning = text[: marks[0].start()] if marks else b""
-    is_within = any(_BEGINS.fullmatch(s) for s in _statements(beginning))
+    if not marks:
+        return []
+    beginning = text[: marks[0].start()]
+    is_within = any(_BEGINS.fullmatch(s) for s in _statements(beginning)) or _BEGIN_LINE.search(text) is None
     found: list[_Run] = []
     for mark, after in zip(marks, [*(m.start() for m in marks[1:]), len(text)], strict=True):
         line = text.count(b"\n", 0, mark.start()) + 1

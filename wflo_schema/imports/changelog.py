@@ -1,4 +1,4 @@
-"""Changelogs of Liquibase in XML, YAML and JSON, as values.
+"""Changelogs of Liquibase in XML, YAML and JSON, as values; and settings in YAML.
 
 Hides how each of them writes down what Liquibase is to run. Of YAML the part is read in which changelogs are written.
 """
@@ -79,7 +79,7 @@ def read_changelog(path: str, text: bytes) -> Iterator[Entry]:
         if path.lower().endswith(".xml"):
             nodes = _of_xml(ElementTree.fromstring(text)).inner
         else:
-            loaded = json.loads(text) if path.lower().endswith(".json") else _Yaml(text.decode()).load()
+            loaded = json.loads(text) if path.lower().endswith(".json") else read_yaml(text.decode())
             entries = loaded.get("databaseChangeLog", []) if isinstance(loaded, dict) else []
             nodes = tuple(_of_value(name, value) for entry in entries for name, value in entry.items())
     except (ElementTree.ParseError, ValueError, AttributeError) as error:
@@ -91,6 +91,11 @@ def read_changelog(path: str, text: bytes) -> Iterator[Entry]:
             yield Property(node.said.get("name", ""), node.said.get("value", ""), node.said)
         elif node.name == "changeSet":
             yield _change_set(node)
+
+
+def read_yaml(text: str) -> object:
+    """What YAML says, of the kind in which settings and changelogs are written.  Raise ValueError for any other."""
+    return _Yaml(text).load()
 
 
 def _change_set(node: _Node) -> ChangeSet:

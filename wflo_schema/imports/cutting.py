@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 # What an end in it does not end: quotes, bodies, comments.
@@ -43,15 +43,17 @@ def _cut(text: bytes, end: bytes) -> Iterator[bytes]:
     yield text[start:].strip()
 
 
-def joined(pieces: Iterator[bytes] | tuple[bytes, ...]) -> bytes:
+def joined(pieces: Iterable[bytes]) -> bytes:
     """Pieces that another tool sends one by one, as one text in which a semicolon ends each that needs it."""
-    return b"".join(piece.rstrip() + (b";" if _is_unended(piece) else b"") + b"\n" for piece in pieces if piece.strip())
+    return b"".join(_ended(piece.rstrip()) + b"\n" for piece in pieces if piece.strip())
 
 
-def _is_unended(piece: bytes) -> bool:
-    """Does a statement end it without a semicolon?"""
-    last = b""
+def _ended(piece: bytes) -> bytes:
+    """The piece, with a semicolon behind its last statement, before a comment that follows."""
+    last = None
     for mark in re.finditer(_WHOLE + rb"|(?P<other>\S)", piece, re.DOTALL | re.IGNORECASE):
         if not mark[0].startswith((b"--", b"/*")):
-            last = mark[0]
-    return last not in (b"", b";")
+            last = mark
+    if last is None or last[0] == b";":
+        return piece
+    return piece[: last.end()] + b";" + piece[last.end() :]

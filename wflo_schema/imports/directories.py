@@ -5,11 +5,14 @@ Hides where in a project their folder lies.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -206,7 +209,7 @@ def _refuse_other_database(folder: Folder, lock: str) -> None:
         raise BadMigrationFile(
             f"cannot read {folder.where(lock)}: {error}", hint='it must say provider = "postgresql"'
         ) from None
-    if provider not in ("postgresql", "postgres", "prisma+postgres", "cockroachdb"):
+    if provider not in ("postgresql", "postgres"):
         raise BadMigrationFile(
             f"{folder.where(lock)} says that these migrations are for {provider}",
             hint="only PostgreSQL's can be imported; some projects keep a folder for each database",
@@ -301,9 +304,11 @@ def read_supabase(folder: Folder, wishes: Wishes) -> Source:
     """Supabase CLI: numbered files in supabase/migrations, in the order of their names.
 
     It sends the statements of a file in one batch, with the row of its ledger, so they are one transaction; what
-    the file sets is reset before the next.
+    the file sets is reset before the next.  Since version 2.109 a statement that cannot run in a transaction is
+    sent by itself, and divides the batch; versions before it, from 1.223 on, refuse such a file.
 
-    Source: https://github.com/supabase/cli (pkg/migration/list.go, file.go and apply.go).
+    Source: https://github.com/supabase/cli (pkg/migration/list.go, file.go and apply.go; pull requests 5156, 6009
+    and 6276).
     """
     home = _home(folder, "supabase", _supabase_homes(folder))
     left_out: list[Note] = []
@@ -321,10 +326,38 @@ def read_supabase(folder: Folder, wishes: Wishes) -> Source:
             left_out.append(Note(folder.where(name), "is left out by the Supabase CLI, as a first _init.sql of old"))
         elif found is not None:
             section = folder.section(name)
+            if _is_divided(section):
+                section = replace(section, is_wrapped=False, cut=_batches)
             notes = tuple(_needs(section, told))
             path = folder.where(name)
             steps.append(Step(found[1], found[1], found[2], path, section, notes=notes, files=(path,)))
     return _source(folder, "supabase", steps, left_out)
+
+
+_ALONE = re.compile(
+    rb"(?:(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+)INDEX\s+CONCURRENTLY|REINDEX\b.*\bCONCURRENTLY|VACUUM|ALTER\s+SYSTEM|CLUSTER)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_ALONE_SOMEWHERE = re.compile(rb"\b(?:CONCURRENTLY|VACUUM|SYSTEM|CLUSTER)\b", re.IGNORECASE)
+
+
+def _is_divided(section: Section) -> bool:
+    with contextlib.suppress(BadMigrationFile):  # said where it is translated
+        if _ALONE_SOMEWHERE.search(section.text):
+            return any(_ALONE.match(section.text, piece.start) for piece in pieces(section.path, section.text))
+    return False
+
+
+def _batches(text: bytes) -> list[bytes]:
+    """The messages of a file: statements that cannot run in a transaction by themselves, and those between them."""
+    found: list[bytes] = []
+    start = end = 0
+    for piece in pieces("", text):
+        if _ALONE.match(text, piece.start):
+            found += [text[start:end], text[piece.start : piece.end]]
+            start = piece.end
+        end = piece.data[1] + 2 if piece.data else piece.end
+    return [one for one in (*found, text[start:end]) if one.strip(b"; \t\n")]
 
 
 def _needs(section: Section, told: set[str]) -> Iterable[Note]:

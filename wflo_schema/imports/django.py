@@ -21,6 +21,7 @@ from wflo_schema.imports.source import (
     Wishes,
     each_statement,
     is_sql,
+    left_out_of,
     says_python_does_nothing,
 )
 from wflo_schema.words import counted, listed
@@ -32,6 +33,11 @@ _PYTHON = re.compile(
 )
 _BEGUN = re.compile(rb"\A\s*BEGIN;", re.IGNORECASE)
 
+# What cannot be in a transaction, or counts only behind its end.
+_OUTSIDE = re.compile(
+    rb"\bCONCURRENTLY\b|\bADD\s+VALUE\b|^\s*(?:VACUUM|REINDEX|CLUSTER|ALTER\s+SYSTEM)\b", re.IGNORECASE | re.MULTILINE
+)
+
 # How the name of a file ends that takes back.
 _UNDO = ("down", "backwards", "backward", "rollback", "reverse", "undo")
 
@@ -39,13 +45,17 @@ _UNDO = ("down", "backwards", "backward", "rollback", "reverse", "undo")
 _NO_ROWS = frozenset({"contenttypes.0002_remove_content_type_name", "auth.0011_update_proxy_permissions"})
 
 _SQL_FOLDER = "django-sql"
-_HOW = f"""mkdir {_SQL_FOLDER}
-python manage.py showmigrations --plan > {_SQL_FOLDER}/plan.txt
-sed 's/^.*\\] *//' {_SQL_FOLDER}/plan.txt | while IFS=. read -r app name; do
-  python manage.py sqlmigrate $app $name > {_SQL_FOLDER}/$app.$name.sql
-  python manage.py sqlmigrate --backwards $app $name > {_SQL_FOLDER}/$app.$name.down.sql
-done
-wflo-schema import {_SQL_FOLDER} --from django"""
+_WHERE = (
+    "let Django write them as SQL, where manage.py is, with an empty database in its settings: "
+    "sqlmigrate asks the database for names, and each migration is to be written where it is the next"
+)
+_HOW = (
+    f"mkdir {_SQL_FOLDER}; python manage.py showmigrations --plan > {_SQL_FOLDER}/plan.txt\n"
+    rf"sed 's/^.*\] *//; s/[.]/ /' {_SQL_FOLDER}/plan.txt | xargs -L 1 sh -c 'f={_SQL_FOLDER}/$0.$1; "
+    "python manage.py sqlmigrate $0 $1 > $f.sql || echo -- THIS OPERATION CANNOT BE WRITTEN AS SQL > $f.sql; "
+    "python manage.py migrate -v 0 $0 $1 || exit 255; python manage.py sqlmigrate --backwards $0 $1 > $f.down.sql'\n"
+    f"wflo-schema import {_SQL_FOLDER}"
+)
 
 
 def read_django(folder: Folder, wishes: Wishes) -> Source:
@@ -68,14 +78,12 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
         what = (
             f"{plan_path} names {counted(len(missing), 'migration')} without a file in {folder.path}: {listed(missing)}"
         )
-        raise BadMigrationFile(what, hint=f"let Django write them:\n{_HOW}")
+        raise BadMigrationFile(what, hint=f"{_WHERE}\n{_HOW}")
     if unplanned:
         what = f"{plan_path} does not name {listed(map(folder.where, unplanned))}"
         raise BadMigrationFile(what, hint=f"write the plan anew: python manage.py showmigrations --plan > {plan_path}")
-    left_out = [Note(plan_path, "the order of the migrations")]
-    if other := [name for name in rest if name != plan_name]:
-        left_out.append(Note(folder.path, f"{counted(len(other), 'file')} that are no SQL: {listed(other, 3)}"))
-    return Source("django", folder.path, "", tuple(steps), ("django",), tuple(left_out))
+    left_out = (Note(plan_path, "lists the order"), *left_out_of(folder, rest, "no SQL"))
+    return Source("django", folder.path, "", tuple(steps), ("django",), left_out)
 
 
 def _step(folder: Folder, version: str, forward: str, undo: str, wishes: Wishes) -> Step:
@@ -91,7 +99,10 @@ def _step(folder: Folder, version: str, forward: str, undo: str, wishes: Wishes)
 
 
 def _section(folder: Folder, name: str, version: str, wishes: Wishes) -> Section:
-    """What sqlmigrate printed: with BEGIN and COMMIT it is one transaction, else each statement is sent by itself."""
+    """What sqlmigrate printed: with BEGIN and COMMIT it is one transaction, else each statement is sent by itself.
+
+    It is one here, too, where nothing forbids that: SET CONSTRAINTS, which Django writes, means nothing otherwise.
+    """
     text, path = folder.text(name), folder.where(name)
     notes = []
     for found in _PYTHON.finditer(text):
@@ -100,8 +111,12 @@ def _section(folder: Folder, name: str, version: str, wishes: Wishes) -> Section
             notes.append(Note(path, "runs Python here, which does nothing in an empty database", line=line))
         else:
             notes.append(says_python_does_nothing(path, line, wishes))
-    is_one = _BEGUN.match(text) is not None
-    return Section(path, text, is_wrapped=False, cut=None if is_one else each_statement, notes=tuple(notes))
+    if _BEGUN.match(text):
+        return Section(path, text, is_wrapped=False, notes=tuple(notes))
+    is_apart = _OUTSIDE.search(text) is not None
+    if not is_apart and text.strip():
+        notes.append(Note(path, "Django runs each of its statements by itself; here they are one transaction"))
+    return Section(path, text, is_wrapped=not is_apart, cut=each_statement, notes=tuple(notes))
 
 
 def _plan(folder: Folder, wishes: Wishes) -> tuple[str, str, list[tuple[str, str]]]:
@@ -121,7 +136,7 @@ def _plan(folder: Folder, wishes: Wishes) -> tuple[str, str, list[tuple[str, str
     if not sql:
         raise BadMigrationFile(
             f"{folder.path} holds Django's migrations as Python, which is not run here: {_python(folder)}",
-            hint=f"let Django write them as SQL, where manage.py is, and import that:\n{_HOW}",
+            hint=f"{_WHERE}\n{_HOW}",
         )
     raise BadMigrationFile(
         f"in which order the migrations in {folder.path} are run is not known",
@@ -197,4 +212,4 @@ def _is_code(folder: Folder, name: str) -> bool:
         return False
 
 
-TOOL = Tool("django", read_django, shows=_shows)
+TOOL = Tool("django", read_django, shows=_shows, also=frozenset({"golang-migrate"}), takes_order=True)

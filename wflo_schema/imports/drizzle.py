@@ -56,7 +56,8 @@ def _entries(folder: Folder) -> Iterator[tuple[str, tuple[Note, ...]]]:
         dialect = journal.get("dialect", "postgresql")
         entries = [(str(e["tag"]), int(e.get("when", 0))) for e in journal["entries"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadMigrationFile(f"cannot read {path}: {error!r}", hint="bring it back as Drizzle wrote it") from None
+        why = str(error) if isinstance(error, json.JSONDecodeError) else "it holds no list of entries with tags"
+        raise BadMigrationFile(f"cannot read {path}: {why}", hint="bring it back as Drizzle wrote it") from None
     if dialect not in _DIALECTS:
         raise BadMigrationFile(f"{path} is for {dialect}, not for PostgreSQL", hint="name the folder of PostgreSQL")
     seen: set[str] = set()

@@ -14,16 +14,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.imports.changelog import read_yaml
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
 from wflo_schema.words import listed
 
-# Where Flyway's settings are, nearest first; those of Spring Boot begin with spring.
+# Where Flyway's settings are, nearest first; in those of an application they begin with its framework's name.
 _CONFIGS = (
     "flyway.toml",
     "flyway.conf",
     "conf/flyway.toml",
     "conf/flyway.conf",
     "application.properties",
+    "application.yml",
+    "application.yaml",
     "pom.xml",
 )
 
@@ -114,7 +117,13 @@ def _said_in(path: str, text: str) -> dict[str, str]:
     if path.endswith(".xml"):
         plugin = re.search(r"<artifactId>flyway-maven-plugin</artifactId>(.*?)</plugin>", text, re.DOTALL)
         return dict(_of_xml(plugin[1] if plugin else ""))
-    return dict(_properties(text, ("flyway.", "spring.flyway.")))
+    if path.endswith((".yml", ".yaml")):
+        try:
+            tree = read_yaml(text)
+        except ValueError:  # an application's settings may be written in ways that are not read here
+            return {}
+        text = "\n".join(f"{name}={value}" for name, value in _flat("", tree if isinstance(tree, dict) else {}))
+    return dict(_properties(text, ("flyway.", "spring.flyway.", "quarkus.flyway.")))
 
 
 def _flat(before: str, table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -206,7 +215,7 @@ def _refuse_doubled(named: Sequence[_Named], folder: Folder) -> None:
             said = f"version {one.version}" if one.version else f"description {what}"
             raise BadMigrationFile(
                 f"two migrations have the {said}: {folder.where(known)} and {_where(folder, one)}",
-                hint="Flyway refuses to run them: give one another name, or move it out of the folder",
+                hint="Flyway refuses to run them: name the folder of one database alone, or give one another name",
             )
 
 

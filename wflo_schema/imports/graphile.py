@@ -16,7 +16,6 @@ from wflo_schema.words import counted
 _COMMITTED = re.compile(r"(?P<number>[0-9]+)(?:-(?P<words>[-_a-zA-Z0-9]*))?\.sql\Z")
 _HEADER = re.compile(r"--! (?P<name>[A-Z][a-zA-Z0-9_]*)(?::(?P<value>.*))?\Z")
 _NO_TRANSACTION = re.compile(r"\A--!\s*no-transaction\b[^\n]*")
-_SPLIT = re.compile(r"^--! split: [^\n]*\n?", re.MULTILINE)
 
 # Where no configuration says which there are: not the second colon of a cast, and no part of a time.
 _LIKELY = rb"(?<![:\w]):(?P<name>[A-Z][0-9A-Z_]+)\b"
@@ -43,9 +42,9 @@ def read_graphile_migrate(folder: Folder, wishes: Wishes) -> Source:
     config = _config(folder, base)
     steps: list[Step] = []
     used: set[str] = set()
-    for name in _run_first(folder, base, config):
+    for place, name in enumerate(_run_first(folder, base, config), 1):
         used.add(name)
-        steps.append(_hook(folder, name, config))
+        steps.append(_hook(folder, name, f"000000.{place}", config))
     before = ""
     for name in sorted(names, key=lambda n: n.rpartition("/")[2].partition(".")[0].partition("-")[0]):
         used.add(name)
@@ -110,7 +109,9 @@ def _committed(folder: Folder, name: str, before: str, config: _Config) -> tuple
             f"{path} follows {previous or 'nothing'}, and before it stands {before or 'nothing'}",
             hint="a migration between the two is missing, or one was edited: bring the folder back as it was committed",
         )
-    body = "\n".join(lines[len(headers) :]).strip() + "\n"
+    below = "\n".join(lines[len(headers) :])
+    body = below.strip() + "\n"
+    first = len(headers) + 1 + below[: len(below) - len(below.lstrip())].count("\n") - len(config.settings)
     notes = []
     made = (
         "sha1:"
@@ -120,11 +121,11 @@ def _committed(folder: Folder, name: str, before: str, config: _Config) -> tuple
         what = "its text is not the one that its Hash was made of"
         notes.append(Note(path, what, "was it edited after it was committed? databases may hold the older one"))
     is_wrapped = _NO_TRANSACTION.match(body) is None
-    body = _SPLIT.sub("", _NO_TRANSACTION.sub("--", body))
+    body = _NO_TRANSACTION.sub("", body)
     text = _settings(config, is_wrapped=is_wrapped) + body
     words = match["words"] or headers.get("Message", "")
     cut = None if is_wrapped or not config.settings else _settings_first(len(config.settings))
-    section = Section(path, text.encode(), len(headers) + 1, is_wrapped=is_wrapped, cut=cut)
+    section = Section(path, text.encode(), first, is_wrapped=is_wrapped, cut=cut)
     version = f"{match['number']}.sql"
     return Step(version, match["number"], words, path, section, None, tuple(notes), files=(path,)), headers["Hash"]
 
@@ -161,14 +162,14 @@ def _placeholder(config: _Config, wishes: Wishes) -> re.Pattern[bytes]:
 # --- what stands beside -----------------------------------------------------------------------
 
 
-def _hook(folder: Folder, name: str, config: _Config) -> Step:
+def _hook(folder: Folder, name: str, number: str, config: _Config) -> Step:
     path = folder.where(name)
     what = "is what graphile-migrate runs after each reset, so it is the first migration here"
     words = re.sub(r"\.sql\Z", "", name.rpartition("/")[2])
     note = Note(path, what, "if a new database does not need it, remove it")
     text = _settings(config, is_wrapped=False).encode() + folder.text(name)
     section = Section(path, text, is_wrapped=False)
-    return Step("", "000000", words, path, section, notes=(note,), files=(path,))
+    return Step("", number, words, path, section, notes=(note,), files=(path,))
 
 
 def _run_first(folder: Folder, base: str, config: _Config) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
@@ -322,7 +322,8 @@ class _Reader:
         (own if is_own else self.values).setdefault(entry.name.lower(), self._expanded(entry.value, own))
 
     def _expanded(self, text: str, own: Mapping[str, str]) -> str:
-        values = {**own, **self.values}
+        wishes = {name.lower(): value for name, value in self._wishes.values.items()}
+        values = {**self.values, **own, **wishes}
         return _EXPRESSION.sub(lambda m: values.get(m[1].lower(), m[0]), text)
 
     def _include(self, entry: Include, name: str) -> None:
@@ -345,6 +346,9 @@ class _Reader:
 
     def _add(self, entry: ChangeSet, name: str, path: str, own: Mapping[str, str]) -> None:
         where = self._folder.where(name)
+        said = {name: self._expanded(value, own) for name, value in entry.said.items()}
+        who = self._expanded(entry.author, own)
+        entry = replace(entry, id=self._expanded(entry.id, own), author=who, said=said)
         reason = self._why_not(entry)
         if reason:
             self.left.append(Note(where, f"{entry.author}:{entry.id} {reason}", line=entry.line))
@@ -498,14 +502,23 @@ def _below(folder: Folder, name: str) -> tuple[str, ...]:
     return tuple(f"{start}{file}" for file in Folder(folder.where(name)).files)
 
 
-def _settings(folder: Folder) -> dict[str, str]:
-    """What the nearest liquibase.properties says."""
-    path = next(folder.above("liquibase.properties"), None)
-    if path is None:
-        return {}
-    text = Folder(path).text(os.path.basename(path)).decode()
-    pairs = (re.split(r"\s*[:=]\s*", line.strip(), maxsplit=1) for line in text.split("\n"))
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and not pair[0].startswith("#")}
+# What settings say: the changelog, and values of parameters.
+_SETTING = re.compile(
+    r"(?:(?:spring|quarkus)\.liquibase\.|liquibase\.command\.)?(?:change-?log(?:file)?|parameters?\.(?P<name>.+))",
+    re.IGNORECASE,
+)
+
+
+def _settings(folder: Folder) -> tuple[str, str, dict[str, str]]:
+    """The nearest settings: their path, the changelog that they name, and values."""
+    for path in folder.above("liquibase.properties", "application.properties"):
+        text = Folder(path).text(os.path.basename(path)).decode()
+        pairs = (re.split(r"\s*[:=]\s*", line.strip(), maxsplit=1) for line in text.split("\n"))
+        said = [(m["name"], p[1]) for p in pairs if len(p) == 2 and (m := _SETTING.fullmatch(p[0]))]
+        if said or path.endswith("liquibase.properties"):
+            changelog = next((value for name, value in said if name is None), "")
+            return path, changelog, {name: value for name, value in said if name}
+    return "", "", {}
 
 
 def _root(folder: Folder, said: str) -> list[str]:
@@ -546,16 +559,17 @@ def _included(folder: Folder, masters: Sequence[str]) -> set[str]:
 
 def read_liquibase(folder: Folder, wishes: Wishes) -> Source:
     """Liquibase: the changesets in the order in which the changelog includes them, each one transaction."""
-    said = _settings(folder)
-    start = "parameter."
-    values = {name.removeprefix(start): value for name, value in said.items() if name.startswith(start)}
+    settings, changelog, values = _settings(folder)
     reader = _Reader(folder, wishes, values)
-    roots = _root(folder, said.get("changeLogFile", ""))
+    roots = _root(folder, changelog)
     for name in roots:
         reader.read(name)
     if len(roots) > 1:
         reader.left.append(Note(folder.path, "no changelog says in which order: its files are taken by name"))
-    rest = [] if folder.is_file else [n for n in folder.files if n not in reader.seen]
+    if settings:
+        reader.left.append(Note(settings, "its settings are used"))
+    own = {n for n in folder.files if os.path.abspath(folder.where(n)) == settings}
+    rest = [] if folder.is_file else [n for n in folder.files if n not in reader.seen | own]
     reader.left += [Note(folder.where(name), "is included by no changelog") for name in rest]
     return Source(
         "liquibase",
@@ -570,4 +584,11 @@ def read_liquibase(folder: Folder, wishes: Wishes) -> Source:
     )
 
 
-TOOLS: tuple[Tool, ...] = (Tool("liquibase", read_liquibase, "Liquibase"),)
+def _shows(folder: Folder) -> str:
+    """Is one of its files a changelog, whatever its name?"""
+    names = (n for n in folder.files if _STRUCTURED.fullmatch(n) and _IS_CHANGELOG.search(folder.text(n)))
+    found = next(names, None)
+    return f"{found}, a databaseChangeLog" if found else ""
+
+
+TOOLS: tuple[Tool, ...] = (Tool("liquibase", read_liquibase, "Liquibase", _shows),)

@@ -56,18 +56,20 @@ class _Marked:
     ``mark`` is a line that is a mark, with a group ``word`` and perhaps ``options``, and ``words`` what it does: up,
     down, begin, end, apart, fill, plain.  ``is_strict``: up once, then down at most once, nothing before, and no other
     mark; ``needs`` are directions without which the tool refuses a file.  ``starts`` is the direction before a mark.
-    ``apart`` is the option, or mark, by which a file asks to run without a transaction.
+    ``up`` is the mark as its users write it.  ``apart`` is the option of a part that is to run in no transaction.
 
     ``cut`` makes the messages, None: a direction is one.  ``ends`` says that a line ends a statement; ``skips`` are
     lines that are left out before a statement, and ``drops`` those left out everywhere, in quotes as well.
     ``needs_end``: a last statement without an end is refused, else never run.  ``remarks`` begin lines that are
     comments for the tool alone.  ``reshapes``: in quotes, too, it changes how lines begin or leaves out blank ones.
     ``is_folded``: case does not matter in marks.  ``is_once``: of several pairs of parts, the first counts.
-    ``stops_at_gap``: nothing behind a missing number is run.
-    ``first`` is a file that is run by hand before all others.  ``settings`` reads what stands beside the folder.
+    ``is_psql``: psql runs it.  ``stops_at_gap``: nothing behind a missing number is run.  ``other_code`` is how the
+    names of migrations end that are programs.  ``first`` is a file that is run by hand before all others, and
+    ``settings`` reads what stands beside the folder.
 
     ``value`` finds what is replaced by a value: its groups are ``name`` (or ``plain``), ``default``, ``kept`` for what
     is written of an escape, and ``odd`` for what the tool cannot read.  ``values`` are those of the tool itself.
+    ``fills_at_once``: values are put in from the first line on.
     """
 
     name: str
@@ -83,6 +85,7 @@ class _Marked:
     needs: tuple[str, ...] = ()
     starts: str = ""
     is_wrapped: bool = True
+    is_psql: bool = False
     apart: bytes = b""
     cut: _Cut | None = None
     ends: Callable[[bytes], bool] = lambda _: False
@@ -132,7 +135,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
             if not all(_BLANK_OR_COMMENT.match(line.text) for line in read.parts["up"]):
                 what = f"{marked.name} runs it by hand, before the first migration; here it is the first"
                 read.notes.append(Note(read.path, what))
-                steps.append(replace(_step(marked, read, name, "0"), version="", number="0"))
+                steps.append(replace(_step(marked, read, name, ""), number="0"))
                 continue
             left_out.append(Note(read.path, "is no migration: it holds nothing but comments"))
         elif found is None or "/" in name:
@@ -171,7 +174,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
 def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Step:
     """A step that is a program."""
     path = folder.where(name)
-    number, words = numbered(name.rpartition(".")[0])
+    number, words = _named(name, version)
     note = Note(
         path,
         f"is a program that {marked.name} runs",
@@ -179,6 +182,12 @@ def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Ste
         is_open=True,
     )
     return Step(marked.version(version, name), number, words, path, None, notes=(note,))
+
+
+def _named(name: str, version: str) -> tuple[str, str]:
+    """What the name sorts by, and its words: the version, where the tool finds one in it, ends the number."""
+    stem = name.rpartition(".")[0]
+    return (version, stem[stem.index(version) + len(version) :].strip("-_. ")) if version else numbered(stem)
 
 
 # --- a file -----------------------------------------------------------------------------------
@@ -290,7 +299,7 @@ def _filled(marked: _Marked, read: _Read, line: bytes, number: int, values: Mapp
 
 
 def _step(marked: _Marked, read: _Read, name: str, version: str) -> Step:
-    number, words = numbered(name.rpartition(".")[0])
+    number, words = _named(name, version)
     forward = _section(marked, read, "up") or Section(read.path, b"")
     undo = _section(marked, read, "down")
     notes = tuple(dict.fromkeys(read.notes))
@@ -306,8 +315,11 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
     kept = [*read.before, *lines] if direction == "up" else lines
     line = kept[0].number if kept else 1
     text = _plain(marked, kept)
+    if marked.is_psql:
+        sent = b"\n".join(n.text for n in lines if not marked.drops.match(n.text))
+        text = sent if _is_altered(marked, text, [sent]) else text
     if marked.cut is None:
-        return Section(read.path, text, line, is_wrapped)
+        return Section(read.path, text, line, is_wrapped, is_psql=marked.is_psql)
     messages, rest = marked.cut(marked, lines)
     if rest:
         what = f"its last statement in the part {direction} has no end: {_shown(rest)}"
@@ -400,6 +412,8 @@ def _by_lines(marked: _Marked, lines: Sequence[_Line]) -> tuple[list[bytes], byt
     in_block = False
     for line in lines:
         is_end = line.kind == "end" and in_block
+        if line.kind == "mark" and marked.needs_end and b"".join(held).strip():
+            break
         if line.kind:
             in_block = line.kind == "begin" or (in_block and line.kind != "end")
         elif not marked.drops.match(line.text) and (held or not marked.skips.match(line.text)):
@@ -598,6 +612,22 @@ _MARKED: tuple[_Marked, ...] = (
         is_wrapped=False,
         cut=_by_marks,
     ),
+    # https://github.com/mbucc/shmig (shmig: migration_section, postgresql_cli)
+    _Marked(
+        "shmig",
+        "shmig",
+        re.compile(r"(?P<version>\d+)-[^/]*\.sql"),
+        "its name is not NUMBER-words.sql",
+        re.compile(rb"-- ==== (?P<word> UP |DOWN) ====\Z"),
+        {b"UP": "up", b"DOWN": "down"},
+        "-- ====  UP  ====",
+        version=_as_number,
+        order=_by_number,
+        needs=("up",),
+        is_wrapped=False,
+        is_psql=True,
+        drops=re.compile(rb"--"),
+    ),
     # https://github.com/mybatis/migrations (MigrationReader.java, FileMigrationLoader.java, ScriptRunner.java)
     _Marked(
         "mybatis",
@@ -638,7 +668,12 @@ _MARKED: tuple[_Marked, ...] = (
 )
 
 # What `files.layouts` calls them.
-_LAYOUTS = {"micrate": "Micrate", "rambler": "Rambler", "mybatis": "MyBatis Migrations", "play": "Play evolutions"}
+_LAYOUTS = {
+    "micrate": "Micrate",
+    "rambler": "Rambler",
+    "mybatis": "MyBatis Migrations",
+    "play": "Play evolutions",
+}
 
 TOOLS: tuple[Tool, ...] = tuple(
     Tool(marked.name, partial(_read_marked, marked), _LAYOUTS.get(marked.name, marked.name)) for marked in _MARKED

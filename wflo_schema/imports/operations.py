@@ -5,6 +5,7 @@ Hides in which order that is done: nothing stands in the folder before all of it
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -14,13 +15,15 @@ from pathlib import Path
 from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused
+from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError
+from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
-from wflo_schema.files.folder import Migrations, load_script, read_migrations
+from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
+from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
-from wflo_schema.imports.source import Note, Section, Source, Wishes
+from wflo_schema.imports.source import Note, Section, Source, Wishes, each_statement
 from wflo_schema.imports.translate import Part, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     RECORD_FILE,
@@ -30,9 +33,9 @@ from wflo_schema.imports.writing import (
     checksums_of,
     ids_of,
     key_of,
+    known_ids,
     names_text,
     read_record,
-    record_text,
     write_folder,
 )
 from wflo_schema.scratch.replay import ScratchOptions
@@ -82,14 +85,18 @@ class Import:
         return tuple(f for f in self.files if f.is_open)
 
     @property
+    def is_proven(self) -> bool:
+        """Was all of it proven, and does nothing wait for a person?"""
+        return self.proof is not None and self.proof.is_whole and not self.open_files
+
+    @property
     def exit_code(self) -> int:
         """0 where all of it was proven and nothing waits for a person, else 1."""
-        is_fine = self.proof is not None and self.proof.is_whole and not any(s.is_open for s in self.proof.said)
-        return 0 if is_fine and not self.open_files else 1
+        return 0 if self.is_proven else 1
 
 
 def import_folder(
-    folder: str,
+    folder: str | None,
     into: Path,
     *,
     tool: str | None = None,
@@ -102,26 +109,24 @@ def import_folder(
     """Import another tool's folder into ``into``; without ``write`` only say what would be written.
 
     ``server`` is where the proof makes its scratch databases.  With ``follow`` the folder was imported before, and
-    what is new in it is added.  Never writes to ``folder``.
+    what is new in it is added; ``folder`` may then be None.  Never writes to ``folder``.
 
     Raise `BadMigrationFile` for what cannot be read, `UsageError` for a tool that is not known, and `Refused` where
     ``into`` holds other files, or one that was imported has been edited on either side.
     """
-    record = read_record(into)
-    _refuse_place(into, record, follow=follow)
-    source = read_source_folder(folder, wishes or Wishes(), tool=tool or (record.tool if record and follow else None))
-    source = _expanded(source, wishes or Wishes())
-    if record is not None:
-        _refuse_edited(source, record, into)
-        known = [step for step in source.steps if key_of(source, step) in record.ids]
-        new = [step for step in source.steps if key_of(source, step) not in record.ids]
-        source = replace(source, steps=(*known, *new))  # what is new runs after what was applied
-    imported = _imported(source, wishes or Wishes(), record)
-    kept = {name: _text(into / name) for name in record.written if name.endswith(".sql")} if record else {}
+    before = read_record(into) or Record()
+    folder = folder or before.folder
+    _refuse_place(folder, into, before, follow=follow)
+    said = wishes or Wishes()
+    said = Wishes(said.order or before.order, {**before.values, **said.values})
+    source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None), said)
+    _refuse_edited(source, before, into)
+    source = _new_last(source, before)
+    kept = _kept(into, before)
+    imported = _imported(source, said, before)
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
-        texts = _texts(imported, {}) | kept
-        migrations = _ours(aside, texts, source)
-        imported = [_judged(one, migrations) for one in imported]
+        migrations = _ours(aside, _texts(imported, {}) | kept, source)
+        imported = [_judged(_finished(one, migrations, before, kept), migrations) for one in imported]
         proof = None
         if server is not None:
             try:
@@ -132,18 +137,54 @@ def import_folder(
     notes = _notes_of(proof, imported)
     texts = _texts(imported, notes) | kept
     texts[NAMES_FILE] = names_text(source, imported)
-    texts[RECORD_FILE] = record_text(source, imported, {n: t for n, t in texts.items() if n.endswith(".sql")})
-    paths = write_folder(into, texts) if write else tuple(into / name for name in sorted(texts) if name not in kept)
+    after = _record(source, said, imported, texts, proof)
+    _refuse_others(into, texts, before)
+    new = {n for n, text in texts.items() if n not in kept and before.written.get(n) != checksum(text.encode())}
+    would = tuple(into / name for name in sorted({*new, RECORD_FILE} if new or after != before else ()))
     return Import(
         source.tool,
         source.folder,
         source.reason,
         into,
-        tuple(_file_of(one, notes.get(one.id, ()), f"{one.id}.sql" not in kept) for one in imported),
+        tuple(_file_of(one, notes.get(one.id, ()), f"{one.id}.sql" in new) for one in imported),
         tuple(note.text for note in source.left_out),
         proof,
-        paths,
+        write_folder(into, texts, before, after) if write else would,
         write,
+    )
+
+
+def _kept(into: Path, before: Record) -> dict[str, str]:
+    """The texts, by name, of what stays as an earlier import, or a person since, has written it."""
+    texts = {name: _text(into / name) for name in before.written if name.endswith(".sql")}
+    return {
+        name: text
+        for name, text in texts.items()
+        if name not in before.open_files or not _waits(text) or checksum(text.encode()) != before.written[name]
+    }
+
+
+def _waits(text: str) -> bool:
+    """Does a file say that it is not to be run yet?"""
+    return UNWRITTEN in text.splitlines()
+
+
+def _record(
+    source: Source, said: Wishes, imported: Sequence[Imported], texts: Mapping[str, str], proof: Proof | None
+) -> Record:
+    """What is kept of this import for the next one."""
+    doubtful = {s.id for s in proof.said if s.is_open} if proof is not None else set()
+    open_files = [f"{one.id}.sql" for one in imported if one.is_open or one.id in doubtful]
+    open_files += [f"{one.id}.rollback.sql" for one in imported if one.undo is not None and one.undo.is_open]
+    return Record(
+        source.tool,
+        source.folder,
+        {key_of(source, one.step): one.id for one in imported},
+        checksums_of(source),
+        {name: checksum(text.encode()) for name, text in texts.items()},
+        tuple(sorted(open_files)),
+        said.order,
+        said.values,
     )
 
 
@@ -164,44 +205,79 @@ def _text(path: Path) -> str:
         raise BadMigrationFile(f"cannot read {path}: {error}") from None
 
 
-def _refuse_place(into: Path, record: Record | None, *, follow: bool) -> None:
-    """Raise `Refused` where the folder holds what this import did not write."""
-    if follow and record is None:
+def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> None:
+    """Raise `Refused` where the folder holds what this import did not write, and `UsageError` where none is named."""
+    if follow and not before.ids:
         raise Refused(
             f"nothing was imported into {into} before",
             hint="import it first: leave out --follow, and look at what it says",
         )
-    if record is not None and not follow:
+    if not folder:
+        raise UsageError("the folder is not named", hint="wflo-schema import FOLDER")
+    if before.ids and not follow:
         raise Refused(
-            f"{record.folder} was imported into {into} before",
+            f"{before.folder} was imported into {into} before",
             hint="to add what is new: --follow; to begin again, choose another folder with --into",
         )
     if into.exists() and not into.is_dir():
         raise Refused(f"{into} is no folder", hint="choose another with --into")
-    held = sorted(p.name for p in into.iterdir() if not p.name.startswith(".")) if into.is_dir() and not record else []
-    if held:
+    theirs, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(into))
+    if theirs.is_dir() and (theirs == ours or theirs in ours.parents or ours in theirs.parents):
+        how = "are the same folder" if theirs == ours else "lie one in the other"
+        raise Refused(f"{folder} and {into} {how}", hint="choose a folder beside it with --into")
+    try:
+        names = [p.name for p in into.iterdir() if not p.name.startswith(".")] if into.is_dir() else []
+    except OSError as error:
+        raise BadMigrationFile(f"cannot read the folder {into}: {error.strerror}") from None
+    held = sorted(set(names) - {*before.writing, RECORD_FILE})
+    if held and not before.ids:
         raise Refused(
             f"{into} is not empty: {listed(held)}", hint="choose another folder with --into, or move these files away"
         )
+    edited = [n for n, known in before.writing.items() if n != NAMES_FILE and _checksum(into / n) not in (known, None)]
+    if edited and not all(name in before.written for name in edited):
+        raise Refused(
+            f"an import into {into} was stopped half-way, and what it had written was edited since: {listed(edited)}",
+            hint="remove these files, and run it again",
+        )
 
 
-def _refuse_edited(source: Source, record: Record, into: Path) -> None:
-    """Raise `Refused` where a file that was imported has another text now, on either side, or is gone."""
-    now = checksums_of(source)
-    theirs = [name for name, known in record.sources.items() if now.get(name) != known]
-    ours = [
-        name
-        for name, known in record.written.items()
-        if name not in record.open_files
-        and not name.endswith(".rollback.sql")
-        and (not (into / name).exists() or checksum((into / name).read_bytes()) != known)
-    ]
+def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None:
+    """Raise `Refused` where a file is there that is none of ours, and has the name of one to be written."""
+    there = {path.name for path in into.iterdir()} if into.is_dir() else set()
+    others = [name for name in texts if name in there - {*before.written, *before.writing, NAMES_FILE}]
+    if others:
+        raise Refused(
+            f"{into} holds what import would write, and has not written: {listed(others)}", hint="rename these files"
+        )
+
+
+def _checksum(path: Path) -> str | None:
+    """The checksum of a file, None where there is none."""
+    try:
+        return checksum(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadMigrationFile(f"cannot read {path}: {error.strerror}") from None
+
+
+def _refuse_edited(source: Source, before: Record, into: Path) -> None:
+    """Raise `Refused` where a file that was imported has another text now, on either side, or is gone.
+
+    A text that stands in a file of another name now, which was not there before, has only moved.
+    """
+    now = checksums_of(source) if before.ids else {}
+    moved = {known for name, known in now.items() if name not in before.sources}
+    theirs = [name for name, known in before.sources.items() if now.get(name) != known and known not in moved]
+    found = {name: _checksum(into / name) for name in before.written if name != NAMES_FILE or not before.writing}
+    ours = [n for n, has in found.items() if has is None or (has != before.written[n] and n not in before.open_files)]
     if theirs or ours:
         where = "; ".join(
             f"{listed(names)} in {folder}" for names, folder in ((theirs, source.folder), (ours, into)) if names
         )
         raise Refused(
-            f"what was imported has been edited or removed since: {where}",
+            f"what was imported has been edited, renamed or removed since: {where}",
             hint="bring these files back as they were; a change to applied SQL is a migration of its own",
         )
 
@@ -213,22 +289,32 @@ def _expanded(source: Source, wishes: Wishes) -> Source:
         return expand(section, _values_of(section, source, wishes)) if section is not None else None
 
     steps = []
+    inner: set[str] = set()
     for step in source.steps:
         forward, undo = plain(step.forward), plain(step.undo)
         more = [path for part in (forward, undo) if part is not None for path in part.files]
+        inner |= {os.path.normpath(path) for path in more}
         files = tuple(dict.fromkeys((*(step.files or (step.path,)), *more)))
         steps.append(replace(step, forward=forward, undo=undo, files=files))
-    return replace(source, steps=tuple(steps))
+    left_out = tuple(note for note in source.left_out if os.path.normpath(note.path) not in inner)
+    return replace(source, steps=tuple(steps), left_out=left_out)
 
 
 def _values_of(section: Section, source: Source, wishes: Wishes) -> dict[str, str]:
     return {**source.values, **section.values, **wishes.values}
 
 
-def _imported(source: Source, wishes: Wishes, record: Record | None) -> list[Imported]:
-    known = dict(record.ids) if record else {}
-    ids = ids_of(source, known)
-    by_version = {step.version: i for step, i in zip(source.steps, ids, strict=True) if step.version}
+def _new_last(source: Source, before: Record) -> Source:
+    """The folder with what is new behind what was imported: it runs after what was applied."""
+    told = known_ids(source, before.ids)
+    known = [step for step, i in zip(source.steps, told, strict=True) if i]
+    new = [step for step, i in zip(source.steps, told, strict=True) if not i]
+    return replace(source, steps=(*known, *new))
+
+
+def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
+    ids = ids_of(source, before.ids)
+    by_version = {step.version or step.id: i for step, i in zip(source.steps, ids, strict=True)}
     ledger = _ledger_tables(source)
     found: list[Imported] = []
     for step, made in zip(source.steps, ids, strict=True):
@@ -282,6 +368,27 @@ def _ours(aside: str, texts: Mapping[str, str], source: Source) -> Migrations:
     return migrations
 
 
+def _finished(one: Imported, migrations: Migrations, before: Record, kept: Mapping[str, str]) -> Imported:
+    """The migration; where a person has finished a file of it, it is what that file says, whoever runs it."""
+    m = migrations.get(one.id)
+    assert m is not None
+    name, back = f"{one.id}.sql", f"{one.id}.rollback.sql"
+    forward, undo, step = one.forward, one.undo, one.step
+    if one.is_open and name in kept and not _waits(kept[name]):
+        forward = _as_written(kept[name], m.path, is_transactional=m.is_transactional)
+        step = replace(step, notes=tuple(note for note in step.notes if not note.is_open))
+    if undo is not None and undo.is_open and back in kept and not _waits(kept[back]):
+        undo = _as_written(kept[back], m.path, is_transactional=rolling_back(m).is_transactional)
+    return replace(one, forward=forward, undo=undo, step=step)
+
+
+def _as_written(text: str, path: str, *, is_transactional: bool) -> Part:
+    """A file of ours as a part that both sides run."""
+    section = Section(path, text.encode(), is_wrapped=is_transactional, cut=each_statement)
+    is_empty = not any(pieces(path, section.text))
+    return Part(section, section.text, is_transactional=is_transactional, is_empty=is_empty)
+
+
 def _judged(one: Imported, migrations: Migrations) -> Imported:
     """The migration, with a note where migrate would refuse it."""
     if one.is_open:
@@ -300,6 +407,8 @@ def _judged(one: Imported, migrations: Migrations) -> Imported:
 
 def _file_of(one: Imported, more: Sequence[Note], is_new: bool) -> FileImported:
     undo = one.undo.notes if one.undo is not None else ()
+    is_open = one.is_open or (one.undo is not None and one.undo.is_open)
+    said = (*one.notes, *undo) if is_new or is_open else ()
     return FileImported(
         one.id,
         one.step.path,
@@ -307,6 +416,6 @@ def _file_of(one: Imported, more: Sequence[Note], is_new: bool) -> FileImported:
         one.undo is not None,
         one.forward.is_transactional,
         is_new,
-        one.is_open,
-        tuple(note.text for note in (*one.notes, *undo, *more)),
+        is_open,
+        tuple(note.text for note in (*said, *more)),
     )

@@ -11,7 +11,6 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.files.statements import refuse_outside_transaction
-from wflo_schema.imports.loosepairs import read_loose_pairs, shows_loose_pairs
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
 from wflo_schema.words import counted
 
@@ -21,7 +20,7 @@ _MOST_UINT64 = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Half:
+class Half:
     """One file of a pair.  ``version`` is as the ledger spells it; without a ``section`` the file is no SQL."""
 
     version: str
@@ -32,14 +31,14 @@ class _Half:
     section: Section | None
 
 
-def _joined(
-    folder: Folder, tool: str, halves: Iterable[_Half], *, records_undo_alone: bool = False
+def joined(
+    folder: Folder, tool: str, halves: Iterable[Half], *, records_undo_alone: bool = False
 ) -> tuple[list[Step], list[Note]]:
     """Each version's two files as one step, and what is left out.
 
     With ``records_undo_alone`` the tool takes a version for applied, too, that has only a file that undoes it.
     """
-    both: dict[str, list[_Half]] = {}
+    both: dict[str, list[Half]] = {}
     for half in halves:
         both.setdefault(half.version, []).append(half)
     steps: list[Step] = []
@@ -56,7 +55,7 @@ def _joined(
     return steps, left_out
 
 
-def _only(folder: Folder, tool: str, version: str, halves: Sequence[_Half]) -> _Half | None:
+def _only(folder: Folder, tool: str, version: str, halves: Sequence[Half]) -> Half | None:
     if len(halves) > 1:
         one, other = (folder.where(h.name) for h in halves[:2])
         raise BadMigrationFile(
@@ -66,7 +65,7 @@ def _only(folder: Folder, tool: str, version: str, halves: Sequence[_Half]) -> _
     return halves[0] if halves else None
 
 
-def _step(folder: Folder, tool: str, up: _Half | None, down: _Half | None) -> Step:
+def _step(folder: Folder, tool: str, up: Half | None, down: Half | None) -> Step:
     half = up or down
     assert half is not None
     path = folder.where(half.name)
@@ -77,7 +76,7 @@ def _step(folder: Folder, tool: str, up: _Half | None, down: _Half | None) -> St
     elif up.section is None:
         notes.append(_no_sql(path))
     undo = down.section if down is not None else None
-    if down is not None and undo is None:
+    if down is not None and undo is None and (up is None or up.section is not None):
         notes.append(replace(_no_sql(folder.where(down.name)), is_open=False))
     return Step(
         half.version,
@@ -122,7 +121,7 @@ def read_golang_migrate(folder: Folder, wishes: Wishes) -> Source:
     Source: https://github.com/golang-migrate/migrate (source/parse.go, source/migration.go, migrate.go newMigration,
     database/postgres, database/multistmt).
     """
-    halves: list[_Half] = []
+    halves: list[Half] = []
     left_out: list[Note] = []
     for name in folder.files:
         found = _GOLANG.match(name)
@@ -134,11 +133,11 @@ def read_golang_migrate(folder: Folder, wishes: Wishes) -> Source:
             _refuse_beyond(folder, name, found["number"])
             section = folder.section(name, is_wrapped=False)
             version = str(int(found["number"]))
-            halves.append(_Half(version, found["number"], found["words"], found["direction"] == "down", name, section))
+            halves.append(Half(version, found["number"], found["words"], found["direction"] == "down", name, section))
     cut_for = _asked_or_needed(halves, wishes)
     if cut_for:
         halves = [replace(h, section=replace(h.section, cut=_behind_each_semicolon)) for h in halves if h.section]
-    steps, more = _joined(folder, "golang-migrate", halves, records_undo_alone=True)
+    steps, more = joined(folder, "golang-migrate", halves, records_undo_alone=True)
     steps.sort(key=lambda step: int(step.version))
     reason = next((h.name for h in halves), "")
     if cut_for:
@@ -161,7 +160,7 @@ def _behind_each_semicolon(text: bytes) -> list[bytes]:
     return [piece for piece in re.findall(rb"[^;]*;|[^;]+\Z", text) if piece.strip()]
 
 
-def _asked_or_needed(halves: Iterable[_Half], wishes: Wishes) -> str:
+def _asked_or_needed(halves: Iterable[Half], wishes: Wishes) -> str:
     """Why x-multi-statement is taken for set; nothing where it is not."""
     asked = wishes.values.get(_MULTI)
     if asked is not None:
@@ -191,14 +190,19 @@ def _runs_in_parts(section: Section) -> bool:
 def _beside(folder: Folder, names: Sequence[str], holding: bytes = b"") -> tuple[str, str]:
     """The first of these files, in the folder or above it up to the repository's root, and its path."""
     place = os.path.abspath(folder.root or ".")
-    while True:
+    for _ in range(_HIGHEST):
         for name in names:
             path = os.path.join(place, name)
             if os.path.isfile(path) and holding in _bytes(path):
                 return name, path
-        if os.path.exists(os.path.join(place, ".git")) or place == os.path.dirname(place):
-            return "", ""
+        if os.path.exists(os.path.join(place, ".git")):
+            break
         place = os.path.dirname(place)
+    return "", ""
+
+
+# Folders that are looked at, from that of the migrations upwards.
+_HIGHEST = 8
 
 
 def _bytes(path: str) -> bytes:
@@ -219,7 +223,7 @@ def read_sqlx(folder: Folder, wishes: Wishes) -> Source:
 
     Source: https://github.com/launchbadge/sqlx (sqlx-core/src/migrate/source.rs, sqlx-postgres/src/migrate.rs).
     """
-    halves: list[_Half] = []
+    halves: list[Half] = []
     left_out: list[Note] = []
     for name in folder.files:
         number, sign, rest = name.partition("_")
@@ -234,7 +238,7 @@ def read_sqlx(folder: Folder, wishes: Wishes) -> Source:
         _refuse_beyond(folder, name, number)
         ending = next(end for end in (".up.sql", ".down.sql", ".sql") if rest.endswith(end))
         halves.append(
-            _Half(
+            Half(
                 str(int(number)),
                 number,
                 rest.removesuffix(ending),
@@ -243,7 +247,7 @@ def read_sqlx(folder: Folder, wishes: Wishes) -> Source:
                 _of_sqlx(folder.section(name)),
             )
         )
-    steps, more = _joined(folder, "sqlx", halves)
+    steps, more = joined(folder, "sqlx", halves)
     steps.sort(key=lambda step: int(step.version))
     return Source(
         "sqlx",
@@ -297,7 +301,7 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
     Source: https://github.com/gobuffalo/pop (migrator.go, match.go, migration_content.go, file_migrator.go);
     https://github.com/ory/x (popx/match.go, popx/migration_info.go).
     """
-    chosen: dict[tuple[str, str], tuple[bool, list[_Half]]] = {}
+    chosen: dict[tuple[str, str], tuple[bool, list[Half]]] = {}
     others: dict[str, list[str]] = {}
     left_out: list[Note] = []
     for name in folder.files:
@@ -310,7 +314,7 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
             others.setdefault(dialect, []).append(name)
             continue
         section = folder.section(name, is_wrapped=not found["alone"]) if found["kind"] == "sql" else None
-        half = _Half(found["number"], found["number"], found["words"], found["direction"] == "down", name, section)
+        half = Half(found["number"], found["number"], found["words"], found["direction"] == "down", name, section)
         key = (found["number"], found["direction"])
         is_known, known = chosen.get(key, (False, []))
         if bool(dialect) == is_known or not known:
@@ -323,7 +327,7 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
         Note(folder.where(names[0]), f"and {counted(len(names) - 1, 'file')} like it are for {dialect}")
         for dialect, names in others.items()
     ]
-    steps, more = _joined(folder, "pop", (half for _, halves in chosen.values() for half in halves))
+    steps, more = joined(folder, "pop", (half for _, halves in chosen.values() for half in halves))
     steps.sort(key=lambda step: step.version)
     return Source(
         "pop",
@@ -360,7 +364,7 @@ def read_bun(folder: Folder, wishes: Wishes) -> Source:
     It leaves out blank lines, in literals as well.
     Source: https://github.com/uptrace/bun (migrate/migration.go, migrate/migrations.go).
     """
-    halves: list[_Half] = []
+    halves: list[Half] = []
     left_out: list[Note] = []
     for name in folder.files:
         base = name.rpartition("/")[2]
@@ -376,8 +380,8 @@ def read_bun(folder: Folder, wishes: Wishes) -> Source:
         else:
             is_undo = base.endswith(".down.sql")
             section = None if is_go else _of_bun(folder, name)
-            halves.append(_Half(found["number"], found["number"], found["words"], is_undo, name, section))
-    steps, more = _joined(folder, "Bun", halves, records_undo_alone=True)
+            halves.append(Half(found["number"], found["number"], found["words"], is_undo, name, section))
+    steps, more = joined(folder, "Bun", halves, records_undo_alone=True)
     steps.sort(key=lambda step: step.version)
     return Source(
         "bun",
@@ -439,7 +443,7 @@ def read_postgrator(folder: Folder, wishes: Wishes) -> Source:
 
     Source: https://github.com/rickbergfalk/postgrator (postgrator.js, lib/Client.js).
     """
-    halves: list[_Half] = []
+    halves: list[Half] = []
     left_out: list[Note] = []
     for name in folder.files:
         stem, end = os.path.splitext(name.rpartition("/")[2])
@@ -452,8 +456,8 @@ def read_postgrator(folder: Folder, wishes: Wishes) -> Source:
         else:
             _refuse_beyond(folder, name, number)
             section = folder.section(name, is_wrapped=False) if end == ".sql" else None
-            halves.append(_Half(str(int(number)), number, words, action == "undo", name, section))
-    steps, more = _joined(folder, "Postgrator", halves)
+            halves.append(Half(str(int(number)), number, words, action == "undo", name, section))
+    steps, more = joined(folder, "Postgrator", halves)
     steps.sort(key=lambda step: int(step.version))
     return Source(
         "postgrator",
@@ -466,65 +470,6 @@ def read_postgrator(folder: Folder, wishes: Wishes) -> Source:
     )
 
 
-# --- db-migrate -------------------------------------------------------------------------------
-
-_DB_MIGRATE = re.compile(r"(?P<name>(?P<number>\d{14})-(?P<words>[^.]+))(?:\..*)?\.js\Z", re.ASCII)
-_RUNS = re.compile(r"sqls['\"/,\s]+(?P<name>[^'\"/]+)-(?P<direction>up|down)\.sql")
-_CALLS = re.compile(r"\bdb\s*\.\s*(?!runSql\s*\(\s*\w+\s*[,)])\w+\s*\(")
-
-
-def read_db_migrate(folder: Folder, wishes: Wishes) -> Source:
-    """db-migrate: a .js for each migration, which runs sqls/NAME-up.sql and -down.sql, each in a transaction.
-
-    Source: https://github.com/db-migrate/node-db-migrate (lib/file.js, lib/walker.js, lib/template.js,
-    lib/executors/versioned/v1.js).
-    """
-    if os.path.basename(os.path.abspath(folder.path)) == "sqls":
-        folder = Folder(os.path.dirname(os.path.abspath(folder.path)))
-    halves: list[_Half] = []
-    left_out: list[Note] = []
-    used: set[str] = set()
-    for name in folder.top:
-        found = _DB_MIGRATE.match(name)
-        if found is None:
-            left_out.append(Note(folder.where(name), "is no file of db-migrate"))
-            continue
-        code = folder.text(name).decode()
-        runs = {m["direction"]: f"sqls/{m['name']}-{m['direction']}.sql" for m in _RUNS.finditer(code)}
-        is_plain = "up" in runs and not _CALLS.search(code)
-        for direction in ("up", "down") if is_plain else ("up",):
-            file = runs.get(direction, "")
-            if is_plain and file and folder.has(file):
-                used.add(file)
-                section: Section | None = folder.section(file)
-            elif is_plain and direction == "down":
-                continue
-            else:
-                file, section = name, None
-            version = f"/{found['name']}"
-            halves.append(_Half(version, found["number"], found["words"], direction == "down", file, section))
-    left_out += [
-        Note(folder.where(n), "no .js of db-migrate runs it") for n in folder.files if "/" in n and n not in used
-    ]
-    steps, more = _joined(folder, "db-migrate", halves)
-    steps.sort(key=lambda step: step.version)
-    return Source(
-        "db-migrate",
-        folder.path,
-        "",
-        tuple(steps),
-        ledgers=("db-migrate",),
-        left_out=(*left_out, *more),
-        keeps_session=True,
-    )
-
-
-def _shows_db_migrate(folder: Folder) -> str:
-    is_inner = os.path.basename(os.path.abspath(folder.path)) == "sqls"
-    found = next((n for n in folder.top if re.fullmatch(r"\d{14}-.*-(?:up|down)\.sql", n, re.ASCII)), "")
-    return f"sqls/{found}" if is_inner and found else ""
-
-
 _AS_GOLANG = frozenset({"golang-migrate"})
 
 TOOLS: tuple[Tool, ...] = (
@@ -533,8 +478,4 @@ TOOLS: tuple[Tool, ...] = (
     Tool("bun", read_bun, "Bun", _shows_bun, _AS_GOLANG),
     Tool("pop", read_pop, "Pop", _shows_pop, _AS_GOLANG),
     Tool("postgrator", read_postgrator, "Postgrator"),
-    Tool("db-migrate", read_db_migrate, "db-migrate", _shows_db_migrate),
 )
-
-# Chosen only where nothing shows a tool.
-OF_NO_TOOL: tuple[Tool, ...] = (Tool("pairs", read_loose_pairs, "", shows_loose_pairs),)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, numbered
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _SAYS = b"operations"
@@ -19,7 +19,6 @@ _SAYS = b"operations"
 def read_pgroll(folder: Folder, wishes: Wishes) -> Source:
     """Read a folder in the order of its names; a migration of anything but one ``sql`` waits for a person."""
     steps: list[Step] = []
-    left_out: list[Note] = []
     seen: dict[str, str] = {}
     for name in sorted(n for n in folder.files if n.endswith(_SUFFIXES) and "/" not in n):
         known = seen.setdefault(os.path.splitext(name)[0], name)
@@ -27,8 +26,8 @@ def read_pgroll(folder: Folder, wishes: Wishes) -> Source:
             raise BadMigrationFile(f"two migrations have one name: {folder.where(known)} and {folder.where(name)}")
         steps.append(_step(folder, name))
     used = {os.path.basename(step.path) for step in steps}
-    left_out += [Note(folder.where(n), "is no migration of pgroll") for n in folder.files if n not in used]
-    return Source("pgroll", folder.path, "", tuple(steps), ("pgroll",), tuple(left_out))
+    left_out = left_out_of(folder, [n for n in folder.files if n not in used], "no migration of pgroll")
+    return Source("pgroll", folder.path, "", tuple(steps), ("pgroll",), left_out)
 
 
 def _step(folder: Folder, name: str) -> Step:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
-from wflo_schema.files.layouts import refuse_sections, undone_by
+from wflo_schema.files.layouts import forward_name, refuse_sections, undone_by
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -60,7 +61,7 @@ def _is_same(one: str, other: str) -> bool:
 def _plain_step(folder: Folder, name: str, undo: str | None) -> Step:
     for each in (name, undo) if undo else (name,):
         _refuse_marks(folder, each)
-    stem = re.sub(r"\.\w+\Z", "", name)
+    stem = forward_name(name, undo) if undo else re.sub(r"\.\w+\Z", "", name)
     found = _NUMBERED.match(stem)
     number, words = (found["number"].replace("-", ""), found["words"]) if found else ("", stem)
     path = folder.where(name)
@@ -198,11 +199,18 @@ def _roles(section: Section) -> list[Note]:
     if not _DUMP.match(section.text):
         return []
     found = dict.fromkeys(m["role"].decode().strip('"') for p in (_OWNER, _GRANT) for m in p.finditer(section.text))
-    found.pop("PUBLIC", None)
+    for everywhere in ("PUBLIC", "postgres", "CURRENT_USER"):
+        found.pop(everywhere, None)
     if not found:
         return []
     how = "make them there; or dump again with --no-owner --no-privileges"
-    return [Note(section.path, f"names the roles {listed(found)}, which must be there where it is run", how)]
+    return [
+        Note(
+            section.path,
+            f"names {counted(len(found), 'role')} that must be there where it is run: {listed(found)}",
+            how,
+        )
+    ]
 
 
 # INSERT INTO "schema_migrations" (version) VALUES ('20240101000000'), …;
@@ -210,24 +218,33 @@ _VERSIONS = re.compile(
     rb'^INSERT\s+INTO\s+(?:"?\w+"?\.)?"?schema_migrations"?\s*\("?version"?\)\s*VALUES\s*(?P<rows>[^;]*);',
     re.IGNORECASE | re.MULTILINE,
 )
+# What shows whose ledger it lists; Rails' where nothing does.
+_MARKS = {
+    "dbmate": re.compile(rb"-- Dbmate schema migrations"),
+    "ecto": re.compile(rb'CREATE TABLE \S*schema_migrations"?\s*\([^;]*\binserted_at\b'),
+}
 _STRUCTURE = re.compile(r"(?:.*/)?(?:.*_)?structure\.sql", re.IGNORECASE)
 
 
-def read_rails(folder: Folder, wishes: Wishes) -> Source:
-    """Rails' db/structure.sql, which psql runs: one migration, for all the versions that it lists at its end.
+def read_structure(folder: Folder, wishes: Wishes) -> Source:
+    """A structure.sql, as Rails, Ecto and dbmate write it for psql: one migration, for all the versions it lists.
 
-    Source: https://github.com/rails/rails (activerecord/lib/active_record/tasks/postgresql_database_tasks.rb).
+    Source: https://github.com/rails/rails (activerecord/lib/active_record/tasks/postgresql_database_tasks.rb),
+    https://github.com/elixir-ecto/ecto_sql (lib/ecto/adapters/postgres.ex), https://github.com/amacneil/dbmate
+    (pkg/driver/postgres/postgres.go).
     """
     found = list(folder.files) if folder.is_file else _structures(folder)
     if len(found) != 1:
         raise BadMigrationFile(
             f"{folder.path} holds {counted(len(found), 'structure file')}{': ' * bool(found)}{listed(found)}",
-            hint="name one of them: each is for a database of its own" if found else "name the file",
+            hint="name one of them: each is for a database of its own"
+            if found
+            else "let Rails write it: config.active_record.schema_format = :sql, then bin/rails db:schema:dump",
         )
     name = found[0]
     text, path = folder.text(name), folder.where(name)
     rows = b" ".join(m["rows"] for m in _VERSIONS.finditer(text))
-    versions = sorted({v.decode() for v in re.findall(rb"\('(\w+)'\)", rows)}, key=lambda v: (natural(v), v))
+    versions = sorted({v.decode() for v in re.findall(rb"\(\s*'?(\w+)'?\s*\)", rows)}, key=lambda v: (natural(v), v))
     section = folder.section(name, is_wrapped=False, is_psql=True)
     last = versions[-1] if versions else ""
     step = Step(
@@ -241,16 +258,16 @@ def read_rails(folder: Folder, wishes: Wishes) -> Source:
         also=tuple(versions[:-1]),
     )
     others = [n for n in folder.files if n != name]
-    tool = "dbmate" if b"-- Dbmate schema migrations" in text else "rails"
+    tool = next((tool for tool, mark in _MARKS.items() if mark.search(text)), "rails")
     why = f"no part of {name}, which is all of the schema"
-    return Source("rails", folder.path, "", (step,), ledgers=(tool,), left_out=left_out_of(folder, others, why))
+    return Source("structure.sql", folder.path, "", (step,), ledgers=(tool,), left_out=left_out_of(folder, others, why))
 
 
 def _structures(folder: Folder) -> list[str]:
     return [n for n in folder.files if _STRUCTURE.fullmatch(n) and _VERSIONS.search(folder.text(n))]
 
 
-def _shows_rails(folder: Folder) -> str:
+def _shows_structure(folder: Folder) -> str:
     if folder.is_file:
         name = folder.files[0]
         return (
@@ -317,10 +334,32 @@ def _shows_refinery(folder: Folder) -> str:
     return ""
 
 
+def read_pairs(folder: Folder, wishes: Wishes) -> Source:
+    """Pairs of no tool, as their names say it; each file as ``psql -f`` runs it."""
+    found = read_plain(folder, wishes)
+    if not any(step.undo for step in found.steps):
+        raise BadMigrationFile(f"no file in {folder.path} takes back another", hint=f"--from plain, and {_ORDERS}")
+    return replace(found, tool="pairs", reason=_shows_pairs(folder) or found.reason)
+
+
+def _shows_pairs(folder: Folder) -> str:
+    """What shows that most of the files are pairs; nothing where that is not so."""
+    names = [name for name in folder.files if is_sql(name)]
+    undone = undone_by(names)
+    pairs = [(forward, undo) for undo, forward in sorted(undone.items()) if forward]
+    if not pairs or len(names) - len(undone) > 2 * len(pairs):
+        return ""
+    forward, undo = pairs[0]
+    return f"{forward}, and {undo} takes it back; {counted(len(pairs), 'such pair')}, each file read as psql -f runs it"
+
+
 PLAIN = Tool("plain", read_plain, shows=_shows_plain)
 
+# It is asked before the tools whose migrations are programs.
+STRUCTURE = Tool("structure.sql", read_structure, "rails", _shows_structure)
+
 TOOLS: tuple[Tool, ...] = (
-    Tool("rails", read_rails, shows=_shows_rails),
     Tool("refinery", read_refinery, "Flyway", shows=_shows_refinery),
+    Tool("pairs", read_pairs, shows=_shows_pairs),
     PLAIN,
 )

@@ -22,12 +22,16 @@ from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloS
 from wflo_schema.files.folder import Migrations
 from wflo_schema.imports.sending import Refusal, SourceRun
 from wflo_schema.imports.source import Source
+from wflo_schema.imports.translate import of_session
 from wflo_schema.imports.writing import Imported
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, line_of, look_at, unlike
+from wflo_schema.words import listed
 
 _One = TypeVar("_One")
 _Other = TypeVar("_Other")
+
+_CORRECT = "look at both, and correct the file"
 
 _FAILURES = (MigrationFailed, BadMigrationFile, Refused)
 
@@ -70,7 +74,8 @@ class Proof:
     ``replayed`` counts the migrations, from the first on, that were run both ways; ``is_equal`` says that both then
     made the same ``objects``, and the same rows in ``filled`` tables and sequences, but for the columns
     ``not_compared``, which differ from run to run of the same files.  ``rolled_back`` counts those that were rolled
-    back, both ways, and applied again.  ``said`` names what differs, and what cannot be replayed.
+    back, both ways, with the same result, and applied again, unless that fails both ways.  ``said`` names what
+    differs, and what cannot be replayed.
     """
 
     label: str
@@ -154,7 +159,7 @@ class _Pair:
 
     def up(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
         """Run these migrations both ways; say how each was stopped."""
-        return self._at_once(lambda: self._theirs_up(steps), lambda: self.ours_up(steps))
+        return self._at_once(lambda: self.theirs_up(steps), lambda: self.ours_up(steps))
 
     def down(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
         """Roll these back both ways, in this order."""
@@ -175,7 +180,8 @@ class _Pair:
                 self.stop.request(signal.SIGINT)
                 raise
 
-    def _theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
+    def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
+        """Run the folder's migrations."""
         for n, one in enumerate(steps):
             refusal = self.run.run(one.id, one.forward.sent)
             if refusal is not None:
@@ -298,7 +304,7 @@ def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proo
             return unlike(ours, theirs)
 
     tool = place.source.tool
-    said += _blamed(found, steps, after, f"makes it otherwise than {tool} does")
+    said += _blamed(found, steps, after, f"makes it otherwise than {tool} does", _remedy(place.source, steps))
     rolled_back = _rolled_back(place, pair, steps, (have, changing), said) if not found.lines else 0
     return replace(
         proof,
@@ -318,7 +324,20 @@ def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> Mapping[s
         return changing_columns(have, look_at(again))
 
 
-def _blamed(found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unlike], what: str) -> Iterator[Said]:
+def _remedy(source: Source, steps: Sequence[Imported]) -> str:
+    """What a person can do where a file makes something else."""
+    notes = (
+        [note for one in steps for note in of_session(one.forward.sent, source.tool)] if source.keeps_session else []
+    )
+    if not notes:
+        return _CORRECT
+    places = listed(note.place for note in notes)
+    return f"if it needs what {places} sets for the session, write that at the head of this file as well"
+
+
+def _blamed(
+    found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unlike], what: str, how: str = _CORRECT
+) -> Iterator[Said]:
     """Each file behind which the two differ in something new, as far as few replays find them.
 
     ``after`` says in what they differ after so many of the steps; it is asked as seldom as can be.
@@ -338,7 +357,7 @@ def _blamed(found: Unlike, steps: Sequence[Imported], after: Callable[[int], Unl
             else:
                 same = middle
         here = [left.pop(name) for name in known[differs] if name in left]
-        yield Said(steps[differs - 1].id, f"{what}: {_cut(here)}", how="look at both, and correct the file")
+        yield Said(steps[differs - 1].id, f"{what}: {_cut(here)}", how=how)
     if left:
         yield Said("", f"{what}: {_cut(left.values())}")
 
@@ -444,8 +463,16 @@ def _down_and_up(
             said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
     again = pair.ours_up(steps)
     if again is not None:
-        what = f"cannot be applied again after its rollback: {again.refusal.text}"
-        said.append(Said(steps[again.done].id, what, is_open=False))
+        upwards = run[::-1]
+        as_well = pair.theirs_up(upwards)
+        one = steps[again.done]
+        how = "let its rollback take back all that it makes"
+        if as_well is None or upwards[as_well.done].id != one.id:
+            what = f"cannot be applied again after its rollback, and can with {tool}: {again.refusal.text}"
+            said.append(Said(one.id, what, how=how))
+            return 0
+        what = f"cannot be applied again after its rollback, with {tool} neither: {again.refusal.text}"
+        said.append(Said(one.id, what, is_open=False, how=how))
         return len(run)
     differs = [line_of(d) for d in compare_catalogs(look_at(pair.ours).catalog, have.catalog)]
     if differs:

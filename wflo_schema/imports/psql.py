@@ -26,9 +26,10 @@ _VARIABLE = rb":(?:'(?P<text>" + _NAME + rb")'|\"(?P<ident>" + _NAME + rb")\"|\{
 _VARIABLE += rb"|(?P<plain>" + _NAME + rb"))"
 _NEXT = re.compile(
     rb"(?P<hidden>" + QUOTED + rb"|" + LINE_COMMENT + rb"|" + COMMENT + rb")|(?P<nested>/\*)|(?P<cast>::|:=)"
-    rb"|(?P<variable>" + _VARIABLE + rb")|(?P<sign>[\[\]();])|\\(?P<forced>[;:])|(?P<command>\\)"
+    rb"|(?P<variable>" + _VARIABLE + rb")|(?P<end>;)|\\(?P<forced>[;:])|(?P<command>\\)"
 )
-_SOMETHING = re.compile(rb"\\|:(?:['\"{]|" + _NAME + rb")")
+# Without it a file has nothing of psql's: a cast and a slice by numbers are none.
+_SOMETHING = re.compile(rb"\\|(?<!:):(?:['\"{]|(?!\d+\b)" + _NAME + rb")")
 
 # One part of an argument; a backslash ends them all.
 _ARGUMENT = re.compile(
@@ -53,6 +54,8 @@ _OF_PSQL = frozenset(
 )
 _ALWAYS = {"AUTOCOMMIT": "on", "ENCODING": "UTF8", "ON_ERROR_STOP": "on", "ON_ERROR_ROLLBACK": "off", "QUIET": "on"}
 
+_CAT = re.compile(r"\s*cat\s+(?:'(?P<quoted>[^']+)'|(?P<path>[^\s'\"$;|&<>*?()\\]+))\s*")
+
 # Bytes of a file that \copy reads; more is no part of a migration.
 _MOST_COPIED = 1_000_000
 # Variables in values of variables, and files in files.
@@ -64,6 +67,7 @@ _COPY = re.compile(
     re.IGNORECASE,
 )
 _FROM_STDIN = re.compile(r"\bFROM\s+STDIN\b", re.IGNORECASE)
+_BRACKET = re.compile(r"(?P<word>\w*)\s*(?P<opens>[\[(])|[\])]")
 _LINE = re.compile(rb"[^\n]*")
 _CANNOT_IN_DO = re.compile(
     rb"\b(?:concurrently|vacuum|(?:create|drop)\s+(?:database|tablespace)|alter\s+system|commit|rollback)\b",
@@ -101,10 +105,15 @@ class _File:
     line: int = 1
     at: int = 0
     is_ended: bool = False
+    _counted: int = 0
+    _lines: int = 0
 
     @property
     def line_now(self) -> int:
-        return self.line + self.text.count(b"\n", 0, self.at)
+        """The line of that place."""
+        self._lines += self.text.count(b"\n", self._counted, self.at)
+        self._counted = self.at
+        return self.line + self._lines
 
 
 @dataclass(slots=True)
@@ -133,7 +142,6 @@ class _Reading:
         self._stack: list[str] = []
         self._branches: list[_Branch] = []
         self._begin = 0  # of the statement in ``out``
-        self._brackets: list[bytes] = []
         self._lines = 1  # of ``out``
         self._asked: dict[str, int] = {}  # what a query is to find, and the line of the query
         self._runs_program = False  # does the command that is read?
@@ -164,7 +172,6 @@ class _Reading:
                 self._put(b"\n")
             self._put(b";")
         self._begin = len(self.out)
-        self._brackets.clear()
 
     def _note(self, file: _File, what: str, how: str = "", *, is_open: bool = True) -> None:
         self.notes.append(Note(file.path, what, how, file.line_now, is_open=is_open))
@@ -177,10 +184,18 @@ class _Reading:
         real = os.path.realpath(file.path)
         self._stack.append(real)
         self._mark(file)
-        while not file.is_ended and (found := _NEXT.search(file.text, file.at)) is not None:
+        seen = file.at
+        while not file.is_ended and (found := _NEXT.search(file.text, seen)) is not None:
+            if found["hidden"] or found["cast"]:
+                seen = found.end()
+                continue
+            if found["nested"]:
+                seen = behind_comment(file.path, file.text, found.start())
+                continue
             self._put(file.text[file.at : found.start()])
             file.at = found.start()
             self._one(file, found)
+            seen = file.at
         if not file.is_ended:
             self._put(file.text[file.at :])
         if len(self._branches) > depth:
@@ -190,18 +205,13 @@ class _Reading:
         self._stack.pop()
 
     def _one(self, file: _File, found: re.Match[bytes]) -> None:
-        if found["nested"]:
-            end = behind_comment(file.path, file.text, file.at)
-            self._put(file.text[file.at : end])
-            file.at = end
-            return
         if found["command"]:
             self._command(file)
             return
         file.at = found.end()
         if found["variable"]:
             if self._is_on:
-                self._put(self._value(file, found, self._is_slice()))
+                self._put(self._value(file, found))
         elif found["forced"] == b";":
             self._note(
                 file, "\\; sends several statements as one message", "write each by itself"
@@ -209,20 +219,9 @@ class _Reading:
             self._put(b";")
         elif found["forced"]:
             self._put(found["forced"])
-        elif found["sign"] and self._is_on:
-            self._sign(file, found["sign"])
         else:
-            self._put(found.group())
-
-    def _sign(self, file: _File, sign: bytes) -> None:
-        if sign in b"([":
-            word = re.search(rb"(\w*)\s*\Z", self.out[-40:])
-            self._brackets.append(sign if sign == b"[" or word is None else word[1].lower() or sign)
-        elif sign in b")]" and self._brackets:
-            self._brackets.pop()
-        is_copy = sign == b";" and not self._brackets and self._copies()
-        self._put(sign)
-        if sign == b";" and not self._brackets:
+            is_copy = self._is_on and self._copies()
+            self._put(b";")
             self._begin = len(self.out)
             if is_copy:
                 self._data(file)
@@ -243,15 +242,21 @@ class _Reading:
 
     def _is_slice(self) -> bool:
         """May a colon stand there for itself: a[1:n], json_object('a':n)?"""
-        return bool(self._brackets) and (self._brackets[-1] == b"[" or self._brackets[-1].startswith(b"json_object"))
+        opened: list[str] = []
+        for sign in _BRACKET.finditer(bare(self._statement)):
+            if sign["opens"]:
+                opened.append(sign["word"].lower() if sign["opens"] == "(" else "[")
+            elif opened:
+                opened.pop()
+        return bool(opened) and (opened[-1] == "[" or opened[-1].startswith("json_object"))
 
-    def _value(self, file: _File, found: re.Match[bytes], is_slice: bool = False, depth: int = 0) -> bytes:
+    def _value(self, file: _File, found: re.Match[bytes], depth: int = 0) -> bytes:
         name = (found["text"] or found["ident"] or found["is_set"] or found["plain"]).decode()
         value = self.variables.get(name)
         if found["is_set"]:
             return b"TRUE" if value is not None or name in _OF_PSQL else b"FALSE"
         if value is None:
-            if not ((is_slice or name.isdecimal()) and found["plain"]):
+            if not (found["plain"] and (name.isdecimal() or self._is_slice())):
                 self._missing(file, name)
             return found.group()
         if found["text"]:
@@ -262,7 +267,7 @@ class _Reading:
         if depth > _DEEPEST:
             self._note(file, f"the value of {name} holds itself", "give it a value: \\set")
             return inner
-        return _NEXT.sub(lambda m: self._value(file, m, is_slice, depth + 1) if m["variable"] else m.group(), inner)
+        return _NEXT.sub(lambda m: self._value(file, m, depth + 1) if m["variable"] else m.group(), inner)
 
     def _missing(self, file: _File, name: str) -> None:
         what = f"the value of {name} is not given"
@@ -319,13 +324,30 @@ class _Reading:
                     name = next(g for g in (part["text"], part["ident"], part["is_set"], part["plain"]) if g).decode()
                     is_sure = is_sure and bool(part["is_set"] or name in self.variables)
                     word += self._word(part, name)
+                elif part["program"]:
+                    word += self._printed(file, part["program"][1:-1].decode("utf-8", "replace"))
                 else:
-                    self._runs_program = self._runs_program or part["program"] is not None
                     word += part.group().decode("utf-8", "replace")
             if at == begin:
                 is_command = file.text[at : at + 2] == b"\\\\"
                 return words, at + 2 if is_command else at, is_sure and not self._runs_program
             words.append(word)
+
+    def _printed(self, file: _File, program: str) -> str:
+        """What a program prints: of cat with one file, its text."""
+        named = _CAT.fullmatch(program) if self._is_on else None
+        if named is None:
+            self._runs_program = True
+            return f"`{program}`"
+        path = self._found(file, "cat", named["quoted"] or named["path"], "")
+        if not path:
+            return ""
+        self.files.append(path)
+        try:
+            return read_source(path)[0].decode().removesuffix("\n")
+        except BadMigrationFile as error:
+            self._note(file, f"cat: {error.message}", error.hint)
+            return ""
 
     def _word(self, part: re.Match[bytes], name: str) -> str:
         value = self.variables.get(name)
@@ -448,7 +470,6 @@ class _Reading:
         self._lines = self.out.count(b"\n") + 1
         self._put(block.replace("{query}", query.decode().strip()).encode())
         self._begin = len(self.out)
-        self._brackets.clear()
 
     def _include(self, file: _File, name: str, words: Sequence[str]) -> None:
         if len(words) != 1 or not words[0]:
@@ -550,7 +571,6 @@ class _Reading:
         """\\r, \\gdesc: the statement that stands there is not run."""
         del self.out[self._begin :]
         self._lines = self.out.count(b"\n") + 1
-        self._brackets.clear()
 
     def _change_folder(self, file: _File, name: str, words: Sequence[str]) -> None:
         if words and self.directory:

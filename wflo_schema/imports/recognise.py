@@ -13,6 +13,7 @@ from wflo_schema.errors import BadMigrationFile, UsageError
 from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.imports import (
     atlas,
+    db_migrate,
     directories,
     drizzle,
     flyway,
@@ -31,6 +32,7 @@ from wflo_schema.words import counted, listed
 # The first that is shown by a file counts; where none is, the first whose ``shows`` says something.
 TOOLS: tuple[Tool, ...] = (
     *pairs.TOOLS,
+    *db_migrate.TOOLS,
     *marked.TOOLS,
     *sections.TOOLS,
     *graphile.TOOLS,
@@ -40,12 +42,12 @@ TOOLS: tuple[Tool, ...] = (
     *flyway.TOOLS,
     *liquibase.TOOLS,
     *sqitch.TOOLS,
+    plain.STRUCTURE,
     *offline.TOOLS,
-    *pairs.OF_NO_TOOL,
     *plain.TOOLS,
 )
 
-NAMES: tuple[str, ...] = tuple(tool.name for tool in TOOLS)
+NAMES: tuple[str, ...] = tuple(dict.fromkeys(tool.name for tool in TOOLS))
 
 
 def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) -> Source:
@@ -57,8 +59,9 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
     folder = Folder(path)
     if not folder.files:
         raise BadMigrationFile(f"there is no file in {path}", hint="name the folder that holds the migrations")
-    if tool is None and wishes.order and not _shown(folder):
-        tool = plain.PLAIN.name
+    if tool is None and wishes.order:
+        ordered = next((t for t in TOOLS if t.takes_order and t.shows is not None and t.shows(folder)), None)
+        tool = ordered.name if ordered else None if _shown(folder) else plain.PLAIN.name
     if tool is not None:
         chosen, reason = _named(tool), "as --from says"
         if chosen is plain.PLAIN and not folder.is_file:

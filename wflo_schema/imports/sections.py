@@ -142,7 +142,7 @@ def _marked(folder: Folder, name: str, version: str) -> Step:
             what = "what stands before its first mark is run by nobody"
             notes.append(Note(path, what, "it is left out; if it is meant, write it into a migration of its own", 1))
         elif begins == up and before.strip():
-            forward = Section(path, before.encode() + b"\n" + forward.text)
+            forward = Section(path, before.encode() + forward.text)
     undo = _behind(path, text, down, len(text) if up < down else up) if down >= 0 else None
     return Step(version, number, words, path, forward, undo, tuple(notes), files=(path,))
 
@@ -298,6 +298,7 @@ def _tern_data(conf: str) -> dict[str, str]:
 
 _NUMBERED_FILE = re.compile(r"(?P<number>-?\d+)[-_]?(?P<name>.*)\.(?P<ending>sql|js)\Z", re.IGNORECASE)
 _ALONE = b"-- postgres-migrations disable-transaction"
+_ALONE_LINE = re.compile(rb"^" + _ALONE + rb"[ \t]*$", re.MULTILINE)
 
 
 def read_postgres_migrations(folder: Folder, wishes: Wishes) -> Source:
@@ -340,7 +341,7 @@ def _of_postgres_migrations(folder: Folder, number: int, name: str) -> Step:
         made = _program(path, match["number"], "postgres-migrations")
         return Step(str(number), match["number"], match["name"], path, None, notes=made.notes, files=(path,))
     text = folder.text(name)
-    section = Section(path, text.replace(_ALONE, b"--"), is_wrapped=_ALONE not in text)
+    section = Section(path, _ALONE_LINE.sub(b"", text), is_wrapped=_ALONE not in text)
     return Step(str(number), match["number"], match["name"], path, section, files=(path,))
 
 
@@ -402,7 +403,7 @@ TOOLS: Sequence[Tool] = (
         "node-pg-migrate",
         shows=lambda folder: _asks_for("node-pg-migrate", folder),
     ),
-    Tool("tern", read_tern, "tern"),
+    Tool("tern", read_tern, "tern", shows=lambda folder: "../tern.conf" if folder.has("../tern.conf") else ""),
     Tool(
         "postgres-migrations",
         read_postgres_migrations,

@@ -16,6 +16,7 @@ from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control
 from wflo_schema.files.splitting import pieces, place
+from wflo_schema.files.statements import runs_no_code
 from wflo_schema.imports.source import Section, Source
 from wflo_schema.imports.translate import runs_outside
 
@@ -71,6 +72,11 @@ class SourceRun:
         self._stop = stop
         connection = database.connect(settings=_SETTINGS)
         put_schema_first(connection, database.schema)
+        found = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
+        self._search_path = str(found[0]) if found is not None else ""
+        triggers = connection.execute("SELECT 1 FROM pg_catalog.pg_event_trigger LIMIT 1").fetchone()
+        self._is_plain = triggers is None
+        """So far nothing was run that could have made code, which a later migration may run unseen."""
         self._pipeline = Pipeline(connection, stop=stop)
         self._confinement = confinement_of(database)
         self._script: Script | None = None
@@ -93,6 +99,7 @@ class SourceRun:
             messages, is_one = self._messages(id, section)
         except (Refused, BadMigrationFile) as error:
             return Refusal(_without_place(error.message), hint=error.hint)
+        self._is_plain = self._is_plain and _run_no_code(messages)
         if is_one:
             refusal = self._in_one_transaction(messages)
         else:
@@ -104,13 +111,14 @@ class SourceRun:
         return refusal
 
     def _in_one_transaction(self, messages: Sequence[_Message]) -> Refusal | None:
-        look = [] if self._confinement is None else self._confinement.look
+        look = [] if self._confinement is None or self._is_plain else self._confinement.look
         commands = [_BEGIN, *(m.command for m in messages), *look, COMMIT, *self._resetting()]
         return self._exchange(commands, messages, before=1)
 
     def _alone(self, message: _Message) -> Refusal | None:
         """Send one message as a transaction of its own, or within one that an earlier message has begun."""
-        look = self._confinement.look if self._confinement is not None and message.is_looked_at else ()
+        is_looked_at = message.is_looked_at and not self._is_plain
+        look = self._confinement.look if self._confinement is not None and is_looked_at else ()
         return self._exchange([message.command, *look], [message])
 
     def _resetting(self) -> list[Command]:
@@ -120,7 +128,7 @@ class SourceRun:
         if self._database.schema is None:
             return [DISCARD]
         put_first = "SELECT pg_catalog.set_config('search_path', $1, FALSE)"
-        return [DISCARD, Command(put_first, (self._database.schema,))]
+        return [DISCARD, Command(put_first, (self._search_path,))]
 
     def _exchange(self, commands: Sequence[Command], messages: Sequence[_Message], before: int = 0) -> Refusal | None:
         """Send commands, behind the first ``before`` of which stand these messages."""
@@ -183,6 +191,11 @@ class SourceRun:
     def _loaded(self, _: Migration) -> Script:
         assert self._script is not None
         return self._script
+
+
+def _run_no_code(messages: Sequence[_Message]) -> bool:
+    scripts = {id(message.script): message.script for message in messages}
+    return all(map(runs_no_code, scripts.values()))
 
 
 def _script_of(section: Section, text: bytes) -> Script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,7 +60,7 @@ class Section:
     ``directory`` is where it is started, empty where that is not known.  ``places`` are lines of the text and the
     path and line from which each, and what follows, comes; ``files`` are other files that are in it.  ``values``
     are those of its placeholders, beside those of the source.  ``is_ours``: it is a file of ours as it stands,
-    directives included.  ``notes`` are for people.
+    directives included.  ``notes`` are for people.  ``is_literal``: the tool replaces no placeholder in it.
     """
 
     path: str
@@ -163,7 +164,7 @@ class Tool:
 
     ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
     the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
-    this one names some of its own.
+    this one names some of its own.  ``takes_order``: --order may say in which order its files are run.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Tool:
     layout: str = ""
     shows: Callable[[Folder], str] | None = None
     also: frozenset[str] = frozenset()
+    takes_order: bool = False
 
 
 class Folder:
@@ -205,11 +207,22 @@ class Folder:
             seen |= set(real.values())
             below = os.path.relpath(root, self.path).replace(os.sep, "/")
             found += [n if below == "." else f"{below}/{n}" for n in names if not n.startswith(".")]
+            for name in names:
+                self._refuse_undecodable(name)
             if len(found) > _MOST_FILES:
                 raise BadMigrationFile(
                     f"{self.path} holds more than {_MOST_FILES} files", hint="name the folder of the migrations alone"
                 )
         return tuple(sorted(found))
+
+    def _refuse_undecodable(self, name: str) -> None:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+            raise BadMigrationFile(
+                f"the name of a file in {self.path} is not UTF-8: {shown}", hint="rename it"
+            ) from None
 
     def _refuse_unreadable(self, error: OSError) -> None:
         raise BadMigrationFile(f"cannot read the folder {error.filename}: {error.strerror}")
@@ -244,6 +257,7 @@ class Folder:
     def text(self, name: str) -> bytes:
         """A file as UTF-8 without a BOM, with line ends as ``\\n``.  Raise `BadMigrationFile` where it is none."""
         if name not in self._texts:
+            _refuse_no_file(self.where(name))
             self._texts[name] = read_source(self.where(name))[0]
         return self._texts[name]
 
@@ -262,6 +276,15 @@ class Folder:
     def section(self, name: str, *, is_wrapped: bool = True, is_psql: bool = False) -> Section:
         """All of a file."""
         return Section(self.where(name), self.text(name), is_wrapped=is_wrapped, is_psql=is_psql)
+
+
+def _refuse_no_file(path: str) -> None:
+    """Raise `BadMigrationFile` for what only looks like a file: reading a pipe would wait for ever."""
+    if os.path.islink(path) and not os.path.exists(path):
+        raise BadMigrationFile(f"{path} is a link to a file that is not there", hint="mend or remove the link")
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "a pipe (FIFO)" if stat.S_ISFIFO(os.stat(path).st_mode) else "no file"
+        raise BadMigrationFile(f"{path} is {what}, and a migration is a file", hint="move it out of the folder")
 
 
 def is_sql(name: str) -> bool:
@@ -325,15 +348,19 @@ def each_statement(text: bytes) -> list[bytes]:
     return [text[piece.start : piece.end] for piece in pieces("it", text)]
 
 
-def says_python_does_nothing(path: str, line: int, wishes: Wishes) -> Note:
-    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing."""
+def says_python_does_nothing(path: str, line: int, wishes: Wishes, *, changes: str = "") -> Note:
+    """What is to be said of a step in Python: it waits for a person, unless --set says that it does nothing.
+
+    ``changes`` is what it is seen to do to the schema: then it waits, whatever is said.
+    """
+    if changes:
+        return Note(path, f"runs Python here, and with it {changes}", "write it in SQL", line, is_open=True)
     if wishes.values.get("python") == "nothing":
         return Note(path, "runs Python here, which does nothing in an empty database, as --set says", line=line)
     return Note(
         path,
         "runs Python here",
-        "write in SQL what it does; where all of them only change rows that an empty database does not have: "
-        "--set python=nothing",
+        "write it in SQL; or, where all such steps only change rows that an empty database lacks: --set python=nothing",
         line,
         is_open=True,
     )

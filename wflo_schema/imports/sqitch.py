@@ -175,17 +175,21 @@ class _Project:
         plan = _read_plan(self._plan_path)
         steps = tuple(self._step(change, n) for n, change in enumerate(plan.changes, 1))
         used = {os.path.realpath(path) for step in steps for path in step.files}
-        used |= {os.path.realpath(self._path(c, s)) for c in plan.changes for s in _SCRIPTS}
         return Source(
             "sqitch",
             self._folder.path,
             f"{self._plan_path} is its plan, of the project {plan.project}",
             steps,
             ledgers=("sqitch",),
-            left_out=tuple(self._left_out(used)),
+            left_out=tuple(self._left_out(plan, used)),
         )
 
-    def _left_out(self, used: set[str]) -> Iterator[Note]:
+    def _left_out(self, plan: _Plan, used: set[str]) -> Iterator[Note]:
+        verify = {path for c in plan.changes if os.path.isfile(path := self._path(c, "verify"))}
+        if verify:
+            where = self._directory("verify", is_reworked=False)
+            yield Note(where, f"{counted(len(verify), 'file')} that verify changes, which is not done here")
+            used = used | {os.path.realpath(path) for path in verify}
         others: dict[str, int] = {}
         kinds = [(script, is_old) for script in _SCRIPTS for is_old in (False, True)]
         scripts = tuple(os.path.realpath(self._directory(s, is_reworked=old)) + os.sep for s, old in kinds)
@@ -214,14 +218,12 @@ class _Project:
         return os.path.join(directory, *f"{names[0]}.{self._extension}".split("/"))
 
     def _step(self, change: _Change, number: int) -> Step:
-        deploy, revert, verify = (self._path(change, script) for script in _SCRIPTS)
+        deploy, revert = self._path(change, "deploy"), self._path(change, "revert")
         notes: list[Note] = []
         forward = self._section(deploy)
         if forward is None:
             what = f"the plan names the change {change.name}, and there is no {deploy}"
             notes.append(Note(self._plan_path, what, "bring the file back", change.line, is_open=True))
-        if os.path.isfile(verify):
-            notes.append(Note(verify, "verifies it, which is not run here"))
         notes += self._foreign(change)
         files = tuple(path for path in (deploy, revert) if os.path.isfile(path))
         name = f"{change.name}@{os.path.basename(deploy).partition('@')[2]}" if change.is_reworked else change.name

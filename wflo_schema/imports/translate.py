@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from wflo_schema.catalog.other_ledgers import HOMES
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import UNWRITTEN, head, read_directives
 from wflo_schema.files.layouts import refuse_sections
@@ -129,7 +130,7 @@ _OF_TABLE = (
     rb"\A\s*(?:(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|INSERT\s+INTO|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|"
     rb"DROP\s+TABLE|COMMENT\s+ON\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\b[^(]*\bON)(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
     rb"(?:\s+ONLY)?|(?:GRANT|REVOKE)\s[^;]*?\sON(?:\s+TABLE)?)\s+"
-    rb"(?:[\w\"]+\s*\.\s*)?\"?(%s)\"?(?![\w.\"]|\s*,)"
+    rb"(?:\"?(?:%s)\"?\s*\.\s*)?\"?(?:%s)\"?(?![\w.\"]|\s*,)"
 )
 
 
@@ -138,7 +139,8 @@ def without_ledger(section: Section, tables: Collection[str], tool: str) -> tupl
     names = [name.encode() for name in tables]
     if not any(name in section.text for name in names):
         return section, ()
-    pattern = re.compile(_OF_TABLE % b"|".join(map(re.escape, names)), re.IGNORECASE)
+    homes = "|".join(("public", *sorted(HOMES))).encode()  # a table of that name in another schema is another table
+    pattern = re.compile(_OF_TABLE % (homes, b"|".join(map(re.escape, names))), re.IGNORECASE)
 
     def about(text: bytes) -> list[Statement]:
         return [s for s in _statements(section.with_text(text)) if pattern.match(s.raw)]
@@ -415,9 +417,10 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
 
     ``nothing`` stands for SQL where there is none.
     """
-    if part.sent.is_ours and not any(note.is_open for note in notes):
+    if part.sent.is_ours:
         return part.text.decode()
-    lines = [f"-- {d}" for d in directives]
+    top = [f"-- {d}" for d in directives]
+    lines: list[str] = []
     if not part.is_transactional and not part.is_empty:
         lines.append("-- transactional: false")
     body = part.text.decode().strip("\n")
@@ -426,8 +429,8 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
     lines += [f"-- import: {' '.join(note.text.split())}" for note in notes]
     if any(note.is_open for note in notes):
         lines += [UNWRITTEN, *(f"-- | {line}" for line in body.split("\n"))]
-        return _reworded("\n".join(lines)) + "\n"
-    return "\n".join((*lines, _reworded(body))).strip("\n") + "\n"
+        return "\n".join((*top, _reworded("\n".join(lines)))) + "\n"
+    return "\n".join((*top, *lines, _reworded(body))).strip("\n") + "\n"
 
 
 def _reworded(text: str) -> str:

@@ -10,9 +10,10 @@ import json
 import os
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.adopt.found import NAMES_FILE
@@ -28,7 +29,7 @@ RECORD_FILE = "import.toml"
 # Digits of a number that was written with others of another length, and of one that is given here.
 _FEWEST_DIGITS = 4
 
-# Characters of an id, which leaves room in a file's name for what is put behind it.
+# Characters and bytes of an id, which leaves room in a file's name for what is put behind it.
 _LONGEST_ID = 180
 
 
@@ -70,7 +71,8 @@ class Record:
     """What an earlier import has written.
 
     ``ids`` are by `key_of`; ``sources`` and ``written`` are checksums by path and by name.
-    ``open_files`` are names of files that a person was to finish.
+    ``open_files`` are names of files that a person was to finish.  ``order`` and ``values`` are what the user said.
+    ``writing`` are checksums of files that a run was about to write when it was stopped; empty where none was.
     """
 
     tool: str = ""
@@ -79,42 +81,71 @@ class Record:
     sources: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
     open_files: tuple[str, ...] = ()
+    order: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    writing: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- names ------------------------------------------------------------------------------------
 
 
 def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
-    """An id for each migration, so that names are in the order of the migrations.
+    """An id for each migration, so that names are in the order of the migrations, and no two are nearly the same.
 
     ``known`` are ids of migrations that were imported before, by `key_of`.  Raise `Refused` where a new one would
     come before one of these, and `BadMigrationFile` where two would have one id.
     """
     steps = source.steps
     widths = _widths(steps, known.values())
-    ids: list[str] = []
-    for n, step in enumerate(steps):
-        number = _padded(step.number, widths)
-        words = _slug(step.name)
-        made = f"{number}_{words}" if number and words else number or f"{n + 1:0{_FEWEST_DIGITS}}_{words}".rstrip("_")
-        ids.append(known.get(key_of(source, step), step.id or made[:_LONGEST_ID]))
+    given = known_ids(source, known)
     free = [n for n, s in enumerate(steps) if not s.id and not s.depends]
-    if not _is_in_order([ids[n] for n in free]):
-        if known:
-            late = next(s for n, s in enumerate(steps) if n and ids[n] <= ids[n - 1])
-            raise Refused(
-                f"{late.path} would come before what was imported already",
-                hint="give it a version behind the last one, as a later migrate would need it, too",
-            )
+    last = max((n for n in free if given[n]), default=-1)
+    behind = _longer_behind(steps, given, widths, last)
+    ids = [given[n] or step.id or _id_of(step, n, widths, behind) for n, step in enumerate(steps)]
+    if known and not _is_in_order([ids[n] for n in free]):
+        latest = max(given)
+        named = next((steps[n] for n in free if not given[n] and ids[n] <= latest), steps[free[-1]])
+        raise Refused(
+            f"{named.path} would come before what was imported already",
+            hint="give it a version behind the last one, as a later migrate would need it, too",
+        )
+    if not known and not (_is_in_order([ids[n] for n in free]) and len({i.casefold() for i in ids}) == len(ids)):
         width = max(_FEWEST_DIGITS, len(str(len(steps))))
         for n in free:
-            words = "_".join(w for w in (steps[n].number, _slug(steps[n].name)) if w)
-            ids[n] = f"{n + 1:0{width}}_{words}"[:_LONGEST_ID]
-    doubled, often = Counter(ids).most_common(1)[0]
+            ids[n] = _cut(f"{n + 1:0{width}}_{'_'.join(w for w in (steps[n].number, _slug(steps[n].name)) if w)}")
+    doubled, often = Counter(i.casefold() for i in ids).most_common(1)[0]
     if often > 1:
-        paths = [s.path for s, i in zip(steps, ids, strict=True) if i == doubled]
+        paths = [s.path for s, i in zip(steps, ids, strict=True) if i.casefold() == doubled]
         raise BadMigrationFile(f"{often} migrations would have the id {doubled}: {listed(paths)}", hint="rename one")
     return ids
+
+
+def known_ids(source: Source, known: Mapping[str, str]) -> list[str]:
+    """For each migration the id of an earlier import, else nothing; its file may have another name now."""
+    by_version = {version: i for key, i in known.items() if (version := key.partition("#")[2])}
+    return [known.get(key_of(source, step)) or by_version.get(step.version, "") for step in source.steps]
+
+
+def _id_of(step: Step, place: int, widths: Mapping[int, int], behind: str) -> str:
+    number = _padded(step.number, widths)
+    words = _slug(step.name)
+    made = f"{number}_{words}" if number and words else number or f"{place + 1:0{_FEWEST_DIGITS}}_{words}".rstrip("_")
+    first = re.match(r"\d+", number)
+    return _cut(f"{behind}_{made}" if behind and first and len(first[0]) > widths[0] else made)
+
+
+def _longer_behind(steps: Sequence[Step], given: Sequence[str], widths: Mapping[int, int], last: int) -> str:
+    """The id behind which numbers come that have more digits than were expected; empty where none was imported."""
+    for n in range(last, -1, -1):
+        first = re.match(r"\d+", steps[n].number)
+        if given[n] and first and len(first[0]) <= widths.get(0, 0):
+            return given[n]
+    return ""
+
+
+def _cut(made: str) -> str:
+    """An id that fits into a file's name and into the ledger, by characters and by bytes."""
+    return made[:_LONGEST_ID].encode()[:_LONGEST_ID].decode("utf-8", "ignore").rstrip("_-")
 
 
 def key_of(source: Source, step: Step) -> str:
@@ -145,7 +176,7 @@ def _widths(steps: Sequence[Step], known: Iterable[str]) -> dict[int, int]:
         widths[0] = max(widths[0], _FEWEST_DIGITS)
     before = [len(m[0]) for i in known if (m := re.match(r"\d+", i))]
     if before:
-        widths[0] = max(before)
+        widths[0] = before[0]  # later ones may be longer
     return widths
 
 
@@ -156,7 +187,7 @@ def _padded(number: str, widths: Mapping[int, int]) -> str:
 
 def _slug(words: str) -> str:
     """The words as they stand in a name: letters of any script, digits, - and _."""
-    return re.sub(r"[^\w-]+", "-", words).strip("-_")
+    return re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", words)).strip("-_")
 
 
 # --- what is written --------------------------------------------------------------------------
@@ -176,23 +207,23 @@ def names_text(source: Source, imported: Sequence[Imported]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def record_text(source: Source, imported: Sequence[Imported], texts: Mapping[str, str]) -> str:
+def record_text(record: Record) -> str:
     """The text of import.toml: what was read and written."""
-    open_files = sorted(f"{one.id}.sql" for one in imported if one.is_open)
+
+    def table(name: str, values: Mapping[str, str]) -> list[str]:
+        return ["", f"[{name}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items())]
+
     lines = [
         "# Written by wflo-schema import, for wflo-schema import --follow.",
-        f"tool = {_quoted(source.tool)}",
-        f"folder = {_quoted(source.folder)}",
-        f"open = [{', '.join(map(_quoted, open_files))}]",
-        "",
-        "[ids]",
-        *(f"{_quoted(key_of(source, one.step))} = {_quoted(one.id)}" for one in imported),
-        "",
-        "[sources]",
-        *(f"{_quoted(path)} = {_quoted(known)}" for path, known in sorted(checksums_of(source).items())),
-        "",
-        "[written]",
-        *(f"{_quoted(name)} = {_quoted(checksum(text.encode()))}" for name, text in sorted(texts.items())),
+        f"tool = {_quoted(record.tool)}",
+        f"folder = {_quoted(record.folder)}",
+        f"order = {_quoted(record.order)}",
+        f"open = [{', '.join(map(_quoted, record.open_files))}]",
+        *table("values", record.values),
+        *table("ids", record.ids),
+        *table("sources", dict(sorted(record.sources.items()))),
+        *table("written", dict(sorted(record.written.items()))),
+        *(table("writing", dict(sorted(record.writing.items()))) if record.writing else ()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -220,27 +251,66 @@ def read_record(into: Path) -> Record | None:
         with path.open("rb") as file:
             found = tomllib.load(file)
         return Record(
-            found["tool"], found["folder"], found["ids"], found["sources"], found["written"], tuple(found["open"])
+            found["tool"],
+            found["folder"],
+            found["ids"],
+            found["sources"],
+            found["written"],
+            tuple(found["open"]),
+            found.get("order", ""),
+            found.get("values", {}),
+            found.get("writing", {}),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise BadMigrationFile(f"cannot read {path}: {error}", hint="restore it as import wrote it") from None
 
 
-def write_folder(into: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
-    """Write the files that are not there yet, each as a whole; the record comes last, so a killed run can go on."""
+def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Record) -> tuple[Path, ...]:
+    """Write the files that are not there yet; return their paths.
+
+    Stopped anywhere, it leaves files as wholes, and a record, written first, of those that it was about to write;
+    ``before`` is the last record, whose unfinished files go first.  The record of all of them comes last.
+    """
     try:
         into.mkdir(parents=True, exist_ok=True)
+        _sweep(into, before)
+        left = [name for name in before.writing if name != NAMES_FILE and name not in before.written]
+        for name in left:
+            if texts.get(name) != _read(into / name):
+                (into / name).unlink(missing_ok=True)
+        there = {path.name for path in into.iterdir()}
+        new = {name: text for name, text in texts.items() if name not in there or text != _read(into / name)}
+        record = record_text(after)
+        if not new and record == _read(into / RECORD_FILE):
+            return ()
+        if new:
+            writing = {name: checksum(texts[name].encode()) for name in {*new, *left} & texts.keys()}
+            write_whole(into / RECORD_FILE, record_text(replace(before, writing=writing)))
+        for name in sorted(new, key=lambda n: (n == NAMES_FILE, _rollback_first(n))):
+            write_whole(into / name, new[name])
+        write_whole(into / RECORD_FILE, record)
     except OSError as error:
-        raise BadMigrationFile(f"cannot make {into}: {error.strerror}") from None
-    written = []
-    for name in sorted(texts, key=lambda n: (n in (NAMES_FILE, RECORD_FILE), n == RECORD_FILE, _rollback_first(n))):
-        path = into / name
-        if not path.exists() or path.read_bytes() != texts[name].encode():
-            write_whole(path, texts[name])
-            written.append(path)
-    return tuple(written)
+        raise BadMigrationFile(f"cannot write into {into}: {error.strerror}") from None
+    return tuple(into / name for name in (*sorted(new), RECORD_FILE))
+
+
+def _read(path: Path) -> str | None:
+    """A file's text, None where there is none."""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return None
+
+
+def _sweep(into: Path, before: Record) -> None:
+    """Remove what a killed run has left of a file that it was writing."""
+    ours = {*before.writing, NAMES_FILE, RECORD_FILE}
+    for path in into.glob(".*"):
+        found = re.fullmatch(r"\.(.+)\.\d+", path.name)
+        if found is not None and found[1] in ours:
+            path.unlink(missing_ok=True)
 
 
 def _rollback_first(name: str) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,9 +28,17 @@ from wflo_schema.imports.source import (
     Tool,
     Wishes,
     each_statement,
+    left_out_of,
     says_python_does_nothing,
 )
-from wflo_schema.words import counted, listed
+from wflo_schema.words import listed
+
+# What begins a statement that changes the schema.
+_CHANGES = re.compile(
+    r"\b(?:CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+|UNIQUE\s+|UNLOGGED\s+|MATERIALIZED\s+)?(?:TABLE|INDEX|VIEW|TYPE|SCHEMA|"
+    r"SEQUENCE|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|DOMAIN|POLICY|ROLE)\b[^\n\\\"']*",
+    re.IGNORECASE,
+)
 
 # What the functions of yoyo are called; `transaction` is what `group` was.
 _STEP, _GROUPS = "step", frozenset({"group", "transaction"})
@@ -49,13 +58,15 @@ _BLANKS: Mapping[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Call:
-    """One step: its SQL in either direction, None where there is none, and the lines at which it is Python."""
+    """One step: its SQL in either direction, None where there is none, and where it is Python: its line and code."""
 
     line: int
     apply: str | None
     rollback: str | None
     python_apply: int = 0
     python_rollback: int = 0
+    function_apply: str = ""
+    function_rollback: str = ""
     ignores: str = ""
 
 
@@ -85,8 +96,7 @@ def read_yoyo(folder: Folder, wishes: Wishes) -> Source:
         Note(folder.where(n), "is run after each apply, which no migration is", "make it a command behind migrate")
         for n in hooks
     ]
-    if other := [n for n in folder.files if n not in used and n not in hooks]:
-        left_out.append(Note(folder.path, f"{counted(len(other), 'file')} that yoyo does not run: {listed(other, 5)}"))
+    left_out += left_out_of(folder, [n for n in folder.files if n not in {*used, *hooks}], "yoyo does not run it")
     return Source("yoyo", folder.path, "", tuple(_written(steps[i]) for i in order), (), tuple(left_out))
 
 
@@ -120,27 +130,49 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
         tree = ast.parse(folder.text(name), path)
     except (SyntaxError, ValueError) as error:
         raise BadMigrationFile(f"{path} is no Python: {error}") from None
-    read = _Module(tree)
+    read = _Module(tree, folder.text(name).decode())
     words = " ".join((ast.get_docstring(tree) or "").split())
-    notes = [says_python_does_nothing(path, line, wishes) for line in read.python]
-    forward = _section(path, [(c.apply, c.python_apply) for c in read.calls], is_wrapped=read.is_wrapped, wishes=wishes)
+    say = partial(_say, path, wishes, read)
+    notes = [say(line, None) for line in read.python]
+    calls = [(c.apply, c.python_apply, c.function_apply) for c in read.calls]
+    forward = _section(path, calls, is_wrapped=read.is_wrapped, say=say)
     forward = replace(forward, notes=(*notes, *_of_errors(path, read.calls, "apply"), *forward.notes))
     if words:
         forward = replace(forward, text=f"-- {words}\n".encode() + forward.text)
     undo = None
     if any(c.rollback is not None or c.python_rollback for c in read.calls):
-        back = [(c.rollback, c.python_rollback) for c in reversed(read.calls)]
-        undo = _section(path, back, is_wrapped=read.is_wrapped, wishes=wishes)
+        back = [(c.rollback, c.python_rollback, c.function_rollback) for c in reversed(read.calls)]
+        undo = _section(path, back, is_wrapped=read.is_wrapped, say=say)
         undo = replace(undo, notes=(*undo.notes, *_of_errors(path, read.calls, "rollback")))
     return Step("", "", id, path, forward, undo, id=id, depends=read.depends, files=(path,))
 
 
-def _section(path: str, texts: Sequence[tuple[str | None, int]], *, is_wrapped: bool, wishes: Wishes) -> Section:
-    """The SQL of the steps, in order; each of them is one message."""
-    messages = [f"{_ended(text)}\n".encode() for text, _ in texts if text and text.strip()]
-    notes = [says_python_does_nothing(path, line, wishes) for _, line in texts if line]
+def _section(
+    path: str,
+    texts: Sequence[tuple[str | None, int, str]],
+    *,
+    is_wrapped: bool,
+    say: Callable[[int, str], Note],
+) -> Section:
+    """The SQL of the steps, in order; each of them is one message.  What is Python stands there as a comment."""
+    messages = [f"{_ended(text)}\n".encode() for text, _, _ in texts if text and text.strip()]
+    notes = [say(line, function) for _, line, function in texts if line]
+    shown = [*messages]
+    if any(note.is_open for note in notes):
+        shown = [(_commented(function) if line else _ended(text or "")).encode() for text, line, function in texts]
     cut = partial(_each, messages)
-    return Section(path, b"\n".join(messages), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
+    return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
+
+
+def _commented(code: str) -> str:
+    return "".join(f"-- {line}".rstrip() + "\n" for line in code.splitlines())
+
+
+def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | None) -> Note:
+    """What is to be said of Python at that line: a function, or None for what decides which steps there are."""
+    texts = [function] if function else list(read.functions.values())
+    found = next((m for text in texts for m in _CHANGES.finditer(text)), None)
+    return says_python_does_nothing(path, line, wishes, changes=" ".join(found[0].split())[:60] if found else "")
 
 
 def _each(messages: Sequence[bytes], _: bytes) -> Sequence[bytes]:
@@ -168,12 +200,15 @@ class _Module:
     ``python`` are the lines that nobody can understand without running them.
     """
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, source: str) -> None:
         self.calls: list[_Call] = []
         self.depends: tuple[str, ...] = ()
         self.is_wrapped = True
         self._texts: dict[str, str] = {}
         self.python: list[int] = []
+        self.functions = {
+            n.name: ast.get_source_segment(source, n) or "" for n in tree.body if isinstance(n, ast.FunctionDef)
+        }
         self._steps: dict[str, list[_Call]] = {}
         self._names: dict[str, str] = {}
         for node in tree.body:
@@ -244,19 +279,33 @@ class _Module:
         return grouped
 
     def _step(self, node: ast.Call) -> _Call:
-        given = dict(zip(("apply", "rollback", "ignore_errors"), node.args, strict=False))
+        is_whole = not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords)
+        given = dict(zip(("apply", "rollback", "ignore_errors"), node.args if is_whole else (), strict=False))
         given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
         lines = {}
         for way in ("apply", "rollback"):
             value = given.get(way)
             is_none = value is None or (isinstance(value, ast.Constant) and value.value is None)
             lines[way] = 0 if is_none or value is None or self._text(value) is not None else value.lineno
-        is_whole = not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords)
         if not is_whole:
             self.python.append(node.lineno)
         ignores = self._text(given["ignore_errors"]) or "" if "ignore_errors" in given else ""
         apply, rollback = (self._text(given[way]) if way in given else None for way in ("apply", "rollback"))
-        return _Call(node.lineno, apply, rollback, lines["apply"], lines["rollback"], ignores)
+        code = {way: self._code(given[way]) if lines[way] else "" for way in lines}
+        return _Call(
+            node.lineno,
+            apply,
+            rollback,
+            lines["apply"],
+            lines["rollback"],
+            code["apply"],
+            code["rollback"],
+            ignores,
+        )
+
+    def _code(self, node: ast.expr) -> str:
+        """The function that an expression names, or the expression."""
+        return self.functions.get(node.id, "") if isinstance(node, ast.Name) else ast.unparse(node)
 
     def _called(self, node: ast.AST) -> str:
         """What function of yoyo is called, or nothing."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
     from wflo_schema.imports.operations import Import
+    from wflo_schema.imports.proof import Proof
     from wflo_schema.server.installed import Programs
     from wflo_schema.server.values import ServerStatus
     from wflo_schema.squash.operations import Squashed
@@ -486,6 +487,16 @@ def squashed_text(found: Squashed) -> str:
     return "\n".join(lines)
 
 
+# Lines of one kind that are shown of an import; the files themselves say the rest, and JSON all of it.
+_MOST_LINES = 20
+
+
+def _first_lines(lines: Sequence[str], what: str) -> list[str]:
+    """The first of some lines, and how many more there are."""
+    rest = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"  … and {rest} more {what}; --format json shows all"] if rest > 0 else [])]
+
+
 def import_text(found: Import) -> str:
     """Whose folder it is, each migration, what is left out, what was proven, what a person must do, the next step."""
     whose = "SQL of no tool, read" if found.tool == "plain" else f"a folder of {found.tool}:"
@@ -493,44 +504,79 @@ def import_text(found: Import) -> str:
     new = [f for f in found.files if f.is_new]
     if len(new) < len(found.files):
         lines.append(f"  {counted(len(found.files) - len(new), 'migration')} imported before")
-    width = max((len(f.id) for f in new), default=0)
-    for f in new:
+    new.sort(key=lambda f: not f.is_open)  # those that wait are never cut off by the others
+    waiting = sum(f.is_open for f in new)
+    shown = new if len(new) <= _MOST_LINES else [*new[:waiting], *new[waiting:][:_MOST_LINES]]
+    width = max((len(f.id) for f in shown), default=0)
+    for f in sorted(shown, key=lambda f: f.id):
         how = ["with rollback" if f.has_rollback else "no rollback"]
         how += ["not transactional"] if not f.is_transactional else []
         how += ["waits for you"] if f.is_open else []
         lines.append(f"  {f.id:<{width}}  {', '.join(how)}")
-    lines += [f"left out: {what}" for what in found.left_out]
-    for f in found.files:
-        lines += [f"note: {note}" for note in f.notes]
+    if len(shown) < len(new):
+        lines.append(f"  … and {len(new) - len(shown)} more; --format json shows all")
+    lines += _first_lines([f"left out: {what}" for what in found.left_out], "left out")
+    lines += _first_lines([f"note: {note}" for f in found.files for note in f.notes], "notes")
     lines += _proof_lines(found)
+    return "\n".join([*lines, *_outcome_lines(found)])
+
+
+def _outcome_lines(found: Import) -> list[str]:
+    """What was written, what is left for a person, and what to type next."""
     many = counted(len(found.paths), "file")
-    if found.is_written:
-        lines.append(f"written: {many} in {found.into}")
-        lines.append(f"next: wflo-schema adopt --migrations {shlex.quote(str(found.into))}")
+    if not found.paths:
+        lines = [f"nothing is new: {found.into} holds all of {found.folder}"]
+    elif found.is_written:
+        lines = [f"written: {many} in {found.into}"]
     else:
-        lines.append(f"nothing was written; {many} would be, in {found.into}")
-    return "\n".join(lines)
+        lines = [f"nothing was written; {many} would be, in {found.into}"]
+    into = shlex.quote(str(found.into))
+    if found.open_files:
+        names = listed([f.id for f in found.open_files])
+        lines.append(f"left for you: {counted(len(found.open_files), 'migration')}, each says at its top what: {names}")
+    if not found.is_written:
+        lines += [] if not found.paths else ["next: the same command with --write"]
+    elif found.open_files:
+        lines.append(f"next: finish them, then wflo-schema import --follow --write --into {into}")
+    else:
+        lines.append(f"next: wflo-schema adopt --migrations {into}")
+    return lines
 
 
 def _proof_lines(found: Import) -> list[str]:
+    """What was proven, how far, and what was not."""
     proof = found.proof
     if proof is None:
         return ["not proven: no server is named; for one of the project's own: wflo-schema server start"]
-    lines = [f"proof: {said.id + ': ' if said.id else ''}{said.what}" for said in proof.said]
+    runner = "psql" if found.tool in ("plain", "structure.sql") else found.tool
+    lines = _first_lines([f"proof: {s.id + ': ' if s.id else ''}{s.text}" for s in proof.said], "of the proof")
+    if not proof.replayed:
+        first = found.files[0].id if found.files else ""
+        return [*lines, f"not proven: it stops at the first migration, {first}"]
     of = f"{proof.replayed} of {counted(proof.total, 'migration')}"
-    runner = "psql" if found.tool in ("plain", "rails") else found.tool
+    how = f"run as {runner} runs them and as they are written"
+    if not proof.is_equal:
+        lines.append(f"not proven: {of}, {how}, do not make the same")
+        return lines + (["no rollback was tried"] if proof.with_rollback else [])
     rows = counted(proof.filled, "table or sequence", "tables and sequences")
     but = f" (except {listed(proof.not_compared)}, which differ from run to run)" if proof.not_compared else ""
-    verdict = "make the same" if proof.is_equal else "do not make the same"
+    if proof.replayed < proof.total:
+        last, stop = found.files[proof.replayed - 1].id, found.files[proof.replayed].id
+        lines.append(f"proven up to {last} only; not proven: {stop} and what comes behind it")
     lines.append(
-        f"proven by replay on {proof.label}: {of}, run as {runner} runs them and as they are written, {verdict} "
-        f"{counted(proof.objects, 'object')}, and the rows of {rows}{but}"
-        if proof.is_equal
-        else f"not proven: {of}, run as {runner} runs them and as they are written, {verdict}"
+        f"{'proven' if proof.replayed == proof.total else 'so far'} by replay on {proof.label}: {of}, {how}, make the "
+        f"same {counted(proof.objects, 'object')}, and the rows of {rows}{but}"
     )
-    if proof.with_rollback:
-        lines.append(f"rolled back, and applied again: {proof.rolled_back} of {proof.with_rollback} with a rollback")
-    return lines
+    return [*lines, _rollback_line(proof)]
+
+
+def _rollback_line(proof: Proof) -> str:
+    back, of = proof.rolled_back, proof.with_rollback
+    if not of:
+        return "no rollbacks: the folder has none"
+    again = "" if any("applied again" in s.what for s in proof.said) else ", and applied again"
+    said = f"{back} of {of} rolled back as the tool does it, with the same result{again}"
+    return f"rollbacks proven: {said}" if back == of else f"not all rollbacks are proven: {said}"
 
 
 def test_database_text(made: TestDatabase) -> str:

@@ -1,0 +1,416 @@
+"""One command for another tool's folder: what it refuses, what it says, and how it follows a folder that grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.imports.laid import imported, lay, ours, text_of
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import BadMigrationFile, Refused, UsageError, WfloSchemaError
+from wflo_schema.files.directives import UNWRITTEN
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.imports.operations import Import, import_folder
+from wflo_schema.imports.proof import Proof
+from wflo_schema.imports.source import Wishes
+from wflo_schema.show.text import import_text
+
+FILES: dict[str, str | bytes] = {
+    "1_a.up.sql": "CREATE TABLE a (id int);",
+    "1_a.down.sql": "DROP TABLE a;",
+    "2_b.up.sql": "CREATE TABLE b (id int);",
+    "2_b.down.sql": "DROP TABLE b;",
+}
+
+
+def follow(root: Path, database: Database | None = None, *, write: bool = True) -> Import:
+    return import_folder(None, root / "ours", server=database, follow=True, write=write)
+
+
+def names(root: Path) -> list[str]:
+    return sorted(p.name for p in (root / "ours").iterdir())
+
+
+def command(root: Path, *more: str) -> list[str]:
+    program = [sys.executable, "-m", "wflo_schema", "import", *more]
+    return [*program, "--into", str(root / "ours"), "--server-directory", str(root / "none")]
+
+
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "DATABASE", "WFLO"))}
+
+
+# --- following --------------------------------------------------------------------------------
+
+
+@pytest.mark.spread_over_servers
+def test_what_is_new_is_added_and_the_rest_stays(tmp_path: Path, database: Database) -> None:
+    imported(tmp_path, FILES, database)
+    before = {name: text_of(tmp_path, name) for name in names(tmp_path) if name.endswith(".sql")}
+    lay(tmp_path, {"3_c.up.sql": "CREATE TABLE c (id int);", "10_d.up.sql": "ALTER TABLE c ADD x int;"})
+    found = follow(tmp_path, database)
+    assert [(f.id, f.is_new) for f in found.files] == [
+        ("0001_a", False),
+        ("0002_b", False),
+        ("0003_c", True),
+        ("0010_d", True),
+    ]
+    assert {name: text_of(tmp_path, name) for name in before} == before
+    assert found.proof is not None and found.proof.is_whole and found.exit_code == 0
+    assert "2 migrations imported before" in import_text(found)
+    assert '"10" = "0010_d"' in text_of(tmp_path, "adopt.toml")
+    again = follow(tmp_path, database)
+    assert again.paths == () and again.exit_code == 0
+    assert "nothing is new" in import_text(again)
+    assert not import_text(follow(tmp_path, write=False)).count("would be")
+
+
+def edit(side: str, name: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        (root / side / name).write_text("SELECT 2;")
+
+    return change
+
+
+def remove(side: str, name: str) -> Callable[[Path], None]:
+    return lambda root: (root / side / name).unlink()
+
+
+def rename(side: str, name: str, new: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        (root / side / name).rename(root / side / new)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (edit("theirs", "1_a.up.sql"), "1_a.up.sql"),
+        (edit("theirs", "1_a.down.sql"), "1_a.down.sql"),
+        (remove("theirs", "2_b.up.sql"), "2_b.up.sql"),
+        (remove("theirs", "2_b.down.sql"), "2_b.down.sql"),
+        (rename("theirs", "2_b.up.sql", "2_bb.up.sql"), "2_b.up.sql"),
+        (edit("ours", "0001_a.sql"), "0001_a.sql"),
+        (edit("ours", "0001_a.rollback.sql"), "0001_a.rollback.sql"),
+        (remove("ours", "0002_b.sql"), "0002_b.sql"),
+        (remove("ours", "0002_b.rollback.sql"), "0002_b.rollback.sql"),
+        (rename("ours", "0002_b.sql", "0002_c.sql"), "0002_b.sql"),
+        (edit("ours", "adopt.toml"), "adopt.toml"),
+    ],
+)
+def test_an_edit_on_either_side_is_refused_by_name(tmp_path: Path, change: Callable[[Path], None], named: str) -> None:
+    imported(tmp_path, FILES)
+    lay(tmp_path, {"3_c.up.sql": "SELECT 3;"})
+    change(tmp_path)
+    before = {p.name: p.read_text() for p in (tmp_path / "ours").iterdir()}
+    with pytest.raises(Refused, match=named):
+        follow(tmp_path)
+    assert {p.name: p.read_text() for p in (tmp_path / "ours").iterdir()} == before
+
+
+@pytest.mark.parametrize("late", ["0_z.up.sql", "1_5_x.up.sql"])
+def test_what_sorts_before_the_imported_is_refused(tmp_path: Path, late: str) -> None:
+    imported(tmp_path, {**FILES, "9_z.up.sql": "SELECT 9;"})
+    lay(tmp_path, {late.replace("1_5", "5"): "SELECT 5;"})
+    with pytest.raises(Refused, match="would come before what was imported already"):
+        follow(tmp_path)
+
+
+def test_numbers_that_outgrow_their_width_still_come_last(tmp_path: Path) -> None:
+    imported(tmp_path, {"9998_a.up.sql": "SELECT 1;", "9999_b.up.sql": "SELECT 2;"})
+    lay(tmp_path, {"10000_c.up.sql": "SELECT 3;", "10001_d.up.sql": "SELECT 4;"})
+    follow(tmp_path)
+    lay(tmp_path, {"10002_e.up.sql": "SELECT 5;"})
+    follow(tmp_path)
+    assert [m.id.rpartition("_")[2] for m in ours(tmp_path)] == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.spread_over_servers
+def test_what_a_person_has_finished_is_proven_and_recorded(tmp_path: Path, database: Database) -> None:
+    files: dict[str, str | bytes] = {
+        "0001_a.sql": "CREATE TABLE a (id int);",
+        "0002_b.sql": "\\connect other\nCREATE TABLE b (id int);",
+        "0003_c.sql": "ALTER TABLE b ADD x int;",
+    }
+    folder = lay(tmp_path, files)
+    wishes = Wishes("name")
+    found = import_folder(str(folder), tmp_path / "ours", tool="plain", wishes=wishes, server=database, write=True)
+    assert [f.is_open for f in found.files] == [False, True, False]
+    assert found.exit_code == 1
+    text = import_text(found)
+    assert "proven up to 0001_a only" in text and "left for you: 1 migration" in text
+    path = tmp_path / "ours" / "0002_b.sql"
+    assert UNWRITTEN in path.read_text()
+    path.write_text("-- written by hand\nCREATE TABLE b (id bigint);\n")
+    done = follow(tmp_path, database)
+    assert done.proof is not None and done.proof.is_whole and done.exit_code == 0
+    assert done.proof.replayed == 3
+    assert path.read_text() == "-- written by hand\nCREATE TABLE b (id bigint);\n"
+    path.write_text("-- edited\nCREATE TABLE b (id bigint);\n")
+    with pytest.raises(Refused, match=r"0002_b\.sql"):
+        follow(tmp_path, database)
+
+
+def test_a_folder_that_was_not_imported_cannot_be_followed(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="nothing was imported"):
+        follow(tmp_path)
+    with pytest.raises(UsageError, match="not named"):
+        import_folder(None, tmp_path / "ours")
+
+
+def test_a_file_of_the_same_name_is_never_overwritten(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    lay(tmp_path, {"3_c.up.sql": "SELECT 3;"})
+    (tmp_path / "ours" / "0003_c.sql").write_text("-- mine\n")
+    with pytest.raises(Refused, match=r"0003_c\.sql"):
+        follow(tmp_path)
+    assert text_of(tmp_path, "0003_c.sql") == "-- mine\n"
+
+
+# --- where it is written ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", ["README.md", "0001_a.sql", "adopt.toml"])
+def test_a_folder_with_files_is_refused_and_an_empty_one_is_taken(tmp_path: Path, held: str) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / ".gitkeep").touch()
+    assert len(imported(tmp_path, FILES).files) == 2
+    other = tmp_path / "other"
+    (other / "ours").mkdir(parents=True)
+    (other / "ours" / held).write_text("x")
+    with pytest.raises(Refused, match="is not empty"):
+        imported(other, FILES)
+    assert names(other) == [held]
+
+
+def test_imported_twice_without_follow_is_refused(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    with pytest.raises(Refused, match=r"imported into .* before"):
+        imported(tmp_path, FILES)
+
+
+@pytest.mark.parametrize("into", ["theirs", "theirs/ours", "link", "theirs/../theirs", "."])
+def test_folders_that_are_the_same_or_nested_are_refused(tmp_path: Path, into: str) -> None:
+    folder = lay(tmp_path, FILES)
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(Refused, match=r"same folder|one in the other"):
+        import_folder(str(folder), tmp_path / into, write=True)
+    assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
+
+
+def test_a_file_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ours").write_text("x")
+    with pytest.raises(Refused, match="is no folder"):
+        imported(tmp_path, FILES)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+@pytest.mark.parametrize("place", ["into", "parent", "source", "file"])
+def test_what_may_not_be_read_or_written_is_one_clear_error(tmp_path: Path, place: str) -> None:
+    folder = lay(tmp_path, FILES)
+    (tmp_path / "ours").mkdir()
+    os.chmod(tmp_path, 0o755)
+    for parent in tmp_path.parents:
+        if str(parent).startswith("/tmp/"):
+            os.chmod(parent, 0o755)
+    if place == "parent":
+        (tmp_path / "ours").rmdir()
+    if place == "source":
+        folder.chmod(0o700)
+    if place == "file":
+        (folder / "2_b.up.sql").chmod(0o600)
+        (tmp_path / "ours").chmod(0o777)
+    imported(tmp_path / "before", FILES)  # whatever is imported lazily, is now
+    os.seteuid(65534)
+    try:
+        with pytest.raises(BadMigrationFile, match=r"\Acannot (?:read|write|make)") as caught:
+            import_folder(str(folder), tmp_path / "ours", tool="golang-migrate", write=True)
+    finally:
+        os.seteuid(0)
+    named = {"into": "ours", "parent": "ours", "source": "theirs", "file": "2_b.up.sql"}[place]
+    assert named in caught.value.message
+    assert not (tmp_path / "ours").exists() or not names(tmp_path)
+
+
+def test_a_full_disk_is_one_clear_error_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    folder = lay(tmp_path, {f"{n}_a.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, 60)})
+    limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); "
+    limit += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); sys.argv = sys.argv[1:]; "
+    program = [sys.executable, "-c", limit + "runpy.run_module('wflo_schema', run_name='__main__')"]
+    words = command(tmp_path, str(folder), "--write")[2:]
+    done = subprocess.run([*program, *words], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 3 and done.stderr.count("error:") == 1, done.stderr
+    assert "import.toml" in done.stderr
+    found = import_folder(str(folder), tmp_path / "ours", write=True)
+    assert len(ours(tmp_path)) == len(found.files) == 59
+
+
+# --- killed -----------------------------------------------------------------------------------
+
+
+def test_a_killed_run_is_begun_anew_with_nothing_half_done(tmp_path: Path) -> None:
+    first = {f"{n}_a.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, 80)}
+    more = {f"{n}_b.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(80, 160)}
+    chance = random.Random(7)
+    kills = 0
+    for number in range(16):
+        root = tmp_path / str(number)
+        folder = lay(root, first)
+        is_follow = number % 2 == 1
+        if is_follow:
+            import_folder(str(folder), root / "ours", write=True)
+            lay(root, more)
+        pid = os.fork()
+        if not pid:
+            import_folder(None if is_follow else str(folder), root / "ours", follow=is_follow, write=True)
+            os._exit(0)
+        goal = (79 if is_follow else 0) + chance.randrange(80)
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            held = len(list((root / "ours").glob("*.sql"))) if (root / "ours").exists() else -1
+            if held >= goal:
+                os.kill(pid, signal.SIGKILL)
+                break
+        kills += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        if chance.random() < 0.5:  # the folder grows meanwhile
+            lay(root, {"900_z.up.sql": "SELECT 1;"})
+        try:
+            import_folder(None if is_follow else str(folder), root / "ours", follow=is_follow, write=True)
+        except Refused as error:
+            assert "--follow" in error.hint  # the killed run had come to its end
+            import_folder(None, root / "ours", follow=True, write=True)
+        steps = len(list(folder.iterdir()))
+        found = read_migrations(root / "ours")
+        assert len(found) == steps
+        assert len({m.checksum for m in found}) == steps
+        assert not [p.name for p in (root / "ours").iterdir() if p.name.startswith(".")]
+        assert "[writing]" not in (root / "ours" / "import.toml").read_text()
+        assert import_folder(None, root / "ours", follow=True, write=True).paths == ()
+    assert kills
+
+
+def test_what_a_killed_run_has_left_is_not_taken_when_it_was_edited(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    record = text_of(tmp_path, "import.toml")
+    writing = record[record.index("[written]") :].replace("[written]", "[writing]")
+    begun = 'tool = ""\nfolder = ""\nopen = []\n[ids]\n[sources]\n[written]\n'
+    (tmp_path / "ours" / "import.toml").write_text(f"{begun}{writing}")
+    (tmp_path / "ours" / "0001_a.sql").write_text("-- mine\n")
+    with pytest.raises(Refused, match=r"stopped half-way.*0001_a\.sql"):
+        imported(tmp_path, FILES)
+    (tmp_path / "ours" / "0001_a.sql").unlink()
+    assert len(imported(tmp_path, FILES).files) == 2
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+WHOLE = Proof("it", 2, 2, is_equal=True, objects=2, filled=0, rolled_back=2, with_rollback=2)
+
+
+@pytest.mark.parametrize(
+    ("proof", "is_proven", "said"),
+    [
+        (None, False, "not proven: no server"),
+        (WHOLE, True, "proven by replay"),
+        (replace(WHOLE, with_rollback=0, rolled_back=0), True, "no rollbacks"),
+        (replace(WHOLE, rolled_back=1), False, "not all rollbacks are proven: 1 of 2"),
+        (replace(WHOLE, rolled_back=0), False, "not all rollbacks are proven: 0 of 2"),
+        (replace(WHOLE, replayed=1, rolled_back=1), False, "proven up to 0001_a only; not proven: 0002_b"),
+        (replace(WHOLE, replayed=0, rolled_back=0), False, "not proven: it stops at the first migration, 0001_a"),
+        (replace(WHOLE, is_equal=False, rolled_back=0), False, "not proven: 2 of 2 migrations"),
+    ],
+)
+def test_only_what_was_proven_is_called_so(tmp_path: Path, proof: Proof | None, is_proven: bool, said: str) -> None:
+    found = replace(imported(tmp_path, FILES), proof=proof)
+    text = import_text(found)
+    assert (found.is_proven, found.exit_code) == (is_proven, 0 if is_proven else 1)
+    assert said in text
+    claims = [line for line in text.splitlines() if line.startswith(("proven by", "rollbacks proven"))]
+    if proof is None or not proof.is_equal or proof.replayed < proof.total:
+        assert not [line for line in claims if line.startswith("proven by")]
+    if proof is None or proof.rolled_back < proof.with_rollback:
+        assert not [line for line in claims if line.startswith("rollbacks")]
+
+
+def test_long_lists_are_cut_and_json_has_all(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {f"{n}_a.up.sql": "SELECT 1;" for n in range(1, 301)}
+    folder = lay(tmp_path, {**files, **{f"x{n}.sql": "SELECT 1;" for n in range(40)}})
+    words = command(tmp_path, str(folder), "--from", "golang-migrate", "--write")
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stdout.splitlines()) < 60
+    assert "… and 280 more" in done.stdout
+    words = [*command(tmp_path, "--follow", "--format", "json")]
+    told = json.loads(subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True).stdout)
+    assert len(told["files"]) == 300 and told["is_proven"] is False and told["exit_code"] == 1
+
+
+# --- bad input --------------------------------------------------------------------------------
+
+
+def bad(root: Path, make: Callable[[Path], object]) -> WfloSchemaError:
+    folder = lay(root, FILES)
+    make(folder)
+    with pytest.raises(WfloSchemaError) as caught:
+        import_folder(str(folder), root / "ours", tool="golang-migrate", write=True)
+    assert not (root / "ours").exists()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda f: (f / "3_c.up.sql").write_bytes("SELECT 'é';".encode("latin-1")), r"3_c\.up\.sql.*UTF-8"),
+        (lambda f: (f / "3_c.up.sql").write_bytes("SELECT 1;".encode("utf-16")), r"3_c\.up\.sql"),
+        (lambda f: (f / "3_c.up.sql").write_bytes("SELECT 1;".encode("utf-16-le")), r"3_c\.up\.sql.*NUL"),
+        (lambda f: os.mkfifo(f / "3_c.up.sql"), r"3_c\.up\.sql is a pipe"),
+        (lambda f: (f / "3_c.up.sql").symlink_to("nowhere"), r"3_c\.up\.sql is a link to a file that is not there"),
+        (lambda f: (f / "3_c.up.sql").symlink_to("3_c.up.sql"), r"3_c\.up\.sql"),
+        (lambda f: (f / os.fsdecode(b"3_\xff.up.sql")).write_text("SELECT 1;"), "not UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+    error = bad(tmp_path, make)
+    assert isinstance(error, BadMigrationFile)
+    assert re.search(said, error.message), error.message
+
+
+def test_links_and_line_ends_are_taken_as_what_they_mean(tmp_path: Path) -> None:
+    folder = lay(tmp_path, FILES)
+    (tmp_path / "elsewhere.sql").write_bytes(b"\xef\xbb\xbfCREATE TABLE c (id int);\r\nSELECT 1;\r\n")
+    (folder / "3_c.up.sql").symlink_to(tmp_path / "elsewhere.sql")
+    (folder / "again").symlink_to(folder)
+    found = import_folder(str(folder), tmp_path / "ours", tool="golang-migrate", write=True)
+    assert [f.id for f in found.files] == ["0001_a", "0002_b", "0003_c"]
+    assert text_of(tmp_path, "0003_c.sql") == "CREATE TABLE c (id int);\nSELECT 1;\n"
+
+
+@pytest.mark.spread_over_servers
+def test_files_without_a_statement_are_migrations_that_do_nothing(tmp_path: Path, database: Database) -> None:
+    files: dict[str, str | bytes] = {
+        **FILES,
+        "3_c.up.sql": "-- later\n/* and more */\n",
+        "3_c.down.sql": "",
+        "4_d.up.sql": "",
+        "5_e.up.sql": "\ufeff\r\n",
+        "6_f.up.sql": ";;\n",
+    }
+    found = imported(tmp_path, files, database)
+    assert [f.id for f in found.files] == ["0001_a", "0002_b", "0003_c", "0004_d", "0005_e", "0006_f"]
+    assert found.proof is not None and found.proof.replayed == 6, found.proof
+
+
+@pytest.mark.parametrize("make", [lambda p: p.mkdir(), lambda p: None, lambda p: p.symlink_to(p)])
+def test_no_folder_or_an_empty_one_is_one_clear_error(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "theirs")
+    with pytest.raises(BadMigrationFile, match="there is no f"):
+        import_folder(str(tmp_path / "theirs"), tmp_path / "ours")
