@@ -191,7 +191,7 @@ def test_the_folder_grows_by_a_file_of_new_revisions(tmp_path: Path) -> None:
     lay(tmp_path, {"upgrade.sql": again})
     assert len(import_folder(folder, tmp_path / "ours", follow=True, write=True).files) == 3
     lay(tmp_path, {"upgrade.sql": again.replace("users", "people")})
-    with pytest.raises(Refused, match="edited or removed"):
+    with pytest.raises(Refused, match="edited, renamed or removed"):
         import_folder(folder, tmp_path / "ours", follow=True)
 
 

@@ -99,7 +99,6 @@ def rename(side: str, name: str, new: str) -> Callable[[Path], None]:
         (edit("theirs", "1_a.down.sql"), "1_a.down.sql"),
         (remove("theirs", "2_b.up.sql"), "2_b.up.sql"),
         (remove("theirs", "2_b.down.sql"), "2_b.down.sql"),
-        (rename("theirs", "2_b.up.sql", "2_bb.up.sql"), "2_b.up.sql"),
         (edit("ours", "0001_a.sql"), "0001_a.sql"),
         (edit("ours", "0001_a.rollback.sql"), "0001_a.rollback.sql"),
         (remove("ours", "0002_b.sql"), "0002_b.sql"),

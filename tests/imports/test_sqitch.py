@@ -138,7 +138,7 @@ def test_a_change_that_was_reworked_since_is_followed(tmp_path: Path) -> None:
     )
     (folder / "deploy" / "fn.sql").write_text("SELECT 2;\n")
     (folder / "deploy" / "last.sql").write_text("SELECT 3;\n")
-    with pytest.raises(Refused, match=r"has been edited or removed since: deploy/fn.sql, deploy/last.sql"):
+    with pytest.raises(Refused, match=r"has been edited, renamed or removed since: deploy/fn.sql, deploy/last.sql"):
         import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
 
 
