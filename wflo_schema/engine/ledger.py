@@ -411,7 +411,8 @@ def seal_command(ledger: Ledger, migration: Migration) -> Command:
 
 def seal_removal_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
     """The same for a rollback: fail with 22012 unless the other hashes of ``recorded`` are there, and no more."""
-    return Command(_sql("ledger_seal_removal", ledger.schema), (_digest(h for h in recorded if h != migration.hash),))
+    gone = migration.hash
+    return Command(_sql("ledger_seal_removal", ledger.schema), (_digest(h for h in recorded if h != gone),))
 
 
 def _digest(hashes: Iterable[str]) -> str:

@@ -716,13 +716,17 @@ class _Run(Session):
 
     def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
+        from wflo_schema.files.statements import only_drops
+
         expected = set(self._recorded)
+        is_plain = not self.ledger.has_event_triggers
         if targets and not self.ledger.is_complete:
             self._make_ledger()
         for position, m in enumerate(targets):
             self.queue = deque(targets[position:])
             self.check_stop()
             script = self._take(scripts, m)
+            is_plain = is_plain and only_drops(script)
             try:
                 if m.is_transactional:
                     record = [
@@ -733,7 +737,8 @@ class _Run(Session):
                     if m.hash in self._half_way:
                         record.append(progress_delete_command(self.ledger, m))
                     removal = seal_removal_command(self.ledger, m, recorded=expected)
-                    seal = (SETTLE, *self.look_outside, *self.as_ourselves(), removal)
+                    look = () if is_plain else self.look_outside
+                    seal = (SETTLE, *look, *self.as_ourselves(), removal)
                     one = self._made_of(m, script, record, self.settings(m), seal=seal)
                     is_flushed = self._transaction(one._replace(is_ourselves=True))
                     self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)

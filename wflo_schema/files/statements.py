@@ -300,6 +300,16 @@ def runs_no_code(script: Script) -> bool:
     return True
 
 
+_PLAIN_DROP = re.compile(
+    r"DROP\s+(?:TABLE|INDEX|SEQUENCE|(?:MATERIALIZED\s+)?VIEW|TYPE|DOMAIN)\s+(?!CONCURRENTLY\b)", re.IGNORECASE
+)
+
+
+def only_drops(script: Script) -> bool:
+    """Does it only drop relations and types, by which no function is run, unless by an event trigger?"""
+    return all(_PLAIN_DROP.match(statement.text) for statement in script.statements)
+
+
 _LEAVES_WITH_SESSION = re.compile(
     r"""\A(?:
         CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b

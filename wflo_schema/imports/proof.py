@@ -74,8 +74,9 @@ class Proof:
     ``replayed`` counts the migrations, from the first on, that were run both ways; ``is_equal`` says that both then
     made the same ``objects``, and the same rows in ``filled`` tables and sequences, but for the columns
     ``not_compared``, which differ from run to run of the same files.  ``rolled_back`` counts those that were rolled
-    back, both ways, with the same result, and applied again, unless that fails both ways.  ``said`` names what
-    differs, and what cannot be replayed.
+    back, both ways, with the same result, and applied again, unless that fails both ways, or ``leaves_nothing``: all
+    were rolled back to the empty database, from which they had been applied.  ``said`` names what differs, and what
+    cannot be replayed.
     """
 
     label: str
@@ -86,6 +87,7 @@ class Proof:
     filled: int
     rolled_back: int
     with_rollback: int
+    leaves_nothing: bool = False
     not_compared: tuple[str, ...] = ()
     said: tuple[Said, ...] = ()
 
@@ -115,6 +117,8 @@ class _Place:
     total: int
     left_out: dict[tuple[str, str], None] = field(default_factory=dict)
     """What was run on neither side: the migration's id, and what is said of it; in order."""
+    leaves_nothing: bool = False
+    """Were all rolled back to the empty database?"""
 
     @contextmanager
     def pair(self, steps: Sequence[Imported] = ()) -> Iterator[_Pair]:
@@ -313,6 +317,7 @@ def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proo
         objects=len(want.catalog.objects),
         filled=want.filled,
         rolled_back=rolled_back,
+        leaves_nothing=place.leaves_nothing,
         not_compared=tuple(f"{table}.{c}" for table, columns in sorted(changing.items()) for c in sorted(columns)),
     )
 
@@ -458,7 +463,11 @@ def _down_and_up(
         return 0
     if len(run) == len(steps):
         with scratch_database(place.server, scratch=place.scratch) as empty:
-            stays = [line_of(d) for d in compare_catalogs(left.catalog, look_at(empty).catalog)]
+            base = look_at(empty)
+        stays = list(unlike(left, base).lines)
+        if not stays:
+            place.leaves_nothing = True
+            return len(run)
         if stays:
             said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
     again = pair.ours_up(steps)

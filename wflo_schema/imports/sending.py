@@ -16,7 +16,7 @@ from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control
 from wflo_schema.files.splitting import pieces, place
-from wflo_schema.files.statements import runs_no_code
+from wflo_schema.files.statements import only_drops, runs_no_code
 from wflo_schema.imports.source import Section, Source
 from wflo_schema.imports.translate import runs_outside
 
@@ -195,7 +195,7 @@ class SourceRun:
 
 def _run_no_code(messages: Sequence[_Message]) -> bool:
     scripts = {id(message.script): message.script for message in messages}
-    return all(map(runs_no_code, scripts.values()))
+    return all(runs_no_code(script) or only_drops(script) for script in scripts.values())
 
 
 def _script_of(section: Section, text: bytes) -> Script:

@@ -575,7 +575,8 @@ def _rollback_line(proof: Proof) -> str:
     if not of:
         return "no rollbacks: the folder has none"
     again = "" if any("applied again" in s.what for s in proof.said) else ", and applied again"
-    said = f"{back} of {of} rolled back as the tool does it, with the same result{again}"
+    end = ", down to the empty database" if proof.leaves_nothing else again
+    said = f"{back} of {of} rolled back as the tool does it, with the same result{end}"
     return f"rollbacks proven: {said}" if back == of else f"not all rollbacks are proven: {said}"
 
 
