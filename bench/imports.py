@@ -4,7 +4,7 @@
     python -m bench.imports --count 1000 --server 15
 
 The folder is golang-migrate's: each migration has a file that takes it back (*pairs*), or none has (*forward*).  The
-proof of pairs runs them up both ways, down both ways, and up again.  What is migrated are the very files that were
+proof of pairs runs them up both ways, and down both ways.  What is migrated are the very files that were
 imported.  Runs are interleaved, and compared within a round.
 """
 

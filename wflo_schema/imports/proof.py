@@ -119,6 +119,8 @@ class _Place:
     """What was run on neither side: the migration's id, and what is said of it; in order."""
     leaves_nothing: bool = False
     """Were all rolled back to the empty database?"""
+    base: Made | None = None
+    """What is in the database before the first migration."""
 
     @contextmanager
     def pair(self, steps: Sequence[Imported] = ()) -> Iterator[_Pair]:
@@ -264,6 +266,7 @@ def prove(
     proof = Proof(server.label, len(imported), 0, is_equal=True, objects=0, filled=0, rolled_back=0, with_rollback=0)
     while steps:
         with place.pair() as pair:
+            place.base = place.base or look_at(pair.ours)
             theirs, ours = pair.up(steps)
             if theirs is None and ours is None:
                 proof = _compared(place, pair, steps, proof, said)
@@ -462,9 +465,8 @@ def _down_and_up(
     if found.lines:
         return 0
     if len(run) == len(steps):
-        with scratch_database(place.server, scratch=place.scratch) as empty:
-            base = look_at(empty)
-        stays = list(unlike(left, base).lines)
+        assert place.base is not None
+        stays = list(unlike(left, place.base).lines)
         if not stays:
             place.leaves_nothing = True
             return len(run)

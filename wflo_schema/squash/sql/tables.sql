@@ -1,4 +1,5 @@
--- one row is a table with rows of its own, and its columns; or a sequence, which has none
+-- one row is a table with rows of its own, and its columns; or a sequence, which has none; a table without a page
+-- has no rows
 SELECT
     n.nspname AS schema,
     c.relname AS name,
@@ -13,6 +14,7 @@ JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
 WHERE c.relkind IN ('r', 'm', 'S')
   AND c.relpersistence <> 't'
   AND (c.relkind <> 'm' OR c.relispopulated)
+  AND (c.relkind = 'S' OR pg_catalog.pg_relation_size(c.oid) > 0)
   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\_toast%%'
   AND c.relname <> ALL (%(ignore)s::text[])
