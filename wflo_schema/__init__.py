@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from wflo_schema.files.naming import Moved, merge_migration, move_last, new_migration
     from wflo_schema.findings import Finding, Severity
     from wflo_schema.imports.operations import Import, import_folder
+    from wflo_schema.imports.source import Wishes
     from wflo_schema.scratch.replay import replayed
     from wflo_schema.server.docker import start_docker
     from wflo_schema.server.embedded import start_embedded, stop_embedded
@@ -99,6 +100,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "WfloSchemaError",
+    "Wishes",
     "adopt_database",
     "baseline",
     "check_database",
@@ -199,6 +201,7 @@ _HOMES = {
         "Import",
         "import_folder",
     ),
+    "imports.source": ("Wishes",),
     "scratch.replay": ("replayed",),
     "server.docker": ("start_docker",),
     "server.embedded": (
