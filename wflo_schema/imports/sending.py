@@ -172,8 +172,10 @@ class SourceRun:
 
     def _each_statement(self, script: Script, line: int) -> Iterator[_Message]:
         """The statements one by one, with a look before each that commits."""
+        begin, counted = line, 0
         for number, s in enumerate(script.statements):
-            begin = line + script.source.count(b"\n", 0, s.start)
+            begin += script.source.count(b"\n", counted, s.start)
+            counted = s.start
             if self._confinement is not None and _commits(s):
                 yield from (_Message(look, script, begin) for look in self._confinement.look)
             yield _Message(Command(s.raw, data=_data_of(script.source, s.data)), script, begin, number)

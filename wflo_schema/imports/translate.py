@@ -40,6 +40,8 @@ _ENDS_WITH_IT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TIMEOUT = re.compile(rb"\b(?:\w+_timeout|client_min_messages)\b", re.IGNORECASE)
+# What stands behind a statement and belongs to it.
+_END = re.compile(rb"[ \t]*;?[ \t]*")
 _ONLY_INSIDE = re.compile(rb"(?:SAVEPOINT|RELEASE|ROLLBACK|LOCK|SET\s+CONSTRAINTS|DECLARE)\b", re.IGNORECASE)
 
 
@@ -74,9 +76,12 @@ def with_values(
     spelt: Callable[[str], str] = str.lower if placeholder.flags & re.IGNORECASE else str
     known = {spelt(name): value for name, value in values.items()}
 
+    def place(found: re.Match[bytes]) -> tuple[str, int]:
+        return section.place(section.text.count(b"\n", 0, found.start()) + 1)
+
     def value(found: re.Match[bytes]) -> bytes:
-        path, line = section.place(section.text.count(b"\n", 0, found.start()) + 1)
         if found.groupdict().get("code") is not None:
+            path, line = place(found)
             said = " ".join(found.group().decode().split())[:60]
             how = "write the SQL that it makes in its place"
             codes.append(Note(path, f"{said} is a template, which only its tool can fill in", how, line, True))
@@ -84,7 +89,8 @@ def with_values(
         name = found["name"].decode()
         default = found.groupdict().get("default")
         if spelt(name) not in known and default is None:
-            missing.setdefault(name, (path, line))
+            if name not in missing:
+                missing[name] = place(found)
             return found.group()
         return known[spelt(name)].encode() if spelt(name) in known else default or b""
 
@@ -109,20 +115,20 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
         statements = _statements(section)
     except BadMigrationFile:
         return ()  # said by `translate`
-    kept: dict[bytes, int] = {}
+    kept: dict[bytes, Statement] = {}
     for s in statements:
         if found := _SETS.match(s.raw) or _SETS_CONFIG.match(s.raw):
-            kept[found[1].lower()] = section.line + s.line - 1
+            kept[found[1].lower()] = s
         elif found := _RESETS.match(s.raw):
-            kept = {name: line for name, line in kept.items() if found[1] is not None and name != found[1].lower()}
+            kept = {name: at for name, at in kept.items() if found[1] is not None and name != found[1].lower()}
     return tuple(
         Note(
             section.path,
             f"{name.decode()} is set for the session, which {tool} keeps for the files after it, and here is not",
             "write it into each file that needs it",
-            line,
+            section.line + s.line - 1,
         )
-        for name, line in kept.items()
+        for name, s in kept.items()
     )
 
 
@@ -178,13 +184,12 @@ def translate(section: Section) -> Part:
         note = Note(path, _bare(error), error.hint, line, is_open=True)
         return Part(section, section.text, is_transactional=True, is_empty=False, notes=(*section.notes, note))
     found = _Transactions(section, statements)
-    rest = [s for n, s in enumerate(statements) if n not in found.dropped]
     is_transactional = not _runs_apart(section, statements, found)
     notes = [*section.notes, *found.notes(is_one=is_transactional)]
     if not is_transactional:
         notes += _of_apart(section, statements, found)
     dropped = [] if any(n.is_open for n in notes) else [statements[n] for n in sorted(found.dropped)]
-    return Part(section, _without(section.text, dropped), is_transactional, is_empty=not rest, notes=tuple(notes))
+    return Part(section, _without(section.text, dropped), is_transactional, is_empty=not found.rest, notes=tuple(notes))
 
 
 def _as_it_is(section: Section) -> Part:
@@ -215,16 +220,12 @@ class _Block:
     end: int = -1
     is_kept: bool = True
 
-    def holds(self, number: int) -> bool:
-        """Does that statement stand in it?"""
-        return self.begin < number and (number < self.end or self.end < 0)
-
 
 class _Transactions:
     """The transactions that a file begins and ends itself, as its own tool runs them.
 
     ``control`` are the numbers of the statements that do it; ``dropped`` those and others that stand for nothing
-    here; ``blocks`` are in order.
+    here, and ``rest`` all others; ``blocks`` are in order.
     """
 
     def __init__(self, section: Section, statements: Sequence[Statement]) -> None:
@@ -235,11 +236,15 @@ class _Transactions:
         self._refused: list[Note] = []
         for number in self.control:
             self._read(number)
+        self._block_of: list[_Block | None] = [None] * len(statements)
+        for one in self.blocks:
+            for number in range(one.begin + 1, one.end if one.end >= 0 else len(statements)):
+                self._block_of[number] = one
         self.dropped = set(self.control)
         if section.is_psql and not section.is_wrapped:
-            lost = [b for b in self.blocks if not b.is_kept]
-            self.dropped |= {n for n in range(len(statements)) if any(b.holds(n) for b in lost)}
+            self.dropped |= {n for n, block in enumerate(self._block_of) if block is not None and not block.is_kept}
             self.dropped |= {n for n in range(len(statements)) if self.is_idle(n)}
+        self.rest = [n for n in range(len(statements)) if n not in self.dropped]
 
     def _read(self, number: int) -> None:
         statement = self._statements[number]
@@ -261,28 +266,29 @@ class _Transactions:
             if _ISOLATION.search(said):
                 what = f"{shown}: a migration's transaction is READ COMMITTED"
                 how = "write plain BEGIN, and LOCK TABLE what must not change meanwhile"
-            self._refused.append(self._note(number, what, how, is_open=True))
+            self._refused.append(self.note(number, what, how, is_open=True))
             if open_block is not None:
                 open_block.end = number
 
-    def _note(self, number: int, what: str, how: str = "", *, is_open: bool = False) -> Note:
+    def note(self, number: int, what: str, how: str = "", *, is_open: bool = False) -> Note:
+        """What is to be said of a statement."""
         path, line = self._section.place(self._statements[number].line)
         return Note(path, what, how, line, is_open=is_open)
 
     def block_of(self, number: int) -> _Block | None:
         """The transaction in which a statement stands."""
-        return next((b for b in self.blocks if b.holds(number)), None)
+        return self._block_of[number]
 
     def is_idle(self, number: int) -> bool:
         """Is it a SET LOCAL outside of a transaction, which psql runs in vain?"""
         return bool(_LOCAL.match(self._statements[number].raw)) and self.block_of(number) is None
 
-    def ends_before(self, number: int, other: int) -> bool:
-        """Has what the first statement did been committed before the other, which stands behind it, is run?"""
+    def ends_before_another(self, number: int) -> bool:
+        """Has what the statement did been committed before another, which stands behind it, is run?"""
         block = self.block_of(number)
         if block is None:
-            return self._section.is_psql or self._section.cut is not None
-        return 0 <= block.end < other
+            return number < self.rest[-1] and (self._section.is_psql or self._section.cut is not None)
+        return 0 <= block.end < self.rest[-1]
 
     def notes(self, *, is_one: bool) -> Iterable[Note]:
         """What is to be said of them; ``is_one``: all of the file is one here."""
@@ -290,79 +296,83 @@ class _Transactions:
         section, statements = self._section, self._statements
         if section.is_psql and not section.is_wrapped and self.blocks and self.blocks[-1].end < 0:
             what = "it begins a transaction that nothing ends"
-            yield self._note(self.blocks[-1].begin, what, "the tool has run none of it", is_open=True)
+            yield self.note(self.blocks[-1].begin, what, "the tool has run none of it", is_open=True)
         for block in self.blocks:
             if not block.is_kept:
                 what = f"its own tool rolls back what it does up to line {section.place(statements[block.end].line)[1]}"
-                yield self._note(block.begin, f"{what}: left out here")
-        kept = [b for b in self.blocks if b.is_kept]
-        rest = [n for n in range(len(statements)) if n not in self.dropped]
-        around = [n for n in rest if self.block_of(n) is None and statements[n].first_word not in ("SET", "RESET")]
-        if is_one and self.control and (len(kept) > 1 or (kept and around)):
-            filled = [b for b in kept if any(b.holds(n) for n in rest)]
-            if len(filled) + bool(around) > 1:
-                yield Note(section.path, f"its {counted(len(filled) + bool(around), 'transaction')} are one here")
-        for number in rest:
-            yield from self._of_one(number, rest)
+                yield self.note(block.begin, f"{what}: left out here")
+        if is_one and self.control:
+            filled = {block.begin for block in map(self.block_of, self.rest) if block is not None}
+            is_around = any(
+                self.block_of(n) is None and statements[n].first_word not in ("SET", "RESET") for n in self.rest
+            )
+            if filled and len(filled) + is_around > 1:
+                yield Note(section.path, f"its {counted(len(filled) + is_around, 'transaction')} are one here")
+        for number in self.rest:
+            yield from self._of_one(number)
         for number in sorted(self.dropped - set(self.control)):
             if self.is_idle(number):
-                yield self._note(
+                yield self.note(
                     number, f"{_shown(statements[number])} has no effect outside of a transaction: left out"
                 )
 
-    def _of_one(self, number: int, rest: Sequence[int]) -> Iterable[Note]:
+    def _of_one(self, number: int) -> Iterable[Note]:
         """What one statement means otherwise where all transactions are one."""
         statement, block = self._statements[number], self.block_of(number)
         if _SETS_TRANSACTION.match(statement.raw) and not _AS_OURS.search(statement.raw):
             how = "leave it out, and LOCK TABLE what must not change meanwhile"
             what = f"{_shown(statement)}: a migration's transaction is READ COMMITTED"
-            yield self._note(number, what, how, is_open=True)
-        is_last = block is None or not any(n > block.end for n in rest) or block.end < 0
+            yield self.note(number, what, how, is_open=True)
+        is_last = block is None or block.end < 0 or self.rest[-1] < block.end
         if not is_last and _ENDS_WITH_IT.match(statement.raw) and not _TIMEOUT.search(statement.raw):
             what = f"{_shown(statement)} ends with its transaction there, and holds to the end of the file here"
-            yield self._note(number, what, "make a migration of each transaction", is_open=True)
+            yield self.note(number, what, "make a migration of each transaction", is_open=True)
 
 
 def _shown(statement: Statement) -> str:
     return " ".join(statement.text.split())[:60]
 
 
-def _without(text: bytes, statements: Sequence[Statement]) -> bytes:
-    """The text without these statements, and without the lines that then are blank."""
-    for statement in reversed(statements):
-        begin, end = statement.start, statement.data[1] + 2 if statement.data else statement.end
-        found = re.compile(rb"[ \t]*;?[ \t]*").match(text, end)
+def _without(text: bytes, statements: Iterable[Statement]) -> bytes:
+    """The text without these statements, which are in order, and without the lines that then are blank."""
+    kept, position = bytearray(), 0
+    for statement in statements:
+        end = statement.data[1] + 2 if statement.data else statement.end
+        found = _END.match(text, end)
         end = found.end() if found else end
-        line = text.rfind(b"\n", 0, begin) + 1
-        if not text[line:begin].strip() and text[end : end + 1] in (b"\n", b""):
-            begin, end = line, end + 1
-        text = text[:begin] + text[end:]
-    return text
+        kept += text[position : statement.start]
+        line = kept.rfind(b"\n") + 1
+        if not kept[line:].strip() and text[end : end + 1] in (b"\n", b""):
+            del kept[line:]
+            end += 1
+        position = end
+    return bytes(kept + text[position:])
 
 
 def _runs_apart(section: Section, statements: Sequence[Statement], found: _Transactions) -> bool:
     """Must the statements run each by itself?"""
-    rest = [n for n in range(len(statements)) if n not in found.dropped]
-    if runs_outside(_script(section, [statements[n] for n in rest])):
+    if runs_outside(_script(section, [statements[n] for n in found.rest])):
         return True
-    if any(_commits_itself(statements, n) and found.block_of(n) is None for n in rest):
-        return True
-    for number in rest:
-        if _ENUM_VALUE.match(statements[number].raw) and any(n > number and found.ends_before(number, n) for n in rest):
+    committing: list[str] = []  # procedures that end a transaction
+    for number in found.rest:
+        statement = statements[number]
+        if found.block_of(number) is None and _commits_itself(statement, committing):
             return True
-    return section.cut is not None and section.is_asked and not section.is_wrapped and len(rest) > 1
+        if _ENUM_VALUE.match(statement.raw) and found.ends_before_another(number):
+            return True
+        if statement.first_word == "CREATE" and "PROCEDURE" in statement.words and _ends_transaction(statement.text):
+            committing.append(statement.text)
+    return section.cut is not None and section.is_asked and not section.is_wrapped and len(found.rest) > 1
 
 
-def _commits_itself(statements: Sequence[Statement], number: int) -> bool:
+def _commits_itself(statement: Statement, committing: Sequence[str]) -> bool:
     """Does code that it runs, as far as it stands in this file, end the transaction?"""
-    statement = statements[number]
     if statement.first_word == "DO":
         return _ends_transaction(statement.text)
-    if statement.first_word != "CALL":
+    if statement.first_word != "CALL" or not committing:
         return False
     name = next((t.name for t, after in pairwise(tokens(statement.text)) if after.text == "("), "")
-    made = [s for s in statements[:number] if s.first_word == "CREATE" and "PROCEDURE" in s.words]
-    return any(name in s.text and _ends_transaction(s.text) for s in made)
+    return any(name in text for text in committing)
 
 
 def _ends_transaction(text: str) -> bool:
@@ -392,21 +402,19 @@ def _script(section: Section, statements: Sequence[Statement]) -> Script:
 
 
 def _of_apart(section: Section, statements: Sequence[Statement], found: _Transactions) -> Iterable[Note]:
-    rest = [n for n in range(len(statements)) if n not in found.dropped]
-    if found.control and len(rest) > 1:
+    if found.control and len(found.rest) > 1:
         yield Note(
             section.path, "its statements run each by itself here, because one of them cannot run in a transaction"
         )
-    for number in rest:
+    for number in found.rest:
         statement = statements[number]
-        path, line = section.place(statement.line)
         if _LOCAL.match(statement.raw):
             what = f"{_shown(statement)} has no effect outside of a transaction"
             is_open = not _TIMEOUT.search(statement.raw)
-            yield Note(path, what, "write SET without LOCAL", line, is_open=is_open)
+            yield found.note(number, what, "write SET without LOCAL", is_open=is_open)
         elif _ONLY_INSIDE.match(statement.raw):
             what = f"{_shown(statement)} needs a transaction, and the statements of this file run each by itself"
-            yield Note(path, what, "make a migration of what is to be one transaction", line, is_open=True)
+            yield found.note(number, what, "make a migration of what is to be one transaction", is_open=True)
 
 
 # --- the whole file ---------------------------------------------------------------------------
