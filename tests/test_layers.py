@@ -104,6 +104,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "source",
             "cutting",
+            "translate",
             "pairs",
             "db_migrate",
             "marked",
@@ -122,10 +123,8 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "yoyo",
             "pgroll",
             "programs",
-            "offline",
             "plain",
             "recognise",
-            "translate",
             "sending",
             "writing",
             "proof",

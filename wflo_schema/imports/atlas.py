@@ -72,7 +72,7 @@ def _step(folder: Folder, name: str) -> tuple[Step, bool]:
         sent = cut_at(end)(text[delimiter.end() :])
         text = joined(piece.removesuffix(end) for piece in sent)
     section = Section(path, _OBEYED.sub(b"", text), is_wrapped=is_wrapped, cut=None if is_wrapped else cut)
-    step = Step(version, number, words, path, section, None, notes, files=(path,))
+    step = Step(version, number, words, path, section, None, notes)
     return step, "checkpoint" in said
 
 

@@ -54,17 +54,7 @@ def read_db_migrate(folder: Folder, wishes: Wishes) -> Source:
             halves.append(Half(version, found["number"], found["words"], is_undo, path, section))
     unused = [n for n in folder.files if "/" in n and n not in used]
     left_out += [Note(folder.where(n), "no .js of db-migrate runs it") for n in unused]
-    steps, more = joined(folder, "db-migrate", halves)
-    steps.sort(key=lambda step: step.version)
-    return Source(
-        "db-migrate",
-        folder.path,
-        "",
-        tuple(steps),
-        ledgers=("db-migrate",),
-        left_out=(*left_out, *more),
-        keeps_session=True,
-    )
+    return joined(folder, "db-migrate", halves, left_out, order=str)
 
 
 def _sections(folder: Folder, name: str) -> dict[str, Section | None]:

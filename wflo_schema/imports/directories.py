@@ -134,7 +134,7 @@ def _source(
 ) -> Source:
     """The source of these steps; the files that none of them was read from are left out."""
     refuse_doubled(steps, tool)
-    read = {path for step in steps for path in step.files} | {note.path for note in left_out}
+    read = {path for step in steps for path in step.paths} | {note.path for note in left_out}
     others = [name for name in folder.files if folder.where(name) not in read]
     notes = (*left_out, *left_out_of(folder, others, f"no migration of {tool}"))
     return Source(tool, folder.path, reason, tuple(steps), ledgers=(tool,), left_out=notes, keeps_session=keeps_session)
@@ -330,7 +330,7 @@ def read_supabase(folder: Folder, wishes: Wishes) -> Source:
                 section = replace(section, is_wrapped=False, cut=_batches)
             notes = tuple(_needs(section, told))
             path = folder.where(name)
-            steps.append(Step(found[1], found[1], found[2], path, section, notes=notes, files=(path,)))
+            steps.append(Step(found[1], found[1], found[2], path, section, notes=notes))
     return _source(folder, "supabase", steps, left_out)
 
 

@@ -92,7 +92,7 @@ def _step(folder: Folder, name: str, version: str, notes: tuple[Note, ...], *, i
     text = folder.text(name)
     if _CUT in text:
         text = joined(tuple(text.split(_CUT)))
-    return Step(version, number, words, path, Section(path, text), None, notes, files=(path,))
+    return Step(version, number, words, path, Section(path, text), None, notes)
 
 
 TOOLS: tuple[Tool, ...] = (Tool("drizzle", read_drizzle, "Drizzle"),)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.splitting import pieces
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, holds_sql, left_out_of
 from wflo_schema.words import counted
 
 _COMMITTED = re.compile(r"(?P<number>[0-9]+)(?:-(?P<words>[-_a-zA-Z0-9]*))?\.sql\Z")
@@ -127,7 +126,7 @@ def _committed(folder: Folder, name: str, before: str, config: _Config) -> tuple
     cut = None if is_wrapped or not config.settings else _settings_first(len(config.settings))
     section = Section(path, text.encode(), first, is_wrapped=is_wrapped, cut=cut)
     version = f"{match['number']}.sql"
-    return Step(version, match["number"], words, path, section, None, tuple(notes), files=(path,)), headers["Hash"]
+    return Step(version, match["number"], words, path, section, None, tuple(notes)), headers["Hash"]
 
 
 def _settings(config: _Config, *, is_wrapped: bool) -> str:
@@ -169,7 +168,7 @@ def _hook(folder: Folder, name: str, number: str, config: _Config) -> Step:
     note = Note(path, what, "if a new database does not need it, remove it")
     text = _settings(config, is_wrapped=False).encode() + folder.text(name)
     section = Section(path, text, is_wrapped=False)
-    return Step("", number, words, path, section, notes=(note,), files=(path,))
+    return Step("", number, words, path, section, notes=(note,))
 
 
 def _run_first(folder: Folder, base: str, config: _Config) -> Iterator[str]:
@@ -201,7 +200,7 @@ def _named(folder: Folder, base: str, config: _Config) -> set[str]:
 def _uncommitted(folder: Folder, base: str, used: set[str]) -> Iterator[Note]:
     for name in folder.files:
         if name == f"{base}current.sql" or (name.startswith(f"{base}current/") and name.endswith(".sql")):
-            if _holds_sql(folder, name):
+            if holds_sql(re.sub(rb"^--!\s*include\s.*$", b"SELECT", folder.text(name), flags=re.MULTILINE)):
                 what = "is not committed, so no database of others holds it"
                 how = "commit it first with graphile-migrate commit, or write it with wflo-schema new afterwards"
                 yield Note(folder.where(name), what, how)
@@ -211,14 +210,6 @@ def _uncommitted(folder: Folder, base: str, used: set[str]) -> Iterator[Note]:
     if fixtures:
         what = f"{counted(len(fixtures), 'file')} that migrations include; the committed ones hold their text"
         yield Note(folder.where(f"{base}fixtures"), what, "a change to one is a migration of its own")
-
-
-def _holds_sql(folder: Folder, name: str) -> bool:
-    try:
-        text = re.sub(rb"^--!\s*include\s.*$", b"SELECT", folder.text(name), flags=re.MULTILINE)
-        return any(True for _ in pieces(name, text))
-    except BadMigrationFile:
-        return True
 
 
 # --- .gmrc ------------------------------------------------------------------------------------

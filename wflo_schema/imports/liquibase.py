@@ -363,9 +363,7 @@ class _Reader:
         undo = self._undo(entry, name, own) if entry.undo is not None else None
         stem = os.path.basename(name).rpartition(".")[0]
         words = entry.id if stem.lower() in entry.id.lower() else f"{stem}_{entry.id}"
-        self.steps.append(
-            Step(version, "", words, where, forward, undo, (*notes, *_notes(entry, where)), files=(where,))
-        )
+        self.steps.append(Step(version, "", words, where, forward, undo, (*notes, *_notes(entry, where))))
 
     def _why_not(self, entry: ChangeSet) -> str:
         """Why Liquibase does not run it on PostgreSQL, or as the user says; else nothing."""

@@ -294,7 +294,7 @@ def _expanded(source: Source, wishes: Wishes) -> Source:
         forward, undo = plain(step.forward), plain(step.undo)
         more = [path for part in (forward, undo) if part is not None for path in part.files]
         inner |= {os.path.normpath(path) for path in more}
-        files = tuple(dict.fromkeys((*(step.files or (step.path,)), *more)))
+        files = tuple(dict.fromkeys((*step.paths, *more)))
         steps.append(replace(step, forward=forward, undo=undo, files=files))
     left_out = tuple(note for note in source.left_out if os.path.normpath(note.path) not in inner)
     return replace(source, steps=tuple(steps), left_out=left_out)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
-from wflo_schema.files.statements import refuse_outside_transaction
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, script_of
+from wflo_schema.imports.translate import runs_outside
 from wflo_schema.words import counted
 
 # What fits a bigint, in which most of these tools record a version, and an uint64, as which Go's tools read it.
@@ -32,27 +31,36 @@ class Half:
 
 
 def joined(
-    folder: Folder, tool: str, halves: Iterable[Half], *, records_undo_alone: bool = False
-) -> tuple[list[Step], list[Note]]:
-    """Each version's two files as one step, and what is left out.
+    folder: Folder,
+    tool: str,
+    halves: Iterable[Half],
+    left_out: Iterable[Note],
+    *,
+    order: Callable[[str], int | str] = int,
+    ledgers: tuple[str, ...] = (),
+    reason: str = "",
+    records_undo_alone: bool = False,
+) -> Source:
+    """The folder with each version's two files as one step, in the order of their versions.
 
-    With ``records_undo_alone`` the tool takes a version for applied, too, that has only a file that undoes it.
+    With ``records_undo_alone`` the tool takes a version for applied, too, that has only a file that undoes it.  What
+    ``ledgers`` are not said is the tool's own.
     """
     both: dict[str, list[Half]] = {}
     for half in halves:
         both.setdefault(half.version, []).append(half)
     steps: list[Step] = []
-    left_out: list[Note] = []
+    left = list(left_out)
     for version, found in both.items():
         up = _only(folder, tool, version, [h for h in found if not h.is_undo])
         down = _only(folder, tool, version, [h for h in found if h.is_undo])
         if up is None and down is not None and not records_undo_alone:
-            left_out.append(
-                Note(folder.where(down.name), "takes back what no file makes", "is its other half missing?")
-            )
+            left.append(Note(folder.where(down.name), "takes back what no file makes", "is its other half missing?"))
             continue
         steps.append(_step(folder, tool, up, down))
-    return steps, left_out
+    steps.sort(key=lambda step: order(step.version))
+    ledgers = ledgers or (tool.lower(),)
+    return Source(tool.lower(), folder.path, reason, tuple(steps), ledgers, tuple(left), keeps_session=True)
 
 
 def _only(folder: Folder, tool: str, version: str, halves: Sequence[Half]) -> Half | None:
@@ -137,22 +145,20 @@ def read_golang_migrate(folder: Folder, wishes: Wishes) -> Source:
     cut_for = _asked_or_needed(halves, wishes)
     if cut_for:
         halves = [replace(h, section=replace(h.section, cut=_behind_each_semicolon)) for h in halves if h.section]
-    steps, more = joined(folder, "golang-migrate", halves, records_undo_alone=True)
-    steps.sort(key=lambda step: int(step.version))
     reason = next((h.name for h in halves), "")
     if cut_for:
         reason += f"; it runs with {_MULTI}=true, {cut_for}"
-    is_go = _beside(folder, ("go.mod", "Cargo.toml"))[0] == "go.mod"
+    is_go = _beside(folder, "go.mod", "Cargo.toml").endswith("go.mod")
     if not is_go and all(h.name.endswith(".sql") for h in halves):
         reason += "; sqlx calls its files so as well, and its ledger is known to adopt, too"
-    return Source(
+    return joined(
+        folder,
         "golang-migrate",
-        folder.path,
-        reason,
-        tuple(steps),
+        halves,
+        left_out,
         ledgers=("golang-migrate",) if is_go else ("golang-migrate", "sqlx"),
-        left_out=(*left_out, *more),
-        keeps_session=True,
+        reason=reason,
+        records_undo_alone=True,
     )
 
 
@@ -172,37 +178,16 @@ def _runs_in_parts(section: Section) -> bool:
     """Is there a statement among several that cannot run in a transaction, as one message is?"""
     if not re.search(rb"\b(?:CONCURRENTLY|VACUUM|DATABASE|SYSTEM|TABLESPACE)\b", section.text, re.IGNORECASE):
         return False
-    statements = Statements(section.text)
     try:
-        for piece in pieces(section.path, section.text):
-            statements.add(*piece)
-        if len(statements) < 2:
-            return False
+        script = script_of(section.path, section.text)
     except BadMigrationFile:
         return False  # said where it is translated
-    try:
-        refuse_outside_transaction(Script(section.path, section.text, "", statements))
-    except BadMigrationFile:
-        return True
-    return False
+    return len(script.statements) > 1 and runs_outside(script)
 
 
-def _beside(folder: Folder, names: Sequence[str], holding: bytes = b"") -> tuple[str, str]:
-    """The first of these files, in the folder or above it up to the repository's root, and its path."""
-    place = os.path.abspath(folder.root or ".")
-    for _ in range(_HIGHEST):
-        for name in names:
-            path = os.path.join(place, name)
-            if os.path.isfile(path) and holding in _bytes(path):
-                return name, path
-        if os.path.exists(os.path.join(place, ".git")):
-            break
-        place = os.path.dirname(place)
-    return "", ""
-
-
-# Folders that are looked at, from that of the migrations upwards.
-_HIGHEST = 8
+def _beside(folder: Folder, *names: str, holding: bytes = b"") -> str:
+    """The path of the first of these files, in the folder or above it; empty without one."""
+    return next((path for path in folder.above(*names) if holding in _bytes(path)), "")
 
 
 def _bytes(path: str) -> bytes:
@@ -247,17 +232,7 @@ def read_sqlx(folder: Folder, wishes: Wishes) -> Source:
                 _of_sqlx(folder.section(name)),
             )
         )
-    steps, more = joined(folder, "sqlx", halves)
-    steps.sort(key=lambda step: int(step.version))
-    return Source(
-        "sqlx",
-        folder.path,
-        "",
-        tuple(steps),
-        ledgers=("sqlx",),
-        left_out=(*left_out, *more),
-        keeps_session=True,
-    )
+    return joined(folder, "sqlx", halves, left_out)
 
 
 def _of_sqlx(section: Section) -> Section:
@@ -272,8 +247,8 @@ def _shows_sqlx(folder: Folder) -> str:
     if not is_like:
         return ""
     is_pair = any(re.search(r"\.(?:up|down)\.sql\Z", name) for name in is_like)
-    name, path = _beside(folder, ("sqlx.toml", "Cargo.toml"), b"" if is_pair else b"sqlx")
-    if name and _beside(folder, ("go.mod",))[1].count(os.sep) <= path.count(os.sep):
+    path = _beside(folder, "sqlx.toml", "Cargo.toml", holding=b"" if is_pair else b"sqlx")
+    if path and _beside(folder, "go.mod").count(os.sep) <= path.count(os.sep):
         return f"{is_like[0]}, and {os.path.relpath(path)} beside it"
     return ""
 
@@ -327,20 +302,16 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
         Note(folder.where(names[0]), f"and {counted(len(names) - 1, 'file')} like it are for {dialect}")
         for dialect, names in others.items()
     ]
-    steps, more = joined(folder, "pop", (half for _, halves in chosen.values() for half in halves))
-    steps.sort(key=lambda step: step.version)
-    return Source(
+    source = joined(
+        folder,
         "pop",
-        folder.path,
-        "",
-        tuple(steps),
+        (half for _, halves in chosen.values() for half in halves),
+        left_out,
+        order=str,
         # dbmate's is the same table under the name schema_migrations, which pop's option migration_table_name can give
         ledgers=("pop", "dbmate"),
-        left_out=(*left_out, *more),
-        keeps_session=True,
-        placeholder=_TEMPLATE,
-        values={"Dialect": "postgres"},
     )
+    return replace(source, placeholder=_TEMPLATE, values={"Dialect": "postgres"})
 
 
 def _shows_pop(folder: Folder) -> str:
@@ -381,17 +352,7 @@ def read_bun(folder: Folder, wishes: Wishes) -> Source:
             is_undo = base.endswith(".down.sql")
             section = None if is_go else _of_bun(folder, name)
             halves.append(Half(found["number"], found["number"], found["words"], is_undo, name, section))
-    steps, more = joined(folder, "Bun", halves, records_undo_alone=True)
-    steps.sort(key=lambda step: step.version)
-    return Source(
-        "bun",
-        folder.path,
-        "",
-        tuple(steps),
-        ledgers=("bun",),
-        left_out=(*left_out, *more),
-        keeps_session=True,
-    )
+    return joined(folder, "Bun", halves, left_out, order=str, records_undo_alone=True)
 
 
 def _of_bun(folder: Folder, name: str) -> Section:
@@ -457,17 +418,7 @@ def read_postgrator(folder: Folder, wishes: Wishes) -> Source:
             _refuse_beyond(folder, name, number)
             section = folder.section(name, is_wrapped=False) if end == ".sql" else None
             halves.append(Half(str(int(number)), number, words, action == "undo", name, section))
-    steps, more = joined(folder, "Postgrator", halves)
-    steps.sort(key=lambda step: int(step.version))
-    return Source(
-        "postgrator",
-        folder.path,
-        "",
-        tuple(steps),
-        ledgers=("postgrator",),
-        left_out=(*left_out, *more),
-        keeps_session=True,
-    )
+    return joined(folder, "Postgrator", halves, left_out)
 
 
 _AS_GOLANG = frozenset({"golang-migrate"})

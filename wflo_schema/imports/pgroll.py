@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.imports.cutting import joined
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
 
 _SUFFIXES = (".json", ".yaml", ".yml")
@@ -42,18 +43,11 @@ def _step(folder: Folder, name: str) -> Step:
     if others or not raw or not all(isinstance(one, Mapping) and isinstance(one.get("up"), str) for one in raw):
         what = f"is made of {', '.join(others)}, of which pgroll makes SQL when it runs" if others else "holds no SQL"
         note = Note(path, what, "write it in SQL: what stands in the database when it is complete", is_open=True)
-        return Step(stem, number, words, path, None, notes=(note,), files=(path,))
-    forward = Section(path, b"\n".join(_ended(one["up"]) for one in raw), is_wrapped=False)
-    downs = [_ended(one["down"]) for one in reversed(raw) if isinstance(one.get("down"), str) and one["down"]]
-    undo = Section(path, b"\n".join(downs), is_wrapped=False) if downs else None
-    return Step(stem, number, words, path, forward, undo, files=(path,))
-
-
-def _ended(text: str) -> bytes:
-    said = text.strip()
-    return (
-        said if said.endswith(";") else said + ("\n;" if "--" in said.rpartition("\n")[2] else ";")
-    ).encode() + b"\n"
+        return Step(stem, number, words, path, None, notes=(note,))
+    forward = Section(path, joined(one["up"].encode() for one in raw), is_wrapped=False)
+    downs = [one["down"].encode() for one in reversed(raw) if isinstance(one.get("down"), str) and one["down"]]
+    undo = Section(path, joined(downs), is_wrapped=False) if downs else None
+    return Step(stem, number, words, path, forward, undo)
 
 
 def _parsed(folder: Folder, name: str) -> object:

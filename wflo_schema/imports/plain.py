@@ -254,7 +254,6 @@ def read_structure(folder: Folder, wishes: Wishes) -> Source:
         path,
         section,
         notes=tuple(_roles(section)),
-        files=(path,),
         also=tuple(versions[:-1]),
     )
     others = [n for n in folder.files if n != name]
@@ -313,7 +312,6 @@ def read_refinery(folder: Folder, wishes: Wishes) -> Source:
                 path,
                 None if is_code else folder.section(name),
                 notes=(note,) if is_code else (),
-                files=(path,),
             )
         )
     steps.sort(key=lambda step: natural(step.version))

@@ -12,19 +12,23 @@ from dataclasses import replace
 from wflo_schema.errors import BadMigrationFile, UsageError
 from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.imports import (
+    alembic,
     atlas,
     db_migrate,
     directories,
+    django,
     drizzle,
     flyway,
     graphile,
     liquibase,
     marked,
-    offline,
     pairs,
+    pgroll,
     plain,
+    programs,
     sections,
     sqitch,
+    yoyo,
 )
 from wflo_schema.imports.source import Folder, Source, Tool, Wishes, is_sql
 from wflo_schema.words import counted, listed
@@ -43,7 +47,11 @@ TOOLS: tuple[Tool, ...] = (
     *liquibase.TOOLS,
     *sqitch.TOOLS,
     plain.STRUCTURE,
-    *offline.TOOLS,
+    alembic.TOOL,
+    django.TOOL,
+    yoyo.TOOL,
+    pgroll.TOOL,
+    *programs.TOOLS,
     *plain.TOOLS,
 )
 

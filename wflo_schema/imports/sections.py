@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.cutting import cut_at
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
+from wflo_schema.imports.source import (
+    Folder,
+    Note,
+    Section,
+    Source,
+    Step,
+    Tool,
+    Wishes,
+    holds_sql,
+    left_out_of,
+    numbered,
+)
 
 _PROGRAM = re.compile(r"\.[cm]?[jt]s\Z", re.IGNORECASE)
-
-# Folders above, in which a program's list of packages is looked for.
-_FURTHEST = 4
 
 
 def _asks_for(package: str, folder: Folder) -> str:
     """What says that a program which stands around the folder uses a package; nothing where none does."""
-    for height in range(_FURTHEST + 1):
-        name = "../" * height + "package.json"
-        if folder.has(name):
-            try:
-                said = json.loads(folder.text(name))
-                asked = {**said.get("dependencies", {}), **said.get("devDependencies", {})}
-            except (ValueError, AttributeError, TypeError):
-                asked = {}
-            if package in asked:
-                return f"{folder.where(name)} asks for {package}"
-        if folder.has("../" * height + ".git/HEAD"):
-            break
+    for path in folder.above("package.json"):
+        try:
+            said = json.loads(Path(path).read_bytes())
+            asked = {**said.get("dependencies", {}), **said.get("devDependencies", {})}
+        except (OSError, ValueError, AttributeError, TypeError):
+            asked = {}
+        if package in asked:
+            return f"{os.path.relpath(path)} asks for {package}"
     return ""
 
 
@@ -84,7 +89,7 @@ def read_node_pg_migrate(folder: Folder, wishes: Wishes) -> Source:
             )
         steps[stem] = _with_undo(steps[stem], folder.section(name), folder.where(name))
     ordered = sorted(steps.values(), key=lambda s: _place(s.version))
-    used = {n for n in folder.top if folder.where(n) in {p for s in ordered for p in (s.files or (s.path,))}}
+    used = {n for n in folder.top if folder.where(n) in {p for s in ordered for p in s.paths}}
     return Source(
         "node-pg-migrate",
         folder.path,
@@ -138,13 +143,13 @@ def _marked(folder: Folder, name: str, version: str) -> Step:
         forward = _behind(path, text, up, len(text) if down < up else down)
         begins = up if down < 0 else min(up, down)
         before = text[:begins]
-        if _holds_sql(path, before):
+        if holds_sql(before.encode()):
             what = "what stands before its first mark is run by nobody"
             notes.append(Note(path, what, "it is left out; if it is meant, write it into a migration of its own", 1))
         elif begins == up and before.strip():
             forward = Section(path, before.encode() + forward.text)
     undo = _behind(path, text, down, len(text) if up < down else up) if down >= 0 else None
-    return Step(version, number, words, path, forward, undo, tuple(notes), files=(path,))
+    return Step(version, number, words, path, forward, undo, tuple(notes))
 
 
 def _behind(path: str, text: str, start: int, stop: int) -> Section:
@@ -155,13 +160,6 @@ def _behind(path: str, text: str, start: int, stop: int) -> Section:
         return f"{lines}-- {found['words']}" if found["words"].strip() else lines
 
     return Section(path, _MARK.sub(unmarked, text[start:stop]).encode(), text.count("\n", 0, start) + 1)
-
-
-def _holds_sql(path: str, text: str) -> bool:
-    try:
-        return any(True for _ in pieces(path, text.encode()))
-    except BadMigrationFile:
-        return True
 
 
 # --- tern -------------------------------------------------------------------------------------
@@ -238,7 +236,7 @@ def _of_tern(folder: Folder, number: int, name: str, templates: Mapping[str, str
         more: list[Note] = []
         undo = _filled(path, below, above.count("\n") + 1, templates, more)
         notes += more
-    return Step(str(number), match["number"], match["name"], path, forward, undo, tuple(notes), files=(path,))
+    return Step(str(number), match["number"], match["name"], path, forward, undo, tuple(notes))
 
 
 def _filled(path: str, text: str, line: int, templates: Mapping[str, str], notes: list[Note]) -> Section:
@@ -339,10 +337,10 @@ def _of_postgres_migrations(folder: Folder, number: int, name: str) -> Step:
     assert match is not None
     if match["ending"].lower() == "js":
         made = _program(path, match["number"], "postgres-migrations")
-        return Step(str(number), match["number"], match["name"], path, None, notes=made.notes, files=(path,))
+        return Step(str(number), match["number"], match["name"], path, None, notes=made.notes)
     text = folder.text(name)
     section = Section(path, _ALONE_LINE.sub(b"", text), is_wrapped=_ALONE not in text)
-    return Step(str(number), match["number"], match["name"], path, section, files=(path,))
+    return Step(str(number), match["number"], match["name"], path, section)
 
 
 # --- Marv -------------------------------------------------------------------------------------
@@ -380,7 +378,7 @@ def read_marv(folder: Folder, wishes: Wishes) -> Source:
         notes = () if is_recorded else (Note(path, what, "make a migration of each change to it"),)
         section = Section(path, _MARV_SAYS.sub(b"", text), is_wrapped=False)
         version = str(number) if is_recorded else ""
-        steps.append(Step(version, match["number"], match["name"], path, section, None, notes, files=(path,)))
+        steps.append(Step(version, match["number"], match["name"], path, section, None, notes))
     steps.sort(key=lambda step: int(step.number))
     left_out = (*skipped, *left_out_of(folder, folder.without(set(found.values())), "no migration of Marv"))
     return Source("Marv", folder.path, "", tuple(steps), ("marv",), left_out)

@@ -14,10 +14,10 @@ from wflo_schema.connect.pipeline import COMMIT, DISCARD, ROLLBACK, Command, Pip
 from wflo_schema.engine.confinement import confinement_of
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import Migration
-from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control
-from wflo_schema.files.splitting import pieces, place
+from wflo_schema.files.script import CONTROL, Script, Statement, is_control
+from wflo_schema.files.splitting import place
 from wflo_schema.files.statements import only_drops, runs_no_code
-from wflo_schema.imports.source import Section, Source
+from wflo_schema.imports.source import Section, Source, script_of
 from wflo_schema.imports.translate import runs_outside
 
 _BEGIN = Command("BEGIN")
@@ -149,7 +149,7 @@ class SourceRun:
     def _messages(self, id: str, section: Section) -> tuple[list[_Message], bool]:
         """What is sent of a section, without what reaches beyond the database; is it one transaction?"""
         texts = [section.text] if section.cut is None or section.is_psql else list(section.cut(section.text))
-        scripts = [_script_of(section, text) for text in texts]
+        scripts = [script_of(section.path, text) for text in texts]
         control = any(_is_control(s) for script in scripts for s in script.statements)
         is_message = section.cut is None and not section.is_psql and len(scripts[0].statements) > 1
         is_one = section.is_wrapped or (is_message and not control and not runs_outside(scripts[0]))
@@ -198,13 +198,6 @@ class SourceRun:
 def _run_no_code(messages: Sequence[_Message]) -> bool:
     scripts = {id(message.script): message.script for message in messages}
     return all(runs_no_code(script) or only_drops(script) for script in scripts.values())
-
-
-def _script_of(section: Section, text: bytes) -> Script:
-    statements = Statements(text)
-    for piece in pieces(section.path, text):
-        statements.add(*piece)
-    return Script(section.path, text, "", statements)
 
 
 def _is_control(statement: Statement) -> bool:

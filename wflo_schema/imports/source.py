@@ -12,6 +12,7 @@ from functools import cached_property
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.words import counted, listed
 
@@ -103,7 +104,7 @@ class Step:
     where the step is no SQL: a note says what is to be done.  ``undo`` is None where there is no such part.
     ``also`` are versions of the ledger that it stands for, too.
     ``id`` is the id that it must have with us.  ``depends`` are versions.  ``files`` are the paths that it was read
-    from.
+    from, empty where it is ``path`` alone.
     """
 
     version: str
@@ -118,6 +119,11 @@ class Step:
     depends: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Those that it was read from."""
+        return self.files or (self.path,)
 
     @property
     def sections(self) -> Iterator[Section]:
@@ -341,6 +347,22 @@ def left_out_of(folder: Folder, names: Sequence[str], why: str) -> tuple[Note, .
             said = listed([name.removeprefix(f"{place}/") for name in inner])
             found.append(Note(where, f"{counted(len(inner), 'file')}, {why}: {said}"))
     return tuple(found)
+
+
+def script_of(path: str, text: bytes) -> Script:
+    """A text as it stands, transactions of its own included.  Raise `BadMigrationFile` where it cannot be split."""
+    statements = Statements(text)
+    for piece in pieces(path, text):
+        statements.add(*piece)
+    return Script(path, text, "", statements)
+
+
+def holds_sql(text: bytes) -> bool:
+    """Is there a statement in it, or what cannot be split?"""
+    try:
+        return any(True for _ in pieces("it", text))
+    except BadMigrationFile:
+        return True
 
 
 def each_statement(text: bytes) -> list[bytes]:

@@ -174,7 +174,7 @@ class _Project:
         """All of it."""
         plan = _read_plan(self._plan_path)
         steps = tuple(self._step(change, n) for n, change in enumerate(plan.changes, 1))
-        used = {os.path.realpath(path) for step in steps for path in step.files}
+        used = {os.path.realpath(path) for step in steps for path in step.paths}
         return Source(
             "sqitch",
             self._folder.path,
@@ -235,7 +235,7 @@ class _Project:
             forward,
             self._section(revert, "revert"),
             notes=tuple(notes),
-            files=files or (self._plan_path,),
+            files=files,
         )
 
     def _foreign(self, change: _Change) -> Iterator[Note]:

@@ -235,7 +235,7 @@ def checksums_of(source: Source) -> dict[str, str]:
     """
     if source.grows:
         return {key_of(source, step): checksum(b"\0".join(s.text for s in step.sections)) for step in source.steps}
-    paths = {path for step in source.steps for path in (step.files or (step.path,))}
+    paths = {path for step in source.steps for path in step.paths}
     return {_inside(source, path): checksum(Path(path).read_bytes()) for path in paths}
 
 

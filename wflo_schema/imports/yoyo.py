@@ -91,7 +91,7 @@ def read_yoyo(folder: Folder, wishes: Wishes) -> Source:
         if gone := [i for i in step.depends if i not in steps]:
             raise BadMigrationFile(f"{step.path} depends on {listed(gone)}, and there is no such migration")
     order = sort_ids({i: s.depends for i, s in steps.items()}, {i: s.path for i, s in steps.items()})
-    used = {os.path.basename(path) for step in steps.values() for path in step.files}
+    used = {os.path.basename(path) for step in steps.values() for path in step.paths}
     left_out = [
         Note(folder.where(n), "is run after each apply, which no migration is", "make it a command behind migrate")
         for n in hooks
@@ -144,7 +144,7 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
         back = [(c.rollback, c.python_rollback, c.function_rollback) for c in reversed(read.calls)]
         undo = _section(path, back, is_wrapped=read.is_wrapped, say=say)
         undo = replace(undo, notes=(*undo.notes, *_of_errors(path, read.calls, "rollback")))
-    return Step("", "", id, path, forward, undo, id=id, depends=read.depends, files=(path,))
+    return Step("", "", id, path, forward, undo, id=id, depends=read.depends)
 
 
 def _section(
