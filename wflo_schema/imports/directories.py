@@ -22,9 +22,8 @@ from wflo_schema.imports.source import (
     Tool,
     Wishes,
     is_sql,
-    left_out_of,
     natural,
-    refuse_doubled,
+    source_of,
 )
 from wflo_schema.words import counted, listed
 
@@ -108,7 +107,7 @@ def read_diesel(folder: Folder, wishes: Wishes) -> Source:
             )
         )
     steps.sort(key=lambda step: step.version)
-    return _source(folder, "diesel", steps, keeps_session=True)
+    return source_of(folder, "diesel", steps, keeps_session=True)
 
 
 def _is_wrapped(folder: Folder, name: str) -> tuple[bool, tuple[Note, ...]]:
@@ -121,23 +120,6 @@ def _is_wrapped(folder: Folder, name: str) -> tuple[bool, tuple[Note, ...]]:
     more = sorted(said.keys() - {"run_in_transaction"})
     notes = (Note(folder.where(name), f"says {listed(more)} as well, which means nothing here"),) if more else ()
     return said.get("run_in_transaction", False) is True, notes
-
-
-def _source(
-    folder: Folder,
-    tool: str,
-    steps: Sequence[Step],
-    left_out: Sequence[Note] = (),
-    *,
-    reason: str = "",
-    keeps_session: bool = False,
-) -> Source:
-    """The source of these steps; the files that none of them was read from are left out."""
-    refuse_doubled(steps, tool)
-    read = {path for step in steps for path in step.paths} | {note.path for note in left_out}
-    others = [name for name in folder.files if folder.where(name) not in read]
-    notes = (*left_out, *left_out_of(folder, others, f"no migration of {tool}"))
-    return Source(tool, folder.path, reason, tuple(steps), ledgers=(tool,), left_out=notes, keeps_session=keeps_session)
 
 
 # --- Prisma -----------------------------------------------------------------------------------
@@ -183,7 +165,7 @@ def read_prisma(folder: Folder, wishes: Wishes) -> Source:
         )
     if lock in folder.files:
         left_out.append(Note(folder.where(lock), "says which database it is for"))
-    return _source(folder, "prisma", steps, left_out, keeps_session=True)
+    return source_of(folder, "prisma", steps, left_out, keeps_session=True)
 
 
 def _not_sql(folder: Folder, inner: str, names: Sequence[str]) -> Step:
@@ -246,7 +228,7 @@ def read_hasura(folder: Folder, wishes: Wishes) -> Source:
         steps += [step] if step is not None else []
         left_out += notes
     steps.sort(key=lambda step: natural(step.version))
-    return _source(folder, "hasura", steps, left_out)
+    return source_of(folder, "hasura", steps, left_out)
 
 
 def _hasura_step(folder: Folder, key: str, names: Mapping[str, str]) -> tuple[Step | None, list[Note]]:
@@ -331,7 +313,7 @@ def read_supabase(folder: Folder, wishes: Wishes) -> Source:
             notes = tuple(_needs(section, told))
             path = folder.where(name)
             steps.append(Step(found[1], found[1], found[2], path, section, notes=notes))
-    return _source(folder, "supabase", steps, left_out)
+    return source_of(folder, "supabase", steps, left_out)
 
 
 _ALONE = re.compile(

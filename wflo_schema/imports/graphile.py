@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, holds_sql, left_out_of
+from wflo_schema.imports.source import (
+    Folder,
+    Note,
+    Section,
+    Source,
+    Step,
+    Tool,
+    Wishes,
+    holds_sql,
+    left_out_of,
+    refuse_doubled,
+)
 from wflo_schema.words import counted
 
 _COMMITTED = re.compile(r"(?P<number>[0-9]+)(?:-(?P<words>[-_a-zA-Z0-9]*))?\.sql\Z")
@@ -48,13 +59,8 @@ def read_graphile_migrate(folder: Folder, wishes: Wishes) -> Source:
     for name in sorted(names, key=lambda n: n.rpartition("/")[2].partition(".")[0].partition("-")[0]):
         used.add(name)
         step, before = _committed(folder, name, before, config)
-        known = next((s for s in steps if s.version == step.version), None)
-        if known is not None:
-            raise BadMigrationFile(
-                f"two migrations have the version {step.version}: {known.path} and {step.path}",
-                hint="graphile-migrate gives each a number of its own: move one out of the folder",
-            )
         steps.append(step)
+    refuse_doubled(steps, "graphile-migrate")
     left_out = [*_uncommitted(folder, base, used), *_hooks(folder, base, config)]
     left_out += left_out_of(folder, folder.without(used | _named(folder, base, config)), "no committed migration")
     return Source(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import joined
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, numbered, source_of
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _SAYS = b"operations"
@@ -26,9 +26,7 @@ def read_pgroll(folder: Folder, wishes: Wishes) -> Source:
         if known != name:
             raise BadMigrationFile(f"two migrations have one name: {folder.where(known)} and {folder.where(name)}")
         steps.append(_step(folder, name))
-    used = {os.path.basename(step.path) for step in steps}
-    left_out = left_out_of(folder, [n for n in folder.files if n not in used], "no migration of pgroll")
-    return Source("pgroll", folder.path, "", tuple(steps), ("pgroll",), left_out)
+    return source_of(folder, "pgroll", steps)
 
 
 def _step(folder: Folder, name: str) -> Step:

@@ -24,7 +24,7 @@ from wflo_schema.imports.source import (
     is_sql,
     left_out_of,
     natural,
-    refuse_doubled,
+    source_of,
 )
 from wflo_schema.words import counted, listed
 
@@ -295,12 +295,10 @@ def read_refinery(folder: Folder, wishes: Wishes) -> Source:
     Source: https://github.com/rust-db/refinery (refinery_core/src/util.rs, runner.rs, drivers/postgres.rs).
     """
     steps: list[Step] = []
-    others: list[str] = []
     for name in folder.files:
         found = _REFINERY.fullmatch(name.rpartition("/")[2])
         path = folder.where(name)
         if found is None:
-            others.append(name)
             continue
         is_code = found["kind"] == "rs"
         note = Note(path, "is no SQL", "write what it does as SQL, or remove this file", is_open=True)
@@ -315,11 +313,7 @@ def read_refinery(folder: Folder, wishes: Wishes) -> Source:
             )
         )
     steps.sort(key=lambda step: natural(step.version))
-    refuse_doubled(steps, "refinery")
-    left_out = left_out_of(folder, others, "no migration of refinery")
-    return Source(
-        "refinery", folder.path, "", tuple(steps), ledgers=("refinery",), left_out=left_out, keeps_session=True
-    )
+    return source_of(folder, "refinery", steps, keeps_session=True)
 
 
 def _shows_refinery(folder: Folder) -> str:

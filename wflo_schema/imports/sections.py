@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from wflo_schema.imports.source import (
     holds_sql,
     left_out_of,
     numbered,
+    refuse_doubled,
+    source_of,
 )
 
 _PROGRAM = re.compile(r"\.[cm]?[jt]s\Z", re.IGNORECASE)
@@ -79,8 +82,7 @@ def read_node_pg_migrate(folder: Folder, wishes: Wishes) -> Source:
             continue
         if half is None or half["direction"] == "up":
             known = steps.setdefault(step.version, step)
-            if known is not step:
-                raise _doubled(step.version, known.path, step.path, "node-pg-migrate")
+            refuse_doubled((known, step), "node-pg-migrate")
     for stem, name in undone.items():
         if stem not in steps:
             raise BadMigrationFile(
@@ -89,23 +91,7 @@ def read_node_pg_migrate(folder: Folder, wishes: Wishes) -> Source:
             )
         steps[stem] = _with_undo(steps[stem], folder.section(name), folder.where(name))
     ordered = sorted(steps.values(), key=lambda s: _place(s.version))
-    used = {n for n in folder.top if folder.where(n) in {p for s in ordered for p in s.paths}}
-    return Source(
-        "node-pg-migrate",
-        folder.path,
-        "",
-        tuple(ordered),
-        ledgers=("node-pg-migrate",),
-        left_out=left_out_of(folder, folder.without(used), "no migration of node-pg-migrate"),
-        keeps_session=True,
-    )
-
-
-def _doubled(version: str, one: str, other: str, tool: str) -> BadMigrationFile:
-    return BadMigrationFile(
-        f"two migrations have the version {version}: {one} and {other}",
-        hint=f"{tool} runs one of them at most: give one another version, or move it out of the folder",
-    )
+    return source_of(folder, "node-pg-migrate", ordered, keeps_session=True)
 
 
 def _with_undo(step: Step, undo: Section, path: str) -> Step:
@@ -181,40 +167,34 @@ def read_tern(folder: Folder, wishes: Wishes) -> Source:
 
     Source: https://github.com/jackc/tern (migrate/migrate.go, main.go for tern.conf).
     """
-    found: dict[int, str] = {}
-    for name in folder.top:
-        if match := _TERN_FILE.match(name):
-            number = int(match["number"])
-            if number in found:
-                raise _doubled(str(number), folder.where(found[number]), folder.where(name), "tern")
-            found[number] = name
-    _refuse_gap(folder, found, "tern")
     templates = {name: folder.text(name).decode() for name in folder.files if "/" in name and name.endswith(".sql")}
-    steps = tuple(_of_tern(folder, number, found[number], templates) for number in sorted(found))
+    found = sorted((int(m["number"]), name) for name in folder.top if (m := _TERN_FILE.match(name)))
+    steps = [_of_tern(folder, number, name, templates) for number, name in found]
+    _refuse_gap(steps, "tern")
     conf = next((name for name in ("tern.conf", "../tern.conf") if folder.has(name)), "")
     values = _tern_data(folder.text(conf).decode()) if conf else {}
-    used = {*found.values(), *templates}
     left_out = [Note(folder.where(n), "is a template, which stands where migrations name it") for n in templates]
     if conf:
-        used.add(conf)
         what = "is tern's configuration"
         if values:
             what += f"; of its [data], {', '.join(sorted(values))} {_IS_PUT_IN}"
         left_out.append(Note(folder.where(conf), what))
-    left_out += left_out_of(folder, folder.without(used), "no migration of tern, which wants NUMBER_NAME.sql")
-    return Source("tern", folder.path, "", steps, ("tern",), tuple(left_out), placeholder=_TERN_VALUE, values=values)
+    source = source_of(folder, "tern", steps, left_out, why="no migration of tern, which wants NUMBER_NAME.sql")
+    return replace(source, placeholder=_TERN_VALUE, values=values)
 
 
 _IS_PUT_IN = "stand as values in the files that name them: look that none is a secret"
 
 
-def _refuse_gap(folder: Folder, found: Mapping[int, str], tool: str) -> None:
-    """Raise `BadMigrationFile` where numbers are not 1, 2, 3 and so on."""
-    for expected, number in enumerate(sorted(found), 1):
+def _refuse_gap(steps: Sequence[Step], tool: str) -> None:
+    """Raise `BadMigrationFile` where numbers, which are in order, are not 1, 2, 3 and so on."""
+    refuse_doubled(steps, tool)
+    for expected, step in enumerate(steps, 1):
+        number = int(step.version)
         if number != expected:
             missing = f"{expected} is missing" if number > expected else f"{number} is no number of a migration"
             raise BadMigrationFile(
-                f"{tool} numbers from 1 without gaps, and {missing}: {folder.where(found[number])}",
+                f"{tool} numbers from 1 without gaps, and {missing}: {step.path}",
                 hint=f"bring the file back, or number the others as {tool} wants it",
             )
 
@@ -305,7 +285,7 @@ def read_postgres_migrations(folder: Folder, wishes: Wishes) -> Source:
     Source: https://github.com/ThomWright/postgres-migrations (src/files-loader.ts, file-name-parser.ts,
     run-migration.ts, validation.ts).
     """
-    found: dict[int, str] = {}
+    steps: list[Step] = []
     for name in (n for n in folder.top if re.search(r"\.(sql|js)\Z", n, re.IGNORECASE)):
         match = _NUMBERED_FILE.match(name)
         if match is None:
@@ -313,28 +293,14 @@ def read_postgres_migrations(folder: Folder, wishes: Wishes) -> Source:
                 f"{folder.where(name)} begins with no number, and postgres-migrations runs nothing of such a folder",
                 hint="move it out of the folder, or give it a number",
             )
-        number = int(match["number"])
-        if number in found:
-            raise _doubled(str(number), folder.where(found[number]), folder.where(name), "postgres-migrations")
-        found[number] = name
-    _refuse_gap(folder, found, "postgres-migrations")
-    steps = tuple(_of_postgres_migrations(folder, number, found[number]) for number in sorted(found))
-    left_out = left_out_of(folder, folder.without(set(found.values())), "no migration of postgres-migrations")
-    return Source(
-        "postgres-migrations",
-        folder.path,
-        "",
-        steps,
-        ledgers=("postgres-migrations",),
-        left_out=left_out,
-        keeps_session=True,
-    )
+        steps.append(_of_postgres_migrations(folder, name, match))
+    steps.sort(key=lambda step: int(step.version))
+    _refuse_gap(steps, "postgres-migrations")
+    return source_of(folder, "postgres-migrations", steps, keeps_session=True)
 
 
-def _of_postgres_migrations(folder: Folder, number: int, name: str) -> Step:
-    path = folder.where(name)
-    match = _NUMBERED_FILE.match(name)
-    assert match is not None
+def _of_postgres_migrations(folder: Folder, name: str, match: re.Match[str]) -> Step:
+    path, number = folder.where(name), int(match["number"])
     if match["ending"].lower() == "js":
         made = _program(path, match["number"], "postgres-migrations")
         return Step(str(number), match["number"], match["name"], path, None, notes=made.notes)
@@ -365,7 +331,10 @@ def read_marv(folder: Folder, wishes: Wishes) -> Source:
             continue
         number, path, text = int(match["number"]), folder.where(name), folder.text(name)
         if number in found:
-            raise _doubled(str(number), folder.where(found[number]), path, "Marv")
+            raise BadMigrationFile(
+                f"two migrations have the version {number}: {folder.where(found[number])} and {path}",
+                hint="Marv runs one of them at most: give one another version, or move it out of the folder",
+            )
         found[number] = name
         given = config.get("directives")
         said = {str(k).lower(): str(v).lower() for k, v in (given if isinstance(given, dict) else {}).items()}

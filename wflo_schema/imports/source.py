@@ -349,6 +349,28 @@ def left_out_of(folder: Folder, names: Sequence[str], why: str) -> tuple[Note, .
     return tuple(found)
 
 
+def source_of(
+    folder: Folder,
+    tool: str,
+    steps: Sequence[Step],
+    left_out: Sequence[Note] = (),
+    *,
+    why: str = "",
+    ledgers: tuple[str, ...] = (),
+    keeps_session: bool = False,
+) -> Source:
+    """The source of these steps, in their order; the files that nothing was read from, or said of, are left out.
+
+    ``ledgers`` are by default the tool's own, and ``why`` says that they are none of its migrations.  Raise
+    `BadMigrationFile` where two migrations have one version.
+    """
+    refuse_doubled(steps, tool)
+    used = {path for step in steps for path in step.paths} | {note.path for note in left_out}
+    others = [name for name in folder.files if folder.where(name) not in used]
+    notes = (*left_out, *left_out_of(folder, others, why or f"no migration of {tool}"))
+    return Source(tool, folder.path, "", tuple(steps), ledgers or (tool.lower(),), notes, keeps_session)
+
+
 def script_of(path: str, text: bytes) -> Script:
     """A text as it stands, transactions of its own included.  Raise `BadMigrationFile` where it cannot be split."""
     statements = Statements(text)
