@@ -118,4 +118,4 @@ def _sums(folder: Folder, names: list[str]) -> Iterator[Note]:
             return
 
 
-TOOLS: tuple[Tool, ...] = (Tool("atlas", read_atlas, "Atlas"),)
+TOOLS: tuple[Tool, ...] = (Tool("atlas", read_atlas, "Atlas", is_flat=True),)

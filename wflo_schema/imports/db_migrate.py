@@ -37,7 +37,7 @@ def read_db_migrate(folder: Folder, wishes: Wishes) -> Source:
     lib/executors/versioned/v1.js).
     """
     if _is_inner(folder):
-        folder = Folder(os.path.dirname(os.path.abspath(folder.path)))
+        folder = Folder(os.path.normpath(os.path.join(folder.path, os.pardir)))
     halves: list[Half] = []
     left_out: list[Note] = []
     used: set[str] = set()
@@ -95,4 +95,4 @@ def _shows(folder: Folder) -> str:
     return ""
 
 
-TOOLS: tuple[Tool, ...] = (Tool("db-migrate", read_db_migrate, "db-migrate", _shows),)
+TOOLS: tuple[Tool, ...] = (Tool("db-migrate", read_db_migrate, "db-migrate", _shows, is_flat=True),)

@@ -95,4 +95,4 @@ def _step(folder: Folder, name: str, version: str, notes: tuple[Note, ...], *, i
     return Step(version, number, words, path, Section(path, text), None, notes)
 
 
-TOOLS: tuple[Tool, ...] = (Tool("drizzle", read_drizzle, "Drizzle"),)
+TOOLS: tuple[Tool, ...] = (Tool("drizzle", read_drizzle, "Drizzle", is_flat=True),)

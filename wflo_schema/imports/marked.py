@@ -676,5 +676,6 @@ _LAYOUTS = {
 }
 
 TOOLS: tuple[Tool, ...] = tuple(
-    Tool(marked.name, partial(_read_marked, marked), _LAYOUTS.get(marked.name, marked.name)) for marked in _MARKED
+    Tool(marked.name, partial(_read_marked, marked), _LAYOUTS.get(marked.name, marked.name), is_flat=True)
+    for marked in _MARKED
 )

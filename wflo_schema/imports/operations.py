@@ -23,10 +23,9 @@ from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
-from wflo_schema.imports.source import Note, Section, Source, Wishes, each_statement
+from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement
 from wflo_schema.imports.translate import Part, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
-    RECORD_FILE,
     Imported,
     Record,
     checksum,
@@ -120,6 +119,7 @@ def import_folder(
     said = wishes or Wishes()
     said = Wishes(said.order or before.order, {**before.values, **said.values})
     source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None), said)
+    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
     _refuse_edited(source, before, into)
     source = _new_last(source, before)
     kept = _kept(into, before)
@@ -205,6 +205,26 @@ def _text(path: Path) -> str:
         raise BadMigrationFile(f"cannot read {path}: {error}") from None
 
 
+# Files of tools that have a folder for each migration.
+_OF_A_FOLDER = frozenset({"up.sql", "down.sql", "migration.sql"})
+
+
+def _refuse_nested(folder: str, into: Path, read: Sequence[str]) -> None:
+    """Raise `Refused` where one folder is the other or lies in it, so that a tool may read what the other wrote.
+
+    ``into`` may lie in the project that was named, away from the folders of these files that were ``read``.
+    """
+    theirs, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(into))
+    homes = {Path(os.path.realpath(path)).parent for path in read}
+    homes |= {Path(os.path.realpath(path)).parents[1] for path in read if os.path.basename(path) in _OF_A_FOLDER}
+    if not theirs.is_dir():
+        return
+    is_inside = theirs in ours.parents and any(home == ours or home in ours.parents for home in homes)
+    if theirs == ours or ours in theirs.parents or is_inside:
+        how = "are the same folder" if theirs == ours else "lie one in the other"
+        raise Refused(f"{folder} and {into} {how}", hint="choose a folder beside it with --into")
+
+
 def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> None:
     """Raise `Refused` where the folder holds what this import did not write, and `UsageError` where none is named."""
     if follow and not before.ids:
@@ -221,10 +241,7 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
         )
     if into.exists() and not into.is_dir():
         raise Refused(f"{into} is no folder", hint="choose another with --into")
-    theirs, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(into))
-    if theirs.is_dir() and (theirs == ours or theirs in ours.parents or ours in theirs.parents):
-        how = "are the same folder" if theirs == ours else "lie one in the other"
-        raise Refused(f"{folder} and {into} {how}", hint="choose a folder beside it with --into")
+    _refuse_nested(folder, into, [])
     try:
         names = [p.name for p in into.iterdir() if not p.name.startswith(".")] if into.is_dir() else []
     except OSError as error:

@@ -315,6 +315,10 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
 
 
 def _shows_pop(folder: Folder) -> str:
+    path = _beside(folder, ("go.mod",), b"github.com/gobuffalo/pop")[1]
+    if path and b"github.com/golang-migrate/migrate" not in _bytes(path):
+        name = next((n for n in folder.files if _POP.match(n.rpartition("/")[2])), "")
+        return f"{name}, and {os.path.relpath(path)} names github.com/gobuffalo/pop" if name else ""
     for name in folder.files:
         if _POP.match(name.rpartition("/")[2]) and name.endswith(".sql"):
             found = re.search(rb"\{\{-?\s*(?:index\s+)?\.[A-Z]\w*[^}]*\}\}", folder.text(name))
@@ -424,8 +428,8 @@ def read_postgrator(folder: Folder, wishes: Wishes) -> Source:
 _AS_GOLANG = frozenset({"golang-migrate"})
 
 TOOLS: tuple[Tool, ...] = (
-    Tool("golang-migrate", read_golang_migrate, "golang-migrate"),
-    Tool("sqlx", read_sqlx, "sqlx", _shows_sqlx, _AS_GOLANG),
+    Tool("golang-migrate", read_golang_migrate, "golang-migrate", is_flat=True),
+    Tool("sqlx", read_sqlx, "sqlx", _shows_sqlx, _AS_GOLANG, is_flat=True),
     Tool("bun", read_bun, "Bun", _shows_bun, _AS_GOLANG),
     Tool("pop", read_pop, "Pop", _shows_pop, _AS_GOLANG),
     Tool("postgrator", read_postgrator, "Postgrator"),

@@ -80,4 +80,4 @@ def _is_one(folder: Folder, name: str) -> bool:
         return error.hint == "pip install pyyaml" and folder.text(name).lstrip().startswith(_SAYS)
 
 
-TOOL = Tool("pgroll", read_pgroll, shows=_shows)
+TOOL = Tool("pgroll", read_pgroll, shows=_shows, is_flat=True)

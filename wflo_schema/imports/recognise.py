@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from wflo_schema.errors import BadMigrationFile, UsageError
+from wflo_schema.errors import BadMigrationFile, Refused, UsageError
 from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.imports import (
     alembic,
@@ -76,18 +78,53 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
             _refuse_shown(folder)
     elif wishes.order:
         raise UsageError(
-            f"{_recognised(folder)[0].name} says its order itself; --order is for a folder of no tool",
+            f"{_recognised(folder, wishes)[0].name} says its order itself; --order is for a folder of no tool",
             hint="leave out --order",
         )
     else:
-        chosen, reason = _recognised(folder)
+        chosen, reason, folder = _recognised(folder, wishes)
+    if chosen.is_flat:
+        folder = _home(folder, chosen, wishes)
     found = chosen.read(folder, wishes)
     if not found.steps:
         raise BadMigrationFile(
-            f"there is no migration of {chosen.name} in {path}; it holds {listed(folder.files)}",
+            f"there is no migration of {chosen.name} in {folder.path}; it holds {listed(folder.files)}",
             hint="name the folder that holds the migrations, or the tool: --from TOOL",
         )
     return replace(found, reason=found.reason or reason)
+
+
+def _home(folder: Folder, tool: Tool, wishes: Wishes) -> Folder:
+    """The one folder in it in which the tool's files are.  Raise `BadMigrationFile` where there are more."""
+    scripts = [name for name in folder.files if is_sql(name)]
+    shown = [name for name, _ in _shown(folder).get(tool.layout, ())]
+    with_scripts = _homes_of(scripts)
+    homes = _homes_of(filter(is_sql, shown)) or [home for home in _homes_of(shown) if home in with_scripts]
+    if (not homes or homes == [""]) and not _reads(tool, folder, wishes):
+        homes = _homes_of(name for name in scripts if re.match(r"\d", name.rpartition("/")[2]))
+    if len(homes) == 1:
+        return folder.within(homes[0])
+    if homes and "" not in homes:
+        raise _many(folder, tool.name, homes)
+    return folder
+
+
+def _homes_of(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.rpartition("/")[0] for name in names))
+
+
+def _many(folder: Folder, tool: str, homes: Sequence[str]) -> BadMigrationFile:
+    return BadMigrationFile(
+        f"{folder.path} holds {counted(len(homes), 'folder')} with migrations of {tool}: {listed(homes)}",
+        hint="\n".join(
+            f"name one of them: wflo-schema import {shlex.quote(folder.within(home).path)} --from {tool}"
+            for home in homes[:_MOST_NAMED]
+        ),
+    )
+
+
+# Folders that are named in one hint.
+_MOST_NAMED = 3
 
 
 def _refuse_shown(folder: Folder) -> None:
@@ -96,7 +133,7 @@ def _refuse_shown(folder: Folder) -> None:
         known = [f"--from {t.name}" for t in TOOLS if t.layout == layout]
         if known:
             raise BadMigrationFile(
-                f"{folder.path} is a folder of {layout}, as {files[0]} shows: not each of its files goes forward",
+                f"{folder.path} is a folder of {layout}, as {files[0][1]} shows: not each of its files goes forward",
                 hint=f"read it as that tool does: {' or '.join(known)}",
             )
 
@@ -113,16 +150,20 @@ def _named(name: str) -> Tool:
     return found
 
 
-def _recognised(folder: Folder) -> tuple[Tool, str]:
-    """The tool that the folder's files show, and what shows it."""
+def _recognised(folder: Folder, wishes: Wishes) -> tuple[Tool, str, Folder]:
+    """The tool that the folder's files show, what shows it, and where: there, or in a folder in it."""
     shown = _shown(folder)
     for tool in TOOLS:
         others = shown.keys() - {tool.layout}
-        why = shown.get(tool.layout, [""])[0] or (tool.shows(folder) if others & tool.also and tool.shows else "")
+        why = shown[tool.layout][0][1] if tool.layout in shown else ""
+        why = why or (tool.shows(folder) if others & tool.also and tool.shows else "")
         if others and others <= tool.also and why:
-            return tool, why
+            return tool, why, folder
     if len(shown) > 1:
-        what = "\n".join(f"{tool or 'of no tool that is known'}: {listed(files, 3)}" for tool, files in shown.items())
+        what = "\n".join(
+            f"{tool or 'of no tool that is known'}: {listed([why for _, why in files], 3)}"
+            for tool, files in shown.items()
+        )
         raise BadMigrationFile(
             f"{folder.path} holds files of {counted(len(shown), 'tool')}:\n{what}",
             hint="import each from a folder of its own; or say whose all of them are: --from TOOL",
@@ -133,28 +174,66 @@ def _recognised(folder: Folder) -> tuple[Tool, str]:
         known = next((t for t in fitting[1:] if t.shows is not None and t.shows(folder)), next(iter(fitting), None))
         if known is None:
             raise BadMigrationFile(
-                f"{folder.path} is a folder of {layout}, which cannot be imported yet: {folder.where(files[0])}",
+                f"{folder.path} is a folder of {layout}, which cannot be imported yet: {folder.where(files[0][0])}",
                 hint=f"if another tool reads it as well: --from TOOL, one of: {', '.join(NAMES)}",
             )
-        return known, files[0]
+        home = _home(folder, known, wishes) if known.is_flat else folder
+        return (known, files[0][1], folder) if home is folder else _recognised(home, wishes)
     for tool in TOOLS:
         if tool.shows is not None and (why := tool.shows(folder)):
-            return tool, why
-    plain = [name for name in folder.files if is_sql(name)]
-    raise BadMigrationFile(
-        f"nothing in {folder.path} shows whose it is; it holds {listed(plain or folder.files)}",
-        hint=f"name the tool: --from TOOL, one of: {', '.join(NAMES)}\n"
-        "or, where no tool reads them: --from plain --order name, number, or a file that lists them",
+            return tool, why, folder
+    deeper = {home: inner for home in folder.homes if home and (inner := _shown_in(folder.within(home)))}
+    if len(deeper) > 1:
+        raise _many(folder, " or ".join(dict.fromkeys(tool.name for tool, _, _ in deeper.values())), [*deeper])
+    if deeper:
+        return next(iter(deeper.values()))
+    raise _of_nobody(folder, wishes)
+
+
+def _shown_in(folder: Folder) -> tuple[Tool, str, Folder] | None:
+    """The tool of a folder in a project, by what stands right in it."""
+    if not folder.top:
+        return None
+    found = ((t, t.shows(folder)) for t in TOOLS if t.is_flat and t.shows is not None)
+    return next(((tool, why, folder) for tool, why in found if why), None)
+
+
+def _of_nobody(folder: Folder, wishes: Wishes) -> BadMigrationFile:
+    """What to type where nothing shows whose the folder is."""
+    scripts = [name for name in folder.files if is_sql(name)]
+    homes = _homes_of(scripts)
+    inner = folder.within(homes[0]) if len(homes) == 1 else folder
+    hints = [f"name the tool: --from TOOL, one of: {', '.join(NAMES)}"]
+    if scripts:
+        orders = {"": "", "number": " --order number"}
+        order = next((said for one, said in orders.items() if _reads(plain.PLAIN, inner, Wishes(one))), _BY_LIST)
+        hints = [f"where no tool reads them: wflo-schema import {shlex.quote(inner.path)} --from plain{order}"]
+        able = [t.name for t in TOOLS if t not in plain.TOOLS[1:] and _reads(t, inner, wishes)]
+        if able:
+            hints.append(f"where one does, name it: --from {' or '.join(able)}")
+    return BadMigrationFile(
+        f"nothing in {folder.path} shows whose it is; it holds {listed(scripts or folder.files)}", hint="\n".join(hints)
     )
 
 
-def _shown(folder: Folder) -> dict[str, list[str]]:
-    """By tool, as `files.layouts` calls it, what shows it."""
-    shown: dict[str, list[str]] = {}
+_BY_LIST = " --order FILE, which lists them one a line"
+
+
+def _reads(tool: Tool, folder: Folder, wishes: Wishes) -> bool:
+    """Does the tool find migrations there, and no fault?"""
+    try:
+        return bool(tool.read(folder, wishes).steps)
+    except (BadMigrationFile, Refused, UsageError):
+        return False
+
+
+def _shown(folder: Folder) -> dict[str, list[tuple[str, str]]]:
+    """By tool, as `files.layouts` calls it, the files that show it, and what of each."""
+    shown: dict[str, list[tuple[str, str]]] = {}
     for name in folder.files:
         tool, why = _shown_by(folder, name)
         if tool:
-            shown.setdefault(tool, []).append(why)
+            shown.setdefault(tool, []).append((name, why))
     return shown
 
 

@@ -369,13 +369,21 @@ TOOLS: Sequence[Tool] = (
         read_node_pg_migrate,
         "node-pg-migrate",
         shows=lambda folder: _asks_for("node-pg-migrate", folder),
+        is_flat=True,
     ),
-    Tool("tern", read_tern, "tern", shows=lambda folder: "../tern.conf" if folder.has("../tern.conf") else ""),
+    Tool(
+        "tern",
+        read_tern,
+        "tern",
+        shows=lambda folder: "../tern.conf" if folder.has("../tern.conf") else "",
+        is_flat=True,
+    ),
     Tool(
         "postgres-migrations",
         read_postgres_migrations,
         "postgres-migrations",
         shows=lambda folder: _asks_for("postgres-migrations", folder),
+        is_flat=True,
     ),
-    Tool("marv", read_marv, "Marv"),
+    Tool("marv", read_marv, "Marv", is_flat=True),
 )

@@ -19,6 +19,9 @@ from wflo_schema.words import counted, listed
 # Folders in which nobody keeps migrations.
 _NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
 
+# What an import leaves in the folder that it wrote.
+RECORD_FILE = "import.toml"
+
 # Folders above one in which the tool's own settings are looked for.
 _MOST_ABOVE = 8
 
@@ -171,6 +174,7 @@ class Tool:
     ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
     the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
     this one names some of its own.  ``takes_order``: --order may say in which order its files are run.
+    ``is_flat``: only files right in its folder are migrations, so of a project that folder is looked for.
     """
 
     name: str
@@ -179,6 +183,7 @@ class Tool:
     shows: Callable[[Folder], str] | None = None
     also: frozenset[str] = frozenset()
     takes_order: bool = False
+    is_flat: bool = False
 
 
 class Folder:
@@ -197,7 +202,10 @@ class Folder:
 
     @cached_property
     def files(self) -> tuple[str, ...]:
-        """Sorted; what begins with a dot is left out.  Raise `BadMigrationFile` where there is no such folder."""
+        """Sorted; what begins with a dot is left out, and what an import wrote.
+
+        Raise `BadMigrationFile` where there is no such folder.
+        """
         if self.is_file:
             return (os.path.basename(self.path),)
         if not os.path.isdir(self.path):
@@ -212,6 +220,9 @@ class Folder:
             folders[:] = [f for f in inner if real[f] not in seen]  # a link may lead back
             seen |= set(real.values())
             below = os.path.relpath(root, self.path).replace(os.sep, "/")
+            if below != "." and RECORD_FILE in names:
+                folders[:] = []
+                continue
             found += [n if below == "." else f"{below}/{n}" for n in names if not n.startswith(".")]
             for name in names:
                 self._refuse_undecodable(name)
@@ -237,6 +248,15 @@ class Folder:
     def top(self) -> tuple[str, ...]:
         """The files that are in no folder of it."""
         return tuple(name for name in self.files if "/" not in name)
+
+    @cached_property
+    def homes(self) -> tuple[str, ...]:
+        """The folders in it, at any depth, that hold files: their relative paths, "" for itself."""
+        return tuple(dict.fromkeys(name.rpartition("/")[0] for name in self.files))
+
+    def within(self, home: str) -> Folder:
+        """One of the folders in it."""
+        return Folder(os.path.normpath(self.where(home))) if home else self
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -19,12 +19,9 @@ from pathlib import Path
 from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.naming import write_whole
-from wflo_schema.imports.source import Note, Source, Step
+from wflo_schema.imports.source import RECORD_FILE, Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
 from wflo_schema.words import listed
-
-# Beside the migrations: what was imported from where, for --follow.
-RECORD_FILE = "import.toml"
 
 # Digits of a number that was written with others of another length, and of one that is given here.
 _FEWEST_DIGITS = 4

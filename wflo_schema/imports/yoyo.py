@@ -369,4 +369,4 @@ def _is_step(folder: Folder, name: str) -> bool:
     return b"yoyo" in text and b"step" in text
 
 
-TOOL = Tool("yoyo", read_yoyo, shows=_shows)
+TOOL = Tool("yoyo", read_yoyo, shows=_shows, is_flat=True)

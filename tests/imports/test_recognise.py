@@ -1,0 +1,143 @@
+"""Whose a folder is, and where in a project its migrations are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.imports.laid import imported, lay, sqitch
+from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.imports.operations import import_folder
+
+A, B = "CREATE TABLE a (id integer);\n", "CREATE TABLE b (id integer);\n"
+
+# What a project holds, by the tool and the folder that its migrations are in.
+PROJECTS: dict[str, tuple[str, str, Mapping[str, str]]] = {
+    "golang-migrate": (
+        "golang-migrate",
+        "db/migrations",
+        {"go.mod": "module x\n", "db/migrations/1_a.up.sql": A, "db/migrations/2_b.up.sql": B, "db/queries/q.sql": A},
+    ),
+    "sqlx": (
+        "sqlx",
+        "migrations",
+        {"Cargo.toml": "sqlx = 1\n", "migrations/1_a.up.sql": A, "migrations/2_b.up.sql": B},
+    ),
+    "sqlx without pairs": (
+        "sqlx",
+        "migrations",
+        {"Cargo.toml": "sqlx = 1\n", "src/q.sql": "SELECT 1", "migrations/1_a.sql": A, "migrations/2_b.sql": B},
+    ),
+    "dbmate": (
+        "dbmate",
+        "db/migrations",
+        {
+            "db/schema.sql": A + B,
+            **{f"db/migrations/{n}_x.sql": f"-- migrate:up\n{sql}-- migrate:down\n" for n, sql in ((1, A), (2, B))},
+        },
+    ),
+    "goose": (
+        "goose",
+        "sql/migrations",
+        {f"sql/migrations/{n}_x.sql": f"-- +goose Up\n{sql}" for n, sql in ((1, A), (2, B))},
+    ),
+    "tern": (
+        "tern",
+        "db",
+        {"tern.conf": "[database]\n", "db/1_a.sql": A, "db/2_b.sql": f"{B}---- create above / drop below ----\n"},
+    ),
+    "Atlas": (
+        "Atlas",
+        "migrations",
+        {"schema.sql": A + B, "migrations/1.sql": A, "migrations/2.sql": f"-- atlas:txmode none\n\n{B}"},
+    ),
+    "postgres-migrations": (
+        "postgres-migrations",
+        "sql",
+        {"package.json": '{"dependencies": {"postgres-migrations": "5"}}', "sql/1_a.sql": A, "sql/2_b.sql": B},
+    ),
+    "Drizzle": (
+        "Drizzle",
+        "drizzle",
+        {
+            "drizzle/meta/_journal.json": json.dumps({"entries": [{"tag": "0000_a"}, {"tag": "0001_b"}]}),
+            "drizzle/0000_a.sql": A,
+            "drizzle/0001_b.sql": B,
+        },
+    ),
+    "yoyo": (
+        "yoyo",
+        "db",
+        {
+            "yoyo.ini": "",
+            "x.sql": A,
+            **{f"db/{n}.x.py": f'from yoyo import step\nstep("{s.strip()}")\n' for n, s in ((1, A), (2, B))},
+        },
+    ),
+    "pop": (
+        "pop",
+        "",
+        {"go.mod": "require github.com/gobuffalo/pop/v6 v6\n", "db/1_a.up.sql": A, "db/2_b.up.sql": B},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROJECTS)
+def test_in_a_project_the_folder_of_the_migrations_is_found(tmp_path: Path, case: str) -> None:
+    tool, home, files = PROJECTS[case]
+    found = imported(tmp_path, files)
+    assert (found.tool, found.folder) == (tool, str(tmp_path / "theirs" / home).rstrip("/"))
+    assert found.reason
+    assert [("a (id" in text, "b (id" in text) for text in _texts(tmp_path)] == [(True, False), (False, True)]
+
+
+def _texts(root: Path) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted((root / "ours").glob("*[!k].sql"))]
+
+
+def test_of_several_folders_in_a_project_one_is_to_be_named(tmp_path: Path) -> None:
+    with pytest.raises(BadMigrationFile, match="2 folders with migrations of golang-migrate: one, two") as refused:
+        imported(tmp_path, {"one/1_a.up.sql": A, "two/1_b.up.sql": B})
+    assert f"wflo-schema import {tmp_path / 'theirs' / 'one'} --from golang-migrate" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("names", "typed"),
+    [
+        (("001_a.sql", "010_b.sql"), "--from plain\n"),
+        (("2_a.sql", "10_b.sql"), "--from plain --order number\n"),
+        (("tables.sql", "views.sql"), "--from plain --order FILE, which lists them one a line\n"),
+    ],
+)
+@pytest.mark.parametrize("home", ["", "sql"])
+def test_where_nothing_shows_a_tool_it_is_said_what_to_type(
+    tmp_path: Path, names: tuple[str, str], typed: str, home: str
+) -> None:
+    with pytest.raises(BadMigrationFile, match="nothing in") as refused:
+        imported(tmp_path, {f"{home}/{name}".lstrip("/"): text for name, text in zip(names, (A, B), strict=True)})
+    hint = str(refused.value.hint)
+    assert f"wflo-schema import {tmp_path / 'theirs' / home} {typed}".replace("/ ", " ") in hint
+    assert "node-pg-migrate or" in hint
+    assert "goose" not in hint  # it would refuse them
+
+
+def test_the_files_may_be_written_into_the_project_that_is_imported(tmp_path: Path) -> None:
+    project = lay(tmp_path, sqitch({"a": A, "b": B}))
+    into = project / "migrations"
+    import_folder(str(project), into, write=True)
+    again = import_folder(str(project), into, follow=True, write=True)
+    assert [file.is_new for file in again.files] == [False, False]
+    assert not [left for left in again.left_out if "migrations" in left.removeprefix(str(project))]
+    with pytest.raises(Refused, match="lie one in the other"):
+        import_folder(str(project), project / "deploy" / "ours")
+
+
+@pytest.mark.parametrize("into", ["m", "m/new", "."])
+def test_nothing_is_written_where_the_tool_reads(tmp_path: Path, into: str) -> None:
+    project = lay(tmp_path, {"m/1_a.up.sql": A})
+    with pytest.raises(Refused, match=r"same folder|lie one in the other|not empty"):
+        import_folder(str(project), project / into, write=True)
+    assert sorted(path.name for path in project.rglob("*")) == ["1_a.up.sql", "m"]
