@@ -460,6 +460,23 @@ def test_long_lists_are_cut_and_json_has_all(tmp_path: Path) -> None:
     assert len(told["files"]) == 300 and told["is_proven"] is False and told["exit_code"] == 1
 
 
+@pytest.mark.parametrize(
+    ("values", "unused"), [({"p": "x"}, ()), ({"p": "x", "typo": "1"}, ("typo",)), ({"p": "d"}, ("p",))]
+)
+def test_a_value_that_changes_nothing_is_said(tmp_path: Path, values: dict[str, str], unused: tuple[str, ...]) -> None:
+    folder = lay(tmp_path, {"1_a.sql": "-- +goose Up\n-- +goose ENVSUB ON\nCREATE TABLE ${p:-d}_t (id int);\n"})
+    found = import_folder(str(folder), tmp_path / "ours", wishes=Wishes("", values))
+    assert found.unused == unused
+    assert [name for name in values if f"--set {name} changes nothing" in import_text(found)] == [*unused]
+
+
+def test_two_values_of_one_name_are_refused(tmp_path: Path) -> None:
+    folder = lay(tmp_path, FILES)
+    words = command(tmp_path, str(folder), "--set", "a=1", "--set", "a=2")
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 2 and "--set gives a two values" in done.stderr
+
+
 # --- bad input --------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError
+from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
 from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
@@ -65,8 +65,8 @@ class Import:
     """What was read, written and proven.
 
     ``tool`` and ``reason`` say whose the folder is and what shows it.  ``left_out`` are files that are no migration,
-    with the reason.  ``proof`` is None where no server was named.  ``paths`` are the files that were written, or,
-    without ``is_written``, would be.
+    with the reason; ``unused`` are names of values that change nothing.  ``proof`` is None where no server was named.
+    ``paths`` are the files that were written, or, without ``is_written``, would be.
     """
 
     tool: str
@@ -75,6 +75,7 @@ class Import:
     into: Path
     files: tuple[FileImported, ...]
     left_out: tuple[str, ...]
+    unused: tuple[str, ...]
     proof: Proof | None
     paths: tuple[Path, ...]
     is_written: bool
@@ -117,14 +118,18 @@ def import_folder(
     before = read_record(into) or Record()
     folder = folder or before.folder
     _refuse_place(folder, into, before, follow=follow)
-    said = wishes or Wishes()
-    _refuse_other_values(said, before)
-    said = Wishes(said.order or before.order, {**before.values, **said.values})
-    source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None), said)
+    given = wishes or Wishes()
+    _refuse_other_values(given, before)
+    said = Wishes(given.order or before.order, {**before.values, **given.values})
+    tool = tool or before.tool or None
+    source = _expanded(read_source_folder(folder, said, tool=tool), said)
     _refuse_edited(source, before, into)
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
+    unused = tuple(
+        n for n in given.values if n not in before.values and _is_unused(n, said, source, imported, before, tool)
+    )
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, before, kept), migrations) for one in imported]
@@ -152,6 +157,7 @@ def import_folder(
             for one in imported
         ),
         tuple(note.text for note in source.left_out),
+        unused,
         proof,
         write_folder(into, texts, before, after) if write else would,
         write,
@@ -362,6 +368,20 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
             depends = (found[-1].id,)
         found.append(Imported(made, step, forward, undo, depends))
     return found
+
+
+def _is_unused(
+    name: str, said: Wishes, source: Source, imported: Sequence[Imported], before: Record, tool: str | None
+) -> bool:
+    """Is all the same without this value?"""
+    without = Wishes(said.order, {other: value for other, value in said.values.items() if other != name})
+    try:
+        found = _expanded(read_source_folder(source.folder, without, tool=tool), without)
+        return found.reason == source.reason and _texts(
+            _imported(_new_last(found, before), without, before), {}
+        ) == _texts(imported, {})
+    except WfloSchemaError:
+        return False
 
 
 def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[str]) -> Part:
