@@ -65,7 +65,7 @@ def test_nothing_of_another_tools_folder_runs_is_planned_or_recorded(
     for words in READING:
         ran = run(*words, cwd=tmp_path, env={"DATABASE_URL": database.url})
         assert (ran.code, ran.out) == (3, ""), (words, ran)
-        assert f"this is a {tool} folder: migrations/000001_users" in ran.err and "NAME.rollback.sql" in ran.err
+        assert f"this is a {tool} folder: migrations/000001_users" in ran.err and "wflo-schema import " in ran.err
     assert run("new", "more", cwd=tmp_path).code == 3
     assert count(database, "SELECT count(*) FROM users") == 1
     assert count(database, "SELECT count(*) FROM pg_class WHERE relname ~ 'yoyo'") == 0

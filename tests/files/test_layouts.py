@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wflo_schema.errors import BadMigrationFile
+from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.files.naming import new_migration
@@ -201,6 +201,16 @@ def test_a_step_in_another_language_is_not_left_out_between_two(tmp_path: Path, 
     folder = lay_out(tmp_path, "001_users.sql", name, "003_orders.sql")
     with pytest.raises(BadMigrationFile, match=f"{name} is numbered like a migration, and only plain SQL is run"):
         read_migrations(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["0001_initial.py", "2024_users.rb", "1_users.js", "1-Users.ts", "1_users.go", "1_x.json"]
+)
+def test_where_all_steps_are_programs_import_is_what_says_whose_they_are(tmp_path: Path, name: str) -> None:
+    folder = lay_out(tmp_path, name)
+    with pytest.raises((BadMigrationFile, Refused)) as caught:
+        read_migrations(folder).refuse_empty()
+    assert f"wflo-schema import {folder}" in caught.value.hint
 
 
 def test_the_tool_is_named_where_its_files_are_in_two_languages(tmp_path: Path) -> None:

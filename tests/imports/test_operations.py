@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +174,113 @@ def test_a_file_of_the_same_name_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"0003_c\.sql"):
         follow(tmp_path)
     assert text_of(tmp_path, "0003_c.sql") == "-- mine\n"
+
+
+def test_a_migration_that_got_another_number_is_not_imported_twice(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    for name in ("2_b.up.sql", "2_b.down.sql"):
+        if (there := tmp_path / "theirs" / name).exists():
+            there.rename(there.with_name(name.replace("2_", "3_")))
+    with pytest.raises(Refused, match=r"edited, renamed or removed since: .*2_b\.up\.sql"):
+        follow(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tool", "values", "said"),
+    [("sqlx", {}, "was imported as a folder of golang-migrate"), (None, {"x-multi-statement": "false"}, "value of x")],
+)
+def test_what_was_imported_is_not_read_in_another_way_later(
+    tmp_path: Path, tool: str | None, values: dict[str, str], said: str
+) -> None:
+    wishes = Wishes("", {"x-multi-statement": "true"})
+    import_folder(str(lay(tmp_path, FILES)), tmp_path / "ours", wishes=wishes, write=True)
+    held = text_of(tmp_path, "import.toml")
+    with pytest.raises(Refused, match=said):
+        import_folder(None, tmp_path / "ours", tool=tool, wishes=Wishes("", values), follow=True, write=True)
+    assert text_of(tmp_path, "import.toml") == held
+
+
+def test_it_is_followed_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {"b.sql": "CREATE TABLE b (id int);", "a.sql": "CREATE TABLE a (id int);"}
+    lay(tmp_path, listed)
+    (tmp_path / "order").write_text("b.sql\na.sql\n")
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path)
+    import_folder("theirs", Path("ours"), wishes=Wishes("order"), write=True)
+    monkeypatch.chdir(tmp_path / "inner")
+    assert import_folder(None, Path("../ours"), follow=True, write=True).paths == ()
+    assert import_folder("../theirs/", Path("../ours"), follow=True, write=True).paths == ()
+    assert import_folder(str(tmp_path / "theirs"), tmp_path / "ours", follow=True, write=True).paths == ()
+
+
+def test_line_ends_that_git_has_changed_are_no_edit(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    for path in (*(tmp_path / "ours").iterdir(), *(tmp_path / "theirs").iterdir()):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert follow(tmp_path).paths == ()
+    lay(tmp_path, {"3_c.up.sql": "SELECT 3;"})
+    assert names_of(follow(tmp_path).paths) == ["0003_c.sql", "adopt.toml", "import.toml"]
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    return sorted(path.name for path in paths)
+
+
+def git(root: Path, *words: str) -> None:
+    who = ("-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "core.autocrlf=false")
+    subprocess.run(["git", *who, *words], cwd=root, capture_output=True, check=words[0] != "merge")
+
+
+@pytest.mark.parametrize("style", ["merge", "diff3"])
+@pytest.mark.parametrize("mine", ["4_mine.up.sql", "3_mine.up.sql"])
+def test_what_two_people_have_imported_is_merged(tmp_path: Path, style: str, mine: str) -> None:
+    git(tmp_path, "init", "-b", "main")
+    git(tmp_path, "config", "merge.conflictStyle", style)
+    imported(tmp_path, FILES)
+    theirs = "3_theirs.up.sql" if mine.startswith("4") else "4_theirs.up.sql"
+    for branch, name in (("main", ""), ("other", theirs), ("main", mine)):
+        git(tmp_path, "checkout", *(["-b"] if branch == "other" else []), branch) if name else None
+        if name:
+            lay(tmp_path, {name: f"SELECT '{name}';\n"})
+            follow(tmp_path)
+        git(tmp_path, "add", ".")
+        git(tmp_path, "commit", "-m", "x")
+    git(tmp_path, "merge", "other")
+    assert "<<<<<<<" in text_of(tmp_path, "import.toml")
+    assert names_of(follow(tmp_path).paths) == ["adopt.toml", "import.toml"]
+    for name in ("import.toml", "adopt.toml"):
+        told = re.findall(r"^\"\S+\" = \"(000[34]_(?:mine|theirs))\"$", text_of(tmp_path, name), re.MULTILINE)
+        assert len(set(told)) == 2
+    assert follow(tmp_path).paths == () and len(ours(tmp_path)) == 4
+
+
+def test_a_file_that_both_have_imported_otherwise_is_named(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    path = tmp_path / "ours" / "import.toml"
+    text = path.read_text()
+    other = re.sub(r'("2_b\.up\.sql" = ")\w', r"\1x", text)
+    assert other != text
+    path.write_text(f"<<<<<<< HEAD\n{text}=======\n{other}>>>>>>> other\n")
+    with pytest.raises(BadMigrationFile, match=r"two sides .*2_b\.up\.sql"):
+        follow(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = [", "Invalid"),
+        ("", "no tool"),
+        ('tool = 3\nfolder = ""\nopen = []\n[ids]\n[sources]\n[written]\n', "tool is no text"),
+        ('tool = "x"\nfolder = "y"\nopen = "abc"\n[ids]\n[sources]\n[written]\n', "open is no list"),
+        ('tool = "x"\nfolder = "y"\nopen = []\nids = 3\n[sources]\n[written]\n', "ids is no table"),
+        ('tool = "x"\nfolder = "y"\nopen = []\n[ids]\na = 1\n[sources]\n[written]\n', "ids is no table"),
+    ],
+)
+def test_a_record_that_a_hand_has_broken_is_one_clear_error(tmp_path: Path, text: str, said: str) -> None:
+    imported(tmp_path, FILES)
+    (tmp_path / "ours" / "import.toml").write_text(text)
+    with pytest.raises(BadMigrationFile, match=rf"cannot read .*import\.toml: .*{said}"):
+        follow(tmp_path)
 
 
 # --- where it is written ----------------------------------------------------------------------
@@ -351,6 +458,23 @@ def test_long_lists_are_cut_and_json_has_all(tmp_path: Path) -> None:
     words = [*command(tmp_path, "--follow", "--format", "json")]
     told = json.loads(subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True).stdout)
     assert len(told["files"]) == 300 and told["is_proven"] is False and told["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "unused"), [({"p": "x"}, ()), ({"p": "x", "typo": "1"}, ("typo",)), ({"p": "d"}, ("p",))]
+)
+def test_a_value_that_changes_nothing_is_said(tmp_path: Path, values: dict[str, str], unused: tuple[str, ...]) -> None:
+    folder = lay(tmp_path, {"1_a.sql": "-- +goose Up\n-- +goose ENVSUB ON\nCREATE TABLE ${p:-d}_t (id int);\n"})
+    found = import_folder(str(folder), tmp_path / "ours", wishes=Wishes("", values))
+    assert found.unused == unused
+    assert [name for name in values if f"--set {name} changes nothing" in import_text(found)] == [*unused]
+
+
+def test_two_values_of_one_name_are_refused(tmp_path: Path) -> None:
+    folder = lay(tmp_path, FILES)
+    words = command(tmp_path, str(folder), "--set", "a=1", "--set", "a=2")
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 2 and "--set gives a two values" in done.stderr
 
 
 # --- bad input --------------------------------------------------------------------------------

@@ -197,12 +197,14 @@ def import_(
 
 
 def _values(given: Sequence[str]) -> dict[str, str]:
-    """The values of --set by their names.  Raise `UsageError` where there is no name."""
-    found = {}
+    """The values of --set by their names.  Raise `UsageError` where there is no name, or two values."""
+    found: dict[str, str] = {}
     for one in given:
         name, sign, value = one.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"--set {one} gives no value", hint="--set NAME=VALUE")
+        if found.get(name.strip(), value) != value:
+            raise UsageError(f"--set gives {name.strip()} two values", hint="give it once")
         found[name.strip()] = value
     return found
 

@@ -142,6 +142,10 @@ class Migrations:
         """Raise `Refused` where there is no migration at all: most likely the folder is the wrong one."""
         if not self.items:
             beside = f"; it holds {listed(self.others, 5)}" if self.others else ""
+            if self.others:
+                from wflo_schema.files.layouts import import_command
+
+                hint += "".join(f"\nor, if another tool reads it: {import_command(d)}" for d in self.directories)
             raise Refused(f"there is no migration (*.sql) in {self.where}{beside}", hint=hint)
 
     def refuse_absent(self, applied: Collection[str] = ()) -> None:

@@ -20,11 +20,16 @@ from wflo_schema.findings import Location
 
 def way_out(folder: str) -> str:
     """What every refusal below says: nothing was run, and the command that reads the folder as its own tool does."""
-    elsewhere = " --into migrations-as-sql" if os.path.realpath(folder) == os.path.realpath("migrations") else ""
     return (
         "nothing of it was run; to see it as plain files, proven by replay, and then write them: "
-        f"wflo-schema import {shlex.quote(folder)}{elsewhere}"
+        f"{import_command(folder)}"
     )
+
+
+def import_command(folder: str) -> str:
+    """What reads the folder as its own tool does, and says what it is where no file of SQL shows it."""
+    elsewhere = " --into migrations-as-sql" if os.path.realpath(folder) == os.path.realpath("migrations") else ""
+    return f"wflo-schema import {shlex.quote(folder)}{elsewhere}"
 
 
 FORWARD = frozenset(

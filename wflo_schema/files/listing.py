@@ -224,9 +224,12 @@ def _refuse_python(directory: str, name: str, present: set[str]) -> None:
 
 
 def _refuse_code(path: str, is_what: str) -> None:
+    from wflo_schema.files.layouts import import_command
+
     raise BadMigrationFile(
         f"{path} {is_what}, and only plain SQL is run here",
-        hint="write it as SQL, or move it out of the folder",
+        hint="write it as SQL, or move it out of the folder\n"
+        f"or, if it is another tool's: {import_command(os.path.dirname(path))}",
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.connect.database import Database
-from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError
+from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
 from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
@@ -64,8 +64,8 @@ class Import:
     """What was read, written and proven.
 
     ``tool`` and ``reason`` say whose the folder is and what shows it.  ``left_out`` are files that are no migration,
-    with the reason.  ``proof`` is None where no server was named.  ``paths`` are the files that were written, or,
-    without ``is_written``, would be.
+    with the reason; ``unused`` are names of values that change nothing.  ``proof`` is None where no server was named.
+    ``paths`` are the files that were written, or, without ``is_written``, would be.
     """
 
     tool: str
@@ -74,6 +74,7 @@ class Import:
     into: Path
     files: tuple[FileImported, ...]
     left_out: tuple[str, ...]
+    unused: tuple[str, ...]
     proof: Proof | None
     paths: tuple[Path, ...]
     is_written: bool
@@ -116,14 +117,19 @@ def import_folder(
     before = read_record(into) or Record()
     folder = folder or before.folder
     _refuse_place(folder, into, before, follow=follow)
-    said = wishes or Wishes()
-    said = Wishes(said.order or before.order, {**before.values, **said.values})
-    source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None), said)
+    given = wishes or Wishes()
+    _refuse_other_values(given, before)
+    said = Wishes(given.order or before.order, {**before.values, **given.values})
+    tool = tool or before.tool or None
+    source = _expanded(read_source_folder(folder, said, tool=tool), said)
     _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
     _refuse_edited(source, before, into)
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
+    unused = tuple(
+        n for n in given.values if n not in before.values and _is_unused(n, said, source, imported, before, tool)
+    )
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, before, kept), migrations) for one in imported]
@@ -146,8 +152,12 @@ def import_folder(
         source.folder,
         source.reason,
         into,
-        tuple(_file_of(one, notes.get(one.id, ()), f"{one.id}.sql" in new) for one in imported),
+        tuple(
+            _file_of(one, notes.get(one.id, ()), bool({f"{one.id}.sql", f"{one.id}.rollback.sql"} & new))
+            for one in imported
+        ),
         tuple(note.text for note in source.left_out),
+        unused,
         proof,
         write_folder(into, texts, before, after) if write else would,
         write,
@@ -178,7 +188,7 @@ def _record(
     open_files += [f"{one.id}.rollback.sql" for one in imported if one.undo is not None and one.undo.is_open]
     return Record(
         source.tool,
-        source.folder,
+        os.path.normpath(source.folder),
         {key_of(source, one.step): one.id for one in imported},
         checksums_of(source),
         {name: checksum(text.encode()) for name, text in texts.items()},
@@ -259,13 +269,28 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
         )
 
 
+def _refuse_other_values(said: Wishes, before: Record) -> None:
+    """Raise `Refused` where what was imported has other values."""
+    other = [name for name, value in said.values.items() if before.values.get(name, value) != value]
+    if other:
+        raise Refused(
+            f"what was imported has another value of {listed(other)}",
+            hint="leave out --set, the first value is kept; to change it, begin again in another folder with --into",
+        )
+
+
 def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None:
     """Raise `Refused` where a file is there that is none of ours, and has the name of one to be written."""
     there = {path.name for path in into.iterdir()} if into.is_dir() else set()
-    others = [name for name in texts if name in there - {*before.written, *before.writing, NAMES_FILE}]
+    others = [
+        name
+        for name in (texts.keys() & there) - {*before.written, *before.writing, NAMES_FILE}
+        if _checksum(into / name) != checksum(texts[name].encode())
+    ]
     if others:
         raise Refused(
-            f"{into} holds what import would write, and has not written: {listed(others)}", hint="rename these files"
+            f"{into} holds what import would write, and has not written: {listed(sorted(others))}",
+            hint="rename these files",
         )
 
 
@@ -284,11 +309,23 @@ def _refuse_edited(source: Source, before: Record, into: Path) -> None:
 
     A text that stands in a file of another name now, which was not there before, has only moved.
     """
+    given = set(known_ids(source, before.ids))
+    lost = [key.partition("#")[0] for key, known in before.ids.items() if known not in given]
+    if before.ids and source.tool != before.tool:
+        raise Refused(
+            f"{before.folder} was imported as a folder of {before.tool}, and is one of {source.tool} now",
+            hint=f"--from {before.tool}; to read it otherwise, begin again in another folder with --into",
+        )
     now = checksums_of(source) if before.ids else {}
     moved = {known for name, known in now.items() if name not in before.sources}
     theirs = [name for name, known in before.sources.items() if now.get(name) != known and known not in moved]
+    theirs += [name for name in lost if name not in theirs]
     found = {name: _checksum(into / name) for name in before.written if name != NAMES_FILE or not before.writing}
-    ours = [n for n, has in found.items() if has is None or (has != before.written[n] and n not in before.open_files)]
+    ours = [
+        n
+        for n, has in found.items()
+        if (has is None and n != NAMES_FILE) or (has not in (before.written[n], None) and n not in before.open_files)
+    ]
     if theirs or ours:
         where = "; ".join(
             f"{listed(names)} in {folder}" for names, folder in ((theirs, source.folder), (ours, into)) if names
@@ -348,6 +385,20 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
             depends = (found[-1].id,)
         found.append(Imported(made, step, forward, undo, depends))
     return found
+
+
+def _is_unused(
+    name: str, said: Wishes, source: Source, imported: Sequence[Imported], before: Record, tool: str | None
+) -> bool:
+    """Is all the same without this value?"""
+    without = Wishes(said.order, {other: value for other, value in said.values.items() if other != name})
+    try:
+        found = _expanded(read_source_folder(source.folder, without, tool=tool), without)
+        return found.reason == source.reason and _texts(
+            _imported(_new_last(found, before), without, before), {}
+        ) == _texts(imported, {})
+    except WfloSchemaError:
+        return False
 
 
 def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[str]) -> Part:

@@ -23,6 +23,15 @@ from wflo_schema.imports.source import RECORD_FILE, Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
 from wflo_schema.words import listed
 
+<<<<<<< HEAD
+=======
+# What --order takes but for a file.
+ORDERS = frozenset({"", "name", "number"})
+
+# Beside the migrations: what was imported from where, for --follow.
+RECORD_FILE = "import.toml"
+
+>>>>>>> 8af3e01dd5b1ee7aef05345641e4001541073cee
 # Digits of a number that was written with others of another length, and of one that is given here.
 _FEWEST_DIGITS = 4
 
@@ -69,6 +78,7 @@ class Record:
 
     ``ids`` are by `key_of`; ``sources`` and ``written`` are checksums by path and by name.
     ``open_files`` are names of files that a person was to finish.  ``order`` and ``values`` are what the user said.
+    ``folder`` and an ``order`` that is a file are paths as they are from here; the file has them as from its folder.
     ``writing`` are checksums of files that a run was about to write when it was stopped; empty where none was.
     """
 
@@ -191,8 +201,8 @@ def _slug(words: str) -> str:
 
 
 def checksum(text: bytes) -> str:
-    """The SHA-256 of a file's text."""
-    return hashlib.sha256(text).hexdigest()
+    """The SHA-256 of a file's text; Git may check it out with other line ends."""
+    return hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def names_text(source: Source, imported: Sequence[Imported]) -> str:
@@ -204,8 +214,11 @@ def names_text(source: Source, imported: Sequence[Imported]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def record_text(record: Record) -> str:
+def record_text(record: Record, into: Path) -> str:
     """The text of import.toml: what was read and written."""
+
+    def path(said: str) -> str:
+        return os.path.relpath(said, into).replace(os.sep, "/") if said else ""
 
     def table(name: str, values: Mapping[str, str]) -> list[str]:
         return ["", f"[{name}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items())]
@@ -213,8 +226,8 @@ def record_text(record: Record) -> str:
     lines = [
         "# Written by wflo-schema import, for wflo-schema import --follow.",
         f"tool = {_quoted(record.tool)}",
-        f"folder = {_quoted(record.folder)}",
-        f"order = {_quoted(record.order)}",
+        f"folder = {_quoted(path(record.folder))}",
+        f"order = {_quoted(record.order if record.order in ORDERS else path(record.order))}",
         f"open = [{', '.join(map(_quoted, record.open_files))}]",
         *table("values", record.values),
         *table("ids", record.ids),
@@ -242,26 +255,89 @@ def _quoted(text: str) -> str:
 
 
 def read_record(into: Path) -> Record | None:
-    """What an earlier import has written there; None without one.  Raise `BadMigrationFile` where it is no record."""
+    """What an earlier import has written there; None without one.  Raise `BadMigrationFile` where it is no record.
+
+    What Git could not merge of two people's imports is taken from both.
+    """
     path = into / RECORD_FILE
     try:
-        with path.open("rb") as file:
-            found = tomllib.load(file)
-        return Record(
-            found["tool"],
-            found["folder"],
-            found["ids"],
-            found["sources"],
-            found["written"],
-            tuple(found["open"]),
-            found.get("order", ""),
-            found.get("values", {}),
-            found.get("writing", {}),
-        )
+        one, *other = (_record_of(tomllib.loads(side), into) for side in _sides(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise BadMigrationFile(f"cannot read {path}: {error}", hint="restore it as import wrote it") from None
+    return _both(one, *other) if other else one
+
+
+_CONFLICT = re.compile(
+    r"^<<<<<<<.*\n(?P<ours>(?:.*\n)*?)(?:\|{7}.*\n(?:.*\n)*?)?=======\n(?P<theirs>(?:.*\n)*?)>>>>>>>.*\n?", re.MULTILINE
+)
+
+
+def _sides(text: str) -> tuple[str, ...]:
+    """The text, or, where Git has left a conflict in it, that of each side."""
+    if _CONFLICT.search(text) is None:
+        return (text,)
+    return _CONFLICT.sub(r"\g<ours>", text), _CONFLICT.sub(r"\g<theirs>", text)
+
+
+def _both(one: Record, other: Record) -> Record:
+    """What two imports have written; adopt.toml is to be written anew.  Raise `BadMigrationFile` where they differ."""
+    both = replace(
+        other,
+        ids={**one.ids, **other.ids},
+        sources={**one.sources, **other.sources},
+        written={n: c for n, c in {**one.written, **other.written}.items() if n != NAMES_FILE},
+        open_files=tuple(sorted({*one.open_files, *other.open_files})),
+        values={**one.values, **other.values},
+        writing={**one.writing, **other.writing},
+    )
+    for name in ("ids", "sources", "written", "values"):
+        said, held = getattr(one, name), getattr(both, name)
+        differ = [key for key in said if held.get(key, said[key]) != said[key]]
+        if differ:
+            raise BadMigrationFile(
+                f"the two sides of a merge say different things in {RECORD_FILE}: {listed(differ)}",
+                hint="one file was imported twice, with different texts: restore the folder as one side has it",
+            )
+    return both
+
+
+def _record_of(found: Mapping[str, object], into: Path) -> Record:
+    """Raise `ValueError` where something is missing or of another kind."""
+
+    def text(name: str) -> str:
+        if not isinstance(said := found.get(name, ""), str):
+            raise ValueError(f"{name} is no text")
+        return said
+
+    def texts(name: str) -> dict[str, str]:
+        said = found.get(name, {})
+        if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+            raise ValueError(f"{name} is no table of texts")
+        return said
+
+    def path(said: str) -> str:
+        return os.path.normpath(into / said) if said else ""
+
+    missing = [n for n in ("tool", "folder", "ids", "sources", "written", "open") if n not in found]
+    open_files = found.get("open", [])
+    if missing:
+        raise ValueError(f"it has no {listed(missing)}")
+    if not isinstance(open_files, list) or not all(isinstance(name, str) for name in open_files):
+        raise ValueError("open is no list of texts")
+    order = text("order")
+    return Record(
+        text("tool"),
+        path(text("folder")),
+        texts("ids"),
+        texts("sources"),
+        texts("written"),
+        tuple(open_files),
+        order if order in ORDERS else path(order),
+        texts("values"),
+        texts("writing"),
+    )
 
 
 def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Record) -> tuple[Path, ...]:
@@ -279,12 +355,12 @@ def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Re
                 (into / name).unlink(missing_ok=True)
         there = {path.name for path in into.iterdir()}
         new = {name: text for name, text in texts.items() if name not in there or text != _read(into / name)}
-        record = record_text(after)
+        record = record_text(after, into)
         if not new and record == _read(into / RECORD_FILE):
             return ()
         if new:
             writing = {name: checksum(texts[name].encode()) for name in {*new, *left} & texts.keys()}
-            write_whole(into / RECORD_FILE, record_text(replace(before, writing=writing)))
+            write_whole(into / RECORD_FILE, record_text(replace(before, writing=writing), into))
         for name in sorted(new, key=lambda n: (n == NAMES_FILE, _rollback_first(n))):
             write_whole(into / name, new[name])
         write_whole(into / RECORD_FILE, record)
@@ -294,9 +370,9 @@ def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Re
 
 
 def _read(path: Path) -> str | None:
-    """A file's text, None where there is none."""
+    """A file's text with line ends as ``\\n``, None where there is none."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return path.read_bytes().replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
 

@@ -516,6 +516,9 @@ def import_text(found: Import) -> str:
     if len(shown) < len(new):
         lines.append(f"  … and {len(new) - len(shown)} more; --format json shows all")
     lines += _first_lines([f"left out: {what}" for what in found.left_out], "left out")
+    lines += [
+        f"note: --set {name} changes nothing: no file asks for it, or it has this value anyhow" for name in found.unused
+    ]
     lines += _first_lines([f"note: {note}" for f in found.files for note in f.notes], "notes")
     lines += _proof_lines(found)
     return "\n".join([*lines, *_outcome_lines(found)])
