@@ -516,7 +516,9 @@ def import_text(found: Import) -> str:
     if len(shown) < len(new):
         lines.append(f"  … and {len(new) - len(shown)} more; --format json shows all")
     lines += _first_lines([f"left out: {what}" for what in found.left_out], "left out")
-    lines += _first_lines([f"note: {note}" for f in found.files for note in f.notes], "notes")
+    said = {(s.id, s.text) for s in found.proof.said} if found.proof is not None else set()
+    notes = [n for f in found.files for n in f.notes if (f.id, n.removeprefix(f"{f.path}: ")) not in said]
+    lines += _first_lines([f"note: {note}" for note in notes], "notes")
     lines += _proof_lines(found)
     return "\n".join([*lines, *_outcome_lines(found)])
 
