@@ -5,11 +5,15 @@ Hides the list of the tools that are read.  What shows a tool is in `files.layou
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import re
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from wflo_schema.errors import BadMigrationFile, UsageError
+from wflo_schema.errors import BadMigrationFile, UsageError, WfloSchemaError
 from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.imports import (
     atlas,
@@ -75,11 +79,35 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
         chosen, reason = _recognised(folder)
     found = chosen.read(folder, wishes)
     if not found.steps:
+        below = _below(folder, lambda inner: bool(chosen.read(inner, wishes).steps))
+        where = f"right in {path}" if below else f"in {path}"
         raise BadMigrationFile(
-            f"there is no migration of {chosen.name} in {path}; it holds {listed(folder.files)}",
-            hint="name the folder that holds the migrations, or the tool: --from TOOL",
+            f"there is no migration of {chosen.name} {where}; it holds {listed(folder.files)}",
+            hint=_commands(below, f" --from {tool}" if tool else "")
+            or "name the folder that holds the migrations, or the tool: --from TOOL",
         )
     return replace(found, reason=found.reason or reason)
+
+
+# Folders further down that are proposed.
+_MOST_BELOW = 3
+
+
+def _below(folder: Folder, holds: Callable[[Folder], bool]) -> list[str]:
+    """The folders in it for which that is so."""
+    found = []
+    for name in dict.fromkeys(os.path.dirname(name) for name in folder.files if is_sql(name)):
+        with contextlib.suppress(WfloSchemaError):
+            if name and holds(Folder(folder.where(name))):
+                found.append(folder.where(name))
+    return found
+
+
+def _commands(folders: Sequence[str], options: str) -> str:
+    """The first commands that import one of these folders."""
+    lines = [f"wflo-schema import {shlex.quote(name)}{options}" for name in folders[:_MOST_BELOW]]
+    rest = len(folders) - len(lines)
+    return "\n".join([*lines, *([f"or one of {counted(rest, 'more folder')}"] if rest else [])])
 
 
 def _refuse_shown(folder: Folder) -> None:
@@ -133,9 +161,11 @@ def _recognised(folder: Folder) -> tuple[Tool, str]:
         if tool.shows is not None and (why := tool.shows(folder)):
             return tool, why
     plain = [name for name in folder.files if is_sql(name)]
+    below = _below(folder, lambda inner: any(tool.shows is not None and tool.shows(inner) for tool in TOOLS))
     raise BadMigrationFile(
         f"nothing in {folder.path} shows whose it is; it holds {listed(plain or folder.files)}",
-        hint=f"name the tool: --from TOOL, one of: {', '.join(NAMES)}\n"
+        hint=_commands(below, "")
+        or f"name the tool: --from TOOL, one of: {', '.join(NAMES)}\n"
         "or, where no tool reads them: --from plain --order name, number, or a file that lists them",
     )
 
