@@ -43,6 +43,25 @@ def test_a_bare_folder_is_read_in_the_order_that_is_named(
     assert order or found.reason == "in the order of their names, which is that of their numbers"
 
 
+@pytest.mark.parametrize(
+    ("tool", "program", "others"),
+    [
+        ("pairs", "2_b.up.go", {"1_a.up.sql": A, "1_a.down.sql": "DROP TABLE a;\n", "2_b.down.sql": "SELECT 1;\n"}),
+        ("pairs", "2_b_up.py", {"1_a_up.sql": A, "1_a_down.sql": "DROP TABLE a;\n"}),
+        ("plain", "2_b.sh", {"1_a.sql": A, "migrations.go": "package m", "2_b_test.go": "package m"}),
+        ("plain", "2_b.sql.gz", {"1_a.sql": A}),
+    ],
+)
+def test_a_program_between_files_of_sql_waits_in_its_place(
+    tmp_path: Path, tool: str, program: str, others: dict[str, str]
+) -> None:
+    last = "3_c_up.sql" if "_up." in program else "3_c.up.sql" if tool == "pairs" else "3_c.sql"
+    found = imported(tmp_path, {**others, program: "no SQL", last: C}, tool=tool)
+    assert [(f.id[:6], f.is_open) for f in found.files] == [("0001_a", False), ("0002_b", True), ("0003_c", False)]
+    assert f"{program}: is no SQL" in found.files[1].notes[-1]
+    assert len(found.left_out) == sum(not name.endswith(".sql") for name in others)
+
+
 @pytest.mark.spread_over_servers
 def test_a_list_says_the_order_and_may_lie_in_the_folder(tmp_path: Path, database: Database) -> None:
     files = {

@@ -20,6 +20,7 @@ from wflo_schema.errors import ConnectionLost
 from wflo_schema.imports.operations import import_folder
 from wflo_schema.imports.source import Wishes
 from wflo_schema.scratch.replay import ScratchOptions
+from wflo_schema.show.text import import_text
 
 pytestmark = pytest.mark.spread_over_servers
 
@@ -39,6 +40,27 @@ def scratch_databases(database: Database) -> list[str]:
     with database.connect() as connection:
         rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'wflo_schema_scratch_%'")
         return [row[0] for row in rows.fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("up", "said", "advised"),
+    [
+        (
+            "DROP TABLE t9; SELECT 1 +;",
+            'syntax error at or near ";"; and here: line 1, DROP TABLE t9',
+            "take it for granted",
+        ),
+        ("SELECT 1;\nSELECT 1 +;", "and here: line 2", "correct the statement"),
+    ],
+)
+def test_advice_is_of_the_refusal_that_is_shown(
+    tmp_path: Path, database: Database, up: str, said: str, advised: str
+) -> None:
+    found = imported(tmp_path, pairs(up), database)
+    assert found.proof is not None
+    (one,) = found.proof.said
+    assert said in one.what and advised in one.how
+    assert import_text(found).count(one.text) == 1
 
 
 # --- what differs -----------------------------------------------------------------------------

@@ -69,7 +69,7 @@ COPY my_table (id, said) FROM stdin;
 21	\N
 \.
 \copy "my_table" (id, said) from 'rows.txt'
-\copy my_table(id,said) FROM 'sub/it''s rows.csv' WITH (FORMAT csv, HEADER, FORCE_NOT_NULL (said));
+\COPY my_table(id,said) FROM 'sub/it''s rows.csv'WITH (FORMAT csv, HEADER, FORCE_NOT_NULL (said));
 \copy my_table (id, said) from stdin with csv
 50,"a
 :who

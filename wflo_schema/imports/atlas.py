@@ -29,9 +29,12 @@ def read_atlas(folder: Folder, wishes: Wishes) -> Source:
     """
     names = [name for name in folder.top if name.endswith(".sql")]
     steps: list[Step] = []
-    left_out = list(_sums(folder, names))
+    left_out = [Note(folder.where(_SUM), "is Atlas's list of checksums")] if folder.has(_SUM) else []
+    doubts = {note.path: note for note in _sums(folder, names)}
     for name in names:
         step, is_checkpoint = _step(folder, name)
+        if step.path in doubts:
+            step = replace(step, notes=(*step.notes, doubts[step.path]))
         if is_checkpoint and steps:
             steps[-1] = replace(steps[-1], also=(*steps[-1].also, step.version))
             left_out.append(Note(step.path, f"is a checkpoint: it makes what those up to {steps[-1].path} make"))
@@ -94,7 +97,6 @@ def _sums(folder: Folder, names: list[str]) -> Iterator[Note]:
     if not folder.has(_SUM):
         return
     path = folder.where(_SUM)
-    yield Note(path, "is Atlas's list of checksums")
     lines = folder.text(_SUM).decode().split("\n")[1:]
     known = {name.strip(): value.strip() for name, mark, value in (line.partition("h1:") for line in lines) if mark}
     missing = [name for name in known if name not in names]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile
@@ -33,21 +33,53 @@ _ORDERS = "--order name, --order number, or --order FILE, which lists the files 
 
 def read_plain(folder: Folder, wishes: Wishes) -> Source:
     """Files of no tool, in the order that is named; each as ``psql -f`` runs it, statement by statement."""
-    names = [name for name in folder.files if is_sql(name)]
-    undone = {} if folder.is_file else undone_by(names)
+    found = _read(folder, wishes)
+    return replace(found, steps=tuple(_with_taken(step) for step in found.steps))
+
+
+def _with_taken(step: Step) -> Step:
+    """The step, with a note of the file that is taken for what takes it back."""
+    what = f"is taken for what takes back {os.path.basename(step.path)}"
+    return replace(step, notes=(*(Note(path, what) for path in step.files[1:]), *step.notes))
+
+
+def _read(folder: Folder, wishes: Wishes) -> Source:
+    programs = {} if wishes.order not in ("", "name", "number") else _programs(folder)
+    names = [name for name in folder.files if is_sql(name) or name in programs]
+    undone = {} if folder.is_file else _undone(names, programs)
     forward = [name for name in names if name not in undone]
     backward = {other: name for name, other in undone.items() if other}
     in_order, reason = _in_order(folder, forward, undone, wishes)
-    steps = [_plain_step(folder, name, backward.get(name)) for name in in_order]
+    steps = [_plain_step(folder, name, backward.get(name), programs) for name in in_order]
     alone = [name for name, other in undone.items() if not other]
     listing = [name for name in folder.files if wishes.order and _is_same(folder.where(name), wishes.order)]
-    others = [name for name in folder.files if not is_sql(name) and name not in listing]
+    others = folder.without({*names, *listing})
     left_out = (
         *left_out_of(folder, alone, "takes back what no file makes"),
         *left_out_of(folder, listing, "lists the order"),
         *left_out_of(folder, others, "no SQL"),
     )
     return Source("plain", folder.path, reason, tuple(steps), left_out=left_out)
+
+
+# What is run between files of SQL: a program, or SQL that is packed or a template.
+_PROGRAM = re.compile(
+    r"(?P<stem>(?:.*/)?[a-z]?\d[^/]*?)(?<!_test)(?:\.sql)?"
+    r"\.(?:cs|exs?|go|java|[cm]?[jt]s|kts?|php|p[ly]|rb|rs|(?:ba)?sh|bz2|erb|gz|j2|jinja2?|mustache|te?mpl|tpl|xz|zst)",
+    re.IGNORECASE,
+)
+
+
+def _programs(folder: Folder) -> dict[str, str]:
+    """Files with a number, like those of SQL, that are no SQL, and the name that each would have if it were."""
+    there = {*folder.files}
+    found = {name: f"{m['stem']}.sql" for name in folder.files if (m := _PROGRAM.fullmatch(name))}
+    return {name: as_sql for name, as_sql in found.items() if as_sql not in there}
+
+
+def _undone(names: Sequence[str], programs: Mapping[str, str]) -> dict[str, str]:
+    real = {programs.get(name, name): name for name in names}
+    return {real[undo]: real.get(other, "") for undo, other in undone_by([*real]).items()}
 
 
 # 001_users, 2024-01-05 users
@@ -58,26 +90,39 @@ def _is_same(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _plain_step(folder: Folder, name: str, undo: str | None) -> Step:
-    for each in (name, undo) if undo else (name,):
-        _refuse_marks(folder, each)
-    stem = forward_name(name, undo) if undo else re.sub(r"\.\w+\Z", "", name)
+def _plain_step(folder: Folder, name: str, undo: str | None, programs: Mapping[str, str]) -> Step:
+    as_sql = programs.get(name, name)
+    stem = forward_name(as_sql, programs.get(undo, undo)) if undo else re.sub(r"\.\w+\Z", "", as_sql)
     found = _NUMBERED.match(stem)
     number, words = (found["number"].replace("-", ""), found["words"]) if found else ("", stem)
     path = folder.where(name)
-    section = folder.section(name, is_wrapped=False, is_psql=True)
-    notes = [Note(folder.where(undo), f"is taken for what takes back {name}")] if undo else []
-    notes += _roles(section)
+    notes: list[Note] = []
+    section, back = (_section(folder, each, notes) for each in (name, undo))
     return Step(
         "",
         number,
         words.replace("/", "_"),
         path,
         section,
-        folder.section(undo, is_wrapped=False, is_psql=True) if undo else None,
+        back,
         notes=tuple(notes),
         files=(path, folder.where(undo)) if undo else (path,),
     )
+
+
+def _section(folder: Folder, name: str | None, notes: list[Note]) -> Section | None:
+    """All of a file; None for one that is no SQL, with a note."""
+    if name is None:
+        return None
+    if not is_sql(name):
+        notes.append(
+            Note(folder.where(name), "is no SQL", "write what it does as SQL, or remove this file", is_open=True)
+        )
+        return None
+    _refuse_marks(folder, name)
+    section = folder.section(name, is_wrapped=False, is_psql=True)
+    notes += _roles(section)
+    return section
 
 
 def _refuse_marks(folder: Folder, name: str) -> None:
@@ -328,7 +373,7 @@ def _shows_refinery(folder: Folder) -> str:
 
 def read_pairs(folder: Folder, wishes: Wishes) -> Source:
     """Pairs of no tool, as their names say it; each file as ``psql -f`` runs it."""
-    found = read_plain(folder, wishes)
+    found = _read(folder, wishes)
     if not any(step.undo for step in found.steps):
         raise BadMigrationFile(f"no file in {folder.path} takes back another", hint=f"--from plain, and {_ORDERS}")
     return replace(found, tool="pairs", reason=_shows_pairs(folder) or found.reason)

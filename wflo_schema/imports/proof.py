@@ -283,13 +283,20 @@ def _failed(place: _Place, one: Imported, theirs: _Stopped | None, ours: _Stoppe
     """What is said of a migration that was refused, on one side or both."""
     tool = place.source.tool
     if theirs is not None and ours is not None:
-        how = ours.refusal.hint or theirs.refusal.hint or _PREPARE
-        return Said(one.id, f"fails on this server as {tool} runs it, and here: {theirs.refusal.text}", how=how)
+        what = f"fails on this server as {tool} runs it, and here: {theirs.refusal.text}"
+        if _are_two(theirs.refusal, ours.refusal):  # what is advised is of ours
+            what = f"fails on this server as {tool} runs it: {theirs.refusal.text}; and here: {ours.refusal.text}"
+        return Said(one.id, what, how=ours.refusal.hint or theirs.refusal.hint or _PREPARE)
     if theirs is not None:
         what = f"fails on this server as {tool} runs it, and not as it is written here: {theirs.refusal.text}"
         return Said(one.id, what, how=theirs.refusal.hint or "look whether the tool has ever run it")
     assert ours is not None
     return Said(one.id, f"runs as {tool} runs it, and fails here: {ours.refusal.text}", how=ours.refusal.hint)
+
+
+def _are_two(theirs: Refusal, ours: Refusal) -> bool:
+    """Were both refused, each for a reason of its own?"""
+    return bool(theirs.sqlstate and ours.sqlstate) and theirs.sqlstate != ours.sqlstate
 
 
 def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proof, said: list[Said]) -> Proof:

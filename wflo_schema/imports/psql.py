@@ -284,6 +284,7 @@ class _Reading:
         found = _COMMAND.match(file.text, file.at)
         assert found is not None
         name = found["name"].decode("utf-8", "replace")
+        name = "copy" if name.lower() == "copy" else name  # of no other command psql takes capitals for small letters
         end = found.end()
         if name in ("copy", "!", "ef", "ev", "e", "edit", "h", "help"):
             rest = _LINE.match(file.text, end)

@@ -519,7 +519,9 @@ def import_text(found: Import) -> str:
     lines += [
         f"note: --set {name} changes nothing: no file asks for it, or it has this value anyhow" for name in found.unused
     ]
-    lines += _first_lines([f"note: {note}" for f in found.files for note in f.notes], "notes")
+    said = {(s.id, s.text) for s in found.proof.said} if found.proof is not None else set()
+    notes = [n for f in found.files for n in f.notes if (f.id, n.removeprefix(f"{f.path}: ")) not in said]
+    lines += _first_lines([f"note: {note}" for note in notes], "notes")
     lines += _proof_lines(found)
     return "\n".join([*lines, *_outcome_lines(found)])
 
