@@ -552,6 +552,50 @@ def test_a_ledger_that_says_the_number_decides_between_migrations_that_change_ro
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize("statement", ["ALTER TABLE u ADD COLUMN note text", "INSERT INTO t VALUES (1, 'one')"])
+@pytest.mark.parametrize("own", ["", "00_own", "99_own"])
+def test_what_the_old_tool_ran_since_is_recorded_and_not_run_again(
+    database: Database, folder: Path, statement: str, own: str
+) -> None:
+    execute(database, ONE, TWO, THREE, "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+    execute(database, "INSERT INTO schema_migrations VALUES ('01'), ('02'), ('03')")
+    names = [f'"{n}" = "{name}"' for n, name in (("01", "01_t"), ("02", "02_index"), ("03", "03_u"))]
+    (folder / "adopt.toml").write_text("\n".join(["[dbmate]", *names]))
+    assert look(database, folder, apply=True).is_applied
+    if own:
+        (folder / f"{own}.sql").write_text("CREATE TABLE own ();")
+        operations.migrate(database, read_migrations(folder), allow=(Allow.LATE,))
+    execute(database, statement, "INSERT INTO schema_migrations VALUES ('04')")
+    (folder / "04_more.sql").write_text(f"{statement};")
+    (folder / "adopt.toml").write_text("\n".join(["[dbmate]", *names, '"04" = "04_more"']))
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.is_applied, found.record) == (Verdict.EQUAL, True, ("04_more",))
+    assert not found.notes
+    assert not operations.migrate(database, read_migrations(folder)).done
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("own", ["", "03_u_own"])
+def test_what_the_old_tool_says_it_ran_since_is_not_believed_without_proof(
+    database: Database, folder: Path, own: str
+) -> None:
+    execute(database, ONE, TWO, THREE, "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+    execute(database, "INSERT INTO schema_migrations VALUES ('03'), ('04')")
+    lines = '[dbmate]\n"01" = "01_t"\n"02" = "02_index"\n"03" = "03_u"\n'
+    (folder / "adopt.toml").write_text(lines)
+    look(database, folder, apply=True, to="03_u")
+    (folder / "04_more.sql").write_text("ALTER TABLE u ADD COLUMN note text;")
+    if own:
+        (folder / f"{own}.sql").write_text("INSERT INTO t VALUES (1, 'one');")
+        execute(database, "ALTER TABLE u ADD COLUMN note text")
+    (folder / "adopt.toml").write_text(lines + '"04" = "04_more"\n')
+    found = look(database, folder, apply=True)
+    assert not found.is_applied
+    assert found.notes
+    assert recorded(database, folder) == ["01_t", "02_index", "03_u"]
+
+
+@pytest.mark.one_server
 def test_a_number_that_the_catalog_contradicts_is_not_believed(database: Database, folder: Path) -> None:
     execute(database, ONE, "CREATE TABLE schema_migrations (version bigint, dirty boolean)")
     execute(database, "INSERT INTO schema_migrations VALUES (3, FALSE)")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt import found as values
-from wflo_schema.adopt.found import Adoption, Verdict, command, read_reconciling
+from wflo_schema.adopt.found import Adoption, Verdict, command, read_names, read_reconciling
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
@@ -120,11 +120,17 @@ def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_
     migrations, have = look.migrations, look.have
     wish = resolve_wish(to, look.status, migrations) if to is not None else None
     is_recorded = wish is None or wish.id in look.recorded
+    since = _gone_on(look) if wish is None and minds_ledgers else None
     said = compare_recorded(look, scratch) if look.is_ours else None
-    if said is not None and not said.differences and is_recorded:
+    if said is not None and not said.differences and is_recorded and since is None:
         return _as_recorded(look, said)
     with scratch_database(look.database, scratch=scratch) as empty:
-        history = replay_history(empty, look, first_look(look, wish))
+        history = replay_history(empty, look, first_look(look, since or wish))
+        there = [p for p in history.places if p.migration == since and p.is_equal]
+        if there:
+            return _at_a_place(look, history, there, None, minds_ledgers=minds_ledgers)
+        if said is not None and not said.differences and is_recorded:
+            return _as_recorded(look, said)
         is_there = history.has_any
         if said is None and look.recorded and not is_there:
             last = look.last_recorded
@@ -153,6 +159,25 @@ def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_
         if not equal:
             return _different(look, history, wished or places, known, sets)
     return _at_a_place(look, history, places, wish, minds_ledgers=minds_ledgers)
+
+
+def _gone_on(look: Look) -> Migration | None:
+    """Where the target stands if another tool has gone on since our ledger was written, and both ledgers are right.
+
+    None where it has not, and where a migration before that is in neither: adopt.toml says which ones the other tool
+    has.
+    """
+    names = read_names(look.migrations)
+    order = {m.id: n for n, m in enumerate(look.migrations)}
+    recorded = look.recorded
+    for ledger in look.ledgers if look.is_ours else ():
+        if ledger.stands_for and ledger.stands_for not in recorded:
+            last = order[ledger.stands_for]
+            theirs = {i for i in names.get(ledger.tool, {}).values() if i and order[i] <= last}
+            place = max(last, *(order[i] for i in recorded))
+            if all(m.id in recorded or m.id in theirs for m in look.migrations.items[: place + 1]):
+                return look.migrations.items[place]
+    return None
 
 
 def _is_nowhere(history: History) -> bool:
@@ -256,7 +281,10 @@ def _as_recorded(look: Look, said: Compared) -> Adoption:
     """The catalog is what our ledger says."""
     last = look.last_recorded
     assert last is not None
-    left = tuple(f"{w.table} of {w.tool} is still there; nothing here reads it any more" for w in look.ledgers)
+    left = (
+        *(f"{w.table} of {w.tool} is left as it is" for w in look.ledgers if w.stands_for in ("", *look.recorded)),
+        *look.ledger_notes(last),
+    )
     objections = look.objections(last, minds_ledgers=False)
     step = look.command("migrate") if look.status.pending else look.check()
     return replace(

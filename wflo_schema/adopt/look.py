@@ -224,12 +224,16 @@ class Look:
 
     def ledger_notes(self, last: Migration | None) -> Iterator[str]:
         """In which ways other ledgers and the catalog disagree."""
+        order = {m.id: n for n, m in enumerate(self.migrations)}
+        is_known = last is not None and self.is_ours and last.id in self.recorded
         for ledger in self.ledgers:
             if ledger.unknown:
                 yield (
                     f"{ledger.table} holds {listed(ledger.unknown)}, which no file here names: "
                     "the catalog alone decides"
                 )
+            if is_known and last is not None and order.get(ledger.stands_for, 0) < order[last.id]:
+                continue  # our own runs came after it
             if ledger.stands_for and (last is None or ledger.stands_for != last.id):
                 found = "not like that" if last is None else f"where {last.id} leads"
                 yield (
