@@ -81,6 +81,50 @@ def test_what_differs_is_named_at_the_first_file_after_which_it_does(
     assert "otherwise than" not in text_of(tmp_path, "0006_s6.sql")
 
 
+TOKYO = "SET TimeZone TO 'Asia/Tokyo';"
+ZONE = "CREATE TABLE zone AS SELECT extract(timezone FROM now());"
+PATH = "CREATE SCHEMA IF NOT EXISTS app; SET search_path TO app;"
+OFFLINE = (
+    "-- Running upgrade {} -> {}\n\n{}\n\nUPDATE alembic_version SET version_num='{}' WHERE version_num = '{}';\n\n"
+)
+
+
+def two_of(tool: str, one: str, other: str) -> dict[str, str]:
+    """A folder of that tool with two migrations."""
+    if tool == "alembic":
+        steps = ((" ", "aaaa", one), ("aaaa", "bbbb", other))
+        return {"up.sql": f"BEGIN;\n\n{''.join(OFFLINE.format(a, b, sql, b, a) for a, b, sql in steps)}COMMIT;\n"}
+    return {
+        "flyway": {"V1__a.sql": one, "V2__b.sql": other},
+        "liquibase": {"a.sql": f"--liquibase formatted sql\n--changeset n:1\n{one}\n--changeset n:2\n{other}\n"},
+        "django": {"plan.txt": "[ ]  a.0001_a\n[ ]  a.0002_b\n", "a.0001_a.sql": one, "a.0002_b.sql": other},
+        "supabase": {"supabase/migrations/1_a.sql": one, "supabase/migrations/2_b.sql": other},
+    }[tool]
+
+
+@pytest.mark.parametrize(
+    ("tool", "one", "other", "is_same"),
+    [
+        ("flyway", TOKYO, ZONE, False),
+        ("flyway", f"{PATH} SET ROLE pg_monitor;", "CREATE TABLE here (id int);", True),
+        ("liquibase", TOKYO, ZONE, False),
+        ("alembic", PATH, "CREATE TABLE here (id int);", False),
+        ("django", TOKYO, ZONE, False),
+        ("supabase", "CREATE TEMPORARY TABLE zone (a numeric);", "INSERT INTO zone VALUES (1);", False),
+        ("supabase", f"{TOKYO} {PATH}", ZONE, True),
+    ],
+)
+def test_what_a_tool_keeps_for_its_next_file_is_kept_in_the_proof(
+    tmp_path: Path, database: Database, tool: str, one: str, other: str, is_same: bool
+) -> None:
+    files = two_of(tool, one, other)
+    found = imported(tmp_path, {**files, "supabase/config.toml": ""} if tool == "supabase" else files, database)
+    assert found.tool == tool
+    assert found.proof is not None and len(found.files) == 2
+    assert found.proof.is_whole is is_same
+    assert any("is set for the session" in note for note in found.files[0].notes) is (not is_same and "SET " in one)
+
+
 def test_what_differs_in_several_files_is_named_at_each(tmp_path: Path, database: Database) -> None:
     files = pairs(
         "CREATE SCHEMA app; SET search_path TO app;",

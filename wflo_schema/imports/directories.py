@@ -131,13 +131,23 @@ def _source(
     *,
     reason: str = "",
     keeps_session: bool = False,
+    puts_back: tuple[str, ...] = (),
 ) -> Source:
     """The source of these steps; the files that none of them was read from are left out."""
     refuse_doubled(steps, tool)
     read = {path for step in steps for path in step.files} | {note.path for note in left_out}
     others = [name for name in folder.files if folder.where(name) not in read]
     notes = (*left_out, *left_out_of(folder, others, f"no migration of {tool}"))
-    return Source(tool, folder.path, reason, tuple(steps), ledgers=(tool,), left_out=notes, keeps_session=keeps_session)
+    return Source(
+        tool,
+        folder.path,
+        reason,
+        tuple(steps),
+        ledgers=(tool,),
+        left_out=notes,
+        keeps_session=keeps_session,
+        puts_back=puts_back,
+    )
 
 
 # --- Prisma -----------------------------------------------------------------------------------
@@ -331,7 +341,8 @@ def read_supabase(folder: Folder, wishes: Wishes) -> Source:
             notes = tuple(_needs(section, told))
             path = folder.where(name)
             steps.append(Step(found[1], found[1], found[2], path, section, notes=notes, files=(path,)))
-    return _source(folder, "supabase", steps, left_out)
+    put_back = ("ALL", "search_path")  # the role stays, and so do temporary tables
+    return _source(folder, "supabase", steps, left_out, keeps_session=True, puts_back=put_back)
 
 
 _ALONE = re.compile(

@@ -188,6 +188,7 @@ class _Pair:
 
     def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
         """Run the folder's migrations."""
+        self.run.begin_anew()
         for n, one in enumerate(steps):
             refusal = self.run.run(one.id, one.forward.sent)
             if refusal is not None:
@@ -195,6 +196,7 @@ class _Pair:
         return None
 
     def _theirs_down(self, steps: Sequence[Imported]) -> _Stopped | None:
+        self.run.begin_anew()
         for n, one in enumerate(steps):
             assert one.undo is not None
             refusal = None if one.undo.is_empty else self.run.run(one.id, one.undo.sent)
@@ -334,9 +336,7 @@ def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> Mapping[s
 
 def _remedy(source: Source, steps: Sequence[Imported]) -> str:
     """What a person can do where a file makes something else."""
-    notes = (
-        [note for one in steps for note in of_session(one.forward.sent, source.tool)] if source.keeps_session else []
-    )
+    notes = [note for one in steps for note in of_session(one.forward.sent, source)] if source.keeps_session else []
     if not notes:
         return _CORRECT
     places = listed(note.place for note in notes)
@@ -470,8 +470,7 @@ def _down_and_up(
         if not stays:
             place.leaves_nothing = True
             return len(run)
-        if stays:
-            said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
+        said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
     again = pair.ours_up(steps)
     if again is not None:
         upwards = run[::-1]

@@ -18,7 +18,7 @@ from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_
 from wflo_schema.files.splitting import bare, pieces
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.files.tokens import tokens
-from wflo_schema.imports.source import Note, Section
+from wflo_schema.imports.source import Note, Section, Source
 from wflo_schema.words import counted
 
 # How often a comment is given other words in one file; a file with more is no SQL.
@@ -98,12 +98,13 @@ def with_values(
 
 # What a session keeps, and what decides about later statements.
 _KEPT = rb"(search_path|role|session\s+authorization|default_\w+|time\s*zone|session_replication_role|lock_timeout)\b"
+_NEVER_BACK = (b"role", b"session authorization")  # by RESET ALL
 _SETS = re.compile(rb"\A\s*SET\s+(?:SESSION\s+(?!AUTH))?" + _KEPT, re.IGNORECASE)
 _SETS_CONFIG = re.compile(rb"\A\s*SELECT\s[^;]*\bset_config\s*\(\s*'" + _KEPT + rb"'[^;]*\bfalse\s*\)", re.IGNORECASE)
 _RESETS = re.compile(rb"\A\s*(?:RESET|DISCARD)\s+(?:ALL\b|" + _KEPT + rb")", re.IGNORECASE)
 
 
-def of_session(section: Section, tool: str) -> tuple[Note, ...]:
+def of_session(section: Section, source: Source) -> tuple[Note, ...]:
     """A note where a file sets for its session what its tool keeps for the files after it, and we do not."""
     try:
         statements = _statements(section)
@@ -118,11 +119,13 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
     return tuple(
         Note(
             section.path,
-            f"{name.decode()} is set for the session, which {tool} keeps for the files after it, and here is not",
+            f"{name.decode()} is set for the session, which {source.tool} keeps for the files after it, "
+            "and here is not",
             "write it into each file that needs it",
             line,
         )
         for name, line in kept.items()
+        if name.decode() not in source.puts_back and ("ALL" not in source.puts_back or name in _NEVER_BACK)
     )
 
 
