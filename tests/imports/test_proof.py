@@ -125,6 +125,39 @@ def test_what_a_tool_keeps_for_its_next_file_is_kept_in_the_proof(
     assert any("is set for the session" in note for note in found.files[0].notes) is (not is_same and "SET " in one)
 
 
+@pytest.mark.parametrize(
+    ("start", "differs", "said"),
+    [
+        (
+            """CREATE TABLE f (a numeric); ALTER TABLE f ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+            CREATE POLICY i ON f FOR INSERT WITH CHECK (true);""",
+            "INSERT INTO f SELECT extract(timezone FROM now());",
+            "the rows of public.f",
+        ),
+        (
+            """CREATE TABLE f (id serial, a numeric); REVOKE ALL ON f, f_id_seq FROM CURRENT_USER;
+            GRANT INSERT ON f TO CURRENT_USER; GRANT USAGE ON f_id_seq TO CURRENT_USER;""",
+            "INSERT INTO f (a) SELECT extract(timezone FROM now());",
+            "the rows of public.f",
+        ),
+        (
+            "SELECT lo_create(0);",
+            "SELECT lo_from_bytea(0, extract(timezone FROM now())::text::bytea);",
+            "the rows of large objects",
+        ),
+    ],
+)
+def test_rows_that_are_not_shown_to_the_role_are_compared_too(
+    tmp_path: Path, database: Database, start: str, differs: str, said: str
+) -> None:
+    with database.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS wflo_plain; CREATE ROLE wflo_plain LOGIN CREATEDB")
+    plain = database.with_parameters(user="wflo_plain")
+    found = imported(tmp_path, pairs(start, TOKYO, differs), plain)
+    assert found.proof is not None and not found.proof.is_equal
+    assert [(one.id, said in one.what) for one in found.proof.said] == [("0003_s3", True)]
+
+
 def test_what_differs_in_several_files_is_named_at_each(tmp_path: Path, database: Database) -> None:
     files = pairs(
         "CREATE SCHEMA app; SET search_path TO app;",
@@ -189,6 +222,10 @@ def test_what_fails_on_one_side_is_named(tmp_path: Path, database: Database) -> 
     assert found.proof is not None and found.proof.replayed == 1
     assert found.proof.said[0].id == "0002_s2"
     assert "runs as golang-migrate runs it, and fails here" in found.proof.said[0].what
+    only_ours = pairs(TABLES[0], "SELECT 1; SAVEPOINT one; ROLLBACK TO one;")  # one message has no transaction block
+    found = imported(tmp_path / "b", only_ours, database)
+    assert found.proof is not None and found.proof.replayed == 1
+    assert "fails on this server as golang-migrate runs it, and not as it is written" in found.proof.said[0].what
 
 
 @pytest.mark.parametrize("gap", [2, 3])
