@@ -25,6 +25,9 @@ _BEGIN = Command("BEGIN")
 # Makes a command one that is sent as a message of its own, of as many statements as it holds; nothing reads it.
 _NOTHING_FED = memoryview(b"")
 
+# What is refused in a message of many statements, though that is one transaction.
+_NEEDS_BEGIN = frozenset({"SAVEPOINT", "RELEASE", "ROLLBACK"})
+
 # Nothing that is replayed is kept.
 _SETTINGS = {"synchronous_commit": "off"}
 
@@ -158,7 +161,8 @@ class SourceRun:
         scripts = [_script_of(section, text) for text in texts]
         control = any(_is_control(s) for script in scripts for s in script.statements)
         is_message = section.cut is None and not section.is_psql and len(scripts[0].statements) > 1
-        is_one = section.is_wrapped or (is_message and not control and not runs_outside(scripts[0]))
+        is_alone = control or any(s.first_word in _NEEDS_BEGIN for script in scripts for s in script.statements)
+        is_one = section.is_wrapped or (is_message and not is_alone and not runs_outside(scripts[0]))
         made: list[_Message] = []
         line, done, is_begun = section.line, 0, False
         for text, script in zip(texts, scripts, strict=True):
