@@ -24,7 +24,7 @@ from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
 from wflo_schema.imports.source import Note, Section, Source, Wishes, each_statement
-from wflo_schema.imports.translate import Part, of_session, translate, with_values, without_ledger
+from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     RECORD_FILE,
     Imported,
@@ -337,7 +337,7 @@ def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[s
     filled, notes = with_values(section, source.placeholder, _values_of(section, source, wishes))
     kept, left = without_ledger(filled, ledger, source.tool)
     made = translate(kept)
-    return replace(made, notes=(*notes, *left, *made.notes))
+    return replace(made, notes=(*notes, *left, *made.notes, *of_line_ends(section)))
 
 
 def _ledger_tables(source: Source) -> frozenset[str]:

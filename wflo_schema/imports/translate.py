@@ -15,7 +15,7 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import UNWRITTEN, head, read_directives
 from wflo_schema.files.layouts import refuse_sections
 from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control, opens_ours
-from wflo_schema.files.splitting import bare, pieces
+from wflo_schema.files.splitting import bare, pieces, strings
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.files.tokens import tokens
 from wflo_schema.imports.source import Note, Section, Source
@@ -205,6 +205,24 @@ def _bare(error: BadMigrationFile) -> str:
 
 def _statements(section: Section) -> list[Statement]:
     return [Statement(section.text, p.start, p.end, p.data) for p in pieces(section.path, section.text)]
+
+
+def of_line_ends(section: Section) -> tuple[Note, ...]:
+    """A note where a text of many lines stands in a file of CR LF: most tools send it so, and we do not.
+
+    Bodies of functions and views are left out: they do the same.
+    """
+    try:
+        with open(section.path, "rb") as file:
+            if b"\r\n" not in file.read():
+                return ()
+        found = [s for s in _statements(section) if s.first_word not in ("CREATE", "DO")]
+    except (OSError, BadMigrationFile):
+        return ()  # said elsewhere
+    places = [section.place(s.line) for s in found if any(b"\n" in text for text in strings(s.raw))]
+    what = "a text of many lines is written here with LF at their ends, and with CR LF in this file"
+    how = "where the CR counts, write the text as E'…\\r\\n…'"
+    return (Note(places[0][0], what, how, places[0][1]),) if places else ()
 
 
 # --- transactions of a file's own -------------------------------------------------------------
