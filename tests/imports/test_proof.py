@@ -184,6 +184,15 @@ def test_a_rollback_that_does_otherwise_is_named(tmp_path: Path, database: Datab
     assert found.exit_code == 1
 
 
+def test_what_a_rollback_does_otherwise_is_seen_though_the_next_one_drops_it(
+    tmp_path: Path, database: Database
+) -> None:
+    downs = {"_1": "DROP TABLE zone;", "_2": "INSERT INTO zone SELECT extract(timezone FROM now());", "_3": TOKYO}
+    found = imported(tmp_path, pairs("CREATE TABLE zone (a numeric);", *NOTHING[:2], **downs), database)
+    assert found.proof is not None and found.proof.is_equal and not found.proof.is_whole
+    assert [(one.id, "the rows of public.zone" in one.what) for one in found.proof.said] == [("0002_s2", True)]
+
+
 # --- what cannot be replayed ------------------------------------------------------------------
 
 
