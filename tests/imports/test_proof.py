@@ -103,6 +103,83 @@ def test_what_differs_is_named_at_the_first_file_after_which_it_does(
     assert "otherwise than" not in text_of(tmp_path, "0006_s6.sql")
 
 
+TOKYO = "SET TimeZone TO 'Asia/Tokyo';"
+ZONE = "CREATE TABLE zone AS SELECT extract(timezone FROM now());"
+PATH = "CREATE SCHEMA IF NOT EXISTS app; SET search_path TO app;"
+OFFLINE = (
+    "-- Running upgrade {} -> {}\n\n{}\n\nUPDATE alembic_version SET version_num='{}' WHERE version_num = '{}';\n\n"
+)
+
+
+def two_of(tool: str, one: str, other: str) -> dict[str, str]:
+    """A folder of that tool with two migrations."""
+    if tool == "alembic":
+        steps = ((" ", "aaaa", one), ("aaaa", "bbbb", other))
+        return {"up.sql": f"BEGIN;\n\n{''.join(OFFLINE.format(a, b, sql, b, a) for a, b, sql in steps)}COMMIT;\n"}
+    return {
+        "flyway": {"V1__a.sql": one, "V2__b.sql": other},
+        "liquibase": {"a.sql": f"--liquibase formatted sql\n--changeset n:1\n{one}\n--changeset n:2\n{other}\n"},
+        "django": {"plan.txt": "[ ]  a.0001_a\n[ ]  a.0002_b\n", "a.0001_a.sql": one, "a.0002_b.sql": other},
+        "supabase": {"supabase/migrations/1_a.sql": one, "supabase/migrations/2_b.sql": other},
+    }[tool]
+
+
+@pytest.mark.parametrize(
+    ("tool", "one", "other", "is_same"),
+    [
+        ("flyway", TOKYO, ZONE, False),
+        ("flyway", f"{PATH} SET ROLE pg_monitor;", "CREATE TABLE here (id int);", True),
+        ("liquibase", TOKYO, ZONE, False),
+        ("alembic", PATH, "CREATE TABLE here (id int);", False),
+        ("django", TOKYO, ZONE, False),
+        ("supabase", "CREATE TEMPORARY TABLE zone (a numeric);", "INSERT INTO zone VALUES (1);", False),
+        ("supabase", f"{TOKYO} {PATH}", ZONE, True),
+    ],
+)
+def test_what_a_tool_keeps_for_its_next_file_is_kept_in_the_proof(
+    tmp_path: Path, database: Database, tool: str, one: str, other: str, is_same: bool
+) -> None:
+    files = two_of(tool, one, other)
+    found = imported(tmp_path, {**files, "supabase/config.toml": ""} if tool == "supabase" else files, database)
+    assert found.tool == tool
+    assert found.proof is not None and len(found.files) == 2
+    assert found.proof.is_whole is is_same
+    assert any("is set for the session" in note for note in found.files[0].notes) is (not is_same and "SET " in one)
+
+
+@pytest.mark.parametrize(
+    ("start", "differs", "said"),
+    [
+        (
+            """CREATE TABLE f (a numeric); ALTER TABLE f ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+            CREATE POLICY i ON f FOR INSERT WITH CHECK (true);""",
+            "INSERT INTO f SELECT extract(timezone FROM now());",
+            "the rows of public.f",
+        ),
+        (
+            """CREATE TABLE f (id serial, a numeric); REVOKE ALL ON f, f_id_seq FROM CURRENT_USER;
+            GRANT INSERT ON f TO CURRENT_USER; GRANT USAGE ON f_id_seq TO CURRENT_USER;""",
+            "INSERT INTO f (a) SELECT extract(timezone FROM now());",
+            "the rows of public.f",
+        ),
+        (
+            "SELECT lo_create(0);",
+            "SELECT lo_from_bytea(0, extract(timezone FROM now())::text::bytea);",
+            "the rows of large objects",
+        ),
+    ],
+)
+def test_rows_that_are_not_shown_to_the_role_are_compared_too(
+    tmp_path: Path, database: Database, start: str, differs: str, said: str
+) -> None:
+    with database.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS wflo_plain; CREATE ROLE wflo_plain LOGIN CREATEDB")
+    plain = database.with_parameters(user="wflo_plain")
+    found = imported(tmp_path, pairs(start, TOKYO, differs), plain)
+    assert found.proof is not None and not found.proof.is_equal
+    assert [(one.id, said in one.what) for one in found.proof.said] == [("0003_s3", True)]
+
+
 def test_what_differs_in_several_files_is_named_at_each(tmp_path: Path, database: Database) -> None:
     files = pairs(
         "CREATE SCHEMA app; SET search_path TO app;",
@@ -127,6 +204,15 @@ def test_a_rollback_that_does_otherwise_is_named(tmp_path: Path, database: Datab
     assert [one.id for one in found.proof.said] == ["0003_s3"]
     assert "rollback" in found.proof.said[0].what
     assert found.exit_code == 1
+
+
+def test_what_a_rollback_does_otherwise_is_seen_though_the_next_one_drops_it(
+    tmp_path: Path, database: Database
+) -> None:
+    downs = {"_1": "DROP TABLE zone;", "_2": "INSERT INTO zone SELECT extract(timezone FROM now());", "_3": TOKYO}
+    found = imported(tmp_path, pairs("CREATE TABLE zone (a numeric);", *NOTHING[:2], **downs), database)
+    assert found.proof is not None and found.proof.is_equal and not found.proof.is_whole
+    assert [(one.id, "the rows of public.zone" in one.what) for one in found.proof.said] == [("0002_s2", True)]
 
 
 # --- what cannot be replayed ------------------------------------------------------------------
@@ -167,6 +253,10 @@ def test_what_fails_on_one_side_is_named(tmp_path: Path, database: Database) -> 
     assert found.proof is not None and found.proof.replayed == 1
     assert found.proof.said[0].id == "0002_s2"
     assert "runs as golang-migrate runs it, and fails here" in found.proof.said[0].what
+    only_ours = pairs(TABLES[0], "SELECT 1; SAVEPOINT one; ROLLBACK TO one;")  # one message has no transaction block
+    found = imported(tmp_path / "b", only_ours, database)
+    assert found.proof is not None and found.proof.replayed == 1
+    assert "fails on this server as golang-migrate runs it, and not as it is written" in found.proof.said[0].what
 
 
 @pytest.mark.parametrize("gap", [2, 3])

@@ -98,3 +98,20 @@ def test_what_is_left_of_a_files_transactions_makes_the_same(tmp_path: Path, dat
     assert found.open_files == ()
     assert found.proof is not None and found.proof.is_whole, found.proof
     assert len(ours(tmp_path)) == len(SAME)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("CREATE TABLE t (a text);\n-- it's\nINSERT INTO t VALUES ('a'),\n  ('b\nc');\n", 3),
+        ("COMMENT ON TABLE t IS $$a\nb$$;\n", 1),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n SELECT 1;\n$$;\nINSERT INTO t\n VALUES ('a');\n", 0),
+        ("SELECT 1 -- it's\n + 2; /* it's\n */ DO $$\nBEGIN END $$;\n", 0),
+    ],
+)
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_a_text_whose_lines_end_otherwise_here_is_told(tmp_path: Path, text: str, line: int, end: str) -> None:
+    found = imported(tmp_path, {"0001_a.up.sql": text.replace("\n", end).encode()})
+    notes = [note for note in found.files[0].notes if "CR LF" in note]
+    told = [f"0001_a.up.sql:{line}: " in note for note in notes]
+    assert told == ([True] if line and end == "\r\n" else [])

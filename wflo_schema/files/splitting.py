@@ -145,6 +145,11 @@ def comments(path: str, source: bytes, start: int, stop: int) -> Iterator[tuple[
             yield found.start(), start
 
 
+def strings(source: bytes) -> Iterator[bytes]:
+    """What stands in quotes in a statement, quotes included; comments are passed over."""
+    return (m.group() for m in _HIDING.finditer(source) if not m["comment"] and not m["nested"])
+
+
 def _go_on(path: str, source: bytes, end: int, after: int) -> tuple[int, int]:
     """The end of a statement that has a nested comment, a quote without end or a command of psql in it."""
     length = len(source)

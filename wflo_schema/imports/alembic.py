@@ -100,7 +100,7 @@ def read_alembic(folder: Folder, wishes: Wishes) -> Source:
         for r in undo.values()
         if r.revision not in known
     ]
-    return Source("alembic", folder.path, "", tuple(steps), ("alembic",), tuple(left_out), grows=True)
+    return Source("alembic", folder.path, "", tuple(steps), ("alembic",), tuple(left_out), True, grows=True)
 
 
 def _by_revision(runs: Iterable[_Run], way: str) -> dict[str, _Run]:

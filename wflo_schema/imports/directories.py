@@ -313,7 +313,8 @@ def read_supabase(folder: Folder, wishes: Wishes) -> Source:
             notes = tuple(_needs(section, told))
             path = folder.where(name)
             steps.append(Step(found[1], found[1], found[2], path, section, notes=notes))
-    return source_of(folder, "supabase", steps, left_out)
+    put_back = ("ALL", "search_path")  # the role stays, and so do temporary tables
+    return replace(source_of(folder, "supabase", steps, left_out), keeps_session=True, puts_back=put_back)
 
 
 _ALONE = re.compile(

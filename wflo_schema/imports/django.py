@@ -83,7 +83,7 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
         what = f"{plan_path} does not name {listed(map(folder.where, unplanned))}"
         raise BadMigrationFile(what, hint=f"write the plan anew: python manage.py showmigrations --plan > {plan_path}")
     left_out = (Note(plan_path, "lists the order"), *left_out_of(folder, rest, "no SQL"))
-    return Source("django", folder.path, "", tuple(steps), ("django",), left_out)
+    return Source("django", folder.path, "", tuple(steps), ("django",), left_out, True)
 
 
 def _step(folder: Folder, version: str, forward: str, undo: str, wishes: Wishes) -> Step:

@@ -428,6 +428,8 @@ def read_flyway(folder: Folder, wishes: Wishes) -> Source:
         left_out=tuple(left),
         placeholder=settings.placeholder,
         values=settings.values,
+        keeps_session=True,
+        puts_back=("role", "search_path"),  # DbMigrate, PostgreSQLConnection
     )
 
 

@@ -579,6 +579,7 @@ def read_liquibase(folder: Folder, wishes: Wishes) -> Source:
         placeholder=re.compile(rb"\$\{\s*(?P<name>[^{}]*?)\s*\}", re.IGNORECASE),
         values=reader.values,
         grows=True,
+        keeps_session=True,
     )
 
 

@@ -24,7 +24,7 @@ from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
 from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement
-from wflo_schema.imports.translate import Part, of_session, translate, with_values, without_ledger
+from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     Imported,
     Record,
@@ -379,7 +379,7 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
             else Part(Section(step.path, b""), b"", is_transactional=True, is_empty=True)
         )
         if source.keeps_session and step is not source.steps[-1]:
-            forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source.tool)))
+            forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source)))
         undo = _part(step.undo, source, wishes, ledger) if step.undo is not None else None
         if step.is_repeatable and not depends and found:
             depends = (found[-1].id,)
@@ -405,7 +405,7 @@ def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[s
     filled, notes = with_values(section, source.placeholder, _values_of(section, source, wishes))
     kept, left = without_ledger(filled, ledger, source.tool)
     made = translate(kept)
-    return replace(made, notes=(*notes, *left, *made.notes))
+    return replace(made, notes=(*notes, *left, *made.notes, *of_line_ends(section)))
 
 
 def _ledger_tables(source: Source) -> frozenset[str]:

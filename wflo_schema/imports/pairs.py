@@ -315,7 +315,7 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
 
 
 def _shows_pop(folder: Folder) -> str:
-    path = _beside(folder, ("go.mod",), b"github.com/gobuffalo/pop")[1]
+    path = _beside(folder, "go.mod", holding=b"github.com/gobuffalo/pop")
     if path and b"github.com/golang-migrate/migrate" not in _bytes(path):
         name = next((n for n in folder.files if _POP.match(n.rpartition("/")[2])), "")
         return f"{name}, and {os.path.relpath(path)} names github.com/gobuffalo/pop" if name else ""

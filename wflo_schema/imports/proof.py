@@ -20,8 +20,9 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Event, Notice
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
+from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.sending import Refusal, SourceRun
-from wflo_schema.imports.source import Source
+from wflo_schema.imports.source import Section, Source
 from wflo_schema.imports.translate import of_session
 from wflo_schema.imports.writing import Imported
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
@@ -38,6 +39,9 @@ _FAILURES = (MigrationFailed, BadMigrationFile, Refused)
 # Differences that are shown of one file, and files that are looked for: each takes some replays.
 _MOST_SHOWN = 4
 _MOST_NAMED = 5
+
+# Rollbacks behind which both are compared before the last: each look takes as long as a few migrations.
+_MOST_LOOKS = 8
 
 # How often a rollback that stops, at a file that has none or fails, is begun anew below it.
 _MOST_BEGINNINGS = 8
@@ -167,8 +171,10 @@ class _Pair:
         """Run these migrations both ways; say how each was stopped."""
         return self._at_once(lambda: self.theirs_up(steps), lambda: self.ours_up(steps))
 
-    def down(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
-        """Roll these back both ways, in this order."""
+    def down(self, steps: Sequence[Imported], *, goes_on: bool = False) -> tuple[_Stopped | None, _Stopped | None]:
+        """Roll these back both ways, in this order; ``goes_on``: in the session in which those before were."""
+        if not goes_on:
+            self.run.begin_anew()
         return self._at_once(lambda: self._theirs_down(steps), lambda: self._ours_down(steps))
 
     def look(self, without: Mapping[str, frozenset[str]] | None = None) -> tuple[Made, Made]:
@@ -188,6 +194,7 @@ class _Pair:
 
     def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
         """Run the folder's migrations."""
+        self.run.begin_anew()
         for n, one in enumerate(steps):
             refusal = self.run.run(one.id, one.forward.sent)
             if refusal is not None:
@@ -341,9 +348,7 @@ def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> Mapping[s
 
 def _remedy(source: Source, steps: Sequence[Imported]) -> str:
     """What a person can do where a file makes something else."""
-    notes = (
-        [note for one in steps for note in of_session(one.forward.sent, source.tool)] if source.keeps_session else []
-    )
+    notes = [note for one in steps for note in of_session(one.forward.sent, source)] if source.keeps_session else []
     if not notes:
         return _CORRECT
     places = listed(note.place for note in notes)
@@ -436,6 +441,44 @@ def _rolled_back(
     return count
 
 
+def _looked_at(run: Sequence[Imported]) -> list[int]:
+    """Behind how many of these rollbacks both are compared: all of them, and some that do more than drop.
+
+    What one of them has brought back, those behind it may drop.
+    """
+    makes = [n for n, one in enumerate(run[:-1], 1) if one.undo is not None and not _only_drops(one.undo.sent)]
+    return [*makes[:: -(-len(makes) // _MOST_LOOKS) or 1], len(run)]
+
+
+def _only_drops(section: Section) -> bool:
+    try:
+        return all(piece.first == b"DROP" for piece in pieces(section.path, section.text))
+    except BadMigrationFile:
+        return False
+
+
+def _undone_otherwise(
+    place: _Place,
+    steps: Sequence[Imported],
+    run: Sequence[Imported],
+    found: Unlike,
+    changing: Mapping[str, frozenset[str]],
+    said: list[Said],
+) -> bool:
+    """Do the two differ after these rollbacks?  Say which of them it is."""
+
+    def after(count: int) -> Unlike:
+        if count == len(run):
+            return found
+        with place.pair(steps) as other:
+            other.down(run[:count])
+            theirs, ours = other.look(changing)
+            return unlike(ours, theirs)
+
+    said += _blamed(found, run, after, f"its rollback takes it back otherwise than {place.source.tool} does")
+    return bool(found.lines)
+
+
 def _down_and_up(
     place: _Place,
     pair: _Pair,
@@ -446,39 +489,30 @@ def _down_and_up(
 ) -> int:
     """Roll ``run`` back, the last of ``steps``, and apply it again; return how many of it came back the same."""
     have, changing = made
-    theirs, ours = pair.down(run)
-    stopped = [s for s in (theirs, ours) if s is not None]
-    if stopped:
-        done = min(s.done for s in stopped)
-        told = _failed(place, run[done], *(s if s and s.done == done else None for s in (theirs, ours)))
-        said.append(replace(told, what=f"its rollback {told.what}"))
-        if not done:
+    back, left = 0, have
+    for count in _looked_at(run):
+        theirs, ours = pair.down(run[back:count], goes_on=back > 0)
+        stopped = [s for s in (theirs, ours) if s is not None]
+        if stopped:
+            done = min(s.done for s in stopped)
+            told = _failed(place, run[back + done], *(s if s and s.done == done else None for s in (theirs, ours)))
+            said.append(replace(told, what=f"its rollback {told.what}"))
+            if not back + done:
+                return 0
+            with place.pair(steps) as other:
+                return _down_and_up(place, other, steps, run[: back + done], made, said)
+        want, left = pair.look(changing)
+        if _undone_otherwise(place, steps, run[:count], unlike(left, want), changing, said):
             return 0
-        with place.pair(steps) as other:
-            return _down_and_up(place, other, steps, run[:done], made, said)
+        back = count
     tool = place.source.tool
-
-    def after(count: int) -> Unlike:
-        if count == len(run):
-            return found
-        with place.pair(steps) as other:
-            other.down(run[:count])
-            theirs, ours = other.look(changing)
-            return unlike(ours, theirs)
-
-    want, left = pair.look(changing)
-    found = unlike(left, want)
-    said += _blamed(found, run, after, f"its rollback takes it back otherwise than {tool} does")
-    if found.lines:
-        return 0
     if len(run) == len(steps):
         assert place.base is not None
         stays = list(unlike(left, place.base).lines)
         if not stays:
             place.leaves_nothing = True
             return len(run)
-        if stays:
-            said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
+        said.append(Said("", f"all rollbacks, with {tool} as well, leave: {_cut(stays)}", is_open=False))
     again = pair.ours_up(steps)
     if again is not None:
         upwards = run[::-1]

@@ -87,8 +87,6 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) ->
         folder = _home(folder, chosen, wishes)
     found = chosen.read(folder, wishes)
     if not found.steps:
-        below = _below(folder, lambda inner: bool(chosen.read(inner, wishes).steps))
-        where = f"right in {path}" if below else f"in {path}"
         raise BadMigrationFile(
             f"there is no migration of {chosen.name} in {folder.path}; it holds {listed(folder.files)}",
             hint="name the folder that holds the migrations, or the tool: --from TOOL",

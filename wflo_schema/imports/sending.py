@@ -6,7 +6,7 @@ keeps inside the database what the file would do outside of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wflo_schema.connect.database import Database, put_schema_first
@@ -24,6 +24,9 @@ _BEGIN = Command("BEGIN")
 
 # Makes a command one that is sent as a message of its own, of as many statements as it holds; nothing reads it.
 _NOTHING_FED = memoryview(b"")
+
+# What is refused in a message of many statements, though that is one transaction.
+_NEEDS_BEGIN = frozenset({"SAVEPOINT", "RELEASE", "ROLLBACK"})
 
 # Nothing that is replayed is kept.
 _SETTINGS = {"synchronous_commit": "off"}
@@ -88,6 +91,10 @@ class SourceRun:
         """End its session."""
         self._pipeline.close()
 
+    def begin_anew(self) -> None:
+        """Go on in a new session, as where the tool is started once more."""
+        self._exchange(self._anew(), [])
+
     def run(self, id: str, section: Section) -> Refusal | None:
         """Run one section; return what was refused, None where all of it was run.
 
@@ -122,13 +129,15 @@ class SourceRun:
         return self._exchange([message.command, *look], [message])
 
     def _resetting(self) -> list[Command]:
-        """What makes the session a new one, where the tool begins one for each migration."""
-        if self._source.keeps_session:
-            return []
-        if self._database.schema is None:
-            return [DISCARD]
-        put_first = "SELECT pg_catalog.set_config('search_path', $1, FALSE)"
-        return [DISCARD, Command(put_first, (self._search_path,))]
+        """What the tool itself does to the session between two migrations: most begin a new one, or do nothing."""
+        return self._put_back(self._source.puts_back) if self._source.keeps_session else self._anew()
+
+    def _anew(self) -> list[Command]:
+        return [DISCARD, *(self._put_back(("search_path",)) if self._database.schema is not None else ())]
+
+    def _put_back(self, names: Iterable[str]) -> list[Command]:
+        put_first = Command("SELECT pg_catalog.set_config('search_path', $1, FALSE)", (self._search_path,))
+        return [put_first if name == "search_path" else Command(f"RESET {name}") for name in names]
 
     def _exchange(self, commands: Sequence[Command], messages: Sequence[_Message], before: int = 0) -> Refusal | None:
         """Send commands, behind the first ``before`` of which stand these messages."""
@@ -152,7 +161,8 @@ class SourceRun:
         scripts = [script_of(section.path, text) for text in texts]
         control = any(_is_control(s) for script in scripts for s in script.statements)
         is_message = section.cut is None and not section.is_psql and len(scripts[0].statements) > 1
-        is_one = section.is_wrapped or (is_message and not control and not runs_outside(scripts[0]))
+        is_alone = control or any(s.first_word in _NEEDS_BEGIN for script in scripts for s in script.statements)
+        is_one = section.is_wrapped or (is_message and not is_alone and not runs_outside(scripts[0]))
         made: list[_Message] = []
         line, done, is_begun = section.line, 0, False
         for text, script in zip(texts, scripts, strict=True):

@@ -140,7 +140,8 @@ class Source:
 
     ``reason`` says what shows that it is that tool's.  ``ledgers`` are the tools, by the names of
     `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
-    why.  ``keeps_session``: what a migration sets for its session holds for those after it.
+    why.  ``keeps_session``: what a migration sets for its session holds for those after it, but for the settings in
+    ``puts_back``, which the tool gives their value again before each.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
     the value where none is given, and ``code`` what only the tool itself can work out; names are told apart by case
     only where the pattern does so.
@@ -154,6 +155,7 @@ class Source:
     ledgers: tuple[str, ...] = ()
     left_out: tuple[Note, ...] = ()
     keeps_session: bool = False
+    puts_back: tuple[str, ...] = ()
     placeholder: re.Pattern[bytes] | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     grows: bool = False

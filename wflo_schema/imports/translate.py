@@ -15,10 +15,10 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import UNWRITTEN, head, read_directives
 from wflo_schema.files.layouts import refuse_sections
 from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control, opens_ours
-from wflo_schema.files.splitting import bare, pieces
+from wflo_schema.files.splitting import bare, pieces, strings
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.files.tokens import tokens
-from wflo_schema.imports.source import Note, Section
+from wflo_schema.imports.source import Note, Section, Source
 from wflo_schema.words import counted
 
 # How often a comment is given other words in one file; a file with more is no SQL.
@@ -104,12 +104,13 @@ def with_values(
 
 # What a session keeps, and what decides about later statements.
 _KEPT = rb"(search_path|role|session\s+authorization|default_\w+|time\s*zone|session_replication_role|lock_timeout)\b"
+_NEVER_BACK = (b"role", b"session authorization")  # by RESET ALL
 _SETS = re.compile(rb"\A\s*SET\s+(?:SESSION\s+(?!AUTH))?" + _KEPT, re.IGNORECASE)
 _SETS_CONFIG = re.compile(rb"\A\s*SELECT\s[^;]*\bset_config\s*\(\s*'" + _KEPT + rb"'[^;]*\bfalse\s*\)", re.IGNORECASE)
 _RESETS = re.compile(rb"\A\s*(?:RESET|DISCARD)\s+(?:ALL\b|" + _KEPT + rb")", re.IGNORECASE)
 
 
-def of_session(section: Section, tool: str) -> tuple[Note, ...]:
+def of_session(section: Section, source: Source) -> tuple[Note, ...]:
     """A note where a file sets for its session what its tool keeps for the files after it, and we do not."""
     try:
         statements = _statements(section)
@@ -124,11 +125,13 @@ def of_session(section: Section, tool: str) -> tuple[Note, ...]:
     return tuple(
         Note(
             section.path,
-            f"{name.decode()} is set for the session, which {tool} keeps for the files after it, and here is not",
+            f"{name.decode()} is set for the session, which {source.tool} keeps for the files after it, "
+            "and here is not",
             "write it into each file that needs it",
             section.line + s.line - 1,
         )
         for name, s in kept.items()
+        if name.decode() not in source.puts_back and ("ALL" not in source.puts_back or name in _NEVER_BACK)
     )
 
 
@@ -207,6 +210,24 @@ def _bare(error: BadMigrationFile) -> str:
 
 def _statements(section: Section) -> list[Statement]:
     return [Statement(section.text, p.start, p.end, p.data) for p in pieces(section.path, section.text)]
+
+
+def of_line_ends(section: Section) -> tuple[Note, ...]:
+    """A note where a text of many lines stands in a file of CR LF: most tools send it so, and we do not.
+
+    Bodies of functions and views are left out: they do the same.
+    """
+    try:
+        with open(section.path, "rb") as file:
+            if b"\r\n" not in file.read():
+                return ()
+        found = [s for s in _statements(section) if s.first_word not in ("CREATE", "DO")]
+    except (OSError, BadMigrationFile):
+        return ()  # said elsewhere
+    places = [section.place(s.line) for s in found if any(b"\n" in text for text in strings(s.raw))]
+    what = "a text of many lines is written here with LF at their ends, and with CR LF in this file"
+    how = "where the CR counts, write the text as E'…\\r\\n…'"
+    return (Note(places[0][0], what, how, places[0][1]),) if places else ()
 
 
 # --- transactions of a file's own -------------------------------------------------------------

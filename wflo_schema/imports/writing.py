@@ -23,15 +23,9 @@ from wflo_schema.imports.source import RECORD_FILE, Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
 from wflo_schema.words import listed
 
-<<<<<<< HEAD
-=======
 # What --order takes but for a file.
 ORDERS = frozenset({"", "name", "number"})
 
-# Beside the migrations: what was imported from where, for --follow.
-RECORD_FILE = "import.toml"
-
->>>>>>> 8af3e01dd5b1ee7aef05345641e4001541073cee
 # Digits of a number that was written with others of another length, and of one that is given here.
 _FEWEST_DIGITS = 4
 

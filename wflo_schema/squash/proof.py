@@ -23,6 +23,8 @@ class _Table:
     schema: str
     name: str
     is_sequence: bool
+    is_filtered: bool
+    is_hidden: bool
     columns: list[str]
 
 
@@ -46,7 +48,8 @@ def look_at(database: Database, *, without: Mapping[str, Collection[str]] | None
         schemas = (database.schema,) if database.schema else None
         catalog = read_catalog(connection, schemas=schemas, privileges=True)
         try:
-            rows = _read_rows(connection, left_out)
+            with connection.transaction(force_rollback=True):
+                rows = _read_rows(connection, left_out)
         except psycopg.Error as error:
             raise database_error(error, "reading the rows that the migrations make") from error
     return Made(catalog, rows)
@@ -58,9 +61,17 @@ def _read_rows(
     with connection.cursor(row_factory=class_row(_Table)) as cursor:
         tables = cursor.execute(load_sql("squash", "tables"), {"ignore": sorted(LEDGER_TABLES)}).fetchall()
     found: dict[str, dict[str, str]] = {}
+    objects = connection.execute(load_sql("squash", "large_objects")).fetchone()
+    if objects is not None and objects[0] is not None:
+        found["large objects"] = {"": str(objects[0])}
     for table in tables:
         name = qualified(table.schema, table.name)
         where = sql.Identifier(table.schema, table.name)
+        # the owner may show itself all rows, and takes that back at the end
+        if table.is_filtered:
+            connection.execute(sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(where))
+        if table.is_hidden:
+            connection.execute(sql.SQL("GRANT SELECT ON TABLE {} TO CURRENT_USER").format(where))
         if table.is_sequence:
             row = connection.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(where)).fetchone()
             found[name] = {"": str(row)}
