@@ -77,6 +77,25 @@ PROJECTS: dict[str, tuple[str, str, Mapping[str, str]]] = {
             **{f"db/{n}.x.py": f'from yoyo import step\nstep("{s.strip()}")\n' for n, s in ((1, A), (2, B))},
         },
     ),
+    "sqlx of four digits": (
+        "sqlx",
+        "migrations",
+        {"Cargo.toml": "sqlx = 1\n", "migrations/0001_a.sql": A, "migrations/0002_b.sql": B},
+    ),
+    "yoyo with SQL": (
+        "yoyo",
+        "db",
+        {
+            "db/0001_a.py": f'from yoyo import step\nstep("{A.strip()}")\n',
+            "db/0002_b.sql": B,
+            "db/0002_b.rollback.sql": "DROP TABLE b;\n",
+        },
+    ),
+    "Supabase without settings": (
+        "supabase",
+        "",
+        {"supabase/migrations/1_a.sql": A, "supabase/migrations/2_b.sql": B, "supabase/seed.sql": A},
+    ),
     "pop": (
         "pop",
         "",
@@ -94,6 +113,12 @@ def test_in_a_project_the_folder_of_the_migrations_is_found(tmp_path: Path, case
     assert [("a (id" in text, "b (id" in text) for text in _texts(tmp_path)] == [(True, False), (False, True)]
 
 
+def test_the_folder_of_supabase_is_enough(tmp_path: Path) -> None:
+    project = lay(tmp_path, PROJECTS["Supabase without settings"][2])
+    found = import_folder(str(project / "supabase"), tmp_path / "ours")
+    assert (found.tool, len(found.files)) == ("supabase", 2)
+
+
 def _texts(root: Path) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted((root / "ours").glob("*[!k].sql"))]
 
@@ -107,7 +132,7 @@ def test_of_several_folders_in_a_project_one_is_to_be_named(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("names", "typed"),
     [
-        (("001_a.sql", "010_b.sql"), "--from plain\n"),
+        (("0001_a.sql", "0010_b.sql"), "--from plain\n"),
         (("2_a.sql", "10_b.sql"), "--from plain --order number\n"),
         (("tables.sql", "views.sql"), "--from plain --order FILE, which lists them one a line\n"),
     ],

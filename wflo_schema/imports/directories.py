@@ -6,6 +6,7 @@ Hides where in a project their folder lies.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -380,6 +381,8 @@ def _shows_supabase(folder: Folder) -> str:
         and _is_supabase(folder.text("config.toml"))
     ):
         return f"{folder.where('config.toml')} is Supabase's"
+    if os.path.basename(folder.full_path) == "supabase" and "migrations" in _supabase_homes(folder):
+        return "it is called supabase, and holds migrations"
     homes = [home for home in _supabase_homes(folder) if home.endswith("supabase/migrations")]
     return f"it holds {homes[0]}" if homes else ""
 

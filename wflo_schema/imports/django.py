@@ -186,6 +186,8 @@ def _read_plan(path: str) -> list[tuple[str, str]]:
 # --- what shows it ----------------------------------------------------------------------------
 
 _PRINTED = re.compile(r"(?:[a-z_]\w*[./])\d{4}_\w+(?:\.\w+)?\.sql")
+# What sqlmigrate writes above each operation; a folder with numbered files in it may be anybody's.
+_HEADED = re.compile(rb"^--\n-- \S.*\n--$", re.MULTILINE)
 _CODE = re.compile(rb"^from django\.db import .*\bmigrations\b|^class Migration\(migrations\.Migration\)", re.MULTILINE)
 
 
@@ -195,7 +197,7 @@ def _shows(folder: Folder) -> str:
     if plan := _plan_in(folder):
         return f"{plan} is the output of showmigrations --plan"
     sql = [name for name in folder.files if is_sql(name)]
-    if sql and all(_PRINTED.fullmatch(name) for name in sql):
+    if sql and all(_PRINTED.fullmatch(name) and ("/" not in name or _HEADED.search(folder.text(name))) for name in sql):
         return sql[0]
     python = _python(folder)
     return f"{python} is a migration" if python else ""

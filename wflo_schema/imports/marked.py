@@ -523,7 +523,7 @@ _MARKED: tuple[_Marked, ...] = (
         "dbmate",
         "dbmate",
         re.compile(r"(?P<version>\d+)[^/]*\.sql"),
-        "its name begins with no number",
+        "its name is not NUMBER, words and .sql",
         re.compile(rb"--\s*migrate:(?P<word>up|down)(?:[ \t\r]*\Z|[ \t]+(?P<options>\S.*))"),
         {b"up": "up", b"down": "down"},
         "-- migrate:up",

@@ -390,6 +390,7 @@ def _shows_pairs(folder: Folder) -> str:
     return f"{forward}, and {undo} takes it back; {counted(len(pairs), 'such pair')}, each file read as psql -f runs it"
 
 
+PAIRS = Tool("pairs", read_pairs, shows=_shows_pairs)
 PLAIN = Tool("plain", read_plain, shows=_shows_plain)
 
 # It is asked before the tools whose migrations are programs.
@@ -397,6 +398,6 @@ STRUCTURE = Tool("structure.sql", read_structure, "rails", _shows_structure)
 
 TOOLS: tuple[Tool, ...] = (
     Tool("refinery", read_refinery, "Flyway", shows=_shows_refinery),
-    Tool("pairs", read_pairs, shows=_shows_pairs),
+    PAIRS,
     PLAIN,
 )

@@ -179,14 +179,18 @@ def _recognised(folder: Folder, wishes: Wishes) -> tuple[Tool, str, Folder]:
             )
         home = _home(folder, known, wishes) if known.is_flat else folder
         return (known, files[0][1], folder) if home is folder else _recognised(home, wishes)
+    of_no_tool = (plain.PAIRS, plain.PLAIN)
     for tool in TOOLS:
-        if tool.shows is not None and (why := tool.shows(folder)):
+        if tool.shows is not None and tool not in of_no_tool and (why := tool.shows(folder)):
             return tool, why, folder
     deeper = {home: inner for home in folder.homes if home and (inner := _shown_in(folder.within(home)))}
     if len(deeper) > 1:
         raise _many(folder, " or ".join(dict.fromkeys(tool.name for tool, _, _ in deeper.values())), [*deeper])
     if deeper:
         return next(iter(deeper.values()))
+    for tool in of_no_tool:
+        if tool.shows is not None and (why := tool.shows(folder)):
+            return tool, why, folder
     raise _of_nobody(folder, wishes)
 
 
@@ -208,7 +212,7 @@ def _of_nobody(folder: Folder, wishes: Wishes) -> BadMigrationFile:
         orders = {"": "", "number": " --order number"}
         order = next((said for one, said in orders.items() if _reads(plain.PLAIN, inner, Wishes(one))), _BY_LIST)
         hints = [f"where no tool reads them: wflo-schema import {shlex.quote(inner.path)} --from plain{order}"]
-        able = [t.name for t in TOOLS if t not in plain.TOOLS[1:] and _reads(t, inner, wishes)]
+        able = [t.name for t in TOOLS if t not in (plain.PAIRS, plain.PLAIN) and _reads(t, inner, wishes)]
         if able:
             hints.append(f"where one does, name it: --from {' or '.join(able)}")
     return BadMigrationFile(
