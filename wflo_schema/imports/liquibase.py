@@ -33,7 +33,7 @@ def _mark(pattern: str) -> re.Pattern[str]:
 _HEADER = _mark(r"liquibase\s*formatted.*")
 _CHANGESET = _mark(r'changeset\s+(?P<author>"[^"]+"|[^:]+):(?P<id>"[^"]+"|\S+)(?P<rest>.*)')
 _NO_CHANGESET = _mark(r"changeset.*")
-_PROPERTY = _mark(r"property\s+(.*:.*)\s+(.*:.*).*")
+_PROPERTY = _mark(r"property\s+[^:]*:\S*\s.*:.*")
 _ROLLBACK = _mark(r"rollback (?P<text>.*)")
 _PRECONDITIONS = _mark(r"preconditions(?P<text>.*)")
 _PRECONDITION = _mark(r"precondition-(?P<text>[a-zA-Z0-9-]+ .*)")
@@ -529,7 +529,7 @@ def _root(folder: Folder, said: str) -> list[str]:
     texts = {name: folder.text(name) for name in folder.files if is_sql(name) or _STRUCTURED.fullmatch(name)}
     masters = [n for n, t in texts.items() if not is_sql(n) and _IS_CHANGELOG.search(t)]
     formatted = [n for n, t in texts.items() if is_sql(n) and is_formatted(t)]
-    masters += [n for n in formatted if re.search(rb"(?mi)^\s*--\s*include(?:All)?\s", texts[n])]
+    masters += [n for n in formatted if re.search(rb"(?mi)^[ \t]*--[ \t]*include(?:All)?\s", texts[n])]
     roots = [m for m in masters if m not in _included(folder, masters)]
     named = [m for m in roots if re.search(r"master|root", m, re.IGNORECASE)]
     roots = named if len(named) == 1 else roots

@@ -399,7 +399,7 @@ def _is_altered(marked: _Marked, text: bytes, messages: Sequence[bytes]) -> bool
 
 def _squeezed(text: bytes) -> bytes:
     """The text, however its blanks and empty statements stand."""
-    return b" ".join(re.sub(rb"(?:\s*;)+", b" ; ", text).split()).strip(b"; ")
+    return b" ; ".join(b" ".join(words) for part in text.split(b";") if (words := part.split()))
 
 
 # --- how a tool cuts --------------------------------------------------------------------------

@@ -408,13 +408,16 @@ def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[s
     return replace(made, notes=(*notes, *left, *made.notes, *of_line_ends(section)))
 
 
+_MAKES = rb"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:(?:\w+|\"[^\"]*\")\s*\.\s*)?\"?%s\b"
+
+
 def _ledger_tables(source: Source) -> frozenset[str]:
     """The tables in which the tool records its migrations, but for those that the folder makes itself.
 
     A tool with a schema of its own has none that a file would name without it.
     """
     tables = {name for t in OTHER_TOOLS if t.name in source.ledgers and not t.home for name in t.tables}
-    made = {name: re.compile(rb"\bCREATE\s+TABLE[^(;]*\b" + name.encode() + rb"\b", re.IGNORECASE) for name in tables}
+    made = {name: re.compile(_MAKES % name.encode(), re.IGNORECASE) for name in tables}
     texts = [section.text for step in source.steps for section in step.sections]
     return frozenset(name for name, makes in made.items() if not any(makes.search(text) for text in texts))
 

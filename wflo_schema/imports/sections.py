@@ -154,7 +154,8 @@ _TERN_FILE = re.compile(r"(?P<number>\d+)_(?P<name>.+)\.sql\Z")
 _BELOW = "---- create above / drop below ----"
 _WITHOUT_TRANSACTION = re.compile(r"^---- tern: disable-tx ----$", re.MULTILINE)
 _ACTION = re.compile(
-    r"(?:\s*\{\{-(?=\s)|\{\{)\s*(?P<what>(?:\"[^\"]*\"|`[^`]*`|(?!\}\}).)*?)\s*(?:(?<=\s)-\}\}\s*|\}\})", re.DOTALL
+    r"(?:(?:(?<!\s)\s+)?\{\{-(?=\s)|\{\{)\s*(?P<what>(?:\"[^\"]*\"|`[^`]*`|(?!\}\}).)*?)\s*(?:(?<=\s)-\}\}\s*|\}\})",
+    re.DOTALL,
 )
 _INCLUDE = re.compile(r"template\s+[\"`](?P<name>[^\"`]+)[\"`]\s+[.$]\Z")
 _FIELD = re.compile(r"\$?\.(?P<name>[A-Za-z_]\w*)\Z")
