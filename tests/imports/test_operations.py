@@ -365,11 +365,11 @@ def test_a_full_disk_is_one_clear_error_and_the_next_run_goes_on(tmp_path: Path)
 
 
 def test_a_killed_run_is_begun_anew_with_nothing_half_done(tmp_path: Path) -> None:
-    first = {f"{n}_a.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, 80)}
-    more = {f"{n}_b.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(80, 160)}
+    first = {f"{n}_a.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, 40)}
+    more = {f"{n}_b.up.sql": f"CREATE TABLE t{n} (id int);" for n in range(40, 80)}
     chance = random.Random(7)
     kills = 0
-    for number in range(16):
+    for number in range(8):
         root = tmp_path / str(number)
         folder = lay(root, first)
         is_follow = number % 2 == 1
@@ -380,7 +380,7 @@ def test_a_killed_run_is_begun_anew_with_nothing_half_done(tmp_path: Path) -> No
         if not pid:
             import_folder(None if is_follow else str(folder), root / "ours", follow=is_follow, write=True)
             os._exit(0)
-        goal = (79 if is_follow else 0) + chance.randrange(80)
+        goal = (39 if is_follow else 0) + chance.randrange(40)
         while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             held = len(list((root / "ours").glob("*.sql"))) if (root / "ours").exists() else -1
             if held >= goal:
@@ -475,6 +475,26 @@ def test_two_values_of_one_name_are_refused(tmp_path: Path) -> None:
     words = command(tmp_path, str(folder), "--set", "a=1", "--set", "a=2")
     done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 2 and "--set gives a two values" in done.stderr
+
+
+# --- large files ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "text"),
+    [
+        ("goose", "1_a.sql", f"-- +goose Up\nSELECT 1;{' ' * 500_000}\n;\n"),
+        ("tern", "001_a.sql", f"SELECT 1;{' ' * 500_000}\n"),
+        ("liquibase", "a.sql", f"--liquibase formatted sql\n--changeset a:1\nSELECT 1;{chr(10) * 500_000}"),
+        ("liquibase", "a.sql", f"--liquibase formatted sql\n--changeset a:1\nSELECT 1;\n--property a:{' ' * 20_000}\n"),
+        ("golang-migrate", "1_a.up.sql", f"SELECT 1 -- {'CREATE TABLE ' * 50_000}\n;"),
+        ("plain", "1_a.sql", f"BEGIN;\n{'SELECT 1;' * 100_000}\nCOMMIT;\nSELECT 2;\n"),
+        ("plain", "1_a.sql", "BEGIN;SELECT 1;COMMIT;\n" * 30_000),
+    ],
+)
+def test_a_large_file_is_read_to_its_end(tmp_path: Path, tool: str, name: str, text: str) -> None:
+    found = import_folder(str(lay(tmp_path, {name: text})), tmp_path / "ours", tool=tool)
+    assert [f.is_open for f in found.files] == [False]
 
 
 # --- bad input --------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def read_graphile_migrate(folder: Folder, wishes: Wishes) -> Source:
         step, before = _committed(folder, name, before, config)
         steps.append(step)
     refuse_doubled(steps, "graphile-migrate")
-    left_out = [*_uncommitted(folder, base, used), *_hooks(folder, base, config)]
+    left_out = [*_uncommitted(folder, base), *_hooks(folder, base, config)]
     left_out += left_out_of(folder, folder.without(used | _named(folder, base, config)), "no committed migration")
     return Source(
         "graphile-migrate",
@@ -203,7 +203,7 @@ def _named(folder: Folder, base: str, config: _Config) -> set[str]:
     }
 
 
-def _uncommitted(folder: Folder, base: str, used: set[str]) -> Iterator[Note]:
+def _uncommitted(folder: Folder, base: str) -> Iterator[Note]:
     for name in folder.files:
         if name == f"{base}current.sql" or (name.startswith(f"{base}current/") and name.endswith(".sql")):
             if holds_sql(re.sub(rb"^--!\s*include\s.*$", b"SELECT", folder.text(name), flags=re.MULTILINE)):

@@ -132,7 +132,7 @@ def import_folder(
     )
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
-        imported = [_judged(_finished(one, migrations, before, kept), migrations) for one in imported]
+        imported = [_judged(_finished(one, migrations, kept), migrations) for one in imported]
         proof = None
         if server is not None:
             try:
@@ -439,7 +439,7 @@ def _ours(aside: str, texts: Mapping[str, str], source: Source) -> Migrations:
     return migrations
 
 
-def _finished(one: Imported, migrations: Migrations, before: Record, kept: Mapping[str, str]) -> Imported:
+def _finished(one: Imported, migrations: Migrations, kept: Mapping[str, str]) -> Imported:
     """The migration; where a person has finished a file of it, it is what that file says, whoever runs it."""
     m = migrations.get(one.id)
     assert m is not None

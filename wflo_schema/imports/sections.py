@@ -21,7 +21,6 @@ from wflo_schema.imports.source import (
     Tool,
     Wishes,
     holds_sql,
-    left_out_of,
     numbered,
     refuse_doubled,
     source_of,
@@ -350,8 +349,7 @@ def read_marv(folder: Folder, wishes: Wishes) -> Source:
         version = str(number) if is_recorded else ""
         steps.append(Step(version, match["number"], match["name"], path, section, None, notes))
     steps.sort(key=lambda step: int(step.number))
-    left_out = (*skipped, *left_out_of(folder, folder.without(set(found.values())), "no migration of Marv"))
-    return Source("Marv", folder.path, "", tuple(steps), ("marv",), left_out)
+    return source_of(folder, "Marv", steps, skipped)
 
 
 def _marvrc(folder: Folder) -> dict[str, object]:
