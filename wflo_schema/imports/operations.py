@@ -124,6 +124,8 @@ def import_folder(
     source = _expanded(read_source_folder(folder, said, tool=tool), said)
     _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
     _refuse_edited(source, before, into)
+    if write and not os.access(_nearest(into), os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise BadMigrationFile(f"cannot write into {into}: Permission denied", hint="choose another with --into")
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
@@ -249,8 +251,9 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
             f"{before.folder} was imported into {into} before",
             hint="to add what is new: --follow; to begin again, choose another folder with --into",
         )
-    if into.exists() and not into.is_dir():
-        raise Refused(f"{into} is no folder", hint="choose another with --into")
+    there = _nearest(into)
+    if not there.is_dir():
+        raise Refused(f"{there} is no folder", hint="choose another with --into")
     _refuse_nested(folder, into, [])
     try:
         names = [p.name for p in into.iterdir() if not p.name.startswith(".")] if into.is_dir() else []
@@ -292,6 +295,11 @@ def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None
             f"{into} holds what import would write, and has not written: {listed(sorted(others))}",
             hint="rename these files",
         )
+
+
+def _nearest(into: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(place for place in (into, *into.parents) if os.path.lexists(place))
 
 
 def _checksum(path: Path) -> str | None:
