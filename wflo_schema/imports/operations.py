@@ -124,8 +124,8 @@ def import_folder(
     source = _expanded(read_source_folder(folder, said, tool=tool), said)
     _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
     _refuse_edited(source, before, into)
-    if write and not os.access(_nearest(into), os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise BadMigrationFile(f"cannot write into {into}: Permission denied", hint="choose another with --into")
+    if write:
+        _refuse_unwritable(into)
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
@@ -135,13 +135,7 @@ def import_folder(
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, before, kept), migrations) for one in imported]
-        proof = None
-        if server is not None:
-            try:
-                proof = prove(server, source, imported, migrations, scratch=scratch)
-            except ConnectionLost as error:
-                error.hint = "nothing was written: run it again"
-                raise
+        proof = _proven(server, source, imported, migrations, scratch)
     notes = _notes_of(proof, imported)
     texts = _texts(imported, notes) | kept
     texts[NAMES_FILE] = names_text(source, imported)
@@ -154,16 +148,30 @@ def import_folder(
         source.folder,
         source.reason,
         into,
-        tuple(
-            _file_of(one, notes.get(one.id, ()), bool({f"{one.id}.sql", f"{one.id}.rollback.sql"} & new))
-            for one in imported
-        ),
+        tuple(_file_of(one, notes.get(one.id, ()), new) for one in imported),
         tuple(note.text for note in source.left_out),
         unused,
         proof,
         write_folder(into, texts, before, after) if write else would,
         write,
     )
+
+
+def _proven(
+    server: Database | None,
+    source: Source,
+    imported: Sequence[Imported],
+    migrations: Migrations,
+    scratch: ScratchOptions | None,
+) -> Proof | None:
+    """What a replay shows; None where no server is named."""
+    if server is None:
+        return None
+    try:
+        return prove(server, source, imported, migrations, scratch=scratch)
+    except ConnectionLost as error:
+        error.hint = "nothing was written: run it again"
+        raise
 
 
 def _kept(into: Path, before: Record) -> dict[str, str]:
@@ -295,6 +303,11 @@ def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None
             f"{into} holds what import would write, and has not written: {listed(sorted(others))}",
             hint="rename these files",
         )
+
+
+def _refuse_unwritable(into: Path) -> None:
+    if not os.access(_nearest(into), os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise BadMigrationFile(f"cannot write into {into}: Permission denied", hint="choose another with --into")
 
 
 def _nearest(into: Path) -> Path:
@@ -484,7 +497,8 @@ def _judged(one: Imported, migrations: Migrations) -> Imported:
     return one
 
 
-def _file_of(one: Imported, more: Sequence[Note], is_new: bool) -> FileImported:
+def _file_of(one: Imported, more: Sequence[Note], new: Collection[str]) -> FileImported:
+    is_new = f"{one.id}.sql" in new or f"{one.id}.rollback.sql" in new
     undo = one.undo.notes if one.undo is not None else ()
     is_open = one.is_open or (one.undo is not None and one.undo.is_open)
     said = (*one.notes, *undo) if is_new or is_open else ()
