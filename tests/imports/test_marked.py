@@ -255,6 +255,14 @@ VALUES = {
 }
 
 
+@pytest.mark.parametrize("number", ["0", "00", "99999999999999999999"])
+def test_a_number_that_goose_cannot_read_is_no_migration(tmp_path: Path, number: str) -> None:
+    text = "-- +goose Up\nSELECT 1;\n"
+    found = imported(tmp_path, {"1_a.sql": text, f"{number}_b.sql": text})
+    assert [f.id for f in found.files] == ["0001_a"]
+    assert "a number from 1 on that fits a bigint" in found.left_out[0]
+
+
 @pytest.mark.parametrize("line", VALUES)
 def test_values_are_put_in_where_goose_does(tmp_path: Path, line: str) -> None:
     around = "SELECT '${A} $$';"

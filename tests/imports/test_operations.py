@@ -314,10 +314,13 @@ def test_folders_that_are_the_same_or_nested_are_refused(tmp_path: Path, into: s
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
 
 
-def test_a_file_that_is_no_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "ours").write_text("x")
-    with pytest.raises(Refused, match="is no folder"):
-        imported(tmp_path, FILES)
+@pytest.mark.parametrize("into", ["file", "file/deeper", "link"])
+def test_a_file_that_is_no_folder_is_refused(tmp_path: Path, into: str) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("nowhere")
+    for write in (False, True):
+        with pytest.raises(Refused, match="is no folder"):
+            import_folder(str(lay(tmp_path, FILES)), tmp_path / into, write=write)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")

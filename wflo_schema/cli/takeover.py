@@ -189,7 +189,7 @@ def import_(
         follow=follow,
         write=write,
     )
-    done = f"written: {counted(len(found.paths), 'file')} in {into}" if write else ""
+    done = f"written: {counted(len(found.paths), 'file')} in {into}" if write and found.paths else ""
     verdict = {"is_proven": found.is_proven, "exit_code": found.exit_code}
     text = json_text({**plain(found), **verdict}) if format_ == "json" else import_text(found)
     answer(pasteable(text) if format_ != "json" else text, done)

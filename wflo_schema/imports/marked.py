@@ -537,8 +537,8 @@ _MARKED: tuple[_Marked, ...] = (
     _Marked(
         "goose",
         "goose",
-        re.compile(r"(?P<version>0*[1-9]\d*)_[^/]*(?:\.sql|(?<!_test)\.go)"),
-        "its name is not NUMBER_words.sql",
+        re.compile(r"(?P<version>0*[1-9]\d{0,18})_[^/]*(?:\.sql|(?<!_test)\.go)"),
+        "its name is not NUMBER_words.sql, with a number from 1 on that fits a bigint",
         re.compile(rb"(?P<indent>\s*)--(?P<lead>.*?)\+goose(?P<word>.*)"),
         {
             b"up": "up",

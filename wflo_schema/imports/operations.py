@@ -123,6 +123,8 @@ def import_folder(
     tool = tool or before.tool or None
     source = _read(folder, into, said, tool)
     _refuse_edited(source, before, into)
+    if write:
+        _refuse_unwritable(into)
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
@@ -145,10 +147,7 @@ def import_folder(
         source.folder,
         source.reason,
         into,
-        tuple(
-            _file_of(one, notes.get(one.id, ()), bool({f"{one.id}.sql", f"{one.id}.rollback.sql"} & new))
-            for one in imported
-        ),
+        tuple(_file_of(one, notes.get(one.id, ()), new) for one in imported),
         tuple(note.text for note in source.left_out),
         unused,
         proof,
@@ -164,6 +163,7 @@ def _proven(
     migrations: Migrations,
     scratch: ScratchOptions | None,
 ) -> Proof | None:
+    """What a replay shows; None where no server is named."""
     if server is None:
         return None
     try:
@@ -265,8 +265,9 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
             f"{before.folder} was imported into {into} before",
             hint="to add what is new: --follow; to begin again, choose another folder with --into",
         )
-    if into.exists() and not into.is_dir():
-        raise Refused(f"{into} is no folder", hint="choose another with --into")
+    there = _nearest(into)
+    if not there.is_dir():
+        raise Refused(f"{there} is no folder", hint="choose another with --into")
     _refuse_nested(folder, into, [])
     try:
         names = [p.name for p in into.iterdir() if not p.name.startswith(".")] if into.is_dir() else []
@@ -308,6 +309,16 @@ def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None
             f"{into} holds what import would write, and has not written: {listed(sorted(others))}",
             hint="rename these files",
         )
+
+
+def _refuse_unwritable(into: Path) -> None:
+    if not os.access(_nearest(into), os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise BadMigrationFile(f"cannot write into {into}: Permission denied", hint="choose another with --into")
+
+
+def _nearest(into: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(place for place in (into, *into.parents) if os.path.lexists(place))
 
 
 def _checksum(path: Path) -> str | None:
@@ -492,7 +503,8 @@ def _judged(one: Imported, migrations: Migrations) -> Imported:
     return one
 
 
-def _file_of(one: Imported, more: Sequence[Note], is_new: bool) -> FileImported:
+def _file_of(one: Imported, more: Sequence[Note], new: Collection[str]) -> FileImported:
+    is_new = f"{one.id}.sql" in new or f"{one.id}.rollback.sql" in new
     undo = one.undo.notes if one.undo is not None else ()
     is_open = one.is_open or (one.undo is not None and one.undo.is_open)
     said = (*one.notes, *undo) if is_new or is_open else ()
