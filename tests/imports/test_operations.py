@@ -147,7 +147,7 @@ def test_what_a_person_has_finished_is_proven_and_recorded(tmp_path: Path, datab
     assert [f.is_open for f in found.files] == [False, True, False]
     assert found.exit_code == 1
     text = import_text(found)
-    assert "proven up to 0001_a only" in text and "left for you: 1 migration" in text
+    assert "proven only up to 0001_a" in text and "left for you: 1 migration" in text
     path = tmp_path / "ours" / "0002_b.sql"
     assert UNWRITTEN in path.read_text()
     path.write_text("-- written by hand\nCREATE TABLE b (id bigint);\n")
@@ -305,6 +305,22 @@ def test_imported_twice_without_follow_is_refused(tmp_path: Path) -> None:
         imported(tmp_path, FILES)
 
 
+def test_a_project_whose_plan_names_its_files_may_hold_the_plain_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = "%project=shop\n\none 2024-01-01T00:00:00Z A <a@b> # one\n"
+    folder = lay(tmp_path, {"sqitch.plan": plan, "deploy/one.sql": "CREATE TABLE a ();"})
+    monkeypatch.chdir(folder)
+    import_folder(".", Path("migrations"), write=True)
+    with (folder / "sqitch.plan").open("a") as file:
+        file.write("two 2024-01-02T00:00:00Z A <a@b> # two\n")
+    (folder / "deploy/two.sql").write_text("CREATE TABLE b ();")
+    found = import_folder(".", Path("migrations"), follow=True, write=True)
+    assert [f.id for f in found.files if f.is_new] == ["0002_two"]
+    assert not found.left_out
+    assert found.reason == "as migrations/import.toml says"
+
+
 @pytest.mark.parametrize("into", ["theirs", "theirs/ours", "link", "theirs/../theirs", "."])
 def test_folders_that_are_the_same_or_nested_are_refused(tmp_path: Path, into: str) -> None:
     folder = lay(tmp_path, FILES)
@@ -429,13 +445,13 @@ WHOLE = Proof("it", 2, 2, is_equal=True, objects=2, filled=0, rolled_back=2, wit
     ("proof", "is_proven", "said"),
     [
         (None, False, "not proven: no server"),
-        (WHOLE, True, "proven by replay"),
+        (WHOLE, True, "proven on it: "),
         (replace(WHOLE, with_rollback=0, rolled_back=0), True, "no rollbacks"),
         (replace(WHOLE, rolled_back=1), False, "not all rollbacks are proven: 1 of 2"),
         (replace(WHOLE, rolled_back=0), False, "not all rollbacks are proven: 0 of 2"),
-        (replace(WHOLE, replayed=1, rolled_back=1), False, "proven up to 0001_a only; not proven: 0002_b"),
+        (replace(WHOLE, replayed=1, rolled_back=1), False, "proven only up to 0001_a, on it: "),
         (replace(WHOLE, replayed=0, rolled_back=0), False, "not proven: it stops at the first migration, 0001_a"),
-        (replace(WHOLE, is_equal=False, rolled_back=0), False, "not proven: 2 of 2 migrations"),
+        (replace(WHOLE, is_equal=False, rolled_back=0), False, "not proven: run as golang-migrate runs them"),
     ],
 )
 def test_only_what_was_proven_is_called_so(tmp_path: Path, proof: Proof | None, is_proven: bool, said: str) -> None:
@@ -443,9 +459,9 @@ def test_only_what_was_proven_is_called_so(tmp_path: Path, proof: Proof | None, 
     text = import_text(found)
     assert (found.is_proven, found.exit_code) == (is_proven, 0 if is_proven else 1)
     assert said in text
-    claims = [line for line in text.splitlines() if line.startswith(("proven by", "rollbacks proven"))]
+    claims = [line for line in text.splitlines() if line.startswith(("proven on it", "rollbacks proven"))]
     if proof is None or not proof.is_equal or proof.replayed < proof.total:
-        assert not [line for line in claims if line.startswith("proven by")]
+        assert not [line for line in claims if line.startswith("proven on it")]
     if proof is None or proof.rolled_back < proof.with_rollback:
         assert not [line for line in claims if line.startswith("rollbacks")]
 

@@ -75,7 +75,7 @@ def test_a_plan_with_reworked_changes_is_proven_in_its_order(tmp_path: Path, dat
     for part in (
         "db/verify: 1 file that verify changes",
         "forgotten.ddl: the plan names no such change",
-        "README.md: 1 file of it no script of a change",
+        "README.md: no script of a change in it: 1 file",
     ):
         assert part in said
     assert any("needs other:thing, of another project" in note for note in found.files[1].notes)

@@ -123,21 +123,26 @@ def baseline(
 
 @click.command("import", cls=Command, epilog=EXIT_CODES)
 @click.argument("folder", metavar="FOLDER", required=False)
-@option("--from", "tool", metavar="TOOL", help="Whose folder it is. Default: what its files show.")
+@option("--from", "tool", metavar="TOOL", help="The tool that the folder is of. Default: the one that its files show.")
 @option(
     "--into",
     metavar="DIR",
     type=FOLDER,
     default=Path("migrations"),
     show_default=True,
-    help="Where the migrations are written; made if it is not there.",
+    help="The folder for the new files; it is made if it is not there.",
 )
 @option("--write", is_flag=True, help="Write the files. Without it, only say what would be written.")
-@option("--follow", is_flag=True, help="Add what is new in FOLDER, or in the folder that was imported before.")
+@option("--follow", is_flag=True, help="Add what is new since the last import. FOLDER may be left out.")
 @option(
     "--set", "values", metavar="NAME=VALUE", multiple=True, help="The value of a placeholder or variable; repeatable."
 )
-@option("--order", metavar="ORDER", default="", help="Of a folder of no tool: name, number, or a file that lists them.")
+@option(
+    "--order",
+    metavar="ORDER",
+    default="",
+    help="The order of files that no tool reads: name, number, or a file that lists them.",
+)
 @database_url_option
 @schema_option
 @format_option
@@ -158,11 +163,11 @@ def import_(
     server_directory: Path,
     scratch: Callable[[], ScratchOptions],
 ) -> None:
-    """Turn another tool's folder into plain migration files, and prove that they make the same.
+    """Turn another tool's folder into plain migration files, and prove that both make the same.
 
-    Runs the folder as its own tool does in one scratch database, the files in another, and compares
-    catalogs and rows; then rolls both back. Names, file by file, what a person must do. Never
-    changes FOLDER, and no database but those scratch ones.
+    Runs the old files by the rules of their tool in one scratch database, the new ones in another,
+    and compares catalogs and rows; then rolls both back. Says of each file what is left for you to
+    do. Changes neither FOLDER nor any database of yours.
 
     \b
     Example:

@@ -133,7 +133,7 @@ def _plan(folder: Folder, wishes: Wishes) -> tuple[str, str, list[tuple[str, str
     if name := _plan_in(folder):
         return folder.where(name), name, _read_plan(folder.where(name))
     sql = [name for name in folder.files if is_sql(name)]
-    if not sql:
+    if not sql or folder.has("manage.py"):
         raise BadMigrationFile(
             f"{folder.path} holds Django's migrations as Python, which is not run here: {_python(folder)}",
             hint=f"{_WHERE}\n{_HOW}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,8 +121,7 @@ def import_folder(
     given = wishes or Wishes()
     _refuse_other_values(given, before)
     said = Wishes(given.order or before.order, {**before.values, **given.values})
-    tool = tool or before.tool or None
-    source = _read(folder, into, said, tool)
+    source = _read(folder, into, said, tool, before)
     _refuse_edited(source, before, into)
     if write:
         _refuse_unwritable(into)
@@ -129,7 +129,9 @@ def import_folder(
     kept = _kept(into, before)
     imported = _imported(source, said, before)
     unused = tuple(
-        n for n in given.values if n not in before.values and _is_unused(n, said, source, imported, before, tool)
+        n
+        for n in given.values
+        if n not in before.values and _is_unused(n, said, source, imported, before, tool or before.tool or None)
     )
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
@@ -171,6 +173,13 @@ def _proven(
     except ConnectionLost as error:
         error.hint = "nothing was written: run it again"
         raise
+
+
+def _read(folder: str, into: Path, said: Wishes, tool: str | None, before: Record) -> Source:
+    """Read the folder, as the tool that is named or that it was imported from before; else as its files show."""
+    source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None, but=str(into)), said)
+    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
+    return replace(source, reason=f"as {into / RECORD_FILE} says") if before.tool and not tool else source
 
 
 def _kept(into: Path, before: Record) -> dict[str, str]:
@@ -224,13 +233,6 @@ def _text(path: Path) -> str:
         raise BadMigrationFile(f"cannot read {path}: {error}") from None
 
 
-def _read(folder: str, into: Path, said: Wishes, tool: str | None) -> Source:
-    """The folder, where what is written lies away from what was read."""
-    source = _expanded(read_source_folder(folder, said, tool=tool), said)
-    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
-    return source
-
-
 # Files of tools that have a folder for each migration.
 _OF_A_FOLDER = frozenset({"up.sql", "down.sql", "migration.sql"})
 
@@ -248,7 +250,11 @@ def _refuse_nested(folder: str, into: Path, read: Sequence[str]) -> None:
     is_inside = theirs in ours.parents and any(home == ours or home in ours.parents for home in homes)
     if theirs == ours or ours in theirs.parents or is_inside:
         how = "are the same folder" if theirs == ours else "lie one in the other"
-        raise Refused(f"{folder} and {into} {how}", hint="choose a folder beside it with --into")
+        other = "db/migrations" if folder.strip("/") == "migrations" else "plain-migrations"
+        raise Refused(
+            f"{folder} and {into} {how}; the plain files need one of their own",
+            hint=f"name it: wflo-schema import {shlex.quote(folder)} --into {other}",
+        )
 
 
 def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> None:

@@ -150,7 +150,7 @@ def read_golang_migrate(folder: Folder, wishes: Wishes) -> Source:
         reason += f"; it runs with {_MULTI}=true, {cut_for}"
     is_go = _beside(folder, "go.mod", "Cargo.toml").endswith("go.mod")
     if not is_go and all(h.name.endswith(".sql") for h in halves):
-        reason += "; sqlx calls its files so as well, and its ledger is known to adopt, too"
+        reason += "; sqlx names its files in the same way, and adopt reads its ledger, too"
     return joined(
         folder,
         "golang-migrate",

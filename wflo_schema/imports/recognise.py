@@ -60,13 +60,13 @@ TOOLS: tuple[Tool, ...] = (
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(tool.name for tool in TOOLS))
 
 
-def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None) -> Source:
-    """Read another tool's folder.
+def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None, but: str = "") -> Source:
+    """Read another tool's folder, without the folder ``but`` in it.
 
     Raise `UsageError` for a tool that is not known, and `BadMigrationFile` where the folder shows no tool or more than
     one, or cannot be read as that tool reads it.
     """
-    folder = Folder(path)
+    folder = Folder(path, but)
     if not folder.files:
         raise BadMigrationFile(f"there is no file in {path}", hint="name the folder that holds the migrations")
     if tool is None and wishes.order:

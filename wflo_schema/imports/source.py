@@ -189,10 +189,14 @@ class Tool:
 
 
 class Folder:
-    """The files of a folder and of those in it, by their relative paths with ``/``; or a single file."""
+    """The files of a folder and of those in it, by their relative paths with ``/``; or a single file.
 
-    def __init__(self, path: str) -> None:
+    ``but`` is a folder in it that is none of the tool's.
+    """
+
+    def __init__(self, path: str, but: str = "") -> None:
         self.path = path
+        self.but = but
         self.is_file = os.path.isfile(path)
         self.root = os.path.dirname(path) if self.is_file else path
         self._texts: dict[str, bytes] = {}
@@ -215,7 +219,7 @@ class Folder:
                 f"there is no folder {self.path}", hint="name the folder that holds the other tool's files"
             )
         found: list[str] = []
-        seen = {os.path.realpath(self.path)}
+        seen = {os.path.realpath(path) for path in (self.path, self.but) if path}
         for root, folders, names in os.walk(self.path, followlinks=True, onerror=self._refuse_unreadable):
             inner = [f for f in sorted(folders) if f not in _NOBODYS and not f.startswith(".")]
             real = {f: os.path.realpath(os.path.join(root, f)) for f in inner}

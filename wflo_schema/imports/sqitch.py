@@ -197,15 +197,15 @@ class _Project:
             path = self._folder.where(name)
             real = os.path.realpath(path)
             if os.path.basename(name) in (_CONFIG, _PLAN):
-                yield Note(path, "was read for its settings" if name.endswith(_CONFIG) else "was read: the plan")
-            elif real.startswith(scripts) and name.endswith(f".{self._extension}") and real not in used:
+                continue
+            if real.startswith(scripts) and name.endswith(f".{self._extension}") and real not in used:
                 yield Note(path, "the plan names no such change, so Sqitch never runs it")
             elif is_sql(name) and real not in used:
                 yield Note(path, "is no script of a change")
             elif real not in used:
                 others[name.partition("/")[0]] = others.get(name.partition("/")[0], 0) + 1
         for name, count in others.items():
-            yield Note(self._folder.where(name), f"{counted(count, 'file')} of it no script of a change")
+            yield Note(self._folder.where(name), f"no script of a change in it: {counted(count, 'file')}")
 
     def _path(self, change: _Change, script: str) -> str:
         """The path of a change's script: of a reworked one it has the first of the tags behind it that has a file."""

@@ -457,7 +457,7 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
         lines.append(f"-- {nothing}")
     lines += [f"-- import: {' '.join(note.text.split())}" for note in notes]
     if any(note.is_open for note in notes):
-        lines += [UNWRITTEN, *(f"-- | {line}" for line in body.split("\n"))]
+        lines += [UNWRITTEN, *(f"-- | {line}" for line in body.splitlines())]
         return "\n".join((*top, _reworded("\n".join(lines)))) + "\n"
     return "\n".join((*top, *lines, _reworded(body))).strip("\n") + "\n"
 

@@ -534,15 +534,16 @@ def _outcome_lines(found: Import) -> list[str]:
     elif found.is_written:
         lines = [f"written: {many} in {found.into}"]
     else:
-        lines = [f"nothing was written; {many} would be, in {found.into}"]
+        lines = [f"nothing is written yet: {many} would go into {found.into}"]
     into = shlex.quote(str(found.into))
     if found.open_files:
         names = listed([f.id for f in found.open_files])
-        lines.append(f"left for you: {counted(len(found.open_files), 'migration')}, each says at its top what: {names}")
+        many_open = counted(len(found.open_files), "migration")
+        lines.append(f"left for you: {many_open}, with comments at the top that say what to do: {names}")
     if not found.is_written:
         lines += [] if not found.paths else ["next: the same command with --write"]
     elif found.open_files:
-        lines.append(f"next: finish them, then wflo-schema import --follow --write --into {into}")
+        lines.append(f"next: write that SQL, then: wflo-schema import --follow --write --into {into}")
     else:
         lines.append(f"next: wflo-schema adopt --migrations {into}")
     return lines
@@ -559,29 +560,27 @@ def _proof_lines(found: Import) -> list[str]:
         first = found.files[0].id if found.files else ""
         return [*lines, f"not proven: it stops at the first migration, {first}"]
     of = f"{proof.replayed} of {counted(proof.total, 'migration')}"
-    how = f"run as {runner} runs them and as they are written"
+    how = f"run as {runner} runs them, the old files"
     if not proof.is_equal:
-        lines.append(f"not proven: {of}, {how}, do not make the same")
+        lines.append(f"not proven: {how} do not make the same as the new ones ({of})")
         return lines + (["no rollback was tried"] if proof.with_rollback else [])
-    rows = counted(proof.filled, "table or sequence", "tables and sequences")
-    but = f" (except {listed(proof.not_compared)}, which differ from run to run)" if proof.not_compared else ""
-    if proof.replayed < proof.total:
-        last, stop = found.files[proof.replayed - 1].id, found.files[proof.replayed].id
-        lines.append(f"proven up to {last} only; not proven: {stop} and what comes behind it")
-    lines.append(
-        f"{'proven' if proof.replayed == proof.total else 'so far'} by replay on {proof.label}: {of}, {how}, make the "
-        f"same {counted(proof.objects, 'object')}, and the rows of {rows}{but}"
-    )
-    return [*lines, _rollback_line(proof)]
+    rows = f"the rows of {counted(proof.filled, 'table or sequence', 'tables and sequences')}"
+    same = f"{counted(proof.objects, 'object')}, {rows if proof.filled else 'no rows'}"
+    but = f", except {listed(proof.not_compared)}, which differ from run to run" if proof.not_compared else ""
+    is_whole = proof.replayed == proof.total
+    so_far = "" if is_whole else f" only up to {found.files[proof.replayed - 1].id},"
+    lines.append(f"proven{so_far} on {proof.label}: {how} make the same as the new ones ({of}; {same}{but})")
+    lines += [] if is_whole else [f"not proven: {found.files[proof.replayed].id} and what comes after it"]
+    return [*lines, _rollback_line(proof, runner)]
 
 
-def _rollback_line(proof: Proof) -> str:
+def _rollback_line(proof: Proof, runner: str) -> str:
     back, of = proof.rolled_back, proof.with_rollback
     if not of:
         return "no rollbacks: the folder has none"
-    again = "" if any("applied again" in s.what for s in proof.said) else ", and applied again"
+    again = "" if any("applied again" in s.what for s in proof.said) else "; applied again, all is as before"
     end = ", down to the empty database" if proof.leaves_nothing else again
-    said = f"{back} of {of} rolled back as the tool does it, with the same result{end}"
+    said = f"{back} of {of} leave the same as those of {runner}{end}"
     return f"rollbacks proven: {said}" if back == of else f"not all rollbacks are proven: {said}"
 
 
