@@ -43,6 +43,33 @@ def scratch_databases(database: Database) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    "up",
+    [
+        "ALTER ROLE {role}\n  SET work_mem = '5MB'; -- ä\nCREATE TABLE t1 (id int);",
+        "CREATE TABLE t1 (id int); GRANT {role} TO {role}_of; CREATE TABLE t2 (id int);",
+        "GRANT CONNECT ON DATABASE wflo_not_there TO {role}; CREATE TABLE t1 (id int);",
+        "ALTER ROLE {role} SET work_mem = '5MB'; ALTER ROLE {role} NOLOGIN;",
+    ],
+)
+def test_what_is_left_out_is_run_on_neither_side_of_one_message(tmp_path: Path, database: Database, up: str) -> None:
+    role = f"wflo_{database.name}"
+    looks = """SELECT (SELECT count(*) FROM pg_db_role_setting WHERE setrole = r.oid),
+        (SELECT count(*) FROM pg_auth_members WHERE roleid = r.oid),
+        rolcanlogin FROM pg_roles r WHERE rolname = %s"""
+    with database.connect() as connection:
+        connection.execute(f'CREATE ROLE "{role}" LOGIN; CREATE ROLE "{role}_of"')
+    try:
+        found = imported(tmp_path, pairs(up.format(role=f'"{role}"').replace('"_of', '_of"')), database)
+        assert found.exit_code == 0, found.proof
+        assert found.proof is not None and all("left out of both" in s.what for s in found.proof.said)
+        with database.connect() as connection:
+            assert connection.execute(looks, (role,)).fetchone() == (0, 0, True)
+    finally:
+        with database.connect() as connection:
+            connection.execute(f'DROP ROLE "{role}", "{role}_of"')
+
+
+@pytest.mark.parametrize(
     ("up", "said", "advised"),
     [
         (

@@ -296,7 +296,10 @@ def _with(script: Script, instead: Mapping[int, str]) -> Script:
     kept = []
     for number, statement in enumerate(script.statements):
         text = instead.get(number)
-        if text == "":
+        if text == "":  # blanks in its place: the whole text may be sent, and no place in it moves
+            source += script.source[done : statement.start]
+            source += re.sub(rb"[^\n]", b" ", script.source[statement.start : statement.end])
+            done = statement.end
             continue
         shift = len(source) - done
         begin, data = statement.start + shift, statement.data

@@ -234,6 +234,7 @@ def _stopped(error: WfloSchemaError, steps: Sequence[Imported]) -> _Stopped:
     location = getattr(error, "location", None)
     said = error.message.splitlines()[0]
     said = re.sub(r"\A(?:in the scratch database, )?(?:\S+\.sql(?::\d+)*: )?", "", said)
+    said = re.sub(r"\A\S+ failed in statement \d+ of \d+: ", "", said)
     if isinstance(error, MigrationFailed):
         shown = " ".join(error.statement.split())[:60]
         line = location.line if location is not None else 0
