@@ -227,7 +227,7 @@ def _text(path: Path) -> str:
 def _read(folder: str, into: Path, said: Wishes, tool: str | None) -> Source:
     """The folder, where what is written lies away from what was read."""
     source = _expanded(read_source_folder(folder, said, tool=tool), said)
-    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
+    _refuse_nested(source.folder, into, [path for step in source.steps for path in step.paths])
     return source
 
 
