@@ -180,6 +180,23 @@ def test_settings_are_read_from_each_place(tmp_path: Path, name: str, text: str)
     assert text_of(tmp_path, "0002_b.sql") == "DROP TABLE t;\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flyway.toml", '[flyway]\nlocations = ["filesystem:sql", "filesystem:./more"]\n'),
+        ("conf/flyway.conf", "flyway.locations=filesystem:sql,filesystem:more\n"),
+        ("application.properties", "spring.flyway.locations=classpath:sql,classpath:/more\n"),
+    ],
+)
+def test_of_a_project_only_what_lies_in_the_locations_is_read(tmp_path: Path, name: str, text: str) -> None:
+    place = "src/main/resources/" if name.startswith("app") else ""
+    files = {f"{place}sql/V1__a.sql": "", f"{place}more/R__z.sql": "", "seeds/V9__s.sql": "SELECT 1;\n", name: text}
+    found = imported(tmp_path, files)
+    assert [file.id for file in found.files] == ["0001.0_a", "0001.1_repeatable_z"]
+    assert [left.rpartition("theirs/")[2] for left in found.left_out if "V9" in left.partition(":")[0]]
+    assert name in found.reason
+
+
 def test_a_placeholder_without_a_value_and_code_wait_for_a_person(tmp_path: Path) -> None:
     files = {"V1__a.sql": "SELECT '${x}', '${flyway:user}', '${flyway:filename}';\n", "V2__b.java": "class V2__b {}\n"}
     found = imported(tmp_path, files)

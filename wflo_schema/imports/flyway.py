@@ -358,12 +358,33 @@ def _code_beside(folder: Folder) -> Iterator[str]:
             yield from (f"{beside}/{name}" for name in sorted(os.listdir(there)))
 
 
+def _places(folder: Folder, settings: _Settings) -> tuple[str, ...]:
+    """How the paths of files begin that lie in the settings' locations; none where a location is not in the folder."""
+    base = os.path.dirname(settings.path)
+    bases = (base, os.path.dirname(base), os.path.join(base, "src/main/resources"))
+    found: list[str] = []
+    for location in filter(None, map(str.strip, settings.get("locations").split(","))):
+        said = re.sub(r"\A(?:filesystem|classpath):/?(?=[\w.])", "", location)
+        there = next((path for b in bases if os.path.isdir(path := os.path.join(b, said))), "")
+        inner = os.path.relpath(os.path.realpath(there), os.path.realpath(folder.root or ".")).replace(os.sep, "/")
+        if not there or inner.split("/")[0] in (".", ".."):
+            return ()
+        found.append(f"{inner}/")
+    return tuple(found)
+
+
 def _kinds(folder: Folder, settings: _Settings) -> tuple[list[_Named], list[_Named], list[Note]]:
     """The files by their names: SQL, code, and what is no migration."""
     scripts: list[_Named] = []
     code: list[_Named] = []
     left: list[Note] = []
+    places = _places(folder, settings)
     for name in (*folder.files, *_code_beside(folder)):
+        if places and name in folder.files and not name.startswith(places):
+            if os.path.abspath(folder.where(name)) == settings.path:
+                continue
+            left.append(Note(folder.where(name), f"lies in none of the locations that {settings.path} names"))
+            continue
         script = _named(name, settings, settings.suffixes)
         found = script or _named(name, settings, _CODE)
         if found and len(found.kind) > 1 and not (script and found.kind in _LAST):
@@ -419,10 +440,11 @@ def read_flyway(folder: Folder, wishes: Wishes) -> Source:
     for gone in undos.values():
         of = "a version that a baseline holds" if gone.parts in {o.parts for o in old} else "what no file makes"
         left.append(Note(folder.where(gone.path), f"takes back {of}"))
+    places = _places(folder, settings)
     return Source(
         "flyway",
         folder.path,
-        "",
+        f"{settings.path} says that it is in {listed(places)}" if places else "",
         tuple(steps),
         ledgers=("flyway",),
         left_out=tuple(left),
