@@ -129,6 +129,17 @@ def test_of_several_folders_in_a_project_one_is_to_be_named(tmp_path: Path) -> N
     assert f"wflo-schema import {tmp_path / 'theirs' / 'one'} --from golang-migrate" in str(refused.value.hint)
 
 
+def test_folders_of_two_tools_in_a_project_are_named_with_their_own(tmp_path: Path) -> None:
+    files = {
+        "one/01_a.json": '{"operations": [{"sql": {"up": "SELECT 1"}}]}',
+        "two/1.x.py": PROJECTS["yoyo"][2]["db/1.x.py"],
+    }
+    with pytest.raises(BadMigrationFile, match="of pgroll or yoyo: one, two") as refused:
+        imported(tmp_path, files)
+    assert "one --from pgroll\n" in str(refused.value.hint)
+    assert str(refused.value.hint).endswith("two --from yoyo")
+
+
 @pytest.mark.parametrize(
     ("names", "typed"),
     [

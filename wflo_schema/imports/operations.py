@@ -120,9 +120,7 @@ def import_folder(
     given = wishes or Wishes()
     _refuse_other_values(given, before)
     said = Wishes(given.order or before.order, {**before.values, **given.values})
-    tool = tool or before.tool or None
-    source = _expanded(read_source_folder(folder, said, tool=tool), said)
-    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
+    source = _read(folder, into, said, tool or before.tool or None)
     _refuse_edited(source, before, into)
     source = _new_last(source, before)
     kept = _kept(into, before)
@@ -213,6 +211,13 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadMigrationFile(f"cannot read {path}: {error}") from None
+
+
+def _read(folder: str, into: Path, said: Wishes, tool: str | None) -> Source:
+    """The folder, where what is written lies away from what was read."""
+    source = _expanded(read_source_folder(folder, said, tool=tool), said)
+    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
+    return source
 
 
 # Files of tools that have a folder for each migration.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile, Refused, UsageError
@@ -105,7 +105,7 @@ def _home(folder: Folder, tool: Tool, wishes: Wishes) -> Folder:
     if len(homes) == 1:
         return folder.within(homes[0])
     if homes and "" not in homes:
-        raise _many(folder, tool.name, homes)
+        raise _many(folder, dict.fromkeys(homes, tool.name))
     return folder
 
 
@@ -113,12 +113,14 @@ def _homes_of(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name.rpartition("/")[0] for name in names))
 
 
-def _many(folder: Folder, tool: str, homes: Sequence[str]) -> BadMigrationFile:
+def _many(folder: Folder, homes: Mapping[str, str]) -> BadMigrationFile:
+    """``homes`` are the folders in it, and the tool of each."""
+    tools = " or ".join(dict.fromkeys(homes.values()))
     return BadMigrationFile(
-        f"{folder.path} holds {counted(len(homes), 'folder')} with migrations of {tool}: {listed(homes)}",
+        f"{folder.path} holds {counted(len(homes), 'folder')} with migrations of {tools}: {listed([*homes])}",
         hint="\n".join(
             f"name one of them: wflo-schema import {shlex.quote(folder.within(home).path)} --from {tool}"
-            for home in homes[:_MOST_NAMED]
+            for home, tool in [*homes.items()][:_MOST_NAMED]
         ),
     )
 
@@ -185,7 +187,7 @@ def _recognised(folder: Folder, wishes: Wishes) -> tuple[Tool, str, Folder]:
             return tool, why, folder
     deeper = {home: inner for home in folder.homes if home and (inner := _shown_in(folder.within(home)))}
     if len(deeper) > 1:
-        raise _many(folder, " or ".join(dict.fromkeys(tool.name for tool, _, _ in deeper.values())), [*deeper])
+        raise _many(folder, {home: tool.name for home, (tool, _, _) in deeper.items()})
     if deeper:
         return next(iter(deeper.values()))
     for tool in of_no_tool:
