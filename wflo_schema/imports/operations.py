@@ -120,7 +120,8 @@ def import_folder(
     given = wishes or Wishes()
     _refuse_other_values(given, before)
     said = Wishes(given.order or before.order, {**before.values, **given.values})
-    source = _read(folder, into, said, tool or before.tool or None)
+    tool = tool or before.tool or None
+    source = _read(folder, into, said, tool)
     _refuse_edited(source, before, into)
     source = _new_last(source, before)
     kept = _kept(into, before)
@@ -131,13 +132,7 @@ def import_folder(
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, kept), migrations) for one in imported]
-        proof = None
-        if server is not None:
-            try:
-                proof = prove(server, source, imported, migrations, scratch=scratch)
-            except ConnectionLost as error:
-                error.hint = "nothing was written: run it again"
-                raise
+        proof = _proven(server, source, imported, migrations, scratch)
     notes = _notes_of(proof, imported)
     texts = _texts(imported, notes) | kept
     texts[NAMES_FILE] = names_text(source, imported)
@@ -160,6 +155,22 @@ def import_folder(
         write_folder(into, texts, before, after) if write else would,
         write,
     )
+
+
+def _proven(
+    server: Database | None,
+    source: Source,
+    imported: Sequence[Imported],
+    migrations: Migrations,
+    scratch: ScratchOptions | None,
+) -> Proof | None:
+    if server is None:
+        return None
+    try:
+        return prove(server, source, imported, migrations, scratch=scratch)
+    except ConnectionLost as error:
+        error.hint = "nothing was written: run it again"
+        raise
 
 
 def _kept(into: Path, before: Record) -> dict[str, str]:
