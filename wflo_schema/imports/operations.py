@@ -233,13 +233,6 @@ def _text(path: Path) -> str:
         raise BadMigrationFile(f"cannot read {path}: {error}") from None
 
 
-def _read(folder: str, into: Path, said: Wishes, tool: str | None) -> Source:
-    """The folder, where what is written lies away from what was read."""
-    source = _expanded(read_source_folder(folder, said, tool=tool), said)
-    _refuse_nested(source.folder, into, [path for step in source.steps for path in (step.files or (step.path,))])
-    return source
-
-
 # Files of tools that have a folder for each migration.
 _OF_A_FOLDER = frozenset({"up.sql", "down.sql", "migration.sql"})
 
