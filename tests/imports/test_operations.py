@@ -489,6 +489,12 @@ def test_a_value_that_changes_nothing_is_said(tmp_path: Path, values: dict[str, 
     assert [name for name in values if f"--set {name} changes nothing" in import_text(found)] == [*unused]
 
 
+def test_a_value_that_changes_nothing_is_said_of_what_follows_too(tmp_path: Path) -> None:
+    imported(tmp_path, FILES)
+    found = import_folder(None, tmp_path / "ours", follow=True, wishes=Wishes("", {"typo": "1"}))
+    assert found.unused == ("typo",)
+
+
 def test_two_values_of_one_name_are_refused(tmp_path: Path) -> None:
     folder = lay(tmp_path, FILES)
     words = command(tmp_path, str(folder), "--set", "a=1", "--set", "a=2")

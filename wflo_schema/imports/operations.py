@@ -128,11 +128,8 @@ def import_folder(
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
-    unused = tuple(
-        n
-        for n in given.values
-        if n not in before.values and _is_unused(n, said, source, imported, before, tool or before.tool or None)
-    )
+    new_values = [name for name in given.values if name not in before.values]
+    unused = tuple(n for n in new_values if _is_unused(n, said, source, imported, before, into, tool))
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, kept), migrations) for one in imported]
@@ -421,12 +418,18 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
 
 
 def _is_unused(
-    name: str, said: Wishes, source: Source, imported: Sequence[Imported], before: Record, tool: str | None
+    name: str,
+    said: Wishes,
+    source: Source,
+    imported: Sequence[Imported],
+    before: Record,
+    into: Path,
+    tool: str | None,
 ) -> bool:
     """Is all the same without this value?"""
     without = Wishes(said.order, {other: value for other, value in said.values.items() if other != name})
     try:
-        found = _expanded(read_source_folder(source.folder, without, tool=tool), without)
+        found = _read(source.folder, into, without, tool, before)
         return found.reason == source.reason and _texts(
             _imported(_new_last(found, before), without, before), {}
         ) == _texts(imported, {})
