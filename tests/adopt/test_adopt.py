@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from psycopg import sql
 
 import wflo_schema
+from tests.cli.test_commands import run as wflo_schema_cli
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
@@ -572,6 +573,27 @@ def test_what_the_old_tool_ran_since_is_recorded_and_not_run_again(
     assert (found.verdict, found.is_applied, found.record) == (Verdict.EQUAL, True, ("04_more",))
     assert not found.notes
     assert not operations.migrate(database, read_migrations(folder)).done
+
+
+@pytest.mark.one_server
+def test_what_the_old_tool_ran_since_is_not_run_by_migrate(database: Database, folder: Path) -> None:
+    execute(database, ONE, TWO, THREE, "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+    execute(database, "INSERT INTO schema_migrations VALUES ('01'), ('02'), ('03')")
+    lines = '[dbmate]\n"01" = "01_t"\n"02" = "02_index"\n"03" = "03_u"\n'
+    (folder / "adopt.toml").write_text(lines)
+    assert look(database, folder, apply=True).is_applied
+    where = ("--migrations", str(folder), "--database-url", database.url)
+    for word in ("rollback", "migrate"):  # what was here once is ours
+        assert wflo_schema_cli(word, *where, cwd=folder.parent).code == 0
+    (folder / "04_more.sql").write_text("INSERT INTO t VALUES (1, 'one');")
+    (folder / "adopt.toml").write_text(lines + '"04" = "04_more"\n')
+    execute(database, "INSERT INTO t VALUES (1, 'one')", "INSERT INTO schema_migrations VALUES ('04')")
+    planned, refused = (wflo_schema_cli(word, *where, cwd=folder.parent) for word in ("plan", "migrate"))
+    assert (planned.code, refused.code) == (1, 3)
+    assert "dbmate has run 04_more here since" in refused.err and "dbmate has run 04_more here since" in planned.out
+    assert "to record that: wflo-schema adopt " in refused.err
+    with database.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (1,)
 
 
 @pytest.mark.one_server

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from wflo_schema.catalog.objects import Difference
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.files.listing import RECONCILING_FOLDER
-
-# Beside the migrations: what other tools' revisions stand for.
-NAMES_FILE = "adopt.toml"
+from wflo_schema.files.listing import NAMES_FILE, RECONCILING_FOLDER
 
 
 class Verdict(enum.StrEnum):

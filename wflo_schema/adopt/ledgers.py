@@ -9,12 +9,16 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from wflo_schema.adopt.found import OtherLedger
+from wflo_schema.adopt.found import OtherLedger, read_names
 from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, recognise
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker
-from wflo_schema.errors import CannotRead, DatabaseError
+from wflo_schema.engine.planning import State
+from wflo_schema.errors import CannotRead, DatabaseError, Refused
+from wflo_schema.files.folder import Migrations
+from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.words import listed
 
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
@@ -93,6 +97,44 @@ def other_ledgers(database: Database, schema: str | None) -> FoundLedgers:
                 raise locked_by(database, wanted) from None
             raise database_error(error, "reading another tool's ledger") from error
     return FoundLedgers(tuple(ledgers), frozenset(tables), frozenset(schemas))
+
+
+def refuse_run_elsewhere(database: Database, migrations: Migrations) -> None:
+    """Raise `Refused` where another tool has run, as its ledger says, what is pending here: it would run twice.
+
+    That is so where it went on after the database was taken over.  What our own ledger once had does not count: it
+    was rolled back here.
+    """
+    try:
+        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
+    except (Refused, DatabaseError):
+        return  # whoever migrates says it, waits, or makes the schema
+    pending = [e.id for e in status.entries if e.state is State.PENDING]
+    names = read_names(migrations)
+    if not names or not pending or len(pending) == len(status.entries):
+        return
+    for ledger in other_ledgers(database, None if status.schema == "public" else status.schema).ledgers:
+        said = {names.get(ledger.tool, {}).get(version, "") for version in ledger.versions}
+        ran = [i for i in pending if i in said]
+        if ran and (never_here := _never_recorded(database, status.schema, ran)):
+            verb = "it is" if len(never_here) == 1 else "they are"
+            raise Refused(
+                f"{ledger.tool} has run {listed(never_here)} here since, as {ledger.table} says, and {verb} pending: "
+                "nothing was run",
+                hint="to record that: wflo-schema adopt --apply\n"
+                f"or, if it is not so, take the line out of {NAMES_FILE}: then migrate runs it",
+            )
+
+
+def _never_recorded(database: Database, schema: str, ids: Collection[str]) -> list[str]:
+    """Those of these migrations that our own ledger never had."""
+    query = sql.SQL("SELECT DISTINCT migration_id FROM {} WHERE migration_id = ANY (%s::text[])")
+    with database.connect() as connection:
+        try:
+            rows = connection.execute(query.format(sql.Identifier(schema, "_yoyo_log")), (list(ids),)).fetchall()
+        except psycopg.Error as error:
+            raise database_error(error, "reading the ledger's log") from error
+    return [i for i in ids if (i,) not in rows]
 
 
 def locked_by(database: Database, names: Collection[str] | None) -> DatabaseError:

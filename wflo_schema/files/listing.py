@@ -15,6 +15,9 @@ from wflo_schema.errors import BadMigrationFile
 # Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
 RECONCILING_FOLDER = "reconcile"
 
+# Beside the migrations: what other tools' revisions stand for.
+NAMES_FILE = "adopt.toml"
+
 # Patterns are texts here: they are compiled where they are needed, which is seldom.
 
 # How the name of what is SQL ends, or did before an editor or a compressor put something behind it.

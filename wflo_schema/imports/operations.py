@@ -13,13 +13,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
 from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
+from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wflo_schema.adopt.found import NAMES_FILE
 from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.files.naming import write_whole
 from wflo_schema.imports.source import RECORD_FILE, Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
