@@ -383,12 +383,14 @@ def _wait_for_sleepers(database: Database, count: int) -> list[int]:
         "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' "
         "AND pid <> pg_backend_pid()"
     )
+    until = time.monotonic() + 60
     with database.connect() as connection:
-        while True:
+        while time.monotonic() < until:
             rows = connection.execute(query).fetchall()
             if len(rows) >= count:
                 return [row[0] for row in rows]
             time.sleep(0.05)
+    raise AssertionError(f"no {count} sessions sleep")
 
 
 @pytest.mark.parametrize("side", [0, 1])
