@@ -9,14 +9,12 @@ ledger names the place (*named*), or nothing does (*sought*).  Runs are interlea
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
-from bench.peers import Tool, choose, fresh_database, measure, one_table, versions
-from tests.conftest import BIN, RunningServer, start_server, stop_server
+from bench.peers import Tool, compare_counts, fresh_database, measure, one_table
+from tests.conftest import RunningServer
 from wflo_schema.connect.database import Database
 
 # Time of `adopt` over that of `migrate`, at most, where the place is the last or is named.
@@ -39,7 +37,7 @@ def prepare(database: Database, tool: Tool, files: Path, case: str, *, count: in
             connection.execute("INSERT INTO schema_migrations VALUES (%s)", [last.removesuffix(".sql")])
 
 
-def compare(server: RunningServer, tool: Tool, folder: Path, *, count: int, rounds: int) -> bool:
+def compare(server: RunningServer, tool: Tool, folder: Path, count: int, rounds: int) -> bool:
     """Print one line a case; say whether the targets are met."""
     files = folder / f"files{count}"
     tool.write(files, [one_table(n) for n in range(count)])
@@ -66,28 +64,8 @@ def compare(server: RunningServer, tool: Tool, folder: Path, *, count: int, roun
 
 def main() -> int:
     """Read the options, run, and return 1 where the target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else max(BIN))
-    parser.add_argument("--count", type=int, action="append", help="how many files; default: 30, 300, 1000")
-    parser.add_argument("--fsync", choices=("on", "off"), default="on")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    tool = choose(["wflo-schema"])[0]
-    print(versions([tool]))
-    server = start_server(
-        options.server, settings={"fsync": options.fsync, "full_page_writes": options.fsync}, is_on_disk=True
-    )
-    print("\n| migrations | the place is | migrate, s | adopt, s | ms a migration | adopt / migrate | target |")
-    print("|---|---|---|---|---|---|---|")
-    try:
-        with tempfile.TemporaryDirectory(prefix="wfs") as name:
-            met = [
-                compare(server, tool, Path(name), count=count, rounds=options.rounds)
-                for count in options.count or (30, 300, 1000)
-            ]
-    finally:
-        stop_server(server)
-    return 0 if all(met) else 1
+    columns = ("migrations", "the place is", "migrate, s", "adopt, s", "ms a migration", "adopt / migrate", "target")
+    return compare_counts(__doc__, compare, what="files", counts=(30, 300, 1000), columns=columns)
 
 
 if __name__ == "__main__":

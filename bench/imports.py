@@ -10,16 +10,14 @@ imported.  Runs are interleaved, and compared within a round.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
-from bench.peers import Tool, choose, fresh_database, measure, one_table, versions
-from tests.conftest import BIN, RunningServer, start_server, stop_server
+from bench.peers import Tool, compare_counts, fresh_database, measure, one_table
+from tests.conftest import RunningServer
 
 # Time of `import` over that of `migrate`, at most.
 TARGET = 3.0
@@ -36,8 +34,13 @@ def write_folder(folder: Path, *, count: int, with_down: bool) -> None:
             (folder / f"{n + 1:06}_create_t{n}.down.sql").write_text(f"DROP TABLE t{n};\n")
 
 
-def compare(server: RunningServer, tool: Tool, folder: Path, case: str, *, count: int, rounds: int) -> bool:
-    """Print one line; say whether the target is met."""
+def compare(server: RunningServer, tool: Tool, folder: Path, count: int, rounds: int) -> bool:
+    """Print one line a case; say whether the target is met in each."""
+    met = [_compare_case(server, tool, folder, case, count=count, rounds=rounds) for case in CASES]
+    return all(met)
+
+
+def _compare_case(server: RunningServer, tool: Tool, folder: Path, case: str, *, count: int, rounds: int) -> bool:
     theirs = folder / f"{case}{count}"
     write_folder(theirs, count=count, with_down=case == "pairs")
     importing: list[float] = []
@@ -63,29 +66,8 @@ def compare(server: RunningServer, tool: Tool, folder: Path, case: str, *, count
 
 def main() -> int:
     """Read the options, run, and return 1 where the target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else max(BIN))
-    parser.add_argument("--count", type=int, action="append", help="how many migrations; default: 100, 1000")
-    parser.add_argument("--fsync", choices=("on", "off"), default="on")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    tool = choose(["wflo-schema"])[0]
-    print(versions([tool]))
-    server = start_server(
-        options.server, settings={"fsync": options.fsync, "full_page_writes": options.fsync}, is_on_disk=True
-    )
-    print("\n| migrations | with | migrate, s | import, s | ms a migration | import / migrate | target | load |")
-    print("|---|---|---|---|---|---|---|---|")
-    try:
-        with tempfile.TemporaryDirectory(prefix="wfs") as name:
-            met = [
-                compare(server, tool, Path(name), case, count=count, rounds=options.rounds)
-                for count in options.count or (100, 1000)
-                for case in CASES
-            ]
-    finally:
-        stop_server(server)
-    return 0 if all(met) else 1
+    columns = ("migrations", "with", "migrate, s", "import, s", "ms a migration", "import / migrate", "target", "load")
+    return compare_counts(__doc__, compare, what="migrations", counts=(100, 1000), columns=columns)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The peers (yoyo, Alembic, dbmate) are installed by package name into a folder ou
 
 from __future__ import annotations
 
+import argparse
 import compileall
 import hashlib
 import json
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from tests.conftest import BIN, RunningServer
+from tests.conftest import BIN, RunningServer, start_server, stop_server
 from wflo_schema.connect.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -341,3 +342,33 @@ def fresh_database(server: RunningServer, name: str) -> Iterator[Database]:
     finally:
         with server.database.connect() as connection:
             connection.execute(drop)
+
+
+def compare_counts(
+    description: str | None,
+    compare: Callable[[RunningServer, Tool, Path, int, int], bool],
+    *,
+    what: str,
+    counts: Sequence[int],
+    columns: Sequence[str],
+) -> int:
+    """Read the options, print a table, and return 1 where ``compare`` (server, tool, folder, count, rounds) says no."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", choices=sorted(BIN), default="15" if "15" in BIN else max(BIN))
+    default = ", ".join(f"{count:,}" for count in counts)
+    parser.add_argument("--count", type=int, action="append", help=f"how many {what}; default: {default}")
+    parser.add_argument("--fsync", choices=("on", "off"), default="on")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    tool = choose(["wflo-schema"])[0]
+    print(versions([tool]))
+    settings = {"fsync": options.fsync, "full_page_writes": options.fsync}
+    server = start_server(options.server, settings=settings, is_on_disk=True)
+    print(f"\n| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
+    try:
+        with tempfile.TemporaryDirectory(prefix="wfs") as name:
+            met = [compare(server, tool, Path(name), count, options.rounds) for count in options.count or counts]
+    finally:
+        stop_server(server)
+    return 0 if all(met) else 1

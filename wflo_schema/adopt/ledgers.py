@@ -15,7 +15,7 @@ from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker
-from wflo_schema.engine.planning import State
+from wflo_schema.engine.planning import State, Status
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migrations
 from wflo_schema.files.listing import NAMES_FILE
@@ -99,14 +99,14 @@ def other_ledgers(database: Database, schema: str | None) -> FoundLedgers:
     return FoundLedgers(tuple(ledgers), frozenset(tables), frozenset(schemas))
 
 
-def refuse_run_elsewhere(database: Database, migrations: Migrations) -> None:
+def refuse_run_elsewhere(database: Database, migrations: Migrations, status: Status | None = None) -> None:
     """Raise `Refused` where another tool has run, as its ledger says, what is pending here: it would run twice.
 
     That is so where it went on after the database was taken over.  What our own ledger once had does not count: it
-    was rolled back here.
+    was rolled back here.  ``status`` is what was read of our ledger already.
     """
     try:
-        status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
+        status = status or operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS)
     except (Refused, DatabaseError):
         return  # whoever migrates says it, waits, or makes the schema
     pending = [e.id for e in status.entries if e.state is State.PENDING]

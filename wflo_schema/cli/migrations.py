@@ -33,7 +33,7 @@ from wflo_schema.files.listing import NAMES_FILE
 
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
-    from wflo_schema.engine.planning import Plan
+    from wflo_schema.engine.planning import Plan, Status
     from wflo_schema.files.folder import Migrations
 
 
@@ -221,7 +221,7 @@ def plan(
     files = read_files(migrations)
     planned = operations.plan(target, files, to=to, create_schema=create_schema)
     try:
-        _refuse_run_elsewhere(target, files)
+        _refuse_run_elsewhere(target, files, planned.status)
     except Refused as refused:
         planned = replace(planned, refusals=(*planned.refusals, (None, refused.message, refused.hint)))
     if planned.refusals:
@@ -233,12 +233,12 @@ def plan(
     sys.exit(1 if planned.refusals else 0)
 
 
-def _refuse_run_elsewhere(target: Database, files: Migrations) -> None:
+def _refuse_run_elsewhere(target: Database, files: Migrations, status: Status | None = None) -> None:
     """Raise `Refused` where another tool, from which the database was taken over, has gone on."""
     if NAMES_FILE in files.others:
         from wflo_schema.adopt.ledgers import refuse_run_elsewhere
 
-        refuse_run_elsewhere(target, files)
+        refuse_run_elsewhere(target, files, status)
 
 
 def _pasteable(planned: Plan) -> Plan:

@@ -197,8 +197,8 @@ class Script:
 
 
 # What begins or ends a transaction, always or in some forms.
-CONTROL = frozenset("BEGIN START COMMIT END ABORT ROLLBACK PREPARE".split())
-_CONTROL = frozenset(word.encode() for word in CONTROL)
+_CONTROL = frozenset("BEGIN START COMMIT END ABORT ROLLBACK PREPARE".split())
+_CONTROL_BYTES = frozenset(word.encode() for word in _CONTROL)
 _BEGINS = frozenset({"BEGIN", "START"})
 _COMMITS = re.compile(r"(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?", re.IGNORECASE)
 # A transaction as ours is: any other mode is more, or less, than a migration gives.
@@ -220,7 +220,7 @@ def split_statements(path: str, source: bytes) -> Statements:
     found = Statements(source)
     control: list[int] = []
     for piece in pieces(path, source):
-        if piece.first in _CONTROL and is_control(Statement(source, piece.start, piece.end)):
+        if piece.first in _CONTROL_BYTES and is_control(Statement(source, piece.start, piece.end)):
             control.append(len(found))
         found.add(*piece)
     if control:
@@ -236,6 +236,8 @@ def split_statements(path: str, source: bytes) -> Statements:
 
 def is_control(statement: Statement) -> bool:
     """Does it begin or end a transaction, as no statement of a migration may?"""
+    if statement.first_word not in _CONTROL:
+        return False
     words = statement.words
     if words[0] == "ROLLBACK":
         return not _rolls_back_to_savepoint(words)

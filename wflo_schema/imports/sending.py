@@ -14,7 +14,7 @@ from wflo_schema.connect.pipeline import COMMIT, DISCARD, ROLLBACK, Command, Pip
 from wflo_schema.engine.confinement import confinement_of
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import Migration
-from wflo_schema.files.script import CONTROL, Script, Statement, is_control
+from wflo_schema.files.script import Script, Statement, is_control
 from wflo_schema.files.splitting import place
 from wflo_schema.files.statements import only_drops, runs_no_code
 from wflo_schema.imports.source import Section, Source, script_of
@@ -159,7 +159,7 @@ class SourceRun:
         """What is sent of a section, without what reaches beyond the database; is it one transaction?"""
         texts = [section.text] if section.cut is None or section.is_psql else list(section.cut(section.text))
         scripts = [script_of(section.path, text) for text in texts]
-        control = any(_is_control(s) for script in scripts for s in script.statements)
+        control = any(is_control(s) for script in scripts for s in script.statements)
         is_message = section.cut is None and not section.is_psql and len(scripts[0].statements) > 1
         is_alone = control or any(s.first_word in _NEEDS_BEGIN for script in scripts for s in script.statements)
         is_one = section.is_wrapped or (is_message and not is_alone and not runs_outside(scripts[0]))
@@ -210,19 +210,15 @@ def _run_no_code(messages: Sequence[_Message]) -> bool:
     return all(runs_no_code(script) or only_drops(script) for script in scripts.values())
 
 
-def _is_control(statement: Statement) -> bool:
-    return statement.first_word in CONTROL and is_control(statement)
-
-
 def _commits(statement: Statement) -> bool:
     """Does it end a transaction so that what was done stays?"""
-    return _is_control(statement) and statement.words[0] in ("COMMIT", "END", "PREPARE")
+    return is_control(statement) and statement.words[0] in ("COMMIT", "END", "PREPARE")
 
 
 def _is_begun_behind(script: Script, message: _Message, *, is_begun: bool) -> bool:
     """Is a transaction open behind it that the file itself began?"""
     statement = None if message.number is None else script.statements[message.number]
-    if statement is None or not _is_control(statement):
+    if statement is None or not is_control(statement):
         return is_begun
     return statement.words[0] in ("BEGIN", "START")
 

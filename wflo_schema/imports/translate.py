@@ -14,7 +14,7 @@ from wflo_schema.catalog.other_ledgers import HOMES
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import UNWRITTEN, head, read_directives
 from wflo_schema.files.layouts import refuse_sections
-from wflo_schema.files.script import CONTROL, Script, Statement, Statements, is_control, opens_ours
+from wflo_schema.files.script import Script, Statement, Statements, is_control, opens_ours
 from wflo_schema.files.splitting import bare, pieces, strings
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.files.tokens import tokens
@@ -252,7 +252,7 @@ class _Transactions:
     def __init__(self, section: Section, statements: Sequence[Statement]) -> None:
         self._section = section
         self._statements = statements
-        self.control = [n for n, s in enumerate(statements) if s.first_word in CONTROL and is_control(s)]
+        self.control = [n for n, s in enumerate(statements) if is_control(s)]
         self.blocks: list[_Block] = [_Block(-1)] if section.is_wrapped else []
         self._refused: list[Note] = []
         for number in self.control:
