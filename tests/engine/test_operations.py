@@ -1201,11 +1201,11 @@ def test_blocker_is_named_behind_a_long_statement(table: Folder, text: str) -> N
 
 
 def test_session_stays_alive_between_tries(table: Folder) -> None:
-    table.do(f"ALTER DATABASE {table.database.name} SET idle_session_timeout = '1s'")
     table.write("2_b", "ALTER TABLE a ADD COLUMN x int;")
-    patient = table.database.with_parameters(options="-c idle_session_timeout=0")
+    patient = table.database
+    table.database = patient.with_parameters(options="-c idle_session_timeout=2s")
     with holding(patient, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired):
-        table.migrate(locks=LockOptions(timeout_ms=50, wait_s=6.0))
+        table.migrate(locks=LockOptions(timeout_ms=50, wait_s=7.0))
 
 
 def test_migration_is_tried_again_until_the_blocker_leaves(table: Folder) -> None:
