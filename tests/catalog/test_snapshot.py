@@ -427,6 +427,15 @@ def test_a_dump_of_one_schema_makes_its_extensions_and_names_what_it_needs(datab
         assert parse_snapshot(made.text) == read_catalog(connection, schemas=("app",))
 
 
+def test_a_dump_takes_longer_than_the_role_s_other_work_may(database: Database) -> None:
+    execute(database, "CREATE TABLE t (a integer)")
+    before = dump_schema(database)
+    for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        execute(database, f"SET statement_timeout = 0; ALTER DATABASE {database.name} SET {name} = '5ms'")
+    ran = CliRunner().invoke(cli, ["dump", "--database-url", database.url], catch_exceptions=False)
+    assert (ran.exit_code, ran.stdout) == (0, before.text), ran.stderr
+
+
 def test_dump_says_no_where_the_sql_does_not_make_everything(database: Database) -> None:
     execute(database, "CREATE TYPE a AS (x integer); CREATE TABLE t (b a)")
     assert CliRunner().invoke(cli, ["dump", "--database-url", database.url]).exit_code == 0

@@ -12,7 +12,7 @@ from wflo_schema.adopt.ledgers import LOCK_TIMEOUT_MS, locked_by, other_ledgers
 from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.catalog.read import read_catalog
-from wflo_schema.connect.database import Database
+from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Entry, State, Status
 from wflo_schema.errors import DatabaseError, Refused
@@ -156,7 +156,7 @@ class Look:
     def read(self) -> Catalog:
         """The target's catalog as it is now."""
         schema = self.database.schema
-        with self.database.connect() as connection:
+        with self.database.connect(settings=PATIENT) as connection:
             try:
                 found = read_catalog(
                     connection,

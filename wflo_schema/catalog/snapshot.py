@@ -19,7 +19,7 @@ from wflo_schema.catalog.objects import Catalog, Path
 from wflo_schema.catalog.other_ledgers import recognise
 from wflo_schema.catalog.read import columns_of_tables, read_catalog, without_ledgers
 from wflo_schema.catalog.text import DUMP_TITLE, catalog_text, parse_catalog
-from wflo_schema.connect.database import Database
+from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import WfloSchemaError
 
@@ -53,7 +53,7 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     where there is no such schema.
     """
     refuse_missing_schema(database)
-    with database.connect() as connection:
+    with database.connect(settings=PATIENT) as connection:
         whole = read_catalog(connection)
         schemas = (database.schema,) if database.schema else None
         found = read_catalog(connection, schemas=schemas) if schemas else whole

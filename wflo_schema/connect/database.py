@@ -109,7 +109,7 @@ WATCHED = {
 }
 
 # Milliseconds, for sessions that only look: what is set for the role's other work may be too short.
-PATIENT = {"statement_timeout": "120000"}
+PATIENT = {"statement_timeout": "120000", "idle_in_transaction_session_timeout": "0"}
 
 # Milliseconds: a colleague's ALTER TABLE must not make a check hang, nor those who queue behind it.
 LOCK_TIMEOUT_MS = 3000
