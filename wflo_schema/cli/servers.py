@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +10,13 @@ import click
 
 from wflo_schema.cli.options import (
     EXIT_CODES,
-    LIBPQ,
-    URL_VARIABLES,
     Group,
     all_of,
     format_option,
     option,
     server_directory_option,
 )
+from wflo_schema.cli.settings import is_database_named
 from wflo_schema.cli.streams import answer, say
 from wflo_schema.errors import NoDatabase, UsageError
 
@@ -100,8 +98,7 @@ def start(
     from wflo_schema.server.embedded import start_embedded
     from wflo_schema.show.text import json_text, plain
 
-    variables = (*URL_VARIABLES, *LIBPQ)
-    if if_needed and any(os.environ.get(name) for name in variables):
+    if if_needed and is_database_named(click.get_current_context()):
         return
     if database_name == "":
         raise UsageError("the database's name is empty", hint="leave --name out to get wflo")

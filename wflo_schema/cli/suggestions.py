@@ -137,7 +137,7 @@ def meant() -> str:
 
 _REPEATED = frozenset(
     "database_url server_directory schema migrations recursive contract scratch_url scratch_template "
-    "scratch_prepare allow_outside into values".split()
+    "scratch_prepare allow_outside into values env".split()
 )
 # One that is spoken of, as in "as wflo-schema migrate does", is not to be typed.
 _NEXT_STEP = re.compile(
@@ -153,10 +153,10 @@ def with_given_options(hint: str, context: click.Context) -> str:
         name = parameter.name or ""
         if name not in _REPEATED or context.get_parameter_source(name) is not command_line:
             continue
-        spelt, value = parameter.opts[0], context.params.get(name)
+        spelt, value = parameter.opts[0], context.params.get(name, context.meta.get(f"wflo_schema.{name}"))
         values = map(str, value if isinstance(value, tuple) else (value,))
         is_flag = isinstance(parameter, click.Option) and parameter.is_flag
-        said = map(_without_password, values) if spelt.endswith("-url") else values
+        said = map(without_password, values) if spelt.endswith("-url") else values
         given[spelt] = [spelt] if is_flag else [word for one in said for word in (spelt, one)]
 
     def repeat(found: re.Match[str]) -> str:
@@ -253,7 +253,7 @@ def _option(command: click.Command, name: str, value: str | None) -> tuple[str, 
         return (name,)
     if value is None:
         return (name, next(p.metavar or "VALUE" for p in command.params if name in p.opts))
-    return (name, _without_password(value) if name.endswith("-url") else value)
+    return (name, without_password(value) if name.endswith("-url") else value)
 
 
 def _named(name: str, options: Collection[str]) -> str:
@@ -267,7 +267,8 @@ def _named(name: str, options: Collection[str]) -> str:
     return _OPTIONS[near[0]] if near else known
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
     try:
         database = Database.parse(url)
     except UsageError:

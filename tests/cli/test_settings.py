@@ -1,0 +1,175 @@
+"""What a settings file, its environments and .env say in place of options, and what goes before what."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.cli.test_commands import count, run, write
+from wflo_schema.cli.commands import COMMANDS
+from wflo_schema.cli.settings import SHARED
+from wflo_schema.connect.database import Database
+
+pytestmark = pytest.mark.one_server
+
+NOBODY = {"DATABASE_URL": "", "WFLO_SCHEMA_DATABASE_URL": ""}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / ".git").mkdir()
+    write(tmp_path, **{"1_a": "CREATE TABLE a (id int);", "1_a_rollback": "DROP TABLE a;"})
+    return tmp_path
+
+
+def in_force(folder: Path, *words: str, env: dict[str, str] | None = None) -> dict[str, tuple[object, str]]:
+    ran = run("config", "--format", "json", *words, cwd=folder, env=env)
+    assert ran.code == 0, ran.err
+    return {s["name"]: (s["value"], s["source"]) for s in json.loads(ran.out)["settings"]}
+
+
+def test_what_several_commands_share_is_what_has_a_variable_of_its_own() -> None:
+    named: set[str] = {"contract"}
+    waiting = [getattr(importlib.import_module(f"wflo_schema.cli.{m}"), name) for m, name, _ in COMMANDS.values()]
+    while waiting:
+        command = waiting.pop()
+        waiting += command.commands.values() if isinstance(command, click.Group) else ()
+        options = (p for p in command.params if isinstance(p, click.Option) and p.envvar and not p.is_eager)
+        named |= {max(p.opts, key=len).removeprefix("--") for p in options}
+    assert named == SHARED
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("wflo-schema.toml", ""), ("pyproject.toml", "tool.wflo-schema")], ids=["own", "pyproject"]
+)
+def test_an_environment_names_the_database_and_its_schema(
+    project: Path, database: Database, name: str, head: str
+) -> None:
+    dot = f"{head}." if head else ""
+    (project / name).write_text(
+        (f"[{head}]\n" if head else "")
+        + f'schema = "public"\n[{dot}env.staging]\nschema = "app"\ndatabase-url = "{database.url}"\n'
+    )
+    ran = run("migrate", "--env", "staging", "--create-schema", cwd=project)
+    assert ran.code == 0, ran.err
+    assert count(database, "SELECT count(*) FROM app.a") == 0
+    sub = project / "src"
+    sub.mkdir()
+    status = run("status", "--env", "staging", "--migrations", "../migrations", cwd=sub)
+    assert "1 applied, 0 pending" in status.out
+    assert run("status", cwd=project, env={"WFLO_SCHEMA_ENV": "staging"}).out.endswith("1 applied, 0 pending\n")
+    found = in_force(project, "--env", "staging")
+    assert found["schema"] == ("app", f"{name} [{dot}env.staging]")
+    assert in_force(project)["schema"] == ("public", f"{name} [{head}]" if head else name)
+
+
+def test_paths_begin_at_the_files_folder(project: Path, database: Database) -> None:
+    (project / "db").mkdir()
+    (project / "migrations").rename(project / "db" / "sql")
+    (project / "wflo-schema.toml").write_text(f'migrations = "db/sql"\ndatabase-url = "{database.url}"\n')
+    deep = project / "src" / "deep"
+    deep.mkdir(parents=True)
+    assert run("migrate", cwd=deep, env={"WFLO_SCHEMA_MIGRATIONS": ""}).code == 0
+    assert count(database, "SELECT count(*) FROM a") == 0
+
+
+def test_the_command_line_goes_before_variables_these_before_the_file_and_an_environment_before_the_rest(
+    project: Path,
+) -> None:
+    (project / "wflo-schema.toml").write_text(
+        'lock-wait = "1s"\n[config]\nlock-wait = "2s"\n[env.a]\nlock-wait = "3s"\n[env.a.config]\nlock-wait = "4s"\n'
+    )
+    (project / ".env").write_text("WFLO_SCHEMA_LOCK_WAIT=5s\nWFLO_SCHEMA_SCHEMA=dot\n")
+    assert in_force(project, "--env", "a")["lock-wait"] == ("4s", "wflo-schema.toml [env.a.config]")
+    assert in_force(project)["lock-wait"] == ("5s", "WFLO_SCHEMA_LOCK_WAIT in .env")
+    assert in_force(project, "--env", "a")["schema"] == ("dot", "WFLO_SCHEMA_SCHEMA in .env")
+    own = {"WFLO_SCHEMA_LOCK_WAIT": "6s"}
+    assert in_force(project, "--env", "a", env=own)["lock-wait"] == ("6s", "WFLO_SCHEMA_LOCK_WAIT")
+    assert in_force(project, "--lock-wait", "7s", env=own)["lock-wait"] == ("7s", "command line")
+    (project / ".env").unlink()
+    assert in_force(project)["lock-wait"] == ("2s", "wflo-schema.toml [config]")
+
+
+def test_dotenv_names_the_database_and_an_environment_that_names_one_takes_nothing_of_it(
+    project: Path, database: Database
+) -> None:
+    (project / "wflo-schema.toml").write_text('[env.other]\ndatabase-url = "postgresql://h/other"\n')
+    (project / ".env").write_text(f'DATABASE_URL="{database.url}"\nPGPORT=1\nPGPASSWORD=secret\n')
+    assert run("migrate", cwd=project, env={"PGPORT": ""}).code == 0
+    assert count(database, "SELECT count(*) FROM a") == 0
+    assert in_force(project, "--env", "other")["database-url"][0] == "postgresql://h/other"
+    assert "secret" not in run("config", cwd=project).out
+
+
+def test_two_databases_are_not_chosen_between(project: Path, database: Database) -> None:
+    (project / "wflo-schema.toml").write_text('[env.production]\ndatabase-url = "postgresql://h/production"\n')
+    ran = run("migrate", "--env", "production", cwd=project, env={"DATABASE_URL": database.url})
+    assert (ran.code, ran.out) == (2, "")
+    assert "DATABASE_URL names one database, and wflo-schema.toml [env.production] another" in ran.err
+    given = run("migrate", "--env", "production", "--database-url", database.url, cwd=project)
+    assert given.code == 0, given.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('shema = "a"', "wflo-schema.toml: there is no setting shema\nhint: did you mean schema?"),
+        ("[chek]\ndrift = true", "wflo-schema.toml: there is no command chek\nhint: did you mean check?"),
+        ("[check]\ndrif = true", "wflo-schema.toml [check]: there is no setting drif\nhint: did you mean drift?"),
+        ("drift = true", "wflo-schema.toml: drift is no setting of all commands\nhint: it belongs to [check]"),
+        ('[check]\ndrift = "yes"', "wflo-schema.toml [check]: drift must be true or false, and is 'yes'"),
+        ("schema = 5", "wflo-schema.toml: schema must be text, and is 5"),
+        ("migrations = [1]", "wflo-schema.toml: migrations must be a list of texts, and is [1]"),
+        ('format = "yaml"', "wflo-schema.toml: Invalid value for '--format'"),
+        ("env = 1", "wflo-schema.toml: env is not made of tables\nhint: write [env.staging]"),
+        ('schema = "a', "cannot read "),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said_with_its_place(project: Path, text: str, said: str) -> None:
+    (project / "wflo-schema.toml").write_text(text)
+    ran = run("check", cwd=project, env=NOBODY)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_config_finds_a_wrong_key_of_any_command(project: Path) -> None:
+    (project / "wflo-schema.toml").write_text('[env.a.test-db.prune]\nolder-then = "1h"\n')
+    assert run("status", "--help", cwd=project).code == 0
+    ran = run("config", cwd=project)
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        2,
+        "error: wflo-schema.toml [env.a.test-db.prune]: there is no setting older-then",
+    )
+
+
+def test_a_file_of_somebody_else_above_does_not_count(project: Path) -> None:
+    (project / ".git").rmdir()
+    inner = project / "inner"
+    inner.mkdir()
+    (project / "wflo-schema.toml").write_text('schema = "theirs"\n')
+    assert in_force(inner)["schema"][0] == "theirs"
+    if os.geteuid():
+        pytest.skip("only root may give a file away")
+    os.chown(project / "wflo-schema.toml", 4711, -1)
+    assert in_force(inner)["schema"][0] is None
+
+
+def test_an_environment_that_is_not_there_is_refused(project: Path) -> None:
+    ran = run("status", "--env", "staging", cwd=project, env=NOBODY)
+    assert (ran.code, "no settings file says what the environment staging is" in ran.err) == (2, True)
+    (project / "wflo-schema.toml").write_text("[env.a]\n[env.b]\n")
+    ran = run("status", "--env", "staging", cwd=project, env=NOBODY)
+    assert "wflo-schema.toml has no environment staging\nhint: it has a, b;" in ran.err
+
+
+def test_hints_repeat_the_environment(project: Path, database: Database) -> None:
+    (project / "wflo-schema.toml").write_text(f'[env.here]\ndatabase-url = "{database.url}"\n')
+    assert run("migrate", "--env", "here", cwd=project).code == 0
+    ran = run("adopt", "--env", "here", cwd=project)
+    assert "next: wflo-schema check --env here" in ran.out

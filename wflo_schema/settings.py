@@ -1,0 +1,155 @@
+"""The project's settings file: which values it gives, to which command, and where each of them stands.
+
+It is ``wflo-schema.toml``, or the table ``[tool.wflo-schema]`` of pyproject.toml, in this folder or in one above it, up
+to the one that holds ``.git``, and only while folder and file are of one owner.  Variables may stand in ``.env`` beside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wflo_schema.errors import UsageError
+from wflo_schema.words import listed
+
+FILE, PYPROJECT, DOTENV = "wflo-schema.toml", "pyproject.toml", ".env"
+
+# The tables of the named environments.
+_ENVIRONMENTS = "env"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value, and the file and table where it stands."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the file that says something to every command, and in tables of its own to single ones."""
+
+    path: str
+    names: tuple[str, ...]
+    values: Mapping[str, Any]
+
+    def of(self, command: Sequence[str]) -> Table:
+        """What it says to one command alone."""
+        values: Any = self.values
+        for name in command:
+            values = values.get(name, {})
+            if not isinstance(values, Mapping):
+                values = {}
+        return Table(self.path, (*self.names, *command), values)
+
+    def settings(self) -> Iterator[tuple[str, Setting]]:
+        """The values, not the tables."""
+        source = f"{self.path} [{'.'.join(self.names)}]" if self.names else self.path
+        return ((k, Setting(v, source)) for k, v in self.values.items() if not isinstance(v, Mapping))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the settings file says.
+
+    ``folder``: where its relative paths begin.  ``path``: the file, from the folder that it was asked for in.
+    """
+
+    folder: Path
+    path: str
+    for_all: Table
+    environments: Mapping[str, Table]
+
+    def tables(self, environment: str | None) -> tuple[Table, ...]:
+        """What goes before comes first: the environment's table, then what is said for all.  Raise `UsageError`."""
+        if environment is None:
+            return (self.for_all,)
+        if environment not in self.environments:
+            known = f"it has {listed(self.environments, 10)}" if self.environments else "it has none"
+            raise UsageError(
+                f"{self.path} has no environment {environment}", hint=f"{known}; one is a table [{_ENVIRONMENTS}.NAME]"
+            )
+        return (self.environments[environment], self.for_all)
+
+
+def settings_of(tables: Sequence[Table], command: Sequence[str]) -> dict[str, Setting]:
+    """What is said to a command, as ``("server", "start")``, by key.
+
+    A table goes before those behind it; in each, a command's own table goes before the rest.
+    """
+    found: dict[str, Setting] = {}
+    for table in tables:
+        for name, setting in (*table.of(command).settings(), *table.settings()):
+            found.setdefault(name, setting)
+    return found
+
+
+def read_settings(start: Path) -> Settings | None:
+    """Read the settings file of the project that ``start`` lies in, None where there is none.
+
+    Raise `UsageError` where it cannot be read.
+    """
+    found = next(_files(start), None)
+    if found is None:
+        return None
+    file, names, values = found
+    path = os.path.relpath(file, start)
+    environments = values.get(_ENVIRONMENTS, {})
+    if not isinstance(environments, Mapping) or not all(isinstance(v, Mapping) for v in environments.values()):
+        named = ".".join((*names, _ENVIRONMENTS))
+        raise UsageError(f"{path}: {named} is not made of tables", hint=f"write [{named}.staging]")
+    return Settings(
+        file.parent,
+        path,
+        Table(path, names, {k: v for k, v in values.items() if k != _ENVIRONMENTS}),
+        {name: Table(path, (*names, _ENVIRONMENTS, name), table) for name, table in environments.items()},
+    )
+
+
+def read_dotenv(folder: Path) -> dict[str, str]:
+    """The variables that ``.env`` in this folder gives, empty where there is none.  Raise `UsageError`."""
+    path = folder / DOTENV
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}", hint="it must be UTF-8 text, NAME=value a line") from None
+
+
+def _files(start: Path) -> Iterator[tuple[Path, tuple[str, ...], Mapping[str, Any]]]:
+    """The settings files, the nearest first: its path, the names of its table and what that holds.
+
+    Nobody else's counts: what stands in a folder above that anybody may write to could name another database.
+    """
+    owner = start.stat().st_uid
+    for folder in (start, *start.parents):
+        if any(path.stat().st_uid != owner for path in (folder, folder / FILE, folder / PYPROJECT) if path.exists()):
+            return
+        if (folder / FILE).is_file():
+            yield folder / FILE, (), _read(folder / FILE)
+        elif (folder / PYPROJECT).is_file():
+            tool = _read(folder / PYPROJECT, b"wflo-schema").get("tool", {})
+            if isinstance(tool.get("wflo-schema"), Mapping):
+                yield folder / PYPROJECT, ("tool", "wflo-schema"), tool["wflo-schema"]
+        if (folder / ".git").exists():
+            return
+
+
+def _read(path: Path, word: bytes = b"") -> dict[str, Any]:
+    """The file as TOML, empty where it does not hold the word."""
+    try:
+        text = path.read_bytes()
+        if word not in text:
+            return {}
+        import tomllib
+
+        return tomllib.loads(text.decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}", hint="it must be TOML: https://toml.io") from None
