@@ -132,6 +132,9 @@ def refuse_unknown(command: str) -> None:
 
 
 def _parse(command: click.Command, name: str, words: list[str], parent: click.Context | None) -> None:
+    if "--env" in words:  # its value is a name of the reader's own
+        at = words.index("--env")
+        del words[at : at + 2]
     try:
         context = command.make_context(name, list(words), parent=parent)
     except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):  # help, or the version

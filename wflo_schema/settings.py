@@ -1,7 +1,7 @@
 """The project's settings file: which values it gives, to which command, and where each of them stands.
 
 It is ``wflo-schema.toml``, or the table ``[tool.wflo-schema]`` of pyproject.toml, in this folder or in one above it, up
-to the one that holds ``.git``, and only while folder and file are of one owner.  Variables may stand in ``.env`` beside.
+to the one that holds ``.git``, and while folder and file are of one owner.  Variables may stand in ``.env`` beside it.
 """
 
 from __future__ import annotations

@@ -59,6 +59,8 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
 
     Raise `UsageError` for a key that no command has, or whose value is not of its kind.
     """
+    if context.resilient_parsing:  # for a shell that completes a line
+        return
     try:
         here = Path.cwd()
     except FileNotFoundError:
