@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "wflo_schema"
 # stands to the left of it.
 HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("findings", "errors", "names", "words", "settings")),
-    ("connect", ("replaying", "database", "schemas", "maintenance", "versions", "queries", "pipeline")),
+    ("connect", ("replaying", "passwords", "database", "schemas", "maintenance", "versions", "queries", "pipeline")),
     (
         "files",
         (

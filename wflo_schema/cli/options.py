@@ -109,11 +109,8 @@ def all_of(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     return decorate
 
 
-_WAIT = "wflo_schema.wait"
-
-
-def _keep_wait(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    context.meta[_WAIT] = value
+def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.meta[f"wflo_schema.{parameter.name}"] = value
 
 
 database_url_option = all_of(
@@ -128,8 +125,16 @@ database_url_option = all_of(
         metavar="DURATION",
         envvar="WFLO_SCHEMA_WAIT",
         expose_value=False,
-        callback=_keep_wait,
+        callback=_keep,
         help="How long to wait for a server that is still starting (30s).",
+    ),
+    option(
+        "--password-command",
+        metavar="COMMAND",
+        envvar="WFLO_SCHEMA_PASSWORD_COMMAND",
+        expose_value=False,
+        callback=_keep,
+        help="A shell command that prints the password; it is run for each connection.",
     ),
 )
 schema_option = option(
@@ -336,7 +341,10 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
     """
     target = _named_database(url, schema, server_directory)
     context = click.get_current_context(silent=True)
-    wait = context.meta.get(_WAIT) if context else None
+    kept = context.meta if context else {}
+    if (command := kept.get("wflo_schema.password_command")) is not None:
+        target = target.with_password_command(command)
+    wait = kept.get("wflo_schema.wait")
     if wait is not None:
         from wflo_schema.connect.database import wait_until_ready
 

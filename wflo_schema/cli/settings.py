@@ -25,7 +25,7 @@ LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
     "compose-file contract database-url docker-image docker-port format lock-timeout lock-wait migrations recursive "
-    "schema scratch-prepare scratch-template scratch-url server-directory wait".split()
+    "password-command schema scratch-prepare scratch-template scratch-url server-directory wait".split()
 )
 
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.

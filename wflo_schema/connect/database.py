@@ -141,13 +141,15 @@ class Database:
     ``conninfo`` is libpq's, password and all, and so is kept out of ``repr``.  ``schema`` is where
     the ledger is and unqualified objects are made: it comes first in the session's search_path, and
     the rest of that path stays.  ``None`` leaves it to the search_path alone.
-    ``source`` says who named the database, for messages only.
+    ``source`` says who named the database, for messages only.  ``password_command`` is a line for the shell; it is
+    asked for the password before each connection.
     """
 
     conninfo: str = field(repr=False)
     schema: str | None = None
     source: str = field(default="", compare=False)
     replay: Replay | None = field(default=None, compare=False, repr=False)
+    password_command: str | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def parse(cls, url: str, *, schema: str | None = None, source: str = "") -> Database:
@@ -260,6 +262,15 @@ class Database:
         """The same database with other libpq parameters (``connect_timeout="2"``)."""
         return replace(self, conninfo=make_conninfo(self.conninfo, **parameters))
 
+    def with_password_command(self, command: str) -> Database:
+        """The same database, whose password a command prints.  Raise `UsageError` where it has a password already."""
+        if "password" in conninfo_to_dict(self.conninfo):
+            raise UsageError(
+                f"{self.source or 'the database URL'} holds a password, and a command is to give it, too",
+                hint="leave one of them out",
+            )
+        return replace(self, password_command=command)
+
     def for_replay(self, replay: Replay) -> Database:
         """The same database, in which migrations change nothing outside of it."""
         return replace(self, replay=replay)
@@ -287,6 +298,10 @@ class Database:
             defaults.pop("connect_timeout", None)
         if given.get("host") and "hostaddr" not in given:
             defaults["hostaddr"] = ""  # PGHOSTADDR belongs to PGHOST, and must not lead elsewhere than the label says
+        if self.password_command is not None:
+            from wflo_schema.connect.passwords import ask_password
+
+            defaults["password"] = ask_password(self.password_command)
         conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
         if settings:
             options = " ".join([*(f"-c {k}={v}" for k, v in settings.items()), known.get("options", "")])
