@@ -72,6 +72,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "session",
             "stepwise",
             "operations",
+            "waiting",
         ),
     ),
     ("scratch", ("replay",)),

@@ -46,6 +46,8 @@ class WfloSchemaError(Exception):
         """What it did with them: apply, rollback, or mark (record without running)."""
         self.not_tried: tuple[str, ...] = ()
         """Ids that this run did not reach."""
+        self.is_missing = False
+        """Whether it is that the database, or the schema, which is meant is not there."""
 
     @property
     def code(self) -> str:

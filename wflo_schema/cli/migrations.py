@@ -12,7 +12,9 @@ import click
 from wflo_schema.cli.options import (
     EXIT_CODES,
     Command,
+    create_database_option,
     create_schema_option,
+    duration_ms,
     explain_refused,
     folders_of,
     is_recursive,
@@ -27,7 +29,7 @@ from wflo_schema.cli.options import (
 )
 from wflo_schema.cli.progress import Display
 from wflo_schema.cli.signals import stoppable
-from wflo_schema.cli.streams import answer, warn
+from wflo_schema.cli.streams import answer, say, warn
 from wflo_schema.errors import Refused, UsageError
 from wflo_schema.files.listing import NAMES_FILE
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
     help="Run although files, ledger and database disagree in this way; repeatable.",
 )
+@create_database_option
 @create_schema_option
 # many parameters: one for each option
 def migrate(
@@ -58,12 +61,13 @@ def migrate(
     lock_wait: str,
     to: str | None,
     allow: tuple[str, ...],
+    create_database: bool,
     create_schema: bool,
 ) -> None:
     """Apply every pending migration, each with its record in one transaction.
 
-    Does not create the database, and never runs a migration twice. If several run at once, each
-    migration is applied once. After a kill, run it again.
+    Never runs a migration twice. If several run at once, each migration is applied once. After a
+    kill, run it again.
 
     \b
     Example:
@@ -75,8 +79,8 @@ def migrate(
     from wflo_schema.show.text import result_json, result_line, result_text
     from wflo_schema.words import listed
 
-    target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
+    target = resolve_database(database_url, schema, server_directory, create_database=create_database)
     _refuse_run_elsewhere(target, files)
     if files.without_rollback:
         shown = listed(files.without_rollback)
@@ -177,6 +181,51 @@ def status(
     target = resolve_database(database_url, schema, server_directory)
     found = operations.status(target, read_files(migrations))
     answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
+
+
+@click.command(cls=Command, epilog=EXIT_CODES)
+@target_options
+@option("--applied", is_flag=True, help="Wait until every migration of the files is applied, too.")
+@option("--timeout", metavar="DURATION", default="60s", show_default=True, help="How long to wait at most.")
+def wait(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    applied: bool,
+    timeout: str,
+) -> None:
+    """Wait until the server lets you in, or until the schema is there.
+
+    For an application that must not start before its migrations are applied, by whomever: put it in
+    front of the application's own command. Writes nothing. Exits with 1 where migrations are still
+    pending when the time is over.
+
+    \b
+    Example:
+      wflo-schema wait --applied --timeout 5min && exec my-application
+    """
+    from wflo_schema.show.text import json_text, status_json, status_text
+
+    target = resolve_database(database_url, schema, server_directory)
+    timeout_s = duration_ms(timeout, "--timeout 30s") / 1000
+    if not applied:
+        from wflo_schema.connect.database import wait_until_ready
+
+        wait_until_ready(target, timeout_s, notify=lambda error: say(f"{error.message}; waiting up to {timeout}"))
+        answer(json_text({"database": target.label}) if format_ == "json" else f"ready: {target.label}")
+        return
+    from wflo_schema.engine.waiting import wait_until_applied
+
+    found = wait_until_applied(
+        target,
+        read_files(migrations),
+        timeout_s=timeout_s,
+        notify=lambda said: say(f"{said}; waiting up to {timeout}"),
+    )
+    answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
+    sys.exit(1 if found.pending else 0)
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)

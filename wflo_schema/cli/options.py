@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wflo_schema.cli.settings import LIBPQ, URL_VARIABLES, given_by_settings, refuse_two_databases, take_settings
-from wflo_schema.errors import NoDatabase, Refused, UsageError, WfloSchemaError
+from wflo_schema.errors import ConnectionFailed, NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.packaged import PACKAGED, packaged_folder
 from wflo_schema.show.check_formats import FORMATS
 
@@ -226,6 +226,9 @@ def format_option_of(*names: str) -> Callable[[_F], _F]:
 
 
 format_option = format_option_of("text", "json")
+create_database_option = option(
+    "--create-database", is_flag=True, help="Make the database if the server has none of this name."
+)
 create_schema_option = option("--create-schema", is_flag=True, help="Make the schema of --schema if it is not there.")
 server_directory_option = option(
     "--server-directory",
@@ -333,11 +336,13 @@ def lock_options(function: _F) -> _F:
 target_options = all_of(database_url_option, schema_option, migrations_option, format_option, server_directory_option)
 
 
-def resolve_database(url: str | None, schema: str | None, server_directory: Path) -> Database:
+def resolve_database(
+    url: str | None, schema: str | None, server_directory: Path, *, create_database: bool = False
+) -> Database:
     """The database that is meant: option, variable, libpq's variables, the project's own server.
 
-    With ``--wait``, it has let us in once.  Raise `NoDatabase` where none of them names one: a database
-    is never invented.
+    With ``--wait``, it has let us in once; with ``create_database``, it is made where it is not there.  Raise
+    `NoDatabase` where none of them names one: a database is never invented.
     """
     target = _named_database(url, schema, server_directory)
     context = click.get_current_context(silent=True)
@@ -349,7 +354,16 @@ def resolve_database(url: str | None, schema: str | None, server_directory: Path
         from wflo_schema.connect.database import wait_until_ready
 
         timeout_s = duration_ms(wait, "--wait 30s") / 1000
-        wait_until_ready(target, timeout_s, notify=lambda error: say(f"{error.message}; waiting up to {wait}"))
+        try:
+            wait_until_ready(target, timeout_s, notify=lambda error: say(f"{error.message}; waiting up to {wait}"))
+        except ConnectionFailed as error:
+            if not (create_database and error.is_missing):
+                raise
+    if create_database:
+        from wflo_schema.connect.maintenance import create_missing_database
+
+        if create_missing_database(target):
+            say(f"created the database: {target.label}")
     return target
 
 

@@ -562,12 +562,14 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         "createdb": _createdb(database),
     }
     failure = next(f for f in _FAILURES if re.search(f.pattern, text, re.IGNORECASE))
-    return ConnectionFailed(
+    failed = ConnectionFailed(
         failure.message.format_map(words),
         hint=failure.hint.format_map(words),
         is_of_server=failure.is_of_server,
         may_pass=failure.may_pass,
     )
+    failed.is_missing = failure.is_missing
+    return failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -579,6 +581,7 @@ class _Failure:
     hint: str
     is_of_server: bool = False
     may_pass: bool = False
+    is_missing: bool = False
 
 
 # The first that fits counts; the last fits always.
@@ -591,7 +594,8 @@ _FAILURES = (
     _Failure(
         r'database "[^"]*" does not exist',
         "there is no database {name} at {where}",
-        "create it ({createdb}), or correct the name at the end of the URL",
+        "create it ({createdb}; or migrate with --create-database), or correct the name at the end of the URL",
+        is_missing=True,
     ),
     _Failure(
         r'role "[^"]*" does not exist',

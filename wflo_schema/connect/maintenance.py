@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow
 
-from wflo_schema.connect.database import Database
+from wflo_schema.connect.database import Database, database_error
 from wflo_schema.errors import ConnectionFailed
+
+# Seconds to wait for whoever is in template1, which is copied.
+_COPY_S = 10.0
 
 # What initdb makes on every server; somebody may have renamed or closed the first.
 MAINTENANCE = ("postgres", "template1")
@@ -45,3 +50,33 @@ def connect_to_first(database: Database, names: Sequence[str]) -> psycopg.Connec
         f"{first.message}",
         hint=first.hint,
     )
+
+
+def create_missing_database(database: Database) -> bool:
+    """Create the database where its server has none of this name, and return whether it was.
+
+    Somebody else who creates it at the same time is no fault.  Raise `ConnectionFailed` where the server cannot be
+    reached, `DatabaseError` where the role may not create databases.
+    """
+    try:
+        database.connect().close()
+    except ConnectionFailed as error:
+        if not error.is_missing:
+            raise
+    else:
+        return False
+    end = time.monotonic() + _COPY_S
+    with connect_for_making(database) as connection:
+        while True:
+            try:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database.name)))
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                return False
+            except psycopg.errors.ObjectInUse as error:
+                if time.monotonic() > end:
+                    raise database_error(error, f"creating the database {database.name}") from error
+                time.sleep(0.1)
+            except psycopg.Error as error:
+                raise database_error(error, f"creating the database {database.name}") from error
+            else:
+                return True

@@ -29,7 +29,9 @@ def missing_schema(database: Database) -> Refused:
     if there and not meant:
         known = f"its schemas are {listed(there, 10)}\n"
     making = f"to make it: wflo-schema migrate --schema {shlex.quote(wish)} --create-schema"
-    return Refused(f"there is no schema {wish} in {database.label}", hint=f"{known}{making}")
+    refused = Refused(f"there is no schema {wish} in {database.label}", hint=f"{known}{making}")
+    refused.is_missing = True
+    return refused
 
 
 def refuse_missing_schema(database: Database) -> None:
