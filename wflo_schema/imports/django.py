@@ -149,10 +149,7 @@ def _plan_in(folder: Folder) -> str:
 
 
 def _is_plan(folder: Folder, name: str) -> bool:
-    try:
-        lines = folder.text(name).decode().split("\n")
-    except BadMigrationFile:
-        return False
+    lines = folder.said(name).decode().split("\n")
     return any(_PLANNED.fullmatch(line.strip()) for line in lines[:_LOOKED_AT])
 
 
@@ -204,14 +201,7 @@ def _shows(folder: Folder) -> str:
 
 
 def _python(folder: Folder) -> str:
-    return next((n for n in folder.files if n.endswith(".py") and _is_code(folder, n)), "")
-
-
-def _is_code(folder: Folder, name: str) -> bool:
-    try:
-        return _CODE.search(folder.text(name)) is not None
-    except BadMigrationFile:
-        return False
+    return next((n for n in folder.files if n.endswith(".py") and _CODE.search(folder.said(n))), "")
 
 
 TOOL = Tool("django", read_django, shows=_shows, also=frozenset({"golang-migrate"}), takes_order=True)

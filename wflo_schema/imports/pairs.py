@@ -344,7 +344,7 @@ def read_bun(folder: Folder, wishes: Wishes) -> Source:
     for name in folder.files:
         base = name.rpartition("/")[2]
         found = _BUN.match(base)
-        is_go = base.endswith(".go") and not base.endswith("_test.go") and b"Register(" in _bytes(folder.where(name))
+        is_go = base.endswith(".go") and not base.endswith("_test.go") and b"Register(" in folder.said(name)
         if not base.endswith((".up.sql", ".down.sql")) and not (is_go and found):
             left_out.append(Note(folder.where(name), "is no file of Bun"))
         elif found is None:
@@ -394,7 +394,7 @@ def _without_blanks(path: str, text: bytes) -> bytes:
 
 
 def _shows_bun(folder: Folder) -> str:
-    found = next((n for n in folder.top if n.endswith(".go") and b"uptrace/bun" in _bytes(folder.where(n))), "")
+    found = next((n for n in folder.top if n.endswith(".go") and b"uptrace/bun" in folder.said(n)), "")
     return f"{found}, which imports github.com/uptrace/bun" if found else ""
 
 

@@ -117,7 +117,6 @@ class Step:
     forward: Section | None
     undo: Section | None = None
     notes: tuple[Note, ...] = ()
-    is_repeatable: bool = False
     id: str = ""
     depends: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -292,6 +291,13 @@ class Folder:
             _refuse_no_file(self.where(name))
             self._texts[name] = read_source(self.where(name))[0]
         return self._texts[name]
+
+    def said(self, name: str) -> bytes:
+        """The text of a file that is only looked at: nothing where it is none."""
+        try:
+            return self.text(name)
+        except BadMigrationFile:
+            return b""
 
     def above(self, *names: str) -> Iterator[str]:
         """The paths of files of these names in the folder and in those above it, nearest first.

@@ -354,19 +354,11 @@ class _Module:
 
 def _shows(folder: Folder) -> str:
     for name in folder.top:
-        if name.endswith(".py") and _is_step(folder, name):
+        if name.endswith(".py") and b"yoyo" in (text := folder.said(name)) and b"step" in text:
             return f"{name} lists steps"
     names = [n for n in folder.top if n.endswith(".sql")]
     rollback = next((n for n in names if f"{n.removesuffix('.sql')}.rollback.sql" in names), "")
     return f"{rollback} has a rollback file" if rollback else ""
-
-
-def _is_step(folder: Folder, name: str) -> bool:
-    try:
-        text = folder.text(name)
-    except BadMigrationFile:
-        return False
-    return b"yoyo" in text and b"step" in text
 
 
 TOOL = Tool("yoyo", read_yoyo, shows=_shows, is_flat=True)
