@@ -102,6 +102,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "imports",
         (
+            "settings",
             "source",
             "cutting",
             "translate",

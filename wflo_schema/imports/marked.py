@@ -13,6 +13,7 @@ from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import bare, comments
+from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -475,7 +476,6 @@ def _ends_before_comment(line: bytes) -> bool:
     return line.partition(b"--")[0].strip().endswith(b";")
 
 
-_SETTING = re.compile(rb"^[ \t]*([\w.]+)[ \t]*[=:][ \t]*(.*?)[ \t]*$", re.MULTILINE)
 # What is no value of MyBatis' own.
 _MYBATIS_OWN = re.compile(
     r"time_zone|script_char_set|delimiter|full_line_delimiter|send_full_script|auto_commit|remove_crs|ignore_warnings|"
@@ -488,7 +488,7 @@ def _as_mybatis_is_set(marked: _Marked, folder: Folder) -> _Marked:
     path = "../environments/development.properties"
     if not folder.has(path):
         return marked
-    said = {key.decode(): value.decode() for key, value in _SETTING.findall(folder.text(path))}
+    said = read_properties(folder.text(path).decode())
     return replace(
         marked,
         cut=None if said.get("send_full_script", "").lower() == "true" else _by_delimiter,

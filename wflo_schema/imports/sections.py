@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import cut_at
+from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -259,17 +260,9 @@ def _with_templates(text: str, templates: Mapping[str, str], inside: tuple[str, 
 
 def _tern_data(conf: str) -> dict[str, str]:
     """The values of its section ``[data]``, but for those that are templates themselves."""
-    values: dict[str, str] = {}
-    section = ""
-    for line in map(str.strip, conf.split("\n")):
-        if line.startswith(("#", ";")):
-            continue
-        if header := re.fullmatch(r"\[(.*)\]", line):
-            section = header[1].strip()
-        elif section == "data" and "=" in line and "{{" not in line:
-            name, _, value = line.partition("=")
-            values[name.strip()] = value.strip()
-    return values
+    _, *parts = re.split(r"^[ \t]*\[(.*)\][ \t]*$", conf, flags=re.MULTILINE)
+    data = "".join(text for name, text in zip(parts[::2], parts[1::2], strict=True) if name.strip() == "data")
+    return {name: value for name, value in read_properties(data).items() if "{{" not in value}
 
 
 # --- postgres-migrations ----------------------------------------------------------------------
