@@ -21,8 +21,8 @@ from wflo_schema.imports.source import (
     Wishes,
     each_statement,
     is_sql,
-    left_out_of,
     says_python_does_nothing,
+    source_of,
 )
 from wflo_schema.words import counted, listed
 
@@ -72,8 +72,7 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
             missing.append(f"{app}.{name}")
         else:
             steps.append(_step(folder, f"{app}.{name}", forward, undo, wishes))
-    rest = [name for name in folder.files if name not in used]
-    unplanned = [name for name in rest if is_sql(name)]
+    unplanned = [name for name in folder.without(used) if is_sql(name)]
     if missing:
         what = (
             f"{plan_path} names {counted(len(missing), 'migration')} without a file in {folder.path}: {listed(missing)}"
@@ -82,8 +81,7 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
     if unplanned:
         what = f"{plan_path} does not name {listed(map(folder.where, unplanned))}"
         raise BadMigrationFile(what, hint=f"write the plan anew: python manage.py showmigrations --plan > {plan_path}")
-    left_out = (Note(plan_path, "lists the order"), *left_out_of(folder, rest, "no SQL"))
-    return Source("django", folder.path, "", tuple(steps), ("django",), left_out, True)
+    return source_of(folder, "django", steps, [Note(plan_path, "lists the order")], why="no SQL", keeps_session=True)
 
 
 def _step(folder: Folder, version: str, forward: str, undo: str, wishes: Wishes) -> Step:

@@ -25,6 +25,7 @@ from wflo_schema.imports.source import (
     natural,
     numbered,
     refuse_doubled,
+    source_of,
 )
 
 # Files that a tool refuses are told at once; more than this are one mistake, made everywhere.
@@ -161,15 +162,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
         why = f"is never run: {marked.name} stops where there is no {gap}.sql"
         left_out += [Note(step.path, why) for step in steps[gap - 1 :]]
         del steps[gap - 1 :]
-    return Source(
-        marked.name,
-        folder.path,
-        "",
-        tuple(steps),
-        (marked.ledger,),
-        left_out=tuple(left_out),
-        keeps_session=True,
-    )
+    return source_of(folder, marked.name, steps, left_out, ledgers=(marked.ledger,), keeps_session=True)
 
 
 def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Step:

@@ -301,10 +301,9 @@ def read_structure(folder: Folder, wishes: Wishes) -> Source:
         notes=tuple(_roles(section)),
         also=tuple(versions[:-1]),
     )
-    others = [n for n in folder.files if n != name]
     tool = next((tool for tool, mark in _MARKS.items() if mark.search(text)), "rails")
     why = f"no part of {name}, which is all of the schema"
-    return Source("structure.sql", folder.path, "", (step,), ledgers=(tool,), left_out=left_out_of(folder, others, why))
+    return source_of(folder, "structure.sql", (step,), why=why, ledgers=(tool,))
 
 
 def _structures(folder: Folder) -> list[str]:
