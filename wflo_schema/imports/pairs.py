@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import pieces
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, script_of
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, no_sql, script_of
 from wflo_schema.imports.translate import runs_outside
 from wflo_schema.words import counted
 
@@ -82,10 +82,10 @@ def _step(folder: Folder, tool: str, up: Half | None, down: Half | None) -> Step
         what = f"no file makes what it takes back; {tool} only records its version"
         notes.append(Note(path, what, "is its other half missing?"))
     elif up.section is None:
-        notes.append(_no_sql(path))
+        notes.append(no_sql(path))
     undo = down.section if down is not None else None
     if down is not None and undo is None and (up is None or up.section is not None):
-        notes.append(replace(_no_sql(folder.where(down.name)), is_open=False))
+        notes.append(no_sql(folder.where(down.name), is_open=False))
     return Step(
         half.version,
         half.number,
@@ -96,10 +96,6 @@ def _step(folder: Folder, tool: str, up: Half | None, down: Half | None) -> Step
         notes=tuple(notes),
         files=tuple(folder.where(h.name) for h in (up, down) if h is not None),
     )
-
-
-def _no_sql(path: str) -> Note:
-    return Note(path, "is no SQL", "write in SQL what it does", is_open=True)
 
 
 def _left(folder: Folder, tool: str, name: str) -> Note:

@@ -340,6 +340,11 @@ def numbered(stem: str) -> tuple[str, str]:
     return (found["number"], found["name"] or "") if found else ("", stem)
 
 
+def no_sql(path: str, *, is_open: bool = True) -> Note:
+    """What is said of a file that is a program, or the like: a person must write it."""
+    return Note(path, "is no SQL", "write what it does as SQL, or remove this file", is_open=is_open)
+
+
 def refuse_doubled(steps: Sequence[Step], tool: str) -> None:
     """Raise `BadMigrationFile` where two migrations have one version."""
     seen: dict[str, str] = {}

@@ -56,17 +56,22 @@ _BLANKS: Mapping[str, Callable[[str], str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One direction of a step: its SQL, None where there is none; where it is Python, its line and code."""
+
+    text: str | None
+    line: int = 0
+    code: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class _Call:
-    """One step: its SQL in either direction, None where there is none, and where it is Python: its line and code."""
+    """One step; ``ignores`` is the direction whose errors are ignored."""
 
     line: int
-    apply: str | None
-    rollback: str | None
-    python_apply: int = 0
-    python_rollback: int = 0
-    function_apply: str = ""
-    function_rollback: str = ""
+    apply: _Way
+    rollback: _Way
     ignores: str = ""
 
 
@@ -134,32 +139,24 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
     words = " ".join((ast.get_docstring(tree) or "").split())
     say = partial(_say, path, wishes, read)
     notes = [say(line, None) for line in read.python]
-    calls = [(c.apply, c.python_apply, c.function_apply) for c in read.calls]
-    forward = _section(path, calls, is_wrapped=read.is_wrapped, say=say)
+    forward = _section(path, [c.apply for c in read.calls], is_wrapped=read.is_wrapped, say=say)
     forward = replace(forward, notes=(*notes, *_of_errors(path, read.calls, "apply"), *forward.notes))
     if words:
         forward = replace(forward, text=f"-- {words}\n".encode() + forward.text)
     undo = None
-    if any(c.rollback is not None or c.python_rollback for c in read.calls):
-        back = [(c.rollback, c.python_rollback, c.function_rollback) for c in reversed(read.calls)]
-        undo = _section(path, back, is_wrapped=read.is_wrapped, say=say)
+    if any(c.rollback.text is not None or c.rollback.line for c in read.calls):
+        undo = _section(path, [c.rollback for c in reversed(read.calls)], is_wrapped=read.is_wrapped, say=say)
         undo = replace(undo, notes=(*undo.notes, *_of_errors(path, read.calls, "rollback")))
     return Step("", "", id, path, forward, undo, id=id, depends=read.depends)
 
 
-def _section(
-    path: str,
-    texts: Sequence[tuple[str | None, int, str]],
-    *,
-    is_wrapped: bool,
-    say: Callable[[int, str], Note],
-) -> Section:
+def _section(path: str, ways: Sequence[_Way], *, is_wrapped: bool, say: Callable[[int, str], Note]) -> Section:
     """The SQL of the steps, in order; each of them is one message.  What is Python stands there as a comment."""
-    messages = [f"{_ended(text)}\n".encode() for text, _, _ in texts if text and text.strip()]
-    notes = [say(line, function) for _, line, function in texts if line]
+    messages = [f"{_ended(way.text)}\n".encode() for way in ways if way.text and way.text.strip()]
+    notes = [say(way.line, way.code) for way in ways if way.line]
     shown = [*messages]
     if any(note.is_open for note in notes):
-        shown = [(_commented(function) if line else _ended(text or "")).encode() for text, line, function in texts]
+        shown = [(_commented(way.code) if way.line else _ended(way.text or "")).encode() for way in ways]
     cut = partial(_each, messages)
     return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
 
@@ -189,7 +186,7 @@ def _ended(text: str) -> str:
 
 def _of_errors(path: str, calls: Sequence[_Call], way: str) -> Iterator[Note]:
     for call in calls:
-        if call.ignores in (way, "all") and getattr(call, way) is not None:
+        if call.ignores in (way, "all") and getattr(call, way).text is not None:
             what = "yoyo goes on where this step fails, and a migration of ours does not"
             yield Note(path, what, "where it may fail, say it in SQL: IF EXISTS, IF NOT EXISTS, ON CONFLICT", call.line)
 
@@ -282,26 +279,16 @@ class _Module:
         is_whole = not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords)
         given = dict(zip(("apply", "rollback", "ignore_errors"), node.args if is_whole else (), strict=False))
         given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
-        lines = {}
-        for way in ("apply", "rollback"):
-            value = given.get(way)
-            is_none = value is None or (isinstance(value, ast.Constant) and value.value is None)
-            lines[way] = 0 if is_none or value is None or self._text(value) is not None else value.lineno
         if not is_whole:
             self.python.append(node.lineno)
         ignores = self._text(given["ignore_errors"]) or "" if "ignore_errors" in given else ""
-        apply, rollback = (self._text(given[way]) if way in given else None for way in ("apply", "rollback"))
-        code = {way: self._code(given[way]) if lines[way] else "" for way in lines}
-        return _Call(
-            node.lineno,
-            apply,
-            rollback,
-            lines["apply"],
-            lines["rollback"],
-            code["apply"],
-            code["rollback"],
-            ignores,
-        )
+        return _Call(node.lineno, self._way(given.get("apply")), self._way(given.get("rollback")), ignores)
+
+    def _way(self, node: ast.expr | None) -> _Way:
+        if node is None or (isinstance(node, ast.Constant) and node.value is None):
+            return _Way(None)
+        text = self._text(node)
+        return _Way(text) if text is not None else _Way(None, node.lineno, self._code(node))
 
     def _code(self, node: ast.expr) -> str:
         """The function that an expression names, or the expression."""
