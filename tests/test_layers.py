@@ -26,6 +26,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "grammar",
             "splitting",
             "script",
+            "tools",
             "layouts",
             "listing",
             "numbering",

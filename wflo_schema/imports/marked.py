@@ -660,7 +660,7 @@ _MARKED: tuple[_Marked, ...] = (
     ),
 )
 
-# What `files.layouts` calls them.
+# What `files.tools` calls them.
 _LAYOUTS = {
     "micrate": "Micrate",
     "rambler": "Rambler",

@@ -172,7 +172,7 @@ class Wishes:
 class Tool:
     """A tool whose folders are read.  ``name`` is what --from takes.
 
-    ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
+    ``layout`` is what `files.tools` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
     the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
     this one names some of its own.  ``takes_order``: --order may say in which order its files are run.
     ``is_flat``: only files right in its folder are migrations, so of a project that folder is looked for.
