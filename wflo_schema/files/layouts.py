@@ -17,6 +17,7 @@ from typing import NamedTuple
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.tools import EVERYDAY, FORWARD, LAYOUTS, UNDO, UNDO_PARTS
 from wflo_schema.findings import Location
+from wflo_schema.words import shown
 
 
 def way_out(folder: str) -> str:
@@ -451,13 +452,9 @@ def _refuse_at(path: str, source: bytes, start: int, tool: str) -> None:
     from wflo_schema.files.splitting import place
 
     line, column = place(source, start)
-    said = " ".join(source[start:].split(b"\n", 1)[0].decode().split())[:_SHOWN]
+    said = shown(source[start:].split(b"\n", 1)[0])
     raise BadMigrationFile(
         f"{_this_is(tool)}: {path}:{line} says {said}",
         hint=way_out(os.path.dirname(path)),
         location=Location(path, line, column),
     )
-
-
-# Characters.
-_SHOWN = 60

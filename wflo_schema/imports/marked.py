@@ -27,6 +27,7 @@ from wflo_schema.imports.source import (
     refuse_doubled,
     source_of,
 )
+from wflo_schema.words import shown
 
 # Files that a tool refuses are told at once; more than this are one mistake, made everywhere.
 _MOST_FAULTS = 10
@@ -216,7 +217,7 @@ def _scan(marked: _Marked, path: str, text: bytes, values: Mapping[str, str]) ->
         elif does and part:
             read.parts[part].append(_Line(number, b"", does))
         elif marked.is_strict:
-            what = f"{said.decode()} stands before {marked.up}" if does else f"{_shown(line)} is no mark that it knows"
+            what = f"{said.decode()} stands before {marked.up}" if does else f"{shown(line)} is no mark that it knows"
             read.fault(what, f"the file begins with {marked.up}, then come the other marks", number)
         elif not does and marked.cut is _by_marks:
             part = ""
@@ -257,7 +258,7 @@ def _look_at_all(marked: _Marked, read: _Read) -> None:
     if sql and marked.is_strict and not read.faults:
         read.fault(f"SQL stands before {marked.up}", "put it behind the mark", sql[0].number)
     elif sql and not marked.is_strict:
-        what = f"what stands in no part is never run by {marked.name}, and is left out: {_shown(sql[0].text)}"
+        what = f"what stands in no part is never run by {marked.name}, and is left out: {shown(sql[0].text)}"
         read.notes.append(Note(read.path, what, line=sql[0].number))
     first = min((lines[0].number for lines in read.parts.values() if lines), default=0)
     read.before = [
@@ -275,7 +276,7 @@ def _filled(marked: _Marked, read: _Read, line: bytes, number: int, values: Mapp
         if groups.get("kept") is not None:
             return groups["kept"] or b""
         if groups.get("odd") is not None:
-            what = f"{marked.name} takes {_shown(line[found.start() :])} for a value, and cannot read it"
+            what = f"{marked.name} takes {shown(line[found.start() :])} for a value, and cannot read it"
             read.notes.append(Note(read.path, what, "write what is meant", number, is_open=True))
         given = groups.get("name") or groups.get("plain")
         if given is None:
@@ -316,7 +317,7 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
         return Section(read.path, text, line, is_wrapped, is_psql=marked.is_psql)
     messages, rest = marked.cut(marked, lines)
     if rest:
-        what = f"its last statement in the part {direction} has no end: {_shown(rest)}"
+        what = f"its last statement in the part {direction} has no end: {shown(rest)}"
         if marked.needs_end:
             last = next(n.number for n in reversed(lines) if n.text.strip())
             read.fault(what, "end its last line with a semicolon", last)
@@ -337,10 +338,6 @@ class _Messages:
 
     def __call__(self, _: bytes) -> Sequence[bytes]:
         return self.messages
-
-
-def _shown(text: bytes) -> str:
-    return " ".join(text.decode().split())[:60]
 
 
 def _plain(marked: _Marked, lines: Sequence[_Line]) -> bytes:

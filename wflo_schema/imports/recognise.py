@@ -34,7 +34,7 @@ from wflo_schema.imports import (
     yoyo,
 )
 from wflo_schema.imports.source import Folder, Source, Tool, Wishes, is_sql
-from wflo_schema.words import counted, listed
+from wflo_schema.words import counted, listed, shown
 
 # The first that is shown by a file counts; where none is, the first whose ``shows`` says something.
 TOOLS: tuple[Tool, ...] = (
@@ -258,7 +258,7 @@ def _shown_by(folder: Folder, name: str) -> tuple[str, str]:
         if line.lstrip(b" \t#").startswith(b"--"):
             said = line.decode().lstrip(" \t#").rstrip("\r")
             if tool := tool_of(said):
-                return tool, f"{name}:{number} says {' '.join(said.split())[:60]}"
+                return tool, f"{name}:{number} says {shown(said)}"
     return "", ""
 
 

@@ -31,7 +31,7 @@ from wflo_schema.imports.source import (
     left_out_of,
     says_python_does_nothing,
 )
-from wflo_schema.words import listed
+from wflo_schema.words import listed, shown
 
 # What begins a statement that changes the schema.
 _CHANGES = re.compile(
@@ -169,7 +169,7 @@ def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | No
     """What is to be said of Python at that line: a function, or None for what decides which steps there are."""
     texts = [function] if function else list(read.functions.values())
     found = next((m for text in texts for m in _CHANGES.finditer(text)), None)
-    return says_python_does_nothing(path, line, wishes, changes=" ".join(found[0].split())[:60] if found else "")
+    return says_python_does_nothing(path, line, wishes, changes=shown(found[0]) if found else "")
 
 
 def _each(messages: Sequence[bytes], _: bytes) -> Sequence[bytes]:
