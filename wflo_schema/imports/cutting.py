@@ -45,10 +45,10 @@ def _cut(text: bytes, end: bytes) -> Iterator[bytes]:
 
 def joined(pieces: Iterable[bytes]) -> bytes:
     """Pieces that another tool sends one by one, as one text in which a semicolon ends each that needs it."""
-    return b"".join(_ended(piece.rstrip()) + b"\n" for piece in pieces if piece.strip())
+    return b"".join(ended(piece.rstrip()) + b"\n" for piece in pieces if piece.strip())
 
 
-def _ended(piece: bytes) -> bytes:
+def ended(piece: bytes) -> bytes:
     """The piece, with a semicolon behind its last statement, before a comment that follows."""
     last = None
     for mark in re.finditer(_WHOLE + rb"|(?P<other>\S)", piece, re.DOTALL | re.IGNORECASE):

@@ -310,9 +310,9 @@ def _cut(text: bytes) -> Sequence[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One file as a section; ``is_skipped``: its own settings say that it is never run."""
+    """One file as a section, None for a program; ``is_skipped``: its own settings say that it is never run."""
 
-    section: Section
+    section: Section | None
     notes: tuple[Note, ...] = ()
     files: tuple[str, ...] = ()
     is_skipped: bool = False
@@ -466,31 +466,18 @@ def _step(
     back = _read(folder, settings, undo.path) if undo is not None else None
     if is_code:
         note = Note(path, f"{base} is no SQL", "write as SQL what it does to the schema", is_open=True)
-        return Step(
-            version, number, words, path, None, back.section if back else None, (note,), files=_files(None, back, path)
-        )
-    read = _read(folder, settings, one.path)
+        read = _Read(None, (note,), (path,))
+    else:
+        read = _read(folder, settings, one.path)
     if read.is_skipped:
         return None
     notes = read.notes
-    if not one.version:
+    if not one.version and not is_code:
         when = "whenever its text changed" if one.kind == "R" else f"at each {one.kind}"
         what = f"Flyway runs it again {when}; here it is a migration as any other"
         notes += (Note(path, what, "a change of it is a new migration"),)
-    return Step(
-        version,
-        number,
-        words,
-        path,
-        read.section,
-        back.section if back else None,
-        notes,
-        files=_files(read, back, path),
-    )
-
-
-def _files(read: _Read | None, back: _Read | None, path: str) -> tuple[str, ...]:
-    return (*(read.files if read else (path,)), *(back.files if back else ()))
+    files = (*read.files, *(back.files if back else ()))
+    return Step(version, number, words, path, read.section, back.section if back else None, notes, files=files)
 
 
 def _shows(folder: Folder) -> str:

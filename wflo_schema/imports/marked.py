@@ -13,6 +13,7 @@ from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import bare, comments
+from wflo_schema.imports.cutting import ended
 from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import (
     Folder,
@@ -348,26 +349,15 @@ def _plain(marked: _Marked, lines: Sequence[_Line]) -> bytes:
         made += [b""] * (line.number - lines[0].number - len(made))
         if line.kind == "begin":
             start = len(made)
-        ends = line.kind == "end" and not _is_ended(b"\n".join(made[start:]))
+        block = b"\n".join(made[start:]) if line.kind == "end" else b""
         text = b"-- " + line.text if marked.remarks and line.text.lstrip().startswith(marked.remarks) else line.text
-        made.append(b";" if ends else text)
+        made.append(b";" if ended(block) != block else text)
     return b"\n".join(made)
 
 
 def _joined(messages: Sequence[bytes]) -> bytes:
     """The messages as a text of SQL."""
-    made = []
-    for message in messages:
-        text = message.strip(b"\n")
-        is_commented = b"--" in text.rpartition(b"\n")[2]
-        made.append(text + (b"\n" if _is_ended(text) else b"\n;\n" if is_commented else b";\n"))
-    return b"\n".join(made)
-
-
-def _is_ended(text: bytes) -> bool:
-    """Is there nothing behind its last semicolon, or nothing at all?"""
-    said = _uncommented(text).rstrip()
-    return not said or said.endswith(b";")
+    return b"\n".join(ended(message.strip(b"\n")) + b"\n" for message in messages)
 
 
 def _uncommented(text: bytes) -> bytes:

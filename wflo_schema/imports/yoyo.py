@@ -19,6 +19,7 @@ from functools import partial
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives
 from wflo_schema.files.folder import sort_ids
+from wflo_schema.imports.cutting import ended
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -152,17 +153,18 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
 
 def _section(path: str, ways: Sequence[_Way], *, is_wrapped: bool, say: Callable[[int, str], Note]) -> Section:
     """The SQL of the steps, in order; each of them is one message.  What is Python stands there as a comment."""
-    messages = [f"{_ended(way.text)}\n".encode() for way in ways if way.text and way.text.strip()]
+    texts = [ended(textwrap.dedent(way.text or "").strip().encode()) for way in ways]
+    messages = [text + b"\n" for text in texts if text]
     notes = [say(way.line, way.code) for way in ways if way.line]
     shown = [*messages]
     if any(note.is_open for note in notes):
-        shown = [(_commented(way.code) if way.line else _ended(way.text or "")).encode() for way in ways]
+        shown = [_commented(way.code) if way.line else text for way, text in zip(ways, texts, strict=True)]
     cut = partial(_each, messages)
     return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
 
 
-def _commented(code: str) -> str:
-    return "".join(f"-- {line}".rstrip() + "\n" for line in code.splitlines())
+def _commented(code: str) -> bytes:
+    return "".join(f"-- {line}".rstrip() + "\n" for line in code.splitlines()).encode()
 
 
 def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | None) -> Note:
@@ -174,14 +176,6 @@ def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | No
 
 def _each(messages: Sequence[bytes], _: bytes) -> Sequence[bytes]:
     return messages
-
-
-def _ended(text: str) -> str:
-    """The text with a semicolon behind it, which a comment at its end does not swallow."""
-    said = textwrap.dedent(text).strip()
-    if said.endswith(";"):
-        return said
-    return said + ("\n;" if "--" in said.rpartition("\n")[2] else ";")
 
 
 def _of_errors(path: str, calls: Sequence[_Call], way: str) -> Iterator[Note]:
