@@ -132,7 +132,7 @@ def _read(path: str) -> _Folder:
             continue
         is_taken = name.endswith((".sql", ".py"))
         if is_taken:
-            _refuse_unreadable_name(path, name)
+            refuse_unreadable_name(path, name)
         if entry.is_file():
             names.append(name)
         elif is_taken or re.search(_SUFFIX, name):
@@ -142,7 +142,8 @@ def _read(path: str) -> _Folder:
     return _Folder(path, tuple(names), odd, tuple(subfolders))
 
 
-def _refuse_unreadable_name(directory: str, name: str) -> None:
+def refuse_unreadable_name(directory: str, name: str) -> None:
+    """Raise `BadMigrationFile` where the name of a file is no text."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

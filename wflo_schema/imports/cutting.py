@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 # What an end in it does not end: quotes, bodies, comments.
@@ -30,6 +30,11 @@ def cut_at(end: bytes = b";") -> Callable[[bytes], tuple[bytes, ...]]:
         return tuple(piece for piece in _cut(text, end) if piece)
 
     return cut
+
+
+def cut_as(messages: Sequence[bytes]) -> Callable[[bytes], Sequence[bytes]]:
+    """What cuts a text into these messages, as they stood in its file, whatever was made of it since."""
+    return lambda _: messages
 
 
 def _cut(text: bytes, end: bytes) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import bare, comments
-from wflo_schema.imports.cutting import ended
+from wflo_schema.imports.cutting import cut_as, ended
 from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import (
     Folder,
@@ -328,17 +328,7 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
         messages.reverse()
     if _is_altered(marked, text, messages):
         text = _joined(messages)
-    return Section(read.path, text, line, is_wrapped, cut=_Messages(tuple(messages)), is_asked=marked.is_wrapped)
-
-
-@dataclass(frozen=True, slots=True)
-class _Messages:
-    """The messages in which the tool sends a section: they are cut where its marks still stand."""
-
-    messages: tuple[bytes, ...]
-
-    def __call__(self, _: bytes) -> Sequence[bytes]:
-        return self.messages
+    return Section(read.path, text, line, is_wrapped, cut=cut_as(messages), is_asked=marked.is_wrapped)
 
 
 def _plain(marked: _Marked, lines: Sequence[_Line]) -> bytes:

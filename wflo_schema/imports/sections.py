@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import cut_at
@@ -32,15 +31,8 @@ _PROGRAM = re.compile(r"\.[cm]?[jt]s\Z", re.IGNORECASE)
 
 def _asks_for(package: str, folder: Folder) -> str:
     """What says that a program which stands around the folder uses a package; nothing where none does."""
-    for path in folder.above("package.json"):
-        try:
-            said = json.loads(Path(path).read_bytes())
-            asked = {**said.get("dependencies", {}), **said.get("devDependencies", {})}
-        except (OSError, ValueError, AttributeError, TypeError):
-            asked = {}
-        if package in asked:
-            return f"{os.path.relpath(path)} asks for {package}"
-    return ""
+    path = folder.beside("package.json", holding=f'"{package}":'.encode())
+    return f"{os.path.relpath(path)} asks for {package}" if path else ""
 
 
 def _program(path: str, version: str, tool: str) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -9,9 +10,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.files.listing import refuse_unreadable_name
 from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.words import counted, listed
@@ -230,21 +233,12 @@ class Folder:
                 continue
             found += [n if below == "." else f"{below}/{n}" for n in names if not n.startswith(".")]
             for name in names:
-                self._refuse_undecodable(name)
+                refuse_unreadable_name(self.path, name)
             if len(found) > _MOST_FILES:
                 raise BadMigrationFile(
                     f"{self.path} holds more than {_MOST_FILES} files", hint="name the folder of the migrations alone"
                 )
         return tuple(sorted(found))
-
-    def _refuse_undecodable(self, name: str) -> None:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-            raise BadMigrationFile(
-                f"the name of a file in {self.path} is not UTF-8: {shown}", hint="rename it"
-            ) from None
 
     def _refuse_unreadable(self, error: OSError) -> None:
         raise BadMigrationFile(f"cannot read the folder {error.filename}: {error.strerror}")
@@ -310,6 +304,14 @@ class Folder:
             if os.path.exists(os.path.join(here, ".git")) or os.path.dirname(here) == here:
                 return
             here = os.path.dirname(here)
+
+    def beside(self, *names: str, holding: bytes = b"") -> str:
+        """The path of the first file of these names, as `above` finds them, in which that stands; empty without one."""
+        for path in self.above(*names):
+            with contextlib.suppress(OSError):
+                if holding in Path(path).read_bytes():
+                    return path
+        return ""
 
     def section(self, name: str, *, is_wrapped: bool = True, is_psql: bool = False) -> Section:
         """All of a file."""

@@ -19,7 +19,7 @@ from functools import partial
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives
 from wflo_schema.files.folder import sort_ids
-from wflo_schema.imports.cutting import ended
+from wflo_schema.imports.cutting import cut_as, ended
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -159,8 +159,7 @@ def _section(path: str, ways: Sequence[_Way], *, is_wrapped: bool, say: Callable
     shown = [*messages]
     if any(note.is_open for note in notes):
         shown = [_commented(way.code) if way.line else text for way, text in zip(ways, texts, strict=True)]
-    cut = partial(_each, messages)
-    return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
+    return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut_as(messages), notes=tuple(notes))
 
 
 def _commented(code: str) -> bytes:
@@ -172,10 +171,6 @@ def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | No
     texts = [function] if function else list(read.functions.values())
     found = next((m for text in texts for m in _CHANGES.finditer(text)), None)
     return says_python_does_nothing(path, line, wishes, changes=shown(found[0]) if found else "")
-
-
-def _each(messages: Sequence[bytes], _: bytes) -> Sequence[bytes]:
-    return messages
 
 
 def _of_errors(path: str, calls: Sequence[_Call], way: str) -> Iterator[Note]:
