@@ -74,10 +74,11 @@ class _Marked:
     ``value`` finds what is replaced by a value: its groups are ``name`` (or ``plain``), ``default``, ``kept`` for what
     is written of an escape, and ``odd`` for what the tool cannot read.  ``values`` are those of the tool itself.
     ``fills_at_once``: values are put in from the first line on.
+
+    ``layout`` and ``ledger`` are what `files.tools` and `catalog.other_ledgers` call it, where that is not ``name``.
     """
 
     name: str
-    ledger: str
     file: re.Pattern[str]
     ignored: str
     mark: re.Pattern[bytes]
@@ -107,6 +108,8 @@ class _Marked:
     fills_at_once: bool = False
     values: dict[str, str] = field(default_factory=dict)
     other_code: str = ""
+    layout: str = ""
+    ledger: str = ""
 
 
 @dataclass(slots=True)
@@ -164,7 +167,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
         why = f"is never run: {marked.name} stops where there is no {gap}.sql"
         left_out += [Note(step.path, why) for step in steps[gap - 1 :]]
         del steps[gap - 1 :]
-    return source_of(folder, marked.name, steps, left_out, ledgers=(marked.ledger,), keeps_session=True)
+    return source_of(folder, marked.name, steps, left_out, ledgers=(marked.ledger or marked.name,), keeps_session=True)
 
 
 def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Step:
@@ -491,7 +494,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/amacneil/dbmate (pkg/dbmate/migration.go, db.go)
     _Marked(
         "dbmate",
-        "dbmate",
         re.compile(r"(?P<version>\d+)[^/]*\.sql"),
         "its name is not NUMBER, words and .sql",
         re.compile(rb"--\s*migrate:(?P<word>up|down)(?:[ \t\r]*\Z|[ \t]+(?P<options>\S.*))"),
@@ -505,7 +507,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/pressly/goose (internal/sqlparser/parser.go, provider_collect.go, migrate.go);
     # values: https://github.com/mfridman/interpolate
     _Marked(
-        "goose",
         "goose",
         re.compile(r"(?P<version>0*[1-9]\d{0,18})_[^/]*(?:\.sql|(?<!_test)\.go)"),
         "its name is not NUMBER_words.sql, with a number from 1 on that fits a bigint",
@@ -538,7 +539,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/rubenv/sql-migrate (sqlparse/sqlparse.go, migrate.go)
     _Marked(
         "sql-migrate",
-        "sql-migrate",
         re.compile(r"(?P<version>)[^/]*\.sql"),
         "its name does not end in .sql",
         re.compile(rb"-- \+migrate (?P<word>\s*\S*)(?P<options>.*)"),
@@ -556,7 +556,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/amberframework/micrate (src/micrate/migration.cr, src/micrate.cr)
     _Marked(
         "micrate",
-        "micrate",
         re.compile(r"(?P<version>\d+)_[^/]+\.sql"),
         "its name is not NUMBER_words.sql",
         re.compile(rb"-- \+micrate (?P<word>.*)"),
@@ -568,10 +567,10 @@ _MARKED: tuple[_Marked, ...] = (
         cut=_by_lines,
         ends=_ends_before_comment,
         skips=_BLANK_OR_COMMENT,
+        layout="Micrate",
     ),
     # https://github.com/elwinar/rambler (migration.go, service.go)
     _Marked(
-        "rambler",
         "rambler",
         re.compile(r"(?P<version>)[^/]*\.sql"),
         "its name does not end in .sql",
@@ -581,10 +580,10 @@ _MARKED: tuple[_Marked, ...] = (
         version=_as_name,
         is_wrapped=False,
         cut=_by_marks,
+        layout="Rambler",
     ),
     # https://github.com/mbucc/shmig (shmig: migration_section, postgresql_cli)
     _Marked(
-        "shmig",
         "shmig",
         re.compile(r"(?P<version>\d+)-[^/]*\.sql"),
         "its name is not NUMBER-words.sql",
@@ -601,7 +600,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/mybatis/migrations (MigrationReader.java, FileMigrationLoader.java, ScriptRunner.java)
     _Marked(
         "mybatis",
-        "mybatis migrations",
         re.compile(r"(?P<version>\d+(?:\.\d+)?)(?:_[^/]*)?\.sql"),
         "its name is not NUMBER_words.sql",
         re.compile(rb"[ \t]*(?://|--)[ \t]*//[ \t]*@(?P<word>UNDO).*"),
@@ -617,10 +615,11 @@ _MARKED: tuple[_Marked, ...] = (
         values={"changelog": "CHANGELOG"},
         first="bootstrap.sql",
         settings=_as_mybatis_is_set,
+        layout="MyBatis Migrations",
+        ledger="mybatis migrations",
     ),
     # https://github.com/playframework/playframework (EvolutionsApi.scala, Evolutions.scala)
     _Marked(
-        "play",
         "play",
         re.compile(r"0*(?P<version>[1-9]\d*)\.sql"),
         "its name is not a number",
@@ -634,18 +633,10 @@ _MARKED: tuple[_Marked, ...] = (
         value=re.compile(rb"!(?P<kept>\$evolutions\{\{\{[^}]*\}\}\})|\$evolutions\{\{\{(?P<name>[^}]*)\}\}\}"),
         fills_at_once=True,
         stops_at_gap=True,
+        layout="Play evolutions",
     ),
 )
 
-# What `files.tools` calls them.
-_LAYOUTS = {
-    "micrate": "Micrate",
-    "rambler": "Rambler",
-    "mybatis": "MyBatis Migrations",
-    "play": "Play evolutions",
-}
-
 TOOLS: tuple[Tool, ...] = tuple(
-    Tool(marked.name, partial(_read_marked, marked), _LAYOUTS.get(marked.name, marked.name), is_flat=True)
-    for marked in _MARKED
+    Tool(marked.name, partial(_read_marked, marked), marked.layout or marked.name, is_flat=True) for marked in _MARKED
 )
