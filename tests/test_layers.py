@@ -26,6 +26,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "grammar",
             "splitting",
             "script",
+            "tools",
             "layouts",
             "listing",
             "numbering",
@@ -103,6 +104,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "imports",
         (
+            "settings",
             "source",
             "cutting",
             "translate",

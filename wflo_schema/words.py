@@ -22,6 +22,11 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(known[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def shown(text: str | bytes) -> str:
+    """The beginning of a text, in one line."""
+    return " ".join((text if isinstance(text, str) else text.decode("utf-8", "replace")).split())[:60]
+
+
 def duration(ms: float) -> str:
     """``41 ms``, ``1.3 s`` or ``2 min 5 s``."""
     if ms < 1000:

@@ -8,8 +8,8 @@ import pytest
 
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import read_migrations
-from wflo_schema.files.layouts import LAYOUTS
 from wflo_schema.files.naming import new_migration
+from wflo_schema.files.tools import LAYOUTS, UNDO
 
 CREATE = "CREATE TABLE t (a int);\n"
 DROP = "DROP TABLE t;\n"
@@ -106,6 +106,8 @@ UNNAMED = [
     ("init_dbs/1.0.sql", "rollback_dbs/1.0.sql"),
     ("down-migration.sql",),
     ("undo_scripts.sql",),
+    ("rollbacks.sql",),
+    ("001_users.deploy.sql", "001_users.rollback.sql"),
 ]
 
 
@@ -337,6 +339,7 @@ UNNAMED_TEXTS = {
     "this": f"{CREATE}-- Rollback this migration\n{DROP}",
     "the half that undoes, alone": f"/* licence */\n-- Down\n{DROP}ALTER TABLE u DROP COLUMN a;\n",
     "regions": sections("--#region Up", "--#endregion\n--#region Down"),
+    **{f"the word {word}": sections("-- apply", f"-- {word}") for word in sorted(UNDO - {"d"})},
 }
 # In each a line of its own is left open.
 HIDDEN = {

@@ -62,7 +62,7 @@ from wflo_schema.files.statements import (
     waits_harmlessly,
     whole,
 )
-from wflo_schema.words import counted, listed
+from wflo_schema.words import counted, listed, shown
 
 # Seconds that a pooler has for lending a session to a second connection.
 _PROBE_S = 1.0
@@ -265,7 +265,7 @@ class Stepwise:
             hint = f"bring {script.path} back as it was and run it again; or finish by hand what is half done"
             hint += f", then {forget}"
         elif lost is not None and done < len(script.statements):
-            said = " ".join(script.statements[lost].text.split())[:60]
+            said = shown(script.statements[lost].text)
             what = f"what statement {lost + 1} made or set ({said}) is gone with its session"
             hint = f"finish or undo by hand what it has begun, then {forget}"
         if what:
@@ -281,7 +281,7 @@ class Stepwise:
         Raise `Refused` where nobody can know what it did.
         """
         if not self._is_knowable(interrupted):
-            said = " ".join(interrupted.split())[:60]
+            said = shown(interrupted)
             raise Refused(
                 f"{self._migration.id} was interrupted in statement {done + 1} ({said}), which commits by itself: "
                 "how far it came cannot be known",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import itertools
 import os
 import re
 import shlex
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives, without_directive
 from wflo_schema.files.listing import File, list_folder
+from wflo_schema.files.tools import may_have_sections
 from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
 
@@ -34,24 +34,6 @@ _DAY, _PAIR = 8, 2
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _APART = str.maketrans(".- ", "___")
-
-# A comment that begins a line; and what one says that may begin another tool's section.  `layouts` looks closely: it
-# is not imported without need, nor is a long pattern compiled.
-# It begins with a line's end, for which Python looks fastest.
-_COMMENT = rb"[ \t]*(?:#|--|/\*(?:[^*]|\*(?!/)){0,300}+)[^\n]*"
-_COMMENT_LINE = re.compile(rb"\n" + _COMMENT)
-_SAYINGS = tuple("up down undo unapply uninstall reve roll back tear below hash atlas breakpoint deploy verify".split())
-_SAYINGS = (
-    *_SAYINGS,
-    *"migrate: liquibase changeset previous + include :split @marv no-transaction disable-transaction".split(),
-)
-_SECTION = (
-    r"(?<![a-z])ups?(?![a-z])|(?<![a-z])down(?:s|wards?|grade)?(?![a-z])|"
-    r"\bun(?:do|apply|install)\b|\brever(?:t|se)\b|\broll ?back\b|"
-    r"\bback(?:out|wards?)?\b|\btear ?down\b|\bbelow\b|\b(?:hash|previous|atlas|migrate|changeset)\b.*:|"
-    r"breakpoint|liquibase|\b(?:deploy|verify)\b.*\bpg\b|\+\s*(?:goose|migrate|micrate)|"
-    r"--!\s*include|--bun:split|running upgrade|@marv|no-transaction|disable-transaction"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +330,7 @@ def _former_checksums(source: bytes) -> frozenset[str]:
 def _read_file(file: File) -> tuple[Migration, int]:
     """A migration, and the line of its ``-- depends:``."""
     source, checksum = read_source(file.path)
-    if _may_have_sections(source):
+    if may_have_sections(source):
         from wflo_schema.files.layouts import refuse_sections
 
         refuse_sections(file.path, source)
@@ -366,19 +348,6 @@ def _read_file(file: File) -> tuple[Migration, int]:
         _former_checksums(source) if directives.says("was") else frozenset(),
     )
     return migration, directives.lines.get("depends", 1)
-
-
-def _may_have_sections(source: bytes) -> bool:
-    lines = source.replace(b"\r", b"\n") if b"\r" in source else source
-    first = re.match(_COMMENT, lines)
-    for match in itertools.chain((first,) if first else (), _COMMENT_LINE.finditer(lines)):
-        said = match.group().decode("utf-8", "replace")
-        lowered = said.lower()
-        if any(word in lowered for word in _SAYINGS) and re.search(
-            _SECTION, re.sub("(?<=[a-z])(?=[A-Z])", " ", said).lower()
-        ):
-            return True
-    return False
 
 
 def _refuse_undone(in_order: Sequence[Migration]) -> None:

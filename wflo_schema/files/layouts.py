@@ -1,8 +1,8 @@
 """Other tools' folders: how each is recognised, so that nothing of one is ever run, planned or recorded.
 
 A folder is told by what stands in it (a tool's own file, a pair of names of which one undoes the other) or by
-what a file says (a comment that begins a section).  One record of `LAYOUTS` is one tool; what no record names is
-caught by the words of `FORWARD` and `UNDO`.
+what a file says (a comment that begins a section).  One record of `tools.LAYOUTS` is one tool; what no record names is
+caught by the words of `tools.FORWARD` and `tools.UNDO`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.tools import EVERYDAY, FORWARD, LAYOUTS, UNDO, UNDO_PARTS
 from wflo_schema.findings import Location
+from wflo_schema.words import shown
 
 
 def way_out(folder: str) -> str:
@@ -32,84 +34,11 @@ def import_command(folder: str) -> str:
     return f"wflo-schema import {shlex.quote(folder)}{elsewhere}"
 
 
-FORWARD = frozenset(
-    "up ups upward upwards do apply deploy forward forwards fwd upgrade migrate install setup execute u".split()
-)
-UNDO = frozenset(
-    "down downs downward downwards undo revert reverse rev rollback backout backward backwards bwd downgrade teardown "
-    "unapply uninstall undeploy unmigrate destroy inverse d".split()
-)
 # These need no partner.  Between dots: nobody calls a migration X.down.sql who wants it applied.
 _TELLING = frozenset("up down downs do undo revert downgrade backward backwards back rb".split())
 # The whole name of a file or of a sub-folder, and of a file alone.
 _HALVES = UNDO - {"d"}
 _HALF_FILES = frozenset({"up", "drop"})
-# A pair only behind one number that is no day: else they are words of everyday names.
-_EVERYDAY = {"create": "drop", "add": "remove"}
-
-
-class Layout(NamedTuple):
-    """How one tool's folder is recognised; each pattern is tried without minding case.
-
-    ``names``: the whole name of a file; ``pair``: of two that are a pair.  ``line``: how a comment at the beginning
-    of a line begins.  ``own``: a file or folder that only this tool puts there, also one level down (``X/up.sql``).
-    """
-
-    tool: str
-    names: str = ""
-    pair: str = ""
-    line: str = ""
-    own: str = ""
-
-
-# The first that fits counts.
-LAYOUTS: tuple[Layout, ...] = (
-    Layout("Bun", names=r".*\.tx\.(up|down)\.sql", line=r"--bun:split\b"),
-    Layout("Pop", names=r".*\.(postgres|cockroach|mysql|sqlite3?)(\.\w+)?\.(up|down)\.sql", own=r".*\.(up|down)\.fizz"),
-    Layout("Hasura", names=r"\d{13}_.*\.(up|down)\.sql", own=r"\d{13}_[^/]*/(up|down)\.sql"),
-    Layout("golang-migrate", names=r"\d+_.*\.(up|down)\.sql"),
-    Layout("Postgrator", names=r"\d+\.(do|undo)(\..*)?\.sql"),
-    Layout("db-migrate", pair=r".*-(up|down)\.sql", own=r"sqls"),
-    Layout(
-        "Flyway",
-        names=r"((?-i:[VURB])(?=[\d_])|[vu](?=\d))[\d._]*?__.+\.sql|"
-        r"(before|after)(each)?(migrate|clean|info|validate|baseline|repair|undo|repeatables|versioned).*\.sql",
-    ),
-    Layout(
-        "grate", names=r".*\.env\.(.*\.)?sql", own=r"run(after|before|first)\w+|(before|after)migration|alterdatabase"
-    ),
-    Layout("dbmate", line=r"--\s*migrate:\s*(up|down)\b"),
-    Layout("goose", line=r"--\s*\+\s*goose\b"),
-    Layout("sql-migrate", line=r"--\s*\+\s*migrate\b"),
-    Layout("Micrate", line=r"--\s*\+\s*micrate\b"),
-    Layout("MyBatis Migrations", line=r"--\s*//\s*@undo\b"),
-    Layout("shmig", line=r"--\s*====\s\sup\s\s====\s*$"),
-    Layout("Rambler", line=r"--\s*rambler\s+(up|down)\b"),
-    Layout(
-        "Liquibase",
-        line=r"--\s*(liquibase\s+formatted\s+sql|changeset\s+[^\s:]+:\S+)",
-        own=r"(.*[._-])?changelog.*\.(xml|ya?ml|json)",
-    ),
-    Layout(
-        "tern",
-        line=r"--[-\s]*create\s+above\b.*\bdrop\s+below\b|--\s*write your migrate up statements",
-        own=r"tern\.conf",
-    ),
-    Layout("node-pg-migrate", line=r"--[-\s]*(up|down)\s+migration\W*$"),
-    Layout("Play evolutions", line=r"--[-\s]*!(ups|downs)\b"),
-    Layout("graphile-migrate", line=r"--!\s*((previous|hash)\s*:|include\s)", own=r"committed"),
-    Layout("Sqitch", line=r"--\s*(deploy|revert|verify)\s+\S+\s+(to|from|on)\s+pg\s*$", own=r"sqitch\.(plan|conf)"),
-    Layout("Drizzle", line=r"-->\s*statement-breakpoint", own=r"meta/_journal\.json"),
-    Layout("Atlas", line=r"--\s*atlas:\w+", own=r"atlas\.sum"),
-    Layout("Prisma", own=r"migration_lock\.toml|[^/]+/migration\.sql"),
-    Layout("Diesel", own=r"[^/]+/(up|down)\.sql"),
-    Layout("Alembic", line=r"--\s*running\s+(up|down)grade\s+.*->", own=r"script\.py\.mako|alembic\.ini"),
-    Layout("sqlx", line=r"--\s*no-transaction\s*$"),
-    Layout("Marv", line=r"--\s*@marv\b"),
-    Layout("postgres-migrations", line=r"--\s*postgres-migrations\s+disable-transaction\b"),
-    Layout("Bytebase", names=r".*##\w+##.*\.sql"),
-    Layout("Ebean", own=r"(.*/)?.*\.model\.xml"),
-)
 
 # --- names ------------------------------------------------------------------------------------
 
@@ -231,7 +160,7 @@ _DAY = re.compile(r"(?:(?:19|20)\d\d|[129]\d)(?P<sign>[-_. ]?)(?:0[1-9]|1[0-2])(
 def _keys(parts: Sequence[str], *, is_undo: bool) -> Iterator[str]:
     """What a name has in common with its partner; the word itself is a NUL in it."""
     words = UNDO if is_undo else FORWARD
-    everyday = frozenset(_EVERYDAY.values() if is_undo else _EVERYDAY)
+    everyday = frozenset(EVERYDAY.values() if is_undo else EVERYDAY)
     is_day = _DAY.match("".join(parts)) is not None  # on one day, something is reverted, and something else applied
     for n, part in enumerate(parts):
         if part in words and len(part) + len(parts) > 2:  # not the file of one letter between c.sql and e.sql
@@ -385,7 +314,6 @@ _AT_LINE_BEGIN = re.compile(rb"^(?=[ \t#]*(--[^\n]*|/\*.{0,1000}?\*/))", re.DOTA
 _WORD = re.compile(r"[a-z]+")
 
 _DIRECTIONS = frozenset(word for word in UNDO | FORWARD if len(word) > 1)
-_UNDO_SPELT = ("roll back", *(word for word in UNDO if len(word) > 1))
 
 # What begins a section in no other sense than that.
 _SECTION_UNDO = frozenset("down downs undo revert rollback downgrade backward backwards teardown unapply".split())
@@ -431,7 +359,7 @@ def refuse_sections(path: str, source: bytes) -> None:
         return  # to split a long file takes long
     found, last = _comments(path, source)
     for comment in found:
-        if tool := _tool_of(comment.text):
+        if tool := tool_of(comment.text):
             _refuse_at(path, source, comment.start, tool)
     between = [
         (c, direction, "" if direction else _headed(c.text))
@@ -452,7 +380,7 @@ def refuse_sections(path: str, source: bytes) -> None:
 
 def _is_doubtful(comment: str) -> bool:
     lowered = comment.lower()
-    may_undo = any(word in lowered for word in _UNDO_SPELT)  # the quick look: a long file has many comments
+    may_undo = any(part in lowered for part in UNDO_PARTS)  # the quick look: a long file has many comments
     return _is_tools(comment) or (may_undo and (_direction(comment) in UNDO or _headed(comment) == "down"))
 
 
@@ -460,7 +388,7 @@ def _is_tools(comment: str) -> bool:
     return re.match(_ANY_TOOL, comment, re.IGNORECASE) is not None
 
 
-def _tool_of(comment: str) -> str:
+def tool_of(comment: str) -> str:
     """The tool that a comment is a sign of, or nothing."""
     if not _is_tools(comment):
         return ""
@@ -524,13 +452,9 @@ def _refuse_at(path: str, source: bytes, start: int, tool: str) -> None:
     from wflo_schema.files.splitting import place
 
     line, column = place(source, start)
-    said = " ".join(source[start:].split(b"\n", 1)[0].decode().split())[:_SHOWN]
+    said = shown(source[start:].split(b"\n", 1)[0])
     raise BadMigrationFile(
         f"{_this_is(tool)}: {path}:{line} says {said}",
         hint=way_out(os.path.dirname(path)),
         location=Location(path, line, column),
     )
-
-
-# Characters.
-_SHOWN = 60

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.tools import may_be_anothers
 
 # Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
 RECONCILING_FOLDER = "reconcile"
@@ -32,20 +33,6 @@ _PUT_ASIDE = (
 # A step that another tool takes between two of SQL.
 _CODE = (
     r"(?i)[vur]?_?\d+(?:[-_.].*)?\.(?:[cm]?[jt]s|go|rb|php|java|kts?|groovy|scala|rs|exs?|cs|clj|edn|pl|sh|xml|ya?ml)"
-)
-
-# What may be another tool's name, first roughly; `layouts` looks closely, and is not imported without need.
-_SAYINGS = tuple(
-    "up down un rev back bwd tear destroy drop remove apply forw fwd rollback .do. __ migrate changelog".split()
-    + "inverse .rb. to -- before after ## .env.".split()
-)
-_SAYINGS = (*_SAYINGS, *(f"{a}d{b}" for a in "\n-_. " for b in "-_. "))
-_SAYINGS = (*_SAYINGS, *".sum .plan .conf .mako .ini .json .yml .yaml .xml".split())
-_FOREIGN = (
-    r"(?im)(?:^|[^a-z])(?:ups?|upwards?|downs?|downwards?|un[a-z]+|revert|reverse|rev|back\w*|bwd|downgrade|teardown|"
-    r"destroy|drop|remove|apply|forwards?|fwd|inverse)(?:[^a-z]|$)|"
-    r"\.rb\.|##|\.env\.|(?:to|-)[-_ ]?v?\d[\d.]*\.sql|(?:^|[^a-z])rollback(?:[^a-z]|$)|(?:^|[^a-z0-9])d(?:[^a-z0-9]|$)|"
-    r"(?:up|down|undo|revert)\.sql$|\.do\.|__|migrate|changelog|^(?:before|after)_|\.(?:sum|plan|conf|mako|ini|json|ya?ml|xml)$"
 )
 
 # Characters: the ledger's migration_id is a varchar(255), as yoyo makes it.
@@ -145,7 +132,7 @@ def _read(path: str) -> _Folder:
             continue
         is_taken = name.endswith((".sql", ".py"))
         if is_taken:
-            _refuse_unreadable_name(path, name)
+            refuse_unreadable_name(path, name)
         if entry.is_file():
             names.append(name)
         elif is_taken or re.search(_SUFFIX, name):
@@ -155,7 +142,8 @@ def _read(path: str) -> _Folder:
     return _Folder(path, tuple(names), odd, tuple(subfolders))
 
 
-def _refuse_unreadable_name(directory: str, name: str) -> None:
+def refuse_unreadable_name(directory: str, name: str) -> None:
+    """Raise `BadMigrationFile` where the name of a file is no text."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -276,11 +264,9 @@ def _sql_below(path: str) -> Iterator[str]:
 
 def _refuse_foreign(folder: _Folder) -> None:
     """Raise `BadMigrationFile` where the folder is laid out as another tool does."""
-    names = (n.removesuffix(".rollback.sql") for n in folder.names)
-    said = "\n".join((os.path.basename(os.path.abspath(folder.path)), *names))
-    said = re.sub("(?<=[a-z])(?=[A-Z])", "_", said).lower()
-    is_doubtful = any(word in said for word in _SAYINGS) and re.search(_FOREIGN, said)
-    if not folder.subfolders and not is_doubtful and "migration.sql" not in said.splitlines():
+    rollbacks = {f"{n.removesuffix('.sql')}.rollback.sql" for n in folder.names if n.endswith(".sql")}
+    names = (n for n in folder.names if n not in rollbacks)
+    if not folder.subfolders and not may_be_anothers((os.path.basename(os.path.abspath(folder.path)), *names)):
         return
     from wflo_schema.files.layouts import refuse_inner, refuse_layout, refuse_undo_half
 

@@ -17,6 +17,7 @@ from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.splitting import bare, refusal
 from wflo_schema.files.tokens import tokens
 from wflo_schema.findings import Location
+from wflo_schema.words import shown
 
 # Without these a text has nothing in it that could be taken for another word: no quotes, no comments.
 _HIDING = re.compile(r"""['"$]|--|/\*""")
@@ -347,7 +348,7 @@ def refuse_unresumable(script: Script, statement: Statement) -> None:
         what = "CREATE INDEX CONCURRENTLY without a name"
         hint = "name the index: without a name, what an interrupted build leaves behind cannot be found again"
     elif _gives_up_locks(statement):
-        text = " ".join(statement.text.split())[:60]
+        text = shown(statement.text)
         what = f"{text} gives up the lock that keeps a second run from doing the same statements at the same time"
         hint = "remove it: the session is cleared after each migration; release your own locks with pg_advisory_unlock"
     if what:

@@ -28,7 +28,7 @@ from wflo_schema.imports.source import (
     is_sql,
     left_out_of,
 )
-from wflo_schema.words import listed
+from wflo_schema.words import listed, shown
 
 # "-- Running upgrade  -> a1", "-- Running upgrade None -> a1" (before 0.7), "-- Running downgrade c1 -> b1, b2".
 _RUNNING = re.compile(
@@ -231,7 +231,7 @@ def _with_beginning(section: Section, beginning: bytes, ledgers: set[bytes]) -> 
     ]
     if not more:
         return section
-    said = listed(" ".join(s.decode().split())[:60] for s in more)
+    said = listed(map(shown, more))
     what = f"stands before the first revision, and is run with that one alone: {said}"
     note = Note(
         section.path, what, "what is set for all of them is said otherwise: --schema, or the database's settings"

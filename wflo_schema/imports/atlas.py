@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import cut_at, joined
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, left_out_of, numbered
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, numbered, source_of
 
 _SUM = "atlas.sum"
 _DIRECTIVE = re.compile(r"[ -~]*atlas:(?P<name>\w+)(?: +(?P<value>.+))?\Z")
@@ -39,15 +39,8 @@ def read_atlas(folder: Folder, wishes: Wishes) -> Source:
             steps[-1] = replace(steps[-1], also=(*steps[-1].also, step.version))
             left_out.append(Note(step.path, f"is a checkpoint: it makes what those up to {steps[-1].path} make"))
             continue
-        known = next((s for s in steps if s.version == step.version), None)
-        if known is not None:
-            raise BadMigrationFile(
-                f"two migrations have the version {step.version}: {known.path} and {step.path}",
-                hint="Atlas runs one of them at most: give one another version, or move it out of the folder",
-            )
         steps.append(step)
-    left_out += left_out_of(folder, folder.without({*names, _SUM}), "no migration of Atlas")
-    return Source("Atlas", folder.path, "", tuple(steps), ("atlas",), tuple(left_out), keeps_session=True)
+    return source_of(folder, "Atlas", steps, left_out, keeps_session=True)
 
 
 def _step(folder: Folder, name: str) -> tuple[Step, bool]:

@@ -1,17 +1,14 @@
-"""Changelogs of Liquibase in XML, YAML and JSON, as values; and settings in YAML.
-
-Hides how each of them writes down what Liquibase is to run. Of YAML the part is read in which changelogs are written.
-"""
+"""Changelogs of Liquibase in XML, YAML and JSON, as values: hides how each writes down what Liquibase is to run."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.imports.settings import read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +90,6 @@ def read_changelog(path: str, text: bytes) -> Iterator[Entry]:
             yield _change_set(node)
 
 
-def read_yaml(text: str) -> object:
-    """What YAML says, of the kind in which settings and changelogs are written.  Raise ValueError for any other."""
-    return _Yaml(text).load()
-
-
 def _change_set(node: _Node) -> ChangeSet:
     inner = [n for one in node.inner for n in (one.inner if one.name == "changes" else (one,))]
     changes = [n for n in inner if n.name not in (*_BESIDE, "rollback", "preConditions")]
@@ -161,88 +153,3 @@ def _of_value(name: str, value: object) -> _Node:
 
 def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-class _Yaml:
-    """Mappings, sequences, plain and quoted values, and blocks of text, as they are written in changelogs."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = text.expandtabs(2).split("\n")
-        self._at = 0
-
-    def load(self) -> object:
-        """All of it."""
-        found = self._value(0)
-        if self._next() is not None:
-            raise ValueError(f"line {self._at + 1} is YAML that is not understood")
-        return found
-
-    def _next(self) -> str | None:
-        """The next line that says something."""
-        while self._at < len(self._lines):
-            line = self._lines[self._at]
-            if line.strip() and not line.lstrip().startswith("#") and line.strip() not in ("---", "..."):
-                return line
-            self._at += 1
-        return None
-
-    def _value(self, least: int) -> object:
-        line = self._next()
-        if line is None or (depth := _depth(line)) < least:
-            return None
-        if re.match(r"-(?:\s|\Z)", line.lstrip()):
-            return self._sequence(depth)
-        if _KEY.match(line.strip()):
-            return self._mapping(depth)
-        self._at += 1
-        return _scalar(line.strip())
-
-    def _sequence(self, depth: int) -> list[object]:
-        found: list[object] = []
-        while (line := self._next()) is not None and _depth(line) == depth and re.match(r"-(?:\s|\Z)", line.lstrip()):
-            self._lines[self._at] = f"{' ' * depth} {line[depth + 1 :]}"
-            found.append(self._value(depth + 1))
-        return found
-
-    def _mapping(self, depth: int) -> dict[str, object]:
-        found: dict[str, object] = {}
-        while (line := self._next()) is not None and _depth(line) == depth and (key := _KEY.match(line.strip())):
-            name, rest = str(_scalar(key["name"])), key["rest"].strip()
-            self._at += 1
-            if re.fullmatch(r"[|>][+-]?\d?(?:\s+#.*)?", rest):
-                found[name] = self._block(depth, folds=rest[0] == ">")
-            elif not rest or rest.startswith("#"):
-                after = self._next()
-                is_list = after is not None and _depth(after) == depth and after.lstrip().startswith("- ")
-                found[name] = self._value(depth if is_list else depth + 1)
-            else:
-                found[name] = _scalar(rest)
-        return found
-
-    def _block(self, depth: int, *, folds: bool) -> str:
-        begin = self._at
-        while self._at < len(self._lines):
-            line = self._lines[self._at]
-            if line.strip() and _depth(line) <= depth:
-                break
-            self._at += 1
-        lines: Sequence[str] = self._lines[begin : self._at]
-        least = min((_depth(one) for one in lines if one.strip()), default=0)
-        text = "\n".join(one[least:] for one in lines).strip("\n")
-        return re.sub(r"(?<!\n)\n(?!\n)", " ", text) if folds else text
-
-
-_KEY = re.compile(r"(?P<name>\"[^\"]*\"|'[^']*'|[^\s#\"'\[{][^#]*?):(?P<rest>\s.*|)\Z")
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
-
-
-def _scalar(text: str) -> object:
-    if found := re.fullmatch(r"'((?:[^']|'')*)'(?:\s+#.*)?", text):
-        return found[1].replace("''", "'")
-    if found := re.fullmatch(r'("(?:[^"\\]|\\.)*")(?:\s+#.*)?', text):
-        return json.loads(found[1])
-    bare = re.sub(r"\s+#.*", "", text)
-    return [] if bare == "[]" else {} if bare == "{}" else None if bare in ("~", "null") else bare

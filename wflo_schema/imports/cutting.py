@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 # What an end in it does not end: quotes, bodies, comments.
@@ -32,6 +32,11 @@ def cut_at(end: bytes = b";") -> Callable[[bytes], tuple[bytes, ...]]:
     return cut
 
 
+def cut_as(messages: Sequence[bytes]) -> Callable[[bytes], Sequence[bytes]]:
+    """What cuts a text into these messages, as they stood in its file, whatever was made of it since."""
+    return lambda _: messages
+
+
 def _cut(text: bytes, end: bytes) -> Iterator[bytes]:
     start, depth = 0, 0
     for mark in _marks(end).finditer(text):
@@ -45,10 +50,10 @@ def _cut(text: bytes, end: bytes) -> Iterator[bytes]:
 
 def joined(pieces: Iterable[bytes]) -> bytes:
     """Pieces that another tool sends one by one, as one text in which a semicolon ends each that needs it."""
-    return b"".join(_ended(piece.rstrip()) + b"\n" for piece in pieces if piece.strip())
+    return b"".join(ended(piece.rstrip()) + b"\n" for piece in pieces if piece.strip())
 
 
-def _ended(piece: bytes) -> bytes:
+def ended(piece: bytes) -> bytes:
     """The piece, with a semicolon behind its last statement, before a comment that follows."""
     last = None
     for mark in re.finditer(_WHOLE + rb"|(?P<other>\S)", piece, re.DOTALL | re.IGNORECASE):

@@ -24,6 +24,7 @@ from wflo_schema.imports.source import (
     Wishes,
     is_sql,
     natural,
+    no_sql,
     source_of,
 )
 from wflo_schema.words import counted, listed
@@ -178,8 +179,7 @@ def _not_sql(folder: Folder, inner: str, names: Sequence[str]) -> Step:
         )
     number, words = _named(inner)
     paths = tuple(map(folder.where, names))
-    note = Note(paths[0], "is no SQL", "write what it does as SQL, or remove this file", is_open=True)
-    return Step(inner, number, words, paths[0], None, notes=(note,), files=paths)
+    return Step(inner, number, words, paths[0], None, notes=(no_sql(paths[0]),), files=paths)
 
 
 _CODE = re.compile(r"\.(?:[cm]?[jt]sx?|py|rs|go|rb|sh)\Z", re.IGNORECASE)

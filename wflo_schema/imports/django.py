@@ -21,8 +21,8 @@ from wflo_schema.imports.source import (
     Wishes,
     each_statement,
     is_sql,
-    left_out_of,
     says_python_does_nothing,
+    source_of,
 )
 from wflo_schema.words import counted, listed
 
@@ -72,8 +72,7 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
             missing.append(f"{app}.{name}")
         else:
             steps.append(_step(folder, f"{app}.{name}", forward, undo, wishes))
-    rest = [name for name in folder.files if name not in used]
-    unplanned = [name for name in rest if is_sql(name)]
+    unplanned = [name for name in folder.without(used) if is_sql(name)]
     if missing:
         what = (
             f"{plan_path} names {counted(len(missing), 'migration')} without a file in {folder.path}: {listed(missing)}"
@@ -82,8 +81,7 @@ def read_django(folder: Folder, wishes: Wishes) -> Source:
     if unplanned:
         what = f"{plan_path} does not name {listed(map(folder.where, unplanned))}"
         raise BadMigrationFile(what, hint=f"write the plan anew: python manage.py showmigrations --plan > {plan_path}")
-    left_out = (Note(plan_path, "lists the order"), *left_out_of(folder, rest, "no SQL"))
-    return Source("django", folder.path, "", tuple(steps), ("django",), left_out, True)
+    return source_of(folder, "django", steps, [Note(plan_path, "lists the order")], why="no SQL", keeps_session=True)
 
 
 def _step(folder: Folder, version: str, forward: str, undo: str, wishes: Wishes) -> Step:
@@ -149,10 +147,7 @@ def _plan_in(folder: Folder) -> str:
 
 
 def _is_plan(folder: Folder, name: str) -> bool:
-    try:
-        lines = folder.text(name).decode().split("\n")
-    except BadMigrationFile:
-        return False
+    lines = folder.said(name).decode().split("\n")
     return any(_PLANNED.fullmatch(line.strip()) for line in lines[:_LOOKED_AT])
 
 
@@ -204,14 +199,7 @@ def _shows(folder: Folder) -> str:
 
 
 def _python(folder: Folder) -> str:
-    return next((n for n in folder.files if n.endswith(".py") and _is_code(folder, n)), "")
-
-
-def _is_code(folder: Folder, name: str) -> bool:
-    try:
-        return _CODE.search(folder.text(name)) is not None
-    except BadMigrationFile:
-        return False
+    return next((n for n in folder.files if n.endswith(".py") and _CODE.search(folder.said(n))), "")
 
 
 TOOL = Tool("django", read_django, shows=_shows, also=frozenset({"golang-migrate"}), takes_order=True)

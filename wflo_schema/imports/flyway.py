@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.imports.changelog import read_yaml
+from wflo_schema.imports.settings import read_properties, read_yaml
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
 from wflo_schema.words import listed
 
@@ -122,8 +122,8 @@ def _said_in(path: str, text: str) -> dict[str, str]:
             tree = read_yaml(text)
         except ValueError:  # an application's settings may be written in ways that are not read here
             return {}
-        text = "\n".join(f"{name}={value}" for name, value in _flat("", tree if isinstance(tree, dict) else {}))
-    return dict(_properties(text, ("flyway.", "spring.flyway.", "quarkus.flyway.")))
+        return dict(_named_so(dict(_flat("", tree if isinstance(tree, dict) else {}))))
+    return dict(_named_so(read_properties(text)))
 
 
 def _flat(before: str, table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -143,14 +143,12 @@ def _of_xml(text: str) -> Iterator[tuple[str, str]]:
             yield f"{before}{name}".lower(), value.strip()
 
 
-def _properties(text: str, starts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        name, sign, value = line.strip().partition("=")
-        start = next((s for s in starts if name.startswith(s)), None)
-        if start is not None and sign and not name.startswith("#"):
-            bare = name.strip().removeprefix(start)
-            is_value = bare.lower().startswith("placeholders.")
-            yield (bare if is_value else bare.replace("-", "")).lower(), value.strip()
+def _named_so(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Of an application's settings those of Flyway, by Flyway's names."""
+    for name, value in said.items():
+        if found := re.fullmatch(r"(?:spring\.|quarkus\.)?flyway\.(.*)", name):
+            bare = found[1].lower()
+            yield bare if bare.startswith("placeholders.") else bare.replace("-", ""), value
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -312,9 +310,9 @@ def _cut(text: bytes) -> Sequence[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One file as a section; ``is_skipped``: its own settings say that it is never run."""
+    """One file as a section, None for a program; ``is_skipped``: its own settings say that it is never run."""
 
-    section: Section
+    section: Section | None
     notes: tuple[Note, ...] = ()
     files: tuple[str, ...] = ()
     is_skipped: bool = False
@@ -327,7 +325,7 @@ def _read(folder: Folder, settings: _Settings, name: str) -> _Read:
     files, notes = [path], []
     if folder.has(conf):
         files.append(folder.where(conf))
-        own = {k.lower(): v for k, v in _properties(folder.text(conf).decode(), ("",))}
+        own = {k.lower(): v for k, v in read_properties(folder.text(conf).decode()).items()}
     text = folder.text(name)
     filename = f"flyway{settings.get('placeholderSeparator', ':')}filename"
     replaces = own.get("placeholderreplacement", settings.get("placeholderReplacement", "true")).lower() == "true"
@@ -468,31 +466,18 @@ def _step(
     back = _read(folder, settings, undo.path) if undo is not None else None
     if is_code:
         note = Note(path, f"{base} is no SQL", "write as SQL what it does to the schema", is_open=True)
-        return Step(
-            version, number, words, path, None, back.section if back else None, (note,), files=_files(None, back, path)
-        )
-    read = _read(folder, settings, one.path)
+        read = _Read(None, (note,), (path,))
+    else:
+        read = _read(folder, settings, one.path)
     if read.is_skipped:
         return None
     notes = read.notes
-    if not one.version:
+    if not one.version and not is_code:
         when = "whenever its text changed" if one.kind == "R" else f"at each {one.kind}"
         what = f"Flyway runs it again {when}; here it is a migration as any other"
         notes += (Note(path, what, "a change of it is a new migration"),)
-    return Step(
-        version,
-        number,
-        words,
-        path,
-        read.section,
-        back.section if back else None,
-        notes,
-        files=_files(read, back, path),
-    )
-
-
-def _files(read: _Read | None, back: _Read | None, path: str) -> tuple[str, ...]:
-    return (*(read.files if read else (path,)), *(back.files if back else ()))
+    files = (*read.files, *(back.files if back else ()))
+    return Step(version, number, words, path, read.section, back.section if back else None, notes, files=files)
 
 
 def _shows(folder: Folder) -> str:

@@ -14,6 +14,7 @@ from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.changelog import Change, ChangeSet, Include, Property, read_changelog
+from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, is_sql
 from wflo_schema.words import listed
 
@@ -511,8 +512,7 @@ def _settings(folder: Folder) -> tuple[str, str, dict[str, str]]:
     """The nearest settings: their path, the changelog that they name, and values."""
     for path in folder.above("liquibase.properties", "application.properties"):
         text = Folder(path).text(os.path.basename(path)).decode()
-        pairs = (re.split(r"\s*[:=]\s*", line.strip(), maxsplit=1) for line in text.split("\n"))
-        said = [(m["name"], p[1]) for p in pairs if len(p) == 2 and (m := _SETTING.fullmatch(p[0]))]
+        said = [(m["name"], value) for n, value in read_properties(text).items() if (m := _SETTING.fullmatch(n))]
         if said or path.endswith("liquibase.properties"):
             changelog = next((value for name, value in said if name is None), "")
             return path, changelog, {name: value for name, value in said if name}

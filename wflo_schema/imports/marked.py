@@ -13,6 +13,8 @@ from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import bare, comments
+from wflo_schema.imports.cutting import cut_as, ended
+from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -24,7 +26,9 @@ from wflo_schema.imports.source import (
     natural,
     numbered,
     refuse_doubled,
+    source_of,
 )
+from wflo_schema.words import shown
 
 # Files that a tool refuses are told at once; more than this are one mistake, made everywhere.
 _MOST_FAULTS = 10
@@ -70,10 +74,11 @@ class _Marked:
     ``value`` finds what is replaced by a value: its groups are ``name`` (or ``plain``), ``default``, ``kept`` for what
     is written of an escape, and ``odd`` for what the tool cannot read.  ``values`` are those of the tool itself.
     ``fills_at_once``: values are put in from the first line on.
+
+    ``layout`` and ``ledger`` are what `files.tools` and `catalog.other_ledgers` call it, where that is not ``name``.
     """
 
     name: str
-    ledger: str
     file: re.Pattern[str]
     ignored: str
     mark: re.Pattern[bytes]
@@ -103,6 +108,8 @@ class _Marked:
     fills_at_once: bool = False
     values: dict[str, str] = field(default_factory=dict)
     other_code: str = ""
+    layout: str = ""
+    ledger: str = ""
 
 
 @dataclass(slots=True)
@@ -160,15 +167,7 @@ def _read_marked(marked: _Marked, folder: Folder, wishes: Wishes) -> Source:
         why = f"is never run: {marked.name} stops where there is no {gap}.sql"
         left_out += [Note(step.path, why) for step in steps[gap - 1 :]]
         del steps[gap - 1 :]
-    return Source(
-        marked.name,
-        folder.path,
-        "",
-        tuple(steps),
-        (marked.ledger,),
-        left_out=tuple(left_out),
-        keeps_session=True,
-    )
+    return source_of(folder, marked.name, steps, left_out, ledgers=(marked.ledger or marked.name,), keeps_session=True)
 
 
 def _other_step(marked: _Marked, folder: Folder, name: str, version: str) -> Step:
@@ -222,7 +221,7 @@ def _scan(marked: _Marked, path: str, text: bytes, values: Mapping[str, str]) ->
         elif does and part:
             read.parts[part].append(_Line(number, b"", does))
         elif marked.is_strict:
-            what = f"{said.decode()} stands before {marked.up}" if does else f"{_shown(line)} is no mark that it knows"
+            what = f"{said.decode()} stands before {marked.up}" if does else f"{shown(line)} is no mark that it knows"
             read.fault(what, f"the file begins with {marked.up}, then come the other marks", number)
         elif not does and marked.cut is _by_marks:
             part = ""
@@ -263,7 +262,7 @@ def _look_at_all(marked: _Marked, read: _Read) -> None:
     if sql and marked.is_strict and not read.faults:
         read.fault(f"SQL stands before {marked.up}", "put it behind the mark", sql[0].number)
     elif sql and not marked.is_strict:
-        what = f"what stands in no part is never run by {marked.name}, and is left out: {_shown(sql[0].text)}"
+        what = f"what stands in no part is never run by {marked.name}, and is left out: {shown(sql[0].text)}"
         read.notes.append(Note(read.path, what, line=sql[0].number))
     first = min((lines[0].number for lines in read.parts.values() if lines), default=0)
     read.before = [
@@ -281,7 +280,7 @@ def _filled(marked: _Marked, read: _Read, line: bytes, number: int, values: Mapp
         if groups.get("kept") is not None:
             return groups["kept"] or b""
         if groups.get("odd") is not None:
-            what = f"{marked.name} takes {_shown(line[found.start() :])} for a value, and cannot read it"
+            what = f"{marked.name} takes {shown(line[found.start() :])} for a value, and cannot read it"
             read.notes.append(Note(read.path, what, "write what is meant", number, is_open=True))
         given = groups.get("name") or groups.get("plain")
         if given is None:
@@ -322,7 +321,7 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
         return Section(read.path, text, line, is_wrapped, is_psql=marked.is_psql)
     messages, rest = marked.cut(marked, lines)
     if rest:
-        what = f"its last statement in the part {direction} has no end: {_shown(rest)}"
+        what = f"its last statement in the part {direction} has no end: {shown(rest)}"
         if marked.needs_end:
             last = next(n.number for n in reversed(lines) if n.text.strip())
             read.fault(what, "end its last line with a semicolon", last)
@@ -332,21 +331,7 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
         messages.reverse()
     if _is_altered(marked, text, messages):
         text = _joined(messages)
-    return Section(read.path, text, line, is_wrapped, cut=_Messages(tuple(messages)), is_asked=marked.is_wrapped)
-
-
-@dataclass(frozen=True, slots=True)
-class _Messages:
-    """The messages in which the tool sends a section: they are cut where its marks still stand."""
-
-    messages: tuple[bytes, ...]
-
-    def __call__(self, _: bytes) -> Sequence[bytes]:
-        return self.messages
-
-
-def _shown(text: bytes) -> str:
-    return " ".join(text.decode().split())[:60]
+    return Section(read.path, text, line, is_wrapped, cut=cut_as(messages), is_asked=marked.is_wrapped)
 
 
 def _plain(marked: _Marked, lines: Sequence[_Line]) -> bytes:
@@ -357,26 +342,15 @@ def _plain(marked: _Marked, lines: Sequence[_Line]) -> bytes:
         made += [b""] * (line.number - lines[0].number - len(made))
         if line.kind == "begin":
             start = len(made)
-        ends = line.kind == "end" and not _is_ended(b"\n".join(made[start:]))
+        block = b"\n".join(made[start:]) if line.kind == "end" else b""
         text = b"-- " + line.text if marked.remarks and line.text.lstrip().startswith(marked.remarks) else line.text
-        made.append(b";" if ends else text)
+        made.append(b";" if ended(block) != block else text)
     return b"\n".join(made)
 
 
 def _joined(messages: Sequence[bytes]) -> bytes:
     """The messages as a text of SQL."""
-    made = []
-    for message in messages:
-        text = message.strip(b"\n")
-        is_commented = b"--" in text.rpartition(b"\n")[2]
-        made.append(text + (b"\n" if _is_ended(text) else b"\n;\n" if is_commented else b";\n"))
-    return b"\n".join(made)
-
-
-def _is_ended(text: bytes) -> bool:
-    """Is there nothing behind its last semicolon, or nothing at all?"""
-    said = _uncommented(text).rstrip()
-    return not said or said.endswith(b";")
+    return b"\n".join(ended(message.strip(b"\n")) + b"\n" for message in messages)
 
 
 def _uncommented(text: bytes) -> bytes:
@@ -475,7 +449,6 @@ def _ends_before_comment(line: bytes) -> bool:
     return line.partition(b"--")[0].strip().endswith(b";")
 
 
-_SETTING = re.compile(rb"^[ \t]*([\w.]+)[ \t]*[=:][ \t]*(.*?)[ \t]*$", re.MULTILINE)
 # What is no value of MyBatis' own.
 _MYBATIS_OWN = re.compile(
     r"time_zone|script_char_set|delimiter|full_line_delimiter|send_full_script|auto_commit|remove_crs|ignore_warnings|"
@@ -488,7 +461,7 @@ def _as_mybatis_is_set(marked: _Marked, folder: Folder) -> _Marked:
     path = "../environments/development.properties"
     if not folder.has(path):
         return marked
-    said = {key.decode(): value.decode() for key, value in _SETTING.findall(folder.text(path))}
+    said = read_properties(folder.text(path).decode())
     return replace(
         marked,
         cut=None if said.get("send_full_script", "").lower() == "true" else _by_delimiter,
@@ -521,7 +494,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/amacneil/dbmate (pkg/dbmate/migration.go, db.go)
     _Marked(
         "dbmate",
-        "dbmate",
         re.compile(r"(?P<version>\d+)[^/]*\.sql"),
         "its name is not NUMBER, words and .sql",
         re.compile(rb"--\s*migrate:(?P<word>up|down)(?:[ \t\r]*\Z|[ \t]+(?P<options>\S.*))"),
@@ -535,7 +507,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/pressly/goose (internal/sqlparser/parser.go, provider_collect.go, migrate.go);
     # values: https://github.com/mfridman/interpolate
     _Marked(
-        "goose",
         "goose",
         re.compile(r"(?P<version>0*[1-9]\d{0,18})_[^/]*(?:\.sql|(?<!_test)\.go)"),
         "its name is not NUMBER_words.sql, with a number from 1 on that fits a bigint",
@@ -568,7 +539,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/rubenv/sql-migrate (sqlparse/sqlparse.go, migrate.go)
     _Marked(
         "sql-migrate",
-        "sql-migrate",
         re.compile(r"(?P<version>)[^/]*\.sql"),
         "its name does not end in .sql",
         re.compile(rb"-- \+migrate (?P<word>\s*\S*)(?P<options>.*)"),
@@ -586,7 +556,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/amberframework/micrate (src/micrate/migration.cr, src/micrate.cr)
     _Marked(
         "micrate",
-        "micrate",
         re.compile(r"(?P<version>\d+)_[^/]+\.sql"),
         "its name is not NUMBER_words.sql",
         re.compile(rb"-- \+micrate (?P<word>.*)"),
@@ -598,10 +567,10 @@ _MARKED: tuple[_Marked, ...] = (
         cut=_by_lines,
         ends=_ends_before_comment,
         skips=_BLANK_OR_COMMENT,
+        layout="Micrate",
     ),
     # https://github.com/elwinar/rambler (migration.go, service.go)
     _Marked(
-        "rambler",
         "rambler",
         re.compile(r"(?P<version>)[^/]*\.sql"),
         "its name does not end in .sql",
@@ -611,10 +580,10 @@ _MARKED: tuple[_Marked, ...] = (
         version=_as_name,
         is_wrapped=False,
         cut=_by_marks,
+        layout="Rambler",
     ),
     # https://github.com/mbucc/shmig (shmig: migration_section, postgresql_cli)
     _Marked(
-        "shmig",
         "shmig",
         re.compile(r"(?P<version>\d+)-[^/]*\.sql"),
         "its name is not NUMBER-words.sql",
@@ -631,7 +600,6 @@ _MARKED: tuple[_Marked, ...] = (
     # https://github.com/mybatis/migrations (MigrationReader.java, FileMigrationLoader.java, ScriptRunner.java)
     _Marked(
         "mybatis",
-        "mybatis migrations",
         re.compile(r"(?P<version>\d+(?:\.\d+)?)(?:_[^/]*)?\.sql"),
         "its name is not NUMBER_words.sql",
         re.compile(rb"[ \t]*(?://|--)[ \t]*//[ \t]*@(?P<word>UNDO).*"),
@@ -647,10 +615,11 @@ _MARKED: tuple[_Marked, ...] = (
         values={"changelog": "CHANGELOG"},
         first="bootstrap.sql",
         settings=_as_mybatis_is_set,
+        layout="MyBatis Migrations",
+        ledger="mybatis migrations",
     ),
     # https://github.com/playframework/playframework (EvolutionsApi.scala, Evolutions.scala)
     _Marked(
-        "play",
         "play",
         re.compile(r"0*(?P<version>[1-9]\d*)\.sql"),
         "its name is not a number",
@@ -664,18 +633,10 @@ _MARKED: tuple[_Marked, ...] = (
         value=re.compile(rb"!(?P<kept>\$evolutions\{\{\{[^}]*\}\}\})|\$evolutions\{\{\{(?P<name>[^}]*)\}\}\}"),
         fills_at_once=True,
         stops_at_gap=True,
+        layout="Play evolutions",
     ),
 )
 
-# What `files.layouts` calls them.
-_LAYOUTS = {
-    "micrate": "Micrate",
-    "rambler": "Rambler",
-    "mybatis": "MyBatis Migrations",
-    "play": "Play evolutions",
-}
-
 TOOLS: tuple[Tool, ...] = tuple(
-    Tool(marked.name, partial(_read_marked, marked), _LAYOUTS.get(marked.name, marked.name), is_flat=True)
-    for marked in _MARKED
+    Tool(marked.name, partial(_read_marked, marked), marked.layout or marked.name, is_flat=True) for marked in _MARKED
 )

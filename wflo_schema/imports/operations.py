@@ -411,8 +411,6 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
         if source.keeps_session and step is not source.steps[-1]:
             forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source)))
         undo = _part(step.undo, source, wishes, ledger) if step.undo is not None else None
-        if step.is_repeatable and not depends and found:
-            depends = (found[-1].id,)
         found.append(Imported(made, step, forward, undo, depends))
     return found
 

@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.splitting import pieces
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, script_of
+from wflo_schema.imports.cutting import cut_as
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, no_sql, script_of
 from wflo_schema.imports.translate import runs_outside
 from wflo_schema.words import counted
 
@@ -82,10 +84,10 @@ def _step(folder: Folder, tool: str, up: Half | None, down: Half | None) -> Step
         what = f"no file makes what it takes back; {tool} only records its version"
         notes.append(Note(path, what, "is its other half missing?"))
     elif up.section is None:
-        notes.append(_no_sql(path))
+        notes.append(no_sql(path))
     undo = down.section if down is not None else None
     if down is not None and undo is None and (up is None or up.section is not None):
-        notes.append(replace(_no_sql(folder.where(down.name)), is_open=False))
+        notes.append(no_sql(folder.where(down.name), is_open=False))
     return Step(
         half.version,
         half.number,
@@ -96,10 +98,6 @@ def _step(folder: Folder, tool: str, up: Half | None, down: Half | None) -> Step
         notes=tuple(notes),
         files=tuple(folder.where(h.name) for h in (up, down) if h is not None),
     )
-
-
-def _no_sql(path: str) -> Note:
-    return Note(path, "is no SQL", "write in SQL what it does", is_open=True)
 
 
 def _left(folder: Folder, tool: str, name: str) -> Note:
@@ -148,7 +146,7 @@ def read_golang_migrate(folder: Folder, wishes: Wishes) -> Source:
     reason = next((h.name for h in halves), "")
     if cut_for:
         reason += f"; it runs with {_MULTI}=true, {cut_for}"
-    is_go = _beside(folder, "go.mod", "Cargo.toml").endswith("go.mod")
+    is_go = folder.beside("go.mod", "Cargo.toml").endswith("go.mod")
     if not is_go and all(h.name.endswith(".sql") for h in halves):
         reason += "; sqlx names its files in the same way, and adopt reads its ledger, too"
     return joined(
@@ -183,19 +181,6 @@ def _runs_in_parts(section: Section) -> bool:
     except BadMigrationFile:
         return False  # said where it is translated
     return len(script.statements) > 1 and runs_outside(script)
-
-
-def _beside(folder: Folder, *names: str, holding: bytes = b"") -> str:
-    """The path of the first of these files, in the folder or above it; empty without one."""
-    return next((path for path in folder.above(*names) if holding in _bytes(path)), "")
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 # --- sqlx -------------------------------------------------------------------------------------
@@ -247,8 +232,8 @@ def _shows_sqlx(folder: Folder) -> str:
     if not is_like:
         return ""
     is_pair = any(re.search(r"\.(?:up|down)\.sql\Z", name) for name in is_like)
-    path = _beside(folder, "sqlx.toml", "Cargo.toml", holding=b"" if is_pair else b"sqlx")
-    if path and _beside(folder, "go.mod").count(os.sep) <= path.count(os.sep):
+    path = folder.beside("sqlx.toml", "Cargo.toml", holding=b"" if is_pair else b"sqlx")
+    if path and folder.beside("go.mod").count(os.sep) <= path.count(os.sep):
         return f"{is_like[0]}, and {os.path.relpath(path)} beside it"
     return ""
 
@@ -315,8 +300,8 @@ def read_pop(folder: Folder, wishes: Wishes) -> Source:
 
 
 def _shows_pop(folder: Folder) -> str:
-    path = _beside(folder, "go.mod", holding=b"github.com/gobuffalo/pop")
-    if path and b"github.com/golang-migrate/migrate" not in _bytes(path):
+    path = folder.beside("go.mod", holding=b"github.com/gobuffalo/pop")
+    if path and b"github.com/golang-migrate/migrate" not in Path(path).read_bytes():
         name = next((n for n in folder.files if _POP.match(n.rpartition("/")[2])), "")
         return f"{name}, and {os.path.relpath(path)} names github.com/gobuffalo/pop" if name else ""
     for name in folder.files:
@@ -344,7 +329,7 @@ def read_bun(folder: Folder, wishes: Wishes) -> Source:
     for name in folder.files:
         base = name.rpartition("/")[2]
         found = _BUN.match(base)
-        is_go = base.endswith(".go") and not base.endswith("_test.go") and b"Register(" in _bytes(folder.where(name))
+        is_go = base.endswith(".go") and not base.endswith("_test.go") and b"Register(" in folder.said(name)
         if not base.endswith((".up.sql", ".down.sql")) and not (is_go and found):
             left_out.append(Note(folder.where(name), "is no file of Bun"))
         elif found is None:
@@ -379,7 +364,7 @@ def _of_bun(folder: Folder, name: str) -> Section:
     is_wrapped = name.endswith((".tx.up.sql", ".tx.down.sql"))
     if len(sent) < 2:
         return replace(section, is_wrapped=is_wrapped)
-    return replace(section, is_wrapped=is_wrapped, cut=lambda _: sent)
+    return replace(section, is_wrapped=is_wrapped, cut=cut_as(sent))
 
 
 def _without_blanks(path: str, text: bytes) -> bytes:
@@ -394,7 +379,7 @@ def _without_blanks(path: str, text: bytes) -> bytes:
 
 
 def _shows_bun(folder: Folder) -> str:
-    found = next((n for n in folder.top if n.endswith(".go") and b"uptrace/bun" in _bytes(folder.where(n))), "")
+    found = next((n for n in folder.top if n.endswith(".go") and b"uptrace/bun" in folder.said(n)), "")
     return f"{found}, which imports github.com/uptrace/bun" if found else ""
 
 

@@ -24,6 +24,7 @@ from wflo_schema.imports.source import (
     is_sql,
     left_out_of,
     natural,
+    no_sql,
     source_of,
 )
 from wflo_schema.words import counted, listed
@@ -115,9 +116,7 @@ def _section(folder: Folder, name: str | None, notes: list[Note]) -> Section | N
     if name is None:
         return None
     if not is_sql(name):
-        notes.append(
-            Note(folder.where(name), "is no SQL", "write what it does as SQL, or remove this file", is_open=True)
-        )
+        notes.append(no_sql(folder.where(name)))
         return None
     _refuse_marks(folder, name)
     section = folder.section(name, is_wrapped=False, is_psql=True)
@@ -301,10 +300,9 @@ def read_structure(folder: Folder, wishes: Wishes) -> Source:
         notes=tuple(_roles(section)),
         also=tuple(versions[:-1]),
     )
-    others = [n for n in folder.files if n != name]
     tool = next((tool for tool, mark in _MARKS.items() if mark.search(text)), "rails")
     why = f"no part of {name}, which is all of the schema"
-    return Source("structure.sql", folder.path, "", (step,), ledgers=(tool,), left_out=left_out_of(folder, others, why))
+    return source_of(folder, "structure.sql", (step,), why=why, ledgers=(tool,))
 
 
 def _structures(folder: Folder) -> list[str]:
@@ -346,17 +344,8 @@ def read_refinery(folder: Folder, wishes: Wishes) -> Source:
         if found is None:
             continue
         is_code = found["kind"] == "rs"
-        note = Note(path, "is no SQL", "write what it does as SQL, or remove this file", is_open=True)
-        steps.append(
-            Step(
-                str(int(found["number"])),
-                found["number"],
-                found["words"],
-                path,
-                None if is_code else folder.section(name),
-                notes=(note,) if is_code else (),
-            )
-        )
+        section, notes = (None, (no_sql(path),)) if is_code else (folder.section(name), ())
+        steps.append(Step(str(int(found["number"])), found["number"], found["words"], path, section, notes=notes))
     steps.sort(key=lambda step: natural(step.version))
     return source_of(folder, "refinery", steps, keeps_session=True)
 

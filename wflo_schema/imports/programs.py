@@ -18,12 +18,25 @@ wflo-schema import schema.sql"""
 
 
 class _Program(NamedTuple):
-    """A tool: how its files' names end, what is in each, and how to come by SQL."""
+    """A tool: how its files' names end, and what is in each.
+
+    ``run`` writes ``file``, which is to be imported, and ``what`` says what that is; without a ``file`` it applies the
+    migrations to an empty database.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     says: str
-    how: str
+    run: str
+    file: str = ""
+    what: str = ""
+
+    @property
+    def how(self) -> str:
+        """What to type."""
+        if not self.file:
+            return _DUMP.format(run=self.run)
+        return f"let {self.what}, and import that:\n{self.run}\nwflo-schema import {self.file}"
 
 
 _JS = (".js", ".cjs", ".mjs", ".ts")
@@ -34,94 +47,67 @@ _PROGRAMS: tuple[_Program, ...] = (
         "rails",
         (".rb",),
         r"ActiveRecord::Migration",
-        "let Rails write its schema as SQL, and import that:\n"
-        "in config/application.rb: config.active_record.schema_format = :sql\n"
-        "bin/rails db:schema:dump\n"
-        "wflo-schema import db/structure.sql",
+        "in config/application.rb: config.active_record.schema_format = :sql\nbin/rails db:schema:dump",
+        "db/structure.sql",
+        "Rails write its schema as SQL",
     ),
-    _Program("sequel", (".rb",), r"Sequel\.migration", _DUMP.format(run="sequel -m db/migrations postgres:///empty")),
+    _Program("sequel", (".rb",), r"Sequel\.migration", "sequel -m db/migrations postgres:///empty"),
     _Program(
         "ecto",
         (".exs", ".ex"),
         r"use Ecto\.Migration",
-        "let Ecto write its schema as SQL, and import that:\nmix ecto.dump\nwflo-schema import priv/repo/structure.sql",
+        "mix ecto.dump",
+        "priv/repo/structure.sql",
+        "Ecto write its schema as SQL",
     ),
     _Program(
         "laravel",
         (".php",),
         r"Illuminate\\Database\\Migrations",
-        "let Laravel write its schema as SQL, and import that:\n"
-        "php artisan schema:dump\nwflo-schema import database/schema/pgsql-schema.sql",
+        "php artisan schema:dump",
+        "database/schema/pgsql-schema.sql",
+        "Laravel write its schema as SQL",
     ),
     _Program(
         "doctrine",
         (".php",),
         r"Doctrine\\Migrations|DoctrineMigrations",
-        "let Doctrine write them as SQL, with an empty database configured, and import that:\n"
-        "php bin/console doctrine:migrations:migrate --write-sql=doctrine.sql --no-interaction\n"
-        "wflo-schema import doctrine.sql",
+        "php bin/console doctrine:migrations:migrate --write-sql=doctrine.sql --no-interaction",
+        "doctrine.sql",
+        "Doctrine write them as SQL, with an empty database configured",
     ),
-    _Program(
-        "phinx", (".php",), r"Phinx\\Migration", _DUMP.format(run="vendor/bin/phinx migrate -e ENVIRONMENT_OF_EMPTY")
-    ),
+    _Program("phinx", (".php",), r"Phinx\\Migration", "vendor/bin/phinx migrate -e ENVIRONMENT_OF_EMPTY"),
     _Program(
         "ef-core",
         (".cs",),
         r"\bMigrationBuilder\b|EntityFrameworkCore\.Migrations",
-        "let EF Core write them as SQL, and import that:\n"
-        "dotnet ef migrations script --output ef.sql\nwflo-schema import ef.sql",
+        "dotnet ef migrations script --output ef.sql",
+        "ef.sql",
+        "EF Core write them as SQL",
     ),
+    _Program("fluentmigrator", (".cs",), r"\bFluentMigrator\b", "dotnet fm migrate -p postgres -c CONNECTION"),
+    _Program("mikro-orm", _JS, "@mikro-orm/migrations", "npx mikro-orm migration:up  # with the URL of that database"),
     _Program(
-        "fluentmigrator",
-        (".cs",),
-        r"\bFluentMigrator\b",
-        _DUMP.format(run="dotnet fm migrate -p postgres -c CONNECTION"),
+        "typeorm", _JS, r"MigrationInterface|queryRunner\.", "npx typeorm migration:run -d DATA_SOURCE_OF_THAT_DATABASE"
     ),
+    _Program("sequelize", _JS, r"\bqueryInterface\b", "npx sequelize-cli db:migrate --url postgres:///empty"),
+    _Program("kysely", _JS, r"\bKysely\b", "npx kysely migrate:latest  # with that database"),
+    _Program("knex", _JS, r"\bknex\b|\bKnex\b", "npx knex migrate:latest --connection postgres:///empty"),
     _Program(
-        "mikro-orm",
-        _JS,
-        r"@mikro-orm/migrations",
-        _DUMP.format(run="npx mikro-orm migration:up  # with the URL of that database"),
+        "node-pg-migrate-js", _JS, r"\bpgm\b|MigrationBuilder", "DATABASE_URL=postgres:///empty npx node-pg-migrate up"
     ),
-    _Program(
-        "typeorm",
-        _JS,
-        r"MigrationInterface|queryRunner\.",
-        _DUMP.format(run="npx typeorm migration:run -d DATA_SOURCE_OF_THAT_DATABASE"),
-    ),
-    _Program(
-        "sequelize",
-        _JS,
-        r"\bqueryInterface\b",
-        _DUMP.format(run="npx sequelize-cli db:migrate --url postgres:///empty"),
-    ),
-    _Program("kysely", _JS, r"\bKysely\b", _DUMP.format(run="npx kysely migrate:latest  # with that database")),
-    _Program(
-        "knex", _JS, r"\bknex\b|\bKnex\b", _DUMP.format(run="npx knex migrate:latest --connection postgres:///empty")
-    ),
-    _Program(
-        "node-pg-migrate-js",
-        _JS,
-        r"\bpgm\b|MigrationBuilder",
-        _DUMP.format(run="DATABASE_URL=postgres:///empty npx node-pg-migrate up"),
-    ),
-    _Program("db-migrate-js", _JS, r"dbm|db\.runSql", _DUMP.format(run="npx db-migrate up -e empty")),
-    _Program(
-        "sea-orm", (".rs",), r"\bMigrationTrait\b", _DUMP.format(run="sea-orm-cli migrate up -u postgres:///empty")
-    ),
+    _Program("db-migrate-js", _JS, r"dbm|db\.runSql", "npx db-migrate up -e empty"),
+    _Program("sea-orm", (".rs",), r"\bMigrationTrait\b", "sea-orm-cli migrate up -u postgres:///empty"),
     _Program(
         "go",
         (".go",),
         r"goose\.AddMigration|\bmigrate\.Migrations\b|gormigrate\.|\bmigrations\.Register",
-        _DUMP.format(run="run them on it"),
+        "run them on it",
     ),
-    _Program("aerich", (".py",), r"BaseDBAsyncClient", _DUMP.format(run="aerich upgrade  # with that database")),
-    _Program("piccolo", (".py",), r"MigrationManager", _DUMP.format(run="piccolo migrations forwards all")),
+    _Program("aerich", (".py",), r"BaseDBAsyncClient", "aerich upgrade  # with that database"),
+    _Program("piccolo", (".py",), r"MigrationManager", "piccolo migrations forwards all"),
     _Program(
-        "peewee",
-        (".py",),
-        r"peewee_migrate|playhouse\.migrate",
-        _DUMP.format(run="pw_migrate migrate --database postgresql:///empty"),
+        "peewee", (".py",), r"peewee_migrate|playhouse\.migrate", "pw_migrate migrate --database postgresql:///empty"
     ),
 )
 
@@ -138,14 +124,8 @@ def _shown(program: _Program, folder: Folder) -> str:
     """A file of the tool's, in a folder that holds no SQL."""
     if any(is_sql(n) for n in folder.files):
         return ""
-    return next((n for n in folder.files if n.endswith(program.suffixes) and _says(program, folder, n)), "")
-
-
-def _says(program: _Program, folder: Folder, name: str) -> bool:
-    try:
-        return re.search(program.says.encode(), folder.text(name)) is not None
-    except BadMigrationFile:
-        return False
+    says = re.compile(program.says.encode())
+    return next((n for n in folder.files if n.endswith(program.suffixes) and says.search(folder.said(n))), "")
 
 
 TOOLS: tuple[Tool, ...] = tuple(Tool(p.name, partial(_refuse, p), shows=partial(_shown, p)) for p in _PROGRAMS)

@@ -27,7 +27,7 @@ from wflo_schema.imports.translate import of_session
 from wflo_schema.imports.writing import Imported
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, line_of, look_at, unlike
-from wflo_schema.words import listed
+from wflo_schema.words import listed, shown
 
 _One = TypeVar("_One")
 _Other = TypeVar("_Other")
@@ -236,9 +236,8 @@ def _stopped(error: WfloSchemaError, steps: Sequence[Imported]) -> _Stopped:
     said = re.sub(r"\A(?:in the scratch database, )?(?:\S+\.sql(?::\d+)*: )?", "", said)
     said = re.sub(r"\A\S+ failed in statement \d+ of \d+: ", "", said)
     if isinstance(error, MigrationFailed):
-        shown = " ".join(error.statement.split())[:60]
         line = location.line if location is not None else 0
-        return _Stopped(at, Refusal(said, line, shown, error.sqlstate, error.hint))
+        return _Stopped(at, Refusal(said, line, shown(error.statement), error.sqlstate, error.hint))
     return _Stopped(at, Refusal(said, location.line if location is not None else 0, hint=error.hint))
 
 

@@ -1,6 +1,6 @@
 """Which tool a folder is of: by the names of its files, by what comments say in them, and by what stands beside them.
 
-Hides the list of the tools that are read.  What shows a tool is in `files.layouts`, whose list refuses such folders.
+Hides the list of the tools that are read.  What shows a tool is in `files.tools`, whose list refuses such folders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile, Refused, UsageError
-from wflo_schema.files.layouts import LAYOUTS
+from wflo_schema.files.layouts import tool_of
+from wflo_schema.files.tools import LAYOUTS
 from wflo_schema.imports import (
     alembic,
     atlas,
@@ -33,7 +34,7 @@ from wflo_schema.imports import (
     yoyo,
 )
 from wflo_schema.imports.source import Folder, Source, Tool, Wishes, is_sql
-from wflo_schema.words import counted, listed
+from wflo_schema.words import counted, listed, shown
 
 # The first that is shown by a file counts; where none is, the first whose ``shows`` says something.
 TOOLS: tuple[Tool, ...] = (
@@ -234,7 +235,7 @@ def _reads(tool: Tool, folder: Folder, wishes: Wishes) -> bool:
 
 
 def _shown(folder: Folder) -> dict[str, list[tuple[str, str]]]:
-    """By tool, as `files.layouts` calls it, the files that show it, and what of each."""
+    """By tool, as `files.tools` calls it, the files that show it, and what of each."""
     shown: dict[str, list[tuple[str, str]]] = {}
     for name in folder.files:
         tool, why = _shown_by(folder, name)
@@ -256,9 +257,8 @@ def _shown_by(folder: Folder, name: str) -> tuple[str, str]:
     for number, line in enumerate(folder.text(name).split(b"\n"), 1):
         if line.lstrip(b" \t#").startswith(b"--"):
             said = line.decode().lstrip(" \t#").rstrip("\r")
-            found = next((w for w in LAYOUTS if w.line and re.match(w.line, said, re.IGNORECASE)), None)
-            if found is not None:
-                return found.tool, f"{name}:{number} says {' '.join(said.split())[:60]}"
+            if tool := tool_of(said):
+                return tool, f"{name}:{number} says {shown(said)}"
     return "", ""
 
 

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.cutting import cut_at
+from wflo_schema.imports.settings import read_properties
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -31,15 +31,8 @@ _PROGRAM = re.compile(r"\.[cm]?[jt]s\Z", re.IGNORECASE)
 
 def _asks_for(package: str, folder: Folder) -> str:
     """What says that a program which stands around the folder uses a package; nothing where none does."""
-    for path in folder.above("package.json"):
-        try:
-            said = json.loads(Path(path).read_bytes())
-            asked = {**said.get("dependencies", {}), **said.get("devDependencies", {})}
-        except (OSError, ValueError, AttributeError, TypeError):
-            asked = {}
-        if package in asked:
-            return f"{os.path.relpath(path)} asks for {package}"
-    return ""
+    path = folder.beside("package.json", holding=f'"{package}":'.encode())
+    return f"{os.path.relpath(path)} asks for {package}" if path else ""
 
 
 def _program(path: str, version: str, tool: str) -> Step:
@@ -259,17 +252,9 @@ def _with_templates(text: str, templates: Mapping[str, str], inside: tuple[str, 
 
 def _tern_data(conf: str) -> dict[str, str]:
     """The values of its section ``[data]``, but for those that are templates themselves."""
-    values: dict[str, str] = {}
-    section = ""
-    for line in map(str.strip, conf.split("\n")):
-        if line.startswith(("#", ";")):
-            continue
-        if header := re.fullmatch(r"\[(.*)\]", line):
-            section = header[1].strip()
-        elif section == "data" and "=" in line and "{{" not in line:
-            name, _, value = line.partition("=")
-            values[name.strip()] = value.strip()
-    return values
+    _, *parts = re.split(r"^[ \t]*\[(.*)\][ \t]*$", conf, flags=re.MULTILINE)
+    data = "".join(text for name, text in zip(parts[::2], parts[1::2], strict=True) if name.strip() == "data")
+    return {name: value for name, value in read_properties(data).items() if "{{" not in value}
 
 
 # --- postgres-migrations ----------------------------------------------------------------------

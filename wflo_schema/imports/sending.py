@@ -19,6 +19,7 @@ from wflo_schema.files.splitting import place
 from wflo_schema.files.statements import only_drops, runs_no_code
 from wflo_schema.imports.source import Section, Source, script_of
 from wflo_schema.imports.translate import runs_outside
+from wflo_schema.words import shown
 
 _BEGIN = Command("BEGIN")
 
@@ -30,9 +31,6 @@ _NEEDS_BEGIN = frozenset({"SAVEPOINT", "RELEASE", "ROLLBACK"})
 
 # Nothing that is replayed is kept.
 _SETTINGS = {"synchronous_commit": "off"}
-
-# Characters of a statement that are shown.
-_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +236,9 @@ def _refusal_of(error: ServerError, message: _Message | None) -> Refusal:
         number = next((n for n in reversed(range(len(statements))) if statements[n].start <= at), None)
     statement = statements[number] if number is not None else None
     line = message.line + (place(sent, at)[0] - 1 if error.position else 0)
-    shown = " ".join(statement.text.split())[:_SHOWN] if statement is not None else ""
+    said = shown(statement.text) if statement is not None else ""
     is_known = bool(error.position) or message.number is not None
-    return Refusal(error.message, line if is_known else 0, shown, error.sqlstate, error.hint)
+    return Refusal(error.message, line if is_known else 0, said, error.sqlstate, error.hint)
 
 
 def _without_place(message: str) -> str:

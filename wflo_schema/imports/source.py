@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -9,9 +10,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
+from wflo_schema.files.listing import refuse_unreadable_name
 from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.words import counted, listed
@@ -117,7 +120,6 @@ class Step:
     forward: Section | None
     undo: Section | None = None
     notes: tuple[Note, ...] = ()
-    is_repeatable: bool = False
     id: str = ""
     depends: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -173,7 +175,7 @@ class Wishes:
 class Tool:
     """A tool whose folders are read.  ``name`` is what --from takes.
 
-    ``layout`` is what `files.layouts` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
+    ``layout`` is what `files.tools` calls it, empty where no file shows it.  ``shows`` finds more that shows it, in
     the folder or beside it: a sentence, or nothing.  ``also`` are layouts of other tools, which name their files as
     this one names some of its own.  ``takes_order``: --order may say in which order its files are run.
     ``is_flat``: only files right in its folder are migrations, so of a project that folder is looked for.
@@ -231,21 +233,12 @@ class Folder:
                 continue
             found += [n if below == "." else f"{below}/{n}" for n in names if not n.startswith(".")]
             for name in names:
-                self._refuse_undecodable(name)
+                refuse_unreadable_name(self.path, name)
             if len(found) > _MOST_FILES:
                 raise BadMigrationFile(
                     f"{self.path} holds more than {_MOST_FILES} files", hint="name the folder of the migrations alone"
                 )
         return tuple(sorted(found))
-
-    def _refuse_undecodable(self, name: str) -> None:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-            raise BadMigrationFile(
-                f"the name of a file in {self.path} is not UTF-8: {shown}", hint="rename it"
-            ) from None
 
     def _refuse_unreadable(self, error: OSError) -> None:
         raise BadMigrationFile(f"cannot read the folder {error.filename}: {error.strerror}")
@@ -293,6 +286,13 @@ class Folder:
             self._texts[name] = read_source(self.where(name))[0]
         return self._texts[name]
 
+    def said(self, name: str) -> bytes:
+        """The text of a file that is only looked at: nothing where it is none."""
+        try:
+            return self.text(name)
+        except BadMigrationFile:
+            return b""
+
     def above(self, *names: str) -> Iterator[str]:
         """The paths of files of these names in the folder and in those above it, nearest first.
 
@@ -304,6 +304,14 @@ class Folder:
             if os.path.exists(os.path.join(here, ".git")) or os.path.dirname(here) == here:
                 return
             here = os.path.dirname(here)
+
+    def beside(self, *names: str, holding: bytes = b"") -> str:
+        """The path of the first file of these names, as `above` finds them, in which that stands; empty without one."""
+        for path in self.above(*names):
+            with contextlib.suppress(OSError):
+                if holding in Path(path).read_bytes():
+                    return path
+        return ""
 
     def section(self, name: str, *, is_wrapped: bool = True, is_psql: bool = False) -> Section:
         """All of a file."""
@@ -332,6 +340,11 @@ def numbered(stem: str) -> tuple[str, str]:
     """The number that a name begins with, and its words; no number where it begins with none."""
     found = _NUMBERED.match(stem)
     return (found["number"], found["name"] or "") if found else ("", stem)
+
+
+def no_sql(path: str, *, is_open: bool = True) -> Note:
+    """What is said of a file that is a program, or the like: a person must write it."""
+    return Note(path, "is no SQL", "write what it does as SQL, or remove this file", is_open=is_open)
 
 
 def refuse_doubled(steps: Sequence[Step], tool: str) -> None:

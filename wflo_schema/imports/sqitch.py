@@ -16,7 +16,7 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
 from wflo_schema.findings import Location
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, is_sql
-from wflo_schema.words import counted
+from wflo_schema.words import counted, shown
 
 _CONFIG = "sqitch.conf"
 _PLAN = "sqitch.plan"
@@ -294,7 +294,7 @@ def _read_plan(path: str) -> _Plan:
             continue
         found = _LINE.match(said)
         if found is None:
-            what = f"is no line of a plan: {' '.join(said.split())[:60]}"
+            what = f"is no line of a plan: {shown(said)}"
             raise _refused(path, number, what, "write NAME [needs] TIME PLANNER <EMAIL>, as sqitch add does")
         name = found["name"]
         if found["kind"] == "@":

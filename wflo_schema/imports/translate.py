@@ -19,7 +19,7 @@ from wflo_schema.files.splitting import bare, pieces, strings
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.files.tokens import tokens
 from wflo_schema.imports.source import Note, Section, Source
-from wflo_schema.words import counted
+from wflo_schema.words import counted, shown
 
 # How often a comment is given other words in one file; a file with more is no SQL.
 _MOST_REWORDED = 1_000
@@ -82,7 +82,7 @@ def with_values(
     def value(found: re.Match[bytes]) -> bytes:
         if found.groupdict().get("code") is not None:
             path, line = place(found)
-            said = " ".join(found.group().decode().split())[:60]
+            said = shown(found.group())
             how = "write the SQL that it makes in its place"
             codes.append(Note(path, f"{said} is a template, which only its tool can fill in", how, line, True))
             return found.group()
@@ -281,11 +281,10 @@ class _Transactions:
             if open_block is not None:
                 open_block.end, open_block.is_kept = number, False
         else:
-            shown = _shown(statement)
-            what = f"{shown} is no part of a migration, which is one transaction"
+            what = f"{shown(statement.text)} is no part of a migration, which is one transaction"
             how = "write what it is to do without it"
             if _ISOLATION.search(said):
-                what = f"{shown}: a migration's transaction is READ COMMITTED"
+                what = f"{shown(statement.text)}: a migration's transaction is READ COMMITTED"
                 how = "write plain BEGIN, and LOCK TABLE what must not change meanwhile"
             self._refused.append(self.note(number, what, how, is_open=True))
             if open_block is not None:
@@ -334,7 +333,7 @@ class _Transactions:
         for number in sorted(self.dropped - set(self.control)):
             if self.is_idle(number):
                 yield self.note(
-                    number, f"{_shown(statements[number])} has no effect outside of a transaction: left out"
+                    number, f"{shown(statements[number].text)} has no effect outside of a transaction: left out"
                 )
 
     def _of_one(self, number: int) -> Iterable[Note]:
@@ -342,16 +341,12 @@ class _Transactions:
         statement, block = self._statements[number], self.block_of(number)
         if _SETS_TRANSACTION.match(statement.raw) and not _AS_OURS.search(statement.raw):
             how = "leave it out, and LOCK TABLE what must not change meanwhile"
-            what = f"{_shown(statement)}: a migration's transaction is READ COMMITTED"
+            what = f"{shown(statement.text)}: a migration's transaction is READ COMMITTED"
             yield self.note(number, what, how, is_open=True)
         is_last = block is None or block.end < 0 or self.rest[-1] < block.end
         if not is_last and _ENDS_WITH_IT.match(statement.raw) and not _TIMEOUT.search(statement.raw):
-            what = f"{_shown(statement)} ends with its transaction there, and holds to the end of the file here"
+            what = f"{shown(statement.text)} ends with its transaction there, and holds to the end of the file here"
             yield self.note(number, what, "make a migration of each transaction", is_open=True)
-
-
-def _shown(statement: Statement) -> str:
-    return " ".join(statement.text.split())[:60]
 
 
 def _without(text: bytes, statements: Iterable[Statement]) -> bytes:
@@ -430,11 +425,11 @@ def _of_apart(section: Section, statements: Sequence[Statement], found: _Transac
     for number in found.rest:
         statement = statements[number]
         if _LOCAL.match(statement.raw):
-            what = f"{_shown(statement)} has no effect outside of a transaction"
+            what = f"{shown(statement.text)} has no effect outside of a transaction"
             is_open = not _TIMEOUT.search(statement.raw)
             yield found.note(number, what, "write SET without LOCAL", is_open=is_open)
         elif _ONLY_INSIDE.match(statement.raw):
-            what = f"{_shown(statement)} needs a transaction, and the statements of this file run each by itself"
+            what = f"{shown(statement.text)} needs a transaction, and the statements of this file run each by itself"
             yield found.note(number, what, "make a migration of what is to be one transaction", is_open=True)
 
 

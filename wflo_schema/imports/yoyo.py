@@ -19,6 +19,7 @@ from functools import partial
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives
 from wflo_schema.files.folder import sort_ids
+from wflo_schema.imports.cutting import cut_as, ended
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -31,7 +32,7 @@ from wflo_schema.imports.source import (
     left_out_of,
     says_python_does_nothing,
 )
-from wflo_schema.words import listed
+from wflo_schema.words import listed, shown
 
 # What begins a statement that changes the schema.
 _CHANGES = re.compile(
@@ -56,17 +57,22 @@ _BLANKS: Mapping[str, Callable[[str], str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One direction of a step: its SQL, None where there is none; where it is Python, its line and code."""
+
+    text: str | None
+    line: int = 0
+    code: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class _Call:
-    """One step: its SQL in either direction, None where there is none, and where it is Python: its line and code."""
+    """One step; ``ignores`` is the direction whose errors are ignored."""
 
     line: int
-    apply: str | None
-    rollback: str | None
-    python_apply: int = 0
-    python_rollback: int = 0
-    function_apply: str = ""
-    function_rollback: str = ""
+    apply: _Way
+    rollback: _Way
     ignores: str = ""
 
 
@@ -134,62 +140,42 @@ def _python(folder: Folder, id: str, name: str, wishes: Wishes) -> Step:
     words = " ".join((ast.get_docstring(tree) or "").split())
     say = partial(_say, path, wishes, read)
     notes = [say(line, None) for line in read.python]
-    calls = [(c.apply, c.python_apply, c.function_apply) for c in read.calls]
-    forward = _section(path, calls, is_wrapped=read.is_wrapped, say=say)
+    forward = _section(path, [c.apply for c in read.calls], is_wrapped=read.is_wrapped, say=say)
     forward = replace(forward, notes=(*notes, *_of_errors(path, read.calls, "apply"), *forward.notes))
     if words:
         forward = replace(forward, text=f"-- {words}\n".encode() + forward.text)
     undo = None
-    if any(c.rollback is not None or c.python_rollback for c in read.calls):
-        back = [(c.rollback, c.python_rollback, c.function_rollback) for c in reversed(read.calls)]
-        undo = _section(path, back, is_wrapped=read.is_wrapped, say=say)
+    if any(c.rollback.text is not None or c.rollback.line for c in read.calls):
+        undo = _section(path, [c.rollback for c in reversed(read.calls)], is_wrapped=read.is_wrapped, say=say)
         undo = replace(undo, notes=(*undo.notes, *_of_errors(path, read.calls, "rollback")))
     return Step("", "", id, path, forward, undo, id=id, depends=read.depends)
 
 
-def _section(
-    path: str,
-    texts: Sequence[tuple[str | None, int, str]],
-    *,
-    is_wrapped: bool,
-    say: Callable[[int, str], Note],
-) -> Section:
+def _section(path: str, ways: Sequence[_Way], *, is_wrapped: bool, say: Callable[[int, str], Note]) -> Section:
     """The SQL of the steps, in order; each of them is one message.  What is Python stands there as a comment."""
-    messages = [f"{_ended(text)}\n".encode() for text, _, _ in texts if text and text.strip()]
-    notes = [say(line, function) for _, line, function in texts if line]
+    texts = [ended(textwrap.dedent(way.text or "").strip().encode()) for way in ways]
+    messages = [text + b"\n" for text in texts if text]
+    notes = [say(way.line, way.code) for way in ways if way.line]
     shown = [*messages]
     if any(note.is_open for note in notes):
-        shown = [(_commented(function) if line else _ended(text or "")).encode() for text, line, function in texts]
-    cut = partial(_each, messages)
-    return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut, notes=tuple(notes))
+        shown = [_commented(way.code) if way.line else text for way, text in zip(ways, texts, strict=True)]
+    return Section(path, b"\n".join(shown), is_wrapped=is_wrapped, cut=cut_as(messages), notes=tuple(notes))
 
 
-def _commented(code: str) -> str:
-    return "".join(f"-- {line}".rstrip() + "\n" for line in code.splitlines())
+def _commented(code: str) -> bytes:
+    return "".join(f"-- {line}".rstrip() + "\n" for line in code.splitlines()).encode()
 
 
 def _say(path: str, wishes: Wishes, read: _Module, line: int, function: str | None) -> Note:
     """What is to be said of Python at that line: a function, or None for what decides which steps there are."""
     texts = [function] if function else list(read.functions.values())
     found = next((m for text in texts for m in _CHANGES.finditer(text)), None)
-    return says_python_does_nothing(path, line, wishes, changes=" ".join(found[0].split())[:60] if found else "")
-
-
-def _each(messages: Sequence[bytes], _: bytes) -> Sequence[bytes]:
-    return messages
-
-
-def _ended(text: str) -> str:
-    """The text with a semicolon behind it, which a comment at its end does not swallow."""
-    said = textwrap.dedent(text).strip()
-    if said.endswith(";"):
-        return said
-    return said + ("\n;" if "--" in said.rpartition("\n")[2] else ";")
+    return says_python_does_nothing(path, line, wishes, changes=shown(found[0]) if found else "")
 
 
 def _of_errors(path: str, calls: Sequence[_Call], way: str) -> Iterator[Note]:
     for call in calls:
-        if call.ignores in (way, "all") and getattr(call, way) is not None:
+        if call.ignores in (way, "all") and getattr(call, way).text is not None:
             what = "yoyo goes on where this step fails, and a migration of ours does not"
             yield Note(path, what, "where it may fail, say it in SQL: IF EXISTS, IF NOT EXISTS, ON CONFLICT", call.line)
 
@@ -282,26 +268,16 @@ class _Module:
         is_whole = not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords)
         given = dict(zip(("apply", "rollback", "ignore_errors"), node.args if is_whole else (), strict=False))
         given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
-        lines = {}
-        for way in ("apply", "rollback"):
-            value = given.get(way)
-            is_none = value is None or (isinstance(value, ast.Constant) and value.value is None)
-            lines[way] = 0 if is_none or value is None or self._text(value) is not None else value.lineno
         if not is_whole:
             self.python.append(node.lineno)
         ignores = self._text(given["ignore_errors"]) or "" if "ignore_errors" in given else ""
-        apply, rollback = (self._text(given[way]) if way in given else None for way in ("apply", "rollback"))
-        code = {way: self._code(given[way]) if lines[way] else "" for way in lines}
-        return _Call(
-            node.lineno,
-            apply,
-            rollback,
-            lines["apply"],
-            lines["rollback"],
-            code["apply"],
-            code["rollback"],
-            ignores,
-        )
+        return _Call(node.lineno, self._way(given.get("apply")), self._way(given.get("rollback")), ignores)
+
+    def _way(self, node: ast.expr | None) -> _Way:
+        if node is None or (isinstance(node, ast.Constant) and node.value is None):
+            return _Way(None)
+        text = self._text(node)
+        return _Way(text) if text is not None else _Way(None, node.lineno, self._code(node))
 
     def _code(self, node: ast.expr) -> str:
         """The function that an expression names, or the expression."""
@@ -354,19 +330,11 @@ class _Module:
 
 def _shows(folder: Folder) -> str:
     for name in folder.top:
-        if name.endswith(".py") and _is_step(folder, name):
+        if name.endswith(".py") and b"yoyo" in (text := folder.said(name)) and b"step" in text:
             return f"{name} lists steps"
     names = [n for n in folder.top if n.endswith(".sql")]
     rollback = next((n for n in names if f"{n.removesuffix('.sql')}.rollback.sql" in names), "")
     return f"{rollback} has a rollback file" if rollback else ""
-
-
-def _is_step(folder: Folder, name: str) -> bool:
-    try:
-        text = folder.text(name)
-    except BadMigrationFile:
-        return False
-    return b"yoyo" in text and b"step" in text
 
 
 TOOL = Tool("yoyo", read_yoyo, shows=_shows, is_flat=True)
