@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
+from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
@@ -399,18 +400,19 @@ def _new_last(source: Source, before: Record) -> Source:
 def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
     ids = ids_of(source, before.ids)
     by_version = {step.version or step.id: i for step, i in zip(source.steps, ids, strict=True)}
-    ledger = _ledger_tables(source)
+    ledger = _Ledger(_ledger_tables(source), _schemas(source))
     found: list[Imported] = []
+    committing: list[str] = []
     for step, made in zip(source.steps, ids, strict=True):
         depends = tuple(by_version[v] for v in step.depends if v in by_version)
         forward = (
-            _part(step.forward, source, wishes, ledger)
+            _part(step.forward, source, wishes, ledger, committing)
             if step.forward is not None
             else Part(Section(step.path, b""), b"", is_transactional=True, is_empty=True)
         )
         if source.keeps_session and step is not source.steps[-1]:
             forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source)))
-        undo = _part(step.undo, source, wishes, ledger) if step.undo is not None else None
+        undo = _part(step.undo, source, wishes, ledger, committing) if step.undo is not None else None
         if step.is_repeatable and not depends and found:
             depends = (found[-1].id,)
         found.append(Imported(made, step, forward, undo, depends))
@@ -437,14 +439,30 @@ def _is_unused(
         return False
 
 
-def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[str]) -> Part:
+def _part(section: Section, source: Source, wishes: Wishes, ledger: _Ledger, committing: list[str]) -> Part:
     filled, notes = with_values(section, source.placeholder, _values_of(section, source, wishes))
-    kept, left = without_ledger(filled, ledger, source.tool)
-    made = translate(kept)
+    kept, left = without_ledger(filled, ledger.tables, ledger.schemas, source.tool)
+    made = translate(kept, committing)
     return replace(made, notes=(*notes, *left, *made.notes, *of_line_ends(section)))
 
 
 _MAKES = rb"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:(?:\w+|\"[^\"]*\")\s*\.\s*)?\"?%s\b"
+
+
+class _Ledger(NamedTuple):
+    """The tables of a tool's ledger, and the schemas in which they may be."""
+
+    tables: frozenset[str]
+    schemas: frozenset[str]
+
+
+_MAKES_IN = re.compile(rb"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?\"?(\w+)\"?\s*\.", re.IGNORECASE)
+
+
+def _schemas(source: Source) -> frozenset[str]:
+    """Those that tools keep a ledger in, and those in which the folder makes tables: its tool's may be there."""
+    texts = (section.text for step in source.steps for section in step.sections)
+    return HOMES | {"public"} | {name.decode() for text in texts for name in _MAKES_IN.findall(text)}
 
 
 def _ledger_tables(source: Source) -> frozenset[str]:
