@@ -466,10 +466,11 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
     if not part.is_transactional and not part.is_empty:
         lines.append("-- transactional: false")
     body = part.text.decode().strip("\n")
-    if part.is_empty and nothing:
+    is_open = any(note.is_open for note in notes)
+    if part.is_empty and nothing and not is_open:
         lines.append(f"-- {nothing}")
     lines += [f"-- import: {' '.join(note.text.split())}" for note in notes]
-    if any(note.is_open for note in notes):
+    if is_open:
         lines += [UNWRITTEN, *(f"-- | {line}" for line in body.splitlines())]
         return "\n".join((*top, _reworded("\n".join(lines)))) + "\n"
     return "\n".join((*top, *lines, _reworded(body))).strip("\n") + "\n"
