@@ -14,18 +14,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from psycopg.pq import DiagnosticField
+
 from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
-from wflo_schema.files.faults import refuse_unfit, refuse_unready
+from wflo_schema.files.faults import refuse_unfit, refuse_unready, syntax_faults
 from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
 from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
-from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement
+from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement, script_of
 from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     Imported,
@@ -131,6 +133,7 @@ def import_folder(
     imported = _imported(source, said, before)
     new_values = [name for name in given.values if name not in before.values]
     unused = tuple(n for n in new_values if _is_unused(n, said, source, imported, before, into, tool))
+    imported = [_with_faults(one, server) for one in imported]
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, kept), migrations) for one in imported]
@@ -512,6 +515,28 @@ def _as_written(text: str, path: str, *, is_transactional: bool) -> Part:
     section = Section(path, text.encode(), is_wrapped=is_transactional, cut=each_statement)
     is_empty = not any(pieces(path, section.text))
     return Part(section, section.text, is_transactional=is_transactional, is_empty=is_empty)
+
+
+def _with_faults(one: Imported, server: Database | None) -> Imported:
+    """The migration, with a note for each statement of its undo part that is no SQL: migrate would refuse them both."""
+    undo = one.undo
+    if undo is None or undo.is_open or undo.sent.is_ours:
+        return one
+    notes = []
+    for statement, fault in syntax_faults(script_of(undo.sent.path, undo.text)):
+        message = fault.message if server is None else _syntax_error(server, statement.raw)
+        if message:
+            path, line = undo.sent.place(undo.sent.text.count(b"\n", 0, max(undo.sent.text.find(statement.raw), 0)) + 1)
+            notes.append(Note(path, f"in what takes it back: {message}", "correct it", line, is_open=True))
+    return replace(one, undo=replace(undo, notes=(*undo.notes, *notes))) if notes else one
+
+
+def _syntax_error(server: Database, statement: bytes) -> str:
+    """What the server says of a statement that is no SQL to it, whatever the grammar at hand says."""
+    with server.connect() as connection:
+        found = connection.pgconn.prepare(b"", statement)
+    is_no_sql = found.error_field(DiagnosticField.SQLSTATE) == b"42601"
+    return (found.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode() if is_no_sql else ""
 
 
 def _judged(one: Imported, migrations: Migrations) -> Imported:
