@@ -258,6 +258,20 @@ def test_rollbacks_above_and_below_one_that_does_otherwise_are_proven(tmp_path: 
     assert [one.id for one in found.proof.said if one.is_open] == ["0002_s2"]
 
 
+def test_a_role_that_may_be_made_is_made_once_for_both_sides(tmp_path: Path, database: Database) -> None:
+    role = f"wflo_made_{os.getpid()}"
+    folder = lay(
+        tmp_path, pairs(f"CREATE TABLE t (); CREATE ROLE {role}; GRANT SELECT ON t TO {role};", _1="DROP TABLE t;")
+    )
+    try:
+        scratch = ScratchOptions(allow_outside=True)
+        found = import_folder(str(folder), tmp_path / "ours", server=database, scratch=scratch)
+        assert found.exit_code == 0 and found.proof is not None and found.proof.rolled_back == 1
+    finally:
+        with database.connect() as connection:
+            connection.execute(f"DROP ROLE IF EXISTS {role}")
+
+
 # --- what cannot be replayed ------------------------------------------------------------------
 
 
