@@ -255,3 +255,38 @@ def test_what_is_new_is_added_behind_a_repeatable(tmp_path: Path) -> None:
     folder = lay(tmp_path, {"V2__b.sql": "SELECT 3;\n"})
     import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
     assert [m.id for m in ours(tmp_path)] == ["0001.0_a", "0001.1_repeatable_v", "0002.0_b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flyway.conf", "flyway.schemas=Shop, other\nflyway.table=schema_version\n"),
+        ("application.properties", "spring.flyway.default-schema=${DB_SCHEMA:Shop}\nspring.flyway.schemas=other\n"),
+        ("flyway.toml", '[flyway]\nschemas = ["Shop", "other"]\n'),
+    ],
+)
+def test_names_without_a_schema_are_in_the_one_that_flyway_makes(
+    tmp_path: Path, database: Database, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    files = {
+        "V1__t.sql": "CREATE TABLE t (id int);\n",
+        "U1__t.sql": "DROP TABLE t;\n",
+        "V2__i.sql": "CREATE INDEX CONCURRENTLY i ON t (id);\n",
+        "U2__i.sql": "DROP INDEX i;\n",
+        "V3__nothing.sql": "-- nothing\n",
+        "R__v.sql": "CREATE OR REPLACE VIEW v AS SELECT * FROM ${flyway:defaultSchema}.t;\n",
+    }
+    found = imported(tmp_path, {n: t.replace("${flyway:defaultSchema}", '"Shop"') for n, t in files.items()}, database)
+    assert found.proof is not None and found.proof.is_whole, found.proof
+    operations.migrate(database, ours(tmp_path))
+    with database.connect() as connection:
+        made = "SELECT relnamespace::regnamespace::text, relname FROM pg_class WHERE relname ~ '^[tiv]$'"
+        assert sorted(connection.execute(made).fetchall()) == [('"Shop"', "i"), ('"Shop"', "t"), ('"Shop"', "v")]
+        assert connection.execute("SELECT to_regnamespace('other') IS NOT NULL").fetchone() == (True,)
+
+
+def test_the_schemas_that_a_program_names_can_be_said(tmp_path: Path, database: Database) -> None:
+    found = imported(tmp_path, {"V1__t.sql": "CREATE TABLE t ();\n"}, database, schemas="shop")
+    assert found.exit_code == 0 and not found.unused
+    assert text_of(tmp_path, "0001_t.sql").startswith("CREATE SCHEMA IF NOT EXISTS shop;\nSET search_path TO shop,")

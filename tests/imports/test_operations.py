@@ -17,6 +17,7 @@ import pytest
 
 from tests.imports.laid import imported, lay, ours, text_of
 from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.folder import read_migrations
@@ -158,6 +159,27 @@ def test_what_a_person_has_finished_is_proven_and_recorded(tmp_path: Path, datab
     path.write_text("-- edited\nCREATE TABLE b (id bigint);\n")
     with pytest.raises(Refused, match=r"0002_b\.sql"):
         follow(tmp_path, database)
+
+
+@pytest.mark.parametrize("has_server", [True, False])
+def test_an_undo_part_that_is_no_sql_waits_and_its_migration_does_not(
+    tmp_path: Path, database: Database, has_server: bool
+) -> None:
+    files = {
+        "1_t.up.sql": "CREATE TABLE t (id int, n int);\n",
+        "1_t.down.sql": "DROP TABLE t;\n",
+        "2_n.up.sql": "ALTER TABLE t DROP COLUMN n;\n",
+        "2_n.down.sql": "SELECT 1;\nALTER TABLE t ADD IF EXISTS COLUMN n;\n",
+    }
+    found = imported(tmp_path, files, database if has_server else None)
+    assert [f.is_open for f in found.files] == [False, True] and found.exit_code == 1
+    back = tmp_path / "ours" / "0002_n.rollback.sql"
+    assert "2_n.down.sql:2: in what takes it back: syntax error at or near" in back.read_text()
+    operations.migrate(database, ours(tmp_path))
+    assert not operations.status(database, ours(tmp_path)).pending
+    back.write_text("ALTER TABLE t ADD COLUMN n int;\n")
+    more = import_folder(None, tmp_path / "ours", server=database, follow=True, write=True)
+    assert more.exit_code == 0 and more.proof is not None and more.proof.rolled_back == 2
 
 
 def test_a_folder_that_was_not_imported_cannot_be_followed(tmp_path: Path) -> None:

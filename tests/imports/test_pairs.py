@@ -138,6 +138,33 @@ def test_what_changes_the_tools_own_ledger_is_left_out(tmp_path: Path, database:
     assert "\nDROP TABLE schema_migrations_of_mine" in text
 
 
+def test_the_tools_ledger_may_be_in_a_schema_that_the_folder_fills(tmp_path: Path, database: Database) -> None:
+    comment = "COMMENT ON TABLE auth.schema_migrations IS 'of its tool'"
+    files = {
+        "1_t.up.sql": "CREATE SCHEMA auth;\nCREATE TABLE auth.t (id int);\n",
+        "2_l.up.sql": f"{comment};\nCOMMENT ON TABLE auth.t IS 'of ours';\n",
+    }
+    found = imported(tmp_path, files, database)
+    assert found.proof is not None and found.proof.replayed == 2
+    assert any("about the ledger" in note for note in found.files[1].notes)
+    assert "IS 'of ours'" in text_of(tmp_path, "0002_l.sql")
+
+
+def test_a_procedure_that_commits_is_called_outside_of_a_transaction(tmp_path: Path, database: Database) -> None:
+    fill = "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; END $$;\n"
+    more = "CREATE PROCEDURE more() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (2); END $$;\n"
+    files = {
+        "1_t.up.sql": "CREATE TABLE t (a integer);\n",
+        "2_fill.up.sql": fill,
+        "3_more.up.sql": more,
+        "4_call.up.sql": "CALL fill();\n",
+        "5_call.up.sql": "CALL more();\n",
+    }
+    found = imported(tmp_path, files, database)
+    assert is_proven(found)
+    assert [f.is_transactional for f in found.files] == [True, True, True, False, True]
+
+
 # --- sqlx -------------------------------------------------------------------------------------
 
 

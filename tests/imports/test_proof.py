@@ -242,6 +242,36 @@ def test_what_a_rollback_does_otherwise_is_seen_though_the_next_one_drops_it(
     assert [(one.id, "the rows of public.zone" in one.what) for one in found.proof.said] == [("0002_s2", True)]
 
 
+def test_rows_of_a_rollback_that_differ_from_run_to_run_are_no_difference(tmp_path: Path, database: Database) -> None:
+    table = "CREATE TABLE t (a int, at timestamptz DEFAULT clock_timestamp());"
+    downs = {"_1": "DROP TABLE t;", "_2": f"{table} INSERT INTO t VALUES (1);", "_3": "DROP TABLE t1;"}
+    found = imported(tmp_path, pairs(table, "DROP TABLE t;", TABLES[0], **downs), database)
+    assert found.exit_code == 0 and found.proof is not None
+    assert (found.proof.rolled_back, found.proof.not_compared) == (3, ("public.t.at",))
+
+
+def test_rollbacks_above_and_below_one_that_does_otherwise_are_proven(tmp_path: Path, database: Database) -> None:
+    downs = {"_1": "DROP TABLE zone;", "_2": "INSERT INTO zone SELECT extract(timezone FROM now());"}
+    downs |= {"_3": f"{TOKYO} DELETE FROM zone;", "_4": "INSERT INTO zone VALUES (1);", "_5": "SELECT 1;"}
+    found = imported(tmp_path, pairs("CREATE TABLE zone (a numeric);", *NOTHING[:4], **downs), database)
+    assert found.proof is not None and found.proof.rolled_back == 4
+    assert [one.id for one in found.proof.said if one.is_open] == ["0002_s2"]
+
+
+def test_a_role_that_may_be_made_is_made_once_for_both_sides(tmp_path: Path, database: Database) -> None:
+    role = f"wflo_made_{os.getpid()}"
+    folder = lay(
+        tmp_path, pairs(f"CREATE TABLE t (); CREATE ROLE {role}; GRANT SELECT ON t TO {role};", _1="DROP TABLE t;")
+    )
+    try:
+        scratch = ScratchOptions(allow_outside=True)
+        found = import_folder(str(folder), tmp_path / "ours", server=database, scratch=scratch)
+        assert found.exit_code == 0 and found.proof is not None and found.proof.rolled_back == 1
+    finally:
+        with database.connect() as connection:
+            connection.execute(f"DROP ROLE IF EXISTS {role}")
+
+
 # --- what cannot be replayed ------------------------------------------------------------------
 
 

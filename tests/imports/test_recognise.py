@@ -177,3 +177,18 @@ def test_nothing_is_written_where_the_tool_reads(tmp_path: Path, into: str) -> N
     with pytest.raises(Refused, match=r"same folder|lie one in the other|not empty"):
         import_folder(str(project), project / into, write=True)
     assert sorted(path.name for path in project.rglob("*")) == ["1_a.up.sql", "m"]
+
+
+def test_pairs_beside_plain_files_are_refused_unless_the_program_says_whose_they_are(tmp_path: Path) -> None:
+    files = {"1_a.up.sql": "CREATE TABLE a ();\n", "1_a.down.sql": "DROP TABLE a;\n", "2_b.sql": "CREATE TABLE b ();\n"}
+    with pytest.raises(BadMigrationFile, match=r"2 files as golang-migrate names them, and 1 file .*2_b\.sql") as error:
+        imported(tmp_path, files)
+    assert "--from sqlx" in error.value.hint
+    (tmp_path / "go.mod").write_text("require github.com/golang-migrate/migrate/v4 v4.0.0\n")
+    assert len(imported(tmp_path, files).files) == 1
+
+
+def test_yoyos_settings_show_a_folder_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "yoyo.ini").write_text("[DEFAULT]\nsources = theirs\n")
+    with pytest.raises(Refused, match="a folder of ours already"):
+        imported(tmp_path, {"20230717_01_first.sql": "CREATE TABLE a ();\n"})

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.settings import read_properties, read_yaml
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, holds_sql
+from wflo_schema.names import quote
 from wflo_schema.words import listed
 
 # Where Flyway's settings are, nearest first; in those of an application they begin with its framework's name.
@@ -34,6 +35,9 @@ _EVENT = re.compile(
     r"(?:before|after)(?:Each)?(?:Migrate|Clean|Undo|Validate|Baseline|Repair|Info|Repeatables|Versioned|Connect|"
     r"CreateSchema)(?:Statement|Applied|OperationFinish)?(?:Error)?|createSchema"
 )
+
+# A value of an application's settings that the environment gives, and the one where it gives none.
+_OF_ENVIRONMENT = re.compile(r"\$\{[^:}]*(?::(?P<default>[^}]*))?\}")
 
 _VERSION = re.compile(r"\d+(?:[._]\d+)*")
 
@@ -90,17 +94,41 @@ class _Settings:
         return re.compile(text.encode(), re.IGNORECASE)
 
     @property
+    def schemas(self) -> tuple[str, ...]:
+        """Those that it makes; the first is the one that unqualified names are in."""
+        names = (self.get("defaultSchema"), *self.get("schemas").split(","))
+        said = (_OF_ENVIRONMENT.sub(lambda m: m["default"] or "", name).strip().strip('"') for name in names)
+        return tuple(dict.fromkeys(filter(None, said)))
+
+    def head(self, *, is_first: bool) -> bytes:
+        """What it runs before a file: that makes its schemas, and is in the first of them."""
+        if not self.schemas or self.schemas == ("public",):
+            return b""
+        made = self.schemas if is_first and self.is_on("createSchemas", True) else ()
+        lines = [f"CREATE SCHEMA IF NOT EXISTS {quote(name)};" for name in made if name != "public"]
+        if self.schemas[0] != "public":
+            lines.append(f'SET search_path TO {quote(self.schemas[0])}, "$user", public;')
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    @property
     def values(self) -> dict[str, str]:
         """Values of placeholders, those that Flyway itself gives among them."""
-        schema = self.get("defaultSchema") or self.get("schemas", "public").partition(",")[0].strip()
+        schema = next(iter(self.schemas), "public")
         start = "placeholders."
         sign = self.get("placeholderSeparator", ":")
         own = {f"flyway{sign}defaultSchema": schema, f"flyway{sign}table": self.get("table", "flyway_schema_history")}
         return own | {name.removeprefix(start): v for name, v in self.said.items() if name.startswith(start)}
 
 
-def _settings(folder: Folder) -> _Settings:
-    """The nearest settings, in the folder or above it."""
+def _settings(folder: Folder, wishes: Wishes | None = None) -> _Settings:
+    """The nearest settings, in the folder or above it; ``wishes`` may say the schemas, which a program may name."""
+    found = _found_settings(folder)
+    values = wishes.values if wishes is not None else {}
+    wished = {name.lower(): value for name, value in values.items() if name.lower() in ("schemas", "defaultschema")}
+    return replace(found, said={**found.said, **wished})
+
+
+def _found_settings(folder: Folder) -> _Settings:
     for path in folder.above(*_CONFIGS):
         try:
             said = _said_in(path, Path(path).read_text(encoding="utf-8"))
@@ -408,7 +436,7 @@ def read_flyway(folder: Folder, wishes: Wishes) -> Source:
 
     A baseline takes the place of all versions up to its own, as in a new database.
     """
-    settings = _settings(folder)
+    settings = _settings(folder, wishes)
     scripts, code, left = _kinds(folder, settings)
     _refuse_doubled([*scripts, *code], folder)
     every = sorted((one for one in (*scripts, *code) if one.kind in "VB"), key=lambda one: (one.parts, one.kind == "V"))
@@ -443,7 +471,7 @@ def read_flyway(folder: Folder, wishes: Wishes) -> Source:
         "flyway",
         folder.path,
         f"{settings.path} says that it is in {listed(places)}" if places else "",
-        tuple(steps),
+        tuple(_in_schemas(steps, settings)),
         ledgers=("flyway",),
         left_out=tuple(left),
         placeholder=settings.placeholder,
@@ -478,6 +506,20 @@ def _step(
         notes += (Note(path, what, "a change of it is a new migration"),)
     files = (*read.files, *(back.files if back else ()))
     return Step(version, number, words, path, read.section, back.section if back else None, notes, files=files)
+
+
+def _in_schemas(steps: Sequence[Step], settings: _Settings) -> Iterator[Step]:
+    """The steps with what makes the schemas of the settings, and with those in each file's search_path."""
+    first = next((step for step in steps if step.forward is not None and holds_sql(step.forward.text)), None)
+    for step in steps:
+        forward = _behind(settings.head(is_first=step is first), step.forward)
+        yield replace(step, forward=forward, undo=_behind(settings.head(is_first=False), step.undo))
+
+
+def _behind(head: bytes, section: Section | None) -> Section | None:
+    if section is None or not head or not holds_sql(section.text):
+        return section
+    return replace(section, text=head + section.text, line=section.line - head.count(b"\n"))
 
 
 def _shows(folder: Folder) -> str:

@@ -12,19 +12,22 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
+from psycopg.pq import DiagnosticField
+
+from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
-from wflo_schema.files.faults import refuse_unfit, refuse_unready
+from wflo_schema.files.faults import refuse_unfit, refuse_unready, syntax_faults
 from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
 from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder
-from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement
+from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement, script_of
 from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     Imported,
@@ -130,6 +133,7 @@ def import_folder(
     imported = _imported(source, said, before)
     new_values = [name for name in given.values if name not in before.values]
     unused = tuple(n for n in new_values if _is_unused(n, said, source, imported, before, into, tool))
+    imported = [_with_faults(one, server) for one in imported]
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
         migrations = _ours(aside, _texts(imported, {}) | kept, source)
         imported = [_judged(_finished(one, migrations, kept), migrations) for one in imported]
@@ -399,18 +403,19 @@ def _new_last(source: Source, before: Record) -> Source:
 def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
     ids = ids_of(source, before.ids)
     by_version = {step.version or step.id: i for step, i in zip(source.steps, ids, strict=True)}
-    ledger = _ledger_tables(source)
+    ledger = _Ledger(_ledger_tables(source), _schemas(source))
     found: list[Imported] = []
+    committing: list[str] = []
     for step, made in zip(source.steps, ids, strict=True):
         depends = tuple(by_version[v] for v in step.depends if v in by_version)
         forward = (
-            _part(step.forward, source, wishes, ledger)
+            _part(step.forward, source, wishes, ledger, committing)
             if step.forward is not None
             else Part(Section(step.path, b""), b"", is_transactional=True, is_empty=True)
         )
         if source.keeps_session and step is not source.steps[-1]:
             forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source)))
-        undo = _part(step.undo, source, wishes, ledger) if step.undo is not None else None
+        undo = _part(step.undo, source, wishes, ledger, committing) if step.undo is not None else None
         found.append(Imported(made, step, forward, undo, depends))
     return found
 
@@ -435,14 +440,30 @@ def _is_unused(
         return False
 
 
-def _part(section: Section, source: Source, wishes: Wishes, ledger: Collection[str]) -> Part:
+def _part(section: Section, source: Source, wishes: Wishes, ledger: _Ledger, committing: list[str]) -> Part:
     filled, notes = with_values(section, source.placeholder, _values_of(section, source, wishes))
-    kept, left = without_ledger(filled, ledger, source.tool)
-    made = translate(kept)
+    kept, left = without_ledger(filled, ledger.tables, ledger.schemas, source.tool)
+    made = translate(kept, committing)
     return replace(made, notes=(*notes, *left, *made.notes, *of_line_ends(section)))
 
 
 _MAKES = rb"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:(?:\w+|\"[^\"]*\")\s*\.\s*)?\"?%s\b"
+
+
+class _Ledger(NamedTuple):
+    """The tables of a tool's ledger, and the schemas in which they may be."""
+
+    tables: frozenset[str]
+    schemas: frozenset[str]
+
+
+_MAKES_IN = re.compile(rb"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?\"?(\w+)\"?\s*\.", re.IGNORECASE)
+
+
+def _schemas(source: Source) -> frozenset[str]:
+    """Those that tools keep a ledger in, and those in which the folder makes tables: its tool's may be there."""
+    texts = (section.text for step in source.steps for section in step.sections)
+    return HOMES | {"public"} | {name.decode() for text in texts for name in _MAKES_IN.findall(text)}
 
 
 def _ledger_tables(source: Source) -> frozenset[str]:
@@ -492,6 +513,28 @@ def _as_written(text: str, path: str, *, is_transactional: bool) -> Part:
     section = Section(path, text.encode(), is_wrapped=is_transactional, cut=each_statement)
     is_empty = not any(pieces(path, section.text))
     return Part(section, section.text, is_transactional=is_transactional, is_empty=is_empty)
+
+
+def _with_faults(one: Imported, server: Database | None) -> Imported:
+    """The migration, with a note for each statement of its undo part that is no SQL: migrate would refuse them both."""
+    undo = one.undo
+    if undo is None or undo.is_open or undo.sent.is_ours:
+        return one
+    notes = []
+    for statement, fault in syntax_faults(script_of(undo.sent.path, undo.text)):
+        message = fault.message if server is None else _syntax_error(server, statement.raw)
+        if message:
+            path, line = undo.sent.place(undo.sent.text.count(b"\n", 0, max(undo.sent.text.find(statement.raw), 0)) + 1)
+            notes.append(Note(path, f"in what takes it back: {message}", "correct it", line, is_open=True))
+    return replace(one, undo=replace(undo, notes=(*undo.notes, *notes))) if notes else one
+
+
+def _syntax_error(server: Database, statement: bytes) -> str:
+    """What the server says of a statement that is no SQL to it, whatever the grammar at hand says."""
+    with server.connect() as connection:
+        found = connection.pgconn.prepare(b"", statement)
+    is_no_sql = found.error_field(DiagnosticField.SQLSTATE) == b"42601"
+    return (found.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode() if is_no_sql else ""
 
 
 def _judged(one: Imported, migrations: Migrations) -> Imported:

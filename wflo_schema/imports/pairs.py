@@ -13,7 +13,7 @@ from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.cutting import cut_as
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, no_sql, script_of
 from wflo_schema.imports.translate import runs_outside
-from wflo_schema.words import counted
+from wflo_schema.words import counted, listed
 
 # What fits a bigint, in which most of these tools record a version, and an uint64, as which Go's tools read it.
 _MOST_BIGINT = 2**63 - 1
@@ -158,6 +158,18 @@ def read_golang_migrate(folder: Folder, wishes: Wishes) -> Source:
         reason=reason,
         records_undo_alone=True,
     )
+
+
+def refuse_mixed(folder: Folder) -> None:
+    """Raise `BadMigrationFile` where beside pairs are files with a number that golang-migrate would leave out."""
+    numbered = [name for name in folder.top if re.fullmatch(r"\d+_.*\.sql", name)]
+    others = [name for name in numbered if not re.search(r"\.(?:up|down)\.sql\Z", name)]
+    if others and not folder.beside("go.mod", holding=b"golang-migrate"):
+        raise BadMigrationFile(
+            f"{folder.path} holds {counted(len(numbered) - len(others), 'file')} as golang-migrate names them, "
+            f"and {counted(len(others), 'file')} that it leaves out: {listed(others, 3)}",
+            hint="where all are run, by their numbers: --from sqlx\nwhere those others are not: --from golang-migrate",
+        )
 
 
 def _behind_each_semicolon(text: bytes) -> list[bytes]:

@@ -186,6 +186,8 @@ class _Pair:
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(theirs)
             try:
+                if self.place.scratch is not None and self.place.scratch.allow_outside:
+                    other.result()  # a role that theirs makes is there for both
                 own = ours()
                 return other.result(), own
             except BaseException:
@@ -310,7 +312,7 @@ def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proo
     """The proof of these migrations, which have been run both ways."""
     want, have = pair.look()
     found = unlike(have, want)
-    changing: Mapping[str, frozenset[str]] = {}
+    changing: dict[str, frozenset[str]] = {}
     if found.tables:
         changing = _changing(place, steps, have)
         if changing:
@@ -339,7 +341,7 @@ def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proo
     )
 
 
-def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> Mapping[str, frozenset[str]]:
+def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> dict[str, frozenset[str]]:
     """The columns that differ from run to run of our own files."""
     with scratch_database(place.server, scratch=place.scratch) as again:
         operations.migrate(again, place.only(steps))
@@ -408,7 +410,7 @@ def _rolled_back(
     place: _Place,
     pair: _Pair,
     steps: Sequence[Imported],
-    made: tuple[Made, Mapping[str, frozenset[str]]],
+    made: tuple[Made, dict[str, frozenset[str]]],
     said: list[Said],
 ) -> int:
     """Roll back, both ways, what has an undo part, from the last on; compare; apply again; return how many.
@@ -457,15 +459,27 @@ def _only_drops(section: Section) -> bool:
         return False
 
 
-def _undone_otherwise(
+def _undone_alike(
     place: _Place,
     steps: Sequence[Imported],
     run: Sequence[Imported],
-    found: Unlike,
-    changing: Mapping[str, frozenset[str]],
+    made: tuple[Made, Made],
+    changing: dict[str, frozenset[str]],
     said: list[Said],
-) -> bool:
-    """Do the two differ after these rollbacks?  Say which of them it is."""
+) -> int:
+    """Behind how many of these rollbacks are the two the same, of which this was ``made``?  Say what differs then.
+
+    Columns that differ from run to run of our own files are added to ``changing``.
+    """
+    want, left = made
+    found = unlike(left, want)
+    if found.tables:
+        with place.pair(steps) as again:
+            again.down(run)
+            for table, columns in changing_columns(left, look_at(again.ours, without=changing)).items():
+                changing[table] = changing.get(table, frozenset()) | columns
+            theirs, ours = again.look(changing)
+            found = unlike(ours, theirs)
 
     def after(count: int) -> Unlike:
         if count == len(run):
@@ -475,8 +489,10 @@ def _undone_otherwise(
             theirs, ours = other.look(changing)
             return unlike(ours, theirs)
 
-    said += _blamed(found, run, after, f"its rollback takes it back otherwise than {place.source.tool} does")
-    return bool(found.lines)
+    blamed = [*_blamed(found, run, after, f"its rollback takes it back otherwise than {place.source.tool} does")]
+    said += blamed
+    ids = {one.id for one in blamed}
+    return next((n for n, one in enumerate(run) if one.id in ids), len(run))
 
 
 def _down_and_up(
@@ -484,7 +500,7 @@ def _down_and_up(
     pair: _Pair,
     steps: Sequence[Imported],
     run: Sequence[Imported],
-    made: tuple[Made, Mapping[str, frozenset[str]]],
+    made: tuple[Made, dict[str, frozenset[str]]],
     said: list[Said],
 ) -> int:
     """Roll ``run`` back, the last of ``steps``, and apply it again; return how many of it came back the same."""
@@ -502,8 +518,12 @@ def _down_and_up(
             with place.pair(steps) as other:
                 return _down_and_up(place, other, steps, run[: back + done], made, said)
         want, left = pair.look(changing)
-        if _undone_otherwise(place, steps, run[:count], unlike(left, want), changing, said):
-            return 0
+        alike = _undone_alike(place, steps, run[:count], (want, left), changing, said)
+        if alike < count:
+            if not alike:
+                return 0
+            with place.pair(steps) as other:
+                return _down_and_up(place, other, steps, run[:alike], made, said)
         back = count
     tool = place.source.tool
     if len(run) == len(steps):

@@ -84,6 +84,8 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None, bu
         )
     else:
         chosen, reason, folder = _recognised(folder, wishes)
+        if chosen.read is pairs.read_golang_migrate:
+            pairs.refuse_mixed(folder)
     if chosen.is_flat:
         folder = _home(folder, chosen, wishes)
     found = chosen.read(folder, wishes)

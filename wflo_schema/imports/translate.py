@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from wflo_schema.catalog.other_ledgers import HOMES
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import UNWRITTEN, head, read_directives
 from wflo_schema.files.layouts import refuse_sections
@@ -143,13 +142,18 @@ _OF_TABLE = (
 )
 
 
-def without_ledger(section: Section, tables: Collection[str], tool: str) -> tuple[Section, tuple[Note, ...]]:
-    """The section without what changes its tool's own ledger, which we do not keep; a note for each."""
+def without_ledger(
+    section: Section, tables: Collection[str], schemas: Collection[str], tool: str
+) -> tuple[Section, tuple[Note, ...]]:
+    """The section without what changes its tool's own ledger, which we do not keep; a note for each.
+
+    ``tables`` are its names, and ``schemas`` those in which it may be: in any other, it is another table.
+    """
     names = [name.encode() for name in tables]
     if not any(name in section.text for name in names):
         return section, ()
-    homes = "|".join(("public", *sorted(HOMES))).encode()  # a table of that name in another schema is another table
-    pattern = re.compile(_OF_TABLE % (homes, b"|".join(map(re.escape, names))), re.IGNORECASE)
+    places, known = (b"|".join(map(re.escape, some)) for some in ([s.encode() for s in schemas], names))
+    pattern = re.compile(_OF_TABLE % (places, known), re.IGNORECASE)
 
     def about(text: bytes) -> list[Statement]:
         return [s for s in _statements(section.with_text(text)) if pattern.match(s.raw)]
@@ -174,8 +178,11 @@ def without_ledger(section: Section, tables: Collection[str], tool: str) -> tupl
     return replace(kept, cut=rest if section.cut is not None else None), notes
 
 
-def translate(section: Section) -> Part:
-    """Write one section as a file of ours says it; nothing is left out without a note."""
+def translate(section: Section, committing: list[str] | None = None) -> Part:
+    """Write one section as a file of ours says it; nothing is left out without a note.
+
+    ``committing`` are the procedures of the files before it that end a transaction; its own are added.
+    """
     if section.is_ours:
         return _as_it_is(section)
     if any(note.is_open for note in section.notes):
@@ -187,7 +194,9 @@ def translate(section: Section) -> Part:
         note = Note(path, _bare(error), error.hint, line, is_open=True)
         return Part(section, section.text, is_transactional=True, is_empty=False, notes=(*section.notes, note))
     found = _Transactions(section, statements)
-    is_transactional = not _runs_apart(section, statements, found)
+    committing = committing if committing is not None else []
+    committing += [s.text for s in statements if _commits_when_called(s)]
+    is_transactional = not _runs_apart(section, statements, found, committing)
     notes = [*section.notes, *found.notes(is_one=is_transactional)]
     if not is_transactional:
         notes += _of_apart(section, statements, found)
@@ -365,24 +374,28 @@ def _without(text: bytes, statements: Iterable[Statement]) -> bytes:
     return bytes(kept + text[position:])
 
 
-def _runs_apart(section: Section, statements: Sequence[Statement], found: _Transactions) -> bool:
+def _runs_apart(
+    section: Section, statements: Sequence[Statement], found: _Transactions, committing: Sequence[str]
+) -> bool:
     """Must the statements run each by itself?"""
     if runs_outside(_script(section, [statements[n] for n in found.rest])):
         return True
-    committing: list[str] = []  # procedures that end a transaction
     for number in found.rest:
         statement = statements[number]
         if found.block_of(number) is None and _commits_itself(statement, committing):
             return True
         if _ENUM_VALUE.match(statement.raw) and found.ends_before_another(number):
             return True
-        if statement.first_word == "CREATE" and "PROCEDURE" in statement.words and _ends_transaction(statement.text):
-            committing.append(statement.text)
     return section.cut is not None and section.is_asked and not section.is_wrapped and len(found.rest) > 1
 
 
+def _commits_when_called(statement: Statement) -> bool:
+    """Does it make a procedure that ends a transaction?"""
+    return statement.first_word == "CREATE" and "PROCEDURE" in statement.words and _ends_transaction(statement.text)
+
+
 def _commits_itself(statement: Statement, committing: Sequence[str]) -> bool:
-    """Does code that it runs, as far as it stands in this file, end the transaction?"""
+    """Does code that it runs, as far as the folder holds it, end the transaction?"""
     if statement.first_word == "DO":
         return _ends_transaction(statement.text)
     if statement.first_word != "CALL" or not committing:
@@ -448,10 +461,11 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
     if not part.is_transactional and not part.is_empty:
         lines.append("-- transactional: false")
     body = part.text.decode().strip("\n")
-    if part.is_empty and nothing:
+    is_open = any(note.is_open for note in notes)
+    if part.is_empty and nothing and not is_open:
         lines.append(f"-- {nothing}")
     lines += [f"-- import: {' '.join(note.text.split())}" for note in notes]
-    if any(note.is_open for note in notes):
+    if is_open:
         lines += [UNWRITTEN, *(f"-- | {line}" for line in body.splitlines())]
         return "\n".join((*top, _reworded("\n".join(lines)))) + "\n"
     return "\n".join((*top, *lines, _reworded(body))).strip("\n") + "\n"

@@ -334,7 +334,20 @@ def _shows(folder: Folder) -> str:
             return f"{name} lists steps"
     names = [n for n in folder.top if n.endswith(".sql")]
     rollback = next((n for n in names if f"{n.removesuffix('.sql')}.rollback.sql" in names), "")
-    return f"{rollback} has a rollback file" if rollback else ""
+    if rollback:
+        return f"{rollback} has a rollback file"
+    return f"{ini} names it" if names and (ini := _named_by(folder)) else ""
+
+
+def _named_by(folder: Folder) -> str:
+    """The settings in or above it that name the folder as one of their sources; empty without them."""
+    for path in folder.above("yoyo.ini"):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            said = re.search(r"^sources\s*=\s*(.+)$", file.read(), re.MULTILINE)
+        sources = re.split(r"[\s,;]+", said[1].strip()) if said else []
+        if folder.full_path in [os.path.abspath(os.path.join(os.path.dirname(path), one)) for one in sources]:
+            return path
+    return ""
 
 
 TOOL = Tool("yoyo", read_yoyo, shows=_shows, is_flat=True)
