@@ -23,9 +23,9 @@ from tests.conftest import RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import STATES, build
-from wflo_schema.adopt.found import Adoption, Verdict, read_names
+from wflo_schema.adopt.found import Adoption, Verdict
 from wflo_schema.adopt.judge import adopt_database, baseline
-from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
+from wflo_schema.adopt.ledgers import other_ledgers
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
@@ -36,8 +36,10 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Result
 from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.taken_over import FoundLedgers
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.files.versions import read_names
 from wflo_schema.imports.operations import import_folder
 from wflo_schema.scratch.replay import _SESSIONS, ScratchOptions, replayed
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt import found as values
-from wflo_schema.adopt.found import Adoption, Verdict, command, read_names, read_reconciling
+from wflo_schema.adopt.found import Adoption, Verdict, command, read_reconciling
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
@@ -43,6 +43,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, resolve_wish
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.files.versions import read_names
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.words import counted, listed
 
