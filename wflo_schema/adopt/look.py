@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from wflo_schema.adopt.found import Adoption, Verdict, command, read_reconciling
 from wflo_schema.adopt.ledgers import locked_by, other_ledgers
 from wflo_schema.catalog.objects import Catalog
-from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, keeps_last
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.engine import operations
@@ -22,14 +22,21 @@ from wflo_schema.words import listed
 
 
 def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
-    """Say what the versions stand for: by ``names``, because they are ids of ours, or the numbers in them."""
+    """Say what the versions stand for: by ``names``, because they are ids of ours, or (without) the numbers in them."""
     order = {m.id: n for n, m in enumerate(migrations)}
     find = find_version(names, order)
     known = {v: stands_for for v in ledger.versions if (stands_for := find(v)) is not None}
     said = known.values()
     unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
-    last = max((s for s in said if s), key=lambda s: order[s], default="")
-    return replace(ledger, stands_for="" if "" in said else last, unknown=unknown)
+    there = sorted({order[s] for s in said if s})
+    theirs = (set(order) if names is None else set(names.values())) - {*said, *map(find, ledger.failed)}
+    between = migrations.items[there[0] : there[-1]] if there and not keeps_last(ledger.tool) else ()
+    return replace(
+        ledger,
+        stands_for=migrations.items[there[-1]].id if there and "" not in said else "",
+        unknown=unknown,
+        left_out=tuple(m.id for m in between if m.id in theirs),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +211,7 @@ def take_look(database: Database, migrations: Migrations) -> Look:
         database = database.with_schema(status.schema)
     names, reconciling = read_names(migrations), read_reconciling(migrations)
     found = other_ledgers(database, database.schema)
-    ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
+    ledgers = [_explain(w, migrations, names.get(w.tool, {} if names else None)) for w in found.ledgers]
     ids = {m.id for one in reconciling for m in one}
     by_yoyo = tuple(
         e.id for e in status.entries if e.state is not State.PENDING and not e.has_checksum and e.id not in ids

@@ -345,6 +345,11 @@ def recognise(schema: str, table: str, tables: Tables) -> OtherTool | None:
     return next((t for t in OTHER_TOOLS if t.table == table and t.is_in(schema, tables)), None)
 
 
+def keeps_last(tool: str) -> bool:
+    """Whether the ledger of the tool of that name holds the last version alone."""
+    return any(t.keeps_last for t in OTHER_TOOLS if t.name == tool)
+
+
 def own_schemas(tables: Tables) -> frozenset[str]:
     """The schemas among these that a tool keeps for its ledger and for nothing else."""
     keepers = [t for t in OTHER_TOOLS if t.own_schema or t.home]

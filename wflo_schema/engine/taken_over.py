@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, OtherTool, recognise
+from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, OtherTool, keeps_last, recognise
 from wflo_schema.connect.pipeline import Command, Pipeline, Row, ServerError
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.first_run import PROVIDERS
 from wflo_schema.engine.ledger import Ledger
 from wflo_schema.engine.planning import State, Status
 from wflo_schema.errors import CannotRead, DatabaseError
@@ -39,7 +40,8 @@ class OtherLedger:
 
     ``versions`` are in its own order and spelling; ``failed`` those it marks as failed half way.
     ``stands_for`` is the id of our migration that the last of them stands for, empty where that is
-    not known or no migration leads there; ``unknown`` are versions that no file here names.
+    not known or no migration leads there; ``unknown`` are versions that no file here names, and
+    ``left_out`` migrations of ours before that one that it does not record.
     """
 
     tool: str
@@ -48,6 +50,7 @@ class OtherLedger:
     failed: tuple[str, ...] = ()
     stands_for: str = ""
     unknown: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def read_other_ledgers(pipeline: Pipeline, schema: str | None) -> FoundLedgers:
 
 
 def _recognised(pipeline: Pipeline, schema: str | None) -> tuple[list[_Table], list[tuple[_Table, OtherTool]]]:
-    parameters = (_array(TABLES), schema, _array(HOMES))
+    parameters = (_array(TABLES), schema, _array(HOMES), PROVIDERS)
     rows = _read(pipeline, load_sql("engine", "ledgers_beside"), parameters) or ()
     present = [
         _Table(where or "", name or "", frozenset((columns or "").split("\x1f")), tuple((beside or "").split("\x1f")))
@@ -143,10 +146,12 @@ def run_elsewhere(
     That is so where it went on after the database was taken over.  What our own ledger once had does not count: it
     was rolled back here.  ``schema`` is the one that was named.
     """
+    if all(e.state is State.PENDING for e in status.entries):
+        return  # nothing was taken over
     names = read_names(migrations)
     named = {i for section in names.values() for i in section.values()}
     pending = [e.id for e in status.pending if e.id in named]
-    if not pending or all(e.state is State.PENDING for e in status.entries):
+    if not pending:
         return
     place = schema or (None if status.schema == "public" else status.schema)
     found = [one for one in read_other_ledgers(pipeline, place).ledgers if one.tool in names]
@@ -169,7 +174,7 @@ def _gone_on(one: OtherLedger, names: Mapping[str, str], pending: Collection[str
         yield _told(one, f"has run {listed(done)} here since", done, "to record that: wflo-schema adopt --apply")
     named = [i for i in pending if i in names.values()]
     unknown = [v for v in (*one.versions, *one.failed) if find(v) is None]
-    if named and unknown and any(t.keeps_last for t in OTHER_TOOLS if t.name == one.tool):
+    if named and unknown and keeps_last(one.tool):
         what = f"has come to {listed(unknown)} here, which {NAMES_FILE} does not name, and may have run {listed(named)}"
         follow = (
             "bring its new files over, and record them: wflo-schema import --follow --write; wflo-schema adopt --apply"

@@ -1,5 +1,5 @@
 -- One row is one table that bears the name of a migration tool's ledger ($1), with its columns, and all tables of its
--- schema.  $2: only there, in public and in the schemas $3; NULL: anywhere.
+-- schema.  $2: only there, in public and in the schemas $3; NULL: anywhere.  What providers ($4) own does not count.
 SELECT
     n.nspname AS schema,
     c.relname AS name,
@@ -18,5 +18,6 @@ JOIN pg_catalog.pg_namespace AS n ON (n.oid = c.relnamespace)
 WHERE c.relname = ANY ($1::text[])
   AND c.relkind IN ('r', 'p')
   AND c.relpersistence <> 't'
+  AND (pg_catalog.pg_get_userbyid(c.relowner) !~ $4::text OR pg_catalog.pg_get_userbyid(c.relowner) = CURRENT_USER)
   AND ($2::text IS NULL OR n.nspname IN ($2::text, 'public') OR n.nspname = ANY ($3::text[]))
 ORDER BY n.nspname, c.relname
