@@ -1285,7 +1285,9 @@ def test_a_ledger_in_another_schema_is_found_and_two_need_a_word(database: Datab
 
 
 @pytest.mark.one_server
-def test_a_ledger_of_the_provider_is_not_another_tools(database: Database, folder: Path) -> None:
+def test_a_ledger_of_the_provider_or_beside_other_tables_is_not_the_one_in_our_schema(
+    database: Database, folder: Path
+) -> None:
     execute(
         database,
         ONE,
@@ -1294,6 +1296,8 @@ def test_a_ledger_of_the_provider_is_not_another_tools(database: Database, folde
         "CREATE SCHEMA auth",
         DBMATE.replace("schema_migrations", "auth.schema_migrations"),
         "ALTER TABLE auth.schema_migrations OWNER TO supabase_tests_admin",
+        "CREATE SCHEMA other",
+        DBMATE.replace("schema_migrations", "other.schema_migrations"),
     )
     found = look(database, folder, apply=True)
     assert ([w.table for w in found.ledgers], found.is_applied) == (["public.schema_migrations"], True)

@@ -17,9 +17,9 @@ from wflo_schema.words import listed
 
 
 def other_ledgers(database: Database, schema: str | None) -> FoundLedgers:
-    """Look for ledgers in ``schema``, else in public; anywhere when it is None.  Writes nothing.
+    """Look for ledgers as `read_other_ledgers` does.  Writes nothing.
 
-    Raise `DatabaseError` that names who holds one locked, and as `read_other_ledgers` does.
+    Raise `DatabaseError` that names who holds one locked, and as that one does.
     """
     try:
         with Session.on(database, settings=PATIENT) as session:

@@ -6,6 +6,7 @@ Hides how their ledgers are found, recognised and read.  Asked only by `adopt`, 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,7 +72,7 @@ class _Table(NamedTuple):
 
 
 def read_other_ledgers(pipeline: Pipeline, schema: str | None) -> FoundLedgers:
-    """Look for ledgers in ``schema``, else in public; anywhere when it is None.
+    """Look for ledgers in ``schema``, else in public; when it is None, in public, and for other tools anywhere.
 
     Raise `CannotRead` without privilege, `DatabaseError` with sqlstate 55P03 where one stays locked.
     """
@@ -80,9 +81,10 @@ def read_other_ledgers(pipeline: Pipeline, schema: str | None) -> FoundLedgers:
     schemas: set[str] = set()
     present, recognised = _recognised(pipeline, schema)
     by_schema = {(t.schema, t.name): t.columns for t in present}
-    is_here = any(table.schema == schema for table, _ in recognised)
+    own = schema or "public"
+    here = {tool.name for table, tool in recognised if table.schema == own}
     for table, tool in recognised:
-        if is_here and table.schema == "public" != schema:
+        if table.schema != own and (tool.name in here or (here and table.schema == "public")):
             continue
         rows = _read(pipeline, tool.select(table.schema).as_string())
         if rows is None:
@@ -155,15 +157,15 @@ def run_elsewhere(
         return
     place = schema or (None if status.schema == "public" else status.schema)
     found = [one for one in read_other_ledgers(pipeline, place).ledgers if one.tool in names]
-    own = {one.tool for one in found if one.table.startswith(f"{status.schema}.")}
     never_here = _never_recorded(pipeline, ledger, pending) if found else []
     for one in found:
-        if one.tool not in own or one.table.startswith(f"{status.schema}."):
-            yield from _gone_on(one, names[one.tool], never_here)
+        yield from _gone_on(one, names[one.tool], never_here, into=migrations.directories[0])
 
 
-def _gone_on(one: OtherLedger, names: Mapping[str, str], pending: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The same for one ledger."""
+def _gone_on(
+    one: OtherLedger, names: Mapping[str, str], pending: Collection[str], *, into: str
+) -> Iterator[tuple[str, str]]:
+    """The same for one ledger; ``into`` is the folder of the files."""
     find = find_version(names, ())
     ran, failed = ({find(v) for v in versions} for versions in (one.versions, one.failed))
     begun, done = ([i for i in pending if i in ids] for ids in (failed, ran))
@@ -176,17 +178,15 @@ def _gone_on(one: OtherLedger, names: Mapping[str, str], pending: Collection[str
     unknown = [v for v in (*one.versions, *one.failed) if find(v) is None]
     if named and unknown and keeps_last(one.tool):
         what = f"has come to {listed(unknown)} here, which {NAMES_FILE} does not name, and may have run {listed(named)}"
-        follow = (
-            "bring its new files over, and record them: wflo-schema import --follow --write; wflo-schema adopt --apply"
-        )
-        yield _told(one, what, named, follow)
+        follow = f"bring its new files over: wflo-schema import --into {shlex.quote(into)} --follow --write"
+        yield _told(one, what, named, f"{follow}; then: wflo-schema adopt --apply")
 
 
 def _told(one: OtherLedger, what: str, ids: Sequence[str], how: str) -> tuple[str, str]:
-    verb = "it is" if len(ids) == 1 else "they are"
+    verb, them = ("it is", "it") if len(ids) == 1 else ("they are", "them")
     return (
         f"{one.tool} {what}, as {one.table} says, and {verb} pending: nothing was run",
-        f"{how}\nor, if it is not so, take the line out of {NAMES_FILE}: then migrate runs it",
+        f"{how}\nor, if it is not so, take {listed(ids)} out of {NAMES_FILE}: then migrate runs {them}",
     )
 
 

@@ -299,7 +299,7 @@ def plan_text(plan: Plan) -> str:
     if plan.wrapped:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
-        lines += [f"  would refuse: {what}", f"    {how}{insisting(case, '; or ')}"]
+        lines += [f"  would refuse: {what}", *_indent_rest(f"    {how}{insisting(case, '; or ')}", "    ")]
     if plan.refusals:
         lines.append("no: migrate would apply nothing")
     elif plan.pending:
