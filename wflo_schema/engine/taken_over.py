@@ -6,6 +6,7 @@ Hides how their ledgers are found, recognised and read.  Asked only by `adopt`, 
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -158,8 +159,9 @@ def run_elsewhere(
     place = schema or (None if status.schema == "public" else status.schema)
     found = [one for one in read_other_ledgers(pipeline, place).ledgers if one.tool in names]
     never_here = _never_recorded(pipeline, ledger, pending) if found else []
+    into = next(d for d in migrations.directories if os.path.exists(os.path.join(d, NAMES_FILE)))
     for one in found:
-        yield from _gone_on(one, names[one.tool], never_here, into=migrations.directories[0])
+        yield from _gone_on(one, names[one.tool], never_here, into=into)
 
 
 def _gone_on(
