@@ -23,9 +23,9 @@ from tests.conftest import RunningServer, start_server, stop_server
 from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from tests.wflo_states import MIGRATIONS as WFLO
 from tests.wflo_states import STATES, build
-from wflo_schema.adopt.found import Adoption, Verdict, read_names
+from wflo_schema.adopt.found import Adoption, Verdict
 from wflo_schema.adopt.judge import adopt_database, baseline
-from wflo_schema.adopt.ledgers import FoundLedgers, other_ledgers
+from wflo_schema.adopt.ledgers import other_ledgers
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING
 from wflo_schema.catalog.other_ledgers import OTHER_TOOLS
@@ -36,8 +36,11 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Result
 from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.taken_over import FoundLedgers
 from wflo_schema.errors import CannotRead, DatabaseError, MigrationFailed, Refused, WfloSchemaError
+from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.folder import Migrations, read_migrations
+from wflo_schema.files.versions import read_names
 from wflo_schema.imports.operations import import_folder
 from wflo_schema.scratch.replay import _SESSIONS, ScratchOptions, replayed
 
@@ -626,6 +629,45 @@ def test_a_number_that_the_catalog_contradicts_is_not_believed(database: Databas
     assert "which stands for 03_u, and the catalog is where 01_t leads" in found.notes[0]
 
 
+@pytest.mark.one_server
+@pytest.mark.parametrize("names", ["", '[dbmate]\n"01" = "01_t"\n"02" = "02_rows"\n"03" = "03_u"\n'])
+def test_what_the_other_ledger_leaves_out_is_not_taken_for_run(database: Database, folder: Path, names: str) -> None:
+    (folder / "02_index.sql").unlink()
+    (folder / "02_index.rollback.sql").unlink()
+    (folder / "02_rows.sql").write_text("INSERT INTO t VALUES (1, 'one');")
+    if names:
+        (folder / "adopt.toml").write_text(names)
+    execute(database, ONE, THREE, "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+    execute(database, "INSERT INTO schema_migrations VALUES ('01'), ('03')")
+    found = look(database, folder, apply=True)
+    assert (found.is_applied, found.id, found.exit_code) == (False, "03_u", 1)
+    assert "public.schema_migrations of dbmate does not record 02_rows, which may change rows" in found.objections[0]
+    assert look(database, folder, apply=True, to="03_u").is_applied
+
+
+@pytest.mark.one_server
+def test_what_the_other_ledger_leaves_out_and_the_catalog_shows_is_taken_for_run(
+    database: Database, folder: Path
+) -> None:
+    execute(database, ONE, TWO, THREE, "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+    execute(database, "INSERT INTO schema_migrations VALUES ('01'), ('03')")
+    assert look(database, folder, apply=True).is_applied
+
+
+@pytest.mark.one_server
+def test_a_left_over_ledger_that_adopt_toml_does_not_name_decides_nothing(database: Database, folder: Path) -> None:
+    for name, text in (("02_rows", "INSERT INTO t VALUES (1, 'one')"), ("03_more", "INSERT INTO t VALUES (2, 'two')")):
+        (folder / f"{name}.sql").write_text(f"{text};")
+    for name in ("02_index", "03_u"):
+        (folder / f"{name}.sql").unlink()
+        (folder / f"{name}.rollback.sql").unlink()
+    (folder / "adopt.toml").write_text('[alembic]\na = "01_t"\nb = "02_rows"\nc = "03_more"\n')
+    execute(database, ONE, FLYWAY, "CREATE TABLE alembic_version (version_num text)")
+    execute(database, "INSERT INTO alembic_version VALUES ('x')")  # a later one that is not imported yet
+    found = look(database, folder, apply=True)
+    assert (found.verdict, found.is_applied) == (Verdict.AMBIGUOUS, False)
+
+
 @pytest.fixture
 def long_folder(tmp_path: Path) -> Path:
     """Forty migrations: most make a table; 10 makes one that 30 drops; 21 to 24 change rows only."""
@@ -708,6 +750,82 @@ def test_a_wish_in_a_long_history_is_told_where_the_database_is(database: Databa
     found = look(database, long_folder, to="036")
     assert (found.verdict, found.next_steps) == (Verdict.DIFFERENT, ("wflo-schema adopt --apply --to 013_t",))
     assert look(database, long_folder, apply=True, to="013").is_applied
+
+
+UNREPLAYABLE = {
+    "fails": "SELECT 1 / 0;",
+    "needs an extension": "CREATE EXTENSION not_there;",
+    "of a newer PostgreSQL": "CREATE TABLE x (id integer) NEWER THAN (ours);",
+    "is half a transaction": "BEGIN;\nCREATE TABLE x ();\nCOMMIT;\nCREATE TABLE y ();",
+    "is not written": UNWRITTEN,
+    "reaches outside": "DO $$ BEGIN UPDATE pg_database SET datallowconn = TRUE; END $$;",
+    "fails half way": "-- transactional: false\nCREATE TABLE x ();\nSELECT 1 / 0;",
+}
+
+
+@pytest.fixture
+def broken_folder(tmp_path: Path) -> Path:
+    """Fourteen migrations that make a table each."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for n in range(1, 15):
+        (folder / f"{n:02}_t.sql").write_text(f"CREATE TABLE t{n} (id integer PRIMARY KEY);\n")
+    return folder
+
+
+def stands_at(database: Database, number: int, *, ledger: int | None = None) -> None:
+    execute(database, *(f"CREATE TABLE t{n} (id integer PRIMARY KEY)" for n in range(1, number + 1)))
+    if ledger is not None:
+        execute(database, "CREATE TABLE schema_migrations (version bigint, dirty boolean)")
+        execute(database, f"INSERT INTO schema_migrations VALUES ({ledger}, FALSE)")
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("why", UNREPLAYABLE)
+def test_a_file_behind_the_place_that_cannot_be_replayed_is_a_note(
+    database: Database, broken_folder: Path, why: str
+) -> None:
+    (broken_folder / "12_t.sql").write_text(UNREPLAYABLE[why])
+    stands_at(database, 9, ledger=9)
+    found = look(database, broken_folder)
+    assert (found.verdict, found.id, found.exit_code) == (Verdict.EQUAL, "09_t", 0)
+    assert [str(broken_folder / "12_t.sql") in note for note in found.notes] == [True]
+    assert "12_t cannot be replayed" in found.notes[0]
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("to", [None, "09"])
+def test_a_place_before_what_cannot_be_replayed_is_found_without_a_ledger(
+    database: Database, broken_folder: Path, to: str | None
+) -> None:
+    (broken_folder / "12_t.sql").write_text(UNREPLAYABLE["fails"])
+    stands_at(database, 9)
+    found = look(database, broken_folder, apply=True, to=to)
+    assert (found.is_applied, found.id) == (True, "09_t")
+    assert look(database, broken_folder).verdict is Verdict.OURS
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("why", ["fails", "fails half way"])
+def test_the_last_place_that_can_be_replayed_is_not_guessed(database: Database, broken_folder: Path, why: str) -> None:
+    (broken_folder / "12_t.sql").write_text(UNREPLAYABLE[why])
+    stands_at(database, 11)
+    found = look(database, broken_folder, apply=True)
+    assert (found.is_applied, found.id, found.exit_code) == (False, "11_t", 1)
+    assert "nothing shows whether this database has 12_t, too" in found.objections[0]
+    assert found.objections[0].endswith("wflo-schema adopt --apply --to 11_t")
+    assert look(database, broken_folder, apply=True, to="11_t").is_applied
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize(("at", "ledger", "to"), [(11, 13, None), (13, None, None), (9, None, "12"), (9, 12, None)])
+def test_a_database_that_may_stand_behind_what_cannot_be_replayed_is_not_adopted(
+    database: Database, broken_folder: Path, at: int, ledger: int | None, to: str | None
+) -> None:
+    (broken_folder / "12_t.sql").write_text(UNREPLAYABLE["fails"])
+    stands_at(database, at, ledger=ledger)
+    with pytest.raises(MigrationFailed, match="division by zero"):
+        look(database, broken_folder, apply=True, to=to)
 
 
 @pytest.mark.one_server
@@ -1164,6 +1282,25 @@ def test_a_ledger_in_another_schema_is_found_and_two_need_a_word(database: Datab
     assert "more than one tool has recorded here" in look(database, folder, apply=True).objections[0]
     assert look(database, folder, apply=True, to="01").is_applied
     assert said(look(database, folder, apply=True)) == (Verdict.OURS, 0, False)
+
+
+@pytest.mark.one_server
+def test_a_ledger_of_the_provider_or_beside_other_tables_is_not_the_one_in_our_schema(
+    database: Database, folder: Path
+) -> None:
+    execute(
+        database,
+        ONE,
+        DBMATE,
+        "DO $$ BEGIN CREATE ROLE supabase_tests_admin; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "CREATE SCHEMA auth",
+        DBMATE.replace("schema_migrations", "auth.schema_migrations"),
+        "ALTER TABLE auth.schema_migrations OWNER TO supabase_tests_admin",
+        "CREATE SCHEMA other",
+        DBMATE.replace("schema_migrations", "other.schema_migrations"),
+    )
+    found = look(database, folder, apply=True)
+    assert ([w.table for w in found.ledgers], found.is_applied) == (["public.schema_migrations"], True)
 
 
 @pytest.mark.one_server

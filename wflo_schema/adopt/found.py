@@ -5,13 +5,12 @@ from __future__ import annotations
 import enum
 import os
 import shlex
-import tomllib
 from dataclasses import dataclass
 
 from wflo_schema.catalog.objects import Difference
-from wflo_schema.errors import BadMigrationFile
+from wflo_schema.engine.taken_over import OtherLedger
 from wflo_schema.files.folder import Migrations, read_migrations
-from wflo_schema.files.listing import NAMES_FILE, RECONCILING_FOLDER
+from wflo_schema.files.listing import RECONCILING_FOLDER
 
 
 class Verdict(enum.StrEnum):
@@ -31,23 +30,6 @@ class Verdict(enum.StrEnum):
     """Already recorded by this tool, and equal to what is recorded."""
     DRIFT = "drift"
     """Recorded by this tool, and not like what is recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class OtherLedger:
-    """What another tool's ledger says.
-
-    ``versions`` are in its own order and spelling; ``failed`` those it marks as failed half way.
-    ``stands_for`` is the id of our migration that the last of them stands for, empty where that is
-    not known or no migration leads there; ``unknown`` are versions that no file here names.
-    """
-
-    tool: str
-    table: str
-    versions: tuple[str, ...]
-    failed: tuple[str, ...] = ()
-    stands_for: str = ""
-    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,37 +84,6 @@ class Adoption:
 def command(words: str, schema: str | None) -> str:
     """What to type next; the command line repeats its options in it."""
     return " ".join(("wflo-schema", words, *(("--schema", shlex.quote(schema)) if schema else ())))
-
-
-def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
-    """What other tools' revisions stand for: ``adopt.toml`` beside the migrations, empty without it.
-
-    One section per tool, one line per revision: the last migration whose state it leaves, or "".
-    Raise `BadMigrationFile` when it cannot be understood or names a migration that is not there.
-    """
-    found: dict[str, dict[str, str]] = {}
-    for directory in migrations.directories:
-        path = os.path.join(directory, NAMES_FILE)
-        try:
-            with open(path, "rb") as file:
-                content = tomllib.load(file)
-        except FileNotFoundError:
-            continue
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadMigrationFile(f"cannot read {path}: {error}") from None
-        for tool, revisions in content.items():
-            if not isinstance(revisions, dict) or not all(isinstance(v, str) for v in revisions.values()):
-                raise BadMigrationFile(
-                    f'{path}: [{tool}] must hold lines of the form revision = "ID of a migration"',
-                    hint='write revision = "" where no migration leads to that state',
-                )
-            for revision, stands_for in revisions.items():
-                if stands_for and migrations.get(stands_for) is None:
-                    raise BadMigrationFile(
-                        f"{path}: {revision} stands for {stands_for}, but there is no such migration"
-                    )
-            found.setdefault(tool, {}).update(revisions)
-    return found
 
 
 def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wflo_schema.adopt.look import Look
@@ -19,7 +19,7 @@ from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import MigrationFailed
+from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.names import NAME, bare_name
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
@@ -60,16 +60,30 @@ class Place:
         return not self.compared.differences
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first migration that cannot be replayed, by its number from 0, and why."""
+
+    number: int
+    error: WfloSchemaError
+
+
 @dataclass(frozen=True)
 class History:
     """The catalogs after some of the migrations, by number from 0; the last one's is always among them.
 
-    ``have`` is the target's.
+    ``have`` is the target's.  Where one is ``broken``, the history ends before it.
     """
 
     migrations: Migrations
     have: Catalog
     catalogs: Mapping[int, Catalog]
+    broken: Broken | None = None
+
+    @property
+    def end(self) -> int:
+        """How many of the migrations can be replayed."""
+        return len(self.migrations) if self.broken is None else self.broken.number
 
     @cached_property
     def tables(self) -> frozenset[Path]:
@@ -86,8 +100,8 @@ class History:
 
     @property
     def last(self) -> Catalog:
-        """The catalog after all migrations."""
-        return self.catalogs[len(self.migrations) - 1]
+        """The catalog after all migrations that can be replayed."""
+        return self.catalogs[self.end - 1]
 
     def is_made(self, kind: str, name: str) -> bool:
         """Whether the migrations make an object of that name, though a later one drops it."""
@@ -102,6 +116,15 @@ class History:
             for o in self.have.objects
             if o.kind in TABLES
         )
+
+    def shows(self, number: int, place: int) -> bool:
+        """Whether the catalog at that place would be another one if this migration had not been run."""
+        before, after = (self.catalogs.get(n, Catalog(()) if n < 0 else None) for n in (number - 1, number))
+        if before is None or after is None:
+            return False
+        here = frozenset(self.catalogs[place].objects)
+        dropped = {o.key for o in before.objects} - {o.key for o in after.objects}
+        return bool((frozenset(after.objects) - frozenset(before.objects)) & here or dropped - {o.key for o in here})
 
     def compare(self, have: Catalog, want: Catalog) -> Compared:
         """Compare two catalogs, and tell apart what stands beside the migrations' tables and no migration makes."""
@@ -169,10 +192,50 @@ def first_look(look: Look, wish: Migration | None) -> frozenset[int]:
     return frozenset({*(said or {last - 1}), last})
 
 
-def replay_history(empty: Database, look: Look, places: Collection[int]) -> History:
-    """Run all migrations in the scratch database, and look after some of them."""
-    items = look.migrations.items
-    return History(look.migrations, look.have, _catalogs(empty, look, {*places, len(items) - 1}))
+# What says that a migration cannot be replayed; whatever else is raised may pass.
+_BROKEN = (MigrationFailed, BadMigrationFile, Refused)
+
+
+def replay_history(empty: Database, look: Look, places: Collection[int], scratch: ScratchOptions | None) -> History:
+    """Run all migrations in the scratch database, and look after some of them.
+
+    Where one cannot be replayed, that ends the history.  Raise what it raised where nothing comes before it, or where
+    a place behind it is the only one that is asked for.
+    """
+    found: dict[int, Catalog] = {}
+    done = -1
+    for number in sorted({*places, len(look.migrations) - 1}):
+        broken = _run_to(empty, look, number, done)
+        if broken is not None:
+            if broken.number == 0:
+                raise broken.error
+            if look.migrations.items[broken.number].is_transactional:
+                found[broken.number - 1] = read_like(empty, look)
+            elif broken.number - 1 not in found:  # what it has begun stays there
+                with scratch_database(look.database, scratch=scratch) as again:
+                    found |= _catalogs(again, look, {broken.number - 1})
+            return History(look.migrations, look.have, found, broken)
+        found[number] = read_like(empty, look)
+        done = number
+    return History(look.migrations, look.have, found)
+
+
+def _run_to(empty: Database, look: Look, number: int, done: int) -> Broken | None:
+    """Run the migrations behind ``done`` up to that one, or up to the first that cannot be replayed."""
+    broken = None
+    while done < number:
+        at = number if broken is None else (done + broken.number) // 2
+        try:
+            operations.migrate(empty, look.migrations, to=look.migrations.items[at].id)
+            done = at
+        except _BROKEN as error:
+            broken = Broken(at, error)
+            if isinstance(error, MigrationFailed) and error.migration_id:  # those before it were applied
+                order = {m.id: n for n, m in enumerate(look.migrations)}
+                return Broken(order[error.migration_id], error)
+        if broken is not None and done + 1 == broken.number:
+            return broken
+    return None
 
 
 def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int, Catalog]:
@@ -186,11 +249,11 @@ def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int,
 def look_around(look: Look, history: History, scratch: ScratchOptions | None) -> History:
     """Look around the nearest place until its neighbours are known, or the ends of what is equal."""
     while True:
-        near = _unseen_beside_nearest(history.places, len(look.migrations))
+        near = _unseen_beside_nearest(history.places, history.end)
         if not near:
             return history
         with scratch_database(look.database, scratch=scratch) as empty:
-            history = History(look.migrations, look.have, {**history.catalogs, **_catalogs(empty, look, near)})
+            history = replace(history, catalogs={**history.catalogs, **_catalogs(empty, look, near)})
 
 
 def _unseen_beside_nearest(places: Sequence[Place], total: int) -> tuple[int, ...]:
@@ -218,9 +281,15 @@ def _spread(start: int, stop: int, most: int) -> tuple[int, ...]:
     return tuple(start + (size - 1) * n // (most - 1) for n in range(most))
 
 
-def scratch_note(look: Look, history: History) -> tuple[str, ...]:
-    """Say that the replay ran on another major version than the database, if it did."""
-    return history.last.notes_of_version(look.have.server_version)
+def scratch_notes(look: Look, history: History) -> tuple[str, ...]:
+    """Say that the replay ran on another major version than the database, and where it ended, if so."""
+    notes = history.last.notes_of_version(look.have.server_version)
+    if history.broken is not None:
+        error, m = history.broken.error, look.migrations.items[history.broken.number]
+        place = getattr(error, "location", None) or m.path
+        said = error.message.partition("\n")[0]
+        notes += (f"{place}: {m.id} cannot be replayed, so nothing was compared from there on: {said}",)
+    return notes
 
 
 def compare_recorded(look: Look, scratch: ScratchOptions | None) -> Compared:
@@ -233,7 +302,9 @@ def compare_recorded(look: Look, scratch: ScratchOptions | None) -> Compared:
     assert last is not None
     number = look.migrations.items.index(last)
     with scratch_database(look.database, scratch=scratch) as empty:
-        history = replay_history(empty, look, (number,))
+        history = replay_history(empty, look, (number,), scratch)
+        if history.broken is not None and history.end <= number:
+            raise history.broken.error
     return history.compare(look.have, claimed or history.catalogs[number])
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.adopt import found as values
-from wflo_schema.adopt.found import Adoption, Verdict, command, read_names, read_reconciling
+from wflo_schema.adopt.found import Adoption, Verdict, command, read_reconciling
 from wflo_schema.adopt.history import (
     TABLES,
     Compared,
@@ -23,7 +23,7 @@ from wflo_schema.adopt.history import (
     first_look,
     look_around,
     replay_history,
-    scratch_note,
+    scratch_notes,
 )
 from wflo_schema.adopt.ledgers import locked_by
 from wflo_schema.adopt.look import Look, status_of, take_look
@@ -43,6 +43,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, resolve_wish
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.files.versions import read_names
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.words import counted, listed
 
@@ -125,7 +126,8 @@ def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_
     if said is not None and not said.differences and is_recorded and since is None:
         return _as_recorded(look, said)
     with scratch_database(look.database, scratch=scratch) as empty:
-        history = replay_history(empty, look, first_look(look, since or wish))
+        history = replay_history(empty, look, first_look(look, since or wish), scratch)
+        _refuse_behind_broken(look, history, since or wish)
         there = [p for p in history.places if p.migration == since and p.is_equal]
         if there:
             return _at_a_place(look, history, there, None, minds_ledgers=minds_ledgers)
@@ -138,15 +140,17 @@ def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_
         if said is not None and said.differences and (is_recorded or not is_there):
             history = look_around(look, history, scratch) if is_there else history
             return _drift(look, history, said, empty, is_there=is_there)
+        if not is_there and history.broken is not None and look.status.unrecorded:
+            raise history.broken.error  # what is there may be of what comes from there on
         if not is_there:
-            return _empty(look, history.tables, {o.path for o in have.objects if o.kind in TABLES})
+            return _empty(look, history, {o.path for o in have.objects if o.kind in TABLES})
         wished = [p for p in history.places if wish is not None and p.migration.id == wish.id]
         if wished and wished[0].is_equal:
             return _at_a_place(look, history, wished, wish, minds_ledgers=minds_ledgers)
-        if wish is None and _is_settled(look, history.places):
+        if wish is None and _is_settled(look, history):
             return _at_a_place(look, history, history.places, None, minds_ledgers=minds_ledgers)
         sets = (
-            () if wish is not None and wish != migrations.items[-1] else reconciling_sets(look)
+            () if history.broken or (wish and wish != migrations.items[-1]) else reconciling_sets(look)
         )  # they lead to the end
         known = find_set(look, history, empty, sets) if _is_nowhere(history) else None
         if known is None:
@@ -155,10 +159,21 @@ def _judge(look: Look, *, to: str | None, scratch: ScratchOptions | None, minds_
         equal = [p for p in places if p.is_equal]
         if wished and equal:
             words = "adopt --apply --to" if minds_ledgers else "baseline --to"
-            return _elsewhere(look, wished[0], equal[-1].migration, look.command(f"{words} {equal[-1].migration.id}"))
+            there_is = equal[-1].migration
+            return _elsewhere(look, history, wished[0], there_is, look.command(f"{words} {there_is.id}"))
+        if not equal and not wished and history.broken:
+            raise history.broken.error  # it may be anywhere behind that
         if not equal:
             return _different(look, history, wished or places, known, sets)
     return _at_a_place(look, history, places, wish, minds_ledgers=minds_ledgers)
+
+
+def _refuse_behind_broken(look: Look, history: History, wish: Migration | None) -> None:
+    """Raise what a migration raised that cannot be replayed, where somebody says that the target is behind it."""
+    if history.broken is not None:
+        said = {wish.id} if wish is not None else {w.stands_for for w in look.ledgers}
+        if (said | look.recorded.keys()) & {m.id for m in look.migrations.items[history.end :]}:
+            raise history.broken.error
 
 
 def _gone_on(look: Look) -> Migration | None:
@@ -184,14 +199,15 @@ def _is_nowhere(history: History) -> bool:
     return not any(p.is_equal for p in history.places)
 
 
-def _is_settled(look: Look, places: Sequence[Place]) -> bool:
+def _is_settled(look: Look, history: History) -> bool:
     """Whether no other place need be looked at: a ledger names an equal one, or those beside what is equal are not."""
+    places = history.places
     equal = [p for p in places if p.is_equal]
     if any(w.stands_for == p.migration.id for w in look.ledgers for p in equal):
         return True
     numbers = {p.number for p in places}
     ends = {equal[0].number - 1, equal[-1].number + 1} if equal else {-2}
-    return bool(equal) and ends <= {*numbers, -1, len(look.migrations)}
+    return bool(equal) and ends <= {*numbers, -1, history.end}
 
 
 def _shown(places: Sequence[Place]) -> tuple[values.Place, ...]:
@@ -214,6 +230,8 @@ def _at_a_place(
         verdict = Verdict.EQUAL if record or look.aside else Verdict.OURS
         steps = (look.command("adopt --apply" if verdict is Verdict.EQUAL else "migrate"),)
     objections = look.objections(m, minds_ledgers=minds_ledgers, is_named=wish is not None)
+    if wish is None:
+        objections += tuple(_unproven(look, history, chosen))
     half = [i for i in look.half_way if i in record]
     if half:
         objections += (
@@ -229,12 +247,30 @@ def _at_a_place(
         record=record,
         aside=look.aside,
         objections=objections,
-        notes=(*look.ledger_notes(m), *scratch_note(look, history)),
+        notes=(*look.ledger_notes(m), *scratch_notes(look, history)),
         next_steps=() if objections else steps,
         places=_shown(places),
         differences=found.cosmetic,
         beside=found.beside,
     )
+
+
+def _unproven(look: Look, history: History, chosen: Place) -> Iterator[str]:
+    """Why nothing shows whether each migration up to the chosen place was run, and none behind it."""
+    m, insisting = chosen.migration, look.command(f"adopt --apply --to {chosen.migration.id}")
+    is_said = m == look.last_recorded or any(w.stands_for == m.id for w in look.ledgers)
+    if history.broken is not None and chosen.number + 1 == history.end and not is_said:
+        behind = look.migrations.items[history.end].id
+        yield f"nothing shows whether this database has {behind}, too; if it has not: {insisting}"
+    order = {one.id: n for n, one in enumerate(look.migrations)}
+    for ledger in look.ledgers:
+        doubtful = (i for i in ledger.left_out if i not in look.recorded and order[i] <= chosen.number)
+        left_out = [i for i in doubtful if not history.shows(order[i], chosen.number)]
+        if left_out:
+            yield (
+                f"{ledger.table} of {ledger.tool} does not record {listed(left_out)}, which may change rows only, so "
+                f"no catalog shows whether it was run: let {ledger.tool} run it; or, if it was: {insisting}"
+            )
 
 
 def _ways_to_decide(look: Look, places: Sequence[Place]) -> tuple[str, ...]:
@@ -248,14 +284,14 @@ def _ways_to_decide(look: Look, places: Sequence[Place]) -> tuple[str, ...]:
     return tuple(look.command(f"adopt --apply --to {look.migrations.items[n].id}") for n in reversed(numbers))
 
 
-def _elsewhere(look: Look, wished: Place, there: Migration, step: str) -> Adoption:
+def _elsewhere(look: Look, history: History, wished: Place, there: Migration, step: str) -> Adoption:
     m, found = wished.migration, wished.compared
     note = f"this database is where {there.id} leads, not {m.id}"
     return replace(
         look.adoption(Verdict.DIFFERENT),
         id=m.id,
         number=wished.number + 1,
-        notes=(note,),
+        notes=(note, *scratch_notes(look, history)),
         next_steps=(step,),
         places=_shown((wished,)),
         differences=(*found.differences, *found.cosmetic),
@@ -263,15 +299,15 @@ def _elsewhere(look: Look, wished: Place, there: Migration, step: str) -> Adopti
     )
 
 
-def _empty(look: Look, tables: Collection[Path], present: Collection[Path]) -> Adoption:
-    bare = {path[-1] for path in tables}
+def _empty(look: Look, history: History, present: Collection[Path]) -> Adoption:
+    bare = {path[-1] for path in history.tables}
     elsewhere = sorted({path[0] for path in present if path[-1] in bare})
     beside = " --allow not-empty" if look.status.unrecorded else ""
     steps = tuple(command("adopt", s) for s in elsewhere) or (look.command(f"migrate{beside}"),)
     notes = tuple(f"tables of the same names are in the schema {s}" for s in elsewhere)
     return replace(
         look.adoption(Verdict.EMPTY),
-        notes=tuple(look.ledger_notes(None)),
+        notes=(*look.ledger_notes(None), *scratch_notes(look, history)),
         next_steps=steps,
         objections=notes,
     )
@@ -324,7 +360,7 @@ def _drift(
         where = f"where {truth.id} leads" if truth else "not like that: none of the tables is there"
         steps = _way_to_the_truth(look, order, truth)
     else:
-        sets = reconciling_sets(look)
+        sets = reconciling_sets(look) if history.broken is None else ()
         known = find_set(look, history, replayed, sets)
         if known is not None or any(s.is_under_way for s in sets):
             found = _different(look, history, places, known, sets)
@@ -337,7 +373,7 @@ def _drift(
         number=order[last.id] + 1,
         notes=(
             f"{recorded}, and the catalog is {where}" + ("" if look.half_way else BELIEVED),
-            *scratch_note(look, history),
+            *scratch_notes(look, history),
         ),
         objections=look.objections(last, minds_ledgers=False),
         next_steps=steps,
@@ -404,18 +440,18 @@ def _different(
         folder = known.set.folder
         after = f", after {known.set.done} of its {len(known.set.migrations)} migrations" if known.set.done else ""
         but = f", except for what the set validates: {listed(known.not_valid)}" if known.not_valid else ""
-        notes = (f"this is the state that {folder} is for{after}{but}", *scratch_note(look, history))
+        notes = (f"this is the state that {folder} is for{after}{but}", *scratch_notes(look, history))
         steps = (*known.set.steps(look), look.command("adopt --apply"))
         verdict = Verdict.RECONCILE
     elif begun is not None:
         begun_note = f"{begun.folder} was begun here and is not finished"
-        notes = (begun_note, *look.ledger_notes(None), *scratch_note(look, history))
+        notes = (begun_note, *look.ledger_notes(None), *scratch_notes(look, history))
         steps = (*begun.steps(look), look.command("adopt --apply"))
     elif look.half_way:
-        notes = (f"{listed(look.half_way)} was begun here and is not finished", *scratch_note(look, history))
+        notes = (f"{listed(look.half_way)} was begun here and is not finished", *scratch_notes(look, history))
         steps = (look.command("migrate"),)
     else:
-        notes = (*look.ledger_notes(None), *scratch_note(look, history))
+        notes = (*look.ledger_notes(None), *scratch_notes(look, history))
         to = nearest.migration.id
         mends = [d.mend for d in nearest.compared.differences if d.attribute == "validated" and d.mend]
         bring: tuple[str, ...]

@@ -3,84 +3,40 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wflo_schema.adopt.found import Adoption, OtherLedger, Verdict, command, read_names, read_reconciling
-from wflo_schema.adopt.ledgers import LOCK_TIMEOUT_MS, locked_by, other_ledgers
+from wflo_schema.adopt.found import Adoption, Verdict, command, read_reconciling
+from wflo_schema.adopt.ledgers import locked_by, other_ledgers
 from wflo_schema.catalog.objects import Catalog
-from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, keeps_last
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Entry, State, Status
+from wflo_schema.engine.taken_over import LOCK_TIMEOUT_MS, OtherLedger
 from wflo_schema.errors import DatabaseError, Refused
 from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.files.versions import find_version, read_names
 from wflo_schema.words import listed
 
 
 def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, str] | None) -> OtherLedger:
-    """Say what the versions stand for: by ``names``, because they are ids of ours, or the numbers in them."""
+    """Say what the versions stand for: by ``names``, because they are ids of ours, or (without) the numbers in them."""
     order = {m.id: n for n, m in enumerate(migrations)}
-    given = _by_spelling({**{i: i for i in order}, **(names or {})})
-    find = _numbered(order) if names is None else dict[str, str]().get
-    known: dict[str, str] = {}
-    for version in ledger.versions:
-        spelling = next((s for s in _spellings(version) if s in given or find(s)), None)
-        if spelling is not None:
-            known[version] = given[spelling] if spelling in given else find(spelling, "")
-    said = list(known.values())
+    find = find_version(names, order)
+    known = {v: stands_for for v in ledger.versions if (stands_for := find(v)) is not None}
+    said = known.values()
     unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
-    last = max((s for s in said if s), key=lambda s: order[s], default="")
-    return replace(ledger, stands_for="" if "" in said else last, unknown=unknown)
-
-
-def _spellings(version: str) -> Iterator[str]:
-    """How a version may be written: Liquibase's ``path::id::author`` with less and less of the path, then its id."""
-    yield version
-    path, sign, rest = version.partition("::")
-    if sign:
-        parts = path.removeprefix("classpath:").strip("/").split("/")
-        yield from ("/".join(parts[n:]) + sign + rest for n in range(len(parts)))
-        yield rest.partition("::")[0]
-
-
-def _by_spelling(names: Mapping[str, str]) -> dict[str, str]:
-    """What versions stand for, by each way to write a path that means one of them only."""
-    found: dict[str, str] = {}
-    doubtful = set()
-    for version, stands_for in names.items():
-        for spelling in [*_spellings(version)][:-1]:
-            if found.setdefault(spelling, stands_for) != stands_for:
-                doubtful.add(spelling)
-    return {s: i for s, i in found.items() if s not in doubtful} | dict(names)
-
-
-# What a tool puts before a number, and the number: 20251110_01, V1.2, 000003.
-_NUMBER = re.compile(r"[VvUu]?(?P<number>\d+(?:[._]\d+)*)(?![0-9A-Za-z])")
-
-
-def _numbered(ids: Collection[str]) -> Callable[..., str]:
-    """Finds the one id that begins with the number of a version, however many zeros it has; else nothing."""
-    by_number: dict[tuple[int, ...], list[str]] = {}
-    for i in ids:
-        number = _number_of(i)
-        for length in range(1, len(number) + 1):
-            by_number.setdefault(number[:length], []).append(i)
-
-    def find(version: str, default: str = "") -> str:
-        number = _number_of(version) if _NUMBER.fullmatch(version) else ()
-        fitting = by_number.get(number, [])
-        exact = [i for i in fitting if _number_of(i) == number]
-        return next((one[0] for one in (exact, fitting) if len(one) == 1), default)
-
-    return find
-
-
-def _number_of(text: str) -> tuple[int, ...]:
-    found = _NUMBER.match(text)
-    return tuple(int(part) for part in re.split("[._]", found["number"])) if found else ()
+    there = sorted({order[s] for s in said if s})
+    theirs = (set(order) if names is None else set(names.values())) - {*said, *map(find, ledger.failed)}
+    between = migrations.items[there[0] : there[-1]] if there and not keeps_last(ledger.tool) else ()
+    return replace(
+        ledger,
+        stands_for=migrations.items[there[-1]].id if there and "" not in said else "",
+        unknown=unknown,
+        left_out=tuple(m.id for m in between if m.id in theirs),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +211,7 @@ def take_look(database: Database, migrations: Migrations) -> Look:
         database = database.with_schema(status.schema)
     names, reconciling = read_names(migrations), read_reconciling(migrations)
     found = other_ledgers(database, database.schema)
-    ledgers = [_explain(w, migrations, names.get(w.tool)) for w in found.ledgers]
+    ledgers = [_explain(w, migrations, names.get(w.tool, {} if names else None)) for w in found.ledgers]
     ids = {m.id for one in reconciling for m in one}
     by_yoyo = tuple(
         e.id for e in status.entries if e.state is not State.PENDING and not e.has_checksum and e.id not in ids

@@ -30,6 +30,7 @@ class OtherTool:
     which {table} and {beside} stand for those two.  All columns that it reads are among those named here.
     ``is_everyday``: the table's name is anybody's, so that a table with one more column is not the tool's.
     ``more``: names of tables that the tool makes too, but not always, and that say nothing.
+    ``keeps_last``: its ledger holds the last version alone, and so says by no other word what was run before it.
 
     ``own_schema`` names all tables of a tool that keeps a schema of its own, of whatever name, with nothing else
     in it; ``own_column`` of ``table`` is then enough to tell that schema from another.  ``home`` is what the tool
@@ -47,6 +48,7 @@ class OtherTool:
     home: str = ""
     is_everyday: bool = False
     more: frozenset[str] = frozenset()
+    keeps_last: bool = False
 
     @property
     def tables(self) -> frozenset[str]:
@@ -95,6 +97,7 @@ def _simple(
     where: LiteralString = "TRUE",
     more: str = "",
     is_everyday: bool = False,
+    keeps_last: bool = False,
     own_schema: str = "",
     own_column: str = "",
     home: str = "",
@@ -110,6 +113,7 @@ def _simple(
         query,
         more=frozenset(more.split()),
         is_everyday=is_everyday,
+        keeps_last=keeps_last,
         own_schema=frozenset(own_schema.split()),
         own_column=own_column,
         home=home,
@@ -118,7 +122,7 @@ def _simple(
 
 # The first that fits counts: what several tools call schema_migrations, or migrations, is told apart by its columns.
 OTHER_TOOLS: tuple[OtherTool, ...] = (
-    _simple("alembic", "alembic_version", "version_num", version="version_num"),
+    _simple("alembic", "alembic_version", "version_num", version="version_num", keeps_last=True),
     OtherTool(
         "flyway",
         "flyway_schema_history",
@@ -309,6 +313,7 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         "schema_migrations",
         frozenset({"version", "dirty"}),
         "SELECT version::text AS version, dirty IS NOT FALSE AS has_failed FROM {table} WHERE version IS NOT NULL",
+        keeps_last=True,
     ),
     _simple("ecto", "schema_migrations", "version inserted_at", version="version", is_everyday=True),
     OtherTool(
@@ -320,7 +325,15 @@ OTHER_TOOLS: tuple[OtherTool, ...] = (
         is_everyday=True,
     ),
     _simple("dbmate", "schema_migrations", "version", version="version", is_everyday=True),
-    _simple("tern", "schema_version", "version", version="version", where="version::text <> '0'", is_everyday=True),
+    _simple(
+        "tern",
+        "schema_version",
+        "version",
+        version="version",
+        where="version::text <> '0'",
+        is_everyday=True,
+        keeps_last=True,
+    ),
 )
 
 # What the schemas are called that tools make for their ledgers alone.
@@ -330,6 +343,11 @@ HOMES: frozenset[str] = frozenset(t.home for t in OTHER_TOOLS if t.home)
 def recognise(schema: str, table: str, tables: Tables) -> OtherTool | None:
     """The tool whose ledger that table is, None for any other table."""
     return next((t for t in OTHER_TOOLS if t.table == table and t.is_in(schema, tables)), None)
+
+
+def keeps_last(tool: str) -> bool:
+    """Whether the ledger of the tool of that name holds the last version alone."""
+    return any(t.keeps_last for t in OTHER_TOOLS if t.name == tool)
 
 
 def own_schemas(tables: Tables) -> frozenset[str]:

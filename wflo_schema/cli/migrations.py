@@ -31,12 +31,9 @@ from wflo_schema.cli.progress import Display
 from wflo_schema.cli.signals import stoppable
 from wflo_schema.cli.streams import answer, say, warn
 from wflo_schema.errors import Refused, UsageError
-from wflo_schema.files.listing import NAMES_FILE
 
 if TYPE_CHECKING:
-    from wflo_schema.connect.database import Database
-    from wflo_schema.engine.planning import Plan, Status
-    from wflo_schema.files.folder import Migrations
+    from wflo_schema.engine.planning import Plan
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -81,7 +78,6 @@ def migrate(
 
     files = read_files(migrations)
     target = resolve_database(database_url, schema, server_directory, create_database=create_database)
-    _refuse_run_elsewhere(target, files)
     if files.without_rollback:
         shown = listed(files.without_rollback)
         warn(f"no rollback file, so cannot be rolled back: {shown}")
@@ -269,10 +265,6 @@ def plan(
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     planned = operations.plan(target, files, to=to, create_schema=create_schema)
-    try:
-        _refuse_run_elsewhere(target, files, planned.status)
-    except Refused as refused:
-        planned = replace(planned, refusals=(*planned.refusals, (None, refused.message, refused.hint)))
     if planned.refusals:
         from wflo_schema.adopt.judge import explain_plan
 
@@ -280,14 +272,6 @@ def plan(
         planned = _pasteable(planned)
     answer(json_text(planned) if format_ == "json" else plan_text(planned))
     sys.exit(1 if planned.refusals else 0)
-
-
-def _refuse_run_elsewhere(target: Database, files: Migrations, status: Status | None = None) -> None:
-    """Raise `Refused` where another tool, from which the database was taken over, has gone on."""
-    if NAMES_FILE in files.others:
-        from wflo_schema.adopt.ledgers import refuse_run_elsewhere
-
-        refuse_run_elsewhere(target, files, status)
 
 
 def _pasteable(planned: Plan) -> Plan:

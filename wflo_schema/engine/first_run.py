@@ -19,7 +19,7 @@ from wflo_schema.errors import DatabaseError
 from wflo_schema.words import counted
 
 # Roles that own what a provider puts into each database.
-_PROVIDERS = r"^(rds|cloudsql|alloydb|azure|supabase_|neon_|cloud_admin$|aiven)"
+PROVIDERS = r"^(rds|cloudsql|alloydb|azure|supabase_|neon_|cloud_admin$|aiven)"
 
 
 class Unrecorded(NamedTuple):
@@ -41,8 +41,8 @@ def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> U
     others = load_sql("engine", "other_ledgers")
     outcome = pipeline.exchange(
         [
-            Command(query, (schema, _array(LEDGER_TABLES), _PROVIDERS), keeps_rows=True),
-            Command(others, (schema, _array(names), _PROVIDERS, ledger.schema), keeps_rows=True),
+            Command(query, (schema, _array(LEDGER_TABLES), PROVIDERS), keeps_rows=True),
+            Command(others, (schema, _array(names), PROVIDERS, ledger.schema), keeps_rows=True),
         ]
     )
     if outcome.error:

@@ -53,6 +53,7 @@ from wflo_schema.engine.planning import (
 from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
+from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def plan(
     with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         run.creates_schema = create_schema
         planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
+        planned = run.unless_run_elsewhere(planned, migrations)
         if planned.pending:
             refuse_elsewhere(planned.status)
             run.refuse_flaws()
@@ -159,7 +161,7 @@ def migrate(
         run.creates_schema = create_schema or database.replay is not None
         planned = plan_migrations(run.settled_status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
-        refuse(planned)
+        refuse(run.unless_run_elsewhere(planned, migrations))
         scripts = Scripts(planned.pending, run.loader(load_script))
         run.validate(scripts, run.check_ready if database.replay is None else run.check_replayed)
         run.begin("apply", len(planned.pending), migrations.where)
@@ -416,6 +418,15 @@ class _Run(Session):
         unrecorded = find_unrecorded(self.pipeline, self.ledger, self.database.schema)
         self._elsewhere = unrecorded.elsewhere
         return replace(found, unrecorded=unrecorded.here)
+
+    def unless_run_elsewhere(self, planned: Plan, migrations: Migrations) -> Plan:
+        """The plan, refused where another tool, from which the database was taken over, has run what is pending."""
+        if not planned.pending or NAMES_FILE not in migrations.others or self.database.replay is not None:
+            return planned
+        from wflo_schema.engine.taken_over import run_elsewhere
+
+        told = run_elsewhere(self.pipeline, self.ledger, self.database.schema, migrations, planned.status)
+        return replace(planned, refusals=(*planned.refusals, *((None, what, how) for what, how in told)))
 
     def tell_of_tables_elsewhere(self, pending: Sequence[Migration]) -> None:
         """Other schemas hold tables that nothing recorded: was one of them meant?"""

@@ -23,10 +23,11 @@ from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
-    from wflo_schema.adopt.found import Adoption, OtherLedger
+    from wflo_schema.adopt.found import Adoption
     from wflo_schema.catalog.objects import Difference
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
+    from wflo_schema.engine.taken_over import OtherLedger
     from wflo_schema.imports.operations import Import
     from wflo_schema.imports.proof import Proof
     from wflo_schema.server.installed import Programs
@@ -298,7 +299,7 @@ def plan_text(plan: Plan) -> str:
     if plan.wrapped:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
-        lines += [f"  would refuse: {what}", f"    {how}{insisting(case, '; or ')}"]
+        lines += [f"  would refuse: {what}", *_indent_rest(f"    {how}{insisting(case, '; or ')}", "    ")]
     if plan.refusals:
         lines.append("no: migrate would apply nothing")
     elif plan.pending:
