@@ -733,19 +733,23 @@ def test_waits_add_up_unnoticed_where_nobody_is_behind(database: Database, tmp_p
     assert wait_one_after_the_other(database, tmp_path / "m", tables, timeout_ms=2900) == ([], 0)
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.06])
 def test_function_that_sets_its_own_lock_timeout_waits_no_longer_than_the_option_says(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, delay_s: float
 ) -> None:
+    """Also where no answer to who waits for whom comes in a moment."""
     do(
         database,
         "CREATE TABLE held (id int)",
         "CREATE FUNCTION patient() RETURNS void LANGUAGE sql SET lock_timeout = 0 AS 'LOCK TABLE held'",
     )
     folder = write(tmp_path / "m", {"1_a": "SELECT patient()"})
-    with database.connect(autocommit=False) as blocker:
+    proxy = Proxy("127.0.0.1", int(database.parameters["port"]), delay_s=delay_s)
+    with proxy, database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ACCESS SHARE MODE")
+        there = database.with_parameters(port=str(proxy.port))
         run = start_cli(
-            database, folder, "migrate", "--lock-timeout", "500ms", "--lock-wait", "1s", "--allow", "not-empty"
+            there, folder, "migrate", "--lock-timeout", "500ms", "--lock-wait", "1s", "--allow", "not-empty"
         )
         code, _, err = run.finish()
     assert code == 3 and "did not get a lock" in err and "a function has set a longer lock_timeout" in err, err
@@ -1200,7 +1204,7 @@ def test_link_of_forty_milliseconds_costs_little_more_than_a_round_trip_a_migrat
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("timeout", ["connect_timeout=30", "connect_timeout=0"])
+@pytest.mark.parametrize("timeout", ["connect_timeout=600", "connect_timeout=0"])
 def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: signal.Signals, timeout: str) -> None:
     folder = write(tmp_path / "migrations", FILES)
     with socket.socket() as silent:
@@ -1212,7 +1216,7 @@ def test_signal_while_connecting_ends_the_run_at_once(tmp_path: Path, signal_: s
         with connection:
             time.sleep(0.3)
             cli.send_signal(signal_)
-            code, out, err = cli.finish(15)
+            code, out, err = cli.finish()
     assert (code, out) == (128 + signal_, "")
     assert "nothing was under way" in err and "Traceback" not in err
 

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from tests.conftest import RunningServer
 from tests.engine.test_faults import wait_until
+from tests.proxy import Proxy
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
@@ -1185,9 +1186,29 @@ def test_lock_that_is_not_to_be_had_says_who_holds_it(table: Folder) -> None:
 @pytest.mark.parametrize("timeout_ms", [15, 40, 90])
 @pytest.mark.parametrize("text", ["", "-- transactional: false\n"])
 def test_blocker_is_named_however_short_the_lock_timeout(table: Folder, text: str, timeout_ms: int) -> None:
+    """And has all the time to be: it leaves once it was."""
     table.write("2_b", f"{text}ALTER TABLE a ADD COLUMN x int;")
-    with holding(table.database, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired) as caught:
-        table.migrate(locks=LockOptions(timeout_ms=timeout_ms, wait_s=2.0))
+    named: list[str] = []
+
+    def notify(event: Event) -> None:
+        if isinstance(event, Waiting | Retrying) and event.blockers and not named:
+            named.extend(b.application_name for b in event.blockers)
+            blocker.rollback()
+
+    with holding(table.database, "SELECT count(*) FROM a") as blocker:
+        locks = LockOptions(timeout_ms=timeout_ms)
+        done = operations.migrate(table.database, read_migrations(table.path), notify=notify, locks=locks)
+    assert (done.ids, named) == (("2_b",), ["nightly report"])
+
+
+@pytest.mark.parametrize("text", ["", "-- transactional: false\n"])
+def test_blocker_is_named_however_slow_the_network_and_soon_the_end(table: Folder, text: str) -> None:
+    """Here the first lock timeout is over before the second connection is made, and no answer comes in a moment."""
+    table.write("2_b", f"{text}ALTER TABLE a ADD COLUMN x int;")
+    with Proxy("127.0.0.1", int(table.database.parameters["port"]), delay_s=0.06) as slow:
+        there = table.database.with_parameters(port=str(slow.port))
+        with holding(table.database, "SELECT count(*) FROM a"), pytest.raises(LockNotAcquired) as caught:
+            table.migrate(database=there, locks=LockOptions(timeout_ms=100, wait_s=0))
     assert "nightly report" in caught.value.message
 
 
