@@ -181,7 +181,7 @@ class RunningServer:
 
     def pg_ctl(self, *words: str) -> None:
         subprocess.run(
-            [str(self.bin / "pg_ctl"), "-D", str(self.data), *words],
+            [str(self.bin / "pg_ctl"), "-D", str(self.data), "-t", "300", *words],
             check=True,
             user=self.user,
             stdout=subprocess.DEVNULL,

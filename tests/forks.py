@@ -67,7 +67,12 @@ class Command:
         assert self.process.pid is not None
         os.kill(self.process.pid, number)
 
-    def finish(self, seconds: float = 60.0) -> tuple[int, str, str]:
+    @property
+    def err(self) -> str:
+        """What it has written to stderr so far."""
+        return self._paths[1].read_text(encoding="utf-8")
+
+    def finish(self, seconds: float = 120.0) -> tuple[int, str, str]:
         self.process.join(seconds)
         is_late = self.process.is_alive()
         if is_late:

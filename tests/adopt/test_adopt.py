@@ -1335,21 +1335,20 @@ def test_an_adoption_killed_around_its_commit_is_there_as_a_whole_or_not_at_all(
     execute(database, ONE, TWO)
     words = ("adopt", "--apply", "--database-url", database.url, "--migrations", str(folder))
     outcomes = []
-    for pause_s in (0.0, 0.02, 0.05, 0.15):
-        process = subprocess.Popen(
-            [sys.executable, "-c", _ADOPT_AND_SAY_WHEN, database.name, *words],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
-        with process:
-            assert process.stdout is not None and process.stdout.readline() == "now\n"
-            time.sleep(pause_s)
-            process.kill()
-        quiet = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        with database.connect() as connection:
-            while connection.execute(quiet).fetchone() != (0,):
-                time.sleep(0.01)
+    for pause_s in (0.02, None, 0.05, 0.15):
+        command = [sys.executable, "-c", _ADOPT_AND_SAY_WHEN, database.name, *words]
+        with database.connect(autocommit=False) as blocker:
+            if pause_s is None:  # so that it is killed before it could record anything
+                blocker.execute("LOCK TABLE _yoyo_migration IN SHARE MODE")
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+                assert process.stdout is not None and process.stdout.readline() == "now\n"
+                time.sleep(pause_s or 0.0)
+                process.kill()
+            others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL (%s)"
+            with database.connect() as admin:
+                pids = [admin.info.backend_pid, blocker.info.backend_pid]
+                while admin.execute(others, (pids,)).fetchone() != (0,):
+                    time.sleep(0.01)
         outcomes.append(recorded(database, folder))
         assert outcomes[-1] in ([], ["01_t", "02_index"])
         found = look(database, folder, apply=True)

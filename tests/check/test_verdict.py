@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
+from tests.engine.test_faults import one, wait_until
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.check.contract import Contract
 from wflo_schema.check.contract_file import parse_contract, read_contract
@@ -274,7 +275,7 @@ def test_locked_table_hides_defaults_and_predicates_only(right: Database) -> Non
 def test_locked_table_makes_its_rows_unfinished_and_the_others_are_still_read(right: Database) -> None:
     with right.connect(autocommit=False) as other:
         other.execute("LOCK TABLE step_executions IN ACCESS EXCLUSIVE MODE")
-        result = check_database(right, _wflo(), only=("rows",), rows_timeout_s=1)
+        result = check_database(right, _wflo(), only=("rows",), rows_timeout_s=4)
 
     assert result.exit_code == 3
     assert _codes(result) == {"rows-unfinished"}
@@ -335,17 +336,23 @@ def test_freeze_takes_the_first_schema_of_the_path_that_holds_a_table(right: Dat
     assert [str(t.name) for t in parse_contract(freeze_contract(mine)).tables] == ["only_one"]
 
 
+def _reload(server: RunningServer, role: str) -> None:
+    """Have the server read its configuration, and wait until new sessions have this session_replication_role."""
+    assert one(server.database, "SELECT pg_reload_conf()") == (True,)
+    wait_until(lambda: one(server.database, "SHOW session_replication_role") == (role,), "the configuration")
+
+
 def test_server_in_replica_mode_is_found(right: Database, server: RunningServer) -> None:
     with server.database.connect() as connection:
         connection.execute("ALTER SYSTEM SET session_replication_role = replica")
-        connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+        _reload(server, "replica")
         try:
             result = check_database(right, _wflo(), only=("contract",))
             spared = Database.parse(right.conninfo + " options='-c session_replication_role=origin'")
             seen_by_the_spared = check_database(spared, _wflo(), only=("contract",))
         finally:
             connection.execute("ALTER SYSTEM RESET session_replication_role")
-            connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+            _reload(server, "origin")
 
     assert (result.exit_code, _codes(result)) == (1, {"replication-role"})
     assert (seen_by_the_spared.exit_code, _codes(seen_by_the_spared)) == (1, {"replication-role"})
@@ -357,7 +364,7 @@ def test_server_in_replica_mode_is_not_denied_by_a_role_that_is_spared_and_may_n
     _do(right, "CREATE ROLE corpus_spared LOGIN; ALTER ROLE corpus_spared SET session_replication_role = origin")
     with server.database.connect() as connection:
         connection.execute("ALTER SYSTEM SET session_replication_role = replica")
-        connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+        _reload(server, "replica")
         try:
             result = check_database(_as(right, "corpus_spared"), _wflo(), only=("contract",))
             for finding in result.findings:
@@ -365,7 +372,7 @@ def test_server_in_replica_mode_is_not_denied_by_a_role_that_is_spared_and_may_n
             seeing = check_database(_as(right, "corpus_spared"), _wflo(), only=("contract",))
         finally:
             connection.execute("ALTER SYSTEM RESET session_replication_role")
-            connection.execute("SELECT pg_reload_conf(), pg_sleep(0.3)")
+            _reload(server, "origin")
 
     assert (result.exit_code, _codes(result)) == (3, {"cannot-see"})
     assert (seeing.exit_code, _codes(seeing)) == (1, {"replication-role"})
@@ -747,8 +754,8 @@ def test_an_index_that_something_rests_on_is_not_advised_to_be_dropped(
     found = check_database(database, parse_contract('[contract]\ntables = ["t"]'), only=("indexes",)).findings
 
     assert [(f.code, f.help) for f in found] == ([] if advice is None else [("index-duplicate", advice)])
-    for one in found:
-        _do(database, one.help)
+    for finding in found:
+        _do(database, finding.help)
 
 
 @pytest.mark.parametrize(("wanted", "near"), [("intger", "integer"), ("varchr(10)", "varchar"), ("jsnb", "jsonb")])

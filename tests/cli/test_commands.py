@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ import click
 import pytest
 from psycopg import sql
 
+from tests.cli.test_faults import run_without_reader
 from tests.conftest import RunningServer
+from tests.engine.test_faults import wait_until
 from tests.forks import Command
 from wflo_schema.connect.database import Database
 
@@ -42,7 +43,7 @@ class Ran:
         return json.loads(self.out)
 
 
-def run(*words: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 60) -> Ran:
+def run(*words: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 120) -> Ran:
     """A command to its end; where there is no folder of migrations, wflo's own are meant."""
     files = {} if words[:1] == ("new",) or (cwd / "migrations").exists() else {"WFLO_SCHEMA_MIGRATIONS": "wflo"}
     code, out, err = Command(*map(str, words), cwd=cwd, env={**os.environ, **files, **(env or {})}).finish(timeout_s)
@@ -623,16 +624,11 @@ def test_the_service_variable_names_the_database(database: Database, tmp_path: P
 
 
 def test_a_reader_that_goes_away_is_not_a_no(database: Database, tmp_path: Path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
-    run("migrate", cwd=tmp_path, env={"DATABASE_URL": database.url})
-    for command, code in (
-        ("check --migrations wflo | (exec 0<&-; sleep 2)", 141),
-        ("status --migrations wflo > /dev/full", 3),
-    ):
-        script = f"{sys.executable} -m wflo_schema {command}; exit ${{PIPESTATUS[0]}}"
-        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+    env = {"DATABASE_URL": database.url}
+    run("migrate", cwd=tmp_path, env=env)
+    code, err = run_without_reader("check", "--migrations", "wflo", cwd=tmp_path, env=env)
+    assert code == 141 and "Traceback" not in err, err
+    assert run_redirected("> /dev/full", "status", "--migrations", "wflo", cwd=tmp_path, env=env).code == 3
 
 
 def test_json_of_test_databases_can_be_read_and_holds_no_password(database: Database, tmp_path: Path) -> None:
@@ -687,8 +683,9 @@ def test_new_after_a_name_with_a_space_still_works(database: Database, folder: P
 
 
 def test_a_signal_while_replaying_leaves_no_scratch_database(database: Database, folder: Path) -> None:
-    write(folder, a="SELECT pg_sleep(20)")
+    write(folder, a="SELECT pg_sleep(200)")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": database.url}
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep.200' AND pid <> pg_backend_pid()"
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         running = subprocess.Popen(
             [sys.executable, "-m", "wflo_schema", "check", "--only", "drift"],
@@ -698,14 +695,9 @@ def test_a_signal_while_replaying_leaves_no_scratch_database(database: Database,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(200):
-            if count(
-                database, "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep.20' AND pid <> pg_backend_pid()"
-            ):
-                break
-            time.sleep(0.05)
+        wait_until(lambda: count(database, asleep), "the replay")
         running.send_signal(number)
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=120)
         assert running.returncode == code, err
         assert "Traceback" not in err
         assert count(database, "SELECT count(*) FROM pg_database WHERE datname ~ '^wflo_schema_scratch'") == 0
@@ -846,7 +838,7 @@ def test_make_names_a_venv_of_an_older_python_and_the_way_out(tmp_path: Path) ->
 
 def test_interrupt_while_it_is_being_imported_is_one_line(tmp_path: Path) -> None:
     slow = tmp_path / "click.py"  # imported in place of Click, and takes its time
-    slow.write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
+    slow.write_text("import time\nprint('importing', flush=True)\ntime.sleep(300)\n")
     for words in (["-m", "wflo_schema"], ["-c", "from wflo_schema.__main__ import main; main()"]):
         with subprocess.Popen(
             [sys.executable, *words, "status"],
@@ -859,7 +851,7 @@ def test_interrupt_while_it_is_being_imported_is_one_line(tmp_path: Path) -> Non
             assert running.stdout is not None and running.stderr is not None
             assert running.stdout.readline() == "importing\n"
             running.send_signal(signal.SIGINT)
-            assert running.wait(20) == 130
+            assert running.wait(60) == 130
             assert running.stderr.read() == "error: interrupted (SIGINT)\n"
 
 

@@ -4,7 +4,6 @@ import contextlib
 import re
 import socket
 import threading
-import time
 from pathlib import Path
 
 import psycopg
@@ -12,7 +11,7 @@ import pytest
 from psycopg import pq, sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
-from tests.engine.test_faults import needs_pgbouncer, pgbouncer, wait_until
+from tests.engine.test_faults import needs_pgbouncer, one, pgbouncer, wait_until
 from tests.proxy import Cut, Direction, Proxy
 from wflo_schema.connect.database import Database, database_error, wait_until_ready
 from wflo_schema.engine import operations
@@ -333,7 +332,8 @@ def test_session_that_ended_is_a_lost_connection_whatever_is_asked_of_it(
         through = database.with_parameters(port=str(proxy.port), sslmode="disable", gssencmode="disable")
         with pytest.raises(ConnectionLost, match=ENDS[end]) as caught, through.connect() as connection:
             connection.execute(end.encode() or b"SELECT 1")
-            time.sleep(0.5)
+            there = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+            wait_until(lambda: one(database, there, connection.info.backend_pid) == (0,), "the end of the session")
             connection.execute("SELECT 1")
         lost: Exception = caught.value
         assert caught.value.code == "connection-lost" and "run it again" in caught.value.hint

@@ -224,10 +224,18 @@ def test_terminated_session_says_why(pipeline: Pipeline, database: Database) -> 
 
 def test_waiting_is_told_while_the_server_works(database: Database) -> None:
     waited: list[float] = []
-    pipeline = Pipeline(database.connect(), on_wait=waited.append)
-    pipeline.exchange([Command("SELECT pg_sleep(0.6)")])
-    pipeline.close()
-    assert waited == sorted(waited) and len(waited) >= 2
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            other.execute("SELECT pg_advisory_unlock(7)")
+
+    with database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(7)")
+        pipeline = Pipeline(database.connect(), on_wait=wait)
+        outcome = pipeline.exchange([Command("SET lock_timeout = '60s'"), Command("SELECT pg_advisory_lock(7)")])
+        pipeline.close()
+    assert outcome.error is None and waited == sorted(waited)
 
 
 def test_answer_of_a_second_connection_is_not_waited_for(database: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.conftest import RunningServer, start_server, stop_server
-from tests.engine.test_faults import do, one, start_cli, wait_until, write
+from tests.engine.test_faults import do, is_waiting, one, start_cli, wait_until, write
 from tests.engine.test_operations import Folder, folder, role
 from tests.forks import forks
 from tests.forks import migrate as migrate_folder
@@ -233,7 +232,7 @@ def test_statement_timeout_that_is_too_short_for_the_ledger_is_no_colleague(fold
     folder.do(
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(9); RETURN NEW; END$$",
         "CREATE TRIGGER t BEFORE INSERT ON _yoyo_log FOR EACH ROW EXECUTE FUNCTION f()",
-        f"ALTER DATABASE {folder.database.name} SET statement_timeout = '200ms'",
+        f"ALTER DATABASE {folder.database.name} SET statement_timeout = '1500ms'",
     )
     folder.write("2_b", "CREATE TABLE b ()")
     with pytest.raises(DatabaseError) as caught:
@@ -568,21 +567,22 @@ def test_no_statement_is_done_twice_where_a_function_gives_up_the_lock(
 def test_progress_that_another_run_wrote_is_not_written_over(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE a (id int)")
     folder.migrate()
-    folder.write("2_b", f"{NT}INSERT INTO a VALUES (1);\nSELECT pg_sleep(1);\nINSERT INTO a VALUES (2);")
+    folder.write("2_b", f"{NT}INSERT INTO a VALUES (1);\nSELECT pg_advisory_xact_lock(7);\nINSERT INTO a VALUES (2);")
     errors: list[Exception] = []
 
     def run() -> None:
         try:
-            folder.migrate()
+            folder.migrate(locks=LockOptions(timeout_ms=300_000))
         except WfloSchemaError as error:
             errors.append(error)
 
     thread = threading.Thread(target=run)
-    thread.start()
-    wait_until(lambda: folder.ask("SELECT count(*) FROM a"), "the first statement")
-    time.sleep(0.2)
-    checksum = "(SELECT encode(sha256('x'), 'hex'))"
-    folder.do(f"UPDATE _wflo_schema_progress SET statements_done = 2, done_checksum = {checksum}")
+    with folder.database.connect() as gate:
+        gate.execute("SELECT pg_advisory_lock(7)")
+        thread.start()
+        wait_until(lambda: is_waiting(folder.database), "the second statement")
+        checksum = "(SELECT encode(sha256('x'), 'hex'))"
+        gate.execute(f"UPDATE _wflo_schema_progress SET statements_done = 2, done_checksum = {checksum}".encode())
     thread.join()
     assert [type(e) for e in errors] == [Refused] and "edited" in str(errors[0])
     assert folder.ask("SELECT count(*) FROM a") == 1

@@ -11,14 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.engine.test_faults import wait_until
+from tests.engine.test_faults import is_running, is_waiting, wait_until
 from tests.engine.test_operations import Folder, folder
 from wflo_schema.adopt.judge import baseline
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations
-from wflo_schema.engine.events import Blocker, Retrying, Waiting
+from wflo_schema.engine.events import Blocker, Event, Retrying, Waiting
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, State
 from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, Refused
@@ -181,10 +181,12 @@ def test_partition_is_detached_once_its_reader_has_left(folder: Folder) -> None:
     with held(folder.database, "SELECT * FROM t") as reader:
         error = folder.fail(locks=LockOptions(timeout_ms=100, wait_s=1.0))
         assert "did not get a lock" in error.message and "report" in error.message
-        timer = threading.Timer(2.0, reader.rollback)
-        timer.start()
-        assert folder.migrate().ids == ("2_b",)
-        timer.join()
+        migrating = threading.Thread(target=folder.migrate)
+        migrating.start()
+        wait_until(lambda: is_waiting(folder.database), "the migration")
+        reader.rollback()
+        migrating.join()
+    assert folder.recorded() == ["1_a", "2_b"]
     assert folder.ask("SELECT count(*) FROM pg_inherits") == 0
 
 
@@ -193,13 +195,16 @@ def test_record_of_a_statement_that_has_run_is_tried_again_while_it_is_locked(fo
     folder.write("2_b", NT + "SELECT 1;")
     folder.migrate()
     folder.write("3_c", NT + "SELECT 1; CALL p();")
+    waits_for_record = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '_wflo_schema_progress'::regclass"
+    )
     with held(folder.database, "LOCK TABLE busy") as writer:
-        thread = threading.Thread(target=folder.migrate, kwargs={"locks": LockOptions(timeout_ms=20_000)})
+        thread = threading.Thread(target=folder.migrate, kwargs={"locks": LockOptions(timeout_ms=300_000)})
         thread.start()
         wait_until(lambda: bool(folder.ask("SELECT count(*) FROM t")), "the procedure's first commit")
         with held(folder.database, "LOCK TABLE _wflo_schema_progress IN SHARE MODE"):
             writer.rollback()
-            time.sleep(2.0)
+            wait_until(lambda: folder.ask(waits_for_record), "the record")
         thread.join()
     assert folder.recorded() == ["1_a", "2_b", "3_c"] and folder.ask("SELECT count(*) FROM t") == 1
 
@@ -250,7 +255,7 @@ def test_procedure_that_commits_can_be_run_again_when_a_person_says_so(folder: F
 def test_block_that_commits_and_was_cut_off_is_not_run_again(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE t (a int);")
     folder.migrate()
-    block = "DO $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(5); END $$"
+    block = "DO $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(300); END $$"
     folder.write("2_b", f"{NT}{block};")
 
     def cut() -> None:
@@ -274,7 +279,7 @@ def test_block_that_commits_and_was_cut_off_is_not_run_again(folder: Folder) -> 
 def test_block_that_commits_and_was_cancelled_by_a_signal_says_so(folder: Folder) -> None:
     folder.write("1_a", "CREATE TABLE t (a int);")
     folder.migrate()
-    folder.write("2_b", NT + "SELECT 1; DO $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(30); END $$;")
+    folder.write("2_b", NT + "SELECT 1; DO $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(300); END $$;")
     stop = Stop()
 
     def interrupt() -> None:
@@ -480,16 +485,26 @@ def test_locked_catalog_of_a_status_is_not_waited_for(folder: Folder) -> None:
 
 
 def test_colleague_at_a_long_migration_is_waited_for_beyond_the_time_for_locks(folder: Folder) -> None:
-    folder.write("1_a", "CREATE TABLE a (); SELECT pg_sleep(6);")
+    until_told = "WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'told') LOOP PERFORM pg_sleep(0.05); END LOOP"
+    folder.write("1_a", f"CREATE TABLE a (); DO $$ BEGIN {until_told}; END $$;")
     results: list[tuple[str, ...]] = []
+    blockers: list[Blocker] = []
+    ending = threading.Timer(2.0, folder.do, ("CREATE TABLE told ()",))  # twice the time for locks
+
+    def notify(event: Event) -> None:
+        if isinstance(event, Waiting) and event.blockers:
+            if not blockers:
+                ending.start()
+            blockers.extend(event.blockers)
+
     one = threading.Thread(target=lambda: results.append(folder.migrate().ids))
     one.start()
-    time.sleep(0.7)
-    other = Folder(folder.path, folder.database)
-    results.append(other.migrate(locks=LockOptions(wait_s=1.0)).ids)
+    wait_until(lambda: is_running(folder.database, "told"), "the first run")
+    locks = LockOptions(wait_s=1.0)
+    results.append(operations.migrate(folder.database, read_migrations(folder.path), notify=notify, locks=locks).ids)
     one.join()
+    ending.join()
     assert sorted(results) == [(), ("1_a",)]
-    blockers: list[Blocker] = [b for e in other.events if isinstance(e, Waiting) for b in e.blockers]
     assert blockers and all(b.is_colleague for b in blockers)
 
 

@@ -425,7 +425,8 @@ def _wait_for_sleepers(database: Database, count: int) -> list[int]:
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_lost_connection_ends_the_proof_and_leaves_nothing(tmp_path: Path, database: Database, side: int) -> None:
-    folder = lay(tmp_path, pairs(TABLES[0], "SELECT pg_sleep(3);"))
+    """At once: nobody waits for what the other side does."""
+    folder = lay(tmp_path, pairs(TABLES[0], "SELECT pg_sleep(600);"))
 
     def cut() -> None:
         pids = _wait_for_sleepers(database, 2)

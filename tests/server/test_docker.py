@@ -99,7 +99,7 @@ def daemon() -> Iterator[None]:
     before = os.environ.get("DOCKER_HOST")
     os.environ["DOCKER_HOST"] = f"unix://{folder}/sock"
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not answers():
             if process.poll() is not None or time.monotonic() > end:
                 last = (folder / "log").read_text(errors="replace").splitlines()[-1:]

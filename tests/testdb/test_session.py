@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import BIN, RunningServer, start_server, stop_server
-from tests.engine.test_faults import needs_pgbouncer, pgbouncer
+from tests.engine.test_faults import needs_pgbouncer, pgbouncer, wait_until
 from tests.servers import SUPPORTED
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
@@ -449,34 +449,43 @@ migrations = read_migrations({folder!r})
 
 def _dead(server: RunningServer) -> list[Made]:
     """What killed sessions left, once the server has noticed that they are gone."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        found = [m for m in list_test_databases(server.database) if m.purpose in ("clone", "building")]
-        if found and not any(m.is_alive or m.connections for m in found):
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"still alive, or nothing left: {found}")
+
+    def find() -> list[Made]:
+        return [m for m in list_test_databases(server.database) if m.purpose in ("clone", "building")]
+
+    wait_until(lambda: not any(m.is_alive or m.connections for m in find()), "the end of the sessions")
+    return find()
 
 
 def test_killed_build_is_never_used_and_the_next_session_builds_anew(
     server: RunningServer, tmp_path: Path, migrations: Migrations
 ) -> None:
     folder = tmp_path / "migrations"
-    (folder / "0003-slow.sql").write_text("SELECT pg_sleep(1 + count(*)) FROM a;\n")
-    _killed(
-        server,
-        _PROGRAM.format(folder=str(folder))
-        + "from wflo_schema.engine import operations\n"
-        + "def tell(event):\n    print(getattr(event, 'id', ''), flush=True)\n"
-        + "import threading, time\n"
-        + "threading.Timer(0.8, lambda: print('now', flush=True)).start()\n"
-        + "session.template(migrations, notify=tell)\n",
-        "now",
-    )
+    (folder / "0003-slow.sql").write_text("SELECT pg_sleep(300) FROM pg_roles WHERE rolname = 'slow_build';\n")
+    with server.database.connect() as connection:
+        connection.execute("CREATE ROLE slow_build")
+        try:
+            _killed(
+                server,
+                _PROGRAM.format(folder=str(folder))
+                + "import threading, time\n"
+                + "asleep = \"SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.300'\"\n"
+                + "def tell():\n"
+                + "    with Database.parse(sys.argv[1]).connect() as c:\n"
+                + "        while c.execute(asleep).fetchone() == (0,): time.sleep(0.01)\n"
+                + "    print('now', flush=True)\n"
+                + "threading.Thread(target=tell).start()\n"
+                + "session.template(migrations)\n",
+                "now",
+            )
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.300'"
+            )
+        finally:
+            connection.execute("DROP ROLE slow_build")
     (left,) = _dead(server)
     assert left.purpose == "building"
     with ServerSession.open(server.database) as session:
-        (folder / "0003-slow.sql").write_text("SELECT pg_sleep(1 + count(*)) FROM a;\n")
         template = session.template(read_migrations(folder))
         assert template.was_built
         clone = session.clone(template)
@@ -503,14 +512,13 @@ def test_clones_of_a_killed_session_are_pruned_and_those_of_the_living_stay(
         template = session.template(migrations)
         assert not template.was_built
         mine = session.clone(template)
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
+
+        def clones_after_pruning() -> set[str]:
             prune_test_databases(server.database)
-            alive = {m.name for m in list_test_databases(server.database) if m.purpose == "clone"}
-            if alive == {mine}:
-                break
-            time.sleep(0.05)
-        assert alive == {mine}
+            return {m.name for m in list_test_databases(server.database) if m.purpose == "clone"}
+
+        wait_until(lambda: clones_after_pruning() <= {mine}, "the end of the killed session")
+        assert clones_after_pruning() == {mine}
         session.drop(mine)
 
 
@@ -560,15 +568,11 @@ def test_taker_is_told_when_the_makers_connection_is_cut(server: RunningServer, 
     with ServerSession.open(server.database) as session:
         left = [0]
         pool = Pool(session, session.template(migrations), Dropper(session), ahead=1, wanted=lambda: left[0])
-        end = time.monotonic() + 10
-        while time.monotonic() < end:  # until the maker has connected, and we cut it off
-            cut = session.connection.execute(
-                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
-                "WHERE application_name = 'wflo-schema' AND datname = 'postgres' AND pid <> pg_catalog.pg_backend_pid()"
-            ).fetchall()
-            if cut:
-                break
-            time.sleep(0.01)
+        cut = (
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
+            "WHERE application_name = 'wflo-schema' AND datname = 'postgres' AND pid <> pg_catalog.pg_backend_pid()"
+        )
+        wait_until(lambda: session.connection.execute(cut).fetchall(), "the maker's connection, to cut it off")
         left[0] = 1
         with pytest.raises(DatabaseError):
             pool.take()
@@ -587,9 +591,7 @@ def test_pool_gives_connections_that_were_opened_ahead(server: RunningServer, mi
             makers=2,
             connect=lambda database: database.connect(),
         )
-        end = time.monotonic() + 10
-        while not pool.ready_count and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_until(lambda: pool.ready_count, "a clone")
         ready = pool.take()
         assert ready.connection is not None
         assert ready.connection.info.dbname == ready.database.name
@@ -647,7 +649,7 @@ def test_sessions_at_the_same_time_build_a_template_once(
         )
         for _ in range(4)
     ]
-    said = sorted(child.communicate(timeout=60)[0].strip() for child in children)
+    said = sorted(child.communicate(timeout=300)[0].strip() for child in children)
     assert said == ["False", "False", "False", "True"]
     assert [m.name for m in list_test_databases(server.database) if m.purpose == "building"] == []
 

@@ -76,6 +76,10 @@ _LEDGER = "the ledger"
 # How many times --lock-wait we wait for a blocker that we cannot see, for lack of a second session to look from.
 _UNSEEN = 10
 
+# Tries that are made at least before we give up without having seen a blocker: a lock timeout may be over before the
+# answer of the second connection is here, on a slow network or a busy machine.
+_TRIES_TO_SEE = 6
+
 # Seconds between two words on the same colleague.
 _TELL_S = 10.0
 
@@ -622,7 +626,7 @@ class Session:
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(tries.count - 1, 10))
         import random
 
-        pause_s = min(max(tries.left_s, 0.0), longest * random.uniform(0.5, 1.5))
+        pause_s = min(max(tries.left_s, _FIRST_PAUSE_S), longest * random.uniform(0.5, 1.5))
         what = m.id if m else _LEDGER
         self.notify(Retrying(what, reason, pause_s, tries.count, self._watch.blockers))
         self._sleep(pause_s, m)
@@ -708,7 +712,8 @@ class Session:
         self, m: Migration, script: Script, error: ServerError, number: int | None, tries: Tries
     ) -> None:
         """Let a moment pass where only locks are in the way; raise `LockNotAcquired` where time is over."""
-        if tries.left_s > 0:
+        is_unseen = self._watch.has_seen_nobody and error.sqlstate == "55P03"
+        if tries.left_s > 0 or (is_unseen and tries.count < _TRIES_TO_SEE):
             self.pause(m, error.message, tries)
             return
         statement = None if number is None else script.statements[number]

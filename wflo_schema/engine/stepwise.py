@@ -64,8 +64,8 @@ from wflo_schema.files.statements import (
 )
 from wflo_schema.words import counted, listed, shown
 
-# Seconds that a pooler has for lending a session to a second connection.
-_PROBE_S = 1.0
+# Seconds that a pooler has for lending a session to a second connection, before and after it has answered the first.
+_PROBE_S = 0.5
 
 # What BEGIN says for a transaction, for statements that run outside of one.
 _SESSION_SETTINGS = {"default_transaction_read_only": "off", "default_transaction_isolation": "read committed"}
@@ -204,7 +204,8 @@ class Stepwise:
 
         A pooler tells a process id that is not the session's.  In transaction mode it lends our
         session to a second connection, or lends us another one.  Where the second connection gets
-        none while we are answered, the session is ours alone.
+        none although we are answered, the session is ours alone.  It keeps what it gets for a moment only: we could
+        be waiting for it.
         """
         if self._session.is_direct:
             return
@@ -213,11 +214,16 @@ class Stepwise:
         try:
             other = Aside(self._session.beside.connect())
             try:
-                other.ask("BEGIN; SELECT pg_catalog.pg_backend_pid()")
-                rows = other.answer(within_s=_PROBE_S)
-                is_shared = rows is not None and rows[0][0] == ours
+                other.ask(
+                    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 2000; SELECT pg_catalog.pg_backend_pid()"
+                )
+                lent = other.answer(within_s=_PROBE_S)
+                is_shared = lent is not None and lent[0][0] == ours
                 if not is_shared:
                     is_shared = self._session.must([ask]).rows[0][0][0] != ours
+                if not is_shared and lent is None:
+                    lent = other.answer(within_s=_PROBE_S)
+                    is_shared = lent is not None and lent[0][0] == ours
             finally:
                 other.close()
         except psycopg.Error as error:

@@ -21,6 +21,9 @@ from wflo_schema.errors import DatabaseError
 # Seconds to wait for the answer to a look at what blocks us.
 _LOOK_S = 0.1
 
+# What is true for a while: whom we wait for, and who waits behind us.
+_MAY_BE_LATE = ("activity", "behind")
+
 # Seconds between two looks at what blocks us, and between asking whether one is due, at least.
 _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 
@@ -53,6 +56,10 @@ class Watch:
         self._look_at = self._tell_at = self._tell_blockers_at = self._looked_at = 0.0
         self._not_seen = ""
         """Why the second connection could not look."""
+        self._asked = ""
+        """What it was asked last."""
+        self._late: dict[str, tuple[Row, ...]] = {}
+        """What was answered later than we waited, and is still of use to the next look."""
         self.blockers: tuple[Blocker, ...] = ()
         self._watched = ""
         """What the first connection is at; empty for nothing that could take long."""
@@ -71,7 +78,11 @@ class Watch:
         """Look, from now on, at what keeps this one waiting: before a lock timeout ends the waiting."""
         if name != self._watched:
             self._tell_blockers_at = time.monotonic()
+            self._late.clear()
+        if name != self._watched or self._asked == "behind":
+            self._asked = ""
         self._watched = name
+        self._late.pop("behind", None)
         timeout_s = lock_timeout_ms / 1000
         first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
@@ -86,6 +97,11 @@ class Watch:
     def give_way(self, patience: Callable[[], Patience] | None) -> None:
         """Give way to those who wait behind, from now on, as ``patience`` says, or (None) to nobody."""
         self._patience, self._new_patience = None, patience
+
+    @property
+    def has_seen_nobody(self) -> bool:
+        """Has nobody been seen so far, though the second connection can look?"""
+        return not self.blockers and not self._not_seen
 
     @property
     def blocked_by(self) -> str:
@@ -163,10 +179,19 @@ class Watch:
             self._pipeline.tick_s = min(self._pipeline.tick_s, soon_s / 2)
 
     def _ask(self, name: str, *more: str) -> tuple[Row, ...] | None:
-        """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet."""
+        """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet.
+
+        An answer that came late is what the next look has: on a slow network all of them do.
+        """
         assert self._watcher is not None
-        if self._watcher.is_asked and self._watcher.answer(within_s=0.0) is None:
-            return None
+        if self._watcher.is_asked:
+            late = self._watcher.answer(within_s=0.0)
+            if late is None:
+                return None
+            self._late[self._asked] = late
+        if name in _MAY_BE_LATE and name in self._late:
+            return self._late.pop(name)
+        self._asked = name
         self._watcher.ask(load_sql("engine", name), self._token, self._own_pid, *more)
         return self._watcher.answer(within_s=_LOOK_S)
 

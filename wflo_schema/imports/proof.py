@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -166,6 +166,7 @@ class _Pair:
     ours: Database
     run: SourceRun
     stop: Stop
+    stop_ours: Stop = field(default_factory=Stop)
 
     def up(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
         """Run these migrations both ways; say how each was stopped."""
@@ -182,17 +183,25 @@ class _Pair:
         return self._at_once(lambda: look_at(self.theirs, without=without), lambda: look_at(self.ours, without=without))
 
     def _at_once(self, theirs: Callable[[], _One], ours: Callable[[], _Other]) -> tuple[_One, _Other]:
-        """Do both, theirs in a thread, and wait until both have ended whatever happens."""
+        """Do both, theirs in a thread; where one raises, stop the other, and wait until both have ended."""
+
+        def end_ours(done: Future[_One]) -> None:
+            if done.exception() is not None:
+                self.stop_ours.request(signal.SIGINT)
+
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(theirs)
+            other.add_done_callback(end_ours)
             try:
                 if self.place.scratch is not None and self.place.scratch.allow_outside:
                     other.result()  # a role that theirs makes is there for both
                 own = ours()
-                return other.result(), own
             except BaseException:
+                if self.stop_ours.is_requested:
+                    other.result()  # raises what has ended both
                 self.stop.request(signal.SIGINT)
                 raise
+            return other.result(), own
 
     def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
         """Run the folder's migrations."""
@@ -214,14 +223,15 @@ class _Pair:
     def ours_up(self, steps: Sequence[Imported]) -> _Stopped | None:
         """Apply our files of these migrations."""
         try:
-            operations.migrate(self.ours, self.place.only(steps), notify=self.place.notify)
+            operations.migrate(self.ours, self.place.only(steps), notify=self.place.notify, stop=self.stop_ours)
         except _FAILURES as error:
             return _stopped(error, steps)
         return None
 
     def _ours_down(self, steps: Sequence[Imported]) -> _Stopped | None:
         try:
-            operations.rollback(self.ours, self.place.only(steps), count=len(steps), notify=self.place.notify)
+            files, notify = self.place.only(steps), self.place.notify
+            operations.rollback(self.ours, files, count=len(steps), notify=notify, stop=self.stop_ours)
         except _FAILURES as error:
             return _stopped(error, steps)
         return None
