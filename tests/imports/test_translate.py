@@ -105,6 +105,8 @@ def test_what_is_left_of_a_files_transactions_makes_the_same(tmp_path: Path, dat
     [
         ("CREATE TABLE t (a text);\n-- it's\nINSERT INTO t VALUES ('a'),\n  ('b\nc');\n", 3),
         ("COMMENT ON TABLE t IS $$a\nb$$;\n", 1),
+        ("CREATE TABLE t (\n  a text DEFAULT 'a\nb');\n", 1),
+        ("CREATE VIEW v AS SELECT 'a\nb' AS a;\n", 1),
         ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n SELECT 1;\n$$;\nINSERT INTO t\n VALUES ('a');\n", 0),
         ("SELECT 1 -- it's\n + 2; /* it's\n */ DO $$\nBEGIN END $$;\n", 0),
     ],

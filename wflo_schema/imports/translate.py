@@ -221,16 +221,19 @@ def _statements(section: Section) -> list[Statement]:
     return [Statement(section.text, p.start, p.end, p.data) for p in pieces(section.path, section.text)]
 
 
+_HAS_BODY = frozenset({"DO", "FUNCTION", "PROCEDURE"})
+
+
 def of_line_ends(section: Section) -> tuple[Note, ...]:
     """A note where a text of many lines stands in a file of CR LF: most tools send it so, and we do not.
 
-    Bodies of functions and views are left out: they do the same.
+    Bodies of functions are left out: they do the same.
     """
     try:
         with open(section.path, "rb") as file:
             if b"\r\n" not in file.read():
                 return ()
-        found = [s for s in _statements(section) if s.first_word not in ("CREATE", "DO")]
+        found = [s for s in _statements(section) if not _HAS_BODY & {*s.words[:4]}]
     except (OSError, BadMigrationFile):
         return ()  # said elsewhere
     places = [section.place(s.line) for s in found if any(b"\n" in text for text in strings(s.raw))]
