@@ -110,14 +110,23 @@ def read_settings(start: Path) -> Settings | None:
     )
 
 
-def read_dotenv(folder: Path) -> dict[str, str]:
-    """The variables that ``.env`` in this folder gives, empty where there is none.  Raise `UsageError`."""
+def read_dotenv(folder: Path, passed_over: list[str]) -> dict[str, str]:
+    """The variables that ``.env`` in this folder gives, empty where there is none.
+
+    Adds to ``passed_over`` the places of lines that give none.  Raise `UsageError` where it cannot be read.
+    """
     path = folder / DOTENV
     if not path.is_file():
         return {}
-    from dotenv import dotenv_values
+    import logging
 
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    logging.getLogger("dotenv").setLevel(logging.ERROR)  # its warning names no file
     try:
+        with open(path, encoding="utf-8") as file:
+            passed_over += [f"{path}:{one.original.line}" for one in parse_stream(file) if one.error]
         return {name: value for name, value in dotenv_values(path).items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}", hint="it must be UTF-8 text, NAME=value a line") from None

@@ -107,6 +107,16 @@ def test_dotenv_names_the_database_and_an_environment_that_names_one_takes_nothi
     assert "secret" not in run("config", cwd=project).out
 
 
+def test_an_odd_line_of_dotenv_is_passed_over_and_named(project: Path) -> None:
+    (project / ".env").write_text("# of another tool\n=\nWFLO_SCHEMA_SCHEMA=dot\nexport MORE\n")
+    ran = run("config", cwd=project)
+    assert (ran.code, ran.err) == (0, f"warning: {project}/.env:2 is not NAME=value, and is passed over\n")
+    assert "WFLO_SCHEMA_SCHEMA in .env" in ran.out
+    (project / ".env").write_bytes(b"A=\xe9\n")
+    ran = run("config", cwd=project)
+    assert (ran.code, f"cannot read {project}/.env" in ran.err) == (2, True)
+
+
 def test_two_databases_are_not_chosen_between(project: Path, database: Database) -> None:
     (project / "wflo-schema.toml").write_text('[env.production]\ndatabase-url = "postgresql://h/production"\n')
     ran = run("migrate", "--env", "production", cwd=project, env={"DATABASE_URL": database.url})
@@ -127,6 +137,7 @@ def test_two_databases_are_not_chosen_between(project: Path, database: Database)
         ("schema = 5", "wflo-schema.toml: schema must be text, and is 5"),
         ("migrations = [1]", "wflo-schema.toml: migrations must be a list of texts, and is [1]"),
         ('format = "yaml"', "wflo-schema.toml: Invalid value for '--format'"),
+        ("[tool.wflo-schema]\nschema = 'a'", "wflo-schema.toml: the tables of this file have no tool.wflo-schema"),
         ("env = 1", "wflo-schema.toml: env is not made of tables\nhint: write [env.staging]"),
         ('schema = "a', "cannot read "),
     ],

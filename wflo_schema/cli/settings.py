@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from wflo_schema.cli.streams import warn
 from wflo_schema.errors import UsageError
 from wflo_schema.files.packaged import PACKAGED
 from wflo_schema.settings import Setting, Settings, Table, read_dotenv, read_settings, settings_of
@@ -66,7 +67,10 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
     except FileNotFoundError:
         return  # whoever needs a folder will say so
     file = read_settings(here)
-    variables = read_dotenv(file.folder if file else here)
+    odd: list[str] = []
+    variables = read_dotenv(file.folder if file else here, odd)
+    for place in odd:
+        warn(f"{place} is not NAME=value, and is passed over")
     environment = environment or variables.get("WFLO_SCHEMA_ENV") or None
     if file is None and environment is not None:
         raise UsageError(
@@ -158,6 +162,11 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
             if part is table and key in options:
                 named = ".".join((*part.names, *way))
                 raise UsageError(f"{where}: {key} is no setting of all commands", hint=f"it belongs to [{named}]")
+            if key == "tool" and not part.names:
+                raise UsageError(
+                    f"{where}: the tables of this file have no tool.wflo-schema before them",
+                    hint="write [check] for [tool.wflo-schema.check], or keep it in pyproject.toml",
+                )
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
             what = "command" if isinstance(value, Mapping) else "setting"
             raise UsageError(
