@@ -630,18 +630,27 @@ def test_a_number_that_the_catalog_contradicts_is_not_believed(database: Databas
 
 
 @pytest.mark.one_server
-@pytest.mark.parametrize("names", ["", '[dbmate]\n"01" = "01_t"\n"02" = "02_rows"\n"03" = "03_u"\n'])
-def test_what_the_other_ledger_leaves_out_is_not_taken_for_run(database: Database, folder: Path, names: str) -> None:
+@pytest.mark.parametrize(
+    ("tool", "ledger", "is_named"),
+    [
+        ("dbmate", f"{DBMATE.partition(';')[0]}; INSERT INTO schema_migrations VALUES ('01'), ('03')", False),
+        ("dbmate", f"{DBMATE.partition(';')[0]}; INSERT INTO schema_migrations VALUES ('01'), ('03')", True),
+        ("dbmate", f"{DBMATE.partition(';')[0]}; INSERT INTO schema_migrations VALUES ('01')", True),
+        ("golang-migrate", f"{GOLANG}; INSERT INTO schema_migrations VALUES (1, FALSE)", True),
+    ],
+)
+def test_what_the_other_ledger_leaves_out_is_not_taken_for_run(
+    database: Database, folder: Path, tool: str, ledger: str, *, is_named: bool
+) -> None:
     (folder / "02_index.sql").unlink()
     (folder / "02_index.rollback.sql").unlink()
     (folder / "02_rows.sql").write_text("INSERT INTO t VALUES (1, 'one');")
-    if names:
-        (folder / "adopt.toml").write_text(names)
-    execute(database, ONE, THREE, "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
-    execute(database, "INSERT INTO schema_migrations VALUES ('01'), ('03')")
+    if is_named:
+        (folder / "adopt.toml").write_text(f'[{tool}]\n"01" = "01_t"\n"02" = "02_rows"\n"03" = "03_u"\n')
+    execute(database, ONE, THREE, ledger)
     found = look(database, folder, apply=True)
     assert (found.is_applied, found.id, found.exit_code) == (False, "03_u", 1)
-    assert "public.schema_migrations of dbmate does not record 02_rows, which may change rows" in found.objections[0]
+    assert f"public.schema_migrations of {tool} does not record 02_rows, which may change" in found.objections[0]
     assert look(database, folder, apply=True, to="03_u").is_applied
 
 

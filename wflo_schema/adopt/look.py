@@ -30,12 +30,13 @@ def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, st
     unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
     there = sorted({order[s] for s in said if s})
     theirs = (set(order) if names is None else set(names.values())) - {*said, *map(find, ledger.failed)}
-    between = migrations.items[there[0] : there[-1]] if there and not keeps_last(ledger.tool) else ()
+    start = there[-1 if keeps_last(ledger.tool) else 0] if there else len(order)
+    stop = there[-1] if there and names is None else len(order)  # without names, what comes behind may be ours alone
     return replace(
         ledger,
         stands_for=migrations.items[there[-1]].id if there and "" not in said else "",
         unknown=unknown,
-        left_out=tuple(m.id for m in between if m.id in theirs),
+        left_out=tuple(m.id for m in migrations.items[start:stop] if m.id in theirs),
     )
 
 

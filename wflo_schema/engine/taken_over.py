@@ -43,7 +43,7 @@ class OtherLedger:
     ``versions`` are in its own order and spelling; ``failed`` those it marks as failed half way.
     ``stands_for`` is the id of our migration that the last of them stands for, empty where that is
     not known or no migration leads there; ``unknown`` are versions that no file here names, and
-    ``left_out`` migrations of ours before that one that it does not record.
+    ``left_out`` migrations that are here, and that it would record if it had run them.
     """
 
     tool: str
