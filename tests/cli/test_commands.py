@@ -639,9 +639,8 @@ def test_json_of_test_databases_can_be_read_and_holds_no_password(database: Data
         assert made.code == 0 and made.json["url"].endswith(f"/{name}") and "s3cr3t" not in made.out
         listed = run("test-db", "list", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": url})
         assert name in [entry["name"] for entry in listed.json]
-        assert (
-            run("test-db", "prune", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": url}).json["dropped"] == []
-        )
+        pruned = run("test-db", "prune", "--format", "json", cwd=tmp_path, env={"DATABASE_URL": url})
+        assert name not in [entry["name"] for entry in pruned.json["dropped"]]  # others may have left some
     finally:
         with database.with_name("postgres").connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
