@@ -13,6 +13,7 @@ import pytest
 
 from tests.engine.test_faults import is_running, is_waiting, wait_until
 from tests.engine.test_operations import Folder, folder
+from tests.proxy import Proxy
 from wflo_schema.adopt.judge import baseline
 from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import Database
@@ -474,6 +475,18 @@ def test_locked_ledger_of_a_status_is_told_and_not_waited_for(folder: Folder) ->
         assert caught.value.sqlstate == "55P03" and "report" in caught.value.message
         with pytest.raises(DatabaseError):
             operations.plan(folder.database, read_migrations(folder.path))
+
+
+def test_who_locks_the_ledger_of_a_status_is_told_however_slow_the_network(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE a ();")
+    folder.migrate()
+    with (
+        Proxy("127.0.0.1", int(folder.database.parameters["port"]), delay_s=0.06) as slow,
+        held(folder.database, "LOCK TABLE _yoyo_migration"),
+        pytest.raises(DatabaseError, match="report"),
+    ):
+        there = folder.database.with_parameters(port=str(slow.port))
+        operations.status(there, read_migrations(folder.path), lock_timeout_ms=400)
 
 
 def test_locked_catalog_of_a_status_is_not_waited_for(folder: Folder) -> None:

@@ -344,8 +344,8 @@ class Session:
         tries = self.tries()
         while True:
             tries.count += 1
-            self._watch.begin(_LEDGER, self.locks.of(None))
             timeout_ms = self.locks.of(None) or LOCK_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
+            self._watch.begin(_LEDGER, timeout_ms)
             try:
                 found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms, only=only, first=first)
                 self._watch.end()
@@ -356,9 +356,10 @@ class Session:
             except DatabaseError as error:
                 if error.sqlstate != "55P03":
                     raise
-                if lock_timeout_ms is not None:
+                if lock_timeout_ms is None:
+                    self.pause_for_ledger(None, error, tries)
+                elif tries.count > 1 or not self._watch.has_seen_nobody:
                     raise self._ledger_locked(tries) from None
-                self.pause_for_ledger(None, error, tries)
 
     def settings(self, m: Migration) -> dict[str, str]:
         """What holds while a migration runs."""

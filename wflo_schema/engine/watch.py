@@ -189,8 +189,8 @@ class Watch:
             if late is None:
                 return None
             self._late[self._asked] = late
-        if name in _MAY_BE_LATE and name in self._late:
-            return self._late.pop(name)
+        if name in _MAY_BE_LATE and (found := self._late.pop(name, ())):
+            return found
         self._asked = name
         self._watcher.ask(load_sql("engine", name), self._token, self._own_pid, *more)
         return self._watcher.answer(within_s=_LOOK_S)
