@@ -97,6 +97,17 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None, bu
     return replace(found, reason=found.reason or reason)
 
 
+def refuse_programs(path: str) -> None:
+    """Raise `BadMigrationFile`, with what to do instead, where the folder's migrations are programs."""
+    folder = Folder(path)
+    try:
+        chosen = _recognised(folder, Wishes())[0] if folder.files else plain.PLAIN
+    except BadMigrationFile:
+        return  # said when it is read
+    if chosen in programs.TOOLS:
+        chosen.read(folder, Wishes())
+
+
 def _home(folder: Folder, tool: Tool, wishes: Wishes) -> Folder:
     """The one folder in it in which the tool's files are.  Raise `BadMigrationFile` where there are more."""
     scripts = [name for name in folder.files if is_sql(name)]
