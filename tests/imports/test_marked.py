@@ -207,6 +207,7 @@ FAULTY = {
         "CREATE TABLE t ();\n-- +migrate up\n": "it has no mark",
         "-- +migrate Up\nSELECT 1\n-- +migrate Down\n": "2: its last statement in the part up has no end: SELECT 1",
         "-- +migrate Up\nSELECT 1\n-- +migrate Up\n;\n": "its last statement in the part up has no end: SELECT 1",
+        "-- +migrate Up\n-- +migrate StatementBegin\nSELECT 1;\n": "its last statement in the part up has no end",
         "-- +migrate Up\n--not a comment to it\n": "its last statement in the part up has no end",
     },
     "micrate": {"SELECT 1;\n": "it has no mark"},
@@ -223,6 +224,7 @@ def test_a_file_that_its_tool_does_not_take_is_named(tmp_path: Path, tool: str, 
     assert caught.value.message.startswith(f"{tool} cannot run {tmp_path}/theirs/1")
     assert FAULTY[tool][text] in caught.value.message
     assert caught.value.hint
+    assert ("StatementEnd" in caught.value.hint) == ("StatementBegin\nSELECT" in text)
 
 
 def test_all_faulty_files_are_named_at_once(tmp_path: Path) -> None:

@@ -192,3 +192,19 @@ def test_yoyos_settings_show_a_folder_of_ours(tmp_path: Path) -> None:
     (tmp_path / "yoyo.ini").write_text("[DEFAULT]\nsources = theirs\n")
     with pytest.raises(Refused, match="a folder of ours already"):
         imported(tmp_path, {"20230717_01_first.sql": "CREATE TABLE a ();\n"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package.json", '{"dependencies": {"node-pg-migrate": "7"}}'),
+        ("package.json", '{"devDependencies": {"postgres-migrations": "5"}}'),
+        ("refinery.toml", ""),
+        ("Cargo.toml", "[dependencies]\nrefinery = 1\n"),
+        ("manage.py", "import django\n"),
+    ],
+)
+def test_a_file_of_sql_that_is_named_is_not_read_as_what_stands_around_it(tmp_path: Path, name: str, text: str) -> None:
+    project = lay(tmp_path, {name: text, f"db/{name}": text, "db/schema.sql": A})
+    found = import_folder(str(project / "db" / "schema.sql"), tmp_path / "ours")
+    assert (found.tool, [file.id for file in found.files]) == ("plain", ["0001_schema"])

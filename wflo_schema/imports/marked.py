@@ -324,7 +324,9 @@ def _section(marked: _Marked, read: _Read, direction: str) -> Section | None:
         what = f"its last statement in the part {direction} has no end: {shown(rest)}"
         if marked.needs_end:
             last = next(n.number for n in reversed(lines) if n.text.strip())
-            read.fault(what, "end its last line with a semicolon", last)
+            is_block = next((n.kind for n in reversed(lines) if n.kind), "") == "begin"
+            end = marked.up.replace("Up", "StatementEnd")
+            read.fault(what, f"write {end} behind it" if is_block else "end its last line with a semicolon", last)
         else:
             read.notes.append(Note(read.path, f"{what}; {marked.name} never runs it, and it is left out"))
     if marked.cut is _by_marks and direction == "down":

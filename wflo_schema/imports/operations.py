@@ -26,7 +26,7 @@ from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
-from wflo_schema.imports.recognise import read_source_folder
+from wflo_schema.imports.recognise import read_source_folder, refuse_programs
 from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement, script_of
 from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
@@ -250,6 +250,7 @@ def _refuse_nested(folder: str, into: Path, read: Sequence[str]) -> None:
         return
     is_inside = theirs in ours.parents and any(home == ours or home in ours.parents for home in homes)
     if theirs == ours or ours in theirs.parents or is_inside:
+        refuse_programs(folder)  # another place would not help
         how = "are the same folder" if theirs == ours else "lie one in the other"
         other = "db/migrations" if folder.strip("/") == "migrations" else "plain-migrations"
         raise Refused(

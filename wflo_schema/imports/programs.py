@@ -92,7 +92,12 @@ _PROGRAMS: tuple[_Program, ...] = (
     ),
     _Program("sequelize", _JS, r"\bqueryInterface\b", "npx sequelize-cli db:migrate --url postgres:///empty"),
     _Program("kysely", _JS, r"\bKysely\b", "npx kysely migrate:latest  # with that database"),
-    _Program("knex", _JS, r"\bknex\b|\bKnex\b", "npx knex migrate:latest --connection postgres:///empty"),
+    _Program(
+        "knex",
+        _JS,
+        r"\b[kK]nex\b|\.schema\s*\.\s*(?:\w*[tT]able|raw)\(",
+        "npx knex migrate:latest --connection postgres:///empty",
+    ),
     _Program(
         "node-pg-migrate-js", _JS, r"\bpgm\b|MigrationBuilder", "DATABASE_URL=postgres:///empty npx node-pg-migrate up"
     ),

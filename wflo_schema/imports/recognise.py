@@ -97,6 +97,17 @@ def read_source_folder(path: str, wishes: Wishes, *, tool: str | None = None, bu
     return replace(found, reason=found.reason or reason)
 
 
+def refuse_programs(path: str) -> None:
+    """Raise `BadMigrationFile`, with what to do instead, where the folder's migrations are programs."""
+    folder = Folder(path)
+    try:
+        chosen = _recognised(folder, Wishes())[0] if folder.files else plain.PLAIN
+    except BadMigrationFile:
+        return  # said when it is read
+    if chosen in programs.TOOLS:
+        chosen.read(folder, Wishes())
+
+
 def _home(folder: Folder, tool: Tool, wishes: Wishes) -> Folder:
     """The one folder in it in which the tool's files are.  Raise `BadMigrationFile` where there are more."""
     scripts = [name for name in folder.files if is_sql(name)]
@@ -185,7 +196,9 @@ def _recognised(folder: Folder, wishes: Wishes) -> tuple[Tool, str, Folder]:
         home = _home(folder, known, wishes) if known.is_flat else folder
         return (known, files[0][1], folder) if home is folder else _recognised(home, wishes)
     of_no_tool = (plain.PAIRS, plain.PLAIN)
-    for tool in TOOLS:
+    # of one file of SQL, such as a dump, what stands around it says nothing
+    is_one = folder.is_file and is_sql(folder.files[0])
+    for tool in (plain.STRUCTURE, alembic.TOOL) if is_one else TOOLS:
         if tool.shows is not None and tool not in of_no_tool and (why := tool.shows(folder)):
             return tool, why, folder
     deeper = {home: inner for home in folder.homes if home and (inner := _shown_in(folder.within(home)))}
