@@ -215,6 +215,7 @@ def test_contexts_that_are_not_asked_for_are_left_out(tmp_path: Path) -> None:
     sets = "".join(f"--changeset a:{i} context:{c}\nSELECT {i};\n" for i, c in contexts.items())
     found = imported(tmp_path, {"a.sql": f"--liquibase formatted sql\n{sets}"}, contexts="prod")
     assert [f.version.split("::")[1] for f in found.files] == ["1", "3", "4", "5"]
+    assert not any("has the context" in note for one in found.files for note in one.notes)
 
 
 def test_a_value_that_is_not_given_waits_for_a_person(tmp_path: Path) -> None:

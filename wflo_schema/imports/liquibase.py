@@ -364,7 +364,17 @@ class _Reader:
         undo = self._undo(entry, name, own) if entry.undo is not None else None
         stem = os.path.basename(name).rpartition(".")[0]
         words = entry.id if stem.lower() in entry.id.lower() else f"{stem}_{entry.id}"
-        self.steps.append(Step(version, "", words, where, forward, undo, (*notes, *_notes(entry, where))))
+        self.steps.append(
+            Step(
+                version,
+                "",
+                words,
+                where,
+                forward,
+                undo,
+                (*notes, *_notes(entry, where, is_chosen=bool(self._wishes.values.get("contexts")))),
+            )
+        )
 
     def _why_not(self, entry: ChangeSet) -> str:
         """Why Liquibase does not run it on PostgreSQL, or as the user says; else nothing."""
@@ -437,13 +447,13 @@ def _ended(text: bytes) -> bytes:
     return text.rstrip() + (b"" if text.rstrip().endswith(b";") else b"\n;")
 
 
-def _notes(entry: ChangeSet, where: str) -> Iterator[Note]:
-    """What a person must know of it."""
+def _notes(entry: ChangeSet, where: str, *, is_chosen: bool) -> Iterator[Note]:
+    """What a person must know of it; ``is_chosen``: the contexts are said of which it is one."""
     said = entry.said
     if said.get("runalways", "").lower() == "true" or said.get("runonchange", "").lower() == "true":
         when = "at each update" if said.get("runalways", "").lower() == "true" else "whenever its text changed"
         yield Note(where, f"Liquibase runs {entry.id} again {when}; here it runs once", line=entry.line)
-    if context := said.get("contextfilter") or said.get("context"):
+    if not is_chosen and (context := said.get("contextfilter") or said.get("context")):
         how = "leave out what your databases have not run: --set contexts=NAME"
         yield Note(where, f"{entry.id} has the context {context}", how, entry.line)
     for doubt in entry.doubts:
