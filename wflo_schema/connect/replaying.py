@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 # Around what a replay writes into code.
 _MARKS = ("/*wflo-schema<*/", "/*>wflo-schema*/")
@@ -48,3 +49,7 @@ class Replay:
     """Role → the place of the CREATE ROLE that was left out."""
     memory: dict[str, object] = field(default_factory=dict)
     """What was learned from the migrations so far; whoever reads them keeps it here."""
+
+    def copy(self) -> Replay:
+        """The same for a copy of the database, in which other migrations may be run."""
+        return replace(self, roles_left_out={**self.roles_left_out}, memory=deepcopy(self.memory))

@@ -25,7 +25,7 @@ from wflo_schema.imports.sending import Refusal, SourceRun
 from wflo_schema.imports.source import Section, Source
 from wflo_schema.imports.translate import of_session
 from wflo_schema.imports.writing import Imported
-from wflo_schema.scratch.replay import ScratchOptions, scratch_database
+from wflo_schema.scratch.replay import Scratches, ScratchOptions, scratch_databases
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, line_of, look_at, unlike
 from wflo_schema.words import listed, shown
 
@@ -114,9 +114,8 @@ class _Stopped:
 class _Place:
     """What is proven, and where."""
 
-    server: Database
+    scratches: Scratches
     source: Source
-    scratch: ScratchOptions | None
     migrations: Migrations
     total: int
     left_out: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -129,19 +128,15 @@ class _Place:
     @contextmanager
     def pair(self, steps: Sequence[Imported] = ()) -> Iterator[_Pair]:
         """Two empty databases, one for each side, and these migrations run in them."""
-        stop = Stop()
-        with (
-            scratch_database(self.server, scratch=self.scratch) as theirs,
-            scratch_database(self.server, scratch=self.scratch) as ours,
-        ):
-            run = SourceRun(self.source, theirs, stop)
-            try:
-                pair = _Pair(self, theirs, ours, run, stop)
-                if steps:
-                    pair.up(steps)
-                yield pair
-            finally:
-                run.close()
+        theirs, ours = self.scratches.new(2)
+        pair = _Pair(self, theirs, ours)
+        try:
+            if steps:
+                pair.up(steps)
+            yield pair
+        finally:
+            pair.close()
+        self.scratches.retire((theirs, ours))
 
     def only(self, steps: Sequence[Imported]) -> Migrations:
         """The files of these migrations."""
@@ -164,13 +159,32 @@ class _Pair:
     place: _Place
     theirs: Database
     ours: Database
-    run: SourceRun
-    stop: Stop
+    stop: Stop = field(default_factory=Stop)
     stop_ours: Stop = field(default_factory=Stop)
+    _run: SourceRun | None = None
+
+    @property
+    def run(self) -> SourceRun:
+        """The session in which the folder is run."""
+        if self._run is None:
+            self._run = SourceRun(self.place.source, self.theirs, self.stop)
+        return self._run
+
+    def close(self) -> None:
+        """End that session."""
+        if self._run is not None:
+            self._run.close()
+            self._run = None
 
     def up(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
         """Run these migrations both ways; say how each was stopped."""
-        return self._at_once(lambda: self.theirs_up(steps), lambda: self.ours_up(steps))
+
+        def ours_up() -> _Stopped | None:
+            if self.place.base is None and _goes_back(steps[0]):
+                self.place.base = look_at(self.ours)
+            return self.ours_up(steps)
+
+        return self._at_once(lambda: self.theirs_up(steps), ours_up)
 
     def down(self, steps: Sequence[Imported], *, goes_on: bool = False) -> tuple[_Stopped | None, _Stopped | None]:
         """Roll these back both ways, in this order; ``goes_on``: in the session in which those before were."""
@@ -193,7 +207,7 @@ class _Pair:
             other = pool.submit(theirs)
             other.add_done_callback(end_ours)
             try:
-                if self.place.scratch is not None and self.place.scratch.allow_outside:
+                if self.place.scratches.allow_outside:
                     other.result()  # a role that theirs makes is there for both
                 own = ours()
             except BaseException:
@@ -280,22 +294,27 @@ def prove(
     """
     first_open = next((n for n, one in enumerate(imported) if one.is_open), len(imported))
     steps = imported[:first_open]
-    place = _Place(server, source, scratch, migrations, len(imported))
     said: list[Said] = []
     proof = Proof(server.label, len(imported), 0, is_equal=True, objects=0, filled=0, rolled_back=0, with_rollback=0)
+    with scratch_databases(server, scratch=scratch) as scratches:
+        place = _Place(scratches, source, migrations, len(imported))
+        proof = _proven(place, steps, proof, said)
+    said += [Said(one, f"{what}; it was left out of both replays", is_open=False) for one, what in place.left_out]
+    return replace(proof, said=tuple(said), with_rollback=sum(one.undo is not None for one in imported))
+
+
+def _proven(place: _Place, steps: Sequence[Imported], proof: Proof, said: list[Said]) -> Proof:
+    """The proof of these migrations, as far as none is refused."""
     while steps:
         with place.pair() as pair:
-            place.base = place.base or look_at(pair.ours)
             theirs, ours = pair.up(steps)
             if theirs is None and ours is None:
-                proof = _compared(place, pair, steps, proof, said)
-                break
+                return _compared(place, pair, steps, proof, said)
             stopped = [s for s in (theirs, ours) if s is not None]
             done = min(s.done for s in stopped)
             said.append(_failed(place, steps[done], *(s if s and s.done == done else None for s in (theirs, ours))))
             steps = steps[:done]
-    said += [Said(one, f"{what}; it was left out of both replays", is_open=False) for one, what in place.left_out]
-    return replace(proof, said=tuple(said), with_rollback=sum(one.undo is not None for one in imported))
+    return proof
 
 
 def _failed(place: _Place, one: Imported, theirs: _Stopped | None, ours: _Stopped | None) -> Said:
@@ -353,9 +372,11 @@ def _compared(place: _Place, pair: _Pair, steps: Sequence[Imported], proof: Proo
 
 def _changing(place: _Place, steps: Sequence[Imported], have: Made) -> dict[str, frozenset[str]]:
     """The columns that differ from run to run of our own files."""
-    with scratch_database(place.server, scratch=place.scratch) as again:
-        operations.migrate(again, place.only(steps))
-        return changing_columns(have, look_at(again))
+    (again,) = place.scratches.new()
+    operations.migrate(again, place.only(steps))
+    changing = changing_columns(have, look_at(again))
+    place.scratches.retire((again,))
+    return changing
 
 
 def _remedy(source: Source, steps: Sequence[Imported]) -> str:

@@ -17,8 +17,9 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,9 @@ _NO_SESSION = 0
 # Seconds: the age at which it is left over.
 _LONGEST_RUN_S = 86_400
 
+# Databases that are made or dropped at once, each over a connection of its own.
+_MOST_AT_ONCE = 8
+
 Connection = psycopg.Connection[TupleRow]
 
 _log = logging.getLogger("wflo_schema")
@@ -90,57 +94,169 @@ def scratch_database(database: Database, *, scratch: ScratchOptions | None = Non
     that ``scratch`` names.  Migrations that run in it change nothing outside of it.  What killed runs
     left is dropped first.  Raise `Refused` when this role may not create databases there.
     """
+    with scratch_databases(database, scratch=scratch) as made:
+        yield made.new()[0]
+
+
+@contextmanager
+def scratch_databases(database: Database, *, scratch: ScratchOptions | None = None) -> Iterator[Scratches]:
+    """Yield what makes such databases, as `scratch_database` does, and drops all of them at the end."""
     scratch = scratch or ScratchOptions()
     server = scratch.on or database
     prepare = read_sql(scratch.prepare) if scratch.prepare is not None else ""
-    name = ""
     with connect_for_making(server) as connection:
+        made = Scratches(database, server, scratch, prepare, connection)
         try:
-            try:
-                session = _register(connection)
-                _sweep(connection)
-                like = encoding_and_locale(connection, database.name) if scratch.on is None else sql.Composed([])
-                name = _new_name(session)
-                create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                    sql.Identifier(name), sql.Identifier(scratch.template or "template0")
-                )
-                connection.execute(create if scratch.template else create + like)
-                if session != _NO_SESSION:
-                    # A migration may set the path of the whole database, and each of our sessions must find the ledger.
-                    pin = sql.SQL("ALTER ROLE SESSION_USER IN DATABASE {} SET search_path FROM CURRENT")
-                    connection.execute(pin.format(sql.Identifier(name)))
-                comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
-                connection.execute(comment.format(sql.Identifier(name), sql.Literal(_comment())))
-            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
-                name = ""
-                is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
-                who = "sessions are read-only there and cannot" if is_read_only else "this role may not"
-                grant = (
-                    ""
-                    if is_read_only
-                    else f"as a superuser: ALTER ROLE {quote_always(connection.info.user)} CREATEDB; or "
-                )
-                raise Refused(
-                    f"{server.label}: {who} create the scratch database for replaying the migrations",
-                    hint=f"{grant}name a server where it may: {_ELSEWHERE}",
-                ) from None
-            except psycopg.Error as error:
-                name = ""
-                doing = f"copying {scratch.template} as" if scratch.template else "creating"
-                raise database_error(error, f"{doing} a scratch database") from error
-            if session == _NO_SESSION:
-                connection.close()  # nothing is held by it, and a pool may have no other
-            made = _with_its_schema(server.with_name(name).with_schema(database.schema))
-            if scratch.prepare is not None:
-                run_sql(made, scratch.prepare, prepare, **PREPARING)
-            elsewhere = _ELSEWHERE if scratch.on is None else ""
-            yield made.for_replay(Replay(database.name, allows_outside=scratch.allow_outside, elsewhere=elsewhere))
+            yield made
         except WfloSchemaError as error:
             error.applied = ()  # nothing is kept of what was built
             raise
         finally:
-            if name:
-                _drop(name, connection, server)
+            made.drop_all()
+
+
+class Scratches:
+    """Makes scratch databases, several at once, and drops them, several at once.
+
+    All are held by one session.  To drop a database PostgreSQL makes a checkpoint, which writes what is in memory of
+    all others, and takes long to remove what was written: those that go together are dropped in one.
+    """
+
+    def __init__(
+        self, database: Database, server: Database, scratch: ScratchOptions, prepare: str, connection: Connection
+    ) -> None:
+        self._database = database
+        self._server = server
+        self._scratch = scratch
+        self.allow_outside = scratch.allow_outside
+        self._prepare = prepare
+        self._connection = connection
+        self._names: list[str] = []
+        self._retired: list[str] = []
+        self._count = 0
+        self._user = connection.info.user
+        with self._explained("preparing a scratch database"):
+            self._session = _register(connection)
+            _sweep(connection)
+            is_like = scratch.on is None and not scratch.template
+            self._like = encoding_and_locale(connection, database.name) if is_like else sql.Composed([])
+        if self._session == _NO_SESSION:
+            connection.close()  # nothing is held by it, and a pool may have no other
+
+    @contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+            is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+            who = "sessions are read-only there and cannot" if is_read_only else "this role may not"
+            user = quote_always(self._user)
+            grant = "" if is_read_only else f"as a superuser: ALTER ROLE {user} CREATEDB; or "
+            raise Refused(
+                f"{self._server.label}: {who} create the scratch database for replaying the migrations",
+                hint=f"{grant}name a server where it may: {_ELSEWHERE}",
+            ) from None
+        except psycopg.Error as error:
+            raise database_error(error, doing) from error
+
+    def new(self, count: int = 1) -> list[Database]:
+        """So many new databases, with what is to be prepared in them."""
+        template = self._scratch.template
+        doing = f"copying {template} as a scratch database" if template else "creating a scratch database"
+        with self._explained(doing):
+            names = self._made([template or "template0"] * count, sql.Composed([]) if template else self._like)
+        return [self._prepared(name) for name in names]
+
+    def _prepared(self, name: str) -> Database:
+        made = _with_its_schema(self._server.with_name(name).with_schema(self._database.schema))
+        if self._scratch.prepare is not None:
+            run_sql(made, self._scratch.prepare, self._prepare, **PREPARING)
+        elsewhere = _ELSEWHERE if self._scratch.on is None else ""
+        replay = Replay(self._database.name, allows_outside=self._scratch.allow_outside, elsewhere=elsewhere)
+        return made.for_replay(replay)
+
+    def copies(self, of: Sequence[Database]) -> list[Database] | None:
+        """Copies of databases that were made here and have no session now, with all that is known of them.
+
+        None where a copy would not be the same: PostgreSQL copies neither a database's own settings nor its grants.
+        """
+        if self._session == _NO_SESSION:
+            return None  # a pool keeps its sessions
+        with self._explained("copying a scratch database"):
+            own = self._connection.execute(load_sql("scratch", "own"), {"names": [one.name for one in of]}).fetchone()
+            if own is None or own[0]:
+                return None
+            names = self._made([one.name for one in of], sql.Composed([]))
+        return [
+            one.with_name(name).for_replay(one.replay.copy()) for one, name in zip(of, names, strict=True) if one.replay
+        ]
+
+    def _made(self, templates: Sequence[str], like: sql.Composed) -> list[str]:
+        """The names of copies of these, made at once.  Raise psycopg.Error."""
+        names = [_new_name(self._session, self._count + n) for n in range(len(templates))]
+        self._count += len(names)
+
+        def make(connection: Connection, n: int) -> None:
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (names[n], templates[n])))
+            self._names.append(names[n])
+            try:
+                connection.execute(create + like)
+            except psycopg.Error:
+                self._names.remove(names[n])
+                raise
+            mark = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(names[n]), sql.Literal(_comment()))
+            if self._session != _NO_SESSION:
+                # A migration may set the path of the whole database, and each of our sessions must find the ledger.
+                pin = sql.SQL("; ALTER ROLE SESSION_USER IN DATABASE {} SET search_path FROM CURRENT")
+                mark += pin.format(sql.Identifier(names[n]))
+            connection.execute(mark)
+
+        def make_over_another(n: int) -> None:
+            with connect_for_making(self._server) as connection:
+                make(connection, n)
+
+        with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+            is_held = self._session != _NO_SESSION
+            others = [pool.submit(make_over_another, n) for n in range(1 if is_held else 0, len(names))]
+            if is_held:
+                make(self._connection, 0)
+            for other in others:
+                other.result()
+        return names
+
+    def retire(self, databases: Iterable[Database]) -> None:
+        """Drop these, now or with others later: nobody needs them any more."""
+        self._retired += [one.name for one in databases]
+        if len(self._retired) >= _MOST_AT_ONCE:
+            self._drop(self._retired)
+            self._retired = []
+
+    def drop_all(self) -> None:
+        """Drop all that are there."""
+        self._drop(self._names)
+
+    def _drop(self, names: Sequence[str]) -> None:
+        """Drop our own databases at once; a failure is only logged."""
+        gone = tuple(names)
+        with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+            others = [pool.submit(self._drop_one, name, is_first=False) for name in gone[1:]]
+            for name in gone[:1]:
+                self._drop_one(name, is_first=True)
+            for other in others:
+                other.result()
+        self._names = [name for name in self._names if name not in gone]
+
+    def _drop_one(self, name: str, *, is_first: bool) -> None:
+        """Drop one; ``is_first``: over the session that holds it, if that is still there, else over another."""
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        for is_own in (is_first, not is_first):
+            try:
+                with nullcontext(self._connection) if is_own else connect_for_making(self._server) as connection:
+                    connection.execute(drop)
+                return
+            except (psycopg.Error, WfloSchemaError) as error:
+                failure = error
+        _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, failure)
 
 
 def _with_its_schema(empty: Database) -> Database:
@@ -174,19 +290,6 @@ def _like(
         if icu_rules:
             words += sql.SQL(" ICU_RULES {}").format(sql.Literal(icu_rules))
     return words
-
-
-def _drop(name: str, connection: Connection, server: Database) -> None:
-    """Drop our own database, over another connection where this one is gone; a failure is only logged."""
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    try:
-        connection.execute(drop)
-    except psycopg.Error:
-        try:
-            with connect_for_making(server) as another:
-                another.execute(drop)
-        except (psycopg.Error, WfloSchemaError) as error:
-            _log.warning("the scratch database %s stays behind; the next run drops it: %s", name, error)
 
 
 # --- whose it is ------------------------------------------------------------------------------
@@ -224,8 +327,9 @@ def try_lock(connection: Connection, first: int, second: int, *, shared: bool = 
     return bool(row and row[0])
 
 
-def _new_name(session: int) -> str:
-    rest = f"{PREFIX}{session:08x}_{int(time.time()):08x}"
+def _new_name(session: int, before: int = 0) -> str:
+    """A name that no other database has; ``before``: how many the session has made already."""
+    rest = f"{PREFIX}{session:08x}_{int(time.time()) + before:08x}"
     return f"{rest}_{check_digits(rest)}"
 
 
