@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -17,9 +17,10 @@ import pytest
 from tests.imports.laid import imported, lay, text_of
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import ConnectionLost
+from wflo_schema.imports import proof
 from wflo_schema.imports.operations import import_folder
 from wflo_schema.imports.source import Wishes
-from wflo_schema.scratch.replay import ScratchOptions
+from wflo_schema.scratch.replay import Scratches, ScratchOptions
 from wflo_schema.show.text import import_text
 
 pytestmark = pytest.mark.spread_over_servers
@@ -332,6 +333,50 @@ def test_a_rollback_that_fails_both_ways_leaves_the_others_proven(tmp_path: Path
     assert found.proof is not None and found.proof.is_equal and not found.proof.is_whole
     assert (found.proof.rolled_back, found.proof.with_rollback) == (2, 3)
     assert [one.id for one in found.proof.said] == ["0002_s2"]
+
+
+@pytest.mark.parametrize(
+    ("third", "is_copied"),
+    [
+        ("SELECT 1;", True),
+        ("ALTER DATABASE wflo SET work_mem = '5MB';", False),  # no copy of the database would have it
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", True),
+        (TOKYO, True),  # kept for the next files, and gone where the tool begins anew
+    ],
+)
+def test_below_each_rollback_that_fails_the_others_are_rolled_back_too(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch, third: str, is_copied: bool
+) -> None:
+    made: list[int] = []
+
+    def copies(self: Scratches, of: Sequence[Database]) -> list[Database] | None:
+        found = copy(self, of)
+        made.append(len(found or ()))
+        return found
+
+    copy = Scratches.copies
+    monkeypatch.setattr(Scratches, "copies", copies)
+    monkeypatch.setattr(proof, "_FEWEST_COPIED", 2)
+    ups = ("CREATE SCHEMA app;", *TABLES[:9])
+    downs = {f"_{n}": f"DROP TABLE t{n - 1};" for n in range(2, 11)} | {"_1": "DROP SCHEMA app;", "_3": "SELECT 1;"}
+    failing = {f"_{n}": f"DROP TABLE t{n - 1}; DROP TABLE nothing;" for n in (10, 7, 5)}
+    third = third.replace("wflo", f'"{database.name}"')
+    found = imported(tmp_path, pairs(*ups[:2], third, *ups[3:], **(downs | failing)), database)
+    assert found.proof is not None and found.proof.is_equal and not found.proof.is_whole
+    failed = [one for one in found.proof.said if "rollback fails" in one.what]
+    assert [one.id for one in failed] == ["0010_s10", "0007_s7", "0005_s5"]
+    assert (found.proof.rolled_back, found.proof.with_rollback) == (7, 10)
+    assert bool(made[0]) is is_copied  # behind four of nine
+    assert scratch_databases(database) == []
+
+
+def test_what_a_rollback_that_fails_has_kept_is_not_taken_for_the_others(tmp_path: Path, database: Database) -> None:
+    kept = "BEGIN; CREATE TABLE kept (); COMMIT; DROP TABLE nothing;"  # here it is one transaction
+    files = pairs(*TABLES[:3], _1="DROP TABLE t1;", _2=kept, _3="DROP TABLE t3;")
+    found = imported(tmp_path, files, database)
+    assert found.proof is not None and found.proof.is_equal
+    assert (found.proof.rolled_back, found.proof.with_rollback) == (2, 3)
+    assert [one.id for one in found.proof.said if one.is_open] == ["0002_s2"]
 
 
 # --- nothing outside is changed ---------------------------------------------------------------

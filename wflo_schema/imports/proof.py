@@ -44,7 +44,10 @@ _MOST_NAMED = 5
 _MOST_LOOKS = 8
 
 # How often a rollback that stops, at a file that has none or fails, is begun anew below it.
-_MOST_BEGINNINGS = 8
+_MOST_BEGINNINGS = 20
+
+# Migrations that are sooner run again than copied: a copy of both sides takes as long as so many.
+_FEWEST_COPIED = 50
 
 # What is missing that a migration takes for granted; see `engine.confinement`.
 _PREPARE = (
@@ -124,6 +127,10 @@ class _Place:
     """Were all rolled back to the empty database?"""
     base: Made | None = None
     """What is in the database before the first migration."""
+    looks: int = _MOST_LOOKS
+    """How often both may still be compared between rollbacks."""
+    kept: list[tuple[int, list[Database]]] = field(default_factory=list)
+    """Copies of both sides behind so many migrations; those behind the most come last."""
 
     @contextmanager
     def pair(self, steps: Sequence[Imported] = ()) -> Iterator[_Pair]:
@@ -137,6 +144,43 @@ class _Place:
         finally:
             pair.close()
         self.scratches.retire((theirs, ours))
+
+    @contextmanager
+    def below(self, steps: Sequence[Imported], changing: Mapping[str, frozenset[str]]) -> Iterator[tuple[_Pair, Made]]:
+        """As `pair`, for one call after the other with fewer migrations; and what ours has made.
+
+        Each goes on from a copy that one before it has made half-way, as the tool does when it is started again there.
+        """
+        pair = self._from_copy(steps)
+        try:
+            want, have = pair.look(changing)
+            if not unlike(have, want).lines:
+                yield pair, have
+                return
+        finally:
+            pair.close()
+            self.scratches.retire((pair.theirs, pair.ours))
+        with self.pair(steps) as other:
+            yield other, look_at(other.ours, without=changing)
+
+    def _from_copy(self, steps: Sequence[Imported]) -> _Pair:
+        while self.kept and self.kept[-1][0] > len(steps):
+            self.scratches.retire(self.kept.pop()[1])
+        done, both = self.kept[-1] if self.kept else (0, [])
+        made = self.scratches.copies(both) if both else None
+        done = done if made else 0
+        theirs, ours = made or self.scratches.new(2)
+        pair = _Pair(self, theirs, ours, is_new=not done)
+        while done < len(steps):
+            left = len(steps) - done
+            half = done + left // 2 if left > _FEWEST_COPIED else len(steps)
+            pair.up(steps[:half], behind=done)
+            done = half
+            if done < len(steps):
+                pair.close()
+                copies = self.scratches.copies((theirs, ours))
+                self.kept += [(done, copies)] if copies else []
+        return pair
 
     def only(self, steps: Sequence[Imported]) -> Migrations:
         """The files of these migrations."""
@@ -161,13 +205,16 @@ class _Pair:
     ours: Database
     stop: Stop = field(default_factory=Stop)
     stop_ours: Stop = field(default_factory=Stop)
+    is_new: bool = True
+    """Was nothing run in them yet?"""
     _run: SourceRun | None = None
 
     @property
     def run(self) -> SourceRun:
         """The session in which the folder is run."""
         if self._run is None:
-            self._run = SourceRun(self.place.source, self.theirs, self.stop)
+            self._run = SourceRun(self.place.source, self.theirs, self.stop, is_new=self.is_new)
+            self.is_new = False
         return self._run
 
     def close(self) -> None:
@@ -176,15 +223,15 @@ class _Pair:
             self._run.close()
             self._run = None
 
-    def up(self, steps: Sequence[Imported]) -> tuple[_Stopped | None, _Stopped | None]:
-        """Run these migrations both ways; say how each was stopped."""
+    def up(self, steps: Sequence[Imported], *, behind: int = 0) -> tuple[_Stopped | None, _Stopped | None]:
+        """Run these migrations both ways, ``behind`` of which were run before; say how each was stopped."""
 
         def ours_up() -> _Stopped | None:
             if self.place.base is None and _goes_back(steps[0]):
                 self.place.base = look_at(self.ours)
             return self.ours_up(steps)
 
-        return self._at_once(lambda: self.theirs_up(steps), ours_up)
+        return self._at_once(lambda: self.theirs_up(steps[behind:]), ours_up)
 
     def down(self, steps: Sequence[Imported], *, goes_on: bool = False) -> tuple[_Stopped | None, _Stopped | None]:
         """Roll these back both ways, in this order; ``goes_on``: in the session in which those before were."""
@@ -464,8 +511,7 @@ def _rolled_back(
         if top == len(steps) and not beginning:
             done = _down_and_up(place, pair, steps, run, (have, changing), said)
         else:
-            with place.pair(steps[:top]) as other:
-                at_top = look_at(other.ours)
+            with place.below(steps[:top], changing) as (other, at_top):
                 done = _down_and_up(place, other, steps[:top], run, (at_top, changing), said)
         count += done
         top -= min(done + 1, len(run))
@@ -474,13 +520,15 @@ def _rolled_back(
     return count
 
 
-def _looked_at(run: Sequence[Imported]) -> list[int]:
+def _looked_at(place: _Place, run: Sequence[Imported]) -> list[int]:
     """Behind how many of these rollbacks both are compared: all of them, and some that do more than drop.
 
     What one of them has brought back, those behind it may drop.
     """
     makes = [n for n, one in enumerate(run[:-1], 1) if one.undo is not None and not _only_drops(one.undo.sent)]
-    return [*makes[:: -(-len(makes) // _MOST_LOOKS) or 1], len(run)]
+    some = makes[:: -(-len(makes) // place.looks) or 1] if place.looks else []
+    place.looks -= len(some)
+    return [*some, len(run)]
 
 
 def _only_drops(section: Section) -> bool:
@@ -526,6 +574,13 @@ def _undone_alike(
     return next((n for n, one in enumerate(run) if one.id in ids), len(run))
 
 
+def _kept_nothing(one: Imported, theirs: _Stopped | None, ours: _Stopped | None) -> bool:
+    """Is all as it was before this rollback, which both have refused?"""
+    if theirs is None or ours is None or theirs.done != ours.done:
+        return False
+    return theirs.refusal.keeps_nothing and one.undo is not None and one.undo.is_transactional
+
+
 def _down_and_up(
     place: _Place,
     pair: _Pair,
@@ -534,28 +589,53 @@ def _down_and_up(
     made: tuple[Made, dict[str, frozenset[str]]],
     said: list[Said],
 ) -> int:
-    """Roll ``run`` back, the last of ``steps``, and apply it again; return how many of it came back the same."""
+    """Roll ``run`` back, the last of ``steps``, and apply it again; return how many of it came back the same.
+
+    Where a rollback fails that keeps nothing, it goes on with those before it; else all is begun anew for these.
+    """
     have, changing = made
     back, left = 0, have
-    for count in _looked_at(run):
+
+    def anew(count: int) -> int:
+        with place.pair(steps) as other:
+            return _down_and_up(place, other, steps, run[:count], made, said)
+
+    for count in _looked_at(place, run):
         theirs, ours = pair.down(run[back:count], goes_on=back > 0)
         stopped = [s for s in (theirs, ours) if s is not None]
         if stopped:
             done = min(s.done for s in stopped)
             told = _failed(place, run[back + done], *(s if s and s.done == done else None for s in (theirs, ours)))
             said.append(replace(told, what=f"its rollback {told.what}"))
-            if not back + done:
-                return 0
-            with place.pair(steps) as other:
-                return _down_and_up(place, other, steps, run[: back + done], made, said)
-        want, left = pair.look(changing)
-        alike = _undone_alike(place, steps, run[:count], (want, left), changing, said)
-        if alike < count:
-            if not alike:
-                return 0
-            with place.pair(steps) as other:
-                return _down_and_up(place, other, steps, run[:alike], made, said)
+            count = back + done
+            if count and not _kept_nothing(run[count], theirs, ours):
+                return anew(count)
+        if count > back:
+            want, left = pair.look(changing)
+            if stopped and unlike(left, want).lines:
+                return anew(count)
+            alike = _undone_alike(place, steps, run[:count], (want, left), changing, said)
+            if alike < count:
+                return anew(alike) if alike else 0
         back = count
+        if stopped:
+            break
+    return _applied_again(place, pair, steps, run[:back], (have, left), said) if back else 0
+
+
+def _applied_again(
+    place: _Place,
+    pair: _Pair,
+    steps: Sequence[Imported],
+    run: Sequence[Imported],
+    made: tuple[Made, Made],
+    said: list[Said],
+) -> int:
+    """Apply ``run`` again where it does not lead to the empty database; return how many of it came back the same.
+
+    ``made`` is what ours had made before it was rolled back, and after.
+    """
+    have, left = made
     tool = place.source.tool
     if len(run) == len(steps):
         assert place.base is not None

@@ -35,13 +35,17 @@ _SETTINGS = {"synchronous_commit": "off"}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a section was not run.  ``line`` is that of its file, 0 where none is to blame; ``sqlstate`` may be empty."""
+    """Why a section was not run.  ``line`` is that of its file, 0 where none is to blame; ``sqlstate`` may be empty.
+
+    ``keeps_nothing``: what was run of it is undone, for certain.
+    """
 
     message: str
     line: int = 0
     statement: str = ""
     sqlstate: str = ""
     hint: str = ""
+    keeps_nothing: bool = False
 
     @property
     def text(self) -> str:
@@ -67,7 +71,7 @@ class _Message:
 class SourceRun:
     """A session in which a folder is run as its own tool runs it."""
 
-    def __init__(self, source: Source, database: Database, stop: Stop) -> None:
+    def __init__(self, source: Source, database: Database, stop: Stop, *, is_new: bool = True) -> None:
         self._source = source
         self._database = database
         self._stop = stop
@@ -76,7 +80,7 @@ class SourceRun:
         found = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
         self._search_path = str(found[0]) if found is not None else ""
         triggers = connection.execute("SELECT 1 FROM pg_catalog.pg_event_trigger LIMIT 1").fetchone()
-        self._is_plain = triggers is None
+        self._is_plain = is_new and triggers is None
         """So far nothing was run that could have made code, which a later migration may run unseen."""
         self._pipeline = Pipeline(connection, stop=stop)
         self._confinement = confinement_of(database)
@@ -103,7 +107,7 @@ class SourceRun:
         try:
             messages, is_one = self._messages(id, section)
         except (Refused, BadMigrationFile) as error:
-            return Refusal(_without_place(error.message), hint=error.hint)
+            return Refusal(_without_place(error.message), hint=error.hint, keeps_nothing=True)
         self._is_plain = self._is_plain and _run_no_code(messages)
         if is_one:
             refusal = self._in_one_transaction(messages)
@@ -113,6 +117,7 @@ class SourceRun:
         if refusal is not None:
             self._pipeline.exchange([ROLLBACK])
             self._pipeline.exchange(self._resetting())
+            refusal = replace(refusal, keeps_nothing=_is_undone_whole(messages, is_one=is_one))
         return refusal
 
     def _in_one_transaction(self, messages: Sequence[_Message]) -> Refusal | None:
@@ -206,6 +211,13 @@ class SourceRun:
 def _run_no_code(messages: Sequence[_Message]) -> bool:
     scripts = {id(message.script): message.script for message in messages}
     return all(runs_no_code(script) or only_drops(script) for script in scripts.values())
+
+
+def _is_undone_whole(messages: Sequence[_Message], *, is_one: bool) -> bool:
+    """Is all undone where one of these is refused, but for what no transaction undoes?"""
+    statements = [s for script in {id(m.script): m.script for m in messages}.values() for s in script.statements]
+    is_alone = len(statements) == 1 and statements[0].first_word not in ("DO", "CALL")
+    return (is_one or is_alone) and not any(map(is_control, statements))
 
 
 def _commits(statement: Statement) -> bool:

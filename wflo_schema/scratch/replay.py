@@ -56,8 +56,8 @@ _NO_SESSION = 0
 # Seconds: the age at which it is left over.
 _LONGEST_RUN_S = 86_400
 
-# Databases that are made or dropped at once, each over a connection of its own.
-_MOST_AT_ONCE = 8
+# Databases that are dropped at once, each over a connection of its own, or one by one where there are not so many.
+_MOST_AT_ONCE = 32
 
 Connection = psycopg.Connection[TupleRow]
 
