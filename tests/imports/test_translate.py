@@ -117,3 +117,40 @@ def test_a_text_whose_lines_end_otherwise_here_is_told(tmp_path: Path, text: str
     notes = [note for note in found.files[0].notes if "CR LF" in note]
     told = [f"0001_a.up.sql:{line}: " in note for note in notes]
     assert told == ([True] if line and end == "\r\n" else [])
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "begin"),
+    [
+        ("flyway", "V1__a.sql", "${"),
+        ("liquibase", "a.sql", "${ "),
+        ("pop", "1_a.up.sql", "{{ "),
+        ("tern", "001_a.sql", "{{ "),
+        ("tern", "001_a.sql", '{{ "a" '),
+    ],
+)
+def test_what_has_no_end_is_read_once_however_often_it_begins(tmp_path: Path, tool: str, name: str, begin: str) -> None:
+    head = "--liquibase formatted sql\n--changeset n:1\n" if tool == "liquibase" else ""
+    found = imported(tmp_path, {name: f"{head}{T}\n-- {begin * 100_000}\n"}, tool=tool)
+    assert len(found.files) == 1
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "-- migrate:down",
+        "-- +goose StatementBegin",
+        "-- depends: a",
+        "-- lock_timeout -> 3s",
+        "/*\ntransactional: false\n*/",
+        f"{T}\n-- transactional: false",
+        "DROP TABLE t;\n-- rollback",
+    ],
+)
+def test_every_comment_that_would_mean_something_here_is_given_other_words(tmp_path: Path, comment: str) -> None:
+    files = {"1_a.up.sql": f"{comment}\n" * 1_100 + T}
+    found = imported(tmp_path, files, tool="golang-migrate")
+    (one,) = found.files
+    assert not one.is_open, one.notes
+    assert text_of(tmp_path, "0001_a.sql").count("as it was: ") == 1_100
+    assert ours(tmp_path).items[0].is_transactional

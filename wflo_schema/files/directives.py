@@ -191,6 +191,14 @@ def read_directives(path: str, text: str) -> Directives:
     return made
 
 
+def lines_like_directives(text: str) -> Iterator[int]:
+    """The numbers of lines in a file's leading comments that are directives, or nearly."""
+    for number, line, is_outside in _comment_lines(text):
+        match = _DIRECTIVE.match(line) if is_outside else None
+        if not _is_prose(match) if match else _nearest(line):
+            yield number
+
+
 def _is_prose(directive: re.Match[str]) -> bool:
     """Does it say what a column was, in words?  Of several words, an id is one with a digit or a sign in it."""
     return directive["name"] in ("was", "replaces") and not _IDS.fullmatch((directive["value"] or "").strip() or "-")

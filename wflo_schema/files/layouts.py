@@ -347,7 +347,13 @@ class _Comment(NamedTuple):
 
 
 def refuse_sections(path: str, source: bytes) -> None:
-    """Raise `BadMigrationFile` where a comment says that this is another tool's file, or begins what undoes it.
+    """Raise `BadMigrationFile` where a comment says that this is another tool's file, or begins what undoes it."""
+    for start, tool in section_marks(path, source):
+        _refuse_at(path, source, start, tool)
+
+
+def section_marks(path: str, source: bytes) -> Iterator[tuple[int, str]]:
+    """Where comments begin by which this is a tool's file, and the tool; else those that begin what undoes it.
 
     What stands in quotes, function bodies and the data of a COPY is no comment.  Without a tool's own sign, a comment
     begins a section only where it divides the file: a statement behind it, and before it a statement, or anywhere a
@@ -358,9 +364,10 @@ def refuse_sections(path: str, source: bytes) -> None:
     if not any(_is_doubtful(m[1].decode()) for m in _AT_LINE_BEGIN.finditer(source)):
         return  # to split a long file takes long
     found, last = _comments(path, source)
-    for comment in found:
-        if tool := tool_of(comment.text):
-            _refuse_at(path, source, comment.start, tool)
+    signs = [(comment.start, tool) for comment in found if (tool := tool_of(comment.text))]
+    if signs:
+        yield from signs
+        return
     between = [
         (c, direction, "" if direction else _headed(c.text))
         for c in found
@@ -375,7 +382,7 @@ def refuse_sections(path: str, source: bytes) -> None:
         if headed == "down":
             divides = c.start < last and c.has_before and goes_forward
         if (direction in UNDO or headed == "down") and divides and not _COMMENTED_OUT.match(source, c.end):
-            _refuse_at(path, source, c.start, "")
+            yield c.start, ""
 
 
 def _is_doubtful(comment: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
@@ -128,6 +129,11 @@ class Statements(Sequence[Statement]):
         for number, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
             yield Statement(source, start, end, data.get(number) if data else None)
 
+    def is_inside(self, place: int) -> bool:
+        """Is that place in one of them?"""
+        before = bisect_right(self._starts, place) - 1
+        return before >= 0 and place < self._ends[before]
+
     def beginning_with(self, *words: str) -> Iterator[tuple[int, Statement]]:
         """Those whose first word is one of these, with their numbers, word by word."""
         for word in words:
@@ -173,17 +179,23 @@ class Script:
 
     def refuse_doubtful(self) -> None:
         """Raise `BadMigrationFile`, in a file to be run, for what nearly is a directive, or stands too late."""
+        self.directives.refuse_doubtful(head(self.source))
+        for start in self.late_directives():
+            line = place(self.source, start)[0]
+            said = self.source_line(line).strip()
+            raise BadMigrationFile(
+                f"{self.path}:{line}: {said} stands behind a statement, where it does not count",
+                hint="move it to the top of the file; or, if it is only a comment, put other words in front of it",
+                location=Location(self.path, line),
+            )
+
+    def late_directives(self) -> Iterator[int]:
+        """Where directives begin that stand too late to count."""
         beginning = head(self.source)
-        self.directives.refuse_doubtful(beginning)
         first = len(beginning[: skip_blank(beginning, 0, len(beginning))].encode())
         for late in LATE.finditer(self.source, first):
-            if not any(s.start <= late.start() < s.end for s in self.statements):
-                said, line = late.group().decode().strip(), place(self.source, late.start())[0]
-                raise BadMigrationFile(
-                    f"{self.path}:{line}: {said} stands behind a statement, where it does not count",
-                    hint="move it to the top of the file; or, if it is only a comment, put other words in front of it",
-                    location=Location(self.path, line),
-                )
+            if not self.statements.is_inside(late.start()):
+                yield late.start()
 
     def source_line(self, line: int) -> str:
         """The text of a line counted from 1."""

@@ -90,7 +90,7 @@ class _Settings:
     def placeholder(self) -> re.Pattern[bytes]:
         """What is replaced; names are not told apart by case."""
         begin, end = self.get("placeholderPrefix", "${"), self.get("placeholderSuffix", "}")
-        text = re.escape(begin) + r"(?P<name>[\s\S]*?)" + re.escape(end)
+        text = re.escape(begin) + r"(?:(?P<name>[\s\S]*?)" + re.escape(end) + r"|[\s\S]*\Z)"
         return re.compile(text.encode(), re.IGNORECASE)
 
     @property
@@ -359,7 +359,7 @@ def _read(folder: Folder, settings: _Settings, name: str) -> _Read:
     replaces = own.get("placeholderreplacement", settings.get("placeholderReplacement", "true")).lower() == "true"
     if replaces:
         base = name.rpartition("/")[2].encode()
-        text = settings.placeholder.sub(lambda m: base if m["name"].decode() == filename else m[0], text)
+        text = settings.placeholder.sub(lambda m: base if m["name"] == filename.encode() else m[0], text)
     kinds = {runs for _, runs in _messages(text)}
     said = own.get("executeintransaction", "")
     is_wrapped = said.lower() == "true" if said else settings.is_on("executeInTransaction", True) and False not in kinds

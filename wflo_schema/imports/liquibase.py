@@ -272,7 +272,7 @@ def _sent(change: Change, text: bytes) -> _Sent:
 
 # --- steps ------------------------------------------------------------------------------------
 
-_EXPRESSION = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
+_EXPRESSION = re.compile(r"\$\{([^{}]*+)\}")
 
 
 class _Reader:
@@ -325,7 +325,7 @@ class _Reader:
     def _expanded(self, text: str, own: Mapping[str, str]) -> str:
         wishes = {name.lower(): value for name, value in self._wishes.values.items()}
         values = {**self.values, **own, **wishes}
-        return _EXPRESSION.sub(lambda m: values.get(m[1].lower(), m[0]), text)
+        return _EXPRESSION.sub(lambda m: values.get(m[1].strip().lower(), m[0]), text)
 
     def _include(self, entry: Include, name: str) -> None:
         said = self._expanded(entry.said.get("file") or entry.said.get("path") or "", {})
@@ -586,7 +586,7 @@ def read_liquibase(folder: Folder, wishes: Wishes) -> Source:
         tuple(reader.steps),
         ledgers=("liquibase",),
         left_out=tuple(reader.left),
-        placeholder=re.compile(rb"\$\{\s*(?P<name>[^{}]*?)\s*\}", re.IGNORECASE),
+        placeholder=re.compile(rb"\$\{\s*+(?P<name>(?:[^{}\s]++|\s++(?!\}))*+)\s*+\}", re.IGNORECASE),
         values=reader.values,
         grows=True,
         keeps_session=True,

@@ -261,7 +261,7 @@ _POSTGRES = frozenset({"postgres", "postgresql", "pg", "pgx"})
 # {{ index .Options "Namespace" }}, {{ .Dialect }}; whatever else stands so is a template's code.
 _TEMPLATE = re.compile(
     rb'\{\{\s*(?:index\s+\.(?:Options|Parameters)\s+"|\.(?:Options\.|Parameters\.)?)(?P<name>\w+)"?\s*\}\}'
-    rb"|(?P<code>\{\{.*?\}\})",
+    rb"|(?P<code>\{\{.*?\}\})|\{\{.*\Z",
     re.DOTALL,
 )
 

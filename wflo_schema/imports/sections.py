@@ -145,8 +145,11 @@ def _behind(path: str, text: str, start: int, stop: int) -> Section:
 _TERN_FILE = re.compile(r"(?P<number>\d+)_(?P<name>.+)\.sql\Z")
 _BELOW = "---- create above / drop below ----"
 _WITHOUT_TRANSACTION = re.compile(r"^---- tern: disable-tx ----$", re.MULTILINE)
+# An action, with the blanks that its dashes take; or the rest of a text in which one has no end.
 _ACTION = re.compile(
-    r"(?:(?:(?<!\s)\s+)?\{\{-(?=\s)|\{\{)\s*(?P<what>(?:\"[^\"]*\"|`[^`]*`|(?!\}\}).)*?)\s*(?:(?<=\s)-\}\}\s*|\}\})",
+    r"(?:(?:(?<!\s)\s++)?\{\{-(?=\s)|\{\{)"
+    r"(?P<what>(?:\"(?:[^\"\\]|\\.)*+\"|`[^`]*+`|(?!(?:(?<=\s)-)?\}\})[^\"`])*+)(?:-\}\}\s*+|\}\})"
+    r"|\{\{.*\Z",
     re.DOTALL,
 )
 _INCLUDE = re.compile(r"template\s+[\"`](?P<name>[^\"`]+)[\"`]\s+[.$]\Z")
@@ -225,10 +228,11 @@ def _filled(path: str, text: str, line: int, templates: Mapping[str, str], notes
 
 def _unfit(text: str, templates: Mapping[str, str], inside: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """What of a template only Go can fill in, and how many lines before it."""
+    at = counted_to = 0
     for action in _ACTION.finditer(text):
-        what = " ".join(action["what"].split())
+        what = " ".join((action["what"] or action[0]).split())
         include = _INCLUDE.match(what)
-        at = text.count("\n", 0, action.start("what"))
+        at, counted_to = at + text.count("\n", counted_to, action.start()), action.start()
         if include is not None and include["name"] in templates and include["name"] not in inside:
             if any(_unfit(templates[include["name"]], templates, (*inside, include["name"]))):
                 yield what, at
@@ -238,12 +242,12 @@ def _unfit(text: str, templates: Mapping[str, str], inside: tuple[str, ...]) -> 
 
 def _with_templates(text: str, templates: Mapping[str, str], inside: tuple[str, ...]) -> str:
     def made(action: re.Match[str]) -> str:
-        what = " ".join(action["what"].split())
+        what = " ".join((action["what"] or action[0]).split())
         if (include := _INCLUDE.match(what)) and include["name"] in templates and include["name"] not in inside:
             return _with_templates(templates[include["name"]], templates, (*inside, include["name"]))
         if field := _FIELD.match(what):
             return f"{{{{.{field['name']}}}}}"
-        if quote := _QUOTE.match(action["what"]):
+        if quote := _QUOTE.match((action["what"] or "").strip()):
             return quote["one"] or quote["other"] or ""
         return "" if what.startswith("/*") else action[0]
 

@@ -5,23 +5,25 @@ Hides transactions of a file's own, values that the tool puts in, and comments t
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.directives import UNWRITTEN, head, read_directives
-from wflo_schema.files.layouts import refuse_sections
+from wflo_schema.files.directives import LATE, UNWRITTEN, head, lines_like_directives, read_directives
+from wflo_schema.files.layouts import section_marks
 from wflo_schema.files.script import Script, Statement, Statements, is_control, opens_ours
-from wflo_schema.files.splitting import bare, pieces, strings
+from wflo_schema.files.splitting import Piece, bare, pieces, strings
 from wflo_schema.files.statements import refuse_outside_transaction
 from wflo_schema.files.tokens import tokens
-from wflo_schema.imports.source import Note, Section, Source
+from wflo_schema.imports.source import Note, Section, Source, script_of
 from wflo_schema.words import counted, shown
 
-# How often a comment is given other words in one file; a file with more is no SQL.
-_MOST_REWORDED = 1_000
+# How often the comments of a file are looked through for those that are to be given other words: a word that is put
+# in front of one may show another.
+_MOST_ROUNDS = 10
 
 # What stands before a comment that would mean something here; see `files.layouts` and `files.directives`.
 _REWORDED = "as it was: "
@@ -85,6 +87,8 @@ def with_values(
             how = "write the SQL that it makes in its place"
             codes.append(Note(path, f"{said} is a template, which only its tool can fill in", how, line, True))
             return found.group()
+        if found["name"] is None:
+            return found.group()  # it has no end
         name = found["name"].decode()
         default = found.groupdict().get("default")
         if spelt(name) not in known and default is None:
@@ -217,8 +221,28 @@ def _bare(error: BadMigrationFile) -> str:
     return re.sub(r"\A\S+:\d+: ", "", error.message)
 
 
+class _Placed(Statement):
+    """A statement that knows its line: to count it for each of many takes long."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, source: bytes, piece: Piece, line: int) -> None:
+        super().__init__(source, piece.start, piece.end, piece.data)
+        self._line = line
+
+    @property
+    def line(self) -> int:
+        """The line where it begins, from 1."""
+        return self._line
+
+
 def _statements(section: Section) -> list[Statement]:
-    return [Statement(section.text, p.start, p.end, p.data) for p in pieces(section.path, section.text)]
+    found: list[Statement] = []
+    line, counted_to = 1, 0
+    for piece in pieces(section.path, section.text):
+        line, counted_to = line + section.text.count(b"\n", counted_to, piece.start), piece.start
+        found.append(_Placed(section.text, piece, line))
+    return found
 
 
 _HAS_BODY = frozenset({"DO", "FUNCTION", "PROCEDURE"})
@@ -476,30 +500,27 @@ def as_file(part: Part, directives: Sequence[str], notes: Sequence[Note], *, not
 
 def _reworded(text: str) -> str:
     """The text, with other words before each comment that would mean something here."""
-    for _ in range(_MOST_REWORDED):
-        line = _first_misread(text)
-        if not line:
+    for _ in range(_MOST_ROUNDS):
+        misread = _misread(text)
+        if not misread:
             return text
         lines = text.split("\n")
-        said = lines[line - 1]
-        lines[line - 1] = re.sub(r"(--|/\*)\s*", lambda m: f"{m[1]} {_REWORDED}", said, count=1)
+        for line in misread:
+            lines[line - 1] = re.sub(r"(--|/\*|^)\s*", lambda m: f"{m[1]} {_REWORDED}", lines[line - 1], count=1)
         text = "\n".join(lines)
     return text
 
 
-def _first_misread(text: str) -> int:
-    """The line of the first comment that would be taken for a directive, or for another tool's mark; 0 without one."""
+def _misread(text: str) -> set[int]:
+    """The lines of comments that would be taken for directives, or for another tool's marks."""
     path, source = "it", text.encode()
-    beginning = head(source)
-    try:
-        refuse_sections(path, source)
-        directives = read_directives(path, beginning)
-        if directives.lines:
-            return min(directives.lines.values())
-        found = Statements(source)
-        for piece in pieces(path, source):
-            found.add(*piece)
-        Script(path, source, "", found, directives).refuse_doubtful()
-    except BadMigrationFile as error:
-        return error.location.line if error.location else 0
-    return 0
+    lines = set(lines_like_directives(head(source)))
+    places = [start for start, _ in section_marks(path, source)]
+    if LATE.search(source):
+        with contextlib.suppress(BadMigrationFile):  # said by `translate`
+            places += script_of(path, source).late_directives()
+    line, counted_to = 1, 0
+    for start in sorted(places):
+        line, counted_to = line + source.count(b"\n", counted_to, start), start
+        lines.add(line)
+    return lines
