@@ -120,18 +120,21 @@ def test_a_text_whose_lines_end_otherwise_here_is_told(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    ("tool", "name", "begin"),
+    ("tool", "name", "text"),
     [
-        ("flyway", "V1__a.sql", "${"),
-        ("liquibase", "a.sql", "${ "),
-        ("pop", "1_a.up.sql", "{{ "),
-        ("tern", "001_a.sql", "{{ "),
-        ("tern", "001_a.sql", '{{ "a" '),
+        ("flyway", "V1__a.sql", "-- " + "${" * 100_000),
+        ("liquibase", "a.sql", "-- " + "${ " * 100_000),
+        ("liquibase", "a.sql", "--changeset" + " " * 100_000),
+        ("pop", "1_a.up.sql", "-- " + "{{ " * 100_000),
+        ("tern", "001_a.sql", "-- " + "{{ " * 100_000),
+        ("tern", "001_a.sql", "-- {{ " + '"a" ' * 100_000),
+        ("sqitch", "deploy/a.sql", "\\copy a" + " " * 100_000),
     ],
 )
-def test_what_has_no_end_is_read_once_however_often_it_begins(tmp_path: Path, tool: str, name: str, begin: str) -> None:
+def test_what_has_no_end_is_read_once_however_often_it_begins(tmp_path: Path, tool: str, name: str, text: str) -> None:
     head = "--liquibase formatted sql\n--changeset n:1\n" if tool == "liquibase" else ""
-    found = imported(tmp_path, {name: f"{head}{T}\n-- {begin * 100_000}\n"}, tool=tool)
+    files = {name: f"{head}{T}\n{text}\n"}
+    found = imported(tmp_path, sqitch({"a": files[name]}) if tool == "sqitch" else files, tool=tool)
     assert len(found.files) == 1
 
 

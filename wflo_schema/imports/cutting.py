@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
-# What an end in it does not end: quotes, bodies, comments.
+# What an end in it does not end: quotes, bodies, comments.  One that is never closed takes all that follows.
 _WHOLE = (
     rb"(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'"
     rb"|'[^']*'"
     rb'|"[^"]*"'
-    rb"|(?<![\w$])\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$.*?\$(?P=tag)\$"
+    rb"|(?<![\w$])\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$(?:.*?\$(?P=tag)\$|.*\Z)"
     rb"|--[^\n]*"
-    rb"|/\*.*?\*/"
-    rb"|\bBEGIN\s+ATOMIC\s.*?;\s*END\b"
+    rb"|/\*(?:.*?\*/|.*\Z)"
+    rb"|\bBEGIN\s++ATOMIC\s(?:.*?;\s*+END\b|.*\Z)"
 )
 
 

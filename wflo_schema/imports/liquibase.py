@@ -32,9 +32,9 @@ def _mark(pattern: str) -> re.Pattern[str]:
 
 
 _HEADER = _mark(r"liquibase\s*formatted.*")
-_CHANGESET = _mark(r'changeset\s+(?P<author>"[^"]+"|[^:]+):(?P<id>"[^"]+"|\S+)(?P<rest>.*)')
+_CHANGESET = _mark(r'changeset\s++(?P<author>"[^"]+"|[^:]++):(?P<id>"[^"]+"|\S+)(?P<rest>.*)')
 _NO_CHANGESET = _mark(r"changeset.*")
-_PROPERTY = _mark(r"property\s+[^:]*:\S*\s.*:.*")
+_PROPERTY = _mark(r"property\s++[^:]*+:\S*+\s.*:.*")
 _ROLLBACK = _mark(r"rollback (?P<text>.*)")
 _PRECONDITIONS = _mark(r"preconditions(?P<text>.*)")
 _PRECONDITION = _mark(r"precondition-(?P<text>[a-zA-Z0-9-]+ .*)")
@@ -155,7 +155,7 @@ def is_formatted(text: bytes) -> bool:
 # --- how Liquibase cuts a text ----------------------------------------------------------------
 
 _TOKEN = re.compile(
-    rb"(?P<blank>\s+)|(?P<comment>--[^\r\n]*|/\*.*?\*/)"
+    rb"(?P<blank>\s+)|(?P<comment>--[^\r\n]*|/\*(?:.*?\*/|.*\Z))"
     rb"|(?:[UENRB]|RB|_utf8)?(?:'(?:''|\\.|[^\\'])*'|\"(?:\"\"|\\.|[^\\\"])*\")"
     rb"|[^\W\d][\w$@#]*(?:\s*\.\s*[^\W\d][\w$@#]*)*|[$_@#][\w$@#]*|\d+(?:\.\d+)?|\[[^\d,\n\r\]][^\n\r\]]*\]|.",
     re.DOTALL | re.IGNORECASE,
@@ -230,7 +230,7 @@ def _is_delimiter(token: bytes, before: bytes, delimiter: str) -> bool:
 
 
 _BODY = re.compile(
-    rb"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|(?P<tag>(?<![\w$])\$(?:[^\W\d]\w*)?\$)(?P<body>.*?)(?P=tag)",
+    rb"--[^\n]*|/\*(?:.*?\*/|.*\Z)|'(?:[^']|'')*'|\"[^\"]*\"|(?P<tag>(?<![\w$])\$(?:[^\W\d]\w*)?\$)(?P<body>.*?)(?P=tag)",
     re.DOTALL,
 )
 

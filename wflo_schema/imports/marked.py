@@ -345,6 +345,7 @@ def _plain(marked: _Marked, lines: Sequence[_Line]) -> bytes:
         if line.kind == "begin":
             start = len(made)
         block = b"\n".join(made[start:]) if line.kind == "end" else b""
+        start = len(made) if line.kind == "end" else start
         text = b"-- " + line.text if marked.remarks and line.text.lstrip().startswith(marked.remarks) else line.text
         made.append(b";" if ended(block) != block else text)
     return b"\n".join(made)

@@ -131,7 +131,8 @@ def import_folder(
     source = _new_last(source, before)
     kept = _kept(into, before)
     imported = _imported(source, said, before)
-    new_values = [name for name in given.values if name not in before.values]
+    asked = _asked_for(source)
+    new_values = [name for name in given.values if name not in before.values and name not in asked]
     unused = tuple(n for n in new_values if _is_unused(n, said, source, imported, before, into, tool))
     imported = [_with_faults(one, server) for one in imported]
     with tempfile.TemporaryDirectory(prefix="wfs") as aside:
@@ -419,6 +420,16 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
         undo = _part(step.undo, source, wishes, ledger, committing) if step.undo is not None else None
         found.append(Imported(made, step, forward, undo, depends))
     return found
+
+
+def _asked_for(source: Source) -> set[str]:
+    """The names of placeholders that have no value but the user's."""
+    found: set[str] = set()
+    for section in (s for step in source.steps for s in step.sections if not s.is_literal):
+        for place in source.placeholder.finditer(section.text) if source.placeholder is not None else ():
+            if place["name"] is not None and place.groupdict().get("default") is None:
+                found.add(place["name"].decode())
+    return found - source.values.keys() - {name for step in source.steps for s in step.sections for name in s.values}
 
 
 def _is_unused(

@@ -62,7 +62,7 @@ _MOST_COPIED = 1_000_000
 _DEEPEST = 50
 
 _COPY = re.compile(
-    rb"(?P<what>\s*(?:\((?P<query>)|(?:[^\s()'\"]|\"[^\"]*\")+\s*(?:\([^()]*\))?))\s*\bfrom\s+"
+    rb"(?P<what>\s*+(?:\((?P<query>)|(?:[^\s()'\"]|\"[^\"]*\")+(?:\s*+\([^()]*\))?))\s*+\bfrom\s++"
     rb"(?:(?P<program>program\b)|(?P<stdin>p?stdin\b)|'(?P<quoted>(?:[^']|'')*)'|(?P<file>[^\s;]+))(?P<rest>[^\n]*)",
     re.IGNORECASE,
 )
@@ -143,6 +143,8 @@ class _Reading:
         self._branches: list[_Branch] = []
         self._begin = 0  # of the statement in ``out``
         self._lines = 1  # of ``out``
+        self._brackets: list[str] = []  # open ones of the statement that begins there, as far as they were read
+        self._brackets_of = self._brackets_to = 0
         self._asked: dict[str, int] = {}  # what a query is to find, and the line of the query
         self._runs_program = False  # does the command that is read?
 
@@ -150,7 +152,7 @@ class _Reading:
 
     @property
     def _is_on(self) -> bool:
-        return all(branch.is_on for branch in self._branches)
+        return not self._branches or self._branches[-1].is_on  # which it is only in one that is on
 
     @property
     def _statement(self) -> bytes:
@@ -242,13 +244,17 @@ class _Reading:
 
     def _is_slice(self) -> bool:
         """May a colon stand there for itself: a[1:n], json_object('a':n)?"""
-        opened: list[str] = []
-        for sign in _BRACKET.finditer(bare(self._statement)):
+        if self._brackets_of != self._begin:
+            self._brackets_of = self._brackets_to = self._begin
+            self._brackets.clear()
+        begin = min(self._brackets_to, len(self.out))  # of a line of commands nothing stays
+        for sign in _BRACKET.finditer(bare(bytes(self.out[begin:]))):
             if sign["opens"]:
-                opened.append(sign["word"].lower() if sign["opens"] == "(" else "[")
-            elif opened:
-                opened.pop()
-        return bool(opened) and (opened[-1] == "[" or opened[-1].startswith("json_object"))
+                self._brackets.append(sign["word"].lower() if sign["opens"] == "(" else "[")
+            elif self._brackets:
+                self._brackets.pop()
+        self._brackets_to = len(self.out)  # a variable stands outside of quotes
+        return bool(self._brackets) and (self._brackets[-1] == "[" or self._brackets[-1].startswith("json_object"))
 
     def _value(self, file: _File, found: re.Match[bytes], depth: int = 0) -> bytes:
         name = (found["text"] or found["ident"] or found["is_set"] or found["plain"]).decode()
@@ -373,13 +379,10 @@ class _Reading:
         else:
             above.is_last = name == "else"
             above.is_on = False
-            is_read = self._is_on_above()
+            is_read = len(self._branches) < 2 or self._branches[-2].is_on
             if not above.is_done and is_read:
                 above.is_on = name == "else" or self._truth(file, words, is_sure)
             above.is_done = above.is_done or above.is_on
-
-    def _is_on_above(self) -> bool:
-        return all(branch.is_on for branch in self._branches[:-1])
 
     def _truth(self, file: _File, words: Sequence[str], is_sure: bool) -> bool:
         """What \\if makes of a condition, as psql reads a Boolean."""

@@ -212,7 +212,7 @@ class Scratches:
             connection.execute(mark)
 
         def make_over_another(n: int) -> None:
-            with connect_for_making(self._server) as connection:
+            with self._another() as connection:
                 make(connection, n)
 
         with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
@@ -223,6 +223,13 @@ class Scratches:
             for other in others:
                 other.result()
         return names
+
+    @contextmanager
+    def _another(self) -> Iterator[Connection]:
+        """A connection beside the session that holds them.  Raise psycopg.Error."""
+        with connect_for_making(self._server) as connection:
+            lift_timeouts(connection)
+            yield connection
 
     def retire(self, databases: Iterable[Database]) -> None:
         """Drop these, now or with others later: nobody needs them any more."""
@@ -251,7 +258,7 @@ class Scratches:
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         for is_own in (is_first, not is_first):
             try:
-                with nullcontext(self._connection) if is_own else connect_for_making(self._server) as connection:
+                with nullcontext(self._connection) if is_own else self._another() as connection:
                     connection.execute(drop)
                 return
             except (psycopg.Error, WfloSchemaError) as error:
