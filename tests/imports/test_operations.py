@@ -605,3 +605,9 @@ def test_no_folder_or_an_empty_one_is_one_clear_error(tmp_path: Path, make: Call
     make(tmp_path / "theirs")
     with pytest.raises(BadMigrationFile, match="there is no f"):
         import_folder(str(tmp_path / "theirs"), tmp_path / "ours")
+
+
+def test_files_that_include_others_too_deep_are_refused_with_one_error(tmp_path: Path) -> None:
+    files = {f"s/{n}.sql": f'SELECT 1;\n{{{{ template "s/{n + 1}.sql" . }}}}' for n in range(3_000)}
+    with pytest.raises(BadMigrationFile, match="include others too deep"):
+        imported(tmp_path, {"001_a.sql": '{{ template "s/0.sql" . }}', "s/3000.sql": "SELECT 1;", **files}, tool="tern")

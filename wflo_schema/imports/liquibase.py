@@ -540,7 +540,8 @@ def _root(folder: Folder, said: str) -> list[str]:
     masters = [n for n, t in texts.items() if not is_sql(n) and _IS_CHANGELOG.search(t)]
     formatted = [n for n, t in texts.items() if is_sql(n) and is_formatted(t)]
     masters += [n for n in formatted if re.search(rb"(?mi)^[ \t]*--[ \t]*include(?:All)?\s", texts[n])]
-    roots = [m for m in masters if m not in _included(folder, masters)]
+    included = _included(folder, masters)
+    roots = [m for m in masters if m not in included]
     named = [m for m in roots if re.search(r"master|root", m, re.IGNORECASE)]
     roots = named if len(named) == 1 else roots
     if len(roots) > 1:

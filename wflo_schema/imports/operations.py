@@ -179,7 +179,12 @@ def _proven(
 
 def _read(folder: str, into: Path, said: Wishes, tool: str | None, before: Record) -> Source:
     """Read the folder, as the tool that is named or that it was imported from before; else as its files show."""
-    source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None, but=str(into)), said)
+    try:
+        source = _expanded(read_source_folder(folder, said, tool=tool or before.tool or None, but=str(into)), said)
+    except RecursionError:
+        raise BadMigrationFile(
+            f"{folder}: its files include others too deep to be read", hint="join those that lie deepest into one"
+        ) from None
     _refuse_nested(source.folder, into, [path for step in source.steps for path in step.paths])
     return replace(source, reason=f"as {into / RECORD_FILE} says") if before.tool and not tool else source
 
