@@ -25,6 +25,8 @@ FILES = {
 }
 ALL = tuple(FILES)
 
+pytestmark = pytest.mark.spread_over_servers
+
 
 class Both:
     """The two tools on one folder and one database."""

@@ -15,6 +15,8 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.imports.flyway import _cut, _messages
 from wflo_schema.imports.operations import import_folder
 
+pytestmark = pytest.mark.spread_over_servers
+
 HISTORY = {
     "V1__users.sql": "CREATE TABLE users (id int PRIMARY KEY, name text);\nCOPY users FROM STDIN;\n1\tann; bo\n\\.\n",
     "U1__users.sql": "DROP TABLE users;\n",
@@ -59,7 +61,6 @@ def ledger(*applied: tuple[str | None, str]) -> str:
     return f"{LEDGER}INSERT INTO flyway_schema_history VALUES {', '.join(rows)};\n"
 
 
-@pytest.mark.spread_over_servers
 def test_flyway_is_proven_in_its_order_and_as_it_sends_each_file(tmp_path: Path, database: Database) -> None:
     found = imported(tmp_path, HISTORY, database, word="said")
     assert [m.id for m in ours(tmp_path)] == IDS
@@ -100,7 +101,6 @@ def test_a_repeatable_is_known_by_its_files_name_alone(tmp_path: Path, database:
     assert found.ledgers[0].stands_for == found.id == "0001.1_repeatable_v"
 
 
-@pytest.mark.spread_over_servers
 def test_a_baseline_takes_the_place_of_what_it_holds(tmp_path: Path, database: Database) -> None:
     files = {
         "V1__a.sql": "CREATE TABLE a ();\n",

@@ -16,6 +16,8 @@ from wflo_schema.imports.changelog import ChangeSet, Include, Property, read_cha
 from wflo_schema.imports.liquibase import _cut
 from wflo_schema.imports.operations import import_folder
 
+pytestmark = pytest.mark.spread_over_servers
+
 MASTER = """databaseChangeLog:
 - property: {name: unused, value: x}
   # by hand
@@ -100,7 +102,6 @@ def ledger(*applied: tuple[str, str]) -> str:
     return f"{LEDGER}INSERT INTO databasechangelog VALUES {', '.join(rows)};\n"
 
 
-@pytest.mark.spread_over_servers
 def test_liquibase_is_proven_in_the_order_of_its_changelog(tmp_path: Path, database: Database) -> None:
     files = {
         "db/master.yaml": MASTER,
@@ -153,7 +154,6 @@ def test_an_id_that_somebody_wrote_down_still_stands_for_a_changeset(tmp_path: P
     assert (found.verdict, found.id, found.ledgers[0].unknown) == (Verdict.EQUAL, "0002_b", ())
 
 
-@pytest.mark.spread_over_servers
 def test_sql_in_xml_is_translated_and_all_else_waits_for_a_person(tmp_path: Path, database: Database) -> None:
     master = """<?xml version="1.0"?>
     <databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog">

@@ -26,6 +26,8 @@ from wflo_schema.imports.proof import Proof
 from wflo_schema.imports.source import Wishes
 from wflo_schema.show.text import import_text
 
+pytestmark = pytest.mark.spread_over_servers
+
 FILES: dict[str, str | bytes] = {
     "1_a.up.sql": "CREATE TABLE a (id int);",
     "1_a.down.sql": "DROP TABLE a;",
@@ -53,7 +55,6 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "D
 # --- following --------------------------------------------------------------------------------
 
 
-@pytest.mark.spread_over_servers
 def test_what_is_new_is_added_and_the_rest_stays(tmp_path: Path, database: Database) -> None:
     imported(tmp_path, FILES, database)
     before = {name: text_of(tmp_path, name) for name in names(tmp_path) if name.endswith(".sql")}
@@ -135,7 +136,6 @@ def test_numbers_that_outgrow_their_width_still_come_last(tmp_path: Path) -> Non
     assert [m.id.rpartition("_")[2] for m in ours(tmp_path)] == ["a", "b", "c", "d", "e"]
 
 
-@pytest.mark.spread_over_servers
 def test_what_a_person_has_finished_is_proven_and_recorded(tmp_path: Path, database: Database) -> None:
     files: dict[str, str | bytes] = {
         "0001_a.sql": "CREATE TABLE a (id int);",
@@ -585,7 +585,6 @@ def test_links_and_line_ends_are_taken_as_what_they_mean(tmp_path: Path) -> None
     assert text_of(tmp_path, "0003_c.sql") == "CREATE TABLE c (id int);\nSELECT 1;\n"
 
 
-@pytest.mark.spread_over_servers
 def test_files_without_a_statement_are_migrations_that_do_nothing(tmp_path: Path, database: Database) -> None:
     files: dict[str, str | bytes] = {
         **FILES,
