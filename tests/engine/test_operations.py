@@ -343,7 +343,10 @@ def test_missing_file_stops_migrate_unless_allowed(three: Folder) -> None:
 def test_late_migration_stops_migrate_unless_allowed(three: Folder) -> None:
     three.write("4_t", "CREATE TABLE t4 (id int)")
     refused = three.refuse()
-    assert refused.case == "late" and "4_t" in refused.message
+    assert refused.case == "late" and "4_t" in refused.message and "move 4_t --last" in str(refused.hint)
+    (three.path / "adopt.toml").write_text('[dbmate]\n"4" = "4_t"\n')  # which a new name would break
+    refused = three.refuse()
+    assert "move" not in str(refused.hint) and "--allow late" in str(refused.hint)
     assert three.migrate(allow={Allow.LATE}).ids == ("4_t",)
 
 

@@ -157,3 +157,16 @@ def test_lines_that_name_what_is_moved_follow_it(tmp_path: Path, newline: str) -
     lines = ["-- why 1_a", f"-- depends: {moved.new_id} 2_b", "SELECT '1_a';", ""]
     assert path.read_bytes() == newline.join(lines).encode()
     assert [m.id for m in read_migrations(tmp_path)] == ["1_ab", "2_b", moved.new_id, "3_c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("adopt.toml", '[dbmate]\n"1" = "1_a"\n'), ("import.toml", '[ids]\n"a.sql#1" = "1_a"\n')]
+)
+def test_what_another_file_names_keeps_its_name(tmp_path: Path, name: str, text: str) -> None:
+    for one in ("1_a", "2_b"):
+        write(tmp_path, f"{one}.sql")
+    write(tmp_path, name, text)
+    with pytest.raises(Refused, match=f"1_a keeps its name: .*{name} names it") as caught:
+        move_last(read_migrations(tmp_path), "1_a", now=NOON)
+    assert caught.value.hint == "apply it where it is: wflo-schema migrate --to 1_a --allow late"
+    assert move_last(read_migrations(tmp_path), "2_b", now=NOON).id == "2_b"

@@ -44,7 +44,7 @@ def test_diesel_is_proven_in_the_order_of_its_versions(tmp_path: Path, database:
     ]
     assert found.proof is not None and found.proof.is_whole and found.proof.rolled_back == 4
     assert text_of(tmp_path, "20190301000000_index.sql").startswith("-- transactional: false\n")
-    assert "that part of down.sql" in text_of(tmp_path, "20200101000000_data.rollback.sql")
+    assert "the down part of down.sql" in text_of(tmp_path, "20200101000000_data.rollback.sql")
     assert '"00000000000000" = "00000000000000_diesel_initial_setup"' in text_of(tmp_path, "adopt.toml")
     assert '["diesel"]\n' in text_of(tmp_path, "adopt.toml")
     assert [left.rpartition("theirs/")[2] for left in found.left_out] == ["README.md: no migration of diesel"]

@@ -372,6 +372,11 @@ def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> s
     order = {m.id: n for n, m in enumerate(migrations)}
     if any(all(_is_merged(migrations, order[i], applied, heads=ends) for i in late) for ends in status.heads):
         return "join the branches: wflo-schema new --merge"
+    from wflo_schema.files.versions import keeper_of
+
+    free = [i for i in late if (m := migrations.get(i)) is not None and keeper_of(m) is None]
+    if not free:
+        return "adopt.toml or import.toml name it, so it keeps its name"
     step = f"wflo-schema move {late[0]} --last" if len(late) == 1 else "for each: wflo-schema move ID --last"
     return f"give it a name that comes last, if no database has it: {step}"
 

@@ -19,6 +19,9 @@ RECONCILING_FOLDER = "reconcile"
 # Beside the migrations: what other tools' revisions stand for.
 NAMES_FILE = "adopt.toml"
 
+# Beside the migrations: what an import has read and written.
+RECORD_FILE = "import.toml"
+
 # Patterns are texts here: they are compiled where they are needed, which is seldom.
 
 # How the name of what is SQL ends, or did before an editor or a compressor put something behind it.

@@ -10,6 +10,7 @@ import datetime
 import os
 import re
 import secrets
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import UNWRITTEN, read_directives
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
 from wflo_schema.files.listing import MAX_ID_LENGTH
+from wflo_schema.files.versions import keeper_of
 from wflo_schema.words import listed
 
 # What stands before the words of a name: a date, a number, and five random characters.
@@ -92,8 +94,14 @@ def move_last(migrations: Migrations, wish: str, *, now: datetime.datetime | Non
     """Give a migration that nobody has applied, and its rollback file, a name that sorts last.
 
     Changes the ``-- depends:`` lines that name it.  The caller must know that it is not applied.
+    Raise `Refused` where adopt.toml or import.toml name it.
     """
     m = migrations.resolve(wish)
+    if keeper := keeper_of(m):
+        raise Refused(
+            f"{m.id} keeps its name: {keeper} names it",
+            hint=f"apply it where it is: wflo-schema migrate --to {shlex.quote(m.id)} --allow late",
+        )
     directory = Path(m.path).parent
     stem = name_after(migrations, slug_of(BEFORE_WORDS.sub("", m.id, count=1)) or "moved", now=now)
     edited = [_follow(one, m.id, stem) for one in migrations if m.id in one.depends]

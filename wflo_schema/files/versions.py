@@ -11,8 +11,8 @@ import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.folder import Migrations
-from wflo_schema.files.listing import NAMES_FILE
+from wflo_schema.files.folder import Migration, Migrations
+from wflo_schema.files.listing import NAMES_FILE, RECORD_FILE
 
 # What a tool puts before a number, and the number: 20251110_01, V1.2, 000003.
 _NUMBER = re.compile(r"[VvUu]?(?P<number>\d+(?:[._]\d+)*)(?![0-9A-Za-z])")
@@ -22,9 +22,11 @@ def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
     """What other tools' revisions stand for: ``adopt.toml`` beside the migrations, empty without it.
 
     One section per tool, one line per revision: the last migration whose state it leaves, or "".
+    Of a migration that was renamed or squashed it may have the old id.
     Raise `BadMigrationFile` when it cannot be understood or names a migration that is not there.
     """
     found: dict[str, dict[str, str]] = {}
+    since = _ids_since(migrations)
     for directory in migrations.directories:
         path = os.path.join(directory, NAMES_FILE)
         try:
@@ -41,12 +43,37 @@ def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
                     hint='write revision = "" where no migration leads to that state',
                 )
             for revision, stands_for in revisions.items():
-                if stands_for and migrations.get(stands_for) is None:
+                if stands_for and stands_for not in since:
                     raise BadMigrationFile(
-                        f"{path}: {revision} stands for {stands_for}, but there is no such migration"
+                        f"{path}: {revision} stands for {stands_for}, but there is no such migration",
+                        hint="bring its file back, or correct this line if the file has another name now",
                     )
-            found.setdefault(tool, {}).update(revisions)
+            known = {r: since.get(old, "") for r, old in revisions.items()}
+            found.setdefault(tool, {}).update({r: new for r, new in known.items() if new is not None})
     return found
+
+
+def _ids_since(migrations: Migrations) -> dict[str, str | None]:
+    """The id that each migration has now, by all that it had; None where it is a part of one, not the last."""
+    found: dict[str, str | None] = {}
+    for m in migrations:
+        found |= dict.fromkeys(m.replaces[:-1])
+        found |= dict.fromkeys((m.id, *m.was, *m.replaces[-1:]), m.id)
+    return found
+
+
+def keeper_of(migration: Migration) -> str | None:
+    """The file beside it that names it, so that it must keep its name."""
+    beside = (os.path.join(os.path.dirname(migration.path), name) for name in (RECORD_FILE, NAMES_FILE))
+    return next((path for path in beside if _is_in(path, f'"{migration.id}"')), None)
+
+
+def _is_in(path: str, text: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return text in file.read()
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def find_version(names: Mapping[str, str] | None, ids: Collection[str]) -> Callable[[str], str | None]:

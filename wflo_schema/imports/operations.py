@@ -22,12 +22,12 @@ from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageE
 from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.faults import refuse_unfit, refuse_unready, syntax_faults
 from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
-from wflo_schema.files.listing import NAMES_FILE
+from wflo_schema.files.listing import NAMES_FILE, RECORD_FILE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder, refuse_programs
-from wflo_schema.imports.source import RECORD_FILE, Note, Section, Source, Wishes, each_statement, script_of
+from wflo_schema.imports.source import Note, Section, Source, Wishes, each_statement, script_of
 from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     Imported,

@@ -14,16 +14,13 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
-from wflo_schema.files.listing import refuse_unreadable_name
+from wflo_schema.files.listing import RECORD_FILE, refuse_unreadable_name
 from wflo_schema.files.script import Script, Statements
 from wflo_schema.files.splitting import pieces
 from wflo_schema.words import counted, listed
 
 # Folders in which nobody keeps migrations.
 _NOBODYS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", "target"})
-
-# What an import leaves in the folder that it wrote.
-RECORD_FILE = "import.toml"
 
 # Folders above one in which the tool's own settings are looked for.
 _MOST_ABOVE = 8

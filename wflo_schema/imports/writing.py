@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.listing import NAMES_FILE
+from wflo_schema.files.listing import NAMES_FILE, RECORD_FILE
 from wflo_schema.files.naming import write_whole
-from wflo_schema.imports.source import RECORD_FILE, Note, Source, Step
+from wflo_schema.imports.source import Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
 from wflo_schema.words import listed
 
@@ -59,7 +59,7 @@ class Imported:
         found = {}
         if self.undo is not None:
             name = os.path.basename(self.undo.sent.path)
-            nothing = f"nothing-to-undo: that part of {name} holds no statement"
+            nothing = f"nothing-to-undo: the down part of {name} holds no statement"
             found[f"{self.id}.rollback.sql"] = as_file(self.undo, (), self.undo.notes, nothing=nothing)
         empty = "" if self.is_open else f"import: {os.path.basename(self.step.path)} holds no statement"
         found[f"{self.id}.sql"] = as_file(self.forward, directives, (*self.notes, *more), nothing=empty)
