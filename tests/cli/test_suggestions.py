@@ -148,6 +148,17 @@ def test_new_begins_no_second_folder_unasked(tmp_path: Path) -> None:
     assert run("new", "another", cwd=tmp_path).out.startswith("migrations/")
 
 
+@pytest.mark.parametrize("command", [("status", "--database-url", "postgresql://u@h/d"), ("new", "add a column")])
+def test_another_tools_folder_is_offered_for_import(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "db" / "migrations").mkdir(parents=True)
+    (tmp_path / "db" / "migrations" / "1_a.up.sql").write_text("CREATE TABLE a ();\n")
+    ran = run(*command, cwd=tmp_path, env={"WFLO_SCHEMA_MIGRATIONS": ""})
+    assert ran.code == 2 and re.search(
+        r"is it this one, another tool's\? wflo-schema import .*db/migrations\n", ran.err
+    )
+    assert "--migrations db/migrations" not in ran.err
+
+
 def test_new_begins_the_first_folder(tmp_path: Path) -> None:
     (tmp_path / "sql").mkdir()
     (tmp_path / "sql" / "report.sql").write_text("SELECT 1;\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -158,6 +159,21 @@ def test_where_nothing_shows_a_tool_it_is_said_what_to_type(
     assert f"wflo-schema import {tmp_path / 'theirs' / home} {typed}".replace("/ ", " ") in hint
     assert "node-pg-migrate or" in hint
     assert "goose" not in hint  # it would refuse them
+
+
+def test_where_a_file_reads_others_it_is_the_one_to_import(tmp_path: Path) -> None:
+    files = {"install.sql": "\\i tables/a.sql\n\\include_relative 'all.sql'\n", "all.sql": "\\ir tables/b.sql\n"}
+    with pytest.raises(BadMigrationFile, match="nothing in") as refused:
+        imported(tmp_path, {**files, "tables/a.sql": A, "tables/b.sql": "SELECT E'\\\\i c.sql';\n"})
+    (command,) = re.findall(r"reads others: wflo-schema import (\S+)", str(refused.value.hint))
+    assert command.endswith("/install.sql") and len(import_folder(command, tmp_path / "new").files) == 1
+
+
+def test_a_project_named_by_a_dot_leaves_its_paths_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(tmp_path, {"db/V1__a.sql": "SELECT ${x};\n"})
+    monkeypatch.chdir(tmp_path / "theirs")
+    (file,) = import_folder(".", Path("migrations")).files
+    assert file.notes[0].startswith("db/V1__a.sql:1: ")
 
 
 def test_the_files_may_be_written_into_the_project_that_is_imported(tmp_path: Path) -> None:

@@ -450,7 +450,7 @@ def folders_of(directories: Sequence[Path]) -> tuple[Path, ...]:
         hint="\n".join(
             (
                 *((f"a folder above has one: cd {shlex.quote(str(above))}",) if above else ()),
-                *(f"is it this one? --migrations {shlex.quote(folder)}" for folder in likely),
+                *(_offered(folder, f"--migrations {shlex.quote(folder)}") for folder in likely),
                 *(() if likely or above else ("name the folder of your migrations: --migrations DIR",)),
                 f'or start one: wflo-schema new {second}"create tables"',
             )
@@ -474,9 +474,23 @@ def refuse_second_folder(words: str) -> None:
         return
     likely = [] if _is_there(Path("migrations")) else list(filter(_is_of_migrations, _likely_folders()))
     if likely:
-        asked = [f"is it this one? wflo-schema new --migrations {shlex.quote(f)} {words}" for f in likely]
+        asked = [_offered(f, f"wflo-schema new --migrations {shlex.quote(f)} {words}") for f in likely]
         started = f"or start one: wflo-schema new --migrations migrations {words}"
         raise UsageError(_NO_FOLDER, hint="\n".join((*asked, started)))
+
+
+def _offered(folder: str, step: str) -> str:
+    """What to type where this folder is meant: ``step``, or, where it is another tool's, what imports it."""
+    from wflo_schema.files.folder import read_migrations
+    from wflo_schema.files.layouts import import_command
+
+    imported = import_command(folder)
+    try:
+        read_migrations(Path(folder))
+    except WfloSchemaError as error:
+        if imported in (error.hint or ""):
+            return f"is it this one, another tool's? {imported}"
+    return f"is it this one? {step}"
 
 
 def _is_of_migrations(folder: str) -> bool:

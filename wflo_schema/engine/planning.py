@@ -376,7 +376,7 @@ def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> s
 
     free = [i for i in late if (m := migrations.get(i)) is not None and keeper_of(m) is None]
     if not free:
-        return "adopt.toml or import.toml name it, so it keeps its name"
+        return "adopt.toml or import.toml names it, so its name stays"
     step = f"wflo-schema move {late[0]} --last" if len(late) == 1 else "for each: wflo-schema move ID --last"
     return f"give it a name that comes last, if no database has it: {step}"
 

@@ -276,8 +276,9 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
         raise UsageError("the folder is not named", hint="wflo-schema import FOLDER")
     if before.ids and not follow:
         raise Refused(
-            f"{before.folder} was imported into {into} before",
-            hint="to add what is new: --follow; to begin again, choose another folder with --into",
+            f"{into} holds what was imported from {before.folder}",
+            hint="to add what is new there: wflo-schema import --follow\n"
+            "to begin again, or to import another folder: choose an empty one with --into",
         )
     there = _nearest(into)
     if not there.is_dir():

@@ -6,9 +6,10 @@ Hides the list of the tools that are read.  What shows a tool is in `files.tools
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from wflo_schema.errors import BadMigrationFile, Refused, UsageError
@@ -230,12 +231,27 @@ def _of_nobody(folder: Folder, wishes: Wishes) -> BadMigrationFile:
         orders = {"": "", "number": " --order number"}
         order = next((said for one, said in orders.items() if _reads(plain.PLAIN, inner, Wishes(one))), _BY_LIST)
         hints = [f"where no tool reads them: wflo-schema import {shlex.quote(inner.path)} --from plain{order}"]
+        hints[:0] = [
+            f"where psql begins with {n}, which reads others: wflo-schema import {shlex.quote(f'{folder.path}/{n}')}"
+            for n in _first_scripts(folder, scripts)[:3]
+        ]
         able = [t.name for t in TOOLS if t not in (plain.PAIRS, plain.PLAIN) and _reads(t, inner, wishes)]
         if able:
             hints.append(f"where one does, name it: --from {' or '.join(able)}")
     return BadMigrationFile(
         f"nothing in {folder.path} shows whose it is; it holds {listed(scripts or folder.files)}", hint="\n".join(hints)
     )
+
+
+# psql's commands that read another file.
+_INCLUDES = re.compile(rb"^[ \t]*\\(?:ir?|include(?:_relative)?)[ \t]+['\"]?([^\s'\"]+)", re.MULTILINE)
+
+
+def _first_scripts(folder: Folder, scripts: Sequence[str]) -> list[str]:
+    """Those that read others, and that no other reads."""
+    reads = {name: _INCLUDES.findall(folder.said(name)) for name in scripts}
+    inner = {os.path.basename(path.decode(errors="replace")) for paths in reads.values() for path in paths}
+    return [name for name, paths in reads.items() if paths and os.path.basename(name) not in inner]
 
 
 _BY_LIST = " --order FILE, which lists them one a line"

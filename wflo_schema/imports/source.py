@@ -197,7 +197,8 @@ class Folder:
         self.path = path
         self.but = but
         self.is_file = os.path.isfile(path)
-        self.root = os.path.dirname(path) if self.is_file else path
+        root = os.path.dirname(path) if self.is_file else path
+        self.root = "" if root in (".", "./") else root
         self._texts: dict[str, bytes] = {}
 
     @property

@@ -202,6 +202,8 @@ def checksum(text: bytes) -> str:
 def names_text(source: Source, imported: Sequence[Imported]) -> str:
     """The text of adopt.toml: what each version in the tool's ledger stands for."""
     lines = [f"# What the versions in the ledger of {source.tool} stand for: wflo-schema adopt reads it."]
+    if not source.ledgers:
+        lines = ["# No ledger says what was run of these files: wflo-schema adopt looks at the tables alone."]
     for ledger in source.ledgers:
         ids = {version: one.id for one in imported for version in (*one.step.also, one.step.version) if version}
         lines += ["", f"[{_quoted(ledger)}]", *(f"{_quoted(version)} = {_quoted(i)}" for version, i in ids.items())]

@@ -544,7 +544,7 @@ def _outcome_lines(found: Import) -> list[str]:
     if not found.is_written:
         lines += [] if not found.paths else ["next: the same command with --write"]
     elif found.open_files:
-        lines.append(f"next: write that SQL, then: wflo-schema import --follow --write --into {into}")
+        lines.append(f"next: do what they say, then: wflo-schema import --follow --write --into {into}")
     else:
         lines.append(f"next: wflo-schema adopt --migrations {into}")
     return lines
