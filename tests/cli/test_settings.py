@@ -117,6 +117,15 @@ def test_an_odd_line_of_dotenv_is_passed_over_and_named(project: Path) -> None:
     assert (ran.code, f"cannot read {project}/.env" in ran.err) == (2, True)
 
 
+def test_import_writes_where_the_others_read(project: Path) -> None:
+    (project / "wflo-schema.toml").write_text('migrations = "db/ours"\n')
+    (project / "old").mkdir()
+    (project / "old" / "1_a.up.sql").write_text("CREATE TABLE a ();")
+    ran = run("import", "old", "--write", cwd=project, env={"WFLO_SCHEMA_SERVER_DIRECTORY": "none"})
+    assert (ran.code, ran.err) == (1, ""), "it is written, and nothing is there to prove it"
+    assert (project / "db" / "ours" / "1_a.sql").exists()
+
+
 def test_two_databases_are_not_chosen_between(project: Path, database: Database) -> None:
     (project / "wflo-schema.toml").write_text('[env.production]\ndatabase-url = "postgresql://h/production"\n')
     ran = run("migrate", "--env", "production", cwd=project, env={"DATABASE_URL": database.url})

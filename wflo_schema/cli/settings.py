@@ -81,6 +81,10 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
     for table in tables:
         _refuse_unknown(table, way, options, context)
     said, own = settings_of(tables, way), settings_of(tables[:-1], way)
+    if "into" in options and "migrations" in said:  # what import writes is what the others read
+        where = said["migrations"]
+        folders = where.value if isinstance(where.value, list) else [where.value]
+        said.setdefault("into", Setting(folders[0] if len(folders) == 1 else folders, where.source))
     new = _take_variables(context, variables, own)
     context.meta[_ENVIRONMENT] = environment
     context.meta[_TOLD] = Told(environment, file, said, own, options, new)
