@@ -65,6 +65,8 @@ def test_a_password_that_changes_is_asked_anew(guarded: Database, tmp_path: Path
         ("true", "printed nothing"),
         ("echo", "printed nothing"),
         ("echo secret; echo secret", "printed more than one line"),
+        (r"printf 'secret\303'", "printed what is not UTF-8 text"),
+        (r"printf 'secret\000'", "printed what is not UTF-8 text"),
     ],
 )
 def test_a_command_that_gives_none_is_said_to(command: str, said: str) -> None:
@@ -74,8 +76,9 @@ def test_a_command_that_gives_none_is_said_to(command: str, said: str) -> None:
     assert "secret" not in caught.value.message + caught.value.hint
 
 
-def test_blanks_of_a_password_are_its_own() -> None:
+def test_blanks_and_odd_signs_of_a_password_are_its_own() -> None:
     assert ask_password("printf ' a b \\r\\n'") == " a b "
+    assert ask_password(r"printf 'a\013\014\302\205\342\200\250b\n'") == "a\v\f\x85\u2028b"
 
 
 def test_two_passwords_are_one_too_many() -> None:

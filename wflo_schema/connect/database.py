@@ -569,6 +569,8 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         may_pass=failure.may_pass,
     )
     failed.is_missing = failure.is_missing
+    if failure is _FAILURES[0] and database.password_command is not None:
+        failed.hint = "check the user in the URL, and what the password command prints"
     return failed
 
 

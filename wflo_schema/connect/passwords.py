@@ -16,23 +16,33 @@ def ask_password(command: str) -> str:
     """Run a command line in the shell, and return the one line that it prints.
 
     Raise `ConnectionFailed` where it fails, takes more than a minute, or prints no line or several.  What it prints
-    is in no message.
+    on stdout is in no message.
     """
     try:
         done = subprocess.run(
             command, shell=True, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S
         )
     except subprocess.TimeoutExpired:
-        raise ConnectionFailed(
-            f"the command that gives the password took more than {_LONGEST_S} s", hint=_HOW
-        ) from None
+        raise _failed(f"took more than {_LONGEST_S} s") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         code = done.returncode
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
-        raise ConnectionFailed(f"the command that gives the password {how}{f': {said}' if said else ''}", hint=_HOW)
-    lines = done.stdout.decode(errors="surrogateescape").splitlines()
-    if len(lines) != 1 or not lines[0] or "\x00" in lines[0]:
-        said = "nothing" if not any(lines) else "more than one line"
-        raise ConnectionFailed(f"the command that gives the password printed {said}", hint=_HOW)
-    return lines[0]
+        raise _failed(f"{how}{f': {said}' if said else ''}")
+    line = done.stdout.removesuffix(b"\n").removesuffix(b"\r")
+    if not line.strip(b"\r\n"):
+        raise _failed("printed nothing")
+    if b"\n" in line:
+        raise _failed("printed more than one line")
+    try:
+        password = line.decode()
+    except UnicodeDecodeError:
+        password = "\x00"
+    if "\x00" in password:
+        raise _failed("printed what is not UTF-8 text")
+    return password
+
+
+def _failed(how: str) -> ConnectionFailed:
+    """No other database of the server would have it."""
+    return ConnectionFailed(f"the command that gives the password {how}", hint=_HOW, is_of_server=True)
