@@ -1,7 +1,7 @@
 """The project's settings file: which values it gives, to which command, and where each of them stands.
 
 It is ``wflo-schema.toml``, or the table ``[tool.wflo-schema]`` of pyproject.toml, in this folder or in one above it, up
-to the one that holds ``.git``, and while folder and file are of one owner.  Variables may stand in ``.env`` beside it.
+to the one that holds ``.git``, and while the folders are of one owner.  Variables may stand in ``.env`` beside it.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ def settings_of(tables: Sequence[Table], command: Sequence[str]) -> dict[str, Se
     return found
 
 
-def read_settings(start: Path) -> Settings | None:
+def read_settings(start: Path, passed_over: list[str]) -> Settings | None:
     """Read the settings file of the project that ``start`` lies in, None where there is none.
 
-    Raise `UsageError` where it cannot be read.
+    Adds to ``passed_over`` what is, and why.  Raise `UsageError` where it cannot be read.
     """
-    found = next(_files(start), None)
+    found = next(_files(start, passed_over), None)
     if found is None:
         return None
     file, names, values = found
@@ -113,10 +113,10 @@ def read_settings(start: Path) -> Settings | None:
 def read_dotenv(folder: Path, passed_over: list[str]) -> dict[str, str]:
     """The variables that ``.env`` in this folder gives, empty where there is none.
 
-    Adds to ``passed_over`` the places of lines that give none.  Raise `UsageError` where it cannot be read.
+    Adds to ``passed_over`` what is, and why.  Raise `UsageError` where it cannot be read.
     """
     path = folder / DOTENV
-    if not path.is_file():
+    if not os.path.isfile(path) or _is_of_others(path, folder, passed_over):
         return {}
     import logging
 
@@ -125,30 +125,53 @@ def read_dotenv(folder: Path, passed_over: list[str]) -> dict[str, str]:
 
     logging.getLogger("dotenv").setLevel(logging.ERROR)  # its warning names no file
     try:
-        with open(path, encoding="utf-8") as file:
-            passed_over += [f"{path}:{one.original.line}" for one in parse_stream(file) if one.error]
-        return {name: value for name, value in dotenv_values(path).items() if value is not None}
-    except (OSError, UnicodeDecodeError) as error:
+        with open(path, encoding="utf-8-sig") as file:
+            odd = [f"{path}:{one.original.line}" for one in parse_stream(file) if one.error]
+        passed_over += [f"{place} is not NAME=value, and is passed over" for place in odd]
+        found = dotenv_values(path, encoding="utf-8-sig")
+        return {name: value for name, value in found.items() if value is not None}
+    except OSError as error:
+        raise _not_readable(path, error) from None
+    except UnicodeDecodeError as error:
         raise UsageError(f"cannot read {path}: {error}", hint="it must be UTF-8 text, NAME=value a line") from None
 
 
-def _files(start: Path) -> Iterator[tuple[Path, tuple[str, ...], Mapping[str, Any]]]:
+def _files(start: Path, passed_over: list[str]) -> Iterator[tuple[Path, tuple[str, ...], Mapping[str, Any]]]:
     """The settings files, the nearest first: its path, the names of its table and what that holds.
 
-    Nobody else's counts: what stands in a folder above that anybody may write to could name another database.
+    No folder above counts that is another's, or that cannot be looked into.
     """
-    owner = start.stat().st_uid
+    owner: int | None = None
     for folder in (start, *start.parents):
-        if any(path.stat().st_uid != owner for path in (folder, folder / FILE, folder / PYPROJECT) if path.exists()):
+        try:
+            has = [(folder / name).is_file() for name in (FILE, PYPROJECT)]
+            of = folder.stat().st_uid
+        except PermissionError:
             return
-        if (folder / FILE).is_file():
+        owner = of if owner is None else owner
+        if of != owner:
+            return
+        if has[0] and not _is_of_others(folder / FILE, start, passed_over):
             yield folder / FILE, (), _read(folder / FILE)
-        elif (folder / PYPROJECT).is_file():
-            tool = _read(folder / PYPROJECT, b"wflo-schema").get("tool", {})
-            if isinstance(tool.get("wflo-schema"), Mapping):
-                yield folder / PYPROJECT, ("tool", "wflo-schema"), tool["wflo-schema"]
+        elif has[1] and not _is_of_others(folder / PYPROJECT, start, passed_over):
+            tool = _read(folder / PYPROJECT, b"wflo").get("tool", {})
+            named = next((n for n in ("wflo-schema", "wflo_schema") if isinstance(tool, Mapping) and n in tool), "")
+            if named and not (named == "wflo-schema" and isinstance(tool[named], Mapping)):
+                raise UsageError(
+                    f"{folder / PYPROJECT}: tool.{named} is no table of settings", hint="write [tool.wflo-schema]"
+                )
+            if named:
+                yield folder / PYPROJECT, ("tool", named), tool[named]
         if (folder / ".git").exists():
             return
+
+
+def _is_of_others(path: Path, folder: Path, passed_over: list[str]) -> bool:
+    """Whether neither this user, root nor the folder's owner has written it: it could name another database."""
+    if path.stat().st_uid in (os.geteuid(), 0, folder.stat().st_uid):
+        return False
+    passed_over.append(f"{path} is of another user than {folder}, and is passed over")
+    return True
 
 
 def _read(path: Path, word: bytes = b"") -> dict[str, Any]:
@@ -160,5 +183,11 @@ def _read(path: Path, word: bytes = b"") -> dict[str, Any]:
         import tomllib
 
         return tomllib.loads(text.decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except OSError as error:
+        raise _not_readable(path, error) from None
+    except ValueError as error:
         raise UsageError(f"cannot read {path}: {error}", hint="it must be TOML: https://toml.io") from None
+
+
+def _not_readable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot read {path}: {error.strerror}", hint="let this user read it, or move it away")

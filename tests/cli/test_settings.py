@@ -107,6 +107,119 @@ def test_dotenv_names_the_database_and_an_environment_that_names_one_takes_nothi
     assert "secret" not in run("config", cwd=project).out
 
 
+ELSEWHERE = "postgresql://h/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "words", "env", "said"),
+    [
+        (f"WFLO_SCHEMA_DATABASE_URL={ELSEWHERE}", (), {"DATABASE_URL": "postgresql://g/x"}, "postgresql://g/x"),
+        (f"DATABASE_URL={ELSEWHERE}", ("--database-url", "postgresql://g/x"), {}, "postgresql://g/x"),
+        ("PGPORT=1\nPGDATABASE=y", ("--database-url=postgresql://nowhere.invalid",), {}, "@nowhere.invalid:5432/"),
+        ("PGPORT=1\nPGDATABASE=y", (), {"DATABASE_URL": "postgresql://nowhere.invalid"}, "@nowhere.invalid:5432/"),
+        ("WFLO_SCHEMA_PASSWORD_COMMAND=false", (), {"DATABASE_URL": "postgresql://nowhere.invalid"}, "has no address"),
+        (
+            f"DATABASE_URL={ELSEWHERE}",
+            (),
+            {"PGDATABASE": "x"},
+            "PGDATABASE names one database, and DATABASE_URL in .env",
+        ),
+        (f"DATABASE_URL={ELSEWHERE}", (), {"PGSERVICE": "x"}, "PGSERVICE names one database, and database-url in wflo"),
+        ("PGHOST=x", (), {}, "PGHOST in .env names one database, and database-url in wflo-schema.toml another"),
+        ("", (), {"PGHOST": "x"}, "PGHOST names one database, and database-url in wflo-schema.toml another"),
+        (
+            "",
+            ("--env", "a"),
+            {"PGHOST": "x"},
+            "PGHOST names one database, and database-url in wflo",
+        ),
+        ("", ("--env", "a"), {"PGSERVICE": "x"}, "PGSERVICE names one database, and database-url in wflo-schema.toml"),
+        ("", (), {"DATABASE_URL": ""}, "DATABASE_URL is set, and empty"),
+        (f"DATABASE_URL={ELSEWHERE}", (), {"DATABASE_URL": ""}, "DATABASE_URL is set, and empty"),
+        ("", ("--env", ""), {}, "the environment's name is empty"),
+    ],
+)
+def test_no_database_but_the_one_that_is_named_nearest(
+    project: Path, dotenv: str, words: tuple[str, ...], env: dict[str, str], said: str
+) -> None:
+    (project / ".env").write_text(dotenv)
+    (project / "wflo-schema.toml").write_text(
+        f'database-url = "{ELSEWHERE}"\n[env.a]\ndatabase-url = "postgresql://a/a"\n'
+    )
+    told = run("status", *words, cwd=project, env=env).err
+    if said.startswith("postgresql:"):
+        told = str(in_force(project, *words, env=env)["database-url"][0])
+    assert said in told, told
+
+
+def test_a_service_of_dotenv_is_not_mixed_with_other_variables(project: Path) -> None:
+    (project / ".env").write_text("PGSERVICE=y\n")
+    ran = run("status", cwd=project, env={"PGDATABASE": "x"})
+    assert (ran.code, "PGDATABASE names one database, and PGSERVICE in .env another" in ran.err) == (2, True)
+
+
+def test_variables_of_libpq_that_say_the_same_are_no_other_database(project: Path, database: Database) -> None:
+    (project / ".env").write_text(f"DATABASE_URL={database.url}\n")
+    known = database.parameters
+    env = {"PGHOST": known["host"], "PGPORT": known["port"], "PGUSER": "nobody", "PGDATABASE": known["dbname"]}
+    assert run("migrate", cwd=project, env=env).code == 0
+
+
+@pytest.mark.parametrize("group", [("contract", "freeze"), ("server", "status"), ("test-db", "list")])
+def test_an_environment_before_the_last_command_is_not_lost(project: Path, group: tuple[str, str]) -> None:
+    (project / "wflo-schema.toml").write_text("[env.a]\n")
+    ran = run(group[0], "--env", "a", group[1], cwd=project)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"hint: put options behind the last command: wflo-schema {' '.join(group)} --env a" in ran.err
+
+
+def test_no_password_of_the_file_is_shown(project: Path) -> None:
+    (project / "wflo-schema.toml").write_text(
+        '[migrate]\ndatabase-url = "postgresql://u:s3cret@h/x"\n[check]\nscratch-url = "host=h password=s3cret"\n'
+    )
+    for words in (("config",), ("config", "--format", "json")):
+        ran = run(*words, cwd=project)
+        assert ran.code == 0 and "migrate.database-url" in ran.out and "s3cret" not in ran.out
+    (project / "wflo-schema.toml").write_text('database-url = ["host=h password=s3cret"]\n')
+    assert "s3cret" not in run("config", cwd=project).err
+
+
+def test_errors_are_json_where_a_file_says_so(project: Path) -> None:
+    for name, text in (("wflo-schema.toml", 'format = "json"\n'), (".env", "WFLO_SCHEMA_FORMAT=json\n")):
+        (project / name).write_text(text)
+        ran = run("status", cwd=project)
+        assert (ran.code, "no database is named" in json.loads(ran.out)["error"]["message"]) == (2, True)
+        assert run("status", "--format", "text", cwd=project).out == ""
+        (project / name).unlink()
+    (project / "wflo-schema.toml").write_text('format = "github"\n')
+    assert "no database is named" in run("status", cwd=project).err
+
+
+def test_dotenv_with_a_mark_of_its_encoding_and_crlf_is_read(project: Path) -> None:
+    (project / ".env").write_bytes(b"\xef\xbb\xbfDATABASE_URL=postgresql://h/x\r\nPGUSER=u\r\n")
+    assert in_force(project)["database-url"] == ("postgresql://h/x", "DATABASE_URL in .env")
+
+
+def test_a_folder_of_the_name_of_the_packaged_files_is_a_folder(project: Path) -> None:
+    (project / "db" / "wflo").mkdir(parents=True)
+    (project / "wflo-schema.toml").write_text('migrations = "db/wflo"\n')
+    assert in_force(project / "db", env={"WFLO_SCHEMA_MIGRATIONS": ""})["migrations"][0] == [str(project / "db/wflo")]
+
+
+def test_an_empty_list_says_nothing(project: Path) -> None:
+    (project / "wflo-schema.toml").write_text("migrations = []\n")
+    assert run("new", "add a column", cwd=project).out.startswith("migrations/")
+
+
+@pytest.mark.parametrize(
+    "text", ['tool = "wflo-schema"', "[tool]\nwflo-schema = 1", "[tool.wflo_schema]\nschema = 'a'"]
+)
+def test_a_pyproject_with_another_kind_of_table(project: Path, text: str) -> None:
+    (project / "pyproject.toml").write_text(text)
+    ran = run("status", cwd=project)
+    assert ("[tool.wflo-schema]" in ran.err) == ("[tool" in text), ran.err
+
+
 def test_an_odd_line_of_dotenv_is_passed_over_and_named(project: Path) -> None:
     (project / ".env").write_text("# of another tool\n=\nWFLO_SCHEMA_SCHEMA=dot\nexport MORE\n")
     ran = run("config", cwd=project)
@@ -142,9 +255,11 @@ def test_two_databases_are_not_chosen_between(project: Path, database: Database)
         ("[chek]\ndrift = true", "wflo-schema.toml: there is no command chek\nhint: did you mean check?"),
         ("[check]\ndrif = true", "wflo-schema.toml [check]: there is no setting drif\nhint: did you mean drift?"),
         ("drift = true", "wflo-schema.toml: drift is no setting of all commands\nhint: it belongs to [check]"),
-        ('[check]\ndrift = "yes"', "wflo-schema.toml [check]: drift must be true or false, and is 'yes'"),
+        ('[check]\ndrift = "yes"', "wflo-schema.toml [check]: drift must be true or false, and is text"),
+        ("schema = 2026-01-01", "wflo-schema.toml: schema must be text, and is a date or a time"),
+        ("unheard-of = 1", "wflo-schema.toml: there is no setting unheard-of\nhint: wflo-schema 0.1.0 knows here: "),
         ("schema = 5", "wflo-schema.toml: schema must be text, and is 5"),
-        ("migrations = [1]", "wflo-schema.toml: migrations must be a list of texts, and is [1]"),
+        ("migrations = [1]", "wflo-schema.toml: migrations must be text, or a list of it, and is 1"),
         ('format = "yaml"', "wflo-schema.toml: Invalid value for '--format'"),
         ("[tool.wflo-schema]\nschema = 'a'", "wflo-schema.toml: the tables of this file have no tool.wflo-schema"),
         ("env = 1", "wflo-schema.toml: env is not made of tables\nhint: write [env.staging]"),
@@ -178,6 +293,14 @@ def test_a_file_of_somebody_else_above_does_not_count(project: Path) -> None:
         pytest.skip("only root may give a file away")
     os.chown(project / "wflo-schema.toml", 4711, -1)
     assert in_force(inner)["schema"][0] is None
+    (inner / ".env").write_text("WFLO_SCHEMA_SCHEMA=theirs\n")
+    os.chown(inner / ".env", 4711, -1)
+    ran = run("config", cwd=inner)
+    assert [line.rpartition(" is of another user")[0] for line in ran.err.splitlines()] == [
+        f"warning: {project}/wflo-schema.toml",
+        f"warning: {inner}/.env",
+    ]
+    assert "theirs" not in ran.out
 
 
 def test_an_environment_that_is_not_there_is_refused(project: Path) -> None:

@@ -19,7 +19,7 @@ import click
 import wflo_schema
 from wflo_schema.cli.options import EXIT_CODES
 from wflo_schema.cli.signals import signals
-from wflo_schema.cli.streams import ReaderGone, discard, make_streams_safe, print_json, say, show_error
+from wflo_schema.cli.streams import ReaderGone, discard, make_streams_safe, print_json, remember_format, say, show_error
 from wflo_schema.errors import WfloSchemaError
 
 # The module of each command, its name there, and its line in the list, which must fit the column.
@@ -120,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         gc.set_threshold(100_000)  # what is imported stays: to look through it for garbage only costs time
     before = signals.take_over()
+    remember_format("")
     make_streams_safe()
     code = _run(words)
     for stream in (sys.stdout, sys.stderr):

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from wflo_schema.cli.options import EXIT_CODES, Command
-from wflo_schema.cli.settings import LIBPQ, SHARED, refuse_unknown_settings, told
+from wflo_schema.cli.settings import LIBPQ, SHARED, refuse_bad_settings, told, url_source
 from wflo_schema.cli.streams import answer
 from wflo_schema.cli.suggestions import without_password
 from wflo_schema.settings import DOTENV, Table
@@ -51,7 +51,8 @@ def config(context: click.Context, /, **values: Any) -> None:
     """Show which settings are in force, and where each comes from.
 
     Looks at the command line, the variables, .env and the settings file, in this order; connects to
-    nothing. Refuses a settings file with a key that no command has.
+    nothing. Refuses a settings file with a key that no command has, and two databases where one is
+    meant, as every command does.
 
     \b
     Example:
@@ -59,7 +60,9 @@ def config(context: click.Context, /, **values: Any) -> None:
     """
     from wflo_schema.show.text import json_text
 
-    refuse_unknown_settings(context)
+    refuse_bad_settings(context)
+    if values["database_url"] is not None:
+        url_source(context, values["database_url"])
     here = told(context)
     found = [_in_force(context, parameter, values) for parameter in context.command.params if not parameter.is_eager]
     for table in reversed(here.file.tables(here.environment) if here.file else ()):
@@ -90,8 +93,6 @@ def _in_force(context: click.Context, parameter: click.Parameter, values: Mappin
     name = parameter.name or ""
     value, source = values[name], context.get_parameter_source(name)
     key = parameter.opts[0].removeprefix("--")
-    if key.endswith("-url") and value is not None:
-        value = without_password(value)
     said = "default"
     if source is click.core.ParameterSource.COMMANDLINE:
         said = "command line"
@@ -104,7 +105,13 @@ def _in_force(context: click.Context, parameter: click.Parameter, values: Mappin
         said = ", ".join(_variable(context, n) for n in given)
     if isinstance(value, tuple):
         value = [str(v) for v in value]
-    return InForce(key, value if value is None or isinstance(value, (bool, int, list)) else str(value), said)
+    return InForce(
+        key, _safe(key, value if value is None or isinstance(value, (bool, int, list)) else str(value)), said
+    )
+
+
+def _safe(key: str, value: Any) -> Any:
+    return without_password(value) if key.endswith("-url") and isinstance(value, str) else value
 
 
 def _variable(context: click.Context, name: str) -> str:
@@ -118,7 +125,7 @@ def _of_commands(table: Table, values: Mapping[str, Any], way: tuple[str, ...]) 
             yield from _of_commands(table, value, (*way, key))
         elif way:
             source = dict(table.of(way).settings())[key].source
-            yield InForce(".".join((*way, key)), value, source)
+            yield InForce(".".join((*way, key)), _safe(key, value), source)
 
 
 def _text(value: Any) -> str:

@@ -69,9 +69,6 @@ def test_db(
     from wflo_schema.testdb.recipe import Recipe
 
     if context.invoked_subcommand is not None:
-        from wflo_schema.cli.suggestions import refuse_options_before
-
-        refuse_options_before(context)
         return
     target = resolve_database(database_url, schema, server_directory)
     with Display(format_) as notify:

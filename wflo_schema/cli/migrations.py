@@ -28,6 +28,7 @@ from wflo_schema.cli.options import (
     target_options,
 )
 from wflo_schema.cli.progress import Display
+from wflo_schema.cli.settings import given_by_settings
 from wflo_schema.cli.signals import stoppable
 from wflo_schema.cli.streams import answer, say, warn
 from wflo_schema.errors import Refused, UsageError
@@ -182,7 +183,7 @@ def status(
 @click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @option("--applied", is_flag=True, help="Wait until every migration of the files is applied, too.")
-@option("--timeout", metavar="DURATION", default="60s", show_default=True, help="How long to wait at most.")
+@option("--timeout", metavar="DURATION", help="How long to wait at most. Default: what --wait says, else 60s.")
 def wait(
     database_url: str | None,
     schema: str | None,
@@ -190,7 +191,7 @@ def wait(
     format_: str,
     server_directory: Path,
     applied: bool,
-    timeout: str,
+    timeout: str | None,
 ) -> None:
     """Wait until the server lets you in, or until the schema is there.
 
@@ -204,7 +205,8 @@ def wait(
     """
     from wflo_schema.show.text import json_text, status_json, status_text
 
-    target = resolve_database(database_url, schema, server_directory)
+    target = resolve_database(database_url, schema, server_directory, waits=False)
+    timeout = timeout or click.get_current_context().meta.get("wflo_schema.wait") or "60s"
     timeout_s = duration_ms(timeout, "--timeout 30s") / 1000
     if not applied:
         from wflo_schema.connect.database import wait_until_ready
@@ -258,7 +260,12 @@ def plan(
         from wflo_schema.engine.against import plan_against
 
         if is_recursive():
-            raise UsageError("--against reads no sub-folders", hint="leave out --recursive, and name each folder")
+            how = (
+                "write recursive = false into [plan]"
+                if given_by_settings(click.get_current_context(), "recursive")
+                else "leave out --recursive"
+            )
+            raise UsageError("--against reads no sub-folders", hint=f"{how}, and name each folder")
         planned = _pasteable(plan_against(folders_of(migrations), against, to=to))
         answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wflo_schema.cli.settings import LIBPQ, URL_VARIABLES, given_by_settings, refuse_two_databases, take_settings
+from wflo_schema.cli.settings import (
+    URL_VARIABLES,
+    given_by_settings,
+    libpq_source,
+    refuse_empty_url,
+    take_settings,
+    told,
+    url_source,
+)
 from wflo_schema.errors import ConnectionFailed, NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.packaged import PACKAGED, packaged_folder
 from wflo_schema.show.check_formats import FORMATS
@@ -79,6 +87,17 @@ class Group(_Repeating, click.Group):
     """The same for a group, and for the commands in it."""
 
     command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, which sees no option of the group's own."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if any(ctx.get_parameter_source(p.name or "") is click.core.ParameterSource.COMMANDLINE for p in self.params):
+            from wflo_schema.cli.suggestions import refuse_options_before
+
+            refuse_options_before(ctx, name or "")
+        return name, command, rest
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
@@ -202,12 +221,12 @@ def some_of(name: str, choices: Sequence[str], *, help: str) -> Callable[[_F], _
 
 
 class _Formats(_Choice):
-    """The formats that a command has.  One that the environment names for another command is text here."""
+    """The formats that a command has.  One of another command is text here, unless it is typed."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if ctx is not None and param is not None and param.name is not None and value not in self.choices:
-            is_default = ctx.get_parameter_source(param.name) is click.core.ParameterSource.ENVIRONMENT
-            if is_default and value in FORMATS:
+            typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+            if not typed and value in FORMATS:
                 return "text"
         return super().convert(value, param, ctx)
 
@@ -337,20 +356,21 @@ target_options = all_of(database_url_option, schema_option, migrations_option, f
 
 
 def resolve_database(
-    url: str | None, schema: str | None, server_directory: Path, *, create_database: bool = False
+    url: str | None,
+    schema: str | None,
+    server_directory: Path,
+    *,
+    create_database: bool = False,
+    waits: bool = True,
 ) -> Database:
     """The database that is meant: option, variable, libpq's variables, the project's own server.
 
-    With ``--wait``, it has let us in once; with ``create_database``, it is made where it is not there.  Raise
-    `NoDatabase` where none of them names one: a database is never invented.
+    With ``--wait``, it has let us in once, where ``waits``; with ``create_database``, it is
+    made where it is not there.  Raise `NoDatabase` where none of them names one: a database is never invented.
     """
     target = _named_database(url, schema, server_directory)
-    context = click.get_current_context(silent=True)
-    kept = context.meta if context else {}
-    if (command := kept.get("wflo_schema.password_command")) is not None:
-        target = target.with_password_command(command)
-    wait = kept.get("wflo_schema.wait")
-    if wait is not None:
+    wait = click.get_current_context().meta.get("wflo_schema.wait")
+    if waits and wait is not None:
         from wflo_schema.connect.database import wait_until_ready
 
         timeout_s = duration_ms(wait, "--wait 30s") / 1000
@@ -375,23 +395,13 @@ def _named_database(url: str | None, schema: str | None, server_directory: Path)
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # it would warn of every connection that is gone already
 
     if url is not None:
-        context = click.get_current_context(silent=True)
-        source = context.get_parameter_source("database_url") if context else None
-        named = "--database-url"
-        if context and source is click.core.ParameterSource.ENVIRONMENT:
-            named = next((name for name in URL_VARIABLES if os.environ.get(name)), named)
-            refuse_two_databases(context, named)
-        elif context and (setting := given_by_settings(context, "database_url")):
-            named = f"database-url in {setting.source}"
+        named = url_source(click.get_current_context(), url)
         if not url.strip():
             raise NoDatabase(f"{named} is empty", hint="give it a URL, or leave it out")
-        return Database.parse(url, schema=schema, source=named)
-    for name in URL_VARIABLES:
-        if name in os.environ:
-            raise NoDatabase(f"{name} is set, and empty", hint=f"give it a URL, or remove it: unset {name}")
-    given = [name for name in LIBPQ if os.environ.get(name)]
-    if given:
-        return Database.parse("", schema=schema, source=", ".join(given))
+        return _with_password_command(Database.parse(url, schema=schema, source=named))
+    refuse_empty_url()
+    if given := libpq_source(click.get_current_context()):
+        return _with_password_command(Database.parse("", schema=schema, source=given))
     why, how = "is not running", "start the project's own server: wflo-schema server start"
     if _is_there(server_directory):
         from wflo_schema.server.embedded import find_embedded, status_embedded
@@ -407,6 +417,23 @@ def _named_database(url: str | None, schema: str | None, server_directory: Path)
         f"no database is named, and the project's own server {why}",
         hint=f"set DATABASE_URL (postgresql://user:password@host:5432/name) or give --database-url; or {how}",
     )
+
+
+def _with_password_command(database: Database) -> Database:
+    """With the command that gives its password.  Raise `UsageError` where it has one, and neither goes first."""
+    context = click.get_current_context()
+    command, own = context.meta.get("wflo_schema.password_command"), told(context).own
+    if command is None:
+        return database
+    of_file = click.core.ParameterSource.DEFAULT_MAP
+    is_nearer = context.get_parameter_source("database_url") is not of_file or "database-url" in own
+    try:
+        return database.with_password_command(command)
+    except UsageError:
+        is_general = context.get_parameter_source("password_command") is of_file and "password-command" not in own
+        if is_general and is_nearer:
+            return database
+        raise
 
 
 def _is_there(path: Path) -> bool:

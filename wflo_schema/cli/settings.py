@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +12,21 @@ from typing import Any
 
 import click
 
-from wflo_schema.cli.streams import warn
-from wflo_schema.errors import UsageError
+from wflo_schema import __version__
+from wflo_schema.cli.streams import remember_format, warn
+from wflo_schema.errors import NoDatabase, UsageError
 from wflo_schema.files.packaged import PACKAGED
-from wflo_schema.settings import Setting, Settings, Table, read_dotenv, read_settings, settings_of
-from wflo_schema.words import listed
+from wflo_schema.settings import DOTENV, Setting, Settings, Table, read_dotenv, read_settings, settings_of
+from wflo_schema.words import counted, listed
 
 # The first that is set and not empty counts.
 URL_VARIABLES = ["WFLO_SCHEMA_DATABASE_URL", "DATABASE_URL"]
 
-# Variables of libpq that say which database is meant; a user or password alone says nothing.
-LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE")
+# Variables of libpq that say which database is meant, and its parameters; a user or password alone says nothing.
+LIBPQ = {"PGSERVICE": "service", "PGHOST": "host", "PGHOSTADDR": "hostaddr", "PGPORT": "port", "PGDATABASE": "dbname"}
+
+# Whoever gives one of these names a database as a whole.
+_NAMING = (*URL_VARIABLES, "--database-url")
 
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
@@ -62,15 +67,19 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
     """
     if context.resilient_parsing:  # for a shell that completes a line
         return
+    if environment == "":
+        raise UsageError("the environment's name is empty", hint="say which is meant, or leave out --env")
     try:
         here = Path.cwd()
     except FileNotFoundError:
         return  # whoever needs a folder will say so
-    file = read_settings(here)
-    odd: list[str] = []
-    variables = read_dotenv(file.folder if file else here, odd)
-    for place in odd:
-        warn(f"{place} is not NAME=value, and is passed over")
+    for name in told(context).variables:  # which the group that this command is in has set
+        os.environ.pop(name, None)
+    passed_over: list[str] = []
+    file = read_settings(here, passed_over)
+    variables = read_dotenv(file.folder if file else here, passed_over)
+    for odd in passed_over:
+        warn(odd)
     environment = environment or variables.get("WFLO_SCHEMA_ENV") or None
     if file is None and environment is not None:
         raise UsageError(
@@ -78,19 +87,23 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
             hint=f"write wflo-schema.toml with a table [env.{environment}], or leave out --env",
         )
     tables, way, options = file.tables(environment) if file else (), _way(context), _options(context.command)
-    for table in tables:
-        _refuse_unknown(table, way, options, context)
     said, own = settings_of(tables, way), settings_of(tables[:-1], way)
     if "into" in options and "migrations" in said:  # what import writes is what the others read
         where = said["migrations"]
         folders = where.value if isinstance(where.value, list) else [where.value]
         said.setdefault("into", Setting(folders[0] if len(folders) == 1 else folders, where.source))
     new = _take_variables(context, variables, own)
+    if "format" in options:
+        remember_format(os.environ.get("WFLO_SCHEMA_FORMAT") or (said["format"].value if "format" in said else ""))
+    for table in tables:
+        _refuse_unknown(table, way, options, context)
     context.meta[_ENVIRONMENT] = environment
     context.meta[_TOLD] = Told(environment, file, said, own, options, new)
     if file is not None:
         context.default_map = {
-            options[k].name or "": _value(k, options[k], s, file) for k, s in said.items() if k in options
+            options[k].name or "": _value(k, options[k], s, file)
+            for k, s in said.items()
+            if k in options and s.value != []
         }
 
 
@@ -102,14 +115,68 @@ def given_by_settings(context: click.Context, name: str) -> Setting | None:
     return next((here.said[key] for key, option in here.options.items() if option.name == name), None)
 
 
-def refuse_two_databases(context: click.Context, variable: str) -> None:
-    """Raise `UsageError` where ``variable`` names a database, and the environment that was asked for another one."""
-    setting = told(context).own.get("database-url")
-    if setting is not None and setting.value != os.environ[variable]:
-        raise UsageError(
-            f"{variable} names one database, and {setting.source} another",
-            hint=f"unset {variable}, or say which is meant: --database-url URL",
-        )
+def url_source(context: click.Context, url: str) -> str:
+    """Who has given this URL.  Raise `UsageError` where a file and a variable name a database each."""
+    here, source = told(context), context.get_parameter_source("database_url")
+    if source is click.core.ParameterSource.COMMANDLINE:
+        return "--database-url"
+    variable = next((name for name in URL_VARIABLES if os.environ.get(name)), "")
+    if source is click.core.ParameterSource.ENVIRONMENT and variable not in here.variables:
+        setting = here.own.get("database-url")
+        if setting is not None and setting.value != os.environ[variable]:
+            raise _two_databases(variable, setting.source)
+        return variable
+    if source is click.core.ParameterSource.ENVIRONMENT:
+        named, beside = f"{variable} in {DOTENV}", here.variables
+    elif (setting := given_by_settings(context, "database_url")) is not None:
+        named, beside = f"database-url in {setting.source}", ()
+        if "database-url" not in here.own:
+            refuse_empty_url()
+    else:
+        return "--database-url"
+    _refuse_libpq(named, url, here, beside)
+    return named
+
+
+def refuse_empty_url() -> None:
+    """Raise `NoDatabase` where a variable was to name a database, and is empty."""
+    for name in URL_VARIABLES:
+        if os.environ.get(name) == "":
+            raise NoDatabase(f"{name} is set, and empty", hint=f"give it a URL, or remove it: unset {name}")
+
+
+def _refuse_libpq(named: str, url: str, here: Told, beside: Collection[str]) -> None:
+    """libpq would take the file's URL, and whoever typed PGDATABASE=… before the command means another database.
+
+    ``beside``: variables of the same file, where that is meant.
+    """
+    from psycopg.conninfo import conninfo_to_dict
+
+    from wflo_schema.connect.database import Database
+
+    given = conninfo_to_dict(Database.parse(url, source=named).conninfo)
+    for name, parameter in LIBPQ.items():
+        value = os.environ.get(name)
+        is_whole = name in ("PGSERVICE", "PGHOSTADDR")  # the URL's host and name go before what these say
+        if value and name not in beside and given.get(parameter, "" if is_whole else value) != value:
+            raise _two_databases(f"{name} in {DOTENV}" if name in here.variables else name, named)
+
+
+def libpq_source(context: click.Context) -> str:
+    """Which of libpq's variables name a database, empty where none does.  Raise `UsageError` for a service and more."""
+    given, of_file = [name for name in LIBPQ if os.environ.get(name)], told(context).variables
+    others = [name for name in given if name not in of_file]
+    if others and "PGSERVICE" in of_file:
+        raise _two_databases(others[0], f"PGSERVICE in {DOTENV}")
+    return ", ".join(given)
+
+
+def _two_databases(variable: str, named: str) -> UsageError:
+    how = "leave one of them out" if variable.endswith(DOTENV) else f"unset {variable}"
+    return UsageError(
+        f"{variable} names one database, and {named} another",
+        hint=f"{how}, or say which is meant: --database-url URL",
+    )
 
 
 def is_database_named(context: click.Context) -> bool:
@@ -117,8 +184,8 @@ def is_database_named(context: click.Context) -> bool:
     return "database-url" in told(context).said or any(os.environ.get(n) for n in (*URL_VARIABLES, *LIBPQ))
 
 
-def refuse_unknown_settings(context: click.Context) -> None:
-    """Raise `UsageError` for a key that no command has, in the table of whichever command."""
+def refuse_bad_settings(context: click.Context) -> None:
+    """Raise `UsageError` for a key that no command has, or a value of a wrong kind, in whichever table."""
     file, root = told(context).file, context.find_root()
     waiting = [root] if file is not None and isinstance(root.command, click.Group) else []
     while waiting:
@@ -130,7 +197,11 @@ def refuse_unknown_settings(context: click.Context) -> None:
             assert command is not None
             inner = click.Context(command, parent=here, info_name=name)
             for table in (file.for_all, *file.environments.values()):
-                _refuse_unknown(table, _way(inner), _options(command), inner)
+                options = _options(command)
+                _refuse_unknown(table, _way(inner), options, inner)
+                for key, setting in settings_of((table,), _way(inner)).items():
+                    if key in options:
+                        _value(key, options[key], setting, file)
             if isinstance(command, click.Group):
                 waiting.append(inner)
 
@@ -175,7 +246,9 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
             what = "command" if isinstance(value, Mapping) else "setting"
             raise UsageError(
                 f"{where}: there is no {what} {key}",
-                hint=f"did you mean {near[0]}?" if near else f"known here: {listed(sorted(known), 30)}",
+                hint=f"did you mean {near[0]}?"
+                if near
+                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 30)}",
             )
 
 
@@ -190,34 +263,50 @@ def _value(key: str, option: click.Option, setting: Setting, settings: Settings)
         values = value if isinstance(value, list) else [value]
         if all(isinstance(v, str) for v in values):
             return [_path(v, option, settings) for v in values]
-        kind = "a list of texts"
+        value = next(v for v in values if not isinstance(v, str))
+        kind = "text, or a list of it"
     elif isinstance(option.type, type(click.INT)):
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         kind = "a number"
     elif isinstance(value, str):
+        if key == "password-command" and settings.folder != Path.cwd():
+            return f"cd {shlex.quote(str(settings.folder))}; {value}"
         return _path(value, option, settings)
-    raise UsageError(f"{setting.source}: {key} must be {kind}, and is {value!r}", hint="mend it there")
+    raise UsageError(f"{setting.source}: {key} must be {kind}, and is {_shown(value)}", hint="mend it there")
+
+
+def _shown(value: object) -> str:
+    """A value of a wrong kind, without what may be a password."""
+    if isinstance(value, list):
+        return f"a list of {counted(len(value), 'value')}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else "text" if isinstance(value, str) else "a date or a time"
 
 
 def _path(value: str, option: click.Option, settings: Settings) -> str:
     """A path of the file begins at the file's folder."""
     if not isinstance(option.type, click.Path) or value == PACKAGED or settings.folder == Path.cwd():
         return value
-    return os.path.relpath(settings.folder / value)
+    found = os.path.relpath(settings.folder / value)
+    return f"./{found}" if found == PACKAGED else found
 
 
 def _take_variables(context: click.Context, variables: Mapping[str, str], before: Collection[str]) -> frozenset[str]:
     """Set what is not set, while this command runs, and return the names.
 
-    ``before``: the keys that go before variables of ``.env``.
+    ``before``: the keys that go before variables of ``.env``.  Where something else names a database, no part of it,
+    such as its port or password, comes from there.
     """
     ours = {name: value for name, value in variables.items() if name.startswith(("WFLO_SCHEMA_", "PG"))}
     ours |= {name: value for name, value in variables.items() if name in URL_VARIABLES}
     for key in before:
         ours.pop(f"WFLO_SCHEMA_{key.replace('-', '_').upper()}", None)
-    if "database-url" in before:
+    typed = (word.partition("=")[0] for word in context.find_root().obj or ())
+    if "database-url" in before or os.environ.get("PGSERVICE") or not {*typed, *os.environ}.isdisjoint(_NAMING):
         ours = {n: v for n, v in ours.items() if n not in URL_VARIABLES and not n.startswith("PG")}
+        ours.pop("WFLO_SCHEMA_PASSWORD_COMMAND", None)
     new = {name: value for name, value in ours.items() if name not in os.environ}
     os.environ.update(new)
     context.call_on_close(lambda: [os.environ.pop(name, None) for name in new])

@@ -139,8 +139,20 @@ def _print(text: str) -> None:
         discard(sys.stdout)
 
 
+class _Format:
+    """What files and variables say of the format, while a command runs: its context is gone when its error is shown."""
+
+    name = ""
+
+
+def remember_format(name: str) -> None:
+    """The format that is meant where the command line names none."""
+    _Format.name = name
+
+
 def _wants_json(words: Sequence[str]) -> bool:
     for before, word in zip(["", *words], words, strict=False):
         if word == "--format=json" or (before == "--format" and word == "json"):
             return True
-    return os.environ.get("WFLO_SCHEMA_FORMAT") == "json" and not any(w.startswith("--format") for w in words)
+    named = os.environ.get("WFLO_SCHEMA_FORMAT") or _Format.name
+    return named == "json" and not any(w.startswith("--format") for w in words)

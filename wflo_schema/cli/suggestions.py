@@ -175,15 +175,14 @@ def with_given_options(hint: str, context: click.Context) -> str:
     return _NEXT_STEP.sub(repeat, hint)
 
 
-def refuse_options_before(context: click.Context) -> None:
-    """Raise `UsageError` for options of a group that stand before a subcommand, which would not see them."""
+def refuse_options_before(context: click.Context, name: str) -> None:
+    """Raise `UsageError` for options of a group that stand before its command ``name``, which would not see them."""
     command_line = click.core.ParameterSource.COMMANDLINE
     early = [p.opts[0] for p in context.command.params if context.get_parameter_source(p.name or "") is command_line]
-    if early and context.invoked_subcommand:
-        raise UsageError(
-            f"{listed(early)} stands before {context.invoked_subcommand}, which would not see it",
-            hint=f"put options behind the last command: {meant()}",
-        )
+    raise UsageError(
+        f"{listed(early)} stands before {name}, which would not see it",
+        hint=f"put options behind the last command: {meant()}",
+    )
 
 
 def _said_after_migrate(root: click.Group, word: str) -> str:
