@@ -69,14 +69,29 @@ def test_an_environment_names_the_database_and_its_schema(
     assert in_force(project)["schema"] == ("public", f"{name} [{head}]" if head else name)
 
 
-def test_paths_begin_at_the_files_folder(project: Path, database: Database) -> None:
+def test_paths_and_the_password_command_begin_at_the_files_folder(project: Path, database: Database) -> None:
     (project / "db").mkdir()
     (project / "migrations").rename(project / "db" / "sql")
-    (project / "wflo-schema.toml").write_text(f'migrations = "db/sql"\ndatabase-url = "{database.url}"\n')
-    deep = project / "src" / "deep"
-    deep.mkdir(parents=True)
+    command = project / "give it"
+    command.write_text("#!/bin/sh\necho x; pwd > asked\n")
+    command.chmod(0o755)
+    (project / "wflo-schema.toml").write_text(
+        f"database-url = '{database.url}'\nmigrations = 'db/sql'\npassword-command = '\"./give it\"'\n"
+    )
+    deep = project / "src" / "it's deep"
+    (deep / "migrations").mkdir(parents=True)
     assert run("migrate", cwd=deep, env={"WFLO_SCHEMA_MIGRATIONS": ""}).code == 0
     assert count(database, "SELECT count(*) FROM a") == 0
+    (project / "asked").unlink()
+    (project / "wflo-schema.toml").write_text("")
+    (project / ".env").write_text(
+        f"DATABASE_URL='{database.url}'\nWFLO_SCHEMA_MIGRATIONS=db/sql:src\n"
+        "WFLO_SCHEMA_PASSWORD_COMMAND='\"./give it\"'\n"
+    )
+    found = in_force(deep)
+    assert found["migrations"] == (["../../db/sql", ".."], "WFLO_SCHEMA_MIGRATIONS in .env")
+    assert run("status", "--migrations", "../../db/sql", cwd=deep).code == 0
+    assert (project / "asked").read_text() == f"{project}\n"
 
 
 def test_the_command_line_goes_before_variables_these_before_the_file_and_an_environment_before_the_rest(

@@ -92,6 +92,11 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
         where = said["migrations"]
         folders = where.value if isinstance(where.value, list) else [where.value]
         said.setdefault("into", Setting(folders[0] if len(folders) == 1 else folders, where.source))
+    if file is not None:
+        for option in options.values():
+            if isinstance(variable := option.envvar, str) and variable in variables:
+                values = variables[variable].split(os.pathsep) if option.multiple else [variables[variable]]
+                variables[variable] = os.pathsep.join(_from_folder(v, option, file.folder) for v in values)
     new = _take_variables(context, variables, own)
     if "format" in options:
         remember_format(os.environ.get("WFLO_SCHEMA_FORMAT") or (said["format"].value if "format" in said else ""))
@@ -262,7 +267,7 @@ def _value(key: str, option: click.Option, setting: Setting, settings: Settings)
     elif option.multiple:
         values = value if isinstance(value, list) else [value]
         if all(isinstance(v, str) for v in values):
-            return [_path(v, option, settings) for v in values]
+            return [_from_folder(v, option, settings.folder) for v in values]
         value = next(v for v in values if not isinstance(v, str))
         kind = "text, or a list of it"
     elif isinstance(option.type, type(click.INT)):
@@ -270,9 +275,7 @@ def _value(key: str, option: click.Option, setting: Setting, settings: Settings)
             return value
         kind = "a number"
     elif isinstance(value, str):
-        if key == "password-command" and settings.folder != Path.cwd():
-            return f"cd {shlex.quote(str(settings.folder))}; {value}"
-        return _path(value, option, settings)
+        return _from_folder(value, option, settings.folder)
     raise UsageError(f"{setting.source}: {key} must be {kind}, and is {_shown(value)}", hint="mend it there")
 
 
@@ -285,11 +288,15 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, (int, float)) else "text" if isinstance(value, str) else "a date or a time"
 
 
-def _path(value: str, option: click.Option, settings: Settings) -> str:
-    """A path of the file begins at the file's folder."""
-    if not isinstance(option.type, click.Path) or value == PACKAGED or settings.folder == Path.cwd():
+def _from_folder(value: str, option: click.Option, folder: Path) -> str:
+    """A path or a command of a file in ``folder``, as it is called from here."""
+    if folder == Path.cwd():
         return value
-    found = os.path.relpath(settings.folder / value)
+    if option.name == "password_command":
+        return f"cd {shlex.quote(str(folder))}; {value}"
+    if not isinstance(option.type, click.Path) or value == PACKAGED:
+        return value
+    found = os.path.relpath(folder / value)
     return f"./{found}" if found == PACKAGED else found
 
 
