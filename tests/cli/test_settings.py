@@ -199,6 +199,18 @@ def test_no_password_of_the_file_is_shown(project: Path) -> None:
     assert "s3cret" not in run("config", cwd=project).err
 
 
+def test_a_password_goes_before_a_command_that_stands_behind_its_url(project: Path, database: Database) -> None:
+    url = database.with_parameters(password="x").url
+    (project / "wflo-schema.toml").write_text(
+        f'password-command = "false"\ndatabase-url = "{url}"\n[env.a]\ndatabase-url = "{url}"\n'
+    )
+    for words in (("--database-url", url), ("--env", "a")):
+        assert run("status", *words, cwd=project).code == 0
+    for both in ([], ["--env", "a", "--password-command", "false"]):
+        ran = run("status", *both, cwd=project)
+        assert (ran.code, "holds a password, and a command is to give it, too" in ran.err) == (2, True)
+
+
 def test_errors_are_json_where_a_file_says_so(project: Path) -> None:
     for name, text in (("wflo-schema.toml", 'format = "json"\n'), (".env", "WFLO_SCHEMA_FORMAT=json\n")):
         (project / name).write_text(text)

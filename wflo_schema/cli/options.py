@@ -425,13 +425,11 @@ def _with_password_command(database: Database) -> Database:
     command, own = context.meta.get("wflo_schema.password_command"), told(context).own
     if command is None:
         return database
-    of_file = click.core.ParameterSource.DEFAULT_MAP
-    is_nearer = context.get_parameter_source("database_url") is not of_file or "database-url" in own
     try:
         return database.with_password_command(command)
     except UsageError:
-        is_general = context.get_parameter_source("password_command") is of_file and "password-command" not in own
-        if is_general and is_nearer:
+        of_file = [given_by_settings(context, name) is not None for name in ("password_command", "database_url")]
+        if of_file == [True, False] or (all(of_file) and "database-url" in own and "password-command" not in own):
             return database
         raise
 
