@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -247,6 +246,8 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
                     f"{where}: the tables of this file have no tool.wflo-schema before them",
                     hint="write [check] for [tool.wflo-schema.check], or keep it in pyproject.toml",
                 )
+            import difflib
+
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
             what = "command" if isinstance(value, Mapping) else "setting"
             raise UsageError(
