@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 from wflo_schema.cli.options import (
-    EXIT_CODES,
     Command,
     Group,
     all_of,
@@ -31,7 +30,7 @@ from wflo_schema.cli.options import (
     server_directory_option,
     some_of,
 )
-from wflo_schema.cli.streams import answer, warn, write_file
+from wflo_schema.cli.streams import EXIT_CODES, answer, warn, write_file
 from wflo_schema.errors import BadContract, UsageError
 from wflo_schema.show.check_formats import FORMATS
 

@@ -17,9 +17,17 @@ from typing import Any
 import click
 
 import wflo_schema
-from wflo_schema.cli.options import EXIT_CODES
 from wflo_schema.cli.signals import signals
-from wflo_schema.cli.streams import ReaderGone, discard, make_streams_safe, print_json, remember_format, say, show_error
+from wflo_schema.cli.streams import (
+    EXIT_CODES,
+    ReaderGone,
+    discard,
+    make_streams_safe,
+    print_json,
+    remember_format,
+    say,
+    show_error,
+)
 from wflo_schema.errors import WfloSchemaError
 
 # The module of each command, its name there, and its line in the list, which must fit the column.

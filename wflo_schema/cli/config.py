@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from wflo_schema.cli.options import EXIT_CODES, Command
+from wflo_schema.cli.options import Command
 from wflo_schema.cli.settings import LIBPQ, SHARED, refuse_bad_settings, told, url_source
-from wflo_schema.cli.streams import answer
+from wflo_schema.cli.streams import EXIT_CODES, answer
 from wflo_schema.cli.suggestions import without_password
 from wflo_schema.settings import DOTENV, Table
 

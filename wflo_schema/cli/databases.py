@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from wflo_schema.cli.options import (
-    EXIT_CODES,
     Group,
     all_of,
     database_url_option,
@@ -19,7 +18,7 @@ from wflo_schema.cli.options import (
     target_options,
 )
 from wflo_schema.cli.progress import Display
-from wflo_schema.cli.streams import answer
+from wflo_schema.cli.streams import EXIT_CODES, answer
 
 
 @click.group("test-db", cls=Group, epilog=EXIT_CODES, invoke_without_command=True)

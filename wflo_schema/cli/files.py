@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from wflo_schema.cli.options import (
-    EXIT_CODES,
     FOLDER,
     Command,
     format_option,
@@ -22,7 +21,7 @@ from wflo_schema.cli.options import (
     scratch_options,
     target_options,
 )
-from wflo_schema.cli.streams import answer, warn
+from wflo_schema.cli.streams import EXIT_CODES, answer, warn
 from wflo_schema.errors import NoDatabase, Refused, UsageError
 from wflo_schema.files.packaged import PACKAGED
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from wflo_schema.cli.options import (
-    EXIT_CODES,
     Command,
     create_database_option,
     create_schema_option,
@@ -30,7 +29,7 @@ from wflo_schema.cli.options import (
 from wflo_schema.cli.progress import Display
 from wflo_schema.cli.settings import given_by_settings
 from wflo_schema.cli.signals import stoppable
-from wflo_schema.cli.streams import answer, say, warn
+from wflo_schema.cli.streams import EXIT_CODES, answer, say, warn
 from wflo_schema.errors import Refused, UsageError
 
 if TYPE_CHECKING:

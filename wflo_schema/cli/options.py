@@ -38,10 +38,6 @@ _RECURSIVE = "wflo_schema.recursive"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-EXIT_CODES = """\b
-Exit codes: 0 done, nothing found; 1 answered, and the answer is no;
-2 usage; 3 could not do it; 130/143 stopped by Ctrl-C/SIGTERM."""
-
 
 class _Option(click.Option):
     """An option that shows in --help which variable sets it."""

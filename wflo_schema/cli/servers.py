@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from wflo_schema.cli.options import (
-    EXIT_CODES,
     Group,
     all_of,
     format_option,
@@ -17,7 +16,7 @@ from wflo_schema.cli.options import (
     server_directory_option,
 )
 from wflo_schema.cli.settings import is_database_named
-from wflo_schema.cli.streams import answer, say
+from wflo_schema.cli.streams import EXIT_CODES, answer, say
 from wflo_schema.errors import NoDatabase, UsageError
 
 if TYPE_CHECKING:

@@ -16,6 +16,11 @@ import click
 
 from wflo_schema.errors import CannotWrite, UsageError, WfloSchemaError
 
+# The end of each command's help.
+EXIT_CODES = """\b
+Exit codes: 0 done, nothing found; 1 answered, and the answer is no;
+2 usage; 3 could not do it; 130/143 stopped by Ctrl-C/SIGTERM."""
+
 
 def warn(text: str) -> None:
     """Print a warning on stderr."""

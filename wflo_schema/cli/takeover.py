@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from wflo_schema.cli.options import (
-    EXIT_CODES,
     FOLDER,
     Command,
     database_url_option,
@@ -25,7 +24,7 @@ from wflo_schema.cli.options import (
     server_directory_option,
     target_options,
 )
-from wflo_schema.cli.streams import answer, warn
+from wflo_schema.cli.streams import EXIT_CODES, answer, warn
 from wflo_schema.errors import NoDatabase, UsageError
 from wflo_schema.words import counted
 
