@@ -82,10 +82,12 @@ def test_database_schema_and_migrations_are_waited_for_until_they_come(project: 
 
 
 def test_what_does_not_come_is_said_in_the_end(project: Path, missing: Database) -> None:
-    env = {"DATABASE_URL": missing.url}
-    ran = run("wait", "--applied", "--timeout", "300ms", cwd=project, env=env)
-    assert (ran.code, ran.out) == (3, "")
-    assert f"error: there is no database {missing.name}" in ran.err and "--create-database" in ran.err
+    env = {"DATABASE_URL": missing.url, "WFLO_SCHEMA_WAIT": "400ms"}
+    for words, time in (("--timeout", "300ms"), "300ms"), ((), "400ms"):
+        ran = run("wait", "--applied", *words, cwd=project, env=env)
+        assert (ran.code, ran.out) == (3, "")
+        assert f"; waiting up to {time}\nerror: there is no database {missing.name}" in ran.err
+        assert "--create-database" in ran.err
     env = {"DATABASE_URL": missing.with_parameters(host="127.0.0.1", port="1").url}
     assert run("wait", "--timeout", "300ms", cwd=project, env=env).code == 3
 

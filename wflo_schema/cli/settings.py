@@ -238,6 +238,12 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
             if key in known:
                 continue
             where = f"{part.path} [{'.'.join(part.names)}]" if part.names else part.path
+            if key in (keys if isinstance(value, Mapping) else commands):
+                named = ".".join((*part.names, key))
+                raise UsageError(
+                    f"{where}: {key} is {'no table' if key in keys else 'a table'}",
+                    hint=f"write {key} = and its value" if key in keys else f"write [{named}], once",
+                )
             if part is table and key in options:
                 named = ".".join((*part.names, *way))
                 raise UsageError(f"{where}: {key} is no setting of all commands", hint=f"it belongs to [{named}]")
@@ -254,7 +260,7 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
                 f"{where}: there is no {what} {key}",
                 hint=f"did you mean {near[0]}?"
                 if near
-                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 30)}",
+                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 30) or 'none'}",
             )
 
 
