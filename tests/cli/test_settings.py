@@ -263,7 +263,7 @@ def test_import_writes_where_the_others_read(project: Path) -> None:
     (project / "old" / "1_a.up.sql").write_text("CREATE TABLE a ();")
     ran = run("import", "old", "--write", cwd=project, env={"WFLO_SCHEMA_SERVER_DIRECTORY": "none"})
     assert (ran.code, ran.err) == (1, ""), "it is written, and nothing is there to prove it"
-    assert (project / "db" / "ours" / "1_a.sql").exists()
+    assert (project / "db" / "ours" / "0001_a.sql").exists()
 
 
 def test_two_databases_are_not_chosen_between(project: Path, database: Database) -> None:
