@@ -15,13 +15,23 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import RunningServer
+from tests.engine.test_faults import needs_pgbouncer, pgbouncer
 from wflo_schema.check.verdict import check_drift
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.naming import new_migration
-from wflo_schema.scratch.replay import _NO_SESSION, _SESSIONS, PREFIX, _is_left, _new_name, replayed, scratch_database
+from wflo_schema.scratch.replay import (
+    _NO_SESSION,
+    _SESSIONS,
+    PREFIX,
+    _is_left,
+    _new_name,
+    replayed,
+    scratch_database,
+    scratch_databases,
+)
 
 pytestmark = pytest.mark.spread_over_servers
 
@@ -115,6 +125,24 @@ def test_behind_a_pooler_age_alone_decides(monkeypatch: pytest.MonkeyPatch, age_
     name = _new_name(_NO_SESSION)
     monkeypatch.setattr(time, "time", lambda: now)
     assert _is_left(name, []) is is_left
+
+
+@needs_pgbouncer
+def test_behind_a_pooler_each_of_two_runs_has_databases_of_its_own(database: Database) -> None:
+    with pgbouncer(database, "transaction", 5) as pooled:
+        with scratch_databases(pooled) as first, scratch_databases(pooled) as second:
+            made = [one.name for scratches in (first, second, first) for one in scratches.new(3)]
+            assert sorted(set(made)) == names(database)
+            assert len(made) == 9
+        assert names(database) == []
+
+
+def test_what_somebody_looks_into_is_not_copied(database: Database) -> None:
+    with scratch_databases(database) as scratches:
+        both = scratches.new(2)
+        with both[1].connect():
+            assert scratches.copies(both) is None
+    assert names(database) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ session holds for as long as it lives: a killed one loses it at once, on whateve
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -56,8 +57,9 @@ _NO_SESSION = 0
 # Seconds: the age at which it is left over.
 _LONGEST_RUN_S = 86_400
 
-# Databases that are dropped at once, each over a connection of its own, or one by one where there are not so many.
-_MOST_AT_ONCE = 32
+# Databases that are dropped at once, each over a connection of its own, or one by one where there are not so many:
+# the server's connections are there for others.
+_MOST_AT_ONCE = 8
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -133,7 +135,8 @@ class Scratches:
         self._connection = connection
         self._names: list[str] = []
         self._retired: list[str] = []
-        self._count = 0
+        self._numbers = itertools.count()
+        self._can_copy = True
         self._user = connection.info.user
         with self._explained("preparing a scratch database"):
             self._session = _register(connection)
@@ -141,6 +144,7 @@ class Scratches:
             is_like = scratch.on is None and not scratch.template
             self._like = encoding_and_locale(connection, database.name) if is_like else sql.Composed([])
         if self._session == _NO_SESSION:
+            self._can_copy = False  # a pool keeps its sessions
             connection.close()  # nothing is held by it, and a pool may have no other
 
     @contextmanager
@@ -179,50 +183,60 @@ class Scratches:
         """Copies of databases that were made here and have no session now, with all that is known of them.
 
         None where a copy would not be the same: PostgreSQL copies neither a database's own settings nor its grants.
+        And where somebody looks into one of them, such as a program that watches all databases of the server.
         """
-        if self._session == _NO_SESSION:
-            return None  # a pool keeps its sessions
+        if not self._can_copy:
+            return None
         with self._explained("copying a scratch database"):
             own = self._connection.execute(load_sql("scratch", "own"), {"names": [one.name for one in of]}).fetchone()
             if own is None or own[0]:
                 return None
-            names = self._made([one.name for one in of], sql.Composed([]))
+            try:
+                names = self._made([one.name for one in of], sql.Composed([]))
+            except psycopg.errors.ObjectInUse:
+                self._can_copy = False  # each try waits until it is free, for some seconds
+                return None
         return [
             one.with_name(name).for_replay(one.replay.copy()) for one, name in zip(of, names, strict=True) if one.replay
         ]
 
     def _made(self, templates: Sequence[str], like: sql.Composed) -> list[str]:
         """The names of copies of these, made at once.  Raise psycopg.Error."""
-        names = [_new_name(self._session, self._count + n) for n in range(len(templates))]
-        self._count += len(names)
 
-        def make(connection: Connection, n: int) -> None:
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (names[n], templates[n])))
-            self._names.append(names[n])
-            try:
-                connection.execute(create + like)
-            except psycopg.Error:
-                self._names.remove(names[n])
-                raise
-            mark = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(names[n]), sql.Literal(_comment()))
+        def make(connection: Connection, template: str) -> str:
+            name = self._create(connection, template, like)
+            mark = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(_comment()))
             if self._session != _NO_SESSION:
                 # A migration may set the path of the whole database, and each of our sessions must find the ledger.
                 pin = sql.SQL("; ALTER ROLE SESSION_USER IN DATABASE {} SET search_path FROM CURRENT")
-                mark += pin.format(sql.Identifier(names[n]))
+                mark += pin.format(sql.Identifier(name))
             connection.execute(mark)
+            return name
 
-        def make_over_another(n: int) -> None:
+        def make_over_another(template: str) -> str:
             with self._another() as connection:
-                make(connection, n)
+                return make(connection, template)
 
         with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
-            is_held = self._session != _NO_SESSION
-            others = [pool.submit(make_over_another, n) for n in range(1 if is_held else 0, len(names))]
-            if is_held:
-                make(self._connection, 0)
-            for other in others:
-                other.result()
-        return names
+            own = 0 if self._session == _NO_SESSION else 1
+            others = [pool.submit(make_over_another, template) for template in templates[own:]]
+            made = [make(self._connection, template) for template in templates[:own]]
+            return made + [other.result() for other in others]
+
+    def _create(self, connection: Connection, template: str, like: sql.Composed) -> str:
+        """Create a database, and return its name.  Behind a pooler another run may take the same name."""
+        while True:
+            name = _new_name(self._session, next(self._numbers))
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template)))
+            self._names.append(name)
+            try:
+                connection.execute(create + like)
+            except psycopg.Error as error:
+                self._names.remove(name)
+                if not isinstance(error, (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)):
+                    raise
+            else:
+                return name
 
     @contextmanager
     def _another(self) -> Iterator[Connection]:
