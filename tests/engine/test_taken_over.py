@@ -115,6 +115,28 @@ def test_a_ledger_that_cannot_be_read_is_not_taken_for_an_empty_one(
         operations.plan(database.with_parameters(user="reader"), files)
 
 
+def test_another_tools_ledger_that_adopt_toml_does_not_name_is_not_read(database: Database, tmp_path: Path) -> None:
+    """And it hides no other: that one is looked for in public where our schema has none."""
+    app = database.with_schema("app")
+    execute(database, "CREATE SCHEMA app")
+    files = taken_over(app, tmp_path, '[dbmate]\n"1" = "01_t"\n"2" = "02_t"')
+    execute(
+        database, ALEMBIC.replace("TABLE ", "TABLE app."), "ALTER TABLE app.alembic_version ENABLE ROW LEVEL SECURITY"
+    )
+    execute(database, "DROP ROLE IF EXISTS wflo_reader; CREATE ROLE wflo_reader LOGIN")
+    execute(database, "GRANT ALL ON SCHEMA app TO wflo_reader; GRANT ALL ON ALL TABLES IN SCHEMA app TO wflo_reader")
+    try:
+        reader = app.with_parameters(user="wflo_reader")
+        assert operations.migrate(reader, files, to="02").ids == ("02_t",)
+        execute(database, DBMATE, "GRANT SELECT ON schema_migrations TO wflo_reader")
+        execute(database, "INSERT INTO schema_migrations VALUES ('3')")
+        (tmp_path / "adopt.toml").write_text('[dbmate]\n"3" = "03_t"')
+        with pytest.raises(Refused, match="dbmate has run 03_t here since"):
+            operations.migrate(reader, files)
+    finally:
+        execute(database, "DROP OWNED BY wflo_reader", "DROP ROLE wflo_reader")
+
+
 def test_nobody_asks_the_server_where_adopt_toml_names_nothing_that_is_pending(
     database: Database, tmp_path: Path
 ) -> None:

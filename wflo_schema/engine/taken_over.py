@@ -72,15 +72,18 @@ class _Table(NamedTuple):
     """All tables of its schema."""
 
 
-def read_other_ledgers(pipeline: Pipeline, schema: str | None) -> FoundLedgers:
+def read_other_ledgers(pipeline: Pipeline, schema: str | None, *, tools: Collection[str] | None = None) -> FoundLedgers:
     """Look for ledgers in ``schema``, else in public; when it is None, in public, and for other tools anywhere.
 
+    Where ``tools`` are named, the ledgers of all others are nobody's business here: nothing is read of them.
     Raise `CannotRead` without privilege, `DatabaseError` with sqlstate 55P03 where one stays locked.
     """
     ledgers: list[OtherLedger] = []
     tables: set[str] = set()
     schemas: set[str] = set()
     present, recognised = _recognised(pipeline, schema)
+    if tools is not None:
+        recognised = [(table, tool) for table, tool in recognised if tool.name in tools]
     by_schema = {(t.schema, t.name): t.columns for t in present}
     own = schema or "public"
     here = {tool.name for table, tool in recognised if table.schema == own}
@@ -157,7 +160,7 @@ def run_elsewhere(
     if not pending:
         return
     place = schema or (None if status.schema == "public" else status.schema)
-    found = [one for one in read_other_ledgers(pipeline, place).ledgers if one.tool in names]
+    found = read_other_ledgers(pipeline, place, tools=names).ledgers
     never_here = _never_recorded(pipeline, ledger, pending) if found else []
     into = next(d for d in migrations.directories if os.path.exists(os.path.join(d, NAMES_FILE)))
     for one in found:
