@@ -15,12 +15,17 @@ import psycopg
 import pytest
 
 from tests.imports.laid import imported, lay, text_of
+from wflo_schema.adopt.found import Verdict
+from wflo_schema.adopt.judge import adopt_database
+from wflo_schema.check.verdict import check_drift
 from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations
 from wflo_schema.errors import ConnectionLost
+from wflo_schema.files.folder import read_migrations
 from wflo_schema.imports import proof
 from wflo_schema.imports.operations import import_folder
 from wflo_schema.imports.source import Wishes
-from wflo_schema.scratch.replay import Scratches, ScratchOptions
+from wflo_schema.scratch.replay import Scratches, ScratchOptions, replayed
 from wflo_schema.show.text import import_text
 
 pytestmark = pytest.mark.spread_over_servers
@@ -249,6 +254,21 @@ def test_rows_of_a_rollback_that_differ_from_run_to_run_are_no_difference(tmp_pa
     found = imported(tmp_path, pairs(table, "DROP TABLE t;", TABLES[0], **downs), database)
     assert found.exit_code == 0 and found.proof is not None
     assert (found.proof.rolled_back, found.proof.not_compared) == (3, ("public.t.at",))
+
+
+def test_what_code_makes_of_the_name_of_its_database_is_no_difference(tmp_path: Path, database: Database) -> None:
+    """The two databases of a proof have names of their own, and the target another: nobody sees them."""
+    code = """CREATE TABLE t (a int);
+    DO $$ BEGIN
+        EXECUTE format('COMMENT ON TABLE t IS %L', 'of ' || current_database());
+        EXECUTE format('CREATE VIEW v AS SELECT %L::text AS db', current_database());
+    END $$;"""
+    found = imported(tmp_path, pairs(code, _1="DROP VIEW v; DROP TABLE t;"), database)
+    assert found.exit_code == 0 and found.proof is not None and found.proof.is_whole, found.proof
+    migrations = read_migrations(tmp_path / "ours")
+    operations.migrate(database, migrations)
+    assert check_drift(database, replayed(database, migrations)) == ()
+    assert adopt_database(database, migrations).verdict is Verdict.OURS
 
 
 def test_rollbacks_above_and_below_one_that_does_otherwise_are_proven(tmp_path: Path, database: Database) -> None:

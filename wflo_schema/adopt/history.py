@@ -22,7 +22,7 @@ from wflo_schema.engine.planning import Allow
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.names import NAME, bare_name
-from wflo_schema.scratch.replay import ScratchOptions, scratch_database
+from wflo_schema.scratch.replay import ScratchOptions, as_in_target, scratch_database
 
 # A history as short as that is looked at after each of its migrations.
 SHORT = 8
@@ -327,4 +327,5 @@ def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
 def read_like(empty: Database, look: Look) -> Catalog:
     """A scratch database's catalog, without the tables in which the target keeps another tool's records."""
     with empty.connect() as connection:
-        return read_catalog(connection, schemas=(empty.schema,) if empty.schema else None, ignore=look.ignore)
+        schemas = (empty.schema,) if empty.schema else None
+        return as_in_target(empty, read_catalog(connection, schemas=schemas, ignore=look.ignore))

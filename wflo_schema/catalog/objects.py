@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wflo_schema.names import qualified
 
@@ -94,6 +94,16 @@ class Catalog:
         if place < len(self.objects) and self.objects[place].key == (kind, path):
             return self.objects[place]
         return None
+
+    def renamed(self, database: str, other: str) -> Catalog:
+        """The same in a database of another name: what code has made of the name says that one."""
+
+        def of(o: Object) -> Object:
+            if not any(database in text for _, text in o.attributes):
+                return o
+            return replace(o, attributes=tuple((name, text.replace(database, other)) for name, text in o.attributes))
+
+        return replace(self, objects=tuple(map(of, self.objects)))
 
     def notes_of_version(self, server_version: int) -> tuple[str, ...]:
         """Say that a database of another major version cannot be compared word by word, if it is one."""

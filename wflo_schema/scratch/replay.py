@@ -468,6 +468,12 @@ def _read(database: Database, *, privileges: bool = False) -> Catalog:
     with database.connect() as connection:
         try:
             schemas = (database.schema,) if database.schema else None
-            return read_catalog(connection, schemas=schemas, privileges=privileges)
+            return as_in_target(database, read_catalog(connection, schemas=schemas, privileges=privileges))
         except psycopg.Error as error:
             raise database_error(error, "reading the scratch database's catalog") from error
+
+
+def as_in_target(empty: Database, catalog: Catalog) -> Catalog:
+    """What was read in a scratch database, with the target's name where code has put the name of its database."""
+    named = empty.replay.stands_for if empty.replay is not None else None
+    return catalog.renamed(empty.name, named) if named else catalog

@@ -16,6 +16,7 @@ from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.names import qualified
+from wflo_schema.scratch.replay import as_in_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def look_at(database: Database, *, without: Mapping[str, Collection[str]] | None
     left_out = without or {}
     with database.connect() as connection:
         schemas = (database.schema,) if database.schema else None
-        catalog = read_catalog(connection, schemas=schemas, privileges=True)
+        catalog = as_in_target(database, read_catalog(connection, schemas=schemas, privileges=True))
         try:
             with connection.transaction(force_rollback=True):
                 rows = _read_rows(connection, left_out)
