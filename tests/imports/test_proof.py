@@ -271,6 +271,13 @@ def test_what_code_makes_of_the_name_of_its_database_is_no_difference(tmp_path: 
     assert adopt_database(database, migrations).verdict is Verdict.OURS
 
 
+def test_a_rollback_finds_no_setting_of_the_session_that_ran_the_files(tmp_path: Path, database: Database) -> None:
+    """A session that was only reset would still know its name."""
+    down = "INSERT INTO t SELECT current_setting('my.way', TRUE) IS NULL;"
+    found = imported(tmp_path, pairs("CREATE TABLE t (a bool);", "SET my.way = '1';", _2=down), database)
+    assert found.exit_code == 0 and found.proof is not None and found.proof.rolled_back == 1, found.proof
+
+
 def test_rollbacks_above_and_below_one_that_does_otherwise_are_proven(tmp_path: Path, database: Database) -> None:
     downs = {"_1": "DROP TABLE zone;", "_2": "INSERT INTO zone SELECT extract(timezone FROM now());"}
     downs |= {"_3": f"{TOKYO} DELETE FROM zone;", "_4": "INSERT INTO zone VALUES (1);", "_5": "SELECT 1;"}

@@ -170,7 +170,7 @@ class _Place:
         made = self.scratches.copies(both) if both else None
         done = done if made else 0
         theirs, ours = made or self.scratches.new(2)
-        pair = _Pair(self, theirs, ours, is_new=not done)
+        pair = _Pair(self, theirs, ours, is_plain=not done)
         while done < len(steps):
             left = len(steps) - done
             half = done + left // 2 if left > _FEWEST_COPIED else len(steps)
@@ -205,21 +205,21 @@ class _Pair:
     ours: Database
     stop: Stop = field(default_factory=Stop)
     stop_ours: Stop = field(default_factory=Stop)
-    is_new: bool = True
-    """Was nothing run in them yet?"""
+    is_plain: bool = True
+    """Was nothing run in them yet that could have made code?"""
     _run: SourceRun | None = None
 
     @property
     def run(self) -> SourceRun:
         """The session in which the folder is run."""
         if self._run is None:
-            self._run = SourceRun(self.place.source, self.theirs, self.stop, is_new=self.is_new)
-            self.is_new = False
+            self._run = SourceRun(self.place.source, self.theirs, self.stop, is_plain=self.is_plain)
         return self._run
 
     def close(self) -> None:
-        """End that session."""
+        """End that session: what is run next is run in a new one, as where the tool is started once more."""
         if self._run is not None:
+            self.is_plain = self._run.is_plain
             self._run.close()
             self._run = None
 
@@ -236,7 +236,7 @@ class _Pair:
     def down(self, steps: Sequence[Imported], *, goes_on: bool = False) -> tuple[_Stopped | None, _Stopped | None]:
         """Roll these back both ways, in this order; ``goes_on``: in the session in which those before were."""
         if not goes_on:
-            self.run.begin_anew()
+            self.close()
         return self._at_once(lambda: self._theirs_down(steps), lambda: self._ours_down(steps))
 
     def look(self, without: Mapping[str, frozenset[str]] | None = None) -> tuple[Made, Made]:
@@ -266,7 +266,7 @@ class _Pair:
 
     def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
         """Run the folder's migrations."""
-        self.run.begin_anew()
+        self.close()
         for n, one in enumerate(steps):
             refusal = self.run.run(one.id, one.forward.sent)
             if refusal is not None:

@@ -71,7 +71,7 @@ class _Message:
 class SourceRun:
     """A session in which a folder is run as its own tool runs it."""
 
-    def __init__(self, source: Source, database: Database, stop: Stop, *, is_new: bool = True) -> None:
+    def __init__(self, source: Source, database: Database, stop: Stop, *, is_plain: bool = True) -> None:
         self._source = source
         self._database = database
         self._stop = stop
@@ -80,7 +80,7 @@ class SourceRun:
         found = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
         self._search_path = str(found[0]) if found is not None else ""
         triggers = connection.execute("SELECT 1 FROM pg_catalog.pg_event_trigger LIMIT 1").fetchone()
-        self._is_plain = is_new and triggers is None
+        self.is_plain = is_plain and triggers is None
         """So far nothing was run that could have made code, which a later migration may run unseen."""
         self._pipeline = Pipeline(connection, stop=stop)
         self._confinement = confinement_of(database)
@@ -93,10 +93,6 @@ class SourceRun:
         """End its session."""
         self._pipeline.close()
 
-    def begin_anew(self) -> None:
-        """Go on in a new session, as where the tool is started once more."""
-        self._exchange(self._anew(), [])
-
     def run(self, id: str, section: Section) -> Refusal | None:
         """Run one section; return what was refused, None where all of it was run.
 
@@ -108,7 +104,7 @@ class SourceRun:
             messages, is_one = self._messages(id, section)
         except (Refused, BadMigrationFile) as error:
             return Refusal(_without_place(error.message), hint=error.hint, keeps_nothing=True)
-        self._is_plain = self._is_plain and _run_no_code(messages)
+        self.is_plain = self.is_plain and _run_no_code(messages)
         if is_one:
             refusal = self._in_one_transaction(messages)
         else:
@@ -121,13 +117,13 @@ class SourceRun:
         return refusal
 
     def _in_one_transaction(self, messages: Sequence[_Message]) -> Refusal | None:
-        look = [] if self._confinement is None or self._is_plain else self._confinement.look
+        look = [] if self._confinement is None or self.is_plain else self._confinement.look
         commands = [_BEGIN, *(m.command for m in messages), *look, COMMIT, *self._resetting()]
         return self._exchange(commands, messages, before=1)
 
     def _alone(self, message: _Message) -> Refusal | None:
         """Send one message as a transaction of its own, or within one that an earlier message has begun."""
-        is_looked_at = message.is_looked_at and not self._is_plain
+        is_looked_at = message.is_looked_at and not self.is_plain
         look = self._confinement.look if self._confinement is not None and is_looked_at else ()
         return self._exchange([message.command, *look], [message])
 

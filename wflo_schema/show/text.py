@@ -594,7 +594,7 @@ def test_database_text(made: TestDatabase) -> str:
 def made_text(found: Sequence[Made]) -> str:
     """One line per database that wflo-schema made."""
     if not found:
-        return "wflo-schema made no database on this server"
+        return "wflo-schema made no test database on this server"
     width = max(len(m.name) for m in found)
     return "\n".join(_made_line(m, width) for m in found)
 
