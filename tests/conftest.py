@@ -279,6 +279,27 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     stop_server(started)
 
 
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Database]:
+    """A database of a server of its own, as the superuser ``guarded``, who must give a password and has none yet."""
+    started = start_server("18" if "18" in BIN else "15")
+    try:
+        with started.database.connect() as connection:
+            connection.execute("CREATE ROLE guarded SUPERUSER LOGIN")
+        hba = started.data / "pg_hba.conf"
+        hba.write_text("host all guarded all scram-sha-256\n" + hba.read_text())
+        started.pg_ctl("reload")
+        yield Database.parse(f"postgresql://guarded@127.0.0.1:{started.database.parameters['port']}/postgres")
+    finally:
+        stop_server(started)
+
+
+def set_password(guarded: Database, password: str) -> None:
+    """Give the role of `guarded` this password."""
+    with guarded.with_parameters(user="postgres").connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE guarded PASSWORD {}").format(sql.Literal(password)))
+
+
 @pytest.fixture(scope="session")
 def is_whole(pytestconfig: pytest.Config) -> bool:
     """Whether a test that can be sampled is to try everything."""

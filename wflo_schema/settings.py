@@ -118,22 +118,22 @@ def read_dotenv(folder: Path, passed_over: list[str]) -> dict[str, str]:
     path = folder / DOTENV
     if not os.path.isfile(path) or _is_of_others(path, folder, passed_over):
         return {}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise _not_readable(path, error) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: {error}", hint="it must be UTF-8 text, NAME=value a line") from None
+    import io
     import logging
 
     from dotenv import dotenv_values
     from dotenv.parser import parse_stream
 
     logging.getLogger("dotenv").setLevel(logging.ERROR)  # its warning names no file
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            odd = [f"{path}:{one.original.line}" for one in parse_stream(file) if one.error]
-        passed_over += [f"{place} is not NAME=value, and is passed over" for place in odd]
-        found = dotenv_values(path, encoding="utf-8-sig")
-        return {name: value for name, value in found.items() if value is not None}
-    except OSError as error:
-        raise _not_readable(path, error) from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {path}: {error}", hint="it must be UTF-8 text, NAME=value a line") from None
+    odd = [f"{path}:{one.original.line}" for one in parse_stream(io.StringIO(text)) if one.error]
+    passed_over += [f"{place} is not NAME=value, and is passed over" for place in odd]
+    return {name: value for name, value in dotenv_values(stream=io.StringIO(text)).items() if value is not None}
 
 
 def _files(start: Path, passed_over: list[str]) -> Iterator[tuple[Path, tuple[str, ...], Mapping[str, Any]]]:

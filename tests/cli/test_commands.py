@@ -20,7 +20,7 @@ import pytest
 from psycopg import sql
 
 from tests.cli.test_faults import run_without_reader
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, set_password
 from tests.engine.test_faults import wait_until
 from tests.forks import Command
 from wflo_schema.connect.database import Database
@@ -416,28 +416,13 @@ def test_no_server_wrong_database_and_wrong_password_are_one_sentence_without_th
             assert len([line for line in ran.err.splitlines() if line.startswith("error:")]) == 1
 
 
-def test_a_wrong_password_is_said_to_be_one(tmp_path: Path) -> None:
-    from tests.conftest import BIN, start_server, stop_server
-
-    version = "18" if "18" in BIN else "15"
-    server = start_server(version)
-    try:
-        with server.database.connect() as connection:
-            connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
-        hba = server.data / "pg_hba.conf"
-        hba.write_text("host all guarded all scram-sha-256\n" + hba.read_text())
-        server.pg_ctl("reload")
-        port = server.database.parameters["port"]
-        for given in (f"guarded:{SECRET}", "guarded"):
-            ran = run("status", cwd=tmp_path, env={"DATABASE_URL": f"postgresql://{given}@127.0.0.1:{port}/postgres"})
-            assert ran.code == 3
-            assert "refused the password or login of guarded" in ran.err and "s3cr3t" not in ran.err
-        right = run(
-            "status", cwd=tmp_path, env={"DATABASE_URL": f"postgresql://guarded:right@127.0.0.1:{port}/postgres"}
-        )
-        assert right.code == 0
-    finally:
-        stop_server(server)
+def test_a_wrong_password_is_said_to_be_one(tmp_path: Path, guarded: Database) -> None:
+    set_password(guarded, "right")
+    for given in (guarded.with_parameters(password=SECRET), guarded):
+        ran = run("status", cwd=tmp_path, env={"DATABASE_URL": given.url})
+        assert ran.code == 3
+        assert "refused the password or login of guarded" in ran.err and "s3cr3t" not in ran.err
+    assert run("status", cwd=tmp_path, env={"DATABASE_URL": guarded.with_parameters(password="right").url}).code == 0
 
 
 def test_a_role_that_may_not_create_is_told_so(database: Database, tmp_path: Path) -> None:

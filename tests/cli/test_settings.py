@@ -252,6 +252,7 @@ def test_an_odd_line_of_dotenv_is_passed_over_and_named(project: Path) -> None:
     ran = run("config", cwd=project)
     assert (ran.code, ran.err) == (0, f"warning: {project}/.env:2 is not NAME=value, and is passed over\n")
     assert "WFLO_SCHEMA_SCHEMA in .env" in ran.out
+    assert run("server", "list", cwd=project).err.count("is passed over") == 1, "a group and its command read it once"
     (project / ".env").write_bytes(b"A=\xe9\n")
     ran = run("config", cwd=project)
     assert (ran.code, f"cannot read {project}/.env" in ran.err) == (2, True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_commands import SECRET, run, write
-from tests.conftest import BIN, start_server, stop_server
+from tests.conftest import set_password
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.passwords import ask_password
 from wflo_schema.errors import ConnectionFailed, UsageError
@@ -16,25 +15,8 @@ from wflo_schema.errors import ConnectionFailed, UsageError
 pytestmark = pytest.mark.one_server
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[Database]:
-    """A database whose role must give a password."""
-    server = start_server("18" if "18" in BIN else "15")
-    try:
-        with server.database.connect() as connection:
-            connection.execute("CREATE ROLE guarded SUPERUSER LOGIN")
-        hba = server.data / "pg_hba.conf"
-        hba.write_text("host all guarded all scram-sha-256\n" + hba.read_text())
-        server.pg_ctl("reload")
-        port = server.database.parameters["port"]
-        yield Database.parse(f"postgresql://guarded@127.0.0.1:{port}/postgres")
-    finally:
-        stop_server(server)
-
-
 def change(guarded: Database, command: str, password: str) -> None:
-    with guarded.with_parameters(user="postgres").connect() as connection:
-        connection.execute(f"ALTER ROLE guarded PASSWORD '{password}'".encode())
+    set_password(guarded, password)
     Path(command.split()[-1]).write_text(f"{password}\n")
 
 

@@ -10,8 +10,9 @@ from psycopg.rows import class_row
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Blocker
+from wflo_schema.engine.first_run import TABLES
 from wflo_schema.engine.session import Session
-from wflo_schema.engine.taken_over import TABLES, FoundLedgers, read_other_ledgers
+from wflo_schema.engine.taken_over import FoundLedgers, read_other_ledgers
 from wflo_schema.errors import DatabaseError
 from wflo_schema.words import listed
 

@@ -66,7 +66,7 @@ def config(context: click.Context, /, **values: Any) -> None:
     here = told(context)
     found = [_in_force(context, parameter, values) for parameter in context.command.params if not parameter.is_eager]
     for table in reversed(here.file.tables(here.environment) if here.file else ()):
-        found += _of_commands(table, table.values, ())
+        found += _of_commands(table)
     if values["format_"] == "json":
         answer(
             json_text(
@@ -118,14 +118,13 @@ def _variable(context: click.Context, name: str) -> str:
     return f"{name} in {DOTENV}" if name in told(context).variables else name
 
 
-def _of_commands(table: Table, values: Mapping[str, Any], way: tuple[str, ...]) -> Iterator[InForce]:
+def _of_commands(table: Table, way: tuple[str, ...] = ()) -> Iterator[InForce]:
     """What a table says to single commands."""
-    for key, value in values.items():
+    for key, setting in table.settings() if way else ():
+        yield InForce(".".join((*way, key)), _safe(key, setting.value), setting.source)
+    for key, value in table.values.items():
         if isinstance(value, Mapping):
-            yield from _of_commands(table, value, (*way, key))
-        elif way:
-            source = dict(table.of(way).settings())[key].source
-            yield InForce(".".join((*way, key)), _safe(key, value), source)
+            yield from _of_commands(table.of((key,)), (*way, key))
 
 
 def _text(value: Any) -> str:

@@ -36,6 +36,9 @@ SHARED = frozenset(
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.
 _TOLD, _ENVIRONMENT = "wflo_schema.told", "wflo_schema.env"
 
+# Where the contexts of one command line keep what was read.
+_FILES = "wflo_schema.files"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -68,17 +71,16 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
         return
     if environment == "":
         raise UsageError("the environment's name is empty", hint="say which is meant, or leave out --env")
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        return  # whoever needs a folder will say so
     for name in told(context).variables:  # which the group that this command is in has set
         os.environ.pop(name, None)
-    passed_over: list[str] = []
-    file = read_settings(here, passed_over)
-    variables = read_dotenv(file.folder if file else here, passed_over)
-    for odd in passed_over:
-        warn(odd)
+    if _FILES not in context.meta:
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            return  # whoever needs a folder will say so
+        context.meta[_FILES] = _read_files(here)
+    file, given = context.meta[_FILES]
+    variables = dict(given)
     environment = environment or variables.get("WFLO_SCHEMA_ENV") or None
     if file is None and environment is not None:
         raise UsageError(
@@ -109,6 +111,16 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
             for k, s in said.items()
             if k in options and s.value != []
         }
+
+
+def _read_files(here: Path) -> tuple[Settings | None, dict[str, str]]:
+    """The settings file and the variables of ``.env``; warns of what is passed over."""
+    passed_over: list[str] = []
+    file = read_settings(here, passed_over)
+    variables = read_dotenv(file.folder if file else here, passed_over)
+    for odd in passed_over:
+        warn(odd)
+    return file, variables
 
 
 def given_by_settings(context: click.Context, name: str) -> Setting | None:

@@ -6,20 +6,53 @@ another run has made in the meantime is recorded in it, too, and so never taken 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from psycopg import sql
 
-from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, recognise
-from wflo_schema.connect.pipeline import Command, Pipeline
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, OtherTool, recognise
+from wflo_schema.connect.pipeline import Command, Pipeline, Row
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger
 from wflo_schema.errors import DatabaseError
 from wflo_schema.words import counted
 
+# The tables that may be other tools' ledgers.
+TABLES = frozenset(name for tool in OTHER_TOOLS for name in tool.tables)
+
 # Roles that own what a provider puts into each database.
-PROVIDERS = r"^(rds|cloudsql|alloydb|azure|supabase_|neon_|cloud_admin$|aiven)"
+_PROVIDERS = r"^(rds|cloudsql|alloydb|azure|supabase_|neon_|cloud_admin$|aiven)"
+
+
+class LedgerTable(NamedTuple):
+    """A table that bears the name of another tool's ledger, and all tables of its schema."""
+
+    schema: str
+    name: str
+    columns: frozenset[str]
+    beside: tuple[str, ...]
+
+
+def ledger_tables(schema: str | None, beside: Collection[str] = (), *, own: str | None = None) -> Command:
+    """Ask for such tables in ``schema`` and in those ``beside``, or anywhere.
+
+    ``own``: the schema of our ledger, so that another schema with a ledger of ours does not count.
+    """
+    parameters = (_array(TABLES), schema, _array(beside), _PROVIDERS, own)
+    return Command(load_sql("engine", "other_ledgers"), parameters, keeps_rows=True)
+
+
+def recognised(rows: Sequence[Row]) -> tuple[list[LedgerTable], list[tuple[LedgerTable, OtherTool]]]:
+    """The tables of the answer, and of these the ledgers, each with its tool."""
+    present = [
+        LedgerTable(
+            place or "", name or "", frozenset((columns or "").split("\x1f")), tuple((all_ or "").split("\x1f"))
+        )
+        for place, name, columns, all_ in rows
+    ]
+    tables = {(t.schema, t.name): t.columns for t in present}
+    return present, [(t, tool) for t in present if (tool := recognise(t.schema, t.name, tables)) is not None]
 
 
 class Unrecorded(NamedTuple):
@@ -36,13 +69,11 @@ class Unrecorded(NamedTuple):
 
 def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> Unrecorded:
     """Look at what is there, for a ledger without a record; ``schema`` is the one that was named.  Writes nothing."""
-    names = sorted({name for tool in OTHER_TOOLS for name in tool.tables})
     query = load_sql("engine", "unrecorded").replace("{nothing_recorded}", _nothing_recorded(ledger))
-    others = load_sql("engine", "other_ledgers")
     outcome = pipeline.exchange(
         [
-            Command(query, (schema, _array(LEDGER_TABLES), PROVIDERS), keeps_rows=True),
-            Command(others, (schema, _array(names), PROVIDERS, ledger.schema), keeps_rows=True),
+            Command(query, (schema, _array(LEDGER_TABLES), _PROVIDERS), keeps_rows=True),
+            ledger_tables(schema, own=ledger.schema),
         ]
     )
     if outcome.error:
@@ -94,10 +125,9 @@ def _nothing_recorded(ledger: Ledger) -> str:
     return " AND ".join(f"({one})" for one in conditions.values())
 
 
-def _other_tools(rows: tuple[tuple[str | None, ...], ...]) -> list[str]:
-    tables = {(where or "", name or ""): frozenset((columns or "").split(" ")) for where, name, columns in rows}
-    found = ((place, recognise(*place, tables)) for place in tables)
-    return [f"{tool.name} records migrations in {'.'.join(place)}" for place, tool in found if tool is not None]
+def _other_tools(rows: Sequence[Row]) -> list[str]:
+    _, found = recognised(rows)
+    return [f"{tool.name} records migrations in {table.schema}.{table.name}" for table, tool in found]
 
 
 def _array(names: Iterable[str]) -> str:

@@ -10,14 +10,12 @@ import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from psycopg import sql
 
-from wflo_schema.catalog.other_ledgers import HOMES, OTHER_TOOLS, OtherTool, keeps_last, recognise
+from wflo_schema.catalog.other_ledgers import HOMES, keeps_last
 from wflo_schema.connect.pipeline import Command, Pipeline, Row, ServerError
-from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.first_run import PROVIDERS
+from wflo_schema.engine.first_run import ledger_tables, recognised
 from wflo_schema.engine.ledger import Ledger
 from wflo_schema.engine.planning import State, Status
 from wflo_schema.errors import CannotRead, DatabaseError
@@ -28,9 +26,6 @@ from wflo_schema.words import listed
 
 # Another tool may hold its ledger locked; waiting for it would make others wait behind us.
 LOCK_TIMEOUT_MS = 2000
-
-# The tables that may be other tools' ledgers.
-TABLES = frozenset(name for tool in OTHER_TOOLS for name in tool.tables)
 
 # What the query for a ledger fails with where a table has the columns of one, of other types: it is somebody's own.
 _OTHER_TYPES = frozenset({"42804", "42846", "42883", "22P02", "22023"})
@@ -64,14 +59,6 @@ class FoundLedgers:
     schemas: frozenset[str]
 
 
-class _Table(NamedTuple):
-    schema: str
-    name: str
-    columns: frozenset[str]
-    beside: tuple[str, ...]
-    """All tables of its schema."""
-
-
 def read_other_ledgers(pipeline: Pipeline, schema: str | None, *, tools: Collection[str] | None = None) -> FoundLedgers:
     """Look for ledgers in ``schema``, else in public; when it is None, in public, and for other tools anywhere.
 
@@ -81,16 +68,16 @@ def read_other_ledgers(pipeline: Pipeline, schema: str | None, *, tools: Collect
     ledgers: list[OtherLedger] = []
     tables: set[str] = set()
     schemas: set[str] = set()
-    present, recognised = _recognised(pipeline, schema)
+    present, found = recognised(_read(pipeline, ledger_tables(schema, {"public", *HOMES})) or ())
     if tools is not None:
-        recognised = [(table, tool) for table, tool in recognised if tool.name in tools]
+        found = [(table, tool) for table, tool in found if tool.name in tools]
     by_schema = {(t.schema, t.name): t.columns for t in present}
     own = schema or "public"
-    here = {tool.name for table, tool in recognised if table.schema == own}
-    for table, tool in recognised:
+    here = {tool.name for table, tool in found if table.schema == own}
+    for table, tool in found:
         if table.schema != own and (tool.name in here or (here and table.schema == "public")):
             continue
-        rows = _read(pipeline, tool.select(table.schema).as_string())
+        rows = _read(pipeline, Command(tool.select(table.schema).as_string(), keeps_rows=True))
         if rows is None:
             continue
         its = {(table.schema, name): frozenset[str]() for name in table.beside} | by_schema
@@ -103,26 +90,11 @@ def read_other_ledgers(pipeline: Pipeline, schema: str | None, *, tools: Collect
     return FoundLedgers(tuple(ledgers), frozenset(tables), frozenset(schemas))
 
 
-def _recognised(pipeline: Pipeline, schema: str | None) -> tuple[list[_Table], list[tuple[_Table, OtherTool]]]:
-    parameters = (_array(TABLES), schema, _array(HOMES), PROVIDERS)
-    rows = _read(pipeline, load_sql("engine", "ledgers_beside"), parameters) or ()
-    present = [
-        _Table(where or "", name or "", frozenset((columns or "").split("\x1f")), tuple((beside or "").split("\x1f")))
-        for where, name, columns, beside in rows
-    ]
-    tables = {(t.schema, t.name): t.columns for t in present}
-    return present, [(t, tool) for t in present if (tool := recognise(t.schema, t.name, tables)) is not None]
-
-
-def _array(names: Collection[str]) -> str:
-    return "{" + ",".join(f'"{name}"' for name in sorted(names)) + "}"
-
-
-def _read(pipeline: Pipeline, query: str, parameters: tuple[str | None, ...] = ()) -> tuple[Row, ...] | None:
+def _read(pipeline: Pipeline, query: Command) -> tuple[Row, ...] | None:
     """The rows, None where the table has other types than a ledger.  All that one exchange sends is one transaction."""
     patience = Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(LOCK_TIMEOUT_MS),))
     visible = Command("SELECT pg_catalog.set_config('row_security', 'off', TRUE)")  # a hidden row would not count
-    outcome = pipeline.exchange([patience, visible, Command(query, parameters, keeps_rows=True)])
+    outcome = pipeline.exchange([patience, visible, query])
     if outcome.error is None:
         return outcome.rows[-1]
     if outcome.error.sqlstate in _OTHER_TYPES:
@@ -200,5 +172,5 @@ def _never_recorded(pipeline: Pipeline, ledger: Ledger, ids: Collection[str]) ->
     if not ledger.has_log:
         return list(ids)
     query = sql.SQL("SELECT DISTINCT migration_id FROM {}").format(sql.Identifier(ledger.schema, "_yoyo_log"))
-    known = {row[0] for row in _read(pipeline, query.as_string()) or ()}
+    known = {row[0] for row in _read(pipeline, Command(query.as_string(), keeps_rows=True)) or ()}
     return [i for i in ids if i not in known]
