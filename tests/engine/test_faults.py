@@ -1053,7 +1053,7 @@ def test_signal_while_waiting(database: Database, tmp_path: Path, moment: str) -
                 to="0_a",
                 allow=[Allow.NOT_EMPTY],
             )
-            keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
+            keys = Ledger("public", True, True, True, True, frozenset(), False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_lock({}, {})").format(*(int(k) for k in keys)))
             run = start_cli(database, tmp_path / "other", "migrate")
             wait_until(lambda: "another run is at work" in run.err, "the run")
@@ -1085,7 +1085,7 @@ def test_signal_while_waiting_for_the_ledger_itself(database: Database, tmp_path
         elif moment == "adding checksums to it":
             blocker.execute("SELECT FROM _yoyo_migration")
         else:
-            keys = Ledger("public", True, True, True, True, True, False, 0, "", "").lock_keys
+            keys = Ledger("public", True, True, True, True, frozenset(), False, 0, "", "").lock_keys
             blocker.execute(sql.SQL("SELECT pg_advisory_xact_lock({}, -1)").format(int(keys[0])))
         run = start_cli(database, folder, "migrate")
         wait_until(lambda: is_waiting(database), "the lock queue")

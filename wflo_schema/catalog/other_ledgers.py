@@ -15,7 +15,16 @@ from wflo_schema.connect.queries import load_sql
 
 # What records migrations is no part of what migrations make.
 LEDGER_TABLES: frozenset[str] = frozenset(
-    {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_wflo_schema_progress"}
+    {
+        "_yoyo_migration",
+        "_yoyo_log",
+        "_yoyo_version",
+        "yoyo_lock",
+        "_wflo_schema_progress",
+        "_wflo_schema_repeatable",
+        "_wflo_schema_seed",
+        "_wflo_schema_variable",
+    }
 )
 
 # Schema and name of tables, and what columns each has.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
+from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, ROLLBACK, Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
 
 _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
+
+# Tables of the ledger that yoyo has not; each is made when it is first needed.
+OWN_TABLES = tuple(sorted(name for name in LEDGER_TABLES if name.startswith("_wflo_schema_")))
 
 # First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
 # the ledger's schema.
@@ -81,7 +85,8 @@ class Ledger:
     has_checksums: bool
     has_log: bool
     has_schema: bool
-    has_progress: bool
+    own: frozenset[str]
+    """Which of `OWN_TABLES` are there."""
     is_standby: bool
     backend_pid: int
     server_version: str
@@ -104,13 +109,18 @@ class Ledger:
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of all its tables, whether they are there or not."""
-        return ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "_wflo_schema_progress")
+        return ("_yoyo_migration", "_yoyo_log", "_yoyo_version", *OWN_TABLES)
+
+    @property
+    def has_progress(self) -> bool:
+        """Has a non-transactional migration ever begun?"""
+        return "_wflo_schema_progress" in self.own
 
     def grant(self, privileges: str) -> str:
         """The statements that give the role of this run what it needs on those tables that are there."""
-        there = (("_yoyo_migration", True), ("_yoyo_log", self.has_log), ("_wflo_schema_progress", self.has_progress))
+        there = ("_yoyo_migration", *(("_yoyo_log",) if self.has_log else ()), *sorted(self.own))
         schema, role = quote(self.schema), quote_always(self.role)
-        tables = ", ".join(f"{schema}.{table}" for table, is_there in there if is_there)
+        tables = ", ".join(f"{schema}.{table}" for table in there)
         return f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT {privileges} ON {tables} TO {role};"
 
     @property
@@ -146,11 +156,12 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
 
     Raise `Refused` when there is no schema to put it in, or when the ledger is one of yoyo before 6.
     """
-    outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema,), keeps_rows=True)])
+    own = "{" + ",".join(OWN_TABLES) + "}"
+    outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema, own), keeps_rows=True)])
     if outcome.error:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
-    name, is_there, columns, has_schema, has_log, has_progress, is_standby, pid, role, *rest = row
+    name, is_there, columns, has_schema, has_log, own_tables, is_standby, pid, role, *rest = row
     has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers = rest
     if name is None:
         raise Refused(
@@ -174,7 +185,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         "checksum" in present,
         has_log == "t",
         has_schema == "t",
-        has_progress == "t",
+        frozenset((own_tables or "").split()),
         is_standby == "t",
         int(pid or 0),
         release(pipeline.server_version),
@@ -297,18 +308,29 @@ def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 
 
 def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
     """Make the table of progress if it is not there, or is one of an earlier version."""
+    now = create_own(pipeline, ledger, "progress_create", is_whole=lambda now: now.has_log_rows)
+    return replace(now, has_log_rows=True)
+
+
+def create_own(
+    pipeline: Pipeline, ledger: Ledger, query: str, *, is_whole: Callable[[Ledger], bool] = lambda now: True
+) -> Ledger:
+    """Make the table of the query ``NAME_create``, which is ``_wflo_schema_NAME``, if it is not there or not ``is_whole``.
+
+    Like the rest of the ledger it belongs to its owner alone.
+    """
+    table = f"_wflo_schema_{query.removesuffix('_create')}"
+    assert table in OWN_TABLES
 
     def missing(now: Ledger) -> _ToMake:
-        made = _statements(_sql("progress_create", ledger.schema))
-        return (
-            _ToMake()
-            if now.has_progress and now.has_log_rows
-            else _ToMake(made, () if now.has_progress else ("_wflo_schema_progress",))
-        )
+        if table in now.own and is_whole(now):
+            return _ToMake()
+        made = _statements(_sql(query, ledger.schema))
+        return _ToMake(made, () if table in now.own else (table,))
 
-    if not (ledger.has_progress and ledger.has_log_rows):
+    if not (table in ledger.own and is_whole(ledger)):
         _create_under_lock(pipeline, ledger, missing)
-    return replace(ledger, has_progress=True, has_log_rows=True)
+    return replace(ledger, own=ledger.own | {table})
 
 
 class _ToMake(NamedTuple):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import head, read_directives, without_directive
-from wflo_schema.files.listing import File, list_folder
+from wflo_schema.files.listing import REPEATABLE, File, list_folder, list_own
 from wflo_schema.files.tools import may_have_sections
 from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
@@ -85,6 +85,8 @@ class Migrations:
     """Dependencies for which there is no file; `refuse_absent` says which of them may be so."""
     others: tuple[str, ...] = ()
     """Names of what else is in the folders, which is no SQL."""
+    repeatables: tuple[Migration, ...] = ()
+    """Files that are applied again whenever their text changed, by id: ``repeatable/NAME``."""
     _by_id: dict[str, Migration] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -252,8 +254,11 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
     strays: list[str] = []
     others: list[str] = []
     lines: dict[str, int] = {}
+    repeatables: dict[str, Migration] = {}
     for directory in directories:
         listing = list_folder(os.fspath(directory), recursive=recursive)
+        if REPEATABLE in listing.own:
+            _add_repeatables(repeatables, os.fspath(directory))
         strays += listing.stray_rollbacks
         others += listing.others
         for file in listing.files:
@@ -276,7 +281,30 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
     in_order = tuple(_in_order(found))
     _refuse_misleading_names(in_order, recursive=recursive)
     _refuse_undone(in_order)
-    return Migrations(tuple(os.fspath(d) for d in directories), in_order, tuple(strays), absent, tuple(others), found)
+    return Migrations(
+        tuple(os.fspath(d) for d in directories),
+        in_order,
+        tuple(strays),
+        absent,
+        tuple(others),
+        tuple(repeatables.values()),
+        found,
+    )
+
+
+def _add_repeatables(found: dict[str, Migration], directory: str) -> None:
+    for file in list_own(directory, REPEATABLE):
+        m, _ = _read_file(file)
+        if m.id in found:
+            raise BadMigrationFile(
+                f"two files have the id {m.id}: {found[m.id].path} and {m.path}", hint="rename one of them"
+            )
+        if not m.is_transactional:
+            raise BadMigrationFile(
+                f"{m.path} is not transactional, and all files of {REPEATABLE}/ are applied in one transaction",
+                hint="make it a migration of its own",
+            )
+        found[m.id] = m
 
 
 def _paths(migration: Migration) -> tuple[str, ...]:

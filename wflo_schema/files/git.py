@@ -82,7 +82,7 @@ def _read(copies: Sequence[str], shown: dict[str, str]) -> Migrations:
     found = read_migrations(*copies)
     items = tuple(replace(m, path=real(m.path), rollback_path=m.rollback_path and real(m.rollback_path)) for m in found)
     absent = tuple(replace(a, location=replace(a.location, path=real(a.location.path))) for a in found.absent)
-    return Migrations(tuple(shown[c] for c in copies), items, (), absent, (), {m.id: m for m in items})
+    return Migrations(tuple(shown[c] for c in copies), items, absent=absent, _by_id={m.id: m for m in items})
 
 
 def _files_on_disk(folder: str) -> _Files:

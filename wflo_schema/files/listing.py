@@ -13,6 +13,10 @@ from typing import NamedTuple
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.tools import may_be_anothers
 
+# In a folder of migrations: files that are applied again when they change, and what is run around a run.
+REPEATABLE, HOOKS = "repeatable", "hooks"
+OWN_FOLDERS = (REPEATABLE, HOOKS)
+
 # Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
 RECONCILING_FOLDER = "reconcile"
 
@@ -60,11 +64,42 @@ class Listing(NamedTuple):
     stray_rollbacks: tuple[str, ...]
     others: tuple[str, ...]
     code: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    """Which of `OWN_FOLDERS` are there."""
 
     def refuse_code_between(self) -> None:
         """Raise `BadMigrationFile` where a step in another language would be left out between two of SQL."""
         if self.files and self.code:
             _refuse_code(self.code[0], "is numbered like a migration")
+
+
+def list_own(directory: str, name: str) -> tuple[File, ...]:
+    """The files of one of `OWN_FOLDERS` and of its sub-folders, by id, which begins with the folder's name.
+
+    Raise `BadMigrationFile` for what looks like SQL and would not be run.
+    """
+    root = _os(directory).decode("utf-8", "surrogateescape")
+    files: list[File] = []
+    waiting = [name]
+    while waiting:
+        inner = waiting.pop(0)
+        folder = _read(os.path.join(root, inner))
+        found: list[File] = []
+        _take(folder, found, [], [])
+        for file in found:
+            _refuse_rollback(file)
+            files.append(file._replace(id=f"{inner}/{file.id}"))
+        waiting += [f"{inner}/{below}" for below in folder.subfolders]
+    return tuple(sorted(files, key=lambda f: f.id))
+
+
+def _refuse_rollback(file: File) -> None:
+    if file.rollback_path is not None:
+        raise BadMigrationFile(
+            f"{file.path} has a rollback file, which would never be run",
+            hint=f"remove it: rm {file.rollback_path}; what is applied again when it changes goes back to its former "
+            "text",
+        )
 
 
 def list_folder(directory: str, *, recursive: bool = False) -> Listing:
@@ -78,14 +113,18 @@ def list_folder(directory: str, *, recursive: bool = False) -> Listing:
     strays: list[str] = []
     others: list[str] = []
     code: list[str] = []
+    own: tuple[str, ...] = ()
     for folder in _folders(root, recursive=recursive):
+        if folder.path == root:
+            own = tuple(name for name in folder.subfolders if name in OWN_FOLDERS)
+            folder = folder._replace(subfolders=tuple(name for name in folder.subfolders if name not in own))
         _take(folder, files, strays, others)
         code += [os.path.join(folder.path, name) for name in folder.names if re.fullmatch(_CODE, name)]
         if not recursive and folder.subfolders:
             _refuse_skipped(folder)
     if recursive:
         files.sort(key=lambda f: os.path.basename(f.path))
-    return Listing(tuple(files), tuple(strays), tuple(others), tuple(code))
+    return Listing(tuple(files), tuple(strays), tuple(others), tuple(code), own)
 
 
 class _Folder(NamedTuple):
@@ -109,7 +148,8 @@ def _folders(root: str, *, recursive: bool) -> Iterator[_Folder]:
         _refuse_foreign(folder)
         yield folder
         if recursive:
-            waiting += [os.path.join(path, name) for name in folder.subfolders]
+            inner = (name for name in folder.subfolders if path != root or name not in OWN_FOLDERS)
+            waiting += [os.path.join(path, name) for name in inner]
 
 
 def _os(path: str) -> bytes:

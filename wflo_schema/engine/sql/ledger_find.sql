@@ -17,13 +17,14 @@ SELECT
             AND c.relname OPERATOR(pg_catalog.=) '_yoyo_log'::text
             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
     ) AS has_log,
-    EXISTS (
-        SELECT
+    (
+        SELECT pg_catalog.string_agg(c.relname, ' ' ORDER BY c.relname)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE n.nspname OPERATOR(pg_catalog.=) ledger.schema::text
-            AND c.relname OPERATOR(pg_catalog.=) '_wflo_schema_progress'::text
-    ) AS has_progress,
+            AND c.relname OPERATOR(pg_catalog.=) ANY ($2::text[])
+            AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
+    ) AS own_tables,
     pg_catalog.pg_is_in_recovery() AS is_standby,
     pg_catalog.pg_backend_pid() AS pid,
     CURRENT_USER AS role,
