@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
     help="Run although files, ledger and database disagree in this way; repeatable.",
 )
+@option("--drop-deleted", is_flag=True, help="Drop what those repeatable files made that are deleted.")
 @create_database_option
 @create_schema_option
 # many parameters: one for each option
@@ -58,13 +59,14 @@ def migrate(
     lock_wait: str,
     to: str | None,
     allow: tuple[str, ...],
+    drop_deleted: bool,
     create_database: bool,
     create_schema: bool,
 ) -> None:
     """Apply every pending migration, each with its record in one transaction.
 
-    Never runs a migration twice. If several run at once, each migration is applied once. After a
-    kill, run it again.
+    Then applies those files of migrations/repeatable/ that changed, all in one transaction. Never runs a
+    migration twice. If several run at once, each migration is applied once. After a kill, run it again.
 
     \b
     Example:
@@ -89,6 +91,7 @@ def migrate(
                 to=to,
                 allow=[Allow(a) for a in allow],
                 create_schema=create_schema,
+                drop_deleted=drop_deleted,
                 locks=locks_of(lock_timeout, lock_wait),
                 notify=notify,
                 stop=stop,

@@ -24,6 +24,7 @@ from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
     checksum_command,
     create_ledger,
+    create_own,
     delete_command,
     find_ledger,
     follow_command,
@@ -50,13 +51,23 @@ from wflo_schema.engine.planning import (
     refuse_elsewhere,
     rollback_targets,
 )
-from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session
+from wflo_schema.engine.repeatables import (
+    TABLE,
+    RepeatableState,
+    Text,
+    compare_repeatables,
+    existing,
+    read_texts,
+)
+from wflo_schema.engine.repeatables import lock_command as lock_repeatables
+from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.files.listing import NAMES_FILE
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
+    from wflo_schema.engine.repeating import Repeating
     from wflo_schema.files.script import Script, Statement
 
 # Seconds of work, at most, that are reported late because nobody waited for its commits yet.
@@ -126,7 +137,7 @@ def plan(
         if planned.pending:
             refuse_elsewhere(planned.status)
             run.refuse_flaws()
-        scripts = Scripts(planned.pending, load_script)
+        scripts = Scripts(planned.files, load_script)
         run.validate(scripts, run.check_ready)
         return replace(planned, wrapped=tuple(scripts.wrapped))
 
@@ -138,14 +149,17 @@ def migrate(
     to: str | None = None,
     allow: Collection[Allow] = (),
     create_schema: bool = False,
+    drop_deleted: bool = False,
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
 ) -> Result:
-    """Apply every pending migration, or those up to and including ``to``.
+    """Apply every pending migration, or those up to and including ``to``; then the repeatable files that changed.
 
     Each commits together with its record; any number of runs at once do the work once; a killed run
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
+    The repeatable files are applied in one transaction, once no migration is pending; with ``drop_deleted`` what
+    those made that are deleted is dropped.
 
     With ``create_schema`` the target's schema is made where it is not there.  In a replay it is made too, and
     neither unfinished files nor missing rollback files count: the files were applied elsewhere.
@@ -162,9 +176,9 @@ def migrate(
         planned = plan_migrations(run.settled_status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
         refuse(run.unless_run_elsewhere(planned, migrations))
-        scripts = Scripts(planned.pending, run.loader(load_script))
+        scripts = Scripts(planned.files, run.loader(load_script))
         run.validate(scripts, run.check_ready if database.replay is None else run.check_replayed)
-        run.begin("apply", len(planned.pending), migrations.where)
+        run.begin("apply", len(planned), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
         for attempt in range(_MOST_CONFLICTS):
             if run.follow(planned.status.followed, migrations):
@@ -173,8 +187,10 @@ def migrate(
                 raise _keeps_no_record(run, planned.status.followed[0].id)
             planned = plan_migrations(run.status(migrations), migrations, to, allow)
             refuse(planned)
-            run.expect(len(planned.pending))
+            run.expect(len(planned))
         run.migrate(planned, migrations, to, allow, scripts)
+        if drop_deleted or run.is_to_repeat(planned):
+            run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         return run.result("apply", began)
 
 
@@ -284,6 +300,10 @@ class _Transaction(NamedTuple):
     is_followed: bool = False
     is_ourselves: bool = False
     """It is sealed as the role that the run began as."""
+    is_around: bool = False
+    """What repeatable files made is taken down for it, and put back behind it."""
+    undoes: str = ""
+    """The hash of the migration that it rolls back."""
     is_continued: bool = False
     """The session is as the one before has left it, and has the lasting settings."""
 
@@ -332,6 +352,10 @@ class _Transaction(NamedTuple):
     def commit_index(self) -> int:
         return self.seal_index + len(self.seal)
 
+    def place(self, number: int) -> int:
+        """The command of a statement of the file, from 0: the opposite of `number`."""
+        return len(self.before) + number + sum(len(a) for n, a in self.again.items() if n < number)
+
     def number(self, index: int) -> int | None:
         """The statement of the file, from 0, that a command stands for, given by its index."""
         number = index - len(self.before)
@@ -353,6 +377,14 @@ class _Run(Session):
     """Hashes of what was interrupted half-way."""
     _is_plain: bool = False
     """So far nothing is there that could run when a table is made: no trigger of the ledger, no event trigger."""
+    _texts: Mapping[str, Sequence[Text]] = {}
+    """What the ledger knows of repeatable files."""
+    _files: Migrations = Migrations((), ())
+    """Those of today, to make again what a migration takes down."""
+    _last_hash = ""
+    """Of the last migration that is applied."""
+    _has_taken_down = False
+    """A migration has taken down what repeatable files made, and it could not be made again yet."""
     _elsewhere: tuple[str, ...] = ()
     """What other schemas hold where nothing is recorded, and no schema was named."""
     creates_schema = False
@@ -381,6 +413,13 @@ class _Run(Session):
         self._recorded = frozenset(r.hash for r in recorded)
         self._half_way = frozenset(p.hash for p in progress)
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
+        self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
+        last = [m.hash for m in migrations if m.hash in self._recorded]
+        self._last_hash = last[-1] if last else ""
+        self._has_taken_down = any(of_one[-1].is_down for of_one in self._texts.values())
+        if self._texts or migrations.repeatables:
+            there = existing(self.pipeline, self._texts)
+            found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
         is_prepared = self.database.replay is not None and self.database.replay.is_new
         if not recorded and not progress and not is_prepared:
             found = self._first_run(found)
@@ -458,13 +497,18 @@ class _Run(Session):
                         one = self._as_transaction(m, self._take(scripts, m), predecessors, behind=behind)
 
                     following = functools.partial(self._following, queue, scripts, in_order, order, recorded)
-                    self._apply(one, following, is_sent=is_sent)
+                    if one.is_around:
+                        is_flushed = self._transaction(one)
+                        self.finished(m, "apply", len(one.script.statements), is_flushed=is_flushed)
+                    else:
+                        self._apply(one, following, is_sent=is_sent)
                     if _OF_LEDGER in one.script.source and len(queue) > 1:
                         self._look_at_ledger()
                 else:
                     self._is_plain = False
                     self._step_by_step(m, self._take(scripts, m), "apply", predecessors)
                 recorded.add(m.id)
+                self._last_hash = m.hash
                 queue.popleft()
             except Conflict as conflict:
                 conflicts[m.id] += 1
@@ -476,9 +520,91 @@ class _Run(Session):
                 refuse(again)
                 recorded = set(again.status.recorded)
                 queue = deque(again.pending)
-                self.expect(len(queue))
+                self.expect(len(again))
         self.queue = deque()
         self.flush()
+
+    def is_to_repeat(self, planned: Plan) -> bool:
+        """Are repeatable files to be applied, those that a migration took away included?"""
+        return bool(planned.repeatables) or self._has_taken_down
+
+    def repeat(self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool) -> None:
+        """Apply the repeatable files that changed, in one transaction with their records.
+
+        Raise `MigrationFailed` for one that PostgreSQL refuses, `Refused` where two make the same thing.
+        """
+        from wflo_schema.engine.repeating import Locked, NotApplied
+
+        if TABLE not in self.ledger.own:
+            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+        tries = self.tries()
+        while True:
+            tries.count += 1
+            self.check_stop()
+            opening = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})]
+            error = self.pipeline.exchange([*opening, lock_repeatables(self.ledger)]).error
+            try:
+                if error is None:
+                    return self._repeat(migrations, scripts, drop_deleted=drop_deleted)
+                self.settle(ROLLBACK)
+                if error.sqlstate not in RETRIED and error.sqlstate != "57014":
+                    raise self.ledger_error(error)
+                self.pause_for_ledger(None, error, tries)
+            except Locked as locked:
+                self.settle(ROLLBACK)
+                self.pause_or_give_up(locked.m, locked.script, locked.error, locked.number, tries)
+            except NotApplied as refused:
+                self.settle(ROLLBACK)
+                raise refused.error(self) from None
+
+    def _repeat(self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool) -> None:
+        """The same, once nobody else is at it."""
+        texts = read_texts(self.pipeline, self.ledger)
+        entries = compare_repeatables(migrations.repeatables, texts, existing(self.pipeline, texts))
+        states = {e.id: e.state for e in entries}
+        wanted = [m for m in migrations.repeatables if states[m.id] is not RepeatableState.APPLIED]
+        deleted = [i for i, state in states.items() if state is RepeatableState.DELETED and drop_deleted]
+        if not wanted and not deleted:
+            self.settle(ROLLBACK)
+            return
+        self.queue = deque(wanted)
+        repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
+        repeating.look_at_shapes()
+        repeating.apply([repeating.files[m.id] for m in wanted])
+        commands = [*repeating.drop_files(deleted), *repeating.finish()]
+        last = repeating.applied[-1][0] if repeating.applied else None
+        ending = [SETTLE, *self.look_outside]
+        outcome = self.pipeline.exchange([*ending, *self.as_ourselves(), *commands, COMMIT, *self.to_disk, DISCARD])
+        error = outcome.error
+        if error is not None and error.index < len(ending) and last is not None:
+            self.settle(ROLLBACK)
+            raise self.failed(last.migration, last.script, error, None)
+        if error is not None and error.index <= len(ending) + 2 + len(commands):
+            self.settle(ROLLBACK)
+            raise self.ledger_error(error)
+        for one, _ in repeating.applied:
+            self.start(one.migration)
+            self.finished(one.migration, "apply", len(one.script.statements), is_flushed=error is None)
+        if error is not None:
+            self.settle(ROLLBACK)  # it is committed; a cancel request came late
+        self.queue = deque()
+        self.flush()
+
+    def _repeating(
+        self,
+        texts: Mapping[str, Sequence[Text]],
+        migrations: Migrations,
+        load: Callable[[Migration], Script],
+        after: str,
+    ) -> Repeating:
+        from wflo_schema.engine.repeating import Files, Repeating
+
+        files = Files(migrations.repeatables, load)
+        return Repeating(self, texts, files=files, between=self._between, after=after)
+
+    def _between(self, m: Migration) -> Sequence[Command]:
+        """What begins a file in a transaction that others have begun."""
+        return (Command("RESET ALL"), *self.as_ourselves(), *_set_local(self.settings(m)))
 
     def _step_by_step(self, m: Migration, script: Script, operation: str, recorded: Collection[str]) -> None:
         from wflo_schema.engine.stepwise import Stepwise
@@ -532,8 +658,15 @@ class _Run(Session):
             script = self._take(scripts, m)
         except WfloSchemaError:
             return None  # said when it is its turn, as is a stop
+        if self._may_take_away(script):
+            scripts.give_back(m, script)
+            return None
         predecessors = [*self._predecessors(m, in_order, order[m.id], recorded), first.hash]
         return self._as_transaction(m, script, predecessors, behind=queue[2] if len(queue) > 2 else None)
+
+    def _may_take_away(self, script: Script) -> bool:
+        """May it drop what repeatable files made, without that anybody is told?"""
+        return bool(self._texts) and b"CASCADE" in script.source.upper()
 
     def _as_transaction(
         self, m: Migration, script: Script, predecessors: Sequence[str], *, behind: Migration | None
@@ -547,7 +680,7 @@ class _Run(Session):
         record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self.after)
         if m.hash in self._half_way:
             record = (*record, progress_delete_command(self.ledger, m))
-        return self._made_of(
+        one = self._made_of(
             m,
             script,
             record,
@@ -561,6 +694,7 @@ class _Run(Session):
             and _OF_LEDGER not in script.source
             and len(script.source) <= _LONGEST_AHEAD,
         )
+        return one._replace(is_around=self._may_take_away(script))
 
     def _made_of(
         self,
@@ -670,12 +804,18 @@ class _Run(Session):
             if outcome is None:
                 one = one._replace(is_continued=False)  # the session was cleared
                 self.start(m, script)
-                outcome = self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
+                if one.is_around:
+                    outcome = self._around(one)
+                else:
+                    outcome = self.pipeline.exchange(itertools.chain(one.commands(), (DISCARD,)))
             error = outcome.error
             outcome = None
             if error is None:
                 return one.is_flushed
             self.settle(ROLLBACK)
+            if error.sqlstate in DEPENDED_ON and self._texts and not one.is_around:
+                one = one._replace(is_around=True)
+                continue
             if error.index > one.commit_index:
                 return False  # it is committed; a cancel request came late
             if self.stop.is_requested:
@@ -706,6 +846,53 @@ class _Run(Session):
                 raise self.written_at_commit(m, script, error)
             place = "before its first statement" if error.index < one.seal_index and number is None else ""
             raise self.failed(m, script, error, number, place=place)
+
+    def _around(self, one: _Transaction) -> Exchange:
+        """Send a transaction step by step, and take down what keeps a statement from running; put it back at the end.
+
+        The outcome is that of `_Transaction.commands`.
+        """
+        from wflo_schema.engine.repeating import Locked, NotApplied, Outside
+        from wflo_schema.files.creations import touched
+
+        error = self.pipeline.exchange([*one.before, lock_repeatables(self.ledger)]).error
+        if error is not None:
+            return Exchange((), replace(error, index=min(error.index, one.ledger_index)))
+        texts = read_texts(self.pipeline, self.ledger)
+        repeating = self._repeating(texts, self._files, self.loader(load_script), one.migration.hash)
+        repeating.look_at_shapes()
+        if b"CASCADE" in one.script.source.upper():
+            repeating.remember_all()
+        savepoint, back = (
+            Command("SAVEPOINT wflo_schema_statement"),
+            Command("ROLLBACK TO SAVEPOINT wflo_schema_statement"),
+        )
+        try:
+            for number, statement in enumerate(one.script.statements):
+                commands = [savepoint, self.command(statement), *one.again.get(number, ())]
+                while (error := self.pipeline.exchange(commands).error) is not None:
+                    if error.sqlstate in DEPENDED_ON:
+                        self.must([back])
+                        if any(repeating.take_down_for(t) for t in touched(statement)):
+                            continue
+                    return Exchange((), replace(error, index=one.place(number)))
+            repeating.look_for_lost()
+            gone = repeating.go_back(one.undoes) if one.undoes else []
+            repeating.put_back(must=bool(one.undoes) or len(self.queue) <= 1)
+            ending = [*self.as_ourselves(), *gone, *repeating.finish()]
+        except Outside:
+            assert error is not None
+            return Exchange((), replace(error, index=one.place(number)))
+        except Locked as locked:
+            return Exchange((), replace(locked.error, index=one.seal_index - 1))
+        except NotApplied as refused:
+            self.settle(ROLLBACK)
+            raise refused.error(self) from None
+        self._has_taken_down = bool(repeating.down)
+        error = self.pipeline.exchange([*ending, *one.seal, COMMIT, *one.after, DISCARD]).error
+        if error is None:
+            return Exchange(())
+        return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
 
     def _refuse_outside(self, one: _Transaction, error: ServerError, number: int | None) -> None:
         """Raise `Refused` where a replay changed something outside its database; run it once more to see by what."""
@@ -751,7 +938,9 @@ class _Run(Session):
                     look = () if is_plain else self.look_outside
                     seal = (SETTLE, *look, *self.as_ourselves(), removal)
                     one = self._made_of(m, script, record, self.settings(m), seal=seal)
-                    is_flushed = self._transaction(one._replace(is_ourselves=True))
+                    undoes = m.hash if self._texts else ""
+                    one = one._replace(is_ourselves=True, is_around=bool(undoes), undoes=undoes)
+                    is_flushed = self._transaction(one)
                     self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)
                 else:
                     self._step_by_step(m, script, "rollback", expected)

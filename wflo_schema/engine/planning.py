@@ -16,6 +16,7 @@ from psycopg import sql
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress
+from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import (
     Migration,
@@ -150,6 +151,14 @@ class Status:
     """What is there although nothing is recorded: another tool's ledger, and what the schema holds."""
     source: str = ""
     """The folders of the files."""
+    repeatables: tuple[RepeatableEntry, ...] = ()
+    """The files that are applied again when they change."""
+
+    @property
+    def to_repeat(self) -> tuple[RepeatableEntry, ...]:
+        """The repeatable files that `migrate` applies once no migration is pending."""
+        waiting = (RepeatableState.PENDING, RepeatableState.EDITED, RepeatableState.GONE)
+        return tuple(e for e in self.repeatables if e.state in waiting)
 
     @property
     def said_elsewhere(self) -> str:
@@ -219,6 +228,16 @@ class Plan:
     """Case (None where nothing allows it), what is wrong, how to mend it."""
     wrapped: tuple[str, ...] = ()
     """Ids of those whose BEGIN … COMMIT around the whole file is left out."""
+    repeatables: tuple[Migration, ...] = ()
+    """The repeatable files that are applied behind them."""
+
+    def __len__(self) -> int:
+        return len(self.pending) + len(self.repeatables)
+
+    @property
+    def files(self) -> tuple[Migration, ...]:
+        """All that is run."""
+        return (*self.pending, *self.repeatables)
 
 
 def compare(
@@ -362,7 +381,10 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
     renamed = {new for old, new in alike if old in refused}  # to be named, not moved
     late = [m.id for m in pending if waiting[m.id].is_late and m.id not in renamed]
     found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
-    return Plan(status, pending, tuple(f for f in found if f[0] not in allow))
+    is_last = len(pending) == len(waiting)
+    ids = {e.id for e in status.to_repeat} if is_last else set()
+    again = tuple(m for m in migrations.repeatables if m.id in ids)
+    return Plan(status, pending, tuple(f for f in found if f[0] not in allow), repeatables=again)
 
 
 def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> str:
@@ -698,6 +720,10 @@ class Scripts:
     def take(self, m: Migration) -> Script:
         """The statements of one."""
         return self._kept.pop(m.id, None) or self._loader(m)
+
+    def give_back(self, m: Migration, script: Script) -> None:
+        """It was taken too early."""
+        self._kept[m.id] = script
 
 
 def ledger_statements(status: Status, migrations: Migrations) -> list[str]:

@@ -89,6 +89,9 @@ _PING_S = 0.25
 # lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
 RETRIED = frozenset({"55P03", "40P01", "40001"})
 
+# What else depends on something: PostgreSQL neither drops nor alters it.
+DEPENDED_ON = frozenset({"2BP01", "0A000"})
+
 # What the ledger's statements fail with where its tables are gone, or not as they were.
 LEDGER_GONE = ("42P01", "42703", "3F000")
 

@@ -123,8 +123,8 @@ class Migrations:
     def refuse_empty(
         self, hint: str = 'name the right folder with --migrations, or write one: wflo-schema new "create tables"'
     ) -> None:
-        """Raise `Refused` where there is no migration at all: most likely the folder is the wrong one."""
-        if not self.items:
+        """Raise `Refused` where there is nothing to apply at all: most likely the folder is the wrong one."""
+        if not self.items and not self.repeatables:
             beside = f"; it holds {listed(self.others, 5)}" if self.others else ""
             if self.others:
                 from wflo_schema.files.layouts import import_command

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retrying, Running, Waiting
 from wflo_schema.engine.planning import TAKE_OVER, Plan, State, Status, insisting
+from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
+from wflo_schema.files.listing import REPEATABLE
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.words import counted, duration, listed, plural
 
@@ -55,6 +57,14 @@ _MARKS = {
     State.CHANGED: "≠",
     State.MISSING: "?",
     State.AHEAD: "+",
+}
+
+_REPEATABLE_MARKS = {
+    RepeatableState.APPLIED: "✓",
+    RepeatableState.PENDING: "·",
+    RepeatableState.EDITED: "≠",
+    RepeatableState.GONE: "?",
+    RepeatableState.DELETED: "?",
 }
 
 
@@ -227,7 +237,16 @@ def result_text(result: Result) -> str:
             "mark": "nothing to record",
         }[result.operation]
     verb = _VERBS[result.operation]
-    return f"{counted(len(result.done), 'migration')} {verb} in {duration(result.duration_ms)}"
+    return f"{_counted_files(result.ids)} {verb} in {duration(result.duration_ms)}"
+
+
+def _counted_files(ids: Sequence[str]) -> str:
+    """So many migrations, and so many repeatable files, whose ids say that they are."""
+    repeatables = sum(i.startswith(f"{REPEATABLE}/") for i in ids)
+    migrations = len(ids) - repeatables
+    parts = [counted(migrations, "migration")] if migrations or not repeatables else []
+    parts += [counted(repeatables, "repeatable file")] if repeatables else []
+    return " and ".join(parts)
 
 
 def result_line(result: Result) -> str:
@@ -260,6 +279,7 @@ def status_text(status: Status) -> str:
         if e.state in (State.MISSING, State.AHEAD):
             notes.append("no such file" if e.state == State.MISSING else "newer than every file")
         lines.append(f"  {_MARKS[e.state]} {e.state.value:<8} {e.id:<{width}}  {', '.join(notes)}".rstrip())
+    lines += _repeatable_lines(status.repeatables)
     for ends in status.heads:
         lines.append(f"  the history has {len(ends)} heads: {', '.join(ends)}")
     lines += [f"  {h.reason}" for h in status.half_done if h.id not in {e.id for e in status.entries}]
@@ -275,8 +295,26 @@ def status_text(status: Status) -> str:
         ("ahead of the files", status.ahead),
     )
     sums = [f"{len(g)} {name}" for name, g in groups if g or name in ("applied", "pending")]
+    if status.repeatables:
+        again = f", {len(status.to_repeat)} to apply again" if status.to_repeat else ""
+        sums.append(f"{counted(len(status.repeatables), 'repeatable file')}{again}")
     lines.append(", ".join(sums))
     return "\n".join(lines)
+
+
+def _repeatable_lines(entries: Sequence[RepeatableEntry]) -> list[str]:
+    said = {
+        RepeatableState.EDITED: "will be applied again",
+        RepeatableState.GONE: "what it made is not there; will be applied again",
+        RepeatableState.DELETED: "no such file; to drop what it made: wflo-schema migrate --drop-deleted",
+    }
+    width = max((len(e.id) for e in entries), default=0)
+    lines = []
+    for e in entries:
+        at = f"{e.applied_at[:19].replace('T', ' ')} UTC" if e.applied_at else ""
+        notes = ", ".join(filter(None, (at, said.get(e.state, ""))))
+        lines.append(f"  {_REPEATABLE_MARKS[e.state]} {e.state.value:<8} {e.id:<{width}}  {notes}".rstrip())
+    return lines
 
 
 def status_json(status: Status) -> str:
@@ -296,14 +334,18 @@ def plan_text(plan: Plan) -> str:
     ]
     lines += [f"  would record {f.id} in place of {listed(f.recorded_as)}" for f in plan.status.followed]
     lines += [f"  would apply {m.id}{'' if m.is_transactional else '  (statement by statement)'}" for m in plan.pending]
+    states = {e.id: e.state for e in plan.status.repeatables}
+    for m in plan.repeatables:
+        again = "" if states[m.id] is RepeatableState.PENDING else f"  (again: {states[m.id]})"
+        lines.append(f"  would apply {m.id}{again}")
     if plan.wrapped:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
         lines += [f"  would refuse: {what}", *_indent_rest(f"    {how}{insisting(case, '; or ')}", "    ")]
     if plan.refusals:
         lines.append("no: migrate would apply nothing")
-    elif plan.pending:
-        lines.append(f"{counted(len(plan.pending), 'migration')} to apply")
+    elif len(plan):
+        lines.append(f"{_counted_files([m.id for m in plan.files])} to apply")
     else:
         lines.append("nothing to do: every migration is applied")
     return "\n".join(lines)

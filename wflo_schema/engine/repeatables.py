@@ -1,0 +1,222 @@
+"""What the ledger knows of repeatable files: the texts that they had, what these made, and where each file stands.
+
+Hides the table ``_wflo_schema_repeatable``.  A file's row with the highest number is what stands; the others are
+the texts before it, which a rollback puts back.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from psycopg import sql
+
+from wflo_schema.connect.pipeline import Command, Pipeline
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.engine.ledger import Ledger
+from wflo_schema.errors import DatabaseError
+from wflo_schema.files.folder import Migration
+
+TABLE = "_wflo_schema_repeatable"
+
+
+class Thing(NamedTuple):
+    """Something that a file makes, as PostgreSQL identifies it (``pg_identify_object``), with the name in it."""
+
+    type: str
+    identity: str
+    name: str
+
+
+class Kept(NamedTuple):
+    """A statement that gives a thing again what CREATE does not say: an owner, a grant, a comment, an index.
+
+    ``column``: it is about that column; ``part``: it makes the index, trigger or rule of that name.
+    """
+
+    type: str
+    identity: str
+    what: str
+    column: str
+    part: str
+    statement: str
+
+
+class Text(NamedTuple):
+    """A text that a repeatable file had when it was applied.
+
+    ``made``: what it has made; ``position``: its place in the order in which all are made; ``after``: the hash of
+    the last migration that was applied then.  ``is_down``: what it made is not there, because a migration had to
+    take it away; ``kept`` is then what must be given to it again.
+    """
+
+    id: str
+    number: int
+    checksum: str
+    content: str
+    made: tuple[Thing, ...]
+    position: int
+    after: str
+    is_down: bool
+    kept: tuple[Kept, ...]
+    applied_at: str
+
+
+class RepeatableState(enum.StrEnum):
+    """Where a repeatable file stands."""
+
+    APPLIED = "applied"
+    """Its text was applied, and what it made is there."""
+    PENDING = "pending"
+    """It was never applied."""
+    EDITED = "edited"
+    """Its text changed since: it will be applied again."""
+    GONE = "gone"
+    """What it made is not there any more: it will be applied again."""
+    DELETED = "deleted"
+    """The file is gone; what it made stays until somebody asks to drop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatableEntry:
+    """One repeatable file and its state.  ``applied_at`` is UTC in ISO 8601; ``made`` are types and identities."""
+
+    id: str
+    state: RepeatableState
+    path: str | None = None
+    applied_at: str | None = None
+    made: tuple[str, ...] = ()
+
+
+def read_texts(pipeline: Pipeline, ledger: Ledger) -> dict[str, list[Text]]:
+    """The texts of each file, the last of which stands.  Raise `DatabaseError` where they cannot be read."""
+    if TABLE not in ledger.own:
+        return {}
+    query = sql.SQL(load_sql("engine", "repeatable_read")).format(schema=sql.Identifier(ledger.schema)).as_string()
+    outcome = pipeline.exchange([Command(query, keeps_rows=True)])
+    if outcome.error:
+        raise DatabaseError(
+            f"PostgreSQL refused while reading which repeatable files were applied: {outcome.error.message}",
+            sqlstate=outcome.error.sqlstate,
+            hint=ledger.grant("SELECT"),
+        )
+    found: dict[str, list[Text]] = {}
+    for row in outcome.rows[0]:
+        id_, number, checksum, content, made, position, after, is_down, kept, at = (value or "" for value in row)
+        things = tuple(Thing(*one) for one in json.loads(made))
+        back = tuple(Kept(*one) for one in json.loads(kept))
+        text = Text(id_, int(number), checksum, content, things, int(position), after, is_down == "t", back, at)
+        found.setdefault(id_, []).append(text)
+    return found
+
+
+def write_command(ledger: Ledger, text: Text) -> Command:
+    """Record a text, or what is known now of one that is recorded."""
+    query = sql.SQL(load_sql("engine", "repeatable_write")).format(schema=sql.Identifier(ledger.schema)).as_string()
+    values = (
+        text.id,
+        str(text.number),
+        text.checksum,
+        text.content,
+        json.dumps(text.made),
+        str(text.position),
+        text.after,
+        "t" if text.is_down else "f",
+        json.dumps(text.kept),
+    )
+    return Command(query, values)
+
+
+def forget_command(ledger: Ledger, id: str, *, beyond: int = 0) -> Command:
+    """Forget the texts of a file, those with a number greater than ``beyond``."""
+    table = sql.Identifier(ledger.schema, TABLE).as_string()
+    return Command(
+        f"DELETE FROM {table} WHERE repeatable_id OPERATOR(pg_catalog.=) $1::text "
+        "AND number OPERATOR(pg_catalog.>) $2::integer",
+        (id, str(beyond)),
+    )
+
+
+def lock_command(ledger: Ledger) -> Command:
+    """Keep every other run from applying repeatable files until this transaction ends."""
+    return Command(f"LOCK TABLE {sql.Identifier(ledger.schema, TABLE).as_string()} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def existing(pipeline: Pipeline, texts: Mapping[str, Sequence[Text]]) -> frozenset[tuple[str, str]]:
+    """Of what the standing texts made: types and identities of what is there."""
+    names = sorted({thing.name for of_one in texts.values() for thing in of_one[-1].made})
+    return frozenset((t.type, t.identity) for t in named(pipeline, names)) if names else frozenset()
+
+
+class Named(NamedTuple):
+    """Something that bears a name: what `Thing` says, where it is in the catalogs, and a relation's columns.
+
+    ``is_ours``: the transaction has made or changed it.
+    """
+
+    classid: str
+    objid: str
+    type: str
+    identity: str
+    name: str
+    is_ours: bool
+    shape: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is, for PostgreSQL and for us."""
+        return self.type, self.identity
+
+    @property
+    def thing(self) -> Thing:
+        """The same without where it is today."""
+        return Thing(self.type, self.identity, self.name)
+
+
+def named(pipeline: Pipeline, names: Iterable[str]) -> tuple[Named, ...]:
+    """What bears one of these names and may be made by a repeatable file.  Raise `DatabaseError`."""
+    command = Command(load_sql("engine", "things_named"), (array(names),), keeps_rows=True)
+    outcome = pipeline.exchange([command])
+    if outcome.error:
+        raise DatabaseError(
+            f"PostgreSQL refused while looking for what repeatable files made: {outcome.error.message}",
+            sqlstate=outcome.error.sqlstate,
+        )
+    return tuple(
+        Named(c or "", o or "", t or "", i or "", n or "", ours == "t", shape or "")
+        for c, o, t, i, n, ours, shape in outcome.rows[0]
+    )
+
+
+def array(values: Iterable[str]) -> str:
+    """An array of texts, as PostgreSQL reads it."""
+    return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values) + "}"
+
+
+def compare_repeatables(
+    files: Sequence[Migration], texts: Mapping[str, Sequence[Text]], there: Collection[tuple[str, str]]
+) -> tuple[RepeatableEntry, ...]:
+    """Where every repeatable file stands, those that are gone included, by id."""
+    entries = []
+    for m in files:
+        last = texts[m.id][-1] if m.id in texts else None
+        if last is None:
+            entries.append(RepeatableEntry(m.id, RepeatableState.PENDING, m.path))
+            continue
+        is_there = not last.is_down and all((t.type, t.identity) in there for t in last.made)
+        state = RepeatableState.APPLIED if is_there else RepeatableState.GONE
+        state = state if last.checksum == m.checksum else RepeatableState.EDITED
+        entries.append(RepeatableEntry(m.id, state, m.path, last.applied_at, _said(last)))
+    known = {m.id for m in files}
+    for id_, of_one in texts.items():
+        if id_ not in known:
+            last = of_one[-1]
+            entries.append(RepeatableEntry(id_, RepeatableState.DELETED, None, last.applied_at, _said(last)))
+    return tuple(sorted(entries, key=lambda e: e.id))
+
+
+def _said(text: Text) -> tuple[str, ...]:
+    return tuple(f"{thing.type} {thing.identity}" for thing in text.made)

@@ -1,0 +1,130 @@
+"""What a file makes, and what its statements change, as PostgreSQL's parser reads them.
+
+Hides the parser's nodes.  What code makes (DO, a function that is called) is not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wflo_schema.files.script import Script, Statement
+
+# The parser's nodes that make something, and the field with its name: a text, a list of parts, or a relation.
+_MAKES = {
+    "view_stmt": "view",
+    "create_function_stmt": "funcname",
+    "create_trig_stmt": "trigname",
+    "create_policy_stmt": "policy_name",
+    "rule_stmt": "rulename",
+    "create_domain_stmt": "domainname",
+    "create_enum_stmt": "type_name",
+    "create_range_stmt": "type_name",
+    "composite_type_stmt": "typevar",
+    "define_stmt": "defnames",
+    "create_event_trig_stmt": "trigname",
+    "create_stats_stmt": "defnames",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """Something that a statement (its number from 0) makes.
+
+    ``keeps_old``: it says IF NOT EXISTS, and so does nothing where the thing is there.  ``has_options``: it says
+    WITH (…) of a view.
+    """
+
+    statement: int
+    name: str
+    keeps_old: bool = False
+    has_options: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a statement alters or drops: a relation, perhaps some ``columns`` of it alone, or another thing."""
+
+    schema: str
+    name: str
+    is_relation: bool = True
+    columns: tuple[str, ...] = ()
+
+
+def creations(script: Script) -> tuple[Creation, ...]:
+    """What the file makes, but for tables and what belongs to them, in its order."""
+    found = []
+    for number, statement in script.statements.beginning_with("CREATE"):
+        made = _creation(number, statement)
+        if made is not None:
+            found.append(made)
+    return tuple(found)
+
+
+def _parsed(text: str) -> tuple[str, Any] | None:
+    import postgast
+
+    try:
+        tree = postgast.parse(text)
+    except postgast.PgQueryError:
+        return None
+    if len(tree.stmts) != 1:
+        return None
+    kind = tree.stmts[0].stmt.WhichOneof("node")
+    return kind, getattr(tree.stmts[0].stmt, kind)
+
+
+def _creation(number: int, statement: Statement) -> Creation | None:
+    parsed = _parsed(statement.text)
+    if parsed is None:
+        return None
+    kind, node = parsed
+    if kind == "create_table_as_stmt":
+        if _said(node, "objtype") != "OBJECT_MATVIEW":
+            return None
+        return Creation(number, node.into.rel.relname, node.if_not_exists, bool(node.into.options))
+    if kind not in _MAKES:
+        return None
+    name = getattr(node, _MAKES[kind])
+    if not isinstance(name, str):
+        name = name.relname if hasattr(name, "relname") else name[-1].string.sval
+    return Creation(
+        number, name, bool(getattr(node, "if_not_exists", False)), kind == "view_stmt" and bool(node.options)
+    )
+
+
+def touched(statement: Statement) -> tuple[Touched, ...]:
+    """What an ALTER or a DROP is about; none where it is another statement."""
+    parsed = _parsed(statement.text)
+    if parsed is None:
+        return ()
+    kind, node = parsed
+    if kind == "alter_table_stmt":
+        commands = [command.alter_table_cmd for command in node.cmds]
+        columns = tuple(c.name for c in commands if _said(c, "subtype") in _OF_COLUMN)
+        return (Touched(node.relation.schemaname, node.relation.relname, columns=columns),)
+    if kind in ("rename_stmt", "alter_object_schema_stmt") and node.HasField("relation"):
+        return (Touched(node.relation.schemaname, node.relation.relname),)
+    if kind == "drop_stmt":
+        is_relation = _said(node, "remove_type") in _RELATIONS
+        return tuple(Touched(*_qualified(one), is_relation) for one in node.objects)
+    return ()
+
+
+_RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_SEQUENCE")
+_OF_COLUMN = ("AT_DropColumn", "AT_AlterColumnType", "AT_SetExpression", "AT_DropExpression")
+
+
+def _said(node: Any, field: str) -> str:
+    return str(node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name)
+
+
+def _qualified(one: Any) -> tuple[str, str]:
+    """Schema, or nothing, and name of what DROP names."""
+    parts = one.list.items if one.HasField("list") else ()
+    if one.HasField("object_with_args"):
+        parts = one.object_with_args.objname
+    if one.HasField("type_name"):
+        parts = one.type_name.names
+    names = [part.string.sval for part in parts if part.HasField("string")]
+    return (names[-2] if len(names) > 1 else "", names[-1] if names else "")
