@@ -142,6 +142,7 @@ def plan(
         return replace(planned, wrapped=tuple(scripts.wrapped))
 
 
+# many parameters: what stops it, what it may do, and who is told
 def migrate(
     database: Database,
     migrations: Migrations,
