@@ -151,6 +151,14 @@ database_url_option = all_of(
         callback=_keep,
         help="A shell command that prints the password; it is run for each connection.",
     ),
+    option(
+        "--role",
+        metavar="NAME",
+        envvar="WFLO_SCHEMA_ROLE",
+        expose_value=False,
+        callback=_keep,
+        help="The role that does all of it, and owns what is made, in place of the user who logs in.",
+    ),
 )
 schema_option = option(
     "--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema that holds your tables and the ledger."
@@ -365,6 +373,8 @@ def resolve_database(
     made where it is not there.  Raise `NoDatabase` where none of them names one: a database is never invented.
     """
     target = _named_database(url, schema, server_directory)
+    if (role := click.get_current_context().meta.get("wflo_schema.role")) is not None:
+        target = target.with_role(role)
     wait = click.get_current_context().meta.get("wflo_schema.wait")
     if waits and wait is not None:
         from wflo_schema.connect.database import wait_until_ready
