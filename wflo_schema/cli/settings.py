@@ -29,8 +29,9 @@ _NAMING = (*URL_VARIABLES, "--database-url")
 
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
-    "compose-file contract database-url docker-image docker-port format lock-timeout lock-wait migrations recursive "
-    "password-command role schema scratch-prepare scratch-template scratch-url server-directory wait".split()
+    "compose-file contract database-url docker-image docker-port format ledger-schema lock-timeout lock-wait "
+    "migrations password-command recursive role schema scratch-prepare scratch-template scratch-url server-directory "
+    "wait".split()
 )
 
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.

@@ -139,7 +139,8 @@ class Database:
 
     ``conninfo`` is libpq's, password and all, and so is kept out of ``repr``.  ``schema`` is where
     the ledger is and unqualified objects are made: it comes first in the session's search_path, and
-    the rest of that path stays.  ``None`` leaves it to the search_path alone.
+    the rest of that path stays.  ``None`` leaves it to the search_path alone.  ``ledger_schema`` is where
+    the ledger is instead; no search_path leads there.
     ``source`` says who named the database, for messages only.  ``password_command`` is a line for the shell; it is
     asked for the password before each connection.  ``role`` is whom each session works as, instead of the user who
     logs in: the sessions begin with it, so that RESET ROLE and DISCARD ALL go back to it.
@@ -151,6 +152,7 @@ class Database:
     replay: Replay | None = field(default=None, compare=False, repr=False)
     password_command: str | None = field(default=None, compare=False, repr=False)
     role: str | None = field(default=None, compare=False)
+    ledger_schema: str | None = None
 
     @classmethod
     def parse(cls, url: str, *, schema: str | None = None, source: str = "") -> Database:
@@ -182,13 +184,7 @@ class Database:
             )
         from_url, role = parameters.pop("schema", None), parameters.pop("role", None)
         chosen = schema if schema is not None else from_url
-        if chosen is not None and (not chosen or "\x00" in chosen):
-            raise UsageError("the schema's name is empty", hint="leave out --schema to use the search_path")
-        if chosen == "$user":
-            raise UsageError(
-                "$user is not a schema's name: in a search_path it stands for the schema named like the role",
-                hint="give the schema's own name",
-            )
+        _refuse_schema(chosen, "leave out --schema to use the search_path")
         parsed = cls(make_conninfo("", **parameters), schema=chosen, source=source)
         refuse_name(parsed.name, where)
         return parsed if role is None else parsed.with_role(role)
@@ -294,6 +290,21 @@ class Database:
         """The same database, another schema."""
         return replace(self, schema=schema)
 
+    def with_ledger_schema(self, schema: str | None) -> Database:
+        """The same database, whose ledger is in a schema of its own.  Raise `UsageError` where none has that name."""
+        _refuse_schema(schema, "leave out --ledger-schema to keep the ledger beside the tables")
+        return replace(self, ledger_schema=schema)
+
+    @property
+    def ledger_place(self) -> str | None:
+        """The schema in which the ledger is looked for; None leaves it to the search_path."""
+        return self.ledger_schema or self.schema
+
+    @property
+    def ledger_apart(self) -> str | None:
+        """The schema that is the ledger's and not the tables', None where there is none."""
+        return None if self.ledger_schema == self.schema else self.ledger_schema
+
     def connect(
         self, *, autocommit: bool = True, settings: Mapping[str, str] | None = None
     ) -> psycopg.Connection[TupleRow]:
@@ -347,6 +358,16 @@ class Database:
         raise ConnectionFailed(
             f"the pooler at {self.label} does not pass on that the session is to work as the role {self.role}",
             hint=f"name PostgreSQL itself in the URL, or make the role the user's own default: {default}",
+        )
+
+
+def _refuse_schema(name: str | None, hint: str) -> None:
+    if name is not None and (not name or "\x00" in name):
+        raise UsageError("the schema's name is empty", hint=hint)
+    if name == "$user":
+        raise UsageError(
+            "$user is not a schema's name: in a search_path it stands for the schema named like the role",
+            hint="give the schema's own name",
         )
 
 

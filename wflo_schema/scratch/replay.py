@@ -173,7 +173,7 @@ class Scratches:
 
     def _prepared(self, name: str) -> Database:
         placed = self._server.with_role(self._database.role).with_schema(self._database.schema)
-        made = _with_its_schema(placed.with_name(name))
+        made = _with_its_schema(placed.with_ledger_schema(self._database.ledger_schema).with_name(name))
         if self._scratch.prepare is not None:
             run_sql(made, self._scratch.prepare, self._prepare, **PREPARING)
         elsewhere = _ELSEWHERE if self._scratch.on is None else ""
@@ -455,7 +455,8 @@ class _SearchPlace:
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
     with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
         try:
-            place = cursor.execute(load_sql("scratch", "place")).fetchone()
+            is_apart = database.ledger_schema is not None
+            place = cursor.execute(load_sql("scratch", "place"), {"is_apart": is_apart}).fetchone()
         except psycopg.Error as error:
             raise database_error(error, "looking where the migrations put their tables") from error
     if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
@@ -478,7 +479,8 @@ def _read(database: Database, *, privileges: bool = False) -> Catalog:
     with database.connect() as connection:
         try:
             schemas = (database.schema,) if database.schema else None
-            return as_in_target(database, read_catalog(connection, schemas=schemas, privileges=privileges))
+            found = read_catalog(connection, schemas=schemas, privileges=privileges, apart=database.ledger_apart)
+            return as_in_target(database, found)
         except psycopg.Error as error:
             raise database_error(error, "reading the scratch database's catalog") from error
 

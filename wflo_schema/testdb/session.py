@@ -318,7 +318,7 @@ class ServerSession:
             self.connection.info.server_version // 10_000,
             self.role if self.database.role is None else (self.role, self.database.role),
             self.database.parameters.get("options", ""),
-            schema,
+            schema if self.database.ledger_schema is None else (schema, self.database.ledger_schema),
             [(m.id, m.checksum) for m in migrations],
             list(texts),
             (recipe.stands_for, recipe.base, recipe.roles, recipe.allow_outside, self.place().known),
