@@ -271,9 +271,10 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
             what = "command" if isinstance(value, Mapping) else "setting"
             raise UsageError(
                 f"{where}: there is no {what} {key}",
-                hint=f"did you mean {near[0]}?"
+                hint=f"did you mean {near[0]}? This is wflo-schema {__version__}; a newer one may know {key}"
                 if near
-                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 30) or 'none'}",
+                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 40) or 'none'}; "
+                f"a newer one may know {key}",
             )
 
 
