@@ -7,18 +7,20 @@ to the one that holds ``.git``, and while the folders are of one owner.  Variabl
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wflo_schema import __version__
 from wflo_schema.errors import UsageError
 from wflo_schema.words import listed
 
 FILE, PYPROJECT, DOTENV = "wflo-schema.toml", "pyproject.toml", ".env"
 
-# The tables of the named environments.
-_ENVIRONMENTS = "env"
+# The tables of the named environments, and the version of wflo-schema that the file is written for.
+_ENVIRONMENTS, _REQUIRES = "env", "requires"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def read_settings(start: Path, passed_over: list[str]) -> Settings | None:
         return None
     file, names, values = found
     path = os.path.relpath(file, start)
+    _refuse_newer(path, values.get(_REQUIRES))
     environments = values.get(_ENVIRONMENTS, {})
     if not isinstance(environments, Mapping) or not all(isinstance(v, Mapping) for v in environments.values()):
         named = ".".join((*names, _ENVIRONMENTS))
@@ -105,9 +108,32 @@ def read_settings(start: Path, passed_over: list[str]) -> Settings | None:
     return Settings(
         file.parent,
         path,
-        Table(path, names, {k: v for k, v in values.items() if k != _ENVIRONMENTS}),
+        Table(path, names, {k: v for k, v in values.items() if k not in (_ENVIRONMENTS, _REQUIRES)}),
         {name: Table(path, (*names, _ENVIRONMENTS, name), table) for name, table in environments.items()},
     )
+
+
+def _refuse_newer(path: str, requires: object) -> None:
+    """Raise `UsageError` where the file is for a newer version than this one; before any of its keys is looked at."""
+    if requires is None:
+        return
+    wanted = re.fullmatch(r"\s*>=\s*(\d+(?:\.\d+)*)\s*", requires) if isinstance(requires, str) else None
+    if wanted is None:
+        raise UsageError(f"{path}: {_REQUIRES} is no version", hint=f'write {_REQUIRES} = ">={__version__}"')
+    if _numbers(__version__) < _numbers(wanted[1]):
+        raise UsageError(
+            f"{path} requires wflo-schema {wanted[1]} or newer, and this is {__version__}",
+            hint=f"pip install --upgrade 'wflo-schema>={wanted[1]}'",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The release that a version is of, or leads to: 1.2.0 is 1.2."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    numbers = [int(n) for n in found[0].split(".")] if found else []
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def read_dotenv(folder: Path, passed_over: list[str]) -> dict[str, str]:

@@ -295,6 +295,15 @@ def test_two_databases_are_not_chosen_between(project: Path, database: Database)
         ("[tool.wflo-schema]\nschema = 'a'", "wflo-schema.toml: the tables of this file have no tool.wflo-schema"),
         ("env = 1", "wflo-schema.toml: env is not made of tables\nhint: write [env.staging]"),
         ('schema = "a', "cannot read "),
+        ('shema = "a"', "did you mean schema? This is wflo-schema 0.1.0; a newer one may know shema"),
+        ("unheard-of = 1", "a newer one may know unheard-of"),
+        (
+            'requires = ">=9.1"\n[brew]\ncoffee = 1',
+            "wflo-schema.toml requires wflo-schema 9.1 or newer, and this is 0.1.0",
+        ),
+        ('requires = ">=0.1.1"', "hint: pip install --upgrade 'wflo-schema>=0.1.1'"),
+        ('requires = "0.1"', 'wflo-schema.toml: requires is no version\nhint: write requires = ">=0.1.0"'),
+        ("requires = 1", "wflo-schema.toml: requires is no version"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_with_its_place(project: Path, text: str, said: str) -> None:
@@ -347,3 +356,71 @@ def test_hints_repeat_the_environment(project: Path, database: Database) -> None
     assert run("migrate", "--env", "here", cwd=project).code == 0
     ran = run("adopt", "--env", "here", cwd=project)
     assert "next: wflo-schema check --env here" in ran.out
+
+
+@pytest.mark.parametrize("requires", [">=0.1", ">=0.1.0", " >= 0 ", ">=0.1.0.0"])
+def test_a_file_of_this_version_or_an_older_one_is_taken(project: Path, requires: str) -> None:
+    (project / "wflo-schema.toml").write_text(f'requires = "{requires}"\nschema = "a"\n')
+    assert in_force(project)["schema"] == ("a", "wflo-schema.toml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schema", "app"),
+        ("ledger-schema", "meta"),
+        ("role", "owner"),
+        ("migrations", "db/sql"),
+        ("contract", "staging.toml"),
+        ("lock-timeout", "7s"),
+        ("lock-wait", "8s"),
+        ("wait", "9s"),
+        ("scratch-url", "postgresql://h/d"),
+        ("scratch-template", "t"),
+        ("server-directory", "pg"),
+    ],
+)
+def test_an_environment_has_its_own_value_of_what_all_commands_share(project: Path, key: str, value: str) -> None:
+    (project / "wflo-schema.toml").write_text(f'{key} = "0s"\n[env.staging]\n{key} = "{value}"\n')
+    shown, source = in_force(project, "--env", "staging")[key]
+    assert shown in (value, [value])
+    assert source == "wflo-schema.toml [env.staging]"
+    assert in_force(project)[key][1] == "wflo-schema.toml"
+
+
+def test_a_case_is_allowed_in_one_environment(project: Path, database: Database) -> None:
+    (project / "wflo-schema.toml").write_text('[env.staging.migrate]\nallow = ["late", "not-empty"]\n')
+    env = {"DATABASE_URL": database.url}
+    assert run("migrate", cwd=project, env=env).code == 0
+    write(project, **{"0_late": "CREATE TABLE late ();", "0_late_rollback": "DROP TABLE late;"})
+    assert run("migrate", cwd=project, env=env).code == 3
+    shown = in_force(project, "--env", "staging")["migrate.allow"]
+    assert shown == (["late", "not-empty"], "wflo-schema.toml [env.staging.migrate]")
+    assert run("migrate", "--env", "staging", cwd=project, env=env).code == 0
+
+
+def test_one_environment_allows_what_the_contract_does_not(project: Path, database: Database) -> None:
+    (project / "migrations" / "contract.toml").write_text('[contract]\ntables = ["a"]\n')
+    (project / "ops").mkdir()
+    (project / "ops" / "staging.toml").write_text(
+        '[[allow]]\ncode = "drift"\nobject = "public.play"\nreason = "people try things"\n'
+    )
+    (project / "wflo-schema.toml").write_text('[env.staging.check]\nallowances = "ops/staging.toml"\n')
+    env = {"DATABASE_URL": database.url}
+    assert run("migrate", cwd=project, env=env).code == 0
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE play (); CREATE VIEW on_play AS SELECT FROM a")
+        connection.execute("DROP VIEW on_play")
+    for folder in (project, project / "ops"):
+        ran = run("check", "--drift", "--env", "staging", "--migrations", project / "migrations", cwd=folder, env=env)
+        assert ran.code == 0, ran.out + ran.err
+        assert "allowed: [drift" in ran.out and "people try things" in ran.out and "staging.toml:1)" in ran.out
+    assert run("check", "--drift", "--fail-on", "warning", cwd=project, env=env).code == 1
+    with database.connect() as connection:
+        connection.execute("DROP TABLE play")
+    ran = run("check", "--drift", "--env", "staging", cwd=project, env=env)
+    assert "[allowance-unused]" in ran.out and "take it out of ops/staging.toml" in ran.out
+    ran = run("check", "--only", "ledger,drift", "--allowances", "migrations/contract.toml", cwd=project, env=env)
+    assert ran.code == 3 and "is to hold allowances alone" in ran.err
+    ran = run("check", "--allowances", "nowhere.toml", cwd=project, env=env)
+    assert ran.code == 2 and "nowhere.toml" in ran.err

@@ -48,8 +48,8 @@ def test_database_connects_to_what_was_parsed(database: Database) -> None:
         ),
         ("postgresql://h/d?search_path=a%2C%20b", r"dbname=d host=h options='-c search_path=a,\\ b'"),
         (
-            "postgresql://h/d?role=r&statement_timeout=5000&options=-c%20geqo=off",
-            "dbname=d host=h options='-c geqo=off -c role=r -c statement_timeout=5000'",
+            "postgresql://h/d?statement_timeout=5000&options=-c%20geqo=off",
+            "dbname=d host=h options='-c geqo=off -c statement_timeout=5000'",
         ),
     ],
 )

@@ -328,4 +328,5 @@ def read_like(empty: Database, look: Look) -> Catalog:
     """A scratch database's catalog, without the tables in which the target keeps another tool's records."""
     with empty.connect() as connection:
         schemas = (empty.schema,) if empty.schema else None
-        return as_in_target(empty, read_catalog(connection, schemas=schemas, ignore=look.ignore))
+        found = read_catalog(connection, schemas=schemas, ignore=look.ignore, apart=empty.ledger_apart)
+        return as_in_target(empty, found)

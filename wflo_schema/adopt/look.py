@@ -14,7 +14,7 @@ from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Entry, State, Status
-from wflo_schema.engine.taken_over import LOCK_TIMEOUT_MS, OtherLedger
+from wflo_schema.engine.taken_over import LOCK_TIMEOUT_MS, OtherLedger, tables_place
 from wflo_schema.errors import DatabaseError, Refused
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.files.versions import find_version, read_names
@@ -119,6 +119,7 @@ class Look:
                     connection,
                     schemas=(schema,) if schema else None,
                     ignore=self.ignore,
+                    apart=self.database.ledger_apart,
                     lock_timeout_ms=LOCK_TIMEOUT_MS,
                 )
             except DatabaseError as error:
@@ -130,7 +131,7 @@ class Look:
         status = self.status
         return Adoption(
             self.database.label,
-            status.schema,
+            tables_place(self.database, status) or status.schema,
             status.server_version,
             verdict,
             self.ledgers,
@@ -208,8 +209,7 @@ def take_look(database: Database, migrations: Migrations) -> Look:
     migrations.refuse_empty("name the right folder with --migrations")
     named = database.schema
     status = status_of(database, migrations)
-    if database.schema is None and status.schema != "public":
-        database = database.with_schema(status.schema)
+    database = database.with_schema(tables_place(database, status))
     names, reconciling = read_names(migrations), read_reconciling(migrations)
     found = other_ledgers(database, database.schema)
     ledgers = [_explain(w, migrations, names.get(w.tool, {} if names else None)) for w in found.ledgers]

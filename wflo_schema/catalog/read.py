@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import LiteralString
 
 import psycopg
@@ -61,13 +62,15 @@ def read_catalog(
     schemas: tuple[str, ...] | None = None,
     privileges: bool = False,
     ignore: Collection[str] = LEDGER_TABLES,
+    apart: str | None = None,
     lock_timeout_ms: int | None = None,
 ) -> Catalog:
     """Read the catalog in one read-only snapshot; the connection is left as it was found.
 
     ``schemas`` limits it to objects in those schemas; extensions, event triggers, publications,
     foreign servers and casts belong to no schema and are then left out.  ``ignore`` are names of
-    tables, in any schema, that are left out with all that hangs on them.  ``privileges`` adds
+    tables, in any schema, that are left out with all that hangs on them.  ``apart`` is a schema that is the ledger's
+    alone: it is left out itself, and what else is in it is not.  ``privileges`` adds
     owner and grants, and what is set on the database.  Objects that belong to extensions are never
     read.  Inside an open transaction its own changes are seen, and its isolation level decides on the snapshot.
 
@@ -80,7 +83,9 @@ def read_catalog(
     own_transaction = connection.info.transaction_status == TransactionStatus.IDLE
     for left in reversed(range(_TRIES if own_transaction else 1)):
         try:
-            return _read_once(connection, schemas, privileges, ignore, own_transaction, lock_timeout_ms)
+            found = _read_once(connection, schemas, privileges, ignore, own_transaction, lock_timeout_ms)
+            left_out = () if apart is None else (("schema", (apart,)),)
+            return replace(found, objects=tuple(o for o in found.objects if o.key not in left_out)) if apart else found
         except psycopg.Error as error:
             if left and error.sqlstate in _MOVED_BELOW_US and not connection.closed:
                 continue
@@ -94,12 +99,13 @@ def read_migrated(
     schemas: tuple[str, ...] | None = None,
     privileges: bool = False,
     wanted: Catalog | None = None,
+    apart: str | None = None,
 ) -> Catalog:
     """Read what migrations made: as `read_catalog`, without the ledgers of other tools.
 
     Such a table counts where ``wanted`` has it too: then the migrations make it.
     """
-    return without_ledgers(read_catalog(connection, schemas=schemas, privileges=privileges), wanted)[0]
+    return without_ledgers(read_catalog(connection, schemas=schemas, privileges=privileges, apart=apart), wanted)[0]
 
 
 def without_ledgers(

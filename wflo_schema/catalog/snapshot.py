@@ -54,7 +54,7 @@ def dump_schema(database: Database, *, ledger: Sequence[str] = ()) -> Snapshot:
     """
     refuse_missing_schema(database)
     with database.connect(settings=PATIENT) as connection:
-        whole = read_catalog(connection)
+        whole = read_catalog(connection, apart=database.ledger_apart)
         schemas = (database.schema,) if database.schema else None
         found = read_catalog(connection, schemas=schemas) if schemas else whole
         found, ledgers = without_ledgers(found, unused=_unused_ledgers(connection, found))

@@ -45,11 +45,11 @@ class Allowances:
         kept = []
         for found in findings:
             one = self._of(found)
-            if one is None or self.contract is None:
+            if one is None:
                 kept.append(found)
             else:
                 self._used.add(one)
-                self.allowed.append(Allowed(found, one.object, one.reason, self.contract.location(one.line)))
+                self.allowed.append(Allowed(found, one.object, one.reason, one.location))
         return kept
 
     def _of(self, found: Finding) -> Allowance | None:
@@ -87,12 +87,12 @@ class Allowances:
                 "no finding is allowed by it" if near is None else _other_body(one, near),
                 have=NOTHING if near is None else f'body = "{near.body}"' if near.body else "a finding without a body",
                 want="a finding that it allows",
-                help_="take it out of the contract"
+                help_=f"take it out of {one.path or 'the contract'}"
                 if near is None
                 else f'read the function, then write body = "{near.body}"'
                 if near.body
                 else "take body out of the allowance",
-                location=self.contract.location(one.line) if self.contract else None,
+                location=one.location,
             )
 
 

@@ -126,6 +126,12 @@ class Allowance:
     reason: str
     body: str | None = None
     line: int = field(default=0, compare=False)
+    path: str = field(default="", compare=False)
+
+    @property
+    def location(self) -> Location | None:
+        """The place in its file, None for what no file says."""
+        return Location(self.path, self.line) if self.line else None
 
 
 @dataclass(frozen=True)

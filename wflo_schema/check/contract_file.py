@@ -58,6 +58,22 @@ def read_contract(path: str | Path) -> Contract:
     return parse_contract(text, path=str(path))
 
 
+def with_allowances(contract: Contract | None, paths: Iterable[Path]) -> Contract | None:
+    """The contract, which allows what these files allow, too.
+
+    Raise `BadContract` as `read_contract` does, and for a file that holds more than allowances.
+    """
+    for path in paths:
+        more = read_contract(path)
+        if more.names or more.schema is not None:
+            raise BadContract(
+                f"{path} is to hold allowances alone, and requires something of the database",
+                hint="leave [[allow]] alone in it; what must hold stands in the contract",
+            )
+        contract = more if contract is None else replace(contract, allowances=contract.allowances + more.allowances)
+    return contract
+
+
 def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
     """Parse a contract's text.  Raise `BadContract` as `read_contract` does."""
     try:
@@ -226,7 +242,7 @@ class _Parser:
         object_ = self.string(entry.get("object"), "object", where, line)
         reason = self.string(entry.get("reason"), "reason", where, line)
         body = self.string(entry["body"], "body", where, line) if "body" in entry else None
-        return Allowance(code, object_, reason, body, line)
+        return Allowance(code, object_, reason, body, line, self.path)
 
     def required_columns(self, document: Mapping[str, object]) -> Iterable[RequiredColumn]:
         for key, entries in self.mapping(document.get("columns", {}), "[columns]", 0).items():

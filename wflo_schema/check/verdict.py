@@ -236,8 +236,8 @@ def _at_ledger(answer: _Answer, connection: psycopg.Connection[TupleRow], databa
     """
     try:
         path = usable_path(connection)
-        if database.schema is None:
-            return database if path else None
+        if database.schema is None or database.ledger_schema is not None:
+            return database if path or database.ledger_schema is not None else None
         asked = {"schema": database.schema, "path": list(path)}
         row = connection.execute(load_sql("check", "ledger_places"), asked).fetchone()
     except psycopg.errors.InsufficientPrivilege:
@@ -596,7 +596,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         answer.verified += [Verified("migration", m.id, "cannot tell", ("ledger-unreadable",)) for m in migrations]
         return None
     answer.findings += _of_the_ledger_itself(status)
-    name_it = f"name the schema that you mean: --schema {status.elsewhere[0]}" if status.elsewhere else ""
+    name_it = status.how_to_name if status.elsewhere else ""
     is_refused = bool(planning.plan_migrations(status, migrations, None, ()).refusals)
     next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
     if status.not_empty:
@@ -637,10 +637,10 @@ def _of_the_ledger_itself(status: Status) -> Iterator[Finding]:
         yield finding(
             "ledger-elsewhere",
             name,
-            f"{status.said_elsewhere} these migrations; this one, to which the search_path leads, records none of them",
+            f"{status.said_elsewhere} these migrations; this one, {status.led_here}, records none of them",
             have="no record" if status.has_ledger else NOTHING,
             want=f"{quote(status.elsewhere[0])}._yoyo_migration",
-            help_=f"name the schema that you mean: --schema {status.elsewhere[0]}",
+            help_=status.how_to_name,
         )
     for flaw in status.flaws:
         yield finding("ledger-flawed", name, flaw.what, help_=flaw.mend)
@@ -673,7 +673,13 @@ def check_drift(
     from wflo_schema.catalog.read import read_migrated
 
     with database.connect(settings=PATIENT) as connection:
-        have = read_migrated(connection, schemas=(schema,) if schema else None, wanted=wanted, privileges=privileges)
+        have = read_migrated(
+            connection,
+            schemas=(schema,) if schema else None,
+            wanted=wanted,
+            privileges=privileges,
+            apart=database.ledger_apart,
+        )
     if schema:
         its = wanted_schema or schema
         kept = tuple(o for o in wanted.objects if o.kind not in GLOBAL and o.path[0] == its)

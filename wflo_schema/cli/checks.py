@@ -60,6 +60,13 @@ class _CheckCommand(Command):
     type=click.Path(dir_okay=False, path_type=Path),
     help="What must hold, and what is allowed. Default: contract.toml in the migrations folder.",
 )
+@option(
+    "--allowances",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What is allowed besides, repeatable: [[allow]] as in a contract, such as what one environment alone has.",
+)
 @some_of(
     "--only",
     ("contract", "ledger", "rows", "drift", "indexes"),
@@ -98,6 +105,7 @@ def check(
     server_directory: Path,
     format_: str,
     contract: Path | None,
+    allowances: tuple[Path, ...],
     only: tuple[str, ...],
     rows: bool,
     drift: bool,
@@ -120,7 +128,7 @@ def check(
       wflo-schema check --only contract --format github
     """
     from wflo_schema.catalog.snapshot import read_snapshot
-    from wflo_schema.check.contract_file import read_contract
+    from wflo_schema.check.contract_file import read_contract, with_allowances
     from wflo_schema.check.verdict import DEFAULT_SECTIONS, check_database
     from wflo_schema.findings import Severity
     from wflo_schema.scratch.replay import replayed
@@ -141,6 +149,7 @@ def check(
         if not path.exists() and contract is None:
             error.hint += _without_contract(sections, snapshot, privileges)
         raise
+    held_to = with_allowances(held_to, allowances)
     wanted = None
     if snapshot is not None and privileges:
         raise UsageError("a snapshot holds no owners and no grants", hint="leave --snapshot or --privileges out")

@@ -151,9 +151,30 @@ database_url_option = all_of(
         callback=_keep,
         help="A shell command that prints the password; it is run for each connection.",
     ),
+    option(
+        "--role",
+        metavar="NAME",
+        envvar="WFLO_SCHEMA_ROLE",
+        expose_value=False,
+        callback=_keep,
+        help="The role that does all of it, and owns what is made, in place of the user who logs in.",
+    ),
 )
-schema_option = option(
-    "--schema", metavar="NAME", envvar="WFLO_SCHEMA_SCHEMA", help="The schema that holds your tables and the ledger."
+schema_option = all_of(
+    option(
+        "--schema",
+        metavar="NAME",
+        envvar="WFLO_SCHEMA_SCHEMA",
+        help="The schema that holds your tables, and the ledger.",
+    ),
+    option(
+        "--ledger-schema",
+        metavar="NAME",
+        envvar="WFLO_SCHEMA_LEDGER_SCHEMA",
+        expose_value=False,
+        callback=_keep,
+        help="The schema of the ledger, where that is another one than your tables'.",
+    ),
 )
 
 
@@ -244,7 +265,9 @@ format_option = format_option_of("text", "json")
 create_database_option = option(
     "--create-database", is_flag=True, help="Make the database if the server has none of this name."
 )
-create_schema_option = option("--create-schema", is_flag=True, help="Make the schema of --schema if it is not there.")
+create_schema_option = option(
+    "--create-schema", is_flag=True, help="Make the schemas of --schema and --ledger-schema if they are not there."
+)
 server_directory_option = option(
     "--server-directory",
     metavar="DIR",
@@ -365,7 +388,11 @@ def resolve_database(
     made where it is not there.  Raise `NoDatabase` where none of them names one: a database is never invented.
     """
     target = _named_database(url, schema, server_directory)
-    wait = click.get_current_context().meta.get("wflo_schema.wait")
+    kept = click.get_current_context().meta
+    if (role := kept.get("wflo_schema.role")) is not None:
+        target = target.with_role(role)
+    target = target.with_ledger_schema(kept.get("wflo_schema.ledger_schema"))
+    wait = kept.get("wflo_schema.wait")
     if waits and wait is not None:
         from wflo_schema.connect.database import wait_until_ready
 

@@ -29,8 +29,9 @@ _NAMING = (*URL_VARIABLES, "--database-url")
 
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
-    "compose-file contract database-url docker-image docker-port format lock-timeout lock-wait migrations recursive "
-    "password-command schema scratch-prepare scratch-template scratch-url server-directory wait".split()
+    "compose-file contract database-url docker-image docker-port format ledger-schema lock-timeout lock-wait "
+    "migrations password-command recursive role schema scratch-prepare scratch-template scratch-url server-directory "
+    "wait".split()
 )
 
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.
@@ -270,9 +271,10 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
             what = "command" if isinstance(value, Mapping) else "setting"
             raise UsageError(
                 f"{where}: there is no {what} {key}",
-                hint=f"did you mean {near[0]}?"
+                hint=f"did you mean {near[0]}? This is wflo-schema {__version__}; a newer one may know {key}"
                 if near
-                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 30) or 'none'}",
+                else f"wflo-schema {__version__} knows here: {listed(sorted(known), 40) or 'none'}; "
+                f"a newer one may know {key}",
             )
 
 

@@ -137,7 +137,7 @@ def meant() -> str:
 
 _REPEATED = frozenset(
     "database_url server_directory schema migrations recursive contract scratch_url scratch_template "
-    "scratch_prepare allow_outside into values env password_command".split()
+    "scratch_prepare allow_outside into values env password_command role ledger_schema".split()
 )
 # One that is spoken of, as in "as wflo-schema migrate does", is not to be typed.
 _NEXT_STEP = re.compile(

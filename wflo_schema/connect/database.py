@@ -76,7 +76,6 @@ _SETTINGS = frozenset(
         "TimeZone",
         "idle_in_transaction_session_timeout",
         "lock_timeout",
-        "role",
         "search_path",
         "statement_timeout",
         "timezone",
@@ -140,9 +139,11 @@ class Database:
 
     ``conninfo`` is libpq's, password and all, and so is kept out of ``repr``.  ``schema`` is where
     the ledger is and unqualified objects are made: it comes first in the session's search_path, and
-    the rest of that path stays.  ``None`` leaves it to the search_path alone.
+    the rest of that path stays.  ``None`` leaves it to the search_path alone.  ``ledger_schema`` is where
+    the ledger is instead; no search_path leads there.
     ``source`` says who named the database, for messages only.  ``password_command`` is a line for the shell; it is
-    asked for the password before each connection.
+    asked for the password before each connection.  ``role`` is whom each session works as, instead of the user who
+    logs in: the sessions begin with it, so that RESET ROLE and DISCARD ALL go back to it.
     """
 
     conninfo: str = field(repr=False)
@@ -150,6 +151,8 @@ class Database:
     source: str = field(default="", compare=False)
     replay: Replay | None = field(default=None, compare=False, repr=False)
     password_command: str | None = field(default=None, compare=False, repr=False)
+    role: str | None = field(default=None, compare=False)
+    ledger_schema: str | None = None
 
     @classmethod
     def parse(cls, url: str, *, schema: str | None = None, source: str = "") -> Database:
@@ -179,18 +182,12 @@ class Database:
                 f"{where} names a service, which cannot be looked up from there",
                 hint="name it by libpq's variable instead: PGSERVICE=… and no URL",
             )
-        from_url = parameters.pop("schema", None)
+        from_url, role = parameters.pop("schema", None), parameters.pop("role", None)
         chosen = schema if schema is not None else from_url
-        if chosen is not None and (not chosen or "\x00" in chosen):
-            raise UsageError("the schema's name is empty", hint="leave out --schema to use the search_path")
-        if chosen == "$user":
-            raise UsageError(
-                "$user is not a schema's name: in a search_path it stands for the schema named like the role",
-                hint="give the schema's own name",
-            )
+        _refuse_schema(chosen, "leave out --schema to use the search_path")
         parsed = cls(make_conninfo("", **parameters), schema=chosen, source=source)
         refuse_name(parsed.name, where)
-        return parsed
+        return parsed if role is None else parsed.with_role(role)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -239,6 +236,8 @@ class Database:
         elif ":" in host:
             host = f"[{host}]"
         who = f"{user}:{password}@" if password else f"{user}@" if user else ""
+        if self.role is not None:
+            given["options"] = " ".join(filter(None, [given.get("options"), _role_option(self.role)]))
         query = "&".join(f"{k}={quote(v, safe='/')}" for k, v in given.items())
         return f"postgresql://{who}{host}{f':{port}' if port else ''}/{name}{f'?{query}' if query else ''}"
 
@@ -271,6 +270,18 @@ class Database:
             )
         return replace(self, password_command=command)
 
+    def with_role(self, role: str | None) -> Database:
+        """The same database, worked in as another role (None: as the user who logs in).
+
+        Raise `UsageError` where no role can have that name.
+        """
+        if role is not None and (role in ("", "none") or "\x00" in role or len(role.encode()) > NAME_BYTES):
+            raise UsageError(
+                f"no role can have the name {role}" if role else "the role's name is empty",
+                hint="leave out --role to work as the user who logs in",
+            )
+        return replace(self, role=role)
+
     def for_replay(self, replay: Replay) -> Database:
         """The same database, in which migrations change nothing outside of it."""
         return replace(self, replay=replay)
@@ -279,6 +290,21 @@ class Database:
         """The same database, another schema."""
         return replace(self, schema=schema)
 
+    def with_ledger_schema(self, schema: str | None) -> Database:
+        """The same database, whose ledger is in a schema of its own.  Raise `UsageError` where none has that name."""
+        _refuse_schema(schema, "leave out --ledger-schema to keep the ledger beside the tables")
+        return replace(self, ledger_schema=schema)
+
+    @property
+    def ledger_place(self) -> str | None:
+        """The schema in which the ledger is looked for; None leaves it to the search_path."""
+        return self.ledger_schema or self.schema
+
+    @property
+    def ledger_apart(self) -> str | None:
+        """The schema that is the ledger's and not the tables', None where there is none."""
+        return None if self.ledger_schema == self.schema else self.ledger_schema
+
     def connect(
         self, *, autocommit: bool = True, settings: Mapping[str, str] | None = None
     ) -> psycopg.Connection[TupleRow]:
@@ -286,7 +312,7 @@ class Database:
 
         ``settings``: what the session begins with, and RESET ALL goes back to, unless the URL's own
         options say otherwise; left out where a pooler does not pass them on.  Raise
-        `ConnectionFailed` with one sentence that says which of server, password, database or
+        `ConnectionFailed` with one sentence that says which of server, password, database, role or
         privilege is missing.
         """
         given = conninfo_to_dict(self.conninfo)
@@ -303,17 +329,46 @@ class Database:
 
             defaults["password"] = ask_password(self.password_command)
         conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
-        if settings:
-            options = " ".join([*(f"-c {k}={v}" for k, v in settings.items()), known.get("options", "")])
+        role = [] if self.role is None else [_role_option(self.role)]
+        if settings or role:
+            options = [*(f"-c {k}={v}" for k, v in (settings or {}).items()), known.get("options", ""), *role]
             try:
-                return _connect(make_conninfo(conninfo, options=options.strip()), autocommit)
+                return self._as_role(_connect(make_conninfo(conninfo, options=" ".join(options).strip()), autocommit))
             except psycopg.Error as error:
                 if not _REFUSES_OPTIONS.search(str(error)):
                     raise _connection_failed(self, error) from None
         try:
-            return _connect(conninfo, autocommit)
+            return self._as_role(_connect(conninfo, autocommit))
         except psycopg.Error as error:
             raise _connection_failed(self, error) from None
+
+    def _as_role(self, connection: psycopg.Connection[TupleRow]) -> psycopg.Connection[TupleRow]:
+        """The connection, where it works as our role: a pooler may have kept the option for itself."""
+        if self.role is None:
+            return connection
+        autocommit = connection.autocommit
+        connection.autocommit = True
+        row = connection.execute("SELECT CURRENT_USER::text").fetchone()
+        if row is not None and row[0] == self.role:
+            connection.autocommit = autocommit
+            return connection
+        user = quote_name(connection.info.user)
+        connection.close()
+        default = f"ALTER ROLE {user} IN DATABASE {quote_name(self.name)} SET role = {quote_name(self.role)}"
+        raise ConnectionFailed(
+            f"the pooler at {self.label} does not pass on that the session is to work as the role {self.role}",
+            hint=f"name PostgreSQL itself in the URL, or make the role the user's own default: {default}",
+        )
+
+
+def _refuse_schema(name: str | None, hint: str) -> None:
+    if name is not None and (not name or "\x00" in name):
+        raise UsageError("the schema's name is empty", hint=hint)
+    if name == "$user":
+        raise UsageError(
+            "$user is not a schema's name: in a search_path it stands for the schema named like the role",
+            hint="give the schema's own name",
+        )
 
 
 def put_schema_first(connection: psycopg.Connection[TupleRow], schema: str | None) -> None:
@@ -481,7 +536,7 @@ def _from_url(url: str, where: str) -> dict[str, str]:
             extra[key] = value
     if settings:
         extra["options"] = " ".join([*filter(None, [extra.get("options")]), *settings])
-    schema = extra.pop("schema", None)
+    ours = {name: extra.pop(name) for name in ("schema", "role") if name in extra}
     authority = parts.netloc
     userinfo, at, hostspec = authority.rpartition("@")
     if "@" in userinfo or "/" in userinfo:
@@ -507,9 +562,9 @@ def _from_url(url: str, where: str) -> dict[str, str]:
     port = parameters.get("port", "")
     if any(p and not p.isdigit() for p in port.split(",")):
         raise ValueError
-    if schema is not None:
-        parameters["schema"] = unquote(schema)
-    return parameters
+    if "schema" in ours:
+        ours["schema"] = unquote(ours["schema"])
+    return parameters | ours
 
 
 def _in_options(value: str) -> str:
@@ -517,9 +572,13 @@ def _in_options(value: str) -> str:
     return re.sub(r"([\\\s])", r"\\\1", value)
 
 
+def _role_option(role: str) -> str:
+    return f"-c role={_in_options(role)}"
+
+
 def _how_to_say(parameter: str) -> str:
     known = [o.keyword.decode() for o in pq.Conninfo.get_defaults()]
-    near = difflib.get_close_matches(parameter, [*known, *_SETTINGS, "schema"], n=1, cutoff=0.75)
+    near = difflib.get_close_matches(parameter, [*known, *_SETTINGS, "role", "schema"], n=1, cutoff=0.75)
     if near:
         return f"did you mean {near[0]}?"
     return (
@@ -561,7 +620,11 @@ def _connection_failed(database: Database, error: psycopg.Error) -> ConnectionFa
         "user_quoted": quote_name(user),
         "createdb": _createdb(database),
     }
-    failure = next(f for f in _FAILURES if re.search(f.pattern, text, re.IGNORECASE))
+    if database.role is not None and f'role "{database.role}"' in text and database.role != user:
+        words["role"], words["role_quoted"] = database.role, quote_name(database.role)
+        failure = _NO_ROLE if "does not exist" in text else _NOT_A_MEMBER
+    else:
+        failure = next(f for f in _FAILURES if re.search(f.pattern, text, re.IGNORECASE))
     failed = ConnectionFailed(
         failure.message.format_map(words),
         hint=failure.hint.format_map(words),
@@ -585,6 +648,18 @@ class _Failure:
     may_pass: bool = False
     is_missing: bool = False
 
+
+# Of the role that the session is to work as.
+_NO_ROLE = _Failure(
+    "",
+    "there is no role {role} at {where}, and the session is to work as it",
+    "correct --role, or create it: CREATE ROLE {role_quoted}; GRANT {role_quoted} TO {user_quoted}",
+)
+_NOT_A_MEMBER = _Failure(
+    "",
+    "{the_user} may not work as the role {role} at {where}: {said}",
+    "as a superuser, or as an admin of that role: GRANT {role_quoted} TO {user_quoted}",
+)
 
 # The first that fits counts; the last fits always.
 _FAILURES = (

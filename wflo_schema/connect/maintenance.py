@@ -22,10 +22,16 @@ MAINTENANCE = ("postgres", "template1")
 def connect_for_making(database: Database) -> psycopg.Connection[TupleRow]:
     """Connect where other databases can be made and dropped from: nowhere that has to be free for that.
 
-    What is made is a copy of template1, in which nobody may be meanwhile: it comes last.
+    What is made is a copy of template1, in which nobody may be meanwhile: it comes last.  The session works as the
+    user who logs in: it is he who may make databases, for a role that he is a member of (see `owned`).
     """
     first, last = MAINTENANCE
-    return connect_to_first(database, (first, database.name, last))
+    return connect_to_first(database.with_role(None), (first, database.name, last))
+
+
+def owned(database: Database) -> sql.Composed:
+    """What CREATE DATABASE says of the owner, nothing where it is to be who makes it."""
+    return sql.SQL(" OWNER {}").format(sql.Identifier(database.role)) if database.role else sql.Composed([])
 
 
 def connect_to_first(database: Database, names: Sequence[str]) -> psycopg.Connection[TupleRow]:
@@ -69,7 +75,9 @@ def create_missing_database(database: Database) -> bool:
     with connect_for_making(database) as connection:
         while True:
             try:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database.name)))
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database.name)) + owned(database)
+                )
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 return False
             except psycopg.errors.ObjectInUse as error:

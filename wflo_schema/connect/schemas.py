@@ -14,22 +14,25 @@ _OTHERS = (
 )
 
 
-def missing_schema(database: Database) -> Refused:
-    """The error for a target whose schema is not there."""
+def missing_schema(database: Database, *, of_ledger: bool = False) -> Refused:
+    """The error for a target whose schema is not there; ``of_ledger``: the one of the ledger."""
     import difflib
     import shlex
 
     there: list[str] = []
     with contextlib.suppress(ConnectionFailed), database.connect() as connection:  # the caller may have the only slot
         there = [name for (name,) in connection.execute(_OTHERS)]
-    wish = database.schema or ""
+    option, wish = "--schema", database.schema or ""
+    if of_ledger:
+        option, wish = "--ledger-schema", database.ledger_schema or ""
     near = difflib.get_close_matches(wish.lower(), [name.lower() for name in there], n=1, cutoff=0.6)
     meant = next((name for name in there if near and name.lower() == near[0]), None)
-    known = f"did you mean --schema {shlex.quote(meant)}?\n" if meant else ""
+    known = f"did you mean {option} {shlex.quote(meant)}?\n" if meant else ""
     if there and not meant:
         known = f"its schemas are {listed(there, 10)}\n"
-    making = f"to make it: wflo-schema migrate --schema {shlex.quote(wish)} --create-schema"
-    refused = Refused(f"there is no schema {wish} in {database.label}", hint=f"{known}{making}")
+    making = f"to make it: wflo-schema migrate {option} {shlex.quote(wish)} --create-schema"
+    where = f"{database.label}, for the ledger" if of_ledger else database.label
+    refused = Refused(f"there is no schema {wish} in {where}", hint=f"{known}{making}")
     refused.is_missing = True
     return refused
 

@@ -73,7 +73,7 @@ def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> U
     outcome = pipeline.exchange(
         [
             Command(query, (schema, _array(LEDGER_TABLES), _PROVIDERS), keeps_rows=True),
-            ledger_tables(schema, own=ledger.schema),
+            ledger_tables(schema, own=schema or ledger.schema),
         ]
     )
     if outcome.error:

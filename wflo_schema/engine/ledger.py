@@ -36,6 +36,9 @@ _YOYO_COLUMNS = ("migration_hash", "migration_id", "applied_at_utc")
 # Tables of the ledger that yoyo has not; each is made when it is first needed.
 OWN_TABLES = tuple(sorted(name for name in LEDGER_TABLES if name.startswith("_wflo_schema_")))
 
+# All of its tables, whether they are there or not.
+_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", *OWN_TABLES)
+
 # First of the two keys of every advisory lock taken here ("wflo" in ASCII); the second is made of
 # the ledger's schema.
 LOCK_SPACE = 0x77666C6F
@@ -105,11 +108,13 @@ class Ledger:
     """Any statement may run a function of theirs."""
     flaws: tuple[Flaw, ...] = ()
     """Why its key is no lock, where it is not."""
+    lacks: str = ""
+    """The schema of the tables, where that is another one and not there."""
 
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of all its tables, whether they are there or not."""
-        return ("_yoyo_migration", "_yoyo_log", "_yoyo_version", *OWN_TABLES)
+        return _TABLES
 
     @property
     def has_progress(self) -> bool:
@@ -125,8 +130,8 @@ class Ledger:
 
     @property
     def is_complete(self) -> bool:
-        """True when a migration can be recorded without changing a table first."""
-        return self.is_there and self.has_checksums and self.has_log
+        """True when a migration can be run and recorded without changing a table or making a schema first."""
+        return self.is_there and self.has_checksums and self.has_log and not self.lacks
 
     @property
     def lock_keys(self) -> tuple[str, str]:
@@ -151,18 +156,19 @@ def _sql(name: str, schema: str, checksum: str = "NULL") -> str:
     return text.as_string()
 
 
-def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
+def find_ledger(pipeline: Pipeline, schema: str | None, *, tables: str | None = None) -> Ledger:
     """Look for the ledger: in ``schema``, or along the search_path.  Writes nothing.
 
+    ``tables``: the schema that the tables are in, to see whether it is there.
     Raise `Refused` when there is no schema to put it in, or when the ledger is one of yoyo before 6.
     """
     own = "{" + ",".join(OWN_TABLES) + "}"
-    outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema, own), keeps_rows=True)])
+    outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema, own, tables), keeps_rows=True)])
     if outcome.error:
         _raise(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
     name, is_there, columns, has_schema, has_log, own_tables, is_standby, pid, role, *rest = row
-    has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers = rest
+    has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers, lacks = rest
     if name is None:
         raise Refused(
             "this role can use no schema of its search_path, so there is nowhere to keep the ledger",
@@ -196,6 +202,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None) -> Ledger:
         synchronous_commit or "on",
         has_log_rows == "t",
         has_event_triggers == "t",
+        lacks=(tables or "") if lacks == "t" else "",
     )
 
 
@@ -287,23 +294,25 @@ def read_grants(pipeline: Pipeline, ledger: Ledger) -> tuple[Grant, ...]:
 def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 0) -> Ledger:
     """Make what the ledger lacks, once however many runs try: under an advisory lock of the transaction.
 
-    What is made belongs to its owner alone: of what default privileges grant, SELECT stays.
+    The tables' schema is made, too, where it is lacking.  What is made belongs to its owner alone: of what default
+    privileges grant, SELECT stays.
     Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
     """
 
     def missing(now: Ledger) -> _ToMake:
+        lacks = [f"CREATE SCHEMA IF NOT EXISTS {quote_always(ledger.lacks)}"] if ledger.lacks else []
         if now.is_complete:
-            return _ToMake()
+            return _ToMake(lacks)
         made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
         schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()
         there = {"_yoyo_migration": now.is_there, "_yoyo_log": now.has_log, "_yoyo_version": now.is_there}
         return _ToMake(
-            [*([] if now.has_schema else [schema]), *_statements(made)],
+            [*([] if now.has_schema else [schema]), *lacks, *_statements(made)],
             tuple(name for name, is_there in there.items() if not is_there),
         )
 
     _create_under_lock(pipeline, ledger, missing, lock_timeout_ms)
-    return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True)
+    return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True, lacks="")
 
 
 def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
@@ -562,6 +571,14 @@ def progress_of(schema: str, migration_id: str) -> tuple[str, str]:
 def forget_progress(schema: str, migration_id: str) -> str:
     """The statement by which a person lets a migration begin anew."""
     return "DELETE FROM " + " ".join(progress_of(schema, migration_id))
+
+
+def move_ledger(schema: str, to: str) -> str:
+    """The statements by which a person moves the ledger of a schema to another one."""
+    place = sql.Identifier(to).as_string()
+    tables = (sql.Identifier(schema, table).as_string() for table in _TABLES)
+    moves = (f"ALTER TABLE IF EXISTS {table} SET SCHEMA {place}" for table in tables)
+    return "; ".join((f"CREATE SCHEMA IF NOT EXISTS {place}", *moves))
 
 
 def done_checksums(statements: Sequence[Statement]) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from wflo_schema.engine.ledger import (
     create_ledger,
     create_own,
     delete_command,
-    find_ledger,
     follow_command,
     insert_commands,
     lock_command,
@@ -408,12 +407,15 @@ class _Run(Session):
 
     def status(self, migrations: Migrations, lock_timeout_ms: int | None = None) -> Status:
         """Compare files and ledger.  Raise `Refused` where there is no such schema."""
-        if self.database.schema is not None and not self.ledger.has_schema and not self.creates_schema:
+        if self.database.ledger_place is not None and not self.ledger.has_schema and not self.creates_schema:
+            raise missing_schema(self.database, of_ledger=self.database.ledger_schema is not None)
+        if self.ledger.lacks and not self.creates_schema:
             raise missing_schema(self.database)
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
         self._half_way = frozenset(p.hash for p in progress)
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
+        found = replace(found, is_ledger_apart=self.database.ledger_apart is not None)
         self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
         last = [m.hash for m in migrations if m.hash in self._recorded]
         self._last_hash = last[-1] if last else ""
@@ -423,7 +425,7 @@ class _Run(Session):
             found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
         is_prepared = self.database.replay is not None and self.database.replay.is_new
         if not recorded and not progress and not is_prepared:
-            found = self._first_run(found)
+            found = self._first_run(found, migrations)
         if any(e.state in (State.APPLIED, State.CHANGED) for e in found.entries):
             return found  # it is the ledger that is meant
         return replace(found, elsewhere=self.recorded_elsewhere({m.hash for m in migrations}))
@@ -451,21 +453,28 @@ class _Run(Session):
         with self.stop.raising():
             return scripts.take(m)
 
-    def _first_run(self, found: Status) -> Status:
-        """The same, with what the database holds already."""
+    def _first_run(self, found: Status, migrations: Migrations) -> Status:
+        """The same, with what the database holds already, and which ledger may have recorded that."""
         from wflo_schema.engine.first_run import find_unrecorded
 
         unrecorded = find_unrecorded(self.pipeline, self.ledger, self.database.schema)
         self._elsewhere = unrecorded.elsewhere
-        return replace(found, unrecorded=unrecorded.here)
+        here = unrecorded.here
+        if here and self.database.schema is not None and self.database.ledger_schema is None:
+            here += tuple(
+                f"the ledger of schema {other} records these migrations (is it meant? --ledger-schema {other})"
+                for other in self.read_elsewhere({m.hash for m in migrations})[:1]
+            )
+        return replace(found, unrecorded=here)
 
     def unless_run_elsewhere(self, planned: Plan, migrations: Migrations) -> Plan:
         """The plan, refused where another tool, from which the database was taken over, has run what is pending."""
         if not planned.pending or NAMES_FILE not in migrations.others or self.database.replay is not None:
             return planned
-        from wflo_schema.engine.taken_over import run_elsewhere
+        from wflo_schema.engine.taken_over import run_elsewhere, tables_place
 
-        told = run_elsewhere(self.pipeline, self.ledger, self.database.schema, migrations, planned.status)
+        place = tables_place(self.database, planned.status)
+        told = run_elsewhere(self.pipeline, self.ledger, place, migrations, planned.status)
         return replace(planned, refusals=(*planned.refusals, *((None, what, how) for what, how in told)))
 
     def tell_of_tables_elsewhere(self, pending: Sequence[Migration]) -> None:
@@ -616,7 +625,7 @@ class _Run(Session):
 
     def _look_at_ledger(self) -> None:
         """See whether it is still one to trust: somebody, or a file, has changed it."""
-        self.ledger = find_ledger(self.pipeline, self.database.schema)
+        self.ledger = self.find_ledger()
         if not self.ledger.is_complete:
             self._make_ledger()
         self.read()

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
-from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress
+from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress, move_ledger
 from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import (
@@ -159,6 +159,26 @@ class Status:
         """The repeatable files that `migrate` applies once no migration is pending."""
         waiting = (RepeatableState.PENDING, RepeatableState.EDITED, RepeatableState.GONE)
         return tuple(e for e in self.repeatables if e.state in waiting)
+
+    is_ledger_apart: bool = False
+    """The ledger is in a schema of its own, apart from the tables."""
+
+    @property
+    def led_here(self) -> str:
+        """What led to this ledger, as the end of a sentence on it."""
+        return "which --ledger-schema names" if self.is_ledger_apart else "to which the search_path leads"
+
+    @property
+    def how_to_name(self) -> str:
+        """What to do where other schemas record these migrations and this ledger does not."""
+        other = self.elsewhere[0]
+        if not self.is_ledger_apart:
+            return (
+                f"name the schema that you mean: --schema {other}; "
+                f"or, where nothing but the ledger is there, --ledger-schema {other}"
+            )
+        moving = "" if self.has_ledger else f"; or move the ledger: {move_ledger(other, self.schema)}"
+        return f"leave out --ledger-schema{moving}"
 
     @property
     def said_elsewhere(self) -> str:
@@ -553,11 +573,12 @@ def refuse_elsewhere(status: Status) -> None:
     """Raise `Refused` where another schema records these migrations: they would all be applied once more."""
     if not status.elsewhere:
         return
-    other = status.elsewhere[0]
     raise Refused(
         f"{status.said_elsewhere} these migrations; the ledger of schema {status.schema}, "
-        "to which the search_path leads, records none of them",
-        hint=f"name the schema that you mean: --schema {other}; or, to have them in schema {status.schema} as well, "
+        f"{status.led_here}, records none of them",
+        hint=status.how_to_name
+        if status.is_ledger_apart
+        else f"{status.how_to_name}; or, to have them in schema {status.schema} as well, "
         f"--schema {status.schema}; if a migration has set the search_path of the database or the role, "
         "each new session begins with it: always give --schema, or RESET that setting and qualify names instead",
     )

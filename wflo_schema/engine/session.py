@@ -164,7 +164,7 @@ class Session:
         self.queue: deque[Migration] = deque()
         """What is still to be done, with the current one."""
         self._operation = ""
-        self.ledger: Ledger = find_ledger(self.pipeline, database.schema)
+        self.ledger: Ledger = self.find_ledger()
         own_pid = self.ledger.backend_pid if self.is_direct else None
         self._watch = Watch(self.pipeline, lambda: self.beside, token, own_pid, notify=notify, running=self._running)
         self.after: str | None = None
@@ -237,6 +237,10 @@ class Session:
             else:
                 connection.close()
 
+    def find_ledger(self) -> Ledger:
+        """Look for the ledger where it is to be.  Writes nothing."""
+        return find_ledger(self.pipeline, self.database.ledger_place, tables=self.database.schema)
+
     @property
     def beside(self) -> Database:
         """For a second connection: of several hosts the one that we are connected to."""
@@ -286,7 +290,7 @@ class Session:
         self._total = total
         self._operation = operation
         version = self.ledger.server_version
-        self.notify(Begun(self.database.label, self.ledger.schema, version, operation, total, source))
+        self.notify(Begun(self.database.label, self._shown_schema, version, operation, total, source))
         if total and operation == "apply" and not self.ledger.is_there and self.ledger.elsewhere and not self.is_chosen:
             said = (
                 f"there is no ledger in schema {self.ledger.schema} yet, so one is made; "
@@ -305,8 +309,8 @@ class Session:
 
     @property
     def is_chosen(self) -> bool:
-        """Was the schema named, by --schema or by a search_path in the URL?  Else the server's led to it."""
-        return self.database.schema is not None or "search_path" in self._connection.info.options
+        """Was its schema named, by an option or by a search_path in the URL?  Else the server's led to it."""
+        return self.database.ledger_place is not None or "search_path" in self._connection.info.options
 
     def refuse_flaws(self) -> None:
         """Raise `Refused` where the ledger's key locks nothing, or a crash would take its rows."""
@@ -316,8 +320,24 @@ class Session:
             )
 
     def recorded_elsewhere(self, hashes: Collection[str]) -> tuple[str, ...]:
-        """The other schemas that record any of these migrations, where the search_path alone led to this one."""
-        return () if self.is_chosen else read_elsewhere(self.pipeline, self.ledger, sorted(hashes))
+        """The other schemas that record any of these migrations, where this ledger may be a second one by mistake.
+
+        That is so where the search_path alone led to it; and where it is apart from the tables, and one would be found
+        if it were not.
+        """
+        if self.database.ledger_apart is None:
+            return () if self.is_chosen else self.read_elsewhere(hashes)
+        found = self.read_elsewhere(hashes)
+        return tuple(s for s in found if self.database.schema in (None, s))
+
+    def read_elsewhere(self, hashes: Collection[str]) -> tuple[str, ...]:
+        """The other schemas that record any of these migrations."""
+        return read_elsewhere(self.pipeline, self.ledger, sorted(hashes))
+
+    @property
+    def _shown_schema(self) -> str:
+        """The schema that a run is said to be in: that of the tables, which is the ledger's unless that is apart."""
+        return (self.database.ledger_apart and self.database.schema) or self.ledger.schema
 
     def expect(self, more: int) -> None:
         """``more`` migrations are left of those announced."""
@@ -327,7 +347,7 @@ class Session:
         """What was done since ``began``, a time.monotonic()."""
         return Result(
             self.database.label,
-            self.ledger.schema,
+            self._shown_schema,
             self.ledger.server_version,
             operation,
             tuple(self._done),

@@ -212,7 +212,7 @@ class Stepwise:
         ask = Command("SELECT pg_catalog.pg_backend_pid()", keeps_rows=True)
         ours = self._session.must([ask]).rows[0][0][0]
         try:
-            other = Aside(self._session.beside.connect())
+            other = Aside(self._session.beside.with_role(None).connect())  # which asks nothing of it yet
             try:
                 other.ask(
                     "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 2000; SELECT pg_catalog.pg_backend_pid()"

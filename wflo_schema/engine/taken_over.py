@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from wflo_schema.catalog.other_ledgers import HOMES, keeps_last
+from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Command, Pipeline, Row, ServerError
 from wflo_schema.engine.first_run import ledger_tables, recognised
 from wflo_schema.engine.ledger import Ledger
@@ -116,13 +117,19 @@ def _unread(error: ServerError) -> DatabaseError:
     )
 
 
+def tables_place(database: Database, status: Status) -> str | None:
+    """The schema that the tables are in: the one that was named, else the ledger's, where that is beside them."""
+    beside = None if status.is_ledger_apart or status.schema == "public" else status.schema
+    return database.schema or beside
+
+
 def run_elsewhere(
-    pipeline: Pipeline, ledger: Ledger, schema: str | None, migrations: Migrations, status: Status
+    pipeline: Pipeline, ledger: Ledger, place: str | None, migrations: Migrations, status: Status
 ) -> Iterator[tuple[str, str]]:
     """What another tool has run, as its ledger says, and is pending here: it would run twice.  And what to do.
 
     That is so where it went on after the database was taken over.  What our own ledger once had does not count: it
-    was rolled back here.  ``schema`` is the one that was named.
+    was rolled back here.  ``place`` is the schema to look in, as `tables_place` says.
     """
     if all(e.state is State.PENDING for e in status.entries):
         return  # nothing was taken over
@@ -131,7 +138,6 @@ def run_elsewhere(
     pending = [e.id for e in status.pending if e.id in named]
     if not pending:
         return
-    place = schema or (None if status.schema == "public" else status.schema)
     found = read_other_ledgers(pipeline, place, tools=names).ledgers
     never_here = _never_recorded(pipeline, ledger, pending) if found else []
     into = next(d for d in migrations.directories if os.path.exists(os.path.join(d, NAMES_FILE)))

@@ -131,7 +131,9 @@ class Watch:
         progress = ""
         try:
             if self._watcher is None:
-                self._watcher = Aside(self._beside().with_parameters(connect_timeout="2").connect())
+                # as the user who logs in: another role may neither see what his sessions are at nor cancel one
+                beside = self._beside().with_role(None)
+                self._watcher = Aside(beside.with_parameters(connect_timeout="2").connect())
                 self._not_seen = ""
             blockers = self._ask("activity", str(LOCK_SPACE))
             if blockers:

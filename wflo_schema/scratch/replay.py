@@ -172,7 +172,8 @@ class Scratches:
         return [self._prepared(name) for name in names]
 
     def _prepared(self, name: str) -> Database:
-        made = _with_its_schema(self._server.with_name(name).with_schema(self._database.schema))
+        placed = self._server.with_role(self._database.role).with_schema(self._database.schema)
+        made = _with_its_schema(placed.with_ledger_schema(self._database.ledger_schema).with_name(name))
         if self._scratch.prepare is not None:
             run_sql(made, self._scratch.prepare, self._prepare, **PREPARING)
         elsewhere = _ELSEWHERE if self._scratch.on is None else ""
@@ -193,8 +194,8 @@ class Scratches:
                 return None
             try:
                 names = self._made([one.name for one in of], sql.Composed([]))
-            except psycopg.errors.ObjectInUse:
-                self._can_copy = False  # each try waits until it is free, for some seconds
+            except (psycopg.errors.ObjectInUse, psycopg.errors.InsufficientPrivilege):
+                self._can_copy = False  # each try waits until it is free, for some seconds; or they are another role's
                 return None
         return [
             one.with_name(name).for_replay(one.replay.copy()) for one, name in zip(of, names, strict=True) if one.replay
@@ -210,6 +211,9 @@ class Scratches:
                 # A migration may set the path of the whole database, and each of our sessions must find the ledger.
                 pin = sql.SQL("; ALTER ROLE SESSION_USER IN DATABASE {} SET search_path FROM CURRENT")
                 mark += pin.format(sql.Identifier(name))
+            if self._database.role is not None:  # last: who logs in may be no owner of what is the role's
+                give = sql.SQL("; ALTER DATABASE {} OWNER TO {}")
+                mark += give.format(sql.Identifier(name), sql.Identifier(self._database.role))
             connection.execute(mark)
             return name
 
@@ -273,7 +277,13 @@ class Scratches:
         for is_own in (is_first, not is_first):
             try:
                 with nullcontext(self._connection) if is_own else self._another() as connection:
-                    connection.execute(drop)
+                    try:
+                        connection.execute(drop)
+                    except psycopg.errors.InsufficientPrivilege:  # who logs in does not inherit what the role owns
+                        if self._database.role is None:
+                            raise
+                        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self._database.role)))
+                        connection.execute(drop)
                 return
             except (psycopg.Error, WfloSchemaError) as error:
                 failure = error
@@ -445,7 +455,8 @@ class _SearchPlace:
 def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
     with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
         try:
-            place = cursor.execute(load_sql("scratch", "place")).fetchone()
+            is_apart = database.ledger_schema is not None
+            place = cursor.execute(load_sql("scratch", "place"), {"is_apart": is_apart}).fetchone()
         except psycopg.Error as error:
             raise database_error(error, "looking where the migrations put their tables") from error
     if place is None or place.schema is None or (place.schema, place.search_path) == ("public", '"$user", public'):
@@ -468,7 +479,8 @@ def _read(database: Database, *, privileges: bool = False) -> Catalog:
     with database.connect() as connection:
         try:
             schemas = (database.schema,) if database.schema else None
-            return as_in_target(database, read_catalog(connection, schemas=schemas, privileges=privileges))
+            found = read_catalog(connection, schemas=schemas, privileges=privileges, apart=database.ledger_apart)
+            return as_in_target(database, found)
         except psycopg.Error as error:
             raise database_error(error, "reading the scratch database's catalog") from error
 

@@ -187,7 +187,8 @@ def relative_path(path: str) -> str:
 
 
 def _heading(of: Status | Adoption) -> str:
-    return f"{of.label} (PostgreSQL {of.server_version}), schema {of.schema}{_source(of.source)}"
+    place = "ledger in schema" if isinstance(of, Status) and of.is_ledger_apart else "schema"
+    return f"{of.label} (PostgreSQL {of.server_version}), {place} {of.schema}{_source(of.source)}"
 
 
 def _source(where: str) -> str:
@@ -286,7 +287,12 @@ def status_text(status: Status) -> str:
     if status.not_empty:
         lines += [f"  {status.not_empty}", f"  {TAKE_OVER}"]
     if status.elsewhere:
-        lines.append(f"  {status.said_elsewhere} them: name the one that you mean with --schema")
+        how = (
+            "--ledger-schema leads to an empty one"
+            if status.is_ledger_apart
+            else "name the one that you mean with --schema"
+        )
+        lines.append(f"  {status.said_elsewhere} them: {how}")
     groups = (
         ("applied", status.applied),
         ("pending", status.pending),

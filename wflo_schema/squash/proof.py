@@ -47,7 +47,8 @@ def look_at(database: Database, *, without: Mapping[str, Collection[str]] | None
     left_out = without or {}
     with database.connect() as connection:
         schemas = (database.schema,) if database.schema else None
-        catalog = as_in_target(database, read_catalog(connection, schemas=schemas, privileges=True))
+        found = read_catalog(connection, schemas=schemas, privileges=True, apart=database.ledger_apart)
+        catalog = as_in_target(database, found)
         try:
             with connection.transaction(force_rollback=True):
                 rows = _read_rows(connection, left_out)

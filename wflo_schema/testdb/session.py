@@ -33,7 +33,7 @@ from psycopg.rows import class_row
 
 from wflo_schema.connect import versions
 from wflo_schema.connect.database import Database, database_error
-from wflo_schema.connect.maintenance import connect_for_making
+from wflo_schema.connect.maintenance import connect_for_making, owned
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notify
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
@@ -316,9 +316,9 @@ class ServerSession:
         known = [
             _FORMAT,
             self.connection.info.server_version // 10_000,
-            self.role,
+            self.role if self.database.role is None else (self.role, self.database.role),
             self.database.parameters.get("options", ""),
-            schema,
+            schema if self.database.ledger_schema is None else (schema, self.database.ledger_schema),
             [(m.id, m.checksum) for m in migrations],
             list(texts),
             (recipe.stands_for, recipe.base, recipe.roles, recipe.allow_outside, self.place().known),
@@ -445,7 +445,7 @@ class ServerSession:
         if source is None and not self.is_free("template1") and self._is_bare("template1"):
             source = "template0"  # PostgreSQL would wait for five seconds
         while True:
-            create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + owned(self.database)
             if source is not None:
                 create += sql.SQL(" TEMPLATE {}").format(sql.Identifier(source))
             try:
@@ -484,8 +484,11 @@ class ServerSession:
                 try:
                     strategy.prepare(link)
                     link.execute(
-                        sql.SQL("CREATE DATABASE {} TEMPLATE {}{}").format(
-                            sql.Identifier(name), sql.Identifier(template.name), sql.SQL(strategy.clause)
+                        sql.SQL("CREATE DATABASE {} TEMPLATE {}{}{}").format(
+                            sql.Identifier(name),
+                            sql.Identifier(template.name),
+                            owned(self.database),
+                            sql.SQL(strategy.clause),
                         )
                     )
                     self.strategies.record(strategy, elapsed_ms(began))

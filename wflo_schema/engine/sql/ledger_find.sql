@@ -65,7 +65,12 @@ SELECT
         SELECT
         FROM pg_catalog.pg_event_trigger AS e
         WHERE e.evtenabled OPERATOR(pg_catalog.<>) 'D'::"char"
-    ) AS has_event_triggers
+    ) AS has_event_triggers,
+    $3::text IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname OPERATOR(pg_catalog.=) $3::text
+    ) AS lacks_schema
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT

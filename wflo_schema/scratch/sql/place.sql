@@ -7,6 +7,7 @@ SELECT
          WHERE c.relname = '_yoyo_migration'
            AND c.relkind IN ('r', 'p')
            AND c.relpersistence <> 't'
+           AND NOT %(is_apart)s
            AND pg_catalog.pg_table_is_visible(c.oid)),
         pg_catalog.current_schema())::text AS schema,
     pg_catalog.current_setting('search_path') AS search_path,
