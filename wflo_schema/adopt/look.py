@@ -210,6 +210,7 @@ def take_look(database: Database, migrations: Migrations) -> Look:
     status = status_of(database, migrations)
     if database.schema is None and status.schema != "public":
         database = database.with_schema(status.schema)
+    migrations = operations.with_recorded_values(database, migrations)
     names, reconciling = read_names(migrations), read_reconciling(migrations)
     found = other_ledgers(database, database.schema)
     ledgers = [_explain(w, migrations, names.get(w.tool, {} if names else None)) for w in found.ledgers]

@@ -25,6 +25,7 @@ from wflo_schema.files.folder import (
     resolve_id,
     rolling_back,
 )
+from wflo_schema.files.variables import how_to_give
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
@@ -424,6 +425,9 @@ def _objections(
     status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow | None, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
+    unset = {name: m.path for m in reversed(pending) for name in m.unset}
+    for name, path in sorted(unset.items()):
+        yield None, f"{path} uses the variable {name}, which has no value", how_to_give(name)
     changed = [e.id for e in status.changed if not e.recorded_as]
     if changed:
         were = counted(len(changed), "applied migration was", "applied migrations were")
