@@ -20,6 +20,9 @@ FILE, PYPROJECT, DOTENV = "wflo-schema.toml", "pyproject.toml", ".env"
 # The tables of the named environments.
 _ENVIRONMENTS = "env"
 
+# The table of values of what files declare as -- variables:, which no command is called.
+VARIABLES = "variables"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -73,12 +73,17 @@ def read_names(value: str) -> dict[str, bool]:
     """The names of a list, and whether each is a secret.  Raise ValueError for what is no name."""
     found = {}
     for name, secret in re.findall(r"([^\s,()]+)(\s*\(secret\))?|[^\s,]", value):
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ValueError(f"has {name or '('!r}, and a name is made of letters, digits and _")
         found[name] = bool(secret)
     if not found:
         raise ValueError("names nothing")
     return found
+
+
+def is_name(text: str) -> bool:
+    """Can a variable be called so?"""
+    return _NAME.fullmatch(text) is not None
 
 
 _NAME = re.compile(r"[^\W\d]\w*")

@@ -422,12 +422,25 @@ def _read_file(file: File, variables: Mapping[str, str] | None = None) -> tuple[
 def _names_in(source: bytes, directives: Directives, rollback_path: str | None) -> dict[str, bool]:
     """The variables of a file and of its rollback file that are anywhere in quotes, and whether each is a secret."""
     declared = directives.variables.items()
-    found = {name: secret for name, secret in declared if re.search(rb":(['\"])" + name.encode() + rb"\1", source)}
+    found = {name: secret for name, secret in declared if re.search(_quoted(name), source)}
     if rollback_path is not None:
         back, _ = read_source(rollback_path)
         of_rollback = _names_in(back, read_directives(rollback_path, head(back)), None)
         found = {name: found.get(name, False) or of_rollback.get(name, False) for name in {**found, **of_rollback}}
     return found
+
+
+def first_use(migration: Migration, name: str) -> Location:
+    """Where a file of the migration first has the name of this variable in quotes."""
+    for path in _paths(migration):
+        source, _ = read_source(path)
+        if found := re.search(_quoted(name), source):
+            return Location(path, source.count(b"\n", 0, found.start()) + 1)
+    return Location(migration.path, 1)
+
+
+def _quoted(name: str) -> bytes:
+    return rb":(['\"])" + name.encode() + rb"\1"
 
 
 def _refuse_undone(in_order: Sequence[Migration]) -> None:

@@ -31,12 +31,6 @@ _TO_STRING, _BLANK = re.compile(GAP + rb":?'"), re.compile(GAP)
 _ESCAPED = {ord("\\"): "\\\\", ord("'"): "''", ord("\n"): "\\n", ord("\r"): "\\r"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-# How a value is given.
-_HOW = (
-    '--set {name}=VALUE, or {name} = "VALUE" in the table [variables] of the settings file, '
-    "or the variable WFLO_SCHEMA_SET_{name}"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -106,9 +100,10 @@ def substitute(
     return Rewritten.of(source, instead)
 
 
-def how_to_give(name: str) -> str:
-    """What to type or write, so that a variable has a value."""
-    return _HOW.format(name=name)
+def how_to_give(*names: str) -> str:
+    """What to type or write, so that variables have values."""
+    typed = " ".join(f"--set {name}=VALUE" for name in names)
+    return f"{typed}; or in the table [variables] of the settings file; or as WFLO_SCHEMA_SET_{names[0]}"
 
 
 def quote_literal(value: str) -> str:

@@ -1,4 +1,4 @@
--- one row: a variable of an applied migration, and the value that stood in its files; of a secret only its name
+-- one row: a variable of an applied migration, with the value that stood in its files, or NULL for a secret
 CREATE TABLE IF NOT EXISTS {schema}._wflo_schema_variable (
     migration_hash varchar(64) NOT NULL,
     migration_id varchar(255) NOT NULL,
