@@ -14,7 +14,6 @@ import click
 from wflo_schema import __version__
 from wflo_schema.cli.streams import remember_format, warn
 from wflo_schema.errors import NoDatabase, UsageError
-from wflo_schema.files.directives import is_name
 from wflo_schema.files.packaged import PACKAGED
 from wflo_schema.settings import DOTENV, VARIABLES, Setting, Settings, Table, read_dotenv, read_settings, settings_of
 from wflo_schema.words import counted, listed
@@ -130,7 +129,7 @@ def _read_files(here: Path) -> tuple[Settings | None, dict[str, str]]:
 def variable_of(typed: str) -> tuple[str, str]:
     """The name and value of NAME=VALUE.  Raise `UsageError` where it is not that."""
     name, sign, value = typed.partition("=")
-    if not sign or not is_name(name):
+    if not sign or not name.isidentifier():
         raise UsageError(
             f"--set {name} is not NAME=VALUE" if not sign else f"--set: {name or 'nothing'} is no name of a variable",
             hint="write --set name=value; a name is made of letters, digits and _",

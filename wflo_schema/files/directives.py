@@ -73,7 +73,7 @@ def read_names(value: str) -> dict[str, bool]:
     """The names of a list, and whether each is a secret.  Raise ValueError for what is no name."""
     found = {}
     for name, secret in re.findall(r"([^\s,()]+)(\s*\(secret\))?|[^\s,]", value):
-        if not is_name(name):
+        if not name.isidentifier():
             raise ValueError(f"has {name or '('!r}, and a name is made of letters, digits and _")
         found[name] = bool(secret)
     if not found:
@@ -81,12 +81,6 @@ def read_names(value: str) -> dict[str, bool]:
     return found
 
 
-def is_name(text: str) -> bool:
-    """Can a variable be called so?"""
-    return _NAME.fullmatch(text) is not None
-
-
-_NAME = re.compile(r"[^\W\d]\w*")
 _NAMES_LISTED = re.compile(r"[^\W\d]\w*(?:\s*\(secret\))?(?:[\s,]+[^\W\d]\w*(?:\s*\(secret\))?)*|-")
 _NAMES_MEANT = re.compile(r"\w+(?:\s*\(secret\))?(?:\s*,\s*\w+(?:\s*\(secret\))?)*")
 _TRUTH = re.compile(r"(?:true|false|yes|no|on|off|0|1)\W*", re.IGNORECASE)

@@ -63,10 +63,8 @@ class Statement:
     @property
     def written(self) -> str:
         """Its text as the file has it, without the values of variables."""
-        source = self.source
-        if isinstance(source, Rewritten):
-            return source.written[source.origin(self.start) : source.origin(self.end)].decode()
-        return self.text
+        source, start = as_written(self.source, self.start)
+        return source[start : as_written(self.source, self.end)[1]].decode()
 
     @property
     def line(self) -> int:
@@ -207,7 +205,7 @@ class Script:
         """Raise `BadMigrationFile`, in a file to be run, for what nearly is a directive, or stands too late."""
         self.directives.refuse_doubtful(head(self.source))
         if names := self.directives.variables:
-            refuse_misused(self.path, as_written(self.source), self.uses, names, self.directives.lines["variables"])
+            refuse_misused(self.path, as_written(self.source)[0], self.uses, names, self.directives.lines["variables"])
         for start in self.late_directives():
             line = place(self.source, start)[0]
             said = self.source_line(line).strip()
@@ -227,7 +225,7 @@ class Script:
 
     def source_line(self, line: int) -> str:
         """The text of a line of the file, counted from 1."""
-        begin, source = 0, as_written(self.source)
+        begin, source = 0, as_written(self.source)[0]
         for _ in range(line - 1):
             begin = source.find(b"\n", begin) + 1
             if begin == 0:

@@ -280,8 +280,7 @@ def _behind(source: bytes, end: int) -> int:
 def refusal(path: str, source: bytes, at: int, what: str, *, hint: str) -> BadMigrationFile:
     """The error for a place in a file, given in bytes."""
     line, column = place(source, at)
-    if isinstance(source, Rewritten):
-        at, source = source.origin(at), source.written
+    source, at = as_written(source, at)
     begin, end = source.rfind(b"\n", 0, at) + 1, source.find(b"\n", at)
     shown = source[begin : end if end >= 0 else len(source)].decode("utf-8", "replace")
     return BadMigrationFile(
@@ -327,15 +326,16 @@ class Rewritten(bytes):
         return old_start if at < end else old_end + at - end
 
 
-def as_written(source: bytes) -> bytes:
-    """The text of the file, whatever stands in its places now."""
-    return source.written if isinstance(source, Rewritten) else source
+def as_written(source: bytes, at: int = 0) -> tuple[bytes, int]:
+    """The text of the file, whatever stands in its places now, and a place in it."""
+    while isinstance(source, Rewritten):
+        at, source = source.origin(at), source.written
+    return source, at
 
 
 def place(source: bytes, at: int) -> tuple[int, int]:
     """The line and column, from 1, of a place in bytes; a column is one character."""
-    if isinstance(source, Rewritten):
-        at, source = source.origin(at), source.written
+    source, at = as_written(source, at)
     line = source.count(b"\n", 0, at) + 1
     begin = source.rfind(b"\n", 0, at) + 1
     return line, len(source[begin:at].decode("utf-8", "replace")) + 1
