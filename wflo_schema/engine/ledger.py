@@ -321,7 +321,7 @@ def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
 def create_own(
     pipeline: Pipeline, ledger: Ledger, query: str, *, is_whole: Callable[[Ledger], bool] = lambda now: True
 ) -> Ledger:
-    """Make the table of the query ``NAME_create``, which is ``_wflo_schema_NAME``, if it is not there or not ``is_whole``.
+    """Make the table ``_wflo_schema_NAME`` by the query ``NAME_create``, if it is not there or not ``is_whole``.
 
     Like the rest of the ledger it belongs to its owner alone.
     """

@@ -94,7 +94,7 @@ def substitute(
             text = (quote_literal if use.quote == "'" else quote_identifier)(values[use.name]).encode()
         except ValueError as error:
             what = f"the value of the variable {use.name} {error}"
-            raise refusal(path, source, use.start, what, hint=f"give another one: {how_to_give(use.name)}") from None
+            raise refusal(path, source, use.start, what, hint=how_to_give(use.name)) from None
         before = b" " if _SPLICES.match(source, use.start - 1) and use.start else b""
         instead.append((use.start, use.end, before + text + (b" " if _SPLICES.match(source, use.end) else b"")))
     return Rewritten.of(source, instead)
@@ -103,7 +103,7 @@ def substitute(
 def how_to_give(*names: str) -> str:
     """What to type or write, so that variables have values."""
     typed = " ".join(f"--set {name}=VALUE" for name in names)
-    return f"{typed}; or in the table [variables] of the settings file; or as WFLO_SCHEMA_SET_{names[0]}"
+    return f"give {typed}; or in the table [variables] of the settings file; or in WFLO_SCHEMA_SET_{names[0]}"
 
 
 def quote_literal(value: str) -> str:
