@@ -22,6 +22,9 @@ FILE, PYPROJECT, DOTENV = "wflo-schema.toml", "pyproject.toml", ".env"
 # The tables of the named environments, and the version of wflo-schema that the file is written for.
 _ENVIRONMENTS, _REQUIRES = "env", "requires"
 
+# The table of values of what files declare as -- variables:, which no command is called.
+VARIABLES = "variables"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -93,5 +93,6 @@ def read_reconciling(migrations: Migrations) -> tuple[Migrations, ...]:
         root = os.path.join(directory, RECONCILING_FOLDER)
         if os.path.isdir(root):
             folders = [os.path.join(root, name) for name in sorted(os.listdir(root)) if not name.startswith((".", "_"))]
-            found += [read_migrations(folder) for folder in folders if os.path.isdir(folder)]
+            given = next((m.given for m in migrations), {})
+            found += [read_migrations(folder, variables=given) for folder in folders if os.path.isdir(folder)]
     return tuple(found)

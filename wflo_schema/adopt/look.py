@@ -210,6 +210,7 @@ def take_look(database: Database, migrations: Migrations) -> Look:
     named = database.schema
     status = status_of(database, migrations)
     database = database.with_schema(tables_place(database, status))
+    migrations = operations.with_recorded_values(database, migrations)
     names, reconciling = read_names(migrations), read_reconciling(migrations)
     found = other_ledgers(database, database.schema)
     ledgers = [_explain(w, migrations, names.get(w.tool, {} if names else None)) for w in found.ledgers]

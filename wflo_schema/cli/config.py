@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import importlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from wflo_schema.cli.options import Command
-from wflo_schema.cli.settings import LIBPQ, SHARED, refuse_bad_settings, told, url_source
+from wflo_schema.cli.options import Command, set_option
+from wflo_schema.cli.settings import LIBPQ, SHARED, refuse_bad_settings, told, url_source, variables_in_force
 from wflo_schema.cli.streams import EXIT_CODES, answer
 from wflo_schema.cli.suggestions import without_password
-from wflo_schema.settings import DOTENV, Table
+from wflo_schema.settings import DOTENV, VARIABLES, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class _WithAll(Command):
 
 
 @click.command(cls=_WithAll, epilog=EXIT_CODES)
+@set_option
 @click.pass_context
 def config(context: click.Context, /, **values: Any) -> None:
     """Show which settings are in force, and where each comes from.
@@ -67,6 +69,8 @@ def config(context: click.Context, /, **values: Any) -> None:
     found = [_in_force(context, parameter, values) for parameter in context.command.params if not parameter.is_eager]
     for table in reversed(here.file.tables(here.environment) if here.file else ()):
         found += _of_commands(table)
+    for name, setting in sorted(variables_in_force(context).items()):
+        found.append(InForce(f"{VARIABLES}.{name}", _safe(name, setting.value), setting.source))
     if values["format_"] == "json":
         answer(
             json_text(
@@ -111,7 +115,13 @@ def _in_force(context: click.Context, parameter: click.Parameter, values: Mappin
 
 
 def _safe(key: str, value: Any) -> Any:
+    if _SECRET.search(key) and isinstance(value, str) and not key.endswith("command"):
+        return "…"
     return without_password(value) if key.endswith("-url") and isinstance(value, str) else value
+
+
+# What a variable is called whose value is nobody's business.
+_SECRET = re.compile(r"password|passwd|secret|token|api_?key", re.IGNORECASE)
 
 
 def _variable(context: click.Context, name: str) -> str:
@@ -123,7 +133,7 @@ def _of_commands(table: Table, way: tuple[str, ...] = ()) -> Iterator[InForce]:
     for key, setting in table.settings() if way else ():
         yield InForce(".".join((*way, key)), _safe(key, setting.value), setting.source)
     for key, value in table.values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and (way or key != VARIABLES):
             yield from _of_commands(table.of((key,)), (*way, key))
 
 

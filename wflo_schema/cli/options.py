@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wflo_schema.cli.settings import (
+    TYPED_VARIABLES,
     URL_VARIABLES,
     given_by_settings,
     libpq_source,
@@ -19,6 +20,8 @@ from wflo_schema.cli.settings import (
     take_settings,
     told,
     url_source,
+    variable_of,
+    variables_in_force,
 )
 from wflo_schema.errors import ConnectionFailed, NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.packaged import PACKAGED, packaged_folder
@@ -201,6 +204,22 @@ recursive_option = option(
     envvar="WFLO_SCHEMA_RECURSIVE",
     help="Take the files of sub-folders, too.",
 )
+
+
+def _keep_set(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
+    context.meta[TYPED_VARIABLES] = dict(variable_of(one) for one in value)
+
+
+set_option = option(
+    "--set",
+    metavar="NAME=VALUE",
+    multiple=True,
+    is_eager=True,  # a settings file has a table of them
+    expose_value=False,
+    callback=_keep_set,
+    show_envvar=False,
+    help="A value for the variable :'NAME' of the files, repeatable; or WFLO_SCHEMA_SET_NAME.",
+)
 migrations_option = all_of(
     option(
         "--migrations",
@@ -212,6 +231,7 @@ migrations_option = all_of(
         "Default: ./migrations.",
     ),
     recursive_option,
+    set_option,
 )
 
 if TYPE_CHECKING:
@@ -476,7 +496,12 @@ def read_files(directories: Sequence[Path]) -> Migrations:
     """
     from wflo_schema.files.folder import read_migrations
 
-    found = read_migrations(*folders_of(directories), recursive=is_recursive())
+    context = click.get_current_context()
+    values = {name: setting.value for name, setting in variables_in_force(context).items()}
+    found = read_migrations(*folders_of(directories), recursive=is_recursive(), variables=values)
+    declared = {name for m in (*found, *found.repeatables) for name in m.variables}
+    for name in sorted(set(context.meta.get(TYPED_VARIABLES, ())) - declared):
+        warn(f"no migration declares the variable {name}")
     for stray in found.stray_rollbacks:
         warn(f"{stray} belongs to no migration: is its name mistyped, or the migration's?")
     found.refuse_empty()

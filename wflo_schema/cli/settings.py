@@ -15,7 +15,7 @@ from wflo_schema import __version__
 from wflo_schema.cli.streams import remember_format, warn
 from wflo_schema.errors import NoDatabase, UsageError
 from wflo_schema.files.packaged import PACKAGED
-from wflo_schema.settings import DOTENV, Setting, Settings, Table, read_dotenv, read_settings, settings_of
+from wflo_schema.settings import DOTENV, VARIABLES, Setting, Settings, Table, read_dotenv, read_settings, settings_of
 from wflo_schema.words import counted, listed
 
 # The first that is set and not empty counts.
@@ -36,6 +36,9 @@ SHARED = frozenset(
 
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.
 _TOLD, _ENVIRONMENT = "wflo_schema.told", "wflo_schema.env"
+
+# Where a context keeps the variables of files that were typed, and what a variable of the environment begins with.
+TYPED_VARIABLES, _SET = "wflo_schema.set", "WFLO_SCHEMA_SET_"
 
 # Where the contexts of one command line keep what was read.
 _FILES = "wflo_schema.files"
@@ -122,6 +125,37 @@ def _read_files(here: Path) -> tuple[Settings | None, dict[str, str]]:
     for odd in passed_over:
         warn(odd)
     return file, variables
+
+
+def variable_of(typed: str) -> tuple[str, str]:
+    """The name and value of NAME=VALUE.  Raise `UsageError` where it is not that."""
+    name, sign, value = typed.partition("=")
+    if not sign or not name.isidentifier():
+        raise UsageError(
+            f"--set {name} is not NAME=VALUE" if not sign else f"--set: {name or 'nothing'} is no name of a variable",
+            hint="write --set name=value; a name is made of letters, digits and _",
+        )
+    return name, value
+
+
+def variables_in_force(context: click.Context) -> dict[str, Setting]:
+    """The values of the variables of files, and where each comes from.  Raise `UsageError` for one that is no text."""
+    here = told(context)
+    found = {name: Setting(value, "command line") for name, value in context.meta.get(TYPED_VARIABLES, {}).items()}
+    of_file = [
+        dict(table.of((VARIABLES,)).settings()) for table in (here.file.tables(here.environment) if here.file else ())
+    ]
+    given = {name: value for name, value in os.environ.items() if name.startswith(_SET)}
+    typed = {n.removeprefix(_SET): Setting(v, n) for n, v in given.items() if n not in here.variables}
+    dotenv = {n.removeprefix(_SET): Setting(v, f"{n} in {DOTENV}") for n, v in given.items() if n in here.variables}
+    for more in (typed, *of_file[:-1], dotenv, *of_file[-1:]):
+        for name, setting in more.items():
+            if not isinstance(setting.value, (str, int)) or isinstance(setting.value, bool):
+                raise UsageError(
+                    f"{setting.source}: {name} must be text, and is {_shown(setting.value)}", hint="put it in quotes"
+                )
+            found.setdefault(name, Setting(str(setting.value), setting.source))
+    return found
 
 
 def given_by_settings(context: click.Context, name: str) -> Setting | None:
@@ -246,6 +280,7 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
         (table.of(way), options, context),
     ):
         commands = group.command.list_commands(group) if isinstance(group.command, click.Group) else []
+        commands = [*commands, *((VARIABLES,) if part is table else ())]
         for key, value in part.values.items():
             known: Collection[str] = commands if isinstance(value, Mapping) else keys
             if key in known:

@@ -22,6 +22,7 @@ from wflo_schema.files.built import Looks
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.outside import CALLED, STEMS, UNTRUSTED, Defined, Reach, with_database
 from wflo_schema.files.script import Script, Statement, Statements
+from wflo_schema.files.splitting import Rewritten
 from wflo_schema.words import listed
 
 _FOUND = re.compile(r"wflo-schema-outside:([a-z_ ,]+)")
@@ -293,26 +294,30 @@ def _with(script: Script, instead: Mapping[int, str]) -> Script:
     """The script with other texts for some of its statements, on the lines where they stood; empty: without it."""
     source = bytearray()
     done = 0
-    kept = []
+    kept, other = [], []
     for number, statement in enumerate(script.statements):
         text = instead.get(number)
+        before = len(source) - done
         if text == "":  # blanks in its place: the whole text may be sent, and no place in it moves
             source += script.source[done : statement.start]
             source += re.sub(rb"[^\n]", b" ", script.source[statement.start : statement.end])
+            other.append((statement.start, statement.end, bytes(source[statement.start + before :])))
             done = statement.end
             continue
         shift = len(source) - done
         begin, data = statement.start + shift, statement.data
         if text is not None:
             source += script.source[done : statement.start] + text.encode()
+            other.append((statement.start, statement.end, text.encode()))
             done = statement.end
         if data is not None:
             shift = len(source) - done
             data = (data[0] + shift, data[1] + shift)
         kept.append((begin, statement.end + len(source) - done, statement.first_word.encode(), data))
     source += script.source[done:]
-    statements = Statements(bytes(source))
+    made = Rewritten.of(script.source, other) if isinstance(script.source, Rewritten) else bytes(source)
+    statements = Statements(made)
     for one in kept:
         statements.add(*one)
     statements.is_wrapped = script.statements.is_wrapped
-    return replace(script, source=bytes(source), statements=statements)
+    return replace(script, source=made, statements=statements)

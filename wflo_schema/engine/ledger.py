@@ -140,7 +140,8 @@ class Ledger:
         return str(LOCK_SPACE), str(int.from_bytes(digest[:4], "big", signed=True) & 0x7FFFFFFF)
 
 
-def _raise(error: ServerError, doing: str, ledger: Ledger | None = None) -> None:
+def raise_refused(error: ServerError, doing: str, ledger: Ledger | None = None) -> None:
+    """Raise `CannotRead` for a lack of rights, else `DatabaseError`."""
     grant = ledger.grant("SELECT") if ledger else "GRANT USAGE on the ledger's schema to this role"
     hint = ledger_remedy(error, grant)
     if error.sqlstate != "42501":
@@ -148,6 +149,11 @@ def _raise(error: ServerError, doing: str, ledger: Ledger | None = None) -> None
     may_hide = "row-level security" in error.message
     said = "row-level security may hide rows of the ledger from this role" if may_hide else f"not allowed while {doing}"
     raise CannotRead(f"{said}: {error.message}", sqlstate=error.sqlstate, hint=hint)
+
+
+def own_sql(name: str, schema: str) -> str:
+    """A query on the ledger of this schema."""
+    return _sql(name, schema)
 
 
 @functools.cache
@@ -165,7 +171,7 @@ def find_ledger(pipeline: Pipeline, schema: str | None, *, tables: str | None = 
     own = "{" + ",".join(OWN_TABLES) + "}"
     outcome = pipeline.exchange([Command(load_sql("engine", "ledger_find"), (schema, own, tables), keeps_rows=True)])
     if outcome.error:
-        _raise(outcome.error, "looking for the ledger")
+        raise_refused(outcome.error, "looking for the ledger")
     (row,) = outcome.rows[0]
     name, is_there, columns, has_schema, has_log, own_tables, is_standby, pid, role, *rest = row
     has_triggers, is_other_kind, elsewhere, path, synchronous_commit, has_log_rows, has_event_triggers, lacks = rest
@@ -239,7 +245,7 @@ def read_ledger(
         commands.insert(0, Command("SELECT pg_catalog.set_config('lock_timeout', $1, TRUE)", (str(lock_timeout_ms),)))
     outcome = pipeline.exchange([*first, *commands])
     if outcome.error:
-        _raise(outcome.error, "reading the ledger", ledger)
+        raise_refused(outcome.error, "reading the ledger", ledger)
     rows = list(outcome.rows[len(first) + (lock_timeout_ms is not None) :])
     if only is not None:
         rows.insert(1, ())
@@ -279,7 +285,7 @@ def read_elsewhere(pipeline: Pipeline, ledger: Ledger, hashes: Sequence[str]) ->
     if outcome.error and outcome.error.sqlstate == "42501":
         return ()  # its policies hide rows from this role
     if outcome.error:
-        _raise(outcome.error, "reading the ledgers of other schemas")
+        raise_refused(outcome.error, "reading the ledgers of other schemas")
     return tuple(sorted(schema or "" for schema, _ in outcome.rows[0]))
 
 
@@ -287,7 +293,7 @@ def read_grants(pipeline: Pipeline, ledger: Ledger) -> tuple[Grant, ...]:
     """What others than its owner may do to the ledger, reading apart."""
     outcome = pipeline.exchange([grants_command(ledger.schema, ledger.tables)])
     if outcome.error:
-        _raise(outcome.error, "reading who may write to the ledger")
+        raise_refused(outcome.error, "reading who may write to the ledger")
     return grants(outcome.rows[0])
 
 
@@ -390,7 +396,7 @@ def _create_under_lock(
                 else "GRANT CREATE on the schema to this role, or run as the owner of the tables"
             ),
         )
-    _raise(error, "making the ledger's tables")
+    raise_refused(error, "making the ledger's tables")
 
 
 def _statements(text: str) -> list[str]:

@@ -60,6 +60,14 @@ from wflo_schema.engine.repeatables import (
 )
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
 from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session
+from wflo_schema.engine.values import (
+    all_with_recorded,
+    forget_commands,
+    needs_table,
+    read_values,
+    record_commands,
+    with_recorded,
+)
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
 from wflo_schema.files.listing import NAMES_FILE
@@ -136,7 +144,7 @@ def plan(
         if planned.pending:
             refuse_elsewhere(planned.status)
             run.refuse_flaws()
-        scripts = Scripts(planned.files, load_script)
+        scripts = Scripts([m.with_any_values() for m in planned.files], load_script)
         run.validate(scripts, run.check_ready)
         return replace(planned, wrapped=tuple(scripts.wrapped))
 
@@ -217,6 +225,8 @@ def rollback(
         found = run.status(migrations)
         refuse_elsewhere(found)
         targets = rollback_targets(found, migrations, count, to, only)
+        recorded = read_values(run.pipeline, run.ledger)
+        targets = tuple(with_recorded(m, recorded) for m in targets)
         scripts = Scripts(targets, run.loader(load_rollback_or_refuse))
         run.validate(scripts, lambda m, script: run.check_text(script))
         run.begin("rollback", len(targets), migrations.where)
@@ -224,6 +234,17 @@ def rollback(
             raise _changed_before(targets[0])
         run.roll_back(targets, scripts)
         return run.result("rollback", began)
+
+
+def with_recorded_values(database: Database, migrations: Migrations) -> Migrations:
+    """The migrations with the values of variables that the ledger records, before those that are given now.
+
+    So a replay makes what was made here.  Reads nothing where no file has variables.
+    """
+    if not any(m.variables for m in (*migrations, *migrations.repeatables)):
+        return migrations
+    with _Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
+        return all_with_recorded(migrations, read_values(run.pipeline, run.ledger))
 
 
 def _keeps_no_record(run: Session, migration_id: str, said: str = "") -> DatabaseError:
@@ -492,6 +513,7 @@ class _Run(Session):
         conflicts: Counter[str] = Counter()
         if queue and not self.ledger.is_complete:
             self._make_ledger()
+        self._make_values(queue)
         self._is_plain = not (self.ledger.has_triggers or self.ledger.has_event_triggers)
         while queue:
             m = queue[0]
@@ -530,6 +552,7 @@ class _Run(Session):
                 refuse(again)
                 recorded = set(again.status.recorded)
                 queue = deque(again.pending)
+                self._make_values(queue)
                 self.expect(len(again))
         self.queue = deque()
         self.flush()
@@ -645,6 +668,12 @@ class _Run(Session):
                 self.pause(None, error.message, tries)
         self.settle()
 
+    def _make_values(self, migrations: Sequence[Migration]) -> None:
+        """Make the table of variables, where one of these has some."""
+        if needs_table(self.ledger, migrations):
+            self.ledger = create_own(self.pipeline, self.ledger, "variable_create")
+            self.settle()  # an event trigger may have changed a setting
+
     @staticmethod
     def _predecessors(m: Migration, in_order: Sequence[Migration], number: int, recorded: Collection[str]) -> list[str]:
         """Hashes that must still be recorded when this one is: the one before, and what it depends on."""
@@ -688,6 +717,7 @@ class _Run(Session):
         self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
         record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self.after)
+        record = (*record, *record_commands(self.ledger, m))
         if m.hash in self._half_way:
             record = (*record, progress_delete_command(self.ledger, m))
         one = self._made_of(
@@ -941,6 +971,7 @@ class _Run(Session):
                         share_command(self.ledger),
                         lock_command(self.ledger),
                         delete_command(self.ledger, m, recorded=expected),
+                        *forget_commands(self.ledger, m),
                     ]
                     if m.hash in self._half_way:
                         record.append(progress_delete_command(self.ledger, m))
@@ -1012,6 +1043,7 @@ class _Run(Session):
             return
         if not self.ledger.is_complete:
             self._make_ledger()
+        self._make_values(chosen)
         ledger = self.ledger
         tries = self.tries()
         while True:
@@ -1030,6 +1062,7 @@ class _Run(Session):
                         else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
                     )
                 ),
+                *(command for m in chosen for command in record_commands(ledger, m)),
                 *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
                 *(checksum_command(ledger, i, None) for i in aside),
                 SETTLE,

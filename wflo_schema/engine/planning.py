@@ -21,11 +21,13 @@ from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.folder import (
     Migration,
     Migrations,
+    first_use,
     load_rollback,
     migration_hash,
     resolve_id,
     rolling_back,
 )
+from wflo_schema.files.variables import how_to_give
 from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
@@ -466,6 +468,11 @@ def _objections(
     status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow | None, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
+    unset = {name: m for m in reversed(pending) for name in m.unset}
+    if unset:
+        where = [f"{name} ({first_use(unset[name], name)})" for name in sorted(unset)]
+        which = "this variable has" if len(where) == 1 else f"{len(where)} variables have"
+        yield None, f"{which} no value: {listed(where, 10)}", how_to_give(*sorted(unset))
     changed = [e.id for e in status.changed if not e.recorded_as]
     if changed:
         were = counted(len(changed), "applied migration was", "applied migrations were")

@@ -829,7 +829,7 @@ def failure(
         hint=hint,
         migration_id=m.id,
         location=at,
-        statement=statement.text if statement else "",
+        statement=statement.written if statement else "",
         source_line=script.source_line(at.line) if statement or location else "",
         sqlstate=error.sqlstate if error else "",
         detail=error.detail if error else "",

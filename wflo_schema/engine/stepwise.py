@@ -44,6 +44,7 @@ from wflo_schema.engine.ledger import (
     superseded_command,
 )
 from wflo_schema.engine.session import LEDGER_GONE, RETRIED, SETTLE, Conflict, Session, Tries, failure
+from wflo_schema.engine.values import forget_commands, record_commands
 from wflo_schema.errors import ConnectionLost, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
 from wflo_schema.files.script import Script, Statement
@@ -164,10 +165,11 @@ class Stepwise:
         if self._operation == "apply":
             after = max(filter(None, (last_applied(recorded), session.after)), default=None)
             record = insert_commands(session.ledger, m, predecessors=list(predecessors), after=after)
+            record = (*record, *record_commands(session.ledger, m))
             seal = seal_command(session.ledger, m)
         else:
             hashes = [r.hash for r in recorded]
-            record = (delete_command(session.ledger, m, recorded=hashes),)
+            record = (delete_command(session.ledger, m, recorded=hashes), *forget_commands(session.ledger, m))
             seal = seal_removal_command(session.ledger, m, recorded=hashes)
         finish = [_SOON_ON_DISK, *self._as_ourselves, *record, progress_delete_command(session.ledger, m), SETTLE, seal]
         return [BEGIN, *finish, COMMIT, DISCARD]
@@ -268,6 +270,8 @@ class Stepwise:
             what = f"that was during its {known.operation}"
             if known.operation == operation:
                 what = "these were edited since"
+                if m.variables:
+                    what = f"these were edited since, or a variable ({listed(m.variables)}) has another value now"
             hint = f"bring {script.path} back as it was and run it again; or finish by hand what is half done"
             hint += f", then {forget}"
         elif lost is not None and done < len(script.statements):

@@ -69,6 +69,20 @@ def _read_timeout(value: str) -> int:
     return parse_duration_ms(value, unit="ms")
 
 
+def read_names(value: str) -> dict[str, bool]:
+    """The names of a list, and whether each is a secret.  Raise ValueError for what is no name."""
+    found = {}
+    for name, secret in re.findall(r"([^\s,()]+)(\s*\(secret\))?|[^\s,]", value):
+        if not name.isidentifier():
+            raise ValueError(f"has {name or '('!r}, and a name is made of letters, digits and _")
+        found[name] = bool(secret)
+    if not found:
+        raise ValueError("names nothing")
+    return found
+
+
+_NAMES_LISTED = re.compile(r"[^\W\d]\w*(?:\s*\(secret\))?(?:[\s,]+[^\W\d]\w*(?:\s*\(secret\))?)*|-")
+_NAMES_MEANT = re.compile(r"\w+(?:\s*\(secret\))?(?:\s*,\s*\w+(?:\s*\(secret\))?)*")
 _TRUTH = re.compile(r"(?:true|false|yes|no|on|off|0|1)\W*", re.IGNORECASE)
 # Ids have a digit or a sign that joins words; a single word may be one too.
 _IDS = re.compile(r"\S+|(?:[\"'\[,]*\S*[\d_-]\S*[\s,]*)+")
@@ -86,6 +100,7 @@ KNOWN = {
         Directive("nothing-to-undo", "why", str, _ANYTHING),
         Directive("was", "OLD-ID", str.split, _ID),
         Directive("replaces", "ID ID", str.split, _NUMBERED),
+        Directive("variables", "name, name", read_names, _NAMES_MEANT),
     )
 }
 
@@ -132,6 +147,11 @@ class Directives:
     def lock_timeout_ms(self) -> int | None:
         """None where the file does not say it."""
         return _read_timeout(self.values["lock-timeout"]) if "lock-timeout" in self.values else None
+
+    @property
+    def variables(self) -> dict[str, bool]:
+        """The names that it declares, and whether the value of each is a secret."""
+        return read_names(self.values["variables"]) if "variables" in self.values else {}
 
     def _wrong(self, name: str, error: ValueError) -> BadMigrationFile:
         return BadMigrationFile(
@@ -201,7 +221,8 @@ def lines_like_directives(text: str) -> Iterator[int]:
 
 def _is_prose(directive: re.Match[str]) -> bool:
     """Does it say what a column was, in words?  Of several words, an id is one with a digit or a sign in it."""
-    return directive["name"] in ("was", "replaces") and not _IDS.fullmatch((directive["value"] or "").strip() or "-")
+    means = {"was": _IDS, "replaces": _IDS, "variables": _NAMES_LISTED}.get(directive["name"])
+    return means is not None and not means.fullmatch((directive["value"] or "").strip() or "-")
 
 
 def without_directive(text: str, name: str) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ import hashlib
 import os
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import head, read_directives, without_directive
+from wflo_schema.files.directives import Directives, head, read_directives, without_directive
 from wflo_schema.files.listing import REPEATABLE, File, list_folder, list_own
 from wflo_schema.files.tools import may_have_sections
 from wflo_schema.findings import Location
@@ -57,6 +57,34 @@ class Migration:
     was: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     former_checksums: frozenset[str] = frozenset()
+    variables: tuple[str, ...] = ()
+    """Names that its files declare, and that seem to be used."""
+    secrets: tuple[str, ...] = ()
+    """Those whose values are recorded nowhere."""
+    _given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """The values of variables that are known, whether it has them or not."""
+        return self._given
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of its own variables, as far as they are known."""
+        return {name: self._given[name] for name in self.variables if name in self._given}
+
+    @property
+    def unset(self) -> tuple[str, ...]:
+        """Its variables that have no value."""
+        return tuple(name for name in self.variables if name not in self._given)
+
+    def with_values(self, values: Mapping[str, str]) -> Migration:
+        """The same, with these values before those that it has."""
+        return replace(self, _given={**self._given, **values})
+
+    def with_any_values(self) -> Migration:
+        """The same, with some value for each variable that has none: for whoever only looks at the files."""
+        return self.with_values({name: name for name in self.unset}) if self.unset else self
 
     @property
     def hash(self) -> str:
@@ -88,6 +116,11 @@ class Migrations:
     repeatables: tuple[Migration, ...] = ()
     """Files that are applied again whenever their text changed, by id: ``repeatable/NAME``."""
     _by_id: dict[str, Migration] = field(default_factory=dict, repr=False, compare=False)
+
+    def changed(self, change: Callable[[Migration], Migration]) -> Migrations:
+        """The same with each migration changed, in whatever is not its id."""
+        items, repeatables = tuple(map(change, self.items)), tuple(map(change, self.repeatables))
+        return replace(self, items=items, repeatables=repeatables, _by_id={m.id: m for m in items})
 
     def __len__(self) -> int:
         return len(self.items)
@@ -240,8 +273,12 @@ def migration_hash(migration_id: str) -> str:
     return hashlib.sha256(migration_id.encode("utf-8")).hexdigest()
 
 
-def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrations:
+def read_migrations(
+    *directories: Path | str, recursive: bool = False, variables: Mapping[str, str] | None = None
+) -> Migrations:
     """Read every migration of the folders; each file is opened once.
+
+    ``variables``: values of what files declare as ``-- variables:``.  They are needed once a file is to be run.
 
     Files are found as yoyo finds them: ``*.sql`` but not ``*.rollback.sql``.  With ``recursive`` those in
     sub-folders as well, all of one folder in the order of their names.  Raise `BadMigrationFile`, naming the file,
@@ -258,11 +295,11 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
     for directory in directories:
         listing = list_folder(os.fspath(directory), recursive=recursive)
         if REPEATABLE in listing.own:
-            _add_repeatables(repeatables, os.fspath(directory))
+            _add_repeatables(repeatables, os.fspath(directory), variables)
         strays += listing.stray_rollbacks
         others += listing.others
         for file in listing.files:
-            m, depends_line = _read_file(file)
+            m, depends_line = _read_file(file, variables)
             if m.id in found:
                 raise BadMigrationFile(
                     f"two migration files have the id {m.id}: {found[m.id].path} and {m.path}",
@@ -292,9 +329,9 @@ def read_migrations(*directories: Path | str, recursive: bool = False) -> Migrat
     )
 
 
-def _add_repeatables(found: dict[str, Migration], directory: str) -> None:
+def _add_repeatables(found: dict[str, Migration], directory: str, variables: Mapping[str, str] | None = None) -> None:
     for file in list_own(directory, REPEATABLE):
-        m, _ = _read_file(file)
+        m, _ = _read_file(file, variables)
         if m.id in found:
             raise BadMigrationFile(
                 f"two files have the id {m.id}: {found[m.id].path} and {m.path}", hint="rename one of them"
@@ -355,7 +392,7 @@ def _former_checksums(source: bytes) -> frozenset[str]:
     return frozenset(_checksum(text) for text in without_directive(source.decode(), "was"))
 
 
-def _read_file(file: File) -> tuple[Migration, int]:
+def _read_file(file: File, variables: Mapping[str, str] | None = None) -> tuple[Migration, int]:
     """A migration, and the line of its ``-- depends:``."""
     source, checksum = read_source(file.path)
     if may_have_sections(source):
@@ -363,6 +400,7 @@ def _read_file(file: File) -> tuple[Migration, int]:
 
         refuse_sections(file.path, source)
     directives = read_directives(file.path, head(source))
+    names = _names_in(source, directives, file.rollback_path) if directives.says("variables") else {}
     migration = Migration(
         file.id,
         file.path,
@@ -374,8 +412,35 @@ def _read_file(file: File) -> tuple[Migration, int]:
         directives.ids("was"),
         directives.ids("replaces"),
         _former_checksums(source) if directives.says("was") else frozenset(),
+        tuple(names),
+        tuple(name for name, is_secret in names.items() if is_secret),
+        variables or {},
     )
     return migration, directives.lines.get("depends", 1)
+
+
+def _names_in(source: bytes, directives: Directives, rollback_path: str | None) -> dict[str, bool]:
+    """The variables of a file and of its rollback file that are anywhere in quotes, and whether each is a secret."""
+    declared = directives.variables.items()
+    found = {name: secret for name, secret in declared if re.search(_quoted(name), source)}
+    if rollback_path is not None:
+        back, _ = read_source(rollback_path)
+        of_rollback = _names_in(back, read_directives(rollback_path, head(back)), None)
+        found = {name: found.get(name, False) or of_rollback.get(name, False) for name in {**found, **of_rollback}}
+    return found
+
+
+def first_use(migration: Migration, name: str) -> Location:
+    """Where a file of the migration first has the name of this variable in quotes."""
+    for path in _paths(migration):
+        source, _ = read_source(path)
+        if found := re.search(_quoted(name), source):
+            return Location(path, source.count(b"\n", 0, found.start()) + 1)
+    return Location(migration.path, 1)
+
+
+def _quoted(name: str) -> bytes:
+    return rb":(['\"])" + name.encode() + rb"\1"
 
 
 def _refuse_undone(in_order: Sequence[Migration]) -> None:
@@ -456,9 +521,9 @@ def load_script(migration: Migration) -> Script:
     """Read the forward file's statements.
 
     Raise `BadMigrationFile` when the file changed since `read_migrations`, or holds what cannot be
-    run as a migration: see `files.script.split_statements`.
+    run as a migration: see `files.script.split_statements`; or where a variable in it has no value.
     """
-    script = _load(migration.path)
+    script = _load(migration.path, migration.given)
     if script.checksum != migration.checksum:
         raise BadMigrationFile(
             f"{migration.path} was changed while it was being read", hint="run it again when nobody edits the file"
@@ -468,14 +533,21 @@ def load_script(migration: Migration) -> Script:
 
 def load_rollback(migration: Migration) -> Script | None:
     """Read the rollback file's statements; None where there is no such file.  Raise as `load_script` does."""
-    return None if migration.rollback_path is None else _load(migration.rollback_path)
+    return None if migration.rollback_path is None else _load(migration.rollback_path, migration.given)
 
 
-def _load(path: str) -> Script:
+def _load(path: str, values: Mapping[str, str]) -> Script:
     from wflo_schema.files.script import Script, split_statements
 
     source, checksum = read_source(path)
-    return Script(path, source, checksum, split_statements(path, source), read_directives(path, head(source)))
+    directives, statements = read_directives(path, head(source)), split_statements(path, source)
+    if not (names := directives.variables):
+        return Script(path, source, checksum, statements, directives)
+    from wflo_schema.files.variables import find_uses, substitute
+
+    uses = tuple(use for s in statements for use in find_uses(path, source, s.start, s.end))
+    source = substitute(path, source, uses, names, values)
+    return Script(path, source, checksum, statements.in_source(source), directives, uses)
 
 
 def rolling_back(migration: Migration) -> Migration:

@@ -16,8 +16,9 @@ from typing import overload
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.directives import LATE, Directives, head
-from wflo_schema.files.splitting import bare, pieces, place, refusal
+from wflo_schema.files.splitting import Rewritten, as_written, bare, pieces, place, refusal
 from wflo_schema.files.tokens import skip_blank, tokens
+from wflo_schema.files.variables import Use, refuse_misused
 from wflo_schema.findings import Location
 
 _WORDS_SHOWN = 8
@@ -58,6 +59,12 @@ class Statement:
     def text(self) -> str:
         """Its text."""
         return self.raw.decode()
+
+    @property
+    def written(self) -> str:
+        """Its text as the file has it, without the values of variables."""
+        source, start = as_written(self.source, self.start)
+        return source[start : as_written(self.source, self.end)[1]].decode()
 
     @property
     def line(self) -> int:
@@ -152,6 +159,18 @@ class Statements(Sequence[Statement]):
             known = self._by_word[first] = array("Q")
         known.append(number)
 
+    def in_source(self, source: Rewritten) -> Statements:
+        """The same statements where other texts stand in the file's places."""
+        moved = Statements(source)
+        moved.is_wrapped = self.is_wrapped
+        words = {n: word for word, numbers in self._by_word.items() for n in numbers}
+        for number, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
+            data = self._data.get(number)
+            moved.add(
+                source.at(start), source.at(end), words[number], data and (source.at(data[0]), source.at(data[1]))
+            )
+        return moved
+
     def without(self, first: int, last: int) -> Statements:
         """All but two of them."""
         rest = Statements(self._source)
@@ -164,13 +183,18 @@ class Statements(Sequence[Statement]):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What one file says: its bytes, its directives, and its statements in order."""
+    """What one file says: its bytes, its directives, and its statements in order.
+
+    The bytes have the values of variables in their places.
+    """
 
     path: str
     source: bytes
     checksum: str
     statements: Statements
     directives: Directives = field(default_factory=lambda: Directives("", {}, {}))
+    uses: tuple[Use, ...] = ()
+    """What looks like a variable, in a file that declares some."""
 
     @property
     def nothing_to_undo(self) -> bool:
@@ -180,6 +204,8 @@ class Script:
     def refuse_doubtful(self) -> None:
         """Raise `BadMigrationFile`, in a file to be run, for what nearly is a directive, or stands too late."""
         self.directives.refuse_doubtful(head(self.source))
+        if names := self.directives.variables:
+            refuse_misused(self.path, as_written(self.source)[0], self.uses, names, self.directives.lines["variables"])
         for start in self.late_directives():
             line = place(self.source, start)[0]
             said = self.source_line(line).strip()
@@ -198,14 +224,14 @@ class Script:
                 yield late.start()
 
     def source_line(self, line: int) -> str:
-        """The text of a line counted from 1."""
-        begin = 0
+        """The text of a line of the file, counted from 1."""
+        begin, source = 0, as_written(self.source)[0]
         for _ in range(line - 1):
-            begin = self.source.find(b"\n", begin) + 1
+            begin = source.find(b"\n", begin) + 1
             if begin == 0:
                 return ""
-        end = self.source.find(b"\n", begin)
-        return self.source[begin : end if end >= 0 else len(self.source)].decode() if line > 0 else ""
+        end = source.find(b"\n", begin)
+        return source[begin : end if end >= 0 else len(source)].decode() if line > 0 else ""
 
 
 # What begins or ends a transaction, always or in some forms.

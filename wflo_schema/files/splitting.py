@@ -7,7 +7,8 @@ between statements without being one: the data of a COPY, and the few commands o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from wflo_schema.errors import BadMigrationFile
@@ -29,11 +30,11 @@ QUOTED = (
 )
 _SIGN = rb"-(?!-)|/(?!\*)|(?<=" + _PART + rb")\$|\$(?!" + _TAG + rb"\$)"
 _TOKEN = rb"(?:" + rb"""[^;'"$\\/\-]*[^\s;'"$\\/\-]""" + rb"|" + QUOTED + rb"|" + _SIGN + rb")"
-_GAP = rb"(?:\s++|" + LINE_COMMENT + rb"|" + COMMENT + rb")*+"
+GAP = rb"(?:\s++|" + LINE_COMMENT + rb"|" + COMMENT + rb")*+"
 
 _BETWEEN = re.compile(rb"(?:[\s;]++|" + LINE_COMMENT + rb"|" + COMMENT + rb")*+")
-_STATEMENT = re.compile(rb"(?P<all>(?P<first>" + _START + _PART + rb"*+)?+(?:" + _GAP + _TOKEN + rb")*+)" + _GAP)
-_MORE = re.compile(rb"(?P<all>(?:" + _GAP + _TOKEN + rb")*+)" + _GAP)
+_STATEMENT = re.compile(rb"(?P<all>(?P<first>" + _START + _PART + rb"*+)?+(?:" + GAP + _TOKEN + rb")*+)" + GAP)
+_MORE = re.compile(rb"(?P<all>(?:" + GAP + _TOKEN + rb")*+)" + GAP)
 _COMMENT_MARK = re.compile(rb"/\*|\*/")
 
 # What tells where a statement ends that may have semicolons inside: all else is passed over.
@@ -44,7 +45,7 @@ _MARKS = (
 _MARK = re.compile(_MARKS)
 _MARK_OR_WORD = re.compile(_MARKS.replace(rb"|" + _PART + rb"++", rb"|(?P<word>" + _PART + rb"++)"))
 _HAS_INSIDE = re.compile(rb"\b(?:RULE|ATOMIC)\b", re.IGNORECASE)
-_ATOMIC = re.compile(_GAP + rb"ATOMIC\b", re.IGNORECASE)
+_ATOMIC = re.compile(GAP + rb"ATOMIC\b", re.IGNORECASE)
 
 _COMMAND = re.compile(rb"\\(?P<name>[^\s\\]*+)[ \t]*+(?P<rest>[^\n]*+)")
 # What pg_dump writes, and what is so here anyway.
@@ -279,6 +280,7 @@ def _behind(source: bytes, end: int) -> int:
 def refusal(path: str, source: bytes, at: int, what: str, *, hint: str) -> BadMigrationFile:
     """The error for a place in a file, given in bytes."""
     line, column = place(source, at)
+    source, at = as_written(source, at)
     begin, end = source.rfind(b"\n", 0, at) + 1, source.find(b"\n", at)
     shown = source[begin : end if end >= 0 else len(source)].decode("utf-8", "replace")
     return BadMigrationFile(
@@ -286,8 +288,54 @@ def refusal(path: str, source: bytes, at: int, what: str, *, hint: str) -> BadMi
     )
 
 
+class Rewritten(bytes):
+    """What a file says once other texts stand in some of its places; `place` tells where that is in the file.
+
+    ``written`` is the file's own text.  ``parts``: for each such text where it begins and ends here, and what it
+    stands for begins and ends there.
+    """
+
+    written: bytes
+    parts: tuple[tuple[int, int, int, int], ...]
+
+    @classmethod
+    def of(cls, written: bytes, instead: Sequence[tuple[int, int, bytes]]) -> Rewritten:
+        """The same with texts in places that are given in order: begin, end, text."""
+        made, done, parts = bytearray(), 0, []
+        for start, end, text in instead:
+            made += written[done:start]
+            parts.append((len(made), len(made) + len(text), start, end))
+            made += text
+            done = end
+        made += written[done:]
+        source = cls(made)
+        source.written, source.parts = written, tuple(parts)
+        return source
+
+    def at(self, written: int) -> int:
+        """Where that place of the file is here; no place inside of what was replaced."""
+        number = bisect_right(self.parts, written, key=lambda part: part[3]) - 1
+        return written if number < 0 else self.parts[number][1] + written - self.parts[number][3]
+
+    def origin(self, at: int) -> int:
+        """The place of the file that a place here is, or stands for."""
+        number = bisect_right(self.parts, at, key=lambda part: part[0]) - 1
+        if number < 0:
+            return at
+        _, end, old_start, old_end = self.parts[number]
+        return old_start if at < end else old_end + at - end
+
+
+def as_written(source: bytes, at: int = 0) -> tuple[bytes, int]:
+    """The text of the file, whatever stands in its places now, and a place in it."""
+    while isinstance(source, Rewritten):
+        at, source = source.origin(at), source.written
+    return source, at
+
+
 def place(source: bytes, at: int) -> tuple[int, int]:
     """The line and column, from 1, of a place in bytes; a column is one character."""
+    source, at = as_written(source, at)
     line = source.count(b"\n", 0, at) + 1
     begin = source.rfind(b"\n", 0, at) + 1
     return line, len(source[begin:at].decode("utf-8", "replace")) + 1

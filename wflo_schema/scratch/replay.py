@@ -441,7 +441,7 @@ def replayed(
     with scratch_database(database, scratch=scratch) as empty:
         if database.schema is None:
             _lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
-        operations.migrate(empty, migrations)
+        operations.migrate(empty, operations.with_recorded_values(database, migrations))
         return _read(empty, privileges=privileges)
 
 

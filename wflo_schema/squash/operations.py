@@ -18,7 +18,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import State
 from wflo_schema.errors import BadMigrationFile, DatabaseError, MigrationFailed, Refused
-from wflo_schema.files.folder import Migration, Migrations, read_migrations
+from wflo_schema.files.folder import Migration, Migrations, first_use, read_migrations
 from wflo_schema.files.naming import BEFORE_WORDS, slug_of, write_pair, write_whole
 from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.squash import rewriting
@@ -174,6 +174,12 @@ def _choose(
             f"these migrations are in several folders: {', '.join(sorted(folders))}",
             hint="squash those of one folder, with --from and --to",
         )
+    for m in chosen:
+        if m.variables:
+            raise Refused(
+                f"{first_use(m, m.variables[0])}: {m.id} has variables, and a squashed file would have their values",
+                hint="squash what stands before it and what stands behind it: wflo-schema squash --from ID --to ID",
+            )
     number = BEFORE_WORDS.match(items[last].id)
     slug = slug_of(message) or f"squash-of-{len(chosen)}"
     start = f"{number[0]}{'_' if number[0][-1].isalnum() else ''}" if number else ""
@@ -220,7 +226,7 @@ def _folder_with(one: _Squash, forward: str, back: str | None = None) -> Iterato
         write_whole(Path(name, f"{one.id}.sql"), forward)
         if back is not None:
             write_whole(Path(name, f"{one.id}.rollback.sql"), back)
-        yield read_migrations(name)
+        yield read_migrations(name, variables=one.chosen[0].given)
 
 
 def _differences(one: _Squash, forward: str, want: Made) -> tuple[Unlike, Mapping[str, Collection[str]]]:

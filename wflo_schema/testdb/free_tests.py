@@ -41,7 +41,7 @@ def free_tests(options: SuiteOptions) -> tuple[FreeTest, ...]:
     Raise `BadMigrationFile` when the migrations cannot be read.
     """
     found: list[FreeTest] = []
-    migrations = read_migrations(*options.migrations, recursive=options.recursive)
+    migrations = read_migrations(*options.migrations, recursive=options.recursive, variables=options.variables)
     for m in migrations:
         found.append(FreeTest(f"up-down-up[{m.id}]", _bound(up_down_up, m)))
     if options.free_seeds or options.seeds:

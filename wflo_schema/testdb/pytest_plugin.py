@@ -32,6 +32,8 @@ URL_VARIABLE = "WFLO_TEST_DATABASE_URL"
 IMAGE_VARIABLE = "WFLO_SCHEMA_DOCKER_IMAGE"
 PORT_VARIABLE = "WFLO_SCHEMA_DOCKER_PORT"
 
+SET_VARIABLE = "WFLO_SCHEMA_SET_"
+
 T = TypeVar("T")
 
 _SERVERS = ("embedded", "docker", "url")
@@ -42,7 +44,7 @@ class _Option:
     """``--wflo-NAME`` on the command line and ``wflo_NAME`` in the ini file: the same thing."""
 
     name: str
-    kind: Literal["text", "flag", "paths", "path"]
+    kind: Literal["text", "texts", "flag", "paths", "path"]
     help: str
     choices: tuple[str, ...] = ()
 
@@ -54,6 +56,7 @@ class _Option:
 _OPTIONS = (
     _Option("migrations", "paths", "folder with migrations, repeatable; wflo: those of wflo; default: migrations"),
     _Option("recursive", "flag", "take the migrations of sub-folders, too"),
+    _Option("set", "texts", f"NAME=VALUE, a variable of the migrations, repeatable; or {SET_VARIABLE}NAME"),
     _Option("server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS),
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
@@ -82,6 +85,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.kind == "flag":
             group.addoption(flag, dest=dest, action="store_true", default=None, help=option.help)
             parser.addini(option.ini, option.help, type="bool", default=False)
+        elif option.kind == "texts":
+            group.addoption(flag, dest=dest, action="append", default=None, metavar="NAME=VALUE", help=option.help)
+            parser.addini(option.ini, option.help, type="linelist", default=[])
         elif option.kind == "paths":
             group.addoption(flag, dest=dest, action="append", default=None, metavar="PATH", help=option.help)
             parser.addini(option.ini, option.help, type="paths", default=[])
@@ -112,9 +118,25 @@ def _option(config: pytest.Config, name: str) -> Any:
     return config.getini(option.ini) if given is None else given
 
 
+def _variables(config: pytest.Config) -> dict[str, str]:
+    """The values of variables: those of the ini file, of the environment before these, and first what was typed."""
+    found: dict[str, str] = {}
+    given = {n.removeprefix(SET_VARIABLE): v for n, v in os.environ.items() if n.startswith(SET_VARIABLE)}
+    ini, typed = config.getini("wflo_set"), config.getoption("wflo_option_wflo_set") or ()
+    for lines, between in ((ini, given), (typed, {})):
+        for line in lines:
+            name, sign, value = line.partition("=")
+            if not sign or not name.strip().isidentifier():
+                raise pytest.UsageError(f"wflo_set (--wflo-set) is {name}: give NAME=VALUE")
+            found[name.strip()] = value
+        found |= between
+    return found
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse options that make no sense, once and before anything is collected."""
     _checked(config)
+    _variables(config)
 
 
 def _checked(config: pytest.Config) -> tuple[str, int | None, int | None]:
@@ -174,6 +196,7 @@ def _options(config: pytest.Config) -> SuiteOptions:
         server_directory=path("server-directory"),
         cache=Path(cache) / "wflo-schema",
         recursive=_option(config, "recursive"),
+        variables=_variables(config),
         ahead=ahead or (AHEAD_OF_A_WORKER if hasattr(config, "workerinput") else AHEAD),
     )
 

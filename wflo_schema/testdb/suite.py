@@ -12,9 +12,9 @@ import select
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -70,7 +70,7 @@ class SuiteOptions:
     migrations may change what is outside of their database.  ``postgres``
     names the programs of the embedded server, where not those of the Python package.  ``docker_image`` and
     ``docker_port`` override those of ``compose_file``.
-    ``recursive``: files of sub-folders are migrations, too.
+    ``recursive``: files of sub-folders are migrations, too.  ``variables``: what files declare as ``-- variables:``.
     """
 
     migrations: tuple[Path, ...]
@@ -91,6 +91,7 @@ class SuiteOptions:
     cache: Path = Path(".wflo-schema")
     ahead: int = AHEAD
     recursive: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def server_directory(cache: Path, postgres: str | None = None) -> Path:
@@ -234,7 +235,8 @@ class Databases:
         folders = tuple(os.fspath(d) for d in (directories or self.options.migrations))
         if folders not in self._read:
             self._read[folders] = self._unless_broken(
-                folders, lambda: read_migrations(*folders, recursive=self.options.recursive)
+                folders,
+                lambda: read_migrations(*folders, recursive=self.options.recursive, variables=self.options.variables),
             )
         return self._read[folders]
 
