@@ -72,6 +72,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "locks",
             "confinement",
             "watch",
+            "parts",
             "session",
             "stepwise",
             "operations",

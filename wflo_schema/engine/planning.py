@@ -219,6 +219,8 @@ class Plan:
     """Case (None where nothing allows it), what is wrong, how to mend it."""
     wrapped: tuple[str, ...] = ()
     """Ids of those whose BEGIN … COMMIT around the whole file is left out."""
+    hooks: tuple[str, ...] = ()
+    """Ids of the hooks that would be run."""
 
 
 def compare(

@@ -319,7 +319,7 @@ class ServerSession:
             self.role,
             self.database.parameters.get("options", ""),
             schema,
-            [(m.id, m.checksum) for m in migrations],
+            [(m.id, m.checksum) for m in (*migrations, *migrations.beside)],
             list(texts),
             (recipe.stands_for, recipe.base, recipe.roles, recipe.allow_outside, self.place().known),
         ]
