@@ -48,8 +48,8 @@ _CREATION_LOCK = -1
 _BESIDE = "beside"
 
 
-# The operation of a row of progress that says that a hook is to be run, still.
-DUE = "due"
+# The operations of a row of progress that says of a hook that it is to be run, still, or that it was run.
+DUE, RAN = "due", "ran"
 
 
 class Record(NamedTuple):
@@ -572,7 +572,12 @@ def due_command(ledger: Ledger, hook: Migration) -> Command:
 
     Whoever runs the hook meanwhile waits until this transaction has ended.
     """
-    return Command(_sql("hook_due", ledger.schema), (hook.hash, hook.id, DUE))
+    return Command(_sql("hook_write", ledger.schema), (hook.hash, hook.id, DUE))
+
+
+def ran_command(ledger: Ledger, hook: Migration) -> Command:
+    """Say that a hook was run: what it has made is then ours, although no migration is recorded yet."""
+    return Command(_sql("hook_write", ledger.schema), (hook.hash, hook.id, RAN))
 
 
 def due_removal_command(ledger: Ledger, hook: Migration) -> Command:

@@ -36,6 +36,7 @@ from wflo_schema.engine.ledger import (
     insert_commands,
     lock_command,
     progress_delete_command,
+    ran_command,
     read_grants,
     seal_command,
     seal_removal_command,
@@ -441,7 +442,7 @@ class _Run(Session):
         if not found:
             return
         scripts = Scripts(tuple(found.values()), load)
-        self.validate(scripts, self.check_ready)
+        self.validate(scripts, self.check_ready if self.database.replay is None else self.check_replayed)
         taken = {name: self._take(scripts, hook) for name, hook in found.items()}
         self.hooks = {name: script for name, script in taken.items() if script.statements}
         self._hook_files = migrations
@@ -488,7 +489,8 @@ class _Run(Session):
         conflicts: Counter[str] = Counter()
         if queue and not self.ledger.is_complete:
             self._make_ledger()
-        self._make_due(queue)
+        if queue:
+            self._begin_hooks()
         self._is_plain = not (self.ledger.has_triggers or self.ledger.has_event_triggers)
         while queue:
             m = queue[0]
@@ -528,12 +530,14 @@ class _Run(Session):
         self.flush()
         self._after_all()
 
-    def _make_due(self, queue: Collection[Migration]) -> None:
-        """Get ready to say that the hook after all is due, where there is one."""
-        if AFTER_ALL in self.hooks and queue:
-            if not (self.ledger.has_progress and self.ledger.has_log_rows):
-                self.ledger = create_progress(self.pipeline, self.ledger)
-                self.settle()
+    def _begin_hooks(self) -> None:
+        """Get ready to say which hooks are due and which were run, where there are such."""
+        if self.hooks.keys().isdisjoint((BEFORE_ALL, AFTER_ALL)):
+            return
+        if not (self.ledger.has_progress and self.ledger.has_log_rows):
+            self.ledger = create_progress(self.pipeline, self.ledger)
+            self.settle()  # an event trigger may have changed a setting
+        if AFTER_ALL in self.hooks:
             self.due = (due_command(self.ledger, self._hook(AFTER_ALL)),)
 
     def _hook(self, name: str) -> Migration:
@@ -544,7 +548,8 @@ class _Run(Session):
     def _before_all(self) -> None:
         """Run the hook before all, once a run, where something is to be applied."""
         if BEFORE_ALL in self.hooks and not self._is_begun:
-            self._run_hook(BEFORE_ALL, then="no migration was begun")
+            ran = ran_command(self.ledger, self._hook(BEFORE_ALL))
+            self._run_hook(BEFORE_ALL, ran, then="no migration was begun")
             self._is_plain = False  # what it has made may run from now on
         self._is_begun = True
 
@@ -571,7 +576,8 @@ class _Run(Session):
         try:
             self._transaction(one._replace(is_ourselves=True))
         except MigrationFailed as failed:
-            failed.hint = failed.hint.replace(NOTHING_KEPT, f"nothing of the hook was kept; {then}")
+            hint = failed.hint.replace(f"; {NOTHING_KEPT}", "")
+            failed.hint = f"{hint}\nnothing of the hook was kept; {then}"
             raise
         self.ran(hook, len(script.statements))
 
