@@ -149,6 +149,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "settings",
             "options",
             "progress",
+            "success",
             "migrations",
             "files",
             "checks",

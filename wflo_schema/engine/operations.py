@@ -572,7 +572,7 @@ class _Run(Session):
         commands = (*hook_commands(self.ledger), *record)
         seal = (SETTLE, *self.look_outside, *self.as_ourselves(), hook_seal_command(self.ledger))
         parts = (self.part(hook, script),)
-        one = self._made_of(hook, script, commands, self.settings(hook), seal=seal, parts=parts)
+        one = self._made_of(hook, parts, commands, self.settings(hook), seal=seal)
         try:
             self._transaction(one._replace(is_ourselves=True))
         except MigrationFailed as failed:
@@ -651,10 +651,9 @@ class _Run(Session):
             record = (*record, progress_delete_command(self.ledger, m))
         return self._made_of(
             m,
-            script,
+            (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH),
             (*record, *self.due),
             {**self.settings(m), **({"synchronous_commit": "off"} if is_plain else {})},
-            parts=(Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH),
             is_flushed=is_flushed,
             seal=() if is_plain else self.seal(m, script, as_ourselves=has_hooks),
             is_plain=is_plain,
@@ -677,11 +676,10 @@ class _Run(Session):
     def _made_of(
         self,
         m: Migration,
-        script: Script,
+        parts: tuple[Part, ...],
         record: Sequence[Command],
         settings: Mapping[str, str],
         *,
-        parts: tuple[Part, ...],
         seal: Sequence[Command],
         is_plain: bool = False,
         is_flushed: bool = True,
@@ -706,7 +704,7 @@ class _Run(Session):
                 settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
         return _Transaction(
             m,
-            script,
+            next(part.script for part in parts if not part.hook),
             tuple(opening),
             tuple(lasting),
             tuple(record),
@@ -866,7 +864,7 @@ class _Run(Session):
                     look = () if is_plain else self.look_outside
                     seal = (SETTLE, *look, *self.as_ourselves(), removal)
                     parts = self._parts(m, script, "", AFTER_ROLLBACK)
-                    one = self._made_of(m, script, record, self.settings(m), seal=seal, parts=parts)
+                    one = self._made_of(m, parts, record, self.settings(m), seal=seal)
                     is_flushed = self._transaction(one._replace(is_ourselves=True))
                     self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)
                 else:
