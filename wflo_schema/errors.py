@@ -16,6 +16,7 @@
     │   └── LockNotAcquired          3  a lock could not be acquired in the time given
     ├── ServerNotReady               3  a PostgreSQL server could not be started or stopped
     ├── CannotWrite                  3  the answer could not be written down
+    ├── CommandFailed                3  a command that follows a run failed; the run did its work
     └── Interrupted            130/143  stopped by a signal
 """
 
@@ -167,6 +168,10 @@ class ServerNotReady(WfloSchemaError):
 
 class CannotWrite(WfloSchemaError):
     """The answer could not be written where it should go; the message says what was done all the same."""
+
+
+class CommandFailed(WfloSchemaError):
+    """A command of the settings file, which follows a run that did something, failed; what the run did stays."""
 
 
 class Interrupted(WfloSchemaError):

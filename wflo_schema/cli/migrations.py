@@ -30,6 +30,7 @@ from wflo_schema.cli.progress import Display
 from wflo_schema.cli.settings import given_by_settings
 from wflo_schema.cli.signals import stoppable
 from wflo_schema.cli.streams import EXIT_CODES, answer, say, warn
+from wflo_schema.cli.success import follow_success
 from wflo_schema.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def migrate(
             )
     except Refused as refused:
         raise explain_refused(target, files, refused) from None
+    follow_success(click.get_current_context(), result)
     answer(result_json(result) if format_ == "json" else result_text(result), result_line(result))
 
 
@@ -157,6 +159,7 @@ def rollback(
             )
     except Refused as refused:
         raise explain_refused(target, files, refused) from None
+    follow_success(click.get_current_context(), result)
     answer(result_json(result) if format_ == "json" else result_text(result), result_line(result))
 
 

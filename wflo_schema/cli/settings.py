@@ -34,6 +34,10 @@ SHARED = frozenset(
     "wait".split()
 )
 
+# What the file alone says to these commands: nothing that a variable, .env or a command line says is run.
+ON_SUCCESS = "on-success"
+_OF_FILE_ALONE: dict[tuple[str, ...], tuple[str, ...]] = {("migrate",): (ON_SUCCESS,), ("rollback",): (ON_SUCCESS,)}
+
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.
 _TOLD, _ENVIRONMENT = "wflo_schema.told", "wflo_schema.env"
 
@@ -107,6 +111,7 @@ def take_settings(context: click.Context, parameter: click.Parameter, environmen
         remember_format(os.environ.get("WFLO_SCHEMA_FORMAT") or (said["format"].value if "format" in said else ""))
     for table in tables:
         _refuse_unknown(table, way, options, context)
+    _refuse_unfit(said, way)
     context.meta[_ENVIRONMENT] = environment
     context.meta[_TOLD] = Told(environment, file, said, own, options, new)
     if file is not None:
@@ -250,7 +255,9 @@ def refuse_bad_settings(context: click.Context) -> None:
             for table in (file.for_all, *file.environments.values()):
                 options = _options(command)
                 _refuse_unknown(table, _way(inner), options, inner)
-                for key, setting in settings_of((table,), _way(inner)).items():
+                said = settings_of((table,), _way(inner))
+                _refuse_unfit(said, _way(inner))
+                for key, setting in said.items():
                     if key in options:
                         _value(key, options[key], setting, file)
             if isinstance(command, click.Group):
@@ -275,6 +282,7 @@ def _options(command: click.Command) -> dict[str, click.Option]:
 
 def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], context: click.Context) -> None:
     root = context.find_root()
+    options = [*options, *_OF_FILE_ALONE.get(tuple(way), ())]
     for part, keys, group in (
         (table, SHARED, root),
         (table.of(way), options, context),
@@ -310,6 +318,16 @@ def _refuse_unknown(table: Table, way: Sequence[str], options: Collection[str], 
                 if near
                 else f"wflo-schema {__version__} knows here: {listed(sorted(known), 40) or 'none'}; "
                 f"a newer one may know {key}",
+            )
+
+
+def _refuse_unfit(said: Mapping[str, Setting], way: tuple[str, ...]) -> None:
+    """Raise `UsageError` where what is to be run is no command, nor a list of them."""
+    for key in _OF_FILE_ALONE.get(way, ()):
+        value = said[key].value if key in said else ""
+        if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
+            raise UsageError(
+                f"{said[key].source}: {key} must be text, or a list of it, and is {_shown(value)}", hint="mend it there"
             )
 
 

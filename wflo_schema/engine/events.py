@@ -95,7 +95,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """PostgreSQL, or the engine (severity REPAIR, WAITING or LEFT OUT), said something about a migration."""
+    """PostgreSQL, or the engine (severity REPAIR, WAITING, LEFT OUT or RAN), said something about a migration."""
 
     id: str
     severity: str
@@ -118,6 +118,8 @@ class Result:
     done: tuple[Done, ...]
     duration_ms: float
     round_trips: int
+    hooks: tuple[str, ...] = ()
+    """Ids of the hooks that were run in a transaction of their own, in order."""
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -51,6 +51,10 @@ _CREATION_LOCK = -1
 _BESIDE = "beside"
 
 
+# The operations of a row of progress that says of a hook that it is to be run, still, or that it was run.
+DUE, RAN = "due", "ran"
+
+
 class Record(NamedTuple):
     """One row of the ledger.  ``checksum`` is None where plain yoyo wrote it.
 
@@ -566,6 +570,34 @@ def progress_delete_command(ledger: Ledger, migration: Migration) -> Command:
     """Forget the progress of a migration that is finished."""
     table = sql.Identifier(ledger.schema, "_wflo_schema_progress").as_string()
     return Command(f"DELETE FROM {table} WHERE migration_hash = $1", (migration.hash,))
+
+
+def hook_commands(ledger: Ledger) -> tuple[Command, ...]:
+    """Before a hook in a transaction of its own: keep all other runs away, and remember what the ledger records."""
+    return share_command(ledger), lock_command(ledger), Command(_sql("hook_begin", ledger.schema))
+
+
+def hook_seal_command(ledger: Ledger) -> Command:
+    """Fail with 22012 where the ledger records anything else than before; then end all writing."""
+    return Command(_sql("hook_seal", ledger.schema))
+
+
+def due_command(ledger: Ledger, hook: Migration) -> Command:
+    """Say, together with a migration's record, that this hook is due: a later run sees it where this one is killed.
+
+    Whoever runs the hook meanwhile waits until this transaction has ended.
+    """
+    return Command(_sql("hook_write", ledger.schema), (hook.hash, hook.id, DUE))
+
+
+def ran_command(ledger: Ledger, hook: Migration) -> Command:
+    """Say that a hook was run: what it has made is then ours, although no migration is recorded yet."""
+    return Command(_sql("hook_write", ledger.schema), (hook.hash, hook.id, RAN))
+
+
+def due_removal_command(ledger: Ledger, hook: Migration) -> Command:
+    """Say that a hook is not due any more; fails with 22012 where it is not: another run was faster."""
+    return Command(_sql("hook_done", ledger.schema), (hook.hash,))
 
 
 def progress_of(schema: str, migration_id: str) -> tuple[str, str]:

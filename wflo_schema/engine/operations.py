@@ -22,20 +22,28 @@ from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Comma
 from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice, Notify, Result
 from wflo_schema.engine.ledger import (
+    DUE,
     checksum_command,
     create_ledger,
     create_own,
+    create_progress,
     delete_command,
+    due_command,
+    due_removal_command,
     follow_command,
+    hook_commands,
+    hook_seal_command,
     insert_commands,
     lock_command,
     progress_delete_command,
+    ran_command,
     read_grants,
     seal_command,
     seal_removal_command,
     share_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
+from wflo_schema.engine.parts import Part, set_local
 from wflo_schema.engine.planning import (
     Allow,
     Followed,
@@ -50,6 +58,7 @@ from wflo_schema.engine.planning import (
     refuse_elsewhere,
     rollback_targets,
 )
+from wflo_schema.engine.remedies import NOTHING_KEPT
 from wflo_schema.engine.repeatables import (
     TABLE,
     RepeatableState,
@@ -68,9 +77,17 @@ from wflo_schema.engine.values import (
     record_commands,
     with_recorded,
 )
-from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
+from wflo_schema.errors import DatabaseError, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script, migration_hash
-from wflo_schema.files.listing import NAMES_FILE
+from wflo_schema.files.listing import (
+    AFTER_ALL,
+    AFTER_EACH,
+    AFTER_ROLLBACK,
+    BEFORE_ALL,
+    BEFORE_EACH,
+    HOOKS,
+    NAMES_FILE,
+)
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
@@ -91,6 +108,9 @@ _OF_LEDGER = b"_yoyo_"
 
 # How often a run may find that somebody else recorded a migration, and then find it pending again.
 _MOST_CONFLICTS = 20
+
+# The hooks of `migrate`.
+_AROUND_APPLYING = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 
 # What the ledger's statements fail with when the ledger is not as planned: the row is there already,
 # a predecessor is not, the set differs (see ledger_delete.sql), or the tables are gone.
@@ -146,7 +166,9 @@ def plan(
             run.refuse_flaws()
         scripts = Scripts([m.with_any_values() for m in planned.files], load_script)
         run.validate(scripts, run.check_ready)
-        return replace(planned, wrapped=tuple(scripts.wrapped))
+        if planned.pending or run.is_due:
+            run.read_hooks(migrations, _AROUND_APPLYING, load_script)
+        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned.pending))
 
 
 # many parameters: what stops it, what it may do, and who is told
@@ -184,8 +206,11 @@ def migrate(
         planned = plan_migrations(run.settled_status(migrations), migrations, to, allow)
         refuse_elsewhere(planned.status)
         refuse(run.unless_run_elsewhere(planned, migrations))
-        scripts = Scripts(planned.files, run.loader(load_script))
+        load = run.loader(load_script)
+        scripts = Scripts(planned.files, load)
         run.validate(scripts, run.check_ready if database.replay is None else run.check_replayed)
+        if len(planned) or run.is_due:
+            run.read_hooks(migrations, _AROUND_APPLYING, load)
         run.begin("apply", len(planned), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
         for attempt in range(_MOST_CONFLICTS):
@@ -199,6 +224,7 @@ def migrate(
         run.migrate(planned, migrations, to, allow, scripts)
         if drop_deleted or run.is_to_repeat(planned):
             run.repeat(migrations, scripts, drop_deleted=drop_deleted)
+        run.after_all()
         return run.result("apply", began)
 
 
@@ -229,6 +255,8 @@ def rollback(
         targets = tuple(with_recorded(m, recorded) for m in targets)
         scripts = Scripts(targets, run.loader(load_rollback_or_refuse))
         run.validate(scripts, lambda m, script: run.check_text(script))
+        if targets:
+            run.read_hooks(migrations, (AFTER_ROLLBACK,), run.loader(load_script))
         run.begin("rollback", len(targets), migrations.where)
         if targets and not run.follow(found.followed, migrations):
             raise _changed_before(targets[0])
@@ -313,8 +341,8 @@ class _Transaction(NamedTuple):
     """First asks whether a non-transactional run is at work, then changes the ledger."""
     settings: tuple[Command, ...]
     command: Callable[[Statement], Command]
-    again: Mapping[int, Sequence[Command]]
-    """What is sent behind a statement, by its number from 0: settings that it has reset."""
+    parts: tuple[Part, ...]
+    """The file's statements, and those of the hooks around them."""
     seal: tuple[Command, ...]
     after: tuple[Command, ...]
     is_flushed: bool = True
@@ -343,19 +371,22 @@ class _Transaction(NamedTuple):
 
     @property
     def before(self) -> tuple[Command, ...]:
-        """What comes before the file's statements."""
+        """What comes before the statements."""
         return (*self.opening, *(() if self.is_continued else self.lasting), *self.record, *self.settings)
 
     def commands(self) -> Iterator[Command]:
         """All of them, in order."""
         yield from self.before
-        for number, statement in enumerate(self.script.statements):
-            yield self.command(statement)
-            if number in self.again:
-                yield from self.again[number]
+        for part in self.parts:
+            yield from (one for _, one in part.commands(self.command))
         yield from self.seal
         yield COMMIT
         yield from self.after
+
+    def statements(self) -> Iterator[tuple[Part, int | None, Command]]:
+        """The commands of its parts, each with its part and the statement that it is or comes behind."""
+        for part in self.parts:
+            yield from ((part, number, one) for number, one in part.commands(self.command))
 
     def sent(self) -> Iterator[Command]:
         """The commands, and what clears the session where nothing behind them does."""
@@ -365,26 +396,21 @@ class _Transaction(NamedTuple):
 
     @property
     def seal_index(self) -> int:
-        """Of the first command behind the file's."""
-        again = sum(len(a) for a in self.again.values())
-        return len(self.before) + len(self.script.statements) + again
+        """Of the first command behind the statements."""
+        return len(self.before) + sum(part.size for part in self.parts)
 
     @property
     def commit_index(self) -> int:
         return self.seal_index + len(self.seal)
 
-    def place(self, number: int) -> int:
-        """The command of a statement of the file, from 0: the opposite of `number`."""
-        return len(self.before) + number + sum(len(a) for n, a in self.again.items() if n < number)
-
-    def number(self, index: int) -> int | None:
-        """The statement of the file, from 0, that a command stands for, given by its index."""
-        number = index - len(self.before)
-        for reset in sorted(self.again):
-            if number <= reset:
-                break
-            number = max(number - len(self.again[reset]), reset)
-        return number if 0 <= number < len(self.script.statements) else None
+    def at(self, index: int) -> tuple[Part, int | None]:
+        """The part that a command belongs to, given by its index, and the statement of it, from 0, if it is one."""
+        index -= len(self.before)
+        for part in self.parts:
+            if index < part.size:
+                return part, part.number(index)
+            index -= part.size
+        return next(part for part in self.parts if not part.hook), None
 
 
 class _Run(Session):
@@ -409,6 +435,11 @@ class _Run(Session):
     _elsewhere: tuple[str, ...] = ()
     """What other schemas hold where nothing is recorded, and no schema was named."""
     creates_schema = False
+    is_due = False
+    """The hook after all is to be run since an earlier run, which was killed, or in which it failed."""
+    _hook_files: Migrations | None = None
+    _is_begun = False
+    """The hook before all was run, where there is one."""
 
     @property
     def sent_behind(self) -> str | None:
@@ -435,6 +466,7 @@ class _Run(Session):
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
         self._half_way = frozenset(p.hash for p in progress)
+        self.is_due = any(p.operation == DUE for p in progress)
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
         found = replace(found, is_ledger_apart=self.database.ledger_apart is not None)
         self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
@@ -468,6 +500,22 @@ class _Run(Session):
         """Read every file before anything runs."""
         with self.stop.raising():
             scripts.validate(self.stay_awake, check)
+
+    def read_hooks(self, migrations: Migrations, names: Sequence[str], load: Callable[[Migration], Script]) -> None:
+        """Read and check the hooks of these names, all before anything runs; one without a statement is none."""
+        found = {name: hook for name in names if (hook := migrations.hook(name)) is not None}
+        if not found:
+            return
+        scripts = Scripts(tuple(found.values()), load)
+        self.validate(scripts, self.check_ready if self.database.replay is None else self.check_replayed)
+        taken = {name: self._take(scripts, hook) for name, hook in found.items()}
+        self.hooks = {name: script for name, script in taken.items() if script.statements}
+        self._hook_files = migrations
+
+    def hooks_of(self, pending: Sequence[Migration]) -> tuple[str, ...]:
+        """Ids of the hooks that are run where these are applied."""
+        wanted = {*_AROUND_APPLYING} if pending else {AFTER_ALL} if self.is_due else ()
+        return tuple(f"{HOOKS}/{name}" for name in self.hooks if name in wanted)
 
     def _take(self, scripts: Scripts, m: Migration) -> Script:
         """The statements of one; a stop does not wait until a long file is read."""
@@ -514,6 +562,8 @@ class _Run(Session):
         if queue and not self.ledger.is_complete:
             self._make_ledger()
         self._make_values(queue)
+        if queue:
+            self._begin_hooks()
         self._is_plain = not (self.ledger.has_triggers or self.ledger.has_event_triggers)
         while queue:
             m = queue[0]
@@ -522,6 +572,7 @@ class _Run(Session):
                 self.check_stop()
             predecessors = self._predecessors(m, in_order, order[m.id], recorded)
             try:
+                self._before_all()
                 if m.is_transactional:
                     one, is_sent = self._ahead, self._ahead is not None
                     if one is None:
@@ -557,6 +608,57 @@ class _Run(Session):
         self.queue = deque()
         self.flush()
 
+    def _begin_hooks(self) -> None:
+        """Get ready to say which hooks are due and which were run, where there are such."""
+        if self.hooks.keys().isdisjoint((BEFORE_ALL, AFTER_ALL)):
+            return
+        if not (self.ledger.has_progress and self.ledger.has_log_rows):
+            self.ledger = create_progress(self.pipeline, self.ledger)
+            self.settle()  # an event trigger may have changed a setting
+        if AFTER_ALL in self.hooks:
+            self.due = (due_command(self.ledger, self._hook(AFTER_ALL)),)
+
+    def _hook(self, name: str) -> Migration:
+        found = self._hook_files.hook(name) if self._hook_files is not None else None
+        assert found is not None
+        return found
+
+    def _before_all(self) -> None:
+        """Run the hook before all, once a run, where something is to be applied."""
+        if BEFORE_ALL in self.hooks and not self._is_begun:
+            ran = ran_command(self.ledger, self._hook(BEFORE_ALL))
+            self._run_hook(BEFORE_ALL, ran, then="no migration was begun")
+            self._is_plain = False  # what it has made may run from now on
+        self._is_begun = True
+
+    def after_all(self) -> None:
+        """Run the hook after all, where this run or an earlier one has applied something, and nobody ran it since."""
+        if AFTER_ALL not in self.hooks or not (self.has_done or self.is_due):
+            return
+        self.require_primary()
+        self.refuse_flaws()
+        self.check_stop()
+        due = due_removal_command(self.ledger, self._hook(AFTER_ALL))
+        try:
+            self._run_hook(AFTER_ALL, due, then="the migrations stay; when it is mended, wflo-schema migrate runs it")
+        except Conflict:  # another run has run it, behind what this one has applied
+            self.current = None
+
+    def _run_hook(self, name: str, *record: Command, then: str) -> None:
+        """Run a hook in a transaction of its own, while no other run is at work."""
+        hook, script = self._hook(name), self.hooks[name]
+        commands = (*hook_commands(self.ledger), *record)
+        seal = (SETTLE, *self.look_outside, *self.as_ourselves(), hook_seal_command(self.ledger))
+        parts = (self.part(hook, script),)
+        one = self._made_of(hook, parts, commands, self.settings(hook), seal=seal)
+        try:
+            self._transaction(one._replace(is_ourselves=True))
+        except MigrationFailed as failed:
+            hint = failed.hint.replace(f"; {NOTHING_KEPT}", "")
+            failed.hint = f"{hint}\nnothing of the hook was kept; {then}"
+            raise
+        self.ran(hook, len(script.statements))
+
     def is_to_repeat(self, planned: Plan) -> bool:
         """Are repeatable files to be applied, those that a migration took away included?"""
         return bool(planned.repeatables) or self._has_taken_down
@@ -570,11 +672,13 @@ class _Run(Session):
 
         if TABLE not in self.ledger.own:
             self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+        self._begin_hooks()
+        self._before_all()
         tries = self.tries()
         while True:
             tries.count += 1
             self.check_stop()
-            opening = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})]
+            opening = [BEGIN, *set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})]
             error = self.pipeline.exchange([*opening, lock_repeatables(self.ledger)]).error
             try:
                 if error is None:
@@ -604,7 +708,7 @@ class _Run(Session):
         repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
         repeating.look_at_shapes()
         repeating.apply([repeating.files[m.id] for m in wanted])
-        commands = [*repeating.drop_files(deleted), *repeating.finish()]
+        commands = [*repeating.drop_files(deleted), *repeating.finish(), *self.due]
         last = repeating.applied[-1][0] if repeating.applied else None
         ending = [SETTLE, *self.look_outside]
         outcome = self.pipeline.exchange([*ending, *self.as_ourselves(), *commands, COMMIT, *self.to_disk, DISCARD])
@@ -637,7 +741,7 @@ class _Run(Session):
 
     def _between(self, m: Migration) -> Sequence[Command]:
         """What begins a file in a transaction that others have begun."""
-        return (Command("RESET ALL"), *self.as_ourselves(), *_set_local(self.settings(m)))
+        return (Command("RESET ALL"), *self.as_ourselves(), *set_local(self.settings(m)))
 
     def _step_by_step(self, m: Migration, script: Script, operation: str, recorded: Collection[str]) -> None:
         from wflo_schema.engine.stepwise import Stepwise
@@ -713,7 +817,8 @@ class _Run(Session):
         from wflo_schema.files.statements import runs_no_code
 
         is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
-        is_plain = self._is_plain and runs_no_code(script)
+        has_hooks = BEFORE_EACH in self.hooks or AFTER_EACH in self.hooks
+        is_plain = self._is_plain and not has_hooks and runs_no_code(script)
         self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
         record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self.after)
@@ -722,11 +827,11 @@ class _Run(Session):
             record = (*record, progress_delete_command(self.ledger, m))
         one = self._made_of(
             m,
-            script,
-            record,
+            (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH),
+            (*record, *self.due),
             {**self.settings(m), **({"synchronous_commit": "off"} if is_plain else {})},
             is_flushed=is_flushed,
-            seal=() if is_plain else self.seal(m, script),
+            seal=() if is_plain else self.seal(m, script, as_ourselves=has_hooks),
             is_plain=is_plain,
             is_followed=behind is not None
             and behind.is_transactional
@@ -736,10 +841,19 @@ class _Run(Session):
         )
         return one._replace(is_around=self._may_take_away(script))
 
+    def _parts(self, m: Migration, script: Script, before: str, after: str) -> tuple[Part, ...]:
+        """The file's statements, with those of the hooks before and after."""
+        parts = [self.part(m, script)]
+        if before in self.hooks:
+            parts.insert(0, self.part(m, self.hooks[before], before))
+        if after in self.hooks:
+            parts.append(self.part(m, self.hooks[after], after, before=self.as_begun(m)))
+        return tuple(parts)
+
     def _made_of(
         self,
         m: Migration,
-        script: Script,
+        parts: tuple[Part, ...],
         record: Sequence[Command],
         settings: Mapping[str, str],
         *,
@@ -762,18 +876,18 @@ class _Run(Session):
             lasting, settings = [Command(f"SET {name} = {value}") for name, value in settings.items()], {}
             record = [command._replace(is_kept=True) for command in record]
         else:
-            opening += _set_local({"lock_timeout": for_ledger})
+            opening += set_local({"lock_timeout": for_ledger})
             if settings["lock_timeout"] == for_ledger:
                 settings = {name: value for name, value in settings.items() if name != "lock_timeout"}
         return _Transaction(
             m,
-            script,
+            next(part.script for part in parts if not part.hook),
             tuple(opening),
             tuple(lasting),
             tuple(record),
-            tuple(_set_local(settings)),
+            (*set_local(settings), *((self.name_migration(m),) if len(parts) > 1 else ())),
             self.command,
-            {} if is_plain else {number: _set_local(again) for number, again in self.set_again(m, script).items()},
+            parts,
             tuple(seal),
             self.to_disk if is_flushed else (),
             is_flushed,
@@ -872,11 +986,11 @@ class _Run(Session):
                     self.pause_for_ledger(m, error, tries)
                     continue
                 raise self.ledger_error(error)
-            number = one.number(error.index)
+            part, number = one.at(error.index)
             if error.sqlstate in RETRIED:
-                self.pause_or_give_up(m, script, error, number, tries)
+                self.pause_or_give_up(m, part.script, error, number, tries)
                 continue
-            self._refuse_outside(one, error, number)
+            self._refuse_outside(one, error, part, number)
             if one.seal_index < error.index < one.commit_index:
                 if error.sqlstate == "42501" and not one.is_ourselves:
                     one = one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
@@ -885,7 +999,7 @@ class _Run(Session):
             if error.index == one.commit_index and error.sqlstate == "25006":
                 raise self.written_at_commit(m, script, error)
             place = "before its first statement" if error.index < one.seal_index and number is None else ""
-            raise self.failed(m, script, error, number, place=place)
+            raise self.failed(m, part.script, error, number, place=place, hook=part.hook)
 
     def _around(self, one: _Transaction) -> Exchange:
         """Send a transaction step by step, and take down what keeps a statement from running; put it back at the end.
@@ -903,26 +1017,26 @@ class _Run(Session):
         repeating.look_at_shapes()
         if b"CASCADE" in one.script.source.upper():
             repeating.remember_all()
-        savepoint, back = (
-            Command("SAVEPOINT wflo_schema_statement"),
-            Command("ROLLBACK TO SAVEPOINT wflo_schema_statement"),
-        )
+        savepoint = Command("SAVEPOINT wflo_schema_statement")
+        back = Command("ROLLBACK TO SAVEPOINT wflo_schema_statement")
+        index = len(one.before) - 1
         try:
-            for number, statement in enumerate(one.script.statements):
-                commands = [savepoint, self.command(statement), *one.again.get(number, ())]
+            for part, number, command in one.statements():
+                index += 1
+                commands = [savepoint, command]
                 while (error := self.pipeline.exchange(commands).error) is not None:
-                    if error.sqlstate in DEPENDED_ON:
+                    if error.sqlstate in DEPENDED_ON and number is not None:
                         self.must([back])
-                        if any(repeating.take_down_for(t) for t in touched(statement)):
+                        if any(repeating.take_down_for(t) for t in touched(part.script.statements[number])):
                             continue
-                    return Exchange((), replace(error, index=one.place(number)))
+                    return Exchange((), replace(error, index=index))
             repeating.look_for_lost()
             gone = repeating.go_back(one.undoes) if one.undoes else []
             repeating.put_back(must=bool(one.undoes) or len(self.queue) <= 1)
             ending = [*self.as_ourselves(), *gone, *repeating.finish()]
         except Outside:
             assert error is not None
-            return Exchange((), replace(error, index=one.place(number)))
+            return Exchange((), replace(error, index=index))
         except Locked as locked:
             return Exchange((), replace(locked.error, index=one.seal_index - 1))
         except NotApplied as refused:
@@ -934,23 +1048,25 @@ class _Run(Session):
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
 
-    def _refuse_outside(self, one: _Transaction, error: ServerError, number: int | None) -> None:
+    def _refuse_outside(self, one: _Transaction, error: ServerError, part: Part, number: int | None) -> None:
         """Raise `Refused` where a replay changed something outside its database; run it once more to see by what."""
-        found = self.confinement.refusal(one.script, error, number) if self.confinement is not None else None
+        found = self.confinement.refusal(part.script, error, number) if self.confinement is not None else None
         if self.confinement is None or found is None:
             return
         if number is not None:
             raise found
         unlock = Command("SELECT pg_catalog.pg_advisory_unlock_all()")  # what a refusal has left
-        commands, numbers = [unlock, *one.before], [-1] * (len(one.before) + 1)
-        for number, statement in enumerate(one.script.statements):
-            run = [one.command(statement), *one.again.get(number, ()), SETTLE, *self.look_outside]
-            commands += run
-            numbers += [number] * len(run)
+        commands: list[Command] = [unlock, *one.before]
+        places: list[tuple[Part, int | None]] = [(part, None)] * len(commands)
+        for each in one.parts:
+            for number, command in each.commands(one.command):
+                run = [command, SETTLE, *self.look_outside] if number is not None else [command]
+                commands += run
+                places += [(each, number)] * len(run)
         again = self.pipeline.exchange([*commands, ROLLBACK]).error
         self.settle(ROLLBACK)
-        at = numbers[again.index] if again is not None and again.index < len(numbers) else -1
-        raise self.confinement.refusal(one.script, again or error, at if at >= 0 else None) or found
+        at = places[again.index] if again is not None and again.index < len(places) else (part, None)
+        raise self.confinement.refusal(at[0].script, again or error, at[1]) or found
 
     def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
@@ -964,7 +1080,7 @@ class _Run(Session):
             self.queue = deque(targets[position:])
             self.check_stop()
             script = self._take(scripts, m)
-            is_plain = is_plain and only_drops(script)
+            is_plain = is_plain and AFTER_ROLLBACK not in self.hooks and only_drops(script)
             try:
                 if m.is_transactional:
                     record = [
@@ -978,7 +1094,8 @@ class _Run(Session):
                     removal = seal_removal_command(self.ledger, m, recorded=expected)
                     look = () if is_plain else self.look_outside
                     seal = (SETTLE, *look, *self.as_ourselves(), removal)
-                    one = self._made_of(m, script, record, self.settings(m), seal=seal)
+                    parts = self._parts(m, script, "", AFTER_ROLLBACK)
+                    one = self._made_of(m, parts, record, self.settings(m), seal=seal)
                     undoes = m.hash if self._texts else ""
                     one = one._replace(is_ourselves=True, is_around=bool(undoes), undoes=undoes)
                     is_flushed = self._transaction(one)
@@ -1004,7 +1121,7 @@ class _Run(Session):
         self.check_stop()
         if not self.ledger.is_complete:
             self._make_ledger()
-        before = [BEGIN, *_set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
+        before = [BEGIN, *set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
         records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
         seal = [SETTLE, *(seal_command(self.ledger, m) for f, m in chosen if f.is_verified)]
         tries = self.tries()
@@ -1052,7 +1169,7 @@ class _Run(Session):
                 verify()
             commands = [
                 BEGIN,
-                *_set_local({"lock_timeout": str(self.locks.of(None))}),
+                *set_local({"lock_timeout": str(self.locks.of(None))}),
                 *(
                     command
                     for m in chosen
@@ -1093,8 +1210,3 @@ def _without_first(outcome: Exchange) -> Exchange:
     """The outcome of all commands but the first, whose own failure gets the index -1."""
     error = outcome.error
     return Exchange(outcome.rows[1:], None if error is None else replace(error, index=error.index - 1))
-
-
-def _set_local(settings: Mapping[str, str]) -> list[Command]:
-    """Settings of this transaction; the values are numbers, words and quoted names of our own making."""
-    return [Command(f"SET LOCAL {name} = {value}") for name, value in settings.items()]

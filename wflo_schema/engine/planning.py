@@ -250,6 +250,8 @@ class Plan:
     """Case (None where nothing allows it), what is wrong, how to mend it."""
     wrapped: tuple[str, ...] = ()
     """Ids of those whose BEGIN … COMMIT around the whole file is left out."""
+    hooks: tuple[str, ...] = ()
+    """Ids of the hooks that would be run."""
     repeatables: tuple[Migration, ...] = ()
     """The repeatable files that are applied behind them."""
 

@@ -43,6 +43,7 @@ from wflo_schema.engine.ledger import (
     seal_command,
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
+from wflo_schema.engine.parts import Part, set_local
 from wflo_schema.engine.remedies import NOTHING_KEPT, ledger_remedy, remedy, syntax_remedy
 from wflo_schema.engine.watch import Watch
 from wflo_schema.errors import (
@@ -56,9 +57,10 @@ from wflo_schema.errors import (
     WfloSchemaError,
 )
 from wflo_schema.files.folder import Migration
+from wflo_schema.files.listing import HOOKS
 from wflo_schema.findings import Location, OrphanRows
 from wflo_schema.names import quote_always
-from wflo_schema.words import counted, listed
+from wflo_schema.words import counted, duration, listed
 
 if TYPE_CHECKING:
     from wflo_schema.engine.confinement import Confinement
@@ -169,6 +171,12 @@ class Session:
         self._watch = Watch(self.pipeline, lambda: self.beside, token, own_pid, notify=notify, running=self._running)
         self.after: str | None = None
         """When the last migration was applied that the ledger records."""
+        self.hooks: Mapping[str, Script] = {}
+        """The hooks of this run that say something, by name."""
+        self.due: tuple[Command, ...] = ()
+        """What says, with each migration's record, that the hook after all is due."""
+        self._ran: list[str] = []
+        """Ids of hooks that were run in a transaction of their own."""
         self.confinement: Confinement | None = None
         """What keeps a replay inside its database."""
         if database.replay is not None:
@@ -353,6 +361,7 @@ class Session:
             tuple(self._done),
             (time.monotonic() - began) * 1000,
             self.pipeline.round_trips,
+            tuple(self._ran),
         )
 
     def read(
@@ -453,7 +462,7 @@ class Session:
         """What is asked behind `SETTLE`, before a transaction of a replay commits."""
         return () if self.confinement is None else self.confinement.look
 
-    def refuse_outside(self, script: Script, error: ServerError, number: int) -> None:
+    def refuse_outside(self, script: Script, error: ServerError, number: int | None) -> None:
         """Raise `Refused` where a replay's statement reaches outside of its database."""
         refused = self.confinement and self.confinement.refusal(script, error, number)
         if refused:
@@ -465,6 +474,20 @@ class Session:
             Command("SET LOCAL SESSION AUTHORIZATION DEFAULT"),
             Command(f"SET LOCAL ROLE {quote_always(self.ledger.role)}"),
         ]
+
+    def as_begun(self, m: Migration) -> list[Command]:
+        """For a hook that comes behind a file: the role and search_path of the run, whatever the file has set."""
+        path = self.settings(m).get("search_path", self.ledger.path) or "''"
+        return [*self.as_ourselves(), Command(f"SET LOCAL search_path = {path}")]
+
+    def part(self, m: Migration, script: Script, hook: str = "", *, before: Sequence[Command] = ()) -> Part:
+        """A file's statements, as they are sent while a migration runs."""
+        again = {number: set_local(settings) for number, settings in self.set_again(m, script).items()}
+        return Part(script, again, hook, tuple(before))
+
+    def name_migration(self, m: Migration) -> Command:
+        """Let hooks ask which migration it is."""
+        return Command("SELECT pg_catalog.set_config('wflo_schema.migration', $1, TRUE)", (m.id,))
 
     def seal(self, m: Migration, script: Script, *, as_ourselves: bool = False) -> Sequence[Command]:
         """Before COMMIT: do what is left for it, look that the record is there, and end all writing.
@@ -480,6 +503,9 @@ class Session:
         table = f"{quote_always(self.ledger.schema)}._yoyo_migration"
         is_rollback = self._operation == "rollback"
         but = NOTHING_KEPT if m.is_transactional else "all of its statements were run, and stay"
+        if m.id.startswith(f"{HOOKS}/"):
+            what = f"{m.id} changes what the ledger records ({table})"
+            return failure(what, "take that out of the hook; nothing of it was kept", m, script, error=error)
         if error.sqlstate not in ("22012", *LEDGER_GONE):
             what = f"after {m.id} its record in the ledger could not be looked at: {error.message}"
             hint = f"take out of the file what changes {table} or the settings of the session; {but}"
@@ -548,6 +574,20 @@ class Session:
         self._watch.end()
         if is_flushed:
             self._report()
+
+    def ran(self, hook: Migration, statements: int) -> None:
+        """A hook is committed that had a transaction of its own, and on disk."""
+        duration_ms = (time.monotonic() - self._current_began) * 1000
+        self._ran.append(hook.id)
+        self.current = None
+        self._watch.end()
+        many = counted(statements, "statement")
+        self.notify(Notice(hook.id, "RAN", f"{hook.id}  ({many}, {duration(duration_ms)})"))
+
+    @property
+    def has_done(self) -> bool:
+        """Was a migration done in this run?"""
+        return bool(self._done)
 
     def _report(self) -> None:
         for done in self._unflushed:
@@ -757,12 +797,20 @@ class Session:
         raise made
 
     def failed(
-        self, m: Migration, script: Script, error: ServerError, number: int | None, *, place: str = "", then: str = ""
+        self,
+        m: Migration,
+        script: Script,
+        error: ServerError,
+        number: int | None,
+        *,
+        place: str = "",
+        then: str = "",
+        hook: str = "",
     ) -> MigrationFailed:
         """The error of a migration that PostgreSQL refused, in statement ``number`` (from 0) or at its end (None).
 
         ``place`` says where it failed, if not at a word of the statement; ``then`` what else to do where the
-        statements before it stay.
+        statements before it stay; ``hook`` whose script it is, if not the migration's own.
         """
         self._flush_quietly()
         statement = None if number is None else script.statements[number]
@@ -778,7 +826,8 @@ class Session:
             place = place or "at COMMIT (a deferred constraint or trigger)"
         else:
             location = _row_of_copy(statement, error, statement.location(script.path, 1 if place else error.position))
-            place = f"in statement {number + 1} of {len(script.statements)}{f', {place}' if place else ''}"
+            of = f" of {HOOKS}/{hook}" if hook else ""
+            place = f"in statement {number + 1} of {len(script.statements)}{of}{f', {place}' if place else ''}"
         if number is not None and not m.is_transactional:
             goes_on = f"when it is mended, run it again: it goes on with statement {number + 1}"
             hint = "\n".join(filter(None, (hint, then or f"the statements before it stay; {goes_on}")))

@@ -43,10 +43,12 @@ from wflo_schema.engine.ledger import (
     seal_removal_command,
     superseded_command,
 )
+from wflo_schema.engine.parts import Part
 from wflo_schema.engine.session import LEDGER_GONE, RETRIED, SETTLE, Conflict, Session, Tries, failure
 from wflo_schema.engine.values import forget_commands, record_commands
 from wflo_schema.errors import ConnectionLost, DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration
+from wflo_schema.files.listing import AFTER_EACH, AFTER_ROLLBACK, BEFORE_EACH, HOOKS
 from wflo_schema.files.script import Script, Statement
 from wflo_schema.files.statements import (
     OURS,
@@ -103,6 +105,12 @@ class Stepwise:
         self._interrupted_names: tuple[str, ...] = ()
         self._done_checksums = done_checksums(script.statements)
         self._as_ourselves = session.as_ourselves()
+        after = AFTER_EACH if operation == "apply" else AFTER_ROLLBACK
+        begin = [session.name_migration(m), *session.as_begun(m)]
+        self._after = session.part(m, session.hooks[after], after, before=begin) if after in session.hooks else None
+        """The hook that is run with the record."""
+        self._after_at = range(0)
+        """Which commands of the end are the hook's."""
         self._at: Step | None = None
         """What the ledger says of how far it is; None where it has not begun."""
         self._finish_commands: list[Command] = []
@@ -137,6 +145,8 @@ class Stepwise:
                 raise Conflict  # somebody has applied more since
             known = next((p for p in progress if p.hash == m.hash), None)
             done, interrupted = self._resume_at(known)
+            if operation == "apply":
+                self._before_each(done)
             for statement in script.statements[:done]:
                 if sets_session(statement):
                     self._session.must([self._session.command(statement)])
@@ -165,14 +175,55 @@ class Stepwise:
         if self._operation == "apply":
             after = max(filter(None, (last_applied(recorded), session.after)), default=None)
             record = insert_commands(session.ledger, m, predecessors=list(predecessors), after=after)
-            record = (*record, *record_commands(session.ledger, m))
+            record = (*record, *record_commands(session.ledger, m), *session.due)
             seal = seal_command(session.ledger, m)
         else:
             hashes = [r.hash for r in recorded]
             record = (delete_command(session.ledger, m, recorded=hashes), *forget_commands(session.ledger, m))
             seal = seal_removal_command(session.ledger, m, recorded=hashes)
-        finish = [_SOON_ON_DISK, *self._as_ourselves, *record, progress_delete_command(session.ledger, m), SETTLE, seal]
-        return [BEGIN, *finish, COMMIT, DISCARD]
+        begin = [BEGIN, _SOON_ON_DISK, *self._as_ourselves, *record, progress_delete_command(session.ledger, m)]
+        hook = self._after_each()
+        self._after_at = range(len(begin), len(begin) + len(hook))
+        return [*begin, *hook, *(self._as_ourselves if hook else ()), SETTLE, seal, COMMIT, DISCARD]
+
+    def _after_each(self) -> list[Command]:
+        """The hook behind it, in the transaction that records it."""
+        session = self._session
+        if self._after is None:
+            return []
+        look = (SETTLE, *session.look_outside) if session.look_outside else ()
+        return [*(command for _, command in self._after.commands(session.command)), *look]
+
+    def _before_each(self, done: int) -> None:
+        """Run the hook before it, in a transaction of its own; what it sets in the session holds for the file."""
+        m, session, script = self._migration, self._session, self._session.hooks.get(BEFORE_EACH)
+        if script is None:
+            return
+        part = session.part(m, script, BEFORE_EACH, before=[BEGIN, session.name_migration(m)])
+        look = (SETTLE, *session.look_outside) if session.look_outside else ()
+        commands = [*(command for _, command in part.commands(session.command)), *look, COMMIT]
+        tries = session.tries()
+        while True:
+            tries.count += 1
+            error = session.pipeline.exchange(commands).error
+            if error is None:
+                break
+            session.must([ROLLBACK])
+            stay = f"; {counted(done, 'statement')} of {m.id} stay" if done else ""
+            self._hook_refused(part, error, error.index, tries, f"nothing of it was kept{stay}")
+        for statement in script.statements:
+            self._settle_settings(statement)
+
+    def _hook_refused(self, part: Part, error: ServerError, index: int, tries: Tries, then: str) -> None:
+        """Pause where another try may help, else raise.  ``index``: which of the part's commands was refused."""
+        m, session, number = self._migration, self._session, part.number(index)
+        if session.stop.is_requested:
+            raise session.stopped(f"{m.id} was cancelled in {HOOKS}/{part.hook}: {then}")
+        if error.sqlstate in RETRIED:
+            session.pause_or_give_up(m, part.script, error, number, tries)
+            return
+        session.refuse_outside(part.script, error, number)
+        raise session.failed(m, part.script, error, number, hook=part.hook, then=then)
 
     def _finish(self) -> None:
         """Record that it is done, and clear the session, where that was not sent behind the last statement."""
@@ -190,6 +241,11 @@ class Stepwise:
             session.must([ROLLBACK])
             if self._at is not None and self._at.done < len(self._script.statements):
                 self._record(self._step(len(self._script.statements)))
+            if self._after is not None and outcome.error.index in self._after_at:
+                then = "all statements of the file were run, and stay; run it again when the hook is mended"
+                index = outcome.error.index - self._after_at.start
+                self._hook_refused(self._after, outcome.error, index, tries, then)
+                continue
             if session.stop.is_requested:
                 raise session.stopped(f"all of {m.id} was run, but it is not recorded yet")
             if outcome.error.sqlstate in RETRIED:

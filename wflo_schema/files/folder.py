@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import Directives, head, read_directives, without_directive
-from wflo_schema.files.listing import REPEATABLE, File, list_folder, list_own
+from wflo_schema.files.listing import (
+    AFTER_EACH,
+    AFTER_ROLLBACK,
+    BEFORE_EACH,
+    HOOKS,
+    REPEATABLE,
+    File,
+    list_folder,
+    list_own,
+)
 from wflo_schema.files.tools import may_have_sections
 from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
@@ -115,6 +124,8 @@ class Migrations:
     """Names of what else is in the folders, which is no SQL."""
     repeatables: tuple[Migration, ...] = ()
     """Files that are applied again whenever their text changed, by id: ``repeatable/NAME``."""
+    hooks: tuple[Migration, ...] = ()
+    """Files that are run around a run or a migration, by id: ``hooks/NAME``."""
     _by_id: dict[str, Migration] = field(default_factory=dict, repr=False, compare=False)
 
     def changed(self, change: Callable[[Migration], Migration]) -> Migrations:
@@ -131,6 +142,15 @@ class Migrations:
     def get(self, migration_id: str) -> Migration | None:
         """The migration of that id, or None."""
         return self._by_id.get(migration_id)
+
+    def hook(self, name: str) -> Migration | None:
+        """The hook of that name, as ``before-all``, or None."""
+        return next((h for h in self.hooks if h.id == f"{HOOKS}/{name}"), None)
+
+    @property
+    def beside(self) -> tuple[Migration, ...]:
+        """All files that are run and are no versioned migrations."""
+        return (*self.repeatables, *self.hooks)
 
     @property
     def where(self) -> str:
@@ -292,10 +312,13 @@ def read_migrations(
     others: list[str] = []
     lines: dict[str, int] = {}
     repeatables: dict[str, Migration] = {}
+    hooks: dict[str, Migration] = {}
     for directory in directories:
         listing = list_folder(os.fspath(directory), recursive=recursive)
         if REPEATABLE in listing.own:
             _add_repeatables(repeatables, os.fspath(directory), variables)
+        if HOOKS in listing.own:
+            _add_hooks(hooks, os.fspath(directory))
         strays += listing.stray_rollbacks
         others += listing.others
         for file in listing.files:
@@ -325,6 +348,7 @@ def read_migrations(
         absent,
         tuple(others),
         tuple(repeatables.values()),
+        tuple(hooks.values()),
         found,
     )
 
@@ -342,6 +366,43 @@ def _add_repeatables(found: dict[str, Migration], directory: str, variables: Map
                 hint="make it a migration of its own",
             )
         found[m.id] = m
+
+
+def _add_hooks(found: dict[str, Migration], directory: str) -> None:
+    for file in list_own(directory, HOOKS):
+        m, _ = _read_file(file)
+        if m.id in found:
+            raise BadMigrationFile(
+                f"two files have the id {m.id}: {found[m.id].path} and {m.path}",
+                hint="make one of them: which would be run first, nothing says",
+            )
+        directives = read_directives(m.path, head(read_source(m.path)[0]))
+        wrong = next((name for name in directives.lines if not _suits_hook(m, name)), None)
+        if wrong is not None:
+            raise BadMigrationFile(
+                f"{m.path}: a hook has no -- {wrong}:",
+                hint=_HOOK_HINTS.get(wrong, "remove the line: a hook is not recorded, and has no place in the order"),
+                location=Location(m.path, directives.lines[wrong]),
+            )
+        found[m.id] = m
+
+
+# What to do about a directive that a hook cannot have.
+_HOOK_HINTS = {
+    "transactional": "a hook is run within a transaction: make a migration of what cannot be",
+    "lock-timeout": "it is run in the transaction of a migration, whose -- lock-timeout: holds; or SET LOCAL "
+    "lock_timeout in the hook",
+}
+
+
+def _suits_hook(hook: Migration, directive: str) -> bool:
+    if directive == "transactional":
+        return hook.is_transactional
+    return directive == "lock-timeout" and hook.id not in _IN_MIGRATIONS
+
+
+# Hooks that are run in the transaction of a migration.
+_IN_MIGRATIONS = tuple(f"{HOOKS}/{name}" for name in (BEFORE_EACH, AFTER_EACH, AFTER_ROLLBACK))
 
 
 def _paths(migration: Migration) -> tuple[str, ...]:

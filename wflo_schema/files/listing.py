@@ -17,6 +17,11 @@ from wflo_schema.files.tools import may_be_anothers
 REPEATABLE, HOOKS = "repeatable", "hooks"
 OWN_FOLDERS = (REPEATABLE, HOOKS)
 
+# When the files of hooks/ are run, by their names; `Migrations.hook` takes them.
+BEFORE_ALL, AFTER_ALL, BEFORE_EACH, AFTER_EACH = "before-all", "after-all", "before-each", "after-each"
+AFTER_ROLLBACK = "after-rollback"
+_HOOK_NAMES = (BEFORE_ALL, AFTER_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ROLLBACK)
+
 # Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.
 RECONCILING_FOLDER = "reconcile"
 
@@ -85,21 +90,46 @@ def list_own(directory: str, name: str) -> tuple[File, ...]:
         inner = waiting.pop(0)
         folder = _read(os.path.join(root, inner))
         found: list[File] = []
-        _take(folder, found, [], [])
+        strays: list[str] = []
+        _take(folder, found, strays, [])
+        if name == HOOKS and strays:
+            _refuse_hook(File(os.path.basename(strays[0]).removesuffix(".sql"), strays[0], None), inner)
         for file in found:
-            _refuse_rollback(file)
+            if name == HOOKS:
+                _refuse_hook(file, inner)
+            _refuse_rollback(file, name)
             files.append(file._replace(id=f"{inner}/{file.id}"))
         waiting += [f"{inner}/{below}" for below in folder.subfolders]
     return tuple(sorted(files, key=lambda f: f.id))
 
 
-def _refuse_rollback(file: File) -> None:
+def _refuse_rollback(file: File, folder: str) -> None:
     if file.rollback_path is not None:
+        why = "what is applied again when it changes goes back to its former text"
+        if folder == HOOKS:
+            why = f"what is to be run with each rollback belongs into {HOOKS}/{AFTER_ROLLBACK}.sql"
         raise BadMigrationFile(
             f"{file.path} has a rollback file, which would never be run",
-            hint=f"remove it: rm {file.rollback_path}; what is applied again when it changes goes back to its former "
-            "text",
+            hint=f"remove it: rm {file.rollback_path}; {why}",
         )
+
+
+def _refuse_hook(file: File, folder: str) -> None:
+    """Raise `BadMigrationFile` for a file of hooks/ that has no hook's name."""
+    if folder == HOOKS and file.id in _HOOK_NAMES:
+        return
+    import difflib
+    import shlex
+
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[_ .]+", "-", file.id).lower()
+    near = [AFTER_ROLLBACK] if words.endswith("rollback") else difflib.get_close_matches(words, _HOOK_NAMES, n=1)
+    meant = os.path.join(os.path.dirname(file.path), f"{near[0]}.sql") if near and folder == HOOKS else ""
+    raise BadMigrationFile(
+        f"{file.path} is no hook: {HOOKS}/ holds {', '.join(f'{name}.sql' for name in _HOOK_NAMES)}",
+        hint=f"did you mean {near[0]}? mv {shlex.quote(file.path)} {shlex.quote(meant)}"
+        if meant
+        else f"move it out of {HOOKS}/: a migration belongs beside that folder",
+    )
 
 
 def list_folder(directory: str, *, recursive: bool = False) -> Listing:

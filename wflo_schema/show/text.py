@@ -231,6 +231,8 @@ def event_text(event: Event) -> str:
 
 def result_text(result: Result) -> str:
     """The last line of a run."""
+    if not result.done and result.hooks and result.operation == "apply":
+        return f"every migration is applied; {listed(result.hooks)} was run, which an earlier run has left"
     if not result.done:
         return {
             "apply": "nothing to do: every migration is applied",
@@ -344,6 +346,7 @@ def plan_text(plan: Plan) -> str:
     for m in plan.repeatables:
         again = "" if states[m.id] is RepeatableState.PENDING else f"  (again: {states[m.id]})"
         lines.append(f"  would apply {m.id}{again}")
+    lines += _plan_of_hooks(plan)
     if plan.wrapped:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
@@ -352,9 +355,15 @@ def plan_text(plan: Plan) -> str:
         lines.append("no: migrate would apply nothing")
     elif len(plan):
         lines.append(f"{_counted_files([m.id for m in plan.files])} to apply")
-    else:
+    elif not plan.hooks:
         lines.append("nothing to do: every migration is applied")
     return "\n".join(lines)
+
+
+def _plan_of_hooks(plan: Plan) -> list[str]:
+    if plan.hooks and not plan.pending:
+        return [f"  would run {listed(plan.hooks)}, which an earlier run has left"]
+    return [f"  would run {listed(plan.hooks)}, too"] if plan.hooks else []
 
 
 def check_text(result: CheckResult) -> str:

@@ -319,7 +319,7 @@ class ServerSession:
             self.role if self.database.role is None else (self.role, self.database.role),
             self.database.parameters.get("options", ""),
             schema if self.database.ledger_schema is None else (schema, self.database.ledger_schema),
-            [(m.id, m.checksum, *sorted(m.values.items())) for m in (*migrations, *migrations.repeatables)],
+            [(m.id, m.checksum, *sorted(m.values.items())) for m in (*migrations, *migrations.beside)],
             list(texts),
             (recipe.stands_for, recipe.base, recipe.roles, recipe.allow_outside, self.place().known),
         ]
