@@ -30,7 +30,8 @@ _NAMING = (*URL_VARIABLES, "--database-url")
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
     "compose-file contract database-url docker-image docker-port format lock-timeout lock-wait migrations recursive "
-    "password-command schema scratch-prepare scratch-template scratch-url server-directory wait".split()
+    "password-command production schema scratch-prepare scratch-template scratch-url seeds server-directory "
+    "wait".split()
 )
 
 # Where a context keeps what it was told; the environment alone stands where each option's value is looked for.
