@@ -47,6 +47,7 @@ _BEFORE = {
     "mark": "recorded before it, and kept",
 }
 
+_DOING = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in", "seed": "seeding"}
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
 # Most names that a list shows; JSON has them all.
 _MOST_NAMES = 10
@@ -243,9 +244,7 @@ def event_text(event: Event) -> str:
     """One line for an event; empty for those that only a progress bar shows."""
     match event:
         case Begun():
-            doing = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in", "seed": "seeding"}[
-                event.operation
-            ]
+            doing = _DOING[event.operation]
             where = f"{event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
             return f"{doing} {where}{_source(event.source)}"
         case Done():

@@ -22,8 +22,8 @@ WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
     AND d.deptype OPERATOR(pg_catalog.=) ANY ('{a,i}'::"char"[])
     AND sc.relkind OPERATOR(pg_catalog.=) 'S'::"char"
     AND a.atttypid OPERATOR(pg_catalog.=) ANY ('{int2,int4,int8}'::regtype[]::oid[])
-    AND pg_catalog.has_sequence_privilege(sc.oid, 'USAGE, UPDATE'::text)
-    AND pg_catalog.has_sequence_privilege(sc.oid, 'SELECT'::text)
+    AND pg_catalog.has_table_privilege(sc.oid, 'UPDATE'::text)
+    AND pg_catalog.has_table_privilege(sc.oid, 'SELECT'::text)
     AND pg_catalog.has_column_privilege(tc.oid, a.attnum, 'SELECT'::text)
     AND EXISTS (
         SELECT
