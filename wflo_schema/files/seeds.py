@@ -39,8 +39,8 @@ _AT_ONCE, _LONGEST_HEADER = 1 << 18, 1 << 20
 class SeedFile:
     """One file of a set.  ``id`` is ``SET/FILE``.
 
-    ``table`` is what COPY fills, schema and name, and ``columns`` those of the header; ``rows_at`` is where the rows
-    begin, in bytes, and ``first_line`` the line that they begin in.
+    ``table`` is what COPY fills, schema and name, and ``columns`` those of the header; ``rows_at`` is where what COPY
+    reads begins, in bytes, and ``first_line`` the line that PostgreSQL counts as its first.
     """
 
     set: str
@@ -67,7 +67,7 @@ class SeedFile:
     def copy(self) -> str:
         """The statement that reads its rows."""
         columns = f" ({', '.join(map(quote, self.columns))})" if self.columns else ""
-        form = "csv" if self.name.lower().endswith(".csv") else "text"
+        form = "csv, HEADER true" if self.name.lower().endswith(".csv") else "text"
         return f"COPY {qualified(*self.table)}{columns} FROM STDIN WITH (FORMAT {form}, ENCODING 'UTF8')"
 
 
@@ -161,10 +161,10 @@ def _read_set(directory: Path) -> SeedSet:
     return SeedSet(directory.name, str(directory), tuple(_read(directory.name, directory / n) for n in wanted))
 
 
-def _place(name: str) -> tuple[list[tuple[int, str]], str]:
+def _place(name: str) -> tuple[list[tuple[str, int]], str]:
     """In the order of names, with numbers as numbers: 2 before 10."""
     parts = _DIGITS.split(name)
-    return [(int(p), "") if n % 2 else (-1, p) for n, p in enumerate(parts) if p], name
+    return [("", int(p)) if n % 2 else (p, 0) for n, p in enumerate(parts)], name
 
 
 def _read(of: str, path: Path) -> SeedFile:
@@ -275,9 +275,7 @@ def _with_header(file: SeedFile) -> SeedFile:
     try:
         columns = tuple(next(csv.reader([line], strict=True), [])) if is_csv else tuple(line.split("\t"))
     except csv.Error as error:
-        raise _bad_header(
-            file, f"its first line is no line of CSV: {error}", "close each quote that it opens"
-        ) from None
+        raise _bad_header(file, f"its first line is no CSV: {error}", "close each quote that it opens") from None
     if is_csv and len(columns) == 1 and (other := next((c for c in ";\t|" if c in line), "")):
         shown = {"\t": "tabs", ";": "semicolons"}.get(other, other)
         raise _bad_header(file, f"its columns are divided by {shown}, and not by commas", "write it with commas")
@@ -286,8 +284,10 @@ def _with_header(file: SeedFile) -> SeedFile:
     twice = next((c for n, c in enumerate(columns) if c in columns[:n]), None)
     if twice is not None:
         raise _bad_header(file, f"its first line names column {quote(twice)} twice", "remove one of the two")
-    lines = max(text.count("\n"), text.count("\r"), 1)
-    return replace(file, columns=columns, rows_at=end, first_line=1 + lines)
+    if not is_csv:
+        return replace(file, columns=columns, rows_at=end, first_line=2)
+    # PostgreSQL passes over the header itself, by which it knows the line ends, and can count those in quotes behind it
+    return replace(file, columns=columns, rows_at=begin, first_line=max(text.count("\n"), text.count("\r"), 1))
 
 
 def _end_of_header(head: bytes, begin: int, *, quotes: bool) -> int:
