@@ -60,7 +60,7 @@ def run(project: Path, database: Database, *names: str, **options: object) -> Se
 
 def states(project: Path, database: Database) -> list[tuple[str, State]]:
     files, sets = read_migrations(project / "migrations"), read_seeds(project / "seeds", ["demo"])
-    return [(e.name, e.state) for e in seed_status(database, files, sets, "seeds").entries]
+    return [(e.name, e.state) for e in seed_status(database, files, sets).entries]
 
 
 def rows(database: Database, query: str) -> list[tuple[object, ...]]:

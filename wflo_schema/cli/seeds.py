@@ -135,27 +135,19 @@ def seed(
     files = read_files(migrations)
     target = resolve_database(database_url, schema, server_directory)
     if not names:
-        status = seeding.seed_status(target, files, sets, str(folder))
+        status = seeding.seed_status(target, files, sets)
         answer(json_text(status) if format_ == "json" else seed_status_text(status))
         return
     wish = None if again is None else seeding.Again(again)
     cases = [seeding.SeedCase(case) for case in allow]
     known = production_of(contract, migrations, production)
     if dry_run:
-        planned = seeding.plan_seeds(target, files, sets, source=str(folder), again=wish, allow=cases, production=known)
+        planned = seeding.plan_seeds(target, files, sets, again=wish, allow=cases, production=known)
         answer(json_text(planned) if format_ == "json" else pasteable(seed_plan_text(planned)))
         sys.exit(1 if planned.refusals else 0)
+    locks = locks_of(lock_timeout, lock_wait)
     with stoppable() as stop, Display(format_) as notify:
         result = seeding.seed(
-            target,
-            files,
-            sets,
-            source=str(folder),
-            again=wish,
-            allow=cases,
-            production=known,
-            locks=locks_of(lock_timeout, lock_wait),
-            notify=notify,
-            stop=stop,
+            target, files, sets, again=wish, allow=cases, production=known, locks=locks, notify=notify, stop=stop
         )
     answer(json_text(result) if format_ == "json" else seed_text(result), seed_line(result))

@@ -7,6 +7,7 @@ being held in memory, where in it PostgreSQL found a fault, and which sequences 
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -133,22 +134,20 @@ class _Task:
     runs: bool = True
 
 
-def seed_status(database: Database, migrations: Migrations, sets: Sequence[SeedSet], source: str) -> SeedStatus:
+def seed_status(database: Database, migrations: Migrations, sets: Sequence[SeedSet]) -> SeedStatus:
     """Compare files and records.  Writes nothing.  Raise as `operations.status` does."""
     found = operations.status(database, migrations)
     with _Seeding.on(database, settings=WATCHED) as run:
         entries, _ = _compare(sets, run.records())
         pending = tuple(e.id for e in found.pending)
-        return SeedStatus(database.label, run.ledger.schema, run.ledger.server_version, source, entries, pending)
+        return SeedStatus(database.label, run.ledger.schema, run.ledger.server_version, _source(sets), entries, pending)
 
 
-# many parameters: each says what stands against a run, or what does not
 def plan_seeds(
     database: Database,
     migrations: Migrations,
     sets: Sequence[SeedSet],
     *,
-    source: str = "seeds",
     again: Again | None = None,
     allow: Collection[SeedCase] = (),
     production: Production | None = None,
@@ -162,7 +161,7 @@ def plan_seeds(
         if refused.case != SeedCase.PRODUCTION:
             raise
         refusals.append((SeedCase.PRODUCTION, refused.message, refused.hint))
-    status = seed_status(database, migrations, sets, source)
+    status = seed_status(database, migrations, sets)
     if status.pending_migrations and SeedCase.PENDING not in allow:
         pending = status.pending_migrations
         what = f"{counted(len(pending), 'migration is', 'migrations are')} pending: {listed(pending)}"
@@ -185,7 +184,6 @@ def seed(
     migrations: Migrations,
     sets: Sequence[SeedSet],
     *,
-    source: str = "seeds",
     again: Again | None = None,
     allow: Collection[SeedCase] = (),
     production: Production | None = None,
@@ -199,7 +197,7 @@ def seed(
     `BadMigrationFile` before anything runs, and `MigrationFailed`, `Interrupted` or `ConnectionLost` with nothing kept.
     """
     began = time.monotonic()
-    planned = plan_seeds(database, migrations, sets, source=source, again=again, allow=allow, production=production)
+    planned = plan_seeds(database, migrations, sets, again=again, allow=allow, production=production)
     if planned.refusals:
         raise Refused(
             "\n".join(what for _, what, _ in planned.refusals),
@@ -210,7 +208,7 @@ def seed(
     with _Seeding.on(database, locks=locks, notify=notify, stop=stop) as run:
         for script in scripts.values():
             run.check_text(script)
-        run.begin("seed", len(planned.files), source)
+        run.begin("seed", len(planned.files), _source(sets))
         for _ in range(_MOST_CONFLICTS):
             entries, tasks = _compare(sets, run.records(), again)
             if not tasks or run.run_all(tasks, scripts):
@@ -257,6 +255,11 @@ def _compare(
         left = sorted(gone.values(), key=lambda r: r.name)
         entries += [SeedEntry(one.name, r.name, State.MISSING, r.applied_at) for r in left]
     return tuple(entries), tuple(tasks)
+
+
+def _source(sets: Sequence[SeedSet]) -> str:
+    """The folders that they are in."""
+    return ", ".join(dict.fromkeys(os.path.dirname(one.directory) for one in sets))
 
 
 def _as_migration(file: SeedFile) -> Migration:
