@@ -363,12 +363,10 @@ def test_a_lock_is_waited_for_and_then_given_up(project: Path, database: Databas
 def test_a_database_that_says_it_is_productions_is_refused(project: Path, database: Database) -> None:
     lay(project, **{"seeds/demo/1_users.csv": "id,name\n1,a\n"})
     with database.connect() as connection:
-        connection.execute(f'ALTER DATABASE "{database.name}" SET wflo_schema.production = on'.encode())
-    hidden = database.with_parameters(options="-c wflo_schema.production=off")
-    for there in (database, hidden):
-        with pytest.raises(Refused, match=r"is production's: its setting wflo_schema\.production is on") as raised:
-            run(project, there)
-        assert raised.value.case == "production"
+        connection.execute(f"COMMENT ON DATABASE \"{database.name}\" IS 'the shop; wflo-schema: production'".encode())
+    with pytest.raises(Refused, match="is production's: its comment says wflo-schema: production") as raised:
+        run(project, database)
+    assert raised.value.case == "production"
     files, sets = read_migrations(project / "migrations"), read_seeds(project / "seeds", ["demo"])
     assert [case for case, _, _ in plan_seeds(database, files, sets).refusals] == [SeedCase.PRODUCTION]
     assert len(run(project, database, allow=[SeedCase.PRODUCTION]).done) == 1

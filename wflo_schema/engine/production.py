@@ -1,10 +1,11 @@
 """Which databases are production's, so that nothing is put into them by mistake.
 
-Hides who may say so: a setting of the database itself, the contract by names, and the project's settings.
+Hides who may say so: the database itself, in its comment, the contract by names, and the project's settings.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -14,10 +15,10 @@ from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.errors import Refused
 
-# The setting by which a database says it of itself.
-SETTING = "wflo_schema.production"
-
-_NO = frozenset({"", "off", "false", "no", "0", "f", "n"})
+# What a database says of itself, anywhere in its comment.  Unlike a setting of its own, a comment needs no superuser,
+# and no copy of the database has it.
+MARK = "wflo-schema: production"
+_MARK = re.compile(r"\bwflo-schema:\s*production\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ def refuse_production(database: Database, known: Production, doing: str) -> None
             port = info.port
     except psycopg.Error as error:
         raise database_error(error, "asking whether the database is production's") from error
-    name, mark = row if row is not None else (database.name, None)
-    if mark is not None and mark.lower() not in _NO:
-        raise _refused(database, f"its setting {SETTING} is {mark}", doing)
+    name, said = row if row is not None else (database.name, None)
+    if _MARK.search(said or ""):
+        raise _refused(database, f"its comment says {MARK}", doing)
     called = {one.lower() for one in (name, database.name)}
     places = {f"{host}{at}/{one}".lower() for host in reached for at in ("", f":{port}") for one in called}
     for pattern in known.names:
