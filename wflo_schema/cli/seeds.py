@@ -19,6 +19,8 @@ from wflo_schema.cli.options import (
     pasteable,
     read_files,
     resolve_database,
+    seeds_folder,
+    seeds_option,
     some_of,
     target_options,
 )
@@ -74,14 +76,7 @@ def refuse_untyped(allow: Collection[str]) -> None:
 
 @click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
-@option(
-    "--seeds",
-    "directory",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="WFLO_SCHEMA_SEEDS",
-    help="The folder of the sets. Default: seeds beside the folder of migrations.",
-)
+@seeds_option
 @option(
     "--again",
     type=click.Choice(["changed", "all"]),
@@ -130,7 +125,7 @@ def seed(
     from wflo_schema.show.text import json_text, seed_line, seed_plan_text, seed_status_text, seed_text
 
     refuse_untyped(allow)
-    folder = directory or folders_of(migrations)[0].parent / "seeds"
+    folder = seeds_folder(directory, migrations)
     sets = read_seeds(folder, names or seed_sets(folder))
     files = read_files(migrations)
     target = resolve_database(database_url, schema, server_directory)

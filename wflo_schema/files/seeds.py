@@ -132,17 +132,18 @@ def read_seeds(directory: Path, names: Sequence[str]) -> tuple[SeedSet, ...]:
     Raise `UsageError` for one that is not there, `Refused` for one without files and for a file that is none,
     `BadMigrationFile` for what cannot be sent.
     """
-    known = seed_sets(directory)
+    known = seed_sets(directory) if names else ()
     for name in names:
         if name not in known:
             has = (
                 f"{directory} has {listed(known, 10)}" if known else f"{directory} has no set, which is a folder in it"
             )
             raise UsageError(f"there is no set of seeds {name}", hint=has)
-    return tuple(_read_set(directory / name) for name in dict.fromkeys(names))
+    return tuple(read_set(directory / name) for name in dict.fromkeys(names))
 
 
-def _read_set(directory: Path) -> SeedSet:
+def read_set(directory: Path) -> SeedSet:
+    """Read the set that is this folder.  Raise as `read_seeds` does."""
     try:
         names = sorted(os.listdir(directory), key=_place)
     except OSError as error:

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
 
 
 # The key of JSON under which the ids are.
-_DONE = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded"}
+_DONE = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded", "seed": "seeded"}
 
 # What a run had done when it stopped.
 _BEFORE = {
     "apply": "applied before it, and kept",
     "rollback": "rolled back before it, and not applied any more",
     "mark": "recorded before it, and kept",
+    "seed": "seeded before it, and kept",
 }
 
 _DOING = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in", "seed": "seeding"}
