@@ -149,6 +149,8 @@ class Contract:
     checks: tuple[RequiredCheck, ...] = ()
     indexes: tuple[RequiredIndex, ...] = ()
     allowances: tuple[Allowance, ...] = ()
+    production: tuple[str, ...] = ()
+    """Databases that are production's: ``DATABASE`` or ``HOST/DATABASE``, as patterns of a shell."""
     path: str = field(default="contract.toml", compare=False)
 
     @property

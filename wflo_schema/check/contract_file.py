@@ -85,7 +85,7 @@ def parse_contract(text: str, *, path: str = "contract.toml") -> Contract:
 
 _Item = TypeVar("_Item")
 _SECTIONS = {
-    "contract": ("schema", "tables"),
+    "contract": ("schema", "tables", "production"),
     "foreign_key": ("name", "from", "to", "on_delete", "on_update", "match", "deferrable"),
     "columns": (),
     "unique": ("name", "on", "primary"),
@@ -126,13 +126,22 @@ class _Parser:
             checks=self.entries(document, "check", self.check),
             indexes=self.entries(document, "index", self.index),
             allowances=self.entries(document, "allow", self.allowance),
+            production=self.production(head.get("production", []), line),
             path=self.path,
         )
         self.refuse_absurd(contract)
         return contract
 
+    def production(self, value: object, line: int) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(v, str) and v.strip("/") for v in value):
+            self.fail(
+                'production must be a list of databases: production = ["shop"], or ["db.example.com/shop"]',
+                self.line_after(line, "production"),
+            )
+        return tuple(value)
+
     def refuse_absurd(self, contract: Contract) -> None:
-        if not (contract.names or contract.allowances):
+        if not (contract.names or contract.allowances or contract.production):
             self.fail(
                 "it requires nothing of the database",
                 0,
@@ -555,7 +564,8 @@ def render_contract(contract: Contract, *, comment: str = "") -> str:
         document.add(tomlkit.comment(line))
     if comment:
         document.add(tomlkit.nl())
-    document.add("contract", _table({"schema": _spelled_or_none(contract.schema), "tables": _listed(contract.tables)}))
+    head = {"schema": _spelled_or_none(contract.schema), "tables": _listed(contract.tables)}
+    document.add("contract", _table({**head, "production": _texts(contract.production)}))
     sections: tuple[tuple[str, Iterable[_Entry]], ...] = (
         ("foreign_key", map(_key_entry, contract.foreign_keys)),
         ("unique", map(_unique_entry, contract.uniques)),
@@ -658,6 +668,13 @@ def _listed(tables: Iterable[RequiredTable]) -> Array | None:
     # From its text: an array that grows one by one is indexed anew for each.
     array = tomlkit.array(f"[{', '.join(name.as_string() for name in names)}]")
     return array.multiline(True) if names else None
+
+
+def _texts(values: Iterable[str]) -> Array | None:
+    import tomlkit
+
+    texts = [_toml(value).as_string() for value in values]
+    return tomlkit.array(f"[{', '.join(texts)}]") if texts else None
 
 
 def _toml(text: str) -> String:

@@ -67,12 +67,13 @@ def freeze_contract(
     schema: str | None = None,
     all_schemas: bool = False,
     allowances: tuple[Allowance, ...] = (),
+    production: tuple[str, ...] = (),
 ) -> str:
     """Write a contract of all tables of one schema: keys, unique and check constraints, indexes, columns.
 
     ``schema`` None means the target's, else the first of its search_path that holds a table; where none does, or
     with ``all_schemas``, every schema that does.  Ledgers and what belongs to extensions are left out.
-    ``allowances`` are written down with it.  `parse_contract` reads it back, and it holds.
+    ``allowances`` and ``production`` are written down with it.  `parse_contract` reads it back, and it holds.
 
     A foreign key that is not validated or not enforced cannot be required and becomes a comment.
 
@@ -101,7 +102,7 @@ def freeze_contract(
     schemas = tuple(dict.fromkeys(n.schema for n in facts.named))
     title = f"What {plural(len(schemas), 'schema')} {identifiers(schemas)} of database {reader.session.database} had"
     left = [f"Not in it: the tables of {listed(map(quote, there.others))}; --all-schemas takes them in."]
-    contract = replace(_contract(there), allowances=allowances)
+    contract = replace(_contract(there), allowances=allowances, production=production)
     return render_contract(
         contract, comment="\n".join((f"{title} when this was written.", *(left if there.others else ()), *weak))
     )

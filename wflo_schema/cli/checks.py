@@ -195,7 +195,7 @@ def contract() -> None:
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file once all is read, and keep the allowances that it has. Default: stdout.",
+    help="Write to this file once all is read, and keep what it allows and says of production. Default: stdout.",
 )
 def freeze(
     database_url: str | None, schema: str | None, server_directory: Path, all_schemas: bool, output: Path | None
@@ -208,13 +208,16 @@ def freeze(
     Example:
       wflo-schema contract freeze --output migrations/contract.toml
     """
+    from wflo_schema.check.contract import Contract
     from wflo_schema.check.contract_file import read_contract
     from wflo_schema.check.freeze import freeze_contract
 
     target = resolve_database(database_url, schema, server_directory)
     is_there = output is not None and output.is_file() and output.stat().st_size > 0
-    kept = read_contract(output).allowances if output is not None and is_there else ()
-    text = freeze_contract(target, schema=schema, all_schemas=all_schemas, allowances=kept)
+    kept = read_contract(output) if output is not None and is_there else Contract()
+    text = freeze_contract(
+        target, schema=schema, all_schemas=all_schemas, allowances=kept.allowances, production=kept.production
+    )
     if output is None:
         answer(text.encode())  # TOML is UTF-8
     else:

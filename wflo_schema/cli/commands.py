@@ -44,6 +44,7 @@ COMMANDS = {
     "new": ("files", "new", "Write an empty migration and its rollback file."),
     "plan": ("migrations", "plan", "Say what migrate would do, and what would stop it."),
     "rollback": ("migrations", "rollback", "Roll back the last migration, the last few, or one."),
+    "seed": ("seeds", "seed", "Load a set of seeds once: SQL, CSV, the text of COPY."),
     "server": ("servers", "server", "Run a PostgreSQL of the project's own."),
     "squash": ("files", "squash", "Write one migration in place of many, proven by replay."),
     "status": ("migrations", "status", "List the migrations: applied, pending, changed, missing."),

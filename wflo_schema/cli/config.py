@@ -34,7 +34,7 @@ class _WithAll(Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         found: dict[str, click.Option] = {}
-        for module in ("checks", "migrations", "servers"):
+        for module in ("checks", "migrations", "seeds", "servers"):
             for command in vars(importlib.import_module(f"wflo_schema.cli.{module}")).values():
                 inner = command.commands.values() if isinstance(command, click.Group) else ()
                 for one in (command, *inner) if isinstance(command, click.Command) else ():

@@ -14,6 +14,8 @@ from wflo_schema.cli.options import (
     option,
     read_files,
     resolve_database,
+    seeds_folder,
+    seeds_option,
     server_directory_option,
     target_options,
 )
@@ -37,6 +39,8 @@ from wflo_schema.cli.streams import EXIT_CODES, answer
     help="A database to copy, with what the migrations take for granted. Default: an empty one.",
 )
 @option("--allow-outside", is_flag=True, help="Let the migrations change roles and settings of the server, too.")
+@option("--seed", "seeds", metavar="NAME", multiple=True, help="A set of seeds to load after them, repeatable.")
+@seeds_option
 @option("--name", metavar="NAME", help="The test database's name, ending in _test. Default: the target's name + _test.")
 # many parameters: one for each option
 def test_db(
@@ -50,6 +54,8 @@ def test_db(
     prepare: Path | None,
     template: str | None,
     allow_outside: bool,
+    seeds: tuple[str, ...],
+    directory: Path | None,
     name: str | None,
 ) -> None:
     """Drop, create and migrate the test database, on the same server.
@@ -62,17 +68,23 @@ def test_db(
     Example:
       wflo-schema test-db               drops and recreates wflo_test
       wflo-schema test-db --keep        applies only what is pending
+      wflo-schema test-db --seed demo   with the rows of seeds/demo
     """
+    from wflo_schema.files.seeds import read_seeds
     from wflo_schema.show.text import json_text, plain, test_database_text
     from wflo_schema.testdb.databases import make_test_database
     from wflo_schema.testdb.recipe import Recipe
 
     if context.invoked_subcommand is not None:
         return
+    folder = seeds_folder(directory, migrations) if seeds else Path()
+    sets = [one.directory for one in read_seeds(folder, seeds)]
     target = resolve_database(database_url, schema, server_directory)
     with Display(format_) as notify:
         recipe = Recipe(base=template, prepare=prepare, allow_outside=allow_outside)
-        made = make_test_database(target, read_files(migrations), name=name, keep=keep, recipe=recipe, notify=notify)
+        made = make_test_database(
+            target, read_files(migrations), name=name, keep=keep, recipe=recipe, seeds=sets, notify=notify
+        )
     answer(
         json_text({**plain(made), "url": made.database.without_password.url})
         if format_ == "json"

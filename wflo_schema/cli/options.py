@@ -298,6 +298,21 @@ server_directory_option = option(
     show_default=True,
 )
 
+seeds_option = option(
+    "--seeds",
+    "directory",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="WFLO_SCHEMA_SEEDS",
+    help="The folder of the sets of seeds. Default: seeds, beside the folder of migrations.",
+)
+
+
+def seeds_folder(named: Path | None, migrations: Sequence[Path]) -> Path:
+    """The folder of the sets: the one named, else the one beside the first folder of migrations."""
+    return named or folders_of(migrations)[0].parent / "seeds"
+
+
 scratch_url_option = option(
     "--scratch-url",
     metavar="URL",

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import psycopg
 from psycopg import pq
@@ -103,6 +103,13 @@ class StoppedWaiting(Exception):
     """A stop was asked for, and the server did not answer: the outcome is unknown."""
 
 
+class CopyData(Protocol):
+    """What a COPY … FROM STDIN reads: bytes in memory, or of a file that is read as they are sent, in order."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> memoryview | bytes: ...
+
+
 class Command(NamedTuple):
     """One statement with text parameters ($1 …).  Its rows are thrown away unless ``keeps_rows``.
 
@@ -113,7 +120,7 @@ class Command(NamedTuple):
     text: str | bytes
     parameters: tuple[str | None, ...] = ()
     keeps_rows: bool = False
-    data: memoryview | None = None
+    data: CopyData | None = None
     is_only_parsed: bool = False
     is_kept: bool = False
 
@@ -218,6 +225,8 @@ class Pipeline:
         """Why our own statement is being canceled: it then fails as if it had not got its lock."""
         self.tick_s = TICK_S
         self.round_trips = 0
+        self.copied = 0
+        """Rows of the last COPY."""
         self.reads_backslashes = self._pgconn.parameter_status(b"standard_conforming_strings") == b"off"
         """Is standard_conforming_strings off, by the server's, the database's or the role's configuration?"""
         self._pgconn.notice_handler = self._notice
@@ -398,12 +407,14 @@ class Pipeline:
                 raise self._lost(_error(result, index))
             elif result.status == pq.ExecStatus.FATAL_ERROR and error is None:
                 error = self._in_characters(_error(result, index), command)
+            elif result.status == pq.ExecStatus.COMMAND_OK:
+                self.copied = result.command_tuples or 0
             if pgconn.status == pq.ConnStatus.BAD:
                 raise self._lost(error)
         pgconn.enter_pipeline_mode()
         return error
 
-    def _feed(self, data: memoryview) -> None:
+    def _feed(self, data: CopyData) -> None:
         for start in range(0, len(data), _COPIED_AT_ONCE):
             if self._stop is not None and self._stop.is_requested:
                 self._pgconn.put_copy_end(b"stopped")

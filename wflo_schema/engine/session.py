@@ -825,7 +825,7 @@ class Session:
             location = Location(script.path, last)
             place = place or "at COMMIT (a deferred constraint or trigger)"
         else:
-            location = _row_of_copy(statement, error, statement.location(script.path, 1 if place else error.position))
+            location = row_of_copy(statement, error, statement.location(script.path, 1 if place else error.position))
             of = f" of {HOOKS}/{hook}" if hook else ""
             place = f"in statement {number + 1} of {len(script.statements)}{of}{f', {place}' if place else ''}"
         if number is not None and not m.is_transactional:
@@ -887,7 +887,7 @@ def failure(
     )
 
 
-def _row_of_copy(statement: Statement, error: ServerError, location: Location) -> Location:
+def row_of_copy(statement: Statement, error: ServerError, location: Location) -> Location:
     """The line of the file that PostgreSQL counts as a line of the COPY's data, else the location as it is."""
     from wflo_schema.files.script import Statement
 

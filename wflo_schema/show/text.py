@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Difference
     from wflo_schema.check.rules import Rule
     from wflo_schema.check.verdict import CheckResult
+    from wflo_schema.engine.seeding import Seeded, SeedPlan, SeedResult, SeedStatus
     from wflo_schema.engine.taken_over import OtherLedger
     from wflo_schema.imports.operations import Import
     from wflo_schema.imports.proof import Proof
@@ -39,15 +40,17 @@ if TYPE_CHECKING:
 
 
 # The key of JSON under which the ids are.
-_DONE = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded"}
+_DONE = {"apply": "applied", "rollback": "rolled_back", "mark": "recorded", "seed": "seeded"}
 
 # What a run had done when it stopped.
 _BEFORE = {
     "apply": "applied before it, and kept",
     "rollback": "rolled back before it, and not applied any more",
     "mark": "recorded before it, and kept",
+    "seed": "seeded before it, and kept",
 }
 
+_DOING = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in", "seed": "seeding"}
 _VERBS = {"apply": "applied", "rollback": "rolled back", "mark": "recorded"}
 # Most names that a list shows; JSON has them all.
 _MOST_NAMES = 10
@@ -186,7 +189,52 @@ def relative_path(path: str) -> str:
     return path if shown.startswith("..") else shown
 
 
-def _heading(of: Status | Adoption) -> str:
+def seed_text(result: SeedResult) -> str:
+    """What a run of seeds did: a line for each file, the sequences, the sum."""
+    lines = [f"  seeded {one.id}  ({_much(one)}, {duration(one.duration_ms)})" for one in result.done]
+    lines += [f"  sequence {name} goes on behind {value}" for name, value in result.sequences]
+    return "\n".join([*lines, seed_line(result)])
+
+
+def seed_line(result: SeedResult) -> str:
+    """The sum alone."""
+    already = f"{counted(result.already, 'file')} {plural(result.already, 'was', 'were')} run before"
+    if not result.done:
+        return f"nothing to do: {already}"
+    rest = f"; {already}" if result.already else ""
+    return f"{counted(len(result.done), 'file')} seeded in {duration(result.duration_ms)}{rest}"
+
+
+def _much(one: Seeded) -> str:
+    return counted(one.statements, "statement") if one.rows is None else counted(one.rows, "row")
+
+
+def seed_status_text(status: SeedStatus) -> str:
+    """The sets with their files, and what is recorded of each."""
+    lines = [_heading(status)]
+    width = max((len(e.name) for e in status.entries), default=0)
+    for n, e in enumerate(status.entries):
+        if n == 0 or status.entries[n - 1].set != e.set:
+            lines.append(e.set)
+        notes = [f"{e.applied_at[:19].replace('T', ' ')} UTC"] if e.applied_at else []
+        notes += [f"as {e.recorded_as}"] if e.recorded_as else []
+        notes += ["no such file"] if e.state is State.MISSING else []
+        lines.append(f"  {_MARKS[e.state]} {e.state.value:<8} {e.name:<{width}}  {', '.join(notes)}".rstrip())
+    return "\n".join(lines)
+
+
+def seed_plan_text(planned: SeedPlan) -> str:
+    """What a run would do, and what stands against it."""
+    lines = [_heading(planned.status), *(f"  would run {one}" for one in planned.files)]
+    for _, what, how in planned.refusals:
+        lines += [f"  refused: {what}", *(f"    {line}" for line in how.split("\n"))]
+    if planned.refusals:
+        return "\n".join([*lines, "no: seed would run nothing"])
+    sum_ = f"{counted(len(planned.files), 'file')} to run" if planned.files else "nothing to do: every file is recorded"
+    return "\n".join([*lines, sum_])
+
+
+def _heading(of: Status | Adoption | SeedStatus) -> str:
     place = "ledger in schema" if isinstance(of, Status) and of.is_ledger_apart else "schema"
     return f"{of.label} (PostgreSQL {of.server_version}), {place} {of.schema}{_source(of.source)}"
 
@@ -208,7 +256,7 @@ def event_text(event: Event) -> str:
     """One line for an event; empty for those that only a progress bar shows."""
     match event:
         case Begun():
-            doing = {"apply": "migrating", "rollback": "rolling back", "mark": "recording in"}[event.operation]
+            doing = _DOING[event.operation]
             where = f"{event.label} (PostgreSQL {event.server_version}), schema {event.schema}"
             return f"{doing} {where}{_source(event.source)}"
         case Done():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 
@@ -27,6 +29,7 @@ from wflo_schema.testdb.session import (
     elapsed_ms,
     made_databases,
     maintenance,
+    run_seeds,
 )
 
 
@@ -37,12 +40,14 @@ def make_test_database(
     name: str | None = None,
     keep: bool = False,
     recipe: Recipe | None = None,
+    seeds: Sequence[Path | str] = (),
     notify: Notify | None = None,
 ) -> TestDatabase:
     """Drop and recreate the test database of a target, on the same server, with every migration applied.
 
     ``name`` is the target's with ``_test`` behind it unless given.  With ``keep`` what is there
-    stays, and only what is pending is applied.  It has the target's encoding and locale, and what the
+    stays, and only what is pending is applied.  ``seeds`` are
+    sets, each a folder, that are loaded then.  It has the target's encoding and locale, and what the
     migrations set on the database; they change nothing else outside of it.  The target itself need not
     exist and is never touched.  The new database is complete before the old one is dropped; open connections to the
     old one are closed by force.  Runs at the same time replace it one after the other: advisory
@@ -69,15 +74,15 @@ def make_test_database(
                 hint=f"choose another name with --name; {NOTHING_DROPPED}",
             )
         if keep and there == "database":
-            return _keep(wanted.for_replay(recipe.replay(is_new=False)), migrations, notify, began)
-        template = session.template(migrations, schema=database.schema, notify=_telling(notify, wanted))
+            return _keep(wanted, recipe, migrations, seeds, notify, began)
+        template = session.template(migrations, schema=database.schema, seeds=seeds, notify=_telling(notify, wanted))
         fresh = session.clone(template)
         try:
             session.mark(fresh, "test-db", about=database.name)
             with session.replacing(chosen):
                 if keep and session.kind_of(chosen):  # somebody made it in the meantime
                     session.drop(fresh)
-                    return _keep(wanted.for_replay(recipe.replay(is_new=False)), migrations, notify, began)
+                    return _keep(wanted, recipe, migrations, seeds, notify, began)
                 session.drop(chosen)
                 session.rename(fresh, chosen)
         except BaseException:
@@ -86,14 +91,23 @@ def make_test_database(
     return TestDatabase(wanted, not template.was_built, elapsed_ms(began), template.applied)
 
 
-def _keep(wanted: Database, migrations: Migrations, notify: Notify | None, began: float) -> TestDatabase:
+def _keep(
+    wanted: Database,
+    recipe: Recipe,
+    migrations: Migrations,
+    seeds: Sequence[Path | str],
+    notify: Notify | None,
+    began: float,
+) -> TestDatabase:
     from wflo_schema.engine import operations
     from wflo_schema.engine.confinement import take_out_looks
     from wflo_schema.engine.planning import Allow
 
     try:
-        result = operations.migrate(wanted, migrations, notify=notify)
-        take_out_looks(wanted)
+        replayed = wanted.for_replay(recipe.replay(is_new=False))
+        result = operations.migrate(replayed, migrations, notify=notify)
+        take_out_looks(replayed)
+        run_seeds(wanted, migrations, seeds)
     except Refused as refused:
         if refused.case == Allow.NOT_EMPTY:
             refused.hint = "leave out --keep to make it anew; or name another one with --name"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wflo_schema.connect.database import Database
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import DatabaseError
+from wflo_schema.errors import DatabaseError, MigrationFailed, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, read_migrations
 from wflo_schema.testdb.session import run_seeds
 
@@ -90,7 +90,7 @@ def on_top_of_data(databases: Databases, m: Migration) -> None:
     from wflo_schema.engine import operations
 
     migrations = databases.migrations()
-    refusal: DatabaseError | None = None
+    refusal: WfloSchemaError | None = None
     is_seeded = False
     with databases.scratch() as database:
         for other in migrations:
@@ -99,9 +99,9 @@ def on_top_of_data(databases: Databases, m: Migration) -> None:
                 return
             if not is_seeded:
                 try:
-                    run_seeds(database, databases.options.free_seeds or databases.options.seeds)
+                    run_seeds(database, migrations, databases.options.free_seeds or databases.options.seeds)
                     is_seeded = True
-                except DatabaseError as error:
+                except (DatabaseError, MigrationFailed) as error:
                     refusal = error
             if other.id == m.id and (is_seeded or other.id != migrations.items[-1].id):
                 raise NotApplicable(f"the seed goes in after {m.id} or later")

@@ -60,7 +60,7 @@ _OPTIONS = (
     _Option("server", "text", "where test databases are made; default: url if one is given, else embedded", _SERVERS),
     _Option("database-url", "text", f"any database of the server for --wflo-server=url; or {URL_VARIABLE}"),
     _Option("schema", "text", "schema for the ledger and for unqualified objects"),
-    _Option("seed", "paths", "SQL file that is run after the migrations, repeatable"),
+    _Option("seed", "paths", "SQL file that is run after the migrations, or folder of seeds, repeatable"),
     _Option("free-seed", "paths", "SQL file with rows for the free tests, repeatable; default: that of seed"),
     _Option("prepare", "path", "SQL file to run before the migrations: it makes what they take for granted"),
     _Option("template", "text", "database to copy, with what the migrations take for granted; default: an empty one"),

@@ -38,6 +38,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.events import Notify
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
+from wflo_schema.files.seeds import SeedSet, read_set
 from wflo_schema.names import quote_always
 from wflo_schema.scratch.replay import (
     PREPARING,
@@ -267,9 +268,10 @@ class ServerSession:
 
         Once per server: an advisory lock on its hash.  A template has its name only when it is
         finished (rename, comment and mark are one transaction), so a killed build is never used.
-        ``seeds`` are SQL files run after the migrations.
+        ``seeds`` are SQL files run after the migrations, or folders that are sets of seeds.
         """
-        texts = [self.recipe.read_prepare(), *(read_sql(seed) for seed in seeds)]
+        contents = [read_seed(seed) for seed in seeds]
+        texts = [self.recipe.read_prepare(), *(_hashed(content) for content in contents)]
         try:
             name, key = self._template_name(migrations, schema, texts)
             if name in self._templates:
@@ -282,7 +284,7 @@ class ServerSession:
                     try:
                         size = self._finished(name)
                         if size is None:
-                            self._build(name, migrations, schema, list(zip(seeds, texts[1:], strict=True)), notify)
+                            self._build(name, migrations, schema, list(zip(seeds, contents, strict=True)), notify)
                             was_built = True
                             size = self._finished(name)
                     finally:
@@ -347,7 +349,7 @@ class ServerSession:
         name: str,
         migrations: Migrations,
         schema: str | None,
-        seeds: Sequence[tuple[Path | str, str]],
+        seeds: Sequence[tuple[Path | str, str | SeedSet]],
         notify: Notify | None,
     ) -> None:
         from wflo_schema.engine import operations
@@ -363,8 +365,8 @@ class ServerSession:
                 replayed = database.for_replay(self.recipe.replay())
                 operations.migrate(replayed, migrations, notify=notify)
                 take_out_looks(replayed)
-            for path, text in seeds:
-                run_sql(database, path, text, **SEEDING)
+            for path, content in seeds:
+                _run_seed(database, migrations, path, content)
             # This connection leaves pg_internal.init behind; clones by FILE_COPY have it, and are
             # the quicker to connect to.
             database.connect().close()
@@ -827,17 +829,36 @@ def maintenance(database: Database) -> Connection:
     return connection
 
 
-def run_seeds(database: Database, seeds: Sequence[Path | str]) -> None:
-    """Run SQL files in order, each in one transaction.
+def run_seeds(database: Database, migrations: Migrations, seeds: Sequence[Path | str]) -> None:
+    """Run SQL files and sets of seeds in order, each in one transaction.
 
-    Raise `DatabaseError`, naming file and line, when PostgreSQL refuses one.
+    Raise `DatabaseError` or `MigrationFailed`, naming file and line, when PostgreSQL refuses one.
     """
     for seed in seeds:
-        run_sql(database, seed, read_sql(seed), **SEEDING)
+        _run_seed(database, migrations, seed, read_seed(seed))
+
+
+def read_seed(path: Path | str) -> str | SeedSet:
+    """A file of SQL as its text, a folder as a set of seeds.  Raise `BadMigrationFile` or `Refused`."""
+    return read_set(Path(path)) if Path(path).is_dir() else read_sql(path)
+
+
+def _hashed(content: str | SeedSet) -> str:
+    """What a template's hash takes of a seed."""
+    return content if isinstance(content, str) else json.dumps([(f.id, f.checksum) for f in content.files])
+
+
+def _run_seed(database: Database, migrations: Migrations, path: Path | str, content: str | SeedSet) -> None:
+    from wflo_schema.engine.seeding import SeedCase, seed
+
+    if isinstance(content, str):
+        run_sql(database, path, content, **_SEEDING)
+    else:  # a test may put it between two migrations
+        seed(database, migrations, [content], allow=[SeedCase.PENDING])
 
 
 # What is said of a file of rows.
-SEEDING = {"what": "the seed file", "hint": "it is run after the last migration, in one transaction"}
+_SEEDING = {"what": "the seed file", "hint": "it is run after the last migration, in one transaction"}
 
 
 def elapsed_ms(began: float) -> float:
