@@ -53,6 +53,8 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "compare",
             "text",
             "making",
+            "altering",
+            "changing",
             "snapshot",
             "keys",
             "orphans",
@@ -79,6 +81,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("scratch", ("replay",)),
+    ("diff", ("renames", "writing", "leading", "operations")),
     ("squash", ("rewriting", "proof", "operations")),
     (
         "check",
@@ -137,7 +140,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
-    ("show", ("text", "check_formats")),
+    ("show", ("text", "check_formats", "differences")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
@@ -151,6 +154,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "migrations",
             "files",
             "checks",
+            "differences",
             "takeover",
             "databases",
             "servers",
