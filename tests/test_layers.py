@@ -56,6 +56,8 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "compare",
             "text",
             "making",
+            "altering",
+            "changing",
             "snapshot",
             "keys",
             "orphans",
@@ -88,6 +90,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("scratch", ("replay",)),
+    ("diff", ("renames", "writing", "leading", "operations")),
     ("squash", ("rewriting", "proof", "operations")),
     (
         "check",
@@ -147,7 +150,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
-    ("show", ("text", "check_formats", "dev_text")),
+    ("show", ("text", "check_formats", "differences", "dev_text")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
@@ -162,6 +165,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "migrations",
             "files",
             "checks",
+            "differences",
             "takeover",
             "databases",
             "dev",

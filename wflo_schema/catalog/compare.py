@@ -80,6 +80,13 @@ def compare_catalogs(
 
     Raise `UsageError` when two schemas are mapped to one.
     """
+    return in_order(*differences(have, want, ignore_schema_names=ignore_schema_names))
+
+
+def differences(
+    have: Catalog, want: Catalog, *, ignore_schema_names: Mapping[str, str] | None = None
+) -> tuple[dict[Place, Difference], Sides]:
+    """What `compare_catalogs` lists, by place and in no order, and both catalogs side by side."""
     names = _Renaming(ignore_schema_names or {})
     sides = _sides(have, want, names)
     found: dict[Place, Difference] = {}
@@ -112,7 +119,7 @@ def compare_catalogs(
             found[key, ABSENT] = Difference(
                 one.kind, one.name, "", NOTHING, _show(one, sides.wants_columns), mend_absent(one, sides)
             )
-    return in_order(found, sides)
+    return found, sides
 
 
 def _is_the_same(found: Mapping[Place, Difference], key: Key, followed: Place, sides: Sides) -> bool:

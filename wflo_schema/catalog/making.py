@@ -19,11 +19,11 @@ from wflo_schema.connect import versions
 from wflo_schema.names import qualified, quote
 
 # Attributes that are written where the table is made.
-_WRITTEN_WITH_TABLE = frozenset(
+WRITTEN_WITH_TABLE = frozenset(
     {"persistence", "partition key", "partition of", "inherits", "access method", "options", "server"}
     | {"foreign options"}
 )
-_WRITTEN_WITH_COLUMN = frozenset(
+WRITTEN_WITH_COLUMN = frozenset(
     {"position", "type", "not null", "not null constraint", "not null inherited", "default", "generated", "identity"}
     | {"identity sequence", "collation", "inherited", "foreign options"}
 )
@@ -71,7 +71,7 @@ class _Making:
 
 def making_statements(want: Catalog) -> tuple[list[str], tuple[str, ...]]:
     """Every statement in an order in which they load, and what cannot be written."""
-    plan = _Plan(want)
+    plan = TablePlan(want)
     left_out = [*plan.inherits_elsewhere(), *plan.not_made()]
     rest = compare_catalogs(plan.made(with_views=True), plan.loose())
     views = compare_catalogs(plan.made(with_views=False), plan.loose())
@@ -135,7 +135,7 @@ def _first_line(one: _Making) -> _Making:
 
 
 def _after(d: Difference) -> _Making:
-    return _Making(_label(d), "", _at_once(d.mend, is_column=d.kind == "column" and bool(d.attribute)))
+    return _Making(_label(d), "", at_once(d.mend, is_column=d.kind == "column" and bool(d.attribute)))
 
 
 def _shells(want: Catalog) -> Iterator[_Making]:
@@ -161,7 +161,7 @@ def _without(steps: Sequence[_Making], missing: set[str]) -> tuple[list[str], li
     return written, dropped
 
 
-class _Plan:
+class TablePlan:
     """How tables are made: what their own statement says, what they inherit, what follows."""
 
     def __init__(self, want: Catalog) -> None:
@@ -187,12 +187,12 @@ class _Plan:
             for o in self.want.objects
             if o.kind == "extension" and o.path == ("plpgsql",)
         ]
-        found += [_only(o, _WRITTEN_WITH_TABLE) for o in self.tables.values()]
-        found += [self._column_as_made(o) for columns in self._columns.values() for o in columns]
+        found += [only(o, WRITTEN_WITH_TABLE) for o in self.tables.values()]
+        found += [self.column_as_made(o) for columns in self._columns.values() for o in columns]
         if with_views:
             found += self.views.values()
             found += [
-                _only(o, frozenset()) for o in self.want.objects if o.kind == "column" and o.path[:2] in self.views
+                only(o, frozenset()) for o in self.want.objects if o.kind == "column" and o.path[:2] in self.views
             ]
         return Catalog(tuple(sorted(found, key=lambda o: o.key)), self.want.server_version)
 
@@ -206,6 +206,7 @@ class _Plan:
         return one
 
     def inherits_elsewhere(self) -> Iterator[str]:
+        """Name what inherits from tables that are not here."""
         for table in self.tables.values():
             if len(_parents(table, self._names)) < len(_parents(table, None)):
                 yield f"{table.kind} {table.name}: inherits"
@@ -228,8 +229,9 @@ class _Plan:
             column = above
         return column
 
-    def _column_as_made(self, column: Object) -> Object:
-        made = dict(_only(column, _WRITTEN_WITH_COLUMN).attributes)
+    def column_as_made(self, column: Object) -> Object:
+        """Give the column as CREATE TABLE makes it."""
+        made = dict(only(column, WRITTEN_WITH_COLUMN).attributes)
         origin = self._origin(column)
         if origin is not column:
             for name in ("default", "generated"):
@@ -240,7 +242,7 @@ class _Plan:
             if not (self._has_names and made.get("not null") == "NOT NULL"):
                 made.pop("not null", None)
                 made |= {"not null": "NOT NULL"} if inherits else {}
-        if self._is_late(made.get("default", "")):
+        if self.is_late(made.get("default", "")):
             made.pop("default")
         if made.get("not null", "").endswith("NOT VALID"):
             for name in ("not null", "not null constraint", "not null inherited"):
@@ -248,6 +250,7 @@ class _Plan:
         return replace(column, attributes=tuple(sorted(made.items())), follows=())
 
     def create(self, table: Object) -> str:
+        """Write CREATE TABLE."""
         columns = self._columns.get(table.path, [])
         is_inheriting = self._is_made_inheriting(table)
         lines = [self._column_text(c) for c in columns if not self._is_inherited(c)]
@@ -284,13 +287,13 @@ class _Plan:
             f"OPTIONS ({options})" if options else "",
             f"COLLATE {collation}" if collation else "",
             f"{_constraint_name(column)}{not_null}" if is_written else "",
-            f"DEFAULT {default}" if default and not self._is_late(default) else "",
+            f"DEFAULT {default}" if default and not self.is_late(default) else "",
             column.get("generated"),
             "" if self._gets_identity(column) else _identity(column),
         )
         return " ".join(filter(None, words))
 
-    def _is_late(self, default: str) -> bool:
+    def is_late(self, default: str) -> bool:
         """Whether a default calls what may need the table itself: it is set once all is there."""
         return not self._entangled.isdisjoint(QUALIFIED.findall(default))
 
@@ -307,7 +310,7 @@ class _Plan:
                     yield table, f"ALTER TABLE {table.name} INHERIT {parent};"
         for table in self.tables.values():
             if table.get("partition of"):
-                yield table, _attach(table, self.tables)
+                yield table, attach(table, self.tables)
 
     def validations(self) -> Iterator[tuple[Object, str]]:
         """What validates a constraint that its table has from a parent, whose own is not validated."""
@@ -353,7 +356,8 @@ def _entangled_functions(want: Catalog) -> frozenset[str]:
     return frozenset(name for name, text in functions if _mentions(_Making("", name, text)) & made - {name})
 
 
-def _only(one: Object, attributes: frozenset[str]) -> Object:
+def only(one: Object, attributes: frozenset[str]) -> Object:
+    """Give the object with these attributes and no others."""
     return replace(one, attributes=tuple(a for a in one.attributes if a[0] in attributes))
 
 
@@ -375,13 +379,14 @@ def _parents(table: Object, names: frozenset[str] | None) -> list[str]:
     return [parent for parent in parents if names is None or parent in names]
 
 
-def _attach(partition: Object, tables: Mapping[Path, Object]) -> str:
+def attach(partition: Object, tables: Mapping[Path, Object]) -> str:
+    """Write ALTER TABLE … ATTACH PARTITION."""
     said = partition.get("partition of")
     parent = max((t.name for t in tables.values() if said.startswith(f"{t.name} ")), key=len, default="")
     return f"ALTER TABLE {parent} ATTACH PARTITION {partition.name} {said[len(parent) + 1 :]};" if parent else ""
 
 
-def _at_once(statements: str, *, is_column: bool = False) -> str:
+def at_once(statements: str, *, is_column: bool = False) -> str:
     """The mend without what spares the writers of a live database: an empty one has none."""
     lines = statements.split("\n")
     if len(lines) > 1 and lines[0].endswith(" NOT VALID;") and " VALIDATE CONSTRAINT " in lines[1]:

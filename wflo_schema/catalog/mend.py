@@ -120,7 +120,12 @@ def comment_on(one: Object, comment: str, *, index: bool = False) -> str:
         return f"COMMENT ON {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)} IS {value};"
     if one.kind.startswith("inherited") or one.kind == "user mapping":
         return ""
-    return f"COMMENT ON {_KEYWORDS.get(one.kind, one.kind.upper())} {_called(one)} IS {value};"
+    return f"COMMENT ON {named(one)} IS {value};"
+
+
+def named(one: Object) -> str:
+    """Name it with its kind, as ALTER, DROP and COMMENT ON do."""
+    return f"{_KEYWORDS.get(one.kind, one.kind.upper())} {_called(one)}"
 
 
 # How SQL calls a kind, where it does not call it so.
@@ -159,7 +164,7 @@ def mend_extra(one: Object) -> str:
     if one.kind in ON_TABLE:
         return f"DROP {one.kind.upper()} {quote(one.path[2])} ON {table_of(one)};"
     if one.kind in MEANS | {"view", "statistics", "event trigger", "publication"}:
-        return f"DROP {one.kind.upper()} {_called(one)};"
+        return f"DROP {named(one)};"
     return ""
 
 
@@ -471,7 +476,7 @@ def mend_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) ->
     if attribute == "index comment":
         return comment_on(wanted, wanted.get("index comment"), index=True)
     if attribute == "owner" and wanted.kind not in OF_RELATION:
-        return f"ALTER {wanted.kind.upper()} {_called(wanted)} OWNER TO {quote(wanted.get('owner'))};"
+        return f"ALTER {named(wanted)} OWNER TO {quote(wanted.get('owner'))};"
     match wanted.kind:
         case "index":
             return _mend_index(had, wanted, attribute, sides)
@@ -571,8 +576,10 @@ def _mend_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> s
         return f"{alter} DROP IDENTITY;"
     if attribute == "generated" and not value:
         return f"{alter} DROP EXPRESSION;" if had.get("generated").endswith("STORED") else ""
-    if attribute == "storage" and (value or versions.STORAGE_DEFAULT.is_in(sides.server_version)):
-        return f"{alter} SET STORAGE {value or 'DEFAULT'};".replace("ALTER TABLE", _alter(wanted, sides), 1)
+    if attribute == "storage":
+        usual = "MAIN" if wanted.get("type").startswith(("numeric", "inet", "cidr")) else "EXTENDED"
+        usual = "DEFAULT" if versions.STORAGE_DEFAULT.is_in(sides.server_version) else usual
+        return f"{alter} SET STORAGE {value or usual};".replace("ALTER TABLE", _alter(wanted, sides), 1)
     if attribute == "identity type" and had.get("identity sequence") and wanted.get("identity"):
         kind = value or wanted.get("type")
         options = wanted.get("identity").partition("(")[2].removesuffix(")")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from wflo_schema.catalog.mend import (
@@ -37,12 +37,21 @@ _KEY_COLUMNS = re.compile(r"^(?:PRIMARY KEY|UNIQUE)(?: NULLS NOT DISTINCT)? \((.
 
 
 def in_order(found: Mapping[Place, Difference], sides: Sides) -> tuple[Difference, ...]:
-    """All differences so that their mends run one after the other.
+    """All differences so that their mends run one after the other."""
+    return tuple(difference for _, difference in placed_in_order(found, sides))
+
+
+def placed_in_order(
+    found: Mapping[Place, Difference], sides: Sides, *, needs: Mapping[Place, Collection[str]] | None = None
+) -> list[tuple[Place, Difference]]:
+    """All differences, with their places, so that their mends run one after the other.
 
     What is needed is made before what needs it, and dropped after what needed it; apart from that
     all that is made comes before all that is dropped, so that nothing is unprotected in between.
-    A mend that needs what no mend makes is left out.
+    A mend that needs what no mend makes is left out.  ``needs`` says of some places what they need, in place of
+    what their objects mention.
     """
+    needed_by = needs or {}
     mended = dict(found)
     after: dict[Place, set[Place]] = {place: set() for place in found}  # each place: what must be done before it
     exchanged = _put_aside(mended, after, sides)
@@ -50,28 +59,28 @@ def in_order(found: Mapping[Place, Difference], sides: Sides) -> tuple[Differenc
     makers: dict[str, list[Place]] = {}
     droppers: dict[str, list[Place]] = {}
     for place in found:
-        for token in _makes(place, sides):
-            makers.setdefault(token, []).append(place)
-        for token in _drops(place, sides):
-            droppers.setdefault(token, []).append(place)
+        for name in _makes(place, sides):
+            makers.setdefault(name, []).append(place)
+        for name in _drops(place, sides):
+            droppers.setdefault(name, []).append(place)
     for place in found:
-        for token in _needs(place, sides):
-            after[place].update(p for p in makers.get(token, ()) if p != place)
-        for token in _needed(place, sides):
-            for p in droppers.get(token, ()):
+        for name in _needs(place, sides, needed_by):
+            after[place].update(p for p in makers.get(name, ()) if p != place)
+        for name in _needed(place, sides):
+            for p in droppers.get(name, ()):
                 if p != place:
                     after[p].add(place)
     done = list(_sorted(after, sides))
     for place in done:
         if mended[place].mend:
-            made = (p for token in _needs(place, sides) for p in makers.get(token, ()))
+            made = (p for name in _needs(place, sides, needed_by) for p in makers.get(name, ()))
             if any(p[1] == ABSENT and p != place and not mended[p].mend for p in made):
                 mended[place] = replace(mended[place], mend="")
         elif place[1] == EXTRA and place not in exchanged:
-            for token in _needed(place, sides):
-                for p in droppers.get(token, ()):
+            for name in _needed(place, sides):
+                for p in droppers.get(name, ()):
                     mended[p] = replace(mended[p], mend="") if p[1] == EXTRA and p != place else mended[p]
-    return tuple(mended[place] for place in done)
+    return [(place, mended[place]) for place in done]
 
 
 def _sorted(after: Mapping[Place, set[Place]], sides: Sides) -> Iterator[Place]:
@@ -115,8 +124,8 @@ def _usual(place: Place, sides: Sides) -> tuple[bool, int, bool, Path, str]:
     return (False, rank, is_foreign_key, path, attribute)
 
 
-def _token(one: Object) -> str:
-    """What others call it: without arguments, and without the table that an index is on."""
+def token(one: Object) -> str:
+    """Say what others call it: without arguments, and without the table that an index is on."""
     if one.kind == "index" or (one.kind == "constraint" and _has_index(one)):
         return qualified(one.path[0], one.path[2])
     return one.name if one.kind in OF_RELATION or len(one.path) == 1 else qualified(*one.path[:2])
@@ -136,14 +145,14 @@ def _is_key(one: Object) -> bool:
 _COMMENTS = ("comment", "comments")
 
 
-def _mentions(one: Object, attribute: str) -> set[str]:
-    """What an object, or one attribute of it, cannot do without.  A function's body is looked at when it runs."""
+def mentions(one: Object, attribute: str) -> set[str]:
+    """Name what an object, or one attribute of it, cannot do without.  A function's body is looked at when it runs."""
     if attribute in (EXTRA, ABSENT):
         texts = [value for name, value in one.attributes if not name.endswith(_COMMENTS)]
     else:
         texts = [one.get(attribute)] if not attribute.endswith(_COMMENTS) else []
     if one.kind in ("function", "procedure"):
-        texts = [re.split(r"\nAS \$", text, maxsplit=1)[0].replace(_token(one), "", 1) for text in texts]
+        texts = [re.split(r"\nAS \$", text, maxsplit=1)[0].replace(token(one), "", 1) for text in texts]
         texts.append(one.path[-1])
     found = {name for text in texts for name in QUALIFIED.findall(text)}
     if one.kind in OF_RELATION:
@@ -155,7 +164,7 @@ def _mentions(one: Object, attribute: str) -> set[str]:
     if references is not None:
         found.add(f"key of {references[1]}")
     is_in_two_spaces = one.kind in ("function", "procedure")  # a table may bear the same name
-    return found - ({_token(one)} if one.kind not in OF_RELATION and not is_in_two_spaces else set())
+    return found - ({token(one)} if one.kind not in OF_RELATION and not is_in_two_spaces else set())
 
 
 def _both(place: Place, sides: Sides) -> tuple[Object | None, Object | None]:
@@ -171,15 +180,19 @@ def _makes(place: Place, sides: Sides) -> Iterator[str]:
     attribute = place[1]
     if wanted is not None and attribute in (ABSENT, NAME, *_REPLACED):
         if wanted.kind not in OF_RELATION or wanted.kind in ("index", "constraint"):
-            yield _token(wanted)
+            yield token(wanted)
         if _is_key(wanted):
             yield f"key of {table_of(wanted)}"
     if had is not None and attribute in (EXTRA, *_REPLACED):
         if attribute == EXTRA:
-            yield f"free {_token(had)}"
+            yield f"free {token(had)}"
         if had.get("definition").startswith("PRIMARY KEY"):
             yield f"no primary key on {table_of(had)}"
+    if wanted is not None and wanted.kind == "column" and attribute in (ABSENT, "type", "generated"):
+        yield f"columns of {table_of(wanted)}"
     if had is not None and wanted is not None and had.kind == "column":
+        if attribute == "type":
+            yield f"type {wanted.name}"
         if attribute == "not null" and wanted.get("not null"):
             yield f"not null {wanted.name}"
         if attribute == "default" and not wanted.get("default"):
@@ -189,18 +202,25 @@ def _makes(place: Place, sides: Sides) -> Iterator[str]:
             yield f"free {had.get('identity sequence')}"
 
 
-def _needs(place: Place, sides: Sides) -> Iterator[str]:
+def _needs(place: Place, sides: Sides, needed_by: Mapping[Place, Collection[str]]) -> Iterator[str]:
+    if place in needed_by:
+        yield from sorted(needed_by[place])
+        return
     _, wanted = _both(place, sides)
     attribute = place[1]
     if wanted is None:
         return
     if attribute != NAME:
-        yield from sorted(_mentions(wanted, attribute))
+        yield from sorted(mentions(wanted, attribute))
     if attribute in (ABSENT, NAME):
-        yield f"free {_token(wanted)}"
+        yield f"free {token(wanted)}"
     if attribute == ABSENT and wanted.get("definition").startswith("PRIMARY KEY"):
         yield f"no primary key on {table_of(wanted)}"
+    if wanted.kind in ("function", "procedure") and "\nBEGIN ATOMIC" in wanted.get("definition"):
+        yield from (f"columns of {name}" for name in sorted(mentions(wanted, attribute)))
     if wanted.kind == "column":
+        if attribute in ("default", "identity"):
+            yield f"type {wanted.name}"
         if attribute == "identity" and wanted.get("identity"):
             yield from (f"not null {wanted.name}", f"no default {wanted.name}")
         if attribute == "default" and wanted.get("default"):
@@ -213,7 +233,7 @@ def _needed(place: Place, sides: Sides) -> Iterator[str]:
     """What a drop or a change lets go."""
     had, _ = _both(place, sides)
     if had is not None and place[1] != NAME:
-        yield from sorted(_mentions(had, place[1]))
+        yield from sorted(mentions(had, place[1]))
 
 
 def _drops(place: Place, sides: Sides) -> Iterator[str]:
@@ -221,7 +241,7 @@ def _drops(place: Place, sides: Sides) -> Iterator[str]:
     if had is None or place[1] not in (EXTRA, *_REPLACED):
         return
     if had.kind not in OF_RELATION or had.kind in ("index", "constraint"):
-        yield _token(had)
+        yield token(had)
     if _is_key(had):
         yield f"key of {table_of(had)}"
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "config": ("config", "config", "Show which settings are in force, and where each comes from."),
     "contract": ("checks", "contract", "Write down what a database must keep."),
     "dev": ("dev", "dev", "Keep a development database as the files say, at each save."),
+    "diff": ("differences", "diff", "Write what was done by hand as a migration, proven by replay."),
     "dump": ("checks", "dump", "Write the schema as SQL, for review in version control."),
     "import": ("takeover", "import_", "Turn another tool's folder into plain files, proven by replay."),
     "migrate": ("migrations", "migrate", "Apply every pending migration."),

@@ -41,6 +41,7 @@ class Change:
 NOT_NULL_CONSTRAINTS = Change(18, "NOT NULL is a constraint with a name, and can be NOT VALID")
 NOT_VALID_KEYS_OF_PARTITIONED = Change(18, "a foreign key of a partitioned table can be added NOT VALID")
 FILE_COPY_METHOD = Change(18, "the setting file_copy_method: CREATE DATABASE can clone files")
+SET_EXPRESSION = Change(17, "the expression of a generated column can be set")
 TRANSACTION_TIMEOUT = Change(17, "the setting transaction_timeout")
 IDENTITY_OF_PARTITIONS = Change(17, "a partition has its identity columns from its parent")
 STORAGE_DEFAULT = Change(16, "SET STORAGE DEFAULT")

@@ -439,10 +439,17 @@ def replayed(
     `scratch_database` does.
     """
     with scratch_database(database, scratch=scratch) as empty:
-        if database.schema is None:
-            _lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
-        operations.migrate(empty, operations.with_recorded_values(database, migrations))
+        replay(database, empty, migrations, scratch=scratch)
         return _read(empty, privileges=privileges)
+
+
+def replay(
+    database: Database, empty: Database, migrations: Migrations, *, scratch: ScratchOptions | None = None
+) -> None:
+    """Apply all migrations in a scratch database, where they find the same search_path as in ``database``."""
+    if database.schema is None:
+        _lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
+    operations.migrate(empty, operations.with_recorded_values(database, migrations))
 
 
 @dataclass(frozen=True, slots=True)

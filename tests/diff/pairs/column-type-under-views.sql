@@ -1,0 +1,15 @@
+-- column type under views
+
+CREATE TABLE t (id int, n int);
+CREATE VIEW v AS SELECT n FROM t WHERE n > 1;
+CREATE MATERIALIZED VIEW m AS SELECT n, count(*) AS c FROM v GROUP BY n;
+CREATE UNIQUE INDEX m_n ON m (n);
+CREATE VIEW other AS SELECT id FROM t;
+
+-- after
+
+CREATE TABLE t (id int, n bigint);
+CREATE VIEW v AS SELECT n FROM t WHERE n > 1;
+CREATE MATERIALIZED VIEW m AS SELECT n, count(*) AS c FROM v GROUP BY n;
+CREATE UNIQUE INDEX m_n ON m (n);
+CREATE VIEW other AS SELECT id FROM t;

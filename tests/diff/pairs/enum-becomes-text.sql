@@ -1,0 +1,7 @@
+-- enum becomes text
+
+CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (m mood DEFAULT 'ok');
+
+-- after
+
+CREATE TABLE t (m text DEFAULT 'ok');

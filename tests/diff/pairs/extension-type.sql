@@ -1,0 +1,8 @@
+-- extension type
+-- needs: citext
+
+CREATE EXTENSION citext; CREATE TABLE t (a citext);
+
+-- after
+
+CREATE TABLE t (a text);

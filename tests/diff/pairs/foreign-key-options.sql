@@ -1,0 +1,9 @@
+-- foreign key options
+
+CREATE TABLE p (id int PRIMARY KEY);
+CREATE TABLE t (a int REFERENCES p, b int REFERENCES p DEFERRABLE);
+
+-- after
+
+CREATE TABLE p (id int PRIMARY KEY);
+CREATE TABLE t (a int REFERENCES p ON DELETE SET NULL, b int REFERENCES p ON UPDATE CASCADE);

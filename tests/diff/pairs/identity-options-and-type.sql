@@ -1,0 +1,7 @@
+-- identity options and type
+
+CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY (INCREMENT 2 CYCLE));
+
+-- after
+
+CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY (INCREMENT 5 CACHE 3));

@@ -1,0 +1,11 @@
+-- row security
+
+CREATE TABLE t (a int, who text);
+
+-- after
+
+CREATE TABLE t (a int, who text);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON t USING (who = CURRENT_USER);
+CREATE POLICY more ON t FOR INSERT WITH CHECK (a > 0);

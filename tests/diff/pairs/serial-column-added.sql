@@ -1,0 +1,7 @@
+-- serial column added
+
+CREATE TABLE t (a int);
+
+-- after
+
+CREATE TABLE t (a int, id serial);

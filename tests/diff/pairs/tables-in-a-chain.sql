@@ -1,0 +1,11 @@
+-- tables in a chain
+
+-- nothing
+
+-- after
+
+CREATE TABLE c (id int PRIMARY KEY);
+CREATE TABLE b (id int PRIMARY KEY REFERENCES c);
+CREATE TABLE a (id int PRIMARY KEY REFERENCES b);
+CREATE VIEW v AS SELECT a.id FROM a JOIN b USING (id);
+CREATE VIEW u AS SELECT id FROM v;

@@ -1,0 +1,1 @@
+"""Writes what separates two databases as a migration and its rollback, and proves both by replay."""

@@ -1,0 +1,132 @@
+"""From what a scratch database holds to a wanted catalog: statements that PostgreSQL itself has run.
+
+Hides that some of what can be replaced in place can only be dropped and made again, which PostgreSQL says when it is
+asked to, and that one change may bring another with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema.catalog.changing import Statement, change_statements
+from wflo_schema.catalog.compare import compare_catalogs
+from wflo_schema.catalog.objects import Catalog, Difference, Key
+from wflo_schema.diff.renames import Renaming, Wishes, owned_sequences
+
+Connection = psycopg.Connection[TupleRow]
+
+# What PostgreSQL says where something cannot be replaced: a view's columns, a function's result.
+_REMAKE = frozenset({"42P16", "42P13", "0A000"})
+# A new enum value is used in the transaction that adds it.
+_UNSAFE_VALUE = "55P04"
+
+# How often what a change brought with it is looked at.
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Statements that lead from one catalog to another, and what they leave.
+
+    ``remaining`` are differences that are still there; ``failure`` what PostgreSQL said to the first statement that it
+    refused.
+    """
+
+    statements: tuple[Statement, ...] = ()
+    renamings: tuple[Renaming, ...] = ()
+    remaining: tuple[Difference, ...] = ()
+    failure: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it leads there."""
+        return not (self.remaining or self.failure)
+
+
+def lead(connection: Connection, want: Catalog, read: Callable[[], Catalog], wishes: Wishes) -> Way:
+    """Run what makes the database as wanted, in the transaction that is open; say how.
+
+    Raise `Refused` where something may have been renamed, as `Wishes.next` does.
+    """
+    steps: list[Statement] = []
+    done: list[Renaming] = []
+    while True:
+        have = read()
+        one = next(owned_sequences(have, want), None) or wishes.next(have, want)
+        if one is None:
+            break
+        _run(connection, one.statements)
+        done.append(one)
+        steps.append(Statement(one.kind, one.option, one.statements))
+    remade: set[Key] = set()
+    while True:
+        try:
+            with connection.transaction():
+                more, remaining = _rounds(connection, have, want, read, frozenset(remade))
+            return Way((*steps, *more), tuple(done), remaining)
+        except _Failed as failed:
+            keys = _to_remake(failed) - remade
+            if keys:
+                remade |= keys
+                continue
+            return Way((*steps, *failed.all), tuple(done), compared(have, want), failed.said)
+
+
+class _Failed(Exception):
+    def __init__(self, statement: Statement, all_: tuple[Statement, ...], error: psycopg.Error) -> None:
+        super().__init__()
+        self.statement, self.all, self.sqlstate = statement, all_, error.sqlstate
+        detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
+        self.said = f"{error.diag.message_primary or error}{detail}: {statement.text}"
+
+
+def _to_remake(failed: _Failed) -> set[Key]:
+    """What PostgreSQL takes only where it is dropped and made again."""
+    if failed.sqlstate == _UNSAFE_VALUE:
+        return {s.key for s in failed.all if s.kind == "type" and " ADD VALUE " in s.text}
+    return {failed.statement.key} - {("", ())} if failed.sqlstate in _REMAKE else set()
+
+
+def _rounds(
+    connection: Connection, have: Catalog, want: Catalog, read: Callable[[], Catalog], remade: frozenset[Key]
+) -> tuple[list[Statement], tuple[Difference, ...]]:
+    steps: list[Statement] = []
+    last: tuple[Statement, ...] = ()
+    connection.execute("SET LOCAL check_function_bodies = off")
+    for _ in range(_ROUNDS):
+        change = change_statements(have, want, remade=remade)
+        if not change.statements or change.statements == last:
+            break
+        for one in change.statements:
+            try:
+                with connection.transaction():
+                    _run(connection, one.text)
+            except psycopg.Error as error:
+                raise _Failed(one, (*steps, *change.statements), error) from error
+        last = change.statements
+        steps += change.statements
+        have = read()
+    return steps, compared(have, want)
+
+
+def compared(have: Catalog, want: Catalog) -> tuple[Difference, ...]:
+    """In what they differ for whoever asks them."""
+    return tuple(d for d in compare_catalogs(have, want) if not d.cosmetic)
+
+
+def take_back(connection: Connection, want: Catalog, read: Callable[[], Catalog], done: tuple[Renaming, ...]) -> Way:
+    """Run what leads back to a catalog once it was left by `lead`, whose renamings are taken back."""
+    steps = []
+    for one in reversed(done):
+        _run(connection, one.back.statements)
+        steps.append(Statement(one.kind, one.back.option, one.back.statements))
+    way = lead(connection, want, read, Wishes(ask=lambda _: None))
+    return Way((*steps, *way.statements), way.renamings, way.remaining, way.failure)
+
+
+def _run(connection: Connection, text: str) -> None:
+    connection.execute(text.encode(), prepare=False)

@@ -1,0 +1,18 @@
+"""The text of a migration and of its rollback, from statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wflo_schema.catalog.changing import Statement
+
+
+def sql_of(statements: Sequence[Statement]) -> str:
+    """The statements with what a reader must know before each."""
+    parts = []
+    if any(s.kind in ("function", "procedure") and s.text.startswith("CREATE ") for s in statements):
+        parts.append("SET LOCAL check_function_bodies = off;")
+    for one in statements:
+        said = [*(f"-- loses data: {text}" for text in one.loses), *(f"-- {text}" for text in one.notes)]
+        parts.append("\n".join((*said, one.text)))
+    return "\n\n".join(parts) + "\n"

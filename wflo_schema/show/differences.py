@@ -1,0 +1,61 @@
+"""A difference as SQL, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wflo_schema.words import counted, listed
+
+if TYPE_CHECKING:
+    from wflo_schema.catalog.objects import Difference
+    from wflo_schema.diff.operations import Diff
+
+
+def diff_sql(found: Diff) -> str:
+    """The migration, and its rollback behind it; of what was written, the files."""
+    from wflo_schema.diff.writing import sql_of
+
+    if found.paths:
+        return "\n".join(map(str, found.paths))
+    if found.is_equal:
+        return f"-- nothing to write: {found.start} and {found.goal} are equal"
+    lines = [f"-- from {found.start} to {found.goal}", "", sql_of(found.statements).rstrip("\n")]
+    lines += _remaining(found.failure, found.remaining)
+    lines += ["", "-- its rollback", "", sql_of(found.rollback).rstrip("\n")] if found.rollback else []
+    lines += _remaining(found.failure_back, found.remaining_back)
+    return "\n".join(lines)
+
+
+def _remaining(failure: str, remaining: tuple[Difference, ...]) -> Iterator[str]:
+    if failure:
+        yield ""
+        yield "-- PostgreSQL refused:"
+        yield from (f"--   {line}" for line in failure.split("\n"))
+    elif remaining:
+        yield ""
+        yield "-- no statement is known for:"
+        for d in remaining:
+            what = f"{d.kind} {d.object}{f' {d.attribute}' if d.attribute else ''}"
+            yield f"--   {what}: have {_line(d.have)}, want {_line(d.want)}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def diff_summary(found: Diff) -> Iterator[str]:
+    """What was found and proven, and what to type next."""
+    if found.is_equal:
+        return
+    said = counted(len(found.statements), "statement")
+    if found.losses:
+        said += f", of which data is lost: {listed(found.losses)}"
+    if found.is_proven:
+        yield f"{said}; proven in a scratch database, there and back"
+    elif found.is_tried:
+        yield f"{said}; not proven: they do not lead there and back in a scratch database"
+    else:
+        yield f"{said}; not proven, as no server was named"
+    if found.next_step:
+        yield f"next: {found.next_step}"
