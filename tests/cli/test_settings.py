@@ -424,3 +424,57 @@ def test_one_environment_allows_what_the_contract_does_not(project: Path, databa
     assert ran.code == 3 and "is to hold allowances alone" in ran.err
     ran = run("check", "--allowances", "nowhere.toml", cwd=project, env=env)
     assert ran.code == 2 and "nowhere.toml" in ran.err
+
+
+def test_variables_come_from_five_places_in_this_order(project: Path) -> None:
+    (project / "wflo-schema.toml").write_text(
+        '[variables]\na = "file"\nb = "file"\nc = "file"\nd = "file"\ne = 5\nmy_token = "x"\n'
+        '[env.staging.variables]\na = "env"\nb = "env"\nc = "env"\n'
+    )
+    lines = [f"WFLO_SCHEMA_SET_{name}=dotenv" for name in "abcd"]
+    (project / ".env").write_text("\n".join(lines))
+    env = {"WFLO_SCHEMA_SET_a": "variable", "WFLO_SCHEMA_SET_b": "variable"}
+    found = in_force(project, "--env", "staging", "--set", "a=typed=it", env=env)
+    assert {n: found[f"variables.{n}"] for n in ("a", "b", "c", "d", "e", "my_token")} == {
+        "a": ("typed=it", "command line"),
+        "b": ("variable", "WFLO_SCHEMA_SET_b"),
+        "c": ("env", "wflo-schema.toml [env.staging.variables]"),
+        "d": ("dotenv", "WFLO_SCHEMA_SET_d in .env"),
+        "e": ("5", "wflo-schema.toml [variables]"),
+        "my_token": ("…", "wflo-schema.toml [variables]"),
+    }
+
+
+def test_variable_reaches_the_database_from_the_settings_file(project: Path, database: Database) -> None:
+    (project / "migrations" / "2_b.sql").write_text("-- variables: n\nCREATE TABLE b (x text DEFAULT :'n');")
+    (project / "migrations" / "2_b.rollback.sql").write_text("DROP TABLE b;")
+    env = {"DATABASE_URL": database.url}
+    ran = run("migrate", cwd=project, env=env)
+    assert ran.code == 3 and "this variable has no value: n (migrations/2_b.sql:2)" in ran.err
+    assert count(database, "SELECT count(*) FROM pg_tables WHERE tablename IN ('a', 'b')") == 0
+    assert run("plan", cwd=project, env=env).code == 1
+    ran = run("migrate", "--set", "n=v", "--set", "m=1", cwd=project, env=env)
+    assert ran.code == 0 and "no migration declares the variable m" in ran.err
+    assert count(database, "SELECT count(*) FROM _wflo_schema_variable WHERE name = 'n' AND value = 'v'") == 1
+    for words in (("status",), ("check", "--only", "ledger", "--only", "drift"), ("dump",), ("rollback",)):
+        assert run(*words, cwd=project, env=env).code == 0, words
+    ran = run("test-db", cwd=project, env={**env, "WFLO_SCHEMA_SET_n": "w"})
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        (("--set", "a"), "", "--set a is not NAME=VALUE"),
+        (("--set", "a-b=1"), "", "a-b is no name"),
+        (("--set", "=1"), "", "nothing is no name"),
+        ((), 'variables = "x"', "variables is a table"),
+        ((), "[variables]\nx = [1]", "x must be text, and is a list of 1 value"),
+        ((), "[variables]\nx = true", "x must be text, and is true"),
+    ],
+)
+def test_bad_variables_are_refused(project: Path, words: tuple[str, ...], text: str, said: str) -> None:
+    (project / "wflo-schema.toml").write_text(text)
+    for command in (("config",), ("plan", "--against", "HEAD")):
+        ran = run(*command, *words, cwd=project, env=NOBODY)
+        assert ran.code in (2, 3) and (said in ran.err or command[0] == "plan"), (command, ran)

@@ -204,3 +204,35 @@ def test_two_runs_at_once_record_once(folder: Folder) -> None:
         for done in [pool.submit(migrate, folder, {"n": "7"}) for _ in range(3)]:
             done.result()
     assert [row[0] for row in recorded(folder.database)] == [f"{n}_t" for n in range(6)]
+
+
+def test_repeatable_is_applied_again_when_a_value_changed(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE one (a int);")
+    (folder.path / "repeatable").mkdir()
+    view = folder.path / "repeatable" / "v.sql"
+    view.write_text("-- variables: x\nCREATE OR REPLACE VIEW v AS SELECT :'x'::text AS x;")
+    with pytest.raises(Refused, match=r"this variable has no value: x \(.*v\.sql:2\)"):
+        migrate(folder, {})
+    for value in ("one", "it's\ntwo"):
+        migrate(folder, {"x": value})
+        assert rows(folder.database, "SELECT x FROM v") == [(value,)]
+        found = operations.status(folder.database, read_migrations(folder.path, variables={"x": value}))
+        assert not found.to_repeat
+        assert operations.status(folder.database, read_migrations(folder.path)).to_repeat == ()
+        assert recorded(folder.database) == [("repeatable/v", "x", value)]
+    made = replayed(folder.database, read_migrations(folder.path))
+    assert any("two" in str(o) for o in made.objects)
+    view.write_text("-- variables: x (secret)\nCREATE OR REPLACE VIEW v AS SELECT :'x'::text AS x;")
+    with pytest.raises(BadMigrationFile, match="x cannot be a secret"):
+        read_migrations(folder.path)
+
+
+def test_hooks_take_variables(folder: Folder) -> None:
+    folder.write("1_a", "CREATE TABLE one (a text);")
+    (folder.path / "hooks").mkdir()
+    (folder.path / "hooks" / "after-each.sql").write_text("-- variables: x\nINSERT INTO one VALUES (:'x');")
+    with pytest.raises(Refused, match="this variable has no value: x"):
+        migrate(folder, {})
+    assert len(operations.plan(folder.database, read_migrations(folder.path)).refusals) == 1
+    migrate(folder, {"x": "it's"})
+    assert rows(folder.database, "TABLE one") == [("it's",)]

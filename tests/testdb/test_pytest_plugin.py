@@ -1226,6 +1226,28 @@ def test_recursive_takes_the_migrations_of_sub_folders(project: pytest.Pytester,
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("given", ["ini", "option", "variable"])
+def test_migrations_have_the_values_that_are_given(
+    project: pytest.Pytester, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "-- variables: word\nCREATE TABLE c (word text DEFAULT :'word');\n"
+    (project.path / "migrations/0003-c.sql").write_text(text)
+    project.makepyfile(
+        """
+        def test_c(wflo_connection):
+            wflo_connection.execute("INSERT INTO c DEFAULT VALUES")
+            assert wflo_connection.execute("SELECT word FROM c").fetchone() == ("it's = so",)
+        """
+    )
+    if given == "ini":
+        with (project.path / "tox.ini").open("a") as file:
+            file.write("\nwflo_set = word=it's = so\n")
+    elif given == "variable":
+        monkeypatch.setenv("WFLO_SCHEMA_SET_word", "it's = so")
+    options = ["--wflo-set", "word=it's = so"] if given == "option" else []
+    project.runpytest_subprocess(*PLUGIN, *options).assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("given", ["ini", "option"])
 def test_the_packaged_migrations_are_known_by_name(project: pytest.Pytester, given: str) -> None:
     project.makepyfile("def test_it(wflo_connection): wflo_connection.execute('TABLE workflow_executions')")

@@ -167,7 +167,7 @@ def plan(
         scripts = Scripts([m.with_any_values() for m in planned.files], load_script)
         run.validate(scripts, run.check_ready)
         if planned.pending or run.is_due:
-            run.read_hooks(migrations, _AROUND_APPLYING, load_script)
+            run.read_hooks(migrations.changed(Migration.with_any_values), _AROUND_APPLYING, load_script)
         return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned.pending))
 
 
@@ -672,6 +672,7 @@ class _Run(Session):
 
         if TABLE not in self.ledger.own:
             self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+        self._make_values(migrations.repeatables)
         self._begin_hooks()
         self._before_all()
         tries = self.tries()

@@ -27,6 +27,7 @@ from wflo_schema.files.folder import (
     resolve_id,
     rolling_back,
 )
+from wflo_schema.files.listing import AFTER_ROLLBACK, HOOKS
 from wflo_schema.files.variables import how_to_give
 from wflo_schema.words import counted, listed, plural
 
@@ -408,7 +409,17 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
     is_last = len(pending) == len(waiting)
     ids = {e.id for e in status.to_repeat} if is_last else set()
     again = tuple(m for m in migrations.repeatables if m.id in ids)
-    return Plan(status, pending, tuple(f for f in found if f[0] not in allow), repeatables=again)
+    around = [h for h in migrations.hooks if h.id != f"{HOOKS}/{AFTER_ROLLBACK}"] if pending or again else []
+    refusals = (*_without_values((*pending, *again, *around)), *(f for f in found if f[0] not in allow))
+    return Plan(status, pending, refusals, repeatables=again)
+
+
+def _without_values(files: Sequence[Migration]) -> Iterator[tuple[Allow | None, str, str]]:
+    unset = {name: m for m in reversed(files) for name in m.unset}
+    if unset:
+        where = [f"{name} ({first_use(unset[name], name)})" for name in sorted(unset)]
+        which = "this variable has" if len(where) == 1 else f"{len(where)} variables have"
+        yield None, f"{which} no value: {listed(where, 10)}", how_to_give(*sorted(unset))
 
 
 def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> str:
@@ -470,11 +481,6 @@ def _objections(
     status: Status, pending: Sequence[Migration], *, late: Sequence[str], late_help: str
 ) -> Iterator[tuple[Allow | None, str, str]]:
     """What stands against migrating: the case, what it is, and how to put it right."""
-    unset = {name: m for m in reversed(pending) for name in m.unset}
-    if unset:
-        where = [f"{name} ({first_use(unset[name], name)})" for name in sorted(unset)]
-        which = "this variable has" if len(where) == 1 else f"{len(where)} variables have"
-        yield None, f"{which} no value: {listed(where, 10)}", how_to_give(*sorted(unset))
     changed = [e.id for e in status.changed if not e.recorded_as]
     if changed:
         were = counted(len(changed), "applied migration was", "applied migrations were")

@@ -112,7 +112,7 @@ def remedy(
 def syntax_remedy(message: str) -> str:
     """What to do about a statement that PostgreSQL cannot parse."""
     if message.endswith('near ":"'):
-        return "psql's variables (:name) are not filled in here: write the value itself"
+        return "of psql's variables :'name' and :\"name\" are put in, where the file says -- variables: name"
     if re.search(r'near "(<{7}|={7}|>{7})', message):
         return "git could not merge the two sides of this file: keep one, or write one of both"
     return "correct the statement"

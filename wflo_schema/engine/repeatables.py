@@ -208,7 +208,7 @@ def compare_repeatables(
             continue
         is_there = not last.is_down and all((t.type, t.identity) in there for t in last.made)
         state = RepeatableState.APPLIED if is_there else RepeatableState.GONE
-        state = state if last.checksum == m.checksum else RepeatableState.EDITED
+        state = state if is_text_of(m, last) else RepeatableState.EDITED
         entries.append(RepeatableEntry(m.id, state, m.path, last.applied_at, _said(last)))
     known = {m.id for m in files}
     for id_, of_one in texts.items():
@@ -216,6 +216,15 @@ def compare_repeatables(
             last = of_one[-1]
             entries.append(RepeatableEntry(id_, RepeatableState.DELETED, None, last.applied_at, _said(last)))
     return tuple(sorted(entries, key=lambda e: e.id))
+
+
+def is_text_of(m: Migration, text: Text) -> bool:
+    """Is it what the file says today, with the values of today, as far as they are known?"""
+    if text.checksum != m.checksum or not m.values or m.unset:
+        return text.checksum == m.checksum
+    from wflo_schema.files.folder import load_script
+
+    return load_script(m).source == text.content.encode()
 
 
 def _said(text: Text) -> tuple[str, ...]:

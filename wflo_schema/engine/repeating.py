@@ -21,10 +21,12 @@ from wflo_schema.engine.repeatables import (
     Thing,
     array,
     forget_command,
+    is_text_of,
     named,
     write_command,
 )
 from wflo_schema.engine.session import RETRIED, Session, failure
+from wflo_schema.engine.values import record_commands
 from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.creations import Creation, Touched, creations
 from wflo_schema.files.folder import Migration
@@ -355,7 +357,7 @@ class Repeating:
 
     def _until_nothing_is_in_the_way(self, one: File) -> _Refusal | None:
         """Try the file; take down what cannot be replaced, and try again."""
-        edited = one.id not in self.texts or self.texts[one.id][-1].checksum != one.migration.checksum
+        edited = one.id not in self.texts or not is_text_of(one.migration, self.texts[one.id][-1])
         old = {c.name for c in one.makes if c.keeps_old}
         if old and edited:
             self.take_down([n for n in self._owned(one.id) if n.name in old])
@@ -499,7 +501,7 @@ class Repeating:
             return 1
         if one.id in self._back:
             return self._back[one.id].number
-        return of_one[-1].number + (of_one[-1].checksum != one.script.checksum)
+        return of_one[-1].number + (not is_text_of(one.migration, of_one[-1]))
 
     def _settle_order(self, known: Mapping[str, File]) -> None:
         """Apply again what was applied before something that it is made from, if that has other columns now."""
@@ -581,7 +583,7 @@ class Repeating:
                 after = next((t.after for t in self.texts.get(id_, ()) if t.number == number), self._after)
                 content = one.script.source.decode()
                 text = Text(id_, number, one.script.checksum, content, made, places[id_], after, False, (), "")
-                commands.append(write_command(self._run.ledger, text))
+                commands += [write_command(self._run.ledger, text), *record_commands(self._run.ledger, one.migration)]
             else:
                 last = self.texts[id_][-1]
                 taken = [t for t in last.made if makers.get((t.type, t.identity), id_) != id_]

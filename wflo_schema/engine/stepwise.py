@@ -331,7 +331,7 @@ class Stepwise:
             hint = f"bring {script.path} back as it was and run it again; or finish by hand what is half done"
             hint += f", then {forget}"
         elif lost is not None and done < len(script.statements):
-            said = shown(script.statements[lost].text)
+            said = shown(script.statements[lost].written)
             what = f"what statement {lost + 1} made or set ({said}) is gone with its session"
             hint = f"finish or undo by hand what it has begun, then {forget}"
         if what:

@@ -348,7 +348,7 @@ def refuse_unresumable(script: Script, statement: Statement) -> None:
         what = "CREATE INDEX CONCURRENTLY without a name"
         hint = "name the index: without a name, what an interrupted build leaves behind cannot be found again"
     elif _gives_up_locks(statement):
-        text = shown(statement.text)
+        text = shown(statement.written)
         what = f"{text} gives up the lock that keeps a second run from doing the same statements at the same time"
         hint = "remove it: the session is cleared after each migration; release your own locks with pg_advisory_unlock"
     if what:
