@@ -361,6 +361,11 @@ class _Transaction(NamedTuple):
         return bool(self.lasting) and self.lasting == one.lasting
 
     @property
+    def names_ledger(self) -> bool:
+        """Does the file or a hook name the ledger's tables?"""
+        return _names_ledger(self.parts)
+
+    @property
     def share_index(self) -> int:
         """Where it asks whether a non-transactional run is at work."""
         return len(self.opening) + (0 if self.is_continued else len(self.lasting))
@@ -411,6 +416,10 @@ class _Transaction(NamedTuple):
                 return part, part.number(index)
             index -= part.size
         return next(part for part in self.parts if not part.hook), None
+
+
+def _names_ledger(parts: Sequence[Part]) -> bool:
+    return any(_OF_LEDGER in part.script.source for part in parts)
 
 
 class _Run(Session):
@@ -585,7 +594,7 @@ class _Run(Session):
                         self.finished(m, "apply", len(one.script.statements), is_flushed=is_flushed)
                     else:
                         self._apply(one, following, is_sent=is_sent)
-                    if _OF_LEDGER in one.script.source and len(queue) > 1:
+                    if one.names_ledger and len(queue) > 1:
                         self._look_at_ledger()
                 else:
                     self._is_plain = False
@@ -629,6 +638,8 @@ class _Run(Session):
             ran = ran_command(self.ledger, self._hook(BEFORE_ALL))
             self._run_hook(BEFORE_ALL, ran, then="no migration was begun")
             self._is_plain = False  # what it has made may run from now on
+            if _OF_LEDGER in self.hooks[BEFORE_ALL].source:
+                self._look_at_ledger()
         self._is_begun = True
 
     def after_all(self) -> None:
@@ -819,6 +830,7 @@ class _Run(Session):
         is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
         has_hooks = BEFORE_EACH in self.hooks or AFTER_EACH in self.hooks
         is_plain = self._is_plain and not has_hooks and runs_no_code(script)
+        parts = (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH)
         self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
         record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self.after)
@@ -827,7 +839,7 @@ class _Run(Session):
             record = (*record, progress_delete_command(self.ledger, m))
         one = self._made_of(
             m,
-            (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH),
+            parts,
             (*record, *self.due),
             {**self.settings(m), **({"synchronous_commit": "off"} if is_plain else {})},
             is_flushed=is_flushed,
@@ -836,7 +848,7 @@ class _Run(Session):
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
-            and _OF_LEDGER not in script.source
+            and not _names_ledger(parts)
             and len(script.source) <= _LONGEST_AHEAD,
         )
         return one._replace(is_around=self._may_take_away(script))
