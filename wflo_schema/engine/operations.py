@@ -166,9 +166,9 @@ def plan(
             run.refuse_flaws()
         scripts = Scripts([m.with_any_values() for m in planned.files], load_script)
         run.validate(scripts, run.check_ready)
-        if planned.pending or run.is_due:
+        if len(planned) or run.is_due:
             run.read_hooks(migrations, _AROUND_APPLYING, load_script)
-        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned.pending))
+        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned))
 
 
 # many parameters: what stops it, what it may do, and who is told
@@ -269,7 +269,7 @@ def with_recorded_values(database: Database, migrations: Migrations) -> Migratio
 
     So a replay makes what was made here.  Reads nothing where no file has variables.
     """
-    if not any(m.variables for m in (*migrations, *migrations.repeatables)):
+    if not any(m.variables for m in (*migrations, *migrations.beside)):
         return migrations
     with _Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
         return all_with_recorded(migrations, read_values(run.pipeline, run.ledger))
@@ -521,9 +521,10 @@ class _Run(Session):
         self.hooks = {name: script for name, script in taken.items() if script.statements}
         self._hook_files = migrations
 
-    def hooks_of(self, pending: Sequence[Migration]) -> tuple[str, ...]:
-        """Ids of the hooks that are run where these are applied."""
-        wanted = {*_AROUND_APPLYING} if pending else {AFTER_ALL} if self.is_due else ()
+    def hooks_of(self, planned: Plan) -> tuple[str, ...]:
+        """Ids of the hooks that are run where this is applied."""
+        wanted = {BEFORE_ALL, AFTER_ALL} if len(planned) else {AFTER_ALL} if self.is_due else set()
+        wanted |= {BEFORE_EACH, AFTER_EACH} if planned.pending else set()
         return tuple(f"{HOOKS}/{name}" for name in self.hooks if name in wanted)
 
     def _take(self, scripts: Scripts, m: Migration) -> Script:
@@ -619,13 +620,16 @@ class _Run(Session):
 
     def _begin_hooks(self) -> None:
         """Get ready to say which hooks are due and which were run, where there are such."""
+        hooks = [self._hook(name) for name in self.hooks]
+        self._make_values(hooks)
+        self.due = tuple(command for hook in hooks for command in record_commands(self.ledger, hook))
         if self.hooks.keys().isdisjoint((BEFORE_ALL, AFTER_ALL)):
             return
         if not (self.ledger.has_progress and self.ledger.has_log_rows):
             self.ledger = create_progress(self.pipeline, self.ledger)
             self.settle()  # an event trigger may have changed a setting
         if AFTER_ALL in self.hooks:
-            self.due = (due_command(self.ledger, self._hook(AFTER_ALL)),)
+            self.due += (due_command(self.ledger, self._hook(AFTER_ALL)),)
 
     def _hook(self, name: str) -> Migration:
         found = self._hook_files.hook(name) if self._hook_files is not None else None

@@ -130,8 +130,8 @@ class Migrations:
 
     def changed(self, change: Callable[[Migration], Migration]) -> Migrations:
         """The same with each migration changed, in whatever is not its id."""
-        items, repeatables = tuple(map(change, self.items)), tuple(map(change, self.repeatables))
-        return replace(self, items=items, repeatables=repeatables, _by_id={m.id: m for m in items})
+        items, repeatables, hooks = (tuple(map(change, of)) for of in (self.items, self.repeatables, self.hooks))
+        return replace(self, items=items, repeatables=repeatables, hooks=hooks, _by_id={m.id: m for m in items})
 
     def __len__(self) -> int:
         return len(self.items)
@@ -318,7 +318,7 @@ def read_migrations(
         if REPEATABLE in listing.own:
             _add_repeatables(repeatables, os.fspath(directory), variables)
         if HOOKS in listing.own:
-            _add_hooks(hooks, os.fspath(directory))
+            _add_hooks(hooks, os.fspath(directory), variables)
         strays += listing.stray_rollbacks
         others += listing.others
         for file in listing.files:
@@ -368,9 +368,9 @@ def _add_repeatables(found: dict[str, Migration], directory: str, variables: Map
         found[m.id] = m
 
 
-def _add_hooks(found: dict[str, Migration], directory: str) -> None:
+def _add_hooks(found: dict[str, Migration], directory: str, variables: Mapping[str, str] | None = None) -> None:
     for file in list_own(directory, HOOKS):
-        m, _ = _read_file(file)
+        m, _ = _read_file(file, variables)
         if m.id in found:
             raise BadMigrationFile(
                 f"two files have the id {m.id}: {found[m.id].path} and {m.path}",
@@ -398,7 +398,7 @@ _HOOK_HINTS = {
 def _suits_hook(hook: Migration, directive: str) -> bool:
     if directive == "transactional":
         return hook.is_transactional
-    return directive == "lock-timeout" and hook.id not in _IN_MIGRATIONS
+    return directive == "variables" or (directive == "lock-timeout" and hook.id not in _IN_MIGRATIONS)
 
 
 # Hooks that are run in the transaction of a migration.
