@@ -304,6 +304,8 @@ def test_two_databases_are_not_chosen_between(project: Path, database: Database)
         ('requires = ">=0.1.1"', "hint: pip install --upgrade 'wflo-schema>=0.1.1'"),
         ('requires = "0.1"', 'wflo-schema.toml: requires is no version\nhint: write requires = ">=0.1.0"'),
         ("requires = 1", "wflo-schema.toml: requires is no version"),
+        ("[check]\non-success = 'x'", "wflo-schema.toml [check]: there is no setting on-success"),
+        ("on-success = 'x'", "wflo-schema.toml: there is no setting on-success"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_with_its_place(project: Path, text: str, said: str) -> None:
@@ -478,3 +480,62 @@ def test_bad_variables_are_refused(project: Path, words: tuple[str, ...], text: 
     for command in (("config",), ("plan", "--against", "HEAD")):
         ran = run(*command, *words, cwd=project, env=NOBODY)
         assert ran.code in (2, 3) and (said in ran.err or command[0] == "plan"), (command, ran)
+
+
+SUCCESS = """
+[migrate]
+on-success = ['echo "one: $WFLO_SCHEMA_APPLIED, $WFLO_SCHEMA_DATABASE"; pwd', "cat; echo two"]
+[rollback]
+on-success = 'echo "back: $WFLO_SCHEMA_ROLLED_BACK"; exit 7'
+[env.other.migrate]
+on-success = []
+"""
+
+
+def test_commands_follow_a_run_that_did_something_and_no_other(project: Path, database: Database) -> None:
+    (project / "wflo-schema.toml").write_text(SUCCESS)
+    here = {"DATABASE_URL": database.url}
+    inner = project / "inner"
+    inner.mkdir()
+    ran = run("migrate", "--migrations", "../migrations", cwd=inner, env=here)
+    assert ran.code == 0
+    assert ran.err.splitlines()[-3:] == [f"one: 1_a, {database.label}", str(project), "two"]
+    assert "one:" not in ran.out
+    again = run("migrate", cwd=project, env=here)
+    assert (again.code, again.err) == (0, "")
+    back = run("rollback", "--format", "json", cwd=project, env=here)
+    assert back.code == 3
+    assert "back: 1_a\n" in back.err
+    answer = json.loads(back.out)
+    assert answer["error"]["code"] == "command-failed"
+    assert "exit 7 ended with 7; 1 migration is rolled back all the same" in answer["error"]["message"]
+    assert answer["rolled_back"] == ["1_a"]
+    other = run("migrate", "--env", "other", cwd=project, env=here)
+    assert (other.code, other.err) == (0, "")
+
+
+def test_a_command_that_fails_ends_it_and_what_was_applied_stays(project: Path, database: Database) -> None:
+    text = '[migrate]\non-success = ["false", "echo never", "echo never"]'
+    (project / "wflo-schema.toml").write_text(text)
+    ran = run("migrate", cwd=project, env={"DATABASE_URL": database.url})
+    assert ran.code == 3
+    assert "never\n" not in ran.err
+    assert "false ended with 1; 1 migration is applied all the same; 2 commands behind it were not run" in ran.err
+    assert count(database, "SELECT count(*) FROM _yoyo_migration") == 1
+
+
+def test_no_command_is_taken_from_the_environment_dotenv_or_the_command_line(project: Path, database: Database) -> None:
+    given = {"WFLO_SCHEMA_ON_SUCCESS": "touch made", "WFLO_SCHEMA_MIGRATE_ON_SUCCESS": "touch made"}
+    (project / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    assert run("migrate", cwd=project, env={"DATABASE_URL": database.url, **given}).code == 0
+    assert not (project / "made").exists()
+    assert run("migrate", "--on-success", "touch made", cwd=project, env={"DATABASE_URL": database.url}).code == 2
+
+
+@pytest.mark.parametrize("value", ["5", "true", "['x', 1]", "2026-01-01"])
+def test_what_follows_must_be_a_command(project: Path, value: str) -> None:
+    (project / "wflo-schema.toml").write_text(f"[migrate]\non-success = {value}")
+    for command in ("migrate", "config"):
+        ran = run(command, cwd=project, env=NOBODY)
+        assert ran.code == 2
+        assert "wflo-schema.toml [migrate]: on-success must be text, or a list of it" in ran.err

@@ -360,3 +360,33 @@ def test_hook_that_reaches_outside_of_a_replay_is_left_out_or_refused(folder: Ho
     hook.write_text("SELECT 1;\nDO $$ BEGIN EXECUTE 'COMMENT ON ' || 'DATABASE postgres IS NULL'; END $$")
     with scratch_database(folder.database) as again, pytest.raises(Refused, match=f"{name}.sql:2"):
         operations.migrate(again, read_migrations(folder.path))
+
+
+def test_hook_has_variables_and_a_replay_takes_their_recorded_values(folder: Hooked) -> None:
+    folder.write("1-a", "CREATE TABLE a (x int)")
+    folder.hook("after-each", "-- variables: comment\nCOMMENT ON TABLE a IS :'comment'")
+    with pytest.raises(BadMigrationFile, match="the variable comment has no value"):
+        folder.migrate()
+    assert folder.rows("SELECT to_regclass('a') IS NULL") == [(True,)]
+    given = read_migrations(folder.path, variables={"comment": "it's mine"})
+    operations.migrate(folder.database, given)
+    assert folder.rows("SELECT obj_description('a'::regclass)") == [("it's mine",)]
+    again = operations.with_recorded_values(folder.database, read_migrations(folder.path))
+    assert again.hooks[0].values == {"comment": "it's mine"}
+
+
+def test_for_repeatable_files_alone_the_hooks_of_a_run_are_run(folder: Hooked) -> None:
+    folder.write("1-a", "SELECT 1")
+    folder.migrate()
+    (folder.path / "repeatable").mkdir()
+    (folder.path / "repeatable" / "v.sql").write_text("CREATE VIEW v AS SELECT 1 AS x")
+    for name in ("before-each", "after-each"):
+        folder.hook(name, "SELECT nothing_there")
+    folder.hook("before-all", LOG)
+    folder.hook("after-all", "INSERT INTO said (what) SELECT 'after ' || x FROM v")
+    files = read_migrations(folder.path)
+    assert operations.plan(folder.database, files).hooks == ("hooks/before-all", "hooks/after-all")
+    result = folder.migrate()
+    assert result.hooks == ("hooks/before-all", "hooks/after-all")
+    assert folder.said() == ["after 1"]
+    assert folder.migrate().hooks == ()

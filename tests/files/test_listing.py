@@ -131,3 +131,76 @@ def test_names_are_utf8_in_every_locale(tmp_path: Path) -> None:
     words = [sys.executable, "-c", code, str(tmp_path / "größe"), "01_é"]
     done = subprocess.run(words, env=env, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{['01_é', '02_b']!a} False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("before_all", "before-all"),
+        ("beforeall", "before-all"),
+        ("beforeEachMigrate", "before-each"),
+        ("afterMigrate", "after-all"),
+        ("after-eahc", "after-each"),
+        ("afterRollback", "after-rollback"),
+        ("after-all.rollback", "after-rollback"),
+    ],
+)
+def test_a_hook_of_another_name_is_refused_with_the_nearest(tmp_path: Path, name: str, meant: str) -> None:
+    error = refused(lay_out(tmp_path, "1.sql", f"hooks/{name}.sql"))
+    assert f"hooks/{name}.sql is no hook: hooks/ holds before-all.sql, " in error.message
+    assert error.hint.startswith(f"did you mean {meant}? mv ")
+
+
+@pytest.mark.parametrize("name", ["hooks/grants.sql", "hooks/inner/before-all.sql"])
+def test_other_sql_among_the_hooks_is_refused(tmp_path: Path, name: str) -> None:
+    error = refused(lay_out(tmp_path, "1.sql", name))
+    assert "is no hook" in error.message
+    assert "move it out of hooks/" in error.hint
+
+
+def test_hooks_are_no_migrations_and_what_is_no_sql_does_not_disturb(tmp_path: Path) -> None:
+    names = ("hooks/before-all.sql", "hooks/README.md", "hooks/after-each.sql~")
+    found = read_migrations(lay_out(tmp_path, "1.sql", *names))
+    assert [m.id for m in found] == ["1"]
+    assert [m.id for m in found.hooks] == ["hooks/before-all"]
+    assert found.get("hooks/before-all") is None
+
+
+def test_hooks_are_found_with_sub_folders_too_and_twice_is_too_often(tmp_path: Path) -> None:
+    one = lay_out(tmp_path / "one", "1.sql", "hooks/before-all.sql", "inner/2.sql")
+    other = lay_out(tmp_path / "other", "3.sql", "hooks/before-all.sql")
+    found = read_migrations(one, recursive=True)
+    assert ([m.id for m in found], [m.id for m in found.hooks]) == (["1", "2"], ["hooks/before-all"])
+    with pytest.raises(BadMigrationFile, match="two files have the id hooks/before-all"):
+        read_migrations(one, other, recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "directive", "is_fine"),
+    [
+        ("before-all", "lock-timeout: 3s", True),
+        ("before-each", "lock-timeout: 3s", False),
+        ("after-rollback", "lock-timeout: 3s", False),
+        ("after-all", "transactional: false", False),
+        ("after-all", "transactional: true", True),
+        ("after-all", "depends: 1", False),
+        ("after-all", "was: 0", False),
+        ("after-rollback", "nothing-to-undo: none", False),
+    ],
+)
+def test_a_hook_has_only_the_directives_that_it_obeys(tmp_path: Path, name: str, directive: str, is_fine: bool) -> None:
+    path = lay_out(tmp_path, "1.sql", f"hooks/{name}.sql") / "hooks" / f"{name}.sql"
+    path.write_text(f"-- why\n-- {directive}\nSELECT 1")
+    if is_fine:
+        assert read_migrations(tmp_path).hooks
+        return
+    error = refused(tmp_path)
+    assert f"a hook has no -- {directive.partition(':')[0]}:" in error.message
+    assert error.location is not None
+    assert (error.location.path, error.location.line) == (str(path), 2)
+
+
+def test_a_hook_has_no_rollback_file(tmp_path: Path) -> None:
+    error = refused(lay_out(tmp_path, "1.sql", "hooks/before-all.sql", "hooks/before-all.rollback.sql"))
+    assert "has a rollback file, which would never be run" in error.message
+    assert "hooks/after-rollback.sql" in error.hint

@@ -144,6 +144,17 @@ def test_edited_migration_is_another_template(target: Database, migrations: Migr
     assert _value(made.database, "SELECT min(id) FROM a") == 7
 
 
+def test_an_edited_hook_is_another_template(target: Database, migrations: Migrations, tmp_path: Path) -> None:
+    hook = tmp_path / "migrations" / "hooks" / "after-all.sql"
+    hook.parent.mkdir()
+    for number in (7, 8):
+        hook.write_text(f"INSERT INTO a VALUES ({number});\n")
+        made = make_test_database(target, read_migrations(tmp_path / "migrations"))
+        assert not made.was_cloned
+        assert _value(made.database, "SELECT max(id) FROM a") == number
+    assert make_test_database(target, read_migrations(tmp_path / "migrations")).was_cloned
+
+
 def test_failing_migration_leaves_the_old_test_database_and_no_other(
     target: Database, migrations: Migrations, tmp_path: Path, server: RunningServer
 ) -> None:

@@ -514,7 +514,7 @@ def read_files(directories: Sequence[Path]) -> Migrations:
     context = click.get_current_context()
     values = {name: setting.value for name, setting in variables_in_force(context).items()}
     found = read_migrations(*folders_of(directories), recursive=is_recursive(), variables=values)
-    declared = {name for m in (*found, *found.repeatables) for name in m.variables}
+    declared = {name for m in (*found, *found.beside) for name in m.variables}
     for name in sorted(set(context.meta.get(TYPED_VARIABLES, ())) - declared):
         warn(f"no migration declares the variable {name}")
     for stray in found.stray_rollbacks:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wflo_schema.cli.settings import ON_SUCCESS, told
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 
     from wflo_schema.engine.events import Result
 
-# stdout is for the answer.
-_STDERR = 2
-
 # The variable that has the ids, one a line, by what was done with them.
 _VARIABLES = {"apply": "WFLO_SCHEMA_APPLIED", "rollback": "WFLO_SCHEMA_ROLLED_BACK"}
 _DONE = {"apply": "applied", "rollback": "rolled back"}
+
+
+def _stderr() -> int:
+    """Where they print: stdout is for the answer."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
 
 
 def follow_success(context: click.Context, result: Result) -> None:
@@ -39,7 +46,8 @@ def follow_success(context: click.Context, result: Result) -> None:
     commands = [setting.value] if isinstance(setting.value, str) else setting.value
     told_to_them = {_VARIABLES[result.operation]: "\n".join(result.ids), "WFLO_SCHEMA_DATABASE": result.label}
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()  # what they print comes behind
+        with suppress(AttributeError, OSError, ValueError):  # one may be closed, or the disk that it goes to is full
+            stream.flush()  # what they print comes behind
     for number, command in enumerate(commands, 1):
         ended = subprocess.run(
             command,
@@ -48,7 +56,7 @@ def follow_success(context: click.Context, result: Result) -> None:
             cwd=here.file.folder,
             env={**os.environ, **told_to_them},
             stdin=subprocess.DEVNULL,
-            stdout=_STDERR,
+            stdout=_stderr(),
         ).returncode
         if ended:
             are = "is" if len(result.done) == 1 else "are"

@@ -166,9 +166,9 @@ def plan(
             run.refuse_flaws()
         scripts = Scripts([m.with_any_values() for m in planned.files], load_script)
         run.validate(scripts, run.check_ready)
-        if planned.pending or run.is_due:
+        if len(planned) or run.is_due:
             run.read_hooks(migrations.changed(Migration.with_any_values), _AROUND_APPLYING, load_script)
-        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned.pending))
+        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned))
 
 
 # many parameters: what stops it, what it may do, and who is told
@@ -269,7 +269,7 @@ def with_recorded_values(database: Database, migrations: Migrations) -> Migratio
 
     So a replay makes what was made here.  Reads nothing where no file has variables.
     """
-    if not any(m.variables for m in (*migrations, *migrations.repeatables)):
+    if not any(m.variables for m in (*migrations, *migrations.beside)):
         return migrations
     with _Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
         return all_with_recorded(migrations, read_values(run.pipeline, run.ledger))
@@ -361,6 +361,11 @@ class _Transaction(NamedTuple):
         return bool(self.lasting) and self.lasting == one.lasting
 
     @property
+    def names_ledger(self) -> bool:
+        """Does the file or a hook name the ledger's tables?"""
+        return _names_ledger(self.parts)
+
+    @property
     def share_index(self) -> int:
         """Where it asks whether a non-transactional run is at work."""
         return len(self.opening) + (0 if self.is_continued else len(self.lasting))
@@ -411,6 +416,10 @@ class _Transaction(NamedTuple):
                 return part, part.number(index)
             index -= part.size
         return next(part for part in self.parts if not part.hook), None
+
+
+def _names_ledger(parts: Sequence[Part]) -> bool:
+    return any(_OF_LEDGER in part.script.source for part in parts)
 
 
 class _Run(Session):
@@ -512,9 +521,10 @@ class _Run(Session):
         self.hooks = {name: script for name, script in taken.items() if script.statements}
         self._hook_files = migrations
 
-    def hooks_of(self, pending: Sequence[Migration]) -> tuple[str, ...]:
-        """Ids of the hooks that are run where these are applied."""
-        wanted = {*_AROUND_APPLYING} if pending else {AFTER_ALL} if self.is_due else ()
+    def hooks_of(self, planned: Plan) -> tuple[str, ...]:
+        """Ids of the hooks that are run where this is applied."""
+        wanted = {BEFORE_ALL, AFTER_ALL} if len(planned) else {AFTER_ALL} if self.is_due else set()
+        wanted |= {BEFORE_EACH, AFTER_EACH} if planned.pending else set()
         return tuple(f"{HOOKS}/{name}" for name in self.hooks if name in wanted)
 
     def _take(self, scripts: Scripts, m: Migration) -> Script:
@@ -585,7 +595,7 @@ class _Run(Session):
                         self.finished(m, "apply", len(one.script.statements), is_flushed=is_flushed)
                     else:
                         self._apply(one, following, is_sent=is_sent)
-                    if _OF_LEDGER in one.script.source and len(queue) > 1:
+                    if one.names_ledger and len(queue) > 1:
                         self._look_at_ledger()
                 else:
                     self._is_plain = False
@@ -610,13 +620,16 @@ class _Run(Session):
 
     def _begin_hooks(self) -> None:
         """Get ready to say which hooks are due and which were run, where there are such."""
+        hooks = [self._hook(name) for name in self.hooks]
+        self._make_values(hooks)
+        self.due = tuple(command for hook in hooks for command in record_commands(self.ledger, hook))
         if self.hooks.keys().isdisjoint((BEFORE_ALL, AFTER_ALL)):
             return
         if not (self.ledger.has_progress and self.ledger.has_log_rows):
             self.ledger = create_progress(self.pipeline, self.ledger)
             self.settle()  # an event trigger may have changed a setting
         if AFTER_ALL in self.hooks:
-            self.due = (due_command(self.ledger, self._hook(AFTER_ALL)),)
+            self.due += (due_command(self.ledger, self._hook(AFTER_ALL)),)
 
     def _hook(self, name: str) -> Migration:
         found = self._hook_files.hook(name) if self._hook_files is not None else None
@@ -629,6 +642,8 @@ class _Run(Session):
             ran = ran_command(self.ledger, self._hook(BEFORE_ALL))
             self._run_hook(BEFORE_ALL, ran, then="no migration was begun")
             self._is_plain = False  # what it has made may run from now on
+            if _OF_LEDGER in self.hooks[BEFORE_ALL].source:
+                self._look_at_ledger()
         self._is_begun = True
 
     def after_all(self) -> None:
@@ -820,6 +835,7 @@ class _Run(Session):
         is_flushed = behind is None or time.monotonic() - self.flushed_at >= _FLUSH_EVERY_S
         has_hooks = BEFORE_EACH in self.hooks or AFTER_EACH in self.hooks
         is_plain = self._is_plain and not has_hooks and runs_no_code(script)
+        parts = (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH)
         self._is_plain = is_plain  # what a file has made may run from now on
         needed = list(dict.fromkeys(predecessors))
         record: Sequence[Command] = insert_commands(self.ledger, m, predecessors=needed, after=self.after)
@@ -828,7 +844,7 @@ class _Run(Session):
             record = (*record, progress_delete_command(self.ledger, m))
         one = self._made_of(
             m,
-            (Part(script, {}),) if is_plain else self._parts(m, script, BEFORE_EACH, AFTER_EACH),
+            parts,
             (*record, *self.due),
             {**self.settings(m), **({"synchronous_commit": "off"} if is_plain else {})},
             is_flushed=is_flushed,
@@ -837,7 +853,7 @@ class _Run(Session):
             is_followed=behind is not None
             and behind.is_transactional
             and self.is_direct
-            and _OF_LEDGER not in script.source
+            and not _names_ledger(parts)
             and len(script.source) <= _LONGEST_AHEAD,
         )
         return one._replace(is_around=self._may_take_away(script))

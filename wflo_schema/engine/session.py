@@ -174,7 +174,7 @@ class Session:
         self.hooks: Mapping[str, Script] = {}
         """The hooks of this run that say something, by name."""
         self.due: tuple[Command, ...] = ()
-        """What says, with each migration's record, that the hook after all is due."""
+        """With each migration's record: that the hook after all is due, and the values of the hooks' variables."""
         self._ran: list[str] = []
         """Ids of hooks that were run in a transaction of their own."""
         self.confinement: Confinement | None = None

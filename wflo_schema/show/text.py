@@ -409,7 +409,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def _plan_of_hooks(plan: Plan) -> list[str]:
-    if plan.hooks and not plan.pending:
+    if plan.hooks and not len(plan):
         return [f"  would run {listed(plan.hooks)}, which an earlier run has left"]
     return [f"  would run {listed(plan.hooks)}, too"] if plan.hooks else []
 
