@@ -110,6 +110,19 @@ def test_the_folder_of_seeds_stands_in_the_settings(project: Path, env: dict[str
     assert "rows" in run("config", cwd=project, env=env).out
 
 
+def test_variables_of_statements_have_values_as_those_of_migrations(
+    project: Path, env: dict[str, str], database: Database
+) -> None:
+    lay(project, "seeds/demo/2_more.sql", "-- variables: who\nINSERT INTO users (id, name) VALUES (3, :'who');\n")
+    ran = run("seed", "demo", cwd=project, env=env)
+    assert ran.code == 3
+    assert "who" in ran.err
+    assert count(database, "SELECT count(*) FROM users") == 0
+    ran = run("seed", "demo", "--set", "who=O'Neil", cwd=project, env=env)
+    assert (ran.code, ran.err) == (0, "")
+    assert count(database, "SELECT name FROM users WHERE id = 3") == "O'Neil"
+
+
 @pytest.fixture
 def made(database: Database) -> Iterator[Database]:
     """The test database that is made; dropped afterwards, with the templates."""

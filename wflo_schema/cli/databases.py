@@ -78,12 +78,19 @@ def test_db(
     if context.invoked_subcommand is not None:
         return
     folder = seeds_folder(directory, migrations) if seeds else Path()
-    sets = [one.directory for one in read_seeds(folder, seeds)]
+    sets = read_seeds(folder, seeds)
+    files = read_files(migrations, declared={v for one in sets for f in one.files for v in f.variables})
     target = resolve_database(database_url, schema, server_directory)
     with Display(format_) as notify:
         recipe = Recipe(base=template, prepare=prepare, allow_outside=allow_outside)
         made = make_test_database(
-            target, read_files(migrations), name=name, keep=keep, recipe=recipe, seeds=sets, notify=notify
+            target,
+            files,
+            name=name,
+            keep=keep,
+            recipe=recipe,
+            seeds=[one.directory for one in sets],
+            notify=notify,
         )
     answer(
         json_text({**plain(made), "url": made.database.without_password.url})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -504,18 +504,18 @@ def is_recursive() -> bool:
     return bool(click.get_current_context().meta.get(_RECURSIVE, False))
 
 
-def read_files(directories: Sequence[Path]) -> Migrations:
+def read_files(directories: Sequence[Path], *, declared: Collection[str] = ()) -> Migrations:
     """Read the migrations of these folders, and warn of rollback files that belong to none.
 
-    Raise `Refused` where there is no migration.
+    ``declared``: variables that other files have.  Raise `Refused` where there is no migration.
     """
     from wflo_schema.files.folder import read_migrations
 
     context = click.get_current_context()
     values = {name: setting.value for name, setting in variables_in_force(context).items()}
     found = read_migrations(*folders_of(directories), recursive=is_recursive(), variables=values)
-    declared = {name for m in (*found, *found.beside) for name in m.variables}
-    for name in sorted(set(context.meta.get(TYPED_VARIABLES, ())) - declared):
+    known = {name for m in (*found, *found.beside) for name in m.variables}
+    for name in sorted(set(context.meta.get(TYPED_VARIABLES, ())) - known.union(declared)):
         warn(f"no migration declares the variable {name}")
     for stray in found.stray_rollbacks:
         warn(f"{stray} belongs to no migration: is its name mistyped, or the migration's?")

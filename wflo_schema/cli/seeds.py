@@ -127,7 +127,7 @@ def seed(
     refuse_untyped(allow)
     folder = seeds_folder(directory, migrations)
     sets = read_seeds(folder, names or seed_sets(folder))
-    files = read_files(migrations)
+    files = read_files(migrations, declared={v for one in sets for f in one.files for v in f.variables})
     target = resolve_database(database_url, schema, server_directory)
     if not names:
         status = seeding.seed_status(target, files, sets)

@@ -193,7 +193,8 @@ def seed(
 ) -> SeedResult:
     """Run the files of these sets that are not recorded, in order, all in one transaction with their records.
 
-    Sequences that lag behind the rows are set behind them.  Raise `Refused` for what `plan_seeds` finds,
+    Sequences that lag behind the rows are set behind them.  Variables have the values of the migrations.
+    Raise `Refused` for what `plan_seeds` finds,
     `BadMigrationFile` before anything runs, and `MigrationFailed`, `Interrupted` or `ConnectionLost` with nothing kept.
     """
     began = time.monotonic()
@@ -204,7 +205,8 @@ def seed(
             hint="\n".join(how for _, _, how in planned.refusals),
             case=planned.refusals[0][0].value,
         )
-    scripts = {f.id: _load(f) for s in sets for f in s.files if f.is_sql and f.id in planned.files}
+    given = next((m.given for m in migrations), {})
+    scripts = {f.id: _load(f, given) for s in sets for f in s.files if f.is_sql and f.id in planned.files}
     with _Seeding.on(database, locks=locks, notify=notify, stop=stop) as run:
         for script in scripts.values():
             run.check_text(script)
@@ -266,8 +268,8 @@ def _as_migration(file: SeedFile) -> Migration:
     return Migration(file.id, file.path, file.checksum)
 
 
-def _load(file: SeedFile) -> Script:
-    script = load_script(_as_migration(file))
+def _load(file: SeedFile, variables: Mapping[str, str]) -> Script:
+    script = load_script(_as_migration(file).with_values(variables))
     script.refuse_doubtful()
     if script.directives.is_transactional is False:
         raise BadMigrationFile(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused, UsageError
+from wflo_schema.files.directives import head, read_directives
 from wflo_schema.files.folder import read_source
 from wflo_schema.findings import Location
 from wflo_schema.names import qualified, quote
@@ -52,6 +53,8 @@ class SeedFile:
     rows_at: int = 0
     size: int = 0
     first_line: int = 1
+    variables: tuple[str, ...] = ()
+    """Names that statements declare, as those of a migration do."""
 
     @property
     def id(self) -> str:
@@ -171,7 +174,8 @@ def _place(name: str) -> tuple[list[tuple[str, int]], str]:
 def _read(of: str, path: Path) -> SeedFile:
     if path.name.lower().endswith(".sql"):
         source, checksum = read_source(str(path))
-        return SeedFile(of, path.name, str(path), checksum, size=len(source))
+        variables = tuple(read_directives(str(path), head(source)).variables)
+        return SeedFile(of, path.name, str(path), checksum, size=len(source), variables=variables)
     checksum, size = _look_through(str(path), is_csv=path.name.lower().endswith(".csv"))
     return _with_header(SeedFile(of, path.name, str(path), checksum, _table(path), size=size))
 
@@ -265,13 +269,13 @@ def _with_header(file: SeedFile) -> SeedFile:
     The text of COPY (``.copy``) has no such line.  Raise `BadMigrationFile` where the line names no columns.
     """
     with open(file.path, "rb") as stream:
-        head = stream.read(_LONGEST_HEADER)
-    begin = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+        first = stream.read(_LONGEST_HEADER)
+    begin = len(codecs.BOM_UTF8) if first.startswith(codecs.BOM_UTF8) else 0
     if file.name.lower().endswith(".copy"):
         return replace(file, rows_at=begin)
     is_csv = file.name.lower().endswith(".csv")
-    end = _end_of_header(head, begin, quotes=is_csv)
-    text = head[begin:end].decode("utf-8", "replace")
+    end = _end_of_header(first, begin, quotes=is_csv)
+    text = first[begin:end].decode("utf-8", "replace")
     line = text.rstrip("\r\n")
     try:
         columns = tuple(next(csv.reader([line], strict=True), [])) if is_csv else tuple(line.split("\t"))
@@ -291,15 +295,15 @@ def _with_header(file: SeedFile) -> SeedFile:
     return replace(file, columns=columns, rows_at=begin, first_line=max(text.count("\n"), text.count("\r"), 1))
 
 
-def _end_of_header(head: bytes, begin: int, *, quotes: bool) -> int:
+def _end_of_header(first: bytes, begin: int, *, quotes: bool) -> int:
     """Where the line behind the header begins; a line end in quotes is none."""
     is_quoted = False
-    for found in re.finditer(rb'"|\r\n?|\n', head[begin:]):
+    for found in re.finditer(rb'"|\r\n?|\n', first[begin:]):
         if found.group() == b'"':
             is_quoted = is_quoted != quotes
         elif not is_quoted:
             return begin + found.end()
-    return len(head)
+    return len(first)
 
 
 def _bad_header(file: SeedFile, what: str, hint: str) -> BadMigrationFile:

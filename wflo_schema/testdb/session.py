@@ -271,7 +271,7 @@ class ServerSession:
         ``seeds`` are SQL files run after the migrations, or folders that are sets of seeds.
         """
         contents = [read_seed(seed) for seed in seeds]
-        texts = [self.recipe.read_prepare(), *(_hashed(content) for content in contents)]
+        texts = [self.recipe.read_prepare(), *(_hashed(content, migrations) for content in contents)]
         try:
             name, key = self._template_name(migrations, schema, texts)
             if name in self._templates:
@@ -843,9 +843,13 @@ def read_seed(path: Path | str) -> str | SeedSet:
     return read_set(Path(path)) if Path(path).is_dir() else read_sql(path)
 
 
-def _hashed(content: str | SeedSet) -> str:
+def _hashed(content: str | SeedSet, migrations: Migrations) -> str:
     """What a template's hash takes of a seed."""
-    return content if isinstance(content, str) else json.dumps([(f.id, f.checksum) for f in content.files])
+    if isinstance(content, str):
+        return content
+    given = next((m.given for m in migrations), {})
+    values = [{name: given.get(name) for name in f.variables} for f in content.files]
+    return json.dumps([(f.id, f.checksum, v) for f, v in zip(content.files, values, strict=True)])
 
 
 def _run_seed(database: Database, migrations: Migrations, path: Path | str, content: str | SeedSet) -> None:
