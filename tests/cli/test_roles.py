@@ -205,3 +205,35 @@ def test_who_blocks_the_role_is_seen(roles: Roles, shop: Path) -> None:
 def test_a_name_that_no_role_can_have_is_refused() -> None:
     with pytest.raises(UsageError):
         Database.parse("postgresql://h/d").with_role("none")
+
+
+@pytest.mark.one_server
+def test_repeatables_hooks_seeds_and_diff_are_the_roles_too_with_the_ledger_apart(roles: Roles, shop: Path) -> None:
+    (shop / "migrations" / "repeatable").mkdir()
+    (shop / "migrations" / "hooks").mkdir()
+    (shop / "seeds" / "demo").mkdir(parents=True)
+    (shop / "migrations" / "repeatable" / "v.sql").write_text("CREATE OR REPLACE VIEW v AS SELECT id FROM a;\n")
+    (shop / "migrations" / "hooks" / "after-all.sql").write_text("CREATE TABLE IF NOT EXISTS hooked (who name);\n")
+    (shop / "seeds" / "demo" / "1.sql").write_text("INSERT INTO c VALUES (1); CREATE TABLE of_seed ();\n")
+    with (shop / "wflo-schema.toml").open("a") as file:
+        file.write('ledger-schema = "meta"\n')
+    for words in (
+        ("migrate", "--create-schema"),
+        ("seed", "demo"),
+        ("check", "--only", "ledger"),
+    ):
+        ran = run(*words, cwd=shop)
+        assert ran.code == 0, (words, ran.out, ran.err)
+    (shop / "migrations" / "repeatable" / "v.sql").write_text(
+        "CREATE OR REPLACE VIEW v AS SELECT id, 2 AS two FROM a;\n"
+    )
+    ran = run("migrate", cwd=shop)
+    assert ran.code == 0, ran.err
+    assert count(roles.database, OWNERS) == f'"{roles.owner}"'
+    ledgers = "SELECT string_agg(DISTINCT relnamespace::regnamespace::text, ',') FROM pg_class WHERE relkind = 'r'"
+    assert count(roles.database, f"{ledgers} AND relname ~ '^_(yoyo|wflo)'") == "meta"
+    roles.execute("DROP TABLE of_seed")
+    ran = run("diff", cwd=shop)
+    assert ran.code == 0 and "meta" not in ran.out + ran.err, ran.out + ran.err
+    ran = run("check", "--only", "drift", "--privileges", cwd=shop)
+    assert ran.code == 0 and f"as {roles.owner}" in ran.out, ran.out + ran.err

@@ -119,6 +119,9 @@ def test_who_forgets_that_the_ledger_is_apart_is_told_where_it_is(
 ) -> None:
     settings(shop, database, schema=schema)
     assert run("migrate", "--create-schema", cwd=shop).code == 0
+    if schema:  # and who names another one
+        ran = run("migrate", "--ledger-schema", "other", "--create-schema", cwd=shop)
+        assert ran.code == 3 and "--ledger-schema meta" in ran.err, ran.err
     settings(shop, database, schema=schema, ledger=None)
     ran = run("migrate", cwd=shop)
     assert ran.code == 3 and "--ledger-schema meta" in ran.err, ran.err

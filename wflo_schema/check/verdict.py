@@ -182,7 +182,7 @@ def check_database(
     is_held = contract is not None and bool(_OF_THE_CONTRACT & set(sections))
     answer = _Answer((contract.schema if contract and is_held else None) or database.schema or "", Allowances(contract))
     with database.connect(autocommit=False, settings=PATIENT) as connection:
-        answer.role, answer.version = connection.info.user, connection.info.server_version
+        answer.role, answer.version = database.role or connection.info.user, connection.info.server_version
         at_ledger = _at_ledger(answer, connection, database) if "ledger" in sections else database
         if contract is not None and is_held:
             with _giving_up(answer, contract):

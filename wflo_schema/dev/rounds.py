@@ -472,7 +472,8 @@ class _Round:
     def _catalog(self, database: Database) -> Catalog:
         with database.connect() as connection:
             try:
-                return read_catalog(connection, privileges=True).renamed(database.name, self.workshop.project.name)
+                found = read_catalog(connection, privileges=True, apart=database.ledger_apart)
+                return found.renamed(database.name, self.workshop.project.name)
             except psycopg.Error as error:
                 raise database_error(error, "reading the catalog") from error
 

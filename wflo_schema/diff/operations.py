@@ -191,7 +191,8 @@ class _Diffing:
 
     def _read_open(self, base: Database, connection: Connection) -> Catalog:
         schemas = (self.server.schema,) if self.server.schema else None
-        return as_in_target(base, read_catalog(connection, schemas=schemas, privileges=self.privileges))
+        found = read_catalog(connection, schemas=schemas, privileges=self.privileges, apart=base.ledger_apart)
+        return as_in_target(base, found)
 
     def _read_source(self, source: Database | Snapshot, wanted: Catalog | None) -> Catalog:
         if isinstance(source, Snapshot):
@@ -199,7 +200,8 @@ class _Diffing:
         refuse_missing_schema(source)
         schemas = (source.schema,) if source.schema else None
         with source.connect(settings=PATIENT) as connection:
-            return read_migrated(connection, schemas=schemas, privileges=self.privileges, wanted=wanted)
+            apart = source.ledger_apart
+            return read_migrated(connection, schemas=schemas, privileges=self.privileges, wanted=wanted, apart=apart)
 
     def catalog_of(self, source: Source, have: Catalog) -> tuple[Catalog, tuple[str, ...]]:
         """What a source holds, as a server of the version of ``have`` prints it."""

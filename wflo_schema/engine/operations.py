@@ -539,7 +539,7 @@ class _Run(Session):
         unrecorded = find_unrecorded(self.pipeline, self.ledger, self.database.schema)
         self._elsewhere = unrecorded.elsewhere
         here = unrecorded.here
-        if here and self.database.schema is not None and self.database.ledger_schema is None:
+        if here and self.is_chosen:
             here += tuple(
                 f"the ledger of schema {other} records these migrations (is it meant? --ledger-schema {other})"
                 for other in self.read_elsewhere({m.hash for m in migrations})[:1]
