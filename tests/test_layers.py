@@ -143,7 +143,8 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
-    ("show", ("text", "check_formats")),
+    ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
+    ("show", ("text", "check_formats", "dev_text")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
@@ -160,6 +161,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "checks",
             "takeover",
             "databases",
+            "dev",
             "servers",
             "config",
             "commands",
@@ -244,6 +246,7 @@ def _in(module: str, place: str) -> bool:
         ("click", ["cli"]),
         ("dotenv", ["settings"]),
         ("rich", ["cli"]),
+        ("watchfiles", ["dev.watching"]),
         ("pytest", ["testdb.pytest_plugin", "testdb.suite"]),
     ],
 )
@@ -252,7 +255,9 @@ def test_a_library_is_imported_only_where_it_is_hidden(library: str, allowed: li
     assert not {m for m in users if not any(_in(m, place) for place in allowed)}
 
 
-@pytest.mark.parametrize("library", ["docker", "dotenv", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest"])
+@pytest.mark.parametrize(
+    "library", ["docker", "dotenv", "yaml", "tomlkit", "yoyo", "rich", "postgast", "pytest", "watchfiles"]
+)
 def test_a_library_that_is_slow_or_extra_is_imported_only_on_use(library: str) -> None:
     at_start = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(tree_of(m), everywhere=False))}
     assert at_start <= ({"testdb.pytest_plugin", "testdb.suite"} if library == "pytest" else set())

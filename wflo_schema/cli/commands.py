@@ -37,6 +37,7 @@ COMMANDS = {
     "check": ("checks", "check", "Verify tables, ledger and foreign keys in the live catalog."),
     "config": ("config", "config", "Show which settings are in force, and where each comes from."),
     "contract": ("checks", "contract", "Write down what a database must keep."),
+    "dev": ("dev", "dev", "Keep a development database as the files say, at each save."),
     "dump": ("checks", "dump", "Write the schema as SQL, for review in version control."),
     "import": ("takeover", "import_", "Turn another tool's folder into plain files, proven by replay."),
     "migrate": ("migrations", "migrate", "Apply every pending migration."),

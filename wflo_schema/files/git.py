@@ -42,14 +42,14 @@ def merge_with_revision(directories: Sequence[Path | str], revision: str) -> Mer
     first = folders[0]
     if not os.path.isdir(first):
         read_migrations(*folders)  # which says so
-    commit = _commit(first, revision)
-    base = _git(first, "merge-base", "HEAD", commit, may_fail=True).decode().strip()
+    commit = commit_of(first, revision)
+    base = git(first, "merge-base", "HEAD", commit, may_fail=True).decode().strip()
     both: list[str] = []
     theirs: list[str] = []
     with ExitStack() as stack:
         for folder in folders:
-            of_revision = _files_in(folder, commit)
-            of_base = _files_in(folder, base) if base else {}
+            of_revision = files_in(folder, commit)
+            of_base = files_in(folder, base) if base else {}
             merged = _merge(_files_on_disk(folder), of_revision, of_base)
             for files, found in ((of_revision, theirs), (merged, both)):
                 copy = stack.enter_context(tempfile.TemporaryDirectory(prefix="wfs"))
@@ -90,10 +90,10 @@ def _files_on_disk(folder: str) -> _Files:
         return {e.name: Path(e.path).read_bytes() for e in entries if e.name.endswith(".sql") and e.is_file()}
 
 
-def _files_in(folder: str, commit: str) -> _Files:
-    """All by one process: a history may have thousands of files."""
-    prefix = _git(folder, "rev-parse", "--show-prefix").decode().rstrip("\n")
-    listed = _git(folder, "ls-tree", "-z", "--full-tree", commit, "--", prefix or ".")
+def files_in(folder: str, commit: str) -> _Files:
+    """A folder's SQL files as a commit has them, by name; by one process, for a history may have thousands."""
+    prefix = git(folder, "rev-parse", "--show-prefix").decode().rstrip("\n")
+    listed = git(folder, "ls-tree", "-z", "--full-tree", commit, "--", prefix or ".")
     blobs: dict[str, str] = {}
     for line in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
         kind, _, path = line.partition("\t")
@@ -103,7 +103,7 @@ def _files_in(folder: str, commit: str) -> _Files:
             blobs[name] = blob
     if not blobs:
         return {}
-    content = _git(folder, "cat-file", "--batch", stdin="".join(f"{b}\n" for b in blobs.values()).encode())
+    content = git(folder, "cat-file", "--batch", stdin="".join(f"{b}\n" for b in blobs.values()).encode())
     found, start = {}, 0
     for name in blobs:
         head = content.index(b"\n", start)
@@ -113,13 +113,14 @@ def _files_in(folder: str, commit: str) -> _Files:
     return found
 
 
-def _commit(folder: str, revision: str) -> str:
-    if _git(folder, "rev-parse", "--is-inside-work-tree", may_fail=True).strip() != b"true":
+def commit_of(folder: str, revision: str) -> str:
+    """The commit that a revision is.  Raise `UsageError` where there is no repository or no such revision."""
+    if git(folder, "rev-parse", "--is-inside-work-tree", may_fail=True).strip() != b"true":
         raise UsageError(
             f"{folder} is in no git repository, so there is no revision {revision}",
-            hint="run it in the repository; or leave out --against to plan for a database",
+            hint="run it in the repository; or leave out the revision",
         )
-    commit = _git(
+    commit = git(
         folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", may_fail=True
     )
     if not commit:
@@ -131,11 +132,12 @@ def _commit(folder: str, revision: str) -> str:
     return commit.decode().strip()
 
 
-def _git(folder: str, *words: str, stdin: bytes = b"", may_fail: bool = False) -> bytes:
+def git(folder: str, *words: str, stdin: bytes = b"", may_fail: bool = False) -> bytes:
+    """What git prints in a folder; nothing where it fails and may.  Raise `Refused` where it must not."""
     try:
         done = subprocess.run(["git", "-C", folder, *words], check=False, input=stdin, capture_output=True)
     except FileNotFoundError:
-        raise Refused("--against needs git, which is not installed or not on the PATH", hint="install git") from None
+        raise Refused("git is needed for this, and is not installed or not on the PATH", hint="install git") from None
     if done.returncode and not may_fail:
         said = done.stderr.decode(errors="replace").strip()
         raise Refused(f"git {words[0]} failed: {said}", hint="look at the repository with git status")
