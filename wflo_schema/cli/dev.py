@@ -99,8 +99,6 @@ def dev(
             done = follow_once(watched, tell=_say if format_ == "json" else _tell, stop=stop)
         if format_ == "json":
             answer(json_text({**_plain(done), "url": project.database.without_password.url}))
-        else:
-            _tell(done)
         return
     say(f"development database: {project.database.without_password.url}")
     say(f"watching {' and '.join(folders)}; Ctrl-C ends it")

@@ -38,6 +38,8 @@ class Checkout:
     settled: Mapping[str, str] = field(default_factory=dict)
     branches: frozenset[str] = frozenset()
     under_way: str = ""
+    is_of_head: bool = True
+    """Whether ``settled`` is what HEAD has."""
 
 
 class Repository:
@@ -75,6 +77,7 @@ class Repository:
             self._settled(),
             frozenset(listed.decode().split("\n")) - {""},
             _UNDER_WAY.get(begun, ""),
+            self._revision is None,
         )
 
     def signature(self) -> object:

@@ -188,10 +188,12 @@ class Workshop:
 
         Raise `Refused` where a database has its name that was not made here, or not for this folder.
         """
-        found = next((f for f in self.found() if f.name == self.project.name), None)
+        there = self.found()
+        for one in there:
+            if not one.lets_in:
+                self._open_again(one.name)  # whoever closed it was killed
+        found = next((f for f in there if f.name == self.project.name), None)
         if found is not None:
-            if not found.lets_in:
-                self._open_again(found.name)  # whoever closed it was killed
             return found.mark
         self.refuse_strange(self.project.name)
         return None

@@ -2,8 +2,7 @@
 
 What was applied and is not what the files say any more is undone, the newest first: by its own rollback text where the
 catalog afterwards is what it was before, else by going back to a clone (or to a replay of the files) and carrying the
-rows over.  Nothing is undone before PostgreSQL's parser has read what comes in its place; what fails on the way to a
-clone leaves the database as it was.
+rows over.  Where the new text fails, the database goes on with the former one, and with its rows.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from wflo_schema.engine.confinement import take_out_looks
 from wflo_schema.engine.events import Notify
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Entry, State, Status
-from wflo_schema.errors import Interrupted, Refused, WfloSchemaError
+from wflo_schema.errors import Interrupted, LockNotAcquired, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, read_migrations, read_source
 from wflo_schema.words import listed
 
@@ -123,12 +122,12 @@ class _Round:
 
     def run(self) -> Round:
         database = self.workshop.project.database
-        self._refuse_unreadable()
         mark, switched, made = self._open_branch()
         known = self.files if len(self.files) else replace(self.files, directories=())
         status = operations.status(database, known)
         wrong = self._wrong(status, mark)
         self._refuse_edited(status)
+        self._refuse_unreadable(status)
         way: Way = ""
         if wrong:
             mark, way = self._go_back(database, mark, wrong)
@@ -155,10 +154,10 @@ class _Round:
             database, mark.branch, switched=switched, made=made, lost=tuple(self.lost), notes=tuple(self.notes)
         )
 
-    def _refuse_unreadable(self) -> None:
-        """Read what may be applied, and the newest ones' rollback files, before anything is touched."""
-        for m in self.files:
-            if m.checksum != self.checkout.settled.get(m.id):
+    def _refuse_unreadable(self, status: Status) -> None:
+        """Read what is going to be applied, and its rollback files, before anything is undone."""
+        for e in (*status.pending, *status.changed):
+            if (m := self.files.get(e.id)) is not None:
                 load_script(m)
                 load_rollback(m)
 
@@ -169,13 +168,14 @@ class _Round:
         settled = self.checkout.settled
         edited = [m.id for m in self.files if m.checksum != settled.get(m.id, m.checksum)]
         here = {m.id for m in self.files}
-        gone = [i for i in settled if i not in here and i in status.recorded]
+        gone = [i for i in settled if i not in here and i in status.recorded] if self.checkout.is_of_head else []
         if edited or gone:
             what = f"edited: {listed(edited)}" if edited else f"deleted: {listed(gone)}"
             raise Refused(
                 f"what is committed was {what}; dev applies again only what is not committed yet",
                 hint="bring it back (git restore) and write a new migration for the change: wflo-schema new; or, if no "
-                "other database has it yet, go on from a clone: wflo-schema dev --edit-committed",
+                "other database has it yet, follow it all the same: wflo-schema dev --edit-committed, or --base origin/main for "
+                "all that this branch has added",
             )
 
     # branches
@@ -287,8 +287,9 @@ class _Round:
                 return self._rebuild(database, mark, rows)
             try:
                 signed = self._apply(database, undone)
-            except WfloSchemaError:
-                self._put_former_back(database, undone, drafts, rows)
+            except WfloSchemaError as error:
+                if self._put_former_back(database, undone, drafts, rows):
+                    error.hint += "; the development database goes on with the text before"
                 raise
             self._carry_made(database, rows)
         self.workshop.sign(database.name, signed)
@@ -315,7 +316,7 @@ class _Round:
                     raise Unproven(f"{draft.id} was applied with another text than is known")
                 try:
                     operations.rollback(database, written, only=draft.id, locks=_LOCKS, stop=self.follower.stop)
-                except Interrupted:
+                except (Interrupted, LockNotAcquired):
                     raise
                 except WfloSchemaError as error:
                     raise Unproven(f"the rollback of {draft.id} fails: {error.message}") from error
@@ -334,8 +335,8 @@ class _Round:
         left = [_shown(d) for d in compare_catalogs(after, before)]
         return f"{said}: {listed(left, 5)}" if left else said
 
-    def _put_former_back(self, database: Database, mark: Mark, drafts: Sequence[Draft], rows: Rows) -> None:
-        """After the new text failed: the database goes on with the former one."""
+    def _put_former_back(self, database: Database, mark: Mark, drafts: Sequence[Draft], rows: Rows) -> bool:
+        """After the new text failed: let the database go on with the former one, if that can be."""
         with _written_down(drafts) as written:
             try:
                 operations.migrate(database, written, allow=tuple(Allow), locks=_LOCKS)
@@ -346,6 +347,8 @@ class _Round:
                 self.workshop.sign(database.name, mark)
             except WfloSchemaError as error:
                 _log.warning("the former text could not be applied again: %s", error.message)
+                return False
+        return True
 
     def _carry_made(self, database: Database, rows: Rows) -> None:
         """Put the rows of tables that drafts made into the same tables, made anew."""
@@ -400,7 +403,7 @@ class _Round:
             return mark
         status = operations.status(database, self.files)
         pending = [m for e in status.pending if (m := self.files.get(e.id)) is not None]
-        drafts = [m for m in pending if m.id not in self.checkout.settled]
+        drafts = [m for m in pending if m.id not in self.checkout.settled][-_MOST_UNDONE:]
         if drafts and len(drafts) < len(pending):
             self._migrate(database, _chosen(self.files, [m for m in self.files if m not in drafts]))
         has_drafts = any(mark.draft(m.id, m.checksum) for m in self.files if m.id not in self.checkout.settled)

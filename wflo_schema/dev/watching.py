@@ -23,6 +23,7 @@ from wflo_schema.connect.pipeline import Stop
 from wflo_schema.dev.checkout import Checkout, Repository
 from wflo_schema.dev.databases import Project, Workshop
 from wflo_schema.dev.rounds import Follower, Round
+from wflo_schema.engine.events import Event, Notice, Retrying, Waiting
 from wflo_schema.errors import BadContract, ConnectionFailed, ConnectionLost, Interrupted, UsageError, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.scratch.replay import replayed
@@ -66,7 +67,7 @@ class Watched:
         return read_migrations(*self.folders, recursive=self.recursive)
 
 
-Told = Round | CheckResult | WfloSchemaError | str
+Told = Round | CheckResult | WfloSchemaError | Waiting | Retrying | Notice | str
 Tell = Callable[[Told], None]
 
 
@@ -76,6 +77,7 @@ def follow_once(watched: Watched, *, tell: Tell, stop: Stop | None = None) -> Ro
     with ExitStack() as stack:
         loop.stack = stack
         done = loop.once()
+        tell(done)
         loop.check(done)
         return done
 
@@ -136,10 +138,16 @@ class _Loop:
         try:
             if self._follower is None or self._follower.workshop.session.connection.closed:
                 workshop = self.stack.enter_context(Workshop.open(self.watched.project))
-                self._follower = Follower(workshop, self.watched.edits_committed, stop=self.stop)
+                self._follower = Follower(workshop, self.watched.edits_committed, self._notify, self.stop)
             return self._follower.round(files, checkout)
         except psycopg.Error as error:
             raise database_error(error, "following the files") from error
+
+    def _notify(self, event: Event) -> None:
+        """Tell what a person should know of while a migration is run."""
+        is_notice = isinstance(event, Notice) and event.severity not in ("DEBUG", "LOG", "INFO")
+        if is_notice or isinstance(event, Waiting | Retrying):
+            self.tell(event)
 
     def _round(self) -> None:
         """One round; what goes wrong is told."""

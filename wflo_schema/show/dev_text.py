@@ -6,14 +6,14 @@ import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wflo_schema.show.text import error_text, finding_lines
+from wflo_schema.show.text import error_text, event_text, finding_lines
 from wflo_schema.words import counted, listed
 
 if TYPE_CHECKING:
     from wflo_schema.check.verdict import CheckResult
     from wflo_schema.dev.databases import DevDatabase
     from wflo_schema.dev.rounds import Round
-    from wflo_schema.errors import WfloSchemaError
+    from wflo_schema.dev.watching import Told
 
 # How what was undone was undone.
 _WAYS = {
@@ -30,8 +30,8 @@ def round_text(done: Round) -> str:
     """One line for what was done, and one for each thing to know."""
     lines = []
     if done.made or done.switched:
-        of_branch = f" of branch {done.branch}" if done.branch else ""
-        lines.append(f"{done.database.name} is {'made, ' if done.made else ''}the database{of_branch}")
+        of_branch = f"the database of branch {done.branch}" if done.branch else "the development database"
+        lines.append(f"{done.database.name} is {of_branch} now{', and new' if done.made else ''}")
     lines += [f"note: {note}" for note in done.notes]
     took = f"{done.duration_ms:.0f} ms"
     again = [i for i in done.applied if i in done.undone]
@@ -47,8 +47,9 @@ def round_text(done: Round) -> str:
     return "\n".join(lines)
 
 
-def told_text(told: Round | CheckResult | WfloSchemaError | str) -> str:
+def told_text(told: Told) -> str:
     """Anything that the loop tells."""
+    from wflo_schema.check.verdict import CheckResult
     from wflo_schema.dev.rounds import Round
     from wflo_schema.errors import WfloSchemaError
 
@@ -58,7 +59,9 @@ def told_text(told: Round | CheckResult | WfloSchemaError | str) -> str:
         return error_text(told)
     if isinstance(told, Round):
         return round_text(told)
-    return _findings_text(told)
+    if isinstance(told, CheckResult):
+        return _findings_text(told)
+    return event_text(told)
 
 
 def _findings_text(found: CheckResult) -> str:
