@@ -182,7 +182,6 @@ def dev_branch(
         answer(json_text(found) if format_ == "json" else dev_databases_text(found))
 
 
-# many parameters: what says where, each handed on
 def _project(
     database_url: str | None,
     schema: str | None,

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from wflo_schema.connect.pipeline import Stop
 from wflo_schema.dev.checkout import Checkout
 from wflo_schema.dev.databases import Found, Workshop
 from wflo_schema.dev.marks import Draft, Mark, now
-from wflo_schema.dev.rows import Lost, Rows, kept_rows, put_back, shapes_of
+from wflo_schema.dev.rows import Lost, Rows, Table, kept_rows, put_back, shapes_of
 from wflo_schema.engine import operations
 from wflo_schema.engine.confinement import take_out_looks
 from wflo_schema.engine.events import Notify
@@ -118,7 +118,6 @@ class _Round:
         self.checkout = checkout
         self.notes: list[str] = []
         self.lost: list[Lost] = []
-        self.applied: list[str] = []
 
     def run(self) -> Round:
         database = self.workshop.project.database
@@ -134,11 +133,13 @@ class _Round:
         else:
             mark = self._apply(database, replace(mark, used_at=now()), keeps_clone=True)
             self.workshop.sign(database.name, mark)
+        undone = tuple(e.id for e in wrong)
+        pending = {e.id for e in status.pending}
         return Round(
             database,
             mark.branch,
-            tuple(e.id for e in wrong),
-            tuple(self.applied),
+            undone,
+            tuple(m.id for m in self.files if m.id in pending or m.id in undone),
             way,
             switched,
             made,
@@ -174,8 +175,8 @@ class _Round:
             raise Refused(
                 f"what is committed was {what}; dev applies again only what is not committed yet",
                 hint="bring it back (git restore) and write a new migration for the change: wflo-schema new; or, if no "
-                "other database has it yet, follow it all the same: wflo-schema dev --edit-committed, or --base origin/main for "
-                "all that this branch has added",
+                "other database has it yet, follow it all the same: wflo-schema dev --edit-committed; or, for all that "
+                "this branch adds to another: wflo-schema dev --base origin/main",
             )
 
     # branches
@@ -375,9 +376,7 @@ class _Round:
                     rows.tables.setdefault(table, kept)
                 before = self._carry(fresh, rows)
                 mark = self._apply(fresh, mark)
-                after = shapes_of(fresh)
-                new = {t: s.columns for t, s in after.items() if s.columns != before.get(t)}
-                self.lost += put_back(fresh, rows, new)
+                self._carry_rest(fresh, rows, before, way)
                 for table in made.tables if made else ():
                     rows.tables.pop(table, None)
             shop.take_place(name, mark, aside=None)
@@ -386,7 +385,7 @@ class _Round:
             raise
         return mark, way
 
-    def _carry(self, fresh: Database, rows: Rows) -> dict[tuple[str, str], list[str]]:
+    def _carry(self, fresh: Database, rows: Rows) -> dict[Table, list[str]]:
         """Put rows into those tables of a new database that have no other columns; returns what its tables have."""
         there = shapes_of(fresh)
         fitting = {
@@ -394,6 +393,19 @@ class _Round:
         }
         self.lost += put_back(fresh, rows, fitting)
         return {t: s.columns for t, s in there.items()}
+
+    def _carry_rest(self, fresh: Database, rows: Rows, before: Mapping[Table, Collection[str]], way: Way) -> None:
+        """Put rows into the tables that the drafts made or changed, and into those that did not fit before."""
+        wanted: dict[Table, Collection[str]] = {}
+        for table, shape in shapes_of(fresh).items():
+            had, kept = before.get(table), rows.tables.get(table, ((), None))[0]
+            if kept and had == shape.columns and not set(had) <= set(kept) and way == "clone":
+                self.notes.append(
+                    f"the rows of {'.'.join(table)} are those of the clone: later ones lack a column that is back"
+                )
+            elif had != shape.columns or not set(had) <= set(kept):
+                wanted[table] = shape.columns
+        self.lost += put_back(fresh, rows, wanted)
 
     # applying
 
@@ -446,7 +458,7 @@ class _Round:
     def _migrate(self, database: Database, files: Migrations) -> None:
         if not len(files):
             return
-        result = operations.migrate(
+        operations.migrate(
             database,
             files,
             allow=tuple(Allow) if self.follower.edits_committed else _ALLOWED,
@@ -456,7 +468,6 @@ class _Round:
             stop=self.follower.stop,
         )
         take_out_looks(database)
-        self.applied += result.ids
 
     def _catalog(self, database: Database) -> Catalog:
         with database.connect() as connection:

@@ -145,8 +145,9 @@ class _Loop:
 
     def _notify(self, event: Event) -> None:
         """Tell what a person should know of while a migration is run."""
-        is_notice = isinstance(event, Notice) and event.severity not in ("DEBUG", "LOG", "INFO")
-        if is_notice or isinstance(event, Waiting | Retrying):
+        if isinstance(event, Notice) and event.severity in ("DEBUG", "LOG", "INFO"):
+            return
+        if isinstance(event, Notice | Waiting | Retrying):
             self.tell(event)
 
     def _round(self) -> None:
