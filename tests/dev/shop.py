@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from wflo_schema.connect.database import Database
 from wflo_schema.dev.checkout import project_folder
 from wflo_schema.dev.databases import Project, Workshop, dev_name
 from wflo_schema.dev.rounds import Round
 from wflo_schema.dev.watching import Told, Watched, follow_once
+from wflo_schema.errors import ConnectionFailed
 
 BASE = "20250101_01_aaaaa-items"
 DRAFT = "20250102_01_bbbbb-weights"
@@ -68,9 +72,20 @@ class Shop:
 
     def ask(self, query: str) -> list[Any]:
         """The first column of what a query returns."""
-        with self.database.connect() as connection:
+        with self._connect() as connection:
             cursor = connection.execute(query.encode())
             return [row[0] for row in cursor.fetchall()] if cursor.description else []
+
+    def _connect(self) -> psycopg.Connection[TupleRow]:
+        """Connect; while databases are switched, nobody is let in for a moment."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.database.connect()
+            except ConnectionFailed:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
 
     def names(self) -> list[str]:
         """All databases of the project."""

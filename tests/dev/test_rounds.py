@@ -346,3 +346,65 @@ def test_column_that_is_dropped_no_more_comes_back_with_its_values(shop: Shop) -
     done = shop.round()
     assert any("are those of the clone" in note for note in done.notes) or done.lost == ()
     assert shop.ask("SELECT name FROM items") == ["a"]
+
+
+def test_view_is_followed_and_stands_beside_a_draft_that_is_edited(shop: Shop) -> None:
+    views = shop.migrations / "repeatable"
+    views.mkdir()
+    (views / "named.sql").write_text("CREATE VIEW named AS SELECT id, name FROM items;\n")
+    shop.round()
+    shop.ask("INSERT INTO items (name) VALUES ('a')")
+    shop.write(DRAFT, WEIGHTS, "DROP TABLE weights;\n")
+    shop.round()
+    for n in range(2):
+        shop.write(DRAFT, f"{WEIGHTS}CREATE INDEX w{n} ON weights (grams);\n")
+        assert shop.round().way == "rollback"
+        (views / "named.sql").write_text(f"CREATE VIEW named AS SELECT id, {n} AS n, name FROM items;\n")
+        done = shop.round()
+        assert (done.undone, done.applied) == ((), ("repeatable/named",))
+        assert shop.ask("SELECT n FROM named") == [n]
+    (views / "named.sql").unlink()
+    shop.round()
+    assert shop.ask("SELECT to_regclass('named')::text") == [None]
+    assert shop.ask("SELECT name FROM items") == ["a"]
+
+
+def test_view_over_what_a_draft_makes(shop: Shop) -> None:
+    views = shop.migrations / "repeatable"
+    views.mkdir()
+    shop.write(DRAFT, WEIGHTS, "DROP TABLE weights;\n")
+    (views / "heavy.sql").write_text("CREATE VIEW heavy AS SELECT grams FROM weights;\n")
+    shop.round()
+    shop.ask("INSERT INTO weights (grams) VALUES (7)")
+    shop.write(DRAFT, "CREATE TABLE weights (id serial PRIMARY KEY, item int, grams bigint);\n")
+    done = shop.round()
+    assert (done.way, done.notes, done.lost) == ("rollback", (), ())
+    assert shop.ask("SELECT grams FROM heavy") == [7]
+    (views / "heavy.sql").write_text("CREATE VIEW heavy AS SELECT nothing FROM weights;\n")
+    with pytest.raises(MigrationFailed):
+        shop.round()
+    assert shop.ask("SELECT grams FROM heavy") == [7]
+    (views / "heavy.sql").write_text("CREATE VIEW heavy AS SELECT grams, id FROM weights;\n")
+    shop.round()
+    assert shop.ask("SELECT id FROM heavy") == [1]
+
+
+def test_only_repeatable_files(shop: Shop) -> None:
+    views = shop.migrations / "repeatable"
+    views.mkdir()
+    shop.remove(BASE)
+    (views / "one.sql").write_text("CREATE VIEW one AS SELECT 1 AS a;\n")
+    shop.commit()
+    assert shop.round().applied == ("repeatable/one",)
+    (views / "one.sql").write_text("CREATE VIEW one AS SELECT 2 AS a;\n")
+    shop.round()
+    assert shop.ask("SELECT a FROM one") == [2]
+
+
+def test_variables_have_their_values(shop: Shop) -> None:
+    text = "-- variables: colour\nCREATE TABLE colours AS SELECT :'colour' AS name;\n"
+    shop.write(DRAFT, text, "DROP TABLE colours;\n")
+    shop.round(variables={"colour": "red"})
+    shop.write(DRAFT, f"{text}-- more\n")
+    assert shop.round(variables={"colour": "red"}).way == "rollback"
+    assert shop.ask("SELECT name FROM colours") == ["red"]

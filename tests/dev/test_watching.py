@@ -193,7 +193,7 @@ def test_server_that_goes_away_is_told_once_and_found_again(tmp_path: Path) -> N
             loop.says("error:")
             time.sleep(1)
             told = loop.text.count("error:")
-            server.pg_ctl("-w", "-l", str(tmp_path.parent / "log"), "start")
+            server.pg_ctl("-w", "-l", str(server.data.parent / "log"), "start")
             loop.says(f"applied: {DRAFT}")
             assert told <= 2
     finally:
@@ -218,7 +218,7 @@ def test_ended_at_any_moment_the_next_one_goes_on(shop: Shop, moment_s: float) -
 
 
 def test_contract_is_told_when_it_holds_no_more_and_when_it_holds_again(shop: Shop) -> None:
-    (shop.migrations / "contract.toml").write_text('[[table]]\nname = "weights"\n')
+    (shop.migrations / "contract.toml").write_text('[contract]\ntables = ["weights"]\n')
     with running(shop) as loop:
         loop.says("contract: 1 finding")
         shop.write(DRAFT, WEIGHTS, "DROP TABLE weights;\n")

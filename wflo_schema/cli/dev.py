@@ -24,7 +24,7 @@ from wflo_schema.cli.options import (
     schema_option,
     server_directory_option,
 )
-from wflo_schema.cli.settings import is_database_named
+from wflo_schema.cli.settings import is_database_named, variables_in_force
 from wflo_schema.cli.signals import signals, stoppable
 from wflo_schema.cli.streams import EXIT_CODES, answer, say
 from wflo_schema.errors import WfloSchemaError
@@ -93,7 +93,8 @@ def dev(
     folders = tuple(map(str, folders_of(migrations)))
     project = replace(_project(database_url, schema, server_directory, folders, name), allow_outside=allow_outside)
     held_to = None if no_check else contract or Path(folders[0]) / "contract.toml"
-    watched = Watched(project, folders, is_recursive(), base, edit_committed, held_to, drift=not no_check)
+    values = {variable: setting.value for variable, setting in variables_in_force(context).items()}
+    watched = Watched(project, folders, is_recursive(), base, edit_committed, held_to, not no_check, values)
     if once:
         with stoppable() as stop:
             done = follow_once(watched, tell=_say if format_ == "json" else _tell, stop=stop)

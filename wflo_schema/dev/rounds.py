@@ -118,11 +118,14 @@ class _Round:
         self.checkout = checkout
         self.notes: list[str] = []
         self.lost: list[Lost] = []
+        self.repeated: list[str] = []
+        self.versioned: Mark | None = None
+        """The mark once all versioned files are applied."""
 
     def run(self) -> Round:
         database = self.workshop.project.database
         mark, switched, made = self._open_branch()
-        known = self.files if len(self.files) else replace(self.files, directories=())
+        known = replace(self.files, directories=()) if _is_empty(self.files) else self.files
         status = operations.status(database, known)
         wrong = self._wrong(status, mark)
         self._refuse_edited(status)
@@ -139,7 +142,7 @@ class _Round:
             database,
             mark.branch,
             undone,
-            tuple(m.id for m in self.files if m.id in pending or m.id in undone),
+            (*(m.id for m in self.files if m.id in pending or m.id in undone), *self.repeated),
             way,
             switched,
             made,
@@ -232,7 +235,7 @@ class _Round:
         """Those in which nothing is applied that the files do not say, the one with most of them first."""
         fitting = []
         for one in found:
-            if not len(self.files) or not one.lets_in:
+            if _is_empty(self.files) or not one.lets_in:
                 continue
             try:
                 status = operations.status(self.workshop.project.named(one.name), self.files)
@@ -289,7 +292,10 @@ class _Round:
             try:
                 signed = self._apply(database, undone)
             except WfloSchemaError as error:
-                if self._put_former_back(database, undone, drafts, rows):
+                if self.versioned is not None:  # only what is repeated fails
+                    self.workshop.sign(database.name, self.versioned)
+                    self._carry_made(database, rows)
+                elif self._put_former_back(database, undone, drafts, rows):
                     error.hint += "; the development database goes on with the text before"
                 raise
             self._carry_made(database, rows)
@@ -310,7 +316,7 @@ class _Round:
 
     def _undo(self, database: Database, mark: Mark, drafts: Sequence[Draft]) -> Mark:
         """Roll drafts back by their own texts.  Raise `Unproven` where one does not bring back what was there."""
-        with _written_down(drafts) as written:
+        with self._written_down(drafts) as written:
             recorded = {e.id: e.state for e in operations.status(database, written).entries}
             for draft in drafts:
                 if recorded.get(draft.id) is not State.APPLIED:
@@ -328,6 +334,17 @@ class _Round:
                     raise Unproven(self._what_is_left(draft, after))
         return mark
 
+    @contextmanager
+    def _written_down(self, drafts: Sequence[Draft]) -> Iterator[Migrations]:
+        """Drafts as files, as they were applied."""
+        values = next((m.given for m in self.files), None)
+        with tempfile.TemporaryDirectory(prefix="wfs") as folder:
+            for draft in drafts:
+                Path(folder, f"{draft.id}.sql").write_text(draft.forward, encoding="utf-8")
+                if draft.rollback is not None:
+                    Path(folder, f"{draft.id}.rollback.sql").write_text(draft.rollback, encoding="utf-8")
+            yield replace(read_migrations(folder, variables=values), repeatables=self.files.repeatables)
+
     def _what_is_left(self, draft: Draft, after: Catalog) -> str:
         before = self.follower.catalogs.get((draft.id, draft.before))
         said = f"the rollback of {draft.id} does not bring back what was there before"
@@ -338,7 +355,7 @@ class _Round:
 
     def _put_former_back(self, database: Database, mark: Mark, drafts: Sequence[Draft], rows: Rows) -> bool:
         """After the new text failed: let the database go on with the former one, if that can be."""
-        with _written_down(drafts) as written:
+        with self._written_down(drafts) as written:
             try:
                 operations.migrate(database, written, allow=tuple(Allow), locks=_LOCKS)
                 take_out_looks(database)
@@ -372,13 +389,10 @@ class _Round:
         fresh = shop.project.named(name)
         try:
             with kept_rows(database) as rows:
-                for table, kept in (made.tables if made else {}).items():
-                    rows.tables.setdefault(table, kept)
-                before = self._carry(fresh, rows)
+                both = Rows({**(made.tables if made else {}), **rows.tables}, rows.sequences)
+                before = self._carry(fresh, both)
                 mark = self._apply(fresh, mark)
-                self._carry_rest(fresh, rows, before, way)
-                for table in made.tables if made else ():
-                    rows.tables.pop(table, None)
+                self._carry_rest(fresh, both, before, way)
             shop.take_place(name, mark, aside=None)
         except BaseException:
             shop.session.drop_quietly(name)
@@ -411,7 +425,7 @@ class _Round:
 
     def _apply(self, database: Database, mark: Mark, *, keeps_clone: bool = False) -> Mark:
         """Apply what is pending, each draft by itself, then repeatables; returns the mark, which is not signed yet."""
-        if not len(self.files):
+        if _is_empty(self.files):
             return mark
         status = operations.status(database, self.files)
         pending = [m for e in status.pending if (m := self.files.get(e.id)) is not None]
@@ -433,6 +447,7 @@ class _Round:
             mark = mark.with_draft(self._draft(m, before, after, mark.repeated))
             self.workshop.sign(database.name, mark)
             before = after
+        self.versioned = mark
         return self._repeat(database, mark, before)
 
     def _draft(self, m: Migration, before: Catalog, after: Catalog, repeated: frozenset[str]) -> Draft:
@@ -444,8 +459,8 @@ class _Round:
         return Draft(m.id, m.checksum, print_, forward, _rollback_text(m), makes)
 
     def _repeat(self, database: Database, mark: Mark, before: Catalog | None) -> Mark:
-        """Apply repeatables, where there are any, and remember what they made."""
-        if not getattr(self.files, "repeatables", ()):
+        """Apply repeatables, where there are or were any, and remember what they made."""
+        if not self.files.repeatables and not mark.repeated:
             if before is None:
                 self._migrate(database, self.files)
             return mark
@@ -456,11 +471,12 @@ class _Round:
         return replace(mark, repeated=mark.repeated | made)
 
     def _migrate(self, database: Database, files: Migrations) -> None:
-        if not len(files):
+        if _is_empty(files):
             return
-        operations.migrate(
+        result = operations.migrate(
             database,
             files,
+            drop_deleted=files is self.files,
             allow=tuple(Allow) if self.follower.edits_committed else _ALLOWED,
             create_schema=True,
             locks=_LOCKS,
@@ -468,14 +484,15 @@ class _Round:
             stop=self.follower.stop,
         )
         take_out_looks(database)
+        self.repeated += [i for i in result.ids if self.files.get(i) is None]
 
     def _catalog(self, database: Database) -> Catalog:
         with database.connect() as connection:
             try:
                 found = read_catalog(connection, privileges=True, apart=database.ledger_apart)
-                return found.renamed(database.name, self.workshop.project.name)
             except psycopg.Error as error:
                 raise database_error(error, "reading the catalog") from error
+        return found.renamed(database.name, self.workshop.project.name)
 
 
 _LOCKS = LockOptions(wait_s=_LOCK_WAIT_S)
@@ -502,20 +519,12 @@ def _shown(difference: Difference) -> str:
 
 def _chosen(files: Migrations, items: Sequence[Migration]) -> Migrations:
     """Some migrations of the files, without repeatables."""
-    more = {"repeatables": ()} if hasattr(files, "repeatables") else {}
-    return replace(files, items=tuple(items), _by_id={m.id: m for m in items}, **more)
+    return replace(files, items=tuple(items), repeatables=(), _by_id={m.id: m for m in items})
+
+
+def _is_empty(files: Migrations) -> bool:
+    return not files.items and not files.repeatables
 
 
 def _rollback_text(m: Migration) -> str | None:
     return read_source(m.rollback_path)[0].decode() if m.rollback_path is not None else None
-
-
-@contextmanager
-def _written_down(drafts: Sequence[Draft]) -> Iterator[Migrations]:
-    """Drafts as files, as they were applied."""
-    with tempfile.TemporaryDirectory(prefix="wfs") as folder:
-        for draft in drafts:
-            Path(folder, f"{draft.id}.sql").write_text(draft.forward, encoding="utf-8")
-            if draft.rollback is not None:
-                Path(folder, f"{draft.id}.rollback.sql").write_text(draft.rollback, encoding="utf-8")
-        yield read_migrations(folder)

@@ -6,9 +6,10 @@ away is looked for again.
 
 from __future__ import annotations
 
+import enum
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,10 +62,11 @@ class Watched:
     edits_committed: bool = False
     contract: Path | None = None
     drift: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> Migrations:
         """The migrations as they are now."""
-        return read_migrations(*self.folders, recursive=self.recursive)
+        return read_migrations(*self.folders, recursive=self.recursive, variables=self.variables)
 
 
 Told = Round | CheckResult | WfloSchemaError | Waiting | Retrying | Notice | str
@@ -115,13 +117,13 @@ class _Loop:
         """The first round, and one for each change."""
         self._round()
         seen = self.repository.signature()
-        for changed in self._changes():
+        for change in self._changes():
             if self.stop.is_requested:
                 return
             head = self.repository.signature()
-            if changed or head != seen or self._is_to_try_again:
+            if change is not _Change.NONE or head != seen or self._is_to_try_again:
+                self._round(is_quiet=change is not _Change.SAVED)
                 seen = head
-                self._round()
             elif self._looks_for_drift:
                 self._drift()
 
@@ -150,8 +152,8 @@ class _Loop:
         if isinstance(event, Notice | Waiting | Retrying):
             self.tell(event)
 
-    def _round(self) -> None:
-        """One round; what goes wrong is told."""
+    def _round(self, *, is_quiet: bool = False) -> None:
+        """One round; what goes wrong is told.  ``is_quiet``: nothing is told that was told before."""
         was_away, self._is_to_try_again = self._is_to_try_again, False
         try:
             checkout = self._settled_checkout()
@@ -169,11 +171,13 @@ class _Loop:
                 self.tell(error)
             return
         except WfloSchemaError as error:
-            self._said = ""
-            self.tell(error)
+            if not (is_quiet and self._said == error.message):
+                self.tell(error)
+            self._said = error.message
             return
+        if done.did_something or not is_quiet or self._said:
+            self.tell(done)
         self._said = ""
-        self.tell(done)
         self.check(done)
         self._looks_for_drift = self.watched.drift and done.did_something
 
@@ -229,7 +233,7 @@ class _Loop:
         self._looks_for_drift = False
         try:
             files = self.watched.read()
-            if not len(files) or self._follower is None:
+            if self._follower is None or not (files.items or files.repeatables):
                 return
             database: Database = self.watched.project.database
             began = time.monotonic()
@@ -245,15 +249,15 @@ class _Loop:
 
     # what is watched
 
-    def _changes(self) -> Iterator[bool]:
-        """Yield True at each save, and False when nothing was saved for a moment."""
+    def _changes(self) -> Iterator[_Change]:
+        """Yield at each save, and when nothing was saved for a moment."""
         import watchfiles
 
         while not self.stop.is_requested:
             there = [f for f in self.watched.folders if os.path.isdir(f)]
             if len(there) < len(self.watched.folders):
                 time.sleep(_POLL_MS / 1000)
-                yield False
+                yield _Change.NONE
                 continue
             known = _identity(there)
             batches = watchfiles.watch(
@@ -266,12 +270,20 @@ class _Loop:
                 yield_on_timeout=True,
                 raise_interrupt=True,
             )
+            before = _Change.MAYBE  # what was saved before it began to watch
             for batch in batches:
-                yield bool(batch)
+                yield _Change.SAVED if batch else before
+                before = _Change.NONE
                 if _identity(there) != known:  # the folder was made anew, as by a checkout, and is another one
                     break
-            if not self.stop.is_requested:
-                yield True
+
+
+class _Change(enum.Enum):
+    """What happened to the files."""
+
+    NONE = enum.auto()
+    MAYBE = enum.auto()
+    SAVED = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
