@@ -17,7 +17,7 @@ from wflo_schema.catalog.mend import (
     mend_extra,
     named,
 )
-from wflo_schema.catalog.objects import OF_RELATION, TABLES, Object, table_of
+from wflo_schema.catalog.objects import OF_RELATION, Object, table_of
 from wflo_schema.connect.versions import SET_EXPRESSION
 from wflo_schema.names import qualified, quote
 
@@ -300,14 +300,38 @@ def _grantable(one: Object) -> str:
     return named(one)
 
 
+_LARGEST = {"smallint": 32767, "integer": 2147483647, "bigint": 9223372036854775807}
+_SEQUENCE = re.compile(
+    r"(?P<type> AS (?:smallint|integer|bigint))? INCREMENT BY 1 MINVALUE 1 MAXVALUE (?P<max>\d+)"
+    r" START WITH 1 CACHE 1 NO CYCLE"
+)
+_IDENTITY = re.compile(
+    r"(?P<type>smallint|integer|bigint)(?P<rest> (?:NOT NULL )?GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY)"
+    r" \(START WITH 1 INCREMENT BY 1 MINVALUE 1 MAXVALUE (?P<max>\d+) CACHE 1\)"
+)
+
+
+def terse(text: str, kind: str) -> str:
+    """Leave out what is as usual for a sequence, or an identity."""
+    if kind == "sequence" and text.startswith("CREATE"):
+        return _SEQUENCE.sub(_without_usual, text, count=1)
+    if kind in ("table", "column"):
+        return _IDENTITY.sub(lambda m: m["type"] + m["rest"] if int(m["max"]) == _LARGEST[m["type"]] else m[0], text)
+    return text
+
+
+def _without_usual(found: re.Match[str]) -> str:
+    type_ = (found["type"] or " AS bigint").removeprefix(" AS ")
+    if int(found["max"]) != _LARGEST[type_]:
+        return found[0]
+    return "" if type_ == "bigint" else f" AS {type_}"
+
+
 # --- what it costs ------------------------------------------------------------------------------
 
 
-def notes_on(had: Object | None, wanted: Object, attribute: str, sides: Sides) -> tuple[_Notes, _Notes]:
-    """What a statement loses, and what may stop it or hurt where there are rows; nothing for a new table."""
-    new_tables = {o.path for o in sides.wants.values() if o.kind in TABLES and o.key in sides.absent}
-    if wanted.path[:2] in new_tables:
-        return (), ()
+def notes_on(had: Object | None, wanted: Object, attribute: str) -> tuple[_Notes, _Notes]:
+    """What a statement loses, and what may stop it or hurt where there are rows."""
     match wanted.kind, attribute:
         case "column", " absent":
             is_given = any(wanted.get(name) for name in ("default", "generated", "identity"))

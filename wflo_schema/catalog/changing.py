@@ -16,6 +16,7 @@ from wflo_schema.catalog.altering import (
     labels_of,
     losses_of_drop,
     notes_on,
+    terse,
 )
 from wflo_schema.catalog.compare import differences
 from wflo_schema.catalog.making import (
@@ -69,6 +70,9 @@ class Change:
     undone: tuple[Difference, ...] = ()
 
 
+# What CREATE TABLE makes of a constraint.
+_INSIDE = frozenset({"definition", "referenced index"})
+
 # Dropped and made again where PostgreSQL cannot alter it: nothing is kept in it.
 _REMADE = frozenset(
     {"view", "materialized view", "function", "procedure", "aggregate", "operator", "cast", "collation", "conversion"}
@@ -79,6 +83,13 @@ _REMADE = frozenset(
 
 # Attributes that nothing is remade for.
 _BESIDE = frozenset({"owner", "privileges", "comment"})
+
+# What is told, and mended, with another attribute of the same object.
+_TOLD_WITH = {("column", "collation"): ("type",)} | {
+    (kind, attribute): ("definition",)
+    for kind in ("trigger", "rule", "policy", "event trigger")
+    for attribute in ("enabled", "comment")
+}
 
 # What others are in: dropped when all else is gone.
 _LAST = frozenset(
@@ -113,6 +124,10 @@ class _Change:
         self.silent: dict[Key, Object] = {}
         self.cleared: dict[Key, Object] = {}
         self.exchanged: dict[Key, Object] = {}
+        self.on: dict[Path, list[Key]] = {}
+        for key, one in self.has.items():
+            if one.kind in OF_RELATION:
+                self.on.setdefault(one.path[:2], []).append(key)
         self.mentions = {o.key: self._mentions(o) for o in have.objects}
         self.mentioned: dict[str, list[Key]] = {}
         for key, names in self.mentions.items():
@@ -216,7 +231,7 @@ class _Change:
         table = table_of(column)
         if is_rewritten and column.get("default") and column.key not in self.cleared:
             self.cleared[column.key] = column
-        for key in [*self.mentioned.get(table, ()), *self._on(column.path[:2])]:
+        for key in [*self.mentioned.get(table, ()), *self.on.get(column.path[:2], ())]:
             one = self.has[key]
             if key == column.key or one.follows or not any(word.search(t) for n, t in one.attributes if n != "comment"):
                 continue
@@ -234,9 +249,6 @@ class _Change:
                 self._remake_column(one)
             elif one.kind in _REMADE and one.kind != "type":
                 self._remake(one)
-
-    def _on(self, relation: Path) -> Iterator[Key]:
-        return (k for k, o in self.has.items() if o.kind in OF_RELATION and o.path[:2] == relation)
 
     def _exchange(self, enum: Object) -> None:
         """Put a new type in its place, which all columns take."""
@@ -294,7 +306,7 @@ class _Change:
             return True
         if one.kind == "column":
             word = _word(one.path[2])
-            on_it = (*self.mentioned.get(table_of(one), ()), *self._on(one.path[:2]))
+            on_it = (*self.mentioned.get(table_of(one), ()), *self.on.get(one.path[:2], ()))
             users = (k for k in on_it if k != key and k not in self.cleared and self._stays(k))
             return any(
                 word.search(text)
@@ -355,7 +367,7 @@ class _Change:
         """Names of what it depends on, and must be gone before."""
         found = set(self.mentions[one.key])
         if one.kind in RELATIONS:
-            for key in self._on(one.path):
+            for key in self.on.get(one.path, ()):
                 if key[0] != "column" or self.has[key].get("type"):
                     found |= {n for n in self.mentions[key] if not n.startswith("key of ")}
                     found |= {f"{n.removeprefix('key of ')}" for n in self.mentions[key] if n.startswith("key of ")}
@@ -451,17 +463,23 @@ class _Change:
                 found[place] = replace(difference, mend=text or difference.mend)
             elif attribute == EXTRA:
                 del found[place]
-        for (kind, path), attribute in list(found):
-            if kind == "column" and attribute == "collation" and ((kind, path), "type") in found:
-                del found[(kind, path), attribute]
-        steps, undone = [], []
+        for key, attribute in list(found):
+            if any((key, other) in found for other in _TOLD_WITH.get((key[0], attribute), ())):
+                del found[key, attribute]
+        new = frozenset(path for (kind, path), _ in making if kind in TABLES)
+        steps: list[Statement] = []
+        undone: list[Difference] = []
         for (key, attribute), difference in placed_in_order(found, sides, needs=needs):
-            text = at_once(difference.mend)
+            text = terse(at_once(difference.mend), key[0])
+            if key[0] == "extension" and attribute == ABSENT and key not in self.remade:
+                text = f"CREATE EXTENSION {self.wants[key].name} WITH SCHEMA {quote(self.wants[key].get('schema'))};"
             if not text:
                 undone.append(difference)
                 continue
             had, wanted = self.has.get(key), self.wants[key]
-            loses, notes = notes_on(None if attribute == ABSENT else had, wanted, attribute, sides)
+            if any(step.text == text and step.key == key for step in steps):
+                continue
+            loses, notes = notes_on(had, wanted, attribute) if wanted.path[:2] not in new else ((), ())
             steps.append(Statement(difference.kind, difference.object, text, loses, notes, key))
         return steps, undone
 
@@ -472,6 +490,13 @@ class _Tables:
     def __init__(self, want: Catalog, there: dict[Key, Object]) -> None:
         self.want, self.there = want, there
         self.plan = TablePlan(want)
+        self.joins: dict[Path, list[str]] = {}
+        for table, text in self.plan.joins():
+            self.joins.setdefault(table.path, []).append(text)
+        self.on: dict[Path, list[Object]] = {}
+        for one in want.objects:
+            if one.kind in OF_RELATION:
+                self.on.setdefault(one.path[:2], []).append(one)
         self.making: dict[Place, str] = {}
         self.needs: dict[Place, set[str]] = {}
 
@@ -485,7 +510,7 @@ class _Tables:
             elif one.kind == "sequence":
                 self._sequence(one)
             elif one.kind in TABLES:
-                self._table(one, wants)
+                self._table(one)
             if one.kind in VIEWS or (one.kind == "column" and key not in self.there):
                 self._columns_of_view(one, wants)
         for one in gone.values():
@@ -508,31 +533,39 @@ class _Tables:
         self._take(one, mend_sequence(made), set())
         self.there[one.key] = made
 
-    def _table(self, one: Object, wants: dict[Key, Object]) -> None:
-        columns = [o for o in wants.values() if o.kind == "column" and o.path[:2] == one.path]
+    def _table(self, one: Object) -> None:
+        columns = [o for o in self.on.get(one.path, ()) if o.kind == "column"]
         columns.sort(key=lambda c: int(c.get("position") or 0))
         made = [self.plan.column_as_made(c) for c in columns]
         needs = mentions(one, ABSENT)
         for column in made:
             needs |= mentions(column, ABSENT) - {one.name}
-        self._take(one, self._create(one, columns), needs)
+        inside = [o for o in self.on.get(one.path, ()) if self._is_inside(o, needs)]
+        self._take(one, self._create(one, columns, inside), needs)
         self.there[one.key] = only(one, WRITTEN_WITH_TABLE)
         for column, wanted in zip(made, columns, strict=True):
             self.there[column.key] = replace(column, follows=wanted.follows)
+        for constraint in inside:
+            self.there[constraint.key] = only(constraint, _INSIDE)
         if one.get("partition of"):
-            for o in wants.values():
-                if o.path[:2] == one.path and o.follows and o.kind != "column":
-                    self.there[o.key] = o
+            self.there.update((o.key, o) for o in self.on.get(one.path, ()) if o.follows and o.kind != "column")
 
-    def _create(self, one: Object, columns: list[Object]) -> str:
+    def _is_inside(self, one: Object, needs: set[str]) -> bool:
+        """Whether it is a constraint that CREATE TABLE can say itself."""
+        if one.kind != "constraint" or one.follows or any(one.get(n) for n in ("validated", "enforced", "inherited")):
+            return False
+        is_of_rows = one.get("definition").startswith(("PRIMARY KEY", "UNIQUE", "CHECK"))
+        return is_of_rows and mentions(one, ABSENT) - {table_of(one)} <= needs
+
+    def _create(self, one: Object, columns: list[Object], inside: list[Object]) -> str:
         said = one.get("partition of")
+        constraints = [f"CONSTRAINT {quote(o.path[2])} {o.get('definition')}" for o in inside]
         if not said:
-            joins = (text for table, text in self.plan.joins() if table.path == one.path)
-            return "\n".join((self.plan.create(one), *joins))
+            return "\n".join((self.plan.create(one, constraints), *self.joins.get(one.path, ())))
         parent = max((t.name for t in self.plan.tables.values() if said.startswith(f"{t.name} ")), key=len, default="")
-        is_plain = bool(parent) and all(self._is_like_parent(c) for c in columns)
+        is_plain = bool(parent) and not inside and all(self._is_like_parent(c) for c in columns)
         if not is_plain:
-            return "\n".join((self.plan.create(one), attach(one, self.plan.tables)))
+            return "\n".join((self.plan.create(one, constraints), attach(one, self.plan.tables)))
         kind = "UNLOGGED TABLE" if one.get("persistence") == "UNLOGGED" else one.kind.upper()
         words = (
             f"CREATE {kind} {one.name} PARTITION OF {parent} {said[len(parent) + 1 :]}",
@@ -556,8 +589,8 @@ class _Tables:
         view = one.path[:2]
         if not any((kind, view) in wants for kind in VIEWS):
             return
-        for o in wants.values():
-            if o.kind == "column" and o.path[:2] == view and o.key not in self.there:
+        for o in self.on.get(view, ()):
+            if o.kind == "column" and o.key not in self.there:
                 self.there[o.key] = replace(o, attributes=())
 
 

@@ -249,12 +249,13 @@ class TablePlan:
                 made.pop(name, None)
         return replace(column, attributes=tuple(sorted(made.items())), follows=())
 
-    def create(self, table: Object) -> str:
-        """Write CREATE TABLE."""
+    def create(self, table: Object, constraints: Sequence[str] = ()) -> str:
+        """Write CREATE TABLE, with these constraints behind its columns."""
         columns = self._columns.get(table.path, [])
         is_inheriting = self._is_made_inheriting(table)
         lines = [self._column_text(c) for c in columns if not self._is_inherited(c)]
         lines += [self._own_not_null(c) for c in columns if self._is_inherited(c) and self._has_own_not_null(c)]
+        lines += constraints
         inside = "(\n    " + ",\n    ".join(lines) + "\n)" if lines else "()"
         clauses = (
             f"INHERITS ({', '.join(_parents(table, self._names))})" if is_inheriting else "",

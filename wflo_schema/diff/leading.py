@@ -88,7 +88,8 @@ def _to_remake(failed: _Failed) -> set[Key]:
     """What PostgreSQL takes only where it is dropped and made again."""
     if failed.sqlstate == _UNSAFE_VALUE:
         return {s.key for s in failed.all if s.kind == "type" and " ADD VALUE " in s.text}
-    return {failed.statement.key} - {("", ())} if failed.sqlstate in _REMAKE else set()
+    is_version = failed.statement.kind == "extension"  # the one that is wanted is not the newest: it is named at once
+    return {failed.statement.key} - {("", ())} if failed.sqlstate in _REMAKE or is_version else set()
 
 
 def _rounds(

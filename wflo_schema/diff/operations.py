@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -269,7 +268,7 @@ def _written(
     stem = name_after(files, slug)
     forward = f"-- {title}\n\n{sql_of(found.statements)}"
     back = f"-- undo: {title}\n\n{sql_of(found.rollback)}"
-    with _folder_with(files, stem, forward, back) as all_:
+    with _with_new(files, stem, forward, back) as all_:
         try:
             operations.migrate(base, all_)
             there = compared(one.read(base), want)
@@ -299,12 +298,9 @@ def _not_proven(found: Diff) -> WfloSchemaError:
 
 
 @contextmanager
-def _folder_with(files: Migrations, stem: str, forward: str, back: str) -> Iterator[Migrations]:
-    """The folder as it will be, elsewhere."""
+def _with_new(files: Migrations, stem: str, forward: str, back: str) -> Iterator[Migrations]:
+    """The migrations, and the new one behind them, which is elsewhere."""
     with tempfile.TemporaryDirectory(prefix="wfd") as folder:
-        for m in files:
-            for path in (m.path, m.rollback_path):
-                if path is not None:
-                    shutil.copy(path, folder)
         write_pair(Path(folder, stem), forward, back)
-        yield read_migrations(folder)
+        items = (*files, *read_migrations(folder))
+        yield replace(files, items=items, _by_id={m.id: m for m in items})

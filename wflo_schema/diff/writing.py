@@ -10,7 +10,8 @@ from wflo_schema.catalog.changing import Statement
 def sql_of(statements: Sequence[Statement]) -> str:
     """The statements with what a reader must know before each."""
     parts = []
-    if any(s.kind in ("function", "procedure") and s.text.startswith("CREATE ") for s in statements):
+    made = [s for s in statements if not s.text.startswith("DROP ")]
+    if len(made) > 1 and any(s.kind in ("function", "procedure") for s in made):  # one may name what is made after it
         parts.append("SET LOCAL check_function_bodies = off;")
     for one in statements:
         said = [*(f"-- loses data: {text}" for text in one.loses), *(f"-- {text}" for text in one.notes)]
