@@ -80,6 +80,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "session",
             "repeating",
             "stepwise",
+            "together",
             "operations",
             "waiting",
         ),
