@@ -83,6 +83,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "session",
             "repeating",
             "stepwise",
+            "together",
             "operations",
             "waiting",
             "production",

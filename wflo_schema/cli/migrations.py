@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     help="Run although files, ledger and database disagree in this way; repeatable.",
 )
 @option("--drop-deleted", is_flag=True, help="Drop what those repeatable files made that are deleted.")
+@option("--together", is_flag=True, help="Apply all of them in one transaction: all, or none.")
 @create_database_option
 @create_schema_option
 # many parameters: one for each option
@@ -61,6 +62,7 @@ def migrate(
     to: str | None,
     allow: tuple[str, ...],
     drop_deleted: bool,
+    together: bool,
     create_database: bool,
     create_schema: bool,
 ) -> None:
@@ -73,6 +75,7 @@ def migrate(
     Example:
       DATABASE_URL=postgresql://wflo_user@localhost/wflo wflo-schema migrate
       wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
+      wflo-schema migrate --together    all of them, or none
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
@@ -91,6 +94,7 @@ def migrate(
                 files,
                 to=to,
                 allow=[Allow(a) for a in allow],
+                together=together,
                 create_schema=create_schema,
                 drop_deleted=drop_deleted,
                 locks=locks_of(lock_timeout, lock_wait),
@@ -109,6 +113,7 @@ def migrate(
 @lock_options
 @option("-n", "--count", type=click.IntRange(min=0), default=None, help="How many, the last one first. Default: 1.")
 @option("--to", metavar="ID", help="Roll back every migration applied after this one, and keep this one.")
+@option("--together", is_flag=True, help="Roll back all of them in one transaction: all, or none.")
 # many parameters: one for each option
 def rollback(
     id: str | None,
@@ -121,6 +126,7 @@ def rollback(
     lock_wait: str,
     count: int | None,
     to: str | None,
+    together: bool,
 ) -> None:
     """Roll back the last migration, the last N, all after one, or just ID.
 
@@ -153,6 +159,7 @@ def rollback(
                 count=1 if count is None else count,
                 to=to,
                 only=id,
+                together=together,
                 locks=locks_of(lock_timeout, lock_wait),
                 notify=notify,
                 stop=stop,
@@ -237,7 +244,9 @@ def wait(
 @option(
     "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
 )
+@option("--together", is_flag=True, help="Plan for migrate --together, which is one transaction.")
 @create_schema_option
+# many parameters: one for each option
 def plan(
     database_url: str | None,
     schema: str | None,
@@ -246,6 +255,7 @@ def plan(
     server_directory: Path,
     to: str | None,
     against: str | None,
+    together: bool,
     create_schema: bool,
 ) -> None:
     """Show what migrate would do, and what would stop it.
@@ -271,12 +281,12 @@ def plan(
                 else "leave out --recursive"
             )
             raise UsageError("--against reads no sub-folders", hint=f"{how}, and name each folder")
-        planned = _pasteable(plan_against(folders_of(migrations), against, to=to))
+        planned = _pasteable(plan_against(folders_of(migrations), against, to=to, together=together))
         answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
-    planned = operations.plan(target, files, to=to, create_schema=create_schema)
+    planned = operations.plan(target, files, to=to, together=together, create_schema=create_schema)
     if planned.refusals:
         from wflo_schema.adopt.judge import explain_plan
 

@@ -172,6 +172,9 @@ ROLLBACK = Command("ROLLBACK")
 # Clears the session.
 DISCARD = Command("DISCARD ALL")
 
+# Is no command: has the server send its answers to all before it at once, where it would wait for a bufferful.
+FLUSH = Command("")
+
 # Stands among what was sent for the preparing of the command behind it.
 _PREPARING = Command("")
 
@@ -219,6 +222,8 @@ class Pipeline:
         self._unanswered = self._unanswered_bytes = 0
         self.on_wait = on_wait
         self.on_notice = on_notice
+        self.on_answer: Callable[[int], None] | None = None
+        """Is called with how many commands of what is awaited have succeeded, each time one is answered."""
         self._awaited: _Sending | None = None
         self._next_tick = 0.0
         self.given_way = ""
@@ -294,6 +299,9 @@ class Pipeline:
                 pgconn.pipeline_sync()
                 sending.alone, sending.is_synced = command, command is None
                 return sending.is_synced
+            if command is FLUSH:
+                pgconn.send_flush_request()
+                continue
             sent = command.sent
             if command.is_only_parsed:
                 pgconn.send_prepare(b"", sent)
@@ -341,7 +349,7 @@ class Pipeline:
             while True:
                 result = self._next()
                 if result is None:
-                    self._answered(sending)
+                    self._answered(sending, len(rows))
                     continue
                 status = result.status
                 if status == pq.ExecStatus.PIPELINE_SYNC:
@@ -380,8 +388,10 @@ class Pipeline:
             error, self.given_way = replace(error, sqlstate="55P03", message=self.given_way), ""
         return Exchange(tuple(rows), error)
 
-    def _answered(self, sending: _Sending) -> None:
-        """The answer to a command has come as a whole."""
+    def _answered(self, sending: _Sending, count: int) -> None:
+        """The answer to a command has come as a whole; ``count`` have succeeded."""
+        if self.on_answer is not None:
+            self.on_answer(count)
         if self._stop is not None and self._stop.is_requested:  # among many short commands `_wait` sees no time pass
             now = time.monotonic()
             self._end(self._stop, now)

@@ -13,7 +13,9 @@ from wflo_schema.files.folder import Migration, load_script
 from wflo_schema.files.git import merge_with_revision
 
 
-def plan_against(directories: Sequence[Path | str], revision: str, *, to: str | None = None) -> Plan:
+def plan_against(
+    directories: Sequence[Path | str], revision: str, *, to: str | None = None, together: bool = False
+) -> Plan:
     """Say what `migrate` would do after a merge with ``revision``, to a database that has all files of that revision.
 
     Asks no database, so syntax errors are not found, and checks nothing out.  Raise as
@@ -22,7 +24,7 @@ def plan_against(directories: Sequence[Path | str], revision: str, *, to: str | 
     merged = merge_with_revision(directories, revision)
     recorded = tuple(Record(m.hash, m.id, "", m.checksum) for m in merged.theirs)
     status = compare_with(merged.label, merged.both, recorded)
-    planned = plan_migrations(status, merged.both.changed(Migration.with_any_values), to, ())
+    planned = plan_migrations(status, merged.both.changed(Migration.with_any_values), to, (), together=together)
     scripts = Scripts(planned.pending, load_script)
     scripts.validate(lambda: None, lambda m, script: refuse_unready(m, script, lambda _: None))
     return replace(planned, wrapped=tuple(scripts.wrapped))

@@ -450,6 +450,13 @@ def seal_command(ledger: Ledger, migration: Migration) -> Command:
     return Command(_sql("ledger_seal", ledger.schema), (migration.hash, migration.id, migration.checksum))
 
 
+def seal_all_command(ledger: Ledger, migrations: Collection[Migration], *, is_last: bool) -> Command:
+    """Fail with 22012 unless the records of all of them are there; then, if it ``is_last``, as `seal_command`."""
+    hashes = ",".join(m.hash for m in migrations)
+    digest = _digest(f"{m.hash} {m.checksum}" for m in migrations)
+    return Command(_sql("ledger_seal_all", ledger.schema), (hashes, digest, "on" if is_last else "off"))
+
+
 def seal_removal_command(ledger: Ledger, migration: Migration, *, recorded: Collection[str]) -> Command:
     """The same for a rollback: fail with 22012 unless the other hashes of ``recorded`` are there, and no more."""
     gone = migration.hash

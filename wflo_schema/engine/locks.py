@@ -91,6 +91,10 @@ class Patience:
             return f"gave up after {own_ms / 1000:.1f} s, although a function has set a longer lock_timeout"
         return ""
 
+    def count(self, former: Patience) -> None:
+        """Count what others have waited in an earlier part of the same transaction."""
+        self._spent_ms += former._spent_ms
+
     @property
     def left_ms(self) -> float:
         """What others may still have to wait."""

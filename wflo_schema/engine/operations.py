@@ -38,6 +38,7 @@ from wflo_schema.engine.ledger import (
     progress_delete_command,
     ran_command,
     read_grants,
+    seal_all_command,
     seal_command,
     seal_removal_command,
     share_command,
@@ -55,10 +56,11 @@ from wflo_schema.engine.planning import (
     load_rollback_or_refuse,
     plan_migrations,
     refuse,
+    refuse_apart,
     refuse_elsewhere,
     rollback_targets,
 )
-from wflo_schema.engine.remedies import NOTHING_KEPT
+from wflo_schema.engine.remedies import NOTHING_KEPT, of_several
 from wflo_schema.engine.repeatables import (
     TABLE,
     RepeatableState,
@@ -68,7 +70,8 @@ from wflo_schema.engine.repeatables import (
     read_texts,
 )
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
-from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session
+from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session, Tries
+from wflo_schema.engine.together import CLEAR, RESET_SETTINGS, Course
 from wflo_schema.engine.values import (
     all_with_recorded,
     forget_commands,
@@ -149,6 +152,7 @@ def plan(
     *,
     to: str | None = None,
     allow: Collection[Allow] = (),
+    together: bool = False,
     create_schema: bool = False,
 ) -> Plan:
     """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
@@ -159,7 +163,8 @@ def plan(
     migrations.refuse_empty()
     with _Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         run.creates_schema = create_schema
-        planned = plan_migrations(run.status(migrations, _READ_TIMEOUT_MS), migrations, to, allow)
+        found = run.status(migrations, _READ_TIMEOUT_MS)
+        planned = plan_migrations(found, migrations, to, allow, together=together)
         planned = run.unless_run_elsewhere(planned, migrations)
         if planned.pending:
             refuse_elsewhere(planned.status)
@@ -172,12 +177,14 @@ def plan(
 
 
 # many parameters: what stops it, what it may do, and who is told
+# long: its promises take half of it
 def migrate(
     database: Database,
     migrations: Migrations,
     *,
     to: str | None = None,
     allow: Collection[Allow] = (),
+    together: bool = False,
     create_schema: bool = False,
     drop_deleted: bool = False,
     locks: LockOptions | None = None,
@@ -191,6 +198,9 @@ def migrate(
     The repeatable files are applied in one transaction, once no migration is pending; with ``drop_deleted`` what
     those made that are deleted is dropped.
 
+    ``together``: all are one transaction, which commits as a whole or not at all; where one of them is
+    non-transactional, nothing is run.
+
     With ``create_schema`` the target's schema is made where it is not there.  In a replay it is made too, and
     neither unfinished files nor missing rollback files count: the files were applied elsewhere.
 
@@ -203,7 +213,8 @@ def migrate(
     began = time.monotonic()
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         run.creates_schema = create_schema or database.replay is not None
-        planned = plan_migrations(run.settled_status(migrations), migrations, to, allow)
+        plan_from = functools.partial(plan_migrations, migrations=migrations, to=to, allow=allow, together=together)
+        planned = plan_from(run.settled_status(migrations))
         refuse_elsewhere(planned.status)
         refuse(run.unless_run_elsewhere(planned, migrations))
         load = run.loader(load_script)
@@ -218,16 +229,21 @@ def migrate(
                 break
             if attempt + 1 == _MOST_CONFLICTS:
                 raise _keeps_no_record(run, planned.status.followed[0].id)
-            planned = plan_migrations(run.status(migrations), migrations, to, allow)
+            planned = plan_from(run.status(migrations))
             refuse(planned)
             run.expect(len(planned))
-        run.migrate(planned, migrations, to, allow, scripts)
+        again = functools.partial(run.apply_repeatables, migrations, scripts, drop_deleted=drop_deleted)
+        run.repeats = drop_deleted or bool(planned.repeatables)
+        run.migrate(
+            planned, scripts, migrations, plan_from, together=again if together and database.replay is None else None
+        )
         if drop_deleted or run.is_to_repeat(planned):
             run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         run.after_all()
         return run.result("apply", began)
 
 
+# many parameters: what a user may ask for
 def rollback(
     database: Database,
     migrations: Migrations,
@@ -235,12 +251,14 @@ def rollback(
     count: int = 1,
     to: str | None = None,
     only: str | None = None,
+    together: bool = False,
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
 ) -> Result:
     """Roll back the last ``count`` migrations, or all after ``to`` (which stays), or ``only`` one.
 
+    ``together``: in one transaction, which commits as a whole or not at all.
     Every rollback file is read before anything runs.  Raise `Refused` when one is missing, empty or
     all comment without ``-- nothing-to-undo``, when a migration applied on the way has no file any
     more, or when others that are applied depend on ``only``; else as `migrate`.
@@ -253,6 +271,8 @@ def rollback(
         targets = rollback_targets(found, migrations, count, to, only)
         recorded = read_values(run.pipeline, run.ledger)
         targets = tuple(with_recorded(m, recorded) for m in targets)
+        if together:
+            refuse_apart(targets)
         scripts = Scripts(targets, run.loader(load_rollback_or_refuse))
         run.validate(scripts, lambda m, script: run.check_text(script))
         if targets:
@@ -260,7 +280,7 @@ def rollback(
         run.begin("rollback", len(targets), migrations.where)
         if targets and not run.follow(found.followed, migrations):
             raise _changed_before(targets[0])
-        run.roll_back(targets, scripts)
+        (run.roll_back_together if together else run.roll_back)(targets, scripts)
         return run.result("rollback", began)
 
 
@@ -324,6 +344,13 @@ def baseline(
         return run.result("mark", began)
 
 
+# Applies repeatable files, and returns what records them, in the transaction that is open; None where none changed.
+_Repeat = Callable[[], "tuple[Repeating, list[Command]] | None"]
+
+# Where a migration fails whose statements have all been run.
+_AT_ITS_END = "at its end (a deferred constraint or trigger)"
+
+
 class _Transaction(NamedTuple):
     """A migration as it is sent: what begins it and changes the ledger, settings, statements, the end.
 
@@ -355,6 +382,8 @@ class _Transaction(NamedTuple):
     """The hash of the migration that it rolls back."""
     is_continued: bool = False
     """The session is as the one before has left it, and has the lasting settings."""
+    closing: tuple[Command, ...] = (COMMIT,)
+    """What ends it; where it is one of several in a transaction, what makes way for the next."""
 
     def continues(self, one: _Transaction) -> bool:
         """Does it find the session behind another one as it needs it?"""
@@ -385,7 +414,7 @@ class _Transaction(NamedTuple):
         for part in self.parts:
             yield from (one for _, one in part.commands(self.command))
         yield from self.seal
-        yield COMMIT
+        yield from self.closing
         yield from self.after
 
     def statements(self) -> Iterator[tuple[Part, int | None, Command]]:
@@ -444,6 +473,8 @@ class _Run(Session):
     _elsewhere: tuple[str, ...] = ()
     """What other schemas hold where nothing is recorded, and no schema was named."""
     creates_schema = False
+    repeats = False
+    """Repeatable files are to be applied behind the migrations."""
     is_due = False
     """The hook after all is to be run since an earlier run, which was killed, or in which it failed."""
     _hook_files: Migrations | None = None
@@ -561,9 +592,17 @@ class _Run(Session):
         for said in self._elsewhere if pending else ():
             self.notify(Notice("", "WARNING", f"{said}: if you mean these, name the schema with --schema"))
 
+    # long: what is done with each migration, and with a plan that is out of date
     def migrate(
-        self, planned: Plan, migrations: Migrations, to: str | None, allow: Collection[Allow], scripts: Scripts
+        self,
+        planned: Plan,
+        scripts: Scripts,
+        migrations: Migrations,
+        plan_from: Callable[[Status], Plan],
+        *,
+        together: _Repeat | None,
     ) -> None:
+        """Apply what is planned; ``together``: in one transaction, with what repeats behind it."""
         queue = deque(planned.pending)
         recorded = set(planned.status.recorded)
         order = {m.id: n for n, m in enumerate(migrations)}
@@ -583,6 +622,10 @@ class _Run(Session):
             predecessors = self._predecessors(m, in_order, order[m.id], recorded)
             try:
                 self._before_all()
+                if together is not None:
+                    parts = functools.partial(self._pending, tuple(queue), scripts, in_order, order, recorded)
+                    self._apply_as_one(tuple(queue), parts, together)
+                    break
                 if m.is_transactional:
                     one, is_sent = self._ahead, self._ahead is not None
                     if one is None:
@@ -609,7 +652,7 @@ class _Run(Session):
                     raise _keeps_no_record(self, m.id, str(conflict)) from None
                 self.current = None
                 self._look_at_ledger()
-                again = plan_migrations(self.status(migrations), migrations, to, allow)
+                again = plan_from(self.status(migrations))
                 refuse(again)
                 recorded = set(again.status.recorded)
                 queue = deque(again.pending)
@@ -617,6 +660,17 @@ class _Run(Session):
                 self.expect(len(again))
         self.queue = deque()
         self.flush()
+
+    def _apply_as_one(
+        self, targets: Sequence[Migration], parts: Callable[[], Iterator[_Transaction]], repeat: _Repeat
+    ) -> None:
+        """Apply these, and the repeatable files behind them where nothing stays pending, in one transaction."""
+        seal = seal_all_command(self.ledger, targets, is_last=True)
+        if self.repeats and TABLE not in self.ledger.own:
+            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+            self.settle()  # an event trigger may have changed a setting
+        self._last_hash = targets[-1].hash
+        self._as_one(targets, "apply", parts, seal, repeat)
 
     def _begin_hooks(self) -> None:
         """Get ready to say which hooks are due and which were run, where there are such."""
@@ -712,19 +766,11 @@ class _Run(Session):
 
     def _repeat(self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool) -> None:
         """The same, once nobody else is at it."""
-        texts = read_texts(self.pipeline, self.ledger)
-        entries = compare_repeatables(migrations.repeatables, texts, existing(self.pipeline, texts))
-        states = {e.id: e.state for e in entries}
-        wanted = [m for m in migrations.repeatables if states[m.id] is not RepeatableState.APPLIED]
-        deleted = [i for i, state in states.items() if state is RepeatableState.DELETED and drop_deleted]
-        if not wanted and not deleted:
+        repeated = self.apply_repeatables(migrations, scripts, drop_deleted=drop_deleted)
+        if repeated is None:
             self.settle(ROLLBACK)
             return
-        self.queue = deque(wanted)
-        repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
-        repeating.look_at_shapes()
-        repeating.apply([repeating.files[m.id] for m in wanted])
-        commands = [*repeating.drop_files(deleted), *repeating.finish(), *self.due]
+        repeating, commands = repeated
         last = repeating.applied[-1][0] if repeating.applied else None
         ending = [SETTLE, *self.look_outside]
         outcome = self.pipeline.exchange([*ending, *self.as_ourselves(), *commands, COMMIT, *self.to_disk, DISCARD])
@@ -742,6 +788,23 @@ class _Run(Session):
             self.settle(ROLLBACK)  # it is committed; a cancel request came late
         self.queue = deque()
         self.flush()
+
+    def apply_repeatables(
+        self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool
+    ) -> tuple[Repeating, list[Command]] | None:
+        """Run those that changed, in the transaction that is open; return what records them, None where none did."""
+        texts = read_texts(self.pipeline, self.ledger)
+        entries = compare_repeatables(migrations.repeatables, texts, existing(self.pipeline, texts))
+        states = {e.id: e.state for e in entries}
+        wanted = [m for m in migrations.repeatables if states[m.id] is not RepeatableState.APPLIED]
+        deleted = [i for i, state in states.items() if state is RepeatableState.DELETED and drop_deleted]
+        if not wanted and not deleted:
+            return None
+        self.queue = deque(wanted)
+        repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
+        repeating.look_at_shapes()
+        repeating.apply([repeating.files[m.id] for m in wanted])
+        return repeating, [*repeating.drop_files(deleted), *repeating.finish(), *self.due]
 
     def _repeating(
         self,
@@ -993,30 +1056,185 @@ class _Run(Session):
                 raise self.stopped(self.taken_back(m))
             if error.index < 0:
                 continue  # the session was not cleared before it: nothing of it was run
-            if error.index == one.share_index and error.sqlstate == "22012":
-                self.wait_for_colleague(m, tries)
-                continue
-            if error.index <= one.ledger_index:
-                if error.sqlstate in _OUT_OF_DATE:
-                    raise Conflict(error.message)
-                if error.sqlstate in RETRIED or error.sqlstate == "57014":
-                    self.pause_for_ledger(m, error, tries)
+            one = self._again(one, error, tries)
+
+    def _again(self, one: _Transaction, error: ServerError, tries: Tries, *, place: str = "") -> _Transaction:
+        """What is tried again, once a moment has passed where only locks were in the way; raise for all else.
+
+        ``error.index`` counts from the first command of ``one``; ``place`` is said of an error behind its statements.
+        """
+        m, script = one.migration, one.script
+        if error.index == one.share_index and error.sqlstate == "22012":
+            self.wait_for_colleague(m, tries)
+            return one
+        if error.index <= one.ledger_index:
+            if error.sqlstate in _OUT_OF_DATE:
+                raise Conflict(error.message)
+            if error.sqlstate in RETRIED or error.sqlstate == "57014":
+                self.pause_for_ledger(m, error, tries)
+                return one
+            raise self.ledger_error(error)
+        part, number = one.at(error.index)
+        if error.sqlstate in RETRIED:
+            self.pause_or_give_up(m, part.script, error, number, tries)
+            return one
+        self._refuse_outside(one, error, part, number)
+        if one.seal_index < error.index < one.commit_index:
+            if error.sqlstate == "42501" and not one.is_ourselves:
+                return one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
+            raise self.unrecorded(m, script, error)
+        if error.index == one.commit_index and error.sqlstate == "25006":
+            raise self.written_at_commit(m, script, error)
+        if number is None and error.index < one.seal_index:
+            place = "before its first statement"
+        raise self.failed(m, part.script, error, number, place=place if number is None else "", hook=part.hook)
+
+    def _as_one(
+        self,
+        targets: Sequence[Migration],
+        operation: str,
+        parts: Callable[[], Iterator[_Transaction]],
+        seal: Command,
+        repeat: _Repeat | None = None,
+    ) -> None:
+        """Run them all in one transaction, of these parts; try it again while only locks are in its way.
+
+        ``repeat`` applies repeatable files behind them, in the same transaction.
+        Raise as `_transaction` does; nothing is kept then.
+        """
+        tries = self.tries()
+        is_plain = self._is_plain
+        around: set[str] = set()
+        while True:
+            tries.count += 1
+            self._is_plain, self.queue = is_plain, deque(targets)
+            course = Course(
+                self, operation, len(targets), parts(), lambda one: one.is_around or one.migration.id in around
+            )
+            try:
+                failed = self._run_as_one(course)
+                if failed is None and course.broken is None:
+                    if self._end_as_one(course, seal, repeat, tries):
+                        return
                     continue
-                raise self.ledger_error(error)
-            part, number = one.at(error.index)
-            if error.sqlstate in RETRIED:
-                self.pause_or_give_up(m, part.script, error, number, tries)
-                continue
-            self._refuse_outside(one, error, part, number)
-            if one.seal_index < error.index < one.commit_index:
-                if error.sqlstate == "42501" and not one.is_ourselves:
-                    one = one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
+                self.settle(ROLLBACK)
+                if self.stop.is_requested:
+                    raise self.stopped("nothing was kept, as all of it is one transaction")
+                if course.broken is not None:
+                    raise course.broken
+                assert failed is not None
+                one, error = failed
+                if error.sqlstate in DEPENDED_ON and self._texts and not (one.is_around or one.migration.id in around):
+                    around.add(one.migration.id)
                     continue
-                raise self.unrecorded(m, script, error)
-            if error.index == one.commit_index and error.sqlstate == "25006":
-                raise self.written_at_commit(m, script, error)
-            place = "before its first statement" if error.index < one.seal_index and number is None else ""
-            raise self.failed(m, part.script, error, number, place=place, hook=part.hook)
+                is_settled = error.index > one.seal_index
+                place = "at its end, where the session is cleared" if is_settled else _AT_ITS_END
+                self._again(one, error, tries, place=place)
+            except MigrationFailed as said:
+                raise of_several(said, len(targets), operation) from said.__cause__
+            finally:
+                self.under_way = 0
+
+    def _run_as_one(self, course: Course[_Transaction]) -> tuple[_Transaction, ServerError] | None:
+        """Run all parts in a transaction that is left open; return what failed, if anything did."""
+        while True:
+            outcome = course.run()
+            if outcome.error is not None:
+                return course.place(outcome.error)
+            if course.apart is None:
+                return None
+            one = course.begin_apart()
+            error = self._around(one).error
+            if error is not None:
+                return one, error
+            course.end_apart()
+
+    def _end_as_one(self, course: Course[_Transaction], seal: Command, repeat: _Repeat | None, tries: Tries) -> bool:
+        """Apply what repeats, and commit all; say whether it is committed, or else to be tried again."""
+        from wflo_schema.engine.repeating import Locked, NotApplied
+
+        repeated = None
+        try:
+            if repeat is not None and (self.repeats or self._has_taken_down):
+                patience = set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})
+                error = self.pipeline.exchange([RESET_SETTINGS, *patience, lock_repeatables(self.ledger)]).error
+                if error is not None:
+                    return self._not_ended(error, tries)
+                repeated = repeat()
+        except Locked as locked:
+            self.settle(ROLLBACK)
+            self.pause_or_give_up(locked.m, locked.script, locked.error, locked.number, tries)
+            return False
+        except NotApplied as refused:
+            self.settle(ROLLBACK)
+            raise refused.error(self) from None
+        repeating, commands = repeated or (None, [])
+        last = course.last
+        before = [RESET_SETTINGS, SETTLE, *self.look_outside, *self.as_ourselves(), *commands]
+        self.check_stop()
+        self.is_kept = None
+        error = self.pipeline.exchange([*before, seal, COMMIT, *self.to_disk, DISCARD]).error
+        if error is not None and error.index <= len(before) + 1:
+            if error.index == 1 and repeating is not None and repeating.applied and error.sqlstate not in RETRIED:
+                file = repeating.applied[-1][0]
+                self.settle(ROLLBACK)
+                raise self.failed(file.migration, file.script, error, None)
+            if error.index < len(before) or error.sqlstate in RETRIED:
+                return self._not_ended(error, tries)
+            self.settle(ROLLBACK)
+            tell = self.unrecorded if error.index == len(before) else self.written_at_commit
+            raise tell(last.migration, last.script, error)
+        if error is not None:
+            self.settle(ROLLBACK)  # a cancel request came late
+        self.finished_together(course.done, is_flushed=error is None)
+        for file, _ in repeating.applied if repeating is not None else ():
+            self.start(file.migration)
+            self.finished(file.migration, "apply", len(file.script.statements), is_flushed=error is None)
+        return True
+
+    def _not_ended(self, error: ServerError, tries: Tries) -> bool:
+        """Let a moment pass where only locks were in the way of the end; else raise."""
+        self.settle(ROLLBACK)
+        if self.stop.is_requested:
+            raise self.stopped("nothing was kept, as all of it is one transaction")
+        if error.sqlstate not in RETRIED and error.sqlstate != "57014":
+            raise self.ledger_error(error)
+        self.pause_for_ledger(None, error, tries)
+        return False
+
+    def _joined(self, one: _Transaction, former: _Transaction | None, seal: Sequence[Command]) -> _Transaction:
+        """The same as a part of a transaction that another one may have begun."""
+        is_continued = former is not None and one.continues(former)
+        opening = one.opening
+        if former is not None:
+            opening = (*((RESET_SETTINGS,) if former.lasting and not is_continued else ()), *opening[1:])
+        return one._replace(
+            opening=opening,
+            seal=tuple(seal),
+            closing=CLEAR if seal else (),
+            after=(),
+            is_ourselves=True,
+            is_continued=is_continued,
+        )
+
+    def _pending(
+        self,
+        queue: Sequence[Migration],
+        scripts: Scripts,
+        in_order: Sequence[Migration],
+        order: Mapping[str, int],
+        recorded: Collection[str],
+    ) -> Iterator[_Transaction]:
+        """Of all that is pending, each with its record."""
+        known, former = set(recorded), None
+        for m in queue:
+            needed = self._predecessors(m, in_order, order[m.id], known)
+            one = self._as_transaction(m, self._take(scripts, m), needed, behind=None)
+            record = seal_all_command(self.ledger, [m], is_last=False)
+            seal = (SETTLE, *self.as_ourselves(), record) if one.seal else ()
+            former = self._joined(one, former, seal)
+            yield former
+            known.add(m.id)
 
     def _around(self, one: _Transaction) -> Exchange:
         """Send a transaction step by step, and take down what keeps a statement from running; put it back at the end.
@@ -1060,7 +1278,10 @@ class _Run(Session):
             self.settle(ROLLBACK)
             raise refused.error(self) from None
         self._has_taken_down = bool(repeating.down)
-        error = self.pipeline.exchange([*ending, *one.seal, COMMIT, *one.after, DISCARD]).error
+        is_end = COMMIT in one.closing
+        error = self.pipeline.exchange(
+            [*ending, *one.seal, *one.closing, *one.after, *((DISCARD,) if is_end else ())]
+        ).error
         if error is None:
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
@@ -1085,6 +1306,47 @@ class _Run(Session):
         at = places[again.index] if again is not None and again.index < len(places) else (part, None)
         raise self.confinement.refusal(at[0].script, again or error, at[1]) or found
 
+    def _undoing(self, m: Migration, script: Script, recorded: Collection[str], *, look: bool = True) -> _Transaction:
+        """A rollback file with the removal of its record, where the ledger has these."""
+        record = [
+            share_command(self.ledger),
+            lock_command(self.ledger),
+            delete_command(self.ledger, m, recorded=recorded),
+            *forget_commands(self.ledger, m),
+        ]
+        if m.hash in self._half_way:
+            record.append(progress_delete_command(self.ledger, m))
+        removal = seal_removal_command(self.ledger, m, recorded=recorded)
+        seal = (SETTLE, *(self.look_outside if look else ()), *self.as_ourselves(), removal)
+        one = self._made_of(m, self._parts(m, script, "", AFTER_ROLLBACK), record, self.settings(m), seal=seal)
+        undoes = m.hash if self._texts else ""
+        return one._replace(is_ourselves=True, is_around=bool(undoes), undoes=undoes)
+
+    def roll_back_together(self, targets: Sequence[Migration], scripts: Scripts) -> None:
+        """Run these rollback files, and remove the records, in one transaction."""
+        if not targets:
+            return
+        if not self.ledger.is_complete:
+            self._make_ledger()
+
+        def parts() -> Iterator[_Transaction]:
+            left, former = set(self._recorded), None
+            for m in targets:
+                one = self._undoing(m, self._take(scripts, m), left)
+                former = self._joined(one, former, one.seal[:-1])  # the removal of the next one looks at the ledger
+                yield former
+                left.discard(m.hash)
+
+        self.check_stop()
+        last = targets[-1]
+        recorded = self._recorded.difference(m.hash for m in targets[:-1])
+        try:
+            self._as_one(targets, "rollback", parts, seal_removal_command(self.ledger, last, recorded=recorded))
+        except Conflict:
+            raise _changed_before(targets[0]) from None
+        self.queue = deque()
+        self.flush()
+
     def roll_back(self, targets: Sequence[Migration], scripts: Scripts) -> None:
         """Run the rollback files of these migrations, each with its record's removal in one transaction."""
         from wflo_schema.files.statements import only_drops
@@ -1100,22 +1362,7 @@ class _Run(Session):
             is_plain = is_plain and AFTER_ROLLBACK not in self.hooks and only_drops(script)
             try:
                 if m.is_transactional:
-                    record = [
-                        share_command(self.ledger),
-                        lock_command(self.ledger),
-                        delete_command(self.ledger, m, recorded=expected),
-                        *forget_commands(self.ledger, m),
-                    ]
-                    if m.hash in self._half_way:
-                        record.append(progress_delete_command(self.ledger, m))
-                    removal = seal_removal_command(self.ledger, m, recorded=expected)
-                    look = () if is_plain else self.look_outside
-                    seal = (SETTLE, *look, *self.as_ourselves(), removal)
-                    parts = self._parts(m, script, "", AFTER_ROLLBACK)
-                    one = self._made_of(m, parts, record, self.settings(m), seal=seal)
-                    undoes = m.hash if self._texts else ""
-                    one = one._replace(is_ourselves=True, is_around=bool(undoes), undoes=undoes)
-                    is_flushed = self._transaction(one)
+                    is_flushed = self._transaction(self._undoing(m, script, expected, look=not is_plain))
                     self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)
                 else:
                     self._step_by_step(m, script, "rollback", expected)

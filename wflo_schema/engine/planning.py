@@ -393,8 +393,13 @@ def _half_done(
             yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}", forget)
 
 
-def plan_migrations(status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow]) -> Plan:
-    """What would be applied, up to and including ``to``, and what stands against it."""
+def plan_migrations(
+    status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow], *, together: bool = False
+) -> Plan:
+    """What would be applied, up to and including ``to``, and what stands against it.
+
+    ``together``: as one transaction.
+    """
     waiting = {e.id: e for e in status.pending}
     wanted = list(migrations)
     if to is not None:
@@ -406,11 +411,12 @@ def plan_migrations(status: Status, migrations: Migrations, to: str | None, allo
     renamed = {new for old, new in alike if old in refused}  # to be named, not moved
     late = [m.id for m in pending if waiting[m.id].is_late and m.id not in renamed]
     found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
+    apart = [(None, *told)] if together and (told := _apart(pending)) else []
     is_last = len(pending) == len(waiting)
     ids = {e.id for e in status.to_repeat} if is_last else set()
     again = tuple(m for m in migrations.repeatables if m.id in ids)
     around = [h for h in migrations.hooks if h.id != f"{HOOKS}/{AFTER_ROLLBACK}"] if pending or again else []
-    refusals = (*_without_values((*pending, *again, *around)), *(f for f in found if f[0] not in allow))
+    refusals = (*_without_values((*pending, *again, *around)), *(f for f in found if f[0] not in allow), *apart)
     return Plan(status, pending, refusals, repeatables=again)
 
 
@@ -420,6 +426,28 @@ def _without_values(files: Sequence[Migration]) -> Iterator[tuple[Allow | None, 
         where = [f"{name} ({first_use(unset[name], name)})" for name in sorted(unset)]
         which = "this variable has" if len(where) == 1 else f"{len(where)} variables have"
         yield None, f"{which} no value: {listed(where, 10)}", how_to_give(*sorted(unset))
+
+
+def _apart(targets: Sequence[Migration]) -> tuple[str, str] | None:
+    """What cannot be in one transaction with others, and how it is applied apart."""
+    apart = [(n, m) for n, m in enumerate(targets) if not m.is_transactional]
+    if not apart:
+        return None
+    number, first = apart[0]
+    ids = listed(m.id for _, m in apart)
+    before = f"wflo-schema migrate --together --to {targets[number - 1].id}, then " if number else ""
+    behind = ", then the rest" if number < len(targets) - 1 else ""
+    return (
+        f"--together is one transaction, and {ids} {plural(len(apart), 'is', 'are')} non-transactional",
+        f"{before}wflo-schema migrate --to {first.id}{behind}; or leave out --together",
+    )
+
+
+def refuse_apart(targets: Sequence[Migration]) -> None:
+    """Raise `Refused` where one of those to be rolled back together cannot be in one transaction with others."""
+    told = _apart(targets)
+    if told is not None:
+        raise Refused(told[0], hint="roll back one after the other: leave out --together")
 
 
 def _late_help(status: Status, migrations: Migrations, late: Sequence[str]) -> str:

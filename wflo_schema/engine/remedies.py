@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wflo_schema.connect.pipeline import ServerError
+from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.directives import ALONE
+from wflo_schema.words import counted
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
 
 # What became of a migration that is one transaction.
 NOTHING_KEPT = "nothing of this migration was kept"
+_REST_STAYS = "everything applied before stays"
 
 _REMEDIES: dict[str, str] = {
     "42P07": "did an earlier migration make it, somebody by hand, or another tool? "
@@ -103,10 +106,25 @@ def remedy(
         if error.sqlstate in sqlstates.split("|") and re.match(beginning, statement, re.IGNORECASE | re.DOTALL):
             return said + but
     if error.sqlstate == "23503":
-        return "delete or repair the rows that point nowhere, then run it again; everything applied before stays"
+        return f"delete or repair the rows that point nowhere, then run it again; {_REST_STAYS}"
     if error.sqlstate == "25001" and "ISOLATION LEVEL" in error.message:
         return "a migration runs in READ COMMITTED: remove the statement, and LOCK what must not change meanwhile"
     return _REMEDIES.get(error.sqlstate, f"correct the file, then run it again{but}")
+
+
+def of_several(failed: MigrationFailed, count: int, operation: str) -> MigrationFailed:
+    """The error of one of ``count`` migrations that are one transaction: say so, and what is due to that."""
+    done = "rolled back" if operation == "rollback" else "applied"
+    hint = failed.hint.removesuffix(f"; {NOTHING_KEPT}").removesuffix(f"; {_REST_STAYS}")
+    hints = [hint, f"nothing was {done}: --together runs {counted(count, 'migration')} as one transaction"]
+    if failed.sqlstate == "55P04":
+        hints.insert(1, "with --together, apply the file that adds it first: wflo-schema migrate --together --to ID")
+    if failed.sqlstate == "53200":
+        hints.insert(
+            1, "raise max_locks_per_transaction, or run fewer at once, with --to: locks are held until the end"
+        )
+    failed.hint = "\n".join(filter(None, hints))
+    return failed
 
 
 def syntax_remedy(message: str) -> str:

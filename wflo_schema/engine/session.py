@@ -166,6 +166,10 @@ class Session:
         self.queue: deque[Migration] = deque()
         """What is still to be done, with the current one."""
         self._operation = ""
+        self.under_way = 0
+        """How many were run before the current one, in the transaction that is still open."""
+        self.is_kept: bool | None = True
+        """Where all is one transaction, False: nothing is committed; None: that is not known."""
         self.ledger: Ledger = self.find_ledger()
         own_pid = self.ledger.backend_pid if self.is_direct else None
         self._watch = Watch(self.pipeline, lambda: self.beside, token, own_pid, notify=notify, running=self._running)
@@ -274,6 +278,10 @@ class Session:
         return None
 
     def _how_to_go_on(self) -> str:
+        if self.is_kept is not True:
+            if self.is_kept is False:
+                return "nothing of it was kept, as all of it is one transaction; run it again"
+            return "all of it is one transaction, kept as a whole or not at all: wflo-schema status says which"
         if self.queue and not self.queue[0].is_transactional:
             return "the statements before the one that was running stay; run it again: it goes on there"
         if self._operation == "rollback":
@@ -545,9 +553,12 @@ class Session:
         )
         return failed
 
-    def start(self, m: Migration, gives_way: Script | None = None) -> None:
-        """A migration is being run, for the first time or again.  ``gives_way``: in one transaction, to others."""
-        number = len(self._done) + len(self._unflushed) + 1
+    def start(self, m: Migration, gives_way: Script | None = None, *, goes_on: bool = False) -> None:
+        """A migration is being run, for the first time or again.
+
+        ``gives_way``: in one transaction, to others; it ``goes_on``: in the one of the migration before.
+        """
+        number = len(self._done) + len(self._unflushed) + self.under_way + 1
         if self.current is None or self.current.id != m.id:
             self.current = Running(m.id, number, self._total)
             self._current_began = time.monotonic()
@@ -557,7 +568,7 @@ class Session:
         texts = (s.text for s in gives_way.statements) if gives_way is not None else ()
         patience = (lambda: self.locks.patience(m.lock_timeout_ms, texts)) if gives_way is not None else None
         self._watch.begin(m.id, self.locks.of(m.lock_timeout_ms))
-        self._watch.give_way(patience)
+        self._watch.give_way(patience, goes_on=goes_on)
 
     def _running(self, progress: str) -> Running | None:
         """The migration that is being run, with how far it is."""
@@ -588,6 +599,14 @@ class Session:
     def has_done(self) -> bool:
         """Was a migration done in this run?"""
         return bool(self._done)
+
+    def finished_together(self, done: Sequence[Done], *, is_flushed: bool) -> None:
+        """These are committed, all at once."""
+        self._unflushed += done
+        self.current, self.is_kept = None, True
+        self._watch.end()
+        if is_flushed:
+            self._report()
 
     def _report(self) -> None:
         for done in self._unflushed:

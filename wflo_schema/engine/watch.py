@@ -94,9 +94,14 @@ class Watch:
         """Nothing is under way that could take long."""
         self._watched = ""
 
-    def give_way(self, patience: Callable[[], Patience] | None) -> None:
-        """Give way to those who wait behind, from now on, as ``patience`` says, or (None) to nobody."""
-        self._patience, self._new_patience = None, patience
+    def give_way(self, patience: Callable[[], Patience] | None, *, goes_on: bool = False) -> None:
+        """Give way to those who wait behind, from now on, as ``patience`` says, or (None) to nobody.
+
+        ``goes_on``: in the same transaction, so that what they have waited so far counts.
+        """
+        self._new_patience = patience
+        if not goes_on:
+            self._patience = None
 
     @property
     def has_seen_nobody(self) -> bool:
@@ -165,7 +170,9 @@ class Watch:
     def _give_way(self, since_ms: float) -> None:
         """Cancel our own statement, which waits for a lock, where others have waited behind it for long enough."""
         if self._new_patience is not None:
-            self._patience, self._new_patience = self._new_patience(), None
+            former, self._patience, self._new_patience = self._patience, self._new_patience(), None
+            if former is not None:
+                self._patience.count(former)
         patience = self._patience
         rows = self._ask("behind") if patience is not None else None
         if patience is None or not rows:
