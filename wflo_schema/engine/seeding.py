@@ -351,7 +351,7 @@ class _Seeding(Session):
                 return True
             self.settle(ROLLBACK)
             return False
-        self._give_up(error)
+        self._give_up()
         if error.sqlstate == "23505":
             return False
         if error.sqlstate in RETRIED or error.sqlstate == "57014":
@@ -365,11 +365,13 @@ class _Seeding(Session):
         """Our name, which a pooler's session has lost."""
         return [] if self.is_direct else [Command(f"SET LOCAL application_name = '{self.token}'")]
 
-    def _give_up(self, error: ServerError) -> None:
+    def _give_up(self) -> None:
         """Roll back; raise `Interrupted` where a stop was asked for."""
         self.settle(ROLLBACK)
         if self.stop.is_requested:
-            raise self.stopped(f"all of it was rolled back: {error.message}")
+            stopped = self.stopped("all of it was rolled back")
+            stopped.hint = "run it again: it begins anew"
+            raise stopped
 
     def _run(self, file: SeedFile, script: Script | None, tasks: Sequence[_Task], tries: Tries) -> None:
         """Run one file, in a session as it was at the beginning."""
@@ -397,7 +399,7 @@ class _Seeding(Session):
                 self.settle(ROLLBACK)
                 raise rows.changed()
         if error is not None:
-            self._give_up(error)
+            self._give_up()
             failing = numbers[error.index] if error.index < len(numbers) else -1
             shown = script or Script(file.path, b"", file.checksum, Statements(b""))
             if error.sqlstate in RETRIED:
@@ -428,7 +430,7 @@ class _Seeding(Session):
         if error is None:
             self.current = None
             return
-        self._give_up(error)
+        self._give_up()
         m, shown = _as_migration(last), Script(last.path, b"", last.checksum, Statements(b""))
         if error.sqlstate in RETRIED:
             self.pause_or_give_up(m, shown, error, None, tries)
