@@ -365,7 +365,7 @@ def test_hook_that_reaches_outside_of_a_replay_is_left_out_or_refused(folder: Ho
 def test_hook_has_variables_and_a_replay_takes_their_recorded_values(folder: Hooked) -> None:
     folder.write("1-a", "CREATE TABLE a (x int)")
     folder.hook("after-each", "-- variables: comment\nCOMMENT ON TABLE a IS :'comment'")
-    with pytest.raises(BadMigrationFile, match="the variable comment has no value"):
+    with pytest.raises(Refused, match="this variable has no value: comment"):
         folder.migrate()
     assert folder.rows("SELECT to_regclass('a') IS NULL") == [(True,)]
     given = read_migrations(folder.path, variables={"comment": "it's mine"})
