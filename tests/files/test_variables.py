@@ -50,6 +50,7 @@ def refusal(path: Path, text: str, /, **values: str) -> BadMigrationFile:
         ("SELECT 'x' || :'a' || 'y'", "SELECT 'x' || 'v' || 'y'"),
         ("SELECT E'\\'', :'a'", "SELECT E'\\'', 'v'"),
         ("SELECT e_x:'a'", "SELECT e_x 'v'"),
+        ("SELECT x$$y, :'a', x$$y", "SELECT x$$y, 'v', x$$y"),
         ("SELECT $t$ $ $t$, :'a'", "SELECT $t$ $ $t$, 'v'"),
         ("CREATE FUNCTION f() RETURNS text BEGIN ATOMIC SELECT :'a'; END", None),
     ],
@@ -69,6 +70,8 @@ def test_variable_is_put_in(tmp_path: Path, written: str, sent: str | None) -> N
         "'it'':'",
         "$$ :'a' $$",
         "$t$ $$ :'a' :\"a\" $t$",
+        "$t$ x $t$$$ :'a' $$",
+        "$1$$ :'a' $$",
         "/* :'a' /* :\"a\" */ :'a' */ 1",
         "1 -- :'a' 'x",
         'x::"char"',
@@ -84,6 +87,12 @@ def test_variable_is_put_in(tmp_path: Path, written: str, sent: str | None) -> N
 )
 def test_what_is_no_variable_stays(tmp_path: Path, written: str) -> None:
     assert texts(tmp_path, f"SELECT {written}\n, :'a'", a="v") == [f"SELECT {written}\n, 'v'"]
+
+
+@pytest.mark.parametrize("opened", ["$$", "$t$", "'", '"', "E'\\'", "$t$ x $t$$u$"])
+def test_nothing_is_put_in_behind_a_quote_without_end(tmp_path: Path, opened: str) -> None:
+    text = f"SELECT :'a';\nSELECT {opened} :'a' :\"a\""
+    assert texts(tmp_path, text, a="$$ $t$ ' \"")[1] == text.partition("\n")[2]
 
 
 def test_data_of_copy_and_code_of_do_stay(tmp_path: Path) -> None:

@@ -12,7 +12,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.splitting import COMMENT, GAP, LINE_COMMENT, QUOTED, Rewritten, behind_comment, place, refusal
+from wflo_schema.files.splitting import (
+    COMMENT,
+    GAP,
+    LINE_COMMENT,
+    QUOTED,
+    Rewritten,
+    behind_comment,
+    place,
+    refusal,
+)
 from wflo_schema.findings import Location
 from wflo_schema.words import listed
 
@@ -20,10 +29,13 @@ from wflo_schema.words import listed
 _LONGEST_NAME = 63
 
 _NAME = rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+"
+_TAG = rb"(?:" + _NAME + rb")?"
+# Words are read whole, because a $ in one begins nothing.
 _TOKEN = re.compile(
-    rb"(?P<string>(?:" + QUOTED + rb"))|(?P<comment>" + LINE_COMMENT + rb"|" + COMMENT + rb")|(?P<nested>/\*)"
+    rb"(?P<string>(?:" + QUOTED + rb"|\$(?P<mark>" + _TAG + rb")\$[\s\S]*?\$(?P=mark)\$))"
+    rb"|(?P<comment>" + LINE_COMMENT + rb"|" + COMMENT + rb")|(?P<nested>/\*)"
     rb"|::|:=|:(?P<quote>['\"])(?P<name>" + _NAME + rb")(?P=quote)(?!(?P=quote))|:(?P<bare>" + _NAME + rb")"
-    rb"|(?P<bracket>[\[\]])|(?P<open>['\"])"
+    rb"|[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*+|(?P<bracket>[\[\]])|(?P<open>['\"]|\$" + _TAG + rb"\$)"
 )
 # Beside these a literal or a name would be read as one with them.
 _SPLICES = re.compile(rb"[A-Za-z0-9_$\x80-\xff'\"&]")
