@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _name_option = option(
     "--name",
     metavar="NAME",
-    envvar="WFLO_SCHEMA_DEV_NAME",
     help="The development database's name. Default: that of the project's folder + _dev.",
 )
 _where = all_of(
