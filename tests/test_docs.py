@@ -58,7 +58,7 @@ def test_every_command_is_in_the_table_of_commands(path: tuple[str, ...]) -> Non
 def test_every_command_in_the_table_of_commands_exists() -> None:
     known = {"-".join(p) for p in commands()}
     linked = re.findall(r"\(#wflo-schema-([a-z-]+)\)", COMMANDS)
-    assert sorted(linked) == sorted({*known, "test-db"})
+    assert sorted(linked) == sorted({*known, "dev", "test-db"})
 
 
 def test_every_case_of_allow_is_in_the_manual() -> None:

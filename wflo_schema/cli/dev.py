@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from wflo_schema.dev.watching import Told
 
 _name_option = option(
-    "--name", metavar="NAME", help="The development database's name. Default: that of the project's folder + _dev."
+    "--name",
+    metavar="NAME",
+    help="The development database's name. Default: that of the project's folder + _dev.",
 )
 _where = all_of(
     database_url_option, schema_option, migrations_option, server_directory_option, _name_option, format_option
