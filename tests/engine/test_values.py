@@ -236,3 +236,13 @@ def test_hooks_take_variables(folder: Folder) -> None:
     assert len(operations.plan(folder.database, read_migrations(folder.path)).refusals) == 1
     migrate(folder, {"x": "it's"})
     assert rows(folder.database, "TABLE one") == [("it's",)]
+
+
+def test_together_records_and_forgets(folder: Folder) -> None:
+    folder.write("1_a", TABLE, rollback=DROP)
+    folder.write("2_b", "-- variables: n\nCREATE TABLE b (x text DEFAULT :'n');", rollback="DROP TABLE b;")
+    migrate(folder, {**VALUES, "n": "7"}, together=True)
+    assert [row[1:] for row in recorded(folder.database)] == [*VALUES.items(), ("n", "7")]
+    roll_back(folder, {"name": "another"}, count=2, together=True)
+    assert recorded(folder.database) == []
+    assert not has_table(folder.database, 'a "b" c')
