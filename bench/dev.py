@@ -48,9 +48,7 @@ class Project:
         self.migrations = folder / "migrations"
         shutil.copytree(ROOT / "migrations", self.migrations)
         for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "first")):
-            subprocess.run(
-                ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", *words], cwd=folder, check=True
-            )
+            subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@b.c", *words], cwd=folder, check=True)
         (self.migrations / f"{DRAFT}.rollback.sql").write_text("DROP TABLE weights;\n")
         (self.migrations / "repeatable").mkdir()
         self.edit(0)

@@ -372,7 +372,9 @@ def test_view_is_followed_and_stands_beside_a_draft_that_is_edited(shop: Shop) -
 def test_view_over_what_a_draft_makes(shop: Shop) -> None:
     views = shop.migrations / "repeatable"
     views.mkdir()
-    shop.write(DRAFT, "CREATE TABLE weights (id int GENERATED ALWAYS AS IDENTITY, grams int);\n", "DROP TABLE weights;\n")
+    shop.write(
+        DRAFT, "CREATE TABLE weights (id int GENERATED ALWAYS AS IDENTITY, grams int);\n", "DROP TABLE weights;\n"
+    )
     (views / "heavy.sql").write_text("CREATE VIEW heavy AS SELECT grams FROM weights;\n")
     shop.round()
     shop.ask("INSERT INTO weights (grams) VALUES (7)")
