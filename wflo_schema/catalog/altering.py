@@ -68,6 +68,8 @@ def alter_attribute(had: Object, wanted: Object, attribute: str, sides: Sides) -
             return _alter_composite(had, wanted)
         case "domain" if attribute in ("constraints", "unvalidated constraints"):
             return _alter_constraints(had, wanted, attribute)
+        case "foreign server" | "foreign data wrapper" if attribute not in ("comment", "owner"):
+            return _alter_server(had, wanted, attribute)
         case "extension" if attribute == "version":
             version = wanted.get("version").replace("'", "''")
             return f"ALTER EXTENSION {wanted.name} UPDATE TO '{version}';"
@@ -150,6 +152,9 @@ def _length(type_: str) -> float:
 def _alter_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> str:
     alter = f"ALTER TABLE {table_of(wanted)} ALTER COLUMN {quote(wanted.path[2])}"
     value = wanted.get(attribute)
+    if attribute == "foreign options":
+        options = _foreign_options(had.get(attribute), value)
+        return f"ALTER FOREIGN {alter.removeprefix('ALTER ')} {options};" if options else ""
     if attribute == "identity" and had.get("identity") and value:
         return _alter_identity(alter, had.get("identity"), value, is_retyped=had.get("type") != wanted.get("type"))
     if attribute == "generated":
@@ -182,9 +187,45 @@ def _alter_identity(alter: str, had: str, wanted: str, *, is_retyped: bool) -> s
     return f"{alter} {' '.join(words)};" if words else ""
 
 
+_OPTION = re.compile(rf"(?P<name>{SPELLED})(?: (?P<value>E?'(?:[^']|'')*'))?(?:, |\Z)")
+
+
+def _foreign_options(had: str, wanted: str) -> str:
+    """OPTIONS that make the one list into the other; empty where one holds a password, which nobody reads."""
+    old, new = ({m["name"]: m["value"] for m in _OPTION.finditer(text)} for text in (had, wanted))
+    if None in (*old.values(), *new.values()):
+        return ""
+    words = [f"DROP {name}" for name in old if name not in new]
+    words += [f"SET {name} {value}" for name, value in new.items() if old.get(name, value) != value]
+    words += [f"ADD {name} {value}" for name, value in new.items() if name not in old]
+    return f"OPTIONS ({', '.join(words)})"
+
+
+def _alter_server(had: Object, wanted: Object, attribute: str) -> str:
+    """ALTER SERVER and ALTER FOREIGN DATA WRAPPER, where only options or the version differ."""
+    alter = f"ALTER {named(wanted)}"
+    if attribute == "version":
+        value = wanted.get("version").replace("'", "''")
+        return f"{alter} VERSION '{value}';" if value else ""
+    if attribute != "definition":
+        return ""
+    (old, old_options), (new, new_options) = (_apart(o.get("definition")) for o in (had, wanted))
+    options = _foreign_options(old_options, new_options) if old == new else ""
+    return f"{alter} {options};" if options else ""
+
+
+def _apart(definition: str) -> tuple[str, str]:
+    """A definition and its options."""
+    found = re.fullmatch(r"(?P<head>.*?) ?(?:OPTIONS \((?P<options>.*)\))?", definition, re.DOTALL)
+    return (found["head"], found["options"] or "") if found is not None else (definition, "")
+
+
 def _alter_relation(had: Object, wanted: Object, attribute: str) -> str:
     alter = f"ALTER {wanted.kind.upper()} {wanted.name}"
     value = wanted.get(attribute)
+    if attribute == "foreign options":
+        options = _foreign_options(had.get(attribute), value)
+        return f"{alter} {options};" if options else ""
     if attribute == "persistence":
         return f"{alter} SET {'UNLOGGED' if value == 'UNLOGGED' else 'LOGGED'};"
     if attribute == "access method":

@@ -85,7 +85,7 @@ _REMADE = frozenset(
 _BESIDE = frozenset({"owner", "privileges", "comment"})
 
 # What is told, and mended, with another attribute of the same object.
-_TOLD_WITH = {("column", "collation"): ("type",)} | {
+_TOLD_WITH = {("column", "collation"): ("type",), ("view", "options"): ("definition",)} | {
     (kind, attribute): ("definition",)
     for kind in ("trigger", "rule", "policy", "event trigger")
     for attribute in ("enabled", "comment")
@@ -403,7 +403,7 @@ class _Change:
 
     def _drop(self, one: Object) -> Statement:
         loses = losses_of_drop(one) if one.key in self.extra or one.kind == "column" else ()
-        if one.key in self.gone and one.kind == "column" and one.get("generated"):
+        if one.kind == "column" and ("foreign table", one.path[:2]) in self.has:
             loses = ()
         notes: tuple[str, ...] = ()
         if one.key in self.gone and one.key in self.wants and one.kind in VIEWS | {"function", "procedure"}:

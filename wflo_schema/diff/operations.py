@@ -247,7 +247,8 @@ def _refuse_behind(target: Database, files: Migrations) -> None:
             f"{counted(len(pending), 'migration')} of the files "
             f"{'is' if len(pending) == 1 else 'are'} pending in {target.label}: {listed(pending)}; "
             "a difference would take back what they make",
-            hint="apply them first: wflo-schema migrate",
+            hint="apply them first: wflo-schema migrate; or, where it has them from elsewhere, record them: "
+            f"wflo-schema baseline --to {pending[-1]}",
         )
 
 

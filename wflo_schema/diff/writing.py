@@ -10,7 +10,7 @@ from wflo_schema.catalog.changing import Statement
 def sql_of(statements: Sequence[Statement]) -> str:
     """The statements with what a reader must know before each."""
     parts = []
-    made = [s for s in statements if not s.text.startswith("DROP ")]
+    made = [s for s in statements if s.text.startswith("CREATE ")]
     if len(made) > 1 and any(s.kind in ("function", "procedure") for s in made):  # one may name what is made after it
         parts.append("SET LOCAL check_function_bodies = off;")
     for one in statements:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wflo_schema.words import counted, listed
+from wflo_schema.words import counted, listed, plural
 
 if TYPE_CHECKING:
     from wflo_schema.catalog.objects import Difference
@@ -50,7 +50,7 @@ def diff_summary(found: Diff) -> Iterator[str]:
         return
     said = counted(len(found.statements), "statement")
     if found.losses:
-        said += f", of which data is lost: {listed(found.losses)}"
+        said += f"; {len(found.losses)} {plural(len(found.losses), 'loses', 'lose')} data: {listed(found.losses)}"
     if found.is_proven:
         yield f"{said}; proven in a scratch database, there and back"
     elif found.is_tried:

@@ -1,0 +1,7 @@
+-- replica identity and cluster
+
+CREATE TABLE t (a int NOT NULL, b int NOT NULL); CREATE UNIQUE INDEX i ON t (a);
+
+-- after
+
+CREATE TABLE t (a int NOT NULL, b int NOT NULL); CREATE UNIQUE INDEX j ON t (b); ALTER TABLE t REPLICA IDENTITY USING INDEX j; CREATE INDEX k ON t (b, a); ALTER TABLE t CLUSTER ON k;
