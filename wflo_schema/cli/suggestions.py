@@ -28,7 +28,8 @@ _WORDS: dict[str, dict[str, str]] = {
             ("current", "history", "list", "ls", "show", "info", "log", "version", "pending", "heads"), "status"
         ),
         **dict.fromkeys(("validate", "verify", "test", "lint"), "check"),
-        **dict.fromkeys(("diff", "drift", "compare"), "check --drift"),
+        **dict.fromkeys(("drift", "compare"), "check --drift"),
+        **dict.fromkeys(("makemigrations", "autogenerate"), "diff"),
         **dict.fromkeys(("stamp", "mark", "fake", "resolve", "record"), "baseline"),
         **dict.fromkeys(("takeover", "pull"), "adopt"),
         **dict.fromkeys(("convert", "translate", "from"), "import"),
