@@ -378,8 +378,8 @@ class _Transaction(NamedTuple):
     """It is sealed as the role that the run began as."""
     is_around: bool = False
     """What repeatable files made is taken down for it, and put back behind it."""
-    undoes: str = ""
-    """The hash of the migration that it rolls back."""
+    undoes: frozenset[str] = frozenset()
+    """The hashes of the migration that it rolls back: that of its id, and of those it had, or replaces."""
     is_continued: bool = False
     """The session is as the one before has left it, and has the lasting settings."""
     closing: tuple[Command, ...] = (COMMIT,)
@@ -783,7 +783,9 @@ class _Run(Session):
             raise self.ledger_error(error)
         for one, _ in repeating.applied:
             self.start(one.migration)
-            self.finished(one.migration, "apply", len(one.script.statements), is_flushed=error is None)
+            spent_ms = repeating.spent_ms(one.id)
+            statements = len(one.script.statements)
+            self.finished(one.migration, "apply", statements, is_flushed=error is None, duration_ms=spent_ms)
         if error is not None:
             self.settle(ROLLBACK)  # it is committed; a cancel request came late
         self.queue = deque()
@@ -1241,8 +1243,7 @@ class _Run(Session):
 
         The outcome is that of `_Transaction.commands`.
         """
-        from wflo_schema.engine.repeating import Locked, NotApplied, Outside
-        from wflo_schema.files.creations import touched
+        from wflo_schema.engine.repeating import Hindered, Locked, NotApplied, Outside
 
         error = self.pipeline.exchange([*one.before, lock_repeatables(self.ledger)]).error
         if error is not None:
@@ -1252,23 +1253,26 @@ class _Run(Session):
         repeating.look_at_shapes()
         if b"CASCADE" in one.script.source.upper():
             repeating.remember_all()
-        savepoint = Command("SAVEPOINT wflo_schema_statement")
-        back = Command("ROLLBACK TO SAVEPOINT wflo_schema_statement")
+        savepoint, back, release = (
+            Command(f"{what} wflo_schema_statement")
+            for what in ("SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
+        )
         index = len(one.before) - 1
         try:
             for part, number, command in one.statements():
                 index += 1
-                commands = [savepoint, command]
-                while (error := self.pipeline.exchange(commands).error) is not None:
+                while (error := self.pipeline.exchange([savepoint, command, release]).error) is not None:
                     if error.sqlstate in DEPENDED_ON and number is not None:
-                        self.must([back])
-                        if any(repeating.take_down_for(t) for t in touched(part.script.statements[number])):
+                        self.must([back, release])
+                        if repeating.make_room(part.script.statements[number], error):
                             continue
                     return Exchange((), replace(error, index=index))
             repeating.look_for_lost()
             gone = repeating.go_back(one.undoes) if one.undoes else []
             repeating.put_back(must=bool(one.undoes) or len(self.queue) <= 1)
             ending = [*self.as_ourselves(), *gone, *repeating.finish()]
+        except Hindered as hindered:
+            return Exchange((), replace(hindered.error, index=index))
         except Outside:
             assert error is not None
             return Exchange((), replace(error, index=index))
@@ -1319,7 +1323,7 @@ class _Run(Session):
         removal = seal_removal_command(self.ledger, m, recorded=recorded)
         seal = (SETTLE, *(self.look_outside if look else ()), *self.as_ourselves(), removal)
         one = self._made_of(m, self._parts(m, script, "", AFTER_ROLLBACK), record, self.settings(m), seal=seal)
-        undoes = m.hash if self._texts else ""
+        undoes = _hashes_of(m) if self._texts else frozenset()
         return one._replace(is_ourselves=True, is_around=bool(undoes), undoes=undoes)
 
     def roll_back_together(self, targets: Sequence[Migration], scripts: Scripts) -> None:
@@ -1468,6 +1472,11 @@ class _Run(Session):
             self.start(m)
             self.finished(m, "mark", 0, is_flushed=False)
         self.flush()
+
+
+def _hashes_of(m: Migration) -> frozenset[str]:
+    """Under which it may have been recorded when a repeatable file was applied."""
+    return frozenset({m.hash, *map(migration_hash, (*m.was, *m.replaces))})
 
 
 def _without_first(outcome: Exchange) -> Exchange:

@@ -154,7 +154,7 @@ def existing(pipeline: Pipeline, texts: Mapping[str, Sequence[Text]]) -> frozens
 class Named(NamedTuple):
     """Something that bears a name: what `Thing` says, where it is in the catalogs, and a relation's columns.
 
-    ``is_ours``: the transaction has made or changed it.
+    ``version``: another one once it was changed or made anew.
     """
 
     classid: str
@@ -162,7 +162,7 @@ class Named(NamedTuple):
     type: str
     identity: str
     name: str
-    is_ours: bool
+    version: str
     shape: str
 
     @property
@@ -178,17 +178,23 @@ class Named(NamedTuple):
 
 def named(pipeline: Pipeline, names: Iterable[str]) -> tuple[Named, ...]:
     """What bears one of these names and may be made by a repeatable file.  Raise `DatabaseError`."""
-    command = Command(load_sql("engine", "things_named"), (array(names),), keeps_rows=True)
-    outcome = pipeline.exchange([command])
+    outcome = pipeline.exchange([named_command(names)])
     if outcome.error:
         raise DatabaseError(
             f"PostgreSQL refused while looking for what repeatable files made: {outcome.error.message}",
             sqlstate=outcome.error.sqlstate,
         )
-    return tuple(
-        Named(c or "", o or "", t or "", i or "", n or "", ours == "t", shape or "")
-        for c, o, t, i, n, ours, shape in outcome.rows[0]
-    )
+    return named_of(outcome.rows[0])
+
+
+def named_command(names: Iterable[str], *, is_kept: bool = False) -> Command:
+    """Ask for the same."""
+    return Command(load_sql("engine", "things_named"), (array(names),), keeps_rows=True, is_kept=is_kept)
+
+
+def named_of(rows: Iterable[Sequence[str | None]]) -> tuple[Named, ...]:
+    """What was answered."""
+    return tuple(Named(*(value or "" for value in row)) for row in rows)
 
 
 def array(values: Iterable[str]) -> str:

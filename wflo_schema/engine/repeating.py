@@ -7,9 +7,11 @@ besides: owner, grants, comments, options, indexes.  Hides `pg_depend`.
 
 from __future__ import annotations
 
+import re
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from wflo_schema.connect.pipeline import Command, ServerError
@@ -22,7 +24,8 @@ from wflo_schema.engine.repeatables import (
     array,
     forget_command,
     is_text_of,
-    named,
+    named_command,
+    named_of,
     write_command,
 )
 from wflo_schema.engine.session import RETRIED, Session, failure
@@ -33,7 +36,7 @@ from wflo_schema.files.folder import Migration
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
-    from wflo_schema.files.script import Script
+    from wflo_schema.files.script import Script, Statement
 
 # Something is not there (yet): a table, a function, an object, a column, a schema, what COMMENT or GRANT names.
 _MISSING = frozenset({"42P01", "42883", "42704", "42703", "3F000", "42P02"})
@@ -98,6 +101,15 @@ class NotApplied(Exception):
         return error
 
 
+class Hindered(Exception):
+    """PostgreSQL refused what was to make room for a file or a migration: the statement, and what it said."""
+
+    def __init__(self, statement: str, error: ServerError) -> None:
+        super().__init__(error.message)
+        self.statement = statement
+        self.error = replace(error, message=f"{error.message} ({statement})")
+
+
 @dataclass
 class _Lowered:
     """What was taken down: its name, its place in the catalogs then, and what it must be given again."""
@@ -128,6 +140,11 @@ class File:
     @property
     def names(self) -> frozenset[str]:
         """Of what it makes."""
+        return frozenset(c.name for c in self.makes if not c.is_part)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Names of what it makes of something: of indexes."""
         return frozenset(c.name for c in self.makes)
 
 
@@ -179,6 +196,8 @@ class Repeating:
         standing = [(_key(t), t.name, id_) for id_, of_one in self.texts.items() for t in of_one[-1].made]
         self._owners: dict[Key, str] = {key: id_ for key, _, id_ in standing}
         self._names: dict[Key, str] = {key: name for key, name, _ in standing}
+        self._parts: set[Key] = set()
+        """What goes with something that it belongs to, such as a rule of a view: it may be dropped with that."""
         self._claimed: frozenset[Key] = frozenset()
         """What no file has made yet, and a file that is being applied makes anew: it becomes that file's."""
         self._lowered: dict[Key, _Lowered] = {}
@@ -195,24 +214,37 @@ class Repeating:
         """What was applied, each with the number of its text."""
         self._made: dict[str, tuple[Named, ...]] = {}
         self._shapes: dict[Key, str] = {}
+        self._spent_s: dict[str, float] = {}
         self._back: dict[str, Text] = {}
         """Former texts that are put back."""
+
+    def spent_ms(self, id_: str) -> float:
+        """How long a file was run, every time that it was tried."""
+        return self._spent_s.get(id_, 0.0) * 1000
 
     # asking
 
     def _ask(self, query: str, *parameters: str | None) -> tuple[tuple[str, ...], ...]:
-        rows = self._run.must([Command(query, parameters, keeps_rows=True)]).rows[-1]
-        return tuple(tuple(value or "" for value in row) for row in rows)
+        command = Command(query, parameters, keeps_rows=True, is_kept=self._run.is_direct)
+        return tuple(tuple(value or "" for value in row) for row in self._run.must([command]).rows[-1])
 
     def _named(self, names: Iterable[str]) -> tuple[Named, ...]:
         wanted = sorted(set(names))
-        found = named(self._run.pipeline, wanted) if wanted else ()
+        if not wanted:
+            return ()
+        return self._seen(self._run.must([self._ask_named(wanted)]).rows[-1])
+
+    def _ask_named(self, names: Iterable[str]) -> Command:
+        return named_command(names, is_kept=self._run.is_direct)
+
+    def _seen(self, rows: Sequence[Sequence[str | None]]) -> tuple[Named, ...]:
+        found = named_of(rows)
         self._names.update({n.key: n.name for n in found})
         return found
 
-    def _owned(self, id_: str) -> tuple[Named, ...]:
-        """What a file's standing text has made, and is there."""
-        things = self.texts[id_][-1].made if id_ in self.texts else ()
+    def _owned(self, *ids: str) -> tuple[Named, ...]:
+        """What the standing texts of these files have made, and is there."""
+        things = [t for i in ids if i in self.texts for t in self.texts[i][-1].made]
         there = {n.key: n for n in self._named(t.name for t in things)}
         return tuple(there[t.type, t.identity] for t in things if (t.type, t.identity) in there)
 
@@ -254,16 +286,38 @@ class Repeating:
             array(o for _, o in seeds),
             None if columns is None else array(columns),
         )
-        return [(c, o, t, i) for c, o, t, i, is_part, _ in rows if is_part != "t" or (t, i) in self._owners]
+        self._parts.update((t, i) for _, _, t, i, is_part, _ in rows if is_part == "t")
+        return [(c, o, t, i) for c, o, t, i, _, goes_too in rows if goes_too != "t" or (t, i) in self._owners]
 
     def _drop(self, things: Sequence[tuple[str, str, str, str]], *, of: str) -> None:
         there: dict[Key, tuple[str, str, str, str]] = {(t, i): (c, o, t, i) for c, o, t, i in things}
-        outside = [f"{t} {i}" for (t, i) in there if (t, i) not in self._owners and (t, i) not in self._claimed]
+        known = self._owners.keys() | self._claimed | self._parts
+        outside = [f"{t} {i}" for (t, i) in there if (t, i) not in known]
         if outside:
             raise Outside(outside, of)
         self.remember(list(there.values()))
         self.down.update(self._owners[key] for key in there if key in self._owners and key not in self._claimed)
-        self._run.must([Command(f"DROP {_WORDS.get(t, t.upper())} {i}") for _, _, t, i in there.values()])
+        self._do([f"DROP {_WORDS.get(t, t.upper())} {i}" for _, _, t, i in there.values()])
+
+    def _do(self, statements: Sequence[str]) -> None:
+        """Run these.  Raise `Hindered`."""
+        error = self._run.pipeline.exchange([Command(one) for one in statements]).error
+        if error is not None:
+            raise Hindered(statements[error.index], error)
+
+    def make_room(self, statement: Statement, error: ServerError) -> bool:
+        """Take down what PostgreSQL says is in the way of a statement.  Was there anything?  Raise `Outside`."""
+        from wflo_schema.files.creations import touched
+
+        return any(self.take_down_for(t) for t in touched(statement)) or self.take_down_named(error.detail)
+
+    def take_down_named(self, said: str) -> bool:
+        """Drop of what the files have made whatever PostgreSQL has named.  Was there anything?"""
+        things = [n for n in self._owned(*self.texts) if is_named(n.name, said)]
+        try:
+            return self.take_down(things)
+        except Outside:
+            return False
 
     def remember(self, things: Sequence[tuple[str, str, str, str]]) -> None:
         """Keep what these have been given besides, for when they are made again."""
@@ -277,7 +331,7 @@ class Repeating:
 
     def remember_all(self) -> None:
         """The same for all that the files have made: what is dropped with CASCADE is not seen before it is gone."""
-        everything = [(n.classid, n.objid, n.type, n.identity) for id_ in self.texts for n in self._owned(id_)]
+        everything = [(n.classid, n.objid, n.type, n.identity) for n in self._owned(*self.texts)]
         if everything:
             self.remember(everything)
 
@@ -297,6 +351,7 @@ class Repeating:
         queue = deque(sorted(files, key=self._place))
         waiting: dict[str, tuple[File, _Refusal]] = {}
         has_moved = False
+        asked: set[tuple[str, str]] = set()
         runs: dict[str, int] = {}
         while queue or (waiting and has_moved):
             if not queue:
@@ -309,7 +364,16 @@ class Repeating:
             if refused is None:
                 has_moved = True
             elif refused.error.sqlstate in _MISSING and runs[one.id] <= len(known) + 1:
-                waiting[one.id] = one, refused
+                said = refused.error.message
+                first = [
+                    f for f in queue if (one.id, f.id) not in asked and any(is_named(name, said) for name in f.names)
+                ]
+                if first:  # what it lacks is made by these
+                    asked.update((one.id, f.id) for f in first)
+                    others = [f for f in queue if f not in first]
+                    queue = deque([*first, one, *others])
+                else:
+                    waiting[one.id] = one, refused
             else:
                 raise NotApplied(one, refused)
             again = self.down - {f.id for f in queue} - waiting.keys() - {one.id}
@@ -370,18 +434,20 @@ class Repeating:
             if refused is None or refused.error.sqlstate not in _IN_THE_WAY or refused.number is None:
                 return refused
             try:
-                if not self._clear(one, refused.number):
+                if not self._clear(one, refused.number, refused.error):
                     return refused
             except Outside as outside:
                 raise NotApplied(one, refused, outside=outside.things) from None
+            except Hindered as hindered:
+                if hindered.error.sqlstate in RETRIED:
+                    raise Locked(one.migration, one.script, hindered.error, refused.number) from None
+                raise NotApplied(one, _Refusal(hindered.error, refused.number)) from None
 
-    def _clear(self, one: File, number: int) -> bool:
+    def _clear(self, one: File, number: int, error: ServerError) -> bool:
         """Take down what is in the way of a statement.  Was there anything?"""
-        from wflo_schema.files.creations import touched
-
         made = next((c for c in one.makes if c.statement == number), None)
-        if made is None:
-            return any(self.take_down_for(t) for t in touched(one.script.statements[number]))
+        if made is None or made.is_part:
+            return self.make_room(one.script.statements[number], error)
         there = self._named([made.name])
         own = [n for n in there if self._owners.get(n.key) == one.id]
         if not own:
@@ -399,10 +465,10 @@ class Repeating:
         """Run the file's statements from a savepoint, to which PostgreSQL goes back where it refuses one."""
         run = self._run
         run.start(one.migration, one.script)
+        began = time.monotonic()
         refused = self._statements(one)
+        self._spent_s[one.id] = self._spent_s.get(one.id, 0.0) + time.monotonic() - began
         if refused is None:
-            made = self._made_by(one)
-            self._note(one, made)
             run.must([_RELEASE])
             return None
         if run.stop.is_requested:
@@ -413,43 +479,97 @@ class Repeating:
         return refused
 
     def _statements(self, one: File) -> _Refusal | None:
+        """Run them all; where one makes anew what was taken down, give it back what it had right behind it.
+
+        So that the file's own GRANT and COMMENT have the last word.
+        """
         run = self._run
-        begin = [*self._between(one.migration), _SAVEPOINT]
-        stops = {c.statement: c for c in one.makes if any(of.name == c.name for of in self._lowered.values())}
+        look = self._ask_named(sorted(one.names))
+        begin = [*self._between(one.migration), _SAVEPOINT, look]
+        stops = {
+            c.statement: c
+            for c in one.makes
+            if not c.is_part and any(of.name == c.name for of in self._lowered.values())
+        }
         batch: list[Command] = list(begin)
         numbers: list[int | None] = [None] * len(begin)
         again = run.set_again(one.migration, one.script)
+        before: dict[Key, str] | None = None
+        there: tuple[Named, ...] = ()
+        last = len(one.script.statements) - 1
         for number, statement in enumerate(one.script.statements):
             batch.append(run.command(statement))
             numbers.append(number)
             for name, value in again.get(number, {}).items():
                 batch.append(Command(f"SET LOCAL {name} = {value}"))
                 numbers.append(number)
-            if number in stops or number + 1 == len(one.script.statements):
-                error = run.pipeline.exchange(batch).error
-                if error is not None:
-                    return _Refusal(error, numbers[error.index])
-                batch, numbers = [], []
-                refused = self._give_back(one, stops[number]) if number in stops else None
-                if refused is not None:
-                    return refused
-        if batch:
-            run.must(batch)
-        return None
+            if number not in stops and number != last:
+                continue
+            outcome = run.pipeline.exchange([*batch, look])
+            if outcome.error is not None:
+                return _Refusal(
+                    outcome.error, numbers[outcome.error.index] if outcome.error.index < len(batch) else number
+                )
+            if before is None:
+                before = {n.key: n.version for n in self._seen(outcome.rows[len(begin) - 1])}
+            there = self._seen(outcome.rows[-1])
+            batch, numbers = [], []
+            refused = self._give_back(one, stops[number], there, before) if number in stops else None
+            if refused is not None:
+                return refused
+        refused = self._give_parts(one, there)
+        if refused is None:
+            self._note(one, there, before or {})
+        return refused
 
-    def _give_back(self, one: File, made: Creation) -> _Refusal | None:
-        """Give what a statement has made anew what it had."""
-        for thing in self._named([made.name]):
+    def _give_back(
+        self, one: File, made: Creation, there: Sequence[Named], before: Mapping[Key, str]
+    ) -> _Refusal | None:
+        """Give what a statement has made anew what it had, but for what is made of it, such as an index."""
+        for thing in there:
             lowered = self._lowered.get(thing.key)
-            if lowered is None or lowered.objid == thing.objid or not thing.is_ours:
+            if thing.name != made.name or lowered is None or lowered.objid == thing.objid:
+                continue
+            if before.get(thing.key) == thing.version:
                 continue
             columns = frozenset(c.split(COLUMN)[0] for c in thing.shape.split(BETWEEN))
-            kept = [k for k in lowered.kept if self._is_to_be_given(k, one, made, columns)]
-            commands = self._to_give(thing, kept)
-            error = self._run.pipeline.exchange([Command(c) for c in commands]).error
-            if error is not None:
-                return _Refusal(error, made.statement, f"{commands[error.index]}")
+            kept = [k for k in lowered.kept if not k.part and self._is_to_be_given(k, one, made, columns)]
+            refused = self._given(self._to_give(thing, kept), made.statement)
+            if refused is not None:
+                return refused
         return None
+
+    def _given(self, statements: Sequence[str], number: int | None) -> _Refusal | None:
+        error = self._run.pipeline.exchange([Command(one) for one in statements]).error if statements else None
+        return None if error is None else _Refusal(error, number, statements[error.index])
+
+    def _give_parts(self, one: File, there: Sequence[Named]) -> _Refusal | None:
+        """Make those indexes, triggers, rules and statistics again that it had and its file does not make."""
+        for thing in there:
+            lowered = self._lowered.get(thing.key)
+            if lowered is None or lowered.objid == thing.objid or not any(k.part for k in lowered.kept):
+                continue
+            made = {name for f in self._makers_of(one) for name in f.parts}
+            has = {(k.what, k.part) for k in self._kept_of(thing)}
+            elsewhere = {self._names[key] for key in self._owners}
+            statements = [
+                k.statement
+                for k in lowered.kept
+                if k.part and (k.what, k.part) not in has and k.part not in made and k.part not in elsewhere
+            ]
+            number = next((c.statement for c in one.makes if c.name == thing.name), None)
+            refused = self._given(statements, number)
+            if refused is not None:
+                return refused
+        return None
+
+    def _makers_of(self, one: File) -> list[File]:
+        """The file as it was, where it was."""
+        return [recorded_file(self.texts[one.id][-1])] if one.id in self.texts else []
+
+    def _kept_of(self, thing: Named) -> list[Kept]:
+        rows = self._ask(load_sql("engine", "things_kept"), array([thing.classid]), array([thing.objid]))
+        return [Kept(*row) for row in rows]
 
     def _to_give(self, thing: Named, kept: Sequence[Kept]) -> list[str]:
         """The statements that give a thing that was made anew what it had, and no more than that.
@@ -457,7 +577,7 @@ class Repeating:
         Default privileges may have given it what it did not have.
         """
         place = array([thing.classid]), array([thing.objid])
-        has = [Kept(*row) for row in self._ask(load_sql("engine", "things_kept"), *place)]
+        has = self._kept_of(thing)
         owner = [k.statement for k in kept if k.what == "owner" and k not in has]
         others = [k.statement for k in kept if k.what not in ("owner", "grant")]
         grants = [k for k in kept if k.what == "grant"]
@@ -470,10 +590,7 @@ class Repeating:
     def _is_to_be_given(self, kept: Kept, one: File, made: Creation, columns: frozenset[str]) -> bool:
         if kept.what == "options":
             return not made.has_options and not self._had_options(one.id, made.name)
-        if kept.column and kept.column not in columns:
-            return False
-        is_made = kept.part in one.names or any(self._names[key] == kept.part for key in self._owners)
-        return not (kept.part and is_made)
+        return not kept.column or kept.column in columns
 
     def _had_options(self, id_: str, name: str) -> bool:
         if id_ not in self.texts:
@@ -482,12 +599,14 @@ class Repeating:
 
     # what was made
 
-    def _made_by(self, one: File) -> tuple[Named, ...]:
-        kept = {c.name for c in one.makes if c.keeps_old}
-        found = self._named(one.names)
-        return tuple(n for n in found if n.is_ours or (n.name in kept and self._owners.get(n.key) == one.id))
-
-    def _note(self, one: File, made: tuple[Named, ...]) -> None:
+    def _note(self, one: File, there: Sequence[Named], before: Mapping[Key, str]) -> None:
+        """It has made what is there and was not, or not in this version; and what it keeps where it is there."""
+        old = {c.name for c in one.makes if c.keeps_old}
+        made = tuple(
+            n
+            for n in there
+            if before.get(n.key) != n.version or (n.name in old and self._owners.get(n.key, one.id) == one.id)
+        )
         self.down.discard(one.id)
         self._made[one.id] = made
         number = self._number(one)
@@ -507,19 +626,19 @@ class Repeating:
         """Apply again what was applied before something that it is made from, if that has other columns now."""
         for _ in range(len(known) + 1):
             needs = self._needs()
-            order = [f.id for f, _ in self.applied]
-            late = [i for i in order if any(n in order and order.index(n) > order.index(i) for n in needs.get(i, ()))]
-            changed = {f.id for f, _ in self.applied if self._has_other_shape(f.id)}
-            behind = [i for i in needs if i not in order and needs[i] & changed]
+            place = {f.id: n for n, (f, _) in enumerate(self.applied)}
+            late = [i for i, at in place.items() if any(place.get(n, -1) > at for n in needs.get(i, ()))]
+            changed = {i for i in place if self._has_other_shape(i)}
+            behind = [i for i in needs if i not in place and needs[i] & changed]
             if not late and not behind:
                 return
-            for i in sorted({*late, *behind}, key=lambda i: (self._depth(i, needs), i)):
+            depths = _depths({*late, *behind, *needs}, needs)
+            for i in sorted({*late, *behind}, key=lambda i: (depths[i], i)):
                 one = known[i] if i in known else self._recorded(i)
                 refused = self._until_nothing_is_in_the_way(one)
                 if refused is not None:
                     raise NotApplied(one, refused)
                 self._shapes.update({n.key: n.shape for n in self._made[i]})
-            changed.clear()
 
     def _has_other_shape(self, id_: str) -> bool:
         """Have the relations of this file other columns than before the run?  Once it is said, it is known."""
@@ -530,15 +649,13 @@ class Repeating:
 
     def look_at_shapes(self) -> None:
         """Remember which columns the relations have before anything is applied."""
-        self._shapes = {n.key: n.shape for id_ in self.texts for n in self._owned(id_) if n.shape}
-
-    def _depth(self, id_: str, needs: Mapping[str, set[str]], above: frozenset[str] = frozenset()) -> int:
-        inner = [self._depth(n, needs, above | {id_}) for n in needs.get(id_, ()) if n not in above and n != id_]
-        return 1 + max(inner, default=0)
+        self._shapes = {n.key: n.shape for n in self._owned(*self.texts) if n.shape}
 
     def _needs(self) -> dict[str, set[str]]:
         """Which files each file is made from, as `pg_depend` has it."""
-        things = {(n.classid, n.objid): i for i in self._all_ids() for n in self._things_of(i)}
+        owned = self._owned(*(i for i in self.texts if i not in self._made))
+        things = {(n.classid, n.objid): self._owners[n.key] for n in owned}
+        things |= {(n.classid, n.objid): i for i, made in self._made.items() for n in made}
         rows = self._ask(load_sql("engine", "things_edges"), array(c for c, _ in things), array(o for _, o in things))
         needs: dict[str, set[str]] = {}
         for c, o, rc, ro in rows:
@@ -549,9 +666,6 @@ class Repeating:
 
     def _all_ids(self) -> list[str]:
         return sorted({*self.texts, *self._made})
-
-    def _things_of(self, id_: str) -> tuple[Named, ...]:
-        return self._made[id_] if id_ in self._made else self._owned(id_)
 
     # the end
 
@@ -570,8 +684,7 @@ class Repeating:
                         f"{other} and {id_} both make the {key[0]} {key[1]}", hint="leave it to one of the two files"
                     )
         self._drop_what_is_made_no_longer(makers)
-        needs = self._needs()
-        places = {i: n for n, i in enumerate(sorted(self._all_ids(), key=lambda i: (self._depth(i, needs), i)))}
+        places = _depths(self._all_ids(), self._needs())
         commands = []
         written = {f.id: (f, n) for f, n in self.applied}
         for id_, text in self._back.items():
@@ -593,12 +706,9 @@ class Repeating:
                     continue
                 is_down = id_ in self.down
                 kept = tuple(k for key, of in self._lowered.items() for k in of.kept if key in map(_key, made))
-                commands.append(
-                    write_command(
-                        self._run.ledger,
-                        last._replace(made=made, position=places[id_], is_down=is_down, kept=kept if is_down else ()),
-                    )
-                )
+                now = last._replace(made=made, position=places[id_], is_down=is_down, kept=kept if is_down else ())
+                if now != last:
+                    commands.append(write_command(self._run.ledger, now))
         return commands
 
     def _drop_what_is_made_no_longer(self, makers: Mapping[Key, str]) -> None:
@@ -621,23 +731,22 @@ class Repeating:
     def _hand_on(self, gone: Sequence[Named], made: Sequence[Named]) -> None:
         """Give what has other arguments now what the one of the same name had that is made no longer."""
         for old in gone:
-            new = [n for n in made if (n.type, n.name) == (old.type, old.name) and n.is_ours]
+            new = [n for n in made if (n.type, n.name) == (old.type, old.name)]
             others = [n for n in gone if (n.type, n.name) == (old.type, old.name)]
             if len(new) == 1 and len(others) == 1 and old.type in ("function", "procedure", "aggregate"):
                 self.remember([(old.classid, old.objid, old.type, old.identity)])
                 kept = self._lowered.pop(old.key).kept
-                commands = [Command(k.statement.replace(old.identity, new[0].identity)) for k in kept]
-                self._run.must(commands)
+                self._do([k.statement.replace(old.identity, new[0].identity) for k in kept])
 
-    def go_back(self, after: str) -> list[Command]:
-        """Put the former texts back of what was applied after a migration (its hash); drop what had none.
+    def go_back(self, undone: Collection[str] = (), *, only: str = "") -> list[Command]:
+        """Put the former texts back of what was applied after these migrations (hashes); drop what had none.
 
-        Raise as `apply` does.
+        Or put the text of ``only`` one file back that it had before its last.  Raise as `apply` does.
         """
         anew = []
         for id_, of_one in self.texts.items():
-            if of_one[-1].after == after:
-                former = next((t for t in reversed(of_one) if t.after != after), None)
+            if id_ == only or of_one[-1].after in undone:
+                former = next((t for t in reversed(of_one[:-1]) if t.after not in undone), None)
                 if former is None:
                     anew.append(id_)
                 else:
@@ -670,6 +779,23 @@ class Repeating:
             if any(n in r.error.message for i, names in others.items() if i != f.id for n in names)
         ]
         return NotApplied(one, refused, circle=circle if len(circle) == len(waiting) > 1 else ())
+
+
+def _depths(ids: Iterable[str], needs: Mapping[str, Collection[str]]) -> dict[str, int]:
+    """How many others must be made first, one after the other; what needs each other comes last."""
+    depths: dict[str, int] = {}
+    left = sorted(ids)
+    while left:
+        ready = [i for i in left if all(n in depths or n == i for n in needs.get(i, ()))]
+        for i in ready or left:
+            depths[i] = 1 + max((depths.get(n, 0) for n in needs.get(i, ()) if n != i), default=0)
+        left = [i for i in left if i not in depths]
+    return depths
+
+
+def is_named(name: str, said: str) -> bool:
+    """Does a message of PostgreSQL name this, as a word of its own?"""
+    return name in said and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) is not None
 
 
 class Outside(Exception):

@@ -576,9 +576,12 @@ class Session:
             self.current, elapsed_s=time.monotonic() - self._current_began, progress=progress
         )
 
-    def finished(self, m: Migration, operation: str, statements: int, *, is_flushed: bool) -> None:
-        """A migration is committed, and on disk (``is_flushed``) or soon."""
-        duration_ms = (time.monotonic() - self._current_began) * 1000
+    def finished(
+        self, m: Migration, operation: str, statements: int, *, is_flushed: bool, duration_ms: float | None = None
+    ) -> None:
+        """A migration is committed, and on disk (``is_flushed``) or soon; it took the time since it was started."""
+        if duration_ms is None:
+            duration_ms = (time.monotonic() - self._current_began) * 1000
         number = len(self._done) + len(self._unflushed) + 1
         self._unflushed.append(Done(m.id, operation, duration_ms, statements, number, self._total))
         self.current = None

@@ -24,6 +24,7 @@ _MAKES = {
     "define_stmt": "defnames",
     "create_event_trig_stmt": "trigname",
     "create_stats_stmt": "defnames",
+    "index_stmt": "idxname",
 }
 
 
@@ -32,13 +33,14 @@ class Creation:
     """Something that a statement (its number from 0) makes.
 
     ``keeps_old``: it says IF NOT EXISTS, and so does nothing where the thing is there.  ``has_options``: it says
-    WITH (…) of a view.
+    WITH (…) of a view.  ``is_part``: it is an index, which goes with what it is of.
     """
 
     statement: int
     name: str
     keeps_old: bool = False
     has_options: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,11 @@ def _creation(number: int, statement: Statement) -> Creation | None:
     if not isinstance(name, str):
         name = name.relname if hasattr(name, "relname") else name[-1].string.sval
     return Creation(
-        number, name, bool(getattr(node, "if_not_exists", False)), kind == "view_stmt" and bool(node.options)
+        number,
+        name,
+        bool(getattr(node, "if_not_exists", False)),
+        kind == "view_stmt" and bool(node.options),
+        kind == "index_stmt",
     )
 
 

@@ -1,5 +1,5 @@
 -- one row: a statement that gives one of these things again what CREATE does not say, when it is made anew
--- ($1, $2: catalogs and objects, paired; column_name: it is about that column; part: it makes that index or trigger;
+-- ($1, $2: catalogs and objects, paired; column_name: it is about that column; part: it makes that index or trigger, or is about it;
 -- what: of which kind it is)
 WITH things AS (
     SELECT
@@ -23,7 +23,8 @@ WITH things AS (
             )
         ) AS acl,
         c.relkind,
-        c.reloptions
+        c.reloptions,
+        t.typrelid
     FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS s (classid, objid)
     CROSS JOIN LATERAL pg_catalog.pg_identify_object(s.classid, s.objid, 0) AS i
     LEFT JOIN pg_catalog.pg_class AS c
@@ -125,7 +126,7 @@ FROM (
     SELECT
         h.type,
         h.identity,
-        'index',
+        'index comment',
         5,
         NULL,
         c.relname,
@@ -143,7 +144,7 @@ FROM (
     SELECT
         h.type,
         h.identity,
-        'index',
+        'cluster',
         6,
         NULL,
         c.relname,
@@ -169,6 +170,34 @@ FROM (
     SELECT
         h.type,
         h.identity,
+        'statistics comment',
+        7,
+        NULL,
+        s.stxname,
+        pg_catalog.format('COMMENT ON STATISTICS %I.%I IS %L', n.nspname, s.stxname, m.description)
+    FROM things AS h
+    JOIN pg_catalog.pg_statistic_ext AS s ON s.stxrelid OPERATOR(pg_catalog.=) h.objid AND h.relkind IS NOT NULL
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) s.stxnamespace
+    JOIN pg_catalog.pg_description AS m
+        ON m.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass::pg_catalog.oid
+        AND m.objoid OPERATOR(pg_catalog.=) s.oid
+    UNION ALL
+    SELECT
+        h.type,
+        h.identity,
+        'statistics target',
+        7,
+        NULL,
+        s.stxname,
+        pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', n.nspname, s.stxname, s.stxstattarget)
+    FROM things AS h
+    JOIN pg_catalog.pg_statistic_ext AS s ON s.stxrelid OPERATOR(pg_catalog.=) h.objid AND h.relkind IS NOT NULL
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) s.stxnamespace
+    WHERE COALESCE(s.stxstattarget, -1) OPERATOR(pg_catalog.>=) 0
+    UNION ALL
+    SELECT
+        h.type,
+        h.identity,
         'trigger',
         7,
         NULL,
@@ -181,7 +210,7 @@ FROM (
     SELECT
         h.type,
         h.identity,
-        'trigger',
+        'trigger comment',
         8,
         NULL,
         t.tgname,
@@ -229,6 +258,23 @@ FROM (
     SELECT
         h.type,
         h.identity,
+        'rule comment',
+        10,
+        NULL,
+        w.rulename,
+        pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', w.rulename, h.identity, m.description)
+    FROM things AS h
+    JOIN pg_catalog.pg_rewrite AS w
+        ON w.ev_class OPERATOR(pg_catalog.=) h.objid
+        AND h.relkind IS NOT NULL
+        AND w.rulename OPERATOR(pg_catalog.<>) '_RETURN'::text
+    JOIN pg_catalog.pg_description AS m
+        ON m.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid
+        AND m.objoid OPERATOR(pg_catalog.=) w.oid
+    UNION ALL
+    SELECT
+        h.type,
+        h.identity,
         'comment',
         10,
         a.attname,
@@ -245,10 +291,15 @@ FROM (
         END
     FROM things AS h
     JOIN pg_catalog.pg_description AS m
-        ON m.classoid OPERATOR(pg_catalog.=) h.classid AND m.objoid OPERATOR(pg_catalog.=) h.objid
+        ON (m.classoid OPERATOR(pg_catalog.=) h.classid AND m.objoid OPERATOR(pg_catalog.=) h.objid)
+        OR (
+            m.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+            AND m.objoid OPERATOR(pg_catalog.=) h.typrelid
+            AND h.typrelid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+        )
     LEFT JOIN pg_catalog.pg_attribute AS a
-        ON h.relkind IS NOT NULL
-        AND a.attrelid OPERATOR(pg_catalog.=) h.objid
+        ON m.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+        AND a.attrelid OPERATOR(pg_catalog.=) m.objoid
         AND a.attnum OPERATOR(pg_catalog.=) m.objsubid
         AND m.objsubid OPERATOR(pg_catalog.>) 0
     UNION ALL
@@ -282,24 +333,29 @@ FROM (
         h.type,
         h.identity,
         'grant',
-        12,
+        CASE WHEN g.grantor OPERATOR(pg_catalog.=) h.owner THEN 12 ELSE 13 END,
         g.column_name,
         NULL,
-        pg_catalog.format(
-            'GRANT %s%s ON %s %s TO %s%s',
-            g.privilege_type,
-            CASE WHEN g.column_name IS NULL THEN '' ELSE pg_catalog.format(' (%I)', g.column_name) END,
-            h.grant_word,
-            h.identity,
-            COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'),
-            CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
-        )
+        CASE
+            WHEN g.grantor OPERATOR(pg_catalog.=) h.owner OR o.rolname IS NULL THEN s.statement
+            ELSE pg_catalog.format(
+                'DO %L',
+                pg_catalog.format(
+                    'DECLARE r text := pg_catalog.current_setting(''role''); BEGIN SET LOCAL ROLE %I; %s; '
+                    'PERFORM pg_catalog.set_config(''role'', r, true); '
+                    'EXCEPTION WHEN insufficient_privilege THEN %s; END',
+                    o.rolname,
+                    s.statement,
+                    s.statement
+                )
+            )
+        END
     FROM things AS h
     CROSS JOIN LATERAL (
-        SELECT NULL::text AS column_name, e.grantee, e.privilege_type, e.is_grantable
+        SELECT NULL::text AS column_name, e.grantor, e.grantee, e.privilege_type, e.is_grantable
         FROM pg_catalog.aclexplode(h.acl) AS e
         UNION ALL
-        SELECT a.attname, e.grantee, e.privilege_type, e.is_grantable
+        SELECT a.attname, e.grantor, e.grantee, e.privilege_type, e.is_grantable
         FROM pg_catalog.pg_attribute AS a
         CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS e
         WHERE h.relkind IS NOT NULL
@@ -307,6 +363,16 @@ FROM (
             AND NOT a.attisdropped
     ) AS g
     LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.grantee
+    LEFT JOIN pg_catalog.pg_roles AS o ON o.oid OPERATOR(pg_catalog.=) g.grantor
+    CROSS JOIN LATERAL pg_catalog.format(
+        'GRANT %s%s ON %s %s TO %s%s',
+        g.privilege_type,
+        CASE WHEN g.column_name IS NULL THEN '' ELSE pg_catalog.format(' (%I)', g.column_name) END,
+        h.grant_word,
+        h.identity,
+        COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'),
+        CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+    ) AS s (statement)
     WHERE h.grant_word IS NOT NULL
 ) AS k
 WHERE k.statement IS NOT NULL

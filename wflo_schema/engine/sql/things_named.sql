@@ -1,12 +1,12 @@
 -- one row: something in the database that bears one of these names, and that a repeatable file may make
--- ($1: the names; is_ours: this transaction has made or changed it; shape: a relation's columns and their types)
+-- ($1: the names; version: another one once it was changed or made anew; shape: a relation's columns and their types)
 SELECT
     o.classid::pg_catalog.oid AS classid,
     o.objid AS objid,
     i.type AS type,
     i.identity AS identity,
     o.name AS name,
-    pg_catalog.age(o.xmin) OPERATOR(pg_catalog.<=) 0 AS is_ours,
+    o.version AS version,
     COALESCE(
         (
             SELECT
@@ -21,70 +21,70 @@ SELECT
                     ORDER BY a.attnum
                 )
             FROM pg_catalog.pg_attribute AS a
-            WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-                AND a.attrelid OPERATOR(pg_catalog.=) o.objid
+            WHERE a.attrelid OPERATOR(pg_catalog.=) o.relid
                 AND a.attnum OPERATOR(pg_catalog.>) 0
                 AND NOT a.attisdropped
         ),
         ''
     ) AS shape
 FROM (
-    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relname::text, c.xmin
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relname::text, pg_catalog.concat(c.xmin, c.ctid), c.oid
     FROM pg_catalog.pg_class AS c
     WHERE c.relname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
         AND c.relkind OPERATOR(pg_catalog.=) ANY ('{v,m}'::"char"[])
     UNION ALL
-    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.proname::text, p.xmin
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.proname::text, pg_catalog.concat(p.xmin, p.ctid), NULL
     FROM pg_catalog.pg_proc AS p
     WHERE p.proname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, t.tgname::text, t.xmin
+    SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, t.tgname::text, pg_catalog.concat(t.xmin, t.ctid), NULL
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
         AND NOT t.tgisinternal
         AND t.tgparentid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
     UNION ALL
-    SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, p.polname::text, p.xmin
+    SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, p.polname::text, pg_catalog.concat(p.xmin, p.ctid), NULL
     FROM pg_catalog.pg_policy AS p
     WHERE p.polname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, r.rulename::text, r.xmin
+    SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, r.rulename::text, pg_catalog.concat(r.xmin, r.ctid), NULL
     FROM pg_catalog.pg_rewrite AS r
     WHERE r.rulename OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
         AND r.rulename OPERATOR(pg_catalog.<>) '_RETURN'::text
     UNION ALL
-    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typname::text, t.xmin
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typname::text, pg_catalog.concat(t.xmin, t.ctid), t.typrelid
     FROM pg_catalog.pg_type AS t
     LEFT JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.typrelid
     WHERE t.typname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
         AND (c.oid IS NULL OR c.relkind OPERATOR(pg_catalog.=) 'c'::"char")
         AND t.typtype OPERATOR(pg_catalog.=) ANY ('{c,d,e,r}'::"char"[])
     UNION ALL
-    SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, o.oprname::text, o.xmin
+    SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, o.oprname::text, pg_catalog.concat(o.xmin, o.ctid), NULL
     FROM pg_catalog.pg_operator AS o
     WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, c.oid, c.collname::text, c.xmin
+    SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, c.oid, c.collname::text, pg_catalog.concat(c.xmin, c.ctid), NULL
     FROM pg_catalog.pg_collation AS c
     WHERE c.collname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, c.oid, c.cfgname::text, c.xmin
+    SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, c.oid, c.cfgname::text, pg_catalog.concat(c.xmin, c.ctid), NULL
     FROM pg_catalog.pg_ts_config AS c
     WHERE c.cfgname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, d.oid, d.dictname::text, d.xmin
+    SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, d.oid, d.dictname::text, pg_catalog.concat(d.xmin, d.ctid), NULL
     FROM pg_catalog.pg_ts_dict AS d
     WHERE d.dictname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid, s.stxname::text, s.xmin
+    SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid, s.stxname::text, pg_catalog.concat(s.xmin, s.ctid), NULL
     FROM pg_catalog.pg_statistic_ext AS s
     WHERE s.stxname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
     UNION ALL
-    SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid, e.evtname::text, e.xmin
+    SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid, e.evtname::text, pg_catalog.concat(e.xmin, e.ctid), NULL
     FROM pg_catalog.pg_event_trigger AS e
     WHERE e.evtname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
-) AS o (classid, objid, name, xmin)
+) AS o (classid, objid, name, version, relid)
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) AS i
-WHERE i.schema IS DISTINCT FROM 'pg_catalog'
+WHERE pg_catalog.left(i.schema, 7) IS DISTINCT FROM 'pg_temp'
+    AND i.schema IS DISTINCT FROM 'pg_catalog'
     AND i.schema IS DISTINCT FROM 'information_schema'
 ORDER BY i.type, i.identity
