@@ -28,19 +28,13 @@ HISTORY = {
     "R__b view.sql": "CREATE OR REPLACE VIEW b AS SELECT * FROM a;\n",
     "R__a_view.sql": "CREATE OR REPLACE VIEW a AS SELECT id, '${word}' AS w FROM ${flyway:defaultSchema}.users;\n",
     "afterMigrate__grants.sql": "GRANT SELECT ON users TO PUBLIC;\n",
-    "beforeMigrate.sql": "SELECT 1;\n",
+    "beforeMigrate.sql": "CREATE SCHEMA IF NOT EXISTS before_all;\n",
+    "afterClean.sql": "SELECT 1;\n",
     "notes.md": "how we do it\n",
 }
 
-IDS = [
-    "0001.00.0_users",
-    "0001.02.0_index",
-    "0001.10.0_key",
-    "0002.00.0_nothing",
-    "0002.00.1_repeatable_a_view",
-    "0002.00.2_repeatable_b-view",
-    "0002.00.3_afterMigrate_grants",
-]
+IDS = ["0001.00_users", "0001.02_index", "0001.10_key", "0002.00_nothing"]
+BESIDE = ["repeatable/a_view", "repeatable/b-view", "hooks/after-all", "hooks/before-all"]
 
 # As Flyway makes it (PostgreSQLDatabase.getRawCreateScript).
 LEDGER = """CREATE TABLE flyway_schema_history (
@@ -64,13 +58,14 @@ def ledger(*applied: tuple[str | None, str]) -> str:
 def test_flyway_is_proven_in_its_order_and_as_it_sends_each_file(tmp_path: Path, database: Database) -> None:
     found = imported(tmp_path, HISTORY, database, word="said")
     assert [m.id for m in ours(tmp_path)] == IDS
+    assert {m.id for m in ours(tmp_path).beside} == {*BESIDE}
     assert found.proof is not None and found.proof.is_whole, found.proof
     assert found.proof.replayed == 7 and found.proof.with_rollback == 3
     assert found.exit_code == 0
-    assert text_of(tmp_path, "0001.02.0_index.sql").startswith("-- transactional: false\n")
-    assert "mixed=true" in text_of(tmp_path, "0001.10.0_key.sql")
-    assert "'said' AS w FROM public.users" in text_of(tmp_path, f"{IDS[4]}.sql")
-    assert [note.partition(": ")[0].rpartition("/")[2] for note in found.left_out] == ["beforeMigrate.sql", "notes.md"]
+    assert text_of(tmp_path, "0001.02_index.sql").startswith("-- transactional: false\n")
+    assert "mixed=true" in text_of(tmp_path, "0001.10_key.sql")
+    assert "'said' AS w FROM public.users" in text_of(tmp_path, "repeatable/a_view.sql")
+    assert [note.partition(": ")[0].rpartition("/")[2] for note in found.left_out] == ["afterClean.sql", "notes.md"]
 
 
 def test_a_database_of_flyways_is_adopted_where_its_ledger_says(tmp_path: Path, database: Database) -> None:
@@ -85,7 +80,7 @@ def test_a_database_of_flyways_is_adopted_where_its_ledger_says(tmp_path: Path, 
         connection.execute("CREATE TABLE users (id bigint PRIMARY KEY); INSERT INTO users VALUES (1)")
         connection.execute(ledger(("1", "V1__users.sql"), ("01.02", "V01_02__rows.sql")))
     found = adopt_database(database, ours(tmp_path), apply=True)
-    assert (found.verdict, found.id, found.is_applied) == (Verdict.EQUAL, "0001.02.0_rows", True)
+    assert (found.verdict, found.id, found.is_applied) == (Verdict.EQUAL, "0001.02_rows", True)
     assert not found.ledgers[0].unknown
     operations.migrate(database, ours(tmp_path))
     assert not operations.status(database, ours(tmp_path)).pending
@@ -98,7 +93,7 @@ def test_a_repeatable_is_known_by_its_files_name_alone(tmp_path: Path, database:
         connection.execute(ledger(("1", "V1__t.sql"), (None, "db/sub/R__v.sql")))
     found = adopt_database(database, ours(tmp_path))
     assert found.verdict is Verdict.EQUAL and not found.ledgers[0].unknown
-    assert found.ledgers[0].stands_for == found.id == "0001.1_repeatable_v"
+    assert found.ledgers[0].stands_for == found.id == "0001_t"
 
 
 def test_a_baseline_takes_the_place_of_what_it_holds(tmp_path: Path, database: Database) -> None:
@@ -192,7 +187,7 @@ def test_of_a_project_only_what_lies_in_the_locations_is_read(tmp_path: Path, na
     place = "src/main/resources/" if name.startswith("app") else ""
     files = {f"{place}sql/V1__a.sql": "", f"{place}more/R__z.sql": "", "seeds/V9__s.sql": "SELECT 1;\n", name: text}
     found = imported(tmp_path, files)
-    assert [file.id for file in found.files] == ["0001.0_a", "0001.1_repeatable_z"]
+    assert [file.id for file in found.files] == ["0001_a", "repeatable/z"]
     assert [left.rpartition("theirs/")[2] for left in found.left_out if "V9" in left.partition(":")[0]]
     assert name in found.reason
 
@@ -254,7 +249,7 @@ def test_what_is_new_is_added_behind_a_repeatable(tmp_path: Path) -> None:
     imported(tmp_path, {"V1__a.sql": "SELECT 1;\n", "R__v.sql": "SELECT 2;\n"})
     folder = lay(tmp_path, {"V2__b.sql": "SELECT 3;\n"})
     import_folder(str(folder), tmp_path / "ours", follow=True, write=True)
-    assert [m.id for m in ours(tmp_path)] == ["0001.0_a", "0001.1_repeatable_v", "0002.0_b"]
+    assert [m.id for m in (*ours(tmp_path), *ours(tmp_path).beside)] == ["0001_a", "0002_b", "repeatable/v"]
 
 
 @pytest.mark.parametrize(
