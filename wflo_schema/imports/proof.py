@@ -20,7 +20,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Event, Notice
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
-from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, AFTER_ROLLBACK, BEFORE_ALL, BEFORE_EACH, HOOKS
+from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, AFTER_ROLLBACK, BEFORE_ALL, BEFORE_EACH, HOOKS, REPEATABLE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.sending import Refusal, SourceRun
 from wflo_schema.imports.source import Section, Source
@@ -345,8 +345,9 @@ def _id_of(error: WfloSchemaError) -> str:
     """The migration that an error is about, empty where it names none."""
     if isinstance(error, MigrationFailed) and error.migration_id:
         return error.migration_id
-    named = re.search(r"((?:\b(?:repeatable|hooks)/)?[^/\s]+?)(?:\.rollback)?\.sql\b", error.message)
-    return named[1] if named is not None else ""
+    beside = re.search(rf"\b(?:{REPEATABLE}|{HOOKS})/[\w-]+", error.message)
+    named = re.search(r"([^/\s]+?)(?:\.rollback)?\.sql\b", error.message)
+    return beside[0] if beside is not None else named[1] if named is not None else ""
 
 
 # --- the proof --------------------------------------------------------------------------------
