@@ -188,7 +188,7 @@ def _gone_on(look: Look) -> Migration | None:
     for ledger in look.ledgers if look.is_ours else ():
         if ledger.stands_for and ledger.stands_for not in recorded:
             last = order[ledger.stands_for]
-            theirs = {i for i in names.get(ledger.tool, {}).values() if i and order[i] <= last}
+            theirs = {i for i in names.get(ledger.tool, {}).values() if i in order and order[i] <= last}
             place = max(last, *(order[i] for i in recorded))
             if all(m.id in recorded or m.id in theirs for m in look.migrations.items[: place + 1]):
                 return look.migrations.items[place]

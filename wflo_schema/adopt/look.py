@@ -26,7 +26,8 @@ def _explain(ledger: OtherLedger, migrations: Migrations, names: Mapping[str, st
     order = {m.id: n for n, m in enumerate(migrations)}
     find = find_version(names, order)
     known = {v: stands_for for v in ledger.versions if (stands_for := find(v)) is not None}
-    said = known.values()
+    repeatable = {m.id for m in migrations.repeatables}
+    said = [stands_for for stands_for in known.values() if stands_for not in repeatable]
     unknown = tuple(v for v in ledger.versions if v not in known) if names is not None or said else ()
     there = sorted({order[s] for s in said if s})
     theirs = (set(order) if names is None else set(names.values())) - {*said, *map(find, ledger.failed)}

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[VvUu]?(?P<number>\d+(?:[._]\d+)*)(?![0-9A-Za-z])")
 def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
     """What other tools' revisions stand for: ``adopt.toml`` beside the migrations, empty without it.
 
-    One section per tool, one line per revision: the last migration whose state it leaves, or "".
+    One section per tool, one line per revision: the last migration whose state it leaves, or "", or a repeatable file.
     Of a migration that was renamed or squashed it may have the old id.
     Raise `BadMigrationFile` when it cannot be understood or names a migration that is not there.
     """
@@ -55,7 +55,7 @@ def read_names(migrations: Migrations) -> dict[str, dict[str, str]]:
 
 def _ids_since(migrations: Migrations) -> dict[str, str | None]:
     """The id that each migration has now, by all that it had; None where it is a part of one, not the last."""
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = {m.id: m.id for m in migrations.repeatables}
     for m in migrations:
         found |= dict.fromkeys(m.replaces[:-1])
         found |= dict.fromkeys((m.id, *m.was, *m.replaces[-1:]), m.id)

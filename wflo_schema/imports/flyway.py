@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, AFTER_ROLLBACK, BEFORE_ALL, BEFORE_EACH, HOOKS, REPEATABLE
+from wflo_schema.files.splitting import bare
 from wflo_schema.imports.settings import read_properties, read_yaml
 from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, holds_sql
 from wflo_schema.names import quote
@@ -41,8 +43,29 @@ _OF_ENVIRONMENT = re.compile(r"\$\{[^:}]*(?::(?P<default>[^}]*))?\}")
 
 _VERSION = re.compile(r"\d+(?:[._]\d+)*")
 
-# Callbacks that run at the end of every migrate that did something, in this order, and what runs between them.
-_LAST = ("afterVersioned", "R", "afterMigrateApplied", "afterMigrate")
+# Callbacks that run behind the versions and before what is repeatable, where there is no hook: they are migrations.
+_BEHIND_VERSIONS = ("afterVersioned", "beforeRepeatables")
+
+# Callbacks that run where a hook does, in the same transaction (DbMigrate, DefaultCallbackExecutor); those of one
+# hook in this order.
+_HOOK_OF = {
+    "beforeMigrate": BEFORE_ALL,
+    "beforeEachMigrate": BEFORE_EACH,
+    "afterEachMigrate": AFTER_EACH,
+    "afterMigrateApplied": AFTER_ALL,
+    "afterMigrate": AFTER_ALL,
+    "afterEachUndo": AFTER_ROLLBACK,
+}
+
+# Where such a hook runs not quite when the callback does.
+_OTHERWISE = {
+    "beforeMigrate": "Flyway runs it at each migrate; here it runs only where something is to be applied",
+    "afterMigrate": "Flyway runs it at each migrate; here it runs only where something was applied",
+    "beforeEachMigrate": "Flyway runs it before repeatable migrations, too; here it runs before versioned ones only",
+    "afterEachMigrate": "Flyway runs it behind repeatable migrations, too; here it runs behind versioned ones only",
+}
+
+_UNDO_HINT = f"what each rollback needs: {HOOKS}/{AFTER_ROLLBACK}.sql, which is run behind each rollback file"
 
 # What Flyway runs besides SQL, as the name ends.
 _CODE = (".java", ".kt", ".groovy", ".scala", ".class", ".ps1", ".bat", ".cmd", ".sh", ".bash", ".py")
@@ -413,9 +436,10 @@ def _kinds(folder: Folder, settings: _Settings) -> tuple[list[_Named], list[_Nam
             continue
         script = _named(name, settings, settings.suffixes)
         found = script or _named(name, settings, _CODE)
-        if found and len(found.kind) > 1 and not (script and found.kind in _LAST):
+        if found and len(found.kind) > 1 and not (script and found.kind in (*_BEHIND_VERSIONS, *_HOOK_OF)):
             what = f"is a callback: Flyway runs it at {found.kind}, and nothing does so here"
-            left.append(Note(_where(folder, found), what, "write what the schema needs of it as a migration"))
+            how = _UNDO_HINT if "Undo" in found.kind else "write what the schema needs of it as a migration"
+            left.append(Note(_where(folder, found), what, how))
         elif found:
             (scripts if script else code).append(found)
         elif os.path.abspath(folder.where(name)) != settings.path and not (
@@ -434,6 +458,7 @@ def _where(folder: Folder, one: _Named) -> str:
 def read_flyway(folder: Folder, wishes: Wishes) -> Source:
     """Flyway: by version, then what is repeatable by its description; each statement alone, each file a transaction.
 
+    What is repeatable and one transaction is so here, and callbacks are hooks where there is such a hook.
     A baseline takes the place of all versions up to its own, as in a new database.
     """
     settings = _settings(folder, wishes)
@@ -448,11 +473,10 @@ def read_flyway(folder: Folder, wishes: Wishes) -> Source:
         if base is not None
     ]
     undos = {one.parts: one for one in scripts if one.kind == "U"}
-    last = [one for one in (*scripts, *code) if one.kind in _LAST]
-    last.sort(key=lambda one: (_LAST.index(one.kind), one.words.replace("_", " ")))
+    repeatable, last = _behind_versions(folder, settings, [*scripts, *code])
     steps: list[Step] = []
     chosen = [*(one for one in every if one not in old), *last]
-    for one, number in zip(chosen, _numbers(chosen), strict=True):
+    for one, number in zip((*chosen, *repeatable), (*_numbers(chosen), *("" for _ in repeatable)), strict=True):
         undo = undos.pop(one.parts, None) if one.version and one is not base else None
         step = _step(folder, settings, (one, undo), number, is_code=one in code)
         if step is None:
@@ -462,7 +486,8 @@ def read_flyway(folder: Folder, wishes: Wishes) -> Source:
             step = replace(step, also=tuple(dict.fromkeys(o.version for o in old if o.version != one.version)))
         elif last and one is last[-1] and len(one.kind) > 1 and len(chosen) > len(last):
             step = replace(step, also=(chosen[-len(last) - 1].version,))  # whoever is there has run them as well
-        steps.append(step)
+        steps.append(step if one not in repeatable else replace(step, home=REPEATABLE))
+    steps += _hooks(folder, settings, scripts, left)
     for gone in undos.values():
         of = "a version that a baseline holds" if gone.parts in {o.parts for o in old} else "what no file makes"
         left.append(Note(folder.where(gone.path), f"takes back {of}"))
@@ -489,7 +514,8 @@ def _step(
     path = _where(folder, one)
     base = one.path.rpartition("/")[2]
     version = one.version or (base if one.kind == "R" else "")
-    before = "" if one.version else "repeatable_" if one.kind == "R" else f"{one.kind}_"
+    is_last = not one.version and not number
+    before = "" if one.version or is_last else "repeatable_" if one.kind == "R" else f"{one.kind}_"
     words = f"{before}{one.words}".rstrip("_")
     back = _read(folder, settings, undo.path) if undo is not None else None
     if is_code:
@@ -500,7 +526,7 @@ def _step(
     if read.is_skipped:
         return None
     notes = read.notes
-    if not one.version and not is_code:
+    if not one.version and not is_last and not is_code:
         when = "whenever its text changed" if one.kind == "R" else f"at each {one.kind}"
         what = f"Flyway runs it again {when}; here it is a migration as any other"
         notes += (Note(path, what, "a change of it is a new migration"),)
@@ -508,18 +534,74 @@ def _step(
     return Step(version, number, words, path, read.section, back.section if back else None, notes, files=files)
 
 
+def _behind_versions(folder: Folder, settings: _Settings, named: Sequence[_Named]) -> tuple[list[_Named], list[_Named]]:
+    """What is repeatable here, and what runs once behind the versions: callbacks, and what is no transaction."""
+    callbacks = [one for one in named if one.kind in _BEHIND_VERSIONS]
+    callbacks.sort(key=lambda one: (_BEHIND_VERSIONS.index(one.kind), one.words.replace("_", " ")))
+    every = sorted((one for one in named if one.kind == "R"), key=lambda one: one.words.replace("_", " "))
+    apart = [one for one in every if not one.path.endswith(_CODE) and _runs_apart(folder, settings, one)]
+    return [one for one in every if one not in apart], [*callbacks, *apart]
+
+
+def _runs_apart(folder: Folder, settings: _Settings, one: _Named) -> bool:
+    section = _read(folder, settings, one.path).section
+    return section is not None and not section.is_wrapped
+
+
+def _hooks(folder: Folder, settings: _Settings, scripts: Sequence[_Named], left: list[Note]) -> Iterator[Step]:
+    """The hooks, each with all callbacks that it stands for; ``left`` is given a note for each that is left out."""
+    for hook in (AFTER_ALL, BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ROLLBACK):
+        ones = [one for one in scripts if _HOOK_OF.get(one.kind) == hook]
+        ones.sort(key=lambda one: (list(_HOOK_OF).index(one.kind), one.words.replace("_", " ")))
+        parts: list[Section] = []
+        notes: list[Note] = []
+        files: list[str] = []
+        for one in ones:
+            read, path = _read(folder, settings, one.path), _where(folder, one)
+            what = "is never run: its settings say shouldExecute=false" if read.is_skipped else ""
+            if read.section is not None and not read.is_skipped:
+                what = "" if holds_sql(read.section.text) else "holds no statement"
+                if not read.section.is_wrapped:
+                    what = f"cannot run in a transaction, and {HOOKS}/{hook}.sql is part of one"
+            if what or read.section is None:
+                left.append(Note(path, what))
+                continue
+            parts.append(read.section)
+            files += read.files
+            notes += read.notes
+            notes += [Note(path, _OTHERWISE[one.kind])] if one.kind in _OTHERWISE else []
+        if len(parts) > 1:
+            notes.append(Note(parts[0].path, f"{listed(files)} are one file here, and one transaction"))
+        if parts:
+            yield Step("", "", hook, parts[0].path, _joined(parts), notes=tuple(notes), files=tuple(files), home=HOOKS)
+
+
+def _joined(parts: Sequence[Section]) -> Section:
+    """Several files as one."""
+    first, *others = parts
+    text, places = first.text, []
+    for other in others:
+        text = text.rstrip() + (b"\n" if bare(text).endswith(";") else b"\n;\n")
+        places.append((text.count(b"\n") + 1, other.path, other.line))
+        text += other.text
+    return replace(first, text=text, places=tuple(places), is_literal=all(part.is_literal for part in parts))
+
+
 def _in_schemas(steps: Sequence[Step], settings: _Settings) -> Iterator[Step]:
     """The steps with what makes the schemas of the settings, and with those in each file's search_path."""
     first = next((step for step in steps if step.forward is not None and holds_sql(step.forward.text)), None)
     for step in steps:
-        forward = _behind(settings.head(is_first=step is first), step.forward)
+        is_first = step is first or (step.home == HOOKS and step.name == BEFORE_ALL)  # Flyway makes them before all
+        forward = _behind(settings.head(is_first=is_first), step.forward)
         yield replace(step, forward=forward, undo=_behind(settings.head(is_first=False), step.undo))
 
 
 def _behind(head: bytes, section: Section | None) -> Section | None:
     if section is None or not head or not holds_sql(section.text):
         return section
-    return replace(section, text=head + section.text, line=section.line - head.count(b"\n"))
+    more = head.count(b"\n")
+    places = tuple((line + more, path, there) for line, path, there in section.places)
+    return replace(section, text=head + section.text, line=section.line - more, places=places)
 
 
 def _shows(folder: Folder) -> str:

@@ -21,13 +21,13 @@ from wflo_schema.connect.database import Database
 from wflo_schema.errors import BadMigrationFile, ConnectionLost, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.directives import UNWRITTEN
 from wflo_schema.files.faults import refuse_unfit, refuse_unready, syntax_faults
-from wflo_schema.files.folder import Migrations, load_script, read_migrations, rolling_back
-from wflo_schema.files.listing import NAMES_FILE, RECORD_FILE
+from wflo_schema.files.folder import Migration, Migrations, load_script, read_migrations, rolling_back
+from wflo_schema.files.listing import HOOKS, NAMES_FILE, RECORD_FILE, REPEATABLE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.proof import Proof, prove
 from wflo_schema.imports.psql import expand
 from wflo_schema.imports.recognise import read_source_folder, refuse_programs
-from wflo_schema.imports.source import Note, Section, Source, Wishes, each_statement, script_of
+from wflo_schema.imports.source import Note, Section, Source, Step, Wishes, each_statement, script_of
 from wflo_schema.imports.translate import Part, of_line_ends, of_session, translate, with_values, without_ledger
 from wflo_schema.imports.writing import (
     Imported,
@@ -129,8 +129,8 @@ def import_folder(
     if write:
         _refuse_unwritable(into)
     source = _new_last(source, before)
-    kept = _kept(into, before)
     imported = _imported(source, said, before)
+    kept = _kept(into, before, {name: one for one in imported if one.step.is_rewritten for name in one.texts()})
     asked = _asked_for(source)
     new_values = [name for name in given.values if name not in before.values and name not in asked]
     unused = tuple(n for n in new_values if _is_unused(n, said, source, imported, before, into, tool))
@@ -186,17 +186,38 @@ def _read(folder: str, into: Path, said: Wishes, tool: str | None, before: Recor
             f"{folder}: its files include others too deep to be read", hint="join those that lie deepest into one"
         ) from None
     _refuse_nested(source.folder, into, [path for step in source.steps for path in step.paths])
+    source = _homes_as_before(source, before)
     return replace(source, reason=f"as {into / RECORD_FILE} says") if before.tool and not tool else source
 
 
-def _kept(into: Path, before: Record) -> dict[str, str]:
-    """The texts, by name, of what stays as an earlier import, or a person since, has written it."""
+def _kept(into: Path, before: Record, rewritten: Mapping[str, Imported]) -> dict[str, str]:
+    """The texts, by name, of what stays as an earlier import, or a person since, has written it.
+
+    ``rewritten`` are files that follow the other folder's: they stay where they hold what that says today.
+    """
     texts = {name: _text(into / name) for name in before.written if name.endswith(".sql")}
     return {
         name: text
         for name, text in texts.items()
-        if name not in before.open_files or not _waits(text) or checksum(text.encode()) != before.written[name]
+        if (name not in before.open_files or not _waits(text) or checksum(text.encode()) != before.written[name])
+        and (name not in rewritten or name in before.open_files or _says(text, rewritten[name]))
     }
+
+
+def _says(text: str, one: Imported) -> bool:
+    """Is that text of a file what the other folder says, but for notes?"""
+    return _sql_of(text) == _sql_of(one.texts()[f"{one.id}.sql"])
+
+
+def _sql_of(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith("-- import: "))
+
+
+def _homes_as_before(source: Source, before: Record) -> Source:
+    """The folder with what an earlier import has made migrations of, though it might be no migration, as such."""
+    known = known_ids(source, before.ids)
+    steps = (replace(s, home="") if i and "/" not in i else s for s, i in zip(source.steps, known, strict=True))
+    return replace(source, steps=tuple(steps))
 
 
 def _waits(text: str) -> bool:
@@ -288,7 +309,7 @@ def _refuse_place(folder: str, into: Path, before: Record, *, follow: bool) -> N
         names = [p.name for p in into.iterdir() if not p.name.startswith(".")] if into.is_dir() else []
     except OSError as error:
         raise BadMigrationFile(f"cannot read the folder {into}: {error.strerror}") from None
-    held = sorted(set(names) - {*before.writing, RECORD_FILE})
+    held = sorted(set(names) - {name.partition("/")[0] for name in (*before.writing, RECORD_FILE)})
     if held and not before.ids:
         raise Refused(
             f"{into} is not empty: {listed(held)}", hint="choose another folder with --into, or move these files away"
@@ -313,11 +334,10 @@ def _refuse_other_values(said: Wishes, before: Record) -> None:
 
 def _refuse_others(into: Path, texts: Mapping[str, str], before: Record) -> None:
     """Raise `Refused` where a file is there that is none of ours, and has the name of one to be written."""
-    there = {path.name for path in into.iterdir()} if into.is_dir() else set()
     others = [
         name
-        for name in (texts.keys() & there) - {*before.written, *before.writing, NAMES_FILE}
-        if _checksum(into / name) != checksum(texts[name].encode())
+        for name in texts.keys() - {*before.written, *before.writing, NAMES_FILE}
+        if _checksum(into / name) not in (checksum(texts[name].encode()), None)
     ]
     if others:
         raise Refused(
@@ -349,7 +369,8 @@ def _checksum(path: Path) -> str | None:
 def _refuse_edited(source: Source, before: Record, into: Path) -> None:
     """Raise `Refused` where a file that was imported has another text now, on either side, or is gone.
 
-    A text that stands in a file of another name now, which was not there before, has only moved.
+    A text that stands in a file of another name now, which was not there before, has only moved.  What may change on
+    the other side, and is no migration here, may be edited there.
     """
     given = set(known_ids(source, before.ids))
     lost = [key.partition("#")[0] for key, known in before.ids.items() if known not in given]
@@ -359,14 +380,20 @@ def _refuse_edited(source: Source, before: Record, into: Path) -> None:
             hint=f"--from {before.tool}; to read it otherwise, begin again in another folder with --into",
         )
     now = checksums_of(source) if before.ids else {}
+    free = {name for step in source.steps if step.is_rewritten for name in checksums_of(replace(source, steps=(step,)))}
     moved = {known for name, known in now.items() if name not in before.sources}
-    theirs = [name for name, known in before.sources.items() if now.get(name) != known and known not in moved]
+    theirs = [
+        name
+        for name, known in before.sources.items()
+        if now.get(name) != known and known not in moved and name not in free
+    ]
     theirs += [name for name in lost if name not in theirs]
     found = {name: _checksum(into / name) for name in before.written if name != NAMES_FILE or not before.writing}
     ours = [
         n
         for n, has in found.items()
-        if (has is None and n != NAMES_FILE) or (has not in (before.written[n], None) and n not in before.open_files)
+        if (has is None and n != NAMES_FILE)
+        or (has not in (before.written[n], before.writing.get(n), None) and n not in before.open_files)
     ]
     if theirs or ours:
         where = "; ".join(
@@ -400,12 +427,16 @@ def _values_of(section: Section, source: Source, wishes: Wishes) -> dict[str, st
     return {**source.values, **section.values, **wishes.values}
 
 
+# In which order steps come, by where they are put: those of one place as they are.
+_HOMES = ("", REPEATABLE, HOOKS)
+
+
 def _new_last(source: Source, before: Record) -> Source:
     """The folder with what is new behind what was imported: it runs after what was applied."""
     told = known_ids(source, before.ids)
     known = [step for step, i in zip(source.steps, told, strict=True) if i]
     new = [step for step, i in zip(source.steps, told, strict=True) if not i]
-    return replace(source, steps=(*known, *new))
+    return replace(source, steps=tuple(sorted((*known, *new), key=lambda step: _HOMES.index(step.home))))
 
 
 def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
@@ -423,9 +454,19 @@ def _imported(source: Source, wishes: Wishes, before: Record) -> list[Imported]:
         )
         if source.keeps_session and step is not source.steps[-1]:
             forward = replace(forward, notes=(*forward.notes, *of_session(forward.sent, source)))
+        forward = _in_home(forward, step)
         undo = _part(step.undo, source, wishes, ledger, committing) if step.undo is not None else None
         found.append(Imported(made, step, forward, undo, depends))
     return found
+
+
+def _in_home(part: Part, step: Step) -> Part:
+    """The part as a file of that folder of ours, all of which are transactional."""
+    if not step.home or part.is_transactional or part.is_empty:
+        return part
+    what = f"cannot run in a transaction, and the files of {step.home}/ do"
+    how = "make a migration of it: wflo-schema new, and leave out this file"
+    return replace(part, is_transactional=True, notes=(*part.notes, Note(step.path, what, how, is_open=True)))
 
 
 def _asked_for(source: Source) -> set[str]:
@@ -502,20 +543,26 @@ def _texts(imported: Sequence[Imported], notes: Mapping[str, Sequence[Note]]) ->
 def _ours(aside: str, texts: Mapping[str, str], source: Source) -> Migrations:
     """The files, read as migrations, from a folder aside."""
     for name, text in texts.items():
-        Path(aside, name).write_bytes(text.encode())
+        path = Path(aside, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode())
     migrations = read_migrations(aside)
-    if len(migrations) != len(source.steps):
+    written = len(migrations) + len(migrations.beside)
+    if written != len(source.steps):
         raise BadMigrationFile(
-            f"{source.folder} has {counted(len(source.steps), 'migration')}, and {len(migrations)} would be written",
+            f"{source.folder} has {counted(len(source.steps), 'migration')}, and {written} would be written",
             hint="two of them have nearly the same name: rename one",
         )
     return migrations
 
 
+def _file(migrations: Migrations, id: str) -> Migration:
+    return migrations.get(id) or next(m for m in migrations.beside if m.id == id)
+
+
 def _finished(one: Imported, migrations: Migrations, kept: Mapping[str, str]) -> Imported:
     """The migration; where a person has finished a file of it, it is what that file says, whoever runs it."""
-    m = migrations.get(one.id)
-    assert m is not None
+    m = _file(migrations, one.id)
     name, back = f"{one.id}.sql", f"{one.id}.rollback.sql"
     forward, undo, step = one.forward, one.undo, one.step
     if one.is_open and name in kept and not _waits(kept[name]):
@@ -559,8 +606,7 @@ def _judged(one: Imported, migrations: Migrations) -> Imported:
     """The migration, with a note where migrate would refuse it."""
     if one.is_open:
         return one
-    m = migrations.get(one.id)
-    assert m is not None
+    m = _file(migrations, one.id)
     try:
         script = load_script(m)
         refuse_unready(m, script, lambda _: None)

@@ -20,6 +20,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Event, Notice
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations
+from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, AFTER_ROLLBACK, BEFORE_ALL, BEFORE_EACH, HOOKS, REPEATABLE
 from wflo_schema.files.splitting import pieces
 from wflo_schema.imports.sending import Refusal, SourceRun
 from wflo_schema.imports.source import Section, Source
@@ -121,6 +122,8 @@ class _Place:
     source: Source
     migrations: Migrations
     total: int
+    hooks: Mapping[str, Imported] = field(default_factory=dict)
+    """What is run before all steps and around them, by the names of the hooks."""
     left_out: dict[tuple[str, str], None] = field(default_factory=dict)
     """What was run on neither side: the migration's id, and what is said of it; in order."""
     leaves_nothing: bool = False
@@ -184,11 +187,25 @@ class _Place:
 
     def only(self, steps: Sequence[Imported]) -> Migrations:
         """The files of these migrations."""
-        if len(steps) == self.total:
+        if len(steps) == self.total and not any(one.is_open for one in self.hooks.values()):
             return self.migrations
-        ids = {one.id for one in steps}
-        items = tuple(m for m in self.migrations if m.id in ids)
-        return replace(self.migrations, items=items, stray_rollbacks=(), _by_id={m.id: m for m in items})
+        ids = {one.id for one in (*steps, *self.hooks.values()) if not one.is_open}
+        items, repeatables, hooks = (
+            tuple(m for m in some if m.id in ids)
+            for some in (self.migrations, self.migrations.repeatables, self.migrations.hooks)
+        )
+        return replace(
+            self.migrations,
+            items=items,
+            repeatables=repeatables,
+            hooks=hooks,
+            stray_rollbacks=(),
+            _by_id={m.id: m for m in items},
+        )
+
+    def around(self, *names: str) -> list[Section]:
+        """What the tool runs at these hooks."""
+        return [self.hooks[name].forward.sent for name in names if name in self.hooks and not self.hooks[name].is_open]
 
     def notify(self, event: Event) -> None:
         """Keep what is said of statements that are left out."""
@@ -231,7 +248,7 @@ class _Pair:
                 self.place.base = look_at(self.ours)
             return self.ours_up(steps)
 
-        return self._at_once(lambda: self.theirs_up(steps[behind:]), ours_up)
+        return self._at_once(lambda: self.theirs_up(steps[behind:], is_first=not behind), ours_up)
 
     def down(self, steps: Sequence[Imported], *, goes_on: bool = False) -> tuple[_Stopped | None, _Stopped | None]:
         """Roll these back both ways, in this order; ``goes_on``: in the session in which those before were."""
@@ -264,11 +281,19 @@ class _Pair:
                 raise
             return other.result(), own
 
-    def theirs_up(self, steps: Sequence[Imported]) -> _Stopped | None:
-        """Run the folder's migrations."""
+    def theirs_up(self, steps: Sequence[Imported], *, is_first: bool = True) -> _Stopped | None:
+        """Run the folder's migrations; ``is_first``: with what comes before the first."""
         self.close()
+        for hook in self.place.around(BEFORE_ALL) if is_first else ():
+            refusal = self.run.run(f"{HOOKS}/{BEFORE_ALL}", hook)
+            if refusal is not None:
+                return _Stopped(0, replace(refusal, message=f"{refusal.message} ({hook.path})"))
+        before, behind = self.place.around(BEFORE_EACH), self.place.around(AFTER_EACH)
         for n, one in enumerate(steps):
-            refusal = self.run.run(one.id, one.forward.sent)
+            is_hook = one.step.home == HOOKS
+            refusal = self.run.run(
+                one.id, one.forward.sent, before=() if is_hook else before, behind=() if is_hook else behind
+            )
             if refusal is not None:
                 return _Stopped(n, refusal)
         return None
@@ -276,7 +301,9 @@ class _Pair:
     def _theirs_down(self, steps: Sequence[Imported]) -> _Stopped | None:
         for n, one in enumerate(steps):
             assert one.undo is not None
-            refusal = None if one.undo.is_empty else self.run.run(one.id, one.undo.sent)
+            behind = self.place.around(AFTER_ROLLBACK)
+            is_nothing = one.undo.is_empty and not behind
+            refusal = None if is_nothing else self.run.run(one.id, one.undo.sent, behind=behind)
             if refusal is not None:
                 return _Stopped(n, refusal)
         return None
@@ -318,8 +345,9 @@ def _id_of(error: WfloSchemaError) -> str:
     """The migration that an error is about, empty where it names none."""
     if isinstance(error, MigrationFailed) and error.migration_id:
         return error.migration_id
+    beside = re.search(rf"\b(?:{REPEATABLE}|{HOOKS})/[\w-]+", error.message)
     named = re.search(r"([^/\s]+?)(?:\.rollback)?\.sql\b", error.message)
-    return named[1] if named is not None else ""
+    return beside[0] if beside is not None else named[1] if named is not None else ""
 
 
 # --- the proof --------------------------------------------------------------------------------
@@ -339,12 +367,14 @@ def prove(
     there are undo parts, and up again.  Where the two differ, the file is found after which they do.  Raise as
     `scratch_database` does, and `ConnectionLost`.
     """
-    first_open = next((n for n, one in enumerate(imported) if one.is_open), len(imported))
-    steps = imported[:first_open]
+    in_order = [one for one in imported if one.step.home != HOOKS or one.step.name == AFTER_ALL]
+    hooks = {one.step.name: one for one in imported if one not in in_order}
+    first_open = next((n for n, one in enumerate(in_order) if one.is_open), len(in_order))
+    steps = in_order[:first_open]
     said: list[Said] = []
-    proof = Proof(server.label, len(imported), 0, is_equal=True, objects=0, filled=0, rolled_back=0, with_rollback=0)
+    proof = Proof(server.label, len(in_order), 0, is_equal=True, objects=0, filled=0, rolled_back=0, with_rollback=0)
     with scratch_databases(server, scratch=scratch) as scratches:
-        place = _Place(scratches, source, migrations, len(imported))
+        place = _Place(scratches, source, migrations, len(in_order), hooks)
         proof = _proven(place, steps, proof, said)
     said += [Said(one, f"{what}; it was left out of both replays", is_open=False) for one, what in place.left_out]
     return replace(proof, said=tuple(said), with_rollback=sum(one.undo is not None for one in imported))

@@ -93,8 +93,10 @@ class SourceRun:
         """End its session."""
         self._pipeline.close()
 
-    def run(self, id: str, section: Section) -> Refusal | None:
-        """Run one section; return what was refused, None where all of it was run.
+    def run(
+        self, id: str, section: Section, *, before: Sequence[Section] = (), behind: Sequence[Section] = ()
+    ) -> Refusal | None:
+        """Run one section, with hooks around it; return what was refused, None where all of it was run.
 
         Raise `ConnectionLost`, and `Interrupted` where a stop was requested.
         """
@@ -102,6 +104,8 @@ class SourceRun:
             raise self._stop.interrupted("nothing was written")
         try:
             messages, is_one = self._messages(id, section)
+            messages[:0] = [m for hook in before for m in self._messages(id, hook)[0]]
+            messages += [m for hook in behind for m in self._messages(id, hook)[0]]
         except (Refused, BadMigrationFile) as error:
             return Refusal(_without_place(error.message), hint=error.hint, keeps_nothing=True)
         self.is_plain = self.is_plain and _run_no_code(messages)

@@ -105,7 +105,8 @@ class Step:
     ``version`` is what its ledger records, empty where it records none; ``number`` what the file's name sorts by
     (digits, with dots between them), empty where it has none; ``name`` the words behind it.  ``forward`` is None
     where the step is no SQL: a note says what is to be done.  ``undo`` is None where there is no such part.
-    ``also`` are versions of the ledger that it stands for, too.
+    ``also`` are versions of the ledger that it stands for, too.  ``home``: it is no migration of ours, but a file of
+    that folder of ours, one of `OWN_FOLDERS`, in which a hook's ``name`` is what it is called there.
     ``id`` is the id that it must have with us.  ``depends`` are versions.  ``files`` are the paths that it was read
     from, empty where it is ``path`` alone.
     """
@@ -121,6 +122,12 @@ class Step:
     depends: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    home: str = ""
+
+    @property
+    def is_rewritten(self) -> bool:
+        """May its text change, and is it then run again?"""
+        return bool(self.home)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -137,10 +144,11 @@ class Step:
 class Source:
     """A tool's folder.
 
-    ``reason`` says what shows that it is that tool's.  ``ledgers`` are the tools, by the names of
-    `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no migration, and
-    why.  ``keeps_session``: what a migration sets for its session holds for those after it, but for the settings in
-    ``puts_back``, which the tool gives their value again before each.
+    ``steps`` are in the order in which the tool runs them in an empty database, and end with what it runs behind the
+    last; other hooks come behind all.  ``reason`` says what shows that it is that tool's.  ``ledgers`` are the tools,
+    by the names of `catalog.other_ledgers`, whose ledgers spell the versions so.  ``left_out`` are files that are no
+    migration, and why.  ``keeps_session``: what a migration sets for its session holds for those after it, but for the
+    settings in ``puts_back``, which the tool gives their value again before each.
     ``placeholder`` finds what the tool replaces in a text: its group ``name`` is the name of the value, ``default``
     the value where none is given, and ``code`` what only the tool itself can work out; names are told apart by case
     only where the pattern does so.

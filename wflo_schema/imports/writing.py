@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.listing import NAMES_FILE, RECORD_FILE
+from wflo_schema.files.listing import HOOKS, NAMES_FILE, OWN_FOLDERS, RECORD_FILE
 from wflo_schema.files.naming import write_whole
 from wflo_schema.imports.source import Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
@@ -99,12 +99,12 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
     steps = source.steps
     widths = _widths(steps, known.values())
     given = known_ids(source, known)
-    free = [n for n, s in enumerate(steps) if not s.id and not s.depends]
+    free = [n for n, s in enumerate(steps) if not s.id and not s.depends and not s.home]
     last = max((n for n in free if given[n]), default=-1)
     behind = _longer_behind(steps, given, widths, last)
     ids = [given[n] or step.id or _id_of(step, n, widths, behind) for n, step in enumerate(steps)]
     if known and not _is_in_order([ids[n] for n in free]):
-        latest = max(given)
+        latest = max(given[n] for n in free)
         named = next((steps[n] for n in free if not given[n] and ids[n] <= latest), steps[free[-1]])
         raise Refused(
             f"{named.path} would come before what was imported already",
@@ -124,10 +124,17 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
 def known_ids(source: Source, known: Mapping[str, str]) -> list[str]:
     """For each migration the id of an earlier import, else nothing; its file may have another name now."""
     by_version = {version: i for key, i in known.items() if (version := key.partition("#")[2])}
-    return [known.get(key_of(source, step)) or by_version.get(step.version, "") for step in source.steps]
+    return [
+        known.get(key_of(source, step))
+        or known.get(f"{_inside(source, step.path)}#{step.version}")
+        or by_version.get(step.version, "")
+        for step in source.steps
+    ]
 
 
 def _id_of(step: Step, place: int, widths: Mapping[int, int], behind: str) -> str:
+    if step.home:
+        return f"{step.home}/{_cut(_slug(step.name)) or 'unnamed'}"
     number = _padded(step.number, widths)
     words = _slug(step.name)
     made = f"{number}_{words}" if number and words else number or f"{place + 1:0{_FEWEST_DIGITS}}_{words}".rstrip("_")
@@ -150,7 +157,12 @@ def _cut(made: str) -> str:
 
 
 def key_of(source: Source, step: Step) -> str:
-    """What an imported migration is known by in later runs: its path in the folder and its version, or that alone."""
+    """What an imported migration is known by in later runs: its path in the folder and its version, or that alone.
+
+    A hook, in which there may be several files, is known by its name.
+    """
+    if step.home == HOOKS:
+        return f"{HOOKS}/{step.name}"
     if source.grows:
         return step.version
     return f"{_inside(source, step.path)}#{step.version}"
@@ -349,8 +361,7 @@ def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Re
         for name in left:
             if texts.get(name) != _read(into / name):
                 (into / name).unlink(missing_ok=True)
-        there = {path.name for path in into.iterdir()}
-        new = {name: text for name, text in texts.items() if name not in there or text != _read(into / name)}
+        new = {name: text for name, text in texts.items() if text != _read(into / name)}
         record = record_text(after, into)
         if not new and record == _read(into / RECORD_FILE):
             return ()
@@ -358,6 +369,7 @@ def write_folder(into: Path, texts: Mapping[str, str], before: Record, after: Re
             writing = {name: checksum(texts[name].encode()) for name in {*new, *left} & texts.keys()}
             write_whole(into / RECORD_FILE, record_text(replace(before, writing=writing), into))
         for name in sorted(new, key=lambda n: (n == NAMES_FILE, _rollback_first(n))):
+            (into / name).parent.mkdir(exist_ok=True)
             write_whole(into / name, new[name])
         write_whole(into / RECORD_FILE, record)
     except OSError as error:
@@ -376,9 +388,9 @@ def _read(path: Path) -> str | None:
 def _sweep(into: Path, before: Record) -> None:
     """Remove what a killed run has left of a file that it was writing."""
     ours = {*before.writing, NAMES_FILE, RECORD_FILE}
-    for path in into.glob(".*"):
+    for path in (p for home in ("", *OWN_FOLDERS) for p in (into / home).glob(".*")):
         found = re.fullmatch(r"\.(.+)\.\d+", path.name)
-        if found is not None and found[1] in ours:
+        if found is not None and path.with_name(found[1]).relative_to(into).as_posix() in ours:
             path.unlink(missing_ok=True)
 
 

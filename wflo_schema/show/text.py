@@ -609,16 +609,16 @@ def import_text(found: Import) -> str:
     lines = [f"{found.folder} is {whose} {found.reason}"]
     new = [f for f in found.files if f.is_new]
     if len(new) < len(found.files):
-        lines.append(f"  {counted(len(found.files) - len(new), 'migration')} imported before")
+        lines.append(f"  {counted(len(found.files) - len(new), _kind_of(found))} imported before")
     new.sort(key=lambda f: not f.is_open)  # those that wait are never cut off by the others
     waiting = sum(f.is_open for f in new)
     shown = new if len(new) <= _MOST_LINES else [*new[:waiting], *new[waiting:][:_MOST_LINES]]
     width = max((len(f.id) for f in shown), default=0)
     for f in sorted(shown, key=lambda f: f.id):
-        how = ["with rollback" if f.has_rollback else "no rollback"]
+        how = [] if "/" in f.id else ["with rollback" if f.has_rollback else "no rollback"]
         how += ["not transactional"] if not f.is_transactional else []
         how += ["waits for you"] if f.is_open else []
-        lines.append(f"  {f.id:<{width}}  {', '.join(how)}")
+        lines.append(f"  {f.id:<{width}}  {', '.join(how)}".rstrip())
     if len(shown) < len(new):
         lines.append(f"  … and {len(new) - len(shown)} more; --format json shows all")
     lines += _first_lines([f"left out: {what}" for what in found.left_out], "left out")
@@ -630,6 +630,11 @@ def import_text(found: Import) -> str:
     lines += _first_lines([f"note: {note}" for note in notes], "notes")
     lines += _proof_lines(found)
     return "\n".join([*lines, *_outcome_lines(found)])
+
+
+def _kind_of(found: Import) -> str:
+    """What its files are called where they are counted."""
+    return "file" if any("/" in f.id for f in found.files) else "migration"
 
 
 def _outcome_lines(found: Import) -> list[str]:
@@ -644,7 +649,7 @@ def _outcome_lines(found: Import) -> list[str]:
     into = shlex.quote(str(found.into))
     if found.open_files:
         names = listed([f.id for f in found.open_files])
-        many_open = counted(len(found.open_files), "migration")
+        many_open = counted(len(found.open_files), _kind_of(found))
         lines.append(f"left for you: {many_open}, with comments at the top that say what to do: {names}")
     if not found.is_written:
         lines += [] if not found.paths else ["next: the same command with --write"]
@@ -665,7 +670,7 @@ def _proof_lines(found: Import) -> list[str]:
     if not proof.replayed:
         first = found.files[0].id if found.files else ""
         return [*lines, f"not proven: it stops at the first migration, {first}"]
-    of = f"{proof.replayed} of {counted(proof.total, 'migration')}"
+    of = f"{proof.replayed} of {counted(proof.total, _kind_of(found))}"
     how = f"run as {runner} runs them, the old files"
     if not proof.is_equal:
         lines.append(f"not proven: {how} do not make the same as the new ones ({of})")
