@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from wflo_schema.dev.watching import Told
 
 _name_option = option(
-    "--name",
+    "--dev-database",
+    "name",
     metavar="NAME",
+    envvar="WFLO_SCHEMA_DEV_DATABASE",
     help="The development database's name. Default: that of the project's folder + _dev.",
 )
 _where = all_of(

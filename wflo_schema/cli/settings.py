@@ -29,8 +29,8 @@ _NAMING = (*URL_VARIABLES, "--database-url")
 
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
-    "compose-file contract database-url docker-image docker-port format ledger-schema lock-timeout lock-wait "
-    "migrations password-command production recursive role schema scratch-prepare scratch-template scratch-url seeds "
+    "compose-file contract database-url dev-database docker-image docker-port format ledger-schema lock-timeout "
+    "lock-wait migrations password-command production recursive role schema scratch-prepare scratch-template scratch-url seeds "
     "server-directory wait".split()
 )
 

@@ -211,7 +211,7 @@ class Workshop:
         whose = f"is the development database of {mark.folder}" if mark else "was not made by wflo-schema dev"
         raise Refused(
             f"there is a database {name} on {self.project.server.label}, and it {whose}: it is not touched",
-            hint="give this project's another name: --name NAME",
+            hint="give this project's another name: --dev-database NAME",
         )
 
     # making
