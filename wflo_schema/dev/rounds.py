@@ -36,7 +36,7 @@ from wflo_schema.engine.planning import Allow, Entry, State, Status
 from wflo_schema.engine.repeatables import RepeatableState
 from wflo_schema.errors import Interrupted, LockNotAcquired, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, read_migrations, read_source
-from wflo_schema.words import listed
+from wflo_schema.words import counted, listed
 
 # Seconds to try for a lock: a person waits, and sees who holds it.
 _LOCK_WAIT_S = 5.0
@@ -99,10 +99,12 @@ class Follower:
         though it is committed.
         """
         began = time.monotonic()
+        before = self.workshop.sent_away
         with self.workshop.alone():
-            one = _Round(self, files, checkout)
-            done = one.run()
-        return replace(done, duration_ms=(time.monotonic() - began) * 1000)
+            done = _Round(self, files, checkout).run()
+        ended = self.workshop.sent_away - before
+        notes = (f"{counted(ended, 'connection was', 'connections were')} closed",) if ended else ()
+        return replace(done, notes=(*done.notes, *notes), duration_ms=(time.monotonic() - began) * 1000)
 
     def switch(self, files: Migrations, checkout: Checkout) -> Round:
         """Let the branch's database have the project's name, and apply nothing.  The caller is `Workshop.alone`."""
@@ -517,11 +519,11 @@ _LOCKS = LockOptions(wait_s=_LOCK_WAIT_S)
 
 def fingerprint(catalog: Catalog, without: frozenset[str] = frozenset()) -> str:
     """What is another text for every other catalog; what stands in ``without`` does not count."""
-    counted = hashlib.sha256()
+    digest = hashlib.sha256()
     for one in catalog.objects:
         if not without or _key(one) not in without:
-            counted.update(repr((one.kind, one.path, one.attributes)).encode())
-    return counted.hexdigest()[:32]
+            digest.update(repr((one.kind, one.path, one.attributes)).encode())
+    return digest.hexdigest()[:32]
 
 
 def _key(one: object) -> str:
