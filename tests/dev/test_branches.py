@@ -80,7 +80,7 @@ def test_session_in_a_database_that_goes_aside_is_sent_away(shop: Shop) -> None:
     shop.round()
     with shop.database.connect() as application:
         shop.git("checkout", "--quiet", "-b", "feature")
-        shop.round()
+        assert "1 connection was closed" in shop.round().notes
         with pytest.raises(psycopg.OperationalError):
             application.execute("SELECT 1")
     assert shop.ask("SELECT count(*) FROM items") == [0]

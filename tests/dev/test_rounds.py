@@ -410,3 +410,39 @@ def test_variables_have_their_values(shop: Shop) -> None:
     shop.write(DRAFT, f"{text}-- more\n")
     assert shop.round(variables={"colour": "red"}).way == "rollback"
     assert shop.ask("SELECT name FROM colours") == ["red"]
+
+
+def test_committed_file_that_was_pulled_is_applied(shop: Shop) -> None:
+    shop.round()
+    shop.write(DRAFT, WEIGHTS)
+    shop.commit()
+    assert shop.round().applied == (DRAFT,)
+    assert shop.ask("SELECT to_regclass('weights')::text") == ["weights"]
+
+
+def test_rows_of_many_tables_follow_when_all_is_made_anew(shop: Shop) -> None:
+    shop.write(
+        DRAFT,
+        "CREATE TABLE parts (id int PRIMARY KEY, above int REFERENCES parts, item int REFERENCES items);\n"
+        "CREATE TABLE moments (at date, n int GENERATED ALWAYS AS IDENTITY, two int GENERATED ALWAYS AS (1 + 1) STORED)"
+        " PARTITION BY RANGE (at);\n"
+        "CREATE TABLE moments_2025 PARTITION OF moments FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');\n"
+        'CREATE TABLE "Odd Name" ("a ""b" text, j jsonb, b bytea, a int[]);\n',
+    )
+    shop.commit()
+    shop.round()
+    shop.ask("INSERT INTO items (name) SELECT 'n' || n FROM generate_series(1, 500) AS n")
+    shop.ask("INSERT INTO parts VALUES (2, NULL, 1), (1, 2, 500)")
+    shop.ask("INSERT INTO moments (at) VALUES ('2025-05-05'), ('2025-06-06')")
+    shop.ask("""INSERT INTO "Odd Name" VALUES (E'tab\\t\\\\ and \\n', '{"a": "\\\\u00e4"}', '\\x00ff', '{1,NULL}')""")
+    told = "SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM (TABLE \"Odd Name\") AS t"
+    before = shop.ask(told)
+    shop.write(NEXT, "CREATE TABLE colours (name text);\n")
+    shop.write(BASE, "CREATE TABLE items (id serial PRIMARY KEY, name varchar NOT NULL);\n")
+    done = shop.round(edits_committed=True)
+    assert (done.way, done.lost) == ("files", ())
+    assert shop.ask("SELECT count(*) FROM items") == [500]
+    assert shop.ask("SELECT id FROM parts ORDER BY id") == [1, 2]
+    assert shop.ask("SELECT n FROM moments ORDER BY at") == [1, 2]
+    assert shop.ask(told) == before
+    assert shop.ask("INSERT INTO items (name) VALUES ('x') RETURNING id") == [501]

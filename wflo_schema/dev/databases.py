@@ -124,6 +124,8 @@ class Workshop:
     def __init__(self, project: Project, session: ServerSession) -> None:
         self.project = project
         self.session = session
+        self.sent_away = 0
+        """How many sessions were ended, because their database had to be free."""
 
     @classmethod
     @contextmanager
@@ -342,11 +344,12 @@ class Workshop:
         end = time.monotonic() + _PATIENCE_S
         for name in names:
             while not self.session.is_free(name, at_most_s=0.05) and time.monotonic() < end:
-                link.execute(
+                ended = link.execute(
                     "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
-                    "WHERE datname OPERATOR(pg_catalog.=) %s",
+                    "WHERE datname OPERATOR(pg_catalog.=) %s AND backend_type OPERATOR(pg_catalog.=) 'client backend'",
                     (name,),
                 )
+                self.sent_away += ended.rowcount
 
     def _alone_in(self, names: Sequence[str], do: Callable[[], None]) -> None:
         """Do what needs these databases free; they let people in again whatever comes of it."""

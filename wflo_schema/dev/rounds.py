@@ -20,22 +20,23 @@ from typing import Literal
 import psycopg
 
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import Catalog, Difference
+from wflo_schema.catalog.objects import RELATIONS, Catalog, Difference
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database, database_error
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.dev.checkout import Checkout
 from wflo_schema.dev.databases import Found, Workshop
 from wflo_schema.dev.marks import Draft, Mark, now
-from wflo_schema.dev.rows import Lost, Rows, Table, kept_rows, put_back, shapes_of
+from wflo_schema.dev.rows import Lost, Rows, Shapes, Table, kept_rows, put_back, shapes_of
 from wflo_schema.engine import operations
 from wflo_schema.engine.confinement import take_out_looks
 from wflo_schema.engine.events import Notify
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Entry, State, Status
+from wflo_schema.engine.repeatables import RepeatableState
 from wflo_schema.errors import Interrupted, LockNotAcquired, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, read_migrations, read_source
-from wflo_schema.words import listed
+from wflo_schema.words import counted, listed
 
 # Seconds to try for a lock: a person waits, and sees who holds it.
 _LOCK_WAIT_S = 5.0
@@ -98,10 +99,12 @@ class Follower:
         though it is committed.
         """
         began = time.monotonic()
+        before = self.workshop.sent_away
         with self.workshop.alone():
-            one = _Round(self, files, checkout)
-            done = one.run()
-        return replace(done, duration_ms=(time.monotonic() - began) * 1000)
+            done = _Round(self, files, checkout).run()
+        ended = self.workshop.sent_away - before
+        notes = (f"{counted(ended, 'connection was', 'connections were')} closed",) if ended else ()
+        return replace(done, notes=(*done.notes, *notes), duration_ms=(time.monotonic() - began) * 1000)
 
     def switch(self, files: Migrations, checkout: Checkout) -> Round:
         """Let the branch's database have the project's name, and apply nothing.  The caller is `Workshop.alone`."""
@@ -134,7 +137,7 @@ class _Round:
         if wrong:
             mark, way = self._go_back(database, mark, wrong)
         else:
-            mark = self._apply(database, replace(mark, used_at=now()), keeps_clone=True)
+            mark = self._apply(database, replace(mark, used_at=now()), status=status)
             self.workshop.sign(database.name, mark)
         undone = tuple(e.id for e in wrong)
         pending = {e.id for e in status.pending}
@@ -285,12 +288,12 @@ class _Round:
         made = {t for d in drafts for t in d.makes}
         with kept_rows(database, made) as rows:
             try:
-                undone = self._undo(database, mark, drafts)
+                undone, before = self._undo(database, mark, drafts)
             except Unproven as reason:
                 self.notes.append(str(reason))
                 return self._rebuild(database, mark, rows)
             try:
-                signed = self._apply(database, undone)
+                signed = self._apply(database, undone, before=before)
             except WfloSchemaError as error:
                 if self.versioned is not None:  # only what is repeated fails
                     self.workshop.sign(database.name, self.versioned)
@@ -314,8 +317,12 @@ class _Round:
                 drafts[n] = replace(draft, rollback=_rollback_text(m))
         return drafts if all(d.forward and d.rollback is not None for d in drafts) else []
 
-    def _undo(self, database: Database, mark: Mark, drafts: Sequence[Draft]) -> Mark:
-        """Roll drafts back by their own texts.  Raise `Unproven` where one does not bring back what was there."""
+    def _undo(self, database: Database, mark: Mark, drafts: Sequence[Draft]) -> tuple[Mark, Catalog | None]:
+        """Roll drafts back by their own texts; returns the catalog that is there then.
+
+        Raise `Unproven` where one does not bring back what was there.
+        """
+        after = None
         with self._written_down(drafts) as written:
             recorded = {e.id: e.state for e in operations.status(database, written).entries}
             for draft in drafts:
@@ -332,7 +339,7 @@ class _Round:
                 after = self._catalog(database)
                 if fingerprint(after, mark.repeated) != draft.before:
                     raise Unproven(self._what_is_left(draft, after))
-        return mark
+        return mark, after
 
     @contextmanager
     def _written_down(self, drafts: Sequence[Draft]) -> Iterator[Migrations]:
@@ -423,50 +430,62 @@ class _Round:
 
     # applying
 
-    def _apply(self, database: Database, mark: Mark, *, keeps_clone: bool = False) -> Mark:
-        """Apply what is pending, each draft by itself, then repeatables; returns the mark, which is not signed yet."""
+    def _apply(
+        self, database: Database, mark: Mark, *, status: Status | None = None, before: Catalog | None = None
+    ) -> Mark:
+        """Apply what is pending, each draft by itself, then repeatables; returns the mark, which is not signed yet.
+
+        ``status`` is given where nothing was undone: then a clone is kept first.  ``before``: the catalog, where it is
+        known.
+        """
         if _is_empty(self.files):
             return mark
-        status = operations.status(database, self.files)
+        keeps_clone, status = status is not None, status or operations.status(database, self.files)
         pending = [m for e in status.pending if (m := self.files.get(e.id)) is not None]
         drafts = [m for m in pending if m.id not in self.checkout.settled][-_MOST_UNDONE:]
-        if drafts and len(drafts) < len(pending):
+        if len(drafts) < len(pending):
             self._migrate(database, _chosen(self.files, [m for m in self.files if m not in drafts]))
+            before = None
         has_drafts = any(mark.draft(m.id, m.checksum) for m in self.files if m.id not in self.checkout.settled)
         if drafts and keeps_clone and not has_drafts and self.workshop.keep_clone(mark) is None:
             self.notes.append(
                 "no clone was taken, for somebody is connected: where a rollback file does not do, dev makes the "
                 "database of the files anew, and carries its rows over"
             )
-        before = self._catalog(database) if drafts else None
-        for m in drafts:
-            assert before is not None
-            upto = [one for one in self.files if one not in drafts[drafts.index(m) + 1 :]]
+        for number, m in enumerate(drafts, 1):
+            before = before or self._catalog(database)
+            upto = [one for one in self.files if one not in drafts[number:]]
             self._migrate(database, _chosen(self.files, upto))
-            after = self._catalog(database)
-            mark = mark.with_draft(self._draft(m, before, after, mark.repeated))
+            mark = mark.with_draft(self._draft(m, before, shapes_of(database), mark.repeated))
             self.workshop.sign(database.name, mark)
-            before = after
+            before = None  # another one
         self.versioned = mark
-        return self._repeat(database, mark, before)
+        return self._repeat(database, mark, None if pending else status)
 
-    def _draft(self, m: Migration, before: Catalog, after: Catalog, repeated: frozenset[str]) -> Draft:
-        had = {o.path for o in before.objects if o.kind == "table"}
-        makes = tuple((o.path[0], o.path[1]) for o in after.objects if o.kind == "table" and o.path not in had)
+    def _draft(self, m: Migration, before: Catalog, after: Shapes, repeated: frozenset[str]) -> Draft:
+        had = {o.path for o in before.objects if o.kind in RELATIONS}
+        makes = tuple(t for t in after if t not in had)
         print_ = fingerprint(before, repeated)
         self.follower.catalogs[m.id, print_] = before
         forward = read_source(m.path)[0].decode()
         return Draft(m.id, m.checksum, print_, forward, _rollback_text(m), makes)
 
-    def _repeat(self, database: Database, mark: Mark, before: Catalog | None) -> Mark:
-        """Apply repeatables, where there are or were any, and remember what they made."""
+    def _repeat(self, database: Database, mark: Mark, status: Status | None) -> Mark:
+        """Apply repeatables, where there are or were any, and remember what they made.
+
+        ``status``: that of the database, where it is known; then nothing was applied yet.
+        """
         if not self.files.repeatables and not mark.repeated:
-            if before is None:
+            if status is not None:
                 self._migrate(database, self.files)
             return mark
-        before = before or self._catalog(database)
+        found = status or operations.status(database, self.files)
+        if all(e.state is RepeatableState.APPLIED for e in found.repeatables):
+            if status is not None:
+                self._migrate(database, self.files)
+            return mark
+        had = set(self._catalog(database).objects)
         self._migrate(database, self.files)
-        had = set(before.objects)
         made = {_key(o) for o in self._catalog(database).objects if o not in had}
         return replace(mark, repeated=mark.repeated | made)
 
@@ -500,11 +519,11 @@ _LOCKS = LockOptions(wait_s=_LOCK_WAIT_S)
 
 def fingerprint(catalog: Catalog, without: frozenset[str] = frozenset()) -> str:
     """What is another text for every other catalog; what stands in ``without`` does not count."""
-    counted = hashlib.sha256()
+    digest = hashlib.sha256()
     for one in catalog.objects:
         if not without or _key(one) not in without:
-            counted.update(repr((one.kind, one.path, one.attributes)).encode())
-    return counted.hexdigest()[:32]
+            digest.update(repr((one.kind, one.path, one.attributes)).encode())
+    return digest.hexdigest()[:32]
 
 
 def _key(one: object) -> str:
