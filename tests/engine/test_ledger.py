@@ -333,6 +333,31 @@ def test_ledger_is_open_to_nobody_whom_default_privileges_let_in(folder: Folder,
         folder.do(f"DROP OWNED BY {user}", "ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM PUBLIC")
 
 
+def test_who_may_read_the_ledger_may_read_what_is_made_beside_it(folder: Folder, server: RunningServer) -> None:
+    folder.write("1_a", "CREATE TABLE a ()")
+    folder.migrate()
+    with role(folder, server) as reader:
+        user = reader.parameters["user"]
+        folder.do(f"GRANT SELECT ON _yoyo_migration, _yoyo_log, _yoyo_version TO {user}")
+        folder.write("2_b", f"{NT}CREATE TABLE b ()")
+        folder.write("3_c", "-- variables: c\nCREATE TABLE c (c text DEFAULT :'c')")
+        (folder.path / "repeatable").mkdir()
+        (folder.path / "repeatable" / "v.sql").write_text("CREATE VIEW v AS SELECT 1 AS one;\n")
+        files = read_migrations(folder.path, variables={"c": "it's"})
+        assert operations.status(reader, files).pending
+        operations.migrate(folder.database, files)
+        found = operations.status(reader, files)
+        assert not found.pending and not operations.plan(reader, files).repeatables
+        assert operations.with_recorded_values(reader, read_migrations(folder.path)).items[2].values == {"c": "it's"}
+        assert folder.ask("SELECT count(*) FROM pg_class WHERE relname ~ '^(_yoyo|_wflo)' AND relkind = 'r'") == 6
+        assert operations.status(folder.database, files, with_grants=True).grants == ()
+        folder.do(f"REVOKE SELECT ON _wflo_schema_repeatable FROM {user}")
+        with pytest.raises(CannotRead, match="reading which repeatable files were applied") as refused:
+            operations.status(reader, files)
+        assert "GRANT SELECT ON public._yoyo_migration" in refused.value.hint
+        folder.do(f"DROP OWNED BY {user}")
+
+
 OPEN = {
     "a role": ("GRANT DELETE, SELECT ON _yoyo_migration TO {user}", "DELETE"),
     "everybody": ("GRANT INSERT, UPDATE ON _yoyo_log TO PUBLIC", "INSERT, UPDATE"),

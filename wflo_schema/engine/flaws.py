@@ -100,6 +100,12 @@ def grants_command(schema: str, tables: Sequence[str]) -> Command:
     return Command(load_sql("engine", "ledger_grants"), (schema, names), keeps_rows=True)
 
 
+def readers_command(schema: str, tables: Sequence[str]) -> Command:
+    """The query for the statements that let those read these tables who may read the ledger."""
+    names = "{" + ",".join(tables) + "}"
+    return Command(load_sql("engine", "ledger_readers"), (schema, names), keeps_rows=True)
+
+
 def grants(rows: Sequence[Row]) -> tuple[Grant, ...]:
     """What `grants_command` found."""
     return tuple(Grant(relation or "", grantee or "", privileges or "") for relation, grantee, privileges in rows)

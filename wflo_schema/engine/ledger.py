@@ -21,7 +21,7 @@ from psycopg import sql
 from wflo_schema.catalog.other_ledgers import LEDGER_TABLES
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, ROLLBACK, Command, Pipeline, ServerError
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command
+from wflo_schema.engine.flaws import Flaw, Grant, flaws, flaws_command, grants, grants_command, readers_command
 from wflo_schema.engine.remedies import ledger_remedy
 from wflo_schema.errors import CannotRead, DatabaseError, Refused
 from wflo_schema.files.folder import Migration, migration_hash
@@ -336,7 +336,7 @@ def create_own(
 ) -> Ledger:
     """Make ``_wflo_schema_NAME``, by the query ``NAME_create``, if it is not there or not ``is_whole``.
 
-    Like the rest of the ledger it belongs to its owner alone.
+    Like the rest of the ledger it belongs to its owner alone; who may read ``_yoyo_migration`` may read it, too.
     """
     table = f"_wflo_schema_{query.removesuffix('_create')}"
     assert table in OWN_TABLES
@@ -380,10 +380,12 @@ def _create_under_lock(
             statements, tables = missing(find_ledger(pipeline, ledger.schema))
             patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")
             made = [patience, *(Command(s) for s in statements)]
-            outcome = pipeline.exchange([*made, grants_command(ledger.schema, tables)])
+            reading, writing = readers_command(ledger.schema, tables), grants_command(ledger.schema, tables)
+            outcome = pipeline.exchange([*made, reading, writing])
         if outcome.error is None:
-            revokes = [Command(grant.revoke) for grant in grants(outcome.rows[-1])]
-            outcome = pipeline.exchange([*revokes, COMMIT])
+            *_, readers, writers = outcome.rows
+            revokes = [Command(grant.revoke) for grant in grants(writers)]
+            outcome = pipeline.exchange([*revokes, *(Command(grant or "") for (grant,) in readers), COMMIT])
         if outcome.error is None:
             return
         pipeline.exchange([ROLLBACK])

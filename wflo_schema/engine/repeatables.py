@@ -16,7 +16,7 @@ from psycopg import sql
 
 from wflo_schema.connect.pipeline import Command, Pipeline
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.ledger import Ledger
+from wflo_schema.engine.ledger import Ledger, raise_refused
 from wflo_schema.errors import DatabaseError
 from wflo_schema.files.folder import Migration
 
@@ -92,17 +92,13 @@ class RepeatableEntry:
 
 
 def read_texts(pipeline: Pipeline, ledger: Ledger) -> dict[str, list[Text]]:
-    """The texts of each file, the last of which stands.  Raise `DatabaseError` where they cannot be read."""
+    """The texts of each file, the last of which stands.  Raise as `read_ledger` does."""
     if TABLE not in ledger.own:
         return {}
     query = sql.SQL(load_sql("engine", "repeatable_read")).format(schema=sql.Identifier(ledger.schema)).as_string()
     outcome = pipeline.exchange([Command(query, keeps_rows=True)])
     if outcome.error:
-        raise DatabaseError(
-            f"PostgreSQL refused while reading which repeatable files were applied: {outcome.error.message}",
-            sqlstate=outcome.error.sqlstate,
-            hint=ledger.grant("SELECT"),
-        )
+        raise_refused(outcome.error, "reading which repeatable files were applied", ledger)
     found: dict[str, list[Text]] = {}
     for row in outcome.rows[0]:
         id_, number, checksum, content, made, position, after, is_down, kept, at = (value or "" for value in row)
