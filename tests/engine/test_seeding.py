@@ -245,6 +245,33 @@ def test_an_edited_file_is_refused_left_or_run_again(project: Path, database: Da
     assert rows(database, "SELECT count(*) FROM _wflo_schema_seed") == [(2,)]
 
 
+def test_of_renamed_files_with_the_same_text_none_is_run_again(project: Path, database: Database) -> None:
+    one = "INSERT INTO users (name) VALUES ('Ann');"
+    lay(project, **{"seeds/demo/1_a.sql": one, "seeds/demo/2_b.sql": one})
+    run(project, database)
+    for name in ("1_a.sql", "2_b.sql"):
+        (project / "seeds/demo" / name).rename(project / f"seeds/demo/0{name}")
+    result = run(project, database)
+    assert (result.done, result.already) == ((), 2)
+    assert rows(database, "SELECT count(*) FROM users") == [(2,)]
+
+
+@pytest.mark.parametrize("name", ["1_public.more.csv", "1_more.tsv"])
+def test_rows_are_loaded_where_their_file_is_named_for_another_table(
+    project: Path, database: Database, name: str
+) -> None:
+    """The text is the same, but what was run is not what the file says now."""
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE more (id int)")
+        connection.execute("ALTER TABLE users ALTER name DROP NOT NULL")
+    lay(project, **{"seeds/demo/1_users.csv": "id\n1\n"})
+    run(project, database)
+    (project / "seeds/demo/1_users.csv").rename(project / "seeds/demo" / name)
+    assert [s.id for s in run(project, database).done] == [f"demo/{name}"]
+    assert rows(database, "SELECT id FROM more") == [(1,)]
+    assert states(project, database) == [(name, State.APPLIED), ("1_users.csv", State.MISSING)]
+
+
 def test_a_renamed_file_is_known_by_its_text_and_a_deleted_one_is_shown(project: Path, database: Database) -> None:
     lay(project, **{"seeds/demo/1_users.csv": "id,name\n1,a\n", "seeds/demo/2_b.sql": "SELECT 1;"})
     run(project, database)

@@ -30,7 +30,7 @@ from wflo_schema.engine.session import LEDGER_GONE, RETRIED, SETTLE, Session, Tr
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.script import Script, Statements
-from wflo_schema.files.seeds import Rows, SeedFile, SeedSet
+from wflo_schema.files.seeds import Rows, SeedFile, SeedSet, meaning_of
 from wflo_schema.findings import Location
 from wflo_schema.words import counted, listed
 
@@ -123,6 +123,10 @@ class _Record:
     name: str
     checksum: str
     applied_at: str
+
+    def is_of(self, file: SeedFile) -> bool:
+        """Had this file another name, and nothing else, when it was run?"""
+        return self.checksum == file.checksum and meaning_of(self.name) == file.meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,19 +238,24 @@ def seed(
 def _compare(
     sets: Sequence[SeedSet], records: Sequence[_Record], again: Again | None = None
 ) -> tuple[tuple[SeedEntry, ...], tuple[_Task, ...]]:
-    """The entries, and what is to be done.  A file that was only renamed is known by its text."""
+    """The entries, and what is to be done.
+
+    A file that was only renamed is known by its text, unless its name says now that its rows are for another table.
+    """
     entries: list[SeedEntry] = []
     tasks: list[_Task] = []
     for one in sets:
         known = {r.name: r for r in records if r.set == one.name}
         names = {f.name for f in one.files}
-        gone = {r.checksum: r for r in known.values() if r.name not in names}
+        gone = [r for r in known.values() if r.name not in names]
         for file in one.files:
-            record = known.get(file.name) or gone.pop(file.checksum, None)
+            record = known.get(file.name) or next((r for r in gone if r.is_of(file)), None)
             if record is None:
                 entries.append(SeedEntry(one.name, file.name, State.PENDING))
                 tasks.append(_Task(file))
                 continue
+            if record in gone:
+                gone.remove(record)
             is_same = record.checksum == file.checksum
             old = record.name if record.name != file.name else None
             state = State.APPLIED if is_same else State.CHANGED
@@ -254,7 +263,7 @@ def _compare(
             runs = again is Again.ALL or (again is Again.CHANGED and not is_same)
             if runs or old:
                 tasks.append(_Task(file, record, runs))
-        left = sorted(gone.values(), key=lambda r: r.name)
+        left = sorted(gone, key=lambda r: r.name)
         entries += [SeedEntry(one.name, r.name, State.MISSING, r.applied_at) for r in left]
     return tuple(entries), tuple(tasks)
 

@@ -67,6 +67,11 @@ class SeedFile:
         return not self.table
 
     @property
+    def meaning(self) -> tuple[str, ...]:
+        """What its name says of its text: how that is read, and for which table."""
+        return meaning_of(self.name)
+
+    @property
     def copy(self) -> str:
         """The statement that reads its rows."""
         columns = f" ({', '.join(map(quote, self.columns))})" if self.columns else ""
@@ -180,11 +185,22 @@ def _read(of: str, path: Path) -> SeedFile:
     return _with_header(SeedFile(of, path.name, str(path), checksum, _table(path), size=size))
 
 
+def meaning_of(name: str) -> tuple[str, ...]:
+    """What a file's name says of its text: ``sql``; or ``csv``, ``tsv``, ``copy``, and the table of its rows."""
+    kind = name[name.rindex(".") + 1 :].lower()
+    return (kind,) if kind == "sql" else (kind, *_named(name))
+
+
+def _named(name: str) -> tuple[str, ...]:
+    """What stands between the number and the ending of a file's name, cut at each dot."""
+    name = name[: name.rindex(".")]
+    number = _NUMBER.match(name)
+    return tuple(name[number.end() if number else 0 :].split("."))
+
+
 def _table(path: Path) -> tuple[str, ...]:
     """The table that a file's name means: ``01_public.orders.csv`` is for public.orders."""
-    name = path.name[: path.name.rindex(".")]
-    number = _NUMBER.match(name)
-    parts = tuple(name[number.end() if number else 0 :].split("."))
+    parts = _named(path.name)
     if not all(parts) or len(parts) > 2:
         raise Refused(
             f"the name of {path} says no table",
