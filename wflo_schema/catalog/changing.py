@@ -120,6 +120,11 @@ class _Change:
         self.extra = {
             k: o for k, o in self.sides.extra.items() if not (k[0] in ("index", "constraint") and o.name in named)
         }
+        self.pointed: dict[str, set[str]] = {}  # by table: those that its foreign keys, which go, point to
+        for one in self.extra.values():
+            to = re.search(r" REFERENCES (\S+?)\(", one.get("definition")) if one.kind == "constraint" else None
+            if to is not None:
+                self.pointed.setdefault(table_of(one), set()).add(to[1])
         self.gone: dict[Key, Object] = {}
         self.silent: dict[Key, Object] = {}
         self.cleared: dict[Key, Object] = {}
@@ -352,15 +357,12 @@ class _Change:
         return self._is_in_circle(table_of(one), to[1])
 
     def _is_in_circle(self, table: str, other: str) -> bool:
-        reached, left = set(), [other]
+        reached: set[str] = set()
+        left = [other]
         while left:
-            name = left.pop()
-            for o in self.extra.values():
-                if o.kind == "constraint" and table_of(o) == name:
-                    to = re.search(r" REFERENCES (\S+?)\(", o.get("definition"))
-                    if to is not None and to[1] not in reached:
-                        reached.add(to[1])
-                        left.append(to[1])
+            new = self.pointed.get(left.pop(), set()) - reached
+            reached |= new
+            left += new
         return table in reached
 
     def _needs_of_drop(self, one: Object) -> set[str]:
