@@ -53,6 +53,9 @@ Key = tuple[str, str]
 # In a shape: behind the name of a column, and between two columns.
 COLUMN, BETWEEN = "\x1f", "\x1e"
 
+# What is made of a relation; what else is kept of one is about these.
+_PARTS = ("index", "statistics", "trigger", "rule")
+
 # What DROP says of a type where PostgreSQL's own name of it is another.
 _WORDS = {"statistics object": "STATISTICS"}
 
@@ -80,8 +83,8 @@ class NotApplied(Exception):
         super().__init__(refused.error.message)
         self._file, self._refused, self._outside, self._circle = file, refused, tuple(outside), tuple(circle)
 
-    def error(self, run: Session) -> WfloSchemaError:
-        """What a user is told."""
+    def error(self, run: Session, *, behind: str = "") -> WfloSchemaError:
+        """What a user is told; ``behind``: the migration for which it was taken down, or that was rolled back."""
         m, script, refused = self._file.migration, self._file.script, self._refused
         if self._outside:
             which = listed(self._outside)
@@ -94,8 +97,16 @@ class NotApplied(Exception):
                 statement=None if refused.number is None else script.statements[refused.number],
                 error=refused.error,
             )
-        place = f"when it was given back what it had ({refused.what})" if refused.what else ""
-        error = run.failed(m, script, refused.error, refused.number, place=place)
+        places = [f"when it was put back behind {behind}"] if behind else []
+        places += [f"when it was given back what it had ({refused.what})"] if refused.what else []
+        error = run.failed(m, script, refused.error, refused.number, place=", ".join(places))
+        if refused.what and refused.error.sqlstate in _MISSING:
+            error.hint = "drop that in a migration, or make it in this file as it is to be now; nothing was kept"
+        elif behind and refused.error.sqlstate in _MISSING:
+            error.hint = (
+                f"{m.id} is made from what {behind} takes away: change both in one release; "
+                f"nothing of {behind} was kept"
+            )
         if self._circle:
             error.hint = f"{listed(self._circle)} need each other, so none of them can be made first\n{error.hint}"
         return error
@@ -551,12 +562,16 @@ class Repeating:
                 continue
             made = {name for f in self._makers_of(one) for name in f.parts}
             has = {(k.what, k.part) for k in self._kept_of(thing)}
+            there_now = {part for _, part in has if part}
             elsewhere = {self._names[key] for key in self._owners}
-            statements = [
-                k.statement
-                for k in lowered.kept
-                if k.part and (k.what, k.part) not in has and k.part not in made and k.part not in elsewhere
-            ]
+            statements = []
+            for k in lowered.kept:
+                if not k.part or (k.what, k.part) in has or k.part in elsewhere:
+                    continue
+                if k.what in _PARTS and k.part not in made:
+                    there_now.add(k.part)
+                if k.part in there_now:
+                    statements.append(k.statement)
             number = next((c.statement for c in one.makes if c.name == thing.name), None)
             refused = self._given(statements, number)
             if refused is not None:
