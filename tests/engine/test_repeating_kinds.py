@@ -394,3 +394,29 @@ def test_order_of_many_files_is_found_with_few_tries(database: Database, folder:
     folder.write(**{last: f"CREATE VIEW {last} AS SELECT name, id, age FROM users;"})
     assert len(apply(database, folder)) == count
     assert columns(database, "v000") == "name,id,age"
+
+
+def test_what_is_there_already_is_taken_over(database: Database, folder: Folder) -> None:
+    folder.write(_1_a=TABLE)
+    apply(database, folder)
+    run(database, "CREATE VIEW v AS SELECT name, id FROM users", "CREATE VIEW w AS SELECT id FROM v")
+    run(database, "GRANT SELECT ON v, w TO pg_monitor")
+    folder.write(v="CREATE VIEW v AS SELECT id, name FROM users;", w="CREATE VIEW w AS SELECT id FROM v;")
+    assert set(apply(database, folder)) == {"repeatable/v", "repeatable/w"}
+    assert columns(database, "v") == "id,name"
+    assert run(
+        database,
+        "SELECT has_table_privilege('pg_monitor', 'v', 'SELECT'), has_table_privilege('pg_monitor', 'w', 'SELECT')",
+    ) == [(True, True)]
+
+
+def test_two_files_that_create_the_same_are_named(database: Database, folder: Folder) -> None:
+    folder.write(_1_a=TABLE, v="CREATE VIEW v AS SELECT id FROM users;", w="CREATE VIEW v AS SELECT name FROM users;")
+    with pytest.raises(Refused, match=r"repeatable/v and repeatable/w both make the view public\.v"):
+        apply(database, folder)
+
+
+def test_repeatable_files_alone_are_a_folder(database: Database, folder: Folder) -> None:
+    folder.write(v="CREATE VIEW v AS SELECT 1 AS n;")
+    assert apply(database, folder) == ("repeatable/v",)
+    assert apply(database, folder) == ()

@@ -209,6 +209,8 @@ class Repeating:
         self._names: dict[Key, str] = {key: name for key, name, _ in standing}
         self._parts: set[Key] = set()
         """What goes with something that it belongs to, such as a rule of a view: it may be dropped with that."""
+        self._due: frozenset[str] = frozenset()
+        """Names of what files make that were never applied, and are to be applied now."""
         self._claimed: frozenset[Key] = frozenset()
         """What no file has made yet, and a file that is being applied makes anew: it becomes that file's."""
         self._lowered: dict[Key, _Lowered] = {}
@@ -303,12 +305,17 @@ class Repeating:
     def _drop(self, things: Sequence[tuple[str, str, str, str]], *, of: str) -> None:
         there: dict[Key, tuple[str, str, str, str]] = {(t, i): (c, o, t, i) for c, o, t, i in things}
         known = self._owners.keys() | self._claimed | self._parts
-        outside = [f"{t} {i}" for (t, i) in there if (t, i) not in known]
+        outside = [f"{t} {i}" for (t, i) in there if (t, i) not in known and not self._is_due(t, i)]
         if outside:
             raise Outside(outside, of)
         self.remember(list(there.values()))
         self.down.update(self._owners[key] for key in there if key in self._owners and key not in self._claimed)
         self._do([f"DROP {_WORDS.get(t, t.upper())} {i}" for _, _, t, i in there.values()])
+
+    def _is_due(self, type_: str, identity: str) -> bool:
+        """Is it there by some other hand, and will a file that is still to be applied make it?"""
+        things = [n for n in self._named(self._due) if n.key == (type_, identity)] if self._due else []
+        return bool(things)
 
     def _do(self, statements: Sequence[str]) -> None:
         """Run these.  Raise `Hindered`."""
@@ -360,6 +367,7 @@ class Repeating:
         """
         known = {f.id: f for f in files}
         queue = deque(sorted(files, key=self._place))
+        self._due = frozenset(name for f in files if f.id not in self.texts for name in f.names)
         waiting: dict[str, tuple[File, _Refusal]] = {}
         has_moved = False
         asked: set[tuple[str, str]] = set()
@@ -460,6 +468,9 @@ class Repeating:
         if made is None or made.is_part:
             return self.make_room(one.script.statements[number], error)
         there = self._named([made.name])
+        others = {self._owners.get(n.key, one.id) for n in there} - {one.id}
+        if len(there) == 1 and (other := next((i for i in others if i in self._made and i in self.files), None)):
+            raise _both_make(other, one.id, there[0].key)
         own = [n for n in there if self._owners.get(n.key) == one.id]
         if not own:
             gone = {i for i in self.texts if i not in self.files}
@@ -624,6 +635,7 @@ class Repeating:
         )
         self.down.discard(one.id)
         self._made[one.id] = made
+        self._owners.update((n.key, one.id) for n in made if self._owners.get(n.key) not in self.files)
         number = self._number(one)
         self.applied = [(f, n) for f, n in self.applied if f.id != one.id]
         self.applied.append((one, number))
@@ -695,9 +707,7 @@ class Repeating:
             for key in things:
                 other = makers.setdefault(key, id_)
                 if other != id_:
-                    raise Refused(
-                        f"{other} and {id_} both make the {key[0]} {key[1]}", hint="leave it to one of the two files"
-                    )
+                    raise _both_make(other, id_, key)
         self._drop_what_is_made_no_longer(makers)
         places = _depths(self._all_ids(), self._needs())
         commands = []
@@ -819,6 +829,11 @@ class Outside(Exception):
     def __init__(self, things: Sequence[str], of: str) -> None:
         super().__init__(of)
         self.things, self.of = tuple(things), of
+
+
+def _both_make(one: str, other: str, key: Key) -> Refused:
+    first, second = sorted((one, other))
+    return Refused(f"{first} and {second} both make the {key[0]} {key[1]}", hint="leave it to one of the two files")
 
 
 def _key(thing: Thing) -> Key:
