@@ -478,6 +478,8 @@ class _Run(Session):
     """Of the last migration that is applied."""
     _has_taken_down = False
     """A migration has taken down what repeatable files made, and it could not be made again yet."""
+    _put_back: tuple[str, Repeating] | None = None
+    """A migration, and what was made again behind it, in its transaction."""
     _elsewhere: tuple[str, ...] = ()
     """What other schemas hold where nothing is recorded, and no schema was named."""
     creates_schema = False
@@ -760,6 +762,23 @@ class _Run(Session):
             self.finished(one.migration, "apply", statements, is_flushed=is_flushed, duration_ms=spent_ms)
         self.queue = deque()
         self.flush()
+
+    def finished(
+        self, m: Migration, operation: str, statements: int, *, is_flushed: bool, duration_ms: float | None = None
+    ) -> None:
+        """The same; and tell what was taken down for it and is there again."""
+        super().finished(m, operation, statements, is_flushed=is_flushed, duration_ms=duration_ms)
+        if self._put_back is None or self._put_back[0] != m.id:
+            return
+        (_, repeating), self._put_back = self._put_back, None
+        again = sorted(one.id for one, _ in repeating.applied if one.id not in repeating.anew)
+        if again:
+            self.notify(Notice(m.id, "PUT BACK", f"{listed(again)}: taken down for {m.id}, and put back"))
+        for one, _ in repeating.applied:
+            if one.id in repeating.anew and operation == "apply":
+                self.start(one.migration)
+                count, spent_ms = len(one.script.statements), repeating.spent_ms(one.id)
+                super().finished(one.migration, "apply", count, is_flushed=is_flushed, duration_ms=spent_ms)
 
     def roll_back_file(self, id_: str, migrations: Migrations) -> None:
         """Put the text of a repeatable file back that it had before its last; drop what it made where it had none."""
@@ -1342,6 +1361,8 @@ class _Run(Session):
         error = self.pipeline.exchange(
             [*ending, *one.seal, *one.closing, *one.after, *((DISCARD,) if is_end else ())]
         ).error
+        if error is None or error.index - len(ending) + one.seal_index > one.commit_index:
+            self._put_back = (one.migration.id, repeating)
         if error is None:
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))

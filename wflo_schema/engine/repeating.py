@@ -235,6 +235,13 @@ class Repeating:
         """How long a file was run, every time that it was tried."""
         return self._spent_s.get(id_, 0.0) * 1000
 
+    @property
+    def anew(self) -> frozenset[str]:
+        """Ids of files that were applied with another text than before."""
+        return frozenset(
+            f.id for f, number in self.applied if f.id not in self.texts or number > self.texts[f.id][-1].number
+        )
+
     # asking
 
     def _ask(self, query: str, *parameters: str | None) -> tuple[tuple[str, ...], ...]:
