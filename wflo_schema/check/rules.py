@@ -413,6 +413,22 @@ RULES: tuple[Rule, ...] = (
         "finish it, or undo it and forget it: the finding says how",
     ),
     Rule(
+        "ledger-repeatable",
+        "ledger",
+        _E,
+        "a repeatable file is not applied as it is",
+        "It was never applied, was edited since, or what it made is not there any more.",
+        MIGRATE,
+    ),
+    Rule(
+        "ledger-deleted",
+        "ledger",
+        _W,
+        "a repeatable file is gone, and what it made is there",
+        "Nobody makes it in another database, and nothing replaces it here when what it is made from changes.",
+        "bring the file back, or drop what it made: wflo-schema migrate --drop-deleted",
+    ),
+    Rule(
         "ledger-elsewhere",
         "ledger",
         _E,

@@ -627,7 +627,30 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             what = planning.edited_since(entry) if entry.recorded_as and code == "ledger-changed" else message
             found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
+    _judge_repeatables(answer, status, name_it or next_step)
     return status
+
+
+# Where a repeatable file stands: how that is said, what there is, and what should be.
+_REPEATABLE_SAID = {
+    "pending": ("not applied", "not recorded", "applied"),
+    "edited": ("edited since it was applied", "the text before", "the file's text"),
+    "gone": ("what it made is not there any more", "gone, or changed by hand", "what the file makes"),
+    "deleted": ("what it made is there, and it has no file", "no file", "its file"),
+}
+
+
+def _judge_repeatables(answer: _Answer, status: Status, next_step: str) -> None:
+    for e in status.repeatables:
+        if e.state == "applied":
+            answer.verified.append(Verified("migration", e.id, "yes"))
+            continue
+        is_deleted = e.state == "deleted"
+        code = "ledger-deleted" if is_deleted else "ledger-repeatable"
+        message, have, want = _REPEATABLE_SAID[e.state]
+        location = Location(e.path, 1) if e.path else None
+        help_ = remedy_of(code) if is_deleted else next_step
+        answer.of_migration(finding(code, e.id, message, have=have, want=want, help_=help_, location=location), e.id)
 
 
 def _of_the_ledger_itself(status: Status) -> Iterator[Finding]:

@@ -130,7 +130,9 @@ def rollback(
 ) -> None:
     """Roll back the last migration, the last N, all after one, or just ID.
 
-    Does nothing at all when one of the rollback files is missing or empty.
+    Does nothing at all when one of the rollback files is missing or empty. Repeatable files that were
+    applied after a migration get the text back that they had before it; repeatable/NAME puts back the
+    former text of one.
 
     \b
     Example:
@@ -209,7 +211,7 @@ def wait(
 
     For an application that must not start before its migrations are applied, by whomever: put it in
     front of the application's own command. Writes nothing. Exits with 1 where migrations are still
-    pending when the time is over.
+    pending when the time is over, or repeatable files are to be applied.
 
     \b
     Example:
@@ -235,7 +237,7 @@ def wait(
         notify=lambda said: say(f"{said}; waiting up to {timeout}"),
     )
     answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
-    sys.exit(1 if found.pending else 0)
+    sys.exit(0 if found.is_up_to_date else 1)
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)

@@ -95,7 +95,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """PostgreSQL, or the engine (severity REPAIR, WAITING, LEFT OUT or RAN), said something about a migration."""
+    """PostgreSQL, or the engine (severity REPAIR, WAITING, LEFT OUT, PUT BACK or RAN), said something about a migration."""
 
     id: str
     severity: str

@@ -68,6 +68,7 @@ from wflo_schema.engine.repeatables import (
     compare_repeatables,
     existing,
     read_texts,
+    repeatable_id,
 )
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
 from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session, Tries
@@ -258,6 +259,9 @@ def rollback(
 ) -> Result:
     """Roll back the last ``count`` migrations, or all after ``to`` (which stays), or ``only`` one.
 
+    Repeatable files that were applied after them have the texts back that they had before.  ``only`` may be one of
+    those (``repeatable/NAME``), whose former text is put back.
+
     ``together``: in one transaction, which commits as a whole or not at all.
     Every rollback file is read before anything runs.  Raise `Refused` when one is missing, empty or
     all comment without ``-- nothing-to-undo``, when a migration applied on the way has no file any
@@ -268,6 +272,10 @@ def rollback(
     with _Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         found = run.status(migrations)
         refuse_elsewhere(found)
+        if only is not None and (id_ := repeatable_id(only)):
+            run.begin("rollback", 1, migrations.where)
+            run.roll_back_file(id_, migrations)
+            return run.result("rollback", began)
         targets = rollback_targets(found, migrations, count, to, only)
         recorded = read_values(run.pipeline, run.ledger)
         targets = tuple(with_recorded(m, recorded) for m in targets)
@@ -470,6 +478,8 @@ class _Run(Session):
     """Of the last migration that is applied."""
     _has_taken_down = False
     """A migration has taken down what repeatable files made, and it could not be made again yet."""
+    _put_back: tuple[str, Repeating] | None = None
+    """A migration, and what was made again behind it, in its transaction."""
     _elsewhere: tuple[str, ...] = ()
     """What other schemas hold where nothing is recorded, and no schema was named."""
     creates_schema = False
@@ -513,6 +523,7 @@ class _Run(Session):
         last = [m.hash for m in migrations if m.hash in self._recorded]
         self._last_hash = last[-1] if last else ""
         self._has_taken_down = any(of_one[-1].is_down for of_one in self._texts.values())
+        self.has_repeated = bool(self._texts)
         if self._texts or migrations.repeatables:
             there = existing(self.pipeline, self._texts)
             found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
@@ -737,13 +748,78 @@ class _Run(Session):
 
         Raise `MigrationFailed` for one that PostgreSQL refuses, `Refused` where two make the same thing.
         """
-        from wflo_schema.engine.repeating import Locked, NotApplied
+        self._begin_repeating(migrations)
+        self._begin_hooks()
+        self._before_all()
+        done = self._in_one(lambda: self.apply_repeatables(migrations, scripts, drop_deleted=drop_deleted))
+        if done is None:
+            return
+        repeating, is_flushed = done
+        for one, _ in repeating.applied:
+            self.start(one.migration)
+            spent_ms = repeating.spent_ms(one.id)
+            statements = len(one.script.statements)
+            self.finished(one.migration, "apply", statements, is_flushed=is_flushed, duration_ms=spent_ms)
+        self.queue = deque()
+        self.flush()
 
+    def finished(
+        self, m: Migration, operation: str, statements: int, *, is_flushed: bool, duration_ms: float | None = None
+    ) -> None:
+        """The same; and tell what was taken down for it and is there again."""
+        super().finished(m, operation, statements, is_flushed=is_flushed, duration_ms=duration_ms)
+        if self._put_back is None or self._put_back[0] != m.id:
+            return
+        (_, repeating), self._put_back = self._put_back, None
+        again = sorted(one.id for one, _ in repeating.applied if one.id not in repeating.anew)
+        if again:
+            self.notify(Notice(m.id, "PUT BACK", f"{listed(again)}: taken down for {m.id}, and put back"))
+        for one, _ in repeating.applied:
+            if one.id in repeating.anew and operation == "apply":
+                self.start(one.migration)
+                count, spent_ms = len(one.script.statements), repeating.spent_ms(one.id)
+                super().finished(one.migration, "apply", count, is_flushed=is_flushed, duration_ms=spent_ms)
+
+    def roll_back_file(self, id_: str, migrations: Migrations) -> None:
+        """Put the text of a repeatable file back that it had before its last; drop what it made where it had none."""
+        if id_ not in self._texts:
+            known = f"wflo-schema status lists them: {listed(sorted(self._texts))}" if self._texts else ""
+            raise Refused(f"{id_} is not applied", hint=known or "wflo-schema status shows what is applied")
+        m = next((m for m in migrations.repeatables if m.id == id_), Migration(id_, f"{id_}.sql", ""))
+        self._begin_repeating(migrations)
+        self.start(m)
+        done = self._in_one(lambda: self._put_former_back(only=id_))
+        assert done is not None
+        statements = sum(len(one.script.statements) for one, _ in done[0].applied if one.id == id_)
+        self.start(m)
+        self.finished(m, "rollback", statements, is_flushed=done[1])
+        self.flush()
+
+    def _put_former_back(self, undone: Collection[str] = (), *, only: str = "") -> tuple[Repeating, list[Command]]:
+        """The texts before those that were applied after these migrations, or before the last of one file."""
+        texts = read_texts(self.pipeline, self.ledger)
+        repeating = self._repeating(texts, self._files, self.loader(load_script), self._last_hash)
+        repeating.look_at_shapes()
+        commands = repeating.go_back(undone, only=only)
+        return repeating, [*commands, *repeating.finish()]
+
+    def _begin_repeating(self, migrations: Migrations) -> None:
+        """Make what the ledger lacks for repeatable files."""
+        self.require_primary()
+        self.refuse_flaws()
+        if not self.ledger.is_complete:
+            self._make_ledger()
         if TABLE not in self.ledger.own:
             self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
         self._make_values(migrations.repeatables)
-        self._begin_hooks()
-        self._before_all()
+
+    def _in_one(self, work: _Repeat) -> tuple[Repeating, bool] | None:
+        """Do this in a transaction of its own, and its records; try again while only locks are in its way.
+
+        Say what was done, and whether it is known to be on disk; None where there was nothing to do.
+        """
+        from wflo_schema.engine.repeating import Hindered, Locked, NotApplied
+
         tries = self.tries()
         while True:
             tries.count += 1
@@ -752,44 +828,39 @@ class _Run(Session):
             error = self.pipeline.exchange([*opening, lock_repeatables(self.ledger)]).error
             try:
                 if error is None:
-                    return self._repeat(migrations, scripts, drop_deleted=drop_deleted)
-                self.settle(ROLLBACK)
-                if error.sqlstate not in RETRIED and error.sqlstate != "57014":
-                    raise self.ledger_error(error)
-                self.pause_for_ledger(None, error, tries)
+                    repeated = work()
+                    if repeated is None:
+                        self.settle(ROLLBACK)
+                        return None
+                    return repeated[0], self._end_repeating(*repeated)
             except Locked as locked:
                 self.settle(ROLLBACK)
                 self.pause_or_give_up(locked.m, locked.script, locked.error, locked.number, tries)
+                continue
+            except Hindered as hindered:
+                error = hindered.error
             except NotApplied as refused:
                 self.settle(ROLLBACK)
                 raise refused.error(self) from None
-
-    def _repeat(self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool) -> None:
-        """The same, once nobody else is at it."""
-        repeated = self.apply_repeatables(migrations, scripts, drop_deleted=drop_deleted)
-        if repeated is None:
             self.settle(ROLLBACK)
-            return
-        repeating, commands = repeated
+            if error.sqlstate not in RETRIED and error.sqlstate != "57014":
+                raise self.ledger_error(error)
+            self.pause_for_ledger(None, error, tries)
+
+    def _end_repeating(self, repeating: Repeating, commands: Sequence[Command]) -> bool:
+        """Record and commit it; say whether it is known to be on disk."""
         last = repeating.applied[-1][0] if repeating.applied else None
         ending = [SETTLE, *self.look_outside]
-        outcome = self.pipeline.exchange([*ending, *self.as_ourselves(), *commands, COMMIT, *self.to_disk, DISCARD])
-        error = outcome.error
-        if error is not None and error.index < len(ending) and last is not None:
-            self.settle(ROLLBACK)
+        before = [*ending, *self.as_ourselves(), *commands, COMMIT]
+        error = self.pipeline.exchange([*before, *self.to_disk, DISCARD]).error
+        if error is None:
+            return True
+        self.settle(ROLLBACK)
+        if error.index < len(ending) and last is not None:
             raise self.failed(last.migration, last.script, error, None)
-        if error is not None and error.index <= len(ending) + 2 + len(commands):
-            self.settle(ROLLBACK)
+        if error.index < len(before):
             raise self.ledger_error(error)
-        for one, _ in repeating.applied:
-            self.start(one.migration)
-            spent_ms = repeating.spent_ms(one.id)
-            statements = len(one.script.statements)
-            self.finished(one.migration, "apply", statements, is_flushed=error is None, duration_ms=spent_ms)
-        if error is not None:
-            self.settle(ROLLBACK)  # it is committed; a cancel request came late
-        self.queue = deque()
-        self.flush()
+        return False  # it is committed; a cancel request came late
 
     def apply_repeatables(
         self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool
@@ -1153,7 +1224,7 @@ class _Run(Session):
 
     def _end_as_one(self, course: Course[_Transaction], seal: Command, repeat: _Repeat | None, tries: Tries) -> bool:
         """Apply what repeats, and commit all; say whether it is committed, or else to be tried again."""
-        from wflo_schema.engine.repeating import Locked, NotApplied
+        from wflo_schema.engine.repeating import Hindered, Locked, NotApplied
 
         repeated = None
         try:
@@ -1167,6 +1238,8 @@ class _Run(Session):
             self.settle(ROLLBACK)
             self.pause_or_give_up(locked.m, locked.script, locked.error, locked.number, tries)
             return False
+        except Hindered as hindered:
+            return self._not_ended(hindered.error, tries)
         except NotApplied as refused:
             self.settle(ROLLBACK)
             raise refused.error(self) from None
@@ -1191,7 +1264,9 @@ class _Run(Session):
         self.finished_together(course.done, is_flushed=error is None)
         for file, _ in repeating.applied if repeating is not None else ():
             self.start(file.migration)
-            self.finished(file.migration, "apply", len(file.script.statements), is_flushed=error is None)
+            spent_ms = repeating.spent_ms(file.id) if repeating is not None else None
+            statements = len(file.script.statements)
+            self.finished(file.migration, "apply", statements, is_flushed=error is None, duration_ms=spent_ms)
         return True
 
     def _not_ended(self, error: ServerError, tries: Tries) -> bool:
@@ -1280,12 +1355,14 @@ class _Run(Session):
             return Exchange((), replace(locked.error, index=one.seal_index - 1))
         except NotApplied as refused:
             self.settle(ROLLBACK)
-            raise refused.error(self) from None
+            raise refused.error(self, behind=one.migration.id) from None
         self._has_taken_down = bool(repeating.down)
         is_end = COMMIT in one.closing
         error = self.pipeline.exchange(
             [*ending, *one.seal, *one.closing, *one.after, *((DISCARD,) if is_end else ())]
         ).error
+        if error is None or error.index - len(ending) + one.seal_index > one.commit_index:
+            self._put_back = (one.migration.id, repeating)
         if error is None:
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
@@ -1370,6 +1447,9 @@ class _Run(Session):
                     self.finished(m, "rollback", len(script.statements), is_flushed=is_flushed)
                 else:
                     self._step_by_step(m, script, "rollback", expected)
+                    undone = _hashes_of(m)
+                    if any(of_one[-1].after in undone for of_one in self._texts.values()):
+                        self._in_one(functools.partial(self._put_former_back, undone))
                 expected.discard(m.hash)
             except Conflict:
                 raise _changed_before(m) from None

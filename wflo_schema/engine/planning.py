@@ -163,6 +163,11 @@ class Status:
         waiting = (RepeatableState.PENDING, RepeatableState.EDITED, RepeatableState.GONE)
         return tuple(e for e in self.repeatables if e.state in waiting)
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Is every migration applied, and every repeatable file as it is?"""
+        return not (self.pending or self.to_repeat)
+
     is_ledger_apart: bool = False
     """The ledger is in a schema of its own, apart from the tables."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger, raise_refused
 from wflo_schema.errors import DatabaseError
 from wflo_schema.files.folder import Migration
+from wflo_schema.files.listing import REPEATABLE
 
 TABLE = "_wflo_schema_repeatable"
 
@@ -218,6 +220,12 @@ def compare_repeatables(
             last = of_one[-1]
             entries.append(RepeatableEntry(id_, RepeatableState.DELETED, None, last.applied_at, _said(last)))
     return tuple(sorted(entries, key=lambda e: e.id))
+
+
+def repeatable_id(wish: str) -> str | None:
+    """The id of a repeatable file that is named by its id or its path; None where it is another's."""
+    parts = wish.removesuffix(".sql").replace(os.sep, "/").split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 and parts[-2] == REPEATABLE else None
 
 
 def is_text_of(m: Migration, text: Text) -> bool:

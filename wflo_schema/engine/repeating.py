@@ -53,6 +53,9 @@ Key = tuple[str, str]
 # In a shape: behind the name of a column, and between two columns.
 COLUMN, BETWEEN = "\x1f", "\x1e"
 
+# What is made of a relation; what else is kept of one is about these.
+_PARTS = ("index", "statistics", "trigger", "rule")
+
 # What DROP says of a type where PostgreSQL's own name of it is another.
 _WORDS = {"statistics object": "STATISTICS"}
 
@@ -80,8 +83,8 @@ class NotApplied(Exception):
         super().__init__(refused.error.message)
         self._file, self._refused, self._outside, self._circle = file, refused, tuple(outside), tuple(circle)
 
-    def error(self, run: Session) -> WfloSchemaError:
-        """What a user is told."""
+    def error(self, run: Session, *, behind: str = "") -> WfloSchemaError:
+        """What a user is told; ``behind``: the migration for which it was taken down, or that was rolled back."""
         m, script, refused = self._file.migration, self._file.script, self._refused
         if self._outside:
             which = listed(self._outside)
@@ -94,8 +97,16 @@ class NotApplied(Exception):
                 statement=None if refused.number is None else script.statements[refused.number],
                 error=refused.error,
             )
-        place = f"when it was given back what it had ({refused.what})" if refused.what else ""
-        error = run.failed(m, script, refused.error, refused.number, place=place)
+        places = [f"when it was put back behind {behind}"] if behind else []
+        places += [f"when it was given back what it had ({refused.what})"] if refused.what else []
+        error = run.failed(m, script, refused.error, refused.number, place=", ".join(places))
+        if refused.what and refused.error.sqlstate in _MISSING:
+            error.hint = "drop that in a migration, or make it in this file as it is to be now; nothing was kept"
+        elif behind and refused.error.sqlstate in _MISSING:
+            error.hint = (
+                f"{m.id} is made from what {behind} takes away: change both in one release; "
+                f"nothing of {behind} was kept"
+            )
         if self._circle:
             error.hint = f"{listed(self._circle)} need each other, so none of them can be made first\n{error.hint}"
         return error
@@ -198,6 +209,8 @@ class Repeating:
         self._names: dict[Key, str] = {key: name for key, name, _ in standing}
         self._parts: set[Key] = set()
         """What goes with something that it belongs to, such as a rule of a view: it may be dropped with that."""
+        self._due: frozenset[str] = frozenset()
+        """Names of what files make that were never applied, and are to be applied now."""
         self._claimed: frozenset[Key] = frozenset()
         """What no file has made yet, and a file that is being applied makes anew: it becomes that file's."""
         self._lowered: dict[Key, _Lowered] = {}
@@ -221,6 +234,13 @@ class Repeating:
     def spent_ms(self, id_: str) -> float:
         """How long a file was run, every time that it was tried."""
         return self._spent_s.get(id_, 0.0) * 1000
+
+    @property
+    def anew(self) -> frozenset[str]:
+        """Ids of files that were applied with another text than before."""
+        return frozenset(
+            f.id for f, number in self.applied if f.id not in self.texts or number > self.texts[f.id][-1].number
+        )
 
     # asking
 
@@ -292,12 +312,17 @@ class Repeating:
     def _drop(self, things: Sequence[tuple[str, str, str, str]], *, of: str) -> None:
         there: dict[Key, tuple[str, str, str, str]] = {(t, i): (c, o, t, i) for c, o, t, i in things}
         known = self._owners.keys() | self._claimed | self._parts
-        outside = [f"{t} {i}" for (t, i) in there if (t, i) not in known]
+        outside = [f"{t} {i}" for (t, i) in there if (t, i) not in known and not self._is_due(t, i)]
         if outside:
             raise Outside(outside, of)
         self.remember(list(there.values()))
         self.down.update(self._owners[key] for key in there if key in self._owners and key not in self._claimed)
         self._do([f"DROP {_WORDS.get(t, t.upper())} {i}" for _, _, t, i in there.values()])
+
+    def _is_due(self, type_: str, identity: str) -> bool:
+        """Is it there by some other hand, and will a file that is still to be applied make it?"""
+        things = [n for n in self._named(self._due) if n.key == (type_, identity)] if self._due else []
+        return bool(things)
 
     def _do(self, statements: Sequence[str]) -> None:
         """Run these.  Raise `Hindered`."""
@@ -349,6 +374,7 @@ class Repeating:
         """
         known = {f.id: f for f in files}
         queue = deque(sorted(files, key=self._place))
+        self._due = frozenset(name for f in files if f.id not in self.texts for name in f.names)
         waiting: dict[str, tuple[File, _Refusal]] = {}
         has_moved = False
         asked: set[tuple[str, str]] = set()
@@ -449,6 +475,9 @@ class Repeating:
         if made is None or made.is_part:
             return self.make_room(one.script.statements[number], error)
         there = self._named([made.name])
+        others = {self._owners.get(n.key, one.id) for n in there} - {one.id}
+        if len(there) == 1 and (other := next((i for i in others if i in self._made and i in self.files), None)):
+            raise _both_make(other, one.id, there[0].key)
         own = [n for n in there if self._owners.get(n.key) == one.id]
         if not own:
             gone = {i for i in self.texts if i not in self.files}
@@ -551,12 +580,16 @@ class Repeating:
                 continue
             made = {name for f in self._makers_of(one) for name in f.parts}
             has = {(k.what, k.part) for k in self._kept_of(thing)}
+            there_now = {part for _, part in has if part}
             elsewhere = {self._names[key] for key in self._owners}
-            statements = [
-                k.statement
-                for k in lowered.kept
-                if k.part and (k.what, k.part) not in has and k.part not in made and k.part not in elsewhere
-            ]
+            statements = []
+            for k in lowered.kept:
+                if not k.part or (k.what, k.part) in has or k.part in elsewhere:
+                    continue
+                if k.what in _PARTS and k.part not in made:
+                    there_now.add(k.part)
+                if k.part in there_now:
+                    statements.append(k.statement)
             number = next((c.statement for c in one.makes if c.name == thing.name), None)
             refused = self._given(statements, number)
             if refused is not None:
@@ -609,6 +642,7 @@ class Repeating:
         )
         self.down.discard(one.id)
         self._made[one.id] = made
+        self._owners.update((n.key, one.id) for n in made if self._owners.get(n.key) not in self.files)
         number = self._number(one)
         self.applied = [(f, n) for f, n in self.applied if f.id != one.id]
         self.applied.append((one, number))
@@ -680,9 +714,7 @@ class Repeating:
             for key in things:
                 other = makers.setdefault(key, id_)
                 if other != id_:
-                    raise Refused(
-                        f"{other} and {id_} both make the {key[0]} {key[1]}", hint="leave it to one of the two files"
-                    )
+                    raise _both_make(other, id_, key)
         self._drop_what_is_made_no_longer(makers)
         places = _depths(self._all_ids(), self._needs())
         commands = []
@@ -804,6 +836,11 @@ class Outside(Exception):
     def __init__(self, things: Sequence[str], of: str) -> None:
         super().__init__(of)
         self.things, self.of = tuple(things), of
+
+
+def _both_make(one: str, other: str, key: Key) -> Refused:
+    first, second = sorted((one, other))
+    return Refused(f"{first} and {second} both make the {key[0]} {key[1]}", hint="leave it to one of the two files")
 
 
 def _key(thing: Thing) -> Key:

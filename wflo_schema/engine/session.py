@@ -91,6 +91,12 @@ _PING_S = 0.25
 # lock_not_available, deadlock_detected, serialization_failure: nothing is wrong with the file.
 RETRIED = frozenset({"55P03", "40P01", "40001"})
 
+# What to do where a file of single transactions meets what repeatable files made.
+_NOT_TAKEN_DOWN = (
+    "what repeatable files made is taken down only around a transactional file: put this statement into a migration of "
+    "its own, without -- transactional: false"
+)
+
 # What else depends on something: PostgreSQL neither drops nor alters it.
 DEPENDED_ON = frozenset({"2BP01", "0A000"})
 
@@ -155,6 +161,8 @@ class Session:
         self.token = token
         self._connection = connection
         self.pipeline = Pipeline(connection, stop=stop, on_notice=self._notice)
+        self.has_repeated = False
+        """Repeatable files have been applied here."""
         self._told_of_colleague_at = 0.0
         self.current: Running | None = None
         self._total = 0
@@ -850,6 +858,8 @@ class Session:
             location = row_of_copy(statement, error, statement.location(script.path, 1 if place else error.position))
             of = f" of {HOOKS}/{hook}" if hook else ""
             place = f"in statement {number + 1} of {len(script.statements)}{of}{f', {place}' if place else ''}"
+        if error.sqlstate in DEPENDED_ON and self.has_repeated and not m.is_transactional:
+            hint = f"{hint}\n{_NOT_TAKEN_DOWN}"
         if number is not None and not m.is_transactional:
             goes_on = f"when it is mended, run it again: it goes on with statement {number + 1}"
             hint = "\n".join(filter(None, (hint, then or f"the statements before it stay; {goes_on}")))

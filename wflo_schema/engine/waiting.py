@@ -19,9 +19,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 def wait_until_applied(
     database: Database, migrations: Migrations, *, timeout_s: float, notify: Callable[[str], None] = lambda said: None
 ) -> Status:
-    """Return once every migration of the files is applied, or when ``timeout_s`` seconds are over.
+    """Return once every migration and repeatable file is applied, or when ``timeout_s`` seconds are over.
 
-    Whether it is: `Status.pending` is empty.  A server that is starting, a database and a schema that are not there yet
+    Whether it is: `Status.is_up_to_date`.  A server that is starting, a database and a schema that are not there yet
     are waited for, too; where they do not come, their error is raised.  ``notify`` hears what is waited for whenever
     that changes.  Writes nothing.  Raise what else `status` raises at once.
     """
@@ -32,9 +32,11 @@ def wait_until_applied(
         found: Status | WfloSchemaError
         try:
             found = status(database, migrations)
-            ids = [e.id for e in found.pending]
-            waited_for = f"{counted(len(ids), 'migration')} pending: {listed(ids)}"
-            if not ids:
+            ids, again = [e.id for e in found.pending], [e.id for e in found.to_repeat]
+            what = [counted(len(ids), "migration")] if ids else []
+            what += [counted(len(again), "repeatable file")] if again else []
+            waited_for = f"{' and '.join(what)} pending: {listed((*ids, *again))}"
+            if found.is_up_to_date:
                 return found
         except WfloSchemaError as error:
             if not (error.is_missing or isinstance(error, ConnectionLost) or getattr(error, "may_pass", False)):
