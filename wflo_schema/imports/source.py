@@ -16,7 +16,7 @@ from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
 from wflo_schema.files.listing import RECORD_FILE, refuse_unreadable_name
 from wflo_schema.files.script import Script, Statements
-from wflo_schema.files.splitting import pieces
+from wflo_schema.files.splitting import bare, pieces
 from wflo_schema.words import counted, listed
 
 # Folders in which nobody keeps migrations.
@@ -96,6 +96,17 @@ class Section:
     def with_text(self, text: bytes) -> Section:
         """The same, with another text."""
         return replace(self, text=text)
+
+
+def joined(parts: Sequence[Section]) -> Section:
+    """Several sections as one, for a file in which all of them stand."""
+    first, *others = parts
+    text, places = first.text, []
+    for other in others:
+        text = text.rstrip() + (b"\n" if bare(text).endswith(";") else b"\n;\n")
+        places.append((text.count(b"\n") + 1, other.path, other.line))
+        text += other.text
+    return replace(first, text=text, places=tuple(places), is_literal=all(part.is_literal for part in parts))
 
 
 @dataclass(frozen=True, slots=True)
