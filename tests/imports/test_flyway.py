@@ -91,16 +91,17 @@ VIEW = "CREATE OR REPLACE VIEW v AS SELECT id FROM t;\nGRANT SELECT ON v TO PUBL
 
 
 def test_a_repeatable_that_flyway_applied_is_recorded_as_applied(tmp_path: Path, database: Database) -> None:
-    imported(tmp_path, {"V1__t.sql": "CREATE TABLE t (id int);\n", "sub/R__v.sql": VIEW})
+    rows = "DELETE FROM t;\nINSERT INTO t VALUES (1);\n"
+    imported(tmp_path, {"V1__t.sql": "CREATE TABLE t (id int);\n", "sub/R__v.sql": VIEW, "R__rows.sql": rows})
     with database.connect() as connection:
         connection.execute(f"CREATE TABLE t (id int); {VIEW}".encode())
-        connection.execute(ledger(("1", "V1__t.sql"), (None, "db/sub/R__v.sql")))
+        connection.execute(ledger(("1", "V1__t.sql"), (None, "db/sub/R__v.sql"), (None, "R__rows.sql")))
     found = adopt_database(database, ours(tmp_path), apply=True)
     assert found.verdict is Verdict.EQUAL and not found.ledgers[0].unknown
     assert found.ledgers[0].stands_for == found.id == "0001_t"
     assert (found.repeatables, found.is_applied) == (("repeatable/v",), True)
     status = operations.status(database, ours(tmp_path))
-    assert not status.pending and not status.to_repeat
+    assert not status.pending and [e.id for e in status.to_repeat] == ["repeatable/rows"]  # no catalog shows rows
     assert adopt_database(database, ours(tmp_path)).verdict is Verdict.OURS
 
 

@@ -536,9 +536,11 @@ def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] 
 def _record(look: Look, found: Adoption, *, verify: bool = True, texts: Sequence[Text] = ()) -> Adoption:
     """Record what was found, once another look shows that nothing has changed since.
 
-    ``texts`` are of repeatable files, of which those are recorded that ``found`` names.
+    ``texts`` are of repeatable files, of which those are recorded that ``found`` names, and that make something: of
+    what changes rows alone no catalog shows whether it was run.
     """
-    repeatables = [text for text in texts if text.id in found.repeatables]
+    repeatables = [text for text in texts if text.id in found.repeatables and text.made]
+    found = replace(found, repeatables=tuple(text.id for text in repeatables))
 
     def same_as_before() -> None:
         if look.read() != look.have:
