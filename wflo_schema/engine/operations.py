@@ -68,9 +68,9 @@ from wflo_schema.engine.repeatables import (
     compare_repeatables,
     existing,
     read_texts,
-    write_command,
 )
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
+from wflo_schema.engine.repeatables import write_command as write_repeatable
 from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session, Tries
 from wflo_schema.engine.together import CLEAR, RESET_SETTINGS, Course
 from wflo_schema.engine.values import (
@@ -1461,7 +1461,7 @@ class _Run(Session):
                     )
                 ),
                 *(command for m in (*chosen, *repeated) for command in record_commands(ledger, m)),
-                *(write_command(ledger, text) for text in repeatables),
+                *(write_repeatable(ledger, text) for text in repeatables),
                 *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
                 *(checksum_command(ledger, i, None) for i in aside),
                 SETTLE,
