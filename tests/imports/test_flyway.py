@@ -87,14 +87,75 @@ def test_a_database_of_flyways_is_adopted_where_its_ledger_says(tmp_path: Path, 
     assert not operations.status(database, ours(tmp_path)).pending
 
 
-def test_a_repeatable_is_known_by_its_files_name_alone(tmp_path: Path, database: Database) -> None:
-    imported(tmp_path, {"V1__t.sql": "CREATE TABLE t ();\n", "sub/R__v.sql": "CREATE VIEW v AS SELECT * FROM t;\n"})
+VIEW = "CREATE OR REPLACE VIEW v AS SELECT id FROM t;\nGRANT SELECT ON v TO PUBLIC;\n"
+
+
+def test_a_repeatable_that_flyway_applied_is_recorded_as_applied(tmp_path: Path, database: Database) -> None:
+    rows = "DELETE FROM t;\nINSERT INTO t VALUES (1);\n"
+    imported(tmp_path, {"V1__t.sql": "CREATE TABLE t (id int);\n", "sub/R__v.sql": VIEW, "R__rows.sql": rows})
     with database.connect() as connection:
-        connection.execute("CREATE TABLE t (); CREATE VIEW v AS SELECT * FROM t")
-        connection.execute(ledger(("1", "V1__t.sql"), (None, "db/sub/R__v.sql")))
-    found = adopt_database(database, ours(tmp_path))
+        connection.execute(f"CREATE TABLE t (id int); {VIEW}".encode())
+        connection.execute(ledger(("1", "V1__t.sql"), (None, "db/sub/R__v.sql"), (None, "R__rows.sql")))
+    found = adopt_database(database, ours(tmp_path), apply=True)
     assert found.verdict is Verdict.EQUAL and not found.ledgers[0].unknown
     assert found.ledgers[0].stands_for == found.id == "0001_t"
+    assert (found.repeatables, found.is_applied) == (("repeatable/v",), True)
+    status = operations.status(database, ours(tmp_path))
+    assert not status.pending and [e.id for e in status.to_repeat] == ["repeatable/rows"]  # no catalog shows rows
+    assert adopt_database(database, ours(tmp_path)).verdict is Verdict.OURS
+
+
+@pytest.mark.parametrize(
+    ("made", "applied"),
+    [
+        ("", []),
+        ("CREATE VIEW v AS SELECT 1 AS other; CREATE VIEW w AS SELECT 1 AS one", [(None, "R__v.sql")]),
+    ],
+)
+def test_a_repeatable_that_is_not_as_its_text_says_is_applied_by_migrate(
+    tmp_path: Path, database: Database, made: str, applied: list[tuple[None, str]]
+) -> None:
+    files = {
+        "V1__t.sql": "CREATE TABLE t (id int);\n",
+        "R__v.sql": VIEW,
+        "R__w.sql": "CREATE VIEW w AS SELECT 1 AS one;\n",
+    }
+    imported(tmp_path, {**files})
+    with database.connect() as connection:
+        connection.execute(f"CREATE TABLE t (id int); {made}".encode())
+        connection.execute(ledger(("1", "V1__t.sql"), *applied))
+    found = adopt_database(database, ours(tmp_path), apply=True)
+    assert (found.verdict, found.id, found.repeatables) == (Verdict.EQUAL, "0001_t", ())
+    assert any("was not compared: migrate applies" in note for note in found.notes)
+    operations.migrate(database, ours(tmp_path))
+    with database.connect() as connection:
+        assert connection.execute("SELECT count(id) FROM v").fetchone() == (0,)
+
+
+def test_a_database_is_adopted_that_is_behind_the_files_of_its_repeatables(tmp_path: Path, database: Database) -> None:
+    imported(
+        tmp_path,
+        {
+            "V1__t.sql": "CREATE TABLE t (id int);\n",
+            "V2__more.sql": "ALTER TABLE t ADD COLUMN more int;\n",
+            "R__v.sql": "CREATE OR REPLACE VIEW v AS SELECT id, more FROM t;\n",
+        },
+    )
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t (id int); CREATE VIEW v AS SELECT id FROM t")
+        connection.execute(ledger(("1", "V1__t.sql"), (None, "R__v.sql")))
+    found = adopt_database(database, ours(tmp_path), apply=True)
+    assert (found.verdict, found.id, found.repeatables) == (Verdict.EQUAL, "0001_t", ())
+    operations.migrate(database, ours(tmp_path))
+    with database.connect() as connection:
+        assert connection.execute("SELECT count(more) FROM v").fetchone() == (0,)
+
+
+def test_repeatable_files_alone_need_not_be_adopted(tmp_path: Path, database: Database) -> None:
+    imported(tmp_path, {"R__v.sql": "CREATE OR REPLACE VIEW v AS SELECT 1 AS one;\n"})
+    with pytest.raises(Refused, match="holds repeatable files alone"):
+        adopt_database(database, ours(tmp_path))
+    operations.migrate(database, ours(tmp_path))
 
 
 def test_a_baseline_takes_the_place_of_what_it_holds(tmp_path: Path, database: Database) -> None:

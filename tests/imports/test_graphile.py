@@ -66,6 +66,29 @@ def test_committed_migrations_are_proven_with_settings_and_hooks(tmp_path: Path,
         assert said in left
 
 
+@pytest.mark.spread_over_servers
+def test_sql_around_all_migrations_becomes_hooks(tmp_path: Path, database: Database) -> None:
+    files = {f"migrations/committed/{n}": t for n, t in committed("create table users (id int);\n").items()} | {
+        "migrations/begin.sql": "create schema if not exists shop",
+        "migrations/grants.sql": "grant select on users to public; -- :APP_NAME",
+        "migrations/more.sql": "comment on table users is ':APP_NAME';\n",
+        "migrations/root.sql": "select 1;\n",
+        ".gmrc": """{
+  "pgSettings": { "search_path": "shop,public" },
+  "placeholders": { ":APP_NAME": "shop" },
+  "beforeAllMigrations": "begin.sql",
+  "afterAllMigrations": ["grants.sql", { "_": "sql", "file": "more.sql" }, "!root.sql"],
+}""",
+    }
+    found = imported(tmp_path, files, database)
+    assert found.exit_code == 0, (found.proof, notes_of(found))
+    assert [f.id for f in found.files] == ["000001_step", "hooks/after-all", "hooks/before-all"]
+    assert text_of(tmp_path, "hooks/after-all.sql").endswith("comment on table users is 'shop';\n")
+    assert [note.partition(": ")[2] for note in found.left_out if "root.sql" in note] == [
+        "its afterAllMigrations runs !root.sql; no migration: run it yourself where it is needed"
+    ]
+
+
 @pytest.mark.parametrize("inner", ["", "committed/", "migrations/committed/"])
 def test_the_folder_may_be_any_of_those_around(tmp_path: Path, inner: str) -> None:
     folder = "committed" if not inner else "theirs"

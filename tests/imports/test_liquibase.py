@@ -304,3 +304,43 @@ def test_a_changelog_says_the_same_in_each_of_its_formats() -> None:
         assert [c.kind for c in changes.changes] == ["sql", "createTable"]
         assert changes.changes[0].said == {"splitstatements": "false", "sql": "SELECT 1;\n\nSELECT 2;"}
         assert changes.undo is not None and changes.undo[0].said["sql"] == "DROP TABLE t"
+
+
+RUN_ON_CHANGE = """--liquibase formatted sql
+--changeset ann:early runOnChange:true
+CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+--rollback DROP FUNCTION f();
+--changeset ann:t
+CREATE TABLE t (id int);
+--rollback DROP TABLE t;
+--changeset ann:v runOnChange:true
+CREATE OR REPLACE VIEW v AS SELECT id FROM t;
+--rollback DROP VIEW v;
+--changeset ann:w runOnChange:true
+CREATE OR REPLACE VIEW w AS SELECT id FROM v;
+"""
+
+
+def test_what_runs_on_change_behind_all_else_is_repeatable(tmp_path: Path, database: Database) -> None:
+    found = imported(tmp_path, {"b.sql": RUN_ON_CHANGE}, database)
+    assert [f.id for f in found.files] == ["0001_b_early", "0002_b_t", "repeatable/b_v", "repeatable/b_w"]
+    assert found.exit_code == 0, found.proof
+    notes = [note for f in found.files for note in f.notes]
+    assert len(notes) == 2 and "here it runs once" in notes[0] and "its rollback is left out" in notes[1]
+    operations.migrate(database, ours(tmp_path))
+    edited = RUN_ON_CHANGE.replace("VIEW w AS SELECT id FROM v", "VIEW w AS SELECT id, more FROM t")
+    edited += "--changeset ann:more\nALTER TABLE t ADD COLUMN more int;\n"
+    lay(tmp_path, {"b.sql": edited})
+    again = import_folder(str(tmp_path / "theirs"), tmp_path / "ours", follow=True, write=True)
+    assert [f.id for f in again.files if f.is_new] == ["0003_b_more", "repeatable/b_w"]
+    operations.migrate(database, ours(tmp_path))
+    with database.connect() as connection:
+        assert connection.execute("SELECT count(more) FROM w").fetchone() == (0,)
+
+
+def test_repeatables_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    view = (
+        "--liquibase formatted sql\n--changeset ann:v runOnChange:true\nCREATE OR REPLACE VIEW {} AS SELECT 1 AS a;\n"
+    )
+    found = imported(tmp_path, {"1/x.sql": view.format("a"), "2/x.sql": view.format("b")})
+    assert [f.id for f in found.files] == ["repeatable/x_v", "repeatable/x_v_2"]

@@ -49,8 +49,9 @@ class Adoption:
     ``differences`` are those to ``id``; ``beside`` names what the database has and no migration makes:
     it prevents nothing.  ``objections`` say why nothing would be recorded although the catalog is
     equal; ``notes`` and ``next_steps`` are for people.  ``record`` are the ids that ``--apply``
-    records (or gives a checksum), ``aside`` those of other files whose rows it sets aside;
-    ``is_applied`` says that this was done.
+    records (or gives a checksum), ``repeatables`` those of repeatable files that it records as
+    applied, ``aside`` those of other files whose rows it sets aside; ``is_applied`` says that this
+    was done.
     """
 
     label: str
@@ -69,6 +70,7 @@ class Adoption:
     notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     record: tuple[str, ...] = ()
+    repeatables: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
     is_applied: bool = False
     source: str = ""

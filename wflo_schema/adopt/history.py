@@ -14,11 +14,12 @@ from functools import cached_property
 
 from wflo_schema.adopt.look import Look
 from wflo_schema.catalog.compare import compare_catalogs, is_beside, tables_below
-from wflo_schema.catalog.objects import Catalog, Difference, Path
+from wflo_schema.catalog.objects import Catalog, Difference, Key, Path
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
+from wflo_schema.engine.repeatables import RepeatableState, Text
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.names import NAME, bare_name
@@ -53,6 +54,8 @@ class Place:
     migration: Migration
     want: Catalog
     compared: Compared
+    is_repeated: bool = False
+    """Is what the repeatable files make among it, so that they need not be applied?"""
 
     @property
     def is_equal(self) -> bool:
@@ -68,17 +71,32 @@ class Broken:
     error: WfloSchemaError
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The catalog with what the repeatable files make behind the last migration, and what that is.
+
+    ``counts``: they were applied here, so that it must be there.
+    """
+
+    catalog: Catalog
+    made: frozenset[Key]
+    counts: bool
+
+
 @dataclass(frozen=True)
 class History:
     """The catalogs after some of the migrations, by number from 0; the last one's is always among them.
 
-    ``have`` is the target's.  Where one is ``broken``, the history ends before it.
+    ``have`` is the target's.  Where one is ``broken``, the history ends before it.  What repeatable files make is in
+    none of them: a target may have it at any place, from a text of any time.  ``unrepeated`` says why it is not known.
     """
 
     migrations: Migrations
     have: Catalog
     catalogs: Mapping[int, Catalog]
     broken: Broken | None = None
+    repeated: Repeated | None = None
+    unrepeated: WfloSchemaError | None = None
 
     @property
     def end(self) -> int:
@@ -88,11 +106,15 @@ class History:
     @cached_property
     def tables(self) -> frozenset[Path]:
         """Paths of all tables and views that any replayed state of the migrations has."""
-        return frozenset(o.path for one in self.catalogs.values() for o in one.objects if o.kind in TABLES)
+        return frozenset(o.path for one in self._all for o in one.objects if o.kind in TABLES)
+
+    @cached_property
+    def _all(self) -> tuple[Catalog, ...]:
+        return (*self.catalogs.values(), *((self.repeated.catalog,) if self.repeated is not None else ()))
 
     @cached_property
     def _made(self) -> frozenset[tuple[str, str]]:
-        return frozenset((o.kind, o.name) for one in self.catalogs.values() for o in one.objects)
+        return frozenset((o.kind, o.name) for one in self._all for o in one.objects)
 
     @cached_property
     def _named(self) -> frozenset[str]:
@@ -142,8 +164,23 @@ class History:
     @cached_property
     def places(self) -> tuple[Place, ...]:
         """Every place that was looked at, in order."""
-        items = self.migrations.items
-        return tuple(Place(n, items[n], c, self.compare(self.have, c)) for n, c in sorted(self.catalogs.items()))
+        return tuple(self._place(n, c) for n, c in sorted(self.catalogs.items()))
+
+    def _place(self, number: int, want: Catalog) -> Place:
+        m = self.migrations.items[number]
+        if self.repeated is not None and number == len(self.migrations) - 1:
+            whole = self.compare(self.have, self.repeated.catalog)
+            if self.repeated.counts or not whole.differences:
+                return Place(number, m, self.repeated.catalog, whole, is_repeated=True)
+        return Place(number, m, want, self.compare_versioned(want))
+
+    def compare_versioned(self, want: Catalog) -> Compared:
+        """Compare the target, without what repeatable files make, with what some migrations make."""
+        if self.repeated is None:
+            return self.compare(self.have, want)
+        beside = self.repeated.made - {o.key for o in want.objects}
+        kept = tuple(o for o in self.have.objects if o.key not in beside)
+        return self.compare(replace(self.have, objects=kept), want)
 
 
 TABLES = frozenset({"table", "foreign table", "view", "materialized view"})
@@ -217,16 +254,27 @@ def replay_history(empty: Database, look: Look, places: Collection[int], scratch
             return History(look.migrations, look.have, found, broken)
         found[number] = read_like(empty, look)
         done = number
-    return History(look.migrations, look.have, found)
+    history = History(look.migrations, look.have, found)
+    if not look.migrations.repeatables:
+        return history
+    try:
+        operations.migrate(empty, look.migrations)
+    except _BROKEN as error:
+        return replace(history, unrepeated=error)
+    whole = read_like(empty, look)
+    made = frozenset(o.key for o in whole.objects) - {o.key for o in found[done].objects}
+    counts = any(e.state is RepeatableState.APPLIED for e in look.status.repeatables)
+    return replace(history, repeated=Repeated(whole, made, counts))
 
 
 def _run_to(empty: Database, look: Look, number: int, done: int) -> Broken | None:
     """Run the migrations behind ``done`` up to that one, or up to the first that cannot be replayed."""
     broken = None
+    migrations = _versioned(look)
     while done < number:
         at = number if broken is None else (done + broken.number) // 2
         try:
-            operations.migrate(empty, look.migrations, to=look.migrations.items[at].id)
+            operations.migrate(empty, migrations, to=migrations.items[at].id)
             done = at
         except _BROKEN as error:
             broken = Broken(at, error)
@@ -241,9 +289,21 @@ def _run_to(empty: Database, look: Look, number: int, done: int) -> Broken | Non
 def _catalogs(empty: Database, look: Look, places: Collection[int]) -> dict[int, Catalog]:
     found = {}
     for number in sorted(places):
-        operations.migrate(empty, look.migrations, to=look.migrations.items[number].id)
+        operations.migrate(empty, _versioned(look), to=look.migrations.items[number].id)
         found[number] = read_like(empty, look)
     return found
+
+
+def _versioned(look: Look) -> Migrations:
+    """The migrations without what is repeatable."""
+    return replace(look.migrations, repeatables=())
+
+
+def replayed_texts(look: Look, scratch: ScratchOptions | None) -> tuple[Text, ...]:
+    """What the ledger of a scratch database says of the repeatable files, once all is applied there."""
+    with scratch_database(look.database, scratch=scratch) as empty:
+        operations.migrate(empty, look.migrations)
+        return operations.repeatable_texts(empty)
 
 
 def look_around(look: Look, history: History, scratch: ScratchOptions | None) -> History:
@@ -289,6 +349,9 @@ def scratch_notes(look: Look, history: History) -> tuple[str, ...]:
         place = getattr(error, "location", None) or m.path
         said = error.message.partition("\n")[0]
         notes += (f"{place}: {m.id} cannot be replayed, so nothing was compared from there on: {said}",)
+    if history.unrepeated is not None:
+        said = history.unrepeated.message.partition("\n")[0]
+        notes += (f"the repeatable files cannot be replayed, so what they make counts as not ours: {said}",)
     return notes
 
 
@@ -305,7 +368,9 @@ def compare_recorded(look: Look, scratch: ScratchOptions | None) -> Compared:
         history = replay_history(empty, look, (number,), scratch)
         if history.broken is not None and history.end <= number:
             raise history.broken.error
-    return history.compare(look.have, claimed or history.catalogs[number])
+    if claimed is not None:
+        return history.compare_versioned(claimed)
+    return next(p.compared for p in history.places if p.number == number)
 
 
 def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
@@ -318,7 +383,7 @@ def _replay_recorded(empty: Database, look: Look) -> Catalog | None:
     before = look.migrations.items[: look.migrations.items.index(last)]
     operations.baseline(empty, look.migrations, [m.id for m in before if m.id not in look.recorded])
     try:
-        operations.migrate(empty, look.migrations, to=last.id, allow=(Allow.LATE,))
+        operations.migrate(empty, _versioned(look), to=last.id, allow=(Allow.LATE,))
     except MigrationFailed:
         return None
     return read_like(empty, look)

@@ -23,6 +23,7 @@ from wflo_schema.adopt.history import (
     first_look,
     look_around,
     replay_history,
+    replayed_texts,
     scratch_notes,
 )
 from wflo_schema.adopt.ledgers import locked_by
@@ -41,6 +42,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, Plan, resolve_wish
+from wflo_schema.engine.repeatables import RepeatableState, Text
 from wflo_schema.errors import DatabaseError, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.files.versions import read_names
@@ -77,7 +79,7 @@ def adopt_database(
     found = _judge(look, to=to, scratch=scratch)
     if not apply or found.verdict is not Verdict.EQUAL or found.objections:
         return found
-    return _record(look, found)
+    return _record(look, found, texts=replayed_texts(look, scratch) if found.repeatables else ())
 
 
 def baseline(
@@ -102,7 +104,7 @@ def baseline(
             return replace(found, objections=(why, *found.objections))
         if found.verdict is not Verdict.EQUAL or found.objections:
             return found
-        return _record(look, found)
+        return _record(look, found, texts=replayed_texts(look, scratch) if found.repeatables else ())
     wanted = list(migrations)[: list(migrations).index(last) + 1]
     found = replace(
         look.adoption(Verdict.EQUAL if look.to_record(wanted) or look.aside else Verdict.OURS),
@@ -232,6 +234,10 @@ def _at_a_place(
     objections = look.objections(m, minds_ledgers=minds_ledgers, is_named=wish is not None)
     if wish is None:
         objections += tuple(_unproven(look, history, chosen))
+    waiting = [e.id for e in look.status.repeatables if e.state is RepeatableState.PENDING]
+    notes = (*look.ledger_notes(m), *scratch_notes(look, history))
+    if waiting and not chosen.is_repeated:
+        notes += (f"what {listed(waiting)} make was not compared: migrate applies them behind the last migration",)
     half = [i for i in look.half_way if i in record]
     if half:
         objections += (
@@ -245,9 +251,10 @@ def _at_a_place(
         id=m.id,
         number=number,
         record=record,
+        repeatables=tuple(waiting) if chosen.is_repeated else (),
         aside=look.aside,
         objections=objections,
-        notes=(*look.ledger_notes(m), *scratch_notes(look, history)),
+        notes=notes,
         next_steps=() if objections else steps,
         places=_shown(places),
         differences=found.cosmetic,
@@ -526,8 +533,14 @@ def _not_adopted(database: Database, migrations: Migrations) -> tuple[str, str] 
     return None
 
 
-def _record(look: Look, found: Adoption, *, verify: bool = True) -> Adoption:
-    """Record what was found, once another look shows that nothing has changed since."""
+def _record(look: Look, found: Adoption, *, verify: bool = True, texts: Sequence[Text] = ()) -> Adoption:
+    """Record what was found, once another look shows that nothing has changed since.
+
+    ``texts`` are of repeatable files, of which those are recorded that ``found`` names, and that make something: of
+    what changes rows alone no catalog shows whether it was run.
+    """
+    repeatables = [text for text in texts if text.id in found.repeatables and text.made]
+    found = replace(found, repeatables=tuple(text.id for text in repeatables))
 
     def same_as_before() -> None:
         if look.read() != look.have:
@@ -539,7 +552,13 @@ def _record(look: Look, found: Adoption, *, verify: bool = True) -> Adoption:
     check: Callable[[], None] | None = same_as_before if verify else None
     try:
         operations.baseline(
-            look.database, look.migrations, found.record, aside=found.aside, verify=check, locks=_RECORDING
+            look.database,
+            look.migrations,
+            found.record,
+            repeatables=repeatables,
+            aside=found.aside,
+            verify=check,
+            locks=_RECORDING,
         )
     except Refused:
         if not _has_recorded(look, found):
@@ -550,7 +569,7 @@ def _record(look: Look, found: Adoption, *, verify: bool = True) -> Adoption:
         raise (locked_by(look.database, LEDGER_TABLES) if error.sqlstate == "55P03" else error) from error
     else:
         done = replace(found, is_applied=True)
-    pending = len(look.migrations) > found.number
+    pending = len(look.migrations) > found.number or len(look.migrations.repeatables) > len(found.repeatables)
     return replace(done, next_steps=(look.command("migrate") if pending else look.check(),))
 
 

@@ -208,6 +208,11 @@ def take_look(database: Database, migrations: Migrations) -> Look:
     Raise `Refused` for a folder without migrations, and where the ledger changes between looks again and again.
     """
     migrations.refuse_empty("name the right folder with --migrations")
+    if not migrations.items:
+        raise Refused(
+            f"{migrations.where} holds repeatable files alone, which are applied whenever their text changed",
+            hint="nothing need be recorded before: wflo-schema migrate",
+        )
     named = database.schema
     status = status_of(database, migrations)
     database = database.with_schema(tables_place(database, status))

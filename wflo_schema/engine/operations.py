@@ -71,6 +71,7 @@ from wflo_schema.engine.repeatables import (
     repeatable_id,
 )
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
+from wflo_schema.engine.repeatables import write_command as write_repeatable
 from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session, Tries
 from wflo_schema.engine.together import CLEAR, RESET_SETTINGS, Course
 from wflo_schema.engine.values import (
@@ -292,6 +293,12 @@ def rollback(
         return run.result("rollback", began)
 
 
+def repeatable_texts(database: Database) -> tuple[Text, ...]:
+    """The text of each repeatable file that stands, as the ledger has it."""
+    with _Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
+        return tuple(of_one[-1] for of_one in read_texts(run.pipeline, run.ledger).values())
+
+
 def with_recorded_values(database: Database, migrations: Migrations) -> Migrations:
     """The migrations with the values of variables that the ledger records, before those that are given now.
 
@@ -323,11 +330,12 @@ def baseline(
     migrations: Migrations,
     ids: Sequence[str],
     *,
+    repeatables: Sequence[Text] = (),
     aside: Sequence[str] = (),
     verify: Callable[[], None] | None = None,
     locks: LockOptions | None = None,
 ) -> Result:
-    """Record migrations as applied without running them, all in one transaction.
+    """Record migrations as applied without running them, all in one transaction; with them ``repeatables``.
 
     A row without checksum, which plain yoyo wrote, gets one.  ``aside`` are ids that are recorded
     and belong to other files: their rows stay, and are from then on not missing here.  ``verify``
@@ -348,7 +356,7 @@ def baseline(
                 f"already recorded as applied: {listed(again)}", hint="leave them out; wflo-schema status lists them"
             )
         run.begin("mark", len(chosen), migrations.where)
-        run.mark(chosen, recorded=entries, aside=aside, verify=verify)
+        run.mark(chosen, recorded=entries, repeatables=repeatables, aside=aside, verify=verify)
         return run.result("mark", began)
 
 
@@ -1500,6 +1508,7 @@ class _Run(Session):
         chosen: Sequence[Migration],
         *,
         recorded: Collection[str],
+        repeatables: Sequence[Text],
         aside: Sequence[str],
         verify: Callable[[], None] | None,
     ) -> None:
@@ -1508,7 +1517,11 @@ class _Run(Session):
             return
         if not self.ledger.is_complete:
             self._make_ledger()
-        self._make_values(chosen)
+        ids = {text.id for text in repeatables}
+        repeated = [m for m in self._files.repeatables if m.id in ids]
+        self._make_values([*chosen, *repeated])
+        if repeatables and TABLE not in self.ledger.own:
+            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
         ledger = self.ledger
         tries = self.tries()
         while True:
@@ -1527,7 +1540,8 @@ class _Run(Session):
                         else insert_commands(ledger, m, predecessors=(), after=self.after, operation="mark")
                     )
                 ),
-                *(command for m in chosen for command in record_commands(ledger, m)),
+                *(command for m in (*chosen, *repeated) for command in record_commands(ledger, m)),
+                *(write_repeatable(ledger, text) for text in repeatables),
                 *(progress_delete_command(ledger, m) for m in chosen if m.hash in self._half_way),
                 *(checksum_command(ledger, i, None) for i in aside),
                 SETTLE,

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, AFTER_ROLLBACK, BEFORE_ALL, BEFORE_EACH, HOOKS, REPEATABLE
-from wflo_schema.files.splitting import bare
 from wflo_schema.imports.settings import read_properties, read_yaml
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, holds_sql
+from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, holds_sql, joined
 from wflo_schema.names import quote
 from wflo_schema.words import listed
 
@@ -573,18 +572,7 @@ def _hooks(folder: Folder, settings: _Settings, scripts: Sequence[_Named], left:
         if len(parts) > 1:
             notes.append(Note(parts[0].path, f"{listed(files)} are one file here, and one transaction"))
         if parts:
-            yield Step("", "", hook, parts[0].path, _joined(parts), notes=tuple(notes), files=tuple(files), home=HOOKS)
-
-
-def _joined(parts: Sequence[Section]) -> Section:
-    """Several files as one."""
-    first, *others = parts
-    text, places = first.text, []
-    for other in others:
-        text = text.rstrip() + (b"\n" if bare(text).endswith(";") else b"\n;\n")
-        places.append((text.count(b"\n") + 1, other.path, other.line))
-        text += other.text
-    return replace(first, text=text, places=tuple(places), is_literal=all(part.is_literal for part in parts))
+            yield Step("", "", hook, parts[0].path, joined(parts), notes=tuple(notes), files=tuple(files), home=HOOKS)
 
 
 def _in_schemas(steps: Sequence[Step], settings: _Settings) -> Iterator[Step]:

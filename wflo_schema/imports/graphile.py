@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.listing import AFTER_ALL, BEFORE_ALL, HOOKS
 from wflo_schema.imports.source import (
     Folder,
     Note,
@@ -18,10 +19,11 @@ from wflo_schema.imports.source import (
     Tool,
     Wishes,
     holds_sql,
+    joined,
     left_out_of,
     refuse_doubled,
 )
-from wflo_schema.words import counted
+from wflo_schema.words import counted, listed
 
 _COMMITTED = re.compile(r"(?P<number>[0-9]+)(?:-(?P<words>[-_a-zA-Z0-9]*))?\.sql\Z")
 _HEADER = re.compile(r"--! (?P<name>[A-Z][a-zA-Z0-9_]*)(?::(?P<value>.*))?\Z")
@@ -61,6 +63,10 @@ def read_graphile_migrate(folder: Folder, wishes: Wishes) -> Source:
         step, before = _committed(folder, name, before, config)
         steps.append(step)
     refuse_doubled(steps, "graphile-migrate")
+    for hook, ours in _HOOK_OF.items():
+        files = _sql_of(folder, base, config, hook)
+        used |= set(files)
+        steps += [_as_hook(folder, files, ours, config)] if files else []
     left_out = [*_uncommitted(folder, base), *_hooks(folder, base, config)]
     left_out += left_out_of(folder, folder.without(used | _named(folder, base, config)), "no committed migration")
     return Source(
@@ -177,6 +183,28 @@ def _hook(folder: Folder, name: str, number: str, config: _Config) -> Step:
     return Step("", number, words, path, section, notes=(note,))
 
 
+# Hooks that run where one of ours does: where there is something to apply, each file a transaction of its own.
+_HOOK_OF = {"afterAllMigrations": AFTER_ALL, "beforeAllMigrations": BEFORE_ALL}
+
+
+def _sql_of(folder: Folder, base: str, config: _Config, hook: str) -> list[str]:
+    """The files of a hook that hold SQL, and that no superuser runs."""
+    names = [base + action for action in config.hooks.get(hook, ()) if action.endswith(".sql")]
+    return [name for name in names if folder.has(name) and holds_sql(folder.text(name))]
+
+
+def _as_hook(folder: Folder, files: Sequence[str], name: str, config: _Config) -> Step:
+    paths = tuple(map(folder.where, files))
+    what = f"{listed(paths)} are one file here, and one transaction"
+    notes = (Note(paths[0], what),) if len(paths) > 1 else ()
+    one = joined([folder.section(file) for file in files])
+    head = _settings(config, is_wrapped=True).encode()
+    more = head.count(b"\n")
+    places = tuple((line + more, path, there) for line, path, there in one.places)
+    section = replace(one, text=head + one.text, line=one.line - more, places=places)
+    return Step("", "", name, paths[0], section, notes=notes, files=paths, home=HOOKS)
+
+
 def _run_first(folder: Folder, base: str, config: _Config) -> Iterator[str]:
     for action in config.hooks.get("afterReset", ()):
         name = base + action.removeprefix("!")
@@ -187,6 +215,7 @@ def _run_first(folder: Folder, base: str, config: _Config) -> Iterator[str]:
 def _hooks(folder: Folder, base: str, config: _Config) -> Iterator[Note]:
     """A note for each thing that the tool runs beside migrations, and that is not among them here."""
     first = set(_run_first(folder, base, config))
+    first |= {name for hook in _HOOK_OF for name in _sql_of(folder, base, config, hook)}
     for hook, actions in config.hooks.items():
         for action in actions:
             if base + action.removeprefix("!") not in first:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.listing import REPEATABLE
 from wflo_schema.imports.changelog import Change, ChangeSet, Include, Property, read_changelog
 from wflo_schema.imports.settings import read_properties
-from wflo_schema.imports.source import Folder, Note, Section, Source, Step, Tool, Wishes, is_sql
+from wflo_schema.imports.source import RUNS_ONCE, Folder, Note, Section, Source, Step, Tool, Wishes, is_sql
 from wflo_schema.words import listed
 
 # Folders above the one that is read from which a changelog may name its files.
@@ -285,6 +286,7 @@ class _Reader:
         self.steps: list[Step] = []
         self.left: list[Note] = []
         self.seen: set[str] = set()
+        self._repeating: dict[str, int] = {}
         self._sets: dict[tuple[str, str], ChangeSet] = {}
         self._versions: set[str] = set()
 
@@ -362,6 +364,8 @@ class _Reader:
         self._sets[entry.id, entry.author] = entry
         forward, notes = self._section(entry, entry.changes, name, own)
         undo = self._undo(entry, name, own) if entry.undo is not None else None
+        if said.get("runonchange", "").lower() == "true" and said.get("runalways", "").lower() != "true":
+            self._repeating[version] = entry.line
         stem = os.path.basename(name).rpartition(".")[0]
         words = entry.id if stem.lower() in entry.id.lower() else f"{stem}_{entry.id}"
         self.steps.append(
@@ -375,6 +379,23 @@ class _Reader:
                 (*notes, *_notes(entry, where, is_chosen=bool(self._wishes.values.get("contexts")))),
             )
         )
+
+    def repeated(self) -> Iterator[Step]:
+        """The steps, of which those are repeatable that run on change and behind which none is that runs once."""
+        once = [n for n, s in enumerate(self.steps) if s.version not in self._repeating or _is_apart(s.forward)]
+        for number, step in enumerate(self.steps):
+            if step.version not in self._repeating:
+                yield step
+            elif once and number <= once[-1]:
+                what = f"Liquibase runs {step.name} again whenever its text changed; {RUNS_ONCE}"
+                how = "behind all that run once it would be repeatable here, too"
+                yield replace(step, notes=(*step.notes, Note(step.path, what, how, self._repeating[step.version])))
+            else:
+                notes = step.notes
+                if step.undo is not None:
+                    what = "its rollback is left out: the rollback of a migration puts the former text back"
+                    notes = (*notes, Note(step.path, what, line=self._repeating[step.version]))
+                yield replace(step, notes=notes).at_home(REPEATABLE)
 
     def _why_not(self, entry: ChangeSet) -> str:
         """Why Liquibase does not run it on PostgreSQL, or as the user says; else nothing."""
@@ -450,9 +471,8 @@ def _ended(text: bytes) -> bytes:
 def _notes(entry: ChangeSet, where: str, *, is_chosen: bool) -> Iterator[Note]:
     """What a person must know of it; ``is_chosen``: the contexts are said of which it is one."""
     said = entry.said
-    if said.get("runalways", "").lower() == "true" or said.get("runonchange", "").lower() == "true":
-        when = "at each update" if said.get("runalways", "").lower() == "true" else "whenever its text changed"
-        yield Note(where, f"Liquibase runs {entry.id} again {when}; here it runs once", line=entry.line)
+    if said.get("runalways", "").lower() == "true":
+        yield Note(where, f"Liquibase runs {entry.id} again at each update; {RUNS_ONCE}", line=entry.line)
     if not is_chosen and (context := said.get("contextfilter") or said.get("context")):
         how = "leave out what your databases have not run: --set contexts=NAME"
         yield Note(where, f"{entry.id} has the context {context}", how, entry.line)
@@ -465,6 +485,10 @@ def _notes(entry: ChangeSet, where: str, *, is_chosen: bool) -> Iterator[Note]:
         yield Note(where, f"{entry.id} may fail with Liquibase (failOnError:false), and must not here", line=entry.line)
     if said.get("runwith"):
         yield Note(where, f"{entry.id} is run by {said['runwith']}", line=entry.line)
+
+
+def _is_apart(section: Section | None) -> bool:
+    return section is not None and not section.is_wrapped
 
 
 def _fits_dbms(said: str) -> bool:
@@ -584,7 +608,7 @@ def read_liquibase(folder: Folder, wishes: Wishes) -> Source:
         "liquibase",
         folder.path,
         "",
-        tuple(reader.steps),
+        tuple(reader.repeated()),
         ledgers=("liquibase",),
         left_out=tuple(reader.left),
         placeholder=re.compile(rb"\$\{\s*+(?P<name>(?:[^{}\s]++|\s++(?!\}))*+)\s*+\}", re.IGNORECASE),

@@ -214,10 +214,10 @@ def _sql_of(text: str) -> str:
 
 
 def _homes_as_before(source: Source, before: Record) -> Source:
-    """The folder with what an earlier import has made migrations of, though it might be no migration, as such."""
+    """The folder with each step where an earlier import has put it, though it might be put elsewhere today."""
     known = known_ids(source, before.ids)
-    steps = (replace(s, home="") if i and "/" not in i else s for s, i in zip(source.steps, known, strict=True))
-    return replace(source, steps=tuple(steps))
+    homes = [i.rpartition("/")[0] if i else step.home for step, i in zip(source.steps, known, strict=True)]
+    return replace(source, steps=tuple(s.at_home(home) for s, home in zip(source.steps, homes, strict=True)))
 
 
 def _waits(text: str) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile
 from wflo_schema.files.folder import read_source
-from wflo_schema.files.listing import RECORD_FILE, refuse_unreadable_name
+from wflo_schema.files.listing import RECORD_FILE, REPEATABLE, refuse_unreadable_name
 from wflo_schema.files.script import Script, Statements
-from wflo_schema.files.splitting import pieces
+from wflo_schema.files.splitting import bare, pieces
 from wflo_schema.words import counted, listed
 
 # Folders in which nobody keeps migrations.
@@ -98,6 +98,21 @@ class Section:
         return replace(self, text=text)
 
 
+def joined(parts: Sequence[Section]) -> Section:
+    """Several sections as one, for a file in which all of them stand."""
+    first, *others = parts
+    text, places = first.text, []
+    for other in others:
+        text = text.rstrip() + (b"\n" if bare(text).endswith(";") else b"\n;\n")
+        places.append((text.count(b"\n") + 1, other.path, other.line))
+        text += other.text
+    return replace(first, text=text, places=tuple(places), is_literal=all(part.is_literal for part in parts))
+
+
+# How a note ends on what its tool runs again and again.
+RUNS_ONCE = "here it runs once"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One migration of the tool.
@@ -123,6 +138,13 @@ class Step:
     files: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     home: str = ""
+
+    def at_home(self, home: str) -> Step:
+        """The same, put there."""
+        if home != REPEATABLE or self.home == home:
+            return replace(self, home=home)
+        notes = tuple(note for note in self.notes if not note.what.endswith(RUNS_ONCE))
+        return replace(self, home=home, undo=None, notes=notes)
 
     @property
     def is_rewritten(self) -> bool:

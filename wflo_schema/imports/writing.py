@@ -6,6 +6,7 @@ Hides how names are made so that their order is the order of the migrations, and
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.listing import HOOKS, NAMES_FILE, OWN_FOLDERS, RECORD_FILE
+from wflo_schema.files.listing import HOOKS, NAMES_FILE, OWN_FOLDERS, RECORD_FILE, REPEATABLE
 from wflo_schema.files.naming import write_whole
 from wflo_schema.imports.source import Note, Source, Step
 from wflo_schema.imports.translate import Part, as_file
@@ -103,6 +104,12 @@ def ids_of(source: Source, known: Mapping[str, str]) -> list[str]:
     last = max((n for n in free if given[n]), default=-1)
     behind = _longer_behind(steps, given, widths, last)
     ids = [given[n] or step.id or _id_of(step, n, widths, behind) for n, step in enumerate(steps)]
+    taken = set(ids)
+    for n, step in enumerate(steps):
+        others = (f"{ids[n]}_{number}" for number in itertools.count(2))
+        if step.home == REPEATABLE and ids.index(ids[n]) < n:
+            ids[n] = next(i for i in others if i not in taken)
+            taken.add(ids[n])
     if known and not _is_in_order([ids[n] for n in free]):
         latest = max(given[n] for n in free)
         named = next((steps[n] for n in free if not given[n] and ids[n] <= latest), steps[free[-1]])

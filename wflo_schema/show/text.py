@@ -555,7 +555,7 @@ def _verdict_line(found: Adoption) -> str:
     where = f"{found.id} (migration {found.number} of {found.total})"
     if found.is_applied:
         aside = f"; {counted(len(found.aside), 'ledger row')} of other files set aside" if found.aside else ""
-        return f"recorded: {counted(len(found.record), 'migration')}, up to {where}{aside}"
+        return f"recorded: {_counted_files([*found.record, *found.repeatables])}, up to {where}{aside}"
     said = {
         "equal": f"equal: this database matches the migrations up to {where}",
         "ambiguous": "equal: this database matches several migrations, which differ in rows only: name one with --to",
