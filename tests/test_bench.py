@@ -125,3 +125,11 @@ def test_startup_benchmark_with_one_round_prints_a_ratio_for_each_command() -> N
     assert done.returncode in (0, 1), done.stderr
     for name in ("migrate, nothing to do", "--version", "--help"):
         assert re.search(rf"^\| {name} \| \d+\.\d\d \(", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_dev_benchmark_with_one_edit_prints_a_ratio_and_keeps_rows() -> None:
+    done = bench("dev", "--", "--edits", "1")
+    assert done.returncode in (0, 1), done.stderr
+    for what in ("a migration", "a view"):
+        assert re.search(rf"^\| {what} \| \d+ \| \d+ \| \d+ \| \d\.\d\d \|$", done.stdout, re.MULTILINE), done.stdout
+    assert "dev (1000, 1000)" in done.stdout
