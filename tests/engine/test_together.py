@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.conftest import RunningServer
@@ -333,18 +332,34 @@ def test_lock_that_is_held_is_tried_again_as_a_whole_and_given_up_with_nothing_k
 
 def test_deadlock_is_tried_again(database: Database, tmp_path: Path) -> None:
     do(database, "CREATE TABLE x (id int)", "CREATE TABLE y (id int)")
-    folder = write(tmp_path / "m", {"1_a": "LOCK TABLE x", "2_b": "SELECT pg_sleep(0.5); LOCK TABLE y"})
+    do(database, f"ALTER DATABASE {database.name} SET deadlock_timeout = '100ms'")
+    folder = write(tmp_path / "m", {"1_a": "LOCK TABLE x", "2_b": "SELECT pg_advisory_xact_lock(7); LOCK TABLE y"})
+    waits_for_x = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'x'::regclass"
 
-    def cross() -> None:
-        with contextlib.suppress(psycopg.Error), database.connect(autocommit=False) as other:
-            other.execute("LOCK TABLE y")
-            wait_until(lambda: is_running(database, "pg_sleep(0.5)"), "the first file")
-            other.execute("LOCK TABLE x")
+    def let_it_into_the_deadlock() -> None:
+        wait_until(lambda: is_waiting(database), "the second file, while the first has x")
+        locking.start()
+        wait_until(lambda: one(database, waits_for_x) == (1,), "the other, which has y")
+        gate.execute("SELECT pg_advisory_unlock(7)")
 
-    thread = threading.Thread(target=cross)
-    thread.start()
-    assert migrate(database, folder, allow=[Allow.NOT_EMPTY]).ids == ("1_a", "2_b")
-    thread.join(90)
+    def notify(event: Event) -> None:
+        if isinstance(event, Retrying):
+            reasons.append(event.reason)
+            locking.join()
+            other.rollback()
+
+    reasons: list[str] = []
+    with database.connect() as gate, database.connect(autocommit=False) as other:
+        gate.execute("SELECT pg_advisory_lock(7)")
+        other.execute("SET deadlock_timeout = '600s'")
+        other.execute("LOCK TABLE y")
+        locking = threading.Thread(target=other.execute, args=("LOCK TABLE x",))
+        leading = threading.Thread(target=let_it_into_the_deadlock)
+        leading.start()
+        locks = LockOptions(timeout_ms=300_000)
+        done = migrate(database, folder, allow=[Allow.NOT_EMPTY], notify=notify, locks=locks)
+        leading.join()
+    assert (done.ids, reasons) == (("1_a", "2_b"), ["deadlock detected"])
 
 
 # ends that nobody planned
