@@ -234,6 +234,22 @@ def test_hook_that_changes_the_ledger_is_taken_back(folder: Hooked) -> None:
     assert len(folder.rows("SELECT FROM _yoyo_migration")) == 2
 
 
+def test_ledger_that_cannot_be_looked_at_behind_a_hook_is_said_as_it_is(folder: Hooked, role: str) -> None:
+    """It is not called changed: that would send the reader after the wrong statement."""
+    folder.write("1-a", "SELECT 1")
+    for row in folder.rows("SELECT current_schema()"):
+        with folder.database.connect() as connection:
+            connection.execute(f"GRANT ALL ON SCHEMA {row[0]} TO {role}".encode())
+    folder.database = folder.database.with_role(role)
+    folder.hook("before-all", "REVOKE ALL ON _yoyo_migration FROM current_user")
+    failed = folder.fail()
+    assert failed.message == (
+        "after hooks/before-all its record in the ledger could not be looked at: "
+        "permission denied for table _yoyo_migration"
+    )
+    assert failed.hint.splitlines()[1:] == ["nothing of the hook was kept; no migration was begun"]
+
+
 def test_hook_may_read_the_ledger(folder: Hooked) -> None:
     folder.write("1-a", "SELECT 1")
     folder.hook("after-each", "CREATE TABLE seen AS SELECT migration_id FROM _yoyo_migration")

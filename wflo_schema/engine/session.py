@@ -519,13 +519,13 @@ class Session:
         table = f"{quote_always(self.ledger.schema)}._yoyo_migration"
         is_rollback = self._operation == "rollback"
         but = NOTHING_KEPT if m.is_transactional else "all of its statements were run, and stay"
-        if m.id.startswith(f"{HOOKS}/"):
-            what = f"{m.id} changes what the ledger records ({table})"
-            return failure(what, "take that out of the hook; nothing of it was kept", m, script, error=error)
         if error.sqlstate not in ("22012", *LEDGER_GONE):
             what = f"after {m.id} its record in the ledger could not be looked at: {error.message}"
             hint = f"take out of the file what changes {table} or the settings of the session; {but}"
             return failure(what, hint, m, script, error=error)
+        if m.id.startswith(f"{HOOKS}/"):
+            what = f"{m.id} changes what the ledger records ({table})"
+            return failure(what, f"take that out of the hook; {but}", m, script, error=error)
         if self.ledger.has_triggers and not is_rollback:
             return DatabaseError(
                 f"the ledger in schema {self.ledger.schema} does not keep the record of {m.id}; {but}",
