@@ -11,7 +11,19 @@ import sys
 import time
 
 # Each benchmark is run once for each of its tuples of arguments when none are given.
-NAMES = ("startup", "migrate", "together", "big_files", "adopt", "imports", "latency", "faults", "check", "testdb")
+NAMES = (
+    "startup",
+    "migrate",
+    "together",
+    "big_files",
+    "adopt",
+    "imports",
+    "latency",
+    "faults",
+    "check",
+    "diff",
+    "testdb",
+)
 DEFAULTS: dict[str, tuple[tuple[str, ...], ...]] = {"check": (("speed",), ("whole",), ("scores",))}
 
 

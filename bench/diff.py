@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -274,7 +275,9 @@ TOOLS = {
 
 
 def _dump(server: RunningServer, database: Database) -> str:
-    words = (server.bin / "pg_dump", "--schema-only", "--no-owner", "--no-privileges", "-d", database.url)
+    """Its schema as the server's own pg_dump has it, else that of the newest PostgreSQL here."""
+    programs = next(b for b in (server.bin, *BIN.values()) if (b / "pg_dump").exists())
+    words = (programs / "pg_dump", "--schema-only", "--no-owner", "--no-privileges", "-d", database.url)
     done = _run(words, Path("/"))
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -290,6 +293,12 @@ def _judged(dump: str) -> list[str]:
 def _sorted_columns(match: re.Match[str]) -> str:
     lines = sorted(line.removesuffix(",") for line in match[2].splitlines())
     return match[1] + "\n".join(lines) + "\n" + match[3]
+
+
+def _difference(have: Sequence[str], want: Sequence[str]) -> str:
+    """The lines that only one of two dumps has."""
+    one, other = (Counter(line for entry in dump for line in entry.splitlines()) for dump in (have, want))
+    return "; ".join([*(f"-{line}" for line in one - other), *(f"+{line}" for line in other - one)])
 
 
 def _has_statements(script: str) -> bool:
@@ -402,8 +411,9 @@ class Bench:
         if failure := self._apply(now, said.script):
             return replace(result, verdict="failed", why=failure)
         is_empty = not _has_statements(said.script)
-        if _judged(_dump(self.server, now.have)) != wanted:
-            return replace(result, verdict="silent" if is_empty else "wrong", is_spurious=was_equal)
+        if (dumped := _judged(_dump(self.server, now.have))) != wanted:
+            verdict = "silent" if is_empty else "wrong"
+            return replace(result, verdict=verdict, why=_difference(dumped, wanted), is_spurious=was_equal)
         result = replace(result, verdict="converged", is_spurious=was_equal and not is_empty)
         if not is_empty:
             again, _ = self._ask(tool, replace(now, options=()))
@@ -485,10 +495,8 @@ def main(words: Sequence[str]) -> int:
                 outcomes.extend(some)
                 for o in some if options.verbose else ():
                     also = [w for w, is_so in (("spurious", o.is_spurious), ("rows lost", o.has_lost)) if is_so]
-                    print(
-                        f"{o.pair}: {o.tool}: {', '.join((o.verdict, *also))} ({o.seconds:.1f} s) {o.why[:200]}".rstrip(),
-                        flush=True,
-                    )
+                    what = ", ".join((o.verdict, *also))
+                    print(f"{o.pair}: {o.tool}: {what} ({o.seconds:.1f} s) {o.why[:300]}".rstrip(), flush=True)
     finally:
         stop_server(server)
     _show(list(tools), outcomes)
