@@ -94,6 +94,13 @@ def test_fault_benchmark_with_one_trial_prints_seed_and_verdicts() -> None:
     assert done.stdout.count("| 1 of 1 |") == 3
 
 
+def test_diff_benchmark_with_one_pair_counts_both_ways() -> None:
+    done = bench("diff", "--", "--tool", "wflo-schema", "--pair", "column-renamed", "--verbose")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "column-renamed-back: wflo-schema: converged" in done.stdout
+    assert "| wflo-schema | 2 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 2 |" in done.stdout
+
+
 def test_unknown_benchmark_is_a_usage_error() -> None:
     done = bench("speed")
     assert done.returncode == 2
