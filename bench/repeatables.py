@@ -10,9 +10,10 @@ from has other columns.  Chains of ten views each, so that the depth does not gr
 from __future__ import annotations
 
 import statistics
+import sys
 from pathlib import Path
 
-from bench.peers import Tool, fresh_database, measure
+from bench.peers import Tool, compare_counts, fresh_database, measure
 from tests.conftest import RunningServer
 
 # Time of the first run over that of psql, at most.

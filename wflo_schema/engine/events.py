@@ -95,7 +95,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """PostgreSQL, or the engine (severity REPAIR, WAITING, LEFT OUT, PUT BACK or RAN), said something about a migration."""
+    """Something that PostgreSQL said about a migration, or the engine: REPAIR, WAITING, LEFT OUT, PUT BACK or RAN."""
 
     id: str
     severity: str
