@@ -302,7 +302,7 @@ def test_column_under_a_renamed_one_says_for_which_migration(database: Database,
         apply(database, folder)
     assert failed.value.hint.startswith("repeatable/v is made from what 3_c takes away")
     folder.write(v="CREATE OR REPLACE VIEW v AS SELECT id, called AS name FROM users;")
-    assert apply(database, folder) == ("3_c",)
+    assert apply(database, folder) == ("3_c", "repeatable/v")
     assert apply(database, folder) == ()
 
 

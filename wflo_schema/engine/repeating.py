@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from wflo_schema.connect.pipeline import Command, ServerError
+from wflo_schema.connect.pipeline import Command, Exchange, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.repeatables import (
     Kept,
@@ -227,6 +227,8 @@ class Repeating:
         """What was applied, each with the number of its text."""
         self._made: dict[str, tuple[Named, ...]] = {}
         self._shapes: dict[Key, str] = {}
+        self._owed: list[Command] = []
+        """What is sent before the next commands, to save a round trip: it does not fail."""
         self._spent_s: dict[str, float] = {}
         self._back: dict[str, Text] = {}
         """Former texts that are put back."""
@@ -246,13 +248,24 @@ class Repeating:
 
     def _ask(self, query: str, *parameters: str | None) -> tuple[tuple[str, ...], ...]:
         command = Command(query, parameters, keeps_rows=True, is_kept=self._run.is_direct)
-        return tuple(tuple(value or "" for value in row) for row in self._run.must([command]).rows[-1])
+        return tuple(tuple(value or "" for value in row) for row in self._must([command]).rows[-1])
+
+    def _must(self, commands: Sequence[Command]) -> Exchange:
+        owed, self._owed = self._owed, []
+        return self._run.must([*owed, *commands])
+
+    def _exchange(self, commands: Sequence[Command]) -> Exchange:
+        """Their outcome.  What is owed comes first, and is not counted."""
+        owed, self._owed = self._owed, []
+        outcome = self._run.pipeline.exchange([*owed, *commands])
+        error = outcome.error and replace(outcome.error, index=max(outcome.error.index - len(owed), 0))
+        return Exchange(outcome.rows[len(owed) :], error)
 
     def _named(self, names: Iterable[str]) -> tuple[Named, ...]:
         wanted = sorted(set(names))
         if not wanted:
             return ()
-        return self._seen(self._run.must([self._ask_named(wanted)]).rows[-1])
+        return self._seen(self._must([self._ask_named(wanted)]).rows[-1])
 
     def _ask_named(self, names: Iterable[str]) -> Command:
         return named_command(names, is_kept=self._run.is_direct)
@@ -326,7 +339,7 @@ class Repeating:
 
     def _do(self, statements: Sequence[str]) -> None:
         """Run these.  Raise `Hindered`."""
-        error = self._run.pipeline.exchange([Command(one) for one in statements]).error
+        error = self._exchange([Command(one) for one in statements]).error if statements else None
         if error is not None:
             raise Hindered(statements[error.index], error)
 
@@ -429,13 +442,13 @@ class Repeating:
         tried = [[self._recorded(i) for i in down], [recorded_file(self.texts[i][-1]) for i in down if i in self.texts]]
         failed: NotApplied | None = None
         for files in tried:
-            self._run.must([Command("SAVEPOINT wflo_schema_all")])
+            self._must([Command("SAVEPOINT wflo_schema_all")])
             try:
                 self.apply(files)
                 return
             except NotApplied as error:
                 failed = failed or error
-                self._run.must([Command("ROLLBACK TO SAVEPOINT wflo_schema_all")])
+                self._owed = [Command("ROLLBACK TO SAVEPOINT wflo_schema_all")]
                 self.down, self._lowered, self.applied, self._made = (
                     set(before[0]),
                     dict(before[1]),
@@ -498,13 +511,13 @@ class Repeating:
         refused = self._statements(one)
         self._spent_s[one.id] = self._spent_s.get(one.id, 0.0) + time.monotonic() - began
         if refused is None:
-            run.must([_RELEASE])
+            self._owed = [_RELEASE] if one.script.statements else []
             return None
         if run.stop.is_requested:
             raise run.stopped(f"{one.id} was rolled back")
         if refused.error.sqlstate in RETRIED:
             raise Locked(one.migration, one.script, refused.error, refused.number)
-        run.must([_BACK, _RELEASE])
+        self._owed = [_BACK, _RELEASE]
         return refused
 
     def _statements(self, one: File) -> _Refusal | None:
@@ -534,7 +547,7 @@ class Repeating:
                 numbers.append(number)
             if number not in stops and number != last:
                 continue
-            outcome = run.pipeline.exchange([*batch, look])
+            outcome = self._exchange([*batch, look])
             if outcome.error is not None:
                 return _Refusal(
                     outcome.error, numbers[outcome.error.index] if outcome.error.index < len(batch) else number
@@ -569,7 +582,7 @@ class Repeating:
         return None
 
     def _given(self, statements: Sequence[str], number: int | None) -> _Refusal | None:
-        error = self._run.pipeline.exchange([Command(one) for one in statements]).error if statements else None
+        error = self._exchange([Command(one) for one in statements]).error if statements else None
         return None if error is None else _Refusal(error, number, statements[error.index])
 
     def _give_parts(self, one: File, there: Sequence[Named]) -> _Refusal | None:
