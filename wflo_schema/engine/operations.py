@@ -1503,6 +1503,13 @@ class _Run(Session):
             self.notify(Notice(m.id, "RECORDED", f"{m.id}, in place of {listed(f.recorded_as)}"))
         return True
 
+    def _get_ready_to_record(self, texts: Sequence[Text]) -> list[Migration]:
+        """Make the table for texts of repeatable files, where there are any; return the files."""
+        if texts and TABLE not in self.ledger.own:
+            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+        ids = {text.id for text in texts}
+        return [m for m in self._files.repeatables if m.id in ids]
+
     def mark(
         self,
         chosen: Sequence[Migration],
@@ -1517,13 +1524,9 @@ class _Run(Session):
             return
         if not self.ledger.is_complete:
             self._make_ledger()
-        ids = {text.id for text in repeatables}
-        repeated = [m for m in self._files.repeatables if m.id in ids]
+        repeated = self._get_ready_to_record(repeatables)
         self._make_values([*chosen, *repeated])
-        if repeatables and TABLE not in self.ledger.own:
-            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
-        ledger = self.ledger
-        tries = self.tries()
+        ledger, tries = self.ledger, self.tries()
         while True:
             tries.count += 1
             if verify is not None:
