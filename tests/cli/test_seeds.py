@@ -89,6 +89,8 @@ def test_contract_settings_and_typed_words_say_what_production_is(
     lay(project, "wflo-schema.toml", '[env.live]\nproduction = true\n[env.sly.seed]\nallow = "production"\n')
     ran = run("seed", "demo", "--env", "live", cwd=project, env=env)
     assert "is production's: production = true in wflo-schema.toml [env.live]" in ran.err
+    denied = run("seed", "demo", "--env", "live", cwd=project, env={**env, "WFLO_SCHEMA_PRODUCTION": "no"})
+    assert denied.err == ran.err
     ran = run("seed", "demo", "--env", "sly", cwd=project, env=env)
     assert (ran.code, ran.err.splitlines()[0]) == (2, "error: --allow production counts only where it is typed")
     assert count(database, "SELECT count(*) FROM users") == 0

@@ -325,6 +325,21 @@ def test_config_finds_a_wrong_key_of_any_command(project: Path) -> None:
     )
 
 
+def test_config_shows_of_a_commands_settings_what_is_in_force_on_one_line_each(project: Path) -> None:
+    (project / "wflo-schema.toml").write_text(
+        "[migrate]\ntogether = true\nlock-timeout = '1s'\non-success = 'a'\n[variables]\nv = \"x\\n  forged\"\n"
+        "[env.live]\nlock-timeout = '2s'\n[env.live.migrate]\ntogether = false\n"
+    )
+    lines = run("config", "--env", "live", cwd=project).out.splitlines()
+    shown = [" ".join(line.split()) for line in lines if "migrate." in line or "lock-timeout" in line or "x" in line]
+    assert shown[-4:] == [
+        "lock-timeout 2s wflo-schema.toml [env.live]",
+        "migrate.together no wflo-schema.toml [env.live.migrate]",
+        "migrate.on-success a wflo-schema.toml [migrate]",
+        "variables.v x\\n forged wflo-schema.toml [variables]",
+    ]
+
+
 def test_a_file_of_somebody_else_above_does_not_count(project: Path) -> None:
     (project / ".git").rmdir()
     inner = project / "inner"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from wflo_schema.engine.locks import LockOptions
 from wflo_schema.errors import BadMigrationFile, LockNotAcquired, MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import scratch_database
+from wflo_schema.show.text import result_text
 
 pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
@@ -354,6 +356,14 @@ def test_runs_at_once_run_each_once_with_its_migration_and_after_all_behind_the_
     assert [s for s in said if s in ids] == ids
     assert said[-1] == "all 20"
     assert folder.migrate().hooks == ()
+
+
+def test_run_that_found_everything_done_by_another_does_not_blame_an_earlier_run(folder: Hooked) -> None:
+    folder.hook("before-all", "SELECT 1")
+    folder.write("1-a", "SELECT 1")
+    done = folder.migrate()
+    late = replace(done, done=())  # as where another run was faster, behind the hook
+    assert result_text(late) == "nothing was left to do: another run was faster; hooks/before-all was run"
 
 
 def test_hooks_are_run_where_migrations_are_replayed(folder: Hooked) -> None:

@@ -67,8 +67,12 @@ def config(context: click.Context, /, **values: Any) -> None:
         url_source(context, values["database_url"])
     here = told(context)
     found = [_in_force(context, parameter, values) for parameter in context.command.params if not parameter.is_eager]
+    commands: dict[str, InForce] = {}
     for table in reversed(here.file.tables(here.environment) if here.file else ()):
-        found += _of_commands(table)
+        goes_before = {key for key, _ in table.settings()}
+        commands = {name: one for name, one in commands.items() if name.rpartition(".")[2] not in goes_before}
+        commands |= {one.name: one for one in _of_commands(table)}
+    found += commands.values()
     for name, setting in sorted(variables_in_force(context).items()):
         found.append(InForce(f"{VARIABLES}.{name}", _safe(name, setting.value), setting.source))
     if values["format_"] == "json":
@@ -140,4 +144,5 @@ def _of_commands(table: Table, way: tuple[str, ...] = ()) -> Iterator[InForce]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else str(value)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # a setting is a line

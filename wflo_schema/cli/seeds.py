@@ -25,7 +25,7 @@ from wflo_schema.cli.options import (
     target_options,
 )
 from wflo_schema.cli.progress import Display
-from wflo_schema.cli.settings import given_by_settings
+from wflo_schema.cli.settings import told
 from wflo_schema.cli.signals import stoppable
 from wflo_schema.cli.streams import EXIT_CODES, answer
 from wflo_schema.errors import UsageError
@@ -52,16 +52,19 @@ production_options = all_of(
 def production_of(contract: Path | None, migrations: tuple[Path, ...], is_production: bool) -> Production:
     """What is known of production: the settings, and the contract where there is one.
 
+    What the settings file says of its environment holds, whatever a variable says.
     Raise `BadContract` for one that cannot be read.
     """
     from wflo_schema.check.contract_file import read_contract
     from wflo_schema.engine.production import Production
 
-    setting = given_by_settings(click.get_current_context(), "production")
-    source = f"production = true in {setting.source}" if setting else "--production, or WFLO_SCHEMA_PRODUCTION, says so"
+    setting = told(click.get_current_context()).said.get("production")
+    said = "--production, or WFLO_SCHEMA_PRODUCTION, says so" if is_production else ""
+    if setting is not None and setting.value:
+        said = f"production = true in {setting.source}"
     path = contract or folders_of(migrations)[0] / "contract.toml"
     names = read_contract(path).production if contract is not None or path.is_file() else ()
-    return Production(names, str(path), source if is_production else "")
+    return Production(names, str(path), said)
 
 
 def refuse_untyped(allow: Collection[str]) -> None:

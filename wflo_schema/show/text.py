@@ -20,7 +20,7 @@ from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retryi
 from wflo_schema.engine.planning import TAKE_OVER, Plan, State, Status, insisting
 from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
-from wflo_schema.files.listing import REPEATABLE
+from wflo_schema.files.listing import BEFORE_ALL, HOOKS, REPEATABLE
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.words import counted, duration, listed, plural
 
@@ -280,6 +280,8 @@ def event_text(event: Event) -> str:
 def result_text(result: Result) -> str:
     """The last line of a run."""
     if not result.done and result.hooks and result.operation == "apply":
+        if f"{HOOKS}/{BEFORE_ALL}" in result.hooks:
+            return f"nothing was left to do: another run was faster; {listed(result.hooks)} was run"
         return f"every migration is applied; {listed(result.hooks)} was run, which an earlier run has left"
     if not result.done:
         return {
@@ -340,7 +342,7 @@ def status_text(status: Status) -> str:
         how = (
             "--ledger-schema leads to an empty one"
             if status.is_ledger_apart
-            else "name the one that you mean with --schema"
+            else "name the one that you mean with --schema, or with --ledger-schema where the tables are elsewhere"
         )
         lines.append(f"  {status.said_elsewhere} them: {how}")
     groups = (
