@@ -113,15 +113,13 @@ def _failure(done: subprocess.CompletedProcess[str]) -> Said:
 
 
 def _ours(_: Path, now: Situation) -> Said:
-    words = (sys.executable, "-m", "wflo_schema", "diff", "--format", "json")
-    done = _run((*words, "--from", now.have.url, "--to", now.want.url, *now.options), now.folder)
+    words = (sys.executable, "-m", "wflo_schema", "diff", "--from", now.have.url, "--to", now.want.url)
+    done = _run((*words, *now.options), now.folder)
     if done.returncode > 1:
         return replace(_failure(done), is_asking="--rename" in done.stderr)
-    told = json.loads(done.stdout)
-    left = [f"{d['kind']} {d['object']} {d['attribute']}".strip() for d in told["remaining"]]
-    if left or told["failure"]:
-        return Said(refused=told["failure"] or f"no statement for: {', '.join(left)}")
-    return Said("\n\n".join(s["text"] for s in told["statements"]))
+    if done.returncode and "proven" not in done.stderr:
+        return Said(refused=" ".join(done.stderr.split()))
+    return Said(f"BEGIN;\n{done.stdout.partition('-- its rollback')[0]}COMMIT;\n")  # as `migrate` runs it
 
 
 def _migra(*options: str) -> Callable[[Path, Situation], Said]:
