@@ -317,3 +317,22 @@ def test_cascade_in_a_migration_loses_nothing(database: Database, folder: Folder
     folder.write(_2_b="ALTER TABLE users DROP COLUMN age CASCADE; ALTER TABLE users ADD COLUMN age integer;")
     apply(database, folder)
     assert described(database) == before
+
+
+def test_view_is_not_dropped_from_under_another_that_needs_it(database: Database, folder: Folder) -> None:
+    folder.write(
+        _1_a=TABLE,
+        v="CREATE VIEW v AS SELECT id FROM users; CREATE VIEW other AS SELECT 1 AS n;",
+        w="CREATE VIEW w AS SELECT id FROM v;",
+    )
+    apply(database, folder)
+    folder.write(v="CREATE VIEW other AS SELECT 1 AS n;")
+    with pytest.raises(MigrationFailed, match=r'repeatable/w failed.*relation "v" does not exist'):
+        apply(database, folder)
+    assert run(database, "SELECT count(*) FROM w") == [(0,)]
+    folder.delete("v")
+    with pytest.raises(MigrationFailed, match=r'repeatable/w failed.*relation "v" does not exist'):
+        apply(database, folder, drop_deleted=True)
+    folder.write(w="CREATE VIEW w AS SELECT id FROM users;")
+    apply(database, folder, drop_deleted=True)
+    assert run(database, "SELECT to_regclass('v'), count(*) FROM w") == [(None, 0)]

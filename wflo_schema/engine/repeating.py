@@ -728,7 +728,9 @@ class Repeating:
                 other = makers.setdefault(key, id_)
                 if other != id_:
                     raise _both_make(other, id_, key)
+        down = set(self.down)
         self._drop_what_is_made_no_longer(makers)
+        self._make_again(self.down - down)
         places = _depths(self._all_ids(), self._needs())
         commands = []
         written = {f.id: (f, n) for f, n in self.applied}
@@ -800,8 +802,11 @@ class Repeating:
         return self.drop_files(anew)
 
     def drop_files(self, ids: Iterable[str]) -> list[Command]:
-        """Drop what these files have made, and forget them.  Raise `Refused` where something else depends on it."""
-        commands = []
+        """Drop what these files have made, and forget them.
+
+        Raise `Refused` where something that no file makes depends on it, and as `apply` does where another file does.
+        """
+        commands, down = [], set(self.down)
         for id_ in ids:
             try:
                 self.take_down(self._owned(id_))
@@ -813,7 +818,13 @@ class Repeating:
             self.down.discard(id_)
             self.texts.pop(id_)
             commands.append(forget_command(self._run.ledger, id_))
+        self._make_again(self.down - down)
         return commands
+
+    def _make_again(self, ids: Collection[str]) -> None:
+        """Make again what stood on something that was dropped.  Raise as `apply` does where it needs that."""
+        if ids:
+            self.apply([self._recorded(i) for i in ids])
 
     def _stuck(self, waiting: Sequence[tuple[File, _Refusal]]) -> NotApplied:
         one, refused = waiting[0]
