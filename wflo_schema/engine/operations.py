@@ -781,7 +781,7 @@ class _Run(Session):
         (_, repeating), self._put_back = self._put_back, None
         again = sorted(one.id for one, _ in repeating.applied if one.id not in repeating.anew)
         if again:
-            self.notify(Notice(m.id, "PUT BACK", f"{listed(again)}: taken down for {m.id}, and put back"))
+            self.notify(Notice(m.id, "PUT BACK", f"{listed(again)}, taken down for {m.id}"))
         for one, _ in repeating.applied:
             if one.id in repeating.anew and operation == "apply":
                 self.start(one.migration)
