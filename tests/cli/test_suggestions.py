@@ -41,6 +41,8 @@ SAID_AND_MEANT = {
     "rollback -2": "wflo-schema rollback --count 2",
     "migrate 20251110_02": "wflo-schema migrate --to 20251110_02",
     "migrate --dry-run --schema app --lock-timeout 3s": "wflo-schema plan --schema app",
+    "migrate --dry-run --lock-timout 3s": "wflo-schema plan",
+    "status --hlep": "wflo-schema status --help",
     "migrate --targe 2025": "wflo-schema migrate --to 2025",
     "migrate --database-url": "wflo-schema migrate --database-url URL",
     "rollback --steps 3": "wflo-schema rollback --count 3",
@@ -73,7 +75,7 @@ def test_a_word_of_another_tool_is_answered_with_the_command_that_was_meant(said
     assert "secret" not in ran.err
 
 
-@pytest.mark.parametrize("said", ["frobnicate", "migrate --force", "migrate --yes", "check --fix"])
+@pytest.mark.parametrize("said", ["frobnicate", "migrate --force", "migrate --yes", "migrate --forge", "check --fix"])
 def test_a_word_that_resembles_none_gets_no_guess(said: str, tmp_path: Path) -> None:
     ran = run(*said.split(), cwd=tmp_path)
     assert ran.code == 2 and "hint" not in ran.err

@@ -108,9 +108,11 @@ def suggest(words: Sequence[str], root: click.Group) -> str:
             here = _inner(root, other)
         else:
             arguments.append(word)
+    known = {*takes_value, *_COMMANDS_BY_OPTION, *_OPTIONS}
+    own_options = {*_options_of(here, inner=True), "--help"}
     for name, _ in options:
-        if _named(name, takes_value) not in {*takes_value, *_COMMANDS_BY_OPTION, "--help"}:
-            return ""
+        if name not in known and _named(name, own_options) not in own_options:
+            return ""  # it may resemble another command's, and mean something that is not to be left out
         if here.name == "rollback" and _named(name, _options_of(here)) not in (*_options_of(here), "--help"):
             return ""  # what an option of no use was to hold back would be rolled back without it
         if name in _COMMANDS_BY_OPTION and name not in _options_of(here):
