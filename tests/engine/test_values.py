@@ -101,6 +101,35 @@ def test_secret_is_recorded_by_name_alone(folder: Folder) -> None:
     assert recorded(folder.database) == [("1_a", "pw", None)]
 
 
+HEAD = "-- variables: pw (secret)\n"
+RUN_BY_CODE = """SELECT set_config('a.b', 'SELECT ' || quote_literal(:'pw') || ' nowhere(', FALSE);
+DO $$ BEGIN RAISE NOTICE '%', current_setting('a.b'); EXECUTE current_setting('a.b'); END $$;
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("1_a.sql", "SELECT :'pw'::int;"),
+        ("1_a.sql", RUN_BY_CODE),
+        ("1_a.sql", "CREATE TABLE one (a text UNIQUE);\nINSERT INTO one VALUES (:'pw'), (:'pw');"),
+        ("hooks/before-all.sql", "SELECT :'pw'::int;"),
+        ("hooks/after-each.sql", "SELECT :'pw'::int;"),
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_secret_is_in_no_message_of_the_server(folder: Folder, file: str, text: str, together: bool) -> None:
+    folder.write("1_a", "SELECT 1;", rollback="SELECT 1;")
+    (folder.path / "hooks").mkdir()
+    (folder.path / file).write_text(HEAD + text, encoding="utf-8")
+    said: list[object] = []
+    with pytest.raises(MigrationFailed) as caught:
+        migrate(folder, {"pw": "hu'sh"}, together=together, notify=said.append)
+    error = caught.value
+    shown = f"{error.message} {error.hint} {error.detail} {error.server_hint} {error.context} {said}"
+    assert "…" in shown and "hu" not in shown
+
+
 def test_failure_names_the_place_and_not_the_value(folder: Folder) -> None:
     folder.write("1_a", "-- variables: x\nSELECT :'x' AS a,\n  :'x' || nowhere;")
     with pytest.raises(MigrationFailed) as caught:

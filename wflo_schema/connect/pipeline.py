@@ -33,6 +33,10 @@ TICK_S = 0.1
 # lost, or have come between two statements, and is repeated every so often.  Then nobody waits any longer.
 _GRACE_S, _SHORT_GRACE_S, _CANCEL_EVERY_S = 10.0, 2.0, 0.2
 
+# Characters: a shorter one would be in every other word of a message.
+_SHORTEST_SECRET = 3
+
+
 # Rows in memory at once, of a result that is thrown away.
 _CHUNK_ROWS = 1_000
 
@@ -226,6 +230,7 @@ class Pipeline:
         """Is called with how many commands of what is awaited have succeeded, each time one is answered."""
         self._awaited: _Sending | None = None
         self._next_tick = 0.0
+        self._secrets: tuple[str, ...] = ()
         self.given_way = ""
         """Why our own statement is being canceled: it then fails as if it had not got its lock."""
         self.tick_s = TICK_S
@@ -242,6 +247,17 @@ class Pipeline:
             self._selector.register(self._pgconn.socket, selectors.EVENT_READ)
         except psycopg.Error as failure:
             raise self._lost(None, str(failure)) from None
+
+    def keep_secret(self, values: Iterable[str]) -> None:
+        """From now on let no message of the server show these; as a literal a quote in one stands twice."""
+        known = {form for v in values for form in (v, v.replace("'", "''")) if len(v) >= _SHORTEST_SECRET}
+        self._secrets = tuple(sorted(known.union(self._secrets), key=len, reverse=True))
+
+    def without_secrets(self, text: str) -> str:
+        """What may be shown of a message."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
 
     @property
     def backend_pid(self) -> int:
@@ -335,7 +351,7 @@ class Pipeline:
             self._pgconn.consume_input()
             while (result := self._pgconn.get_result()) is not None:
                 if result.status == pq.ExecStatus.FATAL_ERROR:
-                    return _error(result, 0)
+                    return self._error(result, 0)
         return None
 
     def receive(self) -> Exchange:
@@ -369,9 +385,9 @@ class Pipeline:
                 elif status in _PARTS:
                     pass
                 elif _is_last_word(result):
-                    raise self._lost(_error(result, len(rows)))
+                    raise self._lost(self._error(result, len(rows)))
                 elif error is None:
-                    error = self._in_characters(_error(result, len(rows)), sending.in_flight[0])
+                    error = self._in_characters(self._error(result, len(rows)), sending.in_flight[0])
                     sending.commands = iter(())  # the server skips the rest
                     self._kept.clear()  # of what it skips it prepares nothing
                     self._cancelled = None
@@ -414,9 +430,9 @@ class Pipeline:
             if result.status == pq.ExecStatus.COPY_IN and command.data is not None:
                 self._feed(command.data)
             elif _is_last_word(result):
-                raise self._lost(_error(result, index))
+                raise self._lost(self._error(result, index))
             elif result.status == pq.ExecStatus.FATAL_ERROR and error is None:
-                error = self._in_characters(_error(result, index), command)
+                error = self._in_characters(self._error(result, index), command)
             elif result.status == pq.ExecStatus.COMMAND_OK:
                 self.copied = result.command_tuples or 0
             if pgconn.status == pq.ConnStatus.BAD:
@@ -511,7 +527,19 @@ class Pipeline:
         if self.on_notice is not None:
             severity = (result.error_field(_Field.SEVERITY_NONLOCALIZED) or b"NOTICE").decode("utf-8", "replace")
             message = (result.error_field(_Field.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
-            self.on_notice(severity, message)
+            self.on_notice(severity, self.without_secrets(message))
+
+    def _error(self, result: pq.abc.PGresult, index: int) -> ServerError:
+        error = _error(result, index)
+        if not self._secrets:
+            return error
+        return replace(
+            error,
+            message=self.without_secrets(error.message),
+            detail=self.without_secrets(error.detail),
+            hint=self.without_secrets(error.hint),
+            context=self.without_secrets(error.context),
+        )
 
 
 class Aside:

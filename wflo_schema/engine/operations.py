@@ -521,6 +521,8 @@ class _Run(Session):
             raise missing_schema(self.database, of_ledger=self.database.ledger_schema is not None)
         if self.ledger.lacks and not self.creates_schema:
             raise missing_schema(self.database)
+        files = (*migrations, *migrations.beside)
+        self.pipeline.keep_secret(m.given[name] for m in files for name in m.secrets if name in m.given)
         recorded, progress = self.read(lock_timeout_ms)
         self._recorded = frozenset(r.hash for r in recorded)
         self._half_way = frozenset(p.hash for p in progress)

@@ -213,6 +213,8 @@ def seed(
     scripts = {f.id: _load(f, given) for s in sets for f in s.files if f.is_sql and f.id in planned.files}
     with _Seeding.on(database, locks=locks, notify=notify, stop=stop) as run:
         for script in scripts.values():
+            secrets = [name for name, is_secret in script.directives.variables.items() if is_secret]
+            run.pipeline.keep_secret(given[name] for name in secrets)
             run.check_text(script)
         run.begin("seed", len(planned.files), _source(sets))
         for _ in range(_MOST_CONFLICTS):

@@ -146,7 +146,7 @@ class Watch:
             if blockers is not None:
                 self._looked_at = now
             if blockers:
-                self.blockers = tuple(_blocker(row) for row in blockers)
+                self.blockers = tuple(self._blocker(row) for row in blockers)
                 if now >= self._tell_blockers_at:
                     self._tell_at = self._tell_blockers_at = now + 1.0
                     self._notify(Waiting(self._watched, self.blockers, waited_s))
@@ -204,9 +204,9 @@ class Watch:
         self._watcher.ask(load_sql("engine", name), self._token, self._own_pid, *more)
         return self._watcher.answer(within_s=_LOOK_S)
 
-
-def _blocker(row: Row) -> Blocker:
-    pid, username, application_name, state, since_s, query, relation, gid, is_colleague = (v or "" for v in row)
-    return Blocker(
-        int(pid), username, application_name, state, float(since_s), query, relation, gid, is_colleague == "t"
-    )
+    def _blocker(self, row: Row) -> Blocker:
+        pid, username, application_name, state, since_s, query, relation, gid, is_colleague = (v or "" for v in row)
+        shown = self._pipeline.without_secrets(query)
+        return Blocker(
+            int(pid), username, application_name, state, float(since_s), shown, relation, gid, is_colleague == "t"
+        )
