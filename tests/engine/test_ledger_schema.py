@@ -53,6 +53,7 @@ def test_every_command_finds_the_ledger_apart_and_no_comparison_sees_it(
     ran = run("migrate", cwd=shop)
     assert ran.code == 3 and "there is no schema meta in" in ran.err
     assert "wflo-schema migrate --ledger-schema meta --create-schema" in ran.err
+    assert "or before adopt and baseline: CREATE SCHEMA meta;" in ran.err
     assert run("migrate", "--create-schema", cwd=shop).code == 0
     assert count(database, HAS_LEDGER) == "meta"
     execute(database, 'CREATE ROLE "reader of meta"; GRANT USAGE ON SCHEMA meta TO "reader of meta"')

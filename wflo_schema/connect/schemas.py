@@ -6,6 +6,7 @@ import contextlib
 
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import ConnectionFailed, Refused
+from wflo_schema.names import quote
 from wflo_schema.words import listed
 
 _OTHERS = (
@@ -32,6 +33,9 @@ def missing_schema(database: Database, *, of_ledger: bool = False) -> Refused:
         known = f"its schemas are {listed(there, 10)}\n"
     making = f"to make it: wflo-schema migrate {option} {shlex.quote(wish)} --create-schema"
     where = f"{database.label}, for the ledger" if of_ledger else database.label
+    if of_ledger:  # where the tables are there already, migrate is not what makes it
+        owner = f" AUTHORIZATION {quote(database.role)}" if database.role else ""
+        making += f"; or before adopt and baseline: CREATE SCHEMA {quote(wish)}{owner};"
     refused = Refused(f"there is no schema {wish} in {where}", hint=f"{known}{making}")
     refused.is_missing = True
     return refused
