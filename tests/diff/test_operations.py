@@ -254,3 +254,43 @@ def test_a_snapshot_that_cannot_be_made_is_refused(migrated: Database, folder: P
     broken = Snapshot(snapshot.path, type(snapshot.catalog)(kept, snapshot.catalog.server_version))
     with pytest.raises((Refused, DatabaseError), match=r"cannot be made on PostgreSQL"):
         diff(migrated, broken, migrated)
+
+
+def test_what_is_dropped_and_made_again_keeps_its_owner_and_its_grants(database: Database, folder: Path) -> None:
+    (folder / "0002-view.sql").write_text(
+        "CREATE VIEW names AS SELECT id, name FROM users;\n"
+        "GRANT SELECT ON names TO pg_monitor WITH GRANT OPTION;\nGRANT UPDATE (name) ON names TO pg_monitor;\n"
+        "CREATE FUNCTION one(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';\n"
+        "REVOKE EXECUTE ON FUNCTION one(integer) FROM PUBLIC;\n"
+    )
+    (folder / "0002-view.rollback.sql").write_text("DROP VIEW names; DROP FUNCTION one(integer);\n")
+    operations.migrate(database, read_migrations(folder))
+    run(
+        database,
+        "DROP VIEW names; ALTER TABLE users ALTER name TYPE varchar(9);"
+        "CREATE VIEW names AS SELECT id, name FROM users;"
+        "DROP FUNCTION one(integer); CREATE FUNCTION one(integer) RETURNS text LANGUAGE sql AS 'SELECT ''1''';",
+    )
+    result = found(database, folder)
+    assert result.is_proven
+    for statements in (result.statements, result.rollback):
+        written = "\n".join(s.text for s in statements)
+        assert "GRANT SELECT ON TABLE public.names TO pg_monitor WITH GRANT OPTION;" in written
+        assert "GRANT UPDATE (name) ON TABLE public.names TO pg_monitor;" in written
+        assert "REVOKE EXECUTE ON FUNCTION public.one(integer) FROM PUBLIC;" in written
+
+
+def test_an_identity_goes_on_behind_the_values_that_are_there(database: Database, folder: Path) -> None:
+    (folder / "0002-notes.sql").write_text("CREATE TABLE notes (id serial PRIMARY KEY, text text);\n")
+    (folder / "0002-notes.rollback.sql").write_text("DROP TABLE notes;\n")
+    operations.migrate(database, read_migrations(folder))
+    run(
+        database,
+        "INSERT INTO notes (text) SELECT 'x' FROM generate_series(1, 9); ALTER TABLE notes ALTER id DROP DEFAULT;"
+        "DROP SEQUENCE notes_id_seq; ALTER TABLE notes ALTER id ADD GENERATED ALWAYS AS IDENTITY (RESTART 10);",
+    )
+    result = found(database, folder)
+    assert result.is_proven
+    for statements in (result.rollback, result.statements):
+        run(database, "\n".join(s.text for s in statements))
+        run(database, "INSERT INTO notes (text) VALUES ('y')")

@@ -187,6 +187,32 @@ def _alter_identity(alter: str, had: str, wanted: str, *, is_retyped: bool) -> s
     return f"{alter} {' '.join(words)};" if words else ""
 
 
+def counting_on(text: str, column: Object, options: str, olds: Sequence[Object], *, sequence: str = "") -> str:
+    """With statements behind that set the new sequence of a column to the highest value that is there.
+
+    ``olds`` are sequences that it had.  One that counts down begins at its start.
+    """
+    numbers = dict(re.findall(r"(START WITH|INCREMENT BY) (-?\d+)", options))
+    if int(numbers.get("INCREMENT BY", 1)) < 0:
+        return text
+    name, table = quote(column.path[2]), table_of(column)
+    place = _text(sequence) if sequence else f"pg_get_serial_sequence({_text(table)}, {_text(column.path[2])})"
+    last = f"max({name})"
+    if olds:
+        values = ", ".join(f"(SELECT last_value FROM {o.name} WHERE is_called)" for o in olds)
+        last = f"greatest({last}, {values})"
+    return lines(
+        *(f"ALTER SEQUENCE {o.name} OWNED BY NONE;" for o in olds),
+        text,
+        f"SELECT setval({place}, last) FROM (SELECT {last} AS last FROM {table}) AS had"
+        f" WHERE last >= {numbers.get('START WITH', 1)};",
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
 _OPTION = re.compile(rf"(?P<name>{SPELLED})(?: (?P<value>E?'(?:[^']|'')*'))?(?:, |\Z)")
 
 
@@ -325,6 +351,16 @@ def _grants(had: Object, wanted: Object) -> str:
     return lines(*sorted(found, reverse=True))
 
 
+def rights_again(one: Object, had: Object) -> list[str]:
+    """Statements that give an object the owner and the grants of another."""
+    found = []
+    if one.get("owner") != had.get("owner") and one.kind not in OF_RELATION:
+        found.append(f"ALTER {named(one)} OWNER TO {quote(had.get('owner'))};")
+    if one.get("privileges") != had.get("privileges"):
+        found.append(_grants(one, had))
+    return found
+
+
 def _granted(text: str) -> list[tuple[str, str, str, bool]]:
     pattern = re.compile(r'([+-])(PUBLIC|"(?:[^"]|"")*"|[^\s,"]+) ([A-Z ]+?)( WITH GRANT OPTION)?(?:, |\Z)')
     return [(m[1], m[2], m[3], bool(m[4])) for m in pattern.finditer(text)]
@@ -387,6 +423,10 @@ def notes_on(had: Object | None, wanted: Object, attribute: str) -> tuple[_Notes
             return (), ("makes the indexes on it anew, and nobody can use the table meanwhile",)
         case "column", "not null" if wanted.get("not null") == "NOT NULL":
             return (), (f"fails where a row has NULL; {_READS}",)
+        case "domain", "not null" if wanted.get("not null"):
+            return (), ("fails where a column of this type has NULL; reads the tables that have one",)
+        case "domain", "constraints" if wanted.get("constraints"):
+            return (), ("fails where a value breaks one; reads the tables that have a column of this type",)
         case "column", "generated" if wanted.get("generated"):
             return (), ("rewrites the table, which nobody can use meanwhile",)
         case "column", "identity" if had is not None and had.get("identity") and not wanted.get("identity"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.catalog.altering import (
     alter_attribute,
+    counting_on,
     drop,
     exchange_enum,
     labels_of,
@@ -133,6 +134,7 @@ class _Change:
         for key, one in self.has.items():
             if one.kind in OF_RELATION:
                 self.on.setdefault(one.path[:2], []).append(key)
+        self.counted = {o.name for o in self.wants.values() if o.kind == "column" and o.get("identity")}
         self.mentions = {o.key: self._mentions(o) for o in have.objects}
         self.mentioned: dict[str, list[Key]] = {}
         for key, names in self.mentions.items():
@@ -307,7 +309,7 @@ class _Change:
     def _is_held(self, key: Key) -> bool:
         """Whether something that stays, and changes, lets it go only then."""
         one = self.extra[key]
-        if one.kind in _LAST:
+        if one.kind in _LAST or (one.kind == "sequence" and self._hands_on(one)):
             return True
         if one.kind == "column":
             word = _word(one.path[2])
@@ -324,6 +326,26 @@ class _Change:
             self._stays(k) and (k not in self.cleared or self._holds_type(k, one))
             for k in self.mentioned.get(token(one), ())
         )
+
+    def _hands_on(self, sequence: Object) -> bool:
+        """Whether its value goes to the sequence of an identity."""
+        return sequence.get("owned by") in self.counted
+
+    def _counting_on(self, had: Object, wanted: Object, attribute: str, text: str) -> str:
+        """With what lets a sequence that is new for a column go on behind the values that are there."""
+        if attribute == "identity":
+            if had.get("identity") or not wanted.get("identity"):
+                return text
+            olds = [o for o in self.extra.values() if o.kind == "sequence" and o.get("owned by") == wanted.name]
+            return counting_on(text, wanted, wanted.get("identity"), olds)
+        for one in self.sides.absent.values():
+            if (
+                one.kind == "sequence"
+                and one.get("owned by") == wanted.name
+                and one.name in _read(wanted.get("default"))
+            ):
+                return counting_on(text, wanted, mend_sequence(one), (), sequence=one.name)
+        return text
 
     def _holds_type(self, key: Key, one: Object) -> bool:
         return one.name in self.has[key].get("type")
@@ -407,9 +429,11 @@ class _Change:
         loses = losses_of_drop(one) if one.key in self.extra or one.kind == "column" else ()
         if one.kind == "column" and ("foreign table", one.path[:2]) in self.has:
             loses = ()
+        if one.kind == "sequence" and self._hands_on(one):
+            loses = ()
         notes: tuple[str, ...] = ()
         if one.key in self.gone and one.key in self.wants and one.kind in VIEWS | {"function", "procedure"}:
-            notes = ("it is made again below, without the grants it had",)
+            notes = ("it is made again below; a grant that is not written there is lost",)
         return Statement(one.kind, one.name, drop(one), loses, notes, one.key)
 
     # --- what is altered and made ----------------------------------------------------------------
@@ -482,6 +506,8 @@ class _Change:
             if any(step.text == text and step.key == key for step in steps):
                 continue
             loses, notes = notes_on(had, wanted, attribute) if wanted.path[:2] not in new else ((), ())
+            if had is not None and wanted.kind == "column" and attribute in ("identity", "default"):
+                text = self._counting_on(had, wanted, attribute, text)
             steps.append(Statement(difference.kind, difference.object, text, loses, notes, key))
         return steps, undone
 
@@ -600,6 +626,11 @@ def mend_sequence(one: Object) -> str:
     """Write CREATE SEQUENCE."""
     sides = differences(Catalog(()), Catalog((one,)))[1]
     return mend_absent(one, sides)
+
+
+def _read(expression: str) -> str:
+    """With the quotes of its literals as they are meant."""
+    return expression.replace("''", "'")
 
 
 def _word(name: str) -> re.Pattern[str]:

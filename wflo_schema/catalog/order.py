@@ -154,6 +154,7 @@ def mentions(one: Object, attribute: str) -> set[str]:
     if one.kind in ("function", "procedure"):
         texts = [re.split(r"\nAS \$", text, maxsplit=1)[0].replace(token(one), "", 1) for text in texts]
         texts.append(one.path[-1])
+    texts += [text.replace("''", "'") for text in texts if "''" in text]  # the names within literals, as of nextval()
     found = {name for text in texts for name in QUALIFIED.findall(text)}
     if one.kind in OF_RELATION:
         found.add(qualified(*one.path[:2]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from wflo_schema.catalog.altering import rights_again
 from wflo_schema.catalog.changing import Statement, change_statements
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog, Difference, Key
@@ -47,8 +48,18 @@ class Way:
         return not (self.remaining or self.failure)
 
 
-def lead(connection: Connection, want: Catalog, read: Callable[[], Catalog], wishes: Wishes) -> Way:
+def lead(
+    connection: Connection,
+    want: Catalog,
+    read: Callable[[], Catalog],
+    wishes: Wishes,
+    *,
+    rights: Callable[[], Catalog] | None = None,
+) -> Way:
     """Run what makes the database as wanted, in the transaction that is open; say how.
+
+    ``rights`` reads owners and grants as well, where ``want`` says nothing of them: what is dropped and made again is
+    given those that it had.
 
     Raise `Refused` where something may have been renamed, as `Wishes.next` does.
     """
@@ -63,10 +74,13 @@ def lead(connection: Connection, want: Catalog, read: Callable[[], Catalog], wis
         done.append(one)
         steps.append(Statement(one.kind, one.option, one.statements))
     remade: set[Key] = set()
+    before = rights() if rights is not None else None
     while True:
         try:
             with connection.transaction():
                 more, remaining = _rounds(connection, have, want, read, frozenset(remade))
+                if before is not None and rights is not None and any(" DROP " in f" {s.text}" for s in more):
+                    more += _given_back(connection, before, rights())
             return Way((*steps, *more), tuple(done), remaining)
         except _Failed as failed:
             keys = _to_remake(failed) - remade
@@ -114,18 +128,41 @@ def _rounds(
     return steps, compared(have, want)
 
 
+def _given_back(connection: Connection, before: Catalog, after: Catalog) -> list[Statement]:
+    """Give what is there again the owner and the grants that it had."""
+    steps = []
+    for now in after.objects:
+        had = before.find(now.kind, *now.path)
+        texts = [t for t in rights_again(now, had) if t] if had is not None else []
+        if texts:
+            steps.append(Statement(now.kind, now.name, "\n".join(texts), key=now.key))
+            _run(connection, steps[-1].text)
+    return steps
+
+
 def compared(have: Catalog, want: Catalog) -> tuple[Difference, ...]:
     """In what they differ for whoever asks them."""
     return tuple(d for d in compare_catalogs(have, want) if not d.cosmetic)
 
 
-def take_back(connection: Connection, want: Catalog, read: Callable[[], Catalog], done: tuple[Renaming, ...]) -> Way:
+def take_back(
+    connection: Connection,
+    want: Catalog,
+    read: Callable[[], Catalog],
+    done: tuple[Renaming, ...],
+    *,
+    rights: Callable[[], Catalog] | None = None,
+) -> Way:
     """Run what leads back to a catalog once it was left by `lead`, whose renamings are taken back."""
     steps = []
     for one in reversed(done):
+        if read().find(one.kind, *one.old) is not None:  # something else has the name now, and goes below
+            aside = Renaming(one.kind, one.old, (*one.old[:-1], f"{one.old[-1][:50]}_aside"))
+            _run(connection, aside.statements)
+            steps.append(Statement(one.kind, aside.option, aside.statements))
         _run(connection, one.back.statements)
         steps.append(Statement(one.kind, one.back.option, one.back.statements))
-    way = lead(connection, want, read, Wishes(ask=lambda _: None))
+    way = lead(connection, want, read, Wishes(ask=lambda _: None), rights=rights)
     return Way((*steps, *way.statements), way.renamings, way.remaining, way.failure)
 
 

@@ -188,9 +188,10 @@ class _Diffing:
         with base.connect() as connection:
             return self._read_open(base, connection)
 
-    def _read_open(self, base: Database, connection: Connection) -> Catalog:
+    def _read_open(self, base: Database, connection: Connection, *, privileges: bool = False) -> Catalog:
         schemas = (self.server.schema,) if self.server.schema else None
-        found = read_catalog(connection, schemas=schemas, privileges=self.privileges, apart=base.ledger_apart)
+        is_said = privileges or self.privileges
+        found = read_catalog(connection, schemas=schemas, privileges=is_said, apart=base.ledger_apart)
         return as_in_target(base, found)
 
     def _read_source(self, source: Database | Snapshot, wanted: Catalog | None) -> Catalog:
@@ -223,12 +224,16 @@ class _Diffing:
             def read() -> Catalog:
                 return self._read_open(base, connection)
 
+            def rights() -> Catalog:
+                return self._read_open(base, connection, privileges=True)
+
+            again = None if self.privileges else rights
             try:
                 with connection.transaction(force_rollback=True):
-                    forward = lead(connection, want, read, wishes)
+                    forward = lead(connection, want, read, wishes, rights=again)
                     if forward.failure:
                         return forward, Way()
-                    return forward, take_back(connection, have, read, forward.renamings)
+                    return forward, take_back(connection, have, read, forward.renamings, rights=again)
             except psycopg.Error as error:
                 raise database_error(error, "running the statements in a scratch database") from error
 

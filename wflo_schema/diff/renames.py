@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from wflo_schema.catalog.altering import attributes_of, labels_of
 from wflo_schema.catalog.mend import named
-from wflo_schema.catalog.objects import Catalog, Object, Path
+from wflo_schema.catalog.objects import Catalog, Key, Object, Path
 from wflo_schema.errors import Refused, UsageError
 from wflo_schema.names import NAME, qualified, quote
 from wflo_schema.words import listed
@@ -109,14 +109,9 @@ class Wishes:
         Raise `Refused` where something may have been renamed, and nobody says so.
         """
         gone, come = _only_in(have, want), _only_in(want, have)
-        for text, (old, new) in self._renames.items():
-            if text in self._used:
-                continue
-            for kind, path in gone:
-                full = (*path[:-1], *new) if len(new) == 1 else new
-                if _is_meant(old, path) and any(k == kind and _is_meant(full, p) for k, p in come):
-                    self._used.add(text)
-                    return Renaming(kind, path, next(p for k, p in come if k == kind and _is_meant(full, p)))
+        wished = self._wished(gone, come) or self._wished_again(have, want)
+        if wished is not None:
+            return wished
         open_: list[Likely] = []
         for likely in candidates(have, want):
             if any(_is_meant(names, likely.old) for names in self._drops.values()):
@@ -133,6 +128,41 @@ class Wishes:
             raise _refused(open_)
         self._used |= {t for t, names in self._drops.items() if any(_is_meant(names, path) for _, path in gone)}
         return None
+
+    def _wished(self, gone: Sequence[Key], come: Sequence[Key]) -> Renaming | None:
+        """A renaming that was asked for, of what is gone to what is new."""
+        for text, (old, new) in self._renames.items():
+            for kind, path in gone if text not in self._used else ():
+                full = (*path[:-1], *new) if len(new) == 1 else new
+                found = next((p for k, p in come if k == kind and _is_meant(full, p)), None)
+                if found is not None and _is_meant(old, path):
+                    self._used.add(text)
+                    return Renaming(kind, path, found)
+        return None
+
+    def _wished_again(self, have: Catalog, want: Catalog) -> Renaming | None:
+        """One whose old name or new name is both here and there, as in a=b with b=c; of a=b with b=a the first half."""
+        has, wants = _all(have), _all(want)
+        circle = None
+        for text, (old, new) in self._renames.items():
+            for kind, path in has if text not in self._used else ():
+                full = (*path[:-1], *new) if len(new) == 1 else new
+                found = next((p for k, p in wants if k == kind and _is_meant(full, p)), None)
+                if found is None or not _is_meant(old, path):
+                    continue
+                if (kind, found) not in has:
+                    self._used.add(text)
+                    return Renaming(kind, path, found)
+                if self._leaves(found):
+                    circle = circle or (text, Renaming(kind, path, (*path[:-1], f"{path[-1][:50]}_renamed")))
+        if circle is not None:
+            self._renames[circle[0]] = circle[1].new, self._renames[circle[0]][1]
+            return circle[1]
+        return None
+
+    def _leaves(self, path: Path) -> bool:
+        """Whether what has this name is to have another one."""
+        return any(_is_meant(old, path) for text, (old, _) in self._renames.items() if text not in self._used)
 
     def refuse_unused(self) -> None:
         """Raise `UsageError` where a wish fits nothing that differs."""
