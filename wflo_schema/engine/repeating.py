@@ -7,6 +7,7 @@ besides: owner, grants, comments, options, indexes.  Hides `pg_depend`.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import deque
@@ -47,6 +48,15 @@ _IN_THE_WAY = frozenset({"42P16", "42P13", "42P07", "42723", "42710", "42809", "
 _SAVEPOINT = Command("SAVEPOINT wflo_schema_file")
 _BACK = Command("ROLLBACK TO SAVEPOINT wflo_schema_file")
 _RELEASE = Command("RELEASE SAVEPOINT wflo_schema_file")
+
+# The place of files that were never applied: behind all that were.
+_BEHIND = 1 << 30
+
+# A name in a file, or a part of one.
+_WORD = re.compile(rb"[\w$]+")
+
+# Files that are sent in one exchange: so many at first, and twice as many each time that none is refused.
+_FEWEST_AT_ONCE = 4
 
 Key = tuple[str, str]
 
@@ -227,6 +237,10 @@ class Repeating:
         """What was applied, each with the number of its text."""
         self._made: dict[str, tuple[Named, ...]] = {}
         self._shapes: dict[Key, str] = {}
+        self._guessed: dict[str, int] = {}
+        """The place of what was never applied, among others of its kind."""
+        self._at_once = _FEWEST_AT_ONCE
+        """So many files are sent in one exchange."""
         self._owed: list[Command] = []
         """What is sent before the next commands, to save a round trip: it does not fail."""
         self._spent_s: dict[str, float] = {}
@@ -386,6 +400,7 @@ class Repeating:
         Raise `MigrationFailed` for a file that PostgreSQL refuses, `Refused` where two make the same thing, `Locked`.
         """
         known = {f.id: f for f in files}
+        self._guess_order([f for f in files if f.id not in self.texts])
         queue = deque(sorted(files, key=self._place))
         self._due = frozenset(name for f in files if f.id not in self.texts for name in f.names)
         waiting: dict[str, tuple[File, _Refusal]] = {}
@@ -397,6 +412,9 @@ class Repeating:
                 queue.extend(f for f, _ in waiting.values())
                 waiting.clear()
                 has_moved = False
+            if self._apply_many(queue, runs):
+                has_moved = True
+                continue
             one = queue.popleft()
             runs[one.id] = runs.get(one.id, 0) + 1
             refused = self._until_nothing_is_in_the_way(one)
@@ -421,8 +439,66 @@ class Repeating:
             raise self._stuck(list(waiting.values()))
         self._settle_order(known)
 
+    def _apply_many(self, queue: deque[File], runs: dict[str, int]) -> bool:
+        """Apply the first of the queue in one exchange, as many as went well before; say whether any was applied.
+
+        What was refused is tried by itself, once it is the first.
+        """
+        files = list(itertools.takewhile(self._is_simple, itertools.islice(queue, self._at_once)))
+        names = [name for f in files for name in f.names]
+        if len(files) < _FEWEST_AT_ONCE or len(names) != len(set(names)):
+            return False
+        run, look = self._run, self._ask_named(sorted(names))
+        run.start(files[0].migration, files[0].script)
+        began = time.monotonic()
+        commands: list[Command] = [look]
+        ends = []
+        for f in files:
+            commands += [*self._between(f.migration), _SAVEPOINT, *map(run.command, f.script.statements), _RELEASE]
+            ends.append(len(commands))
+        outcome = self._exchange([*commands, look])
+        error = outcome.error
+        done = files if error is None else files[: sum(end <= error.index for end in ends)]
+        if error is not None:
+            self._owed = [_BACK, _RELEASE]
+            if run.stop.is_requested:
+                raise run.stopped("the repeatable files were rolled back")
+            if error.sqlstate in RETRIED and len(done) < len(files):
+                raise Locked(files[len(done)].migration, files[len(done)].script, error, None)
+        self._at_once = self._at_once * 2 if error is None else _FEWEST_AT_ONCE
+        if not done:
+            return False
+        before = {n.key: n.version for n in self._seen(outcome.rows[0])} if outcome.rows else {}
+        there = self._named(name for f in done for name in f.names) if error else self._seen(outcome.rows[-1])
+        spent_s = (time.monotonic() - began) / len(done)
+        for f in done:
+            runs[f.id] = runs.get(f.id, 0) + 1
+            self._spent_s[f.id] = self._spent_s.get(f.id, 0.0) + spent_s
+            self._note(f, [n for n in there if n.name in f.names], before)
+            queue.popleft()
+        return True
+
+    def _is_simple(self, one: File) -> bool:
+        """Is nothing to be taken down for it first, and nothing to be given back behind it?"""
+        return (
+            one.migration.lock_timeout_ms is None
+            and not any(c.keeps_old for c in one.makes)
+            and b"DROP" not in one.script.source.upper()
+            and not one.names & {of.name for of in self._lowered.values()}
+            and not any(s.data for s in one.script.statements)
+            and not self._run.set_again(one.migration, one.script)
+        )
+
+    def _guess_order(self, files: Sequence[File]) -> None:
+        """Let a file come behind those whose names it mentions, so that few are tried in vain."""
+        makers = {name.encode(): f.id for f in files for name in f.names}
+        needs = {f.id: {makers[word] for word in _WORD.findall(f.script.source) if word in makers} for f in files}
+        self._guessed.update(_depths(needs, needs))
+
     def _place(self, one: File) -> tuple[int, str]:
-        return (self.texts[one.id][-1].position, one.id) if one.id in self.texts else (1 << 30, one.id)
+        if one.id in self.texts:
+            return self.texts[one.id][-1].position, one.id
+        return _BEHIND + self._guessed.get(one.id, 0), one.id
 
     def _recorded(self, id_: str) -> File:
         """The file of today, or its text as the ledger has it."""
@@ -839,14 +915,24 @@ class Repeating:
 
 def _depths(ids: Iterable[str], needs: Mapping[str, Collection[str]]) -> dict[str, int]:
     """How many others must be made first, one after the other; what needs each other comes last."""
+    wanted = sorted(ids)
+    known = set(wanted)
+    left = {i: {n for n in needs.get(i, ()) if n in known and n != i} for i in wanted}
+    above: dict[str, list[str]] = {}
+    for i, inner in left.items():
+        for n in inner:
+            above.setdefault(n, []).append(i)
     depths: dict[str, int] = {}
-    left = sorted(ids)
-    while left:
-        ready = [i for i in left if all(n in depths or n == i for n in needs.get(i, ()))]
-        for i in ready or left:
-            depths[i] = 1 + max((depths.get(n, 0) for n in needs.get(i, ()) if n != i), default=0)
-        left = [i for i in left if i not in depths]
-    return depths
+    number = 0
+    level = [i for i in wanted if not left[i]]
+    while level:
+        number += 1
+        depths.update(dict.fromkeys(level, number))
+        for i in level:
+            for one in above.get(i, ()):
+                left[one].discard(i)
+        level = sorted({one for i in level for one in above.get(i, ()) if not left[one] and one not in depths})
+    return {i: depths.get(i, number + 1) for i in wanted}
 
 
 def is_named(name: str, said: str) -> bool:
