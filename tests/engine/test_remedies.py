@@ -87,8 +87,8 @@ def test_a_key_that_is_there_twice_is_told_from_one_that_a_statement_inserts(
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("CREATE TABLE :name (id int)", "psql's variables"),
-        ("CREATE TABLE a (id int DEFAULT :number)", "psql's variables"),
+        ("CREATE TABLE :name (id int)", "of psql's variables"),
+        ("CREATE TABLE a (id int DEFAULT :number)", "of psql's variables"),
         ("<<<<<<< HEAD\nSELECT 1;\n=======\nSELECT 2;\n>>>>>>> theirs\n", "git could not merge"),
         ("SELECT 1;\n>>>>>>> theirs\n", "git could not merge"),
         ("CREATE TABEL a ()", "correct the statement"),
