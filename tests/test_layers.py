@@ -94,7 +94,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("scratch", ("replay",)),
-    ("diff", ("renames", "writing", "leading", "operations")),
+    ("diff", ("renames", "writing", "leading", "repeated", "operations")),
     ("squash", ("rewriting", "proof", "operations")),
     (
         "check",

@@ -113,7 +113,17 @@ def _retype(had: Object, wanted: Object) -> str:
 
 def _loses_in_cast(old: str, new: str) -> tuple[_Notes, _Notes]:
     """What a change of type takes away silently, and what stops it."""
+    is_told = is_assigned(old, new)  # a cast that is written out cuts off what it has no place for
+    if old.endswith("[]") and new.endswith("[]"):
+        loses, notes = _loses_in_cast(old[:-2], new[:-2])
+        if is_told or "(" not in new:
+            return loses, notes
+        return (f"what {new} has no place for",), ("fails where a value cannot be cast",)
     one, other = _base(old), _base(new)
+    if loses := _loses_kind(one, other) or _loses_precision(old, new):
+        return loses, () if is_told else ("fails where a value cannot be cast",)
+    if not is_told and "(" in new:
+        return (f"what {new} has no place for",), ("fails where a value cannot be cast",)
     whole, exact, inexact = ("smallint", "integer", "bigint"), ("numeric",), ("real", "double precision")
     if other in whole and one in (*exact, *inexact):
         return ("what stands behind the point",), ("fails where a number is too large",)
@@ -121,7 +131,7 @@ def _loses_in_cast(old: str, new: str) -> tuple[_Notes, _Notes]:
         return _narrower_numeric(old, new)
     if other in exact and one in inexact and "(" in new:
         return (f"digits that {new} has no place for",), ()
-    if other in inexact and one in (*exact, "bigint", "double precision") and one != other:
+    if other in inexact and one in (*exact, "bigint", "integer", "double precision") and one != other:
         return (f"digits that {other} has no place for",), ()
     if one in whole and other in whole:
         return (), () if whole.index(other) > whole.index(one) else ("fails where a number is too large",)
@@ -134,6 +144,36 @@ def _loses_in_cast(old: str, new: str) -> tuple[_Notes, _Notes]:
     if (one, other) == ("json", "jsonb"):
         return ("spaces, repeated keys and the order of keys",), ()
     return (), () if is_assigned(old, new) else ("fails where a value cannot be cast",)
+
+
+_SHAPES = frozenset({"box", "circle", "lseg", "path", "point", "polygon"})
+
+
+def _loses_kind(one: str, other: str) -> _Notes:
+    """What the one type has, and the other has not."""
+    if one.startswith("timestamp") and other.startswith("time "):
+        return ("the date",)
+    if (one, other) == ("time with time zone", "time without time zone"):
+        return ("the time zone",)
+    if one in _TEXTS and other == "date":
+        return ("the time of day, where a text has one",)
+    if one in _TEXTS - {other} and other == "name":
+        return ("what stands behind 63 bytes",)
+    if (one, other) == ("inet", "cidr"):
+        return ("the bits of the host",)
+    if (one, other) == ("integer", "boolean"):
+        return ("which number it was, where it was not 0",)
+    if one in _SHAPES - {other} and other in _SHAPES:
+        return (f"what a {other} does not have",)
+    return ()
+
+
+def _loses_precision(old: str, new: str) -> _Notes:
+    """Parts of a second."""
+    if not all(t.startswith(("time", "interval")) for t in (old, new)):
+        return ()
+    (had, wanted) = (int(m[1]) if (m := re.search(r"\((\d)\)", t)) else 6 for t in (old, new))
+    return (f"the part of a second that {new} has no place for",) if wanted < had else ()
 
 
 def _narrower_numeric(old: str, new: str) -> tuple[_Notes, _Notes]:

@@ -7,7 +7,7 @@ asked to, and that one change may bring another with it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from wflo_schema.catalog.altering import rights_again
 from wflo_schema.catalog.changing import Statement, change_statements
 from wflo_schema.catalog.compare import compare_catalogs
-from wflo_schema.catalog.objects import Catalog, Difference, Key
+from wflo_schema.catalog.objects import Catalog, Difference, Key, Object, Path
 from wflo_schema.diff.renames import Renaming, Wishes, owned_sequences
 
 Connection = psycopg.Connection[TupleRow]
@@ -131,8 +131,16 @@ def _rounds(
 def _given_back(connection: Connection, before: Catalog, after: Catalog) -> list[Statement]:
     """Give what is there again the owner and the grants that it had."""
     steps = []
+    is_there = {one.key for one in after.objects}
+    gone: dict[tuple[str, Path], list[Object]] = {}  # functions by name: other arguments make another one
+    for one in before.objects:
+        if one.kind in ("function", "procedure", "aggregate") and one.key not in is_there:
+            gone.setdefault((one.kind, one.path[:2]), []).append(one)
     for now in after.objects:
         had = before.find(now.kind, *now.path)
+        former = gone.get((now.kind, now.path[:2]), [])
+        if had is None and len(former) == 1:
+            had = replace(former[0], path=now.path)
         texts = [t for t in rights_again(now, had) if t] if had is not None else []
         if texts:
             steps.append(Statement(now.kind, now.name, "\n".join(texts), key=now.key))

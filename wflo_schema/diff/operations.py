@@ -18,8 +18,10 @@ from wflo_schema.connect.database import PATIENT, Database, database_error
 from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.diff.leading import Connection, Way, compared, lead, take_back
 from wflo_schema.diff.renames import Wishes
+from wflo_schema.diff.repeated import Edit, Owned, failing, owned, without_file
 from wflo_schema.diff.writing import sql_of
 from wflo_schema.engine import operations
+from wflo_schema.engine.repeatables import RepeatableEntry
 from wflo_schema.errors import MigrationFailed, Refused, WfloSchemaError
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.files.naming import name_after, slug_of, write_pair
@@ -45,7 +47,7 @@ class Diff:
     ``differences`` are those found; ``remaining`` and ``remaining_back`` those that the statements leave, ``failure``
     and ``failure_back`` what PostgreSQL refused.  ``is_proven``: a scratch database was led there and back.
     ``is_tried``: there was a server for it.  ``notes`` say what could not be told; ``id`` and ``paths`` are of what was
-    written, and ``next_step`` is what to type then.
+    written, and ``next_step`` is what to type then.  ``edits`` belong into repeatable files, and not into a migration.
     """
 
     start: str
@@ -63,11 +65,12 @@ class Diff:
     id: str = ""
     paths: tuple[Path, ...] = ()
     next_step: str = ""
+    edits: tuple[Edit, ...] = ()
 
     @property
     def is_equal(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.differences
+        return not (self.differences or self.edits)
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -124,32 +127,35 @@ def diff(
     where the files do not lead there and back.
     """
     wishes = wishes or Wishes()
+    entries: tuple[RepeatableEntry, ...] = ()
     if isinstance(start, Migrations) and isinstance(goal, Database):
-        _refuse_behind(goal, start)
+        entries = _refuse_behind(goal, start)
     with scratch_databases(server, scratch=scratch) as made:
         one = _Diffing(server, scratch, made.new, privileges)
-        base, notes = one.filled(start)
-        have = one.read(base)
-        want, more = one.catalog_of(goal, have)
-        found = Diff(_label(start), _label(goal), compared(have, want), notes=(*notes, *more))
-        if found.is_equal:
-            wishes.refuse_unused()
-            return replace(found, is_proven=True)
-        forward, back = one.ways(base, have, want, wishes)
-        wishes.refuse_unused()
-        found = replace(
-            found,
-            statements=forward.statements,
-            rollback=back.statements,
-            remaining=forward.remaining,
-            remaining_back=back.remaining,
-            failure=forward.failure,
-            failure_back=back.failure,
-            is_proven=forward.is_complete and back.is_complete,
+        is_apart = (
+            isinstance(start, Migrations) and bool(start.repeatables or entries) and not isinstance(goal, Migrations)
         )
-        if name:
+        base, notes = one.filled(start, is_versioned_only=is_apart)
+        have = one.read(base)
+        everything, more = one.catalog_of(goal, have)
+        own = owned(start, entries, have, everything) if is_apart and isinstance(start, Migrations) else Owned()
+        want = own.without(everything, have)
+        found = Diff(_label(start), _label(goal), compared(have, want), is_proven=True, notes=(*notes, *more))
+        if found.differences:
+            found = one.led(found, base, have, want, wishes)
+        wishes.refuse_unused()
+        if name and found.differences:
             assert isinstance(start, Migrations)
-            return _written(found, one, base, start, have, want, name)
+            found = _written(found, one, base, start, have, want, name)
+        if is_apart and found.is_proven:
+            assert isinstance(start, Migrations)
+            found = replace(found, edits=one.edits(base, start, found.statements, own, everything))
+        if name and not found.differences and found.edits:
+            raise Refused(
+                "what differs is made by repeatable files, and belongs into these: "
+                + listed(sorted({e.path or "a new one" for e in found.edits})),
+                hint="see what without --write",
+            )
         return found
 
 
@@ -161,14 +167,67 @@ class _Diffing:
     ) -> None:
         self.server, self.scratch, self.new, self.privileges = server, scratch, new, privileges
 
-    def filled(self, source: Source) -> tuple[Database, tuple[str, ...]]:
+    def filled(self, source: Source, *, is_versioned_only: bool = False) -> tuple[Database, tuple[str, ...]]:
         """A scratch database that holds what a source does, and what of that could not be made."""
         (base,) = self.new()
+        if is_versioned_only:
+            assert isinstance(source, Migrations)
+            return self._versioned(base, source), ()
         if isinstance(source, Migrations):
             replay(self.server, base, source, scratch=self.scratch)
             return base, ()
         catalog = self._read_source(source, None)
         return base, self._make(base, catalog, _label(source))
+
+    def _versioned(self, base: Database, files: Migrations) -> Database:
+        """A scratch database with what the migrations make, and no repeatable file does."""
+        bare = replace(files, repeatables=())
+        if not files.items:
+            return base
+        try:
+            replay(self.server, base, bare, scratch=self.scratch)
+        except MigrationFailed:
+            if not files.hooks:
+                raise
+            (base,) = self.new()  # a hook may be about what a repeatable file makes
+            replay(self.server, base, replace(bare, hooks=()), scratch=self.scratch)
+        return base
+
+    def led(self, found: Diff, base: Database, have: Catalog, want: Catalog, wishes: Wishes) -> Diff:
+        """The difference with what leads there, and back."""
+        forward, back = self.ways(base, have, want, wishes)
+        return replace(
+            found,
+            statements=forward.statements,
+            rollback=back.statements,
+            remaining=forward.remaining,
+            remaining_back=back.remaining,
+            failure=forward.failure,
+            failure_back=back.failure,
+            is_proven=forward.is_complete and back.is_complete,
+        )
+
+    def edits(
+        self, base: Database, files: Migrations, statements: tuple[Statement, ...], own: Owned, want: Catalog
+    ) -> tuple[Edit, ...]:
+        """What the repeatable files do not make as it is wanted, once the statements were run."""
+        with base.connect() as connection:
+            connection.execute(sql_of(statements).encode())
+        left, failures = operations.with_recorded_values(self.server, files), dict[str, str]()
+        while left.repeatables:
+            try:
+                operations.migrate(base, left)
+                break
+            except WfloSchemaError as error:
+                path = failing(left, error.message)
+                if not path and left.hooks:
+                    left = replace(left, hooks=())
+                    continue
+                if not path:
+                    raise
+                failures[path] = error.message
+                left = without_file(left, path)
+        return own.edits(change_statements(self.read(base), want).statements, failures)
 
     def _make(self, base: Database, catalog: Catalog, label: str) -> tuple[str, ...]:
         statements, left_out = making_statements(catalog)
@@ -244,7 +303,8 @@ def _label(source: Source) -> str:
     return source.label if isinstance(source, Database) else str(source.path)
 
 
-def _refuse_behind(target: Database, files: Migrations) -> None:
+def _refuse_behind(target: Database, files: Migrations) -> tuple[RepeatableEntry, ...]:
+    """Refuse where migrations are pending; return what is recorded of the repeatable files."""
     status = operations.status(target, files)
     if status.has_ledger and status.applied and status.pending:
         pending = [e.id for e in status.pending]
@@ -255,6 +315,7 @@ def _refuse_behind(target: Database, files: Migrations) -> None:
             hint="apply them first: wflo-schema migrate; or, where it has them from elsewhere, record them: "
             f"wflo-schema baseline --to {pending[-1]}",
         )
+    return status.repeatables
 
 
 def _written(
@@ -271,7 +332,7 @@ def _written(
             f"the migrations are in several folders, and a new one goes into one: {files.where}",
             hint="name it alone: --migrations DIR",
         )
-    stem = name_after(files, slug)
+    stem, files = name_after(files, slug), replace(files, repeatables=())
     forward = f"-- {title}\n\n{sql_of(found.statements)}"
     back = f"-- undo: {title}\n\n{sql_of(found.rollback)}"
     with _with_new(files, stem, forward, back) as all_:

@@ -17,13 +17,16 @@ def diff_sql(found: Diff) -> str:
     from wflo_schema.diff.writing import sql_of
 
     if found.paths:
-        return "\n".join(map(str, found.paths))
+        return "\n".join([*map(str, found.paths), *_edits(found)])
     if found.is_equal:
         return f"-- nothing to write: {found.start} and {found.goal} are equal"
+    if not found.differences:
+        return "\n".join([f"-- from {found.start} to {found.goal}", *_edits(found)])
     lines = [f"-- from {found.start} to {found.goal}", "", sql_of(found.statements).rstrip("\n")]
     lines += _remaining(found.failure, found.remaining)
     lines += ["", "-- its rollback", "", sql_of(found.rollback).rstrip("\n")] if found.rollback else []
     lines += _remaining(found.failure_back, found.remaining_back)
+    lines += _edits(found)
     return "\n".join(lines)
 
 
@@ -40,13 +43,29 @@ def _remaining(failure: str, remaining: tuple[Difference, ...]) -> Iterator[str]
             yield f"--   {what}: have {_line(d.have)}, want {_line(d.want)}"
 
 
+def _edits(found: Diff) -> Iterator[str]:
+    """What belongs into repeatable files."""
+    for path in sorted({e.path for e in found.edits}):
+        edits = [e for e in found.edits if e.path == path]
+        yield ""
+        yield f"-- for {path or 'a new repeatable file, as it needs what another makes'}, and not for a migration"
+        for failure in dict.fromkeys(e.failure for e in edits if e.failure):
+            yield f"-- as it is, the file does not run behind this: {_line(failure)}"
+        for edit in edits:
+            yield ""
+            yield edit.text
+
+
 def _line(text: str) -> str:
     return " ".join(text.split())
 
 
 def diff_summary(found: Diff) -> Iterator[str]:
     """What was found and proven, and what to type next."""
-    if found.is_equal:
+    if found.edits:
+        paths = sorted({e.path or "a new repeatable file" for e in found.edits})
+        yield f"{counted(len(found.edits), 'statement')} for {listed(paths)}"
+    if not found.differences:
         return
     said = counted(len(found.statements), "statement")
     if found.losses:
