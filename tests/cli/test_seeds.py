@@ -46,7 +46,7 @@ def test_seeds_are_loaded_once_and_listed(project: Path, env: dict[str, str], da
     assert begun.startswith("seeding ")
     assert begun.endswith("schema public, from seeds")
     assert seeded.startswith("  seeded demo/1_users.csv  (2 rows, ")
-    assert sequence == "  sequence public.users_id_seq goes on behind 2"
+    assert sequence == "  sequence public.users_id_seq continues after 2"
     assert done.startswith("1 file seeded in ")
     again = run("seed", "demo", "--format", "json", cwd=project, env=env)
     assert (again.code, again.json["done"], again.json["already"]) == (0, [], 1)

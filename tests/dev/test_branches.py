@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.dev.shop import BASE, DRAFT, NEXT, WEIGHTS, Shop
+from tests.dev.shop import BASE, DRAFT, ITEMS, NEXT, WEIGHTS, Shop
 from wflo_schema.dev.branches import drop_branch, list_branches, prune_branches, switch_branch
 from wflo_schema.dev.checkout import DETACHED
 from wflo_schema.errors import Refused, UsageError
@@ -209,3 +209,22 @@ def test_moved_folder_on_another_machine_is_not_taken_over(shop: Shop, tmp_path:
     moved.folder.rename(shop.folder)
     assert not shop.round().did_something
     assert (shop.migrations / f"{BASE}.sql").exists()
+
+
+def test_databases_of_another_project_that_is_gone_are_not_taken_over(shop: Shop, tmp_path: Path) -> None:
+    shop.round()
+    (socket,) = shop.ask("SHOW unix_socket_directories")
+    gone = tmp_path / "gone"
+    shop.folder.rename(gone)
+    other = Shop(tmp_path / f"other {tmp_path.name}", shop.server.with_parameters(host=socket))
+    (other.migrations).mkdir(parents=True)
+    other.git("init", "--quiet", "--initial-branch=main")
+    other.write(BASE, ITEMS)
+    other.commit()
+    try:
+        assert other.round().made
+        assert other.names() == [other.project.name]
+    finally:
+        other.drop_all()
+    gone.rename(shop.folder)
+    assert not shop.round().did_something

@@ -11,6 +11,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.repeatables import RepeatableState
 from wflo_schema.errors import MigrationFailed, Refused
 from wflo_schema.files.folder import read_migrations
+from wflo_schema.show.text import result_text
 
 pytestmark = pytest.mark.spread_over_servers
 
@@ -216,7 +217,8 @@ def test_deleted_file_keeps_what_it_made_until_somebody_asks(database: Database,
     folder.delete("v")
     assert apply(database, folder) == ()
     assert states(database, folder) == {"v": RepeatableState.DELETED}
-    apply(database, folder, drop_deleted=True)
+    dropped = operations.migrate(database, read_migrations(folder.path), drop_deleted=True)
+    assert result_text(dropped) == "every migration is applied; dropped: what repeatable/v made"
     assert states(database, folder) == {}
     assert run(database, "SELECT to_regclass('v')") == [(None,)]
 

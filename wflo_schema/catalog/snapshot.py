@@ -127,7 +127,8 @@ def read_snapshot(path: pathlib.Path) -> Catalog:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise WfloSchemaError(f"cannot read {path}: {error}", hint="write it with wflo-schema dump > FILE") from None
+        why = getattr(error, "strerror", None) or error
+        raise WfloSchemaError(f"cannot read {path}: {why}", hint="write it with wflo-schema dump > FILE") from None
     try:
         return parse_snapshot(text)
     except WfloSchemaError as error:

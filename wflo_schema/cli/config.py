@@ -144,5 +144,5 @@ def _of_commands(table: Table, way: tuple[str, ...] = ()) -> Iterator[InForce]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else str(value)
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # a setting is a line
+    text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) or "-"  # a setting is a line

@@ -153,19 +153,21 @@ class Workshop:
         return [
             Found(row.name, mark, row.lets_in, row.connections, row.size_bytes)
             for row, mark in marked
-            if self._is_ours(mark) or (repository and mark.repository == repository)
+            if self._is_ours(row.name, mark) or (repository and mark.repository == repository)
         ]
 
-    def _is_ours(self, mark: Mark) -> bool:
+    def _is_ours(self, name: str, mark: Mark) -> bool:
         """Whether it was made for this folder, or for one that was moved here: gone, and the server is this machine's.
 
-        Two folders of one name, of two people or two copies, never share a database.
+        Two folders of one name, of two people or two copies, never share a database, nor do two projects whose folders
+        of migrations have one name.
         """
         if mark.folder == self.project.folder:
             return True
         is_local = self.project.server.parameters.get("host", "/").startswith("/")
-        is_same_name = os.path.basename(mark.folder) == os.path.basename(self.project.folder)
-        return is_local and is_same_name and not os.path.exists(mark.folder)
+        is_same_folder = os.path.basename(mark.folder) == os.path.basename(self.project.folder)
+        is_same_name = name == self.project.name or name.startswith(f"{self.project.name}{_APART}")
+        return is_local and is_same_folder and is_same_name and _is_gone(mark.folder)
 
     def listed(self, checkout: Checkout) -> tuple[DevDatabase, ...]:
         """Every database of the project, the current one first."""
@@ -386,6 +388,17 @@ class Workshop:
         for one in meant:
             self.session.drop(one.name)
         return tuple(f.name for f in meant)
+
+
+def _is_gone(folder: str) -> bool:
+    """Whether there is no such folder: one that may not be looked at is there."""
+    try:
+        os.lstat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _rename(name: str, to: str) -> sql.Composed:

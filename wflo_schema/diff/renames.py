@@ -125,7 +125,7 @@ class Wishes:
                 return chosen
             self._dropped.add((likely.kind, likely.old))
         if open_ and self.ask is None:
-            raise _refused(open_)
+            raise _refused(open_, [f"--rename {t}" for t in self._renames if t not in self._used])
         self._used |= {t for t, names in self._drops.items() if any(_is_meant(names, path) for _, path in gone)}
         return None
 
@@ -181,14 +181,14 @@ class Wishes:
             )
 
 
-def _refused(open_: Sequence[Likely]) -> Refused:
+def _refused(open_: Sequence[Likely], unused: Sequence[str]) -> Refused:
     hints = []
     for likely in open_:
         ways = [f"--rename {r.option}" for r in likely.renamings()]
         hints.append(f"{' or '.join(ways)}; if it is to be dropped: --drop {_spelled(likely.old)}")
     return Refused(
         "it cannot be seen whether this was renamed, or dropped and another made:\n"
-        + "\n".join(likely.text for likely in open_),
+        + "\n".join((*(likely.text for likely in open_), *(f"{option} fits none of it" for option in unused))),
         hint="say which it is: " + "\n".join(hints),
     )
 

@@ -120,6 +120,8 @@ class Result:
     round_trips: int
     hooks: tuple[str, ...] = ()
     """Ids of the hooks that were run in a transaction of their own, in order."""
+    dropped: tuple[str, ...] = ()
+    """Deleted repeatable files whose things were dropped."""
 
     @property
     def ids(self) -> tuple[str, ...]:

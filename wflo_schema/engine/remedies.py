@@ -47,7 +47,7 @@ _REMEDIES_OF_STATEMENT = (
         "42704|42501",
         r"ALTER\b.*\bOWNER\s+TO\b|GRANT\b|REVOKE\b|ALTER\s+DEFAULT\s+PRIVILEGES\b",
         (
-            "make the role first, or become a member of it; or write the dump without owners and grants "
+            "make the role first, or become a member of it; if this is a dump, write it without owners and grants "
             "(pg_dump --no-owner --no-privileges)"
         ),
     ),

@@ -118,6 +118,7 @@ class NotApplied(Exception):
                 f"nothing of {behind} was kept"
             )
         if self._circle:
+            error.not_tried = ()
             error.hint = f"{listed(self._circle)} need each other, so none of them can be made first\n{error.hint}"
         return error
 

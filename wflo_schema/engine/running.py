@@ -479,6 +479,7 @@ class Run(Sending):
         states = {e.id: e.state for e in entries}
         wanted = [m for m in migrations.repeatables if states[m.id] is not RepeatableState.APPLIED]
         deleted = [i for i, state in states.items() if state is RepeatableState.DELETED and drop_deleted]
+        self.dropped = tuple(deleted)
         if not wanted and not deleted:
             return None
         self.queue = deque(wanted)

@@ -188,6 +188,7 @@ class Session:
         self.due: tuple[Command, ...] = ()
         """With each migration's record: that the hook after all is due, and the values of the hooks' variables."""
         self._ran: list[str] = []
+        self.dropped: tuple[str, ...] = ()
         """Ids of hooks that were run in a transaction of their own."""
         self.confinement: Confinement | None = None
         """What keeps a replay inside its database."""
@@ -378,6 +379,7 @@ class Session:
             (time.monotonic() - began) * 1000,
             self.pipeline.round_trips,
             tuple(self._ran),
+            self.dropped,
         )
 
     def read(

@@ -124,6 +124,8 @@ def _refuse_hook(file: File, folder: str) -> None:
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|[_ .]+", "-", file.id).lower()
     near = [AFTER_ROLLBACK] if words.endswith("rollback") else difflib.get_close_matches(words, _HOOK_NAMES, n=1)
     meant = os.path.join(os.path.dirname(file.path), f"{near[0]}.sql") if near and folder == HOOKS else ""
+    if meant and os.path.exists(meant):
+        raise BadMigrationFile(f"{file.path} is no hook, and {meant} is there", hint="keep one of the two")
     raise BadMigrationFile(
         f"{file.path} is no hook: {HOOKS}/ holds {', '.join(f'{name}.sql' for name in _HOOK_NAMES)}",
         hint=f"did you mean {near[0]}? mv {shlex.quote(file.path)} {shlex.quote(meant)}"

@@ -303,11 +303,8 @@ def _unwrapped(path: str, found: Statements, control: Sequence[int]) -> Statemen
         rest.is_wrapped = True
         return rest
     what, hint = (
-        "begins or ends a transaction, which a migration must not do",
-        (
-            "remove it: each migration and its record are one transaction already; "
-            "for statements that cannot run in one, begin the file with -- transactional: false"
-        ),
+        "begins or ends a transaction, and the whole file is in one already",
+        "remove it; statements that cannot run in one go into a migration that begins with -- transactional: false",
     )
     wrong = begin
     if is_pair:

@@ -192,7 +192,7 @@ def relative_path(path: str) -> str:
 def seed_text(result: SeedResult) -> str:
     """What a run of seeds did: a line for each file, the sequences, the sum."""
     lines = [f"  seeded {one.id}  ({_much(one)}, {duration(one.duration_ms)})" for one in result.done]
-    lines += [f"  sequence {name} goes on behind {value}" for name, value in result.sequences]
+    lines += [f"  sequence {name} continues after {value}" for name, value in result.sequences]
     return "\n".join([*lines, seed_line(result)])
 
 
@@ -279,10 +279,13 @@ def event_text(event: Event) -> str:
 
 def result_text(result: Result) -> str:
     """The last line of a run."""
+    if result.dropped:
+        done = f"{_counted_files(result.ids)} applied in {duration(result.duration_ms)}" if result.done else ""
+        return f"{done or 'every migration is applied'}; dropped: what {listed(result.dropped)} made"
     if not result.done and result.hooks and result.operation == "apply":
         if f"{HOOKS}/{BEFORE_ALL}" in result.hooks:
             return f"nothing was left to do: another run was faster; {listed(result.hooks)} was run"
-        return f"every migration is applied; {listed(result.hooks)} was run, which an earlier run has left"
+        return f"every migration is applied; {listed(result.hooks)} was run, which an earlier run left undone"
     if not result.done:
         return {
             "apply": "nothing to do: every migration is applied",
@@ -412,7 +415,7 @@ def plan_text(plan: Plan) -> str:
 
 def _plan_of_hooks(plan: Plan) -> list[str]:
     if plan.hooks and not len(plan):
-        return [f"  would run {listed(plan.hooks)}, which an earlier run has left"]
+        return [f"  would run {listed(plan.hooks)}, which an earlier run left undone"]
     return [f"  would run {listed(plan.hooks)}, too"] if plan.hooks else []
 
 
