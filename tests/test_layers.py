@@ -57,6 +57,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "text",
             "making",
             "altering",
+            "counting",
             "changing",
             "snapshot",
             "keys",

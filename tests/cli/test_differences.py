@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import run
+from tests.conftest import RunningServer
 from wflo_schema.connect.database import Database
 
 pytestmark = pytest.mark.spread_over_servers
@@ -42,7 +43,7 @@ def test_diff_exits_with_0_where_there_is_nothing_and_with_1_where_there_is(
     ran = run("diff", cwd=tmp_path, env=shop)
     assert ran.code == 1
     assert "-- loses data: what public.a.name holds\nALTER TABLE public.a DROP COLUMN name;\n" in ran.out
-    assert "\n-- its rollback\n" in ran.out
+    assert "\n-- its rollback\n\n-- -- loses data: what public.a.weight holds\n-- ALTER TABLE public.a DROP" in ran.out
     assert (
         ran.err
         == "2 statements; 1 loses data: what public.a.name holds; proven in a scratch database, there and back\n"
@@ -124,3 +125,46 @@ def test_a_person_is_asked_what_was_renamed(tmp_path: Path, database: Database, 
     code, out, shown = on_terminal("\x04", tmp_path, shop)
     assert (code, out) == (3, "")
     assert "say it with --rename or --drop" in shown
+
+
+_BY_HAND = """
+    CREATE TABLE "z\nDROP TABLE public.a; --" (a integer); CREATE TABLE t (a integer);
+    CREATE FUNCTION b() RETURNS SETOF t LANGUAGE sql AS 'SELECT a FROM t'; CREATE VIEW v AS SELECT a FROM b();
+    CREATE PROCEDURE a_clear() LANGUAGE sql AS 'DELETE FROM t';
+    CREATE FUNCTION each(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
+    CREATE FUNCTION other(n integer) RETURNS integer LANGUAGE sql AS 'SELECT each(n)';
+    CREATE OR REPLACE FUNCTION each(n integer) RETURNS integer LANGUAGE sql AS 'SELECT other(n)';
+    ALTER TABLE a DROP name;
+"""
+
+
+def test_what_is_printed_runs_in_psql_with_and_without_a_transaction_and_one_by_one(
+    tmp_path: Path, database: Database, shop: dict[str, str], server: RunningServer
+) -> None:
+    change(database, _BY_HAND)
+    printed = run("diff", cwd=tmp_path, env=shop).out
+    assert printed.index("PROCEDURE public.a_clear") > printed.index("CREATE TABLE public.t")
+    steps = json.loads(run("diff", "--format", "json", cwd=tmp_path, env=shop).out)
+    assert steps["is_proven"]
+    (tmp_path / "it.sql").write_text(printed, newline="")
+
+    def run_each(statements: list[dict[str, str]]) -> None:
+        for one in statements:
+            change(database, one["text"])
+
+    words = [str(server.psql), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "it.sql", database.url]
+    for more in ([], ["-1"]):
+        run_each(steps["rollback"])
+        assert run("diff", cwd=tmp_path, env=shop).code == 0
+        done = subprocess.run([*words, *more], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert run("diff", cwd=tmp_path, env=shop).out == printed
+    run_each(steps["rollback"])
+    run_each(steps["statements"])
+    assert run("diff", cwd=tmp_path, env=shop).out == printed
+    assert run("diff", "--write", "--name", "all of it", cwd=tmp_path, env=shop).code == 0
+
+
+def test_help_names_the_default_format(tmp_path: Path) -> None:
+    assert "default: sql" in " ".join(run("diff", "--help", cwd=tmp_path).out.split())
+    assert "default: text" in " ".join(run("check", "--help", cwd=tmp_path).out.split())

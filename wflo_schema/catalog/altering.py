@@ -227,32 +227,6 @@ def _alter_identity(alter: str, had: str, wanted: str, *, is_retyped: bool) -> s
     return f"{alter} {' '.join(words)};" if words else ""
 
 
-def counting_on(text: str, column: Object, options: str, olds: Sequence[Object], *, sequence: str = "") -> str:
-    """With statements behind that set the new sequence of a column to the highest value that is there.
-
-    ``olds`` are sequences that it had.  One that counts down begins at its start.
-    """
-    numbers = dict(re.findall(r"(START WITH|INCREMENT BY) (-?\d+)", options))
-    if int(numbers.get("INCREMENT BY", 1)) < 0:
-        return text
-    name, table = quote(column.path[2]), table_of(column)
-    place = _text(sequence) if sequence else f"pg_get_serial_sequence({_text(table)}, {_text(column.path[2])})"
-    last = f"max({name})"
-    if olds:
-        values = ", ".join(f"(SELECT last_value FROM {o.name} WHERE is_called)" for o in olds)
-        last = f"greatest({last}, {values})"
-    return lines(
-        *(f"ALTER SEQUENCE {o.name} OWNED BY NONE;" for o in olds),
-        text,
-        f"SELECT setval({place}, last) FROM (SELECT {last} AS last FROM {table}) AS had"
-        f" WHERE last >= {numbers.get('START WITH', 1)};",
-    )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 _OPTION = re.compile(rf"(?P<name>{SPELLED})(?: (?P<value>E?'(?:[^']|'')*'))?(?:, |\Z)")
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from wflo_schema.catalog.altering import (
     alter_attribute,
-    counting_on,
     drop,
     exchange_enum,
     labels_of,
@@ -20,6 +19,7 @@ from wflo_schema.catalog.altering import (
     terse,
 )
 from wflo_schema.catalog.compare import differences
+from wflo_schema.catalog.counting import handings
 from wflo_schema.catalog.making import (
     WRITTEN_WITH_TABLE,
     TablePlan,
@@ -134,7 +134,8 @@ class _Change:
         for key, one in self.has.items():
             if one.kind in OF_RELATION:
                 self.on.setdefault(one.path[:2], []).append(key)
-        self.counted = {o.name for o in self.wants.values() if o.kind == "column" and o.get("identity")}
+        self.handings = handings(self.has, self.wants)
+        self.handed = {h.old.key: h for h in self.handings.values() if h.old is not None}
         self.mentions = {o.key: self._mentions(o) for o in have.objects}
         self.mentioned: dict[str, list[Key]] = {}
         for key, names in self.mentions.items():
@@ -309,7 +310,7 @@ class _Change:
     def _is_held(self, key: Key) -> bool:
         """Whether something that stays, and changes, lets it go only then."""
         one = self.extra[key]
-        if one.kind in _LAST or (one.kind == "sequence" and self._hands_on(one)):
+        if one.kind in _LAST or key in self.handed:
             return True
         if one.kind == "column":
             word = _word(one.path[2])
@@ -326,26 +327,6 @@ class _Change:
             self._stays(k) and (k not in self.cleared or self._holds_type(k, one))
             for k in self.mentioned.get(token(one), ())
         )
-
-    def _hands_on(self, sequence: Object) -> bool:
-        """Whether its value goes to the sequence of an identity."""
-        return sequence.get("owned by") in self.counted
-
-    def _counting_on(self, had: Object, wanted: Object, attribute: str, text: str) -> str:
-        """With what lets a sequence that is new for a column go on behind the values that are there."""
-        if attribute == "identity":
-            if had.get("identity") or not wanted.get("identity"):
-                return text
-            olds = [o for o in self.extra.values() if o.kind == "sequence" and o.get("owned by") == wanted.name]
-            return counting_on(text, wanted, wanted.get("identity"), olds)
-        for one in self.sides.absent.values():
-            if (
-                one.kind == "sequence"
-                and one.get("owned by") == wanted.name
-                and one.name in _read(wanted.get("default"))
-            ):
-                return counting_on(text, wanted, mend_sequence(one), (), sequence=one.name)
-        return text
 
     def _holds_type(self, key: Key, one: Object) -> bool:
         return one.name in self.has[key].get("type")
@@ -427,14 +408,16 @@ class _Change:
 
     def _drop(self, one: Object) -> Statement:
         loses = losses_of_drop(one) if one.key in self.extra or one.kind == "column" else ()
+        text = drop(one)
         if one.kind == "column" and ("foreign table", one.path[:2]) in self.has:
             loses = ()
-        if one.kind == "sequence" and self._hands_on(one):
-            loses = ()
+        handed = self.handed.get(one.key)
+        if handed is not None:
+            loses, text = (), drop(handed.old_aside or one)
         notes: tuple[str, ...] = ()
         if one.key in self.gone and one.key in self.wants and one.kind in VIEWS | {"function", "procedure"}:
             notes = ("it is made again below; a grant that is not written there is lost",)
-        return Statement(one.kind, one.name, drop(one), loses, notes, one.key)
+        return Statement(one.kind, one.name, text, loses, notes, one.key)
 
     # --- what is altered and made ----------------------------------------------------------------
 
@@ -468,6 +451,9 @@ class _Change:
                 one = replace(one, attributes=self.wants[key].attributes)
             there[key] = one
         making, needs = _Tables(self.want, there).made(self.sides.absent, self.wants, self.gone)
+        for handing in self.handings.values():
+            if handing.is_made_with_identity and handing.new is not None:
+                needs[handing.new.key, ABSENT].add(f"no identity {handing.wanted.name}")
         return Catalog(tuple(sorted(there.values(), key=lambda o: o.key)), self.version), making, needs
 
     def _rest(self) -> tuple[list[Statement], list[Difference]]:
@@ -493,6 +479,7 @@ class _Change:
             if any((key, other) in found for other in _TOLD_WITH.get((key[0], attribute), ())):
                 del found[key, attribute]
         new = frozenset(path for (kind, path), _ in making if kind in TABLES)
+        with_identity = {h.new.key for h in self.handings.values() if h.new is not None and h.had.get("identity")}
         steps: list[Statement] = []
         undone: list[Difference] = []
         for (key, attribute), difference in placed_in_order(found, sides, needs=needs):
@@ -503,13 +490,21 @@ class _Change:
                 undone.append(difference)
                 continue
             had, wanted = self.has.get(key), self.wants[key]
+            if key in with_identity and attribute == ABSENT:
+                continue
             if any(step.text == text and step.key == key for step in steps):
                 continue
             loses, notes = notes_on(had, wanted, attribute) if wanted.path[:2] not in new else ((), ())
-            if had is not None and wanted.kind == "column" and attribute in ("identity", "default"):
-                text = self._counting_on(had, wanted, attribute, text)
+            if key in self.handings and attribute in ("identity", "default"):
+                text, loses = self._handed_on(key, attribute, text, making), ()
             steps.append(Statement(difference.kind, difference.object, text, loses, notes, key))
         return steps, undone
+
+    def _handed_on(self, column: Key, attribute: str, text: str, making: dict[Place, str]) -> str:
+        """With what lets a sequence that is new for a column go on where the one before it stands."""
+        handing = self.handings[column]
+        create = making.get((handing.new.key, ABSENT), "") if handing.new is not None else ""
+        return handing.statements(attribute, text, terse(create, "sequence"))
 
 
 class _Tables:
@@ -626,11 +621,6 @@ def mend_sequence(one: Object) -> str:
     """Write CREATE SEQUENCE."""
     sides = differences(Catalog(()), Catalog((one,)))[1]
     return mend_absent(one, sides)
-
-
-def _read(expression: str) -> str:
-    """With the quotes of its literals as they are meant."""
-    return expression.replace("''", "'")
 
 
 def _word(name: str) -> re.Pattern[str]:

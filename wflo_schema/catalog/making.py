@@ -290,7 +290,7 @@ class TablePlan:
             f"{_constraint_name(column)}{not_null}" if is_written else "",
             f"DEFAULT {default}" if default and not self.is_late(default) else "",
             column.get("generated"),
-            "" if self._gets_identity(column) else _identity(column),
+            "" if self._gets_identity(column) else identity_of(column),
         )
         return " ".join(filter(None, words))
 
@@ -367,8 +367,8 @@ def _constraint_name(column: Object) -> str:
     return f"CONSTRAINT {quote(called)} " if called else ""
 
 
-def _identity(column: Object) -> str:
-    """With the sequence's name, where it is not the one that PostgreSQL would choose."""
+def identity_of(column: Object) -> str:
+    """How it is an identity, with the sequence's name, where it is not the one that PostgreSQL would choose."""
     identity, sequence = column.get("identity"), column.get("identity sequence")
     usual = qualified(column.path[0], f"{column.path[1]}_{column.path[2]}_seq")
     return identity.replace("(", f"(SEQUENCE NAME {sequence} ", 1) if sequence not in ("", usual) else identity

@@ -258,13 +258,13 @@ def some_of(name: str, choices: Sequence[str], *, help: str) -> Callable[[_F], _
 
 
 class _Formats(_Choice):
-    """The formats that a command has.  One of another command is the first here, unless it is typed."""
+    """The formats that a command has.  One of another command is the default here, unless it is typed."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if ctx is not None and param is not None and param.name is not None and value not in self.choices:
             typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
             if not typed and value in FORMATS:
-                return str(self.choices[0])
+                return str(param.default)
         return super().convert(value, param, ctx)
 
 

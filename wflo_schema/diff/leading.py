@@ -6,7 +6,7 @@ asked to, and that one change may bring another with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -17,6 +17,7 @@ from wflo_schema.catalog.changing import Statement, change_statements
 from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog, Difference, Key, Object, Path
 from wflo_schema.diff.renames import Renaming, Wishes, owned_sequences
+from wflo_schema.diff.writing import is_body, unchecked
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -111,21 +112,58 @@ def _rounds(
 ) -> tuple[list[Statement], tuple[Difference, ...]]:
     steps: list[Statement] = []
     last: tuple[Statement, ...] = ()
-    connection.execute("SET LOCAL check_function_bodies = off")
     for _ in range(_ROUNDS):
         change = change_statements(have, want, remade=remade)
         if not change.statements or change.statements == last:
             break
-        for one in change.statements:
-            try:
-                with connection.transaction():
-                    _run(connection, one.text)
-            except psycopg.Error as error:
-                raise _Failed(one, (*steps, *change.statements), error) from error
+        steps += _in_turn(connection, change.statements, steps)
         last = change.statements
-        steps += change.statements
         have = read()
     return steps, compared(have, want)
+
+
+def _in_turn(connection: Connection, statements: Sequence[Statement], before: Sequence[Statement]) -> list[Statement]:
+    """Run them, a function whose body reads what is made later once that is there; return them as they ran."""
+    done: list[Statement] = []
+    waiting: list[Statement] = []
+    for one in statements:
+        error = _refused(connection, one)
+        if error is not None and is_body(one) and _refused(connection, unchecked(one), is_tried=True) is None:
+            waiting.append(one)
+            continue
+        if error is not None and waiting:  # it may call one of those
+            done += _waited(connection, waiting)
+            waiting = []
+            error = _refused(connection, one)
+        if error is not None:
+            raise _Failed(one, (*before, *statements), error) from error
+        done.append(one)
+    return [*done, *_waited(connection, waiting)]
+
+
+def _waited(connection: Connection, waiting: Sequence[Statement]) -> list[Statement]:
+    """Run what waited: each once its body is right, and the rest unread."""
+    done: list[Statement] = []
+    left = list(waiting)
+    while ready := next((one for one in left if _refused(connection, one) is None), None):
+        done.append(ready)
+        left.remove(ready)
+    for one in map(unchecked, left):
+        error = _refused(connection, one)
+        if error is not None:
+            raise _Failed(one, (*done, *waiting), error) from error
+        done.append(one)
+    return done
+
+
+def _refused(connection: Connection, one: Statement, *, is_tried: bool = False) -> psycopg.Error | None:
+    """What PostgreSQL says against it; it has run where that is nothing, and is taken back if it was only tried."""
+    try:
+        with connection.transaction(force_rollback=is_tried):
+            _run(connection, one.text)
+    except psycopg.Error as error:
+        return error
+    return None
 
 
 def _given_back(connection: Connection, before: Catalog, after: Catalog) -> list[Statement]:

@@ -19,7 +19,7 @@ from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.diff.leading import Connection, Way, compared, lead, take_back
 from wflo_schema.diff.renames import Wishes
 from wflo_schema.diff.repeated import Edit, Owned, failing, owned, without_file
-from wflo_schema.diff.writing import sql_of
+from wflo_schema.diff.writing import is_body, sql_of, unchecked
 from wflo_schema.engine import operations
 from wflo_schema.engine.repeatables import RepeatableEntry
 from wflo_schema.errors import MigrationFailed, Refused, WfloSchemaError
@@ -98,13 +98,19 @@ def diff_catalogs(start: Snapshot, goal: Snapshot, *, wishes: Wishes | None = No
         str(start.path),
         str(goal.path),
         compared(have, want),
-        forward.statements,
-        back.statements,
+        _as_made_together(forward.statements),
+        _as_made_together(back.statements),
         forward.undone,
         back.undone,
         is_tried=False,
         notes=notes,
     )
+
+
+def _as_made_together(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """With bodies that no server has read: one may name what is made after it."""
+    is_alone = sum(s.text.startswith("CREATE ") for s in statements) < 2
+    return tuple(s if is_alone or not is_body(s) else unchecked(s) for s in statements)
 
 
 def diff(

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 
 def diff_sql(found: Diff) -> str:
-    """The migration, and its rollback behind it; of what was written, the files."""
-    from wflo_schema.diff.writing import sql_of
+    """The migration, and behind it its rollback as comments, which nothing runs; of what was written, the files."""
+    from wflo_schema.diff.writing import commented, sql_of
 
     if found.paths:
         return "\n".join([*map(str, found.paths), *_edits(found)])
     if found.is_equal:
-        return f"-- nothing to write: {found.start} and {found.goal} are equal"
+        return f"-- nothing to write: {_line(found.start)} and {_line(found.goal)} are equal"
     if not found.differences:
-        return "\n".join([f"-- from {found.start} to {found.goal}", *_edits(found)])
-    lines = [f"-- from {found.start} to {found.goal}", "", sql_of(found.statements).rstrip("\n")]
+        return "\n".join([f"-- from {_line(found.start)} to {_line(found.goal)}", *_edits(found)])
+    lines = [f"-- from {_line(found.start)} to {_line(found.goal)}", "", sql_of(found.statements).rstrip("\n")]
     lines += _remaining(found.failure, found.remaining)
-    lines += ["", "-- its rollback", "", sql_of(found.rollback).rstrip("\n")] if found.rollback else []
+    if found.rollback:
+        lines += ["", "-- its rollback", "", commented(sql_of(found.rollback).rstrip("\n"))]
     lines += _remaining(found.failure_back, found.remaining_back)
     lines += _edits(found)
     return "\n".join(lines)
@@ -34,12 +35,12 @@ def _remaining(failure: str, remaining: tuple[Difference, ...]) -> Iterator[str]
     if failure:
         yield ""
         yield "-- PostgreSQL refused:"
-        yield from (f"--   {line}" for line in failure.split("\n"))
+        yield from (f"--   {line}" for line in failure.splitlines())
     elif remaining:
         yield ""
         yield "-- no statement is known for:"
         for d in remaining:
-            what = f"{d.kind} {d.object}{f' {d.attribute}' if d.attribute else ''}"
+            what = f"{d.kind} {_line(d.object)}{f' {d.attribute}' if d.attribute else ''}"
             yield f"--   {what}: have {_line(d.have)}, want {_line(d.want)}"
 
 
