@@ -195,3 +195,45 @@ def test_table_with_a_serial_key_below_a_view_is_dropped_on_the_way_back(
     operations.rollback(database, read_migrations(folder.path))
     assert difference(before, dump(server, database)) == []
     assert apply(database, folder) == ("2_b", "repeatable/pinned_page")
+
+
+TOLD = {
+    "sums": "CREATE OR REPLACE VIEW sums AS SELECT s.*, count(*) AS n FROM story s GROUP BY s.id;",
+    "kept": "CREATE MATERIALIZED VIEW kept AS WITH every AS (SELECT * FROM sums) SELECT * FROM every;",
+    "plain": "CREATE VIEW plain AS SELECT id, 3 * 4 AS n FROM story;",
+    "named": 'CREATE VIEW named (a, "B.c") AS SELECT * FROM applause;',
+}
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_views_of_all_columns_get_those_that_a_migration_adds(
+    together: bool, server: RunningServer, database: Database, second: Database, folder: Folder
+) -> None:
+    for name in PILE:
+        folder.delete(name)
+    folder.write(**TOLD)
+    apply(database, folder)
+    given = (
+        "GRANT SELECT ON sums, kept, plain TO pg_monitor",
+        "COMMENT ON VIEW sums IS 'a'",
+        "COMMENT ON COLUMN sums.n IS 'b'",
+        "COMMENT ON MATERIALIZED VIEW kept IS 'c'",
+        "COMMENT ON VIEW named IS 'd'",
+    )
+    run(database, *given)
+    before = dump(server, database)
+    folder.write(
+        _2_b="ALTER TABLE story ADD hidden boolean DEFAULT false; ALTER TABLE applause ADD at timestamptz;",
+        _2_b__rollback="ALTER TABLE story DROP hidden; ALTER TABLE applause DROP at;",
+    )
+    files = read_migrations(folder.path)
+    applied = operations.migrate(database, files, together=together).ids
+    assert set(applied) == {"2_b", "repeatable/sums", "repeatable/kept", "repeatable/named"}
+    operations.migrate(second, files)
+    run(second, *given)
+    assert difference(dump(server, second), dump(server, database)) == []
+    assert apply(database, folder) == ()
+    folder.write(_3_c="ALTER TABLE author ADD age integer;", _3_c__rollback="ALTER TABLE author DROP age;")
+    assert apply(database, folder) == ("3_c",)
+    operations.rollback(database, read_migrations(folder.path), count=2)
+    assert difference(before, dump(server, database)) == []
