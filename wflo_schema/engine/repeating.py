@@ -57,6 +57,8 @@ _WORD = re.compile(rb"[\w$]+")
 
 # Files that are sent in one exchange: so many at first, and twice as many each time that none is refused.
 _FEWEST_AT_ONCE = 4
+# A view that is made and taken back, to see which columns it gets.
+_TRIED = "wflo_schema_tried"
 
 Key = tuple[str, str]
 
@@ -774,6 +776,24 @@ class Repeating:
     def look_at_shapes(self) -> None:
         """Remember which columns the relations have before anything is applied."""
         self._shapes = {n.key: n.shape for n in self._owned(*self.texts) if n.shape}
+
+    def with_other_columns(self) -> list[str]:
+        """Ids of files, not changed, whose views of ``*`` would have other columns if they were made now."""
+        ids = [i for i, of_one in self.texts.items() if i in self.files and "*" in of_one[-1].content]
+        return [i for i in ids if self._would_differ(self.files[i])]
+
+    def _would_differ(self, one: File) -> bool:
+        from wflo_schema.files.creations import views_of_all
+
+        there = {n.name: n.shape for n in self._owned(one.id) if n.shape}
+        for name, statement in views_of_all(one.script, _TRIED):
+            tried = [*self._between(one.migration), _SAVEPOINT, Command(statement), self._ask_named([_TRIED])]
+            outcome = self._exchange(tried)
+            self._owed = [_BACK, _RELEASE]
+            made = named_of(outcome.rows[-1]) if outcome.error is None else ()
+            if any(n.shape != there.get(name, n.shape) for n in made):
+                return True
+        return False
 
     def _needs(self) -> dict[str, set[str]]:
         """Which files each file is made from, as `pg_depend` has it."""

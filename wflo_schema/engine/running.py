@@ -100,6 +100,9 @@ class Run(Sending):
     creates_schema = False
     repeats = False
     """Repeatable files are to be applied behind the migrations."""
+    widens = False
+    """Views of ``*`` are to be looked at: the migrations may give their tables other columns."""
+    has_views_of_all = False
     is_due = False
     """The hook after all is to be run since an earlier run, which was killed, or in which it failed."""
     _hook_files: Migrations | None = None
@@ -137,6 +140,7 @@ class Run(Sending):
         self._last_hash = last[-1] if last else ""
         self._has_taken_down = any(of_one[-1].is_down for of_one in self._texts.values())
         self.has_repeated = bool(self._texts)
+        self.has_views_of_all = any("*" in of_one[-1].content for of_one in self._texts.values())
         if self._texts or migrations.repeatables:
             there = existing(self.pipeline, self._texts)
             found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
@@ -349,7 +353,7 @@ class Run(Sending):
 
     def is_to_repeat(self, planned: Plan) -> bool:
         """Are repeatable files to be applied, those that a migration took away included?"""
-        return bool(planned.repeatables) or self._has_taken_down
+        return bool(planned.repeatables) or self._has_taken_down or self.widens
 
     def repeat(self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool) -> None:
         """Apply the repeatable files that changed, in one transaction with their records.
@@ -480,11 +484,16 @@ class Run(Sending):
         wanted = [m for m in migrations.repeatables if states[m.id] is not RepeatableState.APPLIED]
         deleted = [i for i, state in states.items() if state is RepeatableState.DELETED and drop_deleted]
         self.dropped = tuple(deleted)
-        if not wanted and not deleted:
+        if not wanted and not deleted and not self.widens:
             return None
         self.queue = deque(wanted)
         repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
         repeating.look_at_shapes()
+        if self.widens:
+            other = repeating.with_other_columns()
+            wanted += [m for m in migrations.repeatables if m.id in other and m not in wanted]
+            if not wanted and not deleted:
+                return None
         repeating.apply([repeating.files[m.id] for m in wanted])
         return repeating, [*repeating.drop_files(deleted), *repeating.finish(), *self.due]
 

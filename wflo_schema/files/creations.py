@@ -5,6 +5,7 @@ Hides the parser's nodes.  What code makes (DO, a function that is called) is no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,30 @@ def _creation(number: int, statement: Statement) -> Creation | None:
         kind == "view_stmt" and bool(node.options),
         kind == "index_stmt",
     )
+
+
+def views_of_all(script: Script, name: str) -> Iterator[tuple[str, str]]:
+    """The views with a ``*`` in them that a file makes, each with a statement that makes the same as a view ``name``.
+
+    PostgreSQL writes out the ``*`` when a view is made: a column that its table gets later is not in it.
+    """
+    import postgast
+
+    for _, statement in script.statements.beginning_with("CREATE"):
+        if b"*" not in statement.raw or (parsed := _parsed(statement.text)) is None:
+            continue
+        kind, node = parsed
+        is_filled = kind == "create_table_as_stmt" and _said(node, "objtype") == "OBJECT_MATVIEW"
+        if not (is_filled or kind == "view_stmt") or "a_star {" not in str(node):
+            continue
+        tree = postgast.parse("CREATE VIEW v AS SELECT")
+        view = tree.stmts[0].stmt.view_stmt
+        relation, columns = (node.into.rel, node.into.col_names) if is_filled else (node.view, node.aliases)
+        view.query.CopyFrom(node.query)
+        view.aliases.extend(columns)
+        view.view.CopyFrom(relation)
+        view.view.relname = name
+        yield relation.relname, postgast.deparse(tree)
 
 
 def touched(statement: Statement) -> tuple[Touched, ...]:

@@ -1,6 +1,7 @@
 -- one row: something that would have to be dropped with one of these, at its greatest depth
 -- ($1, $2: catalogs and objects, paired; $3: columns of a single relation in $2, or NULL for all of it;
--- is_part: it goes with what it belongs to, such as an index; goes_too: and hinders nobody from dropping that)
+-- is_part: it goes with what it belongs to, such as an index; goes_too: and hinders nobody from dropping that,
+-- as a default and a constraint of it do not, whatever else they need)
 WITH RECURSIVE below (classid, objid, column_names, is_part, depth) AS (
     SELECT s.classid, s.objid, $3::text[], FALSE, 0
     FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS s (classid, objid)
@@ -59,7 +60,10 @@ FROM (
         b.classid,
         b.objid,
         pg_catalog.bool_or(b.is_part) AS is_part,
-        pg_catalog.bool_and(b.is_part) AS goes_too,
+        pg_catalog.bool_and(b.is_part) OR pg_catalog.bool_or(b.is_part) AND b.classid OPERATOR(pg_catalog.=) ANY (ARRAY[
+            'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid,
+            'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid
+        ]) AS goes_too,
         pg_catalog.max(b.depth) AS depth
     FROM below AS b
     WHERE b.depth OPERATOR(pg_catalog.>) 0
