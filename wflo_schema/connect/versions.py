@@ -69,6 +69,7 @@ CHANGES: tuple[Change, ...] = (
     Change(18, "constraints can be NOT ENFORCED", columns={"conenforced": "true"}),
     Change(18, "foreign keys can hold for a PERIOD", columns={"conperiod": "false"}),
     Change(18, "generated columns can be published", columns={"pubgencols": "'n'"}),
+    SET_EXPRESSION,
     TRANSACTION_TIMEOUT,
     IDENTITY_OF_PARTITIONS,
     Change(

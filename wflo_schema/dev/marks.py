@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 # A draft's two texts are kept up to this many characters, as they are written down; a longer one is undone by a clone.
-_LONGEST = 200_000
+_LONGEST = 100_000
 
 # Drafts whose texts are kept, the newest: who has more has committed the others.
 _MOST_DRAFTS = 20
