@@ -18,7 +18,7 @@ from wflo_schema.catalog.mend import (
     named,
 )
 from wflo_schema.catalog.objects import OF_RELATION, Object, table_of
-from wflo_schema.connect.versions import SET_EXPRESSION
+from wflo_schema.connect import versions
 from wflo_schema.names import qualified, quote
 
 _LITERAL = re.compile(r"E?'(?:[^']|'')*'")
@@ -201,7 +201,7 @@ def _alter_column(had: Object, wanted: Object, attribute: str, sides: Sides) -> 
         if not value and had.get("generated").endswith("STORED"):
             return f"{alter} DROP EXPRESSION;"
         is_kept = had.get("generated").rpartition(" ")[2] == value.rpartition(" ")[2]
-        if is_kept and had.get("generated") and SET_EXPRESSION.is_in(sides.server_version):
+        if is_kept and had.get("generated") and versions.SET_EXPRESSION.is_in(sides.server_version):
             expression = value.removeprefix("GENERATED ALWAYS AS ").rpartition(" ")[0]
             return f"{alter} SET EXPRESSION AS {expression};"
         return ""
