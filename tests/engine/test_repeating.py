@@ -338,3 +338,35 @@ def test_view_is_not_dropped_from_under_another_that_needs_it(database: Database
     folder.write(w="CREATE VIEW w AS SELECT id FROM users;")
     apply(database, folder, drop_deleted=True)
     assert run(database, "SELECT to_regclass('v'), count(*) FROM w") == [(None, 0)]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_migration_that_uses_what_a_repeatable_file_makes_runs_in_a_fresh_database(
+    database: Database, second: Database, folder: Folder, together: bool
+) -> None:
+    folder.write(
+        _1_a=TABLE,
+        lower="CREATE OR REPLACE FUNCTION lowered(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT low($1)';",
+        low="CREATE OR REPLACE FUNCTION low(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';",
+        v="CREATE OR REPLACE VIEW v AS SELECT id, mail FROM users;",
+    )
+    folder.write(_2_b="SET search_path = public; ALTER TABLE users ADD COLUMN mail text DEFAULT lowered('X');")
+    folder.write(_3_c="ALTER TABLE users ALTER COLUMN name TYPE varchar(9); SELECT count(*) FROM v;")
+    files = read_migrations(folder.path)
+    ids = operations.migrate(database, files, together=together).ids
+    assert set(ids) == {"1_a", "2_b", "3_c", "repeatable/low", "repeatable/lower", "repeatable/v"}
+    assert run(database, "INSERT INTO users (id) VALUES (1)", "SELECT mail FROM v") == [("x",)]
+    assert set(states(database, folder).values()) == {RepeatableState.APPLIED}
+    assert operations.migrate(database, files).ids == ()
+
+
+def test_migration_that_lacks_what_no_file_makes_fails_as_ever(database: Database, folder: Folder) -> None:
+    folder.write(
+        _1_a=TABLE,
+        f="CREATE OR REPLACE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM later';",
+        _2_b="SELECT f();",
+        _3_c="CREATE TABLE later ();",
+    )
+    with pytest.raises(MigrationFailed, match=r"2_b failed in statement 1 of 1: function f\(\) does not exist"):
+        apply(database, folder)
+    assert run(database, "SELECT count(*) FROM _yoyo_migration") == [(1,)]

@@ -8,6 +8,7 @@ error PostgreSQL skips the rest of it.
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import selectors
 import threading
@@ -179,6 +180,10 @@ DISCARD = Command("DISCARD ALL")
 # Is no command: has the server send its answers to all before it at once, where it would wait for a bufferful.
 FLUSH = Command("")
 
+# What else takes prepared statements away, and how it begins.
+_FORGETS = re.compile(rb"(?:DISCARD\s+ALL|DEALLOCATE)\b", re.IGNORECASE)
+_FORGETTING = ("D", "d", b"D", b"d")
+
 # Stands among what was sent for the preparing of the command behind it.
 _PREPARING = Command("")
 
@@ -331,7 +336,7 @@ class Pipeline:
             sending.in_flight.append(command)
             self._unanswered += 1
             self._unanswered_bytes += len(sent)
-            if command is DISCARD:
+            if self._kept and command.text[:1] in _FORGETTING and _FORGETS.match(command.sent):
                 self._kept.clear()
         pgconn.send_flush_request()  # without it the server might keep its answers, and each would wait for the other
         return False

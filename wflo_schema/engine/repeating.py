@@ -29,7 +29,7 @@ from wflo_schema.engine.repeatables import (
     named_of,
     write_command,
 )
-from wflo_schema.engine.session import RETRIED, Session, failure
+from wflo_schema.engine.session import MISSING, RETRIED, Session, failure
 from wflo_schema.engine.values import record_commands
 from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.creations import Creation, Touched, creations
@@ -38,9 +38,6 @@ from wflo_schema.words import listed
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Script, Statement
-
-# Something is not there (yet): a table, a function, an object, a column, a schema, what COMMENT or GRANT names.
-_MISSING = frozenset({"42P01", "42883", "42704", "42703", "3F000", "42P02"})
 
 # It is there already, or cannot be replaced by this: other columns, another return type, what depends on it.
 _IN_THE_WAY = frozenset({"42P16", "42P13", "42P07", "42723", "42710", "42809", "2BP01", "0A000"})
@@ -112,9 +109,9 @@ class NotApplied(Exception):
         places = [f"when it was put back behind {behind}"] if behind else []
         places += [f"when it was given back what it had ({refused.what})"] if refused.what else []
         error = run.failed(m, script, refused.error, refused.number, place=", ".join(places))
-        if refused.what and refused.error.sqlstate in _MISSING:
+        if refused.what and refused.error.sqlstate in MISSING:
             error.hint = "drop that in a migration, or make it in this file as it is to be now; nothing was kept"
-        elif behind and refused.error.sqlstate in _MISSING:
+        elif behind and refused.error.sqlstate in MISSING:
             error.hint = (
                 f"{m.id} is made from what {behind} takes away: change both in one release; "
                 f"nothing of {behind} was kept"
@@ -423,7 +420,7 @@ class Repeating:
             refused = self._until_nothing_is_in_the_way(one)
             if refused is None:
                 has_moved = True
-            elif refused.error.sqlstate in _MISSING and runs[one.id] <= len(known) + 1:
+            elif refused.error.sqlstate in MISSING and runs[one.id] <= len(known) + 1:
                 said = refused.error.message
                 first = [
                     f for f in queue if (one.id, f.id) not in asked and any(is_named(name, said) for name in f.names)
@@ -494,8 +491,7 @@ class Repeating:
 
     def _guess_order(self, files: Sequence[File]) -> None:
         """Let a file come behind those whose names it mentions, so that few are tried in vain."""
-        makers = {name.encode(): f.id for f in files for name in f.names}
-        needs = {f.id: {makers[word] for word in _WORD.findall(f.script.source) if word in makers} for f in files}
+        needs = _mentioned(files)
         self._guessed.update(_depths(needs, needs))
 
     def _place(self, one: File) -> tuple[int, str]:
@@ -932,6 +928,24 @@ class Repeating:
             if any(n in r.error.message for i, names in others.items() if i != f.id for n in names)
         ]
         return NotApplied(one, refused, circle=circle if len(circle) == len(waiting) > 1 else ())
+
+
+def _mentioned(files: Sequence[File]) -> dict[str, set[str]]:
+    """Which of these files make what each of them names."""
+    makers = {name.encode(): f.id for f in files for name in f.names}
+    return {f.id: {makers[word] for word in _WORD.findall(f.script.source) if word in makers} for f in files}
+
+
+def makers_of(said: str, files: Iterable[File]) -> frozenset[str]:
+    """Of these files those that make what a message of PostgreSQL names, and those that they name in turn."""
+    some = list(files)
+    needs = _mentioned(some)
+    found: set[str] = set()
+    left = {f.id for f in some if any(is_named(name, said) for name in f.names)}
+    while left:
+        found |= left
+        left = {n for i in left for n in needs[i]} - found
+    return frozenset(found)
 
 
 def _depths(ids: Iterable[str], needs: Mapping[str, Collection[str]]) -> dict[str, int]:

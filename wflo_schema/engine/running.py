@@ -52,7 +52,7 @@ from wflo_schema.engine.repeatables import (
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
 from wflo_schema.engine.repeatables import write_command as write_repeatable
 from wflo_schema.engine.sending import Sending
-from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session, Tries
+from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session, Tries
 from wflo_schema.engine.together import CLEAR, RESET_SETTINGS, Course
 from wflo_schema.engine.transaction import Transaction, hashes_of
 from wflo_schema.engine.values import (
@@ -380,14 +380,18 @@ class Run(Sending):
     ) -> None:
         """The same; and tell what was taken down for it and is there again."""
         super().finished(m, operation, statements, is_flushed=is_flushed, duration_ms=duration_ms)
-        if self._put_back is None or self._put_back[0] != m.id:
+        self._tell_put_back(m.id, is_flushed=is_flushed)
+
+    def _tell_put_back(self, migration_id: str, *, is_flushed: bool) -> None:
+        """Tell which repeatable files were made again behind a migration, or first applied with it."""
+        repeating = self._put_back.pop(migration_id, None)
+        if repeating is None:
             return
-        (_, repeating), self._put_back = self._put_back, None
         again = sorted(one.id for one, _ in repeating.applied if one.id not in repeating.anew)
         if again:
-            self.notify(Notice(m.id, "PUT BACK", f"{listed(again)}, taken down for {m.id}"))
+            self.notify(Notice(migration_id, "PUT BACK", f"{listed(again)}, taken down for {migration_id}"))
         for one, _ in repeating.applied:
-            if one.id in repeating.anew and operation == "apply":
+            if one.id in repeating.anew and self._operation == "apply":
                 self.start(one.migration)
                 count, spent_ms = len(one.script.statements), repeating.spent_ms(one.id)
                 super().finished(one.migration, "apply", count, is_flushed=is_flushed, duration_ms=spent_ms)
@@ -516,6 +520,7 @@ class Run(Sending):
         while True:
             tries.count += 1
             self._is_plain, self.queue = is_plain, deque(targets)
+            self._put_back.clear()
             course = Course(
                 self, operation, len(targets), parts(), lambda one: one.is_around or one.migration.id in around
             )
@@ -532,7 +537,8 @@ class Run(Sending):
                     raise course.broken
                 assert failed is not None
                 one, error = failed
-                if error.sqlstate in DEPENDED_ON and self._texts and not (one.is_around or one.migration.id in around):
+                one = one._replace(is_around=one.is_around or one.migration.id in around)
+                if self._goes_around(one, error):
                     around.add(one.migration.id)
                     continue
                 is_settled = error.index > one.seal_index
@@ -597,6 +603,8 @@ class Run(Sending):
         if error is not None:
             self.settle(ROLLBACK)  # a cancel request came late
         self.finished_together(course.done, is_flushed=error is None)
+        for migration_id in tuple(self._put_back):
+            self._tell_put_back(migration_id, is_flushed=error is None)
         for file, _ in repeating.applied if repeating is not None else ():
             self.start(file.migration)
             spent_ms = repeating.spent_ms(file.id) if repeating is not None else None

@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, ServerError
 from wflo_schema.engine.ledger import (
@@ -28,11 +28,12 @@ from wflo_schema.engine.planning import (
     Scripts,
 )
 from wflo_schema.engine.repeatables import (
+    TABLE,
     Text,
     read_texts,
 )
 from wflo_schema.engine.repeatables import lock_command as lock_repeatables
-from wflo_schema.engine.session import DEPENDED_ON, RETRIED, SETTLE, Conflict, Session, Tries
+from wflo_schema.engine.session import DEPENDED_ON, MISSING, RETRIED, SETTLE, Conflict, Session, Tries
 from wflo_schema.engine.transaction import Transaction, any_names_ledger, hashes_of
 from wflo_schema.engine.values import (
     forget_commands,
@@ -81,8 +82,14 @@ class Sending(Session):
     """Of the last migration that is applied."""
     _has_taken_down = False
     """A migration has taken down what repeatable files made, and it could not be made again yet."""
-    _put_back: tuple[str, Repeating] | None = None
-    """A migration, and what was made again behind it, in its transaction."""
+    _lacking: dict[str, tuple[frozenset[str], ServerError]]
+    """Of a migration: which repeatable files make what it lacks, and what PostgreSQL said of that."""
+    _put_back: dict[str, Repeating]
+    """By migration: what was made again behind it, or first, in its transaction."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lacking, self._put_back = {}, {}
 
     @property
     def sent_behind(self) -> str | None:
@@ -335,7 +342,7 @@ class Sending(Session):
             if error is None:
                 return one.is_flushed
             self.settle(ROLLBACK)
-            if error.sqlstate in DEPENDED_ON and self._texts and not one.is_around:
+            if self._goes_around(one, error):
                 one = one._replace(is_around=True)
                 continue
             if error.index > one.commit_index:
@@ -377,6 +384,29 @@ class Sending(Session):
             place = "before its first statement"
         raise self.failed(m, part.script, error, number, place=place if number is None else "", hook=part.hook)
 
+    def _goes_around(self, one: Transaction, error: ServerError) -> bool:
+        """May it go on, once what repeatable files made is out of its way, or they have made what it lacks?
+
+        On a fresh database they are not applied yet where a migration uses what they make.
+        """
+        m = one.migration
+        if error.sqlstate in DEPENDED_ON:
+            return bool(self._texts) and not one.is_around
+        if error.sqlstate not in MISSING or one.undoes or not self._files.repeatables:
+            return False
+        from wflo_schema.engine.repeating import Files, makers_of
+
+        files = Files([r for r in self._files.repeatables if r.id not in self._texts], self.loader(load_script))
+        known, _ = self._lacking.get(m.id, (frozenset(), error))
+        needed = known | makers_of(error.message, files.values())
+        if needed == known:
+            return False
+        self._lacking[m.id] = needed, error
+        if TABLE not in self.ledger.own:
+            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+            self.settle()
+        return True
+
     def _around(self, one: Transaction) -> Exchange:
         """Send a transaction step by step, and take down what keeps a statement from running; put it back at the end.
 
@@ -390,6 +420,14 @@ class Sending(Session):
         texts = read_texts(self.pipeline, self.ledger)
         repeating = self._repeating(texts, self._files, self.loader(load_script), one.migration.hash)
         repeating.look_at_shapes()
+        needed, lack = self._lacking.get(one.migration.id, (frozenset(), None))
+        if lack is not None:
+            try:
+                repeating.apply([repeating.files[i] for i in needed if i not in texts])
+            except NotApplied:
+                return Exchange((), lack)
+            self.must([*self._between(one.migration)])
+            self.start(one.migration, one.script)
         if b"CASCADE" in one.script.source.upper():
             repeating.remember_all()
         savepoint, back, release = (
@@ -426,8 +464,9 @@ class Sending(Session):
             [*ending, *one.seal, *one.closing, *one.after, *((DISCARD,) if is_end else ())]
         ).error
         if error is None or error.index - len(ending) + one.seal_index > one.commit_index:
-            self._put_back = (one.migration.id, repeating)
+            self._put_back[one.migration.id] = repeating
         if error is None:
+            self._texts = read_texts(self.pipeline, self.ledger) if lack is not None else self._texts
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
 

@@ -97,6 +97,9 @@ _NOT_TAKEN_DOWN = (
     "its own, without -- transactional: false"
 )
 
+# Something is not there (yet): a table, a function, an object, a column, a schema, what COMMENT or GRANT names.
+MISSING = frozenset({"42P01", "42883", "42704", "42703", "3F000", "42P02"})
+
 # What else depends on something: PostgreSQL neither drops nor alters it.
 DEPENDED_ON = frozenset({"2BP01", "0A000"})
 
