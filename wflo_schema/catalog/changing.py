@@ -136,6 +136,7 @@ class _Change:
                 self.on.setdefault(one.path[:2], []).append(key)
         self.handings = handings(self.has, self.wants)
         self.handed = {h.old.key: h for h in self.handings.values() if h.old is not None}
+        self.relations_by_name = {o.name: o.key for o in self.has.values() if o.kind in RELATIONS}
         self.mentions = {o.key: self._mentions(o) for o in have.objects}
         self.mentioned: dict[str, list[Key]] = {}
         for key, names in self.mentions.items():
@@ -338,8 +339,8 @@ class _Change:
             return True
         if one.kind in OF_RELATION:
             if any((kind, one.path[:2]) in leaving for kind in RELATIONS):
-                # a foreign key to a table that goes, too, is in the way of its drop
-                return not self._references(one, leaving)
+                # a foreign key to a table that goes, too, is in the way of its drop; so is a rule or a policy
+                return not (self._references(one, leaving) or self._reads_another(one, leaving))
             if one.kind in ("index", "constraint") and one.key in self.extra:
                 columns = [o for o in self.extra.values() if o.kind == "column" and o.path[:2] == one.path[:2]]
                 text = one.get("definition").partition(" REFERENCES ")[0]
@@ -359,6 +360,12 @@ class _Change:
             return False
         return self._is_in_circle(table_of(one), to[1])
 
+    def _reads_another(self, one: Object, leaving: dict[Key, Object]) -> bool:
+        """Whether it is a rule or a policy of a table, and names another table that goes as well."""
+        if one.kind not in ("rule", "policy") or ("table", one.path[:2]) not in leaving:
+            return False
+        return any(self.relations_by_name.get(n) in leaving for n in self.mentions[one.key] - {table_of(one)})
+
     def _is_in_circle(self, table: str, other: str) -> bool:
         reached: set[str] = set()
         left = [other]
@@ -373,7 +380,8 @@ class _Change:
         found = set(self.mentions[one.key])
         if one.kind in RELATIONS:
             for key in self.on.get(one.path, ()):
-                if key[0] != "column" or self.has[key].get("type"):
+                is_alone = key[0] in ("rule", "policy") and one.kind == "table"  # see `_reads_another`
+                if not is_alone and (key[0] != "column" or self.has[key].get("type")):
                     found |= {n for n in self.mentions[key] if not n.startswith("key of ")}
                     found |= {f"{n.removeprefix('key of ')}" for n in self.mentions[key] if n.startswith("key of ")}
         return found

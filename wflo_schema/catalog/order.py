@@ -213,6 +213,8 @@ def _needs(place: Place, sides: Sides, needed_by: Mapping[Place, Collection[str]
         return
     if attribute != NAME:
         yield from sorted(mentions(wanted, attribute))
+    if attribute not in (ABSENT, NAME, *_REPLACED):
+        yield token(wanted)
     if attribute in (ABSENT, NAME):
         yield f"free {token(wanted)}"
     if attribute == ABSENT and wanted.get("definition").startswith("PRIMARY KEY"):

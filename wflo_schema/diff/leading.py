@@ -202,6 +202,8 @@ def take_back(
     """Run what leads back to a catalog once it was left by `lead`, whose renamings are taken back."""
     steps = []
     for one in reversed(done):
+        if one.kind in ("table", "column") and read().find(one.kind, *one.new) is None:
+            continue  # it was dropped, and is made below
         if read().find(one.kind, *one.old) is not None:  # something else has the name now, and goes below
             aside = Renaming(one.kind, one.old, (*one.old[:-1], f"{one.old[-1][:50]}_aside"))
             _run(connection, aside.statements)

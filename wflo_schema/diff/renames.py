@@ -155,6 +155,8 @@ class Wishes:
                     return Renaming(kind, path, found)
                 if self._leaves(found):
                     circle = circle or (text, Renaming(kind, path, (*path[:-1], f"{path[-1][:50]}_renamed")))
+                elif (kind, path) not in wants:  # what has the name now is dropped
+                    return Renaming(kind, found, (*found[:-1], f"{found[-1][:50]}_aside"))
         if circle is not None:
             self._renames[circle[0]] = circle[1].new, self._renames[circle[0]][1]
             return circle[1]
