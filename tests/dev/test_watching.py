@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import RunningServer, start_server, stop_server
 from tests.dev.shop import BASE, DRAFT, ITEMS, WEIGHTS, Shop
+from wflo_schema.errors import MigrationFailed
 
 pytestmark = pytest.mark.one_server
 
@@ -215,6 +216,25 @@ def test_ended_at_any_moment_the_next_one_goes_on(shop: Shop, moment_s: float) -
     shop.round()
     assert _index(shop, "w")()
     assert shop.ask("SELECT name FROM items") == ["a"]
+
+
+def test_killed_between_rollback_and_new_text_the_rows_of_the_draft_come_back(shop: Shop) -> None:
+    shop.write(DRAFT, WEIGHTS, "DROP TABLE weights;\n")
+    shop.round()
+    shop.ask("INSERT INTO weights (grams) VALUES (5), (7)")
+    with running(shop) as loop:
+        loop.says("nothing to do")
+        shop.write(DRAFT, "SELECT pg_sleep(600);\n" + WEIGHTS)
+        loop.wait(lambda: shop.ask("SELECT to_regclass('weights') IS NULL") == [True], "the rollback")
+        loop.process.kill()
+        loop.process.wait(_PATIENCE_S)
+    shop.write(DRAFT, WEIGHTS + "SELECT 1 / 0;\n")
+    with pytest.raises(MigrationFailed):
+        shop.round()
+    shop.write(DRAFT, WEIGHTS + "CREATE INDEX w ON weights (grams);\n")
+    shop.round()
+    assert shop.ask("SELECT grams FROM weights ORDER BY id") == [5, 7]
+    assert shop.ask("SELECT nextval('weights_id_seq')") == [3]
 
 
 def test_contract_is_told_when_it_holds_no_more_and_when_it_holds_again(shop: Shop) -> None:

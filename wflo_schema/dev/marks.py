@@ -55,6 +55,8 @@ class Mark:
     drafts: tuple[Draft, ...] = ()
     repeated: frozenset[str] = frozenset()
     """What repeatable files made: it is there before and after a draft, in whatever shape."""
+    kept: tuple[str, ...] = ()
+    """Folders with rows that a round keeps aside: where it was killed, the next one puts them back."""
 
     def draft(self, migration_id: str, checksum: str | None) -> Draft | None:
         """What is known of a draft as it was applied."""
@@ -81,6 +83,7 @@ class Mark:
             "branch": self.branch,
             "drafts": [_written(d) for d in self.drafts],
             "repeated": sorted(self.repeated),
+            "kept": list(self.kept),
         }
         return json.dumps({"wflo_schema": said})
 
@@ -98,8 +101,8 @@ def read_mark(comment: str) -> Mark | None:
             return None
         made, used = datetime.fromisoformat(said["made_at"]), datetime.fromisoformat(said["used_at"])
         drafts = tuple(_read(d) for d in said["drafts"])
-        repeated = frozenset(said["repeated"])
-        return Mark(said["purpose"], said["about"], said["repository"], said["branch"], made, used, drafts, repeated)
+        whose = (said["purpose"], said["about"], said["repository"], said["branch"])
+        return Mark(*whose, made, used, drafts, frozenset(said["repeated"]), tuple(said.get("kept", ())))
     except (ValueError, KeyError, TypeError, IndexError, zlib.error):
         return None
 

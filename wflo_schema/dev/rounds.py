@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +29,7 @@ from wflo_schema.connect.pipeline import Stop
 from wflo_schema.dev.checkout import Checkout
 from wflo_schema.dev.databases import Found, Workshop
 from wflo_schema.dev.marks import Draft, Mark, now
-from wflo_schema.dev.rows import Lost, Rows, Shapes, Table, kept_rows, put_back, shapes_of
+from wflo_schema.dev.rows import Lost, Rows, Shapes, Table, empty_ones, kept_rows, put_back, read_rows, shapes_of
 from wflo_schema.engine import operations
 from wflo_schema.engine.confinement import take_out_looks
 from wflo_schema.engine.events import Notify
@@ -46,6 +48,9 @@ _ALLOWED = (Allow.LATE, Allow.HEADS, Allow.NOT_EMPTY)
 
 # Migrations, at most, that are undone one by one: beyond, a clone is quicker.
 _MOST_UNDONE = 20
+
+# How the folder is called in which rows wait while drafts are undone and applied.
+_ASIDE = "wflo-schema-rows-"
 
 _log = logging.getLogger("wflo_schema")
 
@@ -122,6 +127,8 @@ class _Round:
         self.notes: list[str] = []
         self.lost: list[Lost] = []
         self.repeated: list[str] = []
+        self.aside = ""
+        """The folder in which this round keeps rows."""
         self.versioned: Mark | None = None
         """The mark once all versioned files are applied."""
 
@@ -139,6 +146,7 @@ class _Round:
         else:
             mark = self._apply(database, replace(mark, used_at=now()), status=status)
             self.workshop.sign(database.name, mark)
+        self._find_again(database, mark)
         undone = tuple(e.id for e in wrong)
         pending = {e.id for e in status.pending}
         return Round(
@@ -286,24 +294,55 @@ class _Round:
         if not drafts:
             return self._rebuild(database, mark, None)
         made = {t for d in drafts for t in d.makes}
-        with kept_rows(database, made) as rows:
+        with self._kept(database, mark, made) as (rows, mark):
             try:
                 undone, before = self._undo(database, mark, drafts)
             except Unproven as reason:
                 self.notes.append(str(reason))
-                return self._rebuild(database, mark, rows)
+                signed, way = self._rebuild(database, mark, rows)
+                return self._let_go(database, signed), way
             try:
                 signed = self._apply(database, undone, before=before)
             except WfloSchemaError as error:
                 if self.versioned is not None:  # only what is repeated fails
                     self.workshop.sign(database.name, self.versioned)
                     self._carry_made(database, rows)
+                    self._let_go(database, self.versioned)
                 elif self._put_former_back(database, undone, drafts, rows):
                     error.hint += "; the development database goes on with the text before"
                 raise
             self._carry_made(database, rows)
-        self.workshop.sign(database.name, signed)
-        return signed, "rollback"
+        return self._let_go(database, signed), "rollback"
+
+    @contextmanager
+    def _kept(self, database: Database, mark: Mark, made: Collection[Table]) -> Iterator[tuple[Rows, Mark]]:
+        """Rows of these tables, and a mark that says where they are, so that a kill does not lose them."""
+        self.aside = tempfile.mkdtemp(prefix=_ASIDE)
+        with kept_rows(database, made, folder=self.aside) as rows:
+            if rows.tables:
+                mark = replace(mark, kept=(*mark.kept, self.aside))
+                self.workshop.sign(database.name, mark)
+            else:
+                shutil.rmtree(self.aside, ignore_errors=True)
+            yield rows, mark
+
+    def _let_go(self, database: Database, mark: Mark) -> Mark:
+        """Sign the database, whose rows are back where they belong."""
+        mark = replace(mark, kept=tuple(k for k in mark.kept if k != self.aside))
+        self.workshop.sign(database.name, mark)
+        shutil.rmtree(self.aside, ignore_errors=True)
+        return mark
+
+    def _find_again(self, database: Database, mark: Mark) -> None:
+        """Put the rows back that a round kept aside and did not come to put back, where nobody has written since."""
+        for folder in mark.kept:
+            if not os.path.basename(folder).startswith(_ASIDE):
+                continue
+            with read_rows(folder) as rows:
+                if rows.tables:
+                    self.lost += put_back(database, rows, empty_ones(database, rows.tables))
+            self.aside = folder
+            mark = self._let_go(database, mark)
 
     def _undoable(self, mark: Mark, wrong: Sequence[Entry]) -> list[Draft]:
         """The drafts to undo, the newest first; none where one of them is not known as it was applied."""
@@ -369,7 +408,7 @@ class _Round:
                 self._carry_made(database, rows)
                 for draft in reversed(drafts):
                     mark = mark.with_draft(draft)
-                self.workshop.sign(database.name, mark)
+                self._let_go(database, mark)
             except WfloSchemaError as error:
                 _log.warning("the former text could not be applied again: %s", error.message)
                 return False

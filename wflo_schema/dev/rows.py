@@ -7,10 +7,12 @@ foreign keys are checked as ever.
 from __future__ import annotations
 
 import graphlib
+import json
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, LiteralString
 
 import psycopg
@@ -26,6 +28,9 @@ Table = tuple[str, str]
 
 # Bytes of rows that are kept in memory; what is beyond goes to a temporary file.
 _IN_MEMORY = 4_000_000
+
+# The file that says what the others of a folder hold.
+_COMPLETE = "rows.json"
 
 # Bytes of a copy that are handled at once.
 _CHUNK = 1 << 18
@@ -84,25 +89,75 @@ def _shapes(connection: Connection) -> Shapes:
 
 
 @contextmanager
-def kept_rows(database: Database, tables: Collection[Table] | None = None) -> Iterator[Rows]:
-    """Keep aside the rows of these tables (None: of all), until the end.  Raise `DatabaseError`."""
+def kept_rows(
+    database: Database, tables: Collection[Table] | None = None, *, folder: str | None = None
+) -> Iterator[Rows]:
+    """Keep aside the rows of these tables (None: of all), until the end.  Raise `DatabaseError`.
+
+    In a ``folder``, if one is given, they stay there: `read_rows` finds them again.
+    """
     rows = Rows()
     try:
         with _connected(database, "keeping rows") as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             for table, shape in _shapes(connection).items():
                 if (tables is None or table in tables) and shape.columns and shape.size_bytes:
-                    file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 -- closed below
+                    file = _new_file(folder, len(rows.tables))
                     rows.tables[table] = (shape.columns, file)
                     with connection.cursor().copy(_copy(table, shape.columns, "TO STDOUT")) as copy:
                         for block in copy:
                             file.write(block)
             for schema, name, last in connection.execute(load_sql("dev", "sequences")).fetchall():
                 rows.sequences[schema, name] = last
+        if folder is not None and rows.tables:
+            _describe(folder, rows)
         yield rows
     finally:
         for _, file in rows.tables.values():
             file.close()
+
+
+def _new_file(folder: str | None, number: int) -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(_IN_MEMORY) if folder is None else open(Path(folder, f"{number}"), "w+b")
+
+
+def _describe(folder: str, rows: Rows) -> None:
+    """Write what the files of a folder hold: it is complete once this is there."""
+    for _, file in rows.tables.values():
+        file.flush()
+    said = {
+        "tables": [[*table, columns] for table, (columns, _) in rows.tables.items()],
+        "sequences": [[*sequence, last] for sequence, last in rows.sequences.items()],
+    }
+    Path(folder, _COMPLETE).write_text(json.dumps(said), encoding="utf-8")
+
+
+@contextmanager
+def read_rows(folder: str) -> Iterator[Rows]:
+    """The rows that were kept in a folder; none where it is gone, or was not finished."""
+    rows = Rows()
+    with ExitStack() as stack:
+        try:
+            said = json.loads(Path(folder, _COMPLETE).read_text(encoding="utf-8"))
+            for number, (schema, name, columns) in enumerate(said["tables"]):
+                file = stack.enter_context(open(Path(folder, f"{number}"), "rb"))
+                rows.tables[schema, name] = (columns, file)
+            rows.sequences = {(schema, name): last for schema, name, last in said["sequences"]}
+        except (OSError, ValueError):
+            rows = Rows()
+        yield rows
+
+
+def empty_ones(database: Database, tables: Collection[Table]) -> Mapping[Table, Collection[str]]:
+    """Those of these tables that are there and have no row, with their columns.  Raise `DatabaseError`."""
+    with _connected(database, "looking at its tables") as connection:
+        there = _shapes(connection)
+        any_row = sql.SQL("SELECT 1 FROM {} LIMIT 1")
+        return {
+            t: there[t].columns
+            for t in tables
+            if t in there and connection.execute(any_row.format(sql.Identifier(*t))).fetchone() is None
+        }
 
 
 def put_back(database: Database, rows: Rows, wanted: Mapping[Table, Collection[str]]) -> tuple[Lost, ...]:
