@@ -331,7 +331,7 @@ class Pipeline:
             sending.in_flight.append(command)
             self._unanswered += 1
             self._unanswered_bytes += len(sent)
-            if command is DISCARD:
+            if sent[:10].upper().startswith((b"DISCARD", b"DEALLOCATE")):
                 self._kept.clear()
         pgconn.send_flush_request()  # without it the server might keep its answers, and each would wait for the other
         return False

@@ -103,6 +103,8 @@ class Run(Sending):
     widens = False
     """Views of ``*`` are to be looked at: the migrations may give their tables other columns."""
     has_views_of_all = False
+    drops_deleted = False
+    """What deleted repeatable files made is to be dropped behind the migrations, and is not made again before."""
     is_due = False
     """The hook after all is to be run since an earlier run, which was killed, or in which it failed."""
     _hook_files: Migrations | None = None
@@ -489,6 +491,7 @@ class Run(Sending):
         self.queue = deque(wanted)
         repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
         repeating.look_at_shapes()
+        repeating.going = frozenset(deleted)
         if self.widens:
             other = repeating.with_other_columns()
             wanted += [m for m in migrations.repeatables if m.id in other and m not in wanted]

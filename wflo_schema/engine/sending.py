@@ -407,6 +407,8 @@ class Sending(Session):
                             continue
                     return Exchange((), replace(error, index=index))
             repeating.look_for_lost()
+            if self.drops_deleted:
+                repeating.going = frozenset(repeating.texts.keys() - repeating.files.keys())
             gone = repeating.go_back(one.undoes) if one.undoes else []
             repeating.put_back(must=bool(one.undoes) or len(self.queue) <= 1)
             ending = [*self.as_ourselves(), *gone, *repeating.finish()]
