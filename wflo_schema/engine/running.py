@@ -103,8 +103,6 @@ class Run(Sending):
     widens = False
     """Views of ``*`` are to be looked at: the migrations may give their tables other columns."""
     has_views_of_all = False
-    drops_deleted = False
-    """What deleted repeatable files made is to be dropped behind the migrations, and is not made again before."""
     is_due = False
     """The hook after all is to be run since an earlier run, which was killed, or in which it failed."""
     _hook_files: Migrations | None = None

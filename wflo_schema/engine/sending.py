@@ -79,6 +79,8 @@ class Sending(Session):
     """Those of today, to make again what a migration takes down."""
     _last_hash = ""
     """Of the last migration that is applied."""
+    drops_deleted = False
+    """What deleted repeatable files made is to be dropped behind the migrations, and is not made again before."""
     _has_taken_down = False
     """A migration has taken down what repeatable files made, and it could not be made again yet."""
     _put_back: tuple[str, Repeating] | None = None
