@@ -237,3 +237,45 @@ def test_views_of_all_columns_get_those_that_a_migration_adds(
     assert apply(database, folder) == ("3_c",)
     operations.rollback(database, read_migrations(folder.path), count=2)
     assert difference(before, dump(server, database)) == []
+
+
+def test_what_is_new_goes_with_what_it_is_made_from(server: RunningServer, database: Database, folder: Folder) -> None:
+    """On the way back, beside an edited view; a new view of a column that goes, too."""
+    apply(database, folder)
+    run(database, *GIVEN)
+    before = dump(server, database)
+    folder.write(
+        _2_b="CREATE TABLE pinned (id serial PRIMARY KEY, story_id integer); ALTER TABLE author ADD age integer;",
+        _2_b__rollback="DROP TABLE pinned; ALTER TABLE author DROP age;",
+        pinned_page="CREATE VIEW pinned_page AS SELECT p.*, m.title, m.age FROM pinned p, moderation m;",
+        moderation="CREATE OR REPLACE VIEW moderation AS SELECT a.handle, (SELECT title FROM story s WHERE "
+        "s.author_id = a.id LIMIT 1) AS title, a.age FROM author a;",
+        ages="CREATE VIEW ages AS SELECT age FROM moderation;",
+    )
+    apply(database, folder)
+    operations.rollback(database, read_migrations(folder.path))
+    assert difference(before, dump(server, database)) == []
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_deleted_file_goes_with_the_column_that_it_is_made_from(
+    together: bool, database: Database, folder: Folder
+) -> None:
+    folder.write(
+        ages="CREATE VIEW ages AS SELECT age FROM base;",
+        base="CREATE VIEW base AS SELECT id, age FROM author;",
+        _2_b="ALTER TABLE author ADD age integer;",
+    )
+    apply(database, folder)
+    folder.delete("ages")
+    folder.write(base="CREATE VIEW base AS SELECT id FROM author;", _3_c="ALTER TABLE author DROP age;")
+    files = read_migrations(folder.path)
+    operations.migrate(database, files, drop_deleted=True, together=together)
+    assert run(database, "SELECT to_regclass('ages'), to_regclass('base') IS NULL") == [(None, False)]
+    assert "ages" not in states(database, folder)
+    folder.write(ages="CREATE VIEW ages AS SELECT id FROM base;")
+    apply(database, folder)
+    folder.delete("ages")
+    folder.write(base="CREATE VIEW base AS SELECT handle FROM author;")
+    apply(database, folder, drop_deleted=True)
+    assert run(database, "SELECT to_regclass('ages')") == [(None,)]

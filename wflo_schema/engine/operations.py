@@ -183,7 +183,8 @@ def migrate(
             refuse(planned)
             run.expect(len(planned))
         again = functools.partial(run.apply_repeatables, migrations, scripts, drop_deleted=drop_deleted)
-        run.widens = run.has_views_of_all and bool(planned.pending)
+        run.widens = run.has_views_of_all and 0 < len(planned.pending) == len(planned.status.pending)
+        run.drops_deleted = drop_deleted
         run.repeats = drop_deleted or bool(planned.repeatables) or run.widens
         run.migrate(
             planned, scripts, migrations, plan_from, together=again if together and database.replay is None else None

@@ -241,6 +241,8 @@ class Repeating:
         """The place of what was never applied, among others of its kind."""
         self._at_once = _FEWEST_AT_ONCE
         """So many files are sent in one exchange."""
+        self.going: frozenset[str] = frozenset()
+        """Ids of files of which what they made is to be dropped: it is not made again."""
         self._owed: list[Command] = []
         """What is sent before the next commands, to save a round trip: it does not fail."""
         self._spent_s: dict[str, float] = {}
@@ -433,7 +435,7 @@ class Repeating:
                     waiting[one.id] = one, refused
             else:
                 raise NotApplied(one, refused)
-            again = self.down - {f.id for f in queue} - waiting.keys() - {one.id}
+            again = self.down - self.going - {f.id for f in queue} - waiting.keys() - {one.id}
             queue.extend(sorted((known.setdefault(i, self._recorded(i)) for i in again), key=self._place))
         if waiting:
             raise self._stuck(list(waiting.values()))
@@ -510,9 +512,9 @@ class Repeating:
 
         Unless it ``must`` be, what cannot be made yet stays down, and is recorded so.  Raise as `apply` does.
         """
-        if not self.down:
+        down = sorted(self.down - self.going)
+        if not down:
             return
-        down = sorted(self.down)
         before = set(self.down), dict(self._lowered), list(self.applied), dict(self._made)
         tried = [[self._recorded(i) for i in down], [recorded_file(self.texts[i][-1]) for i in down if i in self.texts]]
         failed: NotApplied | None = None
@@ -751,7 +753,7 @@ class Repeating:
             place = {f.id: n for n, (f, _) in enumerate(self.applied)}
             late = [i for i, at in place.items() if any(place.get(n, -1) > at for n in needs.get(i, ()))]
             changed = {i for i in place if self._has_other_shape(i)}
-            behind = [i for i in needs if i not in place and needs[i] & changed]
+            behind = [i for i in needs if i not in place and i not in self.going and needs[i] & changed]
             if not late and not behind:
                 return
             depths = _depths({*late, *behind, *needs}, needs)
@@ -891,6 +893,7 @@ class Repeating:
                     anew.append(id_)
                 else:
                     self._back[id_] = former
+        self.going = frozenset(anew)
         self.apply([recorded_file(text) for text in self._back.values()])
         return self.drop_files(anew)
 

@@ -493,6 +493,7 @@ class Run(Sending):
         self.queue = deque(wanted)
         repeating = self._repeating(texts, migrations, lambda m: self._take(scripts, m), self._last_hash)
         repeating.look_at_shapes()
+        repeating.going = frozenset(deleted)
         if self.widens:
             other = repeating.with_other_columns()
             wanted += [m for m in migrations.repeatables if m.id in other and m not in wanted]

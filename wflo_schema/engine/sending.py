@@ -80,6 +80,8 @@ class Sending(Session):
     """Those of today, to make again what a migration takes down."""
     _last_hash = ""
     """Of the last migration that is applied."""
+    drops_deleted = False
+    """What deleted repeatable files made is to be dropped behind the migrations, and is not made again before."""
     _has_taken_down = False
     """A migration has taken down what repeatable files made, and it could not be made again yet."""
     _lacking: dict[str, tuple[frozenset[str], ServerError]]
@@ -445,6 +447,8 @@ class Sending(Session):
                             continue
                     return Exchange((), replace(error, index=index))
             repeating.look_for_lost()
+            if self.drops_deleted:
+                repeating.going = frozenset(repeating.texts.keys() - repeating.files.keys())
             gone = repeating.go_back(one.undoes) if one.undoes else []
             repeating.put_back(must=bool(one.undoes) or len(self.queue) <= 1)
             ending = [*self.as_ourselves(), *gone, *repeating.finish()]
