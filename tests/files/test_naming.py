@@ -9,7 +9,7 @@ import pytest
 
 from wflo_schema.errors import BadMigrationFile, Refused, WfloSchemaError
 from wflo_schema.files.folder import load_rollback, load_script, read_migrations
-from wflo_schema.files.naming import merge_migration, move_last, new_migration
+from wflo_schema.files.naming import merge_migration, move_last, new_migration, new_repeatable
 
 NOON = datetime.datetime(2026, 11, 27, 12, 30, 45, tzinfo=datetime.UTC)
 
@@ -170,3 +170,14 @@ def test_what_another_file_names_keeps_its_name(tmp_path: Path, name: str, text:
         move_last(read_migrations(tmp_path), "1_a", now=NOON)
     assert caught.value.hint == "apply it where it is: wflo-schema migrate --to 1_a --allow late"
     assert move_last(read_migrations(tmp_path), "2_b", now=NOON).id == "2_b"
+
+
+def test_new_repeatable_is_named_after_what_it_makes_and_written_once(tmp_path: Path) -> None:
+    (path,) = new_repeatable(tmp_path / "m", "Active users")
+    assert path == tmp_path / "m" / "repeatable" / "active_users.sql"
+    assert path.read_text().startswith("-- Active users\n")
+    with pytest.raises(Refused, match="is there already"):
+        new_repeatable(tmp_path / "m", "active  users")
+    with pytest.raises(BadMigrationFile, match="is named after what it makes"):
+        new_repeatable(tmp_path / "m", "…")
+    assert [m.id for m in read_migrations(tmp_path / "m").repeatables] == ["repeatable/active_users"]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write one that joins the heads of the history: it depends on all of them, and does nothing.",
 )
+@option("--repeatable", is_flag=True, help="Write a file that is applied again when it changes: a view, a function.")
 @option(
     "--migrations",
     metavar="DIR",
@@ -49,8 +50,15 @@ if TYPE_CHECKING:
 )
 @recursive_option
 @format_option
-def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: tuple[Path, ...], format_: str) -> None:
-    """Write an empty migration and its rollback file.
+def new(
+    message: str | None,
+    depends: tuple[str, ...],
+    merge: bool,
+    repeatable: bool,
+    migrations: tuple[Path, ...],
+    format_: str,
+) -> None:
+    """Write an empty migration and its rollback file, or a repeatable file.
 
     Touches no database. The name begins with date and time in UTC, and sorts after all others,
     those of sub-folders, too.
@@ -59,8 +67,9 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
     Example:
       wflo-schema new "add a column"
       wflo-schema new --merge
+      wflo-schema new --repeatable "active users"
     """
-    from wflo_schema.files.naming import merge_migration, new_migration
+    from wflo_schema.files.naming import merge_migration, new_migration, new_repeatable
     from wflo_schema.show.text import json_text
 
     if len(migrations) > 1:
@@ -75,9 +84,15 @@ def new(message: str | None, depends: tuple[str, ...], merge: bool, migrations: 
         )
     if message is None and not merge:
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
+    if repeatable and (merge or depends):
+        raise UsageError(
+            "a repeatable file depends on what it is made from, as PostgreSQL tells", hint="leave that out"
+        )
     refuse_second_folder(shlex.quote(message) if message else "--merge")
-    write = merge_migration if merge else new_migration
-    paths = write(migrations[0], message or "", depends=depends)
+    if repeatable:
+        paths = new_repeatable(migrations[0], message or "")
+    else:
+        paths = (merge_migration if merge else new_migration)(migrations[0], message or "", depends=depends)
     written = [str(path) for path in paths]
     text = json_text({"paths": paths}) if format_ == "json" else "\n".join(written)
     answer(text, f"written: {', '.join(written)}")

@@ -19,7 +19,7 @@ from pathlib import Path
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import UNWRITTEN, read_directives
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
-from wflo_schema.files.listing import MAX_ID_LENGTH
+from wflo_schema.files.listing import MAX_ID_LENGTH, REPEATABLE
 from wflo_schema.files.versions import keeper_of
 from wflo_schema.words import listed
 
@@ -66,6 +66,21 @@ def new_migration(
         f"-- {title}\n{line}\n{UNWRITTEN}\n",
         f"-- undo: {title}\n-- (write what takes it back, or: -- nothing-to-undo: why)\n\n",
     )
+
+
+def new_repeatable(folder: Path, message: str) -> tuple[Path, ...]:
+    """Write an empty repeatable file, whose name is made of the message.  Raise `Refused` where it is there already."""
+    title, slug = " ".join(message.split()), slug_of(message).replace("-", "_")
+    if not slug:
+        raise BadMigrationFile(
+            "a repeatable file is named after what it makes", hint='wflo-schema new --repeatable "active users"'
+        )
+    path = folder / REPEATABLE / f"{slug}.sql"
+    if path.exists():
+        raise Refused(f"{path} is there already", hint="edit it: it is applied again when its text changed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f"-- {title}\n{UNWRITTEN}\n")
+    return (path,)
 
 
 def merge_migration(
