@@ -18,7 +18,7 @@ from tests.conftest import RunningServer
 from tests.engine.test_faults import is_running, is_waiting, wait_until
 from tests.proxy import Proxy
 from wflo_schema.connect.database import Database
-from wflo_schema.engine import operations
+from wflo_schema.engine import operations, sending
 from wflo_schema.engine.events import Blocker, Done, Event, Notice, Result, Retrying, Waiting
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow, State, Status
@@ -515,7 +515,7 @@ SELECT concat_ws(' | ', (
 def test_what_one_migration_does_to_its_session_reaches_neither_the_next_nor_the_ledger(
     folder: Folder, what: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "_FLUSH_EVERY_S", 3600.0)  # else a slow moment would change synchronous_commit
+    monkeypatch.setattr(sending, "_FLUSH_EVERY_S", 3600.0)  # else a slow moment would change synchronous_commit
     name = f"dirt_{folder.database.name}"
     head = "" if kind == "transactional" else "-- transactional: false\n"
     state = f"INSERT INTO states {STATE};\n"
@@ -543,7 +543,7 @@ def test_what_one_migration_does_to_its_session_reaches_neither_the_next_nor_the
 def test_session_behind_files_of_plain_tables_is_as_it_began(
     folder: Folder, last: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "_FLUSH_EVERY_S", 3600.0)
+    monkeypatch.setattr(sending, "_FLUSH_EVERY_S", 3600.0)
     for n in range(3):
         folder.write(f"{n}_t", f"CREATE TABLE t{n} (id int PRIMARY KEY);\n")
     folder.write("3_slow", "-- lock-timeout: 5s\nCREATE TABLE t3 (id int PRIMARY KEY);\n")
@@ -845,7 +845,7 @@ def test_interrupted_file_goes_on_at_the_statement_that_failed(table: Folder) ->
 
 
 def test_index_build_takes_three_round_trips(table: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "_FLUSH_EVERY_S", 3600.0)
+    monkeypatch.setattr(sending, "_FLUSH_EVERY_S", 3600.0)
     trips = []
     for first, count in ((0, 1), (1, 2), (3, 12)):
         for n in range(first, first + count):

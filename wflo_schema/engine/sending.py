@@ -409,6 +409,21 @@ class Sending(Session):
             self.settle()
         return True
 
+    def _make_first(self, one: Transaction, repeating: Repeating) -> ServerError | None:
+        """Apply the repeatable files that make what a migration lacks; where they cannot be, what it was told."""
+        from wflo_schema.engine.repeating import NotApplied
+
+        needed, lack = self._lacking.get(one.migration.id, (frozenset(), None))
+        if lack is None:
+            return None
+        try:
+            repeating.apply([repeating.files[i] for i in needed if i not in repeating.texts])
+        except NotApplied:
+            return lack
+        self.must([*self._between(one.migration)])
+        self.start(one.migration, one.script)
+        return None
+
     def _around(self, one: Transaction) -> Exchange:
         """Send a transaction step by step, and take down what keeps a statement from running; put it back at the end.
 
@@ -422,14 +437,6 @@ class Sending(Session):
         texts = read_texts(self.pipeline, self.ledger)
         repeating = self._repeating(texts, self._files, self.loader(load_script), one.migration.hash)
         repeating.look_at_shapes()
-        needed, lack = self._lacking.get(one.migration.id, (frozenset(), None))
-        if lack is not None:
-            try:
-                repeating.apply([repeating.files[i] for i in needed if i not in texts])
-            except NotApplied:
-                return Exchange((), lack)
-            self.must([*self._between(one.migration)])
-            self.start(one.migration, one.script)
         if b"CASCADE" in one.script.source.upper():
             repeating.remember_all()
         savepoint, back, release = (
@@ -438,6 +445,8 @@ class Sending(Session):
         )
         index = len(one.before) - 1
         try:
+            if (lack := self._make_first(one, repeating)) is not None:
+                return Exchange((), lack)
             for part, number, command in one.statements():
                 index += 1
                 while (error := self.pipeline.exchange([savepoint, command, release]).error) is not None:
@@ -470,7 +479,7 @@ class Sending(Session):
         if error is None or error.index - len(ending) + one.seal_index > one.commit_index:
             self._put_back[one.migration.id] = repeating
         if error is None:
-            self._texts = read_texts(self.pipeline, self.ledger) if lack is not None else self._texts
+            self._texts = read_texts(self.pipeline, self.ledger) if one.migration.id in self._lacking else self._texts
             return Exchange(())
         return Exchange((), replace(error, index=max(error.index - len(ending), 0) + one.seal_index))
 
