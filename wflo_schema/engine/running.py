@@ -53,7 +53,14 @@ from wflo_schema.engine.repeatables import lock_command as lock_repeatables
 from wflo_schema.engine.repeatables import write_command as write_repeatable
 from wflo_schema.engine.sending import Sending
 from wflo_schema.engine.session import RETRIED, SETTLE, Conflict, Session, Tries
-from wflo_schema.engine.together import CLEAR, RESET_SETTINGS, Course
+from wflo_schema.engine.together import (
+    CLEAR,
+    CONSTRAINTS_RESET,
+    HAS_IMMEDIATE,
+    RESET_SETTINGS,
+    Course,
+    may_make_deferrable,
+)
 from wflo_schema.engine.transaction import Transaction, hashes_of
 from wflo_schema.engine.values import (
     record_commands,
@@ -103,6 +110,8 @@ class Run(Sending):
     widens = False
     """Views of ``*`` are to be looked at: the migrations may give their tables other columns."""
     has_views_of_all = False
+    _resets_constraints = False
+    """There may be constraints that can be deferred and at first are not."""
     is_due = False
     """The hook after all is to be run since an earlier run, which was killed, or in which it failed."""
     _hook_files: Migrations | None = None
@@ -522,6 +531,7 @@ class Run(Sending):
             tries.count += 1
             self._is_plain, self.queue = is_plain, deque(targets)
             self._put_back.clear()
+            self._resets_constraints = self.must([HAS_IMMEDIATE]).rows[-1][0][0] == "t"
             course = Course(
                 self, operation, len(targets), parts(), lambda one: one.is_around or one.migration.id in around
             )
@@ -629,10 +639,12 @@ class Run(Sending):
         opening = one.opening
         if former is not None:
             opening = (*((RESET_SETTINGS,) if former.lasting and not is_continued else ()), *opening[1:])
+        self._resets_constraints |= any(may_make_deferrable(part.script) for part in one.parts)
+        clear = (*CLEAR, *((CONSTRAINTS_RESET,) if self._resets_constraints else ()))
         return one._replace(
             opening=opening,
             seal=tuple(seal),
-            closing=CLEAR if seal else (),
+            closing=clear if seal else (),
             after=(),
             is_ourselves=True,
             is_continued=is_continued,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from wflo_schema.files.script import Script
 
 RESET_SETTINGS = Command("RESET ALL")
 
-# What DISCARD ALL does, which cannot run in a transaction; and constraints are deferred or not as at its beginning.
+# What DISCARD ALL does, which cannot run in a transaction; and constraints that can be deferred are deferred.
 CLEAR = (
     Command("CLOSE ALL"),
     RESET_SETTINGS,
@@ -27,8 +28,24 @@ CLEAR = (
     Command("DISCARD SEQUENCES"),
     Command("SELECT pg_catalog.pg_advisory_unlock_all()"),
     Command("SET CONSTRAINTS ALL DEFERRED"),
-    Command(load_sql("engine", "constraints_reset")),
 )
+
+# Behind `CLEAR`, where there are constraints that can be deferred and at first are not: it looks at all of them.
+CONSTRAINTS_RESET = Command(load_sql("engine", "constraints_reset"))
+HAS_IMMEDIATE = Command(
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.condeferrable AND NOT c.condeferred)",
+    keeps_rows=True,
+)
+
+# What a file says that makes one, and the statements that may run anything.
+_DEFERRABLE = re.compile(rb"\bDEFERRABLE\b", re.IGNORECASE)
+_RUN_ANYTHING = ("DO", "CALL", "SELECT", "WITH", "VALUES", "TABLE", "EXECUTE")
+
+
+def may_make_deferrable(script: Script) -> bool:
+    """May a file make a constraint that can be deferred?"""
+    runs = next(script.statements.beginning_with(*_RUN_ANYTHING), None)
+    return runs is not None or _DEFERRABLE.search(script.source) is not None
 
 
 class Member(Protocol):
