@@ -6,7 +6,7 @@ another run has made in the meantime is recorded in it, too, and so never taken 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from psycopg import sql
@@ -15,6 +15,7 @@ from wflo_schema.catalog.other_ledgers import LEDGER_TABLES, OTHER_TOOLS, OtherT
 from wflo_schema.connect.pipeline import Command, Pipeline, Row
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.ledger import Ledger
+from wflo_schema.engine.repeatables import array
 from wflo_schema.errors import DatabaseError
 from wflo_schema.words import counted
 
@@ -39,7 +40,7 @@ def ledger_tables(schema: str | None, beside: Collection[str] = (), *, own: str 
 
     ``own``: the schema of our ledger, so that another schema with a ledger of ours does not count.
     """
-    parameters = (_array(TABLES), schema, _array(beside), _PROVIDERS, own)
+    parameters = (array(sorted(TABLES)), schema, array(sorted(beside)), _PROVIDERS, own)
     return Command(load_sql("engine", "other_ledgers"), parameters, keeps_rows=True)
 
 
@@ -72,7 +73,7 @@ def find_unrecorded(pipeline: Pipeline, ledger: Ledger, schema: str | None) -> U
     query = load_sql("engine", "unrecorded").replace("{nothing_recorded}", _nothing_recorded(ledger))
     outcome = pipeline.exchange(
         [
-            Command(query, (schema, _array(LEDGER_TABLES), _PROVIDERS), keeps_rows=True),
+            Command(query, (schema, array(sorted(LEDGER_TABLES)), _PROVIDERS), keeps_rows=True),
             ledger_tables(schema, own=schema or ledger.schema),
         ]
     )
@@ -128,8 +129,3 @@ def _nothing_recorded(ledger: Ledger) -> str:
 def _other_tools(rows: Sequence[Row]) -> list[str]:
     _, found = recognised(rows)
     return [f"{tool.name} records migrations in {table.schema}.{table.name}" for table, tool in found]
-
-
-def _array(names: Iterable[str]) -> str:
-    """A PostgreSQL array of plain names."""
-    return "{" + ",".join(sorted(names)) + "}"

@@ -169,6 +169,11 @@ class Named(NamedTuple):
         return self.type, self.identity
 
     @property
+    def place(self) -> tuple[str, str, str, str]:
+        """Where it is in the catalogs, and what it is."""
+        return self.classid, self.objid, self.type, self.identity
+
+    @property
     def thing(self) -> Thing:
         """The same without where it is today."""
         return Thing(self.type, self.identity, self.name)

@@ -34,6 +34,7 @@ from wflo_schema.engine.values import record_commands
 from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.creations import Creation, Touched, creations
 from wflo_schema.files.folder import Migration
+from wflo_schema.names import quote_always
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
@@ -307,14 +308,14 @@ class Repeating:
         if not things:
             return False
         below = self._below([(n.classid, n.objid) for n in things], None)
-        own = [(n.classid, n.objid, n.type, n.identity) for n in things]
+        own = [n.place for n in things]
         self._drop([*below, *own], of=" and ".join(f"{n.type} {n.identity}" for n in things))
         return True
 
     def take_down_for(self, touched: Touched) -> bool:
         """Drop what depends on something that a migration alters or drops.  Was there anything?"""
         if touched.is_relation:
-            name = f"{_quoted(touched.schema)}.{_quoted(touched.name)}" if touched.schema else _quoted(touched.name)
+            name = ".".join(quote_always(part) for part in (touched.schema, touched.name) if part)
             rows = self._ask("SELECT 'pg_catalog.pg_class'::regclass::oid, to_regclass($1)::oid", name)
             seeds = [(c, o) for c, o in rows if o]
         else:
@@ -350,8 +351,7 @@ class Repeating:
 
     def _is_due(self, type_: str, identity: str) -> bool:
         """Is it there by some other hand, and will a file that is still to be applied make it?"""
-        things = [n for n in self._named(self._due) if n.key == (type_, identity)] if self._due else []
-        return bool(things)
+        return any(n.key == (type_, identity) for n in self._named(self._due))
 
     def _do(self, statements: Sequence[str]) -> None:
         """Run these.  Raise `Hindered`."""
@@ -385,7 +385,7 @@ class Repeating:
 
     def remember_all(self) -> None:
         """The same for all that the files have made: what is dropped with CASCADE is not seen before it is gone."""
-        everything = [(n.classid, n.objid, n.type, n.identity) for n in self._owned(*self.texts)]
+        everything = [n.place for n in self._owned(*self.texts)]
         if everything:
             self.remember(everything)
 
@@ -542,7 +542,7 @@ class Repeating:
         if old and edited:
             self.take_down([n for n in self._owned(one.id) if n.name in old])
         if b"DROP" in one.script.source.upper():
-            own = [(n.classid, n.objid, n.type, n.identity) for n in self._owned(one.id)]
+            own = [n.place for n in self._owned(one.id)]
             if own:
                 self.remember(own)
         while True:
@@ -876,7 +876,7 @@ class Repeating:
             new = [n for n in made if (n.type, n.name) == (old.type, old.name)]
             others = [n for n in gone if (n.type, n.name) == (old.type, old.name)]
             if len(new) == 1 and len(others) == 1 and old.type in ("function", "procedure", "aggregate"):
-                self.remember([(old.classid, old.objid, old.type, old.identity)])
+                self.remember([old.place])
                 kept = self._lowered.pop(old.key).kept
                 self._do([k.statement.replace(old.identity, new[0].identity) for k in kept])
 
@@ -993,10 +993,6 @@ def _both_make(one: str, other: str, key: Key) -> Refused:
 
 def _key(thing: Thing) -> Key:
     return thing.type, thing.identity
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def recorded_file(text: Text) -> File:

@@ -14,7 +14,6 @@ from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
     DUE,
     checksum_command,
-    create_own,
     create_progress,
     due_command,
     due_removal_command,
@@ -42,7 +41,6 @@ from wflo_schema.engine.planning import (
 )
 from wflo_schema.engine.remedies import NOTHING_KEPT, of_several
 from wflo_schema.engine.repeatables import (
-    TABLE,
     RepeatableState,
     Text,
     compare_repeatables,
@@ -109,7 +107,6 @@ class Run(Sending):
     """Repeatable files are to be applied behind the migrations."""
     widens = False
     """Views of ``*`` are to be looked at: the migrations may give their tables other columns."""
-    has_views_of_all = False
     _resets_constraints = False
     """There may be constraints that can be deferred and at first are not."""
     is_due = False
@@ -117,6 +114,11 @@ class Run(Sending):
     _hook_files: Migrations | None = None
     _is_begun = False
     """The hook before all was run, where there is one."""
+
+    @property
+    def has_views_of_all(self) -> bool:
+        """May a repeatable file that was applied make a view of ``*``?"""
+        return any("*" in of_one[-1].content for of_one in self._texts.values())
 
     def check_ready(self, m: Migration, script: Script) -> None:
         """Raise `BadMigrationFile` for what is wrong with a migration that is to be applied, or with its rollback."""
@@ -149,7 +151,6 @@ class Run(Sending):
         self._last_hash = last[-1] if last else ""
         self._has_taken_down = any(of_one[-1].is_down for of_one in self._texts.values())
         self.has_repeated = bool(self._texts)
-        self.has_views_of_all = any("*" in of_one[-1].content for of_one in self._texts.values())
         if self._texts or migrations.repeatables:
             there = existing(self.pipeline, self._texts)
             found = replace(found, repeatables=compare_repeatables(migrations.repeatables, self._texts, there))
@@ -298,9 +299,8 @@ class Run(Sending):
     ) -> None:
         """Apply these, and the repeatable files behind them where nothing stays pending, in one transaction."""
         seal = seal_all_command(self.ledger, targets, is_last=True)
-        if self.repeats and TABLE not in self.ledger.own:
-            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
-            self.settle()  # an event trigger may have changed a setting
+        if self.repeats:
+            self._make_repeatables()
         self._last_hash = targets[-1].hash
         self._as_one(targets, "apply", parts, seal, repeat)
 
@@ -434,8 +434,7 @@ class Run(Sending):
         self.refuse_flaws()
         if not self.ledger.is_complete:
             self._make_ledger()
-        if TABLE not in self.ledger.own:
-            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+        self._make_repeatables()
         self._make_values(migrations.repeatables)
 
     def _in_one(self, work: _Repeat) -> tuple[Repeating, bool] | None:
@@ -763,8 +762,8 @@ class Run(Sending):
 
     def _get_ready_to_record(self, texts: Sequence[Text]) -> list[Migration]:
         """Make the table for texts of repeatable files, where there are any; return the files."""
-        if texts and TABLE not in self.ledger.own:
-            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+        if texts:
+            self._make_repeatables()
         ids = {text.id for text in texts}
         return [m for m in self._files.repeatables if m.id in ids]
 

@@ -23,6 +23,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.events import Notify
 from wflo_schema.engine.ledger import create_ledger, create_own
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
+from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import State
 from wflo_schema.engine.production import Production, refuse_production
 from wflo_schema.engine.remedies import remedy
@@ -389,14 +390,14 @@ class _Seeding(Session):
         m, began = _as_migration(file), time.monotonic()
         self.check_stop()
         self.start(m)
-        before = [Command("RESET ALL"), *self.as_ourselves(), *self._named(), *_set_local(self.settings(m))]
+        before = [Command("RESET ALL"), *self.as_ourselves(), *self._named(), *set_local(self.settings(m))]
         numbers: list[int] = []
         if script is not None:
             again = self.set_again(m, script)
             commands = list(before)
             numbers = [-1] * len(before)
             for number, statement in enumerate(script.statements):
-                run = [self.command(statement), *_set_local(again.get(number, {}))]
+                run = [self.command(statement), *set_local(again.get(number, {}))]
                 commands += run
                 numbers += [number] * len(run)
             error = self.pipeline.exchange(commands).error
@@ -449,10 +450,6 @@ class _Seeding(Session):
         made = failure(f"the seeds failed at COMMIT: {error.message}", _hint(error, last, []), m, shown, error=error)
         made.location = None
         raise made
-
-
-def _set_local(settings: Mapping[str, str]) -> list[Command]:
-    return [Command(f"SET LOCAL {name} = {value}") for name, value in settings.items()]
 
 
 def _advance(row: tuple[str | None, ...]) -> str:

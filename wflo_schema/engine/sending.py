@@ -148,6 +148,12 @@ class Sending(Session):
                 self.pause(None, error.message, tries)
         self.settle()
 
+    def _make_repeatables(self) -> None:
+        """Make the table of repeatable files, where it is not there."""
+        if TABLE not in self.ledger.own:
+            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
+            self.settle()  # an event trigger may have changed a setting
+
     def _make_values(self, migrations: Sequence[Migration]) -> None:
         """Make the table of variables, where one of these has some."""
         if needs_table(self.ledger, migrations):
@@ -404,9 +410,7 @@ class Sending(Session):
         if needed == known:
             return False
         self._lacking[m.id] = needed, error
-        if TABLE not in self.ledger.own:
-            self.ledger = create_own(self.pipeline, self.ledger, "repeatable_create")
-            self.settle()
+        self._make_repeatables()
         return True
 
     def _make_first(self, one: Transaction, repeating: Repeating) -> ServerError | None:
