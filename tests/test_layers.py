@@ -96,6 +96,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("scratch", ("replay",)),
     ("diff", ("renames", "writing", "leading", "repeated", "operations")),
+    ("trace", ("values", "reading", "rehearsal", "operations")),
     ("squash", ("rewriting", "proof", "operations")),
     (
         "check",
@@ -155,7 +156,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
-    ("show", ("text", "check_formats", "differences", "dev_text")),
+    ("show", ("text", "check_formats", "differences", "dev_text", "traces")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
@@ -175,6 +176,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "databases",
             "dev",
             "servers",
+            "tracing",
             "seeds",
             "config",
             "commands",

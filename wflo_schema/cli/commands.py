@@ -50,6 +50,7 @@ COMMANDS = {
     "server": ("servers", "server", "Run a PostgreSQL of the project's own."),
     "squash": ("files", "squash", "Write one migration in place of many, proven by replay."),
     "status": ("migrations", "status", "List the migrations: applied, pending, changed, missing."),
+    "trace": ("tracing", "trace", "Rehearse what is pending: what it locks, rewrites and scans."),
     "wait": ("migrations", "wait", "Wait until the server lets you in, or the schema is there."),
     "test-db": ("databases", "test_db", "Drop, create and migrate the test database."),
 }

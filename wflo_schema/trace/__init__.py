@@ -1,0 +1,1 @@
+"""What each statement locks, scans, rewrites and builds, as PostgreSQL itself says in a rehearsal."""

@@ -1,0 +1,18 @@
+-- one row: a relation on which this transaction holds a lock, as relations.sql has it, and how often it was scanned
+SELECT
+    l.relation::text AS oid,
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    c.relkind::text AS kind,
+    pg_catalog.pg_relation_filenode(c.oid)::text AS filenode,
+    c.reltablespace::text AS tablespace,
+    i.indrelid::text AS table_of_index,
+    c.relispopulated::text AS is_populated,
+    l.mode AS mode,
+    pg_catalog.pg_stat_get_xact_numscans(l.relation)::text AS scans
+FROM pg_catalog.pg_locks AS l
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+WHERE l.locktype = 'relation' AND l.granted AND l.pid = pg_catalog.pg_backend_pid() AND l.relation >= 16384
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())

@@ -1,0 +1,157 @@
+"""What a rehearsal says of each statement: locks on relations, what is rewritten, scanned and built.
+
+Hides what a lock's mode blocks (https://www.postgresql.org/docs/current/explicit-locking.html).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# From the weakest to the strongest, as pg_locks names them.
+MODES = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
+
+_SAID = {
+    "AccessShareLock": "ACCESS SHARE",
+    "RowShareLock": "ROW SHARE",
+    "RowExclusiveLock": "ROW EXCLUSIVE",
+    "ShareUpdateExclusiveLock": "SHARE UPDATE EXCLUSIVE",
+    "ShareLock": "SHARE",
+    "ShareRowExclusiveLock": "SHARE ROW EXCLUSIVE",
+    "ExclusiveLock": "EXCLUSIVE",
+    "AccessExclusiveLock": "ACCESS EXCLUSIVE",
+}
+
+# When a lock is given back: with the transaction, with a statement that is a transaction of its own, or earlier,
+# because the subtransaction that took it was rolled back.
+HeldUntil = Literal["commit", "statement", "rollback"]
+
+
+def strongest(modes: frozenset[str] | set[str]) -> str:
+    """The strongest of several modes."""
+    return max(modes, key=MODES.index)
+
+
+def said_mode(mode: str) -> str:
+    """A mode in SQL's words, as LOCK TABLE takes it."""
+    return _SAID.get(mode, mode)
+
+
+def blocked_by(mode: str) -> tuple[str, ...]:
+    """Who waits while it is held: reads, writes, ddl."""
+    rank = MODES.index(mode)
+    blocked = []
+    if rank >= MODES.index("AccessExclusiveLock"):
+        blocked.append("reads")
+    if rank >= MODES.index("ShareLock"):
+        blocked.append("writes")
+    if rank >= MODES.index("ShareUpdateExclusiveLock"):
+        blocked.append("ddl")
+    elif rank >= MODES.index("AccessShareLock"):
+        blocked.append("ddl that needs ACCESS EXCLUSIVE")
+    return tuple(blocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The strongest lock that a statement takes on a relation that was there before its transaction.
+
+    ``relation`` is qualified with its schema, under the name that it had before; ``kind`` is table, index, view,
+    materialized view, sequence, foreign table or partitioned table (index).  ``mode`` is as in pg_locks.
+    ``is_new``: an earlier migration of the same rehearsal has made the relation.
+    """
+
+    relation: str
+    kind: str
+    mode: str
+    held_until: HeldUntil = "commit"
+    is_new: bool = False
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Who waits while it is held."""
+        return blocked_by(self.mode)
+
+    @property
+    def stops_writes(self) -> bool:
+        """Do INSERT, UPDATE and DELETE wait behind it?"""
+        return "writes" in self.blocks
+
+    @property
+    def stops_reads(self) -> bool:
+        """Does SELECT wait behind it?"""
+        return "reads" in self.blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One statement of a file, and what PostgreSQL said of it.
+
+    ``file`` is the path, ``line`` and ``column`` where it begins, ``number`` counts from 1 in the file.  ``id`` is the
+    migration's; ``hook`` names the hook that it stands in.  ``rewrites``, ``scans`` and ``builds`` are relations that
+    were there before the transaction, qualified: tables (and materialized views) copied as a whole, tables read as a
+    whole for another reason, and indexes built on such tables; ``builds_on`` are the tables of these, in their order.
+    ``proven`` says what PostgreSQL did not have to read, in its own words.  ``undecided`` says why what it does in
+    production cannot be told, ``error`` what it failed with.  ``is_alone``: it is a transaction of its own.
+    ``changes`` are tables whose rows it inserts, updates or deletes.
+    """
+
+    id: str
+    file: str
+    line: int
+    column: int
+    number: int
+    text: str
+    locks: tuple[Lock, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    builds_on: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
+    undecided: str = ""
+    error: str = ""
+    hook: str = ""
+    is_alone: bool = False
+    is_transactional: bool = True
+    made: tuple[str, ...] = ()
+    """Relations that it made, qualified."""
+
+    @property
+    def strongest(self) -> str:
+        """The mode of its strongest lock, empty where it takes none."""
+        return strongest({lock.mode for lock in self.locks}) if self.locks else ""
+
+    @property
+    def works_on(self) -> tuple[str, ...]:
+        """The tables through which it has to go as a whole: its time grows with their rows."""
+        return tuple(dict.fromkeys((*self.rewrites, *self.scans, *self.builds_on)))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A rehearsal: the statements of some migrations, in the order in which they would run.
+
+    ``start`` says from what they were rehearsed, ``notes`` what could not be made there, ``migrations`` the ids.
+    """
+
+    label: str
+    server_version: str
+    start: str
+    statements: tuple[Traced, ...]
+    migrations: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Traced, ...]:
+        """The statements that PostgreSQL refused."""
+        return tuple(s for s in self.statements if s.error)
