@@ -156,7 +156,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
-    ("show", ("text", "check_formats", "differences", "dev_text", "traces")),
+    ("show", ("text", "check_formats", "differences", "dev_text", "traces", "timeline")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
