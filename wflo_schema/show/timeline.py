@@ -131,7 +131,7 @@ def _strongest(bars: Sequence[_Bar]) -> tuple[_Bar, ...]:
 # --- in a terminal ----------------------------------------------------------------------------
 
 _SHADES = {"reads": "█", "writes": "▓", "ddl": "░", "none": "·"}
-_CELL = 4
+_CELL, _CELL_WITH_TIME = 4, 9
 
 
 def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
@@ -149,20 +149,21 @@ def _text_panel(panel: _Panel) -> list[str]:
     if not panel.rows:
         return [f"{title}: nothing that is there is locked so that anybody waits"]
     width = max(len(row.relation) for row in panel.rows) + len(" (new)") * any(row.is_new for row in panel.rows)
-    numbers = "".join(f"{s.number:<{_CELL}}" for s in panel.statements)
+    cell = _CELL_WITH_TIME if any(panel.seconds) else _CELL
+    numbers = "".join(f"{s.number:<{cell}}" for s in panel.statements)
     lines = [title, f"  {'':{width}}  {numbers}".rstrip()]
     for row in panel.rows:
         cells = []
         for n in range(len(panel.statements)):
             bar = next((b for b in row.bars if b.first <= n <= b.last), None)
             shade = _SHADES[bar.level] if bar is not None else " "
-            said = "".join(row.marks.get(n, ()))[: _CELL - 1]
-            is_last = bar is None or n == bar.last
-            cells.append(f"{said}{shade * (_CELL - len(said) - is_last)}{' ' * is_last}")
+            said = "".join(row.marks.get(n, ()))[: cell - 1]
+            is_last = bar is None or n == len(panel.statements) - 1 or bar.lock.held_until != "commit"
+            cells.append(f"{said}{shade * (cell - len(said) - is_last)}{' ' * is_last}")
         name = f"{row.relation} (new)" if row.is_new else row.relation
         lines.append(f"  {name:{width}}  {''.join(cells)}".rstrip())
     if any(panel.seconds):
-        said = "".join(f"{_seconds(one, is_short=True):<{_CELL}}" for one in panel.seconds)
+        said = "".join(f"{_seconds(one, is_short=True):<{cell}}" for one in panel.seconds)
         lines.append(f"  {'takes about':{width}}  {said}".rstrip())
     return lines
 
@@ -284,6 +285,8 @@ def _svg_row(row: _Row, panel: _Panel, edges: Sequence[int], top: int) -> list[s
     for n, letters in row.marks.items():
         over = next((b for b in row.bars if b.first <= n <= b.last), None)
         level = over.level if over is not None and not row.is_new else "bare"
+        if edges[n + 1] - edges[n] < _LETTER * len(letters):
+            continue
         middle = (edges[n] + edges[n + 1]) // 2
         parts.append(
             f"<g><title>{_safe(_told(panel.statements[n], panel.seconds[n]))}</title>"
