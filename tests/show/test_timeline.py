@@ -24,10 +24,16 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 
 def _statement(
-    number: int, *locks: tuple[str, str], id_: str = "0001_a", held_until: HeldUntil = "commit", **more: tuple[str, ...]
+    number: int,
+    *locks: tuple[str, str],
+    id_: str = "0001_a",
+    held_until: HeldUntil = "commit",
+    builds_on: tuple[str, ...] = (),
+    rewrites: tuple[str, ...] = (),
 ) -> Traced:
     taken = tuple(Lock(relation, "table", mode, held_until) for relation, mode in locks)
-    return Traced(id_, f"m/{id_}.sql", number, 1, number, f"SELECT '<&\x01{number}'", taken, **more)
+    text = f"SELECT '<&\x01{number}'"
+    return Traced(id_, f"m/{id_}.sql", number, 1, number, text, taken, rewrites=rewrites, builds_on=builds_on)
 
 
 def _trace(*statements: Traced) -> Trace:
