@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wflo_schema.cli.options import (
     FOLDER,
     Command,
+    database_url_option,
     format_option,
     option,
     read_files,
     recursive_option,
     refuse_second_folder,
     resolve_database,
+    schema_option,
     scratch_options,
+    server_directory_option,
     target_options,
 )
+from wflo_schema.cli.recipes import given_options, recipe_options, write_recipe
 from wflo_schema.cli.streams import EXIT_CODES, answer, warn
 from wflo_schema.errors import NoDatabase, Refused, UsageError
 from wflo_schema.files.packaged import PACKAGED
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
-@click.argument("message", required=False)
+@click.argument("words", nargs=-1, metavar="[MESSAGE | ARGUMENT ...]")
 @option("--depends", metavar="ID", multiple=True, help="A migration that must come first; repeatable.")
 @option(
     "--merge",
@@ -49,29 +54,38 @@ if TYPE_CHECKING:
     help="Folder to write into; created if missing.",
 )
 @recursive_option
+@recipe_options
+@database_url_option
+@schema_option
+@server_directory_option
 @format_option
+# many parameters: one for each option
 def new(
-    message: str | None,
+    words: tuple[str, ...],
+    recipe: str | None,
     depends: tuple[str, ...],
     merge: bool,
     repeatable: bool,
     migrations: tuple[Path, ...],
+    database_url: str | None,
+    schema: str | None,
+    server_directory: Path,
     format_: str,
+    **wishes: Any,
 ) -> None:
-    """Write an empty migration and its rollback file, or a repeatable file.
+    """Write an empty migration and its rollback file, a repeatable file, or those of a recipe.
 
-    Touches no database. The name begins with date and time in UTC, and sorts after all others,
-    those of sub-folders, too.
+    Changes no database, and only a recipe reads one. The name begins with date and time in UTC, and
+    sorts after all others, those of sub-folders, too.
 
     \b
     Example:
       wflo-schema new "add a column"
       wflo-schema new --merge
       wflo-schema new --repeatable "active users"
+      wflo-schema new --recipe not-null orders.customer_id
+      wflo-schema new --recipe help
     """
-    from wflo_schema.files.naming import merge_migration, new_migration, new_repeatable
-    from wflo_schema.show.text import json_text
-
     if len(migrations) > 1:
         raise UsageError(
             f"{len(migrations)} migrations folders are named, and a new migration goes into one: "
@@ -82,6 +96,35 @@ def new(
         raise UsageError(
             f"{PACKAGED} is the name of wflo's own migrations", hint=f"for a folder: --migrations ./{PACKAGED}"
         )
+    if recipe is not None:
+        if merge or repeatable or depends:
+            raise UsageError("a recipe writes files of its own", hint="leave out --merge, --repeatable and --depends")
+        reach = functools.partial(resolve_database, database_url, schema, server_directory)
+        return write_recipe(recipe, words, wishes, migrations, reach, format_=format_)
+    if given := given_options(wishes):
+        raise UsageError(
+            f"{given[0]} is for a recipe", hint="say which: wflo-schema new --recipe NAME; help lists them"
+        )
+    if len(words) > 1:
+        raise UsageError(
+            f"a migration has one message, and there are {len(words)}",
+            hint=f"quote it: wflo-schema new {shlex.quote(' '.join(words))}",
+        )
+    _begin(words[0] if words else None, depends, merge, repeatable, migrations, format_)
+
+
+def _begin(
+    message: str | None,
+    depends: tuple[str, ...],
+    merge: bool,
+    repeatable: bool,
+    migrations: tuple[Path, ...],
+    format_: str,
+) -> None:
+    """Write an empty file, and its rollback file where it has one."""
+    from wflo_schema.files.naming import merge_migration, new_migration, new_repeatable
+    from wflo_schema.show.text import json_text
+
     if message is None and not merge:
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
     if repeatable and (merge or depends):

@@ -214,9 +214,13 @@ def whole(text: str) -> Whole | None:
     return None
 
 
+# What the code of a DO block begins with where its author says that it can be run again after an interruption.
+_RESUMABLE = re.compile(r"\ADO\s+(?:LANGUAGE\s+\w+\s+)?(?:\$\w*\$|')\s*--\s*resumable\s*:\s*\S", re.IGNORECASE)
+
+
 def is_repeatable(text: str) -> bool:
     """Can it be run again after an interruption, and come to the same?"""
-    return bool(_REPEATABLE.match(_bare(text)))
+    return bool(_REPEATABLE.match(_bare(text))) or bool(_RESUMABLE.match(text))
 
 
 def waits_harmlessly(text: str) -> bool:

@@ -1,0 +1,454 @@
+"""The table as it is in the database: its columns, keys, indexes, partitions; and which names are free there.
+
+Hides pg_catalog, and how PostgreSQL itself is asked whether it would take a definition: on an empty copy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema.connect.database import Database, database_error, put_schema_first
+from wflo_schema.connect.queries import fetch
+from wflo_schema.errors import Refused, UsageError, WfloSchemaError
+from wflo_schema.names import NAME, NAME_BYTES, bare_name, identifiers, qualified, quote
+from wflo_schema.words import listed
+
+# Nobody waits behind us for longer, and we wait for nobody.
+_SETTINGS = {"lock_timeout": "2s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "60s"}
+
+# How far violating rows are counted.
+_MOST_ROWS = 10_000
+
+_KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+_PLACE = re.compile(rf"\s*(?P<names>{NAME}(?:\s*\.\s*{NAME})*)(?P<rest>.*)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table, by its names."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    is_partition: bool
+    is_visible: bool
+    is_here: bool
+    partition_key: str
+
+    @property
+    def spelled(self) -> str:
+        """As a file names it: with its schema only where that is not the one in which the file runs."""
+        return quote(self.name) if self.is_here else self.full
+
+    @property
+    def full(self) -> str:
+        """With its schema."""
+        return qualified(self.schema, self.name)
+
+    def beside(self, name: str) -> str:
+        """Spell what is in the same schema."""
+        return quote(name) if self.is_here else qualified(self.schema, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is there; texts are empty where there is nothing."""
+
+    name: str
+    number: int
+    type: str
+    is_not_null: bool
+    not_null_name: str
+    is_not_null_valid: bool
+    default: str
+    generated: str
+    identity: str
+    collation: str
+    sequence: str
+    is_inherited: bool
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint of a table, or a key of another that points to it."""
+
+    name: str
+    type: str
+    of_oid: int
+    to_oid: int
+    is_valid: bool
+    is_inherited: bool
+    definition: str
+    index: str
+    columns: list[str]
+    to_columns: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of a table; ``uses`` are all columns in it, in expressions too."""
+
+    name: str
+    is_unique: bool
+    is_valid: bool
+    is_partial: bool
+    has_expressions: bool
+    is_immediate: bool
+    method: str
+    is_of_constraint: bool
+    definition: str
+    columns: list[str]
+    uses: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger that a person made."""
+
+    name: str
+    is_before_row: bool
+    is_on_update: bool
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """A table below another."""
+
+    oid: int
+    parent: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Dependent:
+    column: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    name: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and what hangs on it."""
+
+    relation: Relation
+    columns: tuple[Column, ...]
+    constraints: tuple[Constraint, ...]
+    indexes: tuple[Index, ...]
+    triggers: tuple[Trigger, ...]
+    dependents: tuple[tuple[str, str], ...]
+    below: tuple[tuple[Relation, Relation], ...]
+    """Each table below, and its parent; parents first."""
+
+    @property
+    def spelled(self) -> str:
+        """As a file names it."""
+        return self.relation.spelled
+
+    @property
+    def name(self) -> str:
+        """Its bare name."""
+        return self.relation.name
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Whether its rows are in partitions."""
+        return self.relation.kind == "p"
+
+    @property
+    def leaves(self) -> tuple[Relation, ...]:
+        """The partitions that hold rows, foreign ones left out."""
+        return tuple(one for one, _ in self.below if one.kind == "r")
+
+    @property
+    def own(self) -> tuple[Constraint, ...]:
+        """Its own constraints."""
+        return tuple(c for c in self.constraints if c.of_oid == self.relation.oid)
+
+    @property
+    def pointing(self) -> tuple[Constraint, ...]:
+        """The foreign keys of others that point to it."""
+        return tuple(c for c in self.constraints if c.to_oid == self.relation.oid and c.of_oid != self.relation.oid)
+
+    def column(self, name: str) -> Column:
+        """The column of that name.  Raise `UsageError` with the nearest name where there is none."""
+        found = {c.name: c for c in self.columns}
+        for wish in (bare_name(name), name):
+            if wish in found:
+                return found[wish]
+        raise UsageError(
+            f"{self.spelled} has no column {name.strip()}",
+            hint=_nearest(bare_name(name), found) or f"its columns are {listed(map(quote, found), 12)}",
+        )
+
+    def refuse_children(self, why: str) -> None:
+        """Raise `Refused` for a table with children that are no partitions."""
+        if self.below and not self.is_partitioned:
+            children = listed(one.spelled for one, _ in self.below)
+            raise Refused(f"other tables inherit from {self.spelled}: {children}", hint=why)
+
+    def key(self) -> tuple[str, ...]:
+        """Columns that order all of its rows through an index: of the primary key, else of a unique one; or none."""
+        primary = [c.columns for c in self.own if c.type == "p"]
+        not_null = {c.name for c in self.columns if c.is_not_null and c.is_not_null_valid}
+        unique = [
+            i.columns
+            for i in self.indexes
+            if i.is_unique and i.is_valid and i.is_immediate and not i.is_partial and not i.has_expressions
+            and i.method == "btree" and not_null.issuperset(i.columns)
+        ]  # fmt: skip
+        return tuple(next(iter((*primary, *sorted(unique, key=len))), ()))
+
+
+def _nearest(wish: str, names: Collection[str]) -> str:
+    near = difflib.get_close_matches(wish.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    meant = next((n for n in names if near and n.lower() == near[0]), None)
+    return f"did you mean {quote(meant)}?" if meant is not None else ""
+
+
+class Live:
+    """A connection to the database, and what was read through it."""
+
+    def __init__(self, connection: psycopg.Connection[TupleRow], label: str) -> None:
+        self.connection = connection
+        self.label = label
+        self.version = connection.info.server_version
+        self._taken: dict[str, set[str]] = {}
+        relations = fetch(connection, Relation, "recipes", "relations", {})
+        self._relations = {one.oid: one for one in relations}
+
+    def place(self, written: str) -> tuple[Table, tuple[str, ...]]:
+        """The table of ``table.column``, ``schema.table.column`` or ``table.(a, b)``, and the columns."""
+        found = _PLACE.match(written)
+        names = re.findall(NAME, found["names"]) if found else []
+        rest = found["rest"].strip() if found else ""
+        if found and (inner := re.match(r"\.\s*\((?P<list>.*)\)\Z", rest, re.DOTALL)):
+            wished = inner["list"].split(",")
+        elif len(names) >= 2 and (not rest or rest.startswith(",")):
+            wished, names = [names[-1], *rest.split(",")[1:]], names[:-1]
+        else:
+            raise UsageError(
+                f"{written!r} does not name a column", hint="write TABLE.COLUMN, or TABLE.(A, B) for several"
+            )
+        table = self.table(".".join(names))
+        return table, tuple(table.column(one.strip()).name for one in wished)
+
+    def one_column(self, written: str) -> tuple[Table, Column]:
+        """The table and the one column of ``table.column``."""
+        table, names = self.place(written)
+        if len(names) > 1:
+            raise UsageError(f"{written} names {len(names)} columns, and this takes one", hint="once for each")
+        return table, table.column(names[0])
+
+    def split(self, written: str) -> tuple[Table, str]:
+        """The table and the name of ``table.name``, where the name need not be there."""
+        found = _PLACE.match(written)
+        names = re.findall(NAME, found["names"]) if found and not found["rest"].strip() else []
+        if len(names) < 2:
+            raise UsageError(f"{written!r} does not name a column", hint="write TABLE.COLUMN")
+        return self.table(".".join(names[:-1])), bare_name(names[-1])
+
+    def table(self, written: str) -> Table:
+        """The table of that name.  Raise `UsageError` with the nearest name where there is none."""
+        found = _PLACE.match(written)
+        names = re.findall(NAME, found["names"]) if found and not found["rest"].strip() else []
+        if not 1 <= len(names) <= 2:
+            raise UsageError(f"{written!r} is not the name of a table", hint="write TABLE, or SCHEMA.TABLE")
+        for spelled in ([bare_name(n) for n in names], list(names)):
+            fits = [
+                r
+                for r in self._relations.values()
+                if r.name == spelled[-1] and (r.schema == spelled[0] if len(names) == 2 else r.is_visible)
+            ]
+            if fits:
+                break
+        else:
+            wish = bare_name(names[-1])
+            known = [
+                r.name if r.is_visible else f"{r.schema}.{r.name}" for r in self._relations.values() if r.kind in "rp"
+            ]
+            elsewhere = [r.full for r in self._relations.values() if r.name == wish and r.kind in "rp"]
+            hint = f"did you mean {elsewhere[0]}?" if elsewhere else _nearest(wish, known)
+            raise UsageError(
+                f"there is no table {written.strip()} in {self.label}",
+                hint=hint
+                or (f"its tables are {listed(known, 12)}" if known else "apply the migration that makes it first"),
+            )
+        if fits[0].kind in _KINDS:
+            raise UsageError(f"{fits[0].spelled} is {_KINDS[fits[0].kind]}, and this is for a table")
+        return self._read(fits[0])
+
+    def relation(self, oid: int) -> Relation:
+        """A table by its number."""
+        return self._relations[oid]
+
+    def of(self, relation: Relation) -> Table:
+        """All of a table."""
+        return self._read(relation)
+
+    def _read(self, relation: Relation) -> Table:
+        c, parameters = self.connection, {"oid": relation.oid}
+        dependents = fetch(c, _Dependent, "recipes", "dependents", parameters)
+        below = fetch(c, Below, "recipes", "tree", parameters)
+        return Table(
+            relation,
+            fetch(c, Column, "recipes", "columns", parameters),
+            fetch(c, Constraint, "recipes", "constraints", parameters),
+            fetch(c, Index, "recipes", "indexes", parameters),
+            fetch(c, Trigger, "recipes", "triggers", parameters),
+            tuple((d.column, d.name) for d in dependents),
+            tuple((self._relations[b.oid], self._relations[b.parent]) for b in below),
+        )
+
+    # names
+
+    def free(self, wish: str, schema: str) -> str:
+        """A name that nothing has in the schema, the one wished for where it is free; it is taken from now on."""
+        if schema not in self._taken:
+            self._taken[schema] = {
+                n.name for n in fetch(self.connection, _Name, "recipes", "taken", {"schema": schema})
+            }
+        taken = self._taken[schema]
+        name = cut(wish)
+        number = 0
+        while name in taken:
+            number += 1
+            name = cut(wish, str(number))
+        taken.add(name)
+        return name
+
+    def chosen(self, wish: str, default: str, schema: str) -> str:
+        """The name that was asked for, which must be free, or one made of the default."""
+        if not wish:
+            return self.free(default, schema)
+        name = bare_name(wish) if re.fullmatch(NAME, wish) else wish
+        if len(name.encode()) > NAME_BYTES:
+            raise UsageError(f"the name {name} has more than {NAME_BYTES} bytes", hint="PostgreSQL would cut it off")
+        if (free := self.free(name, schema)) != name:
+            raise UsageError(
+                f"the name {quote(name)} is taken in the schema {quote(schema)}", hint=f"take --name {quote(free)}"
+            )
+        return name
+
+    # asking PostgreSQL
+
+    @contextmanager
+    def copies(self, *tables: Table, with_indexes: bool = False) -> Iterator[psycopg.Connection[TupleRow]]:
+        """Empty copies of the tables, under their names, in a transaction that is rolled back.
+
+        Raise `UsageError` for what PostgreSQL refuses there.
+        """
+        try:
+            with self.connection.transaction(force_rollback=True):
+                for one in {t.name: t for t in tables}.values():
+                    indexes = " INCLUDING INDEXES" if with_indexes else ""
+                    like = f"(LIKE {one.relation.full} INCLUDING GENERATED{indexes})"
+                    self.connection.execute(f"CREATE TEMPORARY TABLE {quote(one.name)} {like}".encode())
+                yield self.connection
+        except psycopg.Error as error:
+            said = error.diag.message_primary or str(error)
+            hint = error.diag.message_hint or error.diag.message_detail or ""
+            raise UsageError(f"PostgreSQL does not take it: {said}", hint=hint) from None
+
+    def constraint(self, statement: str, *tables: Table) -> tuple[str, str]:
+        """Name and definition of the constraint that a statement adds to a copy of the first table."""
+        before = "SELECT con.oid FROM pg_catalog.pg_constraint AS con WHERE con.conrelid = %s::regclass"
+        made = (
+            "SELECT con.conname::text, pg_catalog.pg_get_constraintdef(con.oid) FROM pg_catalog.pg_constraint AS con"
+            " WHERE con.conrelid = %s::regclass AND con.oid <> ALL (%s) AND con.contype <> 'n'"
+        )
+        place = f"pg_temp.{quote(tables[0].name)}"
+        with self.copies(*tables, with_indexes=len(tables) > 1) as connection:
+            there = [oid for (oid,) in connection.execute(before, (place,))]
+            connection.execute(statement.encode(), binary=True)  # one statement only
+            row = connection.execute(made, (place, there)).fetchone()
+        if row is None:
+            raise UsageError(f"that makes no constraint: {statement}")
+        return row[0], row[1]
+
+    def index(self, statement: str, table: Table) -> tuple[str, str]:
+        """Name and definition of the index that a statement makes on a copy; the definition begins at USING."""
+        before = "SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = %s::regclass"
+        made = (
+            "SELECT c.relname::text, pg_catalog.pg_get_indexdef(i.indexrelid) FROM pg_catalog.pg_index AS i"
+            " JOIN pg_catalog.pg_class AS c ON (c.oid = i.indexrelid)"
+            " WHERE i.indrelid = %s::regclass AND i.indexrelid <> ALL (%s)"
+        )
+        place = f"pg_temp.{quote(table.name)}"
+        with self.copies(table) as connection:
+            there = [oid for (oid,) in connection.execute(before, (place,))]
+            connection.execute(statement.encode(), binary=True)  # one statement only
+            row = connection.execute(made, (place, there)).fetchone()
+        assert row is not None
+        return row[0], _from_using(row[1])
+
+    def rewrites(self, table: Table, actions: str) -> bool:
+        """Would ALTER TABLE with these actions copy the table?"""
+        node = "SELECT pg_catalog.pg_relation_filenode(%s::regclass)"
+        place = (f"pg_temp.{quote(table.name)}",)
+        with self.copies(table) as connection:
+            before = connection.execute(node, place).fetchone()
+            connection.execute(f"ALTER TABLE {quote(table.name)} {actions}".encode(), binary=True)
+            return connection.execute(node, place).fetchone() != before
+
+    def offending(self, query: str, what: str) -> tuple[str, ...]:
+        """A note of how many rows a query finds; none where it finds none."""
+        try:
+            text = f"SELECT pg_catalog.count(*) FROM ({query} LIMIT {_MOST_ROWS + 1}) AS rows"
+            row = self.connection.execute(text.encode()).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate in ("57014", "55P03"):
+                return (f"the rows were not counted, it took too long; see whether there are {what}: {query};",)
+            raise database_error(error, "counting rows") from error
+        count = row[0] if row else 0
+        if not count:
+            return ()
+        many = f"more than {_MOST_ROWS}" if count > _MOST_ROWS else str(count)
+        have = "row has" if count == 1 else "rows have"
+        return (f"{many} {have} {what}, and the file that validates fails until they are mended: {query};",)
+
+
+def _from_using(definition: str) -> str:
+    """An index's definition behind the table's name: ``USING btree (a)``."""
+    name = rf"{NAME}(?:\.{NAME})?"
+    found = re.match(rf"CREATE (?:UNIQUE )?INDEX {NAME} ON (?:ONLY )?{name} (?P<rest>.*)\Z", definition, re.DOTALL)
+    assert found is not None, definition
+    return found["rest"]
+
+
+def cut(name: str, end: str = "") -> str:
+    """The name as long as one may be, with an end that stays whole."""
+    return name.encode()[: NAME_BYTES - len(end.encode())].decode("utf-8", "ignore") + end
+
+
+@contextmanager
+def opened(database: Database) -> Iterator[Live]:
+    """Connect and read which tables there are.  Raise `DatabaseError` where the server refuses."""
+    with database.connect() as connection:
+        try:
+            for name, value in _SETTINGS.items():
+                connection.execute("SELECT pg_catalog.set_config(%s, %s, FALSE)", (name, value))
+            put_schema_first(connection, database.schema)
+            yield Live(connection, database.label)
+        except WfloSchemaError:
+            raise
+        except psycopg.Error as error:
+            raise database_error(error, "reading the table for a recipe") from error
+
+
+def column_list(names: Sequence[str]) -> str:
+    """Columns in brackets."""
+    return f"({identifiers(names)})"

@@ -1,0 +1,82 @@
+"""Write a recipe's files: ``write_recipe(database, folder, "not-null", Wish(("orders.customer_id",)))``."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from wflo_schema.connect.database import Database
+from wflo_schema.errors import UsageError
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.files.naming import name_after
+from wflo_schema.recipes import constraints, indexes
+from wflo_schema.recipes.live import opened
+from wflo_schema.recipes.values import Recipe, Wish, Written
+from wflo_schema.recipes.writing import second_after, slug, write_step
+
+
+def _recipe(name: str, grammar: str, meaning: str, cook: object, words: tuple[int, int], *options: str) -> Recipe:
+    return Recipe(name, grammar, meaning, frozenset(options), cook, words)  # type: ignore[arg-type]
+
+
+RECIPES: dict[str, Recipe] = {
+    r.name: r
+    for r in (
+        _recipe(
+            "index", "TABLE COLUMNS [--where CONDITION] [--using METHOD]", "an index", indexes.index, (2, 2),
+            "name", "where", "using",
+        ),
+        _recipe(
+            "unique", "TABLE COLUMNS [--where CONDITION]", "a UNIQUE constraint, or a unique index",
+            indexes.unique, (2, 2), "name", "where",
+        ),
+        _recipe("primary-key", "TABLE COLUMNS", "a primary key", indexes.primary_key, (2, 2), "name"),
+        _recipe("not-null", "TABLE.COLUMN", "NOT NULL for a column", constraints.not_null, (1, 1), "name"),
+        _recipe("check", "TABLE CONDITION", "a CHECK constraint", constraints.check, (2, 2), "name"),
+        _recipe(
+            "foreign-key", "TABLE.COLUMN TABLE.COLUMN [--on-delete ACTION] [--on-update ACTION]", "a foreign key",
+            constraints.foreign_key, (2, 2), "name", "on_delete", "on_update",
+        ),
+        _recipe("validate", "TABLE CONSTRAINT", "prove what is NOT VALID", constraints.validate, (2, 2)),
+    )
+}  # fmt: skip
+
+
+# many parameters: where to write, and what
+def write_recipe(
+    database: Database,
+    folder: Path,
+    recipe: str,
+    wish: Wish,
+    *,
+    given: Sequence[str] = (),
+    now: datetime.datetime | None = None,
+) -> Written:
+    """Write the files of a recipe, right for the table as it is in the database, which is only read.
+
+    Raise `UsageError` for a wish that makes no sense there, `Refused` where there is no safe way.
+    """
+    chosen = find_recipe(recipe)
+    chosen.refuse_wrong(wish, given)
+    with opened(database) as live:
+        answer = chosen.cook(live, wish)
+    at = now or datetime.datetime.now(datetime.UTC)
+    paths: list[Path] = []
+    if answer.steps:
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, step in enumerate(answer.steps):
+        existing = read_migrations(folder, recursive=True)
+        stem = name_after(existing, slug(step), now=second_after(at, number))
+        paths += write_step(folder, stem, step)
+    return Written(recipe, tuple(paths), answer.notes)
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.  Raise `UsageError` with the nearest one where there is none."""
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, n=1)
+    hint = f"did you mean --recipe {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
+    raise UsageError(f"there is no recipe {name}", hint=hint)

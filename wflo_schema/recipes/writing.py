@@ -1,0 +1,57 @@
+"""The text of the files, from steps."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import textwrap
+from pathlib import Path
+
+from wflo_schema.files.naming import slug_of, write_pair
+from wflo_schema.recipes.values import PHASES_ARE_KNOWN, Step
+
+_WIDTH = 108
+
+
+def forward_text(step: Step) -> str:
+    """The migration."""
+    return f"{_head(step.title, step.why, alone=step.alone, phase=step.phase)}\n{step.sql.strip()}\n"
+
+
+def rollback_text(step: Step) -> str:
+    """Its rollback."""
+    if not step.undo:
+        return f"-- undo: {step.title}\n-- nothing-to-undo: {step.keeps}\n"
+    # what it does not say, it takes from the forward file
+    alone = step.undo_alone if step.undo_alone or step.alone else None
+    return f"{_head(f'undo: {step.title}', step.undo_why, alone=alone)}\n{step.undo.strip()}\n"
+
+
+def _head(title: str, why: str, *, alone: bool | None = None, phase: str = "") -> str:
+    lines = [f"-- {title}"]
+    if why:
+        lines += [f"-- {line}" for line in textwrap.wrap(why, _WIDTH)]
+    if alone is not None:
+        lines += ["-- transactional: false"] if alone else (["-- transactional: true"] if "undo" in title[:4] else [])
+    if phase:
+        lines.append(
+            f"-- phase: {phase}"
+            if PHASES_ARE_KNOWN
+            else f"-- ({phase.replace('-', ' ')}: when no old version of the application runs)"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_step(folder: Path, stem: str, step: Step) -> tuple[Path, Path]:
+    """Write a step's two files."""
+    return write_pair(folder / stem, forward_text(step), rollback_text(step))
+
+
+def slug(step: Step) -> str:
+    """What a step's file is called."""
+    return slug_of(re.sub(r"[.:\"]", " ", step.title))
+
+
+def second_after(now: datetime.datetime, number: int) -> datetime.datetime:
+    """The time in the name of the file of that number: names have an order."""
+    return now + datetime.timedelta(seconds=number)
