@@ -41,6 +41,7 @@ from wflo_schema.connect.database import LOCK_TIMEOUT_MS, PATIENT, Database, dat
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.schemas import refuse_missing_schema
 from wflo_schema.errors import CannotRead, DatabaseError, Refused, UsageError
+from wflo_schema.files.directives import Phase
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.names import identifiers, qualified, quote
 from wflo_schema.words import counted, listed, plural, release
@@ -165,12 +166,14 @@ def check_database(
     wanted: Catalog | None = None,
     privileges: bool = False,
     fail_on: Severity = Severity.ERROR,
+    phase: Phase | None = None,
 ) -> CheckResult:
     """Verify the sections ``only`` of: contract, ledger, rows, drift, indexes.  Reads only.
 
     ``contract`` is needed for contract, rows and indexes, and allows findings of all; ``migrations`` for ledger,
     ``wanted`` (the catalog of a scratch database in which the migrations were replayed) for drift.  All of contract,
-    rows and indexes is read in one snapshot.  Says yes to a key only if all that bears on it was read and enforces it.
+    rows and indexes is read in one snapshot.  With the ``phase`` before the deploy, what is pending for after it is no
+    finding.  Says yes to a key only if all that bears on it was read and enforces it.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed` or `DatabaseError`
     when the server is not there or goes away while the contract is checked, `Refused` where there is no such schema.
@@ -191,7 +194,7 @@ def check_database(
         if at_ledger is None:  # the contract's tables were found outside the search_path: look for the ledger there
             beside = answer.schema if contract is not None and contract.schema is None else ""
             at_ledger = database.with_schema(beside or "public")
-        status = _check_ledger(answer, at_ledger, migrations)
+        status = _check_ledger(answer, at_ledger, migrations, phase)
         if status is not None:
             answer.change(lambda found: _mended_by(found, status))
     if wanted is not None and "drift" in sections:
@@ -584,8 +587,9 @@ def _mended_by(found: Finding, status: Status) -> Finding:
     return replace(found, message=f"{found.message}, though every migration is recorded", help=_LOST_OR_UNWRITTEN)
 
 
-def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -> Status | None:
+def _check_ledger(answer: _Answer, database: Database, migrations: Migrations, phase: Phase | None) -> Status | None:
     from wflo_schema.engine import operations, planning
+    from wflo_schema.engine.phases import MIGRATE_AFTER
 
     try:
         status = operations.status(database, migrations, lock_timeout_ms=LOCK_TIMEOUT_MS, with_grants=True)
@@ -597,7 +601,7 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
         return None
     answer.findings += _of_the_ledger_itself(status)
     name_it = status.how_to_name if status.elsewhere else ""
-    is_refused = bool(planning.plan_migrations(status, migrations, None, ()).refusals)
+    is_refused = bool(planning.plan_migrations(status, migrations, None, (), phase=phase).refusals)
     next_step = "wflo-schema plan  # says what stands against it" if is_refused else MIGRATE
     if status.not_empty:
         next_step = planning.TAKE_OVER
@@ -606,9 +610,17 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
     names |= dict.fromkeys(planning.other_spellings(status), planning.RESPELL)
     names |= dict.fromkeys((e.id for e in status.changed if e.recorded_as), planning.RESTORE_RENAMED)
     names |= dict.fromkeys((e.id for e in status.pending), name_it or next_step)
+    later = {e.id for e in status.for_later}
+    if later and next_step == MIGRATE:
+        names |= dict.fromkeys(later, name_it or MIGRATE_AFTER)
+    if later and phase is Phase.BEFORE_DEPLOY:
+        answer.notes.append(
+            f"{counted(len(later), 'migration is', 'migrations are')} pending for after the deploy: "
+            f"{listed(e.id for e in status.for_later)}"
+        )
     gone = ("no file", "its file")
     said = (
-        ("ledger-pending", status.pending, "not applied", "not recorded", "applied"),
+        ("ledger-pending", status.pending_by(phase), "not applied", "not recorded", "applied"),
         ("ledger-changed", status.changed, "edited after it was applied", "another checksum", "the file as applied"),
         ("ledger-missing", status.missing, "recorded as applied, and has no file", *gone),
         ("ledger-ahead", status.ahead, "recorded as applied, and newer than every file", *gone),
@@ -625,6 +637,8 @@ def _check_ledger(answer: _Answer, database: Database, migrations: Migrations) -
             location = Location(entry.path, 1) if entry.path else None
             help_ = names.get(entry.id) or remedy_of(code)
             what = planning.edited_since(entry) if entry.recorded_as and code == "ledger-changed" else message
+            if entry.id in later:
+                what = f"{what}: it is {Phase.AFTER_DEPLOY}"
             found = finding(code, entry.id, what, have=have, want=want, help_=help_, location=location)
             answer.of_migration(found, entry.id)
     _judge_repeatables(answer, status, name_it or next_step)

@@ -23,6 +23,7 @@ from wflo_schema.cli.options import (
     migrations_option,
     option,
     pasteable,
+    phase_option,
     read_files,
     resolve_database,
     schema_option,
@@ -35,6 +36,7 @@ from wflo_schema.errors import BadContract, UsageError
 from wflo_schema.show.check_formats import FORMATS
 
 if TYPE_CHECKING:
+    from wflo_schema.files.directives import Phase
     from wflo_schema.scratch.replay import ScratchOptions
 
 
@@ -72,6 +74,7 @@ class _CheckCommand(Command):
     ("contract", "ledger", "rows", "drift", "indexes"),
     help="Check only this, repeatable; a,b is both. Default: contract, ledger and indexes.",
 )
+@phase_option("With before-deploy, what is pending for after the deploy is no finding, and no drift.")
 @option("--rows", is_flag=True, help="Also look for orphan rows.")
 @option("--drift", is_flag=True, help="Also compare the catalog with the migrations replayed in a scratch database.")
 @scratch_options
@@ -107,6 +110,7 @@ def check(
     contract: Path | None,
     allowances: tuple[Path, ...],
     only: tuple[str, ...],
+    phase: Phase | None,
     rows: bool,
     drift: bool,
     scratch: Callable[[], ScratchOptions],
@@ -156,7 +160,7 @@ def check(
     if snapshot is not None:
         wanted = read_snapshot(snapshot)
     elif "drift" in sections and files is not None:
-        wanted = replayed(target, files, scratch=scratch(), privileges=privileges)
+        wanted = replayed(target, files, scratch=scratch(), privileges=privileges, phase=phase)
     result = check_database(
         target,
         held_to,
@@ -166,6 +170,7 @@ def check(
         wanted=wanted,
         privileges=privileges,
         fail_on=Severity(fail_on),
+        phase=phase,
     )
     result = replace(result, duration_ms=round((time.monotonic() - started) * 1000))  # the replay took its time, too
     if wanted is not None:

@@ -16,6 +16,7 @@ from wflo_schema.cli.options import (
     database_url_option,
     format_option,
     option,
+    phase_option,
     read_files,
     recursive_option,
     refuse_second_folder,
@@ -31,6 +32,7 @@ from wflo_schema.errors import NoDatabase, Refused, UsageError
 from wflo_schema.files.packaged import PACKAGED
 
 if TYPE_CHECKING:
+    from wflo_schema.files.directives import Phase
     from wflo_schema.scratch.replay import ScratchOptions
 
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write one that joins the heads of the history: it depends on all of them, and does nothing.",
 )
+@phase_option("Say in the file that it is applied after the new version of the application started: after-deploy.")
 @option("--repeatable", is_flag=True, help="Write a file that is applied again when it changes: a view, a function.")
 @option(
     "--migrations",
@@ -65,6 +68,7 @@ def new(
     recipe: str | None,
     depends: tuple[str, ...],
     merge: bool,
+    phase: Phase | None,
     repeatable: bool,
     migrations: tuple[Path, ...],
     database_url: str | None,
@@ -81,6 +85,7 @@ def new(
     \b
     Example:
       wflo-schema new "add a column"
+      wflo-schema new "drop the old column" --phase after-deploy
       wflo-schema new --merge
       wflo-schema new --repeatable "active users"
       wflo-schema new --recipe not-null orders.customer_id
@@ -127,15 +132,18 @@ def _begin(
 
     if message is None and not merge:
         raise UsageError("say in a few words what it does", hint='wflo-schema new "add a column"')
-    if repeatable and (merge or depends):
+    if repeatable and (merge or depends or phase == "after-deploy"):
         raise UsageError(
-            "a repeatable file depends on what it is made from, as PostgreSQL tells", hint="leave that out"
+            "a repeatable file comes behind all migrations, and depends on what it is made from, as PostgreSQL tells",
+            hint="leave that out",
         )
     refuse_second_folder(shlex.quote(message) if message else "--merge")
     if repeatable:
         paths = new_repeatable(migrations[0], message or "")
+    elif merge:
+        paths = merge_migration(migrations[0], message or "", depends=depends)
     else:
-        paths = (merge_migration if merge else new_migration)(migrations[0], message or "", depends=depends)
+        paths = new_migration(migrations[0], message or "", depends=depends, phase=phase)
     written = [str(path) for path in paths]
     text = json_text({"paths": paths}) if format_ == "json" else "\n".join(written)
     answer(text, f"written: {', '.join(written)}")

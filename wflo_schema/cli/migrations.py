@@ -21,6 +21,7 @@ from wflo_schema.cli.options import (
     locks_of,
     option,
     pasteable,
+    phase_option,
     read_files,
     resolve_database,
     some_of,
@@ -35,6 +36,7 @@ from wflo_schema.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from wflo_schema.engine.planning import Plan
+    from wflo_schema.files.directives import Phase
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     "--allow",
     ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
     help="Run although files, ledger and database disagree in this way; repeatable.",
+)
+@phase_option(
+    "Apply only what is for before, or after, the new version of the application starts. Default: all, in order."
 )
 @option("--drop-deleted", is_flag=True, help="Drop what those repeatable files made that are deleted.")
 @option("--together", is_flag=True, help="Apply all of them in one transaction: all, or none.")
@@ -61,6 +66,7 @@ def migrate(
     lock_wait: str,
     to: str | None,
     allow: tuple[str, ...],
+    phase: Phase | None,
     drop_deleted: bool,
     together: bool,
     create_database: bool,
@@ -76,6 +82,7 @@ def migrate(
       DATABASE_URL=postgresql://wflo_user@localhost/wflo wflo-schema migrate
       wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
       wflo-schema migrate --together    all of them, or none
+      wflo-schema migrate --phase before-deploy
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
@@ -97,6 +104,7 @@ def migrate(
                 together=together,
                 create_schema=create_schema,
                 drop_deleted=drop_deleted,
+                phase=phase,
                 locks=locks_of(lock_timeout, lock_wait),
                 notify=notify,
                 stop=stop,
@@ -197,6 +205,7 @@ def status(
 @click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @option("--applied", is_flag=True, help="Wait until every migration of the files is applied, too.")
+@phase_option("Do not wait for what is for after the new version of the application starts: before-deploy.")
 @option("--timeout", metavar="DURATION", help="How long to wait at most. Default: what --wait says, else 60s.")
 def wait(
     database_url: str | None,
@@ -205,6 +214,7 @@ def wait(
     format_: str,
     server_directory: Path,
     applied: bool,
+    phase: Phase | None,
     timeout: str | None,
 ) -> None:
     """Wait until the server lets you in, or until the schema is there.
@@ -216,6 +226,7 @@ def wait(
     \b
     Example:
       wflo-schema wait --applied --timeout 5min && exec my-application
+      wflo-schema wait --applied --phase before-deploy && exec my-application
     """
     from wflo_schema.show.text import json_text, status_json, status_text
 
@@ -234,10 +245,11 @@ def wait(
         target,
         read_files(migrations),
         timeout_s=timeout_s,
+        phase=phase,
         notify=lambda said: say(f"{said}; waiting up to {timeout}"),
     )
     answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
-    sys.exit(0 if found.is_up_to_date else 1)
+    sys.exit(0 if found.is_applied(phase) else 1)
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -246,6 +258,7 @@ def wait(
 @option(
     "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
 )
+@phase_option("Plan for migrate --phase. Default: all, in order.")
 @option("--together", is_flag=True, help="Plan for migrate --together, which is one transaction.")
 @create_schema_option
 # many parameters: one for each option
@@ -257,6 +270,7 @@ def plan(
     server_directory: Path,
     to: str | None,
     against: str | None,
+    phase: Phase | None,
     together: bool,
     create_schema: bool,
 ) -> None:
@@ -283,12 +297,12 @@ def plan(
                 else "leave out --recursive"
             )
             raise UsageError("--against reads no sub-folders", hint=f"{how}, and name each folder")
-        planned = _pasteable(plan_against(folders_of(migrations), against, to=to, together=together))
+        planned = _pasteable(plan_against(folders_of(migrations), against, to=to, together=together, phase=phase))
         answer(json_text(planned) if format_ == "json" else plan_text(planned))
         sys.exit(1 if planned.refusals else 0)
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
-    planned = operations.plan(target, files, to=to, together=together, create_schema=create_schema)
+    planned = operations.plan(target, files, to=to, together=together, phase=phase, create_schema=create_schema)
     if planned.refusals:
         from wflo_schema.adopt.judge import explain_plan
 

@@ -30,6 +30,7 @@ from wflo_schema.show.check_formats import FORMATS
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.engine.locks import LockOptions
+    from wflo_schema.files.directives import Phase
     from wflo_schema.files.folder import Migrations
     from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.cli.streams import say, warn
@@ -282,12 +283,32 @@ def format_option_of(*names: str) -> Callable[[_F], _F]:
 
 
 format_option = format_option_of("text", "json")
+
+
+def _phase(value: str | None) -> Phase | None:
+    from wflo_schema.files.directives import Phase
+
+    return None if value is None else Phase(value)
+
+
 create_database_option = option(
     "--create-database", is_flag=True, help="Make the database if the server has none of this name."
 )
 create_schema_option = option(
     "--create-schema", is_flag=True, help="Make the schemas of --schema and --ledger-schema if they are not there."
 )
+
+
+def phase_option(help: str) -> Callable[[_F], _F]:
+    """Declare --phase."""
+    return option(
+        "--phase",
+        type=click.Choice(["before-deploy", "after-deploy"]),
+        callback=lambda context, parameter, value: _phase(value),
+        help=help,
+    )
+
+
 server_directory_option = option(
     "--server-directory",
     metavar="DIR",

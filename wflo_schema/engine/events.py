@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wflo_schema.files.directives import Phase
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -122,6 +124,10 @@ class Result:
     """Ids of the hooks that were run in a transaction of their own, in order."""
     dropped: tuple[str, ...] = ()
     """Deleted repeatable files whose things were dropped."""
+    phase: Phase | None = None
+    """The phase that was asked for; None: all, in order."""
+    for_later: tuple[str, ...] = ()
+    """After-deploy migrations that were left to their own phase."""
 
     @property
     def ids(self) -> tuple[str, ...]:

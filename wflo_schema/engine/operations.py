@@ -28,6 +28,7 @@ from wflo_schema.engine.planning import (
     Scripts,
     State,
     Status,
+    as_applied,
     load_rollback_or_refuse,
     plan_migrations,
     refuse,
@@ -47,6 +48,7 @@ from wflo_schema.engine.values import (
     with_recorded,
 )
 from wflo_schema.errors import Refused
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import (
     AFTER_ALL,
@@ -104,6 +106,7 @@ def plan(
     allow: Collection[Allow] = (),
     together: bool = False,
     create_schema: bool = False,
+    phase: Phase | None = None,
 ) -> Plan:
     """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
 
@@ -114,7 +117,7 @@ def plan(
     with Run.on(database, settings=_reading(_READ_TIMEOUT_MS)) as run:
         run.creates_schema = create_schema
         found = run.status(migrations, _READ_TIMEOUT_MS)
-        planned = plan_migrations(found, migrations, to, allow, together=together)
+        planned = plan_migrations(found, migrations, to, allow, together=together, phase=phase)
         planned = run.unless_run_elsewhere(planned, migrations)
         if planned.pending:
             refuse_elsewhere(planned.status)
@@ -137,12 +140,14 @@ def migrate(
     together: bool = False,
     create_schema: bool = False,
     drop_deleted: bool = False,
+    phase: Phase | None = None,
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
 ) -> Result:
     """Apply every pending migration, or those up to and including ``to``; then the repeatable files that changed.
 
+    With a ``phase`` only those of that phase are applied, and the repeatable files behind the before-deploy ones.
     Each commits together with its record; any number of runs at once do the work once; a killed run
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
     The repeatable files are applied in one transaction, once no migration is pending; with ``drop_deleted`` what
@@ -163,7 +168,9 @@ def migrate(
     began = time.monotonic()
     with Run.on(database, locks=locks, notify=notify, stop=stop) as run:
         run.creates_schema = create_schema or database.replay is not None
-        plan_from = functools.partial(plan_migrations, migrations=migrations, to=to, allow=allow, together=together)
+        plan_from = functools.partial(
+            plan_migrations, migrations=migrations, to=to, allow=allow, together=together, phase=phase
+        )
         planned = plan_from(run.settled_status(migrations))
         refuse_elsewhere(planned.status)
         refuse(run.unless_run_elsewhere(planned, migrations))
@@ -183,7 +190,7 @@ def migrate(
             refuse(planned)
             run.expect(len(planned))
         again = functools.partial(run.apply_repeatables, migrations, scripts, drop_deleted=drop_deleted)
-        run.widens = run.has_views_of_all and 0 < len(planned.pending) == len(planned.status.pending)
+        run.widens = run.has_views_of_all and planned.is_last and bool(planned.pending)
         run.drops_deleted = drop_deleted
         run.repeats = drop_deleted or bool(planned.repeatables) or run.widens
         run.migrate(
@@ -192,7 +199,8 @@ def migrate(
         if drop_deleted or run.is_to_repeat(planned):
             run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         run.after_all()
-        return run.result("apply", began)
+        later = tuple(e.id for e in planned.status.for_later) if phase is Phase.BEFORE_DEPLOY else ()
+        return replace(run.result("apply", began), phase=phase, for_later=later)
 
 
 # many parameters: what a user may ask for
@@ -258,6 +266,21 @@ def with_recorded_values(database: Database, migrations: Migrations) -> Migratio
         return migrations
     with Run.on(database, settings={**PATIENT, **_reading(_READ_TIMEOUT_MS)}) as run:
         return all_with_recorded(migrations, read_values(run.pipeline, run.ledger))
+
+
+def in_applied_order(database: Database, migrations: Migrations, *, phase: Phase | None = None) -> Migrations:
+    """The migrations in the order in which they were applied here, then those that are pending.
+
+    So a replay makes what is here where an after-deploy one came later than by its name.  With the phase before the
+    deploy, those that are pending for after it are left out.  Reads nothing where no file is after-deploy.
+    """
+    if all(m.phase is Phase.BEFORE_DEPLOY for m in migrations):
+        return migrations
+    found = status(database, migrations)
+    later = {e.id for e in found.for_later} if phase is Phase.BEFORE_DEPLOY else ()
+    places = {i: n for n, i in enumerate(as_applied(found, migrations))}
+    items = sorted((m for m in migrations if m.id not in later), key=lambda m: places.get(m.id, len(places)))
+    return migrations.with_items(items)
 
 
 def baseline(

@@ -16,8 +16,18 @@ from psycopg import sql
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.flaws import Flaw, Grant
 from wflo_schema.engine.ledger import Ledger, Progress, Record, forget_progress, move_ledger
+from wflo_schema.engine.phases import (
+    AFTER,
+    BEFORE,
+    comes_first,
+    of_phase,
+    out_of_turn,
+    passed_in_vain,
+    refuse_other_phase,
+)
 from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import BadMigrationFile, Refused
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import (
     Migration,
     Migrations,
@@ -77,7 +87,7 @@ class Entry:
     ``is_late`` says that a migration after it is applied, ``recorded_as`` under which other
     names it is recorded; where it is `CHANGED` as well, it was renamed and edited, and is never followed.
     Of a non-transactional one that was interrupted, ``interrupted`` is apply or rollback, and ``statements_done``
-    counts what it did.
+    counts what it did.  ``phase`` is None where there is no file.
     """
 
     id: str
@@ -89,6 +99,7 @@ class Entry:
     statements_done: int | None = None
     interrupted: str | None = None
     recorded_as: tuple[str, ...] = ()
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +170,27 @@ class Status:
 
     @property
     def to_repeat(self) -> tuple[RepeatableEntry, ...]:
-        """The repeatable files that `migrate` applies once no migration is pending."""
+        """The repeatable files that `migrate` applies once no migration of its phase is pending."""
         waiting = (RepeatableState.PENDING, RepeatableState.EDITED, RepeatableState.GONE)
         return tuple(e for e in self.repeatables if e.state in waiting)
 
     @property
     def is_up_to_date(self) -> bool:
         """Is every migration applied, and every repeatable file as it is?"""
-        return not (self.pending or self.to_repeat)
+        return self.is_applied()
+
+    def is_applied(self, phase: Phase | None = None) -> bool:
+        """Is all applied that is to be once this phase is over, repeatable files too?  None: once all are."""
+        return not (self.pending_by(phase) or self.to_repeat)
+
+    def pending_by(self, phase: Phase | None = None) -> tuple[Entry, ...]:
+        """What is pending and should not be any more once this phase is over; None: once all are."""
+        return tuple(e for e in self.pending if phase is not BEFORE or e.phase is BEFORE)
+
+    @property
+    def for_later(self) -> tuple[Entry, ...]:
+        """What is pending and for after the deploy."""
+        return tuple(e for e in self.pending if e.phase is AFTER)
 
     is_ledger_apart: bool = False
     """The ledger is in a schema of its own, apart from the tables."""
@@ -260,6 +284,10 @@ class Plan:
     """Ids of the hooks that would be run."""
     repeatables: tuple[Migration, ...] = ()
     """The repeatable files that are applied behind them."""
+    phase: Phase | None = None
+    """The phase that was asked for; None: all, in order."""
+    is_last: bool = True
+    """Nothing of the phase, or of one before it, stays pending behind them."""
 
     def __len__(self) -> int:
         return len(self.pending) + len(self.repeatables)
@@ -300,7 +328,6 @@ def compare_with(
     entries: list[Entry] = []
     hashes = [m.hash for m in migrations]
     applied = [n for n, m in enumerate(migrations) if hashes[n] in by_hash or m.id in former]
-    last_applied = applied[-1] if applied else -1
     for number, (m, known_as) in enumerate(zip(migrations, hashes, strict=True)):
         record = by_hash.get(known_as)
         begun = half_way.get(known_as)
@@ -308,16 +335,17 @@ def compare_with(
         if m.id in former:
             one = former[m.id]
             at = max(by_hash[h].applied_at for h in one.hashes)
-            entries.append(Entry(m.id, states[one], m.path, at, True, False, done, what, one.recorded_as))
+            entries.append(Entry(m.id, states[one], m.path, at, True, False, done, what, one.recorded_as, m.phase))
             continue
         if record is None:
-            is_late = number < last_applied and not _is_merged(migrations, number, applied)
-            entries.append(Entry(m.id, State.PENDING, m.path, None, False, is_late, done, what))
+            behind = [n for n in applied if n > number and comes_first(m, migrations.items[n])]
+            is_late = bool(behind) and not _is_merged(migrations, number, behind)
+            entries.append(Entry(m.id, State.PENDING, m.path, None, False, is_late, done, what, (), m.phase))
             continue
         is_changed = record.checksum is not None and record.checksum != m.checksum
         state = State.CHANGED if is_changed else State.APPLIED
         has_checksum = record.checksum is not None
-        entries.append(Entry(m.id, state, m.path, record.applied_at, has_checksum, False, done, what))
+        entries.append(Entry(m.id, state, m.path, record.applied_at, has_checksum, False, done, what, (), m.phase))
     newest = max((m.id for m in migrations), default="")
     known = {*hashes, *(h for f in states for h in f.hashes)}
     gone = sorted((r for r in recorded if r.hash not in known and not r.is_beside), key=lambda r: r.id)
@@ -398,10 +426,17 @@ def _half_done(
             yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}", forget)
 
 
+# many parameters: what may be asked of a plan
 def plan_migrations(
-    status: Status, migrations: Migrations, to: str | None, allow: Collection[Allow], *, together: bool = False
+    status: Status,
+    migrations: Migrations,
+    to: str | None,
+    allow: Collection[Allow],
+    *,
+    together: bool = False,
+    phase: Phase | None = None,
 ) -> Plan:
-    """What would be applied, up to and including ``to``, and what stands against it.
+    """What would be applied of the phase (None: of all), up to and including ``to``, and what stands against it.
 
     ``together``: as one transaction.
     """
@@ -409,20 +444,25 @@ def plan_migrations(
     wanted = list(migrations)
     if to is not None:
         last = resolve_wish(to, status, migrations)
+        refuse_other_phase(last, phase)
         wanted = wanted[: wanted.index(last) + 1]
-    pending = tuple(m for m in wanted if m.id in waiting)
+    pending = of_phase(wanted, waiting, phase)
     refused = {e.id for e in status.without_file if Allow(e.state) not in allow}
     alike = (*status.look_alikes, *other_spellings(status).items())
     renamed = {new for old, new in alike if old in refused}  # to be named, not moved
     late = [m.id for m in pending if waiting[m.id].is_late and m.id not in renamed]
     found = _objections(status, pending, late=late, late_help=_late_help(status, migrations, late) if late else "")
+    bound = [(i, what) for i, what in passed_in_vain(migrations, waiting, pending) if i not in late]
+    passed = ((Allow.LATE, what, _late_help(status, migrations, [i])) for i, what in bound)
+    turns = [(None, *told) for told in out_of_turn(migrations, waiting, pending, phase)]
     apart = [(None, *told)] if together and (told := _apart(pending)) else []
-    is_last = len(pending) == len(waiting)
+    is_last = len(pending) == (len(status.pending_by(BEFORE)) if phase is BEFORE else len(waiting))
     ids = {e.id for e in status.to_repeat} if is_last else set()
     again = tuple(m for m in migrations.repeatables if m.id in ids)
     around = [h for h in migrations.hooks if h.id != f"{HOOKS}/{AFTER_ROLLBACK}"] if pending or again else []
-    refusals = (*_without_values((*pending, *again, *around)), *(f for f in found if f[0] not in allow), *apart)
-    return Plan(status, pending, refusals, repeatables=again)
+    against = (f for f in (*found, *passed) if f[0] not in allow)
+    refusals = (*_without_values((*pending, *again, *around)), *against, *turns, *apart)
+    return Plan(status, pending, refusals, repeatables=again, phase=phase, is_last=is_last)
 
 
 def _without_values(files: Sequence[Migration]) -> Iterator[tuple[Allow | None, str, str]]:
@@ -669,23 +709,23 @@ def rollback_targets(
 def _chosen_targets(
     status: Status, migrations: Migrations, count: int, to: str | None, only: str | None
 ) -> tuple[Migration, ...]:
-    as_applied = _as_applied(status, migrations)
+    in_order = as_applied(status, migrations)
     wish = only if only is not None else to
     named = _recorded_id(wish, status, migrations) if wish is not None else None
     _refuse_other_spelling(status, (named or "",))
-    if named is not None and named not in as_applied:
+    if named is not None and named not in in_order:
         in_vain = ", so nothing can be rolled back to it" if to is not None else ""
         raise Refused(f"{named} is not applied{in_vain}", hint="wflo-schema status lists what is applied")
     if only is not None and named is not None:
         chosen = [named]
     elif named is not None:
-        chosen = as_applied[as_applied.index(named) + 1 :]
+        chosen = in_order[in_order.index(named) + 1 :]
     else:
-        chosen = as_applied[-count:] if count > 0 else []
+        chosen = in_order[-count:] if count > 0 else []
     _refuse_other_spelling(status, chosen)
     _refuse_gone(status, chosen)
     targets = tuple(m for i in reversed(chosen) if (m := migrations.get(i)))
-    dependents = _dependents(targets[0], [m for m in migrations if m.id in as_applied]) if only is not None else []
+    dependents = _dependents(targets[0], [m for m in migrations if m.id in in_order]) if only is not None else []
     if dependents:
         raise Refused(
             f"{named} cannot be rolled back: "
@@ -703,7 +743,7 @@ def _recorded_id(wish: str, status: Status, migrations: Migrations) -> str:
     return meant if meant in gone else migrations.resolve(wish).id
 
 
-def _as_applied(status: Status, migrations: Migrations) -> list[str]:
+def as_applied(status: Status, migrations: Migrations) -> list[str]:
     """The ids of what is recorded, in the order in which it was applied.
 
     That is the order of the times, except that nothing comes before what it depends on; of two with one time, the file

@@ -147,8 +147,10 @@ class Run(Sending):
         found = compare(self.database.label, self.ledger, migrations, recorded, progress)
         found = replace(found, is_ledger_apart=self.database.ledger_apart is not None)
         self._files, self._texts = migrations, read_texts(self.pipeline, self.ledger)
-        last = [m.hash for m in migrations if m.hash in self._recorded]
-        self._last_hash = last[-1] if last else ""
+        times = {r.hash: r.applied_at for r in recorded}
+        self._last_hash = max(
+            reversed([m.hash for m in migrations if m.hash in times]), key=times.__getitem__, default=""
+        )
         self._has_taken_down = any(of_one[-1].is_down for of_one in self._texts.values())
         self.has_repeated = bool(self._texts)
         if self._texts or migrations.repeatables:

@@ -9,6 +9,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine.operations import status
 from wflo_schema.engine.planning import Status
 from wflo_schema.errors import ConnectionLost, WfloSchemaError
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migrations
 from wflo_schema.words import counted, listed
 
@@ -17,12 +18,18 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 
 
 def wait_until_applied(
-    database: Database, migrations: Migrations, *, timeout_s: float, notify: Callable[[str], None] = lambda said: None
+    database: Database,
+    migrations: Migrations,
+    *,
+    timeout_s: float,
+    phase: Phase | None = None,
+    notify: Callable[[str], None] = lambda said: None,
 ) -> Status:
     """Return once every migration and repeatable file is applied, or when ``timeout_s`` seconds are over.
 
-    Whether it is: `Status.is_up_to_date`.  A server that is starting, a database and a schema that are not there yet
-    are waited for, too; where they do not come, their error is raised.  ``notify`` hears what is waited for whenever
+    With the ``phase`` before the deploy, those for after it are not waited for.  Whether it is: `Status.is_applied`.
+    A server that is starting, a database and a schema that are not there yet are waited for, too; where they do not
+    come, their error is raised.  ``notify`` hears what is waited for whenever
     that changes.  Writes nothing.  Raise what else `status` raises at once.
     """
     end = time.monotonic() + timeout_s
@@ -32,11 +39,11 @@ def wait_until_applied(
         found: Status | WfloSchemaError
         try:
             found = status(database, migrations)
-            ids, again = [e.id for e in found.pending], [e.id for e in found.to_repeat]
+            ids, again = [e.id for e in found.pending_by(phase)], [e.id for e in found.to_repeat]
             what = [counted(len(ids), "migration")] if ids else []
             what += [counted(len(again), "repeatable file")] if again else []
             waited_for = f"{' and '.join(what)} pending: {listed((*ids, *again))}"
-            if found.is_up_to_date:
+            if found.is_applied(phase):
                 return found
         except WfloSchemaError as error:
             if not (error.is_missing or isinstance(error, ConnectionLost) or getattr(error, "may_pass", False)):

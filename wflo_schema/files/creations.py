@@ -64,7 +64,8 @@ def creations(script: Script) -> tuple[Creation, ...]:
     return tuple(found)
 
 
-def _parsed(text: str) -> tuple[str, Any] | None:
+def parse_one(text: str) -> tuple[str, Any] | None:
+    """The kind of a statement, as the parser names it, and its node; None where it is not one that it takes."""
     import postgast
 
     try:
@@ -78,12 +79,12 @@ def _parsed(text: str) -> tuple[str, Any] | None:
 
 
 def _creation(number: int, statement: Statement) -> Creation | None:
-    parsed = _parsed(statement.text)
+    parsed = parse_one(statement.text)
     if parsed is None:
         return None
     kind, node = parsed
     if kind == "create_table_as_stmt":
-        if _said(node, "objtype") != "OBJECT_MATVIEW":
+        if enum_word(node, "objtype") != "OBJECT_MATVIEW":
             return None
         return Creation(number, node.into.rel.relname, node.if_not_exists, bool(node.into.options))
     if kind not in _MAKES:
@@ -108,10 +109,10 @@ def views_of_all(script: Script, name: str) -> Iterator[tuple[str, str]]:
     import postgast
 
     for _, statement in script.statements.beginning_with("CREATE"):
-        if b"*" not in statement.raw or (parsed := _parsed(statement.text)) is None:
+        if b"*" not in statement.raw or (parsed := parse_one(statement.text)) is None:
             continue
         kind, node = parsed
-        is_filled = kind == "create_table_as_stmt" and _said(node, "objtype") == "OBJECT_MATVIEW"
+        is_filled = kind == "create_table_as_stmt" and enum_word(node, "objtype") == "OBJECT_MATVIEW"
         if not (is_filled or kind == "view_stmt") or "a_star {" not in str(node):
             continue
         tree = postgast.parse("CREATE VIEW v AS SELECT")
@@ -126,19 +127,19 @@ def views_of_all(script: Script, name: str) -> Iterator[tuple[str, str]]:
 
 def touched(statement: Statement) -> tuple[Touched, ...]:
     """What an ALTER or a DROP is about; none where it is another statement."""
-    parsed = _parsed(statement.text)
+    parsed = parse_one(statement.text)
     if parsed is None:
         return ()
     kind, node = parsed
     if kind == "alter_table_stmt":
         commands = [command.alter_table_cmd for command in node.cmds]
-        columns = tuple(c.name for c in commands if _said(c, "subtype") in _OF_COLUMN)
+        columns = tuple(c.name for c in commands if enum_word(c, "subtype") in _OF_COLUMN)
         return (Touched(node.relation.schemaname, node.relation.relname, columns=columns),)
     if kind in ("rename_stmt", "alter_object_schema_stmt") and node.HasField("relation"):
         return (Touched(node.relation.schemaname, node.relation.relname),)
     if kind == "drop_stmt":
-        is_relation = _said(node, "remove_type") in _RELATIONS
-        return tuple(Touched(*_qualified(one), is_relation) for one in node.objects)
+        is_relation = enum_word(node, "remove_type") in _RELATIONS
+        return tuple(Touched(*qualified_name(one), is_relation) for one in node.objects)
     return ()
 
 
@@ -146,12 +147,15 @@ _RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_T
 _OF_COLUMN = ("AT_DropColumn", "AT_AlterColumnType", "AT_SetExpression", "AT_DropExpression")
 
 
-def _said(node: Any, field: str) -> str:
+def enum_word(node: Any, field: str) -> str:
+    """The word that a field of a node has."""
     return str(node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name)
 
 
-def _qualified(one: Any) -> tuple[str, str]:
+def qualified_name(one: Any) -> tuple[str, str]:
     """Schema, or nothing, and name of what DROP names."""
+    if one.HasField("string"):
+        return "", str(one.string.sval)
     parts = one.list.items if one.HasField("list") else ()
     if one.HasField("object_with_args"):
         parts = one.object_with_args.objname

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -44,6 +45,13 @@ def parse_duration_ms(text: str, *, unit: str = "") -> int:
     return max(round(exact_ms), 1 if number else 0)
 
 
+class Phase(enum.StrEnum):
+    """When a file is applied: around it a new version of the application is started."""
+
+    BEFORE_DEPLOY = "before-deploy"
+    AFTER_DEPLOY = "after-deploy"
+
+
 @dataclass(frozen=True, slots=True)
 class Directive:
     """One directive: ``example`` is a right value, ``read`` raises ValueError for a wrong one.
@@ -81,6 +89,13 @@ def read_names(value: str) -> dict[str, bool]:
     return found
 
 
+def _read_phase(value: str) -> Phase:
+    try:
+        return Phase(value.strip())
+    except ValueError:
+        raise ValueError(f"is {value.strip()!r}, and must be {' or '.join(Phase)}") from None
+
+
 _NAMES_LISTED = re.compile(r"[^\W\d]\w*(?:\s*\(secret\))?(?:[\s,]+[^\W\d]\w*(?:\s*\(secret\))?)*|-")
 _NAMES_MEANT = re.compile(r"\w+(?:\s*\(secret\))?(?:\s*,\s*\w+(?:\s*\(secret\))?)*")
 _TRUTH = re.compile(r"(?:true|false|yes|no|on|off|0|1)\W*", re.IGNORECASE)
@@ -89,6 +104,11 @@ _IDS = re.compile(r"\S+|(?:[\"'\[,]*\S*[\d_-]\S*[\s,]*)+")
 # What makes prose of a word that is nearer to everyday words: no digit.
 _ID, _NUMBERED = re.compile(r"\S*\d\S*"), re.compile(r"(?:\S*\d\S*\s*)+")
 _ANYTHING = re.compile(r".*")
+# A phase, whatever it is called, and all that follows; a number or a title is prose.
+_PHASE = re.compile(
+    r"(?:before|after|pre|post)[-_ ]?depl.*|(?:before|after|pre|post)\W+\w+\W*|[^\W\d_]+(?:[-_ ]+depl\w*)?\W*",
+    re.IGNORECASE,
+)
 
 # One line for each directive.  Whoever obeys it asks `Directives` by this name.
 KNOWN = {
@@ -97,6 +117,7 @@ KNOWN = {
         Directive("depends", "ID ID", str.split, _IDS),
         Directive("transactional", "false", _read_truth, _TRUTH),
         Directive("lock-timeout", "500ms", _read_timeout, re.compile(r"[.\d].*")),
+        Directive("phase", Phase.AFTER_DEPLOY, _read_phase, _PHASE),
         Directive("nothing-to-undo", "why", str, _ANYTHING),
         Directive("was", "OLD-ID", str.split, _ID),
         Directive("replaces", "ID ID", str.split, _NUMBERED),
@@ -113,10 +134,16 @@ _LIKE_DIRECTIVE = re.compile(
     rf"\W*(?P<name>{_LETTERS}(?:[-_ ]{_LETTERS}){{0,3}})[\s\"'`\])]*[:=]\s*[\"']?(?P<value>.*?)[\s*/\"'`\]]*"
 )
 # "transactional false", "lock_timeout -> 3s": where the name is right, the value must be, and be all.
-_WITHOUT_SIGN = re.compile(r"\W*(?P<name>transactional|lock[-_ ]?timeout)\W+(?P<value>\w[\w.]*)\W*", re.IGNORECASE)
+_WITHOUT_SIGN = re.compile(
+    r"\W*(?:(?P<name>transactional|lock[-_ ]?timeout)\W+(?P<value>\w[\w.]*)"
+    r"|(?P<phase>phase)\W+(?P<when>\w+[-_ ]depl\w+))\W*",
+    re.IGNORECASE,
+)
 # One that stands too late to count.
 LATE = re.compile(
-    rb"^[ \t]*--[ \t]*(?:transactional|lock[-_]timeout)[ \t]*:[ \t]*(?:true|false|\d[\w.]*)[ \t]*$", re.MULTILINE
+    rb"^[ \t]*--[ \t]*(?:(?:transactional|lock[-_]timeout)[ \t]*:[ \t]*(?:true|false|\d[\w.]*)"
+    rb"|phase[ \t]*:[ \t]*(?:before|after)-deploy)[ \t]*$",
+    re.MULTILINE,
 )
 # Letters that may be wrong, of so many.
 _FURTHEST, _OF = 2, 3
@@ -149,6 +176,11 @@ class Directives:
         return _read_timeout(self.values["lock-timeout"]) if "lock-timeout" in self.values else None
 
     @property
+    def phase(self) -> Phase:
+        """Before the deploy, where the file does not say it."""
+        return _read_phase(self.values.get("phase", Phase.BEFORE_DEPLOY))
+
+    @property
     def variables(self) -> dict[str, bool]:
         """The names that it declares, and whether the value of each is a secret."""
         return read_names(self.values["variables"]) if "variables" in self.values else {}
@@ -178,7 +210,7 @@ class Directives:
         except ValueError as error:
             raise self._wrong("lock-timeout", error) from None
         for number, line, is_outside in _comment_lines(text):
-            if is_outside and _DIRECTIVE.match(line):
+            if is_outside and (match := _DIRECTIVE.match(line)) and not _is_prose(match):
                 continue
             meant = _nearest(line)
             if meant is not None:
@@ -219,9 +251,18 @@ def lines_like_directives(text: str) -> Iterator[int]:
             yield number
 
 
+# What is no prose, where a line that was written before there was such a directive may be one.
+_NOT_PROSE = {
+    "was": _IDS,
+    "replaces": _IDS,
+    "variables": _NAMES_LISTED,
+    "phase": re.compile("|".join(map(re.escape, Phase))),
+}
+
+
 def _is_prose(directive: re.Match[str]) -> bool:
     """Does it say what a column was, in words?  Of several words, an id is one with a digit or a sign in it."""
-    means = {"was": _IDS, "replaces": _IDS, "variables": _NAMES_LISTED}.get(directive["name"])
+    means = _NOT_PROSE.get(directive["name"])
     return means is not None and not means.fullmatch((directive["value"] or "").strip() or "-")
 
 
@@ -288,6 +329,8 @@ def _nearest(line: str) -> tuple[str, str] | None:
 
         line = "".join(c for c in unicodedata.normalize("NFKC", line) if unicodedata.category(c) != "Cf")
     if match := _WITHOUT_SIGN.fullmatch(line):
+        if match["phase"]:
+            return "phase", _phase_meant(match["when"])
         said = "transactional" if match["name"].lower() == "transactional" else "lock-timeout"
         return (said, match["value"]) if KNOWN[said].is_meant.fullmatch(match["value"]) else None
     match = _LIKE_DIRECTIVE.fullmatch(line)
@@ -296,8 +339,15 @@ def _nearest(line: str) -> tuple[str, str] | None:
     said, value = re.sub(r"[-_ ]", "-", match["name"].lower()), match["value"]
     for directive in KNOWN.values():
         if _is_near(said.removesuffix("-on"), directive.name) and value and directive.is_meant.fullmatch(value):
-            return directive.name, value
+            return directive.name, _phase_meant(value) if directive.name == "phase" else value
     return None
+
+
+def _phase_meant(value: str) -> str:
+    said = value.lower()
+    meant = [Phase.BEFORE_DEPLOY] if said.startswith(("before", "pre")) else [Phase.AFTER_DEPLOY]
+    is_clear = said.startswith(("before", "pre", "after", "post"))
+    return " or -- phase: ".join(meant if is_clear else Phase)
 
 
 def _is_near(one: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import Directives, head, read_directives, without_directive
+from wflo_schema.files.directives import Directives, Phase, head, read_directives, without_directive
 from wflo_schema.files.listing import (
     AFTER_EACH,
     AFTER_ROLLBACK,
@@ -70,6 +70,7 @@ class Migration:
     """Names that its files declare, and that seem to be used."""
     secrets: tuple[str, ...] = ()
     """Those whose values are recorded nowhere."""
+    phase: Phase = Phase.BEFORE_DEPLOY
     _given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -132,6 +133,10 @@ class Migrations:
         """The same with each migration changed, in whatever is not its id."""
         items, repeatables, hooks = (tuple(map(change, some)) for some in (self.items, self.repeatables, self.hooks))
         return replace(self, items=items, repeatables=repeatables, hooks=hooks, _by_id={m.id: m for m in items})
+
+    def with_items(self, items: Sequence[Migration]) -> Migrations:
+        """The same folders with these migrations, in this order."""
+        return replace(self, items=tuple(items), _by_id={m.id: m for m in items})
 
     def __len__(self) -> int:
         return len(self.items)
@@ -365,6 +370,11 @@ def _add_repeatables(found: dict[str, Migration], directory: str, variables: Map
                 f"{m.path} is not transactional, and all files of {REPEATABLE}/ are applied in one transaction",
                 hint="make it a migration of its own",
             )
+        if m.phase is not Phase.BEFORE_DEPLOY:
+            raise BadMigrationFile(
+                f"{m.path} has a phase, and a file of {REPEATABLE}/ is applied behind the migrations of any",
+                hint="remove the line -- phase:, or make it a migration of its own",
+            )
         if m.secrets:
             raise BadMigrationFile(
                 f"{m.path}: {listed(m.secrets)} cannot be a secret: the ledger keeps the text of a repeatable file "
@@ -481,6 +491,7 @@ def _read_file(file: File, variables: Mapping[str, str] | None = None) -> tuple[
         _former_checksums(source) if directives.says("was") else frozenset(),
         tuple(names),
         tuple(name for name, is_secret in names.items() if is_secret),
+        directives.phase,
         variables or {},
     )
     return migration, directives.lines.get("depends", 1)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wflo_schema.errors import BadMigrationFile, Refused
-from wflo_schema.files.directives import UNWRITTEN, read_directives
+from wflo_schema.files.directives import UNWRITTEN, Phase, read_directives
 from wflo_schema.files.folder import Migration, Migrations, read_migrations
 from wflo_schema.files.listing import MAX_ID_LENGTH, REPEATABLE
 from wflo_schema.files.versions import keeper_of
@@ -44,12 +44,14 @@ def new_migration(
     message: str,
     *,
     depends: Sequence[str] = (),
+    phase: Phase | None = None,
     now: datetime.datetime | None = None,
 ) -> tuple[Path, Path]:
     """Write an empty migration and its rollback file; return both paths.
 
     Its name sorts after every other of the folder, which is made if it is not there.  ``depends``
-    are ids, or beginnings of them, that a ``-- depends:`` line names.  Raise `BadMigrationFile`
+    are ids, or beginnings of them, that a ``-- depends:`` line names; a ``-- phase:`` line says what is not before
+    the deploy.  Raise `BadMigrationFile`
     when the message has nothing to name a file by, or there is no such migration.
     """
     slug = slug_of(message)
@@ -61,6 +63,7 @@ def new_migration(
     parents = [existing.resolve(i).id for i in depends]
     title = " ".join(message.split())
     line = f"-- depends: {' '.join(parents)}\n" if parents else ""
+    line += f"-- phase: {phase}\n" if phase is Phase.AFTER_DEPLOY else ""
     return write_pair(
         Path(directory) / name_after(existing, slug, now=now),
         f"-- {title}\n{line}\n{UNWRITTEN}\n",

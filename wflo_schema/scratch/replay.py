@@ -37,6 +37,7 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.connect.replaying import Replay
 from wflo_schema.engine import operations
 from wflo_schema.errors import BadMigrationFile, DatabaseError, Refused, WfloSchemaError
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migrations
 from wflo_schema.names import listed_in_path, quote_always
 
@@ -429,9 +430,16 @@ def run_sql(database: Database, path: Path | str, text: str, *, what: str, hint:
 
 
 def replayed(
-    database: Database, migrations: Migrations, *, scratch: ScratchOptions | None = None, privileges: bool = False
+    database: Database,
+    migrations: Migrations,
+    *,
+    scratch: ScratchOptions | None = None,
+    privileges: bool = False,
+    phase: Phase | None = None,
 ) -> Catalog:
-    """The catalog that all migrations make in a scratch database.
+    """The catalog that all migrations make in a scratch database, applied in the order in which they were here.
+
+    With the ``phase`` before the deploy, those that are pending for after it are left out.
 
     Where ``database`` names no schema, they find the same search_path there as in the target, and
     the schema that it leads to.  ``privileges`` adds owners and grants.  Raise as `engine.migrate`
@@ -439,7 +447,7 @@ def replayed(
     `scratch_database` does.
     """
     with scratch_database(database, scratch=scratch) as empty:
-        replay(database, empty, migrations, scratch=scratch)
+        replay(database, empty, operations.in_applied_order(database, migrations, phase=phase), scratch=scratch)
         return _read(empty, privileges=privileges)
 
 

@@ -20,6 +20,7 @@ from wflo_schema.engine.events import Begun, Done, Event, Notice, Result, Retryi
 from wflo_schema.engine.planning import TAKE_OVER, Plan, State, Status, insisting
 from wflo_schema.engine.repeatables import RepeatableEntry, RepeatableState
 from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaError
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.listing import BEFORE_ALL, HOOKS, REPEATABLE
 from wflo_schema.findings import Finding, Location, Severity
 from wflo_schema.words import counted, duration, listed, plural
@@ -286,14 +287,19 @@ def result_text(result: Result) -> str:
         if f"{HOOKS}/{BEFORE_ALL}" in result.hooks:
             return f"nothing was left to do: another run was faster; {listed(result.hooks)} was run"
         return f"every migration is applied; {listed(result.hooks)} was run, which an earlier run left undone"
+    left = f"; left for {Phase.AFTER_DEPLOY}: {listed(result.for_later)}" if result.for_later else ""
     if not result.done:
         return {
-            "apply": "nothing to do: every migration is applied",
+            "apply": f"nothing to do: every {_of_phase(result.phase)}migration is applied{left}",
             "rollback": "nothing to roll back",
             "mark": "nothing to record",
         }[result.operation]
     verb = _VERBS[result.operation]
-    return f"{_counted_files(result.ids)} {verb} in {duration(result.duration_ms)}"
+    return f"{_counted_files(result.ids)} {verb} in {duration(result.duration_ms)}{left}"
+
+
+def _of_phase(phase: Phase | None) -> str:
+    return f"{phase} " if phase else ""
 
 
 def _counted_files(ids: Sequence[str]) -> str:
@@ -327,6 +333,8 @@ def status_text(status: Status) -> str:
                 notes.append("recorded without checksum")
         if e.recorded_as:
             notes.append(f"recorded as {listed(e.recorded_as)}")
+        if e.state is State.PENDING and e.phase is Phase.AFTER_DEPLOY:
+            notes.append(Phase.AFTER_DEPLOY)
         if e.is_late:
             notes.append("sorts before one that is applied")
         if e.statements_done is not None:
@@ -356,6 +364,8 @@ def status_text(status: Status) -> str:
         ("ahead of the files", status.ahead),
     )
     sums = [f"{len(g)} {name}" for name, g in groups if g or name in ("applied", "pending")]
+    if status.for_later:
+        sums[1] += f" ({'all' if len(status.for_later) == len(status.pending) else len(status.for_later)} after-deploy)"
     if status.repeatables:
         again = f", {len(status.to_repeat)} to apply again" if status.to_repeat else ""
         sums.append(f"{counted(len(status.repeatables), 'repeatable file')}{again}")
@@ -394,11 +404,16 @@ def plan_text(plan: Plan) -> str:
         else f"a database with all files of {plan.status.label}; no database was asked"
     ]
     lines += [f"  would record {f.id} in place of {listed(f.recorded_as)}" for f in plan.status.followed]
-    lines += [f"  would apply {m.id}{'' if m.is_transactional else '  (statement by statement)'}" for m in plan.pending]
+    for m in plan.pending:
+        notes = [m.phase.value] if m.phase is Phase.AFTER_DEPLOY else []
+        notes += [] if m.is_transactional else ["statement by statement"]
+        lines.append(f"  would apply {m.id}{f'  ({listed(notes)})' if notes else ''}")
     states = {e.id: e.state for e in plan.status.repeatables}
     for m in plan.repeatables:
         again = "" if states[m.id] is RepeatableState.PENDING else f"  (again: {states[m.id]})"
         lines.append(f"  would apply {m.id}{again}")
+    if plan.phase is Phase.BEFORE_DEPLOY:
+        lines += [f"  would leave {e.id}  ({Phase.AFTER_DEPLOY})" for e in plan.status.for_later]
     lines += _plan_of_hooks(plan)
     if plan.wrapped:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
@@ -409,7 +424,7 @@ def plan_text(plan: Plan) -> str:
     elif len(plan):
         lines.append(f"{_counted_files([m.id for m in plan.files])} to apply")
     elif not plan.hooks:
-        lines.append("nothing to do: every migration is applied")
+        lines.append(f"nothing to do: every {_of_phase(plan.phase)}migration is applied")
     return "\n".join(lines)
 
 
