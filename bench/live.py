@@ -53,7 +53,7 @@ CREATE TABLE elsewhere (LIKE orders INCLUDING ALL);
 """
 _ROWS = """
 INSERT INTO {table} (customer, quantity, price, city, status, note)
-SELECT n * 7919 % 1000003, 1 + n % 50, 7, md5((n % 5000)::text), (ARRAY['new', 'paid', 'sent'])[1 + n % 3], md5(n::text)
+SELECT n % 100003, 1 + n % 50, 7, md5((n % 5000)::text), (ARRAY['new', 'paid', 'sent'])[1 + n % 3], md5(n::text)
 FROM generate_series(1, {rows}::int) AS n
 """
 
