@@ -140,3 +140,20 @@ def test_dev_benchmark_with_one_edit_prints_a_ratio_and_keeps_rows() -> None:
     for what in ("a migration", "a view"):
         assert re.search(rf"^\| {what} \| \d+ \| \d+ \| \d+ \| \d\.\d\d \|$", done.stdout, re.MULTILINE), done.stdout
     assert "dev (1000, 1000)" in done.stdout
+
+
+def test_live_benchmark_with_few_rows_prints_what_each_way_did_to_the_writers() -> None:
+    ways = ("--way", "plain", "--way", "recipe", "--rest", "0.5", "--fsync", "off")
+    done = bench("live", "--", "--rows", "2000", "--only", "check", *ways)
+    assert done.returncode in (0, 1), done.stderr
+    for way in ("plain", "recipe"):
+        row = rf"^\| check \| {way} \| finished \| \d+\.\d s \| [\d,]+ ms \| [\d,]+ ms \| [\d,]+ \|"
+        assert re.search(row, done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^\| none \| no migration \|", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_live_benchmark_beside_a_client_that_holds_the_table_waits_for_it() -> None:
+    ways = ("--way", "held", "--hold", "1", "--rest", "0.5", "--fsync", "off")
+    done = bench("live", "--", "--rows", "2000", "--only", "not-null", *ways)
+    assert done.returncode in (0, 1), done.stderr
+    assert re.search(r"^\| not-null \| held \| finished \| [1-9]\.\d s \|", done.stdout, re.MULTILINE), done.stdout
