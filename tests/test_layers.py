@@ -123,6 +123,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "verdict",
         ),
     ),
+    ("lint", ("rules", "values", "parsing", "context", "blocking", "breaking", "allowances", "operations")),
     ("adopt", ("found", "ledgers", "look", "history", "reconciling", "judge")),
     (
         "imports",

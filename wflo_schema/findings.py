@@ -15,6 +15,8 @@ class Severity(enum.StrEnum):
     """Worth mending; the answer is still yes unless ``--fail-on warning``."""
     UNKNOWN = "unknown"
     """Could not be verified: neither yes nor no (exit 3)."""
+    NOTE = "note"
+    """Worth knowing; it never counts against the answer."""
 
 
 @dataclass(frozen=True, slots=True)

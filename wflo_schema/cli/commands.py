@@ -41,6 +41,7 @@ COMMANDS = {
     "diff": ("differences", "diff", "Write what was done by hand as a migration, proven by replay."),
     "dump": ("checks", "dump", "Write the schema as SQL, for review in version control."),
     "import": ("takeover", "import_", "Turn another tool's folder into plain files, proven by replay."),
+    "lint": ("linting", "lint", "Say what pending files would block, break or lose."),
     "migrate": ("migrations", "migrate", "Apply every pending migration."),
     "move": ("files", "move", "Rename a pending migration so that it comes last."),
     "new": ("files", "new", "Write an empty migration and its rollback file."),

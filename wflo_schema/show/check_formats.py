@@ -98,7 +98,12 @@ def _xml(text: str) -> str:
     )
 
 
-_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "note"}
+_SARIF_LEVELS = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.UNKNOWN: "note",
+    Severity.NOTE: "note",
+}
 
 
 def check_sarif(result: CheckResult) -> str:
@@ -167,7 +172,7 @@ def check_github(result: CheckResult) -> str:
 
     lines = []
     for f in result.findings:
-        kind = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNKNOWN: "notice"}[f.severity]
+        kind = {Severity.ERROR: "error", Severity.WARNING: "warning"}.get(f.severity, "notice")
         properties = [f"title={prop(f'{f.code}: {f.object}')}"]
         if f.location is not None:
             properties.insert(0, f"file={prop(relative_path(f.location.path))},line={f.location.line}")

@@ -34,7 +34,7 @@ def trace(
     wanted = [m for e in found.pending if (m := migrations.get(e.id)) is not None and (not only or m.id in only)]
     migrations = engine.with_recorded_values(database, migrations)
     with scratch_database(database, scratch=scratch) as empty:
-        notes = _fill(database, empty)
+        notes = fill(database, empty)
         settings = {**WATCHED, "client_min_messages": "debug1"}
         with Rehearsal.on(empty, settings=settings) as rehearsal:
             rehearsal.get_ready()
@@ -51,7 +51,7 @@ def trace(
     )  # fmt: skip
 
 
-def _fill(database: Database, empty: Database) -> tuple[str, ...]:
+def fill(database: Database, empty: Database) -> tuple[str, ...]:
     """Make in a scratch database what the target holds; what could not be made."""
     with database.connect(settings=PATIENT) as connection:
         catalog = read_catalog(connection)

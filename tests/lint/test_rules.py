@@ -1,0 +1,37 @@
+"""Each rule's bad example is found, and its good one is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wflo_schema.connect.database import Database
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.findings import Severity
+from wflo_schema.lint.operations import lint
+from wflo_schema.lint.rules import EXAMPLE, RULES, LintRule, files_of
+from wflo_schema.lint.values import LintFinding
+
+WITH_EXAMPLES = [rule for rule in RULES if rule.bad]
+
+
+def found_in(database: Database, folder: Path, example: str, given: str = "") -> tuple[LintFinding, ...]:
+    """What is found in an example, on top of what it takes for granted."""
+    with database.connect() as connection:
+        connection.execute((EXAMPLE + given).encode())
+    for number, text in enumerate(files_of(example), 1):
+        (folder / f"20260101_{number:02}_abcde-step.sql").write_text(text)
+    return lint(database, read_migrations(folder)).findings
+
+
+@pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.code)
+def test_the_bad_example_of_a_rule_is_found(rule: LintRule, database: Database, tmp_path: Path) -> None:
+    found = found_in(database, tmp_path, rule.bad, rule.given)
+    assert rule.code in [f.code for f in found]
+
+
+@pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.code)
+def test_nothing_is_wrong_with_the_good_example_of_a_rule(rule: LintRule, database: Database, tmp_path: Path) -> None:
+    found = found_in(database, tmp_path, rule.good, rule.given)
+    assert [f for f in found if f.severity is not Severity.NOTE or f.code == rule.code] == []

@@ -1,0 +1,300 @@
+"""Who would have to wait for a migration: locks held while tables are rewritten, scanned, indexed or changed.
+
+Judged by the trace; the statement's words only tell why, and so what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wflo_schema.lint.context import Context
+from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, relation_name
+from wflo_schema.names import bare_name
+from wflo_schema.trace.values import Lock, Traced, said_mode, strongest
+from wflo_schema.words import listed
+
+# What a lock can keep somebody waiting at: an index is locked with its table.
+_LOCKED = frozenset({"table", "partitioned table", "materialized view", "view", "foreign table"})
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What a rule has found in a statement: a ``code``, the ``object``, and why."""
+
+    code: str
+    object: str
+    message: str
+    works_on: tuple[str, ...] = ()
+    """The tables through which it goes meanwhile: their sizes say how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement with what its text says, which is read where it is asked for."""
+
+    traced: Traced
+    parse: Callable[[], Parsed | None]
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+        return self.traced.line
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The statements of one transaction, judged one by one: what the former have locked is still locked."""
+
+    context: Context
+    new: frozenset[str]
+    """Relations that were made by a migration which is judged, too: nobody uses them yet."""
+    _held: dict[str, tuple[str, Step]] = field(default_factory=dict)
+    """The strongest lock on each relation that was there, and who took it."""
+    _tables: set[str] = field(default_factory=set)
+    """Those of them that are tables."""
+    _changed: dict[str, Step] = field(default_factory=dict)
+    """Tables of which many rows were changed."""
+
+    def judge(self, step: Step) -> Iterator[Flaw]:
+        """What is wrong with one more statement."""
+        own = self._locks(step.traced)
+        here = {table: strongest({mode, self._held[table][0]}) if table in self._held else mode
+                for table, mode in own.items()}  # fmt: skip
+        before = {table: mode for table, (mode, _) in self._held.items()}
+        works = self._works(step)
+        found = list(self._direct(step, works, {**before, **here}))
+        yield from found
+        if not found:
+            yield from self._rows(step)
+            yield from self._held_over(step, works, own)
+        yield from self._together(step, own)
+        for table, mode in here.items():
+            self._held[table] = (mode, self._held[table][1] if self._stops(before.get(table)) else step)
+
+    def _locks(self, traced: Traced) -> dict[str, str]:
+        return {
+            lock.relation: lock.mode
+            for lock in traced.locks
+            if lock.kind in _LOCKED and not self._is_new(lock) and _counts(lock)
+        }
+
+    def _is_new(self, lock: Lock) -> bool:
+        return lock.relation in self.new
+
+    @staticmethod
+    def _stops(mode: str | None) -> bool:
+        return mode is not None and Lock("", "", mode).stops_writes
+
+    def _works(self, step: Step) -> dict[str, str]:
+        """The tables that are gone through as a whole, and how."""
+        traced = step.traced
+        if not (traced.rewrites or traced.scans or traced.builds_on):
+            return {}
+        scans: Iterable[str] = traced.scans
+        if scans and self._only_rows(step):  # a plan on empty tables says nothing
+            stopped = {lock.relation for lock in traced.locks if lock.stops_writes}
+            scans = [table for table in scans if table in stopped]
+        how = dict.fromkeys(scans, "scanned")
+        how.update(dict.fromkeys(traced.builds_on, "indexed"))
+        how.update(dict.fromkeys(traced.rewrites, "rewritten"))
+        return {t: w for t, w in how.items() if t not in self.new and self.context.matters(t)}
+
+    def _only_rows(self, step: Step) -> bool:
+        """Is it a statement of rows?"""
+        parsed = step.parse()
+        return parsed is not None and parsed.is_of_rows and not step.traced.made
+
+    def _direct(self, step: Step, works: dict[str, str], modes: dict[str, str]) -> Iterator[Flaw]:
+        """What goes through a table while nobody may write to it, or read it."""
+        for how in ("rewritten", "indexed", "scanned"):
+            tables = [t for t, w in works.items() if w == how and self._stops(modes.get(t))]
+            if tables:
+                parsed = step.parse()
+                code = _CODES[how](parsed, step)
+                if code == "foreign-key-scans" and parsed is not None and parsed.does("AT_ValidateConstraint"):
+                    code = "validated-at-once"
+                mode = max((modes[t] for t in tables), key=lambda m: (Lock("", "", m).stops_reads, m))
+                others = [t for t in modes if t not in works and self._stops(modes[t])]
+                yield Flaw(code, tables[0], _meanwhile(tables, how, mode, others), tuple(tables))
+
+    def _rows(self, step: Step) -> Iterator[Flaw]:
+        """Many rows changed, or locked, in one statement."""
+        table, verb = self._many(step)
+        if table is None:
+            return
+        if verb != "read":
+            self._changed[table] = step
+        if verb in ("inserted", "read"):
+            return
+        yield Flaw(
+            "rows-changed-at-once",
+            table,
+            f"the rows of {table} are {verb} in one transaction: whoever wants to change one of them waits for its end",
+            (table,),
+        )
+
+    def _many(self, step: Step) -> tuple[str | None, str]:
+        """The table of which a statement may change many rows, and what it does with them."""
+        if step.traced.made or not _may_change_rows(step.traced):
+            return None, ""
+        parsed = step.parse()
+        if parsed is None or not parsed.is_of_rows:
+            return None, ""
+        for node, verb in _changing(parsed):
+            relation = node.relation if hasattr(node, "relation") else node.from_clause[0].range_var
+            table = self._full_name(relation_name(relation), step)
+            if table in self.new or not self.context.matters(table):
+                continue
+            if verb in ("inserted", "merged") or changes_many(node, self.context.keys.get(table, ())):
+                return table, verb
+        return None, ""
+
+    def _full_name(self, written: str, step: Step) -> str:
+        """The table that is meant: the locks have it with its schema."""
+        fitting = [lk.relation for lk in step.traced.locks if lk.relation == written]
+        fitting += [lk.relation for lk in step.traced.locks if bare_name(lk.relation) == bare_name(written)]
+        return fitting[0] if fitting else written
+
+    def _held_over(self, step: Step, works: dict[str, str], own: dict[str, str]) -> Iterator[Flaw]:
+        """What stays locked from an earlier statement while this one takes its time."""
+        held = {t: (mode, by) for t, (mode, by) in self._held.items() if self._stops(mode)}
+        if not held:
+            return
+        busy = list(works)
+        if not busy:
+            table, verb = self._many(step)
+            busy, works = ([table], {table: verb}) if table is not None else ([], {})
+        if not busy:
+            return
+        table = max(held, key=lambda t: (Lock("", "", held[t][0]).stops_reads, t == busy[0]))
+        mode, by = held[table]
+        parsed = step.parse()
+        validates = parsed is not None and parsed.does("AT_ValidateConstraint")
+        code = "validated-at-once" if validates and table in (*busy, *own) else "lock-held"
+        yield Flaw(
+            code,
+            table,
+            f"{table} is locked {said_mode(mode)} since line {by.line}, so {_waits(mode)} until the commit, "
+            f"while {listed(busy)} {'is' if len(busy) == 1 else 'are'} {works[busy[0]]}",
+            tuple(busy),
+        )
+
+    def _together(self, step: Step, own: dict[str, str]) -> Iterator[Flaw]:
+        """A second table locked behind a first, and rows changed beside it."""
+        self._tables.update(lock.relation for lock in step.traced.locks if "table" in lock.kind)
+        strong = [t for t, mode in own.items() if self._stops(mode) and t in self._tables]
+        fresh = [t for t in strong if not self._stops(self._held[t][0] if t in self._held else None)]
+        if not fresh:
+            return
+        if self._changed:
+            table, by = next(iter(self._changed.items()))
+            yield Flaw(
+                "data-with-schema",
+                fresh[0],
+                f"{fresh[0]} is locked {said_mode(own[fresh[0]])} behind rows of {table} that line {by.line} has "
+                "changed: both stay locked until the commit",
+            )
+        held = {t: mode for t, (mode, _) in self._held.items() if t in self._tables and t not in fresh}
+        earlier = [t for t, mode in held.items() if self._stops(mode)]
+        if earlier and not self._changed:
+            by = self._held[earlier[0]][1]
+            yield Flaw(
+                "tables-locked-together",
+                fresh[0],
+                f"{fresh[0]} is locked {said_mode(own[fresh[0]])} while {earlier[0]} is locked since line {by.line}: "
+                "whoever needs them in the other order waits for us, and we for them",
+            )
+
+
+def _counts(lock: Lock) -> bool:
+    """A materialized view has no writers, so only a lock that stops reads matters."""
+    return lock.kind != "materialized view" or lock.stops_reads
+
+
+def _waits(mode: str) -> str:
+    return "all who read it or write to it wait" if Lock("", "", mode).stops_reads else "all who write to it wait"
+
+
+def _meanwhile(tables: Sequence[str], how: str, mode: str, others: Sequence[str]) -> str:
+    verb = "is" if len(tables) == 1 else "are"
+    what = {"rewritten": "copied as a whole", "indexed": "read to build the index", "scanned": "read as a whole"}[how]
+    also = f"; {listed(others)} {'is' if len(others) == 1 else 'are'} locked as well" if others else ""
+    whom = "everybody who reads or writes" if Lock("", "", mode).stops_reads else "everybody who writes"
+    return f"{listed(tables)} {verb} {what} under {said_mode(mode)}: {whom} there waits until the commit{also}"
+
+
+def _may_change_rows(traced: Traced) -> bool:
+    words = traced.text.lstrip("( \n\t").split(None, 1)
+    return bool(words) and words[0].upper() in ("UPDATE", "DELETE", "MERGE", "INSERT", "WITH", "SELECT", "TABLE")
+
+
+def _changing(parsed: Parsed) -> Iterator[tuple[Any, str]]:
+    """The parts of a statement that change or lock rows: an inner node and what it does."""
+    node = parsed.node
+    if node.HasField("with_clause"):
+        for cte in node.with_clause.ctes:
+            inner = cte.common_table_expr.ctequery
+            kind = inner.WhichOneof("node")
+            yield from _changing(Parsed(kind, getattr(inner, kind)))
+    verb = {"update_stmt": "updated", "delete_stmt": "deleted", "merge_stmt": "merged"}.get(parsed.kind)
+    if verb:
+        yield node, verb
+    elif parsed.kind == "insert_stmt":
+        if node.HasField("select_stmt") and node.select_stmt.select_stmt.from_clause:
+            yield node, "inserted"
+    elif parsed.kind == "select_stmt" and len(node.from_clause) == 1 and node.from_clause[0].HasField("range_var"):
+        strength = {enum_name(c.locking_clause, "strength") for c in node.locking_clause}
+        locks = strength & {"LCS_FORUPDATE", "LCS_FORNOKEYUPDATE", "LCS_FORSHARE"}
+        yield node, "locked" if locks else "read"
+
+
+def _why_rewritten(parsed: Parsed | None, step: Step) -> str:
+    if parsed is None:
+        return "table-rewritten"
+    if parsed.kind == "refresh_mat_view_stmt":
+        return "view-refreshed"
+    if parsed.does("AT_AddColumn"):
+        return "add-column-rewrites"
+    return "type-change-rewrites" if parsed.does("AT_AlterColumnType") else "table-rewritten"
+
+
+def _why_indexed(parsed: Parsed | None, step: Step) -> str:
+    if parsed is None:
+        return "index-built"
+    if parsed.kind == "index_stmt":
+        return "index-blocks-writes"
+    if parsed.kind == "refresh_mat_view_stmt":
+        return "view-refreshed"
+    if parsed.kind == "reindex_stmt":
+        return "reindex-blocks"
+    if parsed.adds("CONSTR_EXCLUSION"):
+        return "exclude-blocks"
+    return "unique-blocks" if parsed.adds("CONSTR_UNIQUE", "CONSTR_PRIMARY") else "index-built"
+
+
+def _why_scanned(parsed: Parsed | None, step: Step) -> str:
+    if parsed is None:
+        return "table-scanned"
+    kind = parsed.kind
+    if parsed.does("AT_AttachPartition") or (kind == "create_stmt" and parsed.node.HasField("partbound")):
+        return "partition-scans"
+    if kind == "alter_domain_stmt":
+        return "domain-scans"
+    if parsed.does("AT_ValidateConstraint"):
+        return "validated-at-once"
+    for kinds, code in _SCANNING:
+        if parsed.adds(*kinds):
+            return code
+    return "not-null-scans" if parsed.does("AT_SetNotNull") else "table-scanned"
+
+
+_SCANNING: Iterable[tuple[tuple[str, ...], str]] = (
+    (("CONSTR_FOREIGN",), "foreign-key-scans"),
+    (("CONSTR_CHECK",), "check-scans"),
+    (("CONSTR_NOTNULL",), "not-null-scans"),
+    (("CONSTR_UNIQUE", "CONSTR_PRIMARY"), "not-null-scans"),
+)
+
+_CODES = {"rewritten": _why_rewritten, "indexed": _why_indexed, "scanned": _why_scanned}

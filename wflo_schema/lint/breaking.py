@@ -1,0 +1,238 @@
+"""What a migration would break, lose or reach beside waiting: names the application uses, rows, other things.
+
+Judged by a statement's words: a rehearsal without rows and without an application shows none of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from wflo_schema.lint.blocking import Flaw, Step
+from wflo_schema.lint.context import Context
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, relation_name
+from wflo_schema.names import bare_name, qualified
+
+_TABLES = frozenset({"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE"})
+_CLUSTER = {
+    "create_role_stmt": "a role",
+    "alter_role_stmt": "a role",
+    "alter_role_set_stmt": "the settings of a role",
+    "drop_role_stmt": "a role",
+    "grant_role_stmt": "the members of a role",
+    "createdb_stmt": "a database",
+    "dropdb_stmt": "a database",
+    "alter_database_stmt": "a database",
+    "alter_database_set_stmt": "the settings of a database",
+    "create_table_space_stmt": "a tablespace",
+    "drop_table_space_stmt": "a tablespace",
+    "alter_system_stmt": "the settings of the server",
+}
+_SMALL_KEYS = frozenset({"int2", "int4", "serial", "serial2", "serial4", "smallserial"})
+
+
+def judge(step: Step, context: Context, new: frozenset[str], *, is_late: bool) -> Iterator[Flaw]:
+    """What one statement would break.  ``is_late``: it runs once no old version of the application is left."""
+    if not _MAY_BREAK.search(step.traced.text):
+        return
+    parsed = step.parse()
+    if parsed is None:
+        return
+    if not is_late:
+        yield from _names(parsed, step, new)
+    yield from _refused(parsed, step, new)
+    yield from _cascade(parsed, step, new)
+    yield from _reach(parsed, context)
+    yield from _types(parsed)
+    yield from _settings(parsed)
+
+
+_MAY_BREAK = re.compile(
+    r"\b(?:DROP|RENAME|TRUNCATE|CASCADE|ROLE|USER|GROUP|DATABASE|TABLESPACE|SYSTEM|PUBLIC|NOT\s+NULL|UNIQUE|JSON|INT\w*"
+    r"|SMALLINT|\w*SERIAL\d?|PRIMARY|LOCK_TIMEOUT|CREATE|ALTER)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_new(written: str, step: Step, new: frozenset[str]) -> bool:
+    """Was it made by what is judged?  A name without a schema is looked for among what the statement locks."""
+    if written in new or written in step.traced.made:
+        return True
+    if any(lock.relation == written or bare_name(lock.relation) == bare_name(written) for lock in step.traced.locks):
+        return False
+    return any(bare_name(name) == bare_name(written) for name in new)
+
+
+def _names(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
+    """What the running version of an application may use, and does not find any more."""
+    node: Any = parsed.node
+    if parsed.kind == "rename_stmt" and node.HasField("relation"):
+        table, kind = relation_name(node.relation), enum_name(node, "rename_type")
+        if _is_new(table, step, new):
+            return
+        if kind in _TABLES:
+            yield Flaw("renamed", table, f"{table} becomes {qualified(node.newname)}: who asks for {table} fails")
+        elif kind in ("OBJECT_COLUMN", "OBJECT_ATTRIBUTE"):
+            name = f"{table}.{qualified(node.subname)}"
+            yield Flaw(
+                "renamed", name, f"{name} becomes {qualified(node.newname)}: who asks for it by its old name fails"
+            )
+    elif parsed.kind == "alter_object_schema_stmt" and node.HasField("relation"):
+        table = relation_name(node.relation)
+        if not _is_new(table, step, new):
+            yield Flaw("renamed", table, f"{table} moves into the schema {qualified(node.newschema)}")
+    elif parsed.kind == "drop_stmt" and enum_name(node, "remove_type") in _TABLES:
+        for parts in dropped_names(node):
+            name = qualified(*parts)
+            if not _is_new(name, step, new):
+                yield Flaw("dropped", name, f"{name} is gone for whoever still asks for it, and its rows with it")
+    for command in parsed.commands:
+        table = relation_name(node.relation)
+        if command.subtype == "AT_DropColumn" and not _is_new(table, step, new):
+            name = f"{table}.{qualified(command.name)}"
+            yield Flaw("dropped", name, f"{name} is gone for whoever still asks for it, and its values with it")
+
+
+def _refused(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
+    """What PostgreSQL refuses once there is a row, and takes where there is none."""
+    if parsed.kind != "alter_table_stmt" or step.traced.error:
+        return
+    table = relation_name(parsed.node.relation)
+    if _is_new(table, step, new):
+        return
+    for command in parsed.commands:
+        if command.subtype != "AT_AddColumn" or command.definition is None:
+            continue
+        if command.node.missing_ok and not step.traced.locks:
+            continue
+        kinds, name = set(command.constraint_kinds), f"{table}.{qualified(command.definition.colname)}"
+        has_default = _has_default(command, kinds)
+        if kinds & {"CONSTR_NOTNULL", "CONSTR_PRIMARY"} and not has_default:
+            yield Flaw(
+                "refused-on-rows", name, f"{name} is NOT NULL and has no default: no row that is there can have it"
+            )
+        elif kinds & {"CONSTR_UNIQUE", "CONSTR_PRIMARY"} and _constant_default(command):
+            yield Flaw("refused-on-rows", name, f"{name} is unique, and each row that is there gets the same value")
+
+
+def _has_default(command: Command, kinds: set[str]) -> bool:
+    type_name = names_of(command.definition.type_name.names)[-1:]
+    is_serial = bool(type_name) and "serial" in type_name[0]
+    given = [c for c in command.constraints if enum_name(c, "contype") == "CONSTR_DEFAULT"]
+    if given and given[0].raw_expr.HasField("a_const") and given[0].raw_expr.a_const.isnull:
+        return False
+    return is_serial or bool(kinds & {"CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"})
+
+
+def _constant_default(command: Command) -> bool:
+    return any(
+        enum_name(c, "contype") == "CONSTR_DEFAULT" and c.raw_expr.HasField("a_const") and not c.raw_expr.a_const.isnull
+        for c in command.constraints
+    )
+
+
+def _cascade(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
+    """What goes along, or loses all its rows."""
+    node: Any = parsed.node
+    if parsed.kind == "truncate_stmt":
+        named = [relation_name(r.range_var) for r in node.relations]
+        for name in named:
+            if not _is_new(name, step, new):
+                yield Flaw(
+                    "truncated", name, f"all rows of {name} are gone for good, and a rollback cannot bring them back"
+                )
+    elif parsed.kind == "drop_stmt":
+        named = [qualified(*parts) for parts in dropped_names(node)]
+    elif any(c.subtype in ("AT_DropColumn", "AT_DropConstraint") for c in parsed.commands):
+        named = [relation_name(node.relation)]
+    else:
+        return
+    behaviors = [node.behavior] if hasattr(node, "behavior") else [c.node.behavior for c in parsed.commands]
+    if _CASCADE not in behaviors:
+        return
+    bare = {bare_name(name) for name in named}
+    along = [
+        lock.relation
+        for lock in step.traced.locks
+        if lock.stops_reads and lock.relation not in new and bare_name(lock.relation) not in bare
+        and lock.kind not in ("index", "partitioned index")
+    ]  # fmt: skip
+    what = f"takes along {', '.join(along)}" if along else "takes along whatever depends on it"
+    yield Flaw("cascade", named[0] if named else "", f"CASCADE {what}")
+
+
+# DROP_CASCADE, in the parser's numbers.
+_CASCADE = 2
+
+
+def _reach(parsed: Parsed, context: Context) -> Iterator[Flaw]:
+    """What is not of this schema alone."""
+    node: Any = parsed.node
+    if parsed.kind in _CLUSTER:
+        what = _CLUSTER[parsed.kind]
+        yield Flaw("cluster-wide", what, f"it changes {what}, and so every database of the server")
+    elif parsed.kind == "grant_stmt" and node.is_grant:
+        grantees = {enum_name(g.role_spec, "roletype") for g in node.grantees}
+        if "ROLESPEC_PUBLIC" in grantees:
+            yield Flaw("granted-to-public", "PUBLIC", "every role of the server has it, those that come later as well")
+    if context.schema is not None:
+        for name in _made_in(parsed):
+            if name not in ("", context.schema, "pg_temp"):
+                yield Flaw("outside-schema", name, f"it makes something in {name}, and the target is {context.schema}")
+
+
+def _made_in(parsed: Parsed) -> Iterator[str]:
+    node: Any = parsed.node
+    if parsed.kind in ("create_stmt", "index_stmt", "alter_table_stmt"):
+        yield node.relation.schemaname
+    elif parsed.kind == "view_stmt":
+        yield node.view.schemaname
+    elif parsed.kind == "create_schema_stmt":
+        yield node.schemaname
+
+
+def _types(parsed: Parsed) -> Iterator[Flaw]:
+    """Types that cost later what they spare now."""
+    if parsed.kind == "create_stmt":
+        table = relation_name(parsed.node.relation)
+        columns = [e.column_def for e in parsed.node.table_elts if e.HasField("column_def")]
+        keyed = {
+            name
+            for e in parsed.node.table_elts
+            if e.HasField("constraint") and enum_name(e.constraint, "contype") == "CONSTR_PRIMARY"
+            for name in names_of(e.constraint.keys)
+        } if any(e.HasField("constraint") for e in parsed.node.table_elts) else set()  # fmt: skip
+    elif parsed.kind == "alter_table_stmt":
+        table, keyed = relation_name(parsed.node.relation), set()
+        columns = [c.definition for c in parsed.commands if c.subtype == "AT_AddColumn" and c.definition is not None]
+    else:
+        return
+    for column in columns:
+        type_name = names_of(column.type_name.names)[-1:]
+        name = f"{table}.{qualified(column.colname)}"
+        kinds = {enum_name(c.constraint, "contype") for c in column.constraints}
+        if type_name == ("json",):
+            yield Flaw(
+                "json-column", name, f"{name} is json, which no = compares: SELECT DISTINCT and UNION of it fail"
+            )
+        is_key = "CONSTR_PRIMARY" in kinds or keyed == {column.colname}
+        counts = "CONSTR_IDENTITY" in kinds or "serial" in (type_name or ("",))[0]
+        if is_key and counts and type_name and type_name[0] in _SMALL_KEYS:
+            yield Flaw("small-key", name, f"{name} ends at {_LAST.get(type_name[0], '2,147,483,647')}")
+
+
+_LAST = dict.fromkeys(("int2", "serial2", "smallserial"), "32,767")
+
+
+def _settings(parsed: Parsed) -> Iterator[Flaw]:
+    """A lock timeout that is lifted."""
+    node: Any = parsed.node
+    if parsed.kind == "variable_set_stmt" and node.name.lower() == "lock_timeout" and len(node.args) == 1:
+        value = node.args[0].a_const
+        if str(value.ival.ival if value.HasField("ival") else value.sval.sval).strip() in ("0", "0s", "0ms"):
+            yield Flaw(
+                "lock-timeout-lifted",
+                "lock_timeout",
+                "a statement behind it may wait for a lock for ever, and all others behind that",
+            )
