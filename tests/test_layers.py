@@ -99,7 +99,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("recipes", ("values", "live", "batches", "indexes", "constraints", "writing", "operations")),
     ("scratch", ("replay",)),
     ("diff", ("renames", "writing", "leading", "repeated", "operations")),
-    ("trace", ("values", "reading", "rehearsal", "operations")),
+    ("trace", ("values", "sizes", "rates", "estimate", "reading", "rehearsal", "operations")),
     ("squash", ("rewriting", "proof", "operations")),
     (
         "check",

@@ -1,0 +1,76 @@
+"""How big relations are in a live database.  Hides what pg_class and the files of a partitioned table say of that."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from wflo_schema.connect.database import PATIENT, Database, database_error
+from wflo_schema.connect.queries import fetch
+
+# Milliseconds that asking for a file's size waits behind somebody's ACCESS EXCLUSIVE; then the last count is taken.
+_PATIENCE_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big one relation is; a partitioned one with all its partitions.
+
+    ``relation`` is its ``schema`` and ``name`` as SQL spells them, ``kind`` as in pg_class.relkind.  ``rows`` is what
+    PostgreSQL's statistics say (None: they were never collected), ``bytes`` the table alone, ``toast_bytes`` its long
+    values, ``index_bytes`` all its ``indexes``.  ``partitions`` counts those with rows of their own.
+    ``is_measured``: the files were looked at; else, as somebody had locked one, they are as VACUUM last counted them.
+    """
+
+    relation: str
+    schema: str
+    name: str
+    kind: str
+    rows: int | None
+    bytes: int
+    toast_bytes: int = 0
+    index_bytes: int = 0
+    indexes: int = 0
+    partitions: int = 0
+    is_measured: bool = True
+
+    @property
+    def own_bytes(self) -> int:
+        """What is copied where the table is: its rows, and their long values."""
+        return self.bytes + self.toast_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """With its indexes."""
+        return self.own_bytes + self.index_bytes
+
+
+def read_sizes(database: Database, relations: Collection[str]) -> dict[str, Size]:
+    """How big these relations are, by their qualified names; one that is not there is left out.
+
+    Reads no row of theirs, and needs no privilege on them.
+    """
+    if not relations:
+        return {}
+    with database.connect(settings=PATIENT) as connection:
+        return sizes_of(connection, relations)
+
+
+def sizes_of(connection: psycopg.Connection[TupleRow], relations: Collection[str]) -> dict[str, Size]:
+    """The same, over a connection that is in no transaction."""
+    names = sorted(set(relations))
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_catalog.set_config('lock_timeout', %s, TRUE)", [str(_PATIENCE_MS)])
+            connection.execute("SELECT pg_catalog.set_config('search_path', '', TRUE)")
+            try:
+                with connection.transaction():
+                    found = fetch(connection, Size, "trace", "sizes", {"names": names, "pages": False})
+            except psycopg.errors.LockNotAvailable:
+                found = fetch(connection, Size, "trace", "sizes", {"names": names, "pages": True})
+    except psycopg.Error as error:
+        raise database_error(error, "reading how big tables are") from error
+    return {size.relation: size for size in found}
