@@ -102,8 +102,10 @@ def new(
             f"{PACKAGED} is the name of wflo's own migrations", hint=f"for a folder: --migrations ./{PACKAGED}"
         )
     if recipe is not None:
-        if merge or repeatable or depends:
-            raise UsageError("a recipe writes files of its own", hint="leave out --merge, --repeatable and --depends")
+        if merge or repeatable or depends or phase:
+            raise UsageError(
+                "a recipe writes files of its own", hint="leave out --merge, --repeatable, --phase and --depends"
+            )
         reach = functools.partial(resolve_database, database_url, schema, server_directory)
         return write_recipe(recipe, words, wishes, migrations, reach, format_=format_)
     if given := given_options(wishes):
@@ -115,13 +117,14 @@ def new(
             f"a migration has one message, and there are {len(words)}",
             hint=f"quote it: wflo-schema new {shlex.quote(' '.join(words))}",
         )
-    _begin(words[0] if words else None, depends, merge, repeatable, migrations, format_)
+    _begin(words[0] if words else None, depends, merge, phase, repeatable, migrations, format_)
 
 
 def _begin(
     message: str | None,
     depends: tuple[str, ...],
     merge: bool,
+    phase: Phase | None,
     repeatable: bool,
     migrations: tuple[Path, ...],
     format_: str,
