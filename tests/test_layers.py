@@ -70,6 +70,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "events",
             "flaws",
+            "instead",
             "remedies",
             "ledger",
             "repeatables",
@@ -79,6 +80,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "planning",
             "taken_over",
             "against",
+            "behind",
             "locks",
             "confinement",
             "watch",

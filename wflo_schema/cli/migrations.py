@@ -63,6 +63,7 @@ def migrate(
     format_: str,
     server_directory: Path,
     lock_timeout: str | None,
+    block_timeout: str | None,
     lock_wait: str,
     to: str | None,
     allow: tuple[str, ...],
@@ -105,7 +106,7 @@ def migrate(
                 create_schema=create_schema,
                 drop_deleted=drop_deleted,
                 phase=phase,
-                locks=locks_of(lock_timeout, lock_wait),
+                locks=locks_of(lock_timeout, lock_wait, block_timeout),
                 notify=notify,
                 stop=stop,
             )
@@ -131,6 +132,7 @@ def rollback(
     format_: str,
     server_directory: Path,
     lock_timeout: str | None,
+    block_timeout: str | None,
     lock_wait: str,
     count: int | None,
     to: str | None,
@@ -170,7 +172,7 @@ def rollback(
                 to=to,
                 only=id,
                 together=together,
-                locks=locks_of(lock_timeout, lock_wait),
+                locks=locks_of(lock_timeout, lock_wait, block_timeout),
                 notify=notify,
                 stop=stop,
             )

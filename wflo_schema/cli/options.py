@@ -407,7 +407,7 @@ def pasteable(text: str) -> str:
 
 
 def lock_options(function: _F) -> _F:
-    """Declare --lock-timeout and --lock-wait."""
+    """Declare --lock-timeout, --block-timeout and --lock-wait."""
     return all_of(
         option(
             "--lock-timeout",
@@ -415,6 +415,13 @@ def lock_options(function: _F) -> _F:
             envvar="WFLO_SCHEMA_LOCK_TIMEOUT",
             help="How long a statement waits for a lock (500ms, 2s; 0 waits for ever). "
             "Default: what the file says, else 900ms.",
+        ),
+        option(
+            "--block-timeout",
+            metavar="DURATION",
+            envvar="WFLO_SCHEMA_BLOCK_TIMEOUT",
+            help="How long others may wait for what a migration holds before it is stopped (2s, 30s; 0 never stops "
+            "it). Default: what the file says, else 2s.",
         ),
         option(
             "--lock-wait",
@@ -654,11 +661,12 @@ def duration_ms(text: str, example: str) -> int:
         raise UsageError(str(error), hint=f"for example {example}") from None
 
 
-def locks_of(timeout: str | None, wait: str) -> LockOptions:
-    """Parse --lock-timeout and --lock-wait.  Raise `UsageError` where one is no duration."""
+def locks_of(timeout: str | None, wait: str, block: str | None) -> LockOptions:
+    """Parse --lock-timeout, --lock-wait and --block-timeout.  Raise `UsageError` where one is no duration."""
     from wflo_schema.engine.locks import LockOptions
 
     return LockOptions(
         None if timeout is None else duration_ms(timeout, "--lock-timeout 500ms"),
         duration_ms(wait, "--lock-wait 5min") / 1000,
+        None if block is None else duration_ms(block, "--block-timeout 30s"),
     )

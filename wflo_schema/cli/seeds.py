@@ -108,6 +108,7 @@ def seed(
     contract: Path | None,
     production: bool,
     lock_timeout: str | None,
+    block_timeout: str | None,
     lock_wait: str,
     names: tuple[str, ...],
 ) -> None:
@@ -143,7 +144,7 @@ def seed(
         planned = seeding.plan_seeds(target, files, sets, again=wish, allow=cases, production=known)
         answer(json_text(planned) if format_ == "json" else pasteable(seed_plan_text(planned)))
         sys.exit(1 if planned.refusals else 0)
-    locks = locks_of(lock_timeout, lock_wait)
+    locks = locks_of(lock_timeout, lock_wait, block_timeout)
     with stoppable() as stop, Display(format_) as notify:
         result = seeding.seed(
             target, files, sets, again=wish, allow=cases, production=known, locks=locks, notify=notify, stop=stop

@@ -29,9 +29,9 @@ _NAMING = (*URL_VARIABLES, "--database-url")
 
 # What a settings file may say to all commands at once; any other option stands in the table of its command.
 SHARED = frozenset(
-    "compose-file contract database-url dev-database docker-image docker-port format ledger-schema lock-timeout "
-    "lock-wait migrations password-command production recursive role schema scratch-prepare scratch-template "
-    "scratch-url seeds server-directory wait".split()
+    "block-timeout compose-file contract database-url dev-database docker-image docker-port format ledger-schema "
+    "lock-timeout lock-wait migrations password-command production recursive role schema scratch-prepare "
+    "scratch-template scratch-url seeds server-directory wait".split()
 )
 
 # What the file alone says to these commands: nothing that a variable, .env or a command line says is run.

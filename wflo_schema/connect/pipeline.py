@@ -158,6 +158,8 @@ class ServerError:
     table: str = ""
     column: str = ""
     constraint: str = ""
+    keeps_waiting: bool = False
+    """It was canceled because it kept others waiting for too long."""
 
 
 class Exchange(NamedTuple):
@@ -236,8 +238,8 @@ class Pipeline:
         self._awaited: _Sending | None = None
         self._next_tick = 0.0
         self._secrets: tuple[str, ...] = ()
-        self.given_way = ""
-        """Why our own statement is being canceled: it then fails as if it had not got its lock."""
+        self.on_canceled: Callable[[ServerError], ServerError] | None = None
+        """Is told of a statement that was canceled, unless by a stop; returns what that means."""
         self.tick_s = TICK_S
         self.round_trips = 0
         self.copied = 0
@@ -268,6 +270,11 @@ class Pipeline:
     def backend_pid(self) -> int:
         """The server process as the connection was told it; a pooler tells a number of its own."""
         return self._pgconn.backend_pid
+
+    @property
+    def awaited(self) -> object:
+        """Stands for what was sent in one go and is being answered."""
+        return self._awaited
 
     @property
     def server_version(self) -> int:
@@ -405,8 +412,9 @@ class Pipeline:
         finally:
             if self._sent and self._sent[0] is sending:
                 self._sent.popleft()
-        if error is not None and error.sqlstate == "57014" and self.given_way:
-            error, self.given_way = replace(error, sqlstate="55P03", message=self.given_way), ""
+        is_stopped = self._stop is not None and self._stop.is_requested
+        if error is not None and error.sqlstate == "57014" and self.on_canceled is not None and not is_stopped:
+            error = self.on_canceled(error)
         return Exchange(tuple(rows), error)
 
     def _answered(self, sending: _Sending, count: int) -> None:
@@ -417,6 +425,7 @@ class Pipeline:
             now = time.monotonic()
             self._end(self._stop, now)
             self._stopping_since = now  # it does answer
+        self._tick()
         done = sending.in_flight.popleft()
         self._unanswered -= 1
         self._unanswered_bytes -= len(done.text)
@@ -452,6 +461,7 @@ class Pipeline:
                 return
             self._pgconn.put_copy_data(bytes(data[start : start + _COPIED_AT_ONCE]))
             self._wait()
+            self._tick()
         self._pgconn.put_copy_end()
         self._wait()
 
@@ -499,19 +509,24 @@ class Pipeline:
             if not unsent and not pgconn.is_busy():
                 return
             selector.modify(pgconn.socket, selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0))
-            ready = selector.select(self.tick_s)
+            ready = selector.select(max(self._next_tick - time.monotonic(), 0.0))
             if ready and ready[0][1] & selectors.EVENT_READ:
                 pgconn.consume_input()
                 if pgconn.status == pq.ConnStatus.BAD and not pgconn.is_busy():
                     return
             now = time.monotonic()
-            if now < self._next_tick:
-                continue
-            self._next_tick = now + self.tick_s
-            if self._stop is not None and self._stop.is_requested:
-                self._end(self._stop, now)
-            if self.on_wait is not None:
-                self.on_wait(now - began)
+            if now >= self._next_tick:
+                if self._stop is not None and self._stop.is_requested:
+                    self._end(self._stop, now)
+                self._tick(now - began)
+
+    def _tick(self, waited_s: float = 0.0) -> None:
+        """Let others look, where it is time: among many short commands `_wait` need not wait."""
+        if time.monotonic() < self._next_tick:
+            return
+        if self.on_wait is not None:
+            self.on_wait(waited_s)
+        self._next_tick = time.monotonic() + self.tick_s
 
     def _end(self, stop: Stop, now: float) -> None:
         """Cancel what is being waited for; raise `StoppedWaiting` where that has not helped."""

@@ -1,4 +1,4 @@
-"""How long a statement may wait for a lock, and a run for all of them."""
+"""How long a statement may wait for a lock and keep others waiting, and how long a run may wait for all locks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from wflo_schema.engine.behind import Patience
 from wflo_schema.files.directives import parse_duration_ms
 from wflo_schema.files.tokens import tokens
 
@@ -13,6 +14,9 @@ from wflo_schema.files.tokens import tokens
 # than PostgreSQL's deadlock_timeout of 1 s: where a migration and a writer wait for each other, the
 # migration gives way before the server has to choose.
 LOCK_TIMEOUT_MS = 900
+
+# Milliseconds that others may wait for what a migration holds.
+BLOCK_TIMEOUT_MS = 2000
 
 # Seconds in all for which a migration is tried again after lock timeouts and deadlocks.
 LOCK_WAIT_S = 60.0
@@ -26,22 +30,25 @@ _SETS_LOCK_TIMEOUT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LockOptions:
-    """How long to wait for locks: each statement, and all tries together.
+    """How long to wait for locks, each statement and all tries together, and to keep others waiting.
 
     ``timeout_ms``, where given, is the most that a file may ask for, by its directive or by SET; 0
-    waits for ever.  None leaves it to the file, else `LOCK_TIMEOUT_MS`.
+    waits for ever.  None leaves it to the file, else `LOCK_TIMEOUT_MS`.  So does ``block_timeout_ms`` for how long
+    others may wait for what a migration holds, else `BLOCK_TIMEOUT_MS`.
     """
 
     timeout_ms: int | None = None
     wait_s: float = LOCK_WAIT_S
+    block_timeout_ms: int | None = None
 
     def of(self, wish_ms: int | None) -> int:
         """The timeout for a file that wishes for ``wish_ms``: 0 is for ever."""
-        if self.timeout_ms is None:
-            return LOCK_TIMEOUT_MS if wish_ms is None else wish_ms
-        if wish_ms is None or self.timeout_ms == 0:
-            return self.timeout_ms
-        return min(self.timeout_ms, wish_ms) if wish_ms else self.timeout_ms
+        return _allowed(self.timeout_ms, wish_ms, LOCK_TIMEOUT_MS)
+
+    def block_of(self, *wishes_ms: int | None) -> int:
+        """How long others may wait for what a transaction of such files holds: 0 is for ever."""
+        allowed = [_allowed(self.block_timeout_ms, wish_ms, BLOCK_TIMEOUT_MS) for wish_ms in wishes_ms]
+        return 0 if 0 in allowed else max(allowed, default=0)
 
     def caps(self, text: str) -> bool:
         """Is it a SET or RESET of lock_timeout, which `capped` may change?"""
@@ -55,57 +62,28 @@ class LockOptions:
         scope = (match["scope"] or "").strip()
         return f"SET {scope} lock_timeout = {self.of(_wish_ms(match))}"
 
-    def patience(self, wish_ms: int | None, texts: Iterable[str]) -> Patience:
-        """The timeout for a file that wishes for ``wish_ms``, or for more in one of its statements."""
-        allowed = [self.of(wish_ms)]
-        allowed += [self.of(_wish_ms(match)) for text in texts if (match := _set_of_lock_timeout(text)) is not None]
-        return Patience(0 if 0 in allowed else max(allowed), self.timeout_ms or 0)
+    def patience(self, wish_ms: int | None, texts: Iterable[str] | None, block_ms: int) -> Patience:
+        """That of a file that wishes for ``wish_ms``, or for more in one of its statements.
 
-
-# Milliseconds between two looks, at least; and how much later than the server we end a wait, which it ends itself
-# unless a function has set another timeout.
-_SHORTEST_LOOK_MS, _LATER_MS = 30, 100
-
-
-@dataclass(slots=True)
-class Patience:
-    """How long a transaction may keep others waiting while it waits itself, for all of its locks together.
-
-    PostgreSQL's lock_timeout counts for each lock anew.  ``others_ms`` is for those who wait behind it, and
-    ``own_ms`` for a single wait of its own; 0 is for ever.
-    """
-
-    others_ms: int
-    own_ms: int
-    _spent_ms: float = 0.0
-
-    def look(self, since_ms: float, own_ms: int, behind_ms: int) -> str:
-        """Why it must give way now, empty where it need not.
-
-        It has waited for ``own_ms``, others for ``behind_ms``, of which ``since_ms`` at most are not counted yet.
+        ``texts``: None where nobody waits behind it while it waits for a lock.
         """
-        self._spent_ms += min(since_ms, behind_ms)
-        if behind_ms and self.others_ms and self.left_ms <= _SHORTEST_LOOK_MS:
-            return f"gave way to a session that has waited behind it for {behind_ms / 1000:.1f} s"
-        if self.own_ms and own_ms > self.own_ms + _LATER_MS:
-            return f"gave up after {own_ms / 1000:.1f} s, although a function has set a longer lock_timeout"
-        return ""
 
-    def count(self, former: Patience) -> None:
-        """Count what others have waited in an earlier part of the same transaction."""
-        self._spent_ms += former._spent_ms
+        def while_waiting() -> tuple[int, int]:
+            allowed = [self.of(wish_ms)]
+            found = filter(None, map(_set_of_lock_timeout, texts or ()))
+            allowed += [self.of(_wish_ms(match)) for match in found]
+            return 0 if 0 in allowed else max(allowed), self.timeout_ms or 0
 
-    @property
-    def left_ms(self) -> float:
-        """What others may still have to wait."""
-        return self.others_ms - self._spent_ms
+        return Patience(block_ms, while_waiting if texts is not None else None)
 
-    @property
-    def next_look_s(self) -> float | None:
-        """When to look again where somebody waits behind; None where nobody does."""
-        if not self._spent_ms or not self.others_ms:
-            return None
-        return max(_SHORTEST_LOOK_MS, self.left_ms / 2) / 1000
+
+def _allowed(most_ms: int | None, wish_ms: int | None, default_ms: int) -> int:
+    """What a file gets that wishes for this much: 0 is for ever."""
+    if most_ms is None:
+        return default_ms if wish_ms is None else wish_ms
+    if wish_ms is None or most_ms == 0:
+        return most_ms
+    return min(most_ms, wish_ms) if wish_ms else most_ms
 
 
 def _wish_ms(match: re.Match[str]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wflo_schema.connect.pipeline import ServerError
+from wflo_schema.engine.instead import instead_of
 from wflo_schema.errors import MigrationFailed
 from wflo_schema.files.directives import ALONE
 from wflo_schema.words import counted
@@ -99,6 +100,8 @@ def remedy(
     ``keeps_nothing``: these were rolled back with it.
     """
     but = f"; {NOTHING_KEPT}" if keeps_nothing else ""
+    if error.keeps_waiting:
+        return instead_of(statement, error.table) + but
     twin = _twin(error, before)
     if twin is not None:
         return f"line {twin.line} of this file makes it: remove one of the two, then run it again"

@@ -269,7 +269,11 @@ class Repeating:
 
     def _must(self, commands: Sequence[Command]) -> Exchange:
         owed, self._owed = self._owed, []
-        return self._run.must([*owed, *commands])
+        outcome = self._run.pipeline.exchange([*owed, *commands])
+        error = outcome.error
+        if error is not None and (error.keeps_waiting or error.sqlstate in RETRIED):
+            raise Hindered("looking at what is there", error)
+        return self._run.expected(outcome)
 
     def _exchange(self, commands: Sequence[Command]) -> Exchange:
         """Their outcome.  What is owed comes first, and is not counted."""
@@ -451,7 +455,7 @@ class Repeating:
         if len(files) < _FEWEST_AT_ONCE or len(names) != len(set(names)):
             return False
         run, look = self._run, self._ask_named(sorted(names))
-        run.start(files[0].migration, files[0].script)
+        run.start(files[0].migration, files[0].script, goes_on=True)
         began = time.monotonic()
         commands: list[Command] = [look]
         ends = []
@@ -467,6 +471,9 @@ class Repeating:
                 raise run.stopped("the repeatable files were rolled back")
             if error.sqlstate in RETRIED and len(done) < len(files):
                 raise Locked(files[len(done)].migration, files[len(done)].script, error, None)
+            if error.keeps_waiting and len(done) < len(files):
+                behind = len(files[len(done)].script.statements) - ends[len(done)] + error.index + 1
+                raise NotApplied(files[len(done)], _Refusal(error, max(behind, 0)))
         self._at_once = self._at_once * 2 if error is None else _FEWEST_AT_ONCE
         if not done:
             return False
@@ -583,7 +590,7 @@ class Repeating:
     def _try(self, one: File) -> _Refusal | None:
         """Run the file's statements from a savepoint, to which PostgreSQL goes back where it refuses one."""
         run = self._run
-        run.start(one.migration, one.script)
+        run.start(one.migration, one.script, goes_on=True)
         began = time.monotonic()
         refused = self._statements(one)
         self._spent_s[one.id] = self._spent_s.get(one.id, 0.0) + time.monotonic() - began

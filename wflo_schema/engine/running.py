@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, ServerError
+from wflo_schema.connect.pipeline import COMMIT, DISCARD, ROLLBACK, Command, ServerError
 from wflo_schema.connect.schemas import missing_schema
 from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
@@ -450,7 +450,7 @@ class Run(Sending):
         while True:
             tries.count += 1
             self.check_stop()
-            opening = [BEGIN, *set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})]
+            opening = self.start_ledger(self.locks.of(None) or LOCK_TIMEOUT_MS)
             error = self.pipeline.exchange([*opening, lock_repeatables(self.ledger)]).error
             try:
                 if error is None:
@@ -509,6 +509,7 @@ class Run(Sending):
             wanted += [m for m in migrations.repeatables if m.id in other and m not in wanted]
             if not wanted and not deleted:
                 return None
+        self.block_wishes_ms += tuple(m.block_timeout_ms for m in wanted)
         repeating.apply([repeating.files[m.id] for m in wanted])
         return repeating, [*repeating.drop_files(deleted), *repeating.finish(), *self.due]
 
@@ -532,6 +533,7 @@ class Run(Sending):
             tries.count += 1
             self._is_plain, self.queue = is_plain, deque(targets)
             self._put_back.clear()
+            self.block_wishes_ms = tuple(m.block_timeout_ms for m in targets)
             self._resets_constraints = self.must([HAS_IMMEDIATE]).rows[-1][0][0] == "t"
             course = Course(
                 self, operation, len(targets), parts(), lambda one: one.is_around or one.migration.id in around
@@ -559,7 +561,7 @@ class Run(Sending):
             except MigrationFailed as said:
                 raise of_several(said, len(targets), operation) from said.__cause__
             finally:
-                self.under_way = 0
+                self.under_way, self.block_wishes_ms = 0, ()
 
     def _run_as_one(self, course: Course[Transaction]) -> tuple[Transaction, ServerError] | None:
         """Run all parts in a transaction that is left open; return what failed, if anything did."""
@@ -583,7 +585,9 @@ class Run(Sending):
         try:
             if repeat is not None and (self.repeats or self._has_taken_down):
                 patience = set_local({"lock_timeout": str(self.locks.of(None) or LOCK_TIMEOUT_MS)})
-                error = self.pipeline.exchange([RESET_SETTINGS, *patience, lock_repeatables(self.ledger)]).error
+                error = self.pipeline.exchange(
+                    [RESET_SETTINGS, *self.named, *patience, lock_repeatables(self.ledger)]
+                ).error
                 if error is not None:
                     return self._not_ended(error, tries)
                 repeated = repeat()
@@ -598,15 +602,23 @@ class Run(Sending):
             raise refused.error(self) from None
         repeating, commands = repeated or (None, [])
         last = course.last
-        before = [RESET_SETTINGS, SETTLE, *self.look_outside, *self.as_ourselves(), *commands]
+        before = [RESET_SETTINGS, *self.named, SETTLE, *self.look_outside, *self.as_ourselves(), *commands]
         self.check_stop()
         self.is_kept = None
         error = self.pipeline.exchange([*before, seal, COMMIT, *self.to_disk, DISCARD]).error
         if error is not None and error.index <= len(before) + 1:
-            if error.index == 1 and repeating is not None and repeating.applied and error.sqlstate not in RETRIED:
+            if (
+                error.index == before.index(SETTLE)
+                and repeating is not None
+                and repeating.applied
+                and error.sqlstate not in RETRIED
+            ):
                 file = repeating.applied[-1][0]
                 self.settle(ROLLBACK)
                 raise self.failed(file.migration, file.script, error, None)
+            if error.keeps_waiting:
+                self.settle(ROLLBACK)
+                raise self.failed(last.migration, last.script, error, None)
             if error.index < len(before) or error.sqlstate in RETRIED:
                 return self._not_ended(error, tries)
             self.settle(ROLLBACK)
@@ -736,12 +748,12 @@ class Run(Sending):
         self.check_stop()
         if not self.ledger.is_complete:
             self._make_ledger()
-        before = [BEGIN, *set_local({"lock_timeout": str(self.locks.of(None))}), share_command(self.ledger)]
         records = [follow_command(self.ledger, m, f.hashes, is_verified=f.is_verified) for f, m in chosen]
         seal = [SETTLE, *(seal_command(self.ledger, m) for f, m in chosen if f.is_verified)]
         tries = self.tries()
         while True:
             tries.count += 1
+            before = [*self.start_ledger(), share_command(self.ledger)]
             error = self.pipeline.exchange([*before, *records, *seal, COMMIT, *self.to_disk, DISCARD]).error
             if error is None or error.index > len(before) + len(records) + len(seal):
                 break
@@ -791,8 +803,7 @@ class Run(Sending):
             if verify is not None:
                 verify()
             commands = [
-                BEGIN,
-                *set_local({"lock_timeout": str(self.locks.of(None))}),
+                *self.start_ledger(),
                 *(
                     command
                     for m in chosen

@@ -344,7 +344,7 @@ class _Seeding(Session):
         self.start(m)
         commands = [
             BEGIN,
-            *self._named(),
+            *self.named,
             Command(f"SET LOCAL lock_timeout = {self.locks.of(None) or LOCK_TIMEOUT_MS}"),
         ]
         opening = len(commands)
@@ -373,10 +373,6 @@ class _Seeding(Session):
             self.ledger = replace(self.ledger, own=self.ledger.own - {_TABLE})
         raise self.ledger_error(error)
 
-    def _named(self) -> list[Command]:
-        """Our name, which a pooler's session has lost."""
-        return [] if self.is_direct else [Command(f"SET LOCAL application_name = '{self.token}'")]
-
     def _give_up(self) -> None:
         """Roll back; raise `Interrupted` where a stop was asked for."""
         self.settle(ROLLBACK)
@@ -389,8 +385,8 @@ class _Seeding(Session):
         """Run one file, in a session as it was at the beginning."""
         m, began = _as_migration(file), time.monotonic()
         self.check_stop()
-        self.start(m)
-        before = [Command("RESET ALL"), *self.as_ourselves(), *self._named(), *set_local(self.settings(m))]
+        self.start(m, goes_on=True)
+        before = [Command("RESET ALL"), *self.as_ourselves(), *self.named, *set_local(self.settings(m))]
         numbers: list[int] = []
         if script is not None:
             again = self.set_again(m, script)
@@ -425,7 +421,7 @@ class _Seeding(Session):
     def _finish(self, last: SeedFile, tries: Tries) -> None:
         """Do what is left for COMMIT, set the sequences behind the rows, and commit."""
         lagging = Command(load_sql("engine", "seed_sequences"), keeps_rows=True)
-        outcome = self.pipeline.exchange([SETTLE, Command("RESET ALL"), *self.as_ourselves(), lagging])
+        outcome = self.pipeline.exchange([SETTLE, Command("RESET ALL"), *self.named, *self.as_ourselves(), lagging])
         error = outcome.error
         if error is None:
             behind = [(name or "", _advance(row)) for row in outcome.rows[-1] for name in row[:1]]
@@ -515,6 +511,8 @@ def _line_of(path: str, line: int) -> str:
 def _hint(error: ServerError, file: SeedFile, files: Sequence[SeedFile], script: Script | None = None) -> str:
     if error.sqlstate == "23503":
         return _hint_for_key(error, file, files)
+    if error.keeps_waiting:
+        return f"load fewer rows at once, in several sets, or let others wait longer: --block-timeout 30s; {_NOTHING}"
     said = _HINTS.get(error.sqlstate, "") if not file.is_sql else ""
     if not said and error.sqlstate == "23505":
         said = "a row with this key is there already: correct the file, or delete that row"

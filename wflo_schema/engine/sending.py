@@ -117,7 +117,7 @@ class Sending(Session):
 
     def _between(self, m: Migration) -> Sequence[Command]:
         """What begins a file in a transaction that others have begun."""
-        return (Command("RESET ALL"), *self.as_ourselves(), *set_local(self.settings(m)))
+        return (Command("RESET ALL"), *self.named, *self.as_ourselves(), *set_local(self.settings(m)))
 
     def _step_by_step(self, m: Migration, script: Script, operation: str, recorded: Collection[str]) -> None:
         from wflo_schema.engine.stepwise import Stepwise
@@ -138,6 +138,7 @@ class Sending(Session):
         tries = self.tries()
         while True:
             tries.count += 1
+            self.start_ledger()
             try:
                 lock_timeout_ms = self.locks.of(None)
                 self.ledger = create_ledger(self.pipeline, self.ledger, lock_timeout_ms=lock_timeout_ms)
@@ -249,9 +250,7 @@ class Sending(Session):
 
         ``is_plain``: the file leaves the session as it is, so that it need not be cleared before another such file.
         """
-        opening = [BEGIN]
-        if not self.is_direct:  # DISCARD ALL has taken the name that we connected with
-            opening.append(Command(f"SET LOCAL application_name = '{self.token}'"))
+        opening = [BEGIN, *self.named]
         for_ledger = str(self.locks.of(None) or LOCK_TIMEOUT_MS)
         lasting: list[Command] = []
         is_lasting = is_plain and self.is_direct and "pg_temp" not in self.ledger.path.lower()
@@ -382,6 +381,8 @@ class Sending(Session):
             self.pause_or_give_up(m, part.script, error, number, tries)
             return one
         self._refuse_outside(one, error, part, number)
+        if error.keeps_waiting:
+            raise self.failed(m, part.script, error, number, hook=part.hook)
         if one.seal_index < error.index < one.commit_index:
             if error.sqlstate == "42501" and not one.is_ourselves:
                 return one._replace(seal=tuple(self.seal(m, script, as_ourselves=True)), is_ourselves=True)
@@ -425,7 +426,7 @@ class Sending(Session):
         except NotApplied:
             return lack
         self.must([*self._between(one.migration)])
-        self.start(one.migration, one.script)
+        self.start(one.migration, one.script, goes_on=True)
         return None
 
     def _around(self, one: Transaction) -> Exchange:

@@ -31,7 +31,9 @@ from wflo_schema.connect.pipeline import (
     Stop,
     StoppedWaiting,
 )
+from wflo_schema.engine.behind import Patience
 from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running
+from wflo_schema.engine.instead import instead_of
 from wflo_schema.engine.ledger import (
     Ledger,
     Progress,
@@ -179,6 +181,8 @@ class Session:
         self._operation = ""
         self.under_way = 0
         """How many were run before the current one, in the transaction that is still open."""
+        self.block_wishes_ms: tuple[int | None, ...] = ()
+        """Of the other files in the transaction that is open: how long others may wait for what it holds."""
         self.is_kept: bool | None = True
         """Where all is one transaction, False: nothing is committed; None: that is not known."""
         self.ledger: Ledger = self.find_ledger()
@@ -398,7 +402,7 @@ class Session:
         while True:
             tries.count += 1
             timeout_ms = self.locks.of(None) or LOCK_TIMEOUT_MS if lock_timeout_ms is None else lock_timeout_ms
-            self._watch.begin(_LEDGER, timeout_ms)
+            self._watch.begin(_LEDGER, timeout_ms, Patience())
             try:
                 found = read_ledger(self.pipeline, self.ledger, lock_timeout_ms=timeout_ms, only=only, first=first)
                 self._watch.end()
@@ -506,6 +510,11 @@ class Session:
         again = {number: set_local(settings) for number, settings in self.set_again(m, script).items()}
         return Part(script, again, hook, tuple(before))
 
+    @property
+    def named(self) -> tuple[Command, ...]:
+        """Our name in a transaction: DISCARD ALL has taken that with which we have connected to a pooler."""
+        return () if self.is_direct else (Command(f"SET LOCAL application_name = '{self.token}'"),)
+
     def name_migration(self, m: Migration) -> Command:
         """Let hooks ask which migration it is."""
         return Command("SELECT pg_catalog.set_config('wflo_schema.migration', $1, TRUE)", (m.id,))
@@ -578,10 +587,17 @@ class Session:
             self._told_of_colleague_at = 0.0
             self._watch.blockers = ()
             self.notify(self.current)
-        texts = (s.text for s in gives_way.statements) if gives_way is not None else ()
-        patience = (lambda: self.locks.patience(m.lock_timeout_ms, texts)) if gives_way is not None else None
-        self._watch.begin(m.id, self.locks.of(m.lock_timeout_ms))
-        self._watch.give_way(patience, goes_on=goes_on)
+        texts = (s.text for s in gives_way.statements) if gives_way is not None else None
+        block_ms = self.locks.block_of(m.block_timeout_ms, *self.block_wishes_ms)
+        patience = self.locks.patience(m.lock_timeout_ms, texts, block_ms)
+        self._watch.begin(m.id, self.locks.of(m.lock_timeout_ms), patience, goes_on=goes_on)
+
+    def start_ledger(self, lock_timeout_ms: int | None = None) -> tuple[Command, ...]:
+        """A transaction of the ledger's own is begun, or one for several files; return the commands that begin it."""
+        self.block_wishes_ms = ()
+        timeout_ms = self.locks.of(None) if lock_timeout_ms is None else lock_timeout_ms
+        self._watch.begin(_LEDGER, timeout_ms, Patience(self.locks.block_of(None)))
+        return (BEGIN, *self.named, *set_local({"lock_timeout": str(timeout_ms)}))
 
     def _running(self, progress: str) -> Running | None:
         """The migration that is being run, with how far it is."""
@@ -682,7 +698,10 @@ class Session:
 
     def must(self, commands: Sequence[Command]) -> Exchange:
         """Exchange that is not expected to fail."""
-        outcome = self.pipeline.exchange(commands)
+        return self.expected(self.pipeline.exchange(commands))
+
+    def expected(self, outcome: Exchange) -> Exchange:
+        """The outcome of what was not expected to fail.  Raise `DatabaseError` where it has."""
         if outcome.error is not None and outcome.error.sqlstate == "57014" and self.stop.is_requested:
             raise self.stopped("it was cancelled between two statements; what came before stays")
         if outcome.error is not None:
@@ -737,6 +756,8 @@ class Session:
         or ten times that where no blocker can be seen: then raise `DatabaseError`.  A statement_timeout that
         is too short for the ledger's statements ends it when the time for locks is over, too.
         """
+        if isinstance(error, ServerError) and error.keeps_waiting:
+            raise self.ledger_error(error)
         is_colleague = any(b.is_colleague for b in self._watch.blockers)
         is_unseen = not self._watch.blockers and error.sqlstate != "57014"
         if is_colleague or (is_unseen and tries.waited_s < _UNSEEN * self.locks.wait_s):
@@ -801,6 +822,12 @@ class Session:
 
     def ledger_error(self, error: ServerError) -> DatabaseError:
         """Make the error that says that the ledger could not be written, and what to grant where a grant is missing."""
+        if error.keeps_waiting:
+            return DatabaseError(
+                f"{self.current.id if self.current else _LEDGER}: {error.message}",
+                hint=instead_of("", error.table),
+                sqlstate=error.sqlstate,
+            )
         return DatabaseError(
             f"the ledger in schema {self.ledger.schema} could not be written: {error.message}",
             sqlstate=error.sqlstate,

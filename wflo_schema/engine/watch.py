@@ -1,4 +1,4 @@
-"""A second connection that looks at what keeps the first one waiting, and makes it give way to those behind it.
+"""A second connection that looks at what keeps the first one waiting, and whom that keeps waiting in turn.
 
 Hides what is asked, how often, and what it means that nobody is seen.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 import psycopg
 
 from wflo_schema.connect.database import Database
-from wflo_schema.connect.pipeline import TICK_S, Aside, Pipeline, Row
+from wflo_schema.connect.pipeline import TICK_S, Aside, Pipeline, Row, ServerError
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.events import Blocker, Notify, Running, Waiting
+from wflo_schema.engine.behind import Behind, Patience, stopped
+from wflo_schema.engine.events import Blocker, Notice, Notify, Running, Waiting
 from wflo_schema.engine.ledger import LOCK_SPACE
-from wflo_schema.engine.locks import Patience
 from wflo_schema.errors import DatabaseError
 
 # Seconds to wait for the answer to a look at what blocks us.
@@ -26,6 +28,18 @@ _MAY_BE_LATE = ("activity", "behind")
 
 # Seconds between two looks at what blocks us, and between asking whether one is due, at least.
 _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
+
+# Seconds until it is said that no look is answered, and to wait for the answer that tells why a statement was canceled.
+_UNANSWERED_S = 2.0
+
+_NEVER = float("inf")
+
+
+class _Canceled(NamedTuple):
+    """A statement that was canceled: what was awaited then, and what its error is to become."""
+
+    awaited: object
+    explain: Callable[[ServerError], ServerError]
 
 
 class Watch:
@@ -63,10 +77,17 @@ class Watch:
         self.blockers: tuple[Blocker, ...] = ()
         self._watched = ""
         """What the first connection is at; empty for nothing that could take long."""
-        self._patience: Patience | None = None
+        self._patience = Patience()
         """With those who wait behind the current transaction."""
-        self._new_patience: Callable[[], Patience] | None = None
+        self._brake_at = _NEVER
+        """When somebody may have waited for too long for what it holds."""
+        self._asked_at = self._behind_at = 0.0
+        self._asked_for = (self._patience, pipeline.awaited)
+        self._canceled: _Canceled | None = None
+        self._has_told = False
+        """That it cannot look."""
         pipeline.on_wait = self._look
+        pipeline.on_canceled = self._explain
 
     def close(self) -> None:
         """Close the second connection, where there is one."""
@@ -74,34 +95,35 @@ class Watch:
             self._watcher.close()
             self._watcher = None
 
-    def begin(self, name: str, lock_timeout_ms: int) -> None:
-        """Look, from now on, at what keeps this one waiting: before a lock timeout ends the waiting."""
+    def begin(self, name: str, lock_timeout_ms: int, patience: Patience, *, goes_on: bool = False) -> None:
+        """Look, from now on, at what keeps this one waiting, before a lock timeout ends that, and at who waits behind.
+
+        ``goes_on``: in the same transaction, so that what they have waited so far counts.
+        """
         if name != self._watched:
             self._tell_blockers_at = time.monotonic()
             self._late.clear()
-        if name != self._watched or self._asked == "behind":
-            self._asked = ""
+            if self._asked != "behind":
+                self._asked = ""
         self._watched = name
         self._late.pop("behind", None)
-        timeout_s = lock_timeout_ms / 1000
-        first_s = min(0.5, timeout_s / 2.5) if timeout_s else 0.5
+        timeouts_s = [ms / 1000 for ms in (lock_timeout_ms, patience.held_ms) if ms]
+        first_s = min(0.5, *(timeout_s / 2.5 for timeout_s in timeouts_s)) if timeouts_s else 0.5
+        now = time.monotonic()
+        self._tell_at = now + 0.5
+        look_at, brake_at = now + first_s, now + patience.held_ms / 1000 if patience.held_ms else _NEVER
+        if goes_on:
+            patience.count(self._patience)
+            look_at, brake_at = min(look_at, self._look_at), min(brake_at, self._brake_at)
+        else:
+            self._looked_at = now
         self._look_every_s = max(_SHORTEST_LOOK_S, first_s)
-        self._pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, first_s / 2))
-        self._looked_at = now = time.monotonic()
-        self._look_at, self._tell_at = now + first_s, now + 0.5
+        self._look_at, self._brake_at, self._patience = look_at, brake_at, patience
+        self._set_tick(now)
 
     def end(self) -> None:
         """Nothing is under way that could take long."""
         self._watched = ""
-
-    def give_way(self, patience: Callable[[], Patience] | None, *, goes_on: bool = False) -> None:
-        """Give way to those who wait behind, from now on, as ``patience`` says, or (None) to nobody.
-
-        ``goes_on``: in the same transaction, so that what they have waited so far counts.
-        """
-        self._new_patience = patience
-        if not goes_on:
-            self._patience = None
 
     @property
     def has_seen_nobody(self) -> bool:
@@ -131,6 +153,7 @@ class Watch:
         """
         now = time.monotonic()
         if not self._watched or now < self._look_at:
+            self._set_tick(now)
             return
         self._look_at = now + self._look_every_s
         progress = ""
@@ -140,11 +163,14 @@ class Watch:
                 beside = self._beside().with_role(None)
                 self._watcher = Aside(beside.with_parameters(connect_timeout="2").connect())
                 self._not_seen = ""
+            if now >= self._brake_at:
+                self._look_behind(now)
             blockers = self._ask("activity", str(LOCK_SPACE))
             if blockers:
-                self._give_way((now - self._looked_at) * 1000)
-            if blockers is not None:
+                self._look_behind(now)
+            elif blockers is not None:
                 self._looked_at = now
+            self._plan(now)
             if blockers:
                 self.blockers = tuple(self._blocker(row) for row in blockers)
                 if now >= self._tell_blockers_at:
@@ -160,6 +186,7 @@ class Watch:
             self._not_seen = str(error).strip().partition("\n")[0]
             self.close()
             self._look_at = now + 5.0
+            self._tell_unseen(self._not_seen)
             if now < self._tell_at:
                 return
         self._tell_at = now + 1.0
@@ -167,27 +194,72 @@ class Watch:
         if running is not None:
             self._notify(running)
 
-    def _give_way(self, since_ms: float) -> None:
-        """Cancel our own statement, which waits for a lock, where others have waited behind it for long enough."""
-        if self._new_patience is not None:
-            former, self._patience, self._new_patience = self._patience, self._new_patience(), None
-            if former is not None:
-                self._patience.count(former)
-        patience = self._patience
-        rows = self._ask("behind") if patience is not None else None
-        if patience is None or not rows:
-            return
-        own_ms, behind_ms = (int(number or 0) for number in rows[0])
-        why = patience.look(since_ms, own_ms, behind_ms)
-        if why:
-            self._pipeline.given_way = why
-            if self._ask("cancel_waiting") == ():  # it has got its lock meanwhile
-                self._pipeline.given_way = ""
-        elif (soon_s := patience.next_look_s) is not None:
-            self._look_at = min(self._look_at, time.monotonic() + soon_s)
-            self._pipeline.tick_s = min(self._pipeline.tick_s, soon_s / 2)
+    def _set_tick(self, now: float) -> None:
+        """Be called when the next look is due."""
+        self._pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, self._look_at - now))
 
-    def _ask(self, name: str, *more: str) -> tuple[Row, ...] | None:
+    def _plan(self, began: float) -> None:
+        """Look again no later than somebody may have waited for too long, and soon where an answer is missing."""
+        now = time.monotonic()
+        if self._watcher is not None and self._watcher.is_asked:
+            self._look_at = min(self._look_at, now + _SHORTEST_LOOK_S)
+            if now - self._asked_at > _UNANSWERED_S:
+                self._tell_unseen("the second connection gets no answer")
+        self._look_at = min(self._look_at, max(self._brake_at, began + _SHORTEST_TICK_S))
+        self._set_tick(now)
+
+    def _tell_unseen(self, why: str) -> None:
+        if self._patience.held_ms and not self._has_told:
+            self._has_told = True
+            said = f"who waits for what it holds cannot be seen, so the block timeout does not stop it: {why}"
+            self._notify(Notice(self._watched, "WARNING", said))
+
+    def _look_behind(self, now: float) -> None:
+        """Cancel our own statement where others have waited behind it for long enough."""
+        patience, limit_ms = self._patience, self._patience.limit_ms
+        rows = self._ask("behind", None if limit_ms is None else f"{limit_ms:.0f}")
+        if not rows:
+            return
+        seen = Behind.of(rows[0])
+        why = patience.look((now - self._looked_at) * 1000, seen) if seen.own_ms else ""
+        self._looked_at = now
+        if limit_ms is not None:
+            waited_ms = 0.0 if seen.is_canceled else seen.held_ms
+            self._brake_at = self._behind_at + max(limit_ms - waited_ms, 0.0) / 1000
+        if seen.is_canceled:
+            return
+        if why:
+            self._canceled = _Canceled(
+                self._pipeline.awaited, lambda error: replace(error, sqlstate="55P03", message=why)
+            )
+            if self._ask("cancel_waiting") == ():  # it has got its lock meanwhile
+                self._canceled = None
+        elif seen.own_ms and (soon_s := patience.next_look_s(seen)) is not None:
+            self._look_at = min(self._look_at, time.monotonic() + soon_s)
+
+    def _explain(self, error: ServerError) -> ServerError:
+        """What it means that a statement was canceled."""
+        if self._watcher is not None and self._watcher.is_asked and self._asked == "behind":
+            try:
+                rows = self._watcher.answer(within_s=_UNANSWERED_S)
+            except psycopg.Error:
+                rows = None
+            if rows:
+                self._arrived(rows)
+        canceled, self._canceled = self._canceled, None
+        if canceled is None:
+            return error
+        if canceled.awaited is not self._pipeline.awaited:
+            return replace(error, sqlstate="55P03", message="it was canceled in place of what ran before it")
+        return canceled.explain(error)
+
+    def _arrived(self, rows: tuple[Row, ...]) -> None:
+        """An answer to the last question is here."""
+        if self._asked == "behind" and rows and (seen := Behind.of(rows[0])).is_canceled:
+            patience, awaited = self._asked_for
+            self._canceled = _Canceled(awaited, lambda error: stopped(error, seen, patience))
+
+    def _ask(self, name: str, *more: str | None) -> tuple[Row, ...] | None:
         """The answer to a query of ``sql/``; None, and no more than a moment lost, where there is none yet.
 
         An answer that came late is what the next look has: on a slow network all of them do.
@@ -197,12 +269,19 @@ class Watch:
             late = self._watcher.answer(within_s=0.0)
             if late is None:
                 return None
-            self._late[self._asked] = late
-        if name in _MAY_BE_LATE and (found := self._late.pop(name, ())):
-            return found
-        self._asked = name
+            self._arrived(late)
+            if self._asked != "behind" or self._asked_for[0] is self._patience:
+                self._late[self._asked] = late
+        if name in _MAY_BE_LATE and (answered := self._late.pop(name, ())):
+            return answered
+        self._asked, self._asked_at, self._asked_for = name, time.monotonic(), (self._patience, self._pipeline.awaited)
+        if name == "behind":
+            self._behind_at = self._asked_at
         self._watcher.ask(load_sql("engine", name), self._token, self._own_pid, *more)
-        return self._watcher.answer(within_s=_LOOK_S)
+        found = self._watcher.answer(within_s=_LOOK_S)
+        if found is not None:
+            self._arrived(found)
+        return found
 
     def _blocker(self, row: Row) -> Blocker:
         pid, username, application_name, state, since_s, query, relation, gid, is_colleague = (v or "" for v in row)

@@ -117,6 +117,7 @@ KNOWN = {
         Directive("depends", "ID ID", str.split, _IDS),
         Directive("transactional", "false", _read_truth, _TRUTH),
         Directive("lock-timeout", "500ms", _read_timeout, re.compile(r"[.\d].*")),
+        Directive("block-timeout", "30s", _read_timeout, re.compile(r"[.\d].*")),
         Directive("phase", Phase.AFTER_DEPLOY, _read_phase, _PHASE),
         Directive("nothing-to-undo", "why", str, _ANYTHING),
         Directive("was", "OLD-ID", str.split, _ID),
@@ -135,13 +136,13 @@ _LIKE_DIRECTIVE = re.compile(
 )
 # "transactional false", "lock_timeout -> 3s": where the name is right, the value must be, and be all.
 _WITHOUT_SIGN = re.compile(
-    r"\W*(?:(?P<name>transactional|lock[-_ ]?timeout)\W+(?P<value>\w[\w.]*)"
+    r"\W*(?:(?P<name>transactional|b?lock[-_ ]?timeout)\W+(?P<value>\w[\w.]*)"
     r"|(?P<phase>phase)\W+(?P<when>\w+[-_ ]depl\w+))\W*",
     re.IGNORECASE,
 )
 # One that stands too late to count.
 LATE = re.compile(
-    rb"^[ \t]*--[ \t]*(?:(?:transactional|lock[-_]timeout)[ \t]*:[ \t]*(?:true|false|\d[\w.]*)"
+    rb"^[ \t]*--[ \t]*(?:(?:transactional|b?lock[-_]timeout)[ \t]*:[ \t]*(?:true|false|\d[\w.]*)"
     rb"|phase[ \t]*:[ \t]*(?:before|after)-deploy)[ \t]*$",
     re.MULTILINE,
 )
@@ -176,6 +177,11 @@ class Directives:
         return _read_timeout(self.values["lock-timeout"]) if "lock-timeout" in self.values else None
 
     @property
+    def block_timeout_ms(self) -> int | None:
+        """None where the file does not say it."""
+        return _read_timeout(self.values["block-timeout"]) if "block-timeout" in self.values else None
+
+    @property
     def phase(self) -> Phase:
         """Before the deploy, where the file does not say it."""
         return _read_phase(self.values.get("phase", Phase.BEFORE_DEPLOY))
@@ -205,10 +211,11 @@ class Directives:
 
         That is a line that has nearly its name, and a duration without a unit.
         """
-        try:
-            parse_duration_ms(self.values.get("lock-timeout", "0"))
-        except ValueError as error:
-            raise self._wrong("lock-timeout", error) from None
+        for name in ("lock-timeout", "block-timeout"):
+            try:
+                parse_duration_ms(self.values.get(name, "0"))
+            except ValueError as error:
+                raise self._wrong(name, error) from None
         for number, line, is_outside in _comment_lines(text):
             if is_outside and (match := _DIRECTIVE.match(line)) and not _is_prose(match):
                 continue
@@ -331,16 +338,19 @@ def _nearest(line: str) -> tuple[str, str] | None:
     if match := _WITHOUT_SIGN.fullmatch(line):
         if match["phase"]:
             return "phase", _phase_meant(match["when"])
-        said = "transactional" if match["name"].lower() == "transactional" else "lock-timeout"
+        said = re.sub(r"[-_ ]?timeout", "-timeout", match["name"].lower())
         return (said, match["value"]) if KNOWN[said].is_meant.fullmatch(match["value"]) else None
     match = _LIKE_DIRECTIVE.fullmatch(line)
     if match is None:
         return None
     said, value = re.sub(r"[-_ ]", "-", match["name"].lower()), match["value"]
-    for directive in KNOWN.values():
-        if _is_near(said.removesuffix("-on"), directive.name) and value and directive.is_meant.fullmatch(value):
-            return directive.name, _phase_meant(value) if directive.name == "phase" else value
-    return None
+    said = said.removesuffix("-on")
+    meant = [d for d in KNOWN.values() if value and d.is_meant.fullmatch(value)]
+    near = [(far, d.name) for d in meant if (far := _distance(said, d.name)) <= min(_FURTHEST, len(d.name) // _OF)]
+    if not near:
+        return None
+    name = min(near)[1]
+    return name, _phase_meant(value) if name == "phase" else value
 
 
 def _phase_meant(value: str) -> str:
@@ -350,11 +360,10 @@ def _phase_meant(value: str) -> str:
     return " or -- phase: ".join(meant if is_clear else Phase)
 
 
-def _is_near(one: str, other: str) -> bool:
-    """Do at most two letters, one of a short word, have to be put in, left out, changed or swapped with the next?"""
-    furthest = min(_FURTHEST, len(other) // _OF)
-    if abs(len(one) - len(other)) > furthest:
-        return False
+def _distance(one: str, other: str) -> int:
+    """How many letters have to be put in, left out, changed or swapped with the next; of too many no exact number."""
+    if abs(len(one) - len(other)) > _FURTHEST:
+        return _FURTHEST + 1
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):
@@ -364,4 +373,4 @@ def _is_near(one: str, other: str) -> bool:
             if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
-    return row[-1] <= furthest
+    return row[-1]

@@ -50,8 +50,8 @@ class Migration:
     """One forward file.  ``id`` is its name without the suffix, as yoyo has it.
 
     ``checksum`` is the SHA-256 of its text with line ends as ``\\n``; ``depends`` are ids;
-    ``lock_timeout_ms`` is the file's own wish, if any.  ``rollback_path`` is None where there is
-    no ``.rollback.sql`` beside it.  ``was`` are ids that it had before it was renamed, and
+    ``lock_timeout_ms`` and ``block_timeout_ms`` are the file's own wishes, if any.  ``rollback_path``
+    is None where there is no ``.rollback.sql`` beside it.  ``was`` are ids that it had before it was renamed, and
     ``former_checksums`` those that it had without the lines that say so; ``replaces`` are ids of
     migrations that were squashed into it.
     """
@@ -62,6 +62,7 @@ class Migration:
     depends: tuple[str, ...] = ()
     is_transactional: bool = True
     lock_timeout_ms: int | None = None
+    block_timeout_ms: int | None = None
     rollback_path: str | None = None
     was: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
@@ -408,14 +409,17 @@ _HOOK_HINTS = {
     "transactional": "a hook is run within a transaction: make a migration of what cannot be",
     "lock-timeout": "it is run in the transaction of a migration, whose -- lock-timeout: holds; or SET LOCAL "
     "lock_timeout in the hook",
+    "block-timeout": "it is run in the transaction of a migration, whose -- block-timeout: holds",
 }
 
 
 def _suits_hook(hook: Migration, directive: str) -> bool:
     if directive == "transactional":
         return hook.is_transactional
-    return directive == "variables" or (directive == "lock-timeout" and hook.id not in _IN_MIGRATIONS)
+    return directive == "variables" or (directive in _TIMEOUTS and hook.id not in _IN_MIGRATIONS)
 
+
+_TIMEOUTS = ("lock-timeout", "block-timeout")
 
 # Hooks that are run in the transaction of a migration.
 _IN_MIGRATIONS = tuple(f"{HOOKS}/{name}" for name in (BEFORE_EACH, AFTER_EACH, AFTER_ROLLBACK))
@@ -485,6 +489,7 @@ def _read_file(file: File, variables: Mapping[str, str] | None = None) -> tuple[
         directives.ids("depends"),
         directives.is_transactional is not False,
         directives.lock_timeout_ms,
+        directives.block_timeout_ms,
         file.rollback_path,
         directives.ids("was"),
         directives.ids("replaces"),
@@ -638,6 +643,7 @@ def rolling_back(migration: Migration) -> Migration:
         migration,
         is_transactional=migration.is_transactional if own.is_transactional is None else own.is_transactional,
         lock_timeout_ms=migration.lock_timeout_ms if own.lock_timeout_ms is None else own.lock_timeout_ms,
+        block_timeout_ms=migration.block_timeout_ms if own.block_timeout_ms is None else own.block_timeout_ms,
     )
 
 
