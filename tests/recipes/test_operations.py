@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.shop import apply, assert_same, catalog, cook, made, take_back
+from tests.recipes.shop import apply, assert_same, catalog, cook, made, positions_left_out, take_back
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.files.folder import read_migrations
@@ -61,6 +61,28 @@ SAME = [
          " ALTER TABLE events ADD FOREIGN KEY (customer_id) REFERENCES customers"),
     case("validate", "orders", "c", plain="ALTER TABLE orders VALIDATE CONSTRAINT c",
          first="ALTER TABLE orders ADD CONSTRAINT c CHECK (id > 0) NOT VALID"),
+    case("add-column", "orders.flag", "boolean", plain="ALTER TABLE orders ADD flag boolean NOT NULL DEFAULT true",
+         default="true", not_null=True),
+    case("add-column", "orders.token", "uuid", default="gen_random_uuid()", not_null=True, batch=100,
+         plain="ALTER TABLE orders ADD token uuid NOT NULL DEFAULT gen_random_uuid()"),
+    case("add-column", "events.token", "float", default="random()", batch=100,
+         plain="ALTER TABLE events ADD token float DEFAULT random()"),
+    case("add-column", '"Odd names"."The batch_"', "float", default="random()", batch=3,
+         plain='ALTER TABLE "Odd names" ADD "The batch_" float DEFAULT random()'),
+]  # fmt: skip
+
+# What is not there any more afterwards.
+GONE = [
+    case("drop-column", "orders.note", plain="ALTER TABLE orders DROP note"),
+    case("drop-column", "orders.mail", plain="ALTER TABLE orders DROP mail",
+         first="ALTER TABLE orders ADD CHECK (mail <> ''), ADD UNIQUE (mail, id);"
+         " COMMENT ON COLUMN orders.mail IS 'a\\b''c'"),
+    case("drop-column", "orders.customer_id", plain="ALTER TABLE orders DROP customer_id",
+         first="CREATE INDEX ON orders (customer_id);"
+         " ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers ON DELETE CASCADE"),
+    case("drop-column", '"Odd names"."select"', plain='ALTER TABLE "Odd names" DROP "select"',
+         first='CREATE INDEX ON "Odd names" (("select" + 1), "Mail")'),
+    case("drop-column", "events.customer_id", plain="ALTER TABLE events DROP customer_id"),
 ]  # fmt: skip
 
 
@@ -84,7 +106,31 @@ def test_a_recipe_makes_what_the_plain_statement_makes_and_takes_it_back(
     assert not again.paths and "already" in again.notes[0]
 
 
-@pytest.mark.parametrize("one", SAME, ids=str)
+@pytest.mark.parametrize("one", GONE, ids=str)
+def test_what_is_dropped_comes_back_without_its_rows(
+    one: Case, database: Database, second: Database, tmp_path: Path
+) -> None:
+    made(database, one.first)
+    made(second, one.first, one.plain)
+    before = catalog(database)
+    assert cook(database, tmp_path, one.recipe, *one.words, **one.options).paths
+    apply(database, tmp_path)
+    assert_same(catalog(database), catalog(second))
+    take_back(database, tmp_path)
+    assert_same(positions_left_out(catalog(database)), positions_left_out(before))
+
+
+def test_a_not_null_column_is_first_let_go(database: Database, tmp_path: Path) -> None:
+    made(database)
+    assert len(cook(database, tmp_path, "drop-column", "orders.at").paths) == 2  # it has a default
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE orders ALTER at DROP DEFAULT")
+    cook(database, tmp_path, "drop-column", "orders.at")
+    first = sorted(tmp_path.glob("*lack-it.sql"))
+    assert len(first) == 1 and "DROP NOT NULL" in first[0].read_text()
+
+
+@pytest.mark.parametrize("one", [*SAME, *GONE], ids=str)
 def test_each_file_can_be_taken_back_and_applied_again_by_itself(one: Case, database: Database, tmp_path: Path) -> None:
     made(database, one.first)
     cook(database, tmp_path, one.recipe, *one.words, **one.options)
@@ -94,7 +140,7 @@ def test_each_file_can_be_taken_back_and_applied_again_by_itself(one: Case, data
         apply(database, tmp_path, to=m.id)
         after = catalog(database)
         operations.rollback(database, files)
-        if not (Path(m.rollback_path or "").read_text().count("nothing-to-undo")):
+        if one in SAME and not (Path(m.rollback_path or "").read_text().count("nothing-to-undo")):
             assert_same(catalog(database), before)
         apply(database, tmp_path, to=m.id)
         assert_same(catalog(database), after)

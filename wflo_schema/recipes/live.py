@@ -194,6 +194,11 @@ class Table:
             hint=_nearest(bare_name(name), found) or f"its columns are {listed(map(quote, found), 12)}",
         )
 
+    def unused(self, wish: str) -> str:
+        """A name that no column has."""
+        names = {c.name for c in self.columns}
+        return next(n for n in (cut(wish, f"_{k}") for k in range(1, len(names) + 2)) if n not in names)
+
     def refuse_children(self, why: str) -> None:
         """Raise `Refused` for a table with children that are no partitions."""
         if self.below and not self.is_partitioned:
@@ -393,7 +398,7 @@ class Live:
             connection.execute(statement.encode(), binary=True)  # one statement only
             row = connection.execute(made, (place, there)).fetchone()
         assert row is not None
-        return row[0], _from_using(row[1])
+        return row[0], behind_table(row[1])
 
     def rewrites(self, table: Table, actions: str) -> bool:
         """Would ALTER TABLE with these actions copy the table?"""
@@ -421,8 +426,8 @@ class Live:
         return (f"{many} {have} {what}, and the file that validates fails until they are mended: {query};",)
 
 
-def _from_using(definition: str) -> str:
-    """An index's definition behind the table's name: ``USING btree (a)``."""
+def behind_table(definition: str) -> str:
+    """The definition of an index behind the name of its table: ``USING btree (a)``."""
     name = rf"{NAME}(?:\.{NAME})?"
     found = re.match(rf"CREATE (?:UNIQUE )?INDEX {NAME} ON (?:ONLY )?{name} (?P<rest>.*)\Z", definition, re.DOTALL)
     assert found is not None, definition
