@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.shop import apply, assert_same, catalog, cook, made, positions_left_out, take_back
+from tests.recipes.shop import apply, assert_same, catalog, cook, made, positions_left_out, rows, take_back
+from wflo_schema.catalog.objects import Catalog
 from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations
 from wflo_schema.files.folder import read_migrations
@@ -21,6 +22,10 @@ class Case:
     """What is made without care."""
     options: dict[str, object] = field(default_factory=dict)
     first: str = ""
+
+    @property
+    def table(self) -> str:
+        return self.words[0].rpartition(".")[0]
 
     def __str__(self) -> str:
         return "-".join((self.recipe, *self.words, *self.options))
@@ -69,6 +74,35 @@ SAME = [
          plain="ALTER TABLE events ADD token float DEFAULT random()"),
     case("add-column", '"Odd names"."The batch_"', "float", default="random()", batch=3,
          plain='ALTER TABLE "Odd names" ADD "The batch_" float DEFAULT random()'),
+]  # fmt: skip
+
+KEYS = """CREATE TABLE lines (id serial PRIMARY KEY, order_id integer NOT NULL REFERENCES orders ON DELETE CASCADE);
+INSERT INTO lines (order_id) SELECT id FROM orders; CREATE INDEX ON lines (order_id);
+ALTER TABLE orders ADD CHECK (id > 0);"""
+
+# What is made anew is now the last column.
+MOVED = [
+    case("change-type", "orders.id", "bigint", plain="ALTER TABLE orders ALTER id TYPE bigint", first=KEYS),
+    case("change-type", "lines.id", "bigint", plain="ALTER TABLE lines ALTER id TYPE bigint", first=KEYS),
+    case("change-type", "lines.order_id", "bigint", plain="ALTER TABLE lines ALTER order_id TYPE bigint", first=KEYS),
+    case("change-type", "orders.mail", "varchar(70)", plain="ALTER TABLE orders ALTER mail TYPE varchar(70)"),
+    case("change-type", "orders.amount", "numeric(12,2)", plain="ALTER TABLE orders ALTER amount TYPE numeric(12,2)"),
+    case("change-type", "orders.amount", "integer", plain="ALTER TABLE orders ALTER amount TYPE integer"),
+    case("change-type", "orders.at", "timestamp", plain="ALTER TABLE orders ALTER at TYPE timestamp"
+         " USING at AT TIME ZONE 'Asia/Tokyo'", using="at AT TIME ZONE 'Asia/Tokyo'"),
+    case("change-type", '"Odd names"."The id"', "bigint", plain='ALTER TABLE "Odd names" ALTER "The id" TYPE bigint'),
+]  # fmt: skip
+
+IN_PLACE = [
+    case("change-type", "orders.note", "varchar", plain="ALTER TABLE orders ALTER note TYPE varchar"),
+    case("rename-column", "orders.mail", "email", plain="ALTER TABLE orders RENAME mail TO email",
+         first="ALTER TABLE orders ADD CHECK (mail <> ''), ADD UNIQUE (mail, id)"),
+    case("rename-column", "orders.at", '"Made at"', plain='ALTER TABLE orders RENAME at TO "Made at"'),
+    case("rename-column", '"Odd names"."select"', "from", plain='ALTER TABLE "Odd names" RENAME "select" TO "from"'),
+    case("rename-column", "events.customer_id", "client", plain="ALTER TABLE events RENAME customer_id TO client",
+         first="CREATE INDEX ON events (customer_id)"),
+    case("rename-column", "orders.customer_id", "client", plain="ALTER TABLE orders RENAME customer_id TO client",
+         first="ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers"),
 ]  # fmt: skip
 
 # What is not there any more afterwards.
@@ -120,6 +154,33 @@ def test_what_is_dropped_comes_back_without_its_rows(
     assert_same(positions_left_out(catalog(database)), positions_left_out(before))
 
 
+@pytest.mark.parametrize("one", [*MOVED, *IN_PLACE], ids=str)
+def test_an_exchanged_column_is_what_the_plain_statement_makes(
+    one: Case, database: Database, second: Database, tmp_path: Path
+) -> None:
+    made(database, one.first)
+    made(second, one.first, one.plain)
+    before, rows_before = catalog(database), rows(database, one.table)
+    assert cook(database, tmp_path, one.recipe, *one.words, **one.options).paths
+    apply(database, tmp_path)
+    assert_like(one, catalog(database), catalog(second))
+    assert rows(database, one.table) == rows(second, one.table)
+    take_back(database, tmp_path)
+    assert_like(one, catalog(database), before)
+    if "numeric" not in one.plain and "integer" not in one.plain:
+        assert one.options or rows(database, one.table) == rows_before
+    apply(database, tmp_path)
+    assert_like(one, catalog(database), catalog(second))
+
+
+def assert_like(one: Case, have: Catalog, want: Catalog) -> None:
+    """The same, but for the place of a column that was made anew."""
+    if one in IN_PLACE:
+        assert_same(have, want)
+    else:
+        assert_same(positions_left_out(have), positions_left_out(want))
+
+
 def test_a_not_null_column_is_first_let_go(database: Database, tmp_path: Path) -> None:
     made(database)
     assert len(cook(database, tmp_path, "drop-column", "orders.at").paths) == 2  # it has a default
@@ -130,7 +191,7 @@ def test_a_not_null_column_is_first_let_go(database: Database, tmp_path: Path) -
     assert len(first) == 1 and "DROP NOT NULL" in first[0].read_text()
 
 
-@pytest.mark.parametrize("one", [*SAME, *GONE], ids=str)
+@pytest.mark.parametrize("one", [*SAME, *GONE, *MOVED, *IN_PLACE], ids=str)
 def test_each_file_can_be_taken_back_and_applied_again_by_itself(one: Case, database: Database, tmp_path: Path) -> None:
     made(database, one.first)
     cook(database, tmp_path, one.recipe, *one.words, **one.options)
@@ -140,7 +201,7 @@ def test_each_file_can_be_taken_back_and_applied_again_by_itself(one: Case, data
         apply(database, tmp_path, to=m.id)
         after = catalog(database)
         operations.rollback(database, files)
-        if one in SAME and not (Path(m.rollback_path or "").read_text().count("nothing-to-undo")):
-            assert_same(catalog(database), before)
+        if one not in GONE and not (Path(m.rollback_path or "").read_text().count("nothing-to-undo")):
+            assert_like(one, catalog(database), before)
         apply(database, tmp_path, to=m.id)
-        assert_same(catalog(database), after)
+        assert_like(one, catalog(database), after)

@@ -12,15 +12,15 @@ from wflo_schema.names import identifiers, quote
 from wflo_schema.recipes.batches import Change, batched
 from wflo_schema.recipes.constraints import not_null_steps
 from wflo_schema.recipes.live import Column, Index, Live, Table
-from wflo_schema.recipes.values import AFTER_DEPLOY, Answer, Step, Wish
+from wflo_schema.recipes.values import Answer, Step, Wish
 from wflo_schema.words import listed
 
-_IN_BATCHES = (
+IN_BATCHES = (
     "A few rows at a time, each batch committed: no row is locked for long, and what was done stays when it is"
     " interrupted. PostgreSQL can do that outside of a transaction only."
 )
-_MOMENT = "Takes a moment, in which everybody waits."
-_FILLED = "what was filled in goes with the column, in the rollback of the file before"
+MOMENT = "Takes a moment, in which everybody waits."
+FILLED = "what was filled in goes with the column, in the rollback of the file before"
 
 
 def backfill(live: Live, wish: Wish) -> Answer:
@@ -32,7 +32,7 @@ def backfill(live: Live, wish: Wish) -> Answer:
         connection.execute(f"UPDATE {quote(table.name)} SET {sets} WHERE {where}".encode(), binary=True)
     step = Step(
         f"backfill {table.spelled} {' '.join(name for name, _ in targets)}",
-        f"{_IN_BATCHES}{_fired(table)}",
+        f"{IN_BATCHES}{fired(table)}",
         batched(table, Change(sets, where), wish.batch),
         keeps="what the rows held before is not kept",
         alone=True,
@@ -94,9 +94,10 @@ def _not_done(live: Live, table: Table, targets: list[tuple[str, str]]) -> str:
     return " OR ".join(conditions)
 
 
-def _fired(table: Table) -> str:
-    fired = [quote(t.name) for t in table.triggers if t.is_on_update]
-    return f" The trigger{'s' if len(fired) > 1 else ''} {listed(fired)} fire for each row." if fired else ""
+def fired(table: Table) -> str:
+    """What to say of the triggers that fire for each row that is changed."""
+    names = [quote(t.name) for t in table.triggers if t.is_on_update]
+    return f" The trigger{'s' if len(names) > 1 else ''} {listed(names)} fire for each row." if names else ""
 
 
 def add_column(live: Live, wish: Wish) -> Answer:
@@ -121,9 +122,9 @@ def add_column(live: Live, wish: Wish) -> Answer:
     if not live.rewrites(table, f"ADD COLUMN {it} {of_type}{default}{not_null}"):
         why = "The default is the same for all rows, so PostgreSQL writes it to none of them." if default else ""
         add = f"{alter} ADD COLUMN {it} {of_type}{default}{not_null};"
-        return Answer((Step(what, f"{why} {_MOMENT}".strip(), add, drop),))
+        return Answer((Step(what, f"{why} {MOMENT}".strip(), add, drop),))
     added = f"{alter} ADD COLUMN {it} {of_type};\n{alter} ALTER COLUMN {it} SET DEFAULT {wish.default};"
-    column = Column(name, 0, of_type, False, "", True, wish.default, "", "", "", "", False, "")
+    column = Column(name, 0, of_type, False, "", True, wish.default, "", "", "", "", False, False, "")
     steps = (
         Step(
             f"{what}: empty",
@@ -134,9 +135,9 @@ def add_column(live: Live, wish: Wish) -> Answer:
         ),
         Step(
             f"{what}: fill",
-            f"{_IN_BATCHES}{_fired(table)}",
+            f"{IN_BATCHES}{fired(table)}",
             batched(table, Change(f"{it} = DEFAULT", f"{it} IS NULL"), wish.batch),
-            keeps=_FILLED,
+            keeps=FILLED,
             alone=True,
         ),
         *(not_null_steps(live, table, column) if wish.not_null else ()),
@@ -182,7 +183,7 @@ def drop_column(live: Live, wish: Wish) -> Answer:
         steps.append(
             Step(
                 f"{what}: new rows may lack it",
-                f"So that a version of the application that does not know it can insert rows. {_MOMENT}",
+                f"So that a version of the application that does not know it can insert rows. {MOMENT}",
                 f"{alter} ALTER COLUMN {it} DROP NOT NULL;",
                 "\n".join(not_null_again(live, table, column)),
                 undo_why="Fails while a row has nothing in it: fill them first.",
@@ -199,12 +200,12 @@ def drop_column(live: Live, wish: Wish) -> Answer:
     steps.append(
         Step(
             what,
-            f"Only when no version of the application that runs uses the column. {_MOMENT}",
+            f"Only when no version of the application that runs uses the column. {MOMENT}",
             f"{alter} DROP COLUMN {it};",
             again,
             undo_why="loses data: what the column held is not there any more, and it is now the last one.",
             undo_alone=True,
-            phase=AFTER_DEPLOY,
+            is_after_deploy=True,
         )
     )
     return Answer(tuple(steps))

@@ -74,6 +74,7 @@ class Column:
     collation: str
     sequence: str
     is_inherited: bool
+    has_grants: bool
     comment: str
 
 
@@ -408,6 +409,46 @@ class Live:
             before = connection.execute(node, place).fetchone()
             connection.execute(f"ALTER TABLE {quote(table.name)} {actions}".encode(), binary=True)
             return connection.execute(node, place).fetchone() != before
+
+    def compares(self, table: Table, column: str) -> bool:
+        """Has the type of a column an operator that tells whether two values are the same?"""
+        try:
+            with self.copies(table) as connection:
+                query = f"SELECT FROM {quote(table.name)} WHERE {quote(column)} IS DISTINCT FROM {quote(column)}"
+                connection.execute(query.encode())
+        except UsageError:
+            return False
+        return True
+
+    def retyped(self, table: Table, column: str, action: str) -> tuple[str, bool]:
+        """The type that a column has after ALTER TABLE with this action, and whether nothing is rewritten for it."""
+        with self.copies(table, with_indexes=True) as connection:
+            before = self._nodes(table)
+            connection.execute(f"ALTER TABLE {quote(table.name)} {action}".encode(), binary=True)
+            row = connection.execute(
+                "SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute AS a"
+                " WHERE a.attrelid = %s::regclass AND a.attname = %s",
+                (f"pg_temp.{quote(table.name)}", column),
+            ).fetchone()
+            assert row is not None
+            return row[0], self._nodes(table) == before
+
+    def is_free_after(self, table: Table, first: str, then: str) -> bool:
+        """Is nothing rewritten for a second action of ALTER TABLE, once the first is done?"""
+        with self.copies(table, with_indexes=True) as connection:
+            connection.execute(f"ALTER TABLE {quote(table.name)} {first}".encode(), binary=True)
+            before = self._nodes(table)
+            connection.execute(f"ALTER TABLE {quote(table.name)} {then}".encode(), binary=True)
+            return self._nodes(table) == before
+
+    def _nodes(self, table: Table) -> set[int]:
+        """The files of a copy and of its indexes."""
+        query = (
+            "SELECT pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class AS c WHERE c.oid = %s::regclass"
+            " OR c.oid IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = %s::regclass)"
+        )
+        place = f"pg_temp.{quote(table.name)}"
+        return {node for (node,) in self.connection.execute(query, (place, place))}
 
     def offending(self, query: str, what: str) -> tuple[str, ...]:
         """A note of how many rows a query finds; none where it finds none."""
