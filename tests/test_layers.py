@@ -98,7 +98,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "seeding",
         ),
     ),
-    ("recipes", ("values", "live", "batches", "indexes", "constraints", "writing", "operations")),
+    ("recipes", ("values", "live", "batches", "indexes", "constraints", "columns", "twins", "writing", "operations")),
     ("scratch", ("replay",)),
     ("diff", ("renames", "writing", "leading", "repeated", "operations")),
     ("trace", ("values", "sizes", "rates", "estimate", "reading", "rehearsal", "operations")),

@@ -26,54 +26,66 @@ def batched(table: Table, change: Change, batch: int) -> str:
     key = table.key()
     below = [one for one, _ in table.below if one.kind == "r"]
     if key and (table.is_partitioned or not below):
-        return _by_key(table.spelled, key, change, batch)
+        return _by_key(table, key, change, batch)
     places = [*([] if table.is_partitioned else [table.spelled]), *(one.spelled for one in below)]
     only = "ONLY " if below else ""
-    return "\n\n".join(_by_block(f"{only}{place}", place, change, batch) for place in places)
+    return "\n\n".join(_by_block(table, f"{only}{place}", place, change, batch) for place in places)
 
 
-def _by_key(table: str, key: Sequence[str], change: Change, batch: int) -> str:
-    numbered = [f"k{n}" for n in range(1, len(key) + 1)]
+def _by_key(table: Table, key: Sequence[str], change: Change, batch: int) -> str:
+    p = _prefix(table, change)
+    numbers = range(1, len(key) + 1)
+
+    def each(kind: str) -> list[str]:
+        return [f"{p}{kind}_{n}" for n in numbers]
+
     return _filled(
         "batches_by_key",
         {
             "declarations": "\n".join(
-                f"    {prefix}_{k} {table}.{quote(column)}%TYPE;"
-                for prefix in ("first", "upto", "last")
-                for k, column in zip(numbered, key, strict=True)
+                f"    {name} {table.spelled}.{quote(column)}%TYPE;"
+                for kind in ("first", "upto", "last")
+                for name, column in zip(each(kind), key, strict=True)
             ),
-            "table": table,
+            "table": table.spelled,
             "key": identifiers(key),
             "key_down": ", ".join(f"{quote(k)} DESC" for k in key),
+            "keys_named": ", ".join(f"{quote(k)} AS {n}" for k, n in zip(key, each("key"), strict=True)),
             "row": _row([quote(k) for k in key]),
-            "first": _row([f"first_{k}" for k in numbered]),
-            "upto": _row([f"upto_{k}" for k in numbered]),
-            "last": _row([f"last_{k}" for k in numbered]),
-            "into_first": ", ".join(f"first_{k}" for k in numbered),
-            "into_upto": ", ".join(f"upto_{k}" for k in numbered),
-            "into_last": ", ".join(f"last_{k}" for k in numbered),
-            "same": " AND ".join(f"t.{quote(k)} = mine.{quote(k)}" for k in key),
-            "sets": change.sets,
-            "where": change.where,
-            "batch": str(batch),
+            **{kind: _row(each(kind)) for kind in ("first", "upto", "last")},
+            **{f"into_{kind}": ", ".join(each(kind)) for kind in ("first", "upto", "last")},
+            "same": " AND ".join(f"{table.spelled}.{quote(k)} = {n}" for k, n in zip(key, each("key"), strict=True)),
         },
+        p,
+        change,
+        batch,
     )
 
 
-def _by_block(only: str, table: str, change: Change, batch: int) -> str:
-    literal = "'" + table.replace("'", "''") + "'"
-    filled = {"only": only, "literal": literal, "sets": change.sets, "where": change.where, "batch": str(batch)}
-    return _filled("batches_by_block", filled)
+def _by_block(table: Table, only: str, place: str, change: Change, batch: int) -> str:
+    literal = "'" + place.replace("'", "''") + "'"
+    values = {"only": only, "place": place, "literal": literal}
+    return _filled("batches_by_block", values, _prefix(table, change), change, batch)
+
+
+def _prefix(table: Table, change: Change) -> str:
+    """What the names of the block begin with: no column, and nothing in the expressions, has such a name."""
+    prefix = "batch_"
+    while prefix in " ".join((*(c.name for c in table.columns), table.spelled, change.sets, change.where)):
+        prefix = f"{prefix}_"
+    return prefix
 
 
 def _row(values: Sequence[str]) -> str:
     return f"({', '.join(values)})" if len(values) > 1 else values[0]
 
 
-def _filled(name: str, values: dict[str, str]) -> str:
+def _filled(name: str, values: dict[str, str], prefix: str, change: Change, batch: int) -> str:
     text = load_sql("recipes", name).partition("\n")[2].strip()
-    whole = "".join(values.values())
-    tag = next(t for t in ("batches", "batches_", "batches__") if f"${t}$" not in whole)
-    for key, value in {**values, "tag": f"${tag}$"}.items():
+    tag = "batches"
+    while f"${tag}$" in change.sets + change.where:
+        tag += "_"
+    last = {"sets": change.sets, "where": change.where}  # these may hold anything, so they are put in last
+    for key, value in {"tag": f"${tag}$", "p": prefix, "batch": str(batch), **values, **last}.items():
         text = text.replace("{" + key + "}", value)
     return text

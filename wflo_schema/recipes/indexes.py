@@ -31,7 +31,9 @@ def index_step(live: Live, table: Table, columns: str, *, wish: Wish | None = No
     """The file that builds an index."""
     asked = replace(wish or Wish(()), words=(table.spelled, columns))
     default, definition = live.index(_create(table, asked), table)
-    return _built(live, table, asked.name, default, definition, why=why)
+    return built(
+        live, table, live.chosen(asked.name, default, table.relation.schema), definition, default=default, why=why
+    )
 
 
 def _create(table: Table, wish: Wish, *, is_unique: bool = False) -> str:
@@ -49,12 +51,13 @@ def _there(table: Table, definition: str, *, is_unique: bool = False) -> Answer 
     return None
 
 
-def _built(
-    live: Live, table: Table, name: str, default: str, definition: str, *, why: str, is_unique: bool = False
+def built(
+    live: Live, table: Table, name: str, definition: str, *, default: str = "", why: str = "", is_unique: bool = False
 ) -> Step:
+    """The file that builds an index of that name, whose definition begins at USING."""
     of, create = table.relation, "CREATE UNIQUE INDEX" if is_unique else "CREATE INDEX"
     definition = definition.removeprefix("USING btree ")
-    chosen = live.chosen(name, default, of.schema)
+    chosen, default = name, default or name
     what = f"{'unique ' if is_unique else ''}index {of.spelled} {chosen}"
     if not table.is_partitioned:
         sql = f"{create} CONCURRENTLY {quote(chosen)} ON {of.spelled} {definition};"
@@ -102,7 +105,8 @@ def unique(live: Live, wish: Wish) -> Answer:
         return there
     notes = live.offending(rows, "a twin")
     if columns is None or is_index:
-        step = _built(live, table, wish.name, default, definition, why="", is_unique=True)
+        name = live.chosen(wish.name, default, table.relation.schema)
+        step = built(live, table, name, definition, default=default, is_unique=True)
         return Answer((step,), notes)
     return _constraint(live, table, wish, columns, "UNIQUE", notes)
 

@@ -74,6 +74,7 @@ class Column:
     collation: str
     sequence: str
     is_inherited: bool
+    has_grants: bool
     comment: str
 
 
@@ -193,6 +194,11 @@ class Table:
             f"{self.spelled} has no column {name.strip()}",
             hint=_nearest(bare_name(name), found) or f"its columns are {listed(map(quote, found), 12)}",
         )
+
+    def unused(self, wish: str) -> str:
+        """A name that no column has."""
+        names = {c.name for c in self.columns}
+        return next(n for n in (cut(wish, f"_{k}") for k in range(1, len(names) + 2)) if n not in names)
 
     def refuse_children(self, why: str) -> None:
         """Raise `Refused` for a table with children that are no partitions."""
@@ -393,7 +399,7 @@ class Live:
             connection.execute(statement.encode(), binary=True)  # one statement only
             row = connection.execute(made, (place, there)).fetchone()
         assert row is not None
-        return row[0], _from_using(row[1])
+        return row[0], behind_table(row[1])
 
     def rewrites(self, table: Table, actions: str) -> bool:
         """Would ALTER TABLE with these actions copy the table?"""
@@ -403,6 +409,46 @@ class Live:
             before = connection.execute(node, place).fetchone()
             connection.execute(f"ALTER TABLE {quote(table.name)} {actions}".encode(), binary=True)
             return connection.execute(node, place).fetchone() != before
+
+    def compares(self, table: Table, column: str) -> bool:
+        """Has the type of a column an operator that tells whether two values are the same?"""
+        try:
+            with self.copies(table) as connection:
+                query = f"SELECT FROM {quote(table.name)} WHERE {quote(column)} IS DISTINCT FROM {quote(column)}"
+                connection.execute(query.encode())
+        except UsageError:
+            return False
+        return True
+
+    def retyped(self, table: Table, column: str, action: str) -> tuple[str, bool]:
+        """The type that a column has after ALTER TABLE with this action, and whether nothing is rewritten for it."""
+        with self.copies(table, with_indexes=True) as connection:
+            before = self._nodes(table)
+            connection.execute(f"ALTER TABLE {quote(table.name)} {action}".encode(), binary=True)
+            row = connection.execute(
+                "SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute AS a"
+                " WHERE a.attrelid = %s::regclass AND a.attname = %s",
+                (f"pg_temp.{quote(table.name)}", column),
+            ).fetchone()
+            assert row is not None
+            return row[0], self._nodes(table) == before
+
+    def is_free_after(self, table: Table, first: str, then: str) -> bool:
+        """Is nothing rewritten for a second action of ALTER TABLE, once the first is done?"""
+        with self.copies(table, with_indexes=True) as connection:
+            connection.execute(f"ALTER TABLE {quote(table.name)} {first}".encode(), binary=True)
+            before = self._nodes(table)
+            connection.execute(f"ALTER TABLE {quote(table.name)} {then}".encode(), binary=True)
+            return self._nodes(table) == before
+
+    def _nodes(self, table: Table) -> set[int]:
+        """The files of a copy and of its indexes."""
+        query = (
+            "SELECT pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class AS c WHERE c.oid = %s::regclass"
+            " OR c.oid IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = %s::regclass)"
+        )
+        place = f"pg_temp.{quote(table.name)}"
+        return {node for (node,) in self.connection.execute(query, (place, place))}
 
     def offending(self, query: str, what: str) -> tuple[str, ...]:
         """A note of how many rows a query finds; none where it finds none."""
@@ -421,8 +467,8 @@ class Live:
         return (f"{many} {have} {what}, and the file that validates fails until they are mended: {query};",)
 
 
-def _from_using(definition: str) -> str:
-    """An index's definition behind the table's name: ``USING btree (a)``."""
+def behind_table(definition: str) -> str:
+    """The definition of an index behind the name of its table: ``USING btree (a)``."""
     name = rf"{NAME}(?:\.{NAME})?"
     found = re.match(rf"CREATE (?:UNIQUE )?INDEX {NAME} ON (?:ONLY )?{name} (?P<rest>.*)\Z", definition, re.DOTALL)
     assert found is not None, definition

@@ -11,7 +11,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.naming import name_after
-from wflo_schema.recipes import constraints, indexes
+from wflo_schema.recipes import columns, constraints, indexes, twins
 from wflo_schema.recipes.live import opened
 from wflo_schema.recipes.values import Recipe, Wish, Written
 from wflo_schema.recipes.writing import second_after, slug, write_step
@@ -40,6 +40,23 @@ RECIPES: dict[str, Recipe] = {
             constraints.foreign_key, (2, 2), "name", "on_delete", "on_update",
         ),
         _recipe("validate", "TABLE CONSTRAINT", "prove what is NOT VALID", constraints.validate, (2, 2)),
+        _recipe(
+            "add-column", "TABLE.COLUMN TYPE [--default EXPRESSION] [--not-null]", "a column, filled in batches",
+            columns.add_column, (2, 2), "default", "not_null", "batch",
+        ),
+        _recipe("drop-column", "TABLE.COLUMN", "drop a column that nobody uses any more", columns.drop_column, (1, 1)),
+        _recipe(
+            "backfill", "TABLE 'COLUMN = EXPRESSION' [--where CONDITION] [--batch ROWS]", "change all rows, in batches",
+            columns.backfill, (2, 2), "where", "batch",
+        ),
+        _recipe(
+            "rename-column", "TABLE.COLUMN NAME", "another name for a column, old and new at once for a while",
+            twins.rename_column, (2, 2), "batch",
+        ),
+        _recipe(
+            "change-type", "TABLE.COLUMN TYPE [--using EXPRESSION]", "another type for a column",
+            twins.change_type, (2, 2), "using", "batch",
+        ),
     )
 }  # fmt: skip
 

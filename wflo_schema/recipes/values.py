@@ -15,12 +15,6 @@ if TYPE_CHECKING:
 # How many rows are changed between two commits.
 BATCH = 1000
 
-# Belongs to the second half of a deployment: the running version of an application must be the new one.
-AFTER_DEPLOY = "after-deploy"
-
-# Whether a file says its phase in a directive.  Until the files know that directive, it is a comment.
-PHASES_ARE_KNOWN = False
-
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -42,6 +36,7 @@ class Step:
     """One migration.  ``title`` names the file, ``why`` says why it is apart.
 
     ``undo`` is the SQL of its rollback, ``keeps`` why there is none.  ``alone`` and ``undo_alone``: not transactional.
+    ``is_after_deploy``: the old version of an application must not run any more.
     """
 
     title: str
@@ -52,7 +47,7 @@ class Step:
     undo_why: str = ""
     alone: bool = False
     undo_alone: bool = False
-    phase: str = ""
+    is_after_deploy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ import re
 import textwrap
 from pathlib import Path
 
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.naming import slug_of, write_pair
-from wflo_schema.recipes.values import PHASES_ARE_KNOWN, Step
+from wflo_schema.recipes.values import Step
 
-_WIDTH = 108
+_WIDTH = 116
 
 
 def forward_text(step: Step) -> str:
     """The migration."""
-    return f"{_head(step.title, step.why, alone=step.alone, phase=step.phase)}\n{step.sql.strip()}\n"
+    return (
+        f"{_head(step.title, step.why, alone=step.alone or None, is_late=step.is_after_deploy)}\n{step.sql.strip()}\n"
+    )
 
 
 def rollback_text(step: Step) -> str:
@@ -27,18 +30,14 @@ def rollback_text(step: Step) -> str:
     return f"{_head(f'undo: {step.title}', step.undo_why, alone=alone)}\n{step.undo.strip()}\n"
 
 
-def _head(title: str, why: str, *, alone: bool | None = None, phase: str = "") -> str:
+def _head(title: str, why: str, *, alone: bool | None = None, is_late: bool = False) -> str:
     lines = [f"-- {title}"]
     if why:
         lines += [f"-- {line}" for line in textwrap.wrap(why, _WIDTH)]
     if alone is not None:
-        lines += ["-- transactional: false"] if alone else (["-- transactional: true"] if "undo" in title[:4] else [])
-    if phase:
-        lines.append(
-            f"-- phase: {phase}"
-            if PHASES_ARE_KNOWN
-            else f"-- ({phase.replace('-', ' ')}: when no old version of the application runs)"
-        )
+        lines.append(f"-- transactional: {'false' if alone else 'true'}")
+    if is_late:
+        lines.append(f"-- phase: {Phase.AFTER_DEPLOY}")
     return "\n".join(lines) + "\n"
 
 

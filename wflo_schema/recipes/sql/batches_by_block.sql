@@ -2,42 +2,48 @@
 DO {tag}
 -- resumable: rows that are done are passed over, so it can be run again after it was interrupted
 DECLARE
-    -- As many blocks as hold some {batch} rows.
-    step bigint := 16;
-    at bigint;
-    ends bigint;
-    todo bigint;
-    done bigint;
-    changed bigint;
+    {p}step bigint := greatest({batch} / 64, 1);
+    {p}at bigint;
+    {p}ends bigint;
+    {p}todo bigint;
+    {p}done bigint;
+    {p}changed bigint;
+    {p}before bigint;
 BEGIN
     COMMIT;
     LOOP
         -- A row that is changed meanwhile may move to where we have been: again, until there was nothing to do.
-        changed := 0;
-        at := 0;
-        ends := pg_relation_size({literal}) / current_setting('block_size')::bigint;
-        WHILE at <= ends LOOP
+        {p}changed := 0;
+        {p}at := 0;
+        {p}ends := pg_relation_size({literal}) / current_setting('block_size')::bigint;
+        WHILE {p}at <= {p}ends LOOP
             LOOP
-                -- A row that somebody holds is not waited for: the batch is tried again.
-                WITH todo AS MATERIALIZED (
-                    SELECT ctid FROM {only}
-                    WHERE ctid >= format('(%s,0)', at)::tid AND ctid < format('(%s,0)', at + step)::tid AND ({where})
-                ), mine AS MATERIALIZED (
-                    SELECT ctid FROM {only}
-                    WHERE ctid >= format('(%s,0)', at)::tid AND ctid < format('(%s,0)', at + step)::tid AND ({where})
+                -- A row that somebody holds is not waited for: the blocks are tried again.
+                WITH {p}all AS MATERIALIZED (
+                    SELECT FROM {only}
+                    WHERE ctid >= format('(%s,0)', {p}at)::tid AND ctid < format('(%s,0)', {p}at + {p}step)::tid
+                        AND ({where})
+                ), {p}mine AS MATERIALIZED (
+                    SELECT ctid AS {p}place FROM {only}
+                    WHERE ctid >= format('(%s,0)', {p}at)::tid AND ctid < format('(%s,0)', {p}at + {p}step)::tid
+                        AND ({where})
                     FOR NO KEY UPDATE SKIP LOCKED
-                ), done AS (
-                    UPDATE {only} AS t SET {sets} FROM mine WHERE t.ctid = mine.ctid RETURNING 1
+                ), {p}rows AS (
+                    UPDATE {only} SET {sets} FROM {p}mine WHERE {place}.ctid = {p}place RETURNING 1
                 )
-                SELECT (SELECT count(*) FROM todo), (SELECT count(*) FROM done) INTO todo, done;
+                SELECT (SELECT count(*) FROM {p}all), (SELECT count(*) FROM {p}rows) INTO {p}todo, {p}done;
                 COMMIT;
-                changed := changed + done;
-                EXIT WHEN done >= todo;
+                {p}changed := {p}changed + {p}done;
+                EXIT WHEN {p}done >= {p}todo;
                 PERFORM pg_sleep(0.05);
             END LOOP;
-            at := at + step;
+            {p}at := {p}at + {p}step;
         END LOOP;
-        EXIT WHEN changed = 0;
+        EXIT WHEN {p}changed = 0;
+        IF {p}changed >= {p}before AND {p}changed > {batch} THEN
+            RAISE EXCEPTION 'rows that were changed still fulfil the condition: it would never end';
+        END IF;
+        {p}before := {p}changed;
     END LOOP;
 END
 {tag};

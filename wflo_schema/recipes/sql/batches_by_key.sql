@@ -3,8 +3,8 @@ DO {tag}
 -- resumable: rows that are done are passed over, so it can be run again after it was interrupted
 DECLARE
 {declarations}
-    todo bigint;
-    done bigint;
+    {p}todo bigint;
+    {p}done bigint;
 BEGIN
     COMMIT;
     SELECT {key} INTO {into_first} FROM {table} ORDER BY {key} LIMIT 1;
@@ -14,24 +14,24 @@ BEGIN
     SELECT {key} INTO {into_last} FROM {table} ORDER BY {key_down} LIMIT 1;
     LOOP
         SELECT {key} INTO {into_upto}
-        FROM (SELECT {key} FROM {table} WHERE {row} >= {first} ORDER BY {key} LIMIT {batch}) AS batch
+        FROM (SELECT {key} FROM {table} WHERE {row} >= {first} ORDER BY {key} LIMIT {batch}) AS {p}rows
         ORDER BY {key_down}
         LIMIT 1;
         EXIT WHEN NOT FOUND;
         LOOP
             -- A row that somebody holds is not waited for: the batch is tried again.
-            WITH todo AS MATERIALIZED (
-                SELECT {key} FROM {table} WHERE {row} >= {first} AND {row} <= {upto} AND ({where})
-            ), mine AS MATERIALIZED (
-                SELECT {key} FROM {table} WHERE {row} >= {first} AND {row} <= {upto} AND ({where})
+            WITH {p}all AS MATERIALIZED (
+                SELECT FROM {table} WHERE {row} >= {first} AND {row} <= {upto} AND ({where})
+            ), {p}mine AS MATERIALIZED (
+                SELECT {keys_named} FROM {table} WHERE {row} >= {first} AND {row} <= {upto} AND ({where})
                 ORDER BY {key}
                 FOR NO KEY UPDATE SKIP LOCKED
-            ), done AS (
-                UPDATE {table} AS t SET {sets} FROM mine WHERE {same} RETURNING 1
+            ), {p}changed AS (
+                UPDATE {table} SET {sets} FROM {p}mine WHERE {same} RETURNING 1
             )
-            SELECT (SELECT count(*) FROM todo), (SELECT count(*) FROM done) INTO todo, done;
+            SELECT (SELECT count(*) FROM {p}all), (SELECT count(*) FROM {p}changed) INTO {p}todo, {p}done;
             COMMIT;
-            EXIT WHEN done >= todo;
+            EXIT WHEN {p}done >= {p}todo;
             PERFORM pg_sleep(0.05);
         END LOOP;
         EXIT WHEN {upto} >= {last};

@@ -14,6 +14,7 @@ SELECT
     AS "collation",
     COALESCE(pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname), '') AS sequence,
     a.attinhcount > 0 AS is_inherited,
+    a.attacl IS NOT NULL AS has_grants,
     COALESCE(pg_catalog.col_description(a.attrelid, a.attnum), '') AS comment
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON (t.oid OPERATOR(pg_catalog.=) a.atttypid)

@@ -17,7 +17,12 @@ SELECT
         WHERE k.place <= i.indnkeyatts
         ORDER BY k.place) AS columns,
     ARRAY(
-        SELECT DISTINCT a.attname::text
+        SELECT a.attname::text
+        FROM pg_catalog.unnest(i.indkey::smallint[]) AS k(number)
+        JOIN pg_catalog.pg_attribute AS a
+            ON (a.attrelid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.=) k.number)
+        UNION
+        SELECT a.attname::text
         FROM pg_catalog.pg_depend AS d
         JOIN pg_catalog.pg_attribute AS a
             ON (a.attrelid OPERATOR(pg_catalog.=) d.refobjid AND a.attnum OPERATOR(pg_catalog.=) d.refobjsubid)
