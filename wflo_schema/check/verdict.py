@@ -155,6 +155,7 @@ class CheckResult:
 
 
 # many parameters: what can be chosen of a check, each with its default
+# long: its promises, and one call for each section
 def check_database(
     database: Database,
     contract: Contract | None,
@@ -172,8 +173,8 @@ def check_database(
 
     ``contract`` is needed for contract, rows and indexes, and allows findings of all; ``migrations`` for ledger,
     ``wanted`` (the catalog of a scratch database in which the migrations were replayed) for drift.  All of contract,
-    rows and indexes is read in one snapshot.  With the ``phase`` before the deploy, what is pending for after it is no
-    finding.  Says yes to a key only if all that bears on it was read and enforces it.
+    rows and indexes is read in one snapshot.  Says yes to a key only if all that bears on it was read and enforces it.
+    With the ``phase`` before the deploy, what is pending for after it is no finding.
 
     Raise `UsageError` for an unknown section or one whose material is not given, `ConnectionFailed` or `DatabaseError`
     when the server is not there or goes away while the contract is checked, `Refused` where there is no such schema.

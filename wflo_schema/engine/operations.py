@@ -118,6 +118,7 @@ def plan(
         run.creates_schema = create_schema
         found = run.status(migrations, _READ_TIMEOUT_MS)
         planned = plan_migrations(found, migrations, to, allow, together=together, phase=phase)
+        _refuse_misspelt(planned)
         planned = run.unless_run_elsewhere(planned, migrations)
         if planned.pending:
             refuse_elsewhere(planned.status)
@@ -127,6 +128,14 @@ def plan(
         if len(planned) or run.is_due:
             run.read_hooks(migrations.changed(Migration.with_any_values), _AROUND_APPLYING, load_script)
         return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned))
+
+
+def _refuse_misspelt(planned: Plan) -> None:
+    """Raise `BadMigrationFile` for a late file with what nearly is a directive: it may have been meant for later."""
+    late = {e.id for e in planned.status.pending if e.is_late}
+    for m in planned.pending:
+        if m.id in late:
+            load_script(m.with_any_values()).refuse_doubtful()
 
 
 # many parameters: what stops it, what it may do, and who is told
@@ -173,6 +182,7 @@ def migrate(
         )
         planned = plan_from(run.settled_status(migrations))
         refuse_elsewhere(planned.status)
+        _refuse_misspelt(planned)
         refuse(run.unless_run_elsewhere(planned, migrations))
         load = run.loader(load_script)
         scripts = Scripts(planned.files, load)

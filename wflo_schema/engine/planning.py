@@ -426,7 +426,6 @@ def _half_done(
             yield HalfDone(p.id, why, f"finish the rollback: wflo-schema rollback {p.id}", forget)
 
 
-# many parameters: what may be asked of a plan
 def plan_migrations(
     status: Status,
     migrations: Migrations,
