@@ -249,7 +249,9 @@ def write(tool: Tool, folder: Path, change: Change, way: Way, database: Database
     folder.mkdir()
     command = tool.command(folder, database.url)
     command[command.index("migrate") :] = ["new", "--recipe", *change.recipe, *command[command.index("migrate") + 1 :]]
-    subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
 
 
 def run(server: RunningServer, tool: Tool, change: Change, way: Way, *, hold_s: float, limit_s: float) -> Run:
