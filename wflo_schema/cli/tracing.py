@@ -15,6 +15,7 @@ from wflo_schema.cli.options import (
     database_url_option,
     format_option_of,
     migrations_option,
+    option,
     read_files,
     resolve_database,
     schema_option,
@@ -22,41 +23,71 @@ from wflo_schema.cli.options import (
     server_directory_option,
 )
 from wflo_schema.cli.streams import EXIT_CODES, answer
+from wflo_schema.errors import NoDatabase, UsageError
 
 if TYPE_CHECKING:
+    from wflo_schema.connect.database import Database
     from wflo_schema.scratch.replay import ScratchOptions
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
+@click.argument("paths", nargs=-1, metavar="[FILE]...")
 @all_of(database_url_option, schema_option, migrations_option, server_directory_option)
 @format_option_of("text", "json", "timeline", "svg", "html")
+@option("--files", multiple=True, metavar="FILE", help="Rehearse this file, by path or id, applied or not; repeatable.")
+@option("--since", metavar="GIT-REV", help="Rehearse what is new since then, behind a replay of what there was.")
+@option("--to", metavar="ID", help="Rehearse up to and including this migration.")
 @scratch_options
 # many parameters: one for each option
 def trace(
+    paths: tuple[str, ...],
     database_url: str | None,
     schema: str | None,
     migrations: tuple[Path, ...],
     server_directory: Path,
     format_: str,
+    files: tuple[str, ...],
+    since: str | None,
+    to: str | None,
     scratch: Callable[[], ScratchOptions],
 ) -> None:
-    """Show what each pending statement locks, rewrites, scans and builds, as PostgreSQL says.
+    """Show what each pending statement locks, rewrites, reads and builds, as PostgreSQL says.
 
-    Runs the pending migrations in a scratch database at the target's schema, without its rows.
+    Runs the pending migrations, or FILEs, in a scratch database at the target's schema, without its rows.
     Changes nothing in the target. Exits with 1 where a statement is refused there.
+    What a statement does that no rehearsal without rows can tell is called undecided.
 
     \b
     Example:
       wflo-schema trace
-      wflo-schema trace --format json | jq '.[] | {line, locks}'
+      wflo-schema trace --since origin/main
+      wflo-schema trace --format json | jq '.[] | {file, line, locks}'
       wflo-schema trace --format html > trace.html
     """
     from wflo_schema.show.timeline import timeline_html, timeline_svg, timeline_text
     from wflo_schema.show.traces import trace_json, trace_text
     from wflo_schema.trace import operations
 
-    target = resolve_database(database_url, schema, server_directory)
-    found = operations.trace(target, read_files(migrations), scratch=scratch())
+    wanted = (*files, *paths)
+    if since is not None and wanted:
+        raise UsageError("--since names the files already", hint="leave out --since, or the files")
+    if to is not None and wanted:
+        raise UsageError("--to is for what is pending, or new since a revision", hint="leave out --to, or the files")
+    target = _target(database_url, schema, server_directory, scratch(), is_replayed=since is not None)
+    read = read_files(migrations)
+    found = operations.trace(target, read, files=wanted, since=since, to=to, scratch=scratch())
     shown = {"json": trace_json, "timeline": timeline_text, "svg": timeline_svg, "html": timeline_html}
-    answer(shown.get(format_, trace_text)(found))
+    answer(shown[format_](found) if format_ in shown else trace_text(found, style=click.style))
     sys.exit(1 if found.failed else 0)
+
+
+def _target(
+    url: str | None, schema: str | None, server_directory: Path, scratch: ScratchOptions, *, is_replayed: bool
+) -> Database:
+    """The target; where history is replayed, any server will do."""
+    try:
+        return resolve_database(url, schema, server_directory)
+    except NoDatabase:
+        if is_replayed and scratch.on is not None:
+            return scratch.on.with_schema(schema)
+        raise

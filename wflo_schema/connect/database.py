@@ -331,7 +331,11 @@ class Database:
         conninfo = make_conninfo(self.conninfo, **defaults, client_encoding="UTF8")
         role = [] if self.role is None else [_role_option(self.role)]
         if settings or role:
-            options = [*(f"-c {k}={v}" for k, v in (settings or {}).items()), known.get("options", ""), *role]
+            options = [
+                *(f"-c {k}={_in_options(v)}" for k, v in (settings or {}).items()),
+                known.get("options", ""),
+                *role,
+            ]
             try:
                 return self._as_role(_connect(make_conninfo(conninfo, options=" ".join(options).strip()), autocommit))
             except psycopg.Error as error:

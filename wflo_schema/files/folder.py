@@ -502,6 +502,13 @@ def _read_file(file: File, variables: Mapping[str, str] | None = None) -> tuple[
     return migration, directives.lines.get("depends", 1)
 
 
+def read_beside(path: str) -> Migration:
+    """One file that is in no folder of migrations."""
+    rollback = path.removesuffix(".sql") + ".rollback.sql"
+    file = File(Path(path).name.removesuffix(".sql"), path, rollback if os.path.isfile(rollback) else None)
+    return _read_file(file)[0]
+
+
 def _names_in(source: bytes, directives: Directives, rollback_path: str | None) -> dict[str, bool]:
     """The variables of a file and of its rollback file that are anywhere in quotes, and whether each is a secret."""
     declared = directives.variables.items()

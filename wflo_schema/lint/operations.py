@@ -22,8 +22,8 @@ from wflo_schema.lint.parsing import Parsed, parse
 from wflo_schema.lint.rules import BY_CODE
 from wflo_schema.lint.values import Allowed, LintFinding, LintResult
 from wflo_schema.scratch.replay import ScratchOptions, replay, scratch_database
-from wflo_schema.trace.operations import fill
 from wflo_schema.trace.rehearsal import Rehearsal
+from wflo_schema.trace.start import fill
 from wflo_schema.trace.values import Traced
 
 

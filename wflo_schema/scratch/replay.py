@@ -455,8 +455,7 @@ def replay(
     database: Database, empty: Database, migrations: Migrations, *, scratch: ScratchOptions | None = None
 ) -> None:
     """Apply all migrations in a scratch database, where they find the same search_path as in ``database``."""
-    if database.schema is None:
-        _lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
+    lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
     operations.migrate(empty, operations.with_recorded_values(database, migrations))
 
 
@@ -467,7 +466,10 @@ class _SearchPlace:
     role: str
 
 
-def _lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
+def lead_to_the_same_schema(database: Database, empty: Database, server: Database) -> None:
+    """Let sessions find the search_path that they find in ``database``, unless that names its schema."""
+    if database.schema is not None:
+        return
     with database.connect() as connection, connection.cursor(row_factory=class_row(_SearchPlace)) as cursor:
         try:
             is_apart = database.ledger_schema is not None

@@ -2,46 +2,143 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 
-from wflo_schema.trace.values import Lock, Trace, Traced, said_mode
+from wflo_schema.show.text import json_text, plain, relative_path
+from wflo_schema.trace.values import MODES, Lock, Trace, Traced, said_mode
+from wflo_schema.words import counted, listed, plural
+
+# Most names that a line shows; JSON has them all.
+_MOST_NAMES = 4
+
+Style = Callable[..., str]
 
 
 def trace_json(trace: Trace) -> str:
     """An array of statements, in the order in which they run."""
-    return json.dumps([_statement(s) for s in trace.statements], indent=2, ensure_ascii=False)
+    return json_text([_statement(s) for s in trace.statements])
 
 
 def _statement(s: Traced) -> dict[str, object]:
-    return {**asdict(s), "locks": [{**asdict(lock), "blocks": lock.blocks} for lock in s.locks]}
+    known = {f.name: plain(getattr(s, f.name)) for f in fields(s)}
+    first = {"file": known.pop("file"), "line": known.pop("line")}
+    locks = [{**plain(lock), "blocks": list(lock.blocks)} for lock in s.locks]
+    return {**first, **known, "locks": locks, "strongest": s.strongest}
 
 
-def trace_text(trace: Trace) -> str:
-    """A paragraph for each statement."""
-    if not trace.statements:
-        return f"{trace.label}: nothing is pending"
-    lines = []
+def _plain(text: str, **_: object) -> str:
+    return text
+
+
+def trace_text(trace: Trace, *, style: Style = _plain) -> str:
+    """A paragraph for each file and statement, and the sum."""
+    lines = [f"note: {note}" for note in trace.notes]
+    if not trace.statements and not trace.not_rehearsed:
+        what = f"{trace.label}: nothing is pending" if not trace.start else "no statement to rehearse"
+        return "\n".join([*lines, what])
+    lines.append(f"rehearsed on PostgreSQL {trace.server_version}, from {trace.start}")
+    file = ""
     for s in trace.statements:
-        lines.append(f"{s.file}:{s.line}: {_first_line(s.text)}")
-        lines += [f"  {said}" for said in _said(s)]
-    return "\n".join(lines)
+        if s.file != file:
+            lines += ["", relative_path(s.file)]
+            file = s.file
+        lines += _paragraph(s, style)
+    behind = trace.not_rehearsed[1:] if trace.failed else trace.not_rehearsed
+    if behind:
+        lines += ["", f"not rehearsed: {listed(behind, 10)}"]
+    return "\n".join([*lines, "", *_sum(trace)])
+
+
+def _paragraph(s: Traced, style: Style) -> Iterator[str]:
+    yield f"  {s.line:>4} | {_first_line(s.text)}"
+    margin = " " * 7
+    if s.error:
+        if s.error_line and s.error_line != s.line:
+            yield f"  {s.error_line:>4} | {s.source_line.expandtabs(4)[:110]}"
+        if s.error_column and s.error_line:
+            begins = s.column if s.error_line == s.line else 1
+            yield f"{margin}| {' ' * (s.error_column - begins)}^"
+        yield f"{margin}{style('refused', fg='red')}: {s.error}"
+        return
+    said = list(_said(s, style))
+    for line in said or ["blocks nobody"]:
+        yield f"{margin}{line}"
 
 
 def _first_line(text: str) -> str:
     words = " ".join(text.split())
-    return words if len(words) <= 80 else f"{words[:79]}…"
+    return words if len(words) <= 100 else f"{words[:99]}…"
 
 
-def _said(s: Traced) -> list[str]:
-    said = [_lock(lock) for lock in s.locks]
-    said += [f"rewrites {name}" for name in s.rewrites]
-    said += [f"scans {name}" for name in s.scans]
-    said += [f"builds {name}" for name in s.builds]
-    said += [f"undecided: {s.undecided}"] if s.undecided else []
-    said += [f"refused: {s.error}"] if s.error else []
-    return said
+def _said(s: Traced, style: Style) -> Iterator[str]:
+    until = {"commit": "until commit", "statement": "while it runs", "rollback": "until it is rolled back"}
+    for mode in reversed(MODES):
+        of_mode = [lock for lock in s.locks if lock.mode == mode and _is_said(lock, s)]
+        for who, held in dict.fromkeys((_who(lock, style), lock.held_until) for lock in of_mode):
+            names = [k.relation for k in of_mode if (_who(k, style), k.held_until) == (who, held)]
+            yield f"{who} {_names(names)} {until[held]}  ({said_mode(mode)})"
+    for verb, of in (("rewrites", s.rewrites), ("reads all of", s.scans), ("builds", s.builds)):
+        if of:
+            yield f"{style(verb, fg='yellow')} {_names(of)}"
+    if s.changes:
+        yield f"changes rows of {_names(s.changes)}"
+    for fires in s.fires:
+        yield f"for each row: {fires}"
+    for proven in s.proven:
+        yield f"reads nothing: {proven}"
+    if s.undecided:
+        yield f"{style('undecided', fg='yellow')}: {s.undecided}"
 
 
-def _lock(lock: Lock) -> str:
-    return f"locks {lock.relation}: {said_mode(lock.mode)} until {lock.held_until}, blocks {', '.join(lock.blocks)}"
+def _is_said(lock: Lock, s: Traced) -> bool:
+    """What keeps somebody waiting, beyond what readers and writers take; an index goes with its table."""
+    if MODES.index(lock.mode) <= MODES.index("RowExclusiveLock"):
+        return False
+    return "index" not in lock.kind or not any(
+        "index" not in k.kind and MODES.index(k.mode) >= MODES.index(lock.mode) for k in s.locks
+    )
+
+
+def _who(lock: Lock, style: Style) -> str:
+    if lock.is_new:
+        return "holds, new here,"
+    if lock.stops_reads:
+        return f"{style('stops readers and writers', fg='red')} of"
+    if lock.stops_writes:
+        return f"{style('stops writers', fg='red')} of"
+    return "stops only DDL on"
+
+
+def _names(names: Sequence[str]) -> str:
+    return listed(names, _MOST_NAMES)
+
+
+def _sum(trace: Trace) -> list[str]:
+    done = trace.statements
+    parts = [counted(len(done), "statement")]
+    for number, verb, what in (
+        (sum(any(k.stops_reads and not k.is_new for k in s.locks) for s in done), "stop", "readers and writers"),
+        (
+            sum(
+                any(k.stops_writes and not k.is_new for k in s.locks)
+                and not any(k.stops_reads and not k.is_new for k in s.locks)
+                for s in done
+            ),
+            "stop",
+            "writers",
+        ),
+        (sum(bool(s.rewrites) for s in done), "rewrite", "a table"),
+        (sum(bool(s.scans) for s in done), "read", "a whole table"),
+        (sum(bool(s.builds) for s in done), "build", "an index on one that is there"),
+    ):
+        if number:
+            parts.append(f"{number} {plural(number, f'{verb}s', verb)} {what}")
+    undecided = sum(bool(s.undecided) for s in done)
+    if undecided:
+        parts.append(f"{undecided} undecided")
+    if trace.failed:
+        parts.append(f"{len(trace.failed)} refused")
+    if len(parts) == 1:
+        parts.append("none keeps anybody waiting")
+    return [", ".join(parts)]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
-import psycopg
-
-from wflo_schema.catalog.making import making_statements
-from wflo_schema.catalog.read import read_catalog
-from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_error
+from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.engine import operations as engine
-from wflo_schema.errors import Refused
-from wflo_schema.files.folder import Migrations, load_script
-from wflo_schema.scratch.replay import ScratchOptions, scratch_database
+from wflo_schema.engine.planning import Allow, Status
+from wflo_schema.engine.repeatables import Text
+from wflo_schema.errors import WfloSchemaError
+from wflo_schema.files.folder import Migration, Migrations, load_script
+from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_EACH
+from wflo_schema.files.script import Script
+from wflo_schema.scratch.replay import ScratchOptions, scratch_databases
+from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_since
 from wflo_schema.trace.rehearsal import Rehearsal
+from wflo_schema.trace.start import Start, of_other_version, replayed_start, start_of_target
 from wflo_schema.trace.values import Trace, Traced
+
+_HOOKS = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
+
+# What an engine's run makes room for: a view of a repeatable file is in the way, or what one makes is not there yet.
+_ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
 
 
 def trace(
@@ -22,48 +30,132 @@ def trace(
     migrations: Migrations,
     *,
     only: Collection[str] = (),
+    files: Sequence[str] = (),
+    since: str | None = None,
+    to: str | None = None,
     scratch: ScratchOptions | None = None,
 ) -> Trace:
-    """Rehearse what is pending in ``database``, or ``only`` these ids of it, at its schema, in a scratch database.
+    """Rehearse what is pending in ``database``, at its schema, in a scratch database.
+
+    ``only``: of what is pending, these ids.  ``files``: these, by path or id, applied or not.  ``since``: what is new
+    since a revision of git, behind a replay of what that had; ``database`` is then only asked where it is there.
+    ``to``: up to and including this one.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
-    Raise `Refused` where no scratch database may be made, or where the target's catalog cannot be made again there.
+    Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
+    made there; `BadMigrationFile` for a file that cannot be read.
     """
     migrations.refuse_empty()
-    found = engine.status(database, migrations)
-    wanted = [m for e in found.pending if (m := migrations.get(e.id)) is not None and (not only or m.id in only)]
-    migrations = engine.with_recorded_values(database, migrations)
-    with scratch_database(database, scratch=scratch) as empty:
-        notes = fill(database, empty)
-        settings = {**WATCHED, "client_min_messages": "debug1"}
-        with Rehearsal.on(empty, settings=settings) as rehearsal:
-            rehearsal.get_ready()
-            load = rehearsal.loader(load_script)
-            statements: list[Traced] = []
-            for m in wanted:
-                statements += rehearsal.rehearse(m, load(m))
-                if statements and statements[-1].error:
-                    break
+    found: Status | None = None
+    texts: Sequence[Text] = ()
+    if since is not None:
+        chosen = choose_since(migrations, since, to)
+    else:
+        found = engine.status(database, migrations)
+        migrations = engine.with_recorded_values(database, migrations)
+        if files:
+            migrations, chosen = choose_files(found, migrations, files)
+        else:
+            chosen = choose_pending(found, migrations, to, only)
+        texts = engine.repeatable_texts(database) if found.repeatables else ()
+    if not chosen.wanted and not chosen.repeatables:
+        version = found.server_version if found is not None else ""
+        return Trace(database.label, version, "", ())
+    with scratch_databases(database, scratch=scratch) as made:
+        if chosen.before is not None:
+            start = replayed_start(made, database, chosen.before, chosen.start, scratch=scratch)
+        else:
+            assert found is not None
+            start = start_of_target(made, database, migrations, found, scratch=scratch)
+        settings = {**WATCHED, **dict(start.settings)}
+        with Rehearsal.on(start.database, settings=settings) as rehearsal:
+            rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
+            rehearsing.run()
             version = rehearsal.ledger.server_version
+    notes = (*start.notes, *rehearsing.notes)
+    if found is not None and (other := of_other_version(version, found.server_version)):
+        notes = (other, *notes)
     return Trace(
-        database.label, version, f"the catalog of {database.label}", tuple(statements),
-        tuple(m.id for m in wanted), notes,
+        database.label, version, start.said, tuple(rehearsing.statements), chosen.ids, notes,
+        tuple(rehearsing.not_rehearsed),
     )  # fmt: skip
 
 
-def fill(database: Database, empty: Database) -> tuple[str, ...]:
-    """Make in a scratch database what the target holds; what could not be made."""
-    with database.connect(settings=PATIENT) as connection:
-        catalog = read_catalog(connection)
-    statements, left_out = making_statements(catalog)
-    text = "\n".join(("SET check_function_bodies = off;", "SET search_path = '';", *statements))
-    with empty.connect() as connection:
+class _Rehearsing:
+    """The course of one rehearsal."""
+
+    def __init__(
+        self, run: Rehearsal, start: Start, migrations: Migrations, chosen: Chosen, texts: Sequence[Text]
+    ) -> None:
+        self._run = run
+        self._empty = start.database
+        self._migrations = migrations
+        self._chosen = chosen
+        self._texts = texts
+        self._done = [m.id for m in migrations if m not in chosen.wanted]
+        self._load: Callable[[Migration], Script] = load_script
+        self.statements: list[Traced] = []
+        self.notes: list[str] = []
+        self.not_rehearsed: list[str] = []
+
+    def run(self) -> None:
+        """Rehearse all, until one is refused."""
+        run, chosen = self._run, self._chosen
+        run.get_ready()
+        self._load = run.loader(load_script)
+        run.read_hooks(self._migrations, _HOOKS, self._load)
+        queue = [*chosen.wanted, *chosen.repeatables]
+        for name in (BEFORE_ALL,) if BEFORE_ALL in run.hooks else ():
+            if not self._add(list(run.rehearse_hook(name)), is_shown=True):
+                self.not_rehearsed = list(chosen.ids)
+                return
+        while queue:
+            m = queue.pop(0)
+            is_shown = chosen.shown is None or m.id in chosen.shown
+            if not self._one(m, is_shown=is_shown, waiting=queue):
+                self.not_rehearsed = [m.id, *(one.id for one in queue)]
+                return
+        if AFTER_ALL in run.hooks:
+            self._add(list(run.rehearse_hook(AFTER_ALL)), is_shown=True)
+
+    def _one(self, m: Migration, *, is_shown: bool, waiting: list[Migration]) -> bool:
+        """Rehearse one; did it run?"""
+        script = self._load(m)
+        traced = list(self._run.rehearse(m, script))
+        refused = traced[-1] if traced and traced[-1].error else None
+        if refused is None:
+            self._done.append(m.id)
+            return self._add(traced, is_shown=is_shown)
+        if refused.sqlstate in _ROOM and (self._texts or self._migrations.repeatables) and m.is_transactional:
+            if m in self._chosen.repeatables and any(one in self._chosen.repeatables for one in waiting):
+                waiting.append(m)  # what it needs may be made by another
+                self._chosen = replace(self._chosen, repeatables=tuple(r for r in self._chosen.repeatables if r != m))
+                return True
+            if self._by_engine(m):
+                why = "not traced: wflo-schema makes room for it, and makes again what repeatable files made"
+                shown = [replace(one, error="", error_line=0, undecided=why) for one in traced]
+                return self._add(shown, is_shown=is_shown)
+        return self._add(traced, is_shown=True)
+
+    def _by_engine(self, m: Migration) -> bool:
+        """Have it applied as `migrate` does; did that go well?"""
+        migrations = self._migrations
         try:
-            connection.execute(text.encode())
-        except psycopg.Error as error:
-            raise Refused(
-                f"what {database.label} holds cannot be made in a scratch database: "
-                f"{error.diag.message_primary or database_error(error, 'making it')}",
-                hint="name another server for the scratch databases: --scratch-url URL",
-            ) from error
-    return tuple(f"no statement makes it: {one}" for one in left_out)
+            pending = {e.id for e in engine.status(self._empty, migrations).pending}
+            done = [i for i in self._done if i in pending]
+            if done:
+                engine.baseline(self._empty, migrations, done, repeatables=self._texts)
+            engine.migrate(
+                self._empty, migrations, to=m.id if migrations.get(m.id) is not None else None, allow=tuple(Allow)
+            )
+        except WfloSchemaError:
+            return False
+        self._done.append(m.id)
+        self._run.look_again()
+        self.notes.append(f"{m.id} was applied as a whole: wflo-schema takes down around it what repeatable files made")
+        return True
+
+    def _add(self, traced: list[Traced], *, is_shown: bool) -> bool:
+        if is_shown or (traced and traced[-1].error):
+            self.statements += traced
+        return not (traced and traced[-1].error)

@@ -1,18 +1,22 @@
 """From what PostgreSQL shows behind each statement to what that statement did.
 
-Hides file nodes, scan counters and lock rows: a scan that is not explained by an index build is a rewrite where the
-table has a new file, and else a scan.
+Hides file nodes, scan counters, lock rows and messages: a scan that is not explained by an index build is a rewrite
+where the table has a new file, and else a scan.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wflo_schema.connect.pipeline import Row
+from wflo_schema.files.mentions import Kind
 from wflo_schema.names import qualified
-from wflo_schema.trace.values import HeldUntil, Lock, strongest
+from wflo_schema.trace.plans import Plan
+from wflo_schema.trace.values import MODES, HeldUntil, Lock, strongest
+from wflo_schema.words import listed
 
 _KINDS = {
     "r": "table",
@@ -26,11 +30,25 @@ _KINDS = {
     "c": "composite type",
 }
 _HAS_ROWS = frozenset("rm")
+_INDEXES = frozenset("iI")
+
+_REWRITING = re.compile(r'rewriting table "(?P<table>.*)"\Z')
+_BUILDING = re.compile(r'building index "(?P<index>.*?)" on table "(?P<table>.*)" (?:serially|with request for .*)\Z')
+_VERIFYING = re.compile(r'verifying table "(?P<table>.*)"\Z')
+_VALIDATING = re.compile(r'validating foreign key constraint "(?P<key>.*)"\Z')
+_ABORTED = "AbortSubTransaction"
+_PROVEN = re.compile(r"existing constraints on column|is implied by existing constraints")
+
+# What a statement takes where it takes again what its transaction has.
+_TAKES: Mapping[Kind, str] = {"index": "ShareLock", "insert": "RowExclusiveLock", "copy from": "RowExclusiveLock"}
+# What no ALTER, DROP or REFRESH takes alone on what it names.
+_NOT_FOR_CHANGES = frozenset({"AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareLock"})
+_STRONG = MODES.index("ShareUpdateExclusiveLock")
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One relation as the catalog has it, and how often this transaction has scanned it."""
+    """One relation as the catalog has it."""
 
     oid: str
     schema: str
@@ -40,7 +58,6 @@ class Relation:
     tablespace: str
     table_of_index: str | None
     is_populated: bool
-    scans: int = 0
 
     @property
     def qualified(self) -> str:
@@ -49,8 +66,33 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen behind one statement.
+
+    ``locked`` are rows of locked.sql, ``all`` of relations.sql, ``counted`` of counted.sql; the last two where they
+    were asked for.  ``named`` are the relations that the statement names, ``said`` the messages that came with it.
+    """
+
+    kind: Kind
+    locked: Sequence[Row]
+    all: Sequence[Row] | None = None
+    counted: Sequence[Row] | None = None
+    plan: Plan | None = None
+    named: Collection[tuple[str, str]] = ()
+    said: Sequence[str] = ()
+    held_until: HeldUntil = "commit"
+    is_concurrent: bool = False
+    is_change: bool = False
+    """It alters, drops or makes anew what it names."""
+
+
+@dataclass(slots=True)
 class Done:
-    """What one statement did: the fields of `Traced` that PostgreSQL tells."""
+    """What one statement did: the fields of `Traced` that PostgreSQL tells.
+
+    ``taken`` are the modes that it took first, by relation; ``changed`` oids with what is done to their rows.
+    ``read_by_code`` are tables that code has read.
+    """
 
     locks: tuple[Lock, ...] = ()
     rewrites: tuple[str, ...] = ()
@@ -58,136 +100,340 @@ class Done:
     builds: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
+    taken: dict[str, set[str]] = field(default_factory=dict)
+    changed: set[tuple[str, str]] = field(default_factory=set)
+    read_by_code: tuple[str, ...] = ()
+    validated: frozenset[str] = frozenset()
+    """Names of keys."""
+    caught_error: bool = False
+    """Code of it has caught an error."""
+
+    def give_back(self, gone: Mapping[str, set[str]], names: Relations) -> bool:
+        """These modes are held no longer: were any of them taken here?"""
+        lost = {names.name_of(oid) for oid, modes in self.taken.items() if modes & gone.get(oid, set())}
+        if lost:
+            self.locks = tuple(
+                Lock(k.relation, k.kind, k.mode, "rollback", k.is_new) if k.relation in lost else k for k in self.locks
+            )
+        return bool(lost)
 
 
-@dataclass(slots=True)
 class Relations:
     """All relations of the scratch database, followed from statement to statement."""
 
-    known: dict[str, Relation] = field(default_factory=dict)
-    _initial: frozenset[str] = frozenset()
-    _existing: frozenset[str] = frozenset()
-    """Oids of those that were there before the current transaction."""
-    _held: dict[str, set[str]] = field(default_factory=dict)
-    _before: dict[str, Relation] = field(default_factory=dict)
-    """As they were before the current transaction."""
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self.known: dict[str, Relation] = {}
+        self._files: set[str | None] = set()
+        """Of indexes, all that ever were."""
+        self._made_before: set[str] = set()
+        """Oids of what earlier transactions of the rehearsal have made."""
+        self.begin()
+        self._learn(r for r, _, _ in map(_read, rows) if r is not None)
 
-    @classmethod
-    def of(cls, rows: Iterable[Row]) -> Relations:
-        """Those of relations.sql."""
-        known = {relation.oid: relation for relation, _ in map(_read, rows) if relation is not None}
-        return cls(known, frozenset(known))
+    def begin(self, counted: Iterable[Row] = ()) -> None:
+        """A transaction begins; ``counted``: scans that are counted before its first statement."""
+        self._made_here: set[str] = set()
+        self._held: dict[str, set[str]] = defaultdict(set)
+        self._before: dict[str, Relation] = {}
+        """As they were before the current transaction."""
+        self._scans = {str(oid): int(scans or 0) for oid, scans in counted}
 
-    def begin(self) -> None:
-        """A transaction begins."""
-        self._existing = frozenset(self.known)
-        self._held = defaultdict(set)
-        self._before = dict[str, Relation]()
+    def commit(self) -> None:
+        """It is committed."""
+        self._made_before |= self._made_here & self.known.keys()
 
     def roll_back(self) -> None:
         """It was taken back."""
         self.known.update(self._before)
-        for oid in self.known.keys() - self._existing:
-            del self.known[oid]
+        for oid in self._made_here:
+            self.known.pop(oid, None)
 
-    def read(self, rows: Iterable[Row], held_until: HeldUntil = "commit") -> Done:
-        """What the statement did behind which locked.sql gave these rows."""
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Others have changed what is there."""
+        known, self.known = self.known, {}
+        self._learn(r for r, _, _ in map(_read, rows) if r is not None)
+        self._made_before |= self.known.keys() - known.keys()
+        self.begin()
+
+    def _learn(self, found: Iterable[Relation]) -> None:
+        for one in found:
+            if self.known.get(one.oid) != one:
+                if one.oid in self.known:
+                    self._before.setdefault(one.oid, self.known[one.oid])
+                self.known[one.oid] = one
+            if one.kind == "i":
+                self._files.add(one.filenode)
+
+    def name_of(self, oid: str) -> str:
+        """Its name, as it was before the transaction."""
+        found = self._before.get(oid) or self.known.get(oid)
+        return found.qualified if found is not None else ""
+
+    def find(self, names: Collection[tuple[str, str]], among: Iterable[str]) -> set[str]:
+        """The oids of those that bear one of these names now; a name without schema fits in each."""
+        found = set()
+        for oid in among:
+            one = self.known.get(oid)
+            if one is not None and ((one.schema, one.name) in names or ("", one.name) in names):
+                found.add(oid)
+        return found
+
+    def read(self, look: Look) -> tuple[Done, dict[str, set[str]]]:
+        """What a statement did, and the modes that were held before it and are no longer."""
         now: dict[str, Relation] = {}
         modes: dict[str, set[str]] = defaultdict(set)
-        for row in rows:
-            relation, mode = _read(row)
-            if relation is not None:
+        fresh: dict[str, int] = {}
+        for row in look.locked:
+            relation, mode, scans = _read(row)
+            if relation is not None and relation.oid not in now:
                 now[relation.oid] = relation
-            modes[str(row[0])].add(mode)
-        locks = self._locks(modes, held_until)
-        work = _Work(self.known, now, self._existing)
-        done = Done(
-            locks,
-            self._names(work.rewrites),
-            self._names(work.scans),
-            tuple(now[oid].qualified for oid in work.builds),
-            self._names(work.builds_on),
-            tuple(r.qualified for r in now.values() if r.oid not in self.known and r.kind not in "tc"),
-        )
+                fresh[relation.oid] = self._count(relation.oid, scans)
+            if mode in MODES:
+                modes[str(row[0])].add(mode)
+        for oid, counted in look.counted or ():
+            fresh.setdefault(str(oid), self._count(str(oid), int(counted or 0)))
+        work = _Work(self, now, fresh, look)
+        done = work.done(modes)
+        gone = {oid: lost for oid, held in self._held.items() if (lost := held - modes.get(oid, set()))}
+        done.taken = {oid: new for oid, held in modes.items() if (new := held - self._held[oid])}
+        self._follow(look, now, modes)
+        return done, gone
+
+    def _count(self, oid: str, scans: int) -> int:
+        more, self._scans[oid] = scans - self._scans.get(oid, 0), scans
+        return max(more, 0)
+
+    def _follow(self, look: Look, now: Mapping[str, Relation], modes: Mapping[str, set[str]]) -> None:
         for oid in modes:
-            if oid in self.known:
+            if oid not in now and oid in self.known:
                 self._before.setdefault(oid, self.known[oid])
-            if oid not in now:
-                self.known.pop(oid, None)
-            self._held[oid] |= modes[oid]
-        self.known.update(now)
-        return done
+                del self.known[oid]
+        everything = dict(now)
+        if look.all is not None:
+            everything = {r.oid: r for r, _, _ in map(_read, look.all) if r is not None}
+            for oid in self.known.keys() - everything.keys():
+                self._before.setdefault(oid, self.known[oid])
+                del self.known[oid]
+        new = everything.keys() - self.known.keys() - self._before.keys()
+        self._made_here |= new
+        self._learn(everything.values())
+        self._held = defaultdict(set, {oid: set(held) for oid, held in modes.items()})
 
-    def _names(self, oids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(self.known[oid].qualified for oid in oids))
+    def is_there_before(self, oid: str) -> bool:
+        """Was it there before the transaction?"""
+        return oid in self.known and oid not in self._made_here
 
-    def _locks(self, modes: Mapping[str, set[str]], held_until: HeldUntil) -> tuple[Lock, ...]:
-        found = []
-        for oid, held in modes.items():
-            relation, taken = self.known.get(oid), held - self._held[oid]
-            if relation is None or oid not in self._existing or not taken or relation.kind == "c":
-                continue
-            kind = _KINDS.get(relation.kind, relation.kind)
-            is_new = oid not in self._initial
-            found.append(Lock(relation.qualified, kind, strongest(taken), held_until, is_new))
-        return tuple(sorted(found, key=lambda lock: lock.relation))
+    def has_file(self, filenode: str | None) -> bool:
+        """Had an index this file?"""
+        return filenode in self._files
+
+    def held(self, oid: str) -> set[str]:
+        """The modes in which the transaction held it before the statement."""
+        return self._held.get(oid, set())
+
+    def lock(self, oid: str, mode: str, held_until: HeldUntil) -> Lock:
+        """A lock on one that was there."""
+        kind = self.known[oid].kind
+        return Lock(self.name_of(oid), _KINDS.get(kind, kind), mode, held_until, oid in self._made_before)
 
 
 class _Work:
     """Which tables were gone through, and why, given all relations before and those that are locked now."""
 
-    def __init__(self, before: Mapping[str, Relation], now: Mapping[str, Relation], existing: frozenset[str]) -> None:
-        scans: dict[str, int] = defaultdict(int)
-        moved: dict[str, list[Relation]] = defaultdict(list)
-        """Indexes with a file that they had not, by table."""
-        files = {r.filenode for r in before.values() if r.kind == "i"}
-        for oid, relation in now.items():
-            table = relation.table_of_index if relation.kind in "iI" else oid
-            former = before.get(oid)
-            fresh = relation.scans - (former.scans if former is not None else 0)
-            if table is not None and (relation.kind != "i" or oid in existing):
-                scans[table] += fresh
-            if relation.kind == "i" and table is not None and relation.filenode not in files:
-                moved[table].append(relation)
-        self.rewrites: list[str] = []
-        self.scans: list[str] = []
-        self.builds: list[str] = []
-        self.builds_on: list[str] = []
-        for oid, relation in now.items():
-            former = before.get(oid)
-            if oid not in existing or former is None:
+    def __init__(self, relations: Relations, now: Mapping[str, Relation], fresh: Mapping[str, int], look: Look) -> None:
+        self._relations = relations
+        self._now = now
+        self._look = look
+        self._fresh: dict[str, int] = defaultdict(int)
+        """Scans of each table that was there, its indexes' with it."""
+        self._moved: dict[str, list[Relation]] = defaultdict(list)
+        """Indexes with a file that no index had, by table."""
+        self._given_back: list[tuple[str, str]] = []
+        """Tables with the mode in which a part that was rolled back has held them."""
+        for oid, scans in fresh.items():
+            relation = now.get(oid) or relations.known.get(oid)
+            if relation is None:
                 continue
-            if relation.kind == "i" and relation.tablespace != former.tablespace:
-                self.rewrites.append(oid)
-            if relation.kind not in _HAS_ROWS:
-                continue
-            indexes = [i for i in moved[oid] if i.oid not in before or i.tablespace == before[i.oid].tablespace]
-            self._table(relation, former, scans[oid], indexes)
+            table = relation.table_of_index if relation.kind in _INDEXES else oid
+            if table is not None and (relation.kind not in _INDEXES or relations.is_there_before(oid)):
+                self._fresh[table] += scans
+        for relation in now.values():
+            table = relation.table_of_index
+            if relation.kind == "i" and table is not None and not relations.has_file(relation.filenode):
+                self._moved[table].append(relation)
+        self._rewrites: set[str] = set()
+        self._scans: set[str] = set()
+        self._builds: list[str] = []
+        self._builds_on: list[str] = []
+        self._read: set[str] = set()
 
-    def _table(self, relation: Relation, former: Relation, scans: int, indexes: list[Relation]) -> None:
-        oid, is_moved = relation.oid, relation.filenode != former.filenode
+    def done(self, modes: Mapping[str, set[str]]) -> Done:
+        """All that the statement did."""
+        look, relations, now = self._look, self._relations, self._now
+        if look.kind not in ("truncate", "savepoint"):
+            self._find_work(modes)
+        changed = self._changed(modes)
+        locks = self._locks(modes)
+        made = tuple(r.qualified for o, r in now.items() if o not in relations.known and r.kind not in "tc")
+        names = [relations.name_of(o) for o in sorted(self._read)]
+        return Done(
+            locks,
+            self._names(self._rewrites),
+            self._names(self._scans),
+            tuple(self._builds),
+            self._names(self._builds_on),
+            made,
+            self._names(oid for _, oid in changed),
+            tuple(s for s in look.said if _PROVEN.search(s)),
+            changed=changed,
+            read_by_code=tuple(n for n in names if n),
+            caught_error=look.kind in ("code", "query") and any(s.startswith(_ABORTED) for s in look.said),
+            validated=frozenset(found["key"] for s in look.said if (found := _VALIDATING.match(s))),
+        )
+
+    def _find_work(self, modes: Mapping[str, set[str]]) -> None:
+        relations = self._relations
+        for oid, relation in self._now.items():
+            if not relations.is_there_before(oid):
+                continue
+            former = relations.known[oid]
+            if relation.kind == "i" and relation.tablespace != former.tablespace:
+                self._rewrites.add(oid)
+            if relation.kind in _HAS_ROWS:
+                self._table(relation, former, modes.get(oid, set()))
+        for oid, scans in self._fresh.items():
+            is_old = relations.is_there_before(oid) and relations.known[oid].kind in _HAS_ROWS
+            if scans and is_old and oid not in self._now:
+                self._scanned(oid, set())
+        if self._look.plan is not None:
+            self._scans |= {o for o in relations.find(self._look.plan.whole, modes) if relations.is_there_before(o)}
+
+    def _table(self, relation: Relation, former: Relation, modes: set[str]) -> None:
+        oid, is_moved, scans = relation.oid, relation.filenode != former.filenode, self._fresh[relation.oid]
+        before = self._relations.known
+        indexes = [i for i in self._moved[oid] if i.oid not in before or i.tablespace == before[i.oid].tablespace]
         if is_moved and relation.kind == "m":
             if relation.is_populated:
-                self.rewrites.append(oid)
+                self._rewrites.add(oid)
         elif is_moved and (scans > len(indexes) or relation.tablespace != former.tablespace):
-            self.rewrites.append(oid)
+            self._rewrites.add(oid)
         elif is_moved:
             return  # TRUNCATE: a new file, and nothing in it
-        elif scans > len(indexes):
-            self.scans.append(oid)
+        elif scans > len(indexes) and not (self._look.is_concurrent and indexes):
+            self._scanned(oid, modes)
         if indexes and scans:
-            self.builds += [i.oid for i in indexes]
-            self.builds_on.append(oid)
+            self._builds += [i.qualified for i in indexes]
+            self._builds_on.append(oid)
+
+    def _scanned(self, oid: str, modes: set[str]) -> None:
+        """A scan of a table was begun: by DDL, by a query, or by code."""
+        kind = self._look.kind
+        if kind in ("insert", "copy from"):
+            return  # keys look their rows up
+        if kind == "query":
+            plan, relation = self._look.plan, self._relations.known[oid]
+            if plan is None:
+                self._scans.add(oid)
+            elif (relation.schema, relation.name) not in plan.read and not plan.changed:
+                self._read.add(oid)  # where rows change, keys look up others
+        elif kind != "code" or _is_strong(modes - self._relations.held(oid)):
+            self._scans.add(oid)
+        elif not self._is_explained(oid, modes):
+            self._read.add(oid)
+
+    def _is_explained(self, oid: str, modes: set[str]) -> bool:
+        """Do messages say why it was read, although no lock does: in a part that was rolled back?"""
+        name, is_known = self._relations.known[oid].name, False
+        for said in self._look.said:
+            if (found := _REWRITING.match(said)) and found["table"] == name:
+                self._rewrites.add(oid)
+                mode = "AccessExclusiveLock"
+            elif (found := _VERIFYING.match(said)) and found["table"] == name:
+                self._scans.add(oid)
+                mode = "AccessExclusiveLock"
+            elif (found := _BUILDING.match(said)) and found["table"] == name:
+                self._builds.append(qualified(self._relations.known[oid].schema, found["index"]))
+                self._builds_on.append(oid)
+                mode = "ShareLock"
+            else:
+                continue
+            is_known = True
+            if mode not in modes:
+                self._given_back.append((oid, mode))
+        return is_known
+
+    def _changed(self, modes: Mapping[str, set[str]]) -> set[tuple[str, str]]:
+        """What is done to the rows of which tables."""
+        look, relations = self._look, self._relations
+        found: set[tuple[str, str]] = set()
+        if look.plan is not None:
+            for operation, place in look.plan.changed:
+                found |= {(operation, oid) for oid in relations.find({place}, modes)}
+        if look.kind in ("insert", "copy from"):
+            named = relations.find(look.named, modes)
+            taken = {oid for oid, held in modes.items() if "RowExclusiveLock" in held - relations.held(oid)}
+            found |= {("INSERT", oid) for oid in taken | named if "RowExclusiveLock" in modes[oid]}
+        elif look.kind in ("code", "query"):
+            changed = {oid for _, oid in found}
+            for oid, held in modes.items():
+                is_new = "RowExclusiveLock" in held - relations.held(oid)
+                if is_new and oid not in changed and (look.kind == "code" or not look.plan or not look.plan.changed):
+                    found.add(("", oid))
+        there = relations.is_there_before
+        return {(what, oid) for what, oid in found if there(oid) and relations.known[oid].kind in "rpf"}
+
+    def _locks(self, modes: Mapping[str, set[str]]) -> tuple[Lock, ...]:
+        relations, look, found = self._relations, self._look, {}
+        named = relations.find(look.named, modes) if look.named else set()
+        if look.kind == "code":
+            named = {*self._scans, *self._rewrites, *self._builds_on}
+        tables = {t for o in named if (t := relations.known[o].table_of_index) is not None}
+        for oid, held in modes.items():
+            if not relations.is_there_before(oid) or relations.known[oid].kind == "c":
+                continue
+            before = relations.held(oid)
+            if taken := held - before:
+                mode = strongest(taken)
+                if look.is_change and oid in named and mode in _NOT_FOR_CHANGES:
+                    mode = strongest(held)  # which it has taken again
+            elif oid in named or oid in tables:
+                natural = _TAKES.get(look.kind, "")
+                if look.plan is not None:
+                    one = relations.known[oid]
+                    is_changed = any(place == (one.schema, one.name) for _, place in look.plan.changed)
+                    natural = "RowExclusiveLock" if is_changed else "AccessShareLock"
+                mode = natural if natural in held else strongest(held)
+            else:
+                continue
+            found[oid] = relations.lock(oid, mode, look.held_until)
+        for oid, mode in self._given_back:
+            if oid not in found or MODES.index(mode) > MODES.index(found[oid].mode):
+                found[oid] = relations.lock(oid, mode, "rollback")
+        return tuple(sorted(found.values(), key=lambda lock: lock.relation))
+
+    def _names(self, oids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sorted(filter(None, map(self._relations.name_of, oids)))))
 
 
-def _read(row: Row) -> tuple[Relation | None, str]:
+def _is_strong(modes: Collection[str]) -> bool:
+    return any(MODES.index(mode) >= _STRONG for mode in modes)
+
+
+def said_undecided(tables: Sequence[str]) -> str:
+    """Why a statement cannot be judged whose code reads these."""
+    return f"its code reads {listed(tables)}: what it does may depend on the rows there"
+
+
+def _read(row: Row) -> tuple[Relation | None, str, int]:
     oid, schema, name, kind, filenode, tablespace, table_of_index, is_populated, mode, scans = row
     if schema is None or name is None or schema.startswith(("pg_toast", "pg_temp_")):
-        return None, mode or ""
+        return None, mode or "", 0
     return (
         Relation(
-            str(oid), schema, name, kind or "", filenode, tablespace or "", table_of_index, is_populated == "t",
-            int(scans or 0),
+            str(oid), schema, name, kind or "", filenode, tablespace or "", table_of_index, is_populated == "true"
         ),
         mode or "",
+        int(scans or 0),
     )  # fmt: skip

@@ -5,120 +5,404 @@ Hides how messages are told apart by statement, and what stands between two of t
 
 from __future__ import annotations
 
-import re
+import json
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, ServerError
+from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, Row, ServerError
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.parts import set_local
-from wflo_schema.engine.session import SETTLE, Session
+from wflo_schema.engine.parts import Part, set_local
+from wflo_schema.engine.running import Run
+from wflo_schema.engine.session import SETTLE
 from wflo_schema.files.folder import Migration
-from wflo_schema.files.script import Script
-from wflo_schema.trace.reading import Done, Relations
-from wflo_schema.trace.values import Traced
+from wflo_schema.files.listing import AFTER_EACH, BEFORE_EACH, REPEATABLE
+from wflo_schema.files.mentions import Kind, asks_for_sizes, kind_of, mentioned
+from wflo_schema.files.script import Script, Statement
+from wflo_schema.files.statements import runs_alone
+from wflo_schema.trace.outside import Outside
+from wflo_schema.trace.plans import Plan, read_plan
+from wflo_schema.trace.reading import Done, Look, Relations, said_undecided
+from wflo_schema.trace.values import HeldUntil, Traced
 
-_LOCKED = Command(load_sql("trace", "locked"), keeps_rows=True)
+_LOCKED = Command(load_sql("trace", "locked"), keeps_rows=True, is_kept=True)
+_COUNTED = Command(load_sql("trace", "counted"), keeps_rows=True, is_kept=True)
 _RELATIONS = Command(load_sql("trace", "relations"), keeps_rows=True)
 # So that counters begin at nothing in the next transaction: they are written once the session is idle.
 _FLUSH = Command("SELECT pg_catalog.pg_stat_force_next_flush()")
+# Since this version PostgreSQL can be told to; before, what was counted before a transaction is asked at its start.
+_FLUSHES = 150_000
 _TALKATIVE = {"client_min_messages": "debug1"}
-_PROVEN = re.compile(r"existing constraints on column|is implied by existing constraints")
+# Then it tells of each subtransaction, such as one whose error code has caught.
+_TALK_OF_ALL = Command("SET LOCAL client_min_messages = debug5")
+_TALK = Command("SET LOCAL client_min_messages = debug1")
+
+_EXPLAIN = b"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
+_BY_INDEX, _AS_BEFORE = Command("SET LOCAL enable_seqscan = off"), Command("SET LOCAL enable_seqscan = on")
+
+_CHANGES = frozenset({"ALTER", "DROP", "REFRESH", "CLUSTER", "REINDEX"})
+
+# A statement cannot run within a transaction block; a procedure ends the transaction.
+_NOT_INSIDE = frozenset({"25001", "2D000"})
 
 
-class Rehearsal(Session):
+@dataclass(slots=True)
+class _Step:
+    """One statement in an exchange: which commands are its own, and those that look at what it did."""
+
+    part: Part
+    number: int
+    kind: Kind
+    first: int
+    """The first command that is of it: it, or what explains it."""
+    run: int = 0
+    plan: int | None = None
+    locked: int = 0
+    all: int | None = None
+    counted: int | None = None
+    last: int = 0
+
+    @property
+    def statement(self) -> Statement:
+        return self.part.script.statements[self.number]
+
+
+@dataclass(slots=True)
+class _Commands:
+    """What is sent in one exchange, with the steps in it."""
+
+    commands: list[Command] = field(default_factory=list)
+    steps: list[_Step] = field(default_factory=list)
+
+    def add(self, *commands: Command) -> int:
+        """Add some; return the index of the first."""
+        self.commands += commands
+        return len(self.commands) - len(commands)
+
+    def add_step(self, part: Part, number: int, command: Command) -> _Step:
+        """Add a statement, with what looks at it."""
+        statement = part.script.statements[number]
+        step = _Step(part, number, kind_of(statement), len(self.commands))
+        if step.kind == "query" and command.data is None:
+            self.add(_BY_INDEX)
+            step.plan = self.add(Command(_EXPLAIN + command.sent, keeps_rows=True))
+            self.add(_AS_BEFORE)
+        may_catch = step.kind == "code" or (step.kind == "query" and statement.first_word == "SELECT")
+        if may_catch:
+            self.add(_TALK_OF_ALL)
+        step.run = self.add(command)
+        if may_catch or _may_silence(statement):
+            self.add(_TALK)
+        step.locked = self.add(_LOCKED)
+        if step.kind in ("code", "query"):
+            step.counted = self.add(_COUNTED)
+        if step.kind in ("code", "names", "savepoint"):
+            step.all = self.add(_RELATIONS)
+        step.last = len(self.commands) - 1
+        self.steps.append(step)
+        return step
+
+
+def _may_silence(statement: Statement) -> bool:
+    return statement.first_word in ("RESET", "DISCARD") or b"client_min_messages" in statement.raw.lower()
+
+
+class Rehearsal(Run):
     """A session in a scratch database: statements are traced as they run."""
 
-    relations = Relations()
+    _outside: Outside | None = None
     _answered = 0
-    _said: defaultdict[int, list[str]] = defaultdict(list)
-    """The messages, by the command of the exchange that they came with."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._said: defaultdict[int, list[str]] = defaultdict(list)
+        """The messages, by the command of the exchange that they came with."""
+        super().__init__(*args, **options)
+        self.relations = Relations()
 
     def get_ready(self) -> None:
         """Look at what is there."""
         self.pipeline.on_answer = self._count
-        self.relations = Relations.of(self.must([_RELATIONS, _FLUSH]).rows[0])
+        self.relations = Relations(self.must([_RELATIONS, *self._flush]).rows[0])
+
+    @property
+    def _flush(self) -> tuple[Command, ...]:
+        return (_FLUSH,) if self._connection.info.server_version >= _FLUSHES else ()
 
     def _count(self, succeeded: int) -> None:
         self._answered = succeeded
 
     def _notice(self, severity: str, message: str) -> None:
-        self._said[self._answered].append(message)
+        if severity == "DEBUG":
+            self._said[self._answered].append(message)
+
+    def look_again(self) -> None:
+        """Others have changed what is there: the engine has applied a migration."""
+        rows = self.must([_RELATIONS, *self._flush]).rows[0]
+        self.relations.replace(rows)
+
+    def _close(self) -> None:
+        if self._outside is not None:
+            self._outside.close()
+        super()._close()
 
     def rehearse(self, m: Migration, script: Script) -> Iterator[Traced]:
-        """Run one file; yield each statement that was run, the last one with the error that ended it."""
+        """Run one file with its hooks; yield each statement that was run, the last one with the error that ended it."""
+        is_beside = m.id.startswith(f"{REPEATABLE}/")
+        parts = (self.part(m, script),) if is_beside else self._parts(m, script, BEFORE_EACH, AFTER_EACH)
         if m.is_transactional:
-            yield from self._transaction(m, script)
-        else:
-            for number in range(len(script.statements)):
-                traced = self._alone(m, script, number)
+            yield from self._in_transaction(m, parts)
+            return
+        for part in parts:
+            for traced in self._in_transaction(m, [part]) if part.hook else self._one_by_one(m, part):
                 yield traced
                 if traced.error:
                     return
 
-    def _exchange(self, commands: list[Command]) -> tuple[list[tuple[tuple[str | None, ...], ...]], ServerError | None]:
-        self._answered, self._said = 0, defaultdict(list)
-        outcome = self.pipeline.exchange(commands)
-        return list(outcome.rows), outcome.error
+    def rehearse_hook(self, name: str) -> list[Traced]:
+        """Run a hook that has a transaction of its own."""
+        hook = self._hook(name)
+        return self._in_transaction(hook, [self.part(hook, self.hooks[name], name)])
 
-    def _transaction(self, m: Migration, script: Script) -> Iterator[Traced]:
-        part = self.part(m, script)
-        commands = [BEGIN, *set_local({**self.settings(m), **_TALKATIVE})]
-        at: list[tuple[int, int]] = []
-        """For each statement its command, and that of the look behind it."""
-        for number, command in part.commands(self.command):
-            commands.append(command)
-            if number is not None and number == len(at):
-                at.append((len(commands) - 1, len(commands)))
-                commands.append(_LOCKED)
-        commands += [SETTLE, *self.look_outside, _FLUSH, COMMIT, DISCARD]
-        rows, error = self._exchange(commands)
-        self.relations.begin()
-        for number, (run, look) in enumerate(at):
-            if error is not None and error.index <= look:
-                yield self._traced(m, script, number, Done(), run, error)
-                break
-            yield self._traced(m, script, number, self.relations.read(rows[look]), run)
-        if error is not None:
+    def _exchange(self, commands: list[Command]) -> Exchange:
+        self._answered, self._said = 0, defaultdict(list)
+        return self.pipeline.exchange(commands)
+
+    def _in_transaction(self, m: Migration, parts: Sequence[Part]) -> list[Traced]:
+        batch = _Commands()
+        counted = self._begin(batch, m, is_session=False)
+        if len(parts) > 1:
+            batch.add(self.name_migration(m))
+        for part in parts:
+            done = -1
+            for number, command in part.commands(self.command):
+                if number is None or number == done:
+                    batch.add(command)
+                else:
+                    batch.add_step(part, number, command)
+                    done = number
+        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, DISCARD)
+        outcome = self._exchange(batch.commands)
+        found = self._found(m, batch, outcome, counted)
+        if outcome.error is None:
+            self.relations.commit()
+        else:
             self.settle(ROLLBACK)
             self.relations.roll_back()
-            if error.index > (at[-1][1] if at else 0):
-                raise self.failed(m, script, error, None)
+            if not found or not found[-1][0].error:
+                found.append(self._failed_at_end(m, batch, outcome.error))
+        return self._with_fires(found)
 
-    def _alone(self, m: Migration, script: Script, number: int) -> Traced:
-        statement = script.statements[number]
-        settings = set_local({**self.settings(m), **_TALKATIVE})
-        run = 1 + len(settings)
-        rows, error = self._exchange(
-            [BEGIN, *settings, self.command(statement), _LOCKED, SETTLE, *self.look_outside, _FLUSH, COMMIT]
+    def _begin(self, batch: _Commands, m: Migration, *, is_session: bool) -> int | None:
+        """Begin a transaction; the index of what is counted before, where that must be asked."""
+        batch.add(BEGIN, *set_local(_TALKATIVE if is_session else {**self.settings(m), **_TALKATIVE}))
+        return None if self._flush else batch.add(_COUNTED)
+
+    def _found(
+        self, m: Migration, batch: _Commands, outcome: Exchange, counted: int | None, held_until: HeldUntil = "commit"
+    ) -> list[tuple[Traced, Done]]:
+        error, rows = outcome.error, outcome.rows
+        self.relations.begin(rows[counted] if counted is not None and counted < len(rows) else ())
+        found: list[tuple[Traced, Done]] = []
+        for step in batch.steps:
+            if error is not None and error.index <= step.last:
+                if error.index >= step.first:
+                    found.append((self._refused(m, step, error), Done()))
+                break
+            look = self._look(step, rows, held_until)
+            done, gone = self.relations.read(look)
+            if any(gone.values()):
+                found = [self._given_back(one, gone) for one in found]
+            found.append((self._traced(m, step, done), done))
+        return found
+
+    def _given_back(self, one: tuple[Traced, Done], gone: dict[str, set[str]]) -> tuple[Traced, Done]:
+        traced, done = one
+        return (replace(traced, locks=done.locks), done) if done.give_back(gone, self.relations) else one
+
+    def _look(self, step: _Step, rows: Sequence[tuple[Row, ...]], held_until: HeldUntil) -> Look:
+        statement = step.statement
+        plan: Plan | None = None
+        if step.plan is not None:
+            plan = read_plan("\n".join(row[0] or "" for row in rows[step.plan]))
+        return Look(
+            step.kind,
+            rows[step.locked],
+            rows[step.all] if step.all is not None else None,
+            rows[step.counted] if step.counted is not None else None,
+            plan,
+            mentioned(statement) if step.kind not in ("code", "savepoint") else (),
+            self._said[step.run],
+            held_until,
+            is_change=statement.first_word in _CHANGES,
         )
-        self.relations.begin()
-        if error is not None:
+
+    def _one_by_one(self, m: Migration, part: Part) -> Iterator[Traced]:
+        """Each statement is a transaction of its own."""
+        self.must([Command(f"SET {name} = {value}") for name, value in self.settings(m).items()])
+        try:
+            for number, statement in enumerate(part.script.statements):
+                found = None if runs_alone(statement) else self._in_its_own(m, part, number)
+                for traced in found if found is not None else self._outside_of_one(m, part, number):
+                    yield replace(traced, is_alone=True)
+                    if traced.error:
+                        return
+                if number in part.again:
+                    self.must([Command(str(c.text).replace("SET LOCAL", "SET", 1)) for c in part.again[number]])
+        finally:
             self.settle(ROLLBACK)
-            return replace(self._traced(m, script, number, Done(), run, error), is_alone=True)
-        return replace(
-            self._traced(m, script, number, self.relations.read(rows[run + 1], "statement"), run), is_alone=True
-        )
 
-    def _traced(
-        self, m: Migration, script: Script, number: int, done: Done, run: int, error: ServerError | None = None
-    ) -> Traced:
-        statement = script.statements[number]
+    def _in_its_own(self, m: Migration, part: Part, number: int) -> list[Traced] | None:
+        """One statement in a transaction of its own; None where it cannot run in one."""
+        batch = _Commands()
+        counted = self._begin(batch, m, is_session=True)
+        batch.add_step(part, number, self.command(part.script.statements[number]))
+        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT)
+        outcome = self._exchange(batch.commands)
+        if outcome.error is None:
+            found = self._found(m, batch, outcome, counted, "statement")
+            self.relations.commit()
+            return self._with_fires(found)
+        self.must([ROLLBACK])
+        if outcome.error.sqlstate in _NOT_INSIDE:
+            return None
+        found = self._found(m, batch, outcome, counted, "statement")
+        self.relations.roll_back()
+        return [one for one, _ in found] or [self._failed_at_end(m, batch, outcome.error)[0]]
+
+    def _outside_of_one(self, m: Migration, part: Part, number: int) -> list[Traced]:
+        """A statement that cannot run in a transaction: what it waits for shows what it locks."""
+        statement = part.script.statements[number]
+        step = _Step(part, number, kind_of(statement), 0)
+        if self._outside is None:
+            self._outside = Outside(self.beside, self.ledger.backend_pid)
+        self._answered, self._said = 0, defaultdict(list)
+        seen = self._outside.watch(self.pipeline, self.command(statement), mentioned(statement), self._flush)
+        if seen.error is not None:
+            self.must([ROLLBACK])
+            return [self._refused(m, step, seen.error)]
+        done = self._outside.read(self.relations, seen, self._said[seen.run])
+        return [self._traced(m, step, done)]
+
+    def _traced(self, m: Migration, step: _Step, done: Done) -> Traced:
+        statement, script = step.statement, step.part.script
+        undecided = said_undecided(done.read_by_code) if done.read_by_code else ""
+        if not undecided and step.kind == "code" and asks_for_sizes(statement):
+            undecided = "its code asks for sizes or statistics, which are those of empty tables here"
+        if not undecided and done.caught_error:
+            undecided = "its code caught an error: what it locked before that was given back, and is not seen"
         return Traced(
             m.id,
             script.path,
             statement.line,
             statement.column,
-            number + 1,
+            step.number + 1,
             statement.written,
             done.locks,
             done.rewrites,
             done.scans,
             done.builds,
             done.builds_on,
-            proven=tuple(said for said in self._said[run] if _PROVEN.search(said)),
-            error=error.message if error is not None else "",
+            done.changes,
+            done.proven,
+            undecided,
+            hook=step.part.hook,
             is_transactional=m.is_transactional,
             made=done.made,
+            source_line=script.source_line(statement.line),
         )
+
+    def _refused(self, m: Migration, step: _Step, error: ServerError) -> Traced:
+        """A statement that PostgreSQL refused, and where."""
+        position = error.position
+        if step.plan is not None and error.index == step.plan:
+            position = max(position - len(_EXPLAIN), 0)
+        script = step.part.script
+        location = step.statement.location(script.path, position)
+        traced = self._traced(m, step, Done())
+        return replace(
+            traced,
+            error=error.message,
+            error_line=location.line,
+            error_column=location.column,
+            sqlstate=error.sqlstate,
+            source_line=script.source_line(location.line),
+        )
+
+    def _failed_at_end(self, m: Migration, batch: _Commands, error: ServerError) -> tuple[Traced, Done]:
+        """What failed behind the last statement, such as a deferred constraint."""
+        self.refuse_outside(batch.steps[-1].part.script, error, None)
+        traced = self._traced(m, batch.steps[-1], Done())
+        return replace(traced, error=f"at its end: {error.message}"), Done()
+
+    def _with_fires(self, found: list[tuple[Traced, Done]]) -> list[Traced]:
+        """The statements, with what runs for each row that they change."""
+        found = self._with_referenced(found)
+        oids = sorted({oid for _, done in found for _, oid in done.changed})
+        if not oids:
+            return [one for one, _ in found]
+        fires = Command(load_sql("trace", "fires"), ("{" + ",".join(oids) + "}",), keeps_rows=True)
+        rows = self.must([fires]).rows[0]
+        return [_fired(one, done, rows, self.relations) for one, done in found]
+
+    def _with_referenced(self, found: list[tuple[Traced, Done]]) -> list[tuple[Traced, Done]]:
+        """The statements; to what they validate keys of, the tables that these point to: they are read as well."""
+        names = sorted({name for _, done in found for name in done.validated})
+        if not names:
+            return found
+        ask = Command(load_sql("trace", "keys"), (json.dumps(names),), keeps_rows=True)
+        keys = self.must([ask]).rows[0]
+        with_them = []
+        for one, done in found:
+            of = {
+                self.relations.name_of(other or "")
+                for name, table, other in keys
+                if name in done.validated and self.relations.name_of(table or "") in one.scans
+            }
+            scans = (*one.scans, *sorted(filter(None, of.difference(one.scans))))
+            with_them.append((replace(one, scans=scans), done))
+        return with_them
+
+
+# What a key does when a row that it points to goes, or gets another key.
+_ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "MERGE": 28, "": 28}
+
+
+def _fired(one: Traced, done: Done, rows: Sequence[Row], relations: Relations) -> Traced:
+    """The statement with what PostgreSQL does for each row that it changes."""
+    fires: list[str] = []
+    undecided: list[str] = []
+    locks = {lock.relation: lock for lock in one.locks}
+    changes, scans = list(one.changes), list(one.scans)
+    for of, what, name, other, on_delete, on_update, events, is_indexed in rows:
+        operations = {operation for operation, oid in done.changed if oid == of}
+        if not operations:
+            continue
+        table = relations.name_of(of or "")
+        if what == "trigger":
+            if any(int(events or 0) & _EVENTS.get(operation, 28) for operation in operations):
+                fires.append(f"trigger {name} of {table}")
+                undecided.append(f"trigger {name} of {table} runs for each row, and there were none")
+            continue
+        deletes, updates = operations & {"DELETE", "MERGE", ""}, operations & {"UPDATE", "MERGE", ""}
+        action = _ACTIONS.get(on_delete or "") if deletes else _ACTIONS.get(on_update or "") if updates else None
+        elsewhere = relations.name_of(other or "")
+        if not elsewhere or not (deletes or action):
+            continue
+        fires.append(f"key {name} of {elsewhere}" + (f": {action}" if action else ""))
+        mode = "RowExclusiveLock" if action else "RowShareLock"
+        if elsewhere not in locks:
+            locks[elsewhere] = relations.lock(other or "", mode, "statement" if one.is_alone else "commit")
+        if action:
+            changes.append(elsewhere)
+        if is_indexed != "true" and is_indexed != "t":
+            scans.append(elsewhere)
+    return replace(
+        one,
+        locks=tuple(sorted(locks.values(), key=lambda lock: lock.relation)),
+        changes=tuple(dict.fromkeys(changes)),
+        scans=tuple(dict.fromkeys(scans)),
+        fires=tuple(fires),
+        undecided=one.undecided or "; ".join(undecided),
+    )

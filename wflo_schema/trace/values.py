@@ -102,7 +102,7 @@ class Traced:
     whole for another reason, and indexes built on such tables; ``builds_on`` are the tables of these, in their order.
     ``proven`` says what PostgreSQL did not have to read, in its own words.  ``undecided`` says why what it does in
     production cannot be told, ``error`` what it failed with.  ``is_alone``: it is a transaction of its own.
-    ``changes`` are tables whose rows it inserts, updates or deletes.
+    ``changes`` are tables whose rows it inserts, updates or deletes.  ``error_line`` and ``error_column`` say where.
     """
 
     id: str
@@ -125,6 +125,13 @@ class Traced:
     is_transactional: bool = True
     made: tuple[str, ...] = ()
     """Relations that it made, qualified."""
+    fires: tuple[str, ...] = ()
+    """What runs for each row that it changes, and so did not run without rows: actions of keys, row triggers."""
+    error_line: int = 0
+    error_column: int = 0
+    sqlstate: str = ""
+    source_line: str = ""
+    """The line of the file that it begins in, or that the error is in."""
 
     @property
     def strongest(self) -> str:
@@ -150,6 +157,8 @@ class Trace:
     statements: tuple[Traced, ...]
     migrations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    not_rehearsed: tuple[str, ...] = ()
+    """What came after a statement that was refused: ids, the first of them half-way."""
 
     @property
     def failed(self) -> tuple[Traced, ...]:

@@ -1,4 +1,4 @@
--- one row: a relation on which this transaction holds a lock, as relations.sql has it, and how often it was scanned
+-- one row: a mode in which this transaction holds a relation, as relations.sql has that, and how often it was scanned
 SELECT
     l.relation::text AS oid,
     n.nspname::text AS schema,
@@ -11,8 +11,13 @@ SELECT
     l.mode AS mode,
     pg_catalog.pg_stat_get_xact_numscans(l.relation)::text AS scans
 FROM pg_catalog.pg_locks AS l
-LEFT JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
-LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
-WHERE l.locktype = 'relation' AND l.granted AND l.pid = pg_catalog.pg_backend_pid() AND l.relation >= 16384
-    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l.relation
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
+WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'
+    AND l.granted
+    AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+    AND l.relation OPERATOR(pg_catalog.>=) 16384
+    AND l.database OPERATOR(pg_catalog.=) (
+        SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+    )

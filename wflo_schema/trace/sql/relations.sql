@@ -9,8 +9,11 @@ SELECT
     i.indrelid::text AS table_of_index,
     c.relispopulated::text AS is_populated,
     '' AS mode,
-    '0' AS scans
+    pg_catalog.pg_stat_get_xact_numscans(c.oid)::text AS scans
 FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
-WHERE c.oid >= 16384 AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
+WHERE c.oid OPERATOR(pg_catalog.>=) 16384
+    AND n.nspname OPERATOR(pg_catalog.!~~) 'pg\_toast%'
+    AND n.nspname OPERATOR(pg_catalog.!~~) 'pg\_temp\_%'
+ORDER BY c.oid

@@ -1,0 +1,147 @@
+"""What a statement locks that cannot run in a transaction, and so holds nothing any more when it is over.
+
+Hides two sessions that are in its way: one holds each table so that everything waits that is stronger than what readers
+and writers take, one so that what stops readers waits.  What the statement waits for is seen, and the way is cleared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from wflo_schema.connect.database import Database, database_error
+from wflo_schema.connect.pipeline import Command, Pipeline, Row, ServerError
+from wflo_schema.connect.queries import load_sql
+from wflo_schema.trace.reading import Done, Look, Relations
+from wflo_schema.trace.values import strongest
+
+# Seconds between two looks at what the statement waits for.
+_EVERY_S = 0.02
+
+# So many tables are held at most: each lock takes a place in the server's memory.
+_MOST_TABLES = 1_000
+
+_ALL = Command(load_sql("trace", "outside"), keeps_rows=True)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a statement was seen to lock; what is there behind it, with how often it was ever scanned; how it failed."""
+
+    modes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    before: Sequence[Row] = ()
+    after: Sequence[Row] = ()
+    error: ServerError | None = None
+    run: int = 0
+    is_of_all: bool = False
+    """The statement names no relation."""
+    is_vacuum: bool = False
+
+
+class Outside:
+    """Two sessions beside the one that rehearses."""
+
+    def __init__(self, database: Database, pid: int) -> None:
+        self._pid = pid
+        self._others: list[psycopg.Connection[TupleRow]] = []
+        try:
+            for _ in range(2):
+                self._others.append(database.connect())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close them."""
+        for other in self._others:
+            other.close()
+
+    def watch(
+        self, pipeline: Pipeline, command: Command, named: Collection[tuple[str, str]], flush: Sequence[Command]
+    ) -> Seen:
+        """Run a statement, and see what it locks.  Raise `DatabaseError`."""
+        seen = Seen(is_of_all=not named, is_vacuum=command.sent[:6].upper() == b"VACUUM")
+        seen.before = self._all(pipeline, flush)
+        tables = [row for row in seen.before if row[3] in ("r", "p")]
+        names = {name for _, name in named}
+        of_names = [row for row in seen.before if row[2] in names]
+        wanted = {row[0] for row in of_names} | {row[6] for row in of_names}
+        held = [row for row in tables if row[0] in wanted] or tables
+        try:
+            self._hold(held[:_MOST_TABLES])
+            on_wait, tick_s = pipeline.on_wait, pipeline.tick_s
+            pipeline.on_wait, pipeline.tick_s = lambda _: self._look(seen), _EVERY_S
+            try:
+                seen.error = pipeline.exchange([command]).error
+            finally:
+                pipeline.on_wait, pipeline.tick_s = on_wait, tick_s
+        except psycopg.Error as error:
+            raise database_error(error, "looking at what a statement locks") from error
+        finally:
+            for other in self._others:
+                other.execute("ROLLBACK")
+        if seen.error is None:
+            seen.after = self._all(pipeline, flush)
+        return seen
+
+    def _all(self, pipeline: Pipeline, flush: Sequence[Command]) -> Sequence[Row]:
+        if flush:
+            pipeline.exchange(flush)
+        return pipeline.exchange([_ALL]).rows[0]
+
+    def _hold(self, rows: Sequence[Row]) -> None:
+        tables = sql.SQL(", ").join(sql.Identifier(str(row[1]), str(row[2])) for row in rows)
+        for other, mode in zip(self._others, ("SHARE UPDATE EXCLUSIVE", "ACCESS SHARE"), strict=True):
+            other.execute("BEGIN")
+            if rows:
+                other.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(tables, sql.SQL(mode)))
+        self._in_the_way = list(self._others)
+        self._since = time.monotonic()
+
+    def _look(self, seen: Seen) -> None:
+        """See what is waited for, and get out of its way."""
+        found = self._others[1].execute(load_sql("trace", "waiting"), {"pid": self._pid}).fetchall()
+        waits = False
+        for oid, mode, is_granted in found:
+            if oid is not None:
+                seen.modes[oid].add(mode)
+            waits = waits or not is_granted
+        if waits and self._in_the_way:
+            other = self._in_the_way.pop(0)
+            other.execute("ROLLBACK")
+
+    def read(self, relations: Relations, seen: Seen, said: Sequence[str]) -> Done:
+        """What the statement did."""
+        scanned = {row[0]: int(row[9] or 0) for row in seen.before}
+        modes = seen.modes
+        if seen.is_of_all and modes:  # the first table was waited for; the others go the same way
+            kinds = {row[0]: row[3] for row in seen.after}
+            tables = [held for oid, held in modes.items() if kinds.get(oid) in ("r", "p", "m")]
+            mode = strongest(set().union(*tables)) if tables else ""
+            files = {row[0]: row[4] for row in seen.before}
+            for row in seen.after if mode else ():
+                oid = str(row[0])
+                is_done = seen.is_vacuum or row[4] != files.get(oid) or int(row[9] or 0) > scanned.get(oid, 0)
+                if row[3] in ("r", "m") and is_done:
+                    modes[oid].add(mode)
+        after = [(*row[:9], str(int(row[9] or 0) - scanned.get(row[0], 0))) for row in seen.after]
+        locked = [(*row[:8], mode, row[9]) for row in after for mode in modes.get(str(row[0]), ())]
+        rest = [(*row[:8], "", row[9]) for row in after if str(row[0]) not in modes]
+        gone = [
+            (oid, *(None,) * 7, mode, "0")
+            for oid, held in modes.items()
+            for mode in held
+            if oid not in {row[0] for row in after}
+        ]
+        relations.begin()
+        done, _ = relations.read(
+            Look("other", [*locked, *rest, *gone], after, said=said, held_until="statement", is_concurrent=True)
+        )
+        relations.commit()
+        return done

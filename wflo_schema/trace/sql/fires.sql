@@ -1,0 +1,34 @@
+-- one row: a key whose action, or a trigger whose function, is run for a row of one of these tables that changes
+SELECT
+    k.confrelid::text AS of,
+    'key' AS what,
+    k.conname::text AS name,
+    k.conrelid::text AS other,
+    k.confdeltype::text AS on_delete,
+    k.confupdtype::text AS on_update,
+    '0' AS events,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid OPERATOR(pg_catalog.=) k.conrelid
+            AND i.indisvalid
+            AND i.indpred IS NULL
+            AND i.indkey[0] OPERATOR(pg_catalog.=) ANY (k.conkey)
+    )::text AS is_indexed
+FROM pg_catalog.pg_constraint AS k
+WHERE k.contype OPERATOR(pg_catalog.=) 'f' AND k.confrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])
+UNION ALL
+SELECT
+    t.tgrelid::text,
+    'trigger',
+    t.tgname::text,
+    NULL,
+    NULL,
+    NULL,
+    t.tgtype::text,
+    NULL
+FROM pg_catalog.pg_trigger AS t
+WHERE NOT t.tgisinternal
+    AND t.tgrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])
+    AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'
+    AND (t.tgtype::integer OPERATOR(pg_catalog.&) 1) OPERATOR(pg_catalog.=) 1
+ORDER BY 1, 2, 3

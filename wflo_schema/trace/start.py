@@ -1,0 +1,127 @@
+"""Makes in a scratch database what is there before the rehearsal: the target's catalog, or a history replayed.
+
+Hides what happens where the first cannot be made again there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from wflo_schema.catalog.making import making_statements
+from wflo_schema.catalog.read import read_catalog
+from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_error
+from wflo_schema.engine.planning import Status
+from wflo_schema.errors import Refused, WfloSchemaError
+from wflo_schema.files.folder import Migrations
+from wflo_schema.scratch.replay import Scratches, ScratchOptions, lead_to_the_same_schema, replay
+from wflo_schema.words import counted, listed
+
+# Settings of the target on which it depends what a statement does, such as whether a change of type rewrites.
+_SETTINGS = ("TimeZone", "DateStyle", "IntervalStyle")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A scratch database, what is in it, what could not be made there, and the settings of sessions there."""
+
+    database: Database
+    said: str
+    notes: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+def replayed_start(
+    scratches: Scratches, database: Database, before: Migrations, said: str, *, scratch: ScratchOptions | None
+) -> Start:
+    """The start that a history makes.  Raise as `engine.migrate` does."""
+    empty = scratches.new()[0]
+    if before.items or before.repeatables:
+        replay(database, empty, before, scratch=scratch)
+    return Start(empty, said)
+
+
+def start_of_target(
+    scratches: Scratches,
+    database: Database,
+    migrations: Migrations,
+    found: Status,
+    *,
+    scratch: ScratchOptions | None,
+) -> Start:
+    """What the target holds, made again; where that fails, what its applied migrations make.
+
+    Raise `Refused` where neither can be made.
+    """
+    empty = scratches.new()[0]
+    lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
+    with database.connect(settings=PATIENT) as connection:
+        catalog = read_catalog(connection, apart=database.ledger_apart)
+        settings = tuple((name, connection.info.parameter_status(name) or "") for name in _SETTINGS)
+    said = f"the schema of {database.label}"
+    statements, left_out = making_statements(catalog)
+    if not statements:
+        return Start(empty, said, settings=settings)
+    failure = _make(empty, statements)
+    if not failure:
+        notes = tuple(f"not made in the scratch database: {one}" for one in left_out)
+        return Start(empty, said, notes, settings)
+    applied = found.recorded
+    items = tuple(m for m in migrations if m.id in applied)
+    missing = found.without_file
+    why = f"what {database.label} holds cannot be made in a scratch database: {failure}"
+    if not items or missing:
+        but = f"{counted(len(missing), 'applied migration has', 'applied migrations have')} no file" if missing else ""
+        raise Refused(
+            f"{why}\nand its history cannot be replayed: {but or 'no migration is applied there'}",
+            hint="name another server for the scratch databases: --scratch-url URL; or what makes there what the "
+            "migrations take for granted: --scratch-prepare FILE",
+        )
+    before = replace(migrations, items=items, repeatables=(), _by_id={m.id: m for m in items})
+    scratches.retire([empty])
+    try:
+        start = replayed_start(
+            scratches, database, before, f"the {counted(len(items), 'migration')} applied there, replayed",
+            scratch=scratch,
+        )  # fmt: skip
+    except WfloSchemaError as error:
+        raise Refused(
+            f"{why}\nand its history does not replay: {error.message}",
+            hint="name another server for the scratch databases: --scratch-url URL; or what makes there what the "
+            "migrations take for granted: --scratch-prepare FILE",
+        ) from error
+    return replace(start, notes=(why,), settings=settings)
+
+
+def fill(database: Database, empty: Database) -> tuple[str, ...]:
+    """Make in a scratch database what the target holds; what could not be made.  Raise `Refused` where that fails."""
+    with database.connect(settings=PATIENT) as connection:
+        catalog = read_catalog(connection, apart=database.ledger_apart)
+    statements, left_out = making_statements(catalog)
+    failure = _make(empty, statements) if statements else ""
+    if failure:
+        raise Refused(
+            f"what {database.label} holds cannot be made in a scratch database: {failure}",
+            hint="name another server for the scratch databases: --scratch-url URL",
+        )
+    return tuple(f"not made in the scratch database: {one}" for one in left_out)
+
+
+def _make(empty: Database, statements: list[str]) -> str:
+    """Make these; say what stands against it, empty where all is made."""
+    text = "\n".join(("SET check_function_bodies = off;", "SET search_path = '';", *statements))
+    with empty.connect(settings=WATCHED) as connection:
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            return error.diag.message_primary or database_error(error, "making it").message
+    return ""
+
+
+def of_other_version(scratches_on: str, target: str) -> str:
+    """What is to be said where the scratch database is on a server of another version; else empty."""
+    major = [version.split(".")[0] for version in (scratches_on, target)]
+    if major[0] == major[1]:
+        return ""
+    return f"rehearsed on PostgreSQL {scratches_on}, and the target is {target}: {listed(major)} may lock differently"
