@@ -26,6 +26,7 @@ from wflo_schema.cli.settings import (
 from wflo_schema.errors import ConnectionFailed, NoDatabase, Refused, UsageError, WfloSchemaError
 from wflo_schema.files.packaged import PACKAGED, packaged_folder
 from wflo_schema.show.check_formats import FORMATS
+from wflo_schema.show.lint_formats import LINT_FORMATS
 
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
@@ -264,7 +265,7 @@ class _Formats(_Choice):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if ctx is not None and param is not None and param.name is not None and value not in self.choices:
             typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
-            if not typed and value in FORMATS:
+            if not typed and (value in FORMATS or value in LINT_FORMATS):
                 return str(param.default)
         return super().convert(value, param, ctx)
 

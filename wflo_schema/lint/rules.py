@@ -562,6 +562,48 @@ GRANT SELECT ON users TO CURRENT_USER;
 """,
     ),
     LintRule(
+        "key-without-index",
+        "later",
+        _N,
+        "a foreign key has no index on its columns",
+        "Each DELETE of a row that could be pointed to, and each change of its key, reads the whole table.",
+        "CREATE INDEX CONCURRENTLY on the columns, in a file of its own that begins with -- transactional: false",
+        """\
+ALTER TABLE orders ADD CONSTRAINT orders_of FOREIGN KEY (product_id) REFERENCES products NOT VALID;
+""",
+        """\
+ALTER TABLE orders ADD CONSTRAINT orders_of FOREIGN KEY (user_id) REFERENCES users NOT VALID;
+""",
+        """\
+CREATE TABLE products (id bigint PRIMARY KEY);
+ALTER TABLE orders ADD COLUMN product_id bigint;
+""",
+    ),
+    LintRule(
+        "index-twice",
+        "later",
+        _W,
+        "an index is there already under another name",
+        "Each write keeps both up, and no query gains by the second.",
+        "leave it out",
+        """\
+-- transactional: false
+CREATE INDEX CONCURRENTLY orders_by_user ON orders (user_id);
+""",
+        """\
+-- transactional: false
+CREATE INDEX CONCURRENTLY orders_by_user ON orders (user_id, placed);
+""",
+    ),
+    LintRule(
+        "contract-broken",
+        "breaks",
+        _E,
+        "the contract does not hold once all has run",
+        "contract.toml requires something that no migration makes, or that one takes away.",
+        "write the migration that makes it; or take it out of the contract, if no application needs it any more",
+    ),
+    LintRule(
         "json-column",
         "later",
         _N,

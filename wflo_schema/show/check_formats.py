@@ -31,17 +31,21 @@ def rules_markdown(rules: Sequence[Rule]) -> str:
 
 def check_junit(result: CheckResult) -> str:
     """JUnit XML: one test case per requirement, and one per finding that belongs to none."""
+    return junit_suite(f"wflo-schema check {result.label}", list(_junit_cases(result)), result.duration_ms)
+
+
+def junit_suite(name: str, cases: Sequence[tuple[str, str]], duration_ms: int) -> str:
+    """JUnit XML of test cases, as `junit_case` makes them."""
     from xml.sax.saxutils import quoteattr
 
-    cases = list(_junit_cases(result))
     failures, skipped = (sum(became == tag for became, _ in cases) for tag in ("failure", "skipped"))
     head = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
-    head += f' time="{result.duration_ms / 1000:.3f}"'
+    head += f' time="{duration_ms / 1000:.3f}"'
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
             f"<testsuites {head}>",
-            f"  <testsuite name={quoteattr('wflo-schema check ' + _xml(result.label))} {head}>",
+            f"  <testsuite name={quoteattr(_xml(name))} {head}>",
             *(case for _, case in cases),
             "  </testsuite>",
             "</testsuites>",
@@ -57,31 +61,32 @@ def _junit_cases(result: CheckResult) -> Iterator[tuple[str, str]]:
     for v in result.verified:
         name = f"{v.kind} {v.name}" if not v.source else f"{v.kind} {v.name}: {v.source} → {v.target}"
         if v.verdict == "yes":
-            yield _case(v.kind, name)
+            yield junit_case(v.kind, name)
             continue
         mine = [f for f in v.findings if f in counted and f.severity is not Severity.WARNING]
         told.update(mine)
         body = "\n".join("\n".join(finding_lines(f)) for f in mine) or v.verdict
         if v.verdict == "no":
-            yield _case(v.kind, name, "failure", message=", ".join(v.codes), body=body)
+            yield junit_case(v.kind, name, "failure", message=", ".join(v.codes), body=body)
         else:
-            yield _case(v.kind, name, "skipped", message=body)
+            yield junit_case(v.kind, name, "skipped", message=body)
     for f in result.findings:
         if f in told:
             continue
         name, body = f"{f.object}: {f.message}", "\n".join(finding_lines(f))
         if f.severity is Severity.UNKNOWN:
-            yield _case(f.code, name, "skipped", message=body)
+            yield junit_case(f.code, name, "skipped", message=body)
         elif f.severity is Severity.ERROR or result.fail_on is Severity.WARNING:
-            yield _case(f.code, name, "failure", message=f.message, body=body)
+            yield junit_case(f.code, name, "failure", message=f.message, body=body)
         else:
-            yield _case(f.code, name, "system-out", body=body)
+            yield junit_case(f.code, name, "system-out", body=body)
     for one in result.allowed:
         name = f"{one.finding.object}: {one.finding.message}"
-        yield _case(one.finding.code, name, "skipped", message=f"allowed: {one.reason}")
+        yield junit_case(one.finding.code, name, "skipped", message=f"allowed: {one.reason}")
 
 
-def _case(kind: str, name: str, tag: str = "", *, message: str = "", body: str = "") -> tuple[str, str]:
+def junit_case(kind: str, name: str, tag: str = "", *, message: str = "", body: str = "") -> tuple[str, str]:
+    """One test case: its result (failure, skipped, system-out; empty where all is well), and its XML."""
     from xml.sax.saxutils import escape, quoteattr
 
     said = f" message={quoteattr(_xml(message))}" if message else ""
@@ -107,8 +112,17 @@ _SARIF_LEVELS = {
 
 
 def check_sarif(result: CheckResult) -> str:
-    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
-    from wflo_schema.check.rules import RULES as rules
+    """The result as SARIF."""
+    from wflo_schema.check.rules import RULES
+
+    return sarif(RULES, result.findings, [(one.finding, one.reason) for one in result.allowed], kind="external")
+
+
+def sarif(rules: Sequence[Rule], findings: Sequence[Finding], allowed: Sequence[tuple[Finding, str]], kind: str) -> str:
+    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/).
+
+    ``allowed``: findings with the reason why they do not count; ``kind`` is where that is said, inSource or external.
+    """
     from wflo_schema.show.text import json_text, relative_path
 
     by_code = {r.code: n for n, r in enumerate(rules)}
@@ -128,10 +142,10 @@ def check_sarif(result: CheckResult) -> str:
             }
         return {**made, "locations": [location]}
 
-    results = [entry(f) for f in result.findings]
-    for one in result.allowed:
-        why: dict[str, object] = {"kind": "external", "status": "accepted", "justification": one.reason}
-        results.append({**entry(one.finding), "suppressions": [why]})
+    results = [entry(f) for f in findings]
+    for found, reason in allowed:
+        why: dict[str, object] = {"kind": kind, "status": "accepted", "justification": reason}
+        results.append({**entry(found), "suppressions": [why]})
     return json_text(
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -162,31 +176,40 @@ def check_sarif(result: CheckResult) -> str:
 
 def check_github(result: CheckResult) -> str:
     """GitHub workflow commands, one per finding."""
-    from wflo_schema.show.text import relative_path
-
-    def data(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-    def prop(text: str) -> str:
-        return data(text).replace(":", "%3A").replace(",", "%2C")
-
-    lines = []
-    for f in result.findings:
-        kind = {Severity.ERROR: "error", Severity.WARNING: "warning"}.get(f.severity, "notice")
-        properties = [f"title={prop(f'{f.code}: {f.object}')}"]
-        if f.location is not None:
-            properties.insert(0, f"file={prop(relative_path(f.location.path))},line={f.location.line}")
-            if f.location.column:
-                properties.insert(1, f"col={f.location.column}")
-        lines.append(f"::{kind} {','.join(properties)}::{data(_said(f))}")
     keys = [v for v in result.verified if v.kind == "foreign key"]
     good = sum(v.verdict == "yes" for v in keys)
+    lines = [github_command(f) for f in result.findings]
     if not lines:
-        lines.append(f"::notice title=wflo-schema check::{data(f'{good} of {len(keys)} foreign keys hold')}")
+        lines.append(github_notice("wflo-schema check", f"{good} of {len(keys)} foreign keys hold"))
     for one in result.allowed:
-        title = prop(f"allowed: {one.finding.code}: {one.finding.object}")
-        lines.append(f"::notice title={title}::{data(one.reason)}")
+        lines.append(github_notice(f"allowed: {one.finding.code}: {one.finding.object}", one.reason))
     return "\n".join(lines)
+
+
+def github_command(f: Finding) -> str:
+    """A finding as a workflow command: GitHub shows it at its line."""
+    from wflo_schema.show.text import relative_path
+
+    kind = {Severity.ERROR: "error", Severity.WARNING: "warning"}.get(f.severity, "notice")
+    properties = [f"title={_property(f'{f.code}: {f.object}')}"]
+    if f.location is not None:
+        properties.insert(0, f"file={_property(relative_path(f.location.path))},line={f.location.line}")
+        if f.location.column:
+            properties.insert(1, f"col={f.location.column}")
+    return f"::{kind} {','.join(properties)}::{_in_command(_said(f))}"
+
+
+def github_notice(title: str, text: str) -> str:
+    """A workflow command that only says something."""
+    return f"::notice title={_property(title)}::{_in_command(text)}"
+
+
+def _in_command(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _in_command(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _said(f: Finding) -> str:
