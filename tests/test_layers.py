@@ -99,7 +99,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("recipes", ("values", "live", "batches", "indexes", "constraints", "writing", "operations")),
     ("scratch", ("replay",)),
     ("diff", ("renames", "writing", "leading", "repeated", "operations")),
-    ("trace", ("values", "sizes", "rates", "estimate", "reading", "rehearsal", "operations")),
+    ("trace", ("values", "sizes", "rates", "estimate", "holders", "reading", "rehearsal", "operations", "outlook")),
     ("squash", ("rewriting", "proof", "operations")),
     (
         "check",
@@ -160,7 +160,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
-    ("show", ("text", "check_formats", "differences", "dev_text", "traces", "timeline")),
+    ("show", ("text", "check_formats", "differences", "dev_text", "traces", "timeline", "plans")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
@@ -172,6 +172,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "options",
             "progress",
             "success",
+            "plans",
             "migrations",
             "recipes",
             "files",
