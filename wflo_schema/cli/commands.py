@@ -45,7 +45,7 @@ COMMANDS = {
     "migrate": ("migrations", "migrate", "Apply every pending migration."),
     "move": ("files", "move", "Rename a pending migration so that it comes last."),
     "new": ("files", "new", "Write an empty migration and its rollback file."),
-    "plan": ("migrations", "plan", "Say what migrate would do, and what would stop it."),
+    "plan": ("plans", "plan", "Say what migrate would do, and what would stop it."),
     "rollback": ("migrations", "rollback", "Roll back the last migration, the last few, or one."),
     "seed": ("seeds", "seed", "Load a set of seeds once: SQL, CSV, the text of COPY."),
     "server": ("servers", "server", "Run a PostgreSQL of the project's own."),
@@ -94,6 +94,14 @@ class _Group(click.Group):
         if sys.flags.optimize > 1:
             _describe(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; migrate --dry-run is plan, and takes its options."""
+        if args[:1] == ["migrate"] and "--dry-run" in args:
+            args = ["plan", *(word for word in args[1:] if word != "--dry-run")]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,8 @@ import click
 
 from wflo_schema.cli.options import (
     Command,
-    create_database_option,
-    create_schema_option,
     duration_ms,
     explain_refused,
-    folders_of,
-    is_recursive,
     lock_options,
     locks_of,
     option,
@@ -24,37 +19,24 @@ from wflo_schema.cli.options import (
     phase_option,
     read_files,
     resolve_database,
-    some_of,
     target_options,
 )
+from wflo_schema.cli.plans import apply_options, plan
 from wflo_schema.cli.progress import Display
-from wflo_schema.cli.settings import given_by_settings
 from wflo_schema.cli.signals import stoppable
 from wflo_schema.cli.streams import EXIT_CODES, answer, say, warn
 from wflo_schema.cli.success import follow_success
 from wflo_schema.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from wflo_schema.engine.planning import Plan
     from wflo_schema.files.directives import Phase
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
 @target_options
 @lock_options
-@option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
-@some_of(
-    "--allow",
-    ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
-    help="Run although files, ledger and database disagree in this way; repeatable.",
-)
-@phase_option(
-    "Apply only what is for before, or after, the new version of the application starts. Default: all, in order."
-)
-@option("--drop-deleted", is_flag=True, help="Drop what those repeatable files made that are deleted.")
-@option("--together", is_flag=True, help="Apply all of them in one transaction: all, or none.")
-@create_database_option
-@create_schema_option
+@apply_options
+@option("--dry-run", is_flag=True, help="Only show what it would do: the same as wflo-schema plan, with its options.")
 # many parameters: one for each option
 def migrate(
     database_url: str | None,
@@ -72,6 +54,7 @@ def migrate(
     together: bool,
     create_database: bool,
     create_schema: bool,
+    dry_run: bool,
 ) -> None:
     """Apply every pending migration, each with its record in one transaction.
 
@@ -84,12 +67,17 @@ def migrate(
       wflo-schema migrate --to 20251110_02 --lock-timeout 500ms
       wflo-schema migrate --together    all of them, or none
       wflo-schema migrate --phase before-deploy
+      wflo-schema migrate --dry-run     what it would do
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
     from wflo_schema.show.text import result_json, result_line, result_text
     from wflo_schema.words import listed
 
+    if dry_run:  # by a settings file; what is typed leads to plan itself
+        context = click.get_current_context()
+        context.invoke(plan, **{name: value for name, value in context.params.items() if name != "dry_run"})
+        return
     files = read_files(migrations)
     target = resolve_database(database_url, schema, server_directory, create_database=create_database)
     if files.without_rollback:
@@ -252,68 +240,3 @@ def wait(
     )
     answer(status_json(found) if format_ == "json" else pasteable(status_text(found)))
     sys.exit(0 if found.is_applied(phase) else 1)
-
-
-@click.command(cls=Command, epilog=EXIT_CODES)
-@target_options
-@option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough.")
-@option(
-    "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
-)
-@phase_option("Plan for migrate --phase. Default: all, in order.")
-@option("--together", is_flag=True, help="Plan for migrate --together, which is one transaction.")
-@create_schema_option
-# many parameters: one for each option
-def plan(
-    database_url: str | None,
-    schema: str | None,
-    migrations: tuple[Path, ...],
-    format_: str,
-    server_directory: Path,
-    to: str | None,
-    against: str | None,
-    phase: Phase | None,
-    together: bool,
-    create_schema: bool,
-) -> None:
-    """Show what migrate would do, and what would stop it.
-
-    Writes nothing and runs nothing. Exits with 1 when migrate would refuse. With --against it says
-    whether this branch's files come last once it is merged into REV: for CI, without a database.
-
-    \b
-    Example:
-      wflo-schema plan --to 20251110_02
-      wflo-schema plan --against origin/main
-    """
-    from wflo_schema.engine import operations
-    from wflo_schema.show.text import json_text, plan_text
-
-    if against is not None:
-        from wflo_schema.engine.against import plan_against
-
-        if is_recursive():
-            how = (
-                "write recursive = false into [plan]"
-                if given_by_settings(click.get_current_context(), "recursive")
-                else "leave out --recursive"
-            )
-            raise UsageError("--against reads no sub-folders", hint=f"{how}, and name each folder")
-        planned = _pasteable(plan_against(folders_of(migrations), against, to=to, together=together, phase=phase))
-        answer(json_text(planned) if format_ == "json" else plan_text(planned))
-        sys.exit(1 if planned.refusals else 0)
-    target = resolve_database(database_url, schema, server_directory)
-    files = read_files(migrations)
-    planned = operations.plan(target, files, to=to, together=together, phase=phase, create_schema=create_schema)
-    if planned.refusals:
-        from wflo_schema.adopt.judge import explain_plan
-
-        planned = explain_plan(target, files, planned)
-        planned = _pasteable(planned)
-    answer(json_text(planned) if format_ == "json" else plan_text(planned))
-    sys.exit(1 if planned.refusals else 0)
-
-
-def _pasteable(planned: Plan) -> Plan:
-    """The plan, with what to do about each refusal fit to be pasted."""
-    return replace(planned, refusals=tuple((c, what, pasteable(how)) for c, what, how in planned.refusals))

@@ -37,6 +37,7 @@ from wflo_schema.engine.planning import (
     rollback_targets,
 )
 from wflo_schema.engine.repeatables import (
+    RepeatableState,
     Text,
     read_texts,
     repeatable_id,
@@ -98,6 +99,7 @@ def _reading(lock_timeout_ms: int) -> dict[str, str]:
     }
 
 
+# many parameters: those of `migrate`
 def plan(
     database: Database,
     migrations: Migrations,
@@ -106,6 +108,7 @@ def plan(
     allow: Collection[Allow] = (),
     together: bool = False,
     create_schema: bool = False,
+    drop_deleted: bool = False,
     phase: Phase | None = None,
 ) -> Plan:
     """Say what `migrate` would do with the same arguments, and what would stop it.  Writes nothing.
@@ -127,7 +130,8 @@ def plan(
         run.validate(scripts, run.check_ready)
         if len(planned) or run.is_due:
             run.read_hooks(migrations.changed(Migration.with_any_values), _AROUND_APPLYING, load_script)
-        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned))
+        gone = [e.id for e in found.repeatables if drop_deleted and e.state is RepeatableState.DELETED]
+        return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned), drops=tuple(gone))
 
 
 def _refuse_misspelt(planned: Plan) -> None:

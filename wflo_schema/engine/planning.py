@@ -288,6 +288,8 @@ class Plan:
     """The phase that was asked for; None: all, in order."""
     is_last: bool = True
     """Nothing of the phase, or of one before it, stays pending behind them."""
+    drops: tuple[str, ...] = ()
+    """Ids of deleted repeatable files of which what they made would be dropped."""
 
     def __len__(self) -> int:
         return len(self.pending) + len(self.repeatables)

@@ -24,7 +24,7 @@ from wflo_schema.lint.values import Allowed, LintFinding, LintResult
 from wflo_schema.scratch.replay import ScratchOptions, replay, scratch_database
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.start import fill
-from wflo_schema.trace.values import Traced
+from wflo_schema.trace.values import Trace, Traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,39 @@ def lint(
         tuple(judging.allowed),
         notes,
         version,
+        fail_on=options.fail_on,
+        duration_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def judge(
+    database: Database, migrations: Migrations, found: Trace, *, options: LintOptions | None = None
+) -> LintResult:
+    """Judge a rehearsal of what is pending in ``database`` that was made before, by `trace`."""
+    started = time.monotonic()
+    options = options or LintOptions()
+    wanted = tuple(m for i in found.migrations if (m := migrations.get(i)) is not None)
+    ids = frozenset(m.id for m in wanted)
+    with database.connect(settings=PATIENT) as connection:
+        context = Context(
+            keys=read_unique_keys(connection),
+            sizes=read_sizes(connection) if options.rows_that_matter else {},
+            rows_that_matter=options.rows_that_matter,
+            schema=database.schema,
+        )
+    judging = _Judging(_Set(None, wanted, ids), context)
+    for m in wanted:
+        traced = [s for s in found.statements if s.id == m.id and not s.hook]
+        if traced:
+            judging.one_traced(m, traced)
+    return LintResult(
+        found.label,
+        found.start,
+        tuple(m.id for m in wanted),
+        tuple(judging.findings),
+        tuple(judging.allowed),
+        found.notes,
+        found.server_version,
         fail_on=options.fail_on,
         duration_ms=round((time.monotonic() - started) * 1000),
     )
@@ -169,11 +202,7 @@ class _Judging:
         if not is_judged:
             self._old.update(name for one in traced for name in one.made)
             return is_whole
-        found: list[LintFinding] = []
-        if script is not None:
-            for flaw, one in self._flaws(_with_left_out(m, script, traced, is_whole=is_whole)):
-                at = Location(script.path, one.line, one.column)
-                found.append(_finding(flaw, m, one.number, at, script.source_line(one.line)))
+        found = self._found(m, script, traced, is_whole=is_whole) if script is not None else []
         if failure is not None:
             line = line or (script.source_line(place.line) if script is not None and place.column else "")
             found.append(_finding(failure, m, 0, place, line, help_))
@@ -182,6 +211,19 @@ class _Judging:
         else:
             self._allow(m, script, found)
         return is_whole
+
+    def one_traced(self, m: Migration, traced: Sequence[Traced]) -> None:
+        """Judge one file that was rehearsed before."""
+        script = load_script(m)
+        is_whole = not any(one.error for one in traced)
+        self._allow(m, script, self._found(m, script, traced, is_whole=is_whole))
+
+    def _found(self, m: Migration, script: Script, traced: Sequence[Traced], *, is_whole: bool) -> list[LintFinding]:
+        """What is wrong with its statements, each where it stands."""
+        return [
+            _finding(flaw, m, one.number, Location(script.path, one.line, one.column), script.source_line(one.line))
+            for flaw, one in self._flaws(_with_left_out(m, script, traced, is_whole=is_whole))
+        ]
 
     def _allow(self, m: Migration, script: Script, found: list[LintFinding]) -> None:
         """Keep what no comment of the file allows, and what is wrong with these comments."""

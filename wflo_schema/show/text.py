@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,7 @@ _PASSWORD = re.compile(
 )
 
 
-def _without_passwords(text: str) -> str:
+def without_passwords(text: str) -> str:
     """The text with a star for each character of a password."""
     if "://" not in text and "password" not in text.lower():
         return text  # a run may have a hundred thousand notices
@@ -123,13 +123,13 @@ def _without_passwords(text: str) -> str:
 
 def error_text(error: WfloSchemaError) -> str:
     """What happened, where, and how to fix it."""
-    lines = _indent_rest(f"error: {_without_passwords(error.message)}")
+    lines = _indent_rest(f"error: {without_passwords(error.message)}")
     if isinstance(error, MigrationFailed | BadMigrationFile):
         lines += _excerpt(error)
     if isinstance(error, MigrationFailed):
         lines += _labelled("detail", error.detail)
         lines += _labelled("server's hint", error.server_hint)
-        lines += _labelled("context", _without_passwords(error.context))
+        lines += _labelled("context", without_passwords(error.context))
         if error.orphans is not None:
             many = "some rows" if error.orphans.count is None else counted(error.orphans.count, "row")
             verb = "points" if error.orphans.count == 1 else "point"
@@ -149,12 +149,12 @@ def error_text(error: WfloSchemaError) -> str:
 
 def error_json(error: WfloSchemaError) -> str:
     """The same as an object under ``error``; what was done before under ``applied``, ``rolled_back``, ``recorded``."""
-    message = _without_passwords(error.message)
+    message = without_passwords(error.message)
     fields: dict[str, object] = {"code": error.code, "message": message, "hint": error.hint}
     for name in ("case", "sqlstate", "migration_id", "location", "statement", "detail", "server_hint", "orphans"):
         value = getattr(error, name, None)
         if value:
-            fields[name] = _without_passwords(value) if name == "statement" else value
+            fields[name] = without_passwords(value) if name == "statement" else value
     return json_text({"error": fields, _DONE[error.operation]: error.applied, "not_tried": error.not_tried})
 
 
@@ -164,7 +164,7 @@ def _excerpt(error: MigrationFailed | BadMigrationFile) -> list[str]:
     lines = [f"  --> {_relative(error.location)}"]
     if error.source_line:
         number = str(error.location.line)
-        source = _without_passwords(error.source_line).expandtabs(4)
+        source = without_passwords(error.source_line).expandtabs(4)
         before = error.source_line[: max(error.location.column - 1, 0)].expandtabs(4)
         start = max(0, len(before) - 80)
         import unicodedata
@@ -264,16 +264,16 @@ def event_text(event: Event) -> str:
             many = f"{counted(event.statements, 'statement')}, " if event.operation != "mark" else ""
             return f"  {_VERBS[event.operation]} {event.id}  ({many}{duration(event.duration_ms)})"
         case Waiting():
-            whom = _without_passwords("; ".join(str(b) for b in event.blockers))
+            whom = without_passwords("; ".join(str(b) for b in event.blockers))
             if event.blockers and all(b.is_colleague for b in event.blockers):
                 return f"  {event.id} waits for another run of wflo-schema ({event.waited_s:.0f} s): {whom}"
             where = next((f" on {b.relation}" for b in event.blockers if b.relation), "")
             return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s), blocked by {whom}"
         case Retrying():
             follows = f"try {event.attempt + 1} follows in {event.pause_s:.1f} s"
-            return f"  {event.id} did not get through ({_without_passwords(event.reason)}); {follows}"
+            return f"  {event.id} did not get through ({without_passwords(event.reason)}); {follows}"
         case Notice():
-            return f"  {event.severity.lower()}: {_without_passwords(event.message)}"
+            return f"  {event.severity.lower()}: {without_passwords(event.message)}"
         case Running():
             return ""
 
@@ -396,8 +396,8 @@ def status_json(status: Status) -> str:
     return json_text({**plain(status), **states})
 
 
-def plan_text(plan: Plan) -> str:
-    """What `migrate` would run, and what would stop it."""
+def plan_text(plan: Plan, *, under: Mapping[str, Sequence[str]] = {}, notes: Sequence[str] = ()) -> str:
+    """What `migrate` would run, and what would stop it; ``under`` each file, by its id, these lines."""
     lines = [
         _heading(plan.status)
         if plan.status.server_version
@@ -405,25 +405,29 @@ def plan_text(plan: Plan) -> str:
     ]
     lines += [f"  would record {f.id} in place of {listed(f.recorded_as)}" for f in plan.status.followed]
     for m in plan.pending:
-        notes = [m.phase.value] if m.phase is Phase.AFTER_DEPLOY else []
-        notes += [] if m.is_transactional else ["statement by statement"]
-        lines.append(f"  would apply {m.id}{f'  ({listed(notes)})' if notes else ''}")
+        said = [m.phase.value] if m.phase is Phase.AFTER_DEPLOY else []
+        said += [] if m.is_transactional else ["statement by statement"]
+        lines.append(f"  would apply {m.id}{f'  ({listed(said)})' if said else ''}")
+        lines += under.get(m.id, ())
     states = {e.id: e.state for e in plan.status.repeatables}
     for m in plan.repeatables:
         again = "" if states[m.id] is RepeatableState.PENDING else f"  (again: {states[m.id]})"
         lines.append(f"  would apply {m.id}{again}")
+        lines += under.get(m.id, ())
     if plan.phase is Phase.BEFORE_DEPLOY:
         lines += [f"  would leave {e.id}  ({Phase.AFTER_DEPLOY})" for e in plan.status.for_later]
+    lines += [f"  would drop what {id_} made" for id_ in plan.drops]
     lines += _plan_of_hooks(plan)
     if plan.wrapped:
         lines.append(f"  left out, as each migration is one transaction: BEGIN … COMMIT around {listed(plan.wrapped)}")
     for case, what, how in plan.refusals:
         lines += [f"  would refuse: {what}", *_indent_rest(f"    {how}{insisting(case, '; or ')}", "    ")]
+    lines += [f"  {note}" for note in notes]
     if plan.refusals:
         lines.append("no: migrate would apply nothing")
     elif len(plan):
         lines.append(f"{_counted_files([m.id for m in plan.files])} to apply")
-    elif not plan.hooks:
+    elif not (plan.hooks or plan.drops):
         lines.append(f"nothing to do: every {_of_phase(plan.phase)}migration is applied")
     return "\n".join(lines)
 

@@ -1,0 +1,168 @@
+"""Show what migrate would do, and what that would do to the database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wflo_schema.cli.options import (
+    Command,
+    all_of,
+    create_database_option,
+    create_schema_option,
+    folders_of,
+    is_recursive,
+    lock_options,
+    locks_of,
+    option,
+    pasteable,
+    phase_option,
+    read_files,
+    resolve_database,
+    scratch_options,
+    some_of,
+    target_options,
+)
+from wflo_schema.cli.settings import given_by_settings
+from wflo_schema.cli.streams import EXIT_CODES, answer
+from wflo_schema.errors import UsageError
+
+if TYPE_CHECKING:
+    from wflo_schema.engine.planning import Plan
+    from wflo_schema.files.directives import Phase
+    from wflo_schema.scratch.replay import ScratchOptions
+
+# What says of `migrate` which files it applies, and of `plan` as well.
+apply_options = all_of(
+    option("--to", metavar="ID", help="Stop after this migration; the first part of its id is enough."),
+    some_of(
+        "--allow",
+        ("changed", "missing", "ahead", "late", "heads", "half-done", "not-empty"),
+        help="Run although files, ledger and database disagree in this way; repeatable.",
+    ),
+    phase_option(
+        "Apply only what is for before, or after, the new version of the application starts. Default: all, in order."
+    ),
+    option("--drop-deleted", is_flag=True, help="Drop what those repeatable files made that are deleted."),
+    option("--together", is_flag=True, help="Apply all of them in one transaction: all, or none."),
+    create_database_option,
+    create_schema_option,
+)
+
+
+@click.command(cls=Command, epilog=EXIT_CODES)
+@target_options
+@lock_options
+@apply_options
+@option(
+    "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
+)
+@option("--no-trace", is_flag=True, help="Do not rehearse the statements: no scratch database is made, nothing linted.")
+@scratch_options
+# many parameters: one for each option
+def plan(
+    database_url: str | None,
+    schema: str | None,
+    migrations: tuple[Path, ...],
+    format_: str,
+    server_directory: Path,
+    lock_timeout: str | None,
+    lock_wait: str,
+    to: str | None,
+    allow: tuple[str, ...],
+    phase: Phase | None,
+    drop_deleted: bool,
+    together: bool,
+    create_database: bool,
+    create_schema: bool,
+    against: str | None,
+    no_trace: bool,
+    scratch: Callable[[], ScratchOptions],
+) -> None:
+    """Show what migrate would do, whom it would stop and for how long.
+
+    Takes the options of migrate, and writes nothing in the target. Rehearses the statements in a scratch
+    database, looks how big what they touch is, and who holds it now. Exits with 1 when migrate would refuse, and
+    when lint objects. With --against it says whether this branch's files come last once it is merged into REV: for
+    CI, without a database.
+
+    \b
+    Example:
+      wflo-schema plan --to 20251110_02
+      wflo-schema plan --no-trace       only the list, and what would be refused
+      wflo-schema plan --against origin/main
+    """
+    from wflo_schema.engine import operations
+    from wflo_schema.engine.planning import Allow
+
+    if against is not None:
+        _against(migrations, against, format_, to=to, together=together, phase=phase)
+    locks_of(lock_timeout, lock_wait)  # refuses what migrate would refuse
+    target = resolve_database(database_url, schema, server_directory)
+    files = read_files(migrations)
+    planned = operations.plan(
+        target,
+        files,
+        to=to,
+        allow=[Allow(a) for a in allow],
+        together=together,
+        phase=phase,
+        create_schema=create_schema,
+        drop_deleted=drop_deleted,
+    )
+    if planned.refusals:
+        from wflo_schema.adopt.judge import explain_plan
+
+        planned = _pasteable(explain_plan(target, files, planned))
+    if no_trace:
+        _answer(planned, format_)
+    from wflo_schema.lint.operations import LintOptions, judge
+    from wflo_schema.show.plans import outlook_json, outlook_text
+    from wflo_schema.trace.outlook import ROWS_THAT_MATTER, look_ahead
+
+    outlook = look_ahead(target, files, planned, scratch=scratch())
+    options = LintOptions(rows_that_matter=ROWS_THAT_MATTER)
+    found = judge(target, files, outlook.trace, options=options) if outlook.trace is not None else None
+    answer((outlook_json if format_ == "json" else outlook_text)(planned, outlook, found))
+    sys.exit(1 if planned.refusals or (found is not None and found.exit_code) else 0)
+
+
+def _answer(planned: Plan, format_: str) -> None:
+    """Print the list alone, and exit."""
+    from wflo_schema.show.text import json_text, plan_text
+
+    answer(json_text(planned) if format_ == "json" else plan_text(planned))
+    sys.exit(1 if planned.refusals else 0)
+
+
+# many parameters: what may be asked without a database
+def _against(
+    migrations: tuple[Path, ...],
+    revision: str,
+    format_: str,
+    *,
+    to: str | None,
+    together: bool,
+    phase: Phase | None,
+) -> None:
+    """Plan without a database, and exit."""
+    from wflo_schema.engine.against import plan_against
+
+    if is_recursive():
+        how = (
+            "write recursive = false into [plan]"
+            if given_by_settings(click.get_current_context(), "recursive")
+            else "leave out --recursive"
+        )
+        raise UsageError("--against reads no sub-folders", hint=f"{how}, and name each folder")
+    _answer(_pasteable(plan_against(folders_of(migrations), revision, to=to, together=together, phase=phase)), format_)
+
+
+def _pasteable(planned: Plan) -> Plan:
+    """The plan, with what to do about each refusal fit to be pasted."""
+    return replace(planned, refusals=tuple((c, what, pasteable(how)) for c, what, how in planned.refusals))
