@@ -73,6 +73,7 @@ def plan(
     server_directory: Path,
     lock_timeout: str | None,
     lock_wait: str,
+    block_timeout: str | None,
     to: str | None,
     allow: tuple[str, ...],
     phase: Phase | None,
@@ -102,7 +103,7 @@ def plan(
 
     if against is not None:
         _against(migrations, against, format_, to=to, together=together, phase=phase)
-    locks_of(lock_timeout, lock_wait)  # refuses what migrate would refuse
+    locks_of(lock_timeout, lock_wait, block_timeout)  # refuses what migrate would refuse
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
     planned = operations.plan(
