@@ -32,6 +32,12 @@ _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 # Seconds until it is said that no look is answered, and to wait for the answer that tells why a statement was canceled.
 _UNANSWERED_S = 2.0
 
+# Seconds until a statement is canceled once more: a function may have caught it.
+_CANCEL_AGAIN_S = 1.0
+
+# Seconds until another connection is tried, where there is none to be had, and where one was lost.
+_CONNECT_AGAIN_S, _LOST_S = 5.0, 0.5
+
 _NEVER = float("inf")
 
 
@@ -184,8 +190,8 @@ class Watch:
                 progress = f"{phase}{f' {percent} %' if percent is not None else ''}"
         except (psycopg.Error, DatabaseError) as error:
             self._not_seen = str(error).strip().partition("\n")[0]
+            self._look_at = now + (_CONNECT_AGAIN_S if self._watcher is None else _LOST_S)
             self.close()
-            self._look_at = now + 5.0
             self._tell_unseen(self._not_seen)
             if now < self._tell_at:
                 return
@@ -223,11 +229,11 @@ class Watch:
         seen = Behind.of(rows[0])
         why = patience.look((now - self._looked_at) * 1000, seen) if seen.own_ms else ""
         self._looked_at = now
-        if limit_ms is not None:
-            waited_ms = 0.0 if seen.is_canceled else seen.held_ms
-            self._brake_at = self._behind_at + max(limit_ms - waited_ms, 0.0) / 1000
         if seen.is_canceled:
+            self._brake_at = now + _CANCEL_AGAIN_S
             return
+        if (limit_ms := patience.limit_ms) is not None:  # who is queued may wait for what we hold from now on
+            self._brake_at = self._behind_at + max(limit_ms - max(seen.held_ms, seen.queued_ms), 0.0) / 1000
         if why:
             self._canceled = _Canceled(
                 self._pipeline.awaited, lambda error: replace(error, sqlstate="55P03", message=why)
