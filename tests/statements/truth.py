@@ -322,27 +322,31 @@ def _rows(connection: Connection, relations: dict[int, _Relation]) -> dict[int, 
     return {oid: count for oid, count in counts.items() if count}
 
 
-def _measure(database: Database, case: Case, known: tuple[dict[int, _Relation], dict[int, int]] | None = None) -> Truth:
-    with closing(database.connect()) as connection:
-        if known is None:
-            relations = _relations(connection)
-            known = relations, _rows(connection, relations)
-        connection.autocommit = False
-        measuring = _Measuring(database, connection, *known)
-        if case.is_transactional:
-            measuring.in_transaction(case.statements)
-            connection.rollback()
-            return measuring.seen.truth()
-        for statement in case.statements:
-            try:
-                measuring.in_transaction([statement])
-                connection.commit()
-            except psycopg.errors.ActiveSqlTransaction:
-                connection.rollback()
-                connection.autocommit = True
-                measuring.alone(statement)
-                connection.autocommit = False
-        return measuring.seen.truth()
+def _look(connection: Connection) -> tuple[dict[int, _Relation], dict[int, int]]:
+    """What is there, and how many rows."""
+    relations = _relations(connection)
+    return relations, _rows(connection, relations)
+
+
+def _measure_together(measuring: _Measuring, case: Case) -> Truth:
+    """Measure the case's statements in one transaction, of which nothing stays."""
+    measuring.in_transaction(case.statements)
+    measuring.connection.rollback()
+    return measuring.seen.truth()
+
+
+def _measure_apart(measuring: _Measuring, case: Case) -> Truth:
+    """Measure the case's statements each in a transaction of its own, or in none where it refuses."""
+    for statement in case.statements:
+        try:
+            measuring.in_transaction([statement])
+            measuring.connection.commit()
+        except psycopg.errors.ActiveSqlTransaction:
+            measuring.connection.rollback()
+            measuring.connection.autocommit = True
+            measuring.alone(statement)
+            measuring.connection.autocommit = False
+    return measuring.seen.truth()
 
 
 def _make(server: RunningServer, name: str, template: str) -> Database:
@@ -380,24 +384,34 @@ def measure(server: RunningServer, cases: Sequence[Case] = CASES, *, rows: int =
         connection.execute(SCHEMA.encode())
         connection.execute(FILL.encode())
         connection.execute("VACUUM ANALYZE")
-        relations = _relations(connection)
-        known = relations, _rows(connection, relations)
-    version = int(server.version)
-    there = [case for case in cases if case.since <= version]
+    shared = _make(server, "corpus_shared", "corpus_filled")
     found = {}
-    for case in there:
-        if case.given or not case.is_transactional:
-            database = _make(server, "corpus_case", "corpus_filled")
-            try:
-                with database.connect() as connection:
-                    connection.execute(f"{case.given}\n;{case.filled}".encode())
-                found[case.name] = _measure(database, case)
-            finally:
-                _drop(server, "corpus_case")
-        else:
-            found[case.name] = _measure(filled, case, known)
-    _drop(server, "corpus_filled")
+    with closing(shared.connect()) as connection:
+        known = _look(connection)
+        connection.autocommit = False
+        for case in cases:
+            if case.since > int(server.version):
+                continue
+            if case.is_transactional and not case.given:
+                found[case.name] = _measure_together(_Measuring(shared, connection, *known), case)
+            else:
+                found[case.name] = _measure_in_a_clone(server, case)
+    for name in ("corpus_shared", "corpus_filled"):
+        _drop(server, name)
     return found
+
+
+def _measure_in_a_clone(server: RunningServer, case: Case) -> Truth:
+    database = _make(server, "corpus_case", "corpus_filled")
+    try:
+        with closing(database.connect()) as connection:
+            connection.execute(f"{case.given}\n;{case.filled}".encode())
+            measuring = _Measuring(database, connection, *_look(connection))
+            connection.autocommit = False
+            measure = _measure_together if case.is_transactional else _measure_apart
+            return measure(measuring, case)
+    finally:
+        _drop(server, "corpus_case")
 
 
 def path(version: str) -> Path:
