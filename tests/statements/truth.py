@@ -120,6 +120,8 @@ class _Measuring:
     before: dict[int, _Relation]
     rows: dict[int, int]
     """Table → how many rows it had, where it had any."""
+    kinds: str = "rpmviISf"
+    """Of which kinds of relations locks are noted."""
     seen: _Seen = field(default_factory=_Seen)
 
     def in_transaction(self, statements: Sequence[str]) -> None:
@@ -132,7 +134,7 @@ class _Measuring:
             read = self._read_whole(counted, counts)
             work = self._note_work(then, now, read)
             for oid, mode in held.items():
-                self.seen.lock(self.before[oid].name, mode)
+                self._note_lock(oid, mode)
             locked = {oid for oid, mode in held.items() if mode in {"RowShareLock", "RowExclusiveLock"}}
             changed = self._changed(locked)
             self.seen.rows |= {self.before[oid].name for oid in changed}
@@ -149,10 +151,14 @@ class _Measuring:
         read = self._read_whole(counted, self._counted(""))
         work = self._note_work(then, self._relations(), read)
         for oid, mode in held:
-            if oid in self.before and self.before[oid].kind in "rpmv":
-                self.seen.lock(self.before[oid].name, mode)
+            self._note_lock(oid, mode)
         stops = (_stops_somebody(self.before[oid].kind, mode) for oid, mode in asked_early if oid in self.before)
         self.seen.harmful |= work and any(stops)
+
+    def _note_lock(self, oid: int, mode: str) -> None:
+        relation = self.before.get(oid)
+        if relation is not None and relation.kind in self.kinds:
+            self.seen.lock(relation.name, mode)
 
     def _note_work(self, then: dict[int, _Relation], now: dict[int, _Relation], read: set[int]) -> bool:
         """Note what was read whole and made anew since ``then``; tell whether there was anything."""
@@ -349,7 +355,8 @@ def _measure_apart(measuring: _Measuring, case: Case) -> Truth:
     return measuring.seen.truth()
 
 
-def _make(server: RunningServer, name: str, template: str) -> Database:
+def make(server: RunningServer, name: str, template: str) -> Database:
+    """Make a database from a template."""
     with server.database.connect() as admin:
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
@@ -359,7 +366,8 @@ def _make(server: RunningServer, name: str, template: str) -> Database:
     return server.database.with_name(name)
 
 
-def _drop(server: RunningServer, name: str) -> None:
+def drop(server: RunningServer, name: str) -> None:
+    """Drop a database, whoever is in it."""
     with server.database.connect() as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -378,13 +386,13 @@ def running(version: str) -> Iterator[RunningServer]:
 
 def measure(server: RunningServer, cases: Sequence[Case] = CASES, *, rows: int = ROWS) -> dict[str, Truth]:
     """What each case does that this version has, on tables of so many rows."""
-    filled = _make(server, "corpus_filled", "template0")
+    filled = make(server, "corpus_filled", "template0")
     with filled.connect() as connection:
         connection.execute("SELECT set_config('corpus.rows', %s, false)", (str(rows),))
         connection.execute(SCHEMA.encode())
         connection.execute(FILL.encode())
         connection.execute("VACUUM ANALYZE")
-    shared = _make(server, "corpus_shared", "corpus_filled")
+    shared = make(server, "corpus_shared", "corpus_filled")
     found = {}
     with closing(shared.connect()) as connection:
         known = _look(connection)
@@ -397,21 +405,23 @@ def measure(server: RunningServer, cases: Sequence[Case] = CASES, *, rows: int =
             else:
                 found[case.name] = _measure_in_a_clone(server, case)
     for name in ("corpus_shared", "corpus_filled"):
-        _drop(server, name)
+        drop(server, name)
     return found
 
 
 def _measure_in_a_clone(server: RunningServer, case: Case) -> Truth:
-    database = _make(server, "corpus_case", "corpus_filled")
+    database = make(server, "corpus_case", "corpus_filled")
     try:
         with closing(database.connect()) as connection:
             connection.execute(f"{case.given}\n;{case.filled}".encode())
             measuring = _Measuring(database, connection, *_look(connection))
+            if not case.is_transactional:
+                measuring.kinds = "rpmv"
             connection.autocommit = False
             measure = _measure_together if case.is_transactional else _measure_apart
             return measure(measuring, case)
     finally:
-        _drop(server, "corpus_case")
+        drop(server, "corpus_case")
 
 
 def path(version: str) -> Path:
