@@ -120,7 +120,7 @@ class _Measuring:
     before: dict[int, _Relation]
     rows: dict[int, int]
     """Table → how many rows it had, where it had any."""
-    kinds: str = "rpmviISf"
+    kinds: str
     """Of which kinds of relations locks are noted."""
     seen: _Seen = field(default_factory=_Seen)
 
@@ -334,6 +334,11 @@ def _look(connection: Connection) -> tuple[dict[int, _Relation], dict[int, int]]
     return relations, _rows(connection, relations)
 
 
+def _kinds(case: Case) -> str:
+    """Of which kinds of relations locks are noted: indexes only where all locks are held at one time."""
+    return "rpmviISf" if case.is_transactional and not case.measured_as else "rpmv"
+
+
 def _measure_together(measuring: _Measuring, case: Case) -> Truth:
     """Measure the case's statements in one transaction, of which nothing stays."""
     measuring.in_transaction(case.statements)
@@ -401,7 +406,7 @@ def measure(server: RunningServer, cases: Sequence[Case] = CASES, *, rows: int =
             if case.since > int(server.version):
                 continue
             if case.is_transactional and not case.given:
-                found[case.name] = _measure_together(_Measuring(shared, connection, *known), case)
+                found[case.name] = _measure_together(_Measuring(shared, connection, *known, _kinds(case)), case)
             else:
                 found[case.name] = _measure_in_a_clone(server, case)
     for name in ("corpus_shared", "corpus_filled"):
@@ -414,9 +419,7 @@ def _measure_in_a_clone(server: RunningServer, case: Case) -> Truth:
     try:
         with closing(database.connect()) as connection:
             connection.execute(f"{case.given}\n;{case.filled}".encode())
-            measuring = _Measuring(database, connection, *_look(connection))
-            if not case.is_transactional:
-                measuring.kinds = "rpmv"
+            measuring = _Measuring(database, connection, *_look(connection), _kinds(case))
             connection.autocommit = False
             measure = _measure_together if case.is_transactional else _measure_apart
             return measure(measuring, case)
