@@ -120,6 +120,8 @@ class _Measuring:
     before: dict[int, _Relation]
     rows: dict[int, int]
     """Table → how many rows it had, where it had any."""
+    kinds: str
+    """Of which kinds of relations locks are noted."""
     seen: _Seen = field(default_factory=_Seen)
 
     def in_transaction(self, statements: Sequence[str]) -> None:
@@ -132,7 +134,7 @@ class _Measuring:
             read = self._read_whole(counted, counts)
             work = self._note_work(then, now, read)
             for oid, mode in held.items():
-                self.seen.lock(self.before[oid].name, mode)
+                self._note_lock(oid, mode)
             locked = {oid for oid, mode in held.items() if mode in {"RowShareLock", "RowExclusiveLock"}}
             changed = self._changed(locked)
             self.seen.rows |= {self.before[oid].name for oid in changed}
@@ -149,10 +151,14 @@ class _Measuring:
         read = self._read_whole(counted, self._counted(""))
         work = self._note_work(then, self._relations(), read)
         for oid, mode in held:
-            if oid in self.before and self.before[oid].kind in "rpmv":
-                self.seen.lock(self.before[oid].name, mode)
+            self._note_lock(oid, mode)
         stops = (_stops_somebody(self.before[oid].kind, mode) for oid, mode in asked_early if oid in self.before)
         self.seen.harmful |= work and any(stops)
+
+    def _note_lock(self, oid: int, mode: str) -> None:
+        relation = self.before.get(oid)
+        if relation is not None and relation.kind in self.kinds:
+            self.seen.lock(relation.name, mode)
 
     def _note_work(self, then: dict[int, _Relation], now: dict[int, _Relation], read: set[int]) -> bool:
         """Note what was read whole and made anew since ``then``; tell whether there was anything."""
@@ -322,30 +328,40 @@ def _rows(connection: Connection, relations: dict[int, _Relation]) -> dict[int, 
     return {oid: count for oid, count in counts.items() if count}
 
 
-def _measure(database: Database, case: Case, known: tuple[dict[int, _Relation], dict[int, int]] | None = None) -> Truth:
-    with closing(database.connect()) as connection:
-        if known is None:
-            relations = _relations(connection)
-            known = relations, _rows(connection, relations)
-        connection.autocommit = False
-        measuring = _Measuring(database, connection, *known)
-        if case.is_transactional:
-            measuring.in_transaction(case.statements)
-            connection.rollback()
-            return measuring.seen.truth()
-        for statement in case.statements:
-            try:
-                measuring.in_transaction([statement])
-                connection.commit()
-            except psycopg.errors.ActiveSqlTransaction:
-                connection.rollback()
-                connection.autocommit = True
-                measuring.alone(statement)
-                connection.autocommit = False
-        return measuring.seen.truth()
+def _look(connection: Connection) -> tuple[dict[int, _Relation], dict[int, int]]:
+    """What is there, and how many rows."""
+    relations = _relations(connection)
+    return relations, _rows(connection, relations)
 
 
-def _make(server: RunningServer, name: str, template: str) -> Database:
+def _kinds(case: Case) -> str:
+    """Of which kinds of relations locks are noted: indexes only where all locks are held at one time."""
+    return "rpmviISf" if case.is_transactional and not case.measured_as else "rpmv"
+
+
+def _measure_together(measuring: _Measuring, case: Case) -> Truth:
+    """Measure the case's statements in one transaction, of which nothing stays."""
+    measuring.in_transaction(case.statements)
+    measuring.connection.rollback()
+    return measuring.seen.truth()
+
+
+def _measure_apart(measuring: _Measuring, case: Case) -> Truth:
+    """Measure the case's statements each in a transaction of its own, or in none where it refuses."""
+    for statement in case.statements:
+        try:
+            measuring.in_transaction([statement])
+            measuring.connection.commit()
+        except psycopg.errors.ActiveSqlTransaction:
+            measuring.connection.rollback()
+            measuring.connection.autocommit = True
+            measuring.alone(statement)
+            measuring.connection.autocommit = False
+    return measuring.seen.truth()
+
+
+def make(server: RunningServer, name: str, template: str) -> Database:
+    """Make a database from a template."""
     with server.database.connect() as admin:
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
@@ -355,7 +371,8 @@ def _make(server: RunningServer, name: str, template: str) -> Database:
     return server.database.with_name(name)
 
 
-def _drop(server: RunningServer, name: str) -> None:
+def drop(server: RunningServer, name: str) -> None:
+    """Drop a database, whoever is in it."""
     with server.database.connect() as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -374,30 +391,40 @@ def running(version: str) -> Iterator[RunningServer]:
 
 def measure(server: RunningServer, cases: Sequence[Case] = CASES, *, rows: int = ROWS) -> dict[str, Truth]:
     """What each case does that this version has, on tables of so many rows."""
-    filled = _make(server, "corpus_filled", "template0")
+    filled = make(server, "corpus_filled", "template0")
     with filled.connect() as connection:
         connection.execute("SELECT set_config('corpus.rows', %s, false)", (str(rows),))
         connection.execute(SCHEMA.encode())
         connection.execute(FILL.encode())
         connection.execute("VACUUM ANALYZE")
-        relations = _relations(connection)
-        known = relations, _rows(connection, relations)
-    version = int(server.version)
-    there = [case for case in cases if case.since <= version]
+    shared = make(server, "corpus_shared", "corpus_filled")
     found = {}
-    for case in there:
-        if case.given or not case.is_transactional:
-            database = _make(server, "corpus_case", "corpus_filled")
-            try:
-                with database.connect() as connection:
-                    connection.execute(f"{case.given}\n;{case.filled}".encode())
-                found[case.name] = _measure(database, case)
-            finally:
-                _drop(server, "corpus_case")
-        else:
-            found[case.name] = _measure(filled, case, known)
-    _drop(server, "corpus_filled")
+    with closing(shared.connect()) as connection:
+        known = _look(connection)
+        connection.autocommit = False
+        for case in cases:
+            if case.since > int(server.version):
+                continue
+            if case.is_transactional and not case.given:
+                found[case.name] = _measure_together(_Measuring(shared, connection, *known, _kinds(case)), case)
+            else:
+                found[case.name] = _measure_in_a_clone(server, case)
+    for name in ("corpus_shared", "corpus_filled"):
+        drop(server, name)
     return found
+
+
+def _measure_in_a_clone(server: RunningServer, case: Case) -> Truth:
+    database = make(server, "corpus_case", "corpus_filled")
+    try:
+        with closing(database.connect()) as connection:
+            connection.execute(f"{case.given}\n;{case.filled}".encode())
+            measuring = _Measuring(database, connection, *_look(connection), _kinds(case))
+            connection.autocommit = False
+            measure = _measure_together if case.is_transactional else _measure_apart
+            return measure(measuring, case)
+    finally:
+        drop(server, "corpus_case")
 
 
 def path(version: str) -> Path:
