@@ -91,7 +91,9 @@ def at_work(database: Database, column: str, offset: int) -> Iterator[Applicatio
 
 def assert_known(database: Database, column: str, *applications: Application) -> None:
     with database.connect() as connection:
-        rows: dict[int, str | None] = dict(connection.execute(f"SELECT id, {column} FROM orders WHERE id > 500".encode()).fetchall())
+        rows: dict[int, str | None] = dict(
+            connection.execute(f"SELECT id, {column} FROM orders WHERE id > 500".encode()).fetchall()
+        )
         lines = connection.execute("SELECT count(*) FROM lines WHERE order_id > 500").fetchone()
     known: dict[int, str | None] = {}
     for one in applications:

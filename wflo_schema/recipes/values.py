@@ -25,6 +25,7 @@ class Wish:
     where: str = ""
     using: str = ""
     default: str = ""
+    until: str = ""
     on_delete: str = ""
     on_update: str = ""
     not_null: bool = False
