@@ -60,6 +60,7 @@ def drop_table(live: Live, wish: Wish) -> Answer:
             made,
             undo_why="loses data: the rows are not there any more.",
             is_after_deploy=True,
+            loses=True,
         )
     )
     return Answer(tuple(steps), again)

@@ -37,7 +37,7 @@ class Step:
     """One migration.  ``title`` names the file, ``why`` says why it is apart.
 
     ``undo`` is the SQL of its rollback, ``keeps`` why there is none.  ``alone`` and ``undo_alone``: not transactional.
-    ``is_after_deploy``: the old version of an application must not run any more.
+    ``is_after_deploy``: the old version of an application must not run any more.  ``loses``: its rollback brings no rows back.
     """
 
     title: str
@@ -49,6 +49,7 @@ class Step:
     alone: bool = False
     undo_alone: bool = False
     is_after_deploy: bool = False
+    loses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ def rollback_text(step: Step) -> str:
         return f"-- undo: {step.title}\n-- nothing-to-undo: {step.keeps}\n"
     # what it does not say, it takes from the forward file
     alone = step.undo_alone if step.undo_alone or step.alone else None
-    return f"{_head(f'undo: {step.title}', step.undo_why, alone=alone)}\n{step.undo.strip()}\n"
+    allowed = "-- lint: allow rollback-loses because that is what it was dropped for\n" if step.loses else ""
+    return f"{_head(f'undo: {step.title}', step.undo_why, alone=alone)}{allowed}\n{step.undo.strip()}\n"
 
 
 def _head(title: str, why: str, *, alone: bool | None = None, is_late: bool = False) -> str:

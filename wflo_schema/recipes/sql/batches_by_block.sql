@@ -1,5 +1,4 @@
 -- No row: a block that changes the rows of a table in the order they are stored in, and commits behind each batch.
--- lint: allow undecided because it asks for the size of the table to know where its last block is
 DO {tag}
 -- resumable: rows that are done are passed over, so it can be run again after it was interrupted
 DECLARE
