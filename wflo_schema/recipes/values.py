@@ -37,7 +37,8 @@ class Step:
     """One migration.  ``title`` names the file, ``why`` says why it is apart.
 
     ``undo`` is the SQL of its rollback, ``keeps`` why there is none.  ``alone`` and ``undo_alone``: not transactional.
-    ``is_after_deploy``: the old version of an application must not run any more.  ``loses``: its rollback brings no rows back.
+    ``is_after_deploy``: the old version of an application must not run any more.
+    ``loses``: its rollback brings no rows back.
     """
 
     title: str
