@@ -99,7 +99,10 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "seeding",
         ),
     ),
-    ("recipes", ("values", "live", "batches", "indexes", "constraints", "columns", "twins", "writing", "operations")),
+    (
+        "recipes",
+        ("values", "live", "batches", "indexes", "constraints", "columns", "twins", "tables", "writing", "operations"),
+    ),
     ("scratch", ("replay",)),
     ("diff", ("renames", "writing", "leading", "repeated", "operations")),
     (

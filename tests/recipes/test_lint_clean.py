@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.cases import GONE, IN_PLACE, MOVED, SAME, Case
+from tests.recipes.cases import GONE, IN_PLACE, KEYS, MOVED, SAME, Case, case
 from tests.recipes.shop import cook, made
 from wflo_schema.connect.database import Database
 from wflo_schema.files.folder import read_migrations
@@ -14,7 +14,14 @@ from wflo_schema.lint.operations import lint
 from wflo_schema.trace.operations import trace
 from wflo_schema.trace.values import MODES
 
-ALL = [*SAME, *GONE, *MOVED, *IN_PLACE]
+WHOLE = [
+    case("partition", "orders", "RANGE (at)", plain="", until="'2027-01-01'"),
+    case("partition", "orders", "LIST (mail)", plain="", first="ALTER TABLE orders DROP CONSTRAINT orders_pkey"),
+    case("drop-table", "orders", plain="", first=KEYS),
+    case("backfill", "orders", "note = mail", plain=""),
+    case("backfill", "events", "kind = 'z'", plain=""),
+]
+ALL = [*SAME, *GONE, *MOVED, *IN_PLACE, *WHOLE]
 
 pytestmark = pytest.mark.spread_over_servers
 

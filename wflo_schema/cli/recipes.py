@@ -28,6 +28,7 @@ recipe_options = all_of(
     option("--where", metavar="CONDITION", help="For a recipe: in which rows."),
     option("--using", metavar="WORDS", help="For a recipe: the method of an index, or how a type is changed."),
     option("--default", metavar="EXPRESSION", help="For a recipe: the default of a column."),
+    option("--until", metavar="VALUE", help="For a partition: rows that are there lie below it."),
     option("--not-null", is_flag=True, help="For a recipe: the column is NOT NULL in the end."),
     option("--on-delete", type=_ACTION, help="For a foreign key: what happens when the row it points to is deleted."),
     option("--on-update", type=_ACTION, help="For a foreign key: what happens when the key it points to is changed."),

@@ -206,6 +206,7 @@ def drop_column(live: Live, wish: Wish) -> Answer:
             undo_why="loses data: what the column held is not there any more, and it is now the last one.",
             undo_alone=True,
             is_after_deploy=True,
+            loses=True,
         )
     )
     return Answer(tuple(steps))

@@ -11,7 +11,7 @@ from wflo_schema.connect.database import Database
 from wflo_schema.errors import UsageError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.naming import name_after
-from wflo_schema.recipes import columns, constraints, indexes, twins
+from wflo_schema.recipes import columns, constraints, indexes, tables, twins
 from wflo_schema.recipes.live import opened
 from wflo_schema.recipes.values import Recipe, Wish, Written
 from wflo_schema.recipes.writing import second_after, slug, write_step
@@ -57,6 +57,11 @@ RECIPES: dict[str, Recipe] = {
             "change-type", "TABLE.COLUMN TYPE [--using EXPRESSION]", "another type for a column",
             twins.change_type, (2, 2), "using", "batch",
         ),
+        _recipe(
+            "partition", "TABLE 'RANGE (COLUMN)' [--until VALUE]", "make a table the first partition of its like",
+            tables.partition, (2, 2), "until",
+        ),
+        _recipe("drop-table", "TABLE", "drop a table that nobody uses any more", tables.drop_table, (1, 1)),
     )
 }  # fmt: skip
 

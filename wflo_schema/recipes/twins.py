@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from wflo_schema.connect.queries import load_sql
@@ -133,7 +134,7 @@ def rename_column(live: Live, wish: Wish) -> Answer:
         *trigger.made(body(new, old)),
         fill(new, old),
         *as_old,
-        _at_once(exchange),
+        at_once(exchange),
     ]
     steps = [
         Step(
@@ -344,7 +345,7 @@ def change_type(live: Live, wish: Wish) -> Answer:
         *r.begin(column.type, ""),
         r.fill(column.type, ""),
         *r.prepare(),
-        _at_once(r.exchange()),
+        at_once(r.exchange()),
     ]
     forward = [*r.begin(of_type, wish.using), r.fill(of_type, wish.using), *r.prepare()]
     if is_free and not hangs:
@@ -379,7 +380,7 @@ def change_type(live: Live, wish: Wish) -> Answer:
                 what,
                 f"The twin takes the place of the column. {MOMENT} A session that has prepared a statement which reads"
                 " the column must prepare it again.",
-                _at_once(r.exchange()),
+                at_once(r.exchange()),
                 one_by_one((*undo, *forward)),
                 undo_why="Goes the whole way back: fails where a row holds what the old type does not. Then begins the"
                 " way forward again, up to here.",
@@ -391,7 +392,7 @@ def change_type(live: Live, wish: Wish) -> Answer:
     )
 
 
-def _at_once(statements: list[str]) -> str:
+def at_once(statements: list[str]) -> str:
     """Statements as one, and so in one transaction."""
-    lines = "\n".join(f"    {one}" for one in statements)
+    lines = "\n".join(f"    {re.sub('^SELECT ', 'PERFORM ', one)}" for one in statements)
     return f"DO $exchange$\nBEGIN\n{lines}\nEND\n$exchange$;"

@@ -25,6 +25,7 @@ class Wish:
     where: str = ""
     using: str = ""
     default: str = ""
+    until: str = ""
     on_delete: str = ""
     on_update: str = ""
     not_null: bool = False
@@ -37,6 +38,7 @@ class Step:
 
     ``undo`` is the SQL of its rollback, ``keeps`` why there is none.  ``alone`` and ``undo_alone``: not transactional.
     ``is_after_deploy``: the old version of an application must not run any more.
+    ``loses``: its rollback brings no rows back.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Step:
     alone: bool = False
     undo_alone: bool = False
     is_after_deploy: bool = False
+    loses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

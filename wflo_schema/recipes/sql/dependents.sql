@@ -1,6 +1,6 @@
--- One row is one view, materialized view, policy, rule or generated column that uses a column of a table.
+-- One row is one view, materialized view, policy, rule or generated column that uses a table: which column of it, if one.
 SELECT DISTINCT
-    a.attname::text AS "column",
+    COALESCE(a.attname::text, '') AS "column",
     CASE
         WHEN r.oid IS NOT NULL THEN
             CASE v.relkind WHEN 'm' THEN 'materialized view ' WHEN 'v' THEN 'view ' ELSE 'rule on ' END
@@ -13,7 +13,7 @@ SELECT DISTINCT
         WHEN pub.oid IS NOT NULL THEN 'publication ' || pb.pubname::text
     END AS name
 FROM pg_catalog.pg_depend AS d
-JOIN pg_catalog.pg_attribute AS a
+LEFT JOIN pg_catalog.pg_attribute AS a
     ON (a.attrelid OPERATOR(pg_catalog.=) d.refobjid AND a.attnum OPERATOR(pg_catalog.=) d.refobjsubid)
 LEFT JOIN pg_catalog.pg_rewrite AS r
     ON (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass

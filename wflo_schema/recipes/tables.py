@@ -1,0 +1,350 @@
+"""Whole tables: made a partitioned one without copying a row, and dropped without locking others for long."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from wflo_schema.connect.queries import fetch
+from wflo_schema.errors import Refused, UsageError
+from wflo_schema.names import identifiers, quote
+from wflo_schema.recipes.columns import MOMENT
+from wflo_schema.recipes.constraints import not_null_steps
+from wflo_schema.recipes.live import Constraint, Live, Relation, Table, behind_table, column_list
+from wflo_schema.recipes.twins import at_once
+from wflo_schema.recipes.values import Answer, Step, Wish
+from wflo_schema.words import listed
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What of a table is neither a column nor a constraint nor an index."""
+
+    owner: str
+    comment: str
+    has_row_security: bool
+    is_unlogged: bool
+    options: str
+    is_published: bool
+    has_parent: bool
+    grants: list[str]
+
+
+# dropping
+
+
+def drop_table(live: Live, wish: Wish) -> Answer:
+    """A table is dropped, once no version of the application that runs knows it."""
+    table = live.table(wish.words[0])
+    users = sorted({name for _, name in table.dependents if not name.startswith(("generated column", "statistics"))})
+    users = [u for u in users if not u.startswith(("policy", "trigger"))]
+    if users:
+        raise Refused(f"{table.spelled} is used by {listed(users)}", hint="first a migration that drops them")
+    if table.below:
+        below = listed(one.spelled for one, _ in table.below)
+        raise Refused(f"{table.spelled} has partitions or children: {below}", hint="drop each of these first")
+    if table.relation.is_partition:
+        raise Refused(f"{table.spelled} is a partition", hint="first ALTER TABLE … DETACH PARTITION … CONCURRENTLY")
+    steps = [
+        _drop_key(live.relation(c.of_oid), c, live.relation(c.to_oid))
+        for c in (*table.pointing, *table.own)
+        if c.type == "f"
+    ]
+    (rest,) = fetch(live.connection, _Rest, "recipes", "table", {"oid": table.relation.oid})
+    made, again = _made_again(live, table, rest)
+    steps.append(
+        Step(
+            f"drop table {table.spelled}",
+            f"Only when no version of the application that runs uses it. {MOMENT}",
+            f"DROP TABLE {table.spelled};",
+            made,
+            undo_why="loses data: the rows are not there any more.",
+            is_after_deploy=True,
+            loses=True,
+        )
+    )
+    return Answer(tuple(steps), again)
+
+
+def _drop_key(table: Relation, key: Constraint, other: Relation) -> Step:
+    alter, name = f"ALTER TABLE {table.spelled}", quote(key.name)
+    add = f"{alter} ADD CONSTRAINT {name} {key.definition.removesuffix(' NOT VALID')} NOT VALID;"
+    back = f"{add}\n{alter} VALIDATE CONSTRAINT {name};" if key.is_valid else add
+    return Step(
+        f"drop foreign key {key.name} of {table.spelled}",
+        f"By itself, because it stops everybody on {table.spelled} and {other.spelled} at once, for a moment.",
+        f"{alter} DROP CONSTRAINT {name};",
+        back,
+        undo_alone=True,
+        is_after_deploy=True,
+    )
+
+
+def _made_again(live: Live, table: Table, rest: _Rest) -> tuple[str, tuple[str, ...]]:
+    """The statements that make a table as it is, without keys to others, and what they leave out."""
+    from wflo_schema.catalog.making import making_statements
+    from wflo_schema.catalog.objects import OF_RELATION, Catalog
+    from wflo_schema.catalog.read import read_catalog
+
+    found = read_catalog(live.connection, schemas=(table.relation.schema,))
+    place = (table.relation.schema, table.name)
+    kept = [
+        o
+        for o in found.objects
+        if (o.path[:2] == place and (o.kind in OF_RELATION or o.kind == "table"))
+        or (o.kind == "sequence" and o.follows[1:3] == place)
+    ]
+    kept = [o for o in kept if not (o.kind == "constraint" and o.get("definition").startswith("FOREIGN KEY"))]
+    statements, left = making_statements(Catalog(tuple(kept), found.server_version))
+    granted = [f"GRANT {g.replace(' TO ', f' ON {table.spelled} TO ', 1)};" for g in rest.grants]
+    owner = [f"ALTER TABLE {table.spelled} OWNER TO {rest.owner};"] if rest.owner else []
+    return "\n".join((*statements, *owner, *granted)), tuple(f"its rollback does not make: {one}" for one in left)
+
+
+# partitions
+
+
+def partition(live: Live, wish: Wish) -> Answer:
+    """A table becomes partitioned: the one that is there is its first partition, and no row is copied."""
+    table, by = live.table(wish.words[0]), wish.words[1].strip()
+    found = re.fullmatch(r"(?P<how>range|list|hash)\s*\((?P<keys>.*)\)", by, re.IGNORECASE | re.DOTALL)
+    if found is None:
+        raise UsageError(f"{by!r} is not how a table is partitioned", hint="write 'RANGE (COLUMN)' or 'LIST (COLUMN)'")
+    keys = [table.column(k.strip()).name for k in found["keys"].split(",")]
+    how = found["how"].upper()
+    if how == "HASH":
+        raise Refused("every row would have to be moved to the partition of its hash", hint="take RANGE or LIST")
+    if table.is_partitioned:
+        return Answer((), (f"{table.spelled} is partitioned already: {table.relation.partition_key}",))
+    if wish.until and how != "RANGE":
+        raise UsageError("--until is for RANGE", hint=f"without it {table.spelled} becomes the default partition")
+    if wish.until and len(keys) > 1:
+        raise UsageError("--until is for one column", hint=f"without it {table.spelled} becomes the default partition")
+    (rest,) = fetch(live.connection, _Rest, "recipes", "table", {"oid": table.relation.oid})
+    _refuse_partition(table, rest)
+    return _Partitioning(live, table, rest, how, keys, wish.until).answer()
+
+
+def _refuse_partition(table: Table, rest: _Rest) -> None:
+    of = table.spelled
+    views = sorted(
+        {name for _, name in table.dependents if name.startswith(("view", "materialized", "rule", "function"))}
+    )
+    pointing = [quote(c.name) for c in table.constraints if c.to_oid == table.relation.oid]
+    reasons = (
+        (bool(table.below) or rest.has_parent, f"{of} inherits, or other tables inherit from it", "end that first"),
+        (
+            bool(views),
+            f"{listed(views)} would go on reading the one partition",
+            "drop them first, make them again later",
+        ),
+        (
+            bool(pointing),
+            f"keys point to {of}: {listed(pointing)}",
+            "drop them first: they would need the partition's key, too",
+        ),
+        (rest.has_row_security, f"{of} has row security", "there is no recipe for it"),
+        (rest.is_published, f"{of} is part of a publication", "there is no recipe for it"),
+        (rest.is_unlogged, f"{of} is UNLOGGED, and a partitioned table cannot be", "there is no recipe for it"),
+        (
+            any(c.has_grants for c in table.columns),
+            f"columns of {of} have privileges of their own",
+            "there is no recipe for it",
+        ),
+        (any(c.type == "x" for c in table.own), f"{of} has an EXCLUDE constraint", "there is no recipe for it"),
+    )
+    for is_so, why, hint in reasons:
+        if is_so:
+            raise Refused(f"{of} cannot be made a partitioned table: {why}", hint=hint)
+
+
+class _Partitioning:
+    """The statements by which a table becomes the first partition of one that takes its name."""
+
+    def __init__(self, live: Live, table: Table, rest: _Rest, how: str, keys: list[str], until: str) -> None:
+        self.live, self.table, self.rest, self.how, self.keys, self.until = live, table, rest, how, keys, until
+        schema = table.relation.schema
+        self.old = live.free(f"{table.name}_{'before' if until else 'default'}", schema)
+        self.rest_name = live.free(f"{table.name}_default", schema) if until else ""
+        self.check = live.free(f"{table.name}_until", schema) if until else ""
+        self.old_spelled = table.relation.beside(self.old)
+        self.uniques = [
+            (c, live.free(f"{c.name}_{keys[-1]}", schema))
+            for c in table.own
+            if c.type in "pu" and not set(keys) <= set(c.columns)
+        ]
+        self.moved = {i.name: live.free(f"{self.old}_{i.name}", schema) for i in table.indexes}
+        self.sequences = {c.name: live.free(f"{self.old}_{c.name}_seq", schema) for c in table.columns if c.identity}
+
+    def answer(self) -> Answer:
+        table, live, of = self.table, self.live, self.table.spelled
+        what, alter = f"partition {of}", f"ALTER TABLE {of}"
+        steps: list[Step] = []
+        needs = [table.column(quote(k)) for k in self.keys]
+        for column in needs:
+            if not column.is_not_null and (self.until or self.uniques or any(c.type == "p" for c in table.own)):
+                steps += not_null_steps(live, table, column)
+        for one, name in self.uniques:
+            columns = column_list([*one.columns, *(k for k in self.keys if k not in one.columns)])
+            steps.append(
+                Step(
+                    f"{what}: index {name}",
+                    f"What is unique in a partitioned table has {identifiers(self.keys)} in it. Built while all write.",
+                    f"CREATE UNIQUE INDEX CONCURRENTLY {quote(name)} ON {of} {columns};",
+                    f"DROP INDEX CONCURRENTLY {table.relation.beside(name)};",
+                    alone=True,
+                    undo_alone=True,
+                )
+            )
+        notes: tuple[str, ...] = tuple(
+            f"{quote(one.name)} will be unique for {identifiers([*one.columns, *self.keys])} together only"
+            for one, _ in self.uniques
+        )
+        if self.until:
+            key, check = quote(self.keys[0]), quote(self.check)
+            live.constraint(f"ALTER TABLE {quote(table.name)} ADD CHECK ({key} < {self.until})", table)
+            notes = (
+                *notes,
+                *live.offending(
+                    f"SELECT FROM {of} WHERE {key} >= {self.until}", f"{self.keys[0]} from {self.until} on"
+                ),
+            )
+            add = f"{alter} ADD CONSTRAINT {check} CHECK ({key} IS NOT NULL AND {key} < {self.until}) NOT VALID;"
+            why = (
+                f"The bound of the partition that {of} will be. Until the last of these files, no row beyond is taken."
+            )
+            steps.append(Step(f"{what}: its bound", why, add, f"{alter} DROP CONSTRAINT IF EXISTS {check};"))
+            steps.append(
+                Step(
+                    f"{what}: validate",
+                    "Reads the whole table, and nobody waits for it.",
+                    f"{alter} VALIDATE CONSTRAINT {check};",
+                    keeps="the rollback of the file before this one drops the constraint",
+                )
+            )
+        proof = (
+            "The constraint proves that all rows are in its bounds, so none is read."
+            if self.until
+            else ("As the default partition, and the only one, it may hold any row, so none is read.")
+        )
+        steps.append(
+            Step(
+                what,
+                f"A partitioned table takes the name of {of}, which becomes its first partition. {proof} {MOMENT}",
+                "\n".join(self.forward()),
+                "\n".join(self.back()),
+                undo_why="Rows of other partitions go back into it while everybody waits: do it while they are few."
+                + (" The bound does not come back, for rows may be beyond it." if self.until else ""),
+                undo_alone=True,
+            )
+        )
+        return Answer(tuple(steps), notes)
+
+    def forward(self) -> list[str]:
+        t, of, old = self.table, self.table.spelled, self.old_spelled
+        relation = t.relation
+        found = [f"DROP TRIGGER {quote(g.name)} ON {of};" for g in t.triggers]
+        for one, name in self.uniques:
+            kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
+            found.append(f"ALTER TABLE {of} DROP CONSTRAINT {quote(one.name)};")
+            found.append(
+                f"ALTER TABLE {of} ADD CONSTRAINT {quote(self.moved[one.index])} {kind} USING INDEX {quote(name)};"
+            )
+        changed = {one.index for one, _ in self.uniques}
+        for name, new in self.moved.items():
+            if name not in changed:
+                found.append(f"ALTER INDEX {relation.beside(name)} RENAME TO {quote(new)};")
+        found.append(
+            "-- lint: allow renamed because the partitioned table takes the name before anybody can ask for it"
+        )
+        found.append(f"ALTER TABLE {of} RENAME TO {quote(self.old)};")
+        like = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
+        found.append(f"CREATE TABLE {of} (LIKE {old} {like}) PARTITION BY {self.how} ({identifiers(self.keys)});")
+        found += self._identities(of, old, self.sequences)
+        if self.check:
+            found.append(f"ALTER TABLE {of} DROP CONSTRAINT IF EXISTS {quote(self.check)};")
+        found += self._hung(of)
+        bound = f"FOR VALUES FROM (MINVALUE) TO ({self.until})" if self.until else "DEFAULT"
+        found.append(f"ALTER TABLE {of} ATTACH PARTITION {old} {bound};")
+        if self.until:
+            found.append(f"ALTER TABLE {old} DROP CONSTRAINT IF EXISTS {quote(self.check)};")
+            found.append(f"CREATE TABLE {relation.beside(self.rest_name)} PARTITION OF {of} DEFAULT;")
+        return found
+
+    def _hung(self, of: str) -> list[str]:
+        """What hangs on the table, made anew on the partitioned one; a partition's own of the same kind joins it."""
+        t, alter = self.table, f"ALTER TABLE {of}"
+        found = []
+        changed = {one.name: [*one.columns, *(k for k in self.keys if k not in one.columns)] for one, _ in self.uniques}
+        for one in t.own:
+            if one.type in "pu":
+                kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
+                columns = column_list(changed.get(one.name, one.columns))
+                found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {kind} {columns};")
+            elif one.type == "f":
+                found.append(f"{alter} ADD CONSTRAINT {quote(one.name)} {one.definition.removesuffix(' NOT VALID')};")
+        for index in t.indexes:
+            if not index.is_of_constraint:
+                unique = "UNIQUE " if index.is_unique else ""
+                found.append(f"CREATE {unique}INDEX {quote(index.name)} ON {of} {behind_table(index.definition)};")
+        found += [f"{g.definition};" for g in t.triggers]
+        if self.rest.owner:
+            found.append(f"{alter} OWNER TO {self.rest.owner};")
+        found += [f"GRANT {g.replace(' TO ', f' ON {of} TO ', 1)};" for g in self.rest.grants]
+        if self.rest.comment:
+            text = self.rest.comment.replace("'", "''")
+            found.append(f"COMMENT ON TABLE {of} IS '{text}';")
+        return found
+
+    def _identities(self, to: str, of: str, names: dict[str, str]) -> list[str]:
+        """Numbers are given by the partitioned table from now on, and go on where they were."""
+        found = []
+        for column in self.table.columns:
+            it = quote(column.name)
+            if column.identity:
+                kind = "ALWAYS" if column.identity == "a" else "BY DEFAULT"
+                own = self.table.relation.beside(names[column.name])
+                there = self.table.relation.beside(column.sequence.rpartition(".")[2].strip('"'))
+                found.append(
+                    f"ALTER TABLE {to} ALTER COLUMN {it} ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME {own});"
+                )
+                literal, last = own.replace("'", "''"), f"(SELECT s.last_value FROM {there} AS s)"
+                called = f"(SELECT s.is_called FROM {there} AS s)"
+                found.append(f"SELECT setval('{literal}', {last}, {called});")
+                found.append(f"ALTER TABLE {of} ALTER COLUMN {it} DROP IDENTITY;")
+                found.append(f"ALTER SEQUENCE {own} RENAME TO {column.sequence.rpartition('.')[2]};")
+            elif column.sequence:
+                found.append(f"ALTER SEQUENCE {column.sequence} OWNED BY {to}.{it};")
+        return found
+
+    def back(self) -> list[str]:
+        """Statements, each a transaction: what takes long comes before the exchange, or after it."""
+        old, found = self.old_spelled, []
+        for one, name in self.uniques:
+            again = quote(f"{self.moved[one.index]}_again"[:60])
+            wider = column_list([*one.columns, *(k for k in self.keys if k not in one.columns)])
+            found.append(f"CREATE UNIQUE INDEX CONCURRENTLY {again} ON {old} {column_list(one.columns)};")
+            found.append(f"CREATE UNIQUE INDEX CONCURRENTLY {quote(name)} ON {old} {wider};")
+        found.append(at_once(self._back_at_once()))
+        return found
+
+    def _back_at_once(self) -> list[str]:
+        t, of, old = self.table, self.table.spelled, self.old_spelled
+        relation = t.relation
+        columns = identifiers(c.name for c in t.columns if not c.generated)
+        found = [f"ALTER TABLE {of} DETACH PARTITION {old};"]
+        found += self._identities(old, of, self.sequences)
+        found.append(f"INSERT INTO {old} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {of};")
+        found.append(f"DROP TABLE {of};")
+        found.append(f"ALTER TABLE {old} RENAME TO {quote(t.name)};")
+        changed = {one.index for one, _ in self.uniques}
+        for name, new in self.moved.items():
+            if name not in changed:
+                found.append(f"ALTER INDEX {relation.beside(new)} RENAME TO {quote(name)};")
+        for one, _ in self.uniques:
+            kind = "PRIMARY KEY" if one.type == "p" else "UNIQUE"
+            again = quote(f"{self.moved[one.index]}_again"[:60])
+            found.append(f"ALTER TABLE {of} DROP CONSTRAINT {quote(self.moved[one.index])};")
+            found.append(f"ALTER TABLE {of} ADD CONSTRAINT {quote(one.name)} {kind} USING INDEX {again};")
+        found += [f"{g.definition};" for g in t.triggers]
+        return found
