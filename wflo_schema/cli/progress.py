@@ -26,13 +26,14 @@ class Display:
 
         self._progress, self._running_line = progress_text, running_text
         self._every_s = every_s
-        self._told_at = time.monotonic()
-        """When something was printed last."""
+        self._began = self._told_at = time.monotonic()
+        """When it began, and when something was printed last."""
         self._total = 1
         self._kinds = events
         self._say = event_text
         self._is_text = format_ == "text"
         self._is_terminal = (sys.stdout.isatty(), sys.stderr.isatty())
+        self._has_bar = self._is_terminal[True]
         self._bar: Any = None
         self._task: Any = None
         self._whom: tuple[object, ...] = ()
@@ -70,23 +71,28 @@ class Display:
 
     def _start(self) -> None:
         """Begin the line that is written over, where there is a terminal."""
-        if self._bar is not None or not self._is_terminal[True]:
+        if self._bar is not None or not self._has_bar:
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
+        console = Console(stderr=True)
+        if console.is_dumb_terminal:
+            self._has_bar = False
+            return
         self._bar = Progress(
             MofNCompleteColumn(),
             BarColumn(bar_width=30),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
         self._task = self._bar.add_task("", total=self._total)
+        self._bar.tasks[0].start_time = self._began
         self._bar.start()
 
     def _running(self, event: Running) -> None:

@@ -13,8 +13,8 @@ from wflo_schema.connect.pipeline import Row
 from wflo_schema.engine.events import StatementProgress
 from wflo_schema.files.script import Script
 
-# Seconds between two questions how big the database is, which looks at each of its files.
-_SIZE_EVERY_S = 5.0
+# Seconds between two questions how big the database is, which looks at each of its files; the first come at once.
+_SIZE_EVERY_S, _AT_ONCE = 5.0, 3
 
 # Bytes that a database grows by before that is taken for a copy of the table: others write, too.
 _LEAST_GROWTH = 1 << 20
@@ -49,15 +49,14 @@ class Gauge:
     def _begin(self, statement: str) -> None:
         """Measure this one from now on, as it is known by when it began."""
         self._statement = statement
-        self._size_at = -1.0
-        self._first_size, self._grown = -1, 0
+        self._sizes, self._size_at, self._first_size, self._grown = 0, 0.0, 0, 0
         self._phase: tuple[str, str, str] | None = None
         self._began = (0.0, 0)
         """When the phase was first seen, and how far it was."""
 
     def asks_size(self, now: float) -> bool:
         """Is it time to ask how big the database is?"""
-        return self._size_at < 0 or now - self._size_at >= _SIZE_EVERY_S
+        return self._sizes < _AT_ONCE or now - self._size_at >= _SIZE_EVERY_S
 
     def read(self, row: Row, now: float, *, to_copy: int | None) -> StatementProgress:
         """How far it is; ``to_copy``: bytes that a COPY of ours reads."""
@@ -83,8 +82,8 @@ class Gauge:
     def _has_grown(self, now: float, size: str | None) -> bool:
         """Has the database grown since the statement was first seen?"""
         if size is not None:
-            self._size_at = now
-            if self._first_size < 0:
+            self._sizes, self._size_at = self._sizes + 1, now
+            if self._sizes == 1:
                 self._first_size = int(size)
             self._grown = int(size) - self._first_size
         return self._grown >= _LEAST_GROWTH

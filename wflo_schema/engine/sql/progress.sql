@@ -25,7 +25,7 @@ WITH ours AS (
         END AS phase,
         CASE
             WHEN p.phase LIKE '%sorting%' THEN NULL
-            WHEN p.phase LIKE 'waiting%' THEN p.lockers_done
+            WHEN p.phase LIKE 'waiting%' THEN CASE WHEN p.lockers_total > 0 THEN p.lockers_done END
             WHEN p.phase LIKE '%tuples%' THEN p.tuples_done
             WHEN p.blocks_total > 0 THEN p.blocks_done
             ELSE p.tuples_done
