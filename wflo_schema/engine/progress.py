@@ -56,7 +56,7 @@ class Gauge:
 
     def asks_size(self, now: float) -> bool:
         """Is it time to ask how big the database is?"""
-        return self._sizes < _AT_ONCE or now - self._size_at >= _SIZE_EVERY_S
+        return not self.is_slow and (self._sizes < _AT_ONCE or now - self._size_at >= _SIZE_EVERY_S)
 
     def read(self, row: Row, now: float, *, to_copy: int | None) -> StatementProgress:
         """How far it is; ``to_copy``: bytes that a COPY of ours reads."""
