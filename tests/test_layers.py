@@ -70,6 +70,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
         "engine",
         (
             "events",
+            "progress",
             "flaws",
             "instead",
             "remedies",
@@ -183,7 +184,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
-    ("show", ("text", "check_formats", "differences", "dev_text", "traces", "timeline", "plans")),
+    ("show", ("progress", "text", "check_formats", "differences", "dev_text", "traces", "timeline", "plans")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",

@@ -36,6 +36,14 @@ def duration(ms: float) -> str:
     return f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
 
 
+def size(count: float) -> str:
+    """So many bytes, as PostgreSQL writes them (``pg_size_pretty``): ``512 bytes``, ``41 kB``, ``1.3 GB``."""
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    while count >= 1024 and len(units) > 1:
+        count, units = count / 1024, units[1:]
+    return f"{count:.1f} {units[0]}" if count < 10 and units[0] != "bytes" else f"{count:.0f} {units[0]}"
+
+
 def release(server_version: int) -> str:
     """The version of a server, from libpq's number, as people write it, without a packager's words: 18.6."""
     return f"{server_version // 10000}.{server_version % 10000}"

@@ -17,6 +17,7 @@ from wflo_schema.errors import BadMigrationFile, MigrationFailed, Refused
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import replayed
+from wflo_schema.squash.operations import squash_migrations
 
 pytestmark = [pytest.mark.every_version, pytest.mark.spread_over_servers]
 
@@ -295,3 +296,14 @@ def test_run_that_finds_its_phase_done_by_another_has_nothing_to_do(database: Da
     assert migrate(database, folder, BEFORE, notify=events.append).ids == ()
     assert migrate(database, folder, AFTER).ids == ("2_b", "4_d")
     assert migrate(database, folder, AFTER).ids == ()
+
+
+def test_files_of_which_one_waits_for_its_phase_are_not_squashed(database: Database, folder: Path) -> None:
+    migrate(database, folder, BEFORE)
+    with pytest.raises(Refused, match="has some of these, and 2_b waits for a phase there; nothing was written"):
+        squash_migrations(database, read_migrations(folder), "3_c", target=database)
+    migrate(database, folder)
+    assert squash_migrations(database, read_migrations(folder), "4_d", target=database, remove=True).replaces
+    files = read_migrations(folder)
+    assert [m.phase for m in files] == [BEFORE]
+    assert operations.status(database, files).is_up_to_date

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from wflo_schema.engine.events import Event
+    from wflo_schema.engine.events import Event, Running, Waiting
 from wflo_schema.cli.streams import discard, visible
+
+# Seconds between two lines that say how far a run is, where no terminal shows it: so that a job is not taken for dead.
+_EVERY_S = 30.0
 
 
 class Display:
     """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal."""
 
-    def __init__(self, format_: str) -> None:
+    def __init__(self, format_: str, *, every_s: float = _EVERY_S) -> None:
         from wflo_schema.engine import events
+        from wflo_schema.show.progress import progress_text, running_text
         from wflo_schema.show.text import event_text
 
+        self._progress, self._running_line = progress_text, running_text
+        self._every_s = every_s
+        self._began = self._told_at = time.monotonic()
+        """When it began, and when something was printed last."""
+        self._total = 1
         self._kinds = events
         self._say = event_text
         self._is_text = format_ == "text"
         self._is_terminal = (sys.stdout.isatty(), sys.stderr.isatty())
+        self._has_bar = self._is_terminal[True]
         self._bar: Any = None
         self._task: Any = None
+        self._whom: tuple[object, ...] = ()
+        """Who was waited for when that was told last."""
 
     def __enter__(self) -> Display:
         return self
@@ -40,46 +53,71 @@ class Display:
             if event.severity not in ("DEBUG", "LOG", "INFO"):
                 self._print(self._say(event), err=True)
             return
-        if isinstance(event, kinds.Begun) and event.total > 1 and self._is_terminal[True]:
-            self._start(event.total)
+        if isinstance(event, kinds.Begun):
+            self._total = max(event.total, 1)
+            if event.total > 1:
+                self._start()
         if isinstance(event, kinds.Running):
             self._running(event)
-        line = self._say(event)
-        if not line:
-            return
-        if isinstance(event, kinds.Begun | kinds.Done):
+        elif isinstance(event, kinds.Waiting):
+            self._waiting(event)
+        elif isinstance(event, kinds.Begun | kinds.Done):
             if self._bar is not None and isinstance(event, kinds.Done):
                 self._bar.update(self._task, completed=event.number, total=event.total)
             if self._is_text:
-                self._print(line, err=False)
+                self._print(self._say(event), err=False)
         else:
-            self._print(line, err=True)
+            self._print(self._say(event), err=True)
 
-    def _start(self, total: int) -> None:
+    def _start(self) -> None:
+        """Begin the line that is written over, where there is a terminal."""
+        if self._bar is not None or not self._has_bar:
+            return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
+        console = Console(stderr=True)
+        if console.is_dumb_terminal:
+            self._has_bar = False
+            return
         self._bar = Progress(
             MofNCompleteColumn(),
             BarColumn(bar_width=30),
             TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=Console(stderr=True),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=console,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("", total=total)
+        self._task = self._bar.add_task("", total=self._total)
+        self._bar.tasks[0].start_time = self._began
         self._bar.start()
 
-    def _running(self, event: Any) -> None:
+    def _running(self, event: Running) -> None:
+        """How far a migration is: in the line that is written over, or in a line of its own now and then."""
+        if event.elapsed_s >= 1:
+            self._start()
         if self._bar is not None:
-            self._bar.update(self._task, description=f"{event.id}  {event.progress}".rstrip())
-        elif event.elapsed_s >= 1 and self._is_terminal[True]:
-            said = f", {event.progress}" if event.progress else ""
-            self._print(f"  {event.id} is running ({event.elapsed_s:.0f} s{said})", err=True)
+            far = event.waits or self._progress(event.progress)
+            self._bar.update(self._task, description=visible(f"{event.id}  {far}".rstrip()))
+        elif event.elapsed_s and time.monotonic() - self._told_at >= self._every_s:
+            self._print(self._running_line(event), err=True)
+
+    def _waiting(self, event: Waiting) -> None:
+        """Whom a migration waits for: in a line of its own when that is new, then as `_running` does."""
+        if event.waited_s >= 1:
+            self._start()
+        if self._bar is not None:
+            self._bar.update(self._task, description=visible(self._say(event).strip()))
+        whom = (event.id, *(b.pid for b in event.blockers))
+        is_new, self._whom = whom != self._whom, whom
+        if is_new or (self._bar is None and time.monotonic() - self._told_at >= self._every_s):
+            self._print(self._say(event), err=True)
 
     def _print(self, line: str, *, err: bool) -> None:
+        self._told_at = time.monotonic()
         stream = sys.stderr if err else sys.stdout
         is_terminal = self._is_terminal[err]
         try:

@@ -244,6 +244,8 @@ class Pipeline:
         self.round_trips = 0
         self.copied = 0
         """Rows of the last COPY."""
+        self.to_copy: int | None = None
+        """Bytes that a COPY is given which is under way."""
         self.reads_backslashes = self._pgconn.parameter_status(b"standard_conforming_strings") == b"off"
         """Is standard_conforming_strings off, by the server's, the database's or the role's configuration?"""
         self._pgconn.notice_handler = self._notice
@@ -455,6 +457,13 @@ class Pipeline:
         return error
 
     def _feed(self, data: CopyData) -> None:
+        self.to_copy = len(data)
+        try:
+            self._feed_all(data)
+        finally:
+            self.to_copy = None
+
+    def _feed_all(self, data: CopyData) -> None:
         for start in range(0, len(data), _COPIED_AT_ONCE):
             if self._stop is not None and self._stop.is_requested:
                 self._pgconn.put_copy_end(b"stopped")

@@ -21,14 +21,41 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementProgress:
+    """How far a statement is, as far as PostgreSQL tells.
+
+    ``query`` is its text, perhaps cut off; it is ``number`` of ``of`` in its file, 0 where that is not known.
+    ``command`` and ``phase`` are PostgreSQL's words.  ``done`` and ``total`` are bytes, rows, indexes or sessions (of
+    those that are waited for), as ``unit`` says, None where they are not known; of what only reads a table, ``total``
+    says how big that is.  ``left_s`` is what the phase will take at the rate measured so far.
+    """
+
+    query: str = ""
+    command: str = ""
+    phase: str = ""
+    relation: str = ""
+    done: int | None = None
+    total: int | None = None
+    unit: str = ""
+    is_estimate: bool = False
+    left_s: float | None = None
+    number: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
-    """A migration is being run, for ``elapsed_s`` seconds now; ``progress`` is what PostgreSQL reports of it."""
+    """A migration is being run, for ``elapsed_s`` seconds now.
+
+    ``progress`` is how far its statement is, ``waits`` what another run does meanwhile.
+    """
 
     id: str
     number: int
     total: int
     elapsed_s: float = 0.0
-    progress: str = ""
+    progress: StatementProgress | None = None
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +109,7 @@ class Waiting:
     id: str
     blockers: tuple[Blocker, ...]
     waited_s: float
+    progress: StatementProgress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -386,6 +386,7 @@ class _Seeding(Session):
         m, began = _as_migration(file), time.monotonic()
         self.check_stop()
         self.start(m, goes_on=True)
+        self.script = script
         before = [Command("RESET ALL"), *self.as_ourselves(), *self.named, *set_local(self.settings(m))]
         numbers: list[int] = []
         if script is not None:

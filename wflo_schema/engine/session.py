@@ -32,7 +32,7 @@ from wflo_schema.connect.pipeline import (
     StoppedWaiting,
 )
 from wflo_schema.engine.behind import Patience
-from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running
+from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running, StatementProgress
 from wflo_schema.engine.instead import instead_of
 from wflo_schema.engine.ledger import (
     Ledger,
@@ -46,6 +46,7 @@ from wflo_schema.engine.ledger import (
 )
 from wflo_schema.engine.locks import LOCK_TIMEOUT_MS, LockOptions
 from wflo_schema.engine.parts import Part, set_local
+from wflo_schema.engine.progress import number_of
 from wflo_schema.engine.remedies import NOTHING_KEPT, ledger_remedy, remedy, syntax_remedy
 from wflo_schema.engine.watch import Watch
 from wflo_schema.errors import (
@@ -179,6 +180,8 @@ class Session:
         self.queue: deque[Migration] = deque()
         """What is still to be done, with the current one."""
         self._operation = ""
+        self.script: Script | None = None
+        """The file that is being run, where its statements are counted."""
         self.under_way = 0
         """How many were run before the current one, in the transaction that is still open."""
         self.block_wishes_ms: tuple[int | None, ...] = ()
@@ -581,7 +584,10 @@ class Session:
         ``gives_way``: in one transaction, to others; it ``goes_on``: in the one of the migration before.
         """
         number = len(self._done) + len(self._unflushed) + self.under_way + 1
+        if gives_way is not None:
+            self.script = gives_way
         if self.current is None or self.current.id != m.id:
+            self.script = gives_way
             self.current = Running(m.id, number, self._total)
             self._current_began = time.monotonic()
             self._told_of_colleague_at = 0.0
@@ -599,11 +605,14 @@ class Session:
         self._watch.begin(_LEDGER, timeout_ms, Patience(self.locks.block_of(None)))
         return (BEGIN, *self.named, *set_local({"lock_timeout": str(timeout_ms)}))
 
-    def _running(self, progress: str) -> Running | None:
-        """The migration that is being run, with how far it is."""
-        return self.current and replace(
-            self.current, elapsed_s=time.monotonic() - self._current_began, progress=progress
-        )
+    def _running(self, progress: StatementProgress | None) -> Running | None:
+        """The migration that is being run, with how far its statement is, and which that is."""
+        if self.current is None:
+            return None
+        if progress is not None and self.script is not None:
+            number, of = number_of(self.script, progress.query)
+            progress = replace(progress, number=number, of=of)
+        return replace(self.current, elapsed_s=time.monotonic() - self._current_began, progress=progress)
 
     def finished(
         self, m: Migration, operation: str, statements: int, *, is_flushed: bool, duration_ms: float | None = None
@@ -801,7 +810,7 @@ class Session:
         waited_s = tries.waited_s
         if self.current is not None:
             r = self.current
-            self.notify(Running(r.id, r.number, r.total, waited_s, said))
+            self.notify(Running(r.id, r.number, r.total, waited_s, waits=said))
         if time.monotonic() - self._told_of_colleague_at >= _TELL_S and waited_s >= 1.0:
             self._told_of_colleague_at = time.monotonic()
             what = m.id if m else _LEDGER

@@ -128,6 +128,7 @@ class Stepwise:
         """
         m, script, operation = self._migration, self._script, self._operation
         self._session.start(m)
+        self._session.script = script
         self._refuse_pooler()
         if not (self._session.ledger.has_progress and self._session.ledger.has_log_rows):
             self._session.ledger = create_progress(self._session.pipeline, self._session.ledger)

@@ -16,15 +16,16 @@ from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import TICK_S, Aside, Pipeline, Row, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Behind, Patience, stopped
-from wflo_schema.engine.events import Blocker, Notice, Notify, Running, Waiting
+from wflo_schema.engine.events import Blocker, Notice, Notify, Running, StatementProgress, Waiting
 from wflo_schema.engine.ledger import LOCK_SPACE
+from wflo_schema.engine.progress import Gauge
 from wflo_schema.errors import DatabaseError
 
 # Seconds to wait for the answer to a look at what blocks us.
 _LOOK_S = 0.1
 
-# What is true for a while: whom we wait for, and who waits behind us.
-_MAY_BE_LATE = ("activity", "behind")
+# What is true for a while: whom we wait for, who waits behind us, and how far we are.
+_MAY_BE_LATE = ("activity", "behind", "progress")
 
 # Seconds between two looks at what blocks us, and between asking whether one is due, at least.
 _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
@@ -52,7 +53,8 @@ class Watch:
     """Looks while the first connection waits.
 
     ``beside`` is where to look from, ``own_pid`` the first connection's process, None behind a pooler: there ``token``,
-    its application_name, says which it is.  ``running`` is the migration that is told of, given how far it is.
+    its application_name, says which it is.  ``running`` is the migration that is told of, given how far its
+    statement is.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Watch:
         own_pid: int | None,
         *,
         notify: Notify,
-        running: Callable[[str], Running | None],
+        running: Callable[[StatementProgress | None], Running | None],
     ) -> None:
         self._pipeline = pipeline
         self._beside = beside
@@ -71,6 +73,7 @@ class Watch:
         self._own_pid = None if own_pid is None else str(own_pid)
         self._notify = notify
         self._running = running
+        self._gauge = Gauge()
         self._watcher: Aside | None = None
         self._look_every_s = 0.5
         self._look_at = self._tell_at = self._tell_blockers_at = self._looked_at = 0.0
@@ -162,7 +165,7 @@ class Watch:
             self._set_tick(now)
             return
         self._look_at = now + self._look_every_s
-        progress = ""
+        progress = None
         try:
             if self._watcher is None:
                 # as the user who logs in: another role may neither see what his sessions are at nor cancel one
@@ -181,13 +184,13 @@ class Watch:
                 self.blockers = tuple(self._blocker(row) for row in blockers)
                 if now >= self._tell_blockers_at:
                     self._tell_at = self._tell_blockers_at = now + 1.0
-                    self._notify(Waiting(self._watched, self.blockers, waited_s))
+                    running = self._running(self._progress(now))
+                    found = running.progress if running is not None else None
+                    self._notify(Waiting(self._watched, self.blockers, waited_s, found))
                 return
             if now < self._tell_at:
                 return
-            found = self._ask("progress_index") if blockers is not None else None
-            for phase, percent in found or ():
-                progress = f"{phase}{f' {percent} %' if percent is not None else ''}"
+            progress = self._progress(now) if blockers is not None else None
         except (psycopg.Error, DatabaseError) as error:
             self._not_seen = str(error).strip().partition("\n")[0]
             self._look_at = now + (_CONNECT_AGAIN_S if self._watcher is None else _LOST_S)
@@ -203,6 +206,14 @@ class Watch:
     def _set_tick(self, now: float) -> None:
         """Be called when the next look is due."""
         self._pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, self._look_at - now))
+
+    def _progress(self, now: float) -> StatementProgress | None:
+        """How far the statement is, None where nothing was told in time."""
+        asks_size = self._gauge.asks_size(now)
+        rows = self._ask("progress", "t" if asks_size else "f")
+        if rows is None and asks_size:
+            self._gauge.is_slow = True  # a look at who waits behind us must not wait for it again
+        return self._gauge.read(rows[0], now, to_copy=self._pipeline.to_copy) if rows else None
 
     def _plan(self, began: float) -> None:
         """Look again no later than somebody may have waited for too long, and soon where an answer is missing."""

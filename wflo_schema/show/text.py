@@ -23,6 +23,7 @@ from wflo_schema.errors import BadMigrationFile, MigrationFailed, WfloSchemaErro
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.listing import BEFORE_ALL, HOOKS, REPEATABLE
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.show.progress import progress_text
 from wflo_schema.words import counted, duration, listed, plural
 
 if TYPE_CHECKING:
@@ -268,7 +269,9 @@ def event_text(event: Event) -> str:
             if event.blockers and all(b.is_colleague for b in event.blockers):
                 return f"  {event.id} waits for another run of wflo-schema ({event.waited_s:.0f} s): {whom}"
             where = next((f" on {b.relation}" for b in event.blockers if b.relation), "")
-            return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s), blocked by {whom}"
+            far = progress_text(event.progress) if event.progress and event.progress.command else ""
+            at = f": {far}" if far else ""
+            return f"  {event.id} waits for a lock{where} ({event.waited_s:.1f} s){at}, blocked by {whom}"
         case Retrying():
             follows = f"try {event.attempt + 1} follows in {event.pause_s:.1f} s"
             return f"  {event.id} did not get through ({without_passwords(event.reason)}); {follows}"

@@ -24,7 +24,7 @@ from wflo_schema.scratch.replay import ScratchOptions, scratch_database
 from wflo_schema.squash import rewriting
 from wflo_schema.squash.proof import Made, Unlike, changing_columns, look_at, unlike
 from wflo_schema.squash.rewriting import Kept
-from wflo_schema.words import counted, listed
+from wflo_schema.words import counted, listed, plural
 
 # Differences that a refusal shows.
 _MOST_SHOWN = 10
@@ -198,6 +198,13 @@ def _choose(
 def _refuse_changed(target: Database, one: _Squash) -> None:
     inside = {m.id for m in one.chosen}
     status = operations.status(target, one.migrations)
+    later = [e.id for e in status.for_later if e.id in inside]
+    if later and any(e.id in inside for e in status.applied):
+        raise Refused(
+            f"{target.label} has some of these, and {listed(later)} {plural(len(later), 'waits', 'wait')} for a phase"
+            " there; nothing was written",
+            hint="apply what is after-deploy first: wflo-schema migrate; or squash up to what comes before it",
+        )
     changed = [e.id for e in status.entries if e.id in inside and e.state is State.CHANGED]
     if changed:
         raise Refused(
