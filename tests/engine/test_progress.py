@@ -187,6 +187,18 @@ def test_table_that_is_copied_is_told_by_the_growth_of_the_database(
     assert progress_text(found).startswith("on big: writing a new copy, about ")
 
 
+def test_what_is_made_from_a_table_is_no_copy_of_it(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(database, "VOLATILE")
+    monkeypatch.setattr(progress, "_SIZE_EVERY_S", 0.1)
+    monkeypatch.setattr(progress, "_LEAST_GROWTH", 8192)
+    folder = write(tmp_path / "m", {"1_a": "CREATE TABLE made AS SELECT slow(id), t FROM big;"})
+    with migrating(database, folder) as told:
+        found = seen(told, lambda p: bool(p.done), "the rows")
+    assert (found.phase, found.relation, found.total, found.left_s) == ("writing", "", None, None)
+
+
 READS = {
     "a CHECK": (
         "ALTER TABLE big ADD CONSTRAINT c CHECK (slow(id) > 0) NOT VALID",

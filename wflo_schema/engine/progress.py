@@ -60,7 +60,7 @@ class Gauge:
 
     def read(self, row: Row, now: float, *, to_copy: int | None) -> StatementProgress:
         """How far it is; ``to_copy``: bytes that a COPY of ours reads."""
-        query, began, command, phase, relation, done, total, unit, held, held_in_all, has_fresh, size = row
+        query, began, command, phase, relation, done, total, unit, held, to_copy_in_all, has_fresh, size = row
         if began != self._statement:
             self._begin(began or "")
         found = StatementProgress(query or "", command or "", phase or "", relation or "")
@@ -73,9 +73,17 @@ class Gauge:
             found = replace(found, done=known, total=whole, unit=unit or "", is_estimate=is_estimate)
             return self._with_rate(found, now)
         if has_fresh == "t" and self._has_grown(now, size):
-            in_all = None if held_in_all is None or int(held_in_all) < self._grown else int(held_in_all)
-            phase = "writing a new copy" if found.relation else "writing"
-            found = replace(found, phase=phase, done=self._grown, total=in_all, unit="bytes", is_estimate=True)
+            is_copied = to_copy_in_all is not None  # what is only read does not become a copy
+            in_all = int(to_copy_in_all or 0)
+            found = replace(
+                found,
+                phase="writing a new copy" if is_copied else "writing",
+                relation=found.relation if is_copied else "",
+                done=self._grown,
+                total=in_all if in_all >= self._grown else None,
+                unit="bytes",
+                is_estimate=True,
+            )
             return self._with_rate(found, self._size_at)
         return found if held is None else replace(found, total=int(held), unit="bytes", is_estimate=True)
 

@@ -114,6 +114,7 @@ WITH ours AS (
         c.oid,
         c.relname,
         c.relpages + COALESCE(t.relpages, 0) AS blocks,
+        l.mode = 'AccessExclusiveLock' AS is_exclusive,
         GREATEST(c.relpages, 0) + COALESCE(GREATEST(t.relpages, 0), 0) + (
             SELECT COALESCE(pg_catalog.sum(GREATEST(ic.relpages, 0)), 0)
             FROM pg_catalog.pg_index AS i
@@ -125,10 +126,7 @@ WITH ours AS (
     JOIN pg_catalog.pg_class AS c ON c.oid = l.relation AND c.relkind IN ('r', 'm')
     LEFT JOIN pg_catalog.pg_class AS t ON t.oid = c.reltoastrelid
     WHERE l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
-        AND (
-            pg_catalog.strpos(ours.query, c.relname) > 0
-            OR pg_catalog.strpos(pg_catalog.lower(ours.query), c.relname) > 0
-        )
+        AND ours.query ~* (E'\\m' || pg_catalog.regexp_replace(c.relname, E'(\\W)', E'\\\\\\1', 'g') || E'\\M')
     ORDER BY
         l.mode = 'AccessExclusiveLock' DESC,
         l.mode IN ('ShareLock', 'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock') DESC,
@@ -151,7 +149,7 @@ SELECT
     NULLIF(told.total, 0) * CASE WHEN told.unit = 'blocks' THEN block.size ELSE 1 END AS total,
     CASE WHEN told.unit = 'blocks' THEN 'bytes' ELSE told.unit END AS unit,
     NULLIF(GREATEST(held.blocks, 0), 0) * block.size AS bytes,
-    NULLIF(held.blocks_with_indexes, 0) * block.size AS bytes_with_indexes,
+    CASE WHEN held.is_exclusive THEN held.blocks_with_indexes * block.size END AS bytes_to_copy,
     EXISTS (SELECT FROM fresh) AND told.command IS NULL AS has_fresh,
     CASE
         WHEN $3::boolean AND told.command IS NULL AND EXISTS (SELECT FROM fresh)
