@@ -84,7 +84,7 @@ def _view(n: int) -> str:
     FROM account_{n - 5} AS a JOIN invoice_{n - 4} AS i ON i.account_id = a.id
     WHERE i.sent_at IS NULL GROUP BY a.id;
 COMMENT ON VIEW owing_{n} IS 'What is to be paid';
-ALTER TABLE account_{n - 5} DROP COLUMN plan CASCADE;
+ALTER TABLE account_{n - 5} DROP COLUMN plan;
 DROP INDEX IF EXISTS account_{n - 5}_plan;
 """
 

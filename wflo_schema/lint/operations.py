@@ -170,7 +170,7 @@ class _Judging:
 
     def rehearse(self, empty: Database) -> str:
         """Rehearse and judge all; the server's version.  What PostgreSQL refuses ends it."""
-        settings = {**WATCHED, "client_min_messages": "debug1"}
+        settings = {**WATCHED, "client_min_messages": "debug1", "synchronous_commit": "off"}
         with Rehearsal.on(empty, settings=settings) as rehearsal:
             rehearsal.get_ready()
             load = rehearsal.loader(load_script)

@@ -216,8 +216,7 @@ class Relations:
             for oid in self.known.keys() - everything.keys():
                 self._before.setdefault(oid, self.known[oid])
                 del self.known[oid]
-        new = everything.keys() - self.known.keys() - self._before.keys()
-        self._made_here |= new
+        self._made_here |= {oid for oid in everything if oid not in self.known and oid not in self._before}
         self._learn(everything.values())
         self._held = defaultdict(set, {oid: set(held) for oid, held in modes.items()})
 
