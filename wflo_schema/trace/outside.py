@@ -6,7 +6,6 @@ and writers take, one so that what stops readers waits.  What the statement wait
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,9 @@ from wflo_schema.trace.values import strongest
 
 # Seconds between two looks at what the statement waits for.
 _EVERY_S = 0.02
+
+# How often a session gets into the way again.
+_MOST_TIMES = 2
 
 # So many tables are held at most: each lock takes a place in the server's memory.
 _MOST_TABLES = 1_000
@@ -42,6 +44,8 @@ class Seen:
     is_of_all: bool = False
     """The statement names no relation."""
     is_vacuum: bool = False
+    is_counted: bool = True
+    """The server tells at once how often relations were scanned."""
 
 
 class Outside:
@@ -50,6 +54,9 @@ class Outside:
     def __init__(self, database: Database, pid: int) -> None:
         self._pid = pid
         self._others: list[psycopg.Connection[TupleRow]] = []
+        self._in_the_way: list[psycopg.Connection[TupleRow]] = []
+        self._tables: sql.Composed | None = None
+        self._left = 0
         try:
             for _ in range(2):
                 self._others.append(database.connect())
@@ -66,7 +73,7 @@ class Outside:
         self, pipeline: Pipeline, command: Command, named: Collection[tuple[str, str]], flush: Sequence[Command]
     ) -> Seen:
         """Run a statement, and see what it locks.  Raise `DatabaseError`."""
-        seen = Seen(is_of_all=not named, is_vacuum=command.sent[:6].upper() == b"VACUUM")
+        seen = Seen(is_of_all=not named, is_vacuum=command.sent[:6].upper() == b"VACUUM", is_counted=bool(flush))
         seen.before = self._all(pipeline, flush)
         tables = [row for row in seen.before if row[3] in ("r", "p")]
         names = {name for _, name in named}
@@ -96,25 +103,37 @@ class Outside:
         return pipeline.exchange([_ALL]).rows[0]
 
     def _hold(self, rows: Sequence[Row]) -> None:
-        tables = sql.SQL(", ").join(sql.Identifier(str(row[1]), str(row[2])) for row in rows)
+        self._tables = sql.SQL(", ").join(sql.Identifier(str(row[1]), str(row[2])) for row in rows) if rows else None
+        self._in_the_way = []
+        self._left = _MOST_TIMES
         for other, mode in zip(self._others, ("SHARE UPDATE EXCLUSIVE", "ACCESS SHARE"), strict=True):
-            other.execute("BEGIN")
-            if rows:
-                other.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(tables, sql.SQL(mode)))
-        self._in_the_way = list(self._others)
-        self._since = time.monotonic()
+            self._get_in_the_way(other, mode)
+
+    def _get_in_the_way(self, other: psycopg.Connection[TupleRow], mode: str) -> None:
+        other.execute("BEGIN")
+        if self._tables is not None:
+            other.execute(sql.SQL("LOCK TABLE {} IN {} MODE NOWAIT").format(self._tables, sql.SQL(mode)))
+        self._in_the_way.append(other)
 
     def _look(self, seen: Seen) -> None:
         """See what is waited for, and get out of its way."""
         found = self._others[1].execute(load_sql("trace", "waiting"), {"pid": self._pid}).fetchall()
-        waits = False
-        for oid, mode, is_granted in found:
+        for oid, mode, _ in found:
             if oid is not None:
                 seen.modes[oid].add(mode)
-            waits = waits or not is_granted
-        if waits and self._in_the_way:
-            other = self._in_the_way.pop(0)
-            other.execute("ROLLBACK")
+        waits = [oid for oid, _, is_granted in found if not is_granted]
+        if not waits or not self._in_the_way:
+            return
+        other = self._in_the_way.pop(0)
+        free = [one for one in self._others if one is not other and one not in self._in_the_way]
+        if waits == [None] and free and self._left:
+            # It waits for the end of transactions, and may take a stronger lock after that.
+            self._left -= 1
+            try:
+                self._get_in_the_way(free[0], "ACCESS SHARE")
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
+                free[0].execute("ROLLBACK")
+        other.execute("ROLLBACK")
 
     def read(self, relations: Relations, seen: Seen, said: Sequence[str]) -> Done:
         """What the statement did."""
@@ -141,7 +160,15 @@ class Outside:
         ]
         relations.begin()
         done, _ = relations.read(
-            Look("other", [*locked, *rest, *gone], after, said=said, held_until="statement", is_concurrent=True)
+            Look(
+                "other",
+                [*locked, *rest, *gone],
+                after,
+                said=said,
+                held_until="statement",
+                is_concurrent=True,
+                is_counted=seen.is_counted,
+            )
         )
         relations.commit()
         return done

@@ -82,6 +82,8 @@ class Look:
     said: Sequence[str] = ()
     held_until: HeldUntil = "commit"
     is_concurrent: bool = False
+    is_counted: bool = True
+    """How often relations were scanned is known."""
     is_change: bool = False
     """It alters, drops or makes anew what it names."""
 
@@ -314,16 +316,18 @@ class _Work:
         oid, is_moved, scans = relation.oid, relation.filenode != former.filenode, self._fresh[relation.oid]
         before = self._relations.known
         indexes = [i for i in self._moved[oid] if i.oid not in before or i.tablespace == before[i.oid].tablespace]
+        is_counted = self._look.is_counted
         if is_moved and relation.kind == "m":
-            if relation.is_populated:
-                self._rewrites.add(oid)
-        elif is_moved and (scans > len(indexes) or relation.tablespace != former.tablespace):
+            if not relation.is_populated:
+                return
+            self._rewrites.add(oid)
+        elif is_moved and (not is_counted or scans > len(indexes) or relation.tablespace != former.tablespace):
             self._rewrites.add(oid)
         elif is_moved:
             return  # TRUNCATE: a new file, and nothing in it
         elif scans > len(indexes) and not (self._look.is_concurrent and indexes):
             self._scanned(oid, modes)
-        if indexes and scans:
+        if indexes and (scans or not is_counted):
             self._builds += [i.qualified for i in indexes]
             self._builds_on.append(oid)
 
