@@ -270,6 +270,14 @@ def test_since_a_revision_needs_no_ledger(database: Database, tmp_path: Path) ->
     assert [s.id for s in trace(database, read_migrations(folder), since="HEAD", to="02-b").statements] == ["02-b"]
 
 
+def spoil(database: Database) -> None:
+    """Leave an index whose function is immutable no longer: as it is it cannot be made again."""
+    with database.connect() as connection:
+        connection.execute("CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'")
+        connection.execute("CREATE INDEX i ON a (f(id))")
+        connection.execute("ALTER FUNCTION f VOLATILE")
+
+
 def test_catalog_that_cannot_be_made_again_is_replayed(database: Database, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
     engine.migrate(database, read_migrations(folder))
@@ -290,12 +298,7 @@ def test_catalog_that_cannot_be_made_again_is_replayed(database: Database, tmp_p
 def test_neither_catalog_nor_history_is_one_error_with_both_reasons(database: Database, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
     engine.migrate(database, read_migrations(folder))
-    with database.connect() as connection:
-        connection.execute("CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'")
-        connection.execute("CREATE INDEX i ON a (f(id))")
-        connection.execute(
-            "CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN $1; END'"
-        )
+    spoil(database)
     (folder / "01-a.sql").write_text("CREATE TABLE a (id nonsense);")
     folder_of(tmp_path, f02_b="ALTER TABLE a ADD b int;")
 

@@ -67,7 +67,7 @@ def trace(
         else:
             assert found is not None
             start = start_of_target(made, database, migrations, found, scratch=scratch)
-        settings = {**WATCHED, **dict(start.settings)}
+        settings = {**WATCHED, "synchronous_commit": "off", **dict(start.settings)}
         with Rehearsal.on(start.database, settings=settings) as rehearsal:
             rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
             rehearsing.run()

@@ -69,23 +69,17 @@ class Outside:
         for other in self._others:
             other.close()
 
-    def watch(
-        self, pipeline: Pipeline, command: Command, named: Collection[tuple[str, str]], flush: Sequence[Command]
-    ) -> Seen:
-        """Run a statement, and see what it locks.  Raise `DatabaseError`."""
-        seen = Seen(is_of_all=not named, is_vacuum=command.sent[:6].upper() == b"VACUUM", is_counted=bool(flush))
-        seen.before = self._all(pipeline, flush)
-        tables = [row for row in seen.before if row[3] in ("r", "p")]
-        names = {name for _, name in named}
-        of_names = [row for row in seen.before if row[2] in names]
-        wanted = {row[0] for row in of_names} | {row[6] for row in of_names}
-        held = [row for row in tables if row[0] in wanted] or tables
+    def watch(self, pipeline: Pipeline, command: Command, tables: Collection[str], flush: Sequence[Command]) -> Seen:
+        """Run a statement, and see what it locks of ``tables`` (oids), or of all.  Raise `DatabaseError`."""
+        seen = Seen(is_of_all=not tables, is_vacuum=command.sent[:6].upper() == b"VACUUM", is_counted=bool(flush))
+        look = _ALL._replace(parameters=("{" + ",".join(tables) + "}" if tables else None,))
+        seen.before = pipeline.exchange([look]).rows[0]
         try:
-            self._hold(held[:_MOST_TABLES])
+            self._hold([row for row in seen.before if row[3] in ("r", "p")][:_MOST_TABLES])
             on_wait, tick_s = pipeline.on_wait, pipeline.tick_s
             pipeline.on_wait, pipeline.tick_s = lambda _: self._look(seen), _EVERY_S
             try:
-                seen.error = pipeline.exchange([command]).error
+                seen.error = pipeline.exchange([command, *flush]).error
             finally:
                 pipeline.on_wait, pipeline.tick_s = on_wait, tick_s
         except psycopg.Error as error:
@@ -94,13 +88,8 @@ class Outside:
             for other in self._others:
                 other.execute("ROLLBACK")
         if seen.error is None:
-            seen.after = self._all(pipeline, flush)
+            seen.after = pipeline.exchange([look]).rows[0]
         return seen
-
-    def _all(self, pipeline: Pipeline, flush: Sequence[Command]) -> Sequence[Row]:
-        if flush:
-            pipeline.exchange(flush)
-        return pipeline.exchange([_ALL]).rows[0]
 
     def _hold(self, rows: Sequence[Row]) -> None:
         self._tables = sql.SQL(", ").join(sql.Identifier(str(row[1]), str(row[2])) for row in rows) if rows else None
@@ -152,23 +141,20 @@ class Outside:
         after = [(*row[:9], str(int(row[9] or 0) - scanned.get(row[0], 0))) for row in seen.after]
         locked = [(*row[:8], mode, row[9]) for row in after for mode in modes.get(str(row[0]), ())]
         rest = [(*row[:8], "", row[9]) for row in after if str(row[0]) not in modes]
-        gone = [
-            (oid, *(None,) * 7, mode, "0")
-            for oid, held in modes.items()
-            for mode in held
-            if oid not in {row[0] for row in after}
-        ]
+        still = {row[0] for row in after}
+        gone = [(oid, *(None,) * 7, mode, "0") for oid, held in modes.items() for mode in held if oid not in still]
         relations.begin()
         done, _ = relations.read(
             Look(
                 "other",
                 [*locked, *rest, *gone],
-                after,
+                after if seen.is_of_all else None,
                 said=said,
                 held_until="statement",
                 is_concurrent=True,
                 is_counted=seen.is_counted,
             )
         )
+        relations.forget(str(row[0]) for row in seen.before if row[0] not in still)
         relations.commit()
         return done

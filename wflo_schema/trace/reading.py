@@ -168,6 +168,16 @@ class Relations:
             if one.kind == "i":
                 self._files.add(one.filenode)
 
+    def forget(self, oids: Iterable[str]) -> None:
+        """These are gone."""
+        for oid in oids:
+            self.known.pop(oid, None)
+
+    def tables_of(self, names: Collection[tuple[str, str]]) -> set[str]:
+        """The oids of the tables that bear these names, or whose indexes do."""
+        found = self.find(names, self.known) if names else set()
+        return {self.known[oid].table_of_index or oid for oid in found}
+
     def name_of(self, oid: str) -> str:
         """Its name, as it was before the transaction."""
         found = self._before.get(oid) or self.known.get(oid)

@@ -38,6 +38,22 @@ _TALKATIVE = {"client_min_messages": "debug1"}
 _TALK_OF_ALL = Command("SET LOCAL client_min_messages = debug5")
 _TALK = Command("SET LOCAL client_min_messages = debug1")
 
+# What DISCARD ALL does, but that prepared statements stay.
+_CLEAR = tuple(
+    map(
+        Command,
+        (
+            "CLOSE ALL",
+            "SET SESSION AUTHORIZATION DEFAULT",
+            "RESET ALL",
+            "UNLISTEN *",
+            "SELECT pg_catalog.pg_advisory_unlock_all()",
+            "DISCARD TEMP",
+            "DISCARD SEQUENCES",
+        ),
+    )
+)
+
 _EXPLAIN = b"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
 _BY_INDEX, _AS_BEFORE = Command("SET LOCAL enable_seqscan = off"), Command("SET LOCAL enable_seqscan = on")
 
@@ -106,6 +122,12 @@ class _Commands:
 
 def _may_silence(statement: Statement) -> bool:
     return statement.first_word in ("RESET", "DISCARD") or b"client_min_messages" in statement.raw.lower()
+
+
+def _clearing(parts: Sequence[Part]) -> tuple[Command, ...]:
+    """What clears the session; where a file prepared nothing, our own statements stay prepared."""
+    prepares = any(statement.first_word == "PREPARE" for part in parts for statement in part.script.statements)
+    return (DISCARD,) if prepares else _CLEAR
 
 
 class Rehearsal(Run):
@@ -181,7 +203,7 @@ class Rehearsal(Run):
                 else:
                     batch.add_step(part, number, command)
                     done = number
-        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, DISCARD)
+        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, *_clearing(parts))
         outcome = self._exchange(batch.commands)
         found = self._found(m, batch, outcome, counted)
         if outcome.error is None:
@@ -277,7 +299,8 @@ class Rehearsal(Run):
         if self._outside is None:
             self._outside = Outside(self.beside, self.ledger.backend_pid)
         self._answered, self._said = 0, defaultdict(list)
-        seen = self._outside.watch(self.pipeline, self.command(statement), mentioned(statement), self._flush)
+        tables = sorted(self.relations.tables_of(mentioned(statement)))
+        seen = self._outside.watch(self.pipeline, self.command(statement), tables, self._flush)
         if seen.error is not None:
             self.must([ROLLBACK])
             return [self._refused(m, step, seen.error)]
