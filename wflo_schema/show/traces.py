@@ -32,7 +32,7 @@ def _plain(text: str, **_: object) -> str:
 
 
 def trace_text(trace: Trace, *, style: Style = _plain) -> str:
-    """A paragraph for each file and statement, and the sum."""
+    """A paragraph for each file, in it each statement with what it stops and does, and the sum."""
     lines = [f"note: {note}" for note in trace.notes]
     if not trace.statements and not trace.not_rehearsed:
         what = f"{trace.label}: nothing is pending" if not trace.start else "no statement to rehearse"
@@ -47,23 +47,20 @@ def trace_text(trace: Trace, *, style: Style = _plain) -> str:
     behind = trace.not_rehearsed[1:] if trace.failed else trace.not_rehearsed
     if behind:
         lines += ["", f"not rehearsed: {listed(behind, 10)}"]
-    return "\n".join([*lines, "", *_sum(trace)])
+    return "\n".join([*lines, "", _sum(trace)])
 
 
 def _paragraph(s: Traced, style: Style) -> Iterator[str]:
     yield f"  {s.line:>4} | {_first_line(s.text)}"
     margin = " " * 7
     if s.error:
-        if s.error_line and s.error_line != s.line:
-            yield f"  {s.error_line:>4} | {s.source_line.expandtabs(4)[:110]}"
         if s.error_column and s.error_line:
-            begins = s.column if s.error_line == s.line else 1
-            yield f"{margin}| {' ' * (s.error_column - begins)}^"
-        yield f"{margin}{style('refused', fg='red')}: {s.error}"
+            yield f"  {s.error_line:>4} | {s.source_line.expandtabs(4)[:110]}"
+            yield f"{margin}| {' ' * (len(s.source_line[: s.error_column - 1].expandtabs(4)))}^"
+        yield f"{margin}  {style('refused', fg='red')}: {s.error}"
         return
-    said = list(_said(s, style))
-    for line in said or ["blocks nobody"]:
-        yield f"{margin}{line}"
+    for line in _said(s, style):
+        yield f"{margin}  {line}"
 
 
 def _first_line(text: str) -> str:
@@ -71,18 +68,28 @@ def _first_line(text: str) -> str:
     return words if len(words) <= 100 else f"{words[:99]}…"
 
 
+def _old(names: Sequence[str], s: Traced) -> list[str]:
+    """Those of them that the target has: on what is new here nobody is at work."""
+    new = {lock.relation for lock in s.locks if lock.is_new}
+    return [name for name in names if name not in new]
+
+
+def _builds(s: Traced) -> tuple[str, ...]:
+    return s.builds if _old(s.builds_on, s) or not s.builds_on else ()
+
+
 def _said(s: Traced, style: Style) -> Iterator[str]:
     until = {"commit": "until commit", "statement": "while it runs", "rollback": "until it is rolled back"}
     for mode in reversed(MODES):
         of_mode = [lock for lock in s.locks if lock.mode == mode and _is_said(lock, s)]
-        for who, held in dict.fromkeys((_who(lock, style), lock.held_until) for lock in of_mode):
-            names = [k.relation for k in of_mode if (_who(k, style), k.held_until) == (who, held)]
-            yield f"{who} {_names(names)} {until[held]}  ({said_mode(mode)})"
-    for verb, of in (("rewrites", s.rewrites), ("reads all of", s.scans), ("builds", s.builds)):
+        for held in dict.fromkeys(lock.held_until for lock in of_mode):
+            names = [k.relation for k in of_mode if k.held_until == held]
+            yield f"{_who(of_mode[0], style)} {_names(names)} {until[held]}  ({said_mode(mode)})"
+    for verb, of in (("rewrites", _old(s.rewrites, s)), ("reads all of", _old(s.scans, s)), ("builds", _builds(s))):
         if of:
             yield f"{style(verb, fg='yellow')} {_names(of)}"
-    if s.changes:
-        yield f"changes rows of {_names(s.changes)}"
+    if changes := _old(s.changes, s):
+        yield f"changes rows of {_names(changes)}"
     for fires in s.fires:
         yield f"for each row: {fires}"
     for proven in s.proven:
@@ -93,7 +100,7 @@ def _said(s: Traced, style: Style) -> Iterator[str]:
 
 def _is_said(lock: Lock, s: Traced) -> bool:
     """What keeps somebody waiting, beyond what readers and writers take; an index goes with its table."""
-    if MODES.index(lock.mode) <= MODES.index("RowExclusiveLock"):
+    if lock.is_new or MODES.index(lock.mode) <= MODES.index("RowExclusiveLock"):
         return False
     return "index" not in lock.kind or not any(
         "index" not in k.kind and MODES.index(k.mode) >= MODES.index(lock.mode) for k in s.locks
@@ -101,8 +108,6 @@ def _is_said(lock: Lock, s: Traced) -> bool:
 
 
 def _who(lock: Lock, style: Style) -> str:
-    if lock.is_new:
-        return "holds, new here,"
     if lock.stops_reads:
         return f"{style('stops readers and writers', fg='red')} of"
     if lock.stops_writes:
@@ -114,31 +119,18 @@ def _names(names: Sequence[str]) -> str:
     return listed(names, _MOST_NAMES)
 
 
-def _sum(trace: Trace) -> list[str]:
+def _sum(trace: Trace) -> str:
     done = trace.statements
-    parts = [counted(len(done), "statement")]
-    for number, verb, what in (
-        (sum(any(k.stops_reads and not k.is_new for k in s.locks) for s in done), "stop", "readers and writers"),
-        (
-            sum(
-                any(k.stops_writes and not k.is_new for k in s.locks)
-                and not any(k.stops_reads and not k.is_new for k in s.locks)
-                for s in done
-            ),
-            "stop",
-            "writers",
-        ),
-        (sum(bool(s.rewrites) for s in done), "rewrite", "a table"),
-        (sum(bool(s.scans) for s in done), "read", "a whole table"),
-        (sum(bool(s.builds) for s in done), "build", "an index on one that is there"),
-    ):
-        if number:
-            parts.append(f"{number} {plural(number, f'{verb}s', verb)} {what}")
-    undecided = sum(bool(s.undecided) for s in done)
-    if undecided:
-        parts.append(f"{undecided} undecided")
-    if trace.failed:
-        parts.append(f"{len(trace.failed)} refused")
-    if len(parts) == 1:
-        parts.append("none keeps anybody waiting")
-    return [", ".join(parts)]
+    stops = [s for s in done if any(k.stops_writes and not k.is_new for k in s.locks)]
+    readers = sum(any(k.stops_reads and not k.is_new for k in s.locks) for s in stops)
+    counts = (
+        (readers, "stops readers and writers", "stop readers and writers"),
+        (len(stops) - readers, "stops writers", "stop writers"),
+        (sum(bool(_old(s.rewrites, s)) for s in done), "rewrites a table", "rewrite a table"),
+        (sum(bool(_old(s.scans, s)) for s in done), "reads a whole table", "read a whole table"),
+        (sum(bool(_builds(s)) for s in done), "builds an index", "build an index"),
+        (sum(bool(s.undecided) for s in done), "is undecided", "are undecided"),
+        (len(trace.failed), "is refused", "are refused"),
+    )
+    parts = [f"{number} {plural(number, one, more)}" for number, one, more in counts if number]
+    return ", ".join([counted(len(done), "statement"), *(parts or ["none keeps anybody waiting"])])

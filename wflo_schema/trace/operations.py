@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from wflo_schema.connect.database import Database
+from wflo_schema.connect.database import WATCHED, Database
 from wflo_schema.engine import operations as engine
 from wflo_schema.engine.planning import Allow, Status
 from wflo_schema.engine.repeatables import Text
@@ -15,7 +15,7 @@ from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_
 from wflo_schema.files.script import Script
 from wflo_schema.scratch.replay import ScratchOptions, scratch_databases
 from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_since
-from wflo_schema.trace.rehearsal import REHEARSED, Rehearsal
+from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.start import Start, of_other_version, replayed_start, start_of_target
 from wflo_schema.trace.values import Trace, Traced
 
@@ -67,7 +67,7 @@ def trace(
         else:
             assert found is not None
             start = start_of_target(made, database, migrations, found, scratch=scratch)
-        settings = {**REHEARSED, **dict(start.settings)}
+        settings = {**WATCHED, "synchronous_commit": "off", **dict(start.settings)}
         with Rehearsal.on(start.database, settings=settings) as rehearsal:
             rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
             rehearsing.run()

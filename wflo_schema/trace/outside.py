@@ -6,7 +6,6 @@ and writers take, one so that what stops readers waits.  What the statement wait
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,9 @@ from wflo_schema.trace.values import strongest
 
 # Seconds between two looks at what the statement waits for.
 _EVERY_S = 0.02
+
+# How often a session gets into the way again.
+_MOST_TIMES = 2
 
 # So many tables are held at most: each lock takes a place in the server's memory.
 _MOST_TABLES = 1_000
@@ -42,6 +44,8 @@ class Seen:
     is_of_all: bool = False
     """The statement names no relation."""
     is_vacuum: bool = False
+    is_counted: bool = True
+    """The server tells at once how often relations were scanned."""
 
 
 class Outside:
@@ -50,6 +54,9 @@ class Outside:
     def __init__(self, database: Database, pid: int) -> None:
         self._pid = pid
         self._others: list[psycopg.Connection[TupleRow]] = []
+        self._in_the_way: list[psycopg.Connection[TupleRow]] = []
+        self._tables: sql.Composed | None = None
+        self._left = 0
         try:
             for _ in range(2):
                 self._others.append(database.connect())
@@ -62,23 +69,17 @@ class Outside:
         for other in self._others:
             other.close()
 
-    def watch(
-        self, pipeline: Pipeline, command: Command, named: Collection[tuple[str, str]], flush: Sequence[Command]
-    ) -> Seen:
-        """Run a statement, and see what it locks.  Raise `DatabaseError`."""
-        seen = Seen(is_of_all=not named, is_vacuum=command.sent[:6].upper() == b"VACUUM")
-        seen.before = self._all(pipeline, flush)
-        tables = [row for row in seen.before if row[3] in ("r", "p")]
-        names = {name for _, name in named}
-        of_names = [row for row in seen.before if row[2] in names]
-        wanted = {row[0] for row in of_names} | {row[6] for row in of_names}
-        held = [row for row in tables if row[0] in wanted] or tables
+    def watch(self, pipeline: Pipeline, command: Command, tables: Collection[str], flush: Sequence[Command]) -> Seen:
+        """Run a statement, and see what it locks of ``tables`` (oids), or of all.  Raise `DatabaseError`."""
+        seen = Seen(is_of_all=not tables, is_vacuum=command.sent[:6].upper() == b"VACUUM", is_counted=bool(flush))
+        look = _ALL._replace(parameters=("{" + ",".join(tables) + "}" if tables else None,))
+        seen.before = pipeline.exchange([look]).rows[0]
         try:
-            self._hold(held[:_MOST_TABLES])
+            self._hold([row for row in seen.before if row[3] in ("r", "p")][:_MOST_TABLES])
             on_wait, tick_s = pipeline.on_wait, pipeline.tick_s
             pipeline.on_wait, pipeline.tick_s = lambda _: self._look(seen), _EVERY_S
             try:
-                seen.error = pipeline.exchange([command]).error
+                seen.error = pipeline.exchange([command, *flush]).error
             finally:
                 pipeline.on_wait, pipeline.tick_s = on_wait, tick_s
         except psycopg.Error as error:
@@ -87,34 +88,41 @@ class Outside:
             for other in self._others:
                 other.execute("ROLLBACK")
         if seen.error is None:
-            seen.after = self._all(pipeline, flush)
+            seen.after = pipeline.exchange([look]).rows[0]
         return seen
 
-    def _all(self, pipeline: Pipeline, flush: Sequence[Command]) -> Sequence[Row]:
-        if flush:
-            pipeline.exchange(flush)
-        return pipeline.exchange([_ALL]).rows[0]
-
     def _hold(self, rows: Sequence[Row]) -> None:
-        tables = sql.SQL(", ").join(sql.Identifier(str(row[1]), str(row[2])) for row in rows)
+        self._tables = sql.SQL(", ").join(sql.Identifier(str(row[1]), str(row[2])) for row in rows) if rows else None
+        self._in_the_way = []
+        self._left = _MOST_TIMES
         for other, mode in zip(self._others, ("SHARE UPDATE EXCLUSIVE", "ACCESS SHARE"), strict=True):
-            other.execute("BEGIN")
-            if rows:
-                other.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(tables, sql.SQL(mode)))
-        self._in_the_way = list(self._others)
-        self._since = time.monotonic()
+            self._get_in_the_way(other, mode)
+
+    def _get_in_the_way(self, other: psycopg.Connection[TupleRow], mode: str) -> None:
+        other.execute("BEGIN")
+        if self._tables is not None:
+            other.execute(sql.SQL("LOCK TABLE {} IN {} MODE NOWAIT").format(self._tables, sql.SQL(mode)))
+        self._in_the_way.append(other)
 
     def _look(self, seen: Seen) -> None:
         """See what is waited for, and get out of its way."""
         found = self._others[1].execute(load_sql("trace", "waiting"), {"pid": self._pid}).fetchall()
-        waits = False
-        for oid, mode, is_granted in found:
+        for oid, mode, _ in found:
             if oid is not None:
                 seen.modes[oid].add(mode)
-            waits = waits or not is_granted
-        if waits and self._in_the_way:
-            other = self._in_the_way.pop(0)
-            other.execute("ROLLBACK")
+        waits = [oid for oid, _, is_granted in found if not is_granted]
+        if not waits or not self._in_the_way:
+            return
+        other = self._in_the_way.pop(0)
+        free = [one for one in self._others if one is not other and one not in self._in_the_way]
+        if waits == [None] and free and self._left:
+            # It waits for the end of transactions, and may take a stronger lock after that.
+            self._left -= 1
+            try:
+                self._get_in_the_way(free[0], "ACCESS SHARE")
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
+                free[0].execute("ROLLBACK")
+        other.execute("ROLLBACK")
 
     def read(self, relations: Relations, seen: Seen, said: Sequence[str]) -> Done:
         """What the statement did."""
@@ -133,15 +141,20 @@ class Outside:
         after = [(*row[:9], str(int(row[9] or 0) - scanned.get(row[0], 0))) for row in seen.after]
         locked = [(*row[:8], mode, row[9]) for row in after for mode in modes.get(str(row[0]), ())]
         rest = [(*row[:8], "", row[9]) for row in after if str(row[0]) not in modes]
-        gone = [
-            (oid, *(None,) * 7, mode, "0")
-            for oid, held in modes.items()
-            for mode in held
-            if oid not in {row[0] for row in after}
-        ]
+        still = {row[0] for row in after}
+        gone = [(oid, *(None,) * 7, mode, "0") for oid, held in modes.items() for mode in held if oid not in still]
         relations.begin()
         done, _ = relations.read(
-            Look("other", [*locked, *rest, *gone], after, said=said, held_until="statement", is_concurrent=True)
+            Look(
+                "other",
+                [*locked, *rest, *gone],
+                after if seen.is_of_all else None,
+                said=said,
+                held_until="statement",
+                is_concurrent=True,
+                is_counted=seen.is_counted,
+            )
         )
+        relations.forget(str(row[0]) for row in seen.before if row[0] not in still)
         relations.commit()
         return done

@@ -82,6 +82,8 @@ class Look:
     said: Sequence[str] = ()
     held_until: HeldUntil = "commit"
     is_concurrent: bool = False
+    is_counted: bool = True
+    """How often relations were scanned is known."""
     is_change: bool = False
     """It alters, drops or makes anew what it names."""
 
@@ -165,6 +167,16 @@ class Relations:
                 self.known[one.oid] = one
             if one.kind == "i":
                 self._files.add(one.filenode)
+
+    def forget(self, oids: Iterable[str]) -> None:
+        """These are gone."""
+        for oid in oids:
+            self.known.pop(oid, None)
+
+    def tables_of(self, names: Collection[tuple[str, str]]) -> set[str]:
+        """The oids of the tables that bear these names, or whose indexes do."""
+        found = self.find(names, self.known) if names else set()
+        return {self.known[oid].table_of_index or oid for oid in found}
 
     def name_of(self, oid: str) -> str:
         """Its name, as it was before the transaction."""
@@ -313,16 +325,18 @@ class _Work:
         oid, is_moved, scans = relation.oid, relation.filenode != former.filenode, self._fresh[relation.oid]
         before = self._relations.known
         indexes = [i for i in self._moved[oid] if i.oid not in before or i.tablespace == before[i.oid].tablespace]
+        is_counted = self._look.is_counted
         if is_moved and relation.kind == "m":
-            if relation.is_populated:
-                self._rewrites.add(oid)
-        elif is_moved and (scans > len(indexes) or relation.tablespace != former.tablespace):
+            if not relation.is_populated:
+                return
+            self._rewrites.add(oid)
+        elif is_moved and (not is_counted or scans > len(indexes) or relation.tablespace != former.tablespace):
             self._rewrites.add(oid)
         elif is_moved:
             return  # TRUNCATE: a new file, and nothing in it
         elif scans > len(indexes) and not (self._look.is_concurrent and indexes):
             self._scanned(oid, modes)
-        if indexes and scans:
+        if indexes and (scans or not is_counted):
             self._builds += [i.qualified for i in indexes]
             self._builds_on.append(oid)
 

@@ -6,13 +6,11 @@ Hides how messages are told apart by statement, and what stands between two of t
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wflo_schema.connect.database import WATCHED
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, Row, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.parts import Part, set_local
@@ -28,9 +26,6 @@ from wflo_schema.trace.plans import Plan, read_plan
 from wflo_schema.trace.reading import Done, Look, Relations, said_undecided
 from wflo_schema.trace.values import HeldUntil, Traced
 
-# For the session of a rehearsal: nothing of it has to outlast a crash.
-REHEARSED = {**WATCHED, "synchronous_commit": "off"}
-
 _LOCKED = Command(load_sql("trace", "locked"), keeps_rows=True, is_kept=True)
 _COUNTED = Command(load_sql("trace", "counted"), keeps_rows=True, is_kept=True)
 _RELATIONS = Command(load_sql("trace", "relations"), keeps_rows=True)
@@ -43,18 +38,21 @@ _TALKATIVE = {"client_min_messages": "debug1"}
 _TALK_OF_ALL = Command("SET LOCAL client_min_messages = debug5")
 _TALK = Command("SET LOCAL client_min_messages = debug1")
 
-# What DISCARD ALL does, but that the looks stay prepared: to plan them for each file takes longer than to run it.
-_CLEAR = (
-    Command("CLOSE ALL"),
-    Command("SET SESSION AUTHORIZATION DEFAULT"),
-    Command("RESET ALL"),
-    Command("UNLISTEN *"),
-    Command("SELECT pg_catalog.pg_advisory_unlock_all()"),
-    Command("DISCARD TEMP"),
-    Command("DISCARD SEQUENCES"),
+# What DISCARD ALL does, but that prepared statements stay.
+_CLEAR = tuple(
+    map(
+        Command,
+        (
+            "CLOSE ALL",
+            "SET SESSION AUTHORIZATION DEFAULT",
+            "RESET ALL",
+            "UNLISTEN *",
+            "SELECT pg_catalog.pg_advisory_unlock_all()",
+            "DISCARD TEMP",
+            "DISCARD SEQUENCES",
+        ),
+    )
 )
-# A file that prepares statements of its own.
-_PREPARES = re.compile(rb"\b(?:PREPARE|DEALLOCATE)\b", re.IGNORECASE)
 
 _EXPLAIN = b"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) "
 _BY_INDEX, _AS_BEFORE = Command("SET LOCAL enable_seqscan = off"), Command("SET LOCAL enable_seqscan = on")
@@ -124,6 +122,12 @@ class _Commands:
 
 def _may_silence(statement: Statement) -> bool:
     return statement.first_word in ("RESET", "DISCARD") or b"client_min_messages" in statement.raw.lower()
+
+
+def _clearing(parts: Sequence[Part]) -> tuple[Command, ...]:
+    """What clears the session; where a file prepared nothing, our own statements stay prepared."""
+    prepares = any(statement.first_word == "PREPARE" for part in parts for statement in part.script.statements)
+    return (DISCARD,) if prepares else _CLEAR
 
 
 class Rehearsal(Run):
@@ -199,7 +203,7 @@ class Rehearsal(Run):
                 else:
                     batch.add_step(part, number, command)
                     done = number
-        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, *self._clear(parts))
+        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, *_clearing(parts))
         outcome = self._exchange(batch.commands)
         found = self._found(m, batch, outcome, counted)
         if outcome.error is None:
@@ -210,11 +214,6 @@ class Rehearsal(Run):
             if not found or not found[-1][0].error:
                 found.append(self._failed_at_end(m, batch, outcome.error))
         return self._with_fires(found)
-
-    def _clear(self, parts: Sequence[Part]) -> tuple[Command, ...]:
-        """What clears the session behind a transaction."""
-        prepares = any(_PREPARES.search(part.script.source) for part in parts)
-        return _CLEAR if self.is_direct and not prepares else (DISCARD,)
 
     def _begin(self, batch: _Commands, m: Migration, *, is_session: bool) -> int | None:
         """Begin a transaction; the index of what is counted before, where that must be asked."""
@@ -300,7 +299,8 @@ class Rehearsal(Run):
         if self._outside is None:
             self._outside = Outside(self.beside, self.ledger.backend_pid)
         self._answered, self._said = 0, defaultdict(list)
-        seen = self._outside.watch(self.pipeline, self.command(statement), mentioned(statement), self._flush)
+        tables = sorted(self.relations.tables_of(mentioned(statement)))
+        seen = self._outside.watch(self.pipeline, self.command(statement), tables, self._flush)
         if seen.error is not None:
             self.must([ROLLBACK])
             return [self._refused(m, step, seen.error)]

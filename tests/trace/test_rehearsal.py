@@ -1,0 +1,363 @@
+"""A rehearsal of several statements and files: what one does after another, and where it starts from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from psycopg import sql
+
+from tests.trace.test_operations import AX, RX, SCHEMA, SRX, SUX, S, locks_of, rehearse
+from wflo_schema.cli.commands import cli
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations as engine
+from wflo_schema.errors import Refused
+from wflo_schema.files.folder import read_migrations
+from wflo_schema.scratch.replay import ScratchOptions
+from wflo_schema.trace.operations import trace
+from wflo_schema.trace.values import Trace
+
+__all__ = ["rehearse"]  # a fixture
+
+Rehearse = Callable[..., Trace]
+
+
+def folder_of(tmp_path: Path, **files: str) -> Path:
+    """A folder with these files; double underscores stand for a folder."""
+    folder = tmp_path / "migrations"
+    for name, text in files.items():
+        path = folder / (name.removeprefix("f").replace("__", "/").replace("_", "-") + ".sql")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def test_lock_that_is_held_already_is_said_again(rehearse: Rehearse) -> None:
+    found = rehearse("ALTER TABLE t ADD x1 int; ALTER TABLE t ADD x2 int; CREATE INDEX i ON t (b); SELECT id FROM u;")
+    first, second, third, fourth = found.statements
+
+    assert locks_of(first) == locks_of(second) == {"public.t": AX}
+    assert locks_of(third) == {"public.t": S}
+    assert "public.t" not in locks_of(fourth)
+
+
+def test_not_valid_and_validate_in_one_transaction_are_two_locks(rehearse: Rehearse) -> None:
+    one, two = rehearse(
+        "ALTER TABLE u ADD CONSTRAINT k FOREIGN KEY (x) REFERENCES t NOT VALID; ALTER TABLE u VALIDATE CONSTRAINT k;"
+    ).statements
+
+    assert locks_of(one) == {"public.t": SRX, "public.u": SRX}
+    assert locks_of(two)["public.u"] == SUX
+    assert two.scans == ("public.u", "public.t")
+
+
+def test_truncate_behind_a_rewrite_reads_nothing(rehearse: Rehearse) -> None:
+    _, truncate = rehearse("ALTER TABLE w ALTER id TYPE bigint; TRUNCATE w;").statements
+
+    assert (truncate.scans, truncate.rewrites, truncate.builds) == ((), (), ())
+    assert locks_of(truncate) == {"public.w": AX}
+
+
+def test_what_is_rolled_back_to_a_savepoint_was_done_all_the_same(rehearse: Rehearse) -> None:
+    _, alter, _, after = rehearse(
+        "SAVEPOINT a; ALTER TABLE w ALTER id TYPE bigint; ROLLBACK TO SAVEPOINT a; ALTER TABLE w ADD f int;"
+    ).statements
+
+    assert alter.rewrites == ("public.w",)
+    assert [lock.held_until for lock in alter.locks] == ["rollback"]
+    assert [lock.held_until for lock in after.locks] == ["commit"]
+
+
+def test_a_table_has_the_name_that_it_had_before_the_transaction(rehearse: Rehearse) -> None:
+    found = rehearse(
+        "ALTER SCHEMA s1 RENAME TO s2; ALTER TABLE s2.z RENAME TO zz; ALTER TABLE s2.zz ADD CHECK (g > 0);",
+        "ALTER TABLE s2.zz ADD f int;",
+    )
+
+    assert [locks_of(s) for s in found.statements[1:]] == [{"s1.z": AX}, {"s1.z": AX}, {"s2.zz": AX}]
+    assert found.statements[2].scans == ("s1.z",)
+
+
+def test_what_an_earlier_file_made_is_new(rehearse: Rehearse) -> None:
+    _, index = rehearse("CREATE TABLE n (id int);", "CREATE INDEX i ON n (id);").statements
+
+    assert [(lock.relation, lock.is_new) for lock in index.locks] == [("public.n", True)]
+
+
+def test_what_the_same_file_made_is_not_said(rehearse: Rehearse) -> None:
+    one, two, three = rehearse("CREATE TABLE n (id int); CREATE INDEX i ON n (id); ALTER TABLE n ADD f int;").statements
+
+    assert one.made == ("public.n",)
+    assert not (one.locks or two.locks or two.builds or three.locks)
+
+
+@pytest.mark.parametrize("reset", ["SET client_min_messages = error", "RESET ALL", "RESET client_min_messages"])
+def test_silenced_messages_are_heard_all_the_same(rehearse: Rehearse, reset: str) -> None:
+    _, found = rehearse(f"{reset}; ALTER TABLE w ALTER g SET NOT NULL;").statements
+
+    assert "existing constraints" in found.proven[0]
+    assert found.scans == ()
+
+
+def test_row_triggers_and_actions_of_keys_are_named(rehearse: Rehearse) -> None:
+    delete, update = rehearse("DELETE FROM t WHERE id = 1; UPDATE audited SET id = 2 WHERE id = 1;").statements
+
+    assert delete.fires == ("key u_t_id_fkey of public.u: CASCADE",)
+    assert {lock.relation: lock.mode for lock in delete.locks}["public.u"] == RX
+    assert update.fires == ("trigger audit of public.audited",)
+
+
+def test_statement_that_is_refused_ends_the_trace_with_its_place(rehearse: Rehearse) -> None:
+    found = rehearse("ALTER TABLE t ADD f int;\nALTER TABLE t\n  ADD g nonsense;\nDROP TABLE w;", "DROP TABLE p;")
+
+    assert [s.error for s in found.statements] == ["", 'type "nonsense" does not exist']
+    refused = found.failed[0]
+    assert (refused.line, refused.error_line, refused.error_column) == (2, 3, 9)
+    assert found.not_rehearsed == ("02-file", "03-file")
+
+
+def test_query_that_is_refused_has_its_place_too(rehearse: Rehearse) -> None:
+    (refused,) = rehearse("UPDATE t SET nonsense = 1;").failed
+
+    assert (refused.error_line, refused.error_column) == (1, 14)
+
+
+def test_deferred_constraint_that_fails_is_said_of_the_last_statement(rehearse: Rehearse) -> None:
+    schema = SCHEMA + "CREATE TABLE df (id int REFERENCES t DEFERRABLE INITIALLY DEFERRED);"
+    found = rehearse("INSERT INTO df VALUES (7); ALTER TABLE w ADD f int;", schema=schema)
+
+    assert "violates foreign key constraint" in found.failed[0].error
+
+
+def test_procedure_that_commits_is_run_outside(rehearse: Rehearse) -> None:
+    (found,) = rehearse("-- transactional: false\nCALL commits();").statements
+
+    assert locks_of(found)["public.w"] == AX
+    assert found.is_alone
+
+
+def test_settings_of_a_non_transactional_file_hold_for_its_statements(rehearse: Rehearse) -> None:
+    found = rehearse("-- transactional: false\nSET search_path = s1;\nCREATE INDEX CONCURRENTLY i ON z (g);")
+
+    assert found.statements[1].builds == ("s1.i",)
+
+
+def test_code_that_catches_an_error_inside_a_function_is_undecided(rehearse: Rehearse) -> None:
+    schema = SCHEMA + (
+        "CREATE FUNCTION tries() RETURNS void LANGUAGE plpgsql AS 'BEGIN ALTER TABLE w ADD f int; "
+        "RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END';"
+    )
+    (found,) = rehearse("SELECT tries();", schema=schema).statements
+
+    assert "caught an error" in found.undecided
+
+
+def test_target_is_as_it_was(database: Database, rehearse: Rehearse) -> None:
+    rehearse("ALTER TABLE t ADD f int; INSERT INTO t (id) VALUES (1);")
+
+    with database.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_database WHERE datname LIKE '%scratch%'").fetchone() == (0,)
+
+
+def test_time_zone_of_the_target_decides(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE z (at timestamp);")
+    engine.migrate(database, read_migrations(folder))
+    folder_of(tmp_path, f02_b="ALTER TABLE z ALTER at TYPE timestamptz;")
+
+    for zone, rewrites in (("Europe/Berlin", ("public.z",)), ("UTC", ())):
+        with database.connect() as connection:
+            alter = sql.SQL("ALTER DATABASE {} SET timezone = {}")
+            connection.execute(alter.format(sql.Identifier(database.name), sql.Literal(zone)))
+        assert trace(database, read_migrations(folder)).statements[0].rewrites == rewrites
+
+
+def test_hooks_are_rehearsed_around_each(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        f01_a="CREATE TABLE a (id int);",
+        hooks__before_all="CREATE TABLE told (id int);",
+        hooks__before_each="LOCK TABLE told IN EXCLUSIVE MODE;",
+        hooks__after_each="SELECT 1;",
+        hooks__after_all="SELECT 2;",
+    )
+    found = trace(database, read_migrations(folder))
+
+    assert not found.failed
+    assert [s.hook for s in found.statements] == ["before-all", "before-each", "", "after-each", "after-all"]
+    assert locks_of(found.statements[1]) == {"public.told": "ExclusiveLock"}
+
+
+def test_repeatable_files_come_behind(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        f01_a="CREATE TABLE a (id int);",
+        repeatable__a="CREATE OR REPLACE VIEW w AS SELECT * FROM v;",
+        repeatable__v="CREATE OR REPLACE VIEW v AS SELECT id FROM a;",
+    )
+    found = trace(database, read_migrations(folder))
+
+    assert not found.failed
+    assert [s.id for s in found.statements] == ["01-a", "repeatable/v", "repeatable/a"]
+
+
+def test_view_that_is_in_the_way_is_left_to_the_engine(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        f01_a="CREATE TABLE a (id int, b int);",
+        repeatable__v="CREATE OR REPLACE VIEW v AS SELECT b FROM a;",
+    )
+    engine.migrate(database, read_migrations(folder))
+    folder_of(tmp_path, f02_b="ALTER TABLE a ALTER b TYPE bigint;", f03_c="ALTER TABLE a ADD c int;")
+    found = trace(database, read_migrations(folder))
+
+    assert not found.failed
+    assert [(s.id, bool(s.undecided)) for s in found.statements] == [("02-b", True), ("03-c", False)]
+    assert "02-b was applied as a whole" in found.notes[0]
+
+
+def test_variables_have_their_values(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a='-- variables: name\nCREATE TABLE :"name" (id int);')
+    found = trace(database, read_migrations(folder, variables={"name": "a table"}))
+
+    assert found.statements[0].made == ('public."a table"',)
+
+
+def test_files_that_are_applied_are_rehearsed_behind_those_before(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path, f01_a="CREATE TABLE a (id int);", f02_b="CREATE INDEX i ON a (id);", f03_c="DROP TABLE a;"
+    )
+    engine.migrate(database, read_migrations(folder))
+    found = trace(database, read_migrations(folder), files=[str(folder / "02-b.sql")])
+
+    assert [s.id for s in found.statements] == ["02-b"]
+    assert found.statements[0].builds == ("public.i",)
+
+
+def test_files_may_be_pending_and_behind_others(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);", f02_b="CREATE INDEX i ON a (id);")
+    found = trace(database, read_migrations(folder), files=["02-b"])
+
+    assert [s.id for s in found.statements] == ["02-b"]
+
+
+def test_a_file_of_another_folder_comes_behind(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    engine.migrate(database, read_migrations(folder))
+    draft = tmp_path / "draft.sql"
+    draft.write_text("ALTER TABLE a ADD b int;")
+    (found,) = trace(database, read_migrations(folder), files=[str(draft)]).statements
+
+    assert found.file == str(draft)
+    assert locks_of(found) == {"public.a": AX}
+
+
+def test_since_a_revision_needs_no_ledger(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);", f03_c="CREATE TABLE c (id int);")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *words], check=True)
+    folder_of(tmp_path, f02_b="CREATE INDEX i ON a (id);", f04_d="DROP TABLE c;")
+    found = trace(database, read_migrations(folder), since="HEAD")
+
+    assert [s.id for s in found.statements] == ["02-b", "04-d"]
+    assert found.statements[0].builds == ("public.i",)
+    assert not any(lock.is_new for s in found.statements for lock in s.locks)
+    assert [s.id for s in trace(database, read_migrations(folder), since="HEAD", to="02-b").statements] == ["02-b"]
+
+
+def spoil(database: Database) -> None:
+    """Leave an index whose function is immutable no longer: as it is it cannot be made again."""
+    with database.connect() as connection:
+        connection.execute("CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'")
+        connection.execute("CREATE INDEX i ON a (f(id))")
+        connection.execute("ALTER FUNCTION f VOLATILE")
+
+
+def test_catalog_that_cannot_be_made_again_is_replayed(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    engine.migrate(database, read_migrations(folder))
+    spoil(database)
+    folder_of(tmp_path, f02_b="ALTER TABLE a ADD b int;")
+    found = trace(database, read_migrations(folder))
+
+    assert not found.failed
+    assert "replayed" in found.start
+    assert "cannot be made in a scratch database" in found.notes[0]
+
+
+def test_neither_catalog_nor_history_is_one_error_with_both_reasons(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    engine.migrate(database, read_migrations(folder))
+    spoil(database)
+    (folder / "01-a.sql").write_text("CREATE TABLE a (id nonsense);")
+    folder_of(tmp_path, f02_b="ALTER TABLE a ADD b int;")
+
+    with pytest.raises(Refused, match=r"(?s)cannot be made in a scratch database.*does not replay.*nonsense"):
+        trace(database, read_migrations(folder))
+
+
+def test_schema_and_ledger_schema_are_those_of_the_target(database: Database, tmp_path: Path) -> None:
+    there = database.with_schema("app").with_ledger_schema("ledger")
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    with database.connect() as connection:
+        connection.execute("CREATE SCHEMA app; CREATE SCHEMA ledger; CREATE TABLE public.a (id int)")
+    engine.migrate(there, read_migrations(folder))
+    folder_of(tmp_path, f02_b="ALTER TABLE a ADD b int;")
+    (found,) = trace(there, read_migrations(folder)).statements
+
+    assert locks_of(found) == {"app.a": AX}
+
+
+def test_empty_target_is_no_start_to_make(database: Database, tmp_path: Path) -> None:
+    found = trace(database, read_migrations(folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")))
+
+    assert found.statements[0].made == ("public.a",)
+
+
+def test_nothing_pending_is_an_empty_array(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    engine.migrate(database, read_migrations(folder))
+    url = ["--database-url", database.conninfo, "--migrations", str(folder)]
+
+    assert json.loads(CliRunner().invoke(cli, ["trace", *url, "--format", "json"]).stdout) == []
+    assert "nothing is pending" in CliRunner().invoke(cli, ["trace", *url]).stdout
+
+
+@pytest.mark.one_server
+def test_command_says_what_stops_whom(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    engine.migrate(database, read_migrations(folder))
+    folder_of(tmp_path, f02_b="CREATE INDEX i ON a (id);\nALTER TABLE a ADD b nonsense;", f03_c="SELECT 1;")
+    url = ["--database-url", database.conninfo, "--migrations", str(folder)]
+    done = CliRunner().invoke(cli, ["trace", *url])
+
+    assert done.exit_code == 1
+    assert "stops writers of public.a until commit  (SHARE)" in done.stdout
+    assert 'refused: type "nonsense" does not exist' in done.stdout
+    assert "not rehearsed: 03-c" in done.stdout
+    assert "2 statements, 1 stops writers, 1 builds an index, 1 is refused" in done.stdout
+    statements = json.loads(CliRunner().invoke(cli, ["trace", *url, "--format", "json"]).stdout)
+    assert {"file", "line", "locks", "rewrites", "scans", "builds"} <= statements[0].keys()
+    assert statements[0]["locks"] == [
+        {
+            "relation": "public.a",
+            "kind": "table",
+            "mode": S,
+            "held_until": "commit",
+            "is_new": False,
+            "blocks": ["writes", "ddl"],
+        }
+    ]
+
+
+@pytest.mark.one_server
+def test_scratch_database_on_another_server_is_said(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f01_a="CREATE TABLE a (id int);")
+    found = trace(database, read_migrations(folder), scratch=ScratchOptions(database))
+
+    assert not found.failed
