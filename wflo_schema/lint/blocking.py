@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wflo_schema.findings import Severity
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, relation_name
 from wflo_schema.names import bare_name
@@ -28,6 +29,8 @@ class Flaw:
     message: str
     works_on: tuple[str, ...] = ()
     """The tables through which it goes meanwhile: their sizes say how long."""
+    severity: Severity | None = None
+    """What it weighs, where that is not what the rule says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from wflo_schema.findings import Severity
 from wflo_schema.lint.blocking import Flaw, Step
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, relation_name
@@ -40,7 +42,9 @@ def judge(step: Step, context: Context, new: frozenset[str], *, is_late: bool) -
     if parsed is None:
         return
     if not is_late:
-        yield from _names(parsed, step, new)
+        # Who uses phases says which files the old version of the application still meets.
+        weight = Severity.WARNING if context.uses_phases else None
+        yield from (replace(flaw, severity=weight) for flaw in _names(parsed, step, new))
     yield from _refused(parsed, step, new)
     yield from _cascade(parsed, step, new)
     yield from _reach(parsed, context)
