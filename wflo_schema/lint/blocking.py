@@ -95,6 +95,9 @@ class Transaction:
         traced = step.traced
         if not (traced.rewrites or traced.scans or traced.builds_on):
             return {}
+        parsed = step.parse()
+        if parsed is not None and parsed.kind == "refresh_mat_view_stmt" and parsed.node.skip_data:
+            return {}  # WITH NO DATA: its indexes are built of nothing
         scans: Iterable[str] = traced.scans
         if scans and self._only_rows(step):  # a plan on empty tables says nothing
             stopped = {lock.relation for lock in traced.locks if lock.stops_writes}
