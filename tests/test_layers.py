@@ -154,6 +154,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "breaking",
             "allowances",
             "ending",
+            "undoing",
             "judging",
             "operations",
         ),

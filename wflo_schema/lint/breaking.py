@@ -61,11 +61,12 @@ _MAY_BREAK = re.compile(
 
 def _is_new(written: str, step: Step, new: frozenset[str]) -> bool:
     """Was it made by what is judged?  A name without a schema is looked for among what the statement locks."""
-    if written in new or written in step.traced.made:
-        return True
-    if any(lock.relation == written or bare_name(lock.relation) == bare_name(written) for lock in step.traced.locks):
-        return False
-    return any(bare_name(name) == bare_name(written) for name in new)
+    meant = [
+        k.relation for k in step.traced.locks if k.relation == written or bare_name(k.relation) == bare_name(written)
+    ]
+    if meant:
+        return all(name in new for name in meant)
+    return any(bare_name(name) == bare_name(written) for name in (*new, *step.traced.made))
 
 
 def _names(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:

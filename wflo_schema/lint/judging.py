@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from wflo_schema.catalog.objects import Difference
 from wflo_schema.errors import BadMigrationFile, Refused, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.faults import refuse_unfit, refuse_unready
-from wflo_schema.files.folder import Migration, Migrations, load_script, read_beside
+from wflo_schema.files.folder import Migration, Migrations, load_rollback, load_script, read_beside
 from wflo_schema.files.script import Script
 from wflo_schema.findings import Finding, Location
 from wflo_schema.lint import breaking
@@ -23,6 +24,7 @@ from wflo_schema.lint.context import Context
 from wflo_schema.lint.ending import State
 from wflo_schema.lint.parsing import Parsed, parse
 from wflo_schema.lint.rules import BY_CODE
+from wflo_schema.lint.undoing import Undone, loses, named_in
 from wflo_schema.lint.values import Allowed, LintFinding
 from wflo_schema.trace.estimate import Estimate, estimate
 from wflo_schema.trace.values import Trace, Traced
@@ -69,6 +71,12 @@ class Judge:
         for flaw, one in self._flaws(m, self._with_left_out(m, script, traced) if is_whole else traced):
             if refused is None or flaw.code != "statement-refused":
                 self._add(flaw, m, one)
+        back = self._rollback(m) if refused is None else None
+        if back is not None:
+            for flaw, number in loses(m, script, back, self._new):
+                statement = back.statements[number - 1]
+                place = Location(back.path, statement.line, statement.column)
+                self._found.append(found_in(flaw, m.id, place, back.source_line(statement.line), number))
 
     def _with_left_out(self, m: Migration, script: Script, traced: Sequence[Traced]) -> Sequence[Traced]:
         """All statements of the file, those as well that the rehearsal left out."""
@@ -157,6 +165,42 @@ class Judge:
             by = said[-1]
             place = Location(by.file, by.line, by.column)
             self._found.append(found_in(flaw, by.id, place, by.source_line, by.number, help_))
+
+    def undone(self, undone: Undone) -> None:
+        """What a rollback does not take back."""
+        if undone.failed is not None:
+            one = undone.failed
+            place = Location(one.file, one.error_line or one.line, one.error_column or one.column)
+            self._found.append(
+                found_in(Flaw("rollback-refused", one.id, one.error), one.id, place, one.source_line, one.number)
+            )
+        for difference in undone.differences:
+            by = self._blamed(difference, undone)
+            if by is not None:
+                m, back = by
+                what = f"{difference.kind} {difference.object}"
+                what += f": {difference.attribute}" if difference.attribute else ""
+                said = f"{what} is {difference.have} behind it, and was {difference.want} before {m.id}"
+                place = Location(back.path, 1)
+                self._found.append(
+                    found_in(Flaw("rollback-differs", difference.object, said), m.id, place, "", 0, difference.mend)
+                )
+
+    def _blamed(self, difference: Difference, undone: Undone) -> tuple[Migration, Script] | None:
+        """The last file that names what differs; None where its rollback says that there is nothing to undo."""
+        naming = [m for m in undone.migrations if named_in(difference, self._script(m).source.decode())]
+        m = (naming or list(undone.migrations))[-1]
+        back = self._rollback(m)
+        return None if back is None or back.nothing_to_undo else (m, back)
+
+    def _rollback(self, m: Migration) -> Script | None:
+        if m.rollback_path is None:
+            return None
+        if m.rollback_path not in self._scripts:
+            back = load_rollback(m.with_any_values())
+            assert back is not None
+            self._scripts[m.rollback_path] = m, back
+        return self._scripts[m.rollback_path][1]
 
     def contract(self, broken: Iterable[Finding]) -> None:
         """What the contract requires and is not there in the end."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from wflo_schema.catalog.objects import Catalog
 from wflo_schema.check.contract import Contract
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.errors import BadMigrationFile, Refused
@@ -16,13 +17,14 @@ from wflo_schema.findings import Finding, Severity
 from wflo_schema.lint.context import Context, Keys, read_unique_keys
 from wflo_schema.lint.ending import State, broken_by, read_state
 from wflo_schema.lint.judging import Judge
+from wflo_schema.lint.undoing import MOST_ROLLED_BACK, Undone, read_before, roll_back
 from wflo_schema.lint.values import LintResult
 from wflo_schema.scratch.replay import ScratchOptions
 from wflo_schema.trace.estimate import needs_rates
 from wflo_schema.trace.operations import trace
 from wflo_schema.trace.rates import Rates, measure_rates
 from wflo_schema.trace.sizes import Size, read_sizes
-from wflo_schema.trace.values import Trace
+from wflo_schema.trace.values import Trace, Traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def lint(
     """
     started = time.monotonic()
     options = options or LintOptions()
-    looking = _Looking(options.contract)
+    looking = _Looking(migrations, options.contract)
     found, failures = _traced(database, migrations, options, scratch, looking)
     sizes, rates = _sizes(database, found, scratch)
     context = _context(database, migrations, options, looking.keys, sizes)
@@ -66,6 +68,8 @@ def lint(
         judge.ending(looking.states[1].since(looking.states[0]))
         if migrations.items and migrations.items[-1].id in found.migrations:
             judge.contract(looking.broken)
+        judge.undone(looking.undone)
+    found = replace(found, notes=(*found.notes, *looking.notes))
     return _result(judge, found, options, started, [m.id for m, _ in failures])
 
 
@@ -109,20 +113,39 @@ def _result(judge: Judge, found: Trace, options: LintOptions, started: float, al
 
 @dataclass(slots=True)
 class _Looking:
-    """What the scratch database holds before the rehearsal, and behind it."""
+    """What the scratch database holds before the rehearsal, and behind it; then all is rolled back there."""
 
+    migrations: Migrations
     held_to: Contract | None
     keys: Keys = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
     broken: tuple[Finding, ...] = ()
+    undone: Undone = field(default_factory=Undone)
+    notes: tuple[str, ...] = ()
+    _before: Catalog | None = None
 
-    def __call__(self, empty: Database) -> None:
+    def __call__(self, empty: Database, statements: Sequence[Traced]) -> None:
         with empty.connect(settings=PATIENT) as connection:
             self.states.append(read_state(connection))
             if len(self.states) == 1:
                 self.keys = read_unique_keys(connection)
-        if len(self.states) > 1 and self.held_to is not None:
-            self.broken = tuple(broken_by(empty, self.held_to))
+        if len(self.states) == 1:
+            self._before = read_before(empty)
+        elif not any(s.error for s in statements):
+            if self.held_to is not None:
+                self.broken = tuple(broken_by(empty, self.held_to))
+            self._undo(empty, statements)
+
+    def _undo(self, empty: Database, statements: Sequence[Traced]) -> None:
+        ids = dict.fromkeys(s.id for s in statements)
+        ran = [m for m in self.migrations if m.id in ids]
+        places = [self.migrations.items.index(m) for m in ran]
+        if not ran or self._before is None or places != list(range(places[0], places[-1] + 1)):
+            return
+        if len(ran) > MOST_ROLLED_BACK:
+            self.notes = (f"rollback files were read, and not run: there are more than {MOST_ROLLED_BACK}",)
+            return
+        self.undone = roll_back(empty, ran, self._before)
 
 
 _Failure = tuple[Migration, BadMigrationFile | Refused]
