@@ -13,6 +13,7 @@ from wflo_schema.cli.options import (
     Command,
     all_of,
     database_url_option,
+    folders_of,
     format_option_of,
     migrations_option,
     option,
@@ -26,7 +27,6 @@ from wflo_schema.cli.streams import EXIT_CODES, answer
 from wflo_schema.show.lint_formats import LINT_FORMATS
 
 if TYPE_CHECKING:
-    from wflo_schema.files.folder import Migrations
     from wflo_schema.scratch.replay import ScratchOptions
 
 
@@ -47,14 +47,14 @@ class _LintCommand(Command):
 @all_of(database_url_option, schema_option, migrations_option, server_directory_option)
 @format_option_of(*LINT_FORMATS)
 @scratch_options
+@option("--files", metavar="FILE", multiple=True, help="Judge this file, by path or id, applied or not; repeatable.")
+@option("--since", metavar="GIT-REV", help="Judge what is new since then, behind a replay of what there was.")
 @option(
-    "--files",
+    "--contract",
     metavar="FILE",
-    multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Judge only these, repeatable, on top of all that come before them. Default: what is pending.",
+    help="What must hold once all has run. Default: contract.toml in the migrations folder.",
 )
-@option("--since", metavar="REV", help="Judge only files that this git revision does not have as they are.")
 @option("--to", metavar="ID", help="Judge nothing behind this migration.")
 @option(
     "--rows-that-matter",
@@ -79,7 +79,8 @@ def lint(
     server_directory: Path,
     format_: str,
     scratch: Callable[[], ScratchOptions],
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
+    contract: Path | None,
     since: str | None,
     to: str | None,
     rows_that_matter: int,
@@ -95,25 +96,14 @@ def lint(
       wflo-schema lint
       wflo-schema lint --since origin/main --format github
     """
+    from wflo_schema.check.contract_file import read_contract
     from wflo_schema.findings import Severity
     from wflo_schema.lint import operations
 
     target = resolve_database(database_url, schema, server_directory)
-    found = read_files(migrations)
-    options = operations.LintOptions(_only(found, files, since), to, rows_that_matter, Severity(fail_on))
-    result = operations.lint(target, found, options=options, scratch=scratch())
+    path = contract or folders_of(migrations)[0] / "contract.toml"
+    held_to = read_contract(path) if contract is not None or path.is_file() else None
+    options = operations.LintOptions(files, since, to, held_to, rows_that_matter, Severity(fail_on))
+    result = operations.lint(target, read_files(migrations), options=options, scratch=scratch())
     answer(LINT_FORMATS[format_](result))
     sys.exit(result.exit_code)
-
-
-def _only(found: Migrations, files: tuple[Path, ...], since: str | None) -> frozenset[str] | None:
-    """The ids that are to be judged; None where it is not said."""
-    if not files and since is None:
-        return None
-    named = {found.resolve(str(path)).id for path in files}
-    if since is not None:
-        from wflo_schema.files.git import changed_since
-
-        changed = changed_since(found, since)
-        named = named & changed if files else set(changed)
-    return frozenset(named)

@@ -60,21 +60,6 @@ def merge_with_revision(directories: Sequence[Path | str], revision: str) -> Mer
         return Merged(f"{revision} ({commit[:10]})", _read(theirs, shown), _read(both, shown), has_base=bool(base))
 
 
-def changed_since(migrations: Migrations, revision: str) -> frozenset[str]:
-    """Ids of the files that ``revision`` does not have, or has with another text.  Raise as `merge_with_revision`."""
-    before: dict[str, bytes] = {}
-    for folder in {os.path.dirname(m.path) or "." for m in migrations}:
-        commit = commit_of(folder, revision)
-        base = git(folder, "merge-base", "HEAD", commit, may_fail=True).decode().strip() or commit
-        before.update({os.path.join(folder, n): text for n, text in files_in(folder, base).items()})
-    return frozenset(
-        m.id
-        for m in migrations
-        if before.get(os.path.join(os.path.dirname(m.path) or ".", os.path.basename(m.path)))
-        != Path(m.path).read_bytes()
-    )
-
-
 def _merge(ours: _Files, theirs: _Files, base: _Files) -> _Files:
     """What a merge leaves: the side that changed a file, ours where both did."""
     merged = {}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wflo_schema.findings import Severity
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, relation_name
 from wflo_schema.names import bare_name
@@ -28,6 +29,8 @@ class Flaw:
     message: str
     works_on: tuple[str, ...] = ()
     """The tables through which it goes meanwhile: their sizes say how long."""
+    severity: Severity | None = None
+    """What it weighs, where that is not what the rule says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ class Transaction:
         traced = step.traced
         if not (traced.rewrites or traced.scans or traced.builds_on):
             return {}
+        parsed = step.parse()
+        if parsed is not None and parsed.kind == "refresh_mat_view_stmt" and parsed.node.skip_data:
+            return {}  # WITH NO DATA: its indexes are built of nothing
         scans: Iterable[str] = traced.scans
         if scans and self._only_rows(step):  # a plan on empty tables says nothing
             stopped = {lock.relation for lock in traced.locks if lock.stops_writes}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from wflo_schema.findings import Severity
 from wflo_schema.lint.blocking import Flaw, Step
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, relation_name
@@ -40,7 +42,9 @@ def judge(step: Step, context: Context, new: frozenset[str], *, is_late: bool) -
     if parsed is None:
         return
     if not is_late:
-        yield from _names(parsed, step, new)
+        # Who uses phases says which files the old version of the application still meets.
+        weight = Severity.WARNING if context.uses_phases else None
+        yield from (replace(flaw, severity=weight) for flaw in _names(parsed, step, new))
     yield from _refused(parsed, step, new)
     yield from _cascade(parsed, step, new)
     yield from _reach(parsed, context)
@@ -57,11 +61,12 @@ _MAY_BREAK = re.compile(
 
 def _is_new(written: str, step: Step, new: frozenset[str]) -> bool:
     """Was it made by what is judged?  A name without a schema is looked for among what the statement locks."""
-    if written in new or written in step.traced.made:
-        return True
-    if any(lock.relation == written or bare_name(lock.relation) == bare_name(written) for lock in step.traced.locks):
-        return False
-    return any(bare_name(name) == bare_name(written) for name in new)
+    meant = [
+        k.relation for k in step.traced.locks if k.relation == written or bare_name(k.relation) == bare_name(written)
+    ]
+    if meant:
+        return all(name in new for name in meant)
+    return any(bare_name(name) == bare_name(written) for name in (*new, *step.traced.made))
 
 
 def _names(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:

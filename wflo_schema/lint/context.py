@@ -10,6 +10,8 @@ from psycopg.rows import TupleRow
 
 from wflo_schema.connect.queries import fetch
 from wflo_schema.names import qualified
+from wflo_schema.trace.rates import Rates
+from wflo_schema.trace.sizes import Size
 
 Keys = Mapping[str, frozenset[frozenset[str]]]
 
@@ -22,21 +24,16 @@ class _Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How big a table is: estimated ``rows``, None where nobody has counted, and ``bytes`` with its indexes."""
-
-    schema: str
-    name: str
-    rows: int | None
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
-    """What judges need.  ``rows_that_matter``: a table with fewer rows needs no care; 0 is every table."""
+    """What judges need.
+
+    ``sizes`` and ``rates`` are those of the target.  ``rows_that_matter``: a table with fewer rows needs no care; 0 is
+    every table.
+    """
 
     keys: Keys = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    rates: Rates = field(default_factory=Rates)
     rows_that_matter: int = 0
     schema: str | None = None
     uses_phases: bool = False
@@ -53,8 +50,3 @@ def read_unique_keys(connection: psycopg.Connection[TupleRow]) -> Keys:
     for key in fetch(connection, _Key, "lint", "unique_keys", {}):
         found.setdefault(qualified(key.schema, key.name), set()).add(frozenset(key.columns))
     return {table: frozenset(keys) for table, keys in found.items()}
-
-
-def read_sizes(connection: psycopg.Connection[TupleRow]) -> Mapping[str, Size]:
-    """How big each table of the database is, by name."""
-    return {qualified(s.schema, s.name): s for s in fetch(connection, Size, "lint", "sizes", {})}

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wflo_schema.findings import Finding, Location, Severity
+from wflo_schema.trace.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class LintFinding(Finding):
     """A finding in a file.  ``id`` is the migration's, ``statement`` counts from 1 there; 0 is the whole file.
 
-    ``message`` says why, ``duration`` how long that would block, where sizes are known; ``help`` is the SQL to write
-    instead, or what to do.  ``source_line`` is the line that ``location`` points to.
+    ``message`` says why, ``estimate`` how long that takes, where sizes are known; ``help`` is the SQL to write instead,
+    or what to do.  ``source_line`` is the line that ``location`` points to.
     """
 
     id: str = ""
     statement: int = 0
-    duration: str = ""
+    estimate: Estimate | None = None
     source_line: str = ""
 
 

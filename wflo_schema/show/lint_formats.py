@@ -56,12 +56,24 @@ def _block(f: LintFinding) -> list[str]:
         if f.location.column:
             before = "".join("\t" if c == "\t" else " " for c in f.source_line[: f.location.column - 1])
             lines.append(" " * 5 + f" | {before}^")
-    if f.duration:
-        lines.append(f"  time: {f.duration}")
+    if time := _time(f):
+        lines.append(f"  time: {time}")
     if f.help:
         first, *rest = f.help.splitlines()
         lines += [f"  instead: {first}", *(f"           {line}" for line in rest)]
     return lines
+
+
+def _time(f: LintFinding) -> str:
+    """How long it takes with the sizes at hand; nothing where none is known, or little is to be gone through."""
+    from wflo_schema.words import duration
+
+    found = f.estimate
+    if found is None or found.is_small or found.low_ms is None or found.high_ms is None:
+        return ""
+    low, high = (float(f"{ms:.2g}") for ms in (found.low_ms, found.high_ms))
+    much = f"{(found.reads + found.writes) / 1e9:.2g} GB to read and write"
+    return f"{duration(low)} to {duration(high)}, {much}"
 
 
 def lint_json(result: LintResult) -> str:
@@ -155,7 +167,7 @@ def lint_markdown(result: LintResult) -> str:
     for f in result.findings:
         lines += ["", f"- **{f.severity.value}** `{f.code}` at `{_place(f)}`: {_markdown(f.message)}"]
         lines += _fenced(f.source_line.strip()) if f.source_line.strip() else []
-        lines += ["", f"  Time: {_markdown(f.duration)}"] if f.duration else []
+        lines += ["", f"  Time: {_markdown(time)}"] if (time := _time(f)) else []
         if f.help:
             lines += (
                 ["", "  Instead:", *_fenced(f.help)] if _is_sql(f.help) else ["", f"  Instead: {_markdown(f.help)}"]

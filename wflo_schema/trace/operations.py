@@ -34,12 +34,14 @@ def trace(
     since: str | None = None,
     to: str | None = None,
     scratch: ScratchOptions | None = None,
+    look: Callable[[Database, Sequence[Traced]], None] | None = None,
 ) -> Trace:
     """Rehearse what is pending in ``database``, at its schema, in a scratch database.
 
     ``only``: of what is pending, these ids.  ``files``: these, by path or id, applied or not.  ``since``: what is new
     since a revision of git, behind a replay of what that had; ``database`` is then only asked where it is there.
-    ``to``: up to and including this one.
+    ``to``: up to and including this one.  ``look`` is called with the scratch database before the
+    rehearsal and behind it, with the statements so far.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
     Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
@@ -67,11 +69,15 @@ def trace(
         else:
             assert found is not None
             start = start_of_target(made, database, migrations, found, scratch=scratch)
+        if look is not None:
+            look(start.database, ())
         settings = {**WATCHED, "synchronous_commit": "off", **dict(start.settings)}
         with Rehearsal.on(start.database, settings=settings) as rehearsal:
             rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
             rehearsing.run()
             version = rehearsal.ledger.server_version
+        if look is not None:
+            look(start.database, rehearsing.statements)
     notes = (*start.notes, *rehearsing.notes)
     if found is not None and (other := of_other_version(version, found.server_version)):
         notes = (other, *notes)
