@@ -94,6 +94,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "sending",
             "running",
             "operations",
+            "scripting",
             "waiting",
             "production",
             "seeding",
@@ -180,7 +181,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("testdb", ("recipe", "session", "pool", "databases")),
     ("dev", ("checkout", "marks", "rows", "databases", "rounds", "branches", "watching")),
-    ("show", ("text", "check_formats", "differences", "dev_text", "traces", "timeline", "plans")),
+    ("show", ("text", "check_formats", "differences", "dev_text", "traces", "timeline", "plans", "psql")),
     ("testdb", ("suite", "free_tests", "pytest_plugin")),
     (
         "cli",
