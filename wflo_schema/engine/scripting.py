@@ -173,7 +173,8 @@ class Writing(Run):
         self.blocks.append(Block(title, tuple(commands), frozenset(asking)))
 
     def _make(self, title: str, to_make: ToMake) -> None:
-        made = [*BEGIN_MAKING, Command(f"SET LOCAL lock_timeout = {self.locks.of(None):d}")]
+        patience = f"SET LOCAL lock_timeout = {self.locks.of(None):d}"
+        made = [*BEGIN_MAKING, Command(patience), Command("SET LOCAL client_min_messages = warning")]
         made += [Command(statement) for statement in to_make.statements]
         readers = readers_command(self.ledger.schema, to_make.tables)
         writers = grants_command(self.ledger.schema, to_make.tables)
