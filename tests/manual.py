@@ -47,7 +47,7 @@ _NOTE = re.compile(r"^ *<!-- (?P<name>[a-z]+(?: [a-z]+)?)(?:: (?P<value>.*?))?(?
 # A command that needs no shell.
 _IS_OURS_ALONE = re.compile(r"""wflo-schema(?: (?:[\w./:@=-]+|"[\w ]+"))*""")
 
-_DURATION = re.compile(r"(\bin |\(|, )[\d.,]+ ?(?:ms|s|min|h)\b")
+_DURATION = re.compile(r"(\bin |\(|, |\bfor |: )[\d.,]+ ?(?:ms|s|min|h)\b(?: to [\d.,]+ ?(?:ms|s|min|h)\b)?")
 _ID = re.compile(r"\d{8}_\d\d(?:\d{4})?_[0-9a-z]{5}(?=-)")
 
 

@@ -63,6 +63,7 @@ apply_options = all_of(
     "--against", metavar="REV", help="Plan without a database, as if one had applied all files of this git revision."
 )
 @option("--no-trace", is_flag=True, help="Do not rehearse the statements: no scratch database is made, nothing linted.")
+@option("--sql", is_flag=True, help="Print the script for psql that does what migrate would, ledger included.")
 @scratch_options
 # many parameters: one for each option
 def plan(
@@ -83,6 +84,7 @@ def plan(
     create_schema: bool,
     against: str | None,
     no_trace: bool,
+    sql: bool,
     scratch: Callable[[], ScratchOptions],
 ) -> None:
     """Show what migrate would do, whom it would stop and for how long.
@@ -96,6 +98,7 @@ def plan(
     Example:
       wflo-schema plan --to 20251110_02
       wflo-schema plan --no-trace       only the list, and what would be refused
+      wflo-schema plan --sql > release.sql
       wflo-schema plan --against origin/main
     """
     from wflo_schema.engine import operations
@@ -103,14 +106,38 @@ def plan(
 
     if against is not None:
         _against(migrations, against, format_, to=to, together=together, phase=phase)
-    locks_of(lock_timeout, lock_wait, block_timeout)  # refuses what migrate would refuse
+    locks = locks_of(lock_timeout, lock_wait, block_timeout)
     target = resolve_database(database_url, schema, server_directory)
     files = read_files(migrations)
+    allowed = [Allow(a) for a in allow]
+    if sql:
+        from wflo_schema.engine.scripting import write_script
+        from wflo_schema.show.psql import psql_text
+        from wflo_schema.show.text import json_text
+
+        if drop_deleted:
+            raise UsageError(
+                "--sql and --drop-deleted do not go together", hint="what is dropped depends on what the server answers"
+            )
+        script = psql_text(
+            write_script(
+                target,
+                files,
+                to=to,
+                allow=allowed,
+                together=together,
+                create_schema=create_schema,
+                phase=phase,
+                locks=locks,
+            )
+        )
+        answer(json_text({"sql": script}) if format_ == "json" else script)
+        return
     planned = operations.plan(
         target,
         files,
         to=to,
-        allow=[Allow(a) for a in allow],
+        allow=allowed,
         together=together,
         phase=phase,
         create_schema=create_schema,

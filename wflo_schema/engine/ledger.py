@@ -308,21 +308,27 @@ def create_ledger(pipeline: Pipeline, ledger: Ledger, *, lock_timeout_ms: int = 
     privileges grant, SELECT stays.
     Raise `DatabaseError` with sqlstate 55P03 when a table of yoyo's is in use for ``lock_timeout_ms``.
     """
+    _create_under_lock(pipeline, ledger, lambda now: ledger_to_make(now, ledger.lacks), lock_timeout_ms)
+    return completed(ledger)
 
-    def missing(now: Ledger) -> _ToMake:
-        lacks = [f"CREATE SCHEMA IF NOT EXISTS {quote_always(ledger.lacks)}"] if ledger.lacks else []
-        if now.is_complete:
-            return _ToMake(lacks)
-        made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(ledger.schema)).as_string()
-        schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(ledger.schema).as_string()
-        there = {"_yoyo_migration": now.is_there, "_yoyo_log": now.has_log, "_yoyo_version": now.is_there}
-        return _ToMake(
-            [*([] if now.has_schema else [schema]), *lacks, *_statements(made)],
-            tuple(name for name, is_there in there.items() if not is_there),
-        )
 
-    _create_under_lock(pipeline, ledger, missing, lock_timeout_ms)
+def completed(ledger: Ledger) -> Ledger:
+    """The ledger once `ledger_to_make` is made."""
     return replace(ledger, is_there=True, has_checksums=True, has_log=True, has_schema=True, lacks="")
+
+
+def ledger_to_make(now: Ledger, lacks: str) -> ToMake:
+    """What the ledger lacks, and the schema that the tables lack."""
+    schemas = [f"CREATE SCHEMA IF NOT EXISTS {quote_always(lacks)}"] if lacks else []
+    if now.is_complete:
+        return ToMake(schemas)
+    made = sql.SQL(load_sql("engine", "ledger_create")).format(schema=sql.Identifier(now.schema)).as_string()
+    schema = "CREATE SCHEMA IF NOT EXISTS " + sql.Identifier(now.schema).as_string()
+    there = {"_yoyo_migration": now.is_there, "_yoyo_log": now.has_log, "_yoyo_version": now.is_there}
+    return ToMake(
+        [*([] if now.has_schema else [schema]), *schemas, *_statements(made)],
+        tuple(name for name, is_there in there.items() if not is_there),
+    )
 
 
 def create_progress(pipeline: Pipeline, ledger: Ledger) -> Ledger:
@@ -341,41 +347,45 @@ def create_own(
     table = f"_wflo_schema_{query.removesuffix('_create')}"
     assert table in OWN_TABLES
 
-    def missing(now: Ledger) -> _ToMake:
-        if table in now.own and is_whole(now):
-            return _ToMake()
-        made = _statements(_sql(query, ledger.schema))
-        return _ToMake(made, () if table in now.own else (table,))
+    def missing(now: Ledger) -> ToMake:
+        return ToMake() if table in now.own and is_whole(now) else own_to_make(now, query)
 
     if not (table in ledger.own and is_whole(ledger)):
         _create_under_lock(pipeline, ledger, missing)
     return replace(ledger, own=ledger.own | {table})
 
 
-class _ToMake(NamedTuple):
+def own_to_make(now: Ledger, query: str) -> ToMake:
+    """What makes ``_wflo_schema_NAME`` by the query ``NAME_create``, or gives it what it had not."""
+    table = f"_wflo_schema_{query.removesuffix('_create')}"
+    return ToMake(_statements(_sql(query, now.schema)), () if table in now.own else (table,))
+
+
+class ToMake(NamedTuple):
     """Statements, and the tables that they make."""
 
     statements: Sequence[str] = ()
     tables: Sequence[str] = ()
 
 
+# Begins the transaction in which tables of the ledger are made: one at a time.
+BEGIN_MAKING = (
+    BEGIN,
+    Command("SET LOCAL lock_timeout = 0"),
+    Command("SET LOCAL statement_timeout = 0"),
+    Command(
+        "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)", (str(LOCK_SPACE), str(_CREATION_LOCK))
+    ),
+)
+
+
 def _create_under_lock(
-    pipeline: Pipeline, ledger: Ledger, missing: Callable[[Ledger], _ToMake], lock_timeout_ms: int = 0
+    pipeline: Pipeline, ledger: Ledger, missing: Callable[[Ledger], ToMake], lock_timeout_ms: int = 0
 ) -> None:
     """Run what is ``missing`` once the lock is held: who comes second finds it made, and locks no table."""
     on_notice, pipeline.on_notice = pipeline.on_notice, None
     try:
-        outcome = pipeline.exchange(
-            [
-                BEGIN,
-                Command("SET LOCAL lock_timeout = 0"),
-                Command("SET LOCAL statement_timeout = 0"),
-                Command(
-                    "SELECT pg_catalog.pg_advisory_xact_lock($1::integer, $2::integer)",
-                    (str(LOCK_SPACE), str(_CREATION_LOCK)),
-                ),
-            ]
-        )
+        outcome = pipeline.exchange(BEGIN_MAKING)
         if outcome.error is None:
             statements, tables = missing(find_ledger(pipeline, ledger.schema))
             patience = Command(f"SET LOCAL lock_timeout = {lock_timeout_ms:d}")

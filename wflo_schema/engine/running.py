@@ -14,7 +14,6 @@ from wflo_schema.engine.events import Notice
 from wflo_schema.engine.ledger import (
     DUE,
     checksum_command,
-    create_progress,
     due_command,
     due_removal_command,
     follow_command,
@@ -313,9 +312,7 @@ class Run(Sending):
         self.due = tuple(command for hook in hooks for command in record_commands(self.ledger, hook))
         if self.hooks.keys().isdisjoint((BEFORE_ALL, AFTER_ALL)):
             return
-        if not (self.ledger.has_progress and self.ledger.has_log_rows):
-            self.ledger = create_progress(self.pipeline, self.ledger)
-            self.settle()  # an event trigger may have changed a setting
+        self.make_progress()
         if AFTER_ALL in self.hooks:
             self.due += (due_command(self.ledger, self._hook(AFTER_ALL)),)
 
@@ -347,15 +344,20 @@ class Run(Sending):
         except Conflict:  # another run has run it, behind what this one has applied
             self.current = None
 
-    def _run_hook(self, name: str, *record: Command, then: str) -> None:
-        """Run a hook in a transaction of its own, while no other run is at work."""
+    def _as_hook(self, name: str, *record: Command) -> Transaction:
+        """A hook as the transaction that it is."""
         hook, script = self._hook(name), self.hooks[name]
         commands = (*hook_commands(self.ledger), *record)
         seal = (SETTLE, *self.look_outside, *self.as_ourselves(), hook_seal_command(self.ledger))
         parts = (self.part(hook, script),)
         one = self._made_of(hook, parts, commands, self.settings(hook), seal=seal)
+        return one._replace(is_ourselves=True)
+
+    def _run_hook(self, name: str, *record: Command, then: str) -> None:
+        """Run a hook in a transaction of its own, while no other run is at work."""
+        hook, script = self._hook(name), self.hooks[name]
         try:
-            self._transaction(one._replace(is_ourselves=True))
+            self._transaction(self._as_hook(name, *record))
         except MigrationFailed as failed:
             hint = failed.hint.replace(f"; {NOTHING_KEPT}", "")
             failed.hint = f"{hint}\nnothing of the hook was kept; {then}"

@@ -38,6 +38,7 @@ from wflo_schema.engine.ledger import (
     Ledger,
     Progress,
     Record,
+    create_progress,
     find_ledger,
     last_applied,
     read_elsewhere,
@@ -271,6 +272,12 @@ class Session:
     def find_ledger(self) -> Ledger:
         """Look for the ledger where it is to be.  Writes nothing."""
         return find_ledger(self.pipeline, self.database.ledger_place, tables=self.database.schema)
+
+    def make_progress(self) -> None:
+        """Make the table of progress, where it is not there or is one of an earlier version."""
+        if not (self.ledger.has_progress and self.ledger.has_log_rows):
+            self.ledger = create_progress(self.pipeline, self.ledger)
+            self.settle()  # an event trigger may have changed a setting
 
     @property
     def beside(self) -> Database:

@@ -6,7 +6,7 @@ Hides what an interrupted statement may leave behind, and how a later run mends 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -30,7 +30,6 @@ from wflo_schema.engine.ledger import (
     Progress,
     Record,
     Step,
-    create_progress,
     delete_command,
     done_checksums,
     forget_progress,
@@ -79,6 +78,9 @@ _TAKEN_OVER = frozenset({"23505", "22012"})
 # Of what we write of our progress: whatever a statement commits later brings to disk what was committed before it, and
 # the last transaction of the run waits for the disk.  So after a crash of the server both are as at one moment.
 _SOON_ON_DISK = Command("SET LOCAL synchronous_commit = off")
+
+# Takes the lock of non-transactional files, or fails with 22012.
+_TAKE = Command("SELECT 1 / pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)::integer")
 
 # Around what may wait for ever, because nobody waits behind it: the file may have set a timeout of its own.
 _NO_LOCK_TIMEOUT = Command(
@@ -130,9 +132,7 @@ class Stepwise:
         self._session.start(m)
         self._session.script = script
         self._refuse_pooler()
-        if not (self._session.ledger.has_progress and self._session.ledger.has_log_rows):
-            self._session.ledger = create_progress(self._session.pipeline, self._session.ledger)
-            self._session.settle()  # an event trigger may have changed a setting
+        self._session.make_progress()
         done_before = False
         try:
             # a rollback must know all of them
@@ -168,6 +168,35 @@ class Stepwise:
             if not done_before:
                 self._session.settle(ROLLBACK, *self._session.to_disk)
         self._session.finished(m, operation, len(script.statements), is_flushed=False)
+
+    def sent(self, predecessors: Collection[str]) -> Iterator[Command]:
+        """What `run` sends of a file that was never begun, where nothing goes wrong."""
+        m, session, before = self._migration, self._session, self._session.hooks.get(BEFORE_EACH)
+        yield BEGIN
+        yield from _set({**session.settings(m), **_SESSION_SETTINGS})
+        yield _TAKE._replace(parameters=session.ledger.lock_keys)
+        yield COMMIT
+        if before is not None:
+            part = session.part(m, before, BEFORE_EACH, before=[BEGIN, session.name_migration(m)])
+            yield from (command for _, command in part.commands(session.command))
+            yield COMMIT
+            for statement in before.statements:
+                yield from self._settling(statement)
+        for number, statement in enumerate(self._script.statements):
+            if runs_alone(statement) or statement.first_word in ("CALL", "DO"):
+                is_patient = waits_harmlessly(statement.text)
+                running = self._step(number, statement.text)
+                yield from self._written(running, *((_NO_LOCK_TIMEOUT,) if is_patient else ()))
+                self._at = running
+                yield session.command(statement)
+                yield from (_LOCK_TIMEOUT_AGAIN,) if is_patient else ()
+                yield from self._written(self._step(number + 1))
+            else:
+                done = (*self._as_ourselves, self._mark(self._step(number + 1)))
+                yield from (BEGIN, session.command(statement), *done, COMMIT)
+            self._at = self._step(number + 1)
+            yield from self._settling(statement)
+        yield from self._finishing(predecessors, ())
 
     def _finishing(self, predecessors: Collection[str], recorded: Collection[Record]) -> list[Command]:
         """What records that it is done, and clears the session."""
@@ -297,9 +326,8 @@ class Stepwise:
     def _lock_and_read(self, only: Sequence[str] | None) -> tuple[tuple[Record, ...], tuple[Progress, ...]]:
         """Take the lock, set what holds while the file runs, and then read the ledger: all in one exchange."""
         session, m = self._session, self._migration
-        take = Command("SELECT 1 / pg_catalog.pg_try_advisory_lock($1::integer, $2::integer)::integer")
         settings = {**session.settings(m), **_SESSION_SETTINGS, "application_name": session.token}
-        lock = [BEGIN, *_set(settings), take._replace(parameters=session.ledger.lock_keys), COMMIT]
+        lock = [BEGIN, *_set(settings), _TAKE._replace(parameters=session.ledger.lock_keys), COMMIT]
         tries = session.tries()
         while True:
             try:
@@ -426,11 +454,15 @@ class Stepwise:
 
     def _settle_settings(self, statement: Statement) -> None:
         """Set again what the statement has reset to the server's value."""
+        if again := self._settling(statement):
+            self._session.must(again)
+
+    def _settling(self, statement: Statement) -> list[Command]:
+        """What does that, where anything is to be set."""
         again = self._session.settings_after(self._migration, statement)
         if resets(statement) == OURS:
             again = {**again, **_SESSION_SETTINGS}
-        if again:
-            self._session.must(_set(again))
+        return _set(again) if again else []
 
     def _alone(self, number: int, *, is_again: bool, in_transaction: ServerError | None = None) -> None:
         """Run a statement that cannot share a transaction with its record: first record that it is running.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wflo_schema.engine.planning import Plan
+from wflo_schema.findings import Severity
 from wflo_schema.lint.values import LintResult
 from wflo_schema.show.text import json_text, plain, plan_text, without_passwords
 from wflo_schema.trace.estimate import Estimate
@@ -67,7 +68,11 @@ def outlook_text(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
     notes = [f"note: {note}" for note in (outlook.trace.notes if outlook.trace is not None else ())]
     if outlook.why_not:
         notes.append(f"note: what the statements do is not known, as they were not rehearsed: {outlook.why_not}")
-    return plan_text(plan, under=lines, notes=notes)
+    text = plan_text(plan, under=lines, notes=notes)
+    if linted is None or linted.exit_code != 1 or plan.refusals:
+        return text
+    errors = sum(f.severity is Severity.ERROR for f in linted.findings)
+    return f"{text}\nno: lint objects ({counted(errors, 'error')}); wflo-schema lint says what to write instead"
 
 
 def _file(
