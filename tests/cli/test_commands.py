@@ -289,6 +289,7 @@ def test_new_writes_a_pair_that_sorts_last(folder: Path) -> None:
         ({"a": "VACUUM;"}, "a.sql:1: VACUUM cannot run in a transaction"),
         ({"a": "-- transactional: perhaps\nSELECT 1"}, "transactional is 'perhaps'"),
         ({"a": "-- lock-timeout: soon\nSELECT 1"}, "lock-timeout 'soon' is no duration"),
+        ({"a": "-- block-timeout: 30\nSELECT 1"}, "block-timeout '30' has no unit: write 30s for seconds"),
     ],
 )
 def test_a_bad_file_is_named_before_anything_runs(
@@ -483,6 +484,7 @@ def test_unknown_options_are_a_usage_error(tmp_path: Path) -> None:
         (("migrate", "--lock-timeout", "0.5"), "'0.5' has no unit: write 0.5s for seconds, 0.5ms for milliseconds"),
         (("migrate", "--lock-wait", "30"), "'30' has no unit: write 30s"),
         (("rollback", "--lock-timeout", "500"), "'500' has no unit"),
+        (("rollback", "--block-timeout", "30"), "'30' has no unit: write 30s"),
         (("check", "--rows", "--timeout", "60"), "'60' has no unit: write 60s"),
         (("status", "--wait", "5"), "'5' has no unit: write 5s"),
         (("migrate", "--lock-timeout", "-1s"), "'-1s' is no duration"),

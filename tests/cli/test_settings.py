@@ -391,6 +391,7 @@ def test_a_file_of_this_version_or_an_older_one_is_taken(project: Path, requires
         ("contract", "staging.toml"),
         ("lock-timeout", "7s"),
         ("lock-wait", "8s"),
+        ("block-timeout", "30s"),
         ("wait", "9s"),
         ("scratch-url", "postgresql://h/d"),
         ("scratch-template", "t"),

@@ -85,6 +85,12 @@ NEARLY = {
     "-- lock timeout: 3s": "lock-timeout: 3s",
     "-- Lock-Timeout: 500ms": "lock-timeout: 500ms",
     "-- lock-timeout 3s": "lock-timeout: 3s",
+    "-- block_timout: 30s": "block-timeout: 30s",
+    "-- blok-timeout: 30s": "block-timeout: 30s",
+    "-- block timeout: 0": "block-timeout: 0",
+    "-- Block-Timeout: 500ms": "block-timeout: 500ms",
+    "-- block-timeout 30s": "block-timeout: 30s",
+    "-- blocktimeout -> 30s": "block-timeout: 30s",
     "-- depend: 20260101_01_a": "depends: 20260101_01_a",
     "-- depends on: 0001 0002": "depends: 0001 0002",
     "-- Depends: 0001_users": "depends: 0001_users",
@@ -137,6 +143,7 @@ def test_what_nearly_is_a_directive_is_refused_with_the_nearest(
         "-- Transaction: one for each customer",
         "-- not transactional: see below",
         "-- lock timeout: a short one, please",
+        "-- block timeout: a long one, please",
         "-- Undo: DROP TABLE t",
         "-- Author: me",
         "-- Date: 2026-01-01",
@@ -162,7 +169,9 @@ def test_prose_is_no_directive(tmp_path: Path, comment: str) -> None:
         assert len(script.statements) == 1 and not m.was and not m.replaces
 
 
-@pytest.mark.parametrize("late", ["-- transactional: false", "  --lock-timeout: 3s", "-- transactional: false\r"])
+@pytest.mark.parametrize(
+    "late", ["-- transactional: false", "  --lock-timeout: 3s", "-- block-timeout: 30s", "-- transactional: false\r"]
+)
 @pytest.mark.parametrize("is_rollback", [False, True])
 def test_a_directive_behind_a_statement_is_not_overlooked(tmp_path: Path, late: str, *, is_rollback: bool) -> None:
     texts = {"1.sql": "SELECT 1;\n", "1.rollback.sql": "SELECT 2;\n"}

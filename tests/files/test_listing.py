@@ -181,6 +181,8 @@ def test_hooks_are_found_with_sub_folders_too_and_twice_is_too_often(tmp_path: P
         ("before-all", "lock-timeout: 3s", True),
         ("before-each", "lock-timeout: 3s", False),
         ("after-rollback", "lock-timeout: 3s", False),
+        ("after-all", "block-timeout: 30s", True),
+        ("after-each", "block-timeout: 30s", False),
         ("after-all", "transactional: false", False),
         ("after-all", "transactional: true", True),
         ("after-all", "depends: 1", False),
