@@ -22,7 +22,7 @@ from wflo_schema.engine import operations, seeding
 from wflo_schema.engine.events import Notice, Result, Retrying
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import Interrupted, MigrationFailed, WfloSchemaError
+from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.seeds import read_seeds
 
@@ -249,6 +249,22 @@ def test_seeds_are_stopped_and_nothing_of_the_set_is_kept(table: Folder, tmp_pat
         error = run.failed()
     assert it.is_through and "--block-timeout" in error.hint and error.location is not None
     assert error.location.line == 2 and not table.has("b")
+
+
+def test_recording_without_running_is_stopped(table: Folder) -> None:
+    table.do(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END'",
+        "CREATE TRIGGER slow AFTER INSERT ON _yoyo_log FOR EACH ROW EXECUTE FUNCTION slow()",
+    )
+    table.write("2_b", "SELECT 1;")
+    run = Migrating(lambda: operations.baseline(table.database, read_migrations(table.path), ["2_b"], locks=SHORT))
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    wait_until(lambda: table.ask(sleeping), "the trigger")
+    with client(table.database, "ALTER TABLE _yoyo_log ADD COLUMN x int") as it:
+        run.end()
+    assert it.is_through and isinstance(run.errors[0], DatabaseError)
+    assert "stopped after" in run.errors[0].message and f"pid {it.pid}" in run.errors[0].message
+    assert table.recorded() == ["1_a"]
 
 
 # how long
