@@ -33,6 +33,9 @@ _SHORTEST_LOOK_S, _SHORTEST_TICK_S = 0.02, 0.003
 # Seconds until it is said that no look is answered, and to wait for the answer that tells why a statement was canceled.
 _UNANSWERED_S = 2.0
 
+# Seconds that a question how far the statement is may be in the way of the one who waits behind it.
+_OVERTAKEN_S = 0.3
+
 # Seconds until a statement is canceled once more: a function may have caught it.
 _CANCEL_AGAIN_S = 1.0
 
@@ -167,12 +170,15 @@ class Watch:
         self._look_at = now + self._look_every_s
         progress = None
         try:
+            is_due = now >= self._brake_at
+            if is_due and self._asked == "progress" and now - self._asked_at > _OVERTAKEN_S:
+                self._drop_question()
             if self._watcher is None:
                 # as the user who logs in: another role may neither see what his sessions are at nor cancel one
                 beside = self._beside().with_role(None)
                 self._watcher = Aside(beside.with_parameters(connect_timeout="2").connect())
                 self._not_seen = ""
-            if now >= self._brake_at:
+            if is_due:
                 self._look_behind(now)
             blockers = self._ask("activity", str(LOCK_SPACE))
             if blockers:
@@ -203,9 +209,15 @@ class Watch:
         if running is not None:
             self._notify(running)
 
+    def _drop_question(self) -> None:
+        """Ask no longer what is not answered, with the connection on which it was asked."""
+        if self._watcher is not None and self._watcher.is_asked:
+            self.close()
+
     def _set_tick(self, now: float) -> None:
         """Be called when the next look is due."""
-        self._pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, self._look_at - now))
+        left_s = self._look_at - now if self._watched else TICK_S
+        self._pipeline.tick_s = min(TICK_S, max(_SHORTEST_TICK_S, left_s))
 
     def _progress(self, now: float) -> StatementProgress | None:
         """How far the statement is, None where nothing was told in time."""
