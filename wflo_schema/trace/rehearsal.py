@@ -377,12 +377,15 @@ class Rehearsal(Run):
         keys = self.must([ask]).rows[0]
         with_them = []
         for one, done in found:
+            gone_through = {*one.scans, *one.rewrites}
             of = {
                 self.relations.name_of(other or "")
                 for name, table, other in keys
-                if name in done.validated and self.relations.name_of(table or "") in one.scans
+                if name in done.validated
+                and self.relations.name_of(table or "") in gone_through
+                and self.relations.has_rows(other or "")
             }
-            scans = (*one.scans, *sorted(filter(None, of.difference(one.scans))))
+            scans = (*one.scans, *sorted(filter(None, of.difference(gone_through))))
             with_them.append((replace(one, scans=scans), done))
         return with_them
 
