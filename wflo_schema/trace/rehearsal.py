@@ -376,6 +376,7 @@ class Rehearsal(Run):
         ask = Command(load_sql("trace", "keys"), (json.dumps(names),), keeps_rows=True)
         keys = self.must([ask]).rows[0]
         with_them = []
+        made = {name for one, _ in found for name in one.made}
         for one, done in found:
             gone_through = {*one.scans, *one.rewrites}
             of = {
@@ -385,7 +386,7 @@ class Rehearsal(Run):
                 and self.relations.name_of(table or "") in gone_through
                 and self.relations.has_rows(other or "")
             }
-            scans = (*one.scans, *sorted(filter(None, of.difference(gone_through))))
+            scans = (*one.scans, *sorted(filter(None, of.difference(gone_through, made))))
             with_them.append((replace(one, scans=scans), done))
         return with_them
 
