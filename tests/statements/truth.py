@@ -405,7 +405,7 @@ def measure(server: RunningServer, cases: Sequence[Case] = CASES, *, rows: int =
         for case in cases:
             if case.since > int(server.version):
                 continue
-            if case.is_transactional and not case.given:
+            if case.is_transactional and not case.given and not case.filled:
                 found[case.name] = _measure_together(_Measuring(shared, connection, *known, _kinds(case)), case)
             else:
                 found[case.name] = _measure_in_a_clone(server, case)

@@ -16,10 +16,13 @@ from wflo_schema.files.folder import load_script, read_migrations
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.values import MODES, Traced
 
-# What a rehearsal without rows cannot see, and what is not told for it.
+# Locks that a rehearsal without rows cannot see.
 UNSEEN = {
     "column-added-next-value": "nextval is called for each row: ROW EXCLUSIVE on the sequence, which stops nobody",
     "indexes-of-a-schema-built-again": "REINDEX locks tables that have no index too, for a moment",
+    "row-deleted-that-others-may-reference-without-an-index": "the query of the key: ROW SHARE on indexes",
+    "row-deleted-with-those-that-reference-it": "what the key cascades to: ROW EXCLUSIVE on indexes",
+    "sequence-set-behind-the-greatest-id": "there is no greatest: ROW EXCLUSIVE on the sequence",
 }
 
 pytestmark = pytest.mark.spread_over_servers

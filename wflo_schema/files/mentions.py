@@ -57,7 +57,11 @@ def kind_of(statement: Statement) -> Kind:
 
 def _is_by_query(statement: Statement) -> bool:
     parsed = _tree(statement.text)
-    return parsed is not None and parsed.HasField("create_table_as_stmt")
+    return (
+        parsed is not None
+        and parsed.HasField("create_table_as_stmt")
+        and not parsed.create_table_as_stmt.into.skip_data  # WITH NO DATA reads nothing
+    )
 
 
 def asks_for_sizes(statement: Statement) -> bool:

@@ -128,8 +128,9 @@ class Outside:
         """What the statement did."""
         scanned = {row[0]: int(row[9] or 0) for row in seen.before}
         modes = seen.modes
-        if seen.is_of_all and modes:  # the first table was waited for; the others go the same way
-            kinds = {row[0]: row[3] for row in seen.after}
+        kinds = {row[0]: row[3] for row in seen.after}
+        is_of_several = seen.is_of_all or any(kinds.get(oid) == "p" for oid in modes)
+        if is_of_several and modes:  # the first table was waited for; the others go the same way
             tables = [held for oid, held in modes.items() if kinds.get(oid) in ("r", "p", "m")]
             mode = strongest(set().union(*tables)) if tables else ""
             files = {row[0]: row[4] for row in seen.before}

@@ -236,6 +236,10 @@ class Relations:
         """Was it there before the transaction?"""
         return oid in self.known and oid not in self._made_here
 
+    def has_rows(self, oid: str) -> bool:
+        """Is it one that holds rows itself, and not in its partitions only?"""
+        return oid in self.known and self.known[oid].kind in _HAS_ROWS
+
     def has_file(self, filenode: str | None) -> bool:
         """Had an index this file?"""
         return filenode in self._files

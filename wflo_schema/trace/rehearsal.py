@@ -376,13 +376,17 @@ class Rehearsal(Run):
         ask = Command(load_sql("trace", "keys"), (json.dumps(names),), keeps_rows=True)
         keys = self.must([ask]).rows[0]
         with_them = []
+        made = {name for one, _ in found for name in one.made}
         for one, done in found:
+            gone_through = {*one.scans, *one.rewrites}
             of = {
                 self.relations.name_of(other or "")
                 for name, table, other in keys
-                if name in done.validated and self.relations.name_of(table or "") in one.scans
+                if name in done.validated
+                and self.relations.name_of(table or "") in gone_through
+                and self.relations.has_rows(other or "")
             }
-            scans = (*one.scans, *sorted(filter(None, of.difference(one.scans))))
+            scans = (*one.scans, *sorted(filter(None, of.difference(gone_through, made))))
             with_them.append((replace(one, scans=scans), done))
         return with_them
 

@@ -110,3 +110,30 @@ SET LOCAL lock_timeout = '2s';
 
 -- case: function-called-that-does-nothing
 SELECT shop.steady();
+
+-- case: role-created
+CREATE ROLE corpus_reader NOLOGIN;
+
+-- case: event-trigger-created
+-- given:
+CREATE FUNCTION shop.note() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+-- when:
+CREATE EVENT TRIGGER noting ON ddl_command_end EXECUTE FUNCTION shop.note();
+
+-- case: statistics-target-of-statistics-set
+-- given:
+CREATE STATISTICS shop.orders_state_note (dependencies) ON state, note FROM shop.orders;
+-- when:
+ALTER STATISTICS shop.orders_state_note SET STATISTICS 500;
+
+-- case: sequence-restarted
+ALTER SEQUENCE shop.numbers RESTART WITH 5000;
+
+-- case: sequence-advanced
+SELECT setval('shop.numbers', 9000);
+
+-- case: sequence-set-behind-the-greatest-id
+SELECT setval('shop.numbers', (SELECT max(id) FROM shop.orders));
+
+-- case: sequence-set-behind-the-greatest-of-a-column-without-index
+SELECT setval('shop.numbers', (SELECT coalesce(max(product_id), 1) FROM shop.orders));

@@ -69,3 +69,33 @@ CREATE TABLE shop.logs (id bigint, at timestamptz NOT NULL) PARTITION BY RANGE (
 CREATE TABLE shop.logs_2024 PARTITION OF shop.logs FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 CREATE TABLE shop.logs_rest PARTITION OF shop.logs DEFAULT;
 CREATE INDEX logs_at ON shop.logs (at);
+
+-- case: partition-of-a-partition-attached
+-- given:
+CREATE TABLE shop.bookings_2025_26 (LIKE shop.bookings) PARTITION BY RANGE (day);
+ALTER TABLE shop.bookings_2025_26 ATTACH PARTITION shop.bookings_2025 FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+-- when:
+ALTER TABLE shop.bookings ATTACH PARTITION shop.bookings_2025_26 FOR VALUES FROM ('2025-01-01') TO ('2027-01-01');
+
+-- case: partition-dropped-with-a-key-to-the-parent
+-- given:
+ALTER TABLE shop.bookings ADD CONSTRAINT bookings_customer FOREIGN KEY (id) REFERENCES shop.customers;
+-- when:
+ALTER TABLE shop.bookings DETACH PARTITION shop.bookings_2023;
+DROP TABLE shop.bookings_2023;
+
+-- case: partition-index-dropped-with-its-parent
+-- given:
+CREATE INDEX bookings_room ON shop.bookings (room);
+-- when:
+DROP INDEX shop.bookings_room;
+
+-- case: primary-key-added-alone-to-partitioned
+ALTER TABLE ONLY shop.bookings ADD CONSTRAINT bookings_pkey PRIMARY KEY (id, day);
+
+-- case: partitioned-table-built-again
+-- given:
+CREATE INDEX bookings_room ON shop.bookings (room);
+-- when:
+-- transactional: false
+REINDEX TABLE shop.bookings;

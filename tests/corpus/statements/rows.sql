@@ -47,3 +47,29 @@ SELECT state FROM shop.orders WHERE id = 7;
 
 -- case: rows-moved
 WITH moved AS (DELETE FROM shop.guests RETURNING id, name, age) INSERT INTO shop.people SELECT id + 1000000, name, age FROM moved;
+
+-- case: row-deleted-that-others-may-reference-without-an-index
+-- filled:
+UPDATE shop.orders SET customer_id = NULL WHERE customer_id = 7;
+-- when:
+DELETE FROM shop.customers WHERE id = 7;
+
+-- case: row-deleted-with-those-that-reference-it
+-- given:
+ALTER TABLE shop.orders DROP CONSTRAINT orders_customer;
+ALTER TABLE shop.orders ADD CONSTRAINT orders_customer FOREIGN KEY (customer_id) REFERENCES shop.customers ON DELETE CASCADE;
+CREATE INDEX orders_customer_id ON shop.orders (customer_id);
+-- when:
+DELETE FROM shop.customers WHERE id = 7;
+
+-- case: row-updated-by-key-with-a-trigger
+UPDATE shop.products SET remark = 'new' WHERE id = 7;
+
+-- case: rows-updated-in-a-batch-that-an-index-finds
+UPDATE shop.orders SET state = 'done' WHERE id IN (SELECT id FROM shop.orders WHERE id > 1000 ORDER BY id LIMIT 100);
+
+-- case: rows-updated-few-that-no-index-finds
+UPDATE shop.orders SET state = 'done' WHERE reference = '7';
+
+-- case: rows-locked-few
+SELECT FROM shop.orders WHERE id < 10 FOR UPDATE SKIP LOCKED;

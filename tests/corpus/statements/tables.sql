@@ -165,3 +165,44 @@ ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
 
 -- case: row-security-forced
 ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY;
+
+-- case: row-security-disabled
+-- given:
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+-- when:
+ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+
+-- case: trigger-enabled-on-replicas
+ALTER TABLE shop.products ENABLE REPLICA TRIGGER products_stamp;
+
+-- case: triggers-of-users-enabled
+ALTER TABLE shop.products ENABLE TRIGGER USER;
+
+-- case: rule-enabled-always
+-- given:
+CREATE RULE guests_stay AS ON DELETE TO shop.guests DO INSTEAD NOTHING;
+-- when:
+ALTER TABLE shop.guests ENABLE ALWAYS RULE guests_stay;
+
+-- case: replica-identity-nothing
+ALTER TABLE shop.orders REPLICA IDENTITY NOTHING;
+
+-- case: table-without-oids
+ALTER TABLE shop.orders SET WITHOUT OIDS;
+
+-- case: tables-of-a-tablespace-moved
+ALTER TABLE ALL IN TABLESPACE pg_default SET TABLESPACE elsewhere;
+
+-- case: table-altered-if-it-exists-and-it-does-not
+ALTER TABLE IF EXISTS shop.nothing ALTER COLUMN id TYPE bigint;
+
+-- case: toast-options-set
+ALTER TABLE shop.orders SET (toast.autovacuum_enabled = false, parallel_workers = 2);
+
+-- case: foreign-table-altered
+-- given:
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER far FOREIGN DATA WRAPPER nowhere;
+CREATE FOREIGN TABLE shop.remote (id integer) SERVER far;
+-- when:
+ALTER FOREIGN TABLE shop.remote ADD COLUMN note text, ALTER COLUMN id TYPE bigint;

@@ -105,3 +105,31 @@ RELEASE before;
 -- transactional: false
 CREATE INDEX CONCURRENTLY guests_name ON shop.guests (name);
 ANALYZE shop.guests;
+
+-- case: constraint-replaced-by-a-wider-one
+-- given:
+ALTER TABLE shop.orders ADD CONSTRAINT orders_total CHECK (total >= 0);
+-- when:
+ALTER TABLE shop.orders DROP CONSTRAINT orders_total, ADD CONSTRAINT orders_total CHECK (total >= -100) NOT VALID;
+
+-- case: column-moved-to-a-new-one-without-its-rows
+ALTER TABLE shop.orders ADD COLUMN cents bigint;
+CREATE FUNCTION shop.to_cents() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.cents := NEW.total * 100; RETURN NEW; END';
+CREATE TRIGGER orders_cents BEFORE INSERT OR UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.to_cents();
+
+-- case: read-whole-before-anything-is-locked
+CREATE TEMPORARY TABLE open_ones ON COMMIT DROP AS SELECT id FROM shop.orders WHERE total > 1000000;
+ALTER TABLE shop.customers ADD COLUMN nickname text;
+
+-- case: table-copied-and-swapped
+CREATE TABLE shop.guests_new (LIKE shop.guests INCLUDING ALL);
+INSERT INTO shop.guests_new SELECT * FROM shop.guests;
+ALTER TABLE shop.guests RENAME TO guests_old;
+ALTER TABLE shop.guests_new RENAME TO guests;
+
+-- case: table-locked-copied-and-swapped
+LOCK TABLE shop.guests IN SHARE MODE;
+CREATE TABLE shop.guests_new (LIKE shop.guests INCLUDING ALL);
+INSERT INTO shop.guests_new SELECT * FROM shop.guests;
+DROP TABLE shop.guests;
+ALTER TABLE shop.guests_new RENAME TO guests;
