@@ -88,7 +88,7 @@ def check(live: Live, wish: Wish) -> Answer:
         hint = f"wflo-schema new --recipe validate {table.spelled} {quote(same.name)}"
         raise Refused(f"{table.spelled} has it already, NOT VALID: the constraint {quote(same.name)}", hint=hint)
     name = quote(live.chosen(wish.name, default, table.relation.schema))
-    alter, what = f"ALTER TABLE {table.spelled}", f"check {table.spelled} {name}"
+    alter, what = f"ALTER TABLE {table.spelled}", f"check {name} of {table.spelled}"
     add = f"{alter} ADD CONSTRAINT {name} CHECK ({expression}) NOT VALID;"
     steps = (
         Step(f"{what}: new rows", _UNPROVEN, add, f"{alter} DROP CONSTRAINT {name};"),
@@ -190,7 +190,7 @@ def _refuse_no_key(other: Table, to: tuple[str, ...]) -> None:
 
 def _key(table: Relation, other: Relation, name: str, key: str) -> list[Step]:
     alter, it = f"ALTER TABLE {table.spelled}", quote(name)
-    what = f"foreign key {table.spelled} {name}"
+    what = f"foreign key {name} of {table.spelled}"
     why = f"Stops writers of {table.spelled} and {other.spelled} for a moment. {_UNPROVEN}"
     add, drop = f"{alter} ADD CONSTRAINT {it} {key} NOT VALID;", f"{alter} DROP CONSTRAINT {it};"
     return [
@@ -201,7 +201,7 @@ def _key(table: Relation, other: Relation, name: str, key: str) -> list[Step]:
 
 def _key_of_partitioned(live: Live, table: Table, name: str, key: str) -> list[Step]:
     """Before 18 such a key cannot be NOT VALID: its partitions get theirs first, and it takes them over."""
-    what, it = f"foreign key {table.spelled} {name}", quote(name)
+    what, it = f"foreign key {name} of {table.spelled}", quote(name)
     adds, validates, drops = [], [], []
     for leaf in table.leaves:
         alter = f"ALTER TABLE {leaf.spelled}"

@@ -58,7 +58,7 @@ def built(
     of, create = table.relation, "CREATE UNIQUE INDEX" if is_unique else "CREATE INDEX"
     definition = definition.removeprefix("USING btree ")
     chosen, default = name, default or name
-    what = f"{'unique ' if is_unique else ''}index {of.spelled} {chosen}"
+    what = f"{'unique ' if is_unique else ''}index {chosen} of {of.spelled}"
     if not table.is_partitioned:
         sql = f"{create} CONCURRENTLY {quote(chosen)} ON {of.spelled} {definition};"
         undo = f"DROP INDEX CONCURRENTLY {of.beside(chosen)};"
@@ -153,7 +153,7 @@ def _twice(table: Table, columns: list[str], where: str) -> str:
     listed_ = ", ".join(quote(c) for c in columns) if columns and "(" not in columns[0] else columns[0]
     filled = f"({listed_}) IS NOT NULL"
     condition = f" WHERE {filled}" + (f" AND ({where})" if where else "")
-    return f"SELECT FROM {table.spelled}{condition} GROUP BY {listed_} HAVING count(*) > 1"
+    return f"SELECT {listed_}, count(*) FROM {table.spelled}{condition} GROUP BY {listed_} HAVING count(*) > 1"
 
 
 def _constraint(live: Live, table: Table, wish: Wish, columns: list[str], kind: str, notes: tuple[str, ...]) -> Answer:
@@ -163,7 +163,7 @@ def _constraint(live: Live, table: Table, wish: Wish, columns: list[str], kind: 
             return Answer((), (f"{of.spelled} has it already: {one.definition} of the constraint {quote(one.name)}",))
     default, _ = live.constraint(f"ALTER TABLE {quote(table.name)} ADD {kind} {listed_}", table)
     name = live.chosen(wish.name, default, of.schema)
-    what = f"{kind.lower()} {of.spelled} {name}"
+    what = f"{kind.lower()} {name} of {of.spelled}"
     if table.is_partitioned:
         return Answer((_constraint_of_partitioned(live, table, name, default, columns, kind),), notes)
     it, alter = quote(name), f"ALTER TABLE {of.spelled}"
@@ -223,7 +223,7 @@ def _constraint_of_partitioned(
         above, above_name = names[parent.oid]
         joins.append(f"ALTER INDEX {above.beside(above_name)} ATTACH PARTITION {one.beside(own)};")
     return Step(
-        f"{kind.lower()} {of.spelled} {name}",
+        f"{kind.lower()} {name} of {of.spelled}",
         _BY_PARTITION,
         "\n".join((*lines, *reversed(joins))),
         f"ALTER TABLE {of.spelled} DROP CONSTRAINT {quote(name)};",

@@ -463,8 +463,9 @@ class Live:
         if not count:
             return ()
         many = f"more than {_MOST_ROWS}" if count > _MOST_ROWS else str(count)
-        have = "row has" if count == 1 else "rows have"
-        return (f"{many} {have} {what}, and the file that validates fails until they are mended: {query};",)
+        have, they = ("row has", "that is") if count == 1 else ("rows have", "they are")
+        shown = query.replace("SELECT FROM", "SELECT * FROM", 1)
+        return (f"{many} {have} {what}, and the last file fails until {they} mended: {shown};",)
 
 
 def behind_table(definition: str) -> str:
