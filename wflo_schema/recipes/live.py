@@ -273,11 +273,11 @@ class Live:
         names = re.findall(NAME, found["names"]) if found and not found["rest"].strip() else []
         if not 1 <= len(names) <= 2:
             raise UsageError(f"{written!r} is not the name of a table", hint="write TABLE, or SCHEMA.TABLE")
-        for spelled in ([bare_name(n) for n in names], list(names)):
+        for ways in ([{bare_name(n)} for n in names], [{bare_name(n), n} for n in names]):
             fits = [
                 r
                 for r in self._relations.values()
-                if r.name == spelled[-1] and (r.schema == spelled[0] if len(names) == 2 else r.is_visible)
+                if r.name in ways[-1] and (r.schema in ways[0] if len(names) == 2 else r.is_visible)
             ]
             if fits:
                 break
