@@ -134,10 +134,8 @@ def test_names_in_another_schema_are_written_with_it(database: Database, tmp_pat
 
 def test_a_name_is_free_and_no_longer_than_63_bytes(database: Database, tmp_path: Path) -> None:
     long = "ä" * 31
-    made(
-        database,
-        f'CREATE TABLE "{long}" ("{long}" int); CREATE SEQUENCE orders_note_idx; CREATE INDEX orders_note_idx1 ON orders (id)',
-    )
+    taken = "CREATE SEQUENCE orders_note_idx; CREATE INDEX orders_note_idx1 ON orders (id)"
+    made(database, f'CREATE TABLE "{long}" ("{long}" int); {taken}')
     env = {"DATABASE_URL": database.url}
     assert run("new", "--recipe", "index", "orders", "note", cwd=tmp_path, env=env).code == 0
     assert run("new", "--recipe", "not-null", f"{long}.{long}", cwd=tmp_path, env=env).code == 0

@@ -11,7 +11,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.recipes.operations import write_recipe
-from wflo_schema.recipes.values import Wish, Written
+from wflo_schema.recipes.values import Written
 
 SHOP = """
 CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL, region text);
@@ -67,7 +67,7 @@ def rows(database: Database, table: str) -> list[tuple[object, ...]]:
 
 
 def cook(database: Database, folder: Path, recipe: str, *words: str, **options: object) -> Written:
-    return write_recipe(database, folder, recipe, Wish(words, **options), given=tuple(options))  # type: ignore[arg-type]
+    return write_recipe(database, folder, recipe, *words, **options)
 
 
 def apply(database: Database, folder: Path, *, to: str | None = None) -> None:

@@ -76,6 +76,7 @@ def _refuse(live: Live, table: Table, column: Column, doing: str) -> None:
 # rename
 
 
+# long: the files, one after the other
 def rename_column(live: Live, wish: Wish) -> Answer:
     """A column gets another name, while one version of the application uses the old one and one the new."""
     table, column = live.one_column(wish.words[0])
