@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from wflo_schema.catalog.objects import Catalog, Object
 from wflo_schema.catalog.read import read_catalog
@@ -66,7 +67,7 @@ def rows(database: Database, table: str) -> list[tuple[object, ...]]:
         return sorted(connection.execute(f"SELECT to_jsonb(t)::text FROM {table} AS t".encode()).fetchall())
 
 
-def cook(database: Database, folder: Path, recipe: str, *words: str, **options: object) -> Written:
+def cook(database: Database, folder: Path, recipe: str, *words: str, **options: Any) -> Written:
     return write_recipe(database, folder, recipe, *words, **options)
 
 
