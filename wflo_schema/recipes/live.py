@@ -410,12 +410,11 @@ class Live:
             connection.execute(f"ALTER TABLE {quote(table.name)} {actions}".encode(), binary=True)
             return connection.execute(node, place).fetchone() != before
 
-    def compares(self, table: Table, column: str) -> bool:
-        """Has the type of a column an operator that tells whether two values are the same?"""
+    def has_equality(self, of_type: str) -> bool:
+        """Has a type an operator that tells whether two values are the same?"""
         try:
-            with self.copies(table) as connection:
-                query = f"SELECT FROM {quote(table.name)} WHERE {quote(column)} IS DISTINCT FROM {quote(column)}"
-                connection.execute(query.encode())
+            with self.copies() as connection:
+                connection.execute(f"SELECT NULL::{of_type} IS DISTINCT FROM NULL::{of_type}".encode(), binary=True)
         except UsageError:
             return False
         return True
