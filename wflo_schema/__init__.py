@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from wflo_schema.findings import Finding, Severity
     from wflo_schema.imports.operations import Import, import_folder
     from wflo_schema.imports.source import Wishes
+    from wflo_schema.recipes.operations import write_recipe
+    from wflo_schema.recipes.values import Written
     from wflo_schema.scratch.replay import replayed
     from wflo_schema.server.docker import start_docker
     from wflo_schema.server.embedded import start_embedded, stop_embedded
@@ -101,6 +103,7 @@ __all__ = [
     "Verdict",
     "WfloSchemaError",
     "Wishes",
+    "Written",
     "adopt_database",
     "baseline",
     "check_database",
@@ -126,6 +129,7 @@ __all__ = [
     "start_embedded",
     "status",
     "stop_embedded",
+    "write_recipe",
 ]
 
 _HOMES = {
@@ -202,6 +206,8 @@ _HOMES = {
         "import_folder",
     ),
     "imports.source": ("Wishes",),
+    "recipes.operations": ("write_recipe",),
+    "recipes.values": ("Written",),
     "scratch.replay": ("replayed",),
     "server.docker": ("start_docker",),
     "server.embedded": (

@@ -81,6 +81,8 @@ MOVED = [
     case("change-type", "orders.amount", "integer", plain="ALTER TABLE orders ALTER amount TYPE integer"),
     case("change-type", "orders.at", "timestamp", plain="ALTER TABLE orders ALTER at TYPE timestamp"
          " USING at AT TIME ZONE 'Asia/Tokyo'", using="at AT TIME ZONE 'Asia/Tokyo'"),
+    case("change-type", "orders.note", "json", plain="ALTER TABLE orders ALTER note TYPE json USING to_json(note)",
+         using="to_json(note)"),
     case("change-type", '"Odd names"."The id"', "bigint", plain='ALTER TABLE "Odd names" ALTER "The id" TYPE bigint'),
 ]  # fmt: skip
 
@@ -88,6 +90,9 @@ IN_PLACE = [
     case("change-type", "orders.note", "varchar", plain="ALTER TABLE orders ALTER note TYPE varchar"),
     case("rename-column", "orders.mail", "email", plain="ALTER TABLE orders RENAME mail TO email",
          first="ALTER TABLE orders ADD CHECK (mail <> ''), ADD UNIQUE (mail, id)"),
+    case("rename-column", "orders.doc", "document", plain="ALTER TABLE orders RENAME doc TO document",
+         first="ALTER TABLE orders ADD doc json; UPDATE orders SET doc = to_json(note)"),
+    case("rename-column", "orders.id", "number", plain="ALTER TABLE orders RENAME id TO number", first=KEYS),
     case("rename-column", "orders.at", '"Made at"', plain='ALTER TABLE orders RENAME at TO "Made at"'),
     case("rename-column", '"Odd names"."select"', "from", plain='ALTER TABLE "Odd names" RENAME "select" TO "from"'),
     case("rename-column", "events.customer_id", "client", plain="ALTER TABLE events RENAME customer_id TO client",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from wflo_schema.catalog.objects import Catalog, Object
 from wflo_schema.catalog.read import read_catalog
@@ -11,7 +12,7 @@ from wflo_schema.engine import operations
 from wflo_schema.engine.planning import Allow
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.recipes.operations import write_recipe
-from wflo_schema.recipes.values import Wish, Written
+from wflo_schema.recipes.values import Written
 
 SHOP = """
 CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL, region text);
@@ -66,8 +67,8 @@ def rows(database: Database, table: str) -> list[tuple[object, ...]]:
         return sorted(connection.execute(f"SELECT to_jsonb(t)::text FROM {table} AS t".encode()).fetchall())
 
 
-def cook(database: Database, folder: Path, recipe: str, *words: str, **options: object) -> Written:
-    return write_recipe(database, folder, recipe, Wish(words, **options), given=tuple(options))  # type: ignore[arg-type]
+def cook(database: Database, folder: Path, recipe: str, *words: str, **options: Any) -> Written:
+    return write_recipe(database, folder, recipe, *words, **options)
 
 
 def apply(database: Database, folder: Path, *, to: str | None = None) -> None:

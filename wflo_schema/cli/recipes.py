@@ -52,7 +52,6 @@ def write_recipe(
 ) -> None:
     """Write the files of a recipe and say which; or list the recipes.  Raise `NoDatabase` where none is named."""
     from wflo_schema.recipes.operations import RECIPES, find_recipe, write_recipe
-    from wflo_schema.recipes.values import Wish
     from wflo_schema.show.text import json_text
 
     if name == "help":
@@ -60,15 +59,14 @@ def write_recipe(
         answer("\n".join(lines))
         return
     given = {key: value for key, value in wishes.items() if value}
-    wish = Wish(tuple(words), **given)
-    find_recipe(name).refuse_wrong(wish, tuple(given))
+    find_recipe(name).refuse_wrong(words, tuple(given))
     refuse_second_folder(shlex.join(["--recipe", name, *words]))
     try:
         target = reach()
     except NoDatabase as error:
         why = "a recipe is written for the table as it is, and no database is named"
         raise NoDatabase(why, hint=error.hint) from None
-    found = write_recipe(target, migrations[0], name, wish, given=tuple(given))
+    found = write_recipe(target, migrations[0], name, *words, **given)
     for note in found.notes:
         (warn if found.paths else say)(note)
     written = [str(path) for path in found.paths]

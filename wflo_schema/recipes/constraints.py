@@ -1,4 +1,4 @@
-"""NOT NULL, CHECK and foreign keys: added unproven in a moment, then proven while everybody works."""
+"""NOT NULL, CHECK, primary and foreign keys: added unproven in a moment, then proven while everybody works."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from wflo_schema.connect.versions import NOT_NULL_CONSTRAINTS, NOT_VALID_KEYS_OF_PARTITIONED
 from wflo_schema.errors import Refused, UsageError
 from wflo_schema.names import NAME, bare_name, identifiers, quote
-from wflo_schema.recipes.indexes import index_step
+from wflo_schema.recipes.indexes import constraint, index_step, plain_columns, twice
 from wflo_schema.recipes.live import Column, Live, Relation, Table, column_list
 from wflo_schema.recipes.values import Answer, Step, Wish
 from wflo_schema.words import listed
@@ -88,7 +88,7 @@ def check(live: Live, wish: Wish) -> Answer:
         hint = f"wflo-schema new --recipe validate {table.spelled} {quote(same.name)}"
         raise Refused(f"{table.spelled} has it already, NOT VALID: the constraint {quote(same.name)}", hint=hint)
     name = quote(live.chosen(wish.name, default, table.relation.schema))
-    alter, what = f"ALTER TABLE {table.spelled}", f"check {table.spelled} {name}"
+    alter, what = f"ALTER TABLE {table.spelled}", f"check {name} of {table.spelled}"
     add = f"{alter} ADD CONSTRAINT {name} CHECK ({expression}) NOT VALID;"
     steps = (
         Step(f"{what}: new rows", _UNPROVEN, add, f"{alter} DROP CONSTRAINT {name};"),
@@ -112,6 +112,32 @@ def validate(live: Live, wish: Wish) -> Answer:
     statement = f"ALTER TABLE {table.spelled} VALIDATE CONSTRAINT {quote(wanted)};"
     keeps = "that the constraint is proven takes nothing away"
     return Answer((Step(f"validate {table.spelled} {wanted}", _VALIDATES, statement, keeps=keeps),))
+
+
+def primary_key(live: Live, wish: Wish) -> Answer:
+    """A PRIMARY KEY, and NOT NULL for its columns."""
+    table = live.table(wish.words[0])
+    columns = plain_columns(table, wish.words[1])
+    if columns is None:
+        raise UsageError("a primary key is of columns", hint="name them: a, b")
+    there = next((c for c in table.own if c.type == "p"), None)
+    if there is not None and there.columns != columns:
+        raise Refused(
+            f"{table.spelled} has a primary key: {quote(there.name)} on {column_list(there.columns)}",
+            hint="one that is there is dropped by a migration of its own first",
+        )
+    if there is not None:
+        return Answer((), (f"{table.spelled} has it already: the primary key {quote(there.name)}",))
+    first: list[Step] = []
+    notes: tuple[str, ...] = live.offending(twice(table, columns, ""), "a twin")
+    for name in columns:
+        column = table.column(name)
+        if not (column.is_not_null and column.is_not_null_valid):
+            first += not_null_steps(live, table, column)
+            query = f"SELECT FROM {table.spelled} WHERE {quote(name)} IS NULL"
+            notes = (*notes, *live.offending(query, f"no {name}"))
+    answer = constraint(live, table, wish, columns, "PRIMARY KEY", notes)
+    return Answer((*first, *answer.steps), answer.notes)
 
 
 _ACTIONS = {
@@ -190,7 +216,7 @@ def _refuse_no_key(other: Table, to: tuple[str, ...]) -> None:
 
 def _key(table: Relation, other: Relation, name: str, key: str) -> list[Step]:
     alter, it = f"ALTER TABLE {table.spelled}", quote(name)
-    what = f"foreign key {table.spelled} {name}"
+    what = f"foreign key {name} of {table.spelled}"
     why = f"Stops writers of {table.spelled} and {other.spelled} for a moment. {_UNPROVEN}"
     add, drop = f"{alter} ADD CONSTRAINT {it} {key} NOT VALID;", f"{alter} DROP CONSTRAINT {it};"
     return [
@@ -201,7 +227,7 @@ def _key(table: Relation, other: Relation, name: str, key: str) -> list[Step]:
 
 def _key_of_partitioned(live: Live, table: Table, name: str, key: str) -> list[Step]:
     """Before 18 such a key cannot be NOT VALID: its partitions get theirs first, and it takes them over."""
-    what, it = f"foreign key {table.spelled} {name}", quote(name)
+    what, it = f"foreign key {name} of {table.spelled}", quote(name)
     adds, validates, drops = [], [], []
     for leaf in table.leaves:
         alter = f"ALTER TABLE {leaf.spelled}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from wflo_schema.errors import Refused, UsageError
-from wflo_schema.names import quote
+from wflo_schema.errors import Refused
+from wflo_schema.names import NAME, quote
 from wflo_schema.recipes.live import Live, Relation, Table, column_list
 from wflo_schema.recipes.values import Answer, Step, Wish
 from wflo_schema.words import listed
@@ -58,7 +58,7 @@ def built(
     of, create = table.relation, "CREATE UNIQUE INDEX" if is_unique else "CREATE INDEX"
     definition = definition.removeprefix("USING btree ")
     chosen, default = name, default or name
-    what = f"{'unique ' if is_unique else ''}index {of.spelled} {chosen}"
+    what = f"{'unique ' if is_unique else ''}index {chosen} of {of.spelled}"
     if not table.is_partitioned:
         sql = f"{create} CONCURRENTLY {quote(chosen)} ON {of.spelled} {definition};"
         undo = f"DROP INDEX CONCURRENTLY {of.beside(chosen)};"
@@ -98,8 +98,8 @@ def unique(live: Live, wish: Wish) -> Answer:
     table = live.table(wish.words[0])
     names = wish.words[1]
     default, definition = live.index(_create(table, wish, is_unique=True), table)
-    columns = _plain_columns(table, names)
-    rows = _twice(table, columns or [names], wish.where)
+    columns = plain_columns(table, names)
+    rows = twice(table, columns or [names], wish.where)
     is_index = bool(wish.where) or columns is None
     if is_index and (there := _there(table, definition, is_unique=True)):
         return there
@@ -108,62 +108,34 @@ def unique(live: Live, wish: Wish) -> Answer:
         name = live.chosen(wish.name, default, table.relation.schema)
         step = built(live, table, name, definition, default=default, is_unique=True)
         return Answer((step,), notes)
-    return _constraint(live, table, wish, columns, "UNIQUE", notes)
+    return constraint(live, table, wish, columns, "UNIQUE", notes)
 
 
-def primary_key(live: Live, wish: Wish) -> Answer:
-    """A PRIMARY KEY, and NOT NULL for its columns."""
-    from wflo_schema.recipes.constraints import not_null_steps
-
-    table = live.table(wish.words[0])
-    columns = _plain_columns(table, wish.words[1])
-    if columns is None:
-        raise UsageError("a primary key is of columns", hint="name them: a, b")
-    there = next((c for c in table.own if c.type == "p"), None)
-    if there is not None and there.columns != columns:
-        raise Refused(
-            f"{table.spelled} has a primary key: {quote(there.name)} on {column_list(there.columns)}",
-            hint="one that is there is dropped by a migration of its own first",
-        )
-    if there is not None:
-        return Answer((), (f"{table.spelled} has it already: the primary key {quote(there.name)}",))
-    first: list[Step] = []
-    notes: tuple[str, ...] = live.offending(_twice(table, columns, ""), "a twin")
-    for name in columns:
-        column = table.column(name)
-        if not (column.is_not_null and column.is_not_null_valid):
-            first += not_null_steps(live, table, column)
-            query = f"SELECT FROM {table.spelled} WHERE {quote(name)} IS NULL"
-            notes = (*notes, *live.offending(query, f"no {name}"))
-    answer = _constraint(live, table, wish, columns, "PRIMARY KEY", notes)
-    return Answer((*first, *answer.steps), answer.notes)
-
-
-def _plain_columns(table: Table, written: str) -> list[str] | None:
+def plain_columns(table: Table, written: str) -> list[str] | None:
     """The columns that are listed; None where something else is."""
-    from wflo_schema.names import NAME
-
     parts = [p.strip() for p in written.split(",")]
     if not all(re.fullmatch(NAME, p) for p in parts):
         return None
     return [table.column(p).name for p in parts]
 
 
-def _twice(table: Table, columns: list[str], where: str) -> str:
+def twice(table: Table, columns: list[str], where: str) -> str:
+    """The query for values that several rows have."""
     listed_ = ", ".join(quote(c) for c in columns) if columns and "(" not in columns[0] else columns[0]
     filled = f"({listed_}) IS NOT NULL"
     condition = f" WHERE {filled}" + (f" AND ({where})" if where else "")
-    return f"SELECT FROM {table.spelled}{condition} GROUP BY {listed_} HAVING count(*) > 1"
+    return f"SELECT {listed_}, count(*) FROM {table.spelled}{condition} GROUP BY {listed_} HAVING count(*) > 1"
 
 
-def _constraint(live: Live, table: Table, wish: Wish, columns: list[str], kind: str, notes: tuple[str, ...]) -> Answer:
+def constraint(live: Live, table: Table, wish: Wish, columns: list[str], kind: str, notes: tuple[str, ...]) -> Answer:
+    """The files that make a UNIQUE or PRIMARY KEY constraint: ``kind`` says which."""
     of, listed_ = table.relation, column_list(columns)
     for one in table.own:
         if one.type in "pu" and one.columns == columns:
             return Answer((), (f"{of.spelled} has it already: {one.definition} of the constraint {quote(one.name)}",))
     default, _ = live.constraint(f"ALTER TABLE {quote(table.name)} ADD {kind} {listed_}", table)
     name = live.chosen(wish.name, default, of.schema)
-    what = f"{kind.lower()} {of.spelled} {name}"
+    what = f"{kind.lower()} {name} of {of.spelled}"
     if table.is_partitioned:
         return Answer((_constraint_of_partitioned(live, table, name, default, columns, kind),), notes)
     it, alter = quote(name), f"ALTER TABLE {of.spelled}"
@@ -223,7 +195,7 @@ def _constraint_of_partitioned(
         above, above_name = names[parent.oid]
         joins.append(f"ALTER INDEX {above.beside(above_name)} ATTACH PARTITION {one.beside(own)};")
     return Step(
-        f"{kind.lower()} {of.spelled} {name}",
+        f"{kind.lower()} {name} of {of.spelled}",
         _BY_PARTITION,
         "\n".join((*lines, *reversed(joins))),
         f"ALTER TABLE {of.spelled} DROP CONSTRAINT {quote(name)};",

@@ -273,11 +273,11 @@ class Live:
         names = re.findall(NAME, found["names"]) if found and not found["rest"].strip() else []
         if not 1 <= len(names) <= 2:
             raise UsageError(f"{written!r} is not the name of a table", hint="write TABLE, or SCHEMA.TABLE")
-        for spelled in ([bare_name(n) for n in names], list(names)):
+        for ways in ([{bare_name(n)} for n in names], [{bare_name(n), n} for n in names]):
             fits = [
                 r
                 for r in self._relations.values()
-                if r.name == spelled[-1] and (r.schema == spelled[0] if len(names) == 2 else r.is_visible)
+                if r.name in ways[-1] and (r.schema in ways[0] if len(names) == 2 else r.is_visible)
             ]
             if fits:
                 break
@@ -410,12 +410,11 @@ class Live:
             connection.execute(f"ALTER TABLE {quote(table.name)} {actions}".encode(), binary=True)
             return connection.execute(node, place).fetchone() != before
 
-    def compares(self, table: Table, column: str) -> bool:
-        """Has the type of a column an operator that tells whether two values are the same?"""
+    def has_equality(self, of_type: str) -> bool:
+        """Has a type an operator that tells whether two values are the same?"""
         try:
-            with self.copies(table) as connection:
-                query = f"SELECT FROM {quote(table.name)} WHERE {quote(column)} IS DISTINCT FROM {quote(column)}"
-                connection.execute(query.encode())
+            with self.copies() as connection:
+                connection.execute(f"SELECT NULL::{of_type} IS DISTINCT FROM NULL::{of_type}".encode(), binary=True)
         except UsageError:
             return False
         return True
@@ -463,8 +462,9 @@ class Live:
         if not count:
             return ()
         many = f"more than {_MOST_ROWS}" if count > _MOST_ROWS else str(count)
-        have = "row has" if count == 1 else "rows have"
-        return (f"{many} {have} {what}, and the file that validates fails until they are mended: {query};",)
+        have, they = ("row has", "that is") if count == 1 else ("rows have", "they are")
+        shown = query.replace("SELECT FROM", "SELECT * FROM", 1)
+        return (f"{many} {have} {what}, and the last file fails until {they} mended: {shown};",)
 
 
 def behind_table(definition: str) -> str:

@@ -1,11 +1,11 @@
-"""Write a recipe's files: ``write_recipe(database, folder, "not-null", Wish(("orders.customer_id",)))``."""
+"""Write a recipe's files: ``write_recipe(database, folder, "not-null", "orders.customer_id")``."""
 
 from __future__ import annotations
 
 import datetime
 import difflib
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from wflo_schema.connect.database import Database
 from wflo_schema.errors import UsageError
@@ -32,7 +32,7 @@ RECIPES: dict[str, Recipe] = {
             "unique", "TABLE COLUMNS [--where CONDITION]", "a UNIQUE constraint, or a unique index",
             indexes.unique, (2, 2), "name", "where",
         ),
-        _recipe("primary-key", "TABLE COLUMNS", "a primary key", indexes.primary_key, (2, 2), "name"),
+        _recipe("primary-key", "TABLE COLUMNS", "a primary key", constraints.primary_key, (2, 2), "name"),
         _recipe("not-null", "TABLE.COLUMN", "NOT NULL for a column", constraints.not_null, (1, 1), "name"),
         _recipe("check", "TABLE CONDITION", "a CHECK constraint", constraints.check, (2, 2), "name"),
         _recipe(
@@ -66,32 +66,31 @@ RECIPES: dict[str, Recipe] = {
 }  # fmt: skip
 
 
-# many parameters: where to write, and what
 def write_recipe(
     database: Database,
-    folder: Path,
+    folder: Path | str,
     recipe: str,
-    wish: Wish,
-    *,
-    given: Sequence[str] = (),
+    *words: str,
     now: datetime.datetime | None = None,
+    **options: Any,
 ) -> Written:
     """Write the files of a recipe, right for the table as it is in the database, which is only read.
 
+    ``words`` and ``options`` are those of the command (``on_delete="cascade"``, ``not_null=True``, ``batch=500``).
     Raise `UsageError` for a wish that makes no sense there, `Refused` where there is no safe way.
     """
     chosen = find_recipe(recipe)
-    chosen.refuse_wrong(wish, given)
+    chosen.refuse_wrong(words, tuple(options))
     with opened(database) as live:
-        answer = chosen.cook(live, wish)
-    at = now or datetime.datetime.now(datetime.UTC)
+        answer = chosen.cook(live, Wish(words, **options))
+    place, at = Path(folder), now or datetime.datetime.now(datetime.UTC)
     paths: list[Path] = []
     if answer.steps:
-        folder.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
     for number, step in enumerate(answer.steps):
-        existing = read_migrations(folder, recursive=True)
+        existing = read_migrations(place, recursive=True)
         stem = name_after(existing, slug(step), now=second_after(at, number))
-        paths += write_step(folder, stem, step)
+        paths += write_step(place, stem, step)
     return Written(recipe, tuple(paths), answer.notes)
 
 

@@ -176,6 +176,7 @@ class _Partitioning:
         self.moved = {i.name: live.free(f"{self.old}_{i.name}", schema) for i in table.indexes}
         self.sequences = {c.name: live.free(f"{self.old}_{c.name}_seq", schema) for c in table.columns if c.identity}
 
+    # long: the files, one after the other
     def answer(self) -> Answer:
         table, live, of = self.table, self.live, self.table.spelled
         what, alter = f"partition {of}", f"ALTER TABLE {of}"

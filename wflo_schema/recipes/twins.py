@@ -76,6 +76,7 @@ def _refuse(live: Live, table: Table, column: Column, doing: str) -> None:
 # rename
 
 
+# long: the files, one after the other
 def rename_column(live: Live, wish: Wish) -> Answer:
     """A column gets another name, while one version of the application uses the old one and one the new."""
     table, column = live.one_column(wish.words[0])
@@ -93,7 +94,7 @@ def rename_column(live: Live, wish: Wish) -> Answer:
             hint="it is a domain with a CHECK",
         )
     trigger = _trigger(live, table, f"{column.name}_{name}")
-    has_equality = live.compares(table, column.name)
+    has_equality = live.has_equality(column.type)
 
     def body(master: str, twin: str, *, again: bool = False) -> str:
         values = {"function": trigger.function, "old": master, "new": twin, "text": "" if has_equality else "::text"}
@@ -234,10 +235,12 @@ class _Retyping:
         return [f"{self.alter} ADD COLUMN {quote(self.twin)} {of_type}{collation};", *self.trigger.made(body)]
 
     def fill(self, of_type: str, using: str) -> str:
+        """The batches that fill the twin."""
         to, expression = quote(self.twin), self.expression(of_type, using)
-        return batched(
-            self.table, Change(f"{to} = {expression}", f"{to} IS DISTINCT FROM {expression}"), self.wish.batch
-        )
+        is_open = f"{to} IS DISTINCT FROM {expression}"
+        if not self.live.has_equality(of_type):
+            is_open = f"{to} IS NULL AND {expression} IS NOT NULL"
+        return batched(self.table, Change(f"{to} = {expression}", is_open), self.wish.batch)
 
     def prepare(self) -> list[str]:
         """What hangs on the column, on the twin as well; each statement is a transaction."""
@@ -315,6 +318,7 @@ class _Retyping:
         ]
 
 
+# long: the files, one after the other
 def change_type(live: Live, wish: Wish) -> Answer:
     """A column gets another type, for which PostgreSQL would copy the table."""
     table, column = live.one_column(wish.words[0])

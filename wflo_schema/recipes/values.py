@@ -77,11 +77,11 @@ class Recipe:
         """What to type."""
         return f"wflo-schema new --recipe {self.name} {self.grammar}"
 
-    def refuse_wrong(self, wish: Wish, given: Sequence[str]) -> None:
+    def refuse_wrong(self, words: Sequence[str], given: Sequence[str]) -> None:
         """Raise `UsageError` for a number of words, or an option, that this one does not take."""
         least, most = self.words
-        if not least <= len(wish.words) <= most:
-            many = f"{len(wish.words)} given" if wish.words else "none is given"
+        if not least <= len(words) <= most:
+            many = f"{len(words)} given" if words else "none is given"
             raise UsageError(
                 f"the recipe {self.name} takes {least if least == most else f'{least} or {most}'} "
                 f"argument{'s' if most > 1 else ''}, and {many}",
