@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_faults import do, one, wait_until, write
+from tests.engine.test_faults import do, needs_pgbouncer, one, pgbouncer, wait_until, write
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
 from wflo_schema.engine import operations, progress
@@ -221,6 +221,15 @@ def test_of_a_scan_there_is_only_how_big_the_table_is(database: Database, tmp_pa
     with migrating(database, folder) as told:
         found = seen(told, lambda p: p.relation == "big" and not p.command, "the scan")
     assert (found.phase, found.done, found.total, found.is_estimate, found.left_s) == ("", None, size, True, None)
+
+
+@needs_pgbouncer
+def test_progress_is_seen_through_a_pooler(database: Database, tmp_path: Path) -> None:
+    prepare(database)
+    folder = write(tmp_path / "m", {"1_a": "SELECT 1; CREATE INDEX i ON big (slow(id)); SELECT 3"})
+    with pgbouncer(database, "transaction", 3) as pooled, migrating(pooled, folder) as told:
+        found = seen(told, lambda p: bool(p.done), "the build")
+    assert (found.command, found.relation, found.number) == ("CREATE INDEX", "big", 2)
 
 
 def test_statement_of_no_table_tells_nothing_but_its_number(database: Database, tmp_path: Path) -> None:

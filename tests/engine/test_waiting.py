@@ -114,3 +114,22 @@ def test_two_at_once_make_one_database(project: Path, missing: Database) -> None
     assert [process.returncode for process in both] == [0, 0], told
     assert sum("created the database" in text for text in told) == 1
     assert count(missing, "SELECT count(*) FROM _yoyo_migration") == 2
+
+
+def test_what_is_for_after_the_deploy_is_not_waited_for_before_it(project: Path, database: Database) -> None:
+    env = {"DATABASE_URL": database.url}
+    write(project, **{"2_b": "-- phase: after-deploy\nCREATE TABLE b (id int);"})
+    words = ("wait", "--applied", "--timeout", "300ms")
+    assert run(*words, "--phase", "before-deploy", cwd=project, env=env).code == 1
+    assert run("migrate", "--phase", "before-deploy", cwd=project, env=env).code == 0
+    ran = run(*words, "--phase", "before-deploy", cwd=project, env=env)
+    assert (ran.code, ran.out.splitlines()[-1], ran.err) == (0, "1 applied, 1 pending (all after-deploy)", "")
+    for phase in ((), ("--phase", "after-deploy")):
+        ran = run(*words, *phase, cwd=project, env=env)
+        assert (ran.code, ran.err) == (1, "1 migration pending: 2_b; waiting up to 300ms\n")
+    (project / "wflo-schema.toml").write_text(
+        "".join(f'[{command}]\nphase = "before-deploy"\n' for command in ("wait", "check", "migrate"))
+    )
+    assert run(*words, cwd=project, env=env).code == 0
+    assert run("check", "--only", "ledger", cwd=project, env=env).code == 0
+    assert run("migrate", cwd=project, env=env).out.endswith("migration is applied; left for after-deploy: 2_b\n")

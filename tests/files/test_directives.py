@@ -210,3 +210,73 @@ def test_a_timeout_without_unit_is_refused_where_it_is_still_to_be_run(tmp_path:
     with pytest.raises(BadMigrationFile, match="'500' has no unit: write 500s for seconds, 500ms") as caught:
         script.refuse_doubtful()
     assert caught.value.location is not None and caught.value.location.line == 2
+
+
+PHASES = {
+    "-- phase: after deploy": "after-deploy",
+    "-- phase: after_deploy": "after-deploy",
+    "-- phase: After-Deploy": "after-deploy",
+    "-- Phase: after-deploy": "after-deploy",
+    "-- phases: after-deploy": "after-deploy",
+    "-- phse: after-deploy": "after-deploy",
+    "-- phase after-deploy": "after-deploy",
+    "-- phase = after-deploy": "after-deploy",
+    "-- phase: after-deploy, once nobody reads it": "after-deploy",
+    "-- phase: after-deploy.": "after-deploy",
+    "-- phase: after-deployment": "after-deploy",
+    "-- phase: post-deploy": "after-deploy",
+    "-- phase: pre deploy": "before-deploy",
+    "-- phase: beforedeploy": "before-deploy",
+    "-- phase: before": "before-deploy",
+    "-- phase: contract": "before-deploy or -- phase: after-deploy",
+    "-- phase: deploy": "before-deploy or -- phase: after-deploy",
+    "/* phase: after-deploy */": "after-deploy",
+}
+
+
+@pytest.mark.parametrize("line", PHASES)
+def test_what_nearly_is_a_phase_is_refused_where_it_is_to_be_run(tmp_path: Path, line: str) -> None:
+    (tmp_path / "1.sql").write_text(f"-- Why.\n{line}\nSELECT 1;\n")
+    (m,) = read_migrations(tmp_path)
+    assert m.phase == "before-deploy"
+    with pytest.raises(BadMigrationFile, match="the nearest is -- phase:") as caught:
+        load_script(m).refuse_doubtful()
+    assert f"write -- phase: {PHASES[line]};" in caught.value.hint
+    assert caught.value.location is not None and caught.value.location.line == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-- phase: 2 of the plan",
+        "-- Phase 1: create tables",
+        "-- phase: create the tables",
+        "-- Phase two",
+        "-- phase: 1",
+        "-- a phase: after the summer",
+        "-- phase:",
+    ],
+)
+def test_prose_about_phases_is_no_directive(tmp_path: Path, line: str) -> None:
+    (tmp_path / "1.sql").write_text(f"{line}\nSELECT 1;\n")
+    (m,) = read_migrations(tmp_path)
+    load_script(m).refuse_doubtful()
+    assert m.phase == "before-deploy"
+
+
+@pytest.mark.parametrize("line", ["-- phase: after-deploy", "--phase:after-deploy  ", "  -- phase : after-deploy\r"])
+def test_a_phase_is_read_and_behind_a_statement_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "1.sql").write_text(f"{line}\nSELECT 1;\n")
+    (tmp_path / "2.sql").write_text(f"SELECT 1;\n{line}\nSELECT 2;\n")
+    first, second = read_migrations(tmp_path)
+    assert (first.phase, second.phase) == ("after-deploy", "before-deploy")
+    load_script(first).refuse_doubtful()
+    with pytest.raises(BadMigrationFile, match="stands behind a statement"):
+        load_script(second).refuse_doubtful()
+
+
+def test_a_repeatable_file_has_no_phase(tmp_path: Path) -> None:
+    (tmp_path / "repeatable").mkdir()
+    (tmp_path / "repeatable" / "v.sql").write_text("-- phase: after-deploy\nCREATE VIEW v AS SELECT 1;\n")
+    with pytest.raises(BadMigrationFile, match="has a phase"):
+        read_migrations(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wflo_schema.errors import BadMigrationFile, Refused, WfloSchemaError
+from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import load_rollback, load_script, read_migrations
 from wflo_schema.files.naming import merge_migration, move_last, new_migration, new_repeatable
 
@@ -181,3 +182,11 @@ def test_new_repeatable_is_named_after_what_it_makes_and_written_once(tmp_path: 
     with pytest.raises(BadMigrationFile, match="is named after what it makes"):
         new_repeatable(tmp_path / "m", "…")
     assert [m.id for m in read_migrations(tmp_path / "m").repeatables] == ["repeatable/active_users"]
+
+
+def test_new_says_the_phase_only_where_that_is_after_the_deploy(tmp_path: Path) -> None:
+    later, _ = new_migration(tmp_path, "drop it", phase=Phase.AFTER_DEPLOY)
+    before, _ = new_migration(tmp_path, "add it", phase=Phase.BEFORE_DEPLOY)
+    assert later.read_text().splitlines()[:2] == ["-- drop it", "-- phase: after-deploy"]
+    assert "phase" not in before.read_text()
+    assert {m.phase for m in read_migrations(tmp_path)} == set(Phase)
