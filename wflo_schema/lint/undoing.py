@@ -48,7 +48,9 @@ def roll_back(empty: Database, migrations: Sequence[Migration], before: Catalog)
     """Roll all back that has a rollback file, in a database in which they ran, and compare with what was there."""
     scripts = {m.id: script for m in migrations if (script := load_rollback(m)) is not None}
     done = tuple(m for m in migrations if m.id in scripts)
-    with Rehearsal.on(empty, settings=WATCHED) as rehearsal:
+    if not done:
+        return Undone()
+    with Rehearsal.on(empty, settings={**WATCHED, "synchronous_commit": "off"}) as rehearsal:
         rehearsal.get_ready()
         load = rehearsal.loader(lambda m: scripts[m.id])
         for m in reversed(done):
