@@ -50,7 +50,7 @@ def roll_back(empty: Database, migrations: Sequence[Migration], before: Catalog)
     done = tuple(m for m in migrations if m.id in scripts)
     if not done:
         return Undone()
-    with Rehearsal.on(empty, settings={**WATCHED, "synchronous_commit": "off"}) as rehearsal:
+    with Rehearsal.on(empty, settings=WATCHED) as rehearsal:
         rehearsal.get_ready()
         load = rehearsal.loader(lambda m: scripts[m.id])
         for m in reversed(done):
