@@ -27,9 +27,7 @@ from bench.peers import ENVIRONMENT, File, Tool, choose, versions
 from bench.writers import HELD_KEY, Window, writing
 from tests.conftest import BIN, RunningServer, start_server, stop_server
 from wflo_schema.connect.database import Database
-from wflo_schema.engine.locks import LOCK_TIMEOUT_MS
-
-BLOCK_TIMEOUT_MS = 2_000
+from wflo_schema.engine.locks import BLOCK_TIMEOUT_MS, LOCK_TIMEOUT_MS
 
 # Seconds that a writer may wait at most: while we hold a lock, while we wait for one, and to end our statement.
 BOUND_S = (BLOCK_TIMEOUT_MS + LOCK_TIMEOUT_MS + 100) / 1000

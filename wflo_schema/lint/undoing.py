@@ -48,6 +48,8 @@ def roll_back(empty: Database, migrations: Sequence[Migration], before: Catalog)
     """Roll all back that has a rollback file, in a database in which they ran, and compare with what was there."""
     scripts = {m.id: script for m in migrations if (script := load_rollback(m)) is not None}
     done = tuple(m for m in migrations if m.id in scripts)
+    if not done:
+        return Undone()
     with Rehearsal.on(empty, settings=WATCHED) as rehearsal:
         rehearsal.get_ready()
         load = rehearsal.loader(lambda m: scripts[m.id])
