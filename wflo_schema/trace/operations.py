@@ -87,6 +87,10 @@ def trace(
     )  # fmt: skip
 
 
+# As `wflo_schema` exports it, where `trace` is this package.
+trace_migrations = trace
+
+
 class _Rehearsing:
     """The course of one rehearsal."""
 
