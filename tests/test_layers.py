@@ -118,6 +118,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "plans",
             "reading",
             "outside",
+            "onlooking",
             "rehearsal",
             "choosing",
             "start",

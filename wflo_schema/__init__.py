@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from wflo_schema.server.values import Server
     from wflo_schema.squash.operations import Squashed, squash_migrations
     from wflo_schema.testdb.databases import list_test_databases, make_test_database, prune_test_databases
+    from wflo_schema.trace.operations import trace_migrations
+    from wflo_schema.trace.values import Lock, Trace, Traced
 
 __version__ = "0.1.0"
 
@@ -81,6 +83,7 @@ __all__ = [
     "Finding",
     "Import",
     "Interrupted",
+    "Lock",
     "LockNotAcquired",
     "LockOptions",
     "Migration",
@@ -99,6 +102,8 @@ __all__ = [
     "State",
     "Status",
     "Stop",
+    "Trace",
+    "Traced",
     "UsageError",
     "Verdict",
     "WfloSchemaError",
@@ -129,6 +134,7 @@ __all__ = [
     "start_embedded",
     "status",
     "stop_embedded",
+    "trace_migrations",
     "write_recipe",
 ]
 
@@ -223,6 +229,12 @@ _HOMES = {
         "list_test_databases",
         "make_test_database",
         "prune_test_databases",
+    ),
+    "trace.operations": ("trace_migrations",),
+    "trace.values": (
+        "Lock",
+        "Trace",
+        "Traced",
     ),
 }
 

@@ -216,8 +216,22 @@ def test_view_that_is_in_the_way_is_left_to_the_engine(database: Database, tmp_p
     found = trace(database, read_migrations(folder))
 
     assert not found.failed
-    assert [(s.id, bool(s.undecided)) for s in found.statements] == [("02-b", True), ("03-c", False)]
-    assert "02-b was applied as a whole" in found.notes[0]
+    assert [(s.id, s.undecided) for s in found.statements] == [("02-b", ""), ("03-c", "")]
+    assert locks_of(found.statements[0]) == {"public.a": AX, "public.v": AX}
+    assert found.statements[0].rewrites == ("public.a",)
+    assert "02-b: wflo-schema takes down around it" in found.notes[0]
+
+
+def test_view_with_other_columns_is_made_anew_by_the_engine(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path, f01_a="CREATE TABLE a (id int, b int);", repeatable__v="CREATE OR REPLACE VIEW v AS SELECT b FROM a;"
+    )
+    engine.migrate(database, read_migrations(folder))
+    folder_of(tmp_path, repeatable__v="CREATE OR REPLACE VIEW v AS SELECT id, b FROM a;")
+    (found,) = trace(database, read_migrations(folder)).statements
+
+    assert not found.error
+    assert not found.undecided
 
 
 def test_variables_have_their_values(database: Database, tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def migrate(
     locks: LockOptions | None = None,
     notify: Notify | None = None,
     stop: Stop | None = None,
+    runs_in: type[Run] = Run,
 ) -> Result:
     """Apply every pending migration, or those up to and including ``to``; then the repeatable files that changed.
 
@@ -165,6 +166,8 @@ def migrate(
     is finished by the next one.  ``notify`` is told of a migration only once its commit is on disk.
     The repeatable files are applied in one transaction, once no migration is pending; with ``drop_deleted`` what
     those made that are deleted is dropped.
+
+    ``runs_in``: the session that does it, where somebody looks on.
 
     ``together``: all are one transaction, which commits as a whole or not at all; where one of them is
     non-transactional, nothing is run.
@@ -179,7 +182,7 @@ def migrate(
     """
     migrations.refuse_empty()
     began = time.monotonic()
-    with Run.on(database, locks=locks, notify=notify, stop=stop) as run:
+    with runs_in.on(database, locks=locks, notify=notify, stop=stop) as run:
         run.creates_schema = create_schema or database.replay is not None
         plan_from = functools.partial(
             plan_migrations, migrations=migrations, to=to, allow=allow, together=together, phase=phase

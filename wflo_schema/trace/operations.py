@@ -15,6 +15,7 @@ from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_
 from wflo_schema.files.script import Script
 from wflo_schema.scratch.replay import ScratchOptions, scratch_databases
 from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_since
+from wflo_schema.trace.onlooking import Onlooker
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.start import Start, of_other_version, replayed_start, start_of_target
 from wflo_schema.trace.values import Trace, Traced
@@ -87,6 +88,10 @@ def trace(
     )  # fmt: skip
 
 
+# As `wflo_schema` exports it, where `trace` is this package.
+trace_migrations = trace
+
+
 class _Rehearsing:
     """The course of one rehearsal."""
 
@@ -137,29 +142,29 @@ class _Rehearsing:
                 waiting.append(m)  # what it needs may be made by another
                 self._chosen = replace(self._chosen, repeatables=tuple(r for r in self._chosen.repeatables if r != m))
                 return True
-            if self._by_engine(m):
-                why = "not traced: wflo-schema makes room for it, and makes again what repeatable files made"
-                shown = [replace(one, error="", error_line=0, undecided=why) for one in traced]
-                return self._add(shown, is_shown=is_shown)
+            if (made := self._by_engine(m, script)) is not None:
+                return self._add(made, is_shown=is_shown)
         return self._add(traced, is_shown=True)
 
-    def _by_engine(self, m: Migration) -> bool:
-        """Have it applied as `migrate` does; did that go well?"""
+    def _by_engine(self, m: Migration, script: Script) -> list[Traced] | None:
+        """Have it applied as `migrate` does, and look on; None where that is refused, too."""
         migrations = self._migrations
         try:
             pending = {e.id for e in engine.status(self._empty, migrations).pending}
             done = [i for i in self._done if i in pending]
             if done:
                 engine.baseline(self._empty, migrations, done, repeatables=self._texts)
-            engine.migrate(
-                self._empty, migrations, to=m.id if migrations.get(m.id) is not None else None, allow=tuple(Allow)
-            )
+            self._run.look_again()
+            onlooker = Onlooker(self._run.relations)
+            to = m.id if migrations.get(m.id) is not None else None
+            runs_in = onlooker.watch_for({m: script})
+            engine.migrate(self._empty, migrations, to=to, allow=tuple(Allow), runs_in=runs_in)
         except WfloSchemaError:
-            return False
+            return None
         self._done.append(m.id)
         self._run.look_again()
-        self.notes.append(f"{m.id} was applied as a whole: wflo-schema takes down around it what repeatable files made")
-        return True
+        self.notes.append(f"{m.id}: wflo-schema takes down around it what repeatable files made, and makes it again")
+        return [self._run.traced(*place, done) for place, done in onlooker.seen]
 
     def _add(self, traced: list[Traced], *, is_shown: bool) -> bool:
         if is_shown or (traced and traced[-1].error):

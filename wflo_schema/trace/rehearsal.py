@@ -307,6 +307,10 @@ class Rehearsal(Run):
         done = self._outside.read(self.relations, seen, self._said[seen.run])
         return [self._traced(m, step, done)]
 
+    def traced(self, m: Migration, script: Script, number: int, done: Done) -> Traced:
+        """One statement that the engine has run."""
+        return self._traced(m, _Step(Part(script, {}), number, kind_of(script.statements[number]), 0), done)
+
     def _traced(self, m: Migration, step: _Step, done: Done) -> Traced:
         statement, script = step.statement, step.part.script
         undecided = said_undecided(done.read_by_code) if done.read_by_code else ""
