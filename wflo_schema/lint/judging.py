@@ -123,6 +123,7 @@ class Judge:
             transaction.new = self._new
             if one.error:
                 yield Flaw("statement-refused", m.id, one.error), one
+                yield from ((flaw, one) for flaw in breaking.outside(step, self._context))
                 return
             for flaw in transaction.judge(step):
                 yield flaw, one
@@ -189,9 +190,9 @@ class Judge:
     def _blamed(self, difference: Difference, undone: Undone) -> tuple[Migration, Script] | None:
         """The last file that names what differs; None where its rollback says that there is nothing to undo."""
         naming = [m for m in undone.migrations if named_in(difference, self._script(m).source.decode())]
-        m = (naming or list(undone.migrations))[-1]
-        back = self._rollback(m)
-        return None if back is None or back.nothing_to_undo else (m, back)
+        m = next(iter((*naming[::-1], *(m for m in undone.migrations[::-1] if m.rollback_path))), None)
+        back = self._rollback(m) if m is not None else None
+        return None if m is None or back is None or back.nothing_to_undo else (m, back)
 
     def _rollback(self, m: Migration) -> Script | None:
         if m.rollback_path is None:
