@@ -158,6 +158,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "blocking",
             "breaking",
             "allowances",
+            "rewriting",
             "ending",
             "undoing",
             "judging",

@@ -23,6 +23,7 @@ from wflo_schema.lint.blocking import Flaw, Step, Transaction
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.ending import State
 from wflo_schema.lint.parsing import Parsed, parse
+from wflo_schema.lint.rewriting import NewConstraint, Rewrite, rewrite
 from wflo_schema.lint.rules import BY_CODE
 from wflo_schema.lint.undoing import Undone, loses, named_in
 from wflo_schema.lint.values import Allowed, LintFinding
@@ -33,10 +34,15 @@ from wflo_schema.trace.values import Trace, Traced
 class Judge:
     """One run: what was found so far, and what is new so far."""
 
-    def __init__(self, context: Context, migrations: Migrations, found: Trace) -> None:
+    def __init__(
+        self, context: Context, migrations: Migrations, found: Trace, constraints: Sequence[NewConstraint] = ()
+    ) -> None:
         self._context = context
         self._migrations = migrations
         self._trace = found
+        self._constraints = constraints
+        self.rewrites: dict[tuple[str, int], Rewrite] = {}
+        """The safe way for statements, by migration and number, where that is mechanical."""
         self._new: frozenset[str] = frozenset()
         """Relations that the statements so far have made: nobody uses them yet."""
         self._found: list[LintFinding] = []
@@ -117,7 +123,7 @@ class Judge:
             self._new |= made_before
             if made_before:
                 self._touches_new.add(one.file)
-            step = Step(one, functools.partial(_parse_once, one.text))
+            step = _step(one)
             if one.is_alone:
                 transaction = Transaction(self._context, self._new)
             transaction.new = self._new
@@ -142,7 +148,13 @@ class Judge:
         if BY_CODE[flaw.code].section == "blocks" and not one.undecided:
             time = estimate(one, self._context.sizes, self._context.rates)
         place = Location(one.file, line, column)
-        self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, time=time))
+        made = None if one.hook else rewrite(flaw, _step(one), self._constraints, self._context.keys)
+        help_ = ""
+        if made is not None:
+            key = (m.id, one.number)
+            self.rewrites.setdefault(key, made)
+            help_ = made.text
+        self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
 
     def failure(self, m: Migration, error: WfloSchemaError) -> None:
         """A file that cannot be run, or rehearsed."""
@@ -240,6 +252,10 @@ def _in_order(found: LintFinding, files: dict[str, int]) -> tuple[int, int, int]
     """By file as they run, then by line."""
     place = found.location or Location("", 0)
     return (files.get(place.path, len(files)), place.line, place.column)
+
+
+def _step(one: Traced) -> Step:
+    return Step(one, functools.partial(_parse_once, one.text))
 
 
 @functools.lru_cache(maxsize=8)

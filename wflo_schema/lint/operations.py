@@ -60,12 +60,13 @@ def lint(
     found, failures = _traced(database, migrations, options, scratch, looking)
     sizes, rates = _sizes(database, found, scratch)
     context = _context(database, migrations, options, looking.keys, sizes)
-    judge = Judge(replace(context, rates=rates), migrations, found)
+    left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
+    judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
     judge.statements()
     for m, error in failures:
         judge.failure(m, error)
-    if not found.failed and not failures and len(looking.states) > 1:
-        judge.ending(looking.states[1].since(looking.states[0]))
+    if not found.failed and not failures:
+        judge.ending(left)
         if migrations.items and migrations.items[-1].id in found.migrations:
             judge.contract(looking.broken)
         judge.undone(looking.undone)
