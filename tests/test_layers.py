@@ -163,6 +163,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "undoing",
             "judging",
             "operations",
+            "fixing",
         ),
     ),
     ("adopt", ("found", "ledgers", "look", "history", "reconciling", "judge")),

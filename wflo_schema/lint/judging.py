@@ -23,7 +23,7 @@ from wflo_schema.lint.blocking import Flaw, Step, Transaction
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.ending import State
 from wflo_schema.lint.parsing import Parsed, parse
-from wflo_schema.lint.rewriting import NewConstraint, Rewrite, rewrite
+from wflo_schema.lint.rewriting import APART, NewConstraint, Rewrite, rewrite
 from wflo_schema.lint.rules import BY_CODE
 from wflo_schema.lint.undoing import Undone, loses, named_in
 from wflo_schema.lint.values import Allowed, LintFinding
@@ -152,7 +152,9 @@ class Judge:
         help_ = ""
         if made is not None:
             key = (m.id, one.number)
-            self.rewrites.setdefault(key, made)
+            known = self.rewrites.setdefault(key, made)
+            if flaw.code in APART:
+                self.rewrites[key] = known.apart
             help_ = made.text
         self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
 

@@ -35,12 +35,22 @@ class Rewrite:
     """What stands in the statement's place, empty where nothing does; and the files behind.
 
     ``undone_by``: what a rollback file says to take it back.  ``undo``: what takes back what stands in its place.
+    ``constraint`` is the one that stands there.
     """
 
     here: str
     parts: tuple[Part, ...] = ()
     undo: str = ""
     undone_by: tuple[str, ...] = ()
+    constraint: str = ""
+
+    @property
+    def apart(self) -> Rewrite:
+        """The same, with what stands in the statement's place in a file of its own."""
+        if not self.here or not self.constraint:
+            return self
+        by = self.undone_by or (f"constraint {self.constraint}",)
+        return Rewrite("", (Part("apart", f"{self.here};", self.undo), *self.parts), undone_by=by)
 
     @property
     def text(self) -> str:
@@ -73,7 +83,7 @@ _REFRESH = re.compile(
 )
 _VALIDATED = "that a constraint is proven takes nothing away"
 # Findings that are gone once the statement stands in a file of its own.
-_APART = frozenset({"lock-held", "validated-at-once", "data-with-schema", "tables-locked-together"})
+APART = frozenset({"lock-held", "validated-at-once", "data-with-schema", "tables-locked-together"})
 
 
 def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: Keys) -> Rewrite | None:
@@ -81,7 +91,7 @@ def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: 
     parsed, text = step.parse(), step.traced.text
     if parsed is None:
         return None
-    if flaw.code in _APART and (flaw.code != "validated-at-once" or len(parsed.commands) == 1):
+    if flaw.code in APART and (flaw.code != "validated-at-once" or len(parsed.commands) == 1):
         return _apart(flaw, parsed, text)
     match flaw.code:
         case "index-blocks-writes":
@@ -95,10 +105,31 @@ def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: 
             found = _REFRESH.match(text)
             is_unique = bool(keys.get(flaw.object))
             return Rewrite(f"{found['refresh']} CONCURRENTLY {found['rest']}") if found and is_unique else None
+    if len(parsed.commands) > 1 and flaw.code in _ONE_BY_ONE:
+        return Rewrite(_one_by_one(parsed))
     if len(parsed.commands) != 1 or any("partitioned" in lock.kind for lock in step.traced.locks):
         return None
     (command,) = parsed.commands
     return _of_table(flaw.code, parsed.node, command, step, constraints)
+
+
+# What is rewritten where it is all that an ALTER TABLE does; each command becomes one of its own first.
+_ONE_BY_ONE = frozenset({"check-scans", "foreign-key-scans", "not-null-scans", "unique-blocks"})
+
+
+def _one_by_one(parsed: Parsed) -> str:
+    """The commands of an ALTER TABLE, as statements."""
+    import postgast
+
+    texts = []
+    for number in range(len(parsed.node.cmds)):
+        tree = postgast.parse("ALTER TABLE a DROP COLUMN b")
+        node = tree.stmts[0].stmt.alter_table_stmt
+        node.CopyFrom(parsed.node)
+        del node.cmds[number + 1 :]
+        del node.cmds[:number]
+        texts.append(postgast.deparse(tree))
+    return ";\n".join(texts)
 
 
 def _apart(flaw: Flaw, parsed: Parsed, text: str) -> Rewrite:
@@ -146,7 +177,7 @@ def _of_table(
         if not name:
             return None
         part = Part("validate", f"{alter} VALIDATE CONSTRAINT {name};", keeps=_VALIDATED)
-        return Rewrite(f"{text} NOT VALID", (part,), undone_by=())
+        return Rewrite(f"{text} NOT VALID", (part,), constraint=bare_name(name))
     if code == "unique-blocks" and kind in ("CONSTR_UNIQUE", "CONSTR_PRIMARY") and not of.indexname:
         return _unique(alter, table, of, kind, step)
     return None
@@ -179,6 +210,7 @@ def _not_null(alter: str, table: str, column: str) -> Rewrite:
         ),
         undo=f"{alter} DROP CONSTRAINT {check};",
         undone_by=(f"not null {table}.{column}",),
+        constraint=bare_name(check),
     )
 
 
@@ -193,11 +225,18 @@ def _unique(alter: str, table: str, of: Any, kind: str, step: Step) -> Rewrite |
     word += f" USING INDEX {name}" + (" DEFERRABLE" if of.deferrable else "")
     word += " INITIALLY DEFERRED" if of.initdeferred else ""
     schema = f"{table.rpartition('.')[0]}." if "." in table else ""
+    twin = quote(bare_name(name)[:57] + "_again")
+    # The constraint takes its index along, so another is built first: rows stay unique throughout.
+    undo = (
+        build.replace(f"CONCURRENTLY {name} ON", f"CONCURRENTLY {twin} ON", 1),
+        f"{alter} DROP CONSTRAINT {name};",
+        f"ALTER INDEX {schema}{twin} RENAME TO {name};",
+    )
     return Rewrite(
         "",
         (
-            Part("build", build, f"DROP INDEX CONCURRENTLY IF EXISTS {schema}{name};", is_alone=True),
-            Part("constraint", f"{alter} ADD CONSTRAINT {name} {word};", f"{alter} DROP CONSTRAINT {name};"),
+            Part("build", build, f"DROP INDEX CONCURRENTLY {schema}{name};", is_alone=True),
+            Part("constraint", f"{alter} ADD CONSTRAINT {name} {word};", "\n".join(undo)),
         ),
         undone_by=(f"constraint {bare_name(name)}",),
     )
