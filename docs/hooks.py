@@ -62,6 +62,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put the check codes where the page wants them, and make links lead to pages."""
     if page.file.src_uri not in ELSEWHERE.values():
         markdown = with_links(markdown, f"docs/{page.file.src_uri}")
+    markdown = markdown.replace("<!-- lint codes -->", lint_codes()) if "<!-- lint codes -->" in markdown else markdown
     return markdown.replace("<!-- check codes -->", check_codes())
 
 
@@ -90,6 +91,25 @@ def check_codes() -> str:
                 title = rule.title[:1].upper() + rule.title[1:]
                 lines += [f"### `{rule.code}` {{ #{rule.code} }}", "", f"**{title}** ({rule.severity.value})", ""]
                 lines += [rule.means, "", f"To do: {rule.mend}", ""]
+    return "\n".join(lines)
+
+
+def lint_codes() -> str:
+    """A table of all codes, then each with what it means, and an example of both kinds."""
+    from wflo_schema.lint.rules import RULES
+    from wflo_schema.lint.rules import SECTIONS as sections
+    from wflo_schema.show.check_formats import rules_markdown
+
+    lines = [re.sub(r"^\| `([a-z-]+)`", r"| [`\1`](#\1)", rules_markdown(RULES), flags=re.MULTILINE), ""]
+    for section, title in sections.items():
+        lines += [f"## {title}", ""]
+        for rule in RULES:
+            if rule.section == section:
+                title = rule.title[:1].upper() + rule.title[1:]
+                lines += [f"### `{rule.code}` {{ #{rule.code} }}", "", f"**{title}** ({rule.severity.value})", ""]
+                lines += [rule.means, "", f"To do: {rule.mend}", ""]
+                for said, example in (("Found", rule.bad), ("Not found", rule.good)):
+                    lines += [f"{said}:", "", "```sql", example.rstrip(), "```", ""] if example else []
     return "\n".join(lines)
 
 

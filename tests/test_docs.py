@@ -131,6 +131,25 @@ def test_codes_of_the_manual_and_help_are_the_same() -> None:
         assert re.search(rf"^  {rule.code} +{rule.severity.value} +{re.escape(rule.title)}$", help_text, re.MULTILINE)
 
 
+def test_codes_of_lint_in_the_manual_and_help_are_the_same() -> None:
+    from wflo_schema.lint.rules import RULES
+
+    assert "<!-- lint codes -->" in page("lint-codes.md")
+    codes = hooks().lint_codes()
+    help_text = CliRunner().invoke(cli, ["lint", "--help"]).output
+    for rule in RULES:
+        assert f"| [`{rule.code}`](#{rule.code}) | {rule.severity.value} | {rule.title} | {rule.mend} |" in codes
+        assert rule.means in codes and rule.bad.rstrip() in codes and rule.good.rstrip() in codes
+        assert re.search(rf"^  {rule.code} +{rule.severity.value} +{re.escape(rule.title)}$", help_text, re.MULTILINE)
+
+
+def test_every_format_of_lint_is_in_the_manual() -> None:
+    from wflo_schema.show.lint_formats import LINT_FORMATS
+
+    for name in LINT_FORMATS.keys() - {"text"}:
+        assert f"`--format {name}`" in page("lint.md")
+
+
 def test_every_code_is_documented_once_and_used() -> None:
     from wflo_schema.check.rules import RULES
 

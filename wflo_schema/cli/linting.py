@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from wflo_schema.cli.options import (
     scratch_options,
     server_directory_option,
 )
-from wflo_schema.cli.streams import EXIT_CODES, answer
+from wflo_schema.cli.streams import EXIT_CODES, answer, say, warn
 from wflo_schema.show.lint_formats import LINT_FORMATS
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class _LintCommand(Command):
     show_default=True,
     help="Exit with 1 on findings of this severity or worse.",
 )
+@option("--fix", is_flag=True, help="Write the safe way into pending files, where it is mechanical.")
 # many parameters: one for each option
 def lint(
     database_url: str | None,
@@ -85,6 +87,7 @@ def lint(
     to: str | None,
     rows_that_matter: int,
     fail_on: str,
+    fix: bool,
 ) -> None:
     """Say what pending files would block, break or lose, before they run.
 
@@ -104,6 +107,18 @@ def lint(
     path = contract or folders_of(migrations)[0] / "contract.toml"
     held_to = read_contract(path) if contract is not None or path.is_file() else None
     options = operations.LintOptions(files, since, to, held_to, rows_that_matter, Severity(fail_on))
-    result = operations.lint(target, read_files(migrations), options=options, scratch=scratch())
+    found = read_files(migrations)
+    if fix:
+        from wflo_schema.lint import fixing
+
+        fixed = fixing.fix(target, found, options=options, scratch=scratch())
+        for path in fixed.paths:
+            say(f"wrote {path}")
+        for i, why in fixed.left:
+            warn(f"{i} is left as it is: {why}")
+        found = read_files(migrations)
+        files = tuple(dict.fromkeys((*files, *(m.id for m in found if files and Path(m.path) in fixed.paths))))
+        options = replace(options, files=files)
+    result = operations.lint(target, found, options=options, scratch=scratch())
     answer(LINT_FORMATS[format_](result))
     sys.exit(result.exit_code)

@@ -47,7 +47,8 @@ def judge(step: Step, context: Context, new: frozenset[str], *, is_late: bool) -
         yield from (replace(flaw, severity=weight) for flaw in _names(parsed, step, new))
     yield from _refused(parsed, step, new)
     yield from _cascade(parsed, step, new)
-    yield from _reach(parsed, context)
+    yield from _reach(parsed)
+    yield from outside(step, context)
     yield from _types(parsed)
     yield from _settings(parsed)
 
@@ -171,7 +172,7 @@ def _cascade(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
 _CASCADE = 2
 
 
-def _reach(parsed: Parsed, context: Context) -> Iterator[Flaw]:
+def _reach(parsed: Parsed) -> Iterator[Flaw]:
     """What is not of this schema alone."""
     node: Any = parsed.node
     if parsed.kind in _CLUSTER:
@@ -181,10 +182,14 @@ def _reach(parsed: Parsed, context: Context) -> Iterator[Flaw]:
         grantees = {enum_name(g.role_spec, "roletype") for g in node.grantees}
         if "ROLESPEC_PUBLIC" in grantees:
             yield Flaw("granted-to-public", "PUBLIC", "every role of the server has it, those that come later as well")
-    if context.schema is not None:
-        for name in _made_in(parsed):
-            if name not in ("", context.schema, "pg_temp"):
-                yield Flaw("outside-schema", name, f"it makes something in {name}, and the target is {context.schema}")
+
+
+def outside(step: Step, context: Context) -> Iterator[Flaw]:
+    """What is made or changed in another schema than the target's."""
+    parsed = step.parse() if context.schema is not None else None
+    for name in _made_in(parsed) if parsed is not None else ():
+        if name not in ("", context.schema, "pg_temp"):
+            yield Flaw("outside-schema", name, f"it is about something in {name}, and the target is {context.schema}")
 
 
 def _made_in(parsed: Parsed) -> Iterator[str]:

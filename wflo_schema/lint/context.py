@@ -41,7 +41,9 @@ class Context:
     def matters(self, table: str) -> bool:
         """May it take long to go through this table?  One whose size nobody knows counts as big."""
         size = self.sizes.get(table)
-        return not self.rows_that_matter or size is None or size.rows is None or size.rows >= self.rows_that_matter
+        if not self.rows_that_matter or size is None or size.rows is None or (size.bytes and not size.rows):
+            return True
+        return size.rows >= self.rows_that_matter
 
 
 def read_unique_keys(connection: psycopg.Connection[TupleRow]) -> Keys:

@@ -17,7 +17,8 @@ from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.queries import fetch
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.lint.blocking import Flaw
-from wflo_schema.names import identifiers, qualified
+from wflo_schema.lint.rewriting import NewConstraint
+from wflo_schema.names import identifiers, qualified, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class BareKey:
     @property
     def help(self) -> str:
         """The statement that makes one."""
-        return f"CREATE INDEX CONCURRENTLY ON {self.table} ({identifiers(self.columns)});"
+        name = quote("_".join((self.name, *self.columns))[:59] + "_idx")
+        return f"CREATE INDEX CONCURRENTLY {name} ON {self.table} ({identifiers(self.columns)});"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,11 @@ class Twins:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What of this a database holds."""
+    """What of this a database holds; ``constraints`` are checks and foreign keys."""
 
     bare_keys: tuple[BareKey, ...] = ()
     twins: tuple[Twins, ...] = ()
+    constraints: tuple[NewConstraint, ...] = ()
 
     def since(self, before: State) -> State:
         """What of it was not there before."""
@@ -74,6 +77,7 @@ class State:
         return State(
             tuple(k for k in self.bare_keys if (k.table, k.constraint) not in keys),
             tuple(t for t in self.twins if t not in before.twins),
+            tuple(c for c in self.constraints if c not in before.constraints),
         )
 
 
@@ -82,6 +86,7 @@ def read_state(connection: psycopg.Connection[TupleRow]) -> State:
     return State(
         fetch(connection, BareKey, "lint", "bare_keys", {}),
         fetch(connection, Twins, "lint", "index_twins", {}),
+        fetch(connection, NewConstraint, "lint", "constraints", {}),
     )
 
 

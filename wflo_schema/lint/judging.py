@@ -23,6 +23,7 @@ from wflo_schema.lint.blocking import Flaw, Step, Transaction
 from wflo_schema.lint.context import Context
 from wflo_schema.lint.ending import State
 from wflo_schema.lint.parsing import Parsed, parse
+from wflo_schema.lint.rewriting import APART, NewConstraint, Rewrite, rewrite
 from wflo_schema.lint.rules import BY_CODE
 from wflo_schema.lint.undoing import Undone, loses, named_in
 from wflo_schema.lint.values import Allowed, LintFinding
@@ -33,10 +34,15 @@ from wflo_schema.trace.values import Trace, Traced
 class Judge:
     """One run: what was found so far, and what is new so far."""
 
-    def __init__(self, context: Context, migrations: Migrations, found: Trace) -> None:
+    def __init__(
+        self, context: Context, migrations: Migrations, found: Trace, constraints: Sequence[NewConstraint] = ()
+    ) -> None:
         self._context = context
         self._migrations = migrations
         self._trace = found
+        self._constraints = constraints
+        self.rewrites: dict[tuple[str, int], Rewrite] = {}
+        """The safe way for statements, by migration and number, where that is mechanical."""
         self._new: frozenset[str] = frozenset()
         """Relations that the statements so far have made: nobody uses them yet."""
         self._found: list[LintFinding] = []
@@ -117,12 +123,13 @@ class Judge:
             self._new |= made_before
             if made_before:
                 self._touches_new.add(one.file)
-            step = Step(one, functools.partial(_parse_once, one.text))
+            step = _step(one)
             if one.is_alone:
                 transaction = Transaction(self._context, self._new)
             transaction.new = self._new
             if one.error:
                 yield Flaw("statement-refused", m.id, one.error), one
+                yield from ((flaw, one) for flaw in breaking.outside(step, self._context))
                 return
             for flaw in transaction.judge(step):
                 yield flaw, one
@@ -141,7 +148,15 @@ class Judge:
         if BY_CODE[flaw.code].section == "blocks" and not one.undecided:
             time = estimate(one, self._context.sizes, self._context.rates)
         place = Location(one.file, line, column)
-        self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, time=time))
+        made = None if one.hook else rewrite(flaw, _step(one), self._constraints, self._context.keys)
+        help_ = ""
+        if made is not None:
+            key = (m.id, one.number)
+            known = self.rewrites.setdefault(key, made)
+            if flaw.code in APART:
+                self.rewrites[key] = known.apart
+            help_ = made.text
+        self._found.append(found_in(flaw, m.id, place, one.source_line, one.number, help_, time))
 
     def failure(self, m: Migration, error: WfloSchemaError) -> None:
         """A file that cannot be run, or rehearsed."""
@@ -189,9 +204,9 @@ class Judge:
     def _blamed(self, difference: Difference, undone: Undone) -> tuple[Migration, Script] | None:
         """The last file that names what differs; None where its rollback says that there is nothing to undo."""
         naming = [m for m in undone.migrations if named_in(difference, self._script(m).source.decode())]
-        m = (naming or list(undone.migrations))[-1]
-        back = self._rollback(m)
-        return None if back is None or back.nothing_to_undo else (m, back)
+        m = next(iter((*naming[::-1], *(m for m in undone.migrations[::-1] if m.rollback_path))), None)
+        back = self._rollback(m) if m is not None else None
+        return None if m is None or back is None or back.nothing_to_undo else (m, back)
 
     def _rollback(self, m: Migration) -> Script | None:
         if m.rollback_path is None:
@@ -239,6 +254,10 @@ def _in_order(found: LintFinding, files: dict[str, int]) -> tuple[int, int, int]
     """By file as they run, then by line."""
     place = found.location or Location("", 0)
     return (files.get(place.path, len(files)), place.line, place.column)
+
+
+def _step(one: Traced) -> Step:
+    return Step(one, functools.partial(_parse_once, one.text))
 
 
 @functools.lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ from wflo_schema.findings import Finding, Severity
 from wflo_schema.lint.context import Context, Keys, read_unique_keys
 from wflo_schema.lint.ending import State, broken_by, read_state
 from wflo_schema.lint.judging import Judge
+from wflo_schema.lint.rewriting import Rewrite
 from wflo_schema.lint.undoing import MOST_ROLLED_BACK, Undone, read_before, roll_back
 from wflo_schema.lint.values import LintResult
 from wflo_schema.scratch.replay import ScratchOptions
@@ -54,23 +55,46 @@ def lint(
 
     Raise `Refused` where no scratch database may be made, `MigrationFailed` where what comes before does not replay.
     """
+    return _linted(database, migrations, options or LintOptions(), scratch, _Looking(migrations))[0]
+
+
+def lint_with_rewrites(
+    database: Database,
+    migrations: Migrations,
+    *,
+    options: LintOptions | None = None,
+    scratch: ScratchOptions | None = None,
+) -> tuple[LintResult, Mapping[tuple[str, int], Rewrite], Catalog | None]:
+    """The same, with the safe way of statements by migration and number, and the catalog that all of it makes."""
+    looking = _Looking(migrations, keeps_catalog=True)
+    result, judge = _linted(database, migrations, options or LintOptions(), scratch, looking)
+    return result, judge.rewrites, looking.after
+
+
+def _linted(
+    database: Database,
+    migrations: Migrations,
+    options: LintOptions,
+    scratch: ScratchOptions | None,
+    looking: _Looking,
+) -> tuple[LintResult, Judge]:
     started = time.monotonic()
-    options = options or LintOptions()
-    looking = _Looking(migrations, options.contract)
+    looking.held_to = options.contract
     found, failures = _traced(database, migrations, options, scratch, looking)
     sizes, rates = _sizes(database, found, scratch)
     context = _context(database, migrations, options, looking.keys, sizes)
-    judge = Judge(replace(context, rates=rates), migrations, found)
+    left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
+    judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
     judge.statements()
     for m, error in failures:
         judge.failure(m, error)
-    if not found.failed and not failures and len(looking.states) > 1:
-        judge.ending(looking.states[1].since(looking.states[0]))
+    if not found.failed and not failures:
+        judge.ending(left)
         if migrations.items and migrations.items[-1].id in found.migrations:
             judge.contract(looking.broken)
         judge.undone(looking.undone)
     found = replace(found, notes=(*found.notes, *looking.notes))
-    return _result(judge, found, options, started, [m.id for m, _ in failures])
+    return _result(judge, found, options, started, [m.id for m, _ in failures]), judge
 
 
 def judge(
@@ -116,7 +140,9 @@ class _Looking:
     """What the scratch database holds before the rehearsal, and behind it; then all is rolled back there."""
 
     migrations: Migrations
-    held_to: Contract | None
+    held_to: Contract | None = None
+    keeps_catalog: bool = False
+    after: Catalog | None = None
     keys: Keys = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
     broken: tuple[Finding, ...] = ()
@@ -134,6 +160,8 @@ class _Looking:
         elif not any(s.error for s in statements):
             if self.held_to is not None:
                 self.broken = tuple(broken_by(empty, self.held_to))
+            if self.keeps_catalog:
+                self.after = read_before(empty)
             self._undo(empty, statements)
 
     def _undo(self, empty: Database, statements: Sequence[Traced]) -> None:

@@ -17,7 +17,7 @@ from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_er
 from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.script import Script
 from wflo_schema.lint.blocking import Flaw
-from wflo_schema.lint.parsing import Parsed, changes_many, dropped_names, enum_name, parse
+from wflo_schema.lint.parsing import Parsed, dropped_names, enum_name, parse
 from wflo_schema.names import bare_name
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.values import Traced
@@ -47,7 +47,8 @@ def read_before(empty: Database) -> Catalog:
 def roll_back(empty: Database, migrations: Sequence[Migration], before: Catalog) -> Undone:
     """Roll all back that has a rollback file, in a database in which they ran, and compare with what was there."""
     scripts = {m.id: script for m in migrations if (script := load_rollback(m)) is not None}
-    done = tuple(m for m in migrations if m.id in scripts)
+    all_ = tuple(migrations)
+    done = [m for m in all_ if m.id in scripts]
     if not done:
         return Undone()
     with Rehearsal.on(empty, settings=WATCHED) as rehearsal:
@@ -57,9 +58,9 @@ def roll_back(empty: Database, migrations: Sequence[Migration], before: Catalog)
             back = rolling_back(m)
             traced = list(rehearsal.rehearse(back, load(back)))
             if traced and traced[-1].error:
-                return Undone(done, failed=traced[-1])
+                return Undone(all_, failed=traced[-1])
     differences = compare_catalogs(read_before(empty), before)
-    return Undone(done, tuple(d for d in differences if not d.cosmetic))
+    return Undone(all_, tuple(d for d in differences if not d.cosmetic))
 
 
 def named_in(difference: Difference, text: str) -> bool:
@@ -97,7 +98,9 @@ def loses(m: Migration, script: Script, back: Script, new: Iterable[str]) -> Ite
         for name in _made(parsed):
             if name in gone and name.partition(".")[0] not in new_tables:
                 yield Flaw("rollback-loses", name, f"it makes {name} again, empty: what {m.id} drops is lost"), number
-        if parsed.kind == "truncate_stmt" or (parsed.kind == "delete_stmt" and changes_many(parsed.node, ())):
+        if parsed.kind == "truncate_stmt" or (
+            parsed.kind == "delete_stmt" and not parsed.node.HasField("where_clause")
+        ):
             for name in _emptied(parsed):
                 if name not in made:
                     yield Flaw("rollback-loses", name, f"it removes rows of {name}, which {m.id} has not made"), number
