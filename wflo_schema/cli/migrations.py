@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @apply_options
 @option("--dry-run", is_flag=True, help="Only show what it would do: the same as wflo-schema plan, with its options.")
 # many parameters: one for each option
-# long: half of it is options and help
+# long: its options and its help take most of it
 def migrate(
     database_url: str | None,
     schema: str | None,

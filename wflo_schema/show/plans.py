@@ -24,6 +24,9 @@ _MOST = 3
 # Statements of one file that are shown one by one.
 _MOST_STATEMENTS = 20
 
+# Findings of lint that the trace has told already.
+_TOLD = ("undecided", "statement-refused")
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -56,6 +59,8 @@ def outlook_text(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
     """What `migrate` would do, and under each file its statements with what lint says, those first that stop others."""
     findings: dict[tuple[str, int], list[str]] = {}
     for f in linted.findings if linted is not None else ():
+        if f.code in _TOLD:
+            continue
         said = f"{f.severity.value} [{f.code}] {f.message}".partition("\n")[0]
         findings.setdefault((f.id, f.statement), []).append(said)
     under: dict[str, list[Ahead]] = {}
@@ -100,7 +105,7 @@ def _file(
 
 def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     s = one.statement
-    lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking)]
+    lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking, outlook)]
     work = [
         (verb, names) for verb, names in (("copies", s.rewrites), ("reads", s.scans), ("builds", s.builds)) if names
     ]
@@ -119,9 +124,19 @@ def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     return lines
 
 
-def _worst_first(locks: Sequence[Lock]) -> list[Lock]:
-    """Of what a statement stops: tables before their indexes, whole stops first; partitions only with their table."""
-    tables = [lock for lock in locks if "index" not in lock.kind and lock.kind != "sequence"]
+def _worst_first(locks: Sequence[Lock], outlook: Outlook) -> list[Lock]:
+    """What a statement stops, whole stops first; no indexes, and no partition that is stopped with its table."""
+    parts: dict[str, Lock] = {}
+    for lock in locks:
+        size = outlook.size(lock.relation)
+        parts.update(dict.fromkeys(size.parts if size is not None else (), lock))
+    tables = [
+        lock
+        for lock in locks
+        if "index" not in lock.kind
+        and lock.kind != "sequence"
+        and not (lock.relation in parts and parts[lock.relation].stops_reads >= lock.stops_reads)
+    ]
     return sorted(tables, key=lambda lock: not lock.stops_reads)
 
 
