@@ -165,3 +165,9 @@ def test_trace_benchmark_with_few_files_prints_a_ratio_for_lint() -> None:
     assert re.search(r"^\| 12 \|(?: \d+\.\d\d s \|){3} \d+\.\d\d \| \d+\.\d\d \(", done.stdout, re.MULTILINE), (
         done.stdout
     )
+
+
+def test_linters_benchmark_counts_what_is_found_and_left_alone() -> None:
+    done = bench("linters", "--", "--tool", "eugene", "--version", "18")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^\| eugene, blocking \| \d+ of 127 \| \d+ of 265 \|", done.stdout, re.MULTILINE), done.stdout

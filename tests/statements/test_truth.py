@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,12 @@ def test_there_are_enough_harmful_and_harmless_ones(version: str) -> None:
     harmful = [name for name, seen in truth.read(version).items() if seen.harmful]
     assert len(harmful) >= 100
     assert len(truth.read(version)) - len(harmful) >= 200
+
+
+def test_the_page_counts_what_is_written_down() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "corpus.md").read_text(encoding="utf-8")
+    assert f"has {len(CASES)} of them" in page
+    for version in truth.VERSIONS:
+        harmful = sum(seen.harmful for seen in truth.read(version).values())
+        assert f"of {harmful} |" in page
+        assert f"of {len(truth.read(version)) - harmful} |" in page
