@@ -70,4 +70,6 @@ def write_recipe(
     for note in found.notes:
         (warn if found.paths else say)(note)
     written = [str(path) for path in found.paths]
+    if not written and format_ == "text":
+        return
     answer(json_text(found) if format_ == "json" else "\n".join(written), f"written: {', '.join(written)}")
