@@ -42,8 +42,9 @@ class Gauge:
     """Measures one statement after the other."""
 
     def __init__(self) -> None:
-        self.is_slow = False
-        """Did the answer how big the database is take long?  Then it is not asked for again."""
+        self.late = 0
+        """How often the answer how big the database is took long: each time it is asked for less often."""
+        self._asked_at = 0.0
         self._begin("")
 
     def _begin(self, statement: str) -> None:
@@ -55,8 +56,12 @@ class Gauge:
         """When the phase was first seen, and how far it was."""
 
     def asks_size(self, now: float) -> bool:
-        """Is it time to ask how big the database is?"""
-        return not self.is_slow and (self._sizes < _AT_ONCE or now - self._size_at >= _SIZE_EVERY_S)
+        """Is it time to ask how big the database is?  Who asks is to count how often the answer comes ``late``."""
+        is_first = self._sizes < _AT_ONCE and not self.late
+        if not is_first and now - self._asked_at < _SIZE_EVERY_S * 4**self.late:
+            return False
+        self._asked_at = now
+        return True
 
     def read(self, row: Row, now: float, *, to_copy: int | None) -> StatementProgress:
         """How far it is; ``to_copy``: bytes that a COPY of ours reads."""

@@ -224,7 +224,7 @@ class Watch:
         asks_size = self._gauge.asks_size(now)
         rows = self._ask("progress", "t" if asks_size else "f")
         if rows is None and asks_size:
-            self._gauge.is_slow = True  # a look at who waits behind us must not wait for it again
+            self._gauge.late += 1  # a look at who waits behind us must not wait for it again and again
         return self._gauge.read(rows[0], now, to_copy=self._pipeline.to_copy) if rows else None
 
     def _plan(self, began: float) -> None:
