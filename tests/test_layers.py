@@ -121,6 +121,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "onlooking",
             "rehearsal",
             "choosing",
+            "needed",
             "start",
             "operations",
             "outlook",

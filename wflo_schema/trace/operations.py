@@ -69,7 +69,7 @@ def trace(
             start = replayed_start(made, database, chosen.before, chosen.start, scratch=scratch)
         else:
             assert found is not None
-            start = start_of_target(made, database, migrations, found, scratch=scratch)
+            start = start_of_target(made, database, migrations, found, chosen.wanted, scratch=scratch)
         if look is not None:
             look(start.database, ())
         settings = {**WATCHED, "synchronous_commit": "off", **dict(start.settings)}

@@ -5,6 +5,7 @@ Hides what happens where the first cannot be made again there.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -14,8 +15,9 @@ from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_error
 from wflo_schema.engine.planning import Status
 from wflo_schema.errors import Refused, WfloSchemaError
-from wflo_schema.files.folder import Migrations
+from wflo_schema.files.folder import Migration, Migrations, read_source
 from wflo_schema.scratch.replay import Scratches, ScratchOptions, lead_to_the_same_schema, replay
+from wflo_schema.trace.needed import unneeded_schemas
 from wflo_schema.words import counted, listed
 
 # Settings of the target on which it depends what a statement does, such as whether a change of type rewrites.
@@ -47,6 +49,7 @@ def start_of_target(
     database: Database,
     migrations: Migrations,
     found: Status,
+    wanted: Collection[Migration],
     *,
     scratch: ScratchOptions | None,
 ) -> Start:
@@ -58,8 +61,13 @@ def start_of_target(
     lead_to_the_same_schema(database, empty, (scratch and scratch.on) or database)
     with database.connect(settings=PATIENT) as connection:
         catalog = read_catalog(connection, apart=database.ledger_apart)
+        path = connection.execute("SELECT pg_catalog.current_schemas(FALSE)").fetchone()
         settings = tuple((name, connection.info.parameter_status(name) or "") for name in _SETTINGS)
     said = f"the schema of {database.label}"
+    roots = {*(path[0] if path is not None else ()), *filter(None, (database.schema,))}
+    sources = [read_source(m.path)[0] for m in (*wanted, *migrations.beside)]
+    if not any(m.variables for m in wanted):
+        catalog = catalog.without_schemas(unneeded_schemas(catalog, sources, roots))
     statements, left_out = making_statements(catalog)
     if not statements:
         return Start(empty, said, settings=settings)
