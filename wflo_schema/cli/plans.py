@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,8 +34,10 @@ from wflo_schema.cli.streams import EXIT_CODES, answer
 from wflo_schema.errors import UsageError
 
 if TYPE_CHECKING:
+    from wflo_schema.connect.database import Database
     from wflo_schema.engine.planning import Plan
     from wflo_schema.files.directives import Phase
+    from wflo_schema.files.folder import Migrations
     from wflo_schema.scratch.replay import ScratchOptions
 
 # What says of `migrate` which files it applies, and of `plan` as well.
@@ -66,6 +69,7 @@ apply_options = all_of(
 @option("--sql", is_flag=True, help="Print the script for psql that does what migrate would, ledger included.")
 @scratch_options
 # many parameters: one for each option
+# long: its options and its help take most of it
 def plan(
     database_url: str | None,
     schema: str | None,
@@ -103,6 +107,9 @@ def plan(
     """
     from wflo_schema.engine import operations
     from wflo_schema.engine.planning import Allow
+    from wflo_schema.engine.scripting import write_script
+    from wflo_schema.show.psql import psql_text
+    from wflo_schema.show.text import json_text
 
     if against is not None:
         _against(migrations, against, format_, to=to, together=together, phase=phase)
@@ -111,26 +118,12 @@ def plan(
     files = read_files(migrations)
     allowed = [Allow(a) for a in allow]
     if sql:
-        from wflo_schema.engine.scripting import write_script
-        from wflo_schema.show.psql import psql_text
-        from wflo_schema.show.text import json_text
-
         if drop_deleted:
             raise UsageError(
                 "--sql and --drop-deleted do not go together", hint="what is dropped depends on what the server answers"
             )
-        script = psql_text(
-            write_script(
-                target,
-                files,
-                to=to,
-                allow=allowed,
-                together=together,
-                create_schema=create_schema,
-                phase=phase,
-                locks=locks,
-            )
-        )
+        write = functools.partial(write_script, to=to, allow=allowed, together=together, create_schema=create_schema)
+        script = psql_text(write(target, files, phase=phase, locks=locks))
         answer(json_text({"sql": script}) if format_ == "json" else script)
         return
     planned = operations.plan(
@@ -149,15 +142,20 @@ def plan(
         planned = _pasteable(explain_plan(target, files, planned))
     if no_trace:
         _answer(planned, format_)
+    _look_ahead(target, files, planned, format_, scratch())
+
+
+def _look_ahead(target: Database, files: Migrations, planned: Plan, format_: str, scratch: ScratchOptions) -> None:
+    """Print the list with what is ahead, and exit."""
     from wflo_schema.lint.operations import LintOptions, judge
     from wflo_schema.show.plans import outlook_json, outlook_text
     from wflo_schema.trace.outlook import ROWS_THAT_MATTER, look_ahead
 
-    outlook = look_ahead(target, files, planned, scratch=scratch())
+    outlook = look_ahead(target, files, planned, scratch=scratch)
     options = LintOptions(rows_that_matter=ROWS_THAT_MATTER)
     found = judge(target, files, outlook.trace, options=options) if outlook.trace is not None else None
     answer((outlook_json if format_ == "json" else outlook_text)(planned, outlook, found))
-    sys.exit(1 if planned.refusals or (found is not None and found.exit_code) else 0)
+    sys.exit(1 if planned.refusals or (found is not None and found.exit_code == 1) else 0)
 
 
 def _answer(planned: Plan, format_: str) -> None:

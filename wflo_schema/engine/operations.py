@@ -99,7 +99,6 @@ def _reading(lock_timeout_ms: int) -> dict[str, str]:
     }
 
 
-# many parameters: those of `migrate`
 def plan(
     database: Database,
     migrations: Migrations,

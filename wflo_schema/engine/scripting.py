@@ -72,7 +72,6 @@ class Written:
     """Variables whose values are in it, and are secret."""
 
 
-# many parameters: those of `migrate`
 def write_script(
     database: Database,
     migrations: Migrations,

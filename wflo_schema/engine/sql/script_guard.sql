@@ -5,7 +5,7 @@ DECLARE
 BEGIN
     IF CURRENT_USER OPERATOR(pg_catalog.<>) {role}::pg_catalog.name THEN
         RAISE EXCEPTION 'this script is for the role %, and this session works as %', {role}, CURRENT_USER
-            USING HINT = pg_catalog.format('log in as %s, or: PGOPTIONS=''-c role=%s'' psql …', {role}, {role});
+            USING HINT = pg_catalog.format('log in as %s, or: PGOPTIONS=''-c role=%s'' psql', {role}, {role});
     END IF;
     IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) {path} THEN
         RAISE EXCEPTION 'this script is for the search_path %, and this session has %',
