@@ -149,3 +149,14 @@ def test_drop_deleted_says_what_would_go(database: Database, folder: Path) -> No
     file.unlink()
     ran = run("plan", "--drop-deleted", cwd=folder, env=env)
     assert ran.code == 0 and "would drop what repeatable/v made" in ran.out
+
+
+def test_a_partition_is_told_with_its_table(database: Database, folder: Path) -> None:
+    parts = "".join(f"CREATE TABLE e{n} PARTITION OF e FOR VALUES IN ({n});" for n in range(5))
+    env = prepare(
+        database, f"CREATE TABLE e (n int) PARTITION BY LIST (n); {parts} INSERT INTO e VALUES (1); ANALYZE e"
+    )
+    write(folder, a="ALTER TABLE e ADD c int;")
+    ran = run("plan", "--allow", "not-empty", cwd=folder, env=env)
+    assert ran.out.count("stops reads and writes") == 1
+    assert "stops reads and writes of public.e (1 row, 8192 bytes, 5 partitions) for a moment" in ran.out

@@ -100,7 +100,7 @@ def _file(
 
 def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     s = one.statement
-    lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking)]
+    lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking, outlook)]
     work = [
         (verb, names) for verb, names in (("copies", s.rewrites), ("reads", s.scans), ("builds", s.builds)) if names
     ]
@@ -119,9 +119,19 @@ def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     return lines
 
 
-def _worst_first(locks: Sequence[Lock]) -> list[Lock]:
-    """Of what a statement stops: tables before their indexes, whole stops first; partitions only with their table."""
-    tables = [lock for lock in locks if "index" not in lock.kind and lock.kind != "sequence"]
+def _worst_first(locks: Sequence[Lock], outlook: Outlook) -> list[Lock]:
+    """What a statement stops, whole stops first; no indexes, and no partition that is stopped with its table."""
+    parts: dict[str, Lock] = {}
+    for lock in locks:
+        size = outlook.size(lock.relation)
+        parts.update(dict.fromkeys(size.parts if size is not None else (), lock))
+    tables = [
+        lock
+        for lock in locks
+        if "index" not in lock.kind
+        and lock.kind != "sequence"
+        and not (lock.relation in parts and parts[lock.relation].stops_reads >= lock.stops_reads)
+    ]
     return sorted(tables, key=lambda lock: not lock.stops_reads)
 
 

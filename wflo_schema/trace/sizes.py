@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -23,6 +23,7 @@ class Size:
     PostgreSQL's statistics say (None: they were never collected), ``bytes`` the table alone, ``toast_bytes`` its long
     values, ``index_bytes`` all its ``indexes``.  ``partitions`` counts those with rows of their own.
     ``is_measured``: the files were looked at; else, as somebody had locked one, they are as VACUUM last counted them.
+    ``parts`` are the qualified names of its partitions, and of theirs.
     """
 
     relation: str
@@ -36,6 +37,7 @@ class Size:
     indexes: int = 0
     partitions: int = 0
     is_measured: bool = True
+    parts: Sequence[str] = ()
 
     @property
     def own_bytes(self) -> int:

@@ -20,6 +20,7 @@ files AS (
     SELECT
         t.name,
         t.level,
+        pg_catalog.format('%%I.%%I', n.nspname, c.relname) AS full_name,
         c.reltuples,
         c.relpages,
         pg_catalog.pg_stat_get_live_tuples(c.oid) AS live_rows,
@@ -54,6 +55,7 @@ files AS (
         c.relkind IN ('r', 'm', 't', 'i') AS has_file
     FROM tree AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::bigint) AS block (size)
 )
 SELECT
@@ -80,7 +82,10 @@ SELECT
     COALESCE(pg_catalog.sum(f.index_bytes) FILTER (WHERE f.has_file), 0)::bigint AS index_bytes,
     pg_catalog.max(f.indexes) AS indexes,
     pg_catalog.count(*) FILTER (WHERE f.level > 0 AND f.has_file) AS partitions,
-    NOT %(pages)s AS is_measured
+    NOT %(pages)s AS is_measured,
+    COALESCE(
+        pg_catalog.array_agg(f.full_name ORDER BY f.full_name) FILTER (WHERE f.level > 0), ARRAY[]::text[]
+    ) AS parts
 FROM wanted AS w
 JOIN files AS f ON f.name = w.name
 CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::bigint) AS block (size)
