@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import BIN, start_server, stop_server
 from wflo_schema.connect.database import Database
 from wflo_schema.trace.holders import CONFLICTS, read_holders
 from wflo_schema.trace.values import MODES, Lock, Traced, said_mode
@@ -37,20 +38,23 @@ def test_those_are_told_whose_lock_conflicts(database: Database, held: str) -> N
         assert found.of(lock("AccessExclusiveLock", "public.u")) == ()
 
 
-def test_a_prepared_transaction_is_told_by_its_name(database: Database) -> None:
-    run(database, "CREATE TABLE t ()")
-    with database.connect() as other:
-        allowed = other.execute("SHOW max_prepared_transactions").fetchone()
-        if allowed == ("0",):
-            pytest.skip("this server takes no prepared transactions")
-        other.execute("BEGIN; LOCK TABLE t IN EXCLUSIVE MODE; PREPARE TRANSACTION 'left'")
-        try:
-            found = read_holders(database, ["public.t"])
+@pytest.mark.parametrize("version", ["15", "18"])
+def test_a_prepared_transaction_is_told_by_its_name_also_after_a_restart(version: str) -> None:
+    if version not in BIN:
+        pytest.skip(f"no programs of PostgreSQL {version} here")
+    own = start_server(version, settings={"max_prepared_transactions": "5", "fsync": "on"})
+    try:
+        run(own.database, "CREATE TABLE t ()")
+        run(own.database, "BEGIN; LOCK TABLE t IN EXCLUSIVE MODE; PREPARE TRANSACTION 'left'")
+        for _ in range(2):
+            found = read_holders(own.database, ["public.t"])
             (one,) = found.of(lock("ShareLock"))
             assert (one.pid, one.prepared_as, one.role) == (None, "left", "postgres")
+            assert one.age_s is not None
             assert [old.prepared_as for old in found.old] == ["left"]
-        finally:
-            other.execute("ROLLBACK PREPARED 'left'")
+            own.pg_ctl("restart", "-m", "fast", "-w")
+    finally:
+        stop_server(own)
 
 
 def test_a_stranger_sees_that_somebody_holds_it(database: Database) -> None:

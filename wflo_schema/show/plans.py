@@ -24,6 +24,9 @@ _MOST = 3
 # Statements of one file that are shown one by one.
 _MOST_STATEMENTS = 20
 
+# Findings of lint that the trace has told already.
+_TOLD = ("undecided", "statement-refused")
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -56,6 +59,8 @@ def outlook_text(plan: Plan, outlook: Outlook, linted: LintResult | None) -> str
     """What `migrate` would do, and under each file its statements with what lint says, those first that stop others."""
     findings: dict[tuple[str, int], list[str]] = {}
     for f in linted.findings if linted is not None else ():
+        if f.code in _TOLD:
+            continue
         said = f"{f.severity.value} [{f.code}] {f.message}".partition("\n")[0]
         findings.setdefault((f.id, f.statement), []).append(said)
     under: dict[str, list[Ahead]] = {}
