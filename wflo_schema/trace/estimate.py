@@ -12,7 +12,7 @@ from wflo_schema.trace.values import Traced
 
 # What was timed is multiplied by these.  A large table does not fit into the caches, is sorted in parts and written
 # while checkpoints are; a busy moment of the measuring may have made everything look slower than it is.
-_AT_BEST, _AT_WORST = 0.5, 3.0
+_AT_BEST, _AT_WORST = 0.4, 3.0
 
 _KEY = re.compile(r"\b(?:REFERENCES|VALIDATE)\b", re.IGNORECASE)
 _COMPUTES = re.compile(r"\b(?:DEFAULT|GENERATED|SERIAL|BIGSERIAL|SMALLSERIAL|ADD|USING)\b", re.IGNORECASE)

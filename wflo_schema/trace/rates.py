@@ -31,7 +31,11 @@ _CHUNK, _CHUNKS = 128, 12
 # Bytes and rows of the table on which work is timed, and milliseconds that this may take.
 _WORK_BYTES, _WORK_ROWS, _WORK_MS = 16 * 1024 * 1024, (20_000, 100_000), 10_000
 
-_READING = {**PATIENT, "default_transaction_read_only": "on", "lock_timeout": "200", "jit": "off"}
+# For the transaction that reads: a pooler would give a session's settings to others.
+_READING = (
+    "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = 200; SET LOCAL statement_timeout = 10000; SET LOCAL jit = off; "
+    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,13 @@ def measure_rates(database: Database, sizes: Iterable[Size], *, scratch: Scratch
 
 def _read_some(tables: Iterable[Size], database: Database) -> dict[str, Span]:
     found = {}
-    with database.connect(settings=_READING) as connection:
-        connection.execute("SET max_parallel_workers_per_gather = 0; SET enable_seqscan = off")
+    with database.connect(settings=PATIENT) as connection:
         block = int(connection.execute("SHOW block_size").fetchone()[0])  # type: ignore[index]
         for size in tables:
             try:
-                span = _read_one(connection, size, block)
+                with connection.transaction():
+                    connection.execute(_READING)
+                    span = _read_one(connection, size, block)
             except psycopg.Error:
                 continue  # not ours to read, locked, or gone
             if span is not None:
