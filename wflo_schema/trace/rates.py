@@ -33,8 +33,8 @@ _WORK_BYTES, _WORK_ROWS, _WORK_MS = 16 * 1024 * 1024, (20_000, 100_000), 10_000
 
 # For the transaction that reads: a pooler would give a session's settings to others.
 _READING = (
-    "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = 200; SET LOCAL statement_timeout = 10000; SET LOCAL jit = off; "
-    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
+    "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = 200; SET LOCAL statement_timeout = 10000; "
+    "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
 )
 
 
