@@ -69,7 +69,7 @@ apply_options = all_of(
 @option("--sql", is_flag=True, help="Print the script for psql that does what migrate would, ledger included.")
 @scratch_options
 # many parameters: one for each option
-# long: its options and its help take most of it
+# long: half of it is options and help
 def plan(
     database_url: str | None,
     schema: str | None,
@@ -166,7 +166,6 @@ def _answer(planned: Plan, format_: str) -> None:
     sys.exit(1 if planned.refusals else 0)
 
 
-# many parameters: what may be asked without a database
 def _against(
     migrations: tuple[Path, ...],
     revision: str,
