@@ -159,6 +159,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "context",
             "blocking",
             "breaking",
+            "squawk",
             "allowances",
             "rewriting",
             "ending",

@@ -73,6 +73,7 @@ class _LintCommand(Command):
     help="Exit with 1 on findings of this severity or worse.",
 )
 @option("--fix", is_flag=True, help="Write the safe way into pending files, where it is mechanical.")
+@option("--with-squawk", is_flag=True, help="Add what squawk says of style, where squawk-cli is installed.")
 # many parameters: one for each option
 def lint(
     database_url: str | None,
@@ -88,6 +89,7 @@ def lint(
     rows_that_matter: int,
     fail_on: str,
     fix: bool,
+    with_squawk: bool,
 ) -> None:
     """Say what pending files would block, break or lose, before they run.
 
@@ -106,7 +108,7 @@ def lint(
     target = resolve_database(database_url, schema, server_directory)
     path = contract or folders_of(migrations)[0] / "contract.toml"
     held_to = read_contract(path) if contract is not None or path.is_file() else None
-    options = operations.LintOptions(files, since, to, held_to, rows_that_matter, Severity(fail_on))
+    options = operations.LintOptions(files, since, to, held_to, rows_that_matter, Severity(fail_on), with_squawk)
     found = read_files(migrations)
     if fix:
         from wflo_schema.lint import fixing

@@ -15,6 +15,7 @@ from wflo_schema.files.script import Script
 from wflo_schema.files.splitting import as_written, place
 from wflo_schema.findings import Location
 from wflo_schema.lint.rules import BY_CODE
+from wflo_schema.lint.squawk import PREFIX
 from wflo_schema.lint.values import Allowed, LintFinding
 
 _COMMENT = re.compile(rb"--[ \t]*lint[ \t]*:(?P<said>[^\n]*)", re.IGNORECASE)
@@ -95,7 +96,9 @@ def _read(said: str, statement: int | None, location: Location) -> Allowance:
             wrong = "it gives no reason" if "because" not in words[:-1] else wrong
         return Allowance((), statement, "", location, wrong)
     codes = tuple(re.split(r"\s*,\s*", match["codes"]))
-    unknown = next((code for code in codes if code not in BY_CODE or code in _OWN), None)
+    unknown = next(
+        (code for code in codes if not code.startswith(PREFIX) and (code not in BY_CODE or code in _OWN)), None
+    )
     wrong = f"there is no code {unknown}" if unknown and unknown not in _OWN else ""
     wrong = f"{unknown} cannot be allowed" if unknown in _OWN else wrong
     return Allowance(codes, statement, match["reason"], location, wrong)

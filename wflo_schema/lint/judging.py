@@ -25,6 +25,7 @@ from wflo_schema.lint.ending import State
 from wflo_schema.lint.parsing import Parsed, parse
 from wflo_schema.lint.rewriting import APART, NewConstraint, Rewrite, rewrite
 from wflo_schema.lint.rules import BY_CODE
+from wflo_schema.lint.squawk import PREFIX, style_findings
 from wflo_schema.lint.undoing import Undone, loses, named_in
 from wflo_schema.lint.values import Allowed, LintFinding
 from wflo_schema.trace.estimate import Estimate, estimate
@@ -166,6 +167,11 @@ class Judge:
         said = error.message.removeprefix(f"{place}: ") if place is not None else error.message
         self._found.append(found_in(Flaw(code, m.id, said), m.id, place or Location(m.path, 1), line, 0, error.hint))
 
+    def style(self) -> None:
+        """What squawk says of all files."""
+        known = (self._migrations.get(i) for i in self._trace.migrations)
+        self._found += style_findings([m for m in known if m is not None])
+
     def ending(self, state: State) -> None:
         """What is left behind."""
         for key in state.bare_keys:
@@ -242,7 +248,7 @@ class Judge:
     def _allowed_in_vain(self, m: Migration, script: Script, allowances: Allowances) -> Iterator[LintFinding]:
         is_told = script.path not in self._touches_new and m.id not in self._trace.not_rehearsed
         for one, code in allowances.unused():
-            if not one.wrong and not is_told:
+            if not one.wrong and (not is_told or code.startswith(PREFIX)):
                 continue
             flaw = Flaw("allowance-unused", code, f"there is no finding {code} where it stands")
             if one.wrong:

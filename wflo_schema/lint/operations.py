@@ -33,7 +33,8 @@ class LintOptions:
     """What is judged, and how strictly.
 
     ``files``, ``since`` and ``to`` as `trace` takes them.  ``contract``: what must hold once all has run.  Tables with
-    fewer than ``rows_that_matter`` rows in the database need no care; with 0 every table does.
+    fewer than ``rows_that_matter`` rows in the database need no care; with 0 every table does.  ``with_squawk``: add
+    what squawk says of style.
     """
 
     files: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class LintOptions:
     contract: Contract | None = None
     rows_that_matter: int = 0
     fail_on: Severity = Severity.ERROR
+    with_squawk: bool = False
 
 
 def lint(
@@ -86,6 +88,8 @@ def _linted(
     left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
     judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
     judge.statements()
+    if options.with_squawk:
+        judge.style()
     for m, error in failures:
         judge.failure(m, error)
     if not found.failed and not failures:

@@ -1,0 +1,83 @@
+"""Judged by lint, as measured by PostgreSQL on tables with rows: all that is harmful is found, and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tests.conftest import RunningServer
+from tests.statements import corpus
+from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.files.folder import load_script, read_migrations
+from wflo_schema.findings import Severity
+from wflo_schema.lint.context import Context, read_unique_keys
+from wflo_schema.lint.judging import Judge
+from wflo_schema.trace.rehearsal import Rehearsal
+from wflo_schema.trace.values import Trace
+
+GROUPS = sorted({case.group for case in corpus.CASES})
+
+# What weighs as a warning although nobody waits long: things that go along, a deadlock's beginning.
+OF_ANOTHER_KIND = {"cascade", "tables-locked-together"}
+
+
+@pytest.fixture(scope="module")
+def of_schema(server: RunningServer) -> Iterator[Database]:
+    """A database of the corpus's schema, to be copied."""
+    name = "wflo_lint_corpus"
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    made = server.database.with_name(name)
+    with made.connect() as connection:
+        connection.execute(corpus.SCHEMA.encode())
+    yield made
+    with server.database.connect() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def judged(server: RunningServer, of_schema: Database, case: corpus.Case, folder: Path) -> dict[str, Severity]:
+    """The codes that a case is found with."""
+    copy = of_schema.with_name(f"{of_schema.name}_copy")
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (copy.name, of_schema.name)))
+    with server.database.connect() as connection:
+        connection.execute(create)
+    try:
+        with copy.connect() as connection:
+            for statement in corpus.split(case.given):
+                connection.execute(statement.encode())
+            keys = read_unique_keys(connection)
+        (folder / "20260101_01_abcde-case.sql").write_text(case.text)
+        migrations = read_migrations(folder)
+        (m,) = migrations.items
+        with Rehearsal.on(copy, settings=WATCHED) as rehearsal:
+            rehearsal.get_ready()
+            traced = tuple(rehearsal.rehearse(m, load_script(m)))
+        judge = Judge(Context(keys), migrations, Trace("", server.version, "", traced, (m.id,)))
+        judge.statements()
+        return {f.code: f.severity for f in judge.sifted()[0]}
+    finally:
+        with server.database.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy.name)))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_all_that_is_harmful_is_found_and_no_more(
+    group: str, server: RunningServer, of_schema: Database, tmp_path: Path
+) -> None:
+    truth = json.loads((corpus.FOLDER / f"truth-{server.version}.json").read_text(encoding="utf-8"))["cases"]
+    wrong = []
+    for case in corpus.CASES:
+        if case.group != group or case.name not in truth:
+            continue
+        found = judged(server, of_schema, case, tmp_path)
+        weighty = {c for c, s in found.items() if s in (Severity.ERROR, Severity.WARNING)} - OF_ANOTHER_KIND
+        is_undecided = Severity.UNKNOWN in found.values()
+        if truth[case.name]["harmful"] and not weighty and not (case.depends_on_rows and is_undecided):
+            wrong.append(f"{case.name} is harmful, and not found")
+        if not truth[case.name]["harmful"] and weighty:
+            wrong.append(f"{case.name} is harmless, and found: {weighty}")
+    assert wrong == []
