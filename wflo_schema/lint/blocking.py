@@ -11,7 +11,7 @@ from typing import Any
 
 from wflo_schema.findings import Severity
 from wflo_schema.lint.context import Context
-from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, relation_name
+from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, pins, relation_name
 from wflo_schema.names import bare_name
 from wflo_schema.trace.values import Lock, Traced, said_mode, strongest
 from wflo_schema.words import listed
@@ -139,7 +139,17 @@ class Transaction:
             table,
             f"the rows of {table} are {verb} in one transaction: whoever wants to change one of them waits for its end",
             (table,),
+            None if self._is_certain(step, table) else Severity.WARNING,
         )
+
+    def _is_certain(self, step: Step, table: str) -> bool:
+        """Is no column held to a value, and no key to a range, by which few rows may be meant?"""
+        parsed = step.parse()
+        where = getattr(parsed.node, "where_clause", None) if parsed is not None else None
+        if where is None:
+            return True
+        keys = self.context.keys.get(table, frozenset())
+        return not pins(where) and not any(columns <= pins(where, with_ranges=True) for columns in keys)
 
     def _many(self, step: Step) -> tuple[str | None, str]:
         """The table of which a statement may change many rows, and what it does with them."""
@@ -168,6 +178,9 @@ class Transaction:
         held = {t: (mode, by) for t, (mode, by) in self._held.items() if self._stops(mode)}
         if not held:
             return
+        if not works:  # a query that no index can serve reads all of a table
+            read = [t for t in step.traced.scans if t not in self.new and self.context.matters(t)]
+            works = dict.fromkeys(read, "read as a whole")
         busy = list(works)
         if not busy:
             table, verb = self._many(step)

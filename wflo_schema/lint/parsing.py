@@ -126,16 +126,18 @@ def walk(message: Any) -> Iterator[Any]:
                 yield from walk(one)
 
 
-def pins(where: Any) -> frozenset[str]:
-    """The columns that a condition holds to a few values: ``=``, ``IN`` (…), ``BETWEEN`` constants."""
+def pins(where: Any, *, with_ranges: bool = False) -> frozenset[str]:
+    """The columns that a condition holds to a few values: ``=``, ``IN`` (…), ``BETWEEN`` constants; or to a range."""
     kind = where.WhichOneof("node")
     if kind == "bool_expr" and enum_name(where.bool_expr, "boolop") == "AND_EXPR":
-        return frozenset().union(*map(pins, where.bool_expr.args))
+        return frozenset().union(*(pins(one, with_ranges=with_ranges) for one in where.bool_expr.args))
     if kind != "a_expr":
         return frozenset()
     expr = where.a_expr
-    how, operator = enum_name(expr, "kind"), names_of(expr.name)
-    if (how, operator[-1:]) not in ((("AEXPR_OP"), ("=",)), ("AEXPR_IN", ("=",)), ("AEXPR_BETWEEN", ("BETWEEN",))):
+    how, operator = enum_name(expr, "kind"), names_of(expr.name)[-1:]
+    compares = ("=", "<", "<=", ">", ">=") if with_ranges else ("=",)
+    known = {"AEXPR_OP": compares, "AEXPR_IN": ("=",), "AEXPR_BETWEEN": ("BETWEEN",)}.get(how, ())
+    if not operator or operator[0] not in known:
         return frozenset()
     sides = [(expr.lexpr, expr.rexpr)]
     if how == "AEXPR_OP":
