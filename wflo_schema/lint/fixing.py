@@ -291,7 +291,6 @@ def _refuse_misplaced(stem: str, m: Migration, migrations: Migrations) -> None:
 # --- proving ----------------------------------------------------------------------------------
 
 
-# many parameters: what is proven, against what, and where
 def _disproved(
     database: Database,
     migrations: Migrations,
