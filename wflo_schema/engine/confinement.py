@@ -5,6 +5,7 @@ Hides what is known from a statement's words, and the look at what a transaction
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -90,8 +91,7 @@ class Confinement:
         """What is asked before a transaction commits; it fails where something outside was changed."""
         if self._replay.allows_outside:
             return ()
-        allowed = ",".join(_OF_ROLES) if self._replay.roles else ""
-        look = Command(load_sql("engine", "outside"), (allowed, self._elsewhere, str(_REFUSED)), is_kept=True)
+        look = Command(self._look_alone, is_kept=True)
         return (look, Command(load_sql("engine", "foreign"))) if self._defined.connects else (look,)
 
     @property
@@ -101,8 +101,10 @@ class Confinement:
 
     @property
     def _look_alone(self) -> str:
+        """Without parameters, by which PostgreSQL would plan it each time."""
         look = _one_line("outside")
-        for number, parameter in enumerate(self.look[0].parameters, 1):
+        allowed = ",".join(_OF_ROLES) if self._replay.roles else ""
+        for number, parameter in enumerate((allowed, self._elsewhere, str(_REFUSED)), 1):
             look = look.replace(f"${number}", sql.Literal(parameter).as_string())
         return look
 
@@ -279,6 +281,7 @@ def _either_way(text: str) -> str:
     return re.sub(r"'(?:[^']|'')*'", lambda m: ("E" + m[0].replace("\\", "\\\\")) if "\\" in m[0] else m[0], text)
 
 
+@functools.cache
 def _one_line(query: str) -> str:
     """A query on one line and without its comments, so that the lines behind it keep their numbers."""
     lines = (line.strip() for line in load_sql("engine", query).splitlines())

@@ -282,12 +282,14 @@ def _of_cluster(statement: Statement) -> Reach | None:
         return None
     if first == "COMMENT" and words[2:3] and words[2] in _CLUSTER:
         return _of_object(statement, words[2], "COMMENT ON")
+    if first not in ("SECURITY", "GRANT", "REVOKE"):
+        return None
     found = list(tokens(statement.text))
     if first == "SECURITY":
         said = _words(found)
         kind = said[said.index("ON") + 1] if "ON" in said[:-1] else ""
         return _of_object(statement, kind, "SECURITY LABEL ON") if kind in _CLUSTER else None
-    return _of_grant(statement, found) if first in ("GRANT", "REVOKE") else None
+    return _of_grant(statement, found)
 
 
 def _of_grant(statement: Statement, found: Sequence[Token]) -> Reach | None:

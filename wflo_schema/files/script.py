@@ -28,7 +28,7 @@ _WORDS_SHOWN = 8
 # compile.
 _PLAIN_WORD = r"""(?:[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*+|"[^"]++")"""
 _PLAIN_HEAD = re.compile(
-    rf"""{_PLAIN_WORD}(?:\s++{_PLAIN_WORD}){{0,{_WORDS_SHOWN - 1}}}+(?!\s*+(?:--|/\*|["'&]))""", re.ASCII
+    rf"""{_PLAIN_WORD}(?:\s++{_PLAIN_WORD}){{0,{_WORDS_SHOWN - 1}}}+(?!\s*+(?:--|/\*)|["'&])""", re.ASCII
 )
 _EACH_WORD = re.compile(_PLAIN_WORD)
 

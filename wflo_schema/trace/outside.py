@@ -21,7 +21,7 @@ from wflo_schema.trace.reading import Done, Look, Relations
 from wflo_schema.trace.values import strongest
 
 # Seconds between two looks at what the statement waits for.
-_EVERY_S = 0.02
+_EVERY_S = 0.004
 
 # How often a session gets into the way again.
 _MOST_TIMES = 2
@@ -29,7 +29,7 @@ _MOST_TIMES = 2
 # So many tables are held at most: each lock takes a place in the server's memory.
 _MOST_TABLES = 1_000
 
-_ALL = Command(load_sql("trace", "outside"), keeps_rows=True)
+_ALL = Command(load_sql("trace", "outside"), keeps_rows=True, is_kept=True)
 
 
 @dataclass(slots=True)
