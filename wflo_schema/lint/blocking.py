@@ -16,7 +16,7 @@ from wflo_schema.names import bare_name
 from wflo_schema.trace.values import Lock, Traced, said_mode, strongest
 from wflo_schema.words import listed
 
-# What a lock can keep somebody waiting at: an index is locked with its table.
+# What a lock can keep somebody waiting at: an index is locked with its table, unless it alone is copied.
 _LOCKED = frozenset({"table", "partitioned table", "materialized view", "view", "foreign table"})
 
 
@@ -80,7 +80,7 @@ class Transaction:
         return {
             lock.relation: lock.mode
             for lock in traced.locks
-            if lock.kind in _LOCKED and not self._is_new(lock) and _counts(lock)
+            if (lock.kind in _LOCKED or lock.relation in traced.rewrites) and not self._is_new(lock) and _counts(lock)
         }
 
     def _is_new(self, lock: Lock) -> bool:
@@ -101,6 +101,7 @@ class Transaction:
         scans: Iterable[str] = traced.scans
         if scans and self._only_rows(step):  # a plan on empty tables says nothing
             stopped = {lock.relation for lock in traced.locks if lock.stops_writes}
+            stopped |= {table for table, (mode, _) in self._held.items() if self._stops(mode)}
             scans = [table for table in scans if table in stopped]
         how = dict.fromkeys(scans, "scanned")
         how.update(dict.fromkeys(traced.builds_on, "indexed"))
