@@ -101,7 +101,6 @@ class Transaction:
         scans: Iterable[str] = traced.scans
         if scans and self._only_rows(step):  # a plan on empty tables says nothing
             stopped = {lock.relation for lock in traced.locks if lock.stops_writes}
-            stopped |= {table for table, (mode, _) in self._held.items() if self._stops(mode)}
             scans = [table for table in scans if table in stopped]
         how = dict.fromkeys(scans, "scanned")
         how.update(dict.fromkeys(traced.builds_on, "indexed"))
