@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from wflo_schema.connect.database import Database
 from wflo_schema.engine import operations as engine
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.findings import Severity
+from wflo_schema.lint.context import Context
 from wflo_schema.lint.operations import LintOptions, judge, lint
 from wflo_schema.lint.rules import EXAMPLE
 from wflo_schema.lint.values import LintResult
 from wflo_schema.trace.operations import trace
+from wflo_schema.trace.sizes import Size
 
 pytestmark = pytest.mark.spread_over_servers
 
@@ -185,13 +188,12 @@ def test_small_tables_need_no_care_where_that_is_asked_for(database: Database, t
     assert codes(lint(database, migrations, options=LintOptions(rows_that_matter=5000))) == []
 
 
-def test_a_table_whose_rows_nobody_has_counted_counts_as_big(database: Database, tmp_path: Path) -> None:
-    texts = (
-        "CREATE TABLE notes (age integer);\nINSERT INTO notes VALUES (1);",
-        "ALTER TABLE notes ADD CHECK (age > 0);",
-    )
-    result = linted(database, tmp_path, *texts, applied=2, options=LintOptions(rows_that_matter=10_000))
-    assert codes(result) == ["check-scans"]
+def test_a_table_whose_size_nobody_knows_counts_as_big() -> None:
+    there = Size("public.a", "public", "a", "r", None, 8192)
+    context = Context(sizes={"public.a": there}, rows_that_matter=10_000)
+    assert context.matters("public.a")
+    assert context.matters("public.b")
+    assert not replace(context, sizes={"public.a": replace(there, rows=10)}).matters("public.a")
 
 
 def test_a_drop_after_the_deploy_is_no_finding_and_weighs_more_before_it(database: Database, tmp_path: Path) -> None:
