@@ -220,7 +220,9 @@ def test_of_a_scan_there_is_only_how_big_the_table_is(database: Database, tmp_pa
     folder = write(tmp_path / "m", {"1_a": f"{statements};"})
     with migrating(database, folder) as told:
         found = seen(told, lambda p: p.relation == "big" and not p.command, "the scan")
-    assert (found.phase, found.done, found.total, found.is_estimate, found.left_s) == ("", None, size, True, None)
+    assert (found.phase, found.done, found.is_estimate, found.left_s) == ("", None, True, None)
+    assert found.total is not None
+    assert found.total >= size if case == "an UPDATE" else found.total == size  # new versions of rows make it grow
 
 
 @needs_pgbouncer
