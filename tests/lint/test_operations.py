@@ -186,7 +186,10 @@ def test_small_tables_need_no_care_where_that_is_asked_for(database: Database, t
 
 
 def test_a_table_whose_rows_nobody_has_counted_counts_as_big(database: Database, tmp_path: Path) -> None:
-    texts = ("CREATE TABLE notes (age integer);\nINSERT INTO notes VALUES (1);", "ALTER TABLE notes ADD CHECK (age > 0);")
+    texts = (
+        "CREATE TABLE notes (age integer);\nINSERT INTO notes VALUES (1);",
+        "ALTER TABLE notes ADD CHECK (age > 0);",
+    )
     result = linted(database, tmp_path, *texts, applied=2, options=LintOptions(rows_that_matter=10_000))
     assert codes(result) == ["check-scans"]
 

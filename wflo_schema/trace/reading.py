@@ -111,6 +111,10 @@ class Done:
     """Names of keys."""
     caught_error: bool = False
     """Code of it has caught an error."""
+    fires: Sequence[Row] = ()
+    """Rows of fires.sql."""
+    keys: Sequence[Row] = ()
+    """Rows of keys.sql."""
 
     def give_back(self, gone: Mapping[str, set[str]], names: Relations) -> bool:
         """These modes are held no longer: were any of them taken here?"""
