@@ -103,7 +103,8 @@ class _Rehearsing:
         self._migrations = migrations
         self._chosen = chosen
         self._texts = texts
-        self._done = [m.id for m in migrations if m not in chosen.wanted]
+        wanted = {m.id for m in chosen.wanted}
+        self._done = [m.id for m in migrations if m.id not in wanted]
         self._load: Callable[[Migration], Script] = load_script
         self._next: tuple[Migration, Script] | None = None
         self.statements: list[Traced] = []
