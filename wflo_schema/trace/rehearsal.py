@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, Row, ServerError
@@ -28,7 +29,8 @@ from wflo_schema.trace.values import HeldUntil, Traced
 
 _LOCKED = Command(load_sql("trace", "locked"), keeps_rows=True, is_kept=True)
 _COUNTED = Command(load_sql("trace", "counted"), keeps_rows=True, is_kept=True)
-_RELATIONS = Command(load_sql("trace", "relations"), keeps_rows=True, is_kept=True)
+_RELATIONS = Command(load_sql("trace", "relations"), ("false",), keeps_rows=True, is_kept=True)
+_RELATIONS_OF_SCHEMAS = _RELATIONS._replace(parameters=("true",))
 _FIRES = Command(load_sql("trace", "fires"), keeps_rows=True, is_kept=True)
 _KEYS = Command(load_sql("trace", "keys"), keeps_rows=True, is_kept=True)
 # So that counters begin at nothing in the next transaction: they are written once the session is idle.
@@ -129,7 +131,7 @@ class _Commands:
         if may_catch or (statement.first_word == "ALTER" and _MAY_VALIDATE.search(statement.raw)):
             step.keys = self.add(_KEYS)
         if step.kind in ("code", "names", "savepoint"):
-            step.all = self.add(_RELATIONS)
+            step.all = self.add(_RELATIONS_OF_SCHEMAS if step.kind == "code" else _RELATIONS)
         step.last = len(self.commands) - 1
         self.steps.append(step)
         return step
@@ -295,10 +297,10 @@ class Rehearsal(Run):
         return Look(
             step.kind,
             rows[step.locked],
-            rows[step.all] if step.all is not None else None,
+            (rows[step.all] or None) if step.all is not None else None,
             rows[step.counted] if step.counted is not None else None,
             plan,
-            mentioned(statement) if step.kind not in ("code", "savepoint") else (),
+            partial(mentioned, statement) if step.kind not in ("code", "savepoint") else tuple,
             self._said[step.run],
             held_until,
             is_change=statement.first_word in _CHANGES,
