@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wflo_schema.findings import Severity
-from wflo_schema.lint.context import Context
+from wflo_schema.lint.context import Context, New
 from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, pins, relation_name
 from wflo_schema.names import bare_name
 from wflo_schema.trace.values import Lock, Traced, said_mode, strongest
@@ -51,8 +51,7 @@ class Transaction:
     """The statements of one transaction, judged one by one: what the former have locked is still locked."""
 
     context: Context
-    new: frozenset[str]
-    """Relations that were made by a migration which is judged, too: nobody uses them yet."""
+    new: New
     _held: dict[str, tuple[str, Step]] = field(default_factory=dict)
     """The strongest lock on each relation that was there, and who took it."""
     _tables: set[str] = field(default_factory=set)

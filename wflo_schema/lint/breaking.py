@@ -12,7 +12,7 @@ from typing import Any
 
 from wflo_schema.findings import Severity
 from wflo_schema.lint.blocking import Flaw, Step
-from wflo_schema.lint.context import Context
+from wflo_schema.lint.context import Context, New
 from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, relation_name
 from wflo_schema.names import bare_name, qualified
 
@@ -34,7 +34,7 @@ _CLUSTER = {
 _SMALL_KEYS = frozenset({"int2", "int4", "serial", "serial2", "serial4", "smallserial"})
 
 
-def judge(step: Step, context: Context, new: frozenset[str], *, is_late: bool) -> Iterator[Flaw]:
+def judge(step: Step, context: Context, new: New, *, is_late: bool) -> Iterator[Flaw]:
     """What one statement would break.  ``is_late``: it runs once no old version of the application is left."""
     if not _MAY_BREAK.search(step.traced.text):
         return
@@ -60,17 +60,18 @@ _MAY_BREAK = re.compile(
 )
 
 
-def _is_new(written: str, step: Step, new: frozenset[str]) -> bool:
+def _is_new(written: str, step: Step, new: New) -> bool:
     """Was it made by what is judged?  A name without a schema is looked for among what the statement locks."""
     meant = [
         k.relation for k in step.traced.locks if k.relation == written or bare_name(k.relation) == bare_name(written)
     ]
     if meant:
         return all(name in new for name in meant)
-    return any(bare_name(name) == bare_name(written) for name in (*new, *step.traced.made))
+    bare = bare_name(written)
+    return new.has_bare(bare) or any(bare_name(name) == bare for name in step.traced.made)
 
 
-def _names(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
+def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
     """What the running version of an application may use, and does not find any more."""
     node: Any = parsed.node
     if parsed.kind == "rename_stmt" and node.HasField("relation"):
@@ -100,7 +101,7 @@ def _names(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
             yield Flaw("dropped", name, f"{name} is gone for whoever still asks for it, and its values with it")
 
 
-def _refused(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
+def _refused(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
     """What PostgreSQL refuses once there is a row, and takes where there is none."""
     if parsed.kind != "alter_table_stmt" or step.traced.error:
         return
@@ -138,7 +139,7 @@ def _constant_default(command: Command) -> bool:
     )
 
 
-def _cascade(parsed: Parsed, step: Step, new: frozenset[str]) -> Iterator[Flaw]:
+def _cascade(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
     """What goes along, or loses all its rows."""
     node: Any = parsed.node
     if parsed.kind == "truncate_stmt":

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from wflo_schema.connect.queries import fetch
-from wflo_schema.names import qualified
+from wflo_schema.names import bare_name, qualified
 from wflo_schema.trace.rates import Rates
 from wflo_schema.trace.sizes import Size
 
 Keys = Mapping[str, frozenset[frozenset[str]]]
+
+
+class New:
+    """The relations that were made by a migration which is judged, too: nobody uses them yet."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._bare: set[str] = set()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def has_bare(self, name: str) -> bool:
+        """Is there one of this name, whatever its schema?"""
+        return name in self._bare
+
+    def add(self, names: Iterable[str]) -> None:
+        """These are, too."""
+        more = set(names) - self._names
+        self._names |= more
+        self._bare |= set(map(bare_name, more))
 
 
 @dataclass(frozen=True, slots=True)

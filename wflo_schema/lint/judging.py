@@ -20,7 +20,7 @@ from wflo_schema.findings import Finding, Location
 from wflo_schema.lint import breaking
 from wflo_schema.lint.allowances import Allowances, read_allowances
 from wflo_schema.lint.blocking import Flaw, Step, Transaction
-from wflo_schema.lint.context import Context
+from wflo_schema.lint.context import Context, New
 from wflo_schema.lint.ending import State
 from wflo_schema.lint.parsing import Parsed, parse
 from wflo_schema.lint.rewriting import APART, NewConstraint, Rewrite, rewrite
@@ -44,7 +44,7 @@ class Judge:
         self._constraints = constraints
         self.rewrites: dict[tuple[str, int], Rewrite] = {}
         """The safe way for statements, by migration and number, where that is mechanical."""
-        self._new: frozenset[str] = frozenset()
+        self._new = New()
         """Relations that the statements so far have made: nobody uses them yet."""
         self._found: list[LintFinding] = []
         self._scripts: dict[str, tuple[Migration, Script]] = {}
@@ -121,13 +121,12 @@ class Judge:
         transaction = Transaction(self._context, self._new)
         for one in traced:
             made_before = {lock.relation for lock in one.locks if lock.is_new}
-            self._new |= made_before
+            self._new.add(made_before)
             if made_before:
                 self._touches_new.add(one.file)
             step = _step(one)
             if one.is_alone:
                 transaction = Transaction(self._context, self._new)
-            transaction.new = self._new
             if one.error:
                 yield Flaw("statement-refused", m.id, one.error), one
                 yield from ((flaw, one) for flaw in breaking.outside(step, self._context))
@@ -141,7 +140,7 @@ class Judge:
                 yield flaw, one
             if one.undecided:
                 yield Flaw("undecided", m.id, one.undecided), one
-            self._new |= frozenset(one.made)
+            self._new.add(one.made)
 
     def _add(self, flaw: Flaw, m: Migration, one: Traced) -> None:
         line, column = (one.error_line, one.error_column) if one.error_line else (one.line, one.column)

@@ -170,8 +170,8 @@ class _Looking:
 
     def _undo(self, empty: Database, statements: Sequence[Traced]) -> None:
         ids = dict.fromkeys(s.id for s in statements)
-        ran = [m for m in self.migrations if m.id in ids]
-        places = [self.migrations.items.index(m) for m in ran]
+        places = [place for place, m in enumerate(self.migrations) if m.id in ids]
+        ran = [self.migrations.items[place] for place in places]
         if not ran or self._before is None or places != list(range(places[0], places[-1] + 1)):
             return
         if len(ran) > MOST_ROLLED_BACK:

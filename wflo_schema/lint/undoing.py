@@ -5,7 +5,7 @@ Hides that all are rolled back before anything is compared: two catalogs are rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -17,6 +17,7 @@ from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_er
 from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.script import Script
 from wflo_schema.lint.blocking import Flaw
+from wflo_schema.lint.context import New
 from wflo_schema.lint.parsing import Parsed, dropped_names, enum_name, parse
 from wflo_schema.names import bare_name
 from wflo_schema.trace.rehearsal import Rehearsal
@@ -69,7 +70,7 @@ def named_in(difference: Difference, text: str) -> bool:
     return last.lower() in text.lower()
 
 
-def loses(m: Migration, script: Script, back: Script, new: Iterable[str]) -> Iterator[tuple[Flaw, int]]:
+def loses(m: Migration, script: Script, back: Script, new: New) -> Iterator[tuple[Flaw, int]]:
     """What a rollback file loses, with the number of its statement: rows that the migration has not brought.
 
     ``new``: relations that were made by it, or by another that is pending as well.
@@ -77,8 +78,7 @@ def loses(m: Migration, script: Script, back: Script, new: Iterable[str]) -> Ite
     forward = [(s.text, parse(s.text)) for s in script.statements]
     if any(parsed is None or parsed.kind in ("do_stmt", "call_stmt") for _, parsed in forward):
         return
-    new_tables = {bare_name(name) for name in new}
-    made = set(new_tables)
+    made: set[str] = set()
     gone: set[str] = set()
     for _, parsed in forward:
         if parsed is not None:
@@ -90,13 +90,14 @@ def loses(m: Migration, script: Script, back: Script, new: Iterable[str]) -> Ite
             continue
         for name in _dropped(parsed):
             table = name.partition(".")[0]
-            if name not in made and table not in made and name not in gone:
+            is_made = any(one in made or new.has_bare(one) for one in (name, table))
+            if not is_made and name not in gone:
                 yield (
                     Flaw("rollback-loses", name, f"it drops {name}, which {m.id} has not made: its rows are lost"),
                     number,
                 )
         for name in _made(parsed):
-            if name in gone and name.partition(".")[0] not in new_tables:
+            if name in gone and not new.has_bare(name.partition(".")[0]):
                 yield Flaw("rollback-loses", name, f"it makes {name} again, empty: what {m.id} drops is lost"), number
         if parsed.kind == "truncate_stmt" or (
             parsed.kind == "delete_stmt" and not parsed.node.HasField("where_clause")

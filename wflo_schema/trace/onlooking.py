@@ -5,6 +5,7 @@ Hides that behind each statement of a file something else is sent.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -74,7 +75,7 @@ class Onlooker:
                 look = Look(
                     kind_of(statement),
                     _beside_ledger(of_one),
-                    named=mentioned(statement),
+                    names=functools.partial(mentioned, statement),
                     is_change=statement.first_word != "CREATE",
                 )
                 self.seen.append((place, self.relations.read(look)[0]))

@@ -103,8 +103,10 @@ class _Rehearsing:
         self._migrations = migrations
         self._chosen = chosen
         self._texts = texts
-        self._done = [m.id for m in migrations if m not in chosen.wanted]
+        wanted = {m.id for m in chosen.wanted}
+        self._done = [m.id for m in migrations if m.id not in wanted]
         self._load: Callable[[Migration], Script] = load_script
+        self._next: tuple[Migration, Script] | None = None
         self.statements: list[Traced] = []
         self.notes: list[str] = []
         self.not_rehearsed: list[str] = []
@@ -131,8 +133,9 @@ class _Rehearsing:
 
     def _one(self, m: Migration, *, is_shown: bool, waiting: list[Migration]) -> bool:
         """Rehearse one; did it run?"""
-        script = self._load(m)
-        traced = list(self._run.rehearse(m, script))
+        known = self._next
+        script = known[1] if known is not None and known[0] is m else self._load(m)
+        traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
         refused = traced[-1] if traced and traced[-1].error else None
         if refused is None:
             self._done.append(m.id)
@@ -145,6 +148,16 @@ class _Rehearsing:
             if (made := self._by_engine(m, script)) is not None:
                 return self._add(made, is_shown=is_shown)
         return self._add(traced, is_shown=True)
+
+    def _following(self, waiting: Sequence[Migration]) -> tuple[Migration, Script] | None:
+        """The next file, where the rehearsal ends with the one that is refused."""
+        if not waiting or self._texts or self._migrations.repeatables:
+            return None
+        try:
+            self._next = waiting[0], self._load(waiting[0])
+        except WfloSchemaError:
+            return None  # said when it is its turn
+        return self._next
 
     def _by_engine(self, m: Migration, script: Script) -> list[Traced] | None:
         """Have it applied as `migrate` does, and look on; None where that is refused, too."""

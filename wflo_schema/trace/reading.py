@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wflo_schema.connect.pipeline import Row
@@ -70,7 +70,7 @@ class Look:
     """What was seen behind one statement.
 
     ``locked`` are rows of locked.sql, ``all`` of relations.sql, ``counted`` of counted.sql; the last two where they
-    were asked for.  ``named`` are the relations that the statement names, ``said`` the messages that came with it.
+    were asked for.  ``names`` says which relations the statement names, ``said`` are the messages that came with it.
     """
 
     kind: Kind
@@ -78,7 +78,7 @@ class Look:
     all: Sequence[Row] | None = None
     counted: Sequence[Row] | None = None
     plan: Plan | None = None
-    named: Collection[tuple[str, str]] = ()
+    names: Callable[[], Collection[tuple[str, str]]] = tuple
     said: Sequence[str] = ()
     held_until: HeldUntil = "commit"
     is_concurrent: bool = False
@@ -111,6 +111,10 @@ class Done:
     """Names of keys."""
     caught_error: bool = False
     """Code of it has caught an error."""
+    fires: Sequence[Row] = ()
+    """Rows of fires.sql."""
+    keys: Sequence[Row] = ()
+    """Rows of keys.sql."""
 
     def give_back(self, gone: Mapping[str, set[str]], names: Relations) -> bool:
         """These modes are held no longer: were any of them taken here?"""
@@ -389,7 +393,7 @@ class _Work:
             for operation, place in look.plan.changed:
                 found |= {(operation, oid) for oid in relations.find({place}, modes)}
         if look.kind in ("insert", "copy from"):
-            named = relations.find(look.named, modes)
+            named = relations.find(look.names(), modes)
             taken = {oid for oid, held in modes.items() if "RowExclusiveLock" in held - relations.held(oid)}
             found |= {("INSERT", oid) for oid in taken | named if "RowExclusiveLock" in modes[oid]}
         elif look.kind in ("code", "query"):
@@ -403,9 +407,10 @@ class _Work:
 
     def _locks(self, modes: Mapping[str, set[str]]) -> tuple[Lock, ...]:
         relations, look, found = self._relations, self._look, {}
-        named = relations.find(look.named, modes) if look.named else set()
-        if look.kind == "code":
-            named = {*self._scans, *self._rewrites, *self._builds_on}
+        named = {*self._scans, *self._rewrites, *self._builds_on}
+        if look.kind != "code":
+            has_held = any(map(relations.held, modes))  # else it has taken all that it names
+            named = relations.find(look.names(), modes) if has_held else set()
         tables = {t for o in named if (t := relations.known[o].table_of_index) is not None}
         for oid, held in modes.items():
             if not relations.is_there_before(oid) or relations.known[oid].kind == "c":

@@ -5,10 +5,11 @@ Hides how messages are told apart by statement, and what stands between two of t
 
 from __future__ import annotations
 
-import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, Row, ServerError
@@ -28,7 +29,10 @@ from wflo_schema.trace.values import HeldUntil, Traced
 
 _LOCKED = Command(load_sql("trace", "locked"), keeps_rows=True, is_kept=True)
 _COUNTED = Command(load_sql("trace", "counted"), keeps_rows=True, is_kept=True)
-_RELATIONS = Command(load_sql("trace", "relations"), keeps_rows=True)
+_RELATIONS = Command(load_sql("trace", "relations"), ("false",), keeps_rows=True, is_kept=True)
+_RELATIONS_OF_SCHEMAS = _RELATIONS._replace(parameters=("true",))
+_FIRES = Command(load_sql("trace", "fires"), keeps_rows=True, is_kept=True)
+_KEYS = Command(load_sql("trace", "keys"), keeps_rows=True, is_kept=True)
 # So that counters begin at nothing in the next transaction: they are written once the session is idle.
 _FLUSH = Command("SELECT pg_catalog.pg_stat_force_next_flush()")
 # Since this version PostgreSQL can be told to; before, what was counted before a transaction is asked at its start.
@@ -59,6 +63,9 @@ _BY_INDEX, _AS_BEFORE = Command("SET LOCAL enable_seqscan = off"), Command("SET 
 
 _CHANGES = frozenset({"ALTER", "DROP", "REFRESH", "CLUSTER", "REINDEX"})
 
+# What a statement that is no code says where it may validate a foreign key.
+_MAY_VALIDATE = re.compile(rb"KEY|REFERENCES|VALIDATE|TYPE|ATTACH|ENFORCED", re.IGNORECASE)
+
 # A statement cannot run within a transaction block; a procedure ends the transaction.
 _NOT_INSIDE = frozenset({"25001", "2D000"})
 
@@ -77,6 +84,8 @@ class _Step:
     locked: int = 0
     all: int | None = None
     counted: int | None = None
+    fires: int | None = None
+    keys: int | None = None
     last: int = 0
 
     @property
@@ -86,10 +95,14 @@ class _Step:
 
 @dataclass(slots=True)
 class _Commands:
-    """What is sent in one exchange, with the steps in it."""
+    """What is sent in one exchange, with the steps in it.
+
+    ``counted``: the index of what is counted before, where that must be asked.
+    """
 
     commands: list[Command] = field(default_factory=list)
     steps: list[_Step] = field(default_factory=list)
+    counted: int | None = None
 
     def add(self, *commands: Command) -> int:
         """Add some; return the index of the first."""
@@ -113,8 +126,12 @@ class _Commands:
         step.locked = self.add(_LOCKED)
         if step.kind in ("code", "query"):
             step.counted = self.add(_COUNTED)
+        if step.kind in ("code", "query", "insert", "copy from"):
+            step.fires = self.add(_FIRES)
+        if may_catch or (statement.first_word == "ALTER" and _MAY_VALIDATE.search(statement.raw)):
+            step.keys = self.add(_KEYS)
         if step.kind in ("code", "names", "savepoint"):
-            step.all = self.add(_RELATIONS)
+            step.all = self.add(_RELATIONS_OF_SCHEMAS if step.kind == "code" else _RELATIONS)
         step.last = len(self.commands) - 1
         self.steps.append(step)
         return step
@@ -124,17 +141,15 @@ def _may_silence(statement: Statement) -> bool:
     return statement.first_word in ("RESET", "DISCARD") or b"client_min_messages" in statement.raw.lower()
 
 
-def _clearing(parts: Sequence[Part]) -> tuple[Command, ...]:
-    """What clears the session; where a file prepared nothing, our own statements stay prepared."""
-    prepares = any(statement.first_word == "PREPARE" for part in parts for statement in part.script.statements)
-    return (DISCARD,) if prepares else _CLEAR
-
-
 class Rehearsal(Run):
     """A session in a scratch database: statements are traced as they run."""
 
     _outside: Outside | None = None
     _answered = 0
+    _sent_ahead: tuple[Migration, _Commands] | None = None
+    """What was sent behind the current file."""
+    _may_prepare = False
+    """A file has said PREPARE, if only in a function."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._said: defaultdict[int, list[str]] = defaultdict(list)
@@ -168,15 +183,18 @@ class Rehearsal(Run):
             self._outside.close()
         super()._close()
 
-    def rehearse(self, m: Migration, script: Script) -> Iterator[Traced]:
-        """Run one file with its hooks; yield each statement that was run, the last one with the error that ended it."""
-        is_beside = m.id.startswith(f"{REPEATABLE}/")
-        parts = (self.part(m, script),) if is_beside else self._parts(m, script, BEFORE_EACH, AFTER_EACH)
+    def rehearse(
+        self, m: Migration, script: Script, behind: Callable[[], tuple[Migration, Script] | None] = lambda: None
+    ) -> Iterator[Traced]:
+        """Run one file with its hooks; yield each statement that was run, the last one with the error that ended it.
+
+        ``behind`` is the file that is rehearsed next unless this one fails: it is sent before this one is read.
+        """
         if m.is_transactional:
-            yield from self._in_transaction(m, parts)
+            yield from self._in_transaction(m, script, behind)
             return
-        for part in parts:
-            for traced in self._in_transaction(m, [part]) if part.hook else self._one_by_one(m, part):
+        for part in self._all_parts(m, script):
+            for traced in self._hook_alone(m, part) if part.hook else self._one_by_one(m, part):
                 yield traced
                 if traced.error:
                     return
@@ -184,15 +202,31 @@ class Rehearsal(Run):
     def rehearse_hook(self, name: str) -> list[Traced]:
         """Run a hook that has a transaction of its own."""
         hook = self._hook(name)
-        return self._in_transaction(hook, [self.part(hook, self.hooks[name], name)])
+        return self._hook_alone(hook, self.part(hook, self.hooks[name], name))
 
-    def _exchange(self, commands: list[Command]) -> Exchange:
-        self._answered, self._said = 0, defaultdict(list)
-        return self.pipeline.exchange(commands)
+    def _hook_alone(self, m: Migration, part: Part) -> list[Traced]:
+        return self._read(m, self._send(m, [part]))
 
-    def _in_transaction(self, m: Migration, parts: Sequence[Part]) -> list[Traced]:
+    def _all_parts(self, m: Migration, script: Script) -> tuple[Part, ...]:
+        is_beside = m.id.startswith(f"{REPEATABLE}/")
+        return (self.part(m, script),) if is_beside else self._parts(m, script, BEFORE_EACH, AFTER_EACH)
+
+    def _in_transaction(
+        self, m: Migration, script: Script, behind: Callable[[], tuple[Migration, Script] | None]
+    ) -> list[Traced]:
+        """Run a file in a transaction.
+
+        What is sent behind it does not run where it fails: PostgreSQL refuses everything in a failed transaction.
+        """
+        ahead, self._sent_ahead = self._sent_ahead, None
+        batch = ahead[1] if ahead is not None and ahead[0] is m else self._send(m, self._all_parts(m, script))
+        if (one := behind()) is not None and one[0].is_transactional:
+            self._sent_ahead = one[0], self._send(one[0], self._all_parts(*one))
+        return self._read(m, batch)
+
+    def _send(self, m: Migration, parts: Sequence[Part]) -> _Commands:
         batch = _Commands()
-        counted = self._begin(batch, m, is_session=False)
+        self._begin(batch, m, is_session=False)
         if len(parts) > 1:
             batch.add(self.name_migration(m))
         for part in parts:
@@ -203,27 +237,38 @@ class Rehearsal(Run):
                 else:
                     batch.add_step(part, number, command)
                     done = number
-        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, *_clearing(parts))
-        outcome = self._exchange(batch.commands)
-        found = self._found(m, batch, outcome, counted)
+        self._may_prepare |= any(b"PREPARE" in part.script.source.upper() for part in parts)
+        clear = (DISCARD,) if self._may_prepare else _CLEAR  # where nothing else is prepared, our own may stay
+        batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT, *clear)
+        self.pipeline.send(batch.commands)
+        return batch
+
+    def _receive(self) -> Exchange:
+        self._answered, self._said = 0, defaultdict(list)
+        return self.pipeline.receive()
+
+    def _read(self, m: Migration, batch: _Commands) -> list[Traced]:
+        """What was sent of a file has done this."""
+        outcome = self._receive()
+        found = self._found(m, batch, outcome)
         if outcome.error is None:
             self.relations.commit()
         else:
+            self._sent_ahead = None
             self.settle(ROLLBACK)
             self.relations.roll_back()
             if not found or not found[-1][0].error:
                 found.append(self._failed_at_end(m, batch, outcome.error))
         return self._with_fires(found)
 
-    def _begin(self, batch: _Commands, m: Migration, *, is_session: bool) -> int | None:
-        """Begin a transaction; the index of what is counted before, where that must be asked."""
+    def _begin(self, batch: _Commands, m: Migration, *, is_session: bool) -> None:
         batch.add(BEGIN, *set_local(_TALKATIVE if is_session else {**self.settings(m), **_TALKATIVE}))
-        return None if self._flush else batch.add(_COUNTED)
+        batch.counted = None if self._flush else batch.add(_COUNTED)
 
     def _found(
-        self, m: Migration, batch: _Commands, outcome: Exchange, counted: int | None, held_until: HeldUntil = "commit"
+        self, m: Migration, batch: _Commands, outcome: Exchange, held_until: HeldUntil = "commit"
     ) -> list[tuple[Traced, Done]]:
-        error, rows = outcome.error, outcome.rows
+        error, rows, counted = outcome.error, outcome.rows, batch.counted
         self.relations.begin(rows[counted] if counted is not None and counted < len(rows) else ())
         found: list[tuple[Traced, Done]] = []
         for step in batch.steps:
@@ -233,6 +278,8 @@ class Rehearsal(Run):
                 break
             look = self._look(step, rows, held_until)
             done, gone = self.relations.read(look)
+            done.fires = rows[step.fires] if step.fires is not None else ()
+            done.keys = rows[step.keys] if step.keys is not None else ()
             if any(gone.values()):
                 found = [self._given_back(one, gone) for one in found]
             found.append((self._traced(m, step, done), done))
@@ -250,10 +297,10 @@ class Rehearsal(Run):
         return Look(
             step.kind,
             rows[step.locked],
-            rows[step.all] if step.all is not None else None,
+            (rows[step.all] or None) if step.all is not None else None,
             rows[step.counted] if step.counted is not None else None,
             plan,
-            mentioned(statement) if step.kind not in ("code", "savepoint") else (),
+            partial(mentioned, statement) if step.kind not in ("code", "savepoint") else tuple,
             self._said[step.run],
             held_until,
             is_change=statement.first_word in _CHANGES,
@@ -277,18 +324,19 @@ class Rehearsal(Run):
     def _in_its_own(self, m: Migration, part: Part, number: int) -> list[Traced] | None:
         """One statement in a transaction of its own; None where it cannot run in one."""
         batch = _Commands()
-        counted = self._begin(batch, m, is_session=True)
+        self._begin(batch, m, is_session=True)
         batch.add_step(part, number, self.command(part.script.statements[number]))
         batch.add(SETTLE, *self.look_outside, *self._flush, COMMIT)
-        outcome = self._exchange(batch.commands)
+        self.pipeline.send(batch.commands)
+        outcome = self._receive()
         if outcome.error is None:
-            found = self._found(m, batch, outcome, counted, "statement")
+            found = self._found(m, batch, outcome, "statement")
             self.relations.commit()
             return self._with_fires(found)
         self.must([ROLLBACK])
         if outcome.error.sqlstate in _NOT_INSIDE:
             return None
-        found = self._found(m, batch, outcome, counted, "statement")
+        found = self._found(m, batch, outcome, "statement")
         self.relations.roll_back()
         return [one for one, _ in found] or [self._failed_at_end(m, batch, outcome.error)[0]]
 
@@ -365,27 +413,20 @@ class Rehearsal(Run):
     def _with_fires(self, found: list[tuple[Traced, Done]]) -> list[Traced]:
         """The statements, with what runs for each row that they change."""
         found = self._with_referenced(found)
-        oids = sorted({oid for _, done in found for _, oid in done.changed})
-        if not oids:
-            return [one for one, _ in found]
-        fires = Command(load_sql("trace", "fires"), ("{" + ",".join(oids) + "}",), keeps_rows=True)
-        rows = self.must([fires]).rows[0]
-        return [_fired(one, done, rows, self.relations) for one, done in found]
+        return [_fired(one, done, self.relations) if done.changed else one for one, done in found]
 
     def _with_referenced(self, found: list[tuple[Traced, Done]]) -> list[tuple[Traced, Done]]:
         """The statements; to what they validate keys of, the tables that these point to: they are read as well."""
-        names = sorted({name for _, done in found for name in done.validated})
-        if not names:
-            return found
-        ask = Command(load_sql("trace", "keys"), (json.dumps(names),), keeps_rows=True)
-        keys = self.must([ask]).rows[0]
         with_them = []
         made = {name for one, _ in found for name in one.made}
         for one, done in found:
+            if not done.validated:
+                with_them.append((one, done))
+                continue
             gone_through = {*one.scans, *one.rewrites}
             of = {
                 self.relations.name_of(other or "")
-                for name, table, other in keys
+                for name, table, other in done.keys
                 if name in done.validated
                 and self.relations.name_of(table or "") in gone_through
                 and self.relations.has_rows(other or "")
@@ -400,13 +441,13 @@ _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "MERGE": 28, "": 28}
 
 
-def _fired(one: Traced, done: Done, rows: Sequence[Row], relations: Relations) -> Traced:
+def _fired(one: Traced, done: Done, relations: Relations) -> Traced:
     """The statement with what PostgreSQL does for each row that it changes."""
     fires: list[str] = []
     undecided: list[str] = []
     locks = {lock.relation: lock for lock in one.locks}
     changes, scans = list(one.changes), list(one.scans)
-    for of, what, name, other, on_delete, on_update, events, is_indexed in rows:
+    for of, what, name, other, on_delete, on_update, events, is_indexed in done.fires:
         operations = {operation for operation, oid in done.changed if oid == of}
         if not operations:
             continue

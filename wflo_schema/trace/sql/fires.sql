@@ -1,4 +1,13 @@
--- one row: a key whose action, or a trigger whose function, is run for a row of one of these tables that changes
+-- one row: a key whose action, or a trigger whose function, is run for a row that changes of a table that this
+-- transaction holds for changes
+WITH held AS MATERIALIZED (
+    SELECT pg_catalog.array_agg(l.relation) AS oids
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'
+        AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+        AND l.relation OPERATOR(pg_catalog.>=) 16384
+        AND l.mode OPERATOR(pg_catalog.=) 'RowExclusiveLock'
+)
 SELECT
     k.confrelid::text AS of,
     'key' AS what,
@@ -15,7 +24,7 @@ SELECT
             AND i.indkey[0] OPERATOR(pg_catalog.=) ANY (k.conkey)
     )::text AS is_indexed
 FROM pg_catalog.pg_constraint AS k
-WHERE k.contype OPERATOR(pg_catalog.=) 'f' AND k.confrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])
+WHERE k.contype OPERATOR(pg_catalog.=) 'f' AND k.confrelid OPERATOR(pg_catalog.=) ANY ((SELECT h.oids FROM held AS h)::pg_catalog.oid[])
 UNION ALL
 SELECT
     t.tgrelid::text,
@@ -28,7 +37,7 @@ SELECT
     NULL
 FROM pg_catalog.pg_trigger AS t
 WHERE NOT t.tgisinternal
-    AND t.tgrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])
+    AND t.tgrelid OPERATOR(pg_catalog.=) ANY ((SELECT h.oids FROM held AS h)::pg_catalog.oid[])
     AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'
     AND (t.tgtype::integer OPERATOR(pg_catalog.&) 1) OPERATOR(pg_catalog.=) 1
 ORDER BY 1, 2, 3

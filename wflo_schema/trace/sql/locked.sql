@@ -18,6 +18,3 @@ WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'
     AND l.granted
     AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
     AND l.relation OPERATOR(pg_catalog.>=) 16384
-    AND l.database OPERATOR(pg_catalog.=) (
-        SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-    )
