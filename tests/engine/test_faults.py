@@ -393,7 +393,7 @@ def test_our_end_and_the_server_s_are_told_to_notice_a_silent_network_in_a_minut
     with database.connect(settings=WATCHED) as connection:
         assert option(connection, socket.TCP_USER_TIMEOUT) == 60_000
         assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("60000",)
-        assert connection.execute("SHOW client_connection_check_interval").fetchone() == ("10s",)
+        assert connection.execute("SHOW client_connection_check_interval").fetchone() == ("500ms",)
     chosen = database.with_parameters(tcp_user_timeout="7000", options="-c tcp_user_timeout=9000")
     with chosen.connect(settings=WATCHED) as connection:
         assert option(connection, socket.TCP_USER_TIMEOUT) == 7_000

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,8 +18,15 @@ from wflo_schema.cli.streams import discard, visible
 _EVERY_S = 30.0
 
 
+# Events that nobody has read yet, because a pager or a terminal has stopped, before the run waits for that.
+_MOST_UNREAD = 100_000
+
+
 class Display:
-    """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal."""
+    """Prints events: results on stdout, the rest on stderr, a bar where stderr is a terminal.
+
+    A thread does, until the block ends: where printing stops, what is run must be looked after all the same.
+    """
 
     def __init__(self, format_: str, *, every_s: float = _EVERY_S) -> None:
         from wflo_schema.engine import events
@@ -38,16 +47,34 @@ class Display:
         self._task: Any = None
         self._whom: tuple[object, ...] = ()
         """Who was waited for when that was told last."""
+        self._unread: Queue[Event | None] = Queue(_MOST_UNREAD)
+        self._thread = threading.Thread(target=self._show_all, daemon=True)
+        self._failure: Exception | None = None
 
     def __enter__(self) -> Display:
+        self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._unread.put(None)
+        self._thread.join()
         if self._bar is not None:
             self._bar.stop()
+        if self._failure is not None:
+            raise self._failure
 
     def __call__(self, event: Event) -> None:
         """Show one event: the result's lines on stdout where it is text, all else on stderr."""
+        self._unread.put(event)
+
+    def _show_all(self) -> None:
+        while (event := self._unread.get()) is not None:
+            try:
+                self._show(event)
+            except Exception as failure:  # noqa: BLE001 -- raised where the block ends
+                self._failure = failure
+
+    def _show(self, event: Event) -> None:
         kinds = self._kinds
         if isinstance(event, kinds.Notice):
             if event.severity not in ("DEBUG", "LOG", "INFO"):

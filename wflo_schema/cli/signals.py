@@ -1,4 +1,7 @@
-"""How SIGINT and SIGTERM end a command: the first one counts, whatever else comes, and none leaves a traceback."""
+"""How SIGINT and SIGTERM end a command: the first one counts, whatever else comes, and none leaves a traceback.
+
+Nor does Ctrl-Z suspend one that may hold locks.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,10 +76,13 @@ class Signals:
     def stopping(self, stop: Stop) -> Iterator[None]:
         """In here signals request ``stop``, and raise nothing."""
         self._stop = stop
+        before = signal.signal(signal.SIGTSTP, _stay) if hasattr(signal, "SIGTSTP") else None
         try:
             yield
         finally:
             self._stop = None
+            if before is not None:
+                signal.signal(signal.SIGTSTP, before)
 
     def _received(self, number: int, frame: object) -> None:
         is_first = not self.number
@@ -103,6 +109,12 @@ class Signals:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._exit()
         sys.__unraisablehook__(unraisable)
+
+
+def _stay(number: int, frame: object) -> None:
+    """A run that is suspended holds its locks, and nobody takes it back any more."""
+    with suppress(OSError):
+        os.write(2, b"it is not suspended, because it may hold locks: Ctrl-C stops it\n")
 
 
 # Those of the process: there is one command in it.

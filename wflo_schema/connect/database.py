@@ -96,14 +96,15 @@ _DEFAULTS: dict[str, str] = {
 }
 
 # The same for the server's end, so that a client that vanished does not leave its locks behind for hours: the
-# server looks at the connection also while it works or waits for a lock (every 10 s, in milliseconds).  A client that
-# is there may be silent for as long as it reads a long file, whatever the role or database allows others.
+# server looks at the connection also while it works or waits for a lock (in milliseconds), since nobody brakes it any
+# more.  A client that is there may be silent for as long as it reads a long file, whatever the role or database allows
+# others.
 WATCHED = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "60000",
-    "client_connection_check_interval": "10000",
+    "client_connection_check_interval": "500",
     "idle_session_timeout": "0",
 }
 

@@ -239,7 +239,7 @@ class Pipeline:
         self._next_tick = 0.0
         self._secrets: tuple[str, ...] = ()
         self.on_canceled: Callable[[ServerError], ServerError] | None = None
-        """Is told of a statement that was canceled, unless by a stop; returns what that means."""
+        """Is told of a statement that was canceled, unless by a stop, or with its session; returns what that means."""
         self.tick_s = TICK_S
         self.round_trips = 0
         self.copied = 0
@@ -492,6 +492,8 @@ class Pipeline:
         return replace(error, position=len(before) + 1)
 
     def _lost(self, error: ServerError | None, said: str = "") -> DatabaseError:
+        if error is not None and error.sqlstate == "57P01" and self.on_canceled is not None:
+            error = self.on_canceled(error)
         first = (said.strip().splitlines() or ["it was closed"])[0]
         reason = error.message if error else first.removeprefix("consuming input failed: ")
         if pools_statements(reason):

@@ -31,6 +31,7 @@ from wflo_schema.connect.pipeline import (
     Stop,
     StoppedWaiting,
 )
+from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Patience
 from wflo_schema.engine.events import Begun, Done, Notice, Notify, Result, Retrying, Running, StatementProgress
 from wflo_schema.engine.instead import instead_of
@@ -115,6 +116,12 @@ SETTLE = Command("SET CONSTRAINTS ALL IMMEDIATE")
 
 # Words without which a file hardly changes its role; where it does all the same, it is tried once more.
 _CHANGES_ROLE = re.compile(rb"\b(?:ROLE|AUTHORIZATION)\b", re.IGNORECASE)
+
+# What a file may call the session by.
+_RENAMES = b"application_name"
+
+# How often the server looks whether its client is still there.
+_LOOKED_AFTER_MS = WATCHED["client_connection_check_interval"]
 
 # Bytes: a longer file is not searched for them, and not run twice to see.
 _SEARCHED = 100_000
@@ -439,7 +446,7 @@ class Session:
 
     def settings_after(self, m: Migration, statement: Statement) -> dict[str, str]:
         """What must be set again after a statement that resets it to the server's value."""
-        from wflo_schema.files.statements import resets
+        from wflo_schema.files.statements import OURS, resets
 
         again: dict[str, str] = {}
         settings = self.settings(m)
@@ -448,6 +455,8 @@ class Session:
                 again[name] = settings[name]
         if self.locks.timeout_ms and not self.locks.caps(statement.text) and "lock_timeout" in statement.text.lower():
             again["lock_timeout"] = settings["lock_timeout"]  # set_config(), wherever it is called
+        if not self.is_direct and (resets(statement) == OURS or _RENAMES in statement.raw.lower()):
+            again["application_name"] = f"'{self.token}'"  # else nobody finds the session that is to be looked after
         return again
 
     def set_again(self, m: Migration, script: Script) -> dict[int, dict[str, str]]:
@@ -456,9 +465,10 @@ class Session:
             script.statements.beginning_with("SET", "RESET"),
             ((n, s) for n, s in script.statements.beginning_with("SELECT") if b"set_config" in s.raw.lower()),
         )
-        if self.locks.timeout_ms:  # set_config(), whatever calls it
-            mentioning = ((n, s) for n, s in enumerate(script.statements) if b"lock_timeout" in s.raw.lower())
-            found = itertools.chain(found, mentioning)
+        looked_for = [*([b"lock_timeout"] if self.locks.timeout_ms else []), *([] if self.is_direct else [_RENAMES])]
+        if looked_for:  # set_config(), whatever calls it
+            every = ((n, s, s.raw.lower()) for n, s in enumerate(script.statements))
+            found = itertools.chain(found, ((n, s) for n, s, raw in every if any(name in raw for name in looked_for)))
         again = ((number, self.settings_after(m, statement)) for number, statement in found)
         return {number: settings for number, settings in again if settings}
 
@@ -522,8 +532,11 @@ class Session:
 
     @property
     def named(self) -> tuple[Command, ...]:
-        """Our name in a transaction: DISCARD ALL has taken that with which we have connected to a pooler."""
-        return () if self.is_direct else (Command(f"SET LOCAL application_name = '{self.token}'"),)
+        """Our name in a transaction: DISCARD ALL has taken that with which we have connected to a pooler.
+
+        And what such a one takes from no client: that the server looks whether its own client is still there.
+        """
+        return () if self.is_direct else (Command(load_sql("engine", "name"), (self.token, _LOOKED_AFTER_MS)),)
 
     def name_migration(self, m: Migration) -> Command:
         """Let hooks ask which migration it is."""

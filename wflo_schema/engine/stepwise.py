@@ -460,6 +460,8 @@ class Stepwise:
     def _settling(self, statement: Statement) -> list[Command]:
         """What does that, where anything is to be set."""
         again = self._session.settings_after(self._migration, statement)
+        if "application_name" in again:
+            again["application_name"] = self._session.token
         if resets(statement) == OURS:
             again = {**again, **_SESSION_SETTINGS}
         return _set(again) if again else []

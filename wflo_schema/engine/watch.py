@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from wflo_schema.connect.database import Database
+from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.pipeline import TICK_S, Aside, Pipeline, Row, ServerError
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.behind import Behind, Patience, stopped
@@ -36,8 +36,12 @@ _UNANSWERED_S = 2.0
 # Seconds that a question how far the statement is may be in the way of the one who waits behind it.
 _OVERTAKEN_S = 0.3
 
-# Seconds until a statement is canceled once more: a function may have caught it.
-_CANCEL_AGAIN_S = 1.0
+# Seconds until a statement is canceled once more: it came between two, or a function has caught it; and how often that
+# is done before the session is ended.
+_CANCEL_AGAIN_S, _MOST_CANCELS = 0.25, 3
+
+# Of the session that looks: what is set for the role's other work may be too short, and it is idle for a while.
+_SETTINGS = {**PATIENT, "idle_session_timeout": "0"}
 
 # Seconds until another connection is tried, where there is none to be had, and where one was lost.
 _CONNECT_AGAIN_S, _LOST_S = 5.0, 0.5
@@ -96,6 +100,8 @@ class Watch:
         self._asked_at = self._behind_at = 0.0
         self._asked_for = (self._patience, pipeline.awaited)
         self._canceled: _Canceled | None = None
+        self._cancels = 0
+        """How often what is awaited was canceled."""
         self._has_told = False
         """That it cannot look."""
         pipeline.on_wait = self._look
@@ -176,7 +182,7 @@ class Watch:
             if self._watcher is None:
                 # as the user who logs in: another role may neither see what his sessions are at nor cancel one
                 beside = self._beside().with_role(None)
-                self._watcher = Aside(beside.with_parameters(connect_timeout="2").connect())
+                self._watcher = Aside(beside.with_parameters(connect_timeout="2").connect(settings=_SETTINGS))
                 self._not_seen = ""
             if is_due:
                 self._look_behind(now)
@@ -246,7 +252,8 @@ class Watch:
     def _look_behind(self, now: float) -> None:
         """Cancel our own statement where others have waited behind it for long enough."""
         patience, limit_ms = self._patience, self._patience.limit_ms
-        rows = self._ask("behind", None if limit_ms is None else f"{limit_ms:.0f}")
+        is_deaf = self._is_canceled and self._cancels >= _MOST_CANCELS
+        rows = self._ask("behind", None if limit_ms is None else f"{limit_ms:.0f}", "t" if is_deaf else "f")
         if not rows:
             return
         seen = Behind.of(rows[0])
@@ -282,10 +289,16 @@ class Watch:
             return replace(error, sqlstate="55P03", message="it was canceled in place of what ran before it")
         return canceled.explain(error)
 
+    @property
+    def _is_canceled(self) -> bool:
+        """Was what is awaited canceled already?"""
+        return self._canceled is not None and self._canceled.awaited is self._pipeline.awaited
+
     def _arrived(self, rows: tuple[Row, ...]) -> None:
         """An answer to the last question is here."""
         if self._asked == "behind" and rows and (seen := Behind.of(rows[0])).is_canceled:
             patience, awaited = self._asked_for
+            self._cancels = self._cancels + 1 if self._is_canceled else 1
             self._canceled = _Canceled(awaited, lambda error: stopped(error, seen, patience))
 
     def _ask(self, name: str, *more: str | None) -> tuple[Row, ...] | None:
