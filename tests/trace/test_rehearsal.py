@@ -18,6 +18,7 @@ from wflo_schema.engine import operations as engine
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.scratch.replay import ScratchOptions
+from wflo_schema.show.traces import trace_text
 from wflo_schema.trace.operations import trace
 from wflo_schema.trace.values import Trace
 
@@ -43,6 +44,8 @@ def test_lock_that_is_held_already_is_said_again(rehearse: Rehearse) -> None:
     assert locks_of(first) == locks_of(second) == {"public.t": AX}
     assert locks_of(third) == {"public.t": S}
     assert "public.t" not in locks_of(fourth)
+    assert [one.locks[0].since_line for one in (first, second, third)] == [None, 1, None]
+    assert "stops readers and writers of public.t since line 1, until commit" in trace_text(found)
 
 
 def test_not_valid_and_validate_in_one_transaction_are_two_locks(rehearse: Rehearse) -> None:
@@ -364,6 +367,7 @@ def test_command_says_what_stops_whom(database: Database, tmp_path: Path) -> Non
             "mode": S,
             "held_until": "commit",
             "is_new": False,
+            "since_line": None,
             "blocks": ["writes", "ddl"],
         }
     ]

@@ -160,17 +160,22 @@ class Transaction:
         for node, verb in _changing(parsed):
             relation = node.relation if hasattr(node, "relation") else node.from_clause[0].range_var
             table = self._full_name(relation_name(relation), step)
-            if table in self.new or not self.context.matters(table):
+            if table is None or table in self.new or not self.context.matters(table):
                 continue
-            if verb in ("inserted", "merged") or changes_many(node, self.context.keys.get(table, ())):
+            if verb == "inserted or updated" and not step.traced.scans:
+                verb = "inserted"  # from a few rows
+            if verb in ("inserted", "merged", "inserted or updated") or changes_many(
+                node, self.context.keys.get(table, ())
+            ):
                 return table, verb
         return None, ""
 
-    def _full_name(self, written: str, step: Step) -> str:
-        """The table that is meant: the locks have it with its schema."""
+    @staticmethod
+    def _full_name(written: str, step: Step) -> str | None:
+        """The table that is meant: the locks have it with its schema; None where it is new here, or temporary."""
         fitting = [lk.relation for lk in step.traced.locks if lk.relation == written]
         fitting += [lk.relation for lk in step.traced.locks if bare_name(lk.relation) == bare_name(written)]
-        return fitting[0] if fitting else written
+        return fitting[0] if fitting else None
 
     def _held_over(self, step: Step, works: dict[str, str], own: dict[str, str]) -> Iterator[Flaw]:
         """What stays locked from an earlier statement while this one takes its time."""
@@ -261,7 +266,8 @@ def _changing(parsed: Parsed) -> Iterator[tuple[Any, str]]:
         yield node, verb
     elif parsed.kind == "insert_stmt":
         if node.HasField("select_stmt") and node.select_stmt.select_stmt.from_clause:
-            yield node, "inserted"
+            updates = enum_name(node.on_conflict_clause, "action") == "ONCONFLICT_UPDATE"
+            yield node, "inserted or updated" if updates else "inserted"
     elif parsed.kind == "select_stmt" and len(node.from_clause) == 1 and node.from_clause[0].HasField("range_var"):
         strength = {enum_name(c.locking_clause, "strength") for c in node.locking_clause}
         locks = strength & {"LCS_FORUPDATE", "LCS_FORNOKEYUPDATE", "LCS_FORSHARE"}

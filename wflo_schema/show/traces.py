@@ -82,9 +82,10 @@ def _said(s: Traced, style: Style) -> Iterator[str]:
     until = {"commit": "until commit", "statement": "while it runs", "rollback": "until it is rolled back"}
     for mode in reversed(MODES):
         of_mode = [lock for lock in s.locks if lock.mode == mode and _is_said(lock, s)]
-        for held in dict.fromkeys(lock.held_until for lock in of_mode):
-            names = [k.relation for k in of_mode if k.held_until == held]
-            yield f"{_who(of_mode[0], style)} {_names(names)} {until[held]}  ({said_mode(mode)})"
+        for held, since in dict.fromkeys((lock.held_until, lock.since_line) for lock in of_mode):
+            names = [k.relation for k in of_mode if (k.held_until, k.since_line) == (held, since)]
+            still = f"since line {since}, " if since else ""
+            yield f"{_who(of_mode[0], style)} {_names(names)} {still}{until[held]}  ({said_mode(mode)})"
     for verb, of in (("rewrites", _old(s.rewrites, s)), ("reads all of", _old(s.scans, s)), ("builds", _builds(s))):
         if of:
             yield f"{style(verb, fg='yellow')} {_names(of)}"

@@ -283,7 +283,7 @@ class Rehearsal(Run):
             if any(gone.values()):
                 found = [self._given_back(one, gone) for one in found]
             found.append((self._traced(m, step, done), done))
-        return found
+        return _with_since(found)
 
     def _given_back(self, one: tuple[Traced, Done], gone: dict[str, set[str]]) -> tuple[Traced, Done]:
         traced, done = one
@@ -434,6 +434,19 @@ class Rehearsal(Run):
             scans = (*one.scans, *sorted(filter(None, of.difference(gone_through, made))))
             with_them.append((replace(one, scans=scans), done))
         return with_them
+
+
+def _with_since(found: list[tuple[Traced, Done]]) -> list[tuple[Traced, Done]]:
+    """The statements of one transaction, with where those locks were taken that one takes again."""
+    first: dict[tuple[str, str, str], int] = {}
+    with_them = []
+    for one, done in found:
+        locks = tuple(replace(k, since_line=first.get((one.file, k.relation, k.mode))) for k in one.locks)
+        for k in locks:
+            if k.held_until != "rollback":
+                first.setdefault((one.file, k.relation, k.mode), one.line)
+        with_them.append((replace(one, locks=locks), done))
+    return with_them
 
 
 # What a key does when a row that it points to goes, or gets another key.

@@ -67,7 +67,8 @@ class Lock:
 
     ``relation`` is qualified with its schema, under the name that it had before; ``kind`` is table, index, view,
     materialized view, sequence, foreign table or partitioned table (index).  ``mode`` is as in pg_locks.
-    ``is_new``: an earlier migration of the same rehearsal has made the relation.
+    ``is_new``: an earlier migration of the same rehearsal has made the relation.  ``since_line``: it takes what its
+    transaction has already, since the statement that begins there; None where it is the first.
     """
 
     relation: str
@@ -75,6 +76,7 @@ class Lock:
     mode: str
     held_until: HeldUntil = "commit"
     is_new: bool = False
+    since_line: int | None = None
 
     @property
     def blocks(self) -> tuple[str, ...]:
