@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from wflo_schema.connect.pipeline import DISCARD, Command
+from wflo_schema.connect.pipeline import Command
 from wflo_schema.engine.scripting import Block, Written
 from wflo_schema.files.tokens import tokens
 
@@ -29,6 +29,9 @@ _PARAMETER = re.compile(r"\$(\d+)")
 
 # Where psql would put a variable: behind one colon, as in an array's slice.
 _VARIABLE = re.compile(r"(?<!:):(?=[\w'\"{])")
+
+# What brings the encoding back that psql has begun with.
+_RESETS = re.compile(rb"\s*(?:DISCARD|RESET)\s+ALL\b", re.IGNORECASE)
 
 _COMMENT = re.compile(r"^[ \t]*--.*\n", re.MULTILINE)
 
@@ -57,7 +60,7 @@ def _command(command: Command, *, is_asking: bool) -> Iterator[str]:
     if command.data is not None:
         data = bytes(command.data[0 : len(command.data)]).decode()
         yield f"{data.removesuffix(chr(10))}\n\\." if data else "\\."
-    if command == DISCARD:
+    if _RESETS.match(command.sent):
         yield "\\encoding UTF8"
 
 
