@@ -247,7 +247,7 @@ def dump(server: RunningServer, database: Database) -> str:
     known = database.parameters
     where = ["-h", known["host"], "-p", known["port"], "-U", known["user"], database.name]
     ran = subprocess.run(
-        [str(server.psql.with_name("pg_dump")), *where, "--exclude-table=*_yoyo_log", "--exclude-table=_yoyo_lock"],
+        [str(server.psql.with_name("pg_dump")), *where, "--exclude-table=*._yoyo_log"],
         text=True,
         capture_output=True,
         check=True,
@@ -473,10 +473,3 @@ def test_what_reaches_outside_of_the_database_is_refused(database: Database, tmp
     migrations = with_repeatables(tmp_path, {"1-role": "CREATE ROLE somebody_new"}, {"v": "CREATE VIEW v AS SELECT 1"})
     with pytest.raises(Refused, match="1-role reaches outside of the database"):
         write_script(database, migrations, record=record)
-
-
-def test_secrets_of_repeatable_files_are_named_at_the_top(database: Database, tmp_path: Path) -> None:
-    migrations = with_repeatables(
-        tmp_path, {"1-a": "SELECT 1"}, {"v": "-- variables: n (secret)\nCREATE VIEW v AS SELECT :'n' AS n"}
-    )
-    assert "KEEP IT SECRET" in psql_text(write_script(database, migrations, record=record))

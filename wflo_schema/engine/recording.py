@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg import sql
-
-from wflo_schema.connect.pipeline import BEGIN, FLUSH, ROLLBACK, Command, Exchange
+from wflo_schema.connect.pipeline import BEGIN, DISCARD, FLUSH, ROLLBACK, Command, Exchange
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine.repeatables import array, read_texts
 from wflo_schema.engine.running import Run
@@ -66,19 +64,26 @@ class Recorder:
 def read_made(run: Session, names: Iterable[str]) -> Made:
     """What bears these names now.  Raise `DatabaseError`."""
     wanted = tuple(sorted(set(names)))
-    query = digest_of_made(sql.Literal(array(wanted)).as_string())
-    rows = run.must([BEGIN, Command("SET LOCAL search_path = ''"), Command(query, keeps_rows=True)]).rows[-1]
+    rows = run.must([BEGIN, ask_for(wanted), Command(digest_of_made(), keeps_rows=True)]).rows[-1]
     run.settle(ROLLBACK)
     return Made(wanted, rows[0][0] or "")
 
 
-def digest_of_made(names: str) -> str:
-    """The query of that, for an array of names, written as SQL."""
-    named = _without_comments("things_named").replace("$1", names)
+def ask_for(names: Sequence[str]) -> Command:
+    """What comes before the query of a digest: names are written out in it, whatever the search_path."""
+    return Command(
+        "SELECT pg_catalog.set_config('search_path', '', TRUE), pg_catalog.set_config('wflo_schema.names', $1, TRUE)",
+        (array(names),),
+    )
+
+
+def digest_of_made() -> str:
+    """The query of a digest, behind `ask_for`."""
+    named = _without_comments("things_named").replace("$1", "pg_catalog.current_setting('wflo_schema.names')")
     of_all = "(SELECT pg_catalog.array_agg(n.{} ORDER BY n.objid, n.classid) FROM named AS n)"
     kept = _without_comments("things_kept")
     kept = kept.replace("$1", of_all.format("classid")).replace("$2", of_all.format("objid"))
-    return load_sql("engine", "things_digest").replace("{named}", named).replace("{kept}", kept)
+    return _without_comments("things_digest").replace("{named}", named).replace("{kept}", kept)
 
 
 def _without_comments(query: str) -> str:
@@ -130,6 +135,8 @@ class _Tape:
             self.clear()
         elif found := _SAVEPOINT.match(command.sent):
             self._mark(found[1], found[2])
+        elif command == DISCARD and not self._commands:
+            pass  # it was cleared behind what was taken back
         elif not (command.keeps_rows or command.is_only_parsed or command in self.left_out):
             text = self.written.get(command.sent, command.text)
             parameters = tuple(self.sources.get(value, value) for value in command.parameters)

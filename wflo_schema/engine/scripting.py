@@ -32,8 +32,8 @@ from wflo_schema.engine.ledger import (
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import Allow, Followed, Plan, Scripts, plan_migrations, refuse, refuse_elsewhere
-from wflo_schema.engine.recording import REPEATED, TOGETHER, Made, Unit, digest_of_made, read_made
-from wflo_schema.engine.repeatables import TABLE, array
+from wflo_schema.engine.recording import REPEATED, TOGETHER, Made, Unit, ask_for, digest_of_made, read_made
+from wflo_schema.engine.repeatables import TABLE
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import SETTLE
 from wflo_schema.engine.stepwise import Stepwise
@@ -46,6 +46,9 @@ from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
 from wflo_schema.words import listed
+
+# Stands for the query of what repeatable files made, which is long.
+MADE_NOW = "wflo_schema_made"
 
 _READING = {**PATIENT, "row_security": "off"}
 
@@ -70,6 +73,8 @@ class Written:
     server_version: str
     role: str
     blocks: tuple[Block, ...]
+    made: str = ""
+    """A query that stands in them as `MADE_NOW`, where it does."""
     secrets: tuple[str, ...] = ()
     """Variables whose values are in it, and are secret."""
 
@@ -129,9 +134,10 @@ def write_script(
             run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         run.after_all()
         files = (*planned.files, *(h for h in migrations.hooks if h.id in run.hooks_of(planned)))
-        files = (*files, *(migrations.repeatables if run.recorded else ()))
         secrets = sorted({name for m in files for name in m.secrets})
-        return Written(database.label, run.ledger.server_version, run.ledger.role, tuple(run.blocks), tuple(secrets))
+        made = digest_of_made() if run.recorded else ""
+        blocks = tuple(run.blocks)
+        return Written(database.label, run.ledger.server_version, run.ledger.role, blocks, made, tuple(secrets))
 
 
 class Writing(Run):
@@ -185,9 +191,12 @@ class Writing(Run):
         recorded, _ = self.read()
         rows = sorted((r.hash, "beside" if r.is_beside else r.checksum or "") for r in recorded)
         digest = _md5(",".join(f"{h} {checksum}" for h, checksum in rows))
+        tag = "guard"
+        while tag in ledger.role + ledger.path + ledger.schema:
+            tag += "_"
         table, texts = (sql.Identifier(ledger.schema, name) for name in ("_yoyo_migration", TABLE))
         text = sql.SQL(load_sql("engine", "script_guard")).format(
-            tag=_tag(ledger.role + ledger.path + ledger.schema),
+            tag=sql.SQL(f"${tag}$"),
             role=sql.Literal(ledger.role),
             path=sql.Literal(ledger.path),
             table=sql.Literal(table.as_string()),
@@ -198,7 +207,7 @@ class Writing(Run):
             repeated=sql.Literal(self._digest_of_texts() if TABLE in ledger.own else ""),
         )
         names = [t.name for of_one in self._texts.values() for t in of_one[-1].made]
-        made = [_must_be(read_made(self, names), "it was")] if self.recorded and names else []
+        made = (BEGIN, *_must_be(read_made(self, names), "it was"), COMMIT) if self.recorded and names else ()
         self._write("the ledger must be as it was", (Command(text.as_string()), *made))
 
     def _digest_of_texts(self) -> str:
@@ -216,7 +225,7 @@ class Writing(Run):
             self._make_repeatables()
             end = unit.commands.index(COMMIT)
             look = _must_be(unit.made, "it would be")
-            self._write(name, (*unit.commands[:end], look, *unit.commands[end:]))
+            self._write(name, (*unit.commands[:end], *look, *unit.commands[end:]))
             self._has_taken_down = unit.has_taken_down
         return unit
 
@@ -328,21 +337,11 @@ class Writing(Run):
         """Nothing is to be waited for."""
 
 
-def _must_be(made: Made, as_what: str) -> Command:
-    """What fails where what repeatable files made is not so."""
-    found = digest_of_made(sql.Literal(array(made.names)).as_string())
-    text = sql.SQL(load_sql("engine", "script_made")).format(
-        tag=_tag(found), found=sql.SQL(found), digest=sql.Literal(made.digest), as_what=sql.SQL(as_what)
-    )
-    return Command(text.as_string())
-
-
-def _tag(text: str) -> sql.SQL:
-    """What encloses code in which such a text stands."""
-    tag = "guard"
-    while tag in text:
-        tag += "_"
-    return sql.SQL(f"${tag}$")
+def _must_be(made: Made, as_what: str) -> tuple[Command, ...]:
+    """What fails, in a transaction, where what repeatable files made is not so."""
+    look = Command(f"SELECT pg_catalog.set_config('wflo_schema.made', ({MADE_NOW}), TRUE)")
+    text = load_sql("engine", "script_made").replace("{digest}", made.digest).replace("{as_what}", as_what)
+    return ask_for(made.names), look, Command(text)
 
 
 def _md5(text: str) -> str:
