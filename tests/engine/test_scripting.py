@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from wflo_schema.engine.scripting import write_script
 from wflo_schema.errors import MigrationFailed, Refused
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.show.psql import psql_text
+from wflo_schema.trace.recording import record
 
 pytestmark = pytest.mark.spread_over_servers
 
@@ -29,6 +32,7 @@ _LEDGER = (
     "SELECT version FROM {}._yoyo_version",
     "SELECT migration_hash, operation, statements_done FROM {}._wflo_schema_progress ORDER BY 1",
     "SELECT migration_hash, migration_id, name, value FROM {}._wflo_schema_variable ORDER BY 1, 3",
+    "SELECT to_jsonb(r) - 'applied_at_utc' FROM {}._wflo_schema_repeatable AS r ORDER BY repeatable_id, number",
 )
 
 FILES = {
@@ -223,14 +227,6 @@ def test_what_migrate_would_refuse_is_not_written(database: Database, tmp_path: 
     assert any("1-a" in block.title for block in write_script(database, migrations, allow=[Allow.LATE]).blocks)
 
 
-def test_repeatable_files_that_are_due_are_left_to_migrate(database: Database, tmp_path: Path) -> None:
-    (tmp_path / "repeatable").mkdir()
-    (tmp_path / "repeatable" / "v.sql").write_text("CREATE OR REPLACE VIEW v AS SELECT 1 AS n", encoding="utf-8")
-    migrations = folder(tmp_path, {"1-a": "CREATE TABLE a ()"})
-    with pytest.raises(Refused, match="repeatable files depends on what the server answers: repeatable/v"):
-        write_script(database, migrations)
-
-
 def test_a_file_that_was_interrupted_is_left_to_migrate(database: Database, tmp_path: Path) -> None:
     migrations = folder(tmp_path, {"1-a": "-- transactional: false\nCREATE TABLE a (); SELECT 1 / 0"})
     with pytest.raises(MigrationFailed, match="division by zero"):
@@ -242,3 +238,238 @@ def test_a_file_that_was_interrupted_is_left_to_migrate(database: Database, tmp_
 def test_secrets_are_named_at_the_top(database: Database, tmp_path: Path) -> None:
     migrations = folder(tmp_path, {"1-a": "-- variables: n (secret)\nCREATE TABLE a AS SELECT :'n' AS n"})
     assert "KEEP IT SECRET: it holds the values of n" in psql_text(write_script(database, migrations))
+
+
+# --- repeatable files -----------------------------------------------------------------------------
+
+
+def dump(server: RunningServer, database: Database) -> str:
+    known = database.parameters
+    where = ["-h", known["host"], "-p", known["port"], "-U", known["user"], database.name]
+    ran = subprocess.run(
+        [str(server.psql.with_name("pg_dump")), *where, "--exclude-table=*._yoyo_log"],
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?"
+    return re.sub(r"(?m)^\\(un)?restrict .*$", "", re.sub(at, "TIME", ran.stdout))
+
+
+REPEATABLE = {
+    "totals": "CREATE VIEW totals AS SELECT id, amount FROM orders;",
+    "large": "CREATE VIEW large AS SELECT id FROM totals WHERE amount > limit_of('it''s')",
+    "limit": "CREATE FUNCTION limit_of(text) RETURNS integer LANGUAGE plpgsql AS $$BEGIN RETURN 7; END$$",
+    "all": "CREATE MATERIALIZED VIEW every AS SELECT * FROM orders",
+}
+GIVEN = (
+    "GRANT SELECT ON totals, large TO pg_monitor; COMMENT ON VIEW large IS 'it''s $1 :USER'",
+    "COMMENT ON COLUMN totals.amount IS 'money'; GRANT SELECT (id) ON totals TO PUBLIC",
+    "ALTER VIEW large OWNER TO pg_read_all_data; CREATE UNIQUE INDEX every_id ON every (id)",
+    "ALTER VIEW totals SET (security_barrier = true); CREATE RULE r AS ON INSERT TO large DO INSTEAD NOTHING",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_read_all_stats",
+)
+ORDERS = {"1-orders": "CREATE TABLE orders (id integer, amount integer); INSERT INTO orders VALUES (1, 8)"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens between two runs: new migrations, other repeatable files (None: deleted), options of `migrate`."""
+
+    migrations: dict[str, str] = field(default_factory=dict)
+    repeatable: dict[str, str | None] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    hooks: dict[str, str] = field(default_factory=dict)
+
+
+CHANGES = {
+    "edited with dependents": Change(
+        repeatable={"totals": "CREATE VIEW totals AS SELECT amount::bigint AS amount, id FROM orders"}
+    ),
+    "can be replaced": Change(
+        repeatable={"totals": "CREATE OR REPLACE VIEW totals AS SELECT id, amount, 1 AS one FROM orders"}
+    ),
+    "another signature": Change(
+        repeatable={
+            "limit": "DROP FUNCTION IF EXISTS limit_of(text) CASCADE; "
+            "CREATE FUNCTION limit_of(t text, n integer DEFAULT 1) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint'"
+        }
+    ),
+    "a column below": Change({"2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint; CREATE TABLE t ()"}),
+    "two columns below": Change(
+        {
+            "2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint",
+            "3-numeric": "ALTER TABLE orders ALTER amount TYPE numeric USING amount + 1",
+        },
+        hooks={name: text.replace("n serial, ", "") for name, text in HOOKS.items()},  # a try that fails leaves a gap
+    ),
+    "a column renamed and the file edited": Change(
+        {
+            "2-rename": "ALTER TABLE orders ADD price integer; ALTER TABLE orders DROP amount",
+            "3-after": "CREATE TABLE after ()",
+        },
+        {"totals": "CREATE VIEW totals AS SELECT id, price AS amount FROM orders"},
+    ),
+    "widened": Change({"2-note": "ALTER TABLE orders ADD note text DEFAULT 'x'"}),
+    "deleted": Change(
+        repeatable={"large": None, "all": None, "new": "CREATE VIEW new AS SELECT 1 AS a"},
+        options={"drop_deleted": True},
+    ),
+    "deleted, nothing else": Change(repeatable={"large": None}, options={"drop_deleted": True}),
+    "deleted, and kept": Change({"2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint"}, {"large": None}),
+    "cascade": Change(
+        {"2-again": "DROP TABLE orders CASCADE; CREATE TABLE orders (id bigint, amount integer, note text)"}
+    ),
+    "cascade of nothing": Change({"2-other": "CREATE TABLE o (); DROP TABLE o CASCADE; SELECT 'CASCADE'"}),
+    "what a migration lacks": Change(
+        {"2-uses": "CREATE TABLE uses AS SELECT n FROM fresh"}, {"fresh": "CREATE VIEW fresh AS SELECT 1 AS n"}
+    ),
+    "together": Change(
+        {
+            "2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint",
+            "3-t": "CREATE TABLE t (); COMMENT ON TABLE t IS 'x'",
+        },
+        {"limit": "CREATE FUNCTION limit_of(text) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint'"},
+        {"together": True},
+    ),
+    "beside one that is not transactional": Change(
+        {
+            "2-index": "-- transactional: false\nCREATE INDEX CONCURRENTLY orders_id ON orders (id)",
+            "3-bigint": "ALTER TABLE orders ALTER amount TYPE bigint",
+        }
+    ),
+    "with a value": Change(repeatable={"value": "-- variables: odd\nCREATE VIEW value AS SELECT :'odd' AS v"}),
+    "dynamic code": Change(
+        {"2-do": "DO $$ BEGIN EXECUTE 'ALTER TABLE orders ALTER amount TYPE bigint'; END $$"}, {"large": None}
+    ),
+    "nothing in the way": Change(
+        {"2-other": "CREATE TABLE o (n integer)"}, {"all": "CREATE VIEW every AS SELECT 1 AS n"}
+    ),
+}
+
+
+def with_repeatables(path: Path, files: dict[str, str], repeatable: dict[str, str | None], **hooks: Any) -> Migrations:
+    (path / "repeatable").mkdir(exist_ok=True)
+    for name, text in repeatable.items():
+        file = path / "repeatable" / f"{name}.sql"
+        file.unlink(missing_ok=True)
+        if text is not None:
+            file.write_text(text, encoding="utf-8")
+    return folder(path, files, hooks.get("hooks"))
+
+
+def assert_same_to_the_last(server: RunningServer, one: Database, other: Database) -> None:
+    assert_same(one, other)
+    assert dump(server, one) == dump(server, other)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_repeatable_files_become_what_migrate_makes_of_them(
+    server: RunningServer, database: Database, second: Database, tmp_path: Path, change: Change
+) -> None:
+    migrations = with_repeatables(tmp_path, ORDERS, {**REPEATABLE})
+    for one in (database, second):
+        operations.migrate(one, migrations)
+        with one.connect() as connection:
+            for statement in GIVEN:
+                connection.execute(statement.encode())
+    migrations = with_repeatables(tmp_path, change.migrations, change.repeatable, hooks=change.hooks)
+    script = psql_text(write_script(database, migrations, **change.options, record=record))
+    try:
+        operations.migrate(second, migrations, **change.options)
+    except MigrationFailed:
+        assert psql(server, database, script).returncode == 3
+    else:
+        ran = psql(server, database, script)
+        assert ran.returncode == 0, ran.stderr
+    assert_same_to_the_last(server, database, second)
+    ran = psql(server, database, script)
+    assert (ran.returncode, "not as it was when this script was printed" in ran.stderr) == (3, True), ran.stderr
+
+
+def test_the_first_repeatable_files_are_made_in_their_order(
+    server: RunningServer, database: Database, second: Database, tmp_path: Path
+) -> None:
+    migrations = with_repeatables(tmp_path, ORDERS, {**REPEATABLE}, hooks=HOOKS)
+    ran = psql(server, database, psql_text(write_script(database, migrations, record=record)))
+    assert ran.returncode == 0, ran.stderr
+    operations.migrate(second, migrations)
+    assert_same_to_the_last(server, database, second)
+    assert operations.status(database, migrations).is_up_to_date
+
+
+def with_view(path: Path, *databases: Database, **hooks: Any) -> Migrations:
+    """Databases with a view of a repeatable file, and a migration that needs it out of its way."""
+    migrations = with_repeatables(path, ORDERS, {"v": "CREATE VIEW v AS SELECT amount FROM orders"})
+    for one in databases:
+        operations.migrate(one, migrations)
+    return with_repeatables(path, {"2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint"}, {}, **hooks)
+
+
+def test_it_runs_nothing_where_somebody_was_given_rights_since(
+    server: RunningServer, database: Database, tmp_path: Path
+) -> None:
+    migrations = with_view(tmp_path, database)
+    script = psql_text(write_script(database, migrations, record=record))
+    with database.connect() as connection:
+        connection.execute("GRANT SELECT ON v TO pg_monitor")
+    ran = psql(server, database, script)
+    assert (ran.returncode, "what repeatable files made is not as it was" in ran.stderr) == (3, True), ran.stderr
+    assert [e.id for e in operations.status(database, migrations).pending] == ["2-bigint"]
+
+
+def test_it_keeps_nothing_of_a_transaction_that_rows_lead_elsewhere(
+    server: RunningServer, database: Database, tmp_path: Path
+) -> None:
+    migrations = with_view(tmp_path, database)
+    migrations = with_repeatables(
+        tmp_path,
+        {
+            "2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint; CREATE TABLE two (); DO $$ BEGIN "
+            "IF EXISTS (SELECT FROM orders WHERE amount = 8) THEN DROP TABLE orders CASCADE; END IF; END $$"
+        },
+        {},
+    )
+    ran = psql(server, database, psql_text(write_script(database, migrations, record=record)))
+    assert ran.returncode == 3
+    assert "orders" in ran.stderr
+    with database.connect() as connection:
+        assert connection.execute("SELECT to_regclass('v') IS NULL, to_regclass('two')").fetchone() == (False, None)
+
+
+def test_in_a_schema_of_its_own_with_the_ledger_apart(
+    server: RunningServer, database: Database, second: Database, tmp_path: Path
+) -> None:
+    migrations = with_repeatables(tmp_path, ORDERS, {"v": "CREATE VIEW v AS SELECT * FROM orders"})
+    one, other = (d.with_schema('an "app"').with_ledger_schema("its ledger") for d in (database, second))
+    for _ in range(2):
+        ran = psql(server, database, psql_text(write_script(one, migrations, create_schema=True, record=record)))
+        assert ran.returncode == 0, ran.stderr
+        operations.migrate(other, migrations, create_schema=True)
+        assert_same_to_the_last(server, database, second)
+        migrations = with_repeatables(tmp_path, {"2-more": "ALTER TABLE orders ADD note text, DROP id CASCADE"}, {})
+    assert operations.status(one, migrations).is_up_to_date
+
+
+@pytest.mark.parametrize("is_in_the_way", [True, False])
+def test_where_it_cannot_be_run_elsewhere_only_what_needs_that_is_refused(
+    database: Database, tmp_path: Path, *, is_in_the_way: bool
+) -> None:
+    migrations = with_view(tmp_path, database)
+
+    def record_nothing(*_: Any, **options: Any) -> Any:
+        raise Refused("no database for it")
+
+    if is_in_the_way:
+        migrations = with_repeatables(tmp_path, {}, {"v": "CREATE VIEW v AS SELECT 1 AS n"})
+        for record_it in (record_nothing, None):
+            with pytest.raises(Refused, match="repeatable files depends on what the server answers"):
+                write_script(database, migrations, record=record_it)
+    else:
+        assert "2-bigint" in [block.title for block in write_script(database, migrations, record=record_nothing).blocks]
+
+
+def test_what_reaches_outside_of_the_database_is_refused(database: Database, tmp_path: Path) -> None:
+    migrations = with_repeatables(tmp_path, {"1-role": "CREATE ROLE somebody_new"}, {"v": "CREATE VIEW v AS SELECT 1"})
+    with pytest.raises(Refused, match="1-role reaches outside of the database"):
+        write_script(database, migrations, record=record)

@@ -110,6 +110,7 @@ def plan(
     from wflo_schema.engine.scripting import write_script
     from wflo_schema.show.psql import psql_text
     from wflo_schema.show.text import json_text
+    from wflo_schema.trace.recording import record
 
     if against is not None:
         _against(migrations, against, format_, to=to, together=together, phase=phase)
@@ -118,12 +119,9 @@ def plan(
     files = read_files(migrations)
     allowed = [Allow(a) for a in allow]
     if sql:
-        if drop_deleted:
-            raise UsageError(
-                "--sql and --drop-deleted do not go together", hint="what is dropped depends on what the server answers"
-            )
         write = functools.partial(write_script, to=to, allow=allowed, together=together, create_schema=create_schema)
-        script = psql_text(write(target, files, phase=phase, locks=locks))
+        looking_on = functools.partial(record, scratch=scratch())
+        script = psql_text(write(target, files, drop_deleted=drop_deleted, phase=phase, locks=locks, record=looking_on))
         answer(json_text({"sql": script}) if format_ == "json" else script)
         return
     planned = operations.plan(

@@ -209,9 +209,8 @@ def migrate(
         run.widens = run.has_views_of_all and planned.is_last and bool(planned.pending)
         run.drops_deleted = drop_deleted
         run.repeats = drop_deleted or bool(planned.repeatables) or run.widens
-        run.migrate(
-            planned, scripts, migrations, plan_from, together=again if together and database.replay is None else None
-        )
+        is_one = together and (database.replay is None or runs_in is not Run)
+        run.migrate(planned, scripts, migrations, plan_from, together=again if is_one else None)
         if drop_deleted or run.is_to_repeat(planned):
             run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         run.after_all()

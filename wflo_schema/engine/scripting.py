@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg import sql
 
@@ -32,18 +32,23 @@ from wflo_schema.engine.ledger import (
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.parts import set_local
 from wflo_schema.engine.planning import Allow, Followed, Plan, Scripts, plan_migrations, refuse, refuse_elsewhere
+from wflo_schema.engine.recording import REPEATED, TOGETHER, Made, Unit, ask_for, digest_of_made, read_made
+from wflo_schema.engine.repeatables import TABLE
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import SETTLE
 from wflo_schema.engine.stepwise import Stepwise
 from wflo_schema.engine.together import RESET_SETTINGS
 from wflo_schema.engine.transaction import Transaction
 from wflo_schema.engine.values import needs_table
-from wflo_schema.errors import Refused
+from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
 from wflo_schema.words import listed
+
+# Stands for the query of what repeatable files made, which is long.
+MADE_NOW = "wflo_schema_made"
 
 _READING = {**PATIENT, "row_security": "off"}
 
@@ -68,10 +73,20 @@ class Written:
     server_version: str
     role: str
     blocks: tuple[Block, ...]
+    made: str = ""
+    """A query that stands in them as `MADE_NOW`, where it does."""
     secrets: tuple[str, ...] = ()
     """Variables whose values are in it, and are secret."""
 
 
+class Record(Protocol):
+    """Runs `migrate` in a database that stands for the target, and says what that sends."""
+
+    def __call__(self, database: Database, migrations: Migrations, **options: Any) -> Mapping[str, Unit]:
+        """``options`` are those of `migrate`."""
+
+
+# many parameters: those of `migrate`, and what else writes it down
 def write_script(
     database: Database,
     migrations: Migrations,
@@ -80,15 +95,20 @@ def write_script(
     allow: Collection[Allow] = (),
     together: bool = False,
     create_schema: bool = False,
+    drop_deleted: bool = False,
     phase: Phase | None = None,
     locks: LockOptions | None = None,
+    record: Record | None = None,
 ) -> Written:
     """Write down what `migrate` would send with the same arguments.  Writes nothing in ``database``.
 
-    Raise what `migrate` raises before it begins, and `Refused` where what it sends depends on what it is answered:
-    repeatable files, and a file that was interrupted.
+    What is sent for repeatable files depends on what the server answers: ``record`` says what that is where the same
+    is run in another database.
+    Raise what `migrate` raises before it begins; `Refused` where repeatable files are due and ``record`` raises, or is
+    None, and for a file that was interrupted.
     """
     migrations.refuse_empty()
+    options = {"to": to, "allow": allow, "together": together, "drop_deleted": drop_deleted, "phase": phase}
     with Writing.on(database, locks=locks, settings=_READING) as run:
         run.creates_schema = create_schema
         plan_from = functools.partial(
@@ -99,17 +119,25 @@ def write_script(
         refuse(run.unless_run_elsewhere(planned, migrations))
         run.refuse_answered(planned)
         scripts = Scripts(planned.files, load_script)
-        run.validate(scripts, run.refuse_cascade)
+        run.drops_deleted = drop_deleted
+        run.widens = run.has_views_of_all and planned.is_last and bool(planned.pending)
+        run.repeats = drop_deleted or bool(planned.repeatables) or run.widens
+        run.validate(scripts, run.look_for_cascade)
         if len(planned) or run.is_due:
             run.read_hooks(migrations, (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL), load_script)
         run.refuse_flaws()
+        run.record(planned, functools.partial(record, database, migrations, **options, locks=locks) if record else None)
         run.guard()
         run.follow(planned.status.followed, migrations)
         run.migrate(planned, scripts, migrations, plan_from, together=(lambda: None) if together else None)
+        if drop_deleted or run.is_to_repeat(planned):
+            run.repeat(migrations, scripts, drop_deleted=drop_deleted)
         run.after_all()
         files = (*planned.files, *(h for h in migrations.hooks if h.id in run.hooks_of(planned)))
         secrets = sorted({name for m in files for name in m.secrets})
-        return Written(database.label, run.ledger.server_version, run.ledger.role, tuple(run.blocks), tuple(secrets))
+        made = digest_of_made() if run.recorded else ""
+        blocks = tuple(run.blocks)
+        return Written(database.label, run.ledger.server_version, run.ledger.role, blocks, made, tuple(secrets))
 
 
 class Writing(Run):
@@ -118,6 +146,9 @@ class Writing(Run):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.blocks: list[Block] = []
+        self.recorded: Mapping[str, Unit] = {}
+        """What the same run has sent elsewhere, where that depends on what it is answered."""
+        self._has_cascade = False
 
     def refuse_answered(self, planned: Plan) -> None:
         """Raise `Refused` where what is sent depends on what the server answers."""
@@ -127,21 +158,29 @@ class Writing(Run):
                 f"{listed(half)} was interrupted, and how it goes on depends on what it has left",
                 hint="finish it first: wflo-schema migrate",
             )
-        if planned.repeatables or (self.has_views_of_all and planned.is_last and planned.pending):
-            ids = [m.id for m in planned.repeatables] or sorted(self._texts)
-            raise Refused(
-                f"what is sent for repeatable files depends on what the server answers: {listed(ids)}",
-                hint="apply them with wflo-schema migrate",
-            )
 
-    def refuse_cascade(self, m: Migration, script: Script) -> None:
-        """The same of a file that may drop what repeatable files made; what PostgreSQL refuses fails the script."""
+    def look_for_cascade(self, m: Migration, script: Script) -> None:
+        """Check a file; may it drop what repeatable files made?"""
         self.check_ready(m, script)
-        if self._may_take_away(script):
-            raise Refused(
-                f"{m.id} may drop, by CASCADE, what repeatable files made: what is made again depends on that",
-                hint="apply it with wflo-schema migrate",
-            )
+        self._has_cascade |= self._may_take_away(script)
+
+    def record(self, planned: Plan, record: Callable[[], Mapping[str, Unit]] | None) -> None:
+        """Have it run elsewhere, where what is sent depends on what the server answers.
+
+        Raise `Refused` where that is not known, and needed.
+        """
+        is_needed = self.repeats or self._has_cascade
+        if not is_needed and not (planned.pending and (self._texts or self._files.repeatables)):
+            return
+        why, hint = "", "apply them with wflo-schema migrate"
+        try:
+            if record is not None:
+                self.recorded = record()
+                return
+        except WfloSchemaError as error:
+            why, hint = f": {error.message}", f"{error.hint}; or {hint}" if error.hint else hint
+        if is_needed:  # else what PostgreSQL refuses fails the script
+            raise Refused(f"what is sent for repeatable files depends on what the server answers{why}", hint=hint)
 
     def require_primary(self) -> None:
         """It need not be one: nothing is written here."""
@@ -151,13 +190,11 @@ class Writing(Run):
         ledger = self.ledger
         recorded, _ = self.read()
         rows = sorted((r.hash, "beside" if r.is_beside else r.checksum or "") for r in recorded)
-        digest = hashlib.md5(
-            ",".join(f"{h} {checksum}" for h, checksum in rows).encode(), usedforsecurity=False
-        ).hexdigest()
-        table = sql.Identifier(ledger.schema, "_yoyo_migration")
+        digest = _md5(",".join(f"{h} {checksum}" for h, checksum in rows))
         tag = "guard"
         while tag in ledger.role + ledger.path + ledger.schema:
             tag += "_"
+        table, texts = (sql.Identifier(ledger.schema, name) for name in ("_yoyo_migration", TABLE))
         text = sql.SQL(load_sql("engine", "script_guard")).format(
             tag=sql.SQL(f"${tag}$"),
             role=sql.Literal(ledger.role),
@@ -165,8 +202,32 @@ class Writing(Run):
             table=sql.Literal(table.as_string()),
             ledger=table,
             recorded=sql.Literal(digest if ledger.is_there else ""),
+            repeatables=sql.Literal(texts.as_string()),
+            texts=texts,
+            repeated=sql.Literal(self._digest_of_texts() if TABLE in ledger.own else ""),
         )
-        self._write("the ledger must be as it was", (Command(text.as_string()),))
+        names = [t.name for of_one in self._texts.values() for t in of_one[-1].made]
+        made = (BEGIN, *_must_be(read_made(self, names), "it was"), COMMIT) if self.recorded and names else ()
+        self._write("the ledger must be as it was", (Command(text.as_string()), *made))
+
+    def _digest_of_texts(self) -> str:
+        rows = [
+            f"{t.id} {t.number} {t.checksum} {'t' if t.is_down else 'f'} {_md5(t.content)}"
+            for _, of_one in sorted(self._texts.items())
+            for t in of_one
+        ]
+        return _md5(",".join(rows))
+
+    def _write_recorded(self, name: str) -> Unit | None:
+        """Write down what was recorded by that name; None where nothing was."""
+        unit = self.recorded.get(name)
+        if unit is not None:
+            self._make_repeatables()
+            end = unit.commands.index(COMMIT)
+            look = _must_be(unit.made, "it would be")
+            self._write(name, (*unit.commands[:end], *look, *unit.commands[end:]))
+            self._has_taken_down = unit.has_taken_down
+        return unit
 
     def _write(self, title: str, commands: Iterable[Command], asking: Collection[int] = ()) -> None:
         self.blocks.append(Block(title, tuple(commands), frozenset(asking)))
@@ -196,6 +257,10 @@ class Writing(Run):
         if not (self.ledger.has_progress and self.ledger.has_log_rows):
             self._own("progress_create")
 
+    def _make_repeatables(self) -> None:
+        if TABLE not in self.ledger.own:
+            self._own("repeatable_create")
+
     def _make_values(self, migrations: Sequence[Migration]) -> None:
         if needs_table(self.ledger, migrations):
             self._own("variable_create")
@@ -219,12 +284,26 @@ class Writing(Run):
         return True
 
     def _apply(self, one: Transaction, following: Callable[[], Transaction | None], *, is_sent: bool) -> None:
-        self._write(one.migration.id, [*one.commands(), DISCARD])
+        self._transaction(one)
         self._written(one.migration, one.script)
 
     def _transaction(self, one: Transaction, outcome: object = None) -> bool:
-        self._write(one.migration.id, [*one.commands(), DISCARD])
+        if self._write_recorded(one.migration.id) is None:
+            self._write(one.migration.id, [*one.commands(), DISCARD])
         return True
+
+    def finished(self, m: Migration, operation: str, statements: int, **how: object) -> None:
+        """It counts as done."""
+        self._count(m.id, statements)
+
+    def repeat(self, migrations: Migrations, scripts: Scripts, *, drop_deleted: bool) -> None:
+        """Write down what applies the repeatable files."""
+        self._begin_repeating(migrations)
+        self._begin_hooks()
+        self._before_all()
+        unit = self._write_recorded(REPEATED)
+        for id_ in unit.applied if unit is not None else ():
+            self._count(id_, 0)
 
     def _run_hook(self, name: str, *record: Command, then: str) -> None:
         self._transaction(self._as_hook(name, *record))
@@ -235,18 +314,35 @@ class Writing(Run):
         self._written(m, script)
 
     def _apply_as_one(self, targets: Sequence[Migration], parts: Callable[[], Any], repeat: object) -> None:
+        is_recorded = self._write_recorded(TOGETHER) is not None
         commands: list[Command] = []
         for one in parts():
             commands += one.commands()
             self._written(one.migration, one.script)
+        if is_recorded:
+            return
         seal = seal_all_command(self.ledger, targets, is_last=True)
         ending = [RESET_SETTINGS, SETTLE, *self.as_ourselves(), seal, COMMIT, *self.to_disk, DISCARD]
         self._write(listed([m.id for m in targets], len(targets)), [*commands, *ending])
 
     def _written(self, m: Migration, script: Script) -> None:
         """It counts as done for what comes behind it."""
+        self._count(m.id, len(script.statements))
+
+    def _count(self, id_: str, statements: int) -> None:
         number = len(self._done) + 1
-        self._done.append(Done(m.id, "apply", 0.0, len(script.statements), number, number))
+        self._done.append(Done(id_, "apply", 0.0, statements, number, number))
 
     def flush(self) -> None:
         """Nothing is to be waited for."""
+
+
+def _must_be(made: Made, as_what: str) -> tuple[Command, ...]:
+    """What fails, in a transaction, where what repeatable files made is not so."""
+    look = Command(f"SELECT pg_catalog.set_config('wflo_schema.made', ({MADE_NOW}), TRUE)")
+    text = load_sql("engine", "script_made").replace("{digest}", made.digest).replace("{as_what}", as_what)
+    return ask_for(made.names), look, Command(text)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from wflo_schema.connect.pipeline import DISCARD, Command
-from wflo_schema.engine.scripting import Block, Written
+from wflo_schema.connect.pipeline import Command
+from wflo_schema.engine.scripting import MADE_NOW, Block, Written
 from wflo_schema.files.tokens import tokens
 
 _HEAD = r"""-- What wflo-schema migrate would send to {label} (PostgreSQL {version}), as the role {role}.
@@ -30,6 +30,9 @@ _PARAMETER = re.compile(r"\$(\d+)")
 # Where psql would put a variable: behind one colon, as in an array's slice.
 _VARIABLE = re.compile(r"(?<!:):(?=[\w'\"{])")
 
+# What brings the encoding back that psql has begun with.
+_RESETS = re.compile(rb"\s*(?:DISCARD|RESET)\s+ALL\b", re.IGNORECASE)
+
 _COMMENT = re.compile(r"^[ \t]*--.*\n", re.MULTILINE)
 
 
@@ -38,7 +41,16 @@ def psql_text(written: Written) -> str:
     head = _HEAD.format(label=_one_line(written.label), version=written.server_version, role=_one_line(written.role))
     if written.secrets:
         head += f"-- KEEP IT SECRET: it holds the values of {', '.join(map(_one_line, written.secrets))}.\n"
+    if written.made:
+        head += (
+            f"\n-- What repeatable files made, with all that it was given: is asked below.\n{_variable(written.made)}\n"
+        )
     return head + "\n".join(line for block in written.blocks for line in _block(block))
+
+
+def _variable(query: str) -> str:
+    """What keeps a query as a variable of psql, which DISCARD ALL does not take away."""
+    return f"SELECT $query$\n{query}$query$ AS {MADE_NOW} \\gset"
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -51,13 +63,14 @@ def _block(block: Block) -> Iterator[str]:
 def _command(command: Command, *, is_asking: bool) -> Iterator[str]:
     text = command.sent.decode()
     text = _with_values(text, command.parameters) if command.parameters else _without_variables(text)
+    text = text.replace(f"({MADE_NOW})", f"(:{MADE_NOW})")
     last = text.rpartition("\n")[2]
     end = "\\gexec" if is_asking else ";"
     yield f"{text}\n{end}" if is_asking or "--" in last else f"{text}{end}"
     if command.data is not None:
         data = bytes(command.data[0 : len(command.data)]).decode()
         yield f"{data.removesuffix(chr(10))}\n\\." if data else "\\."
-    if command == DISCARD:
+    if _RESETS.match(command.sent):
         yield "\\encoding UTF8"
 
 

@@ -5,6 +5,7 @@ Hides what happens where the first cannot be made again there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -118,7 +119,9 @@ def fill(database: Database, empty: Database) -> tuple[str, ...]:
 
 def _make(empty: Database, statements: list[str]) -> str:
     """Make these; say what stands against it, empty where all is made."""
-    text = "\n".join(("SET check_function_bodies = off;", "SET search_path = '';", *statements))
+    # the schema that the target's sessions lead to is there already
+    making = (re.sub(r"\ACREATE SCHEMA (?!IF )", "CREATE SCHEMA IF NOT EXISTS ", one) for one in statements)
+    text = "\n".join(("SET check_function_bodies = off;", "SET search_path = '';", *making))
     with empty.connect(settings=WATCHED) as connection:
         try:
             connection.execute(text.encode())

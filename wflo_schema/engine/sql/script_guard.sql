@@ -2,6 +2,7 @@
 DO {tag}
 DECLARE
     recorded text := '';
+    repeated text := '';
 BEGIN
     IF CURRENT_USER OPERATOR(pg_catalog.<>) {role}::pg_catalog.name THEN
         RAISE EXCEPTION 'this script is for the role %, and this session works as %', {role}, CURRENT_USER
@@ -25,7 +26,27 @@ BEGIN
         INTO recorded
         FROM {ledger} AS m;
     END IF;
-    IF recorded OPERATOR(pg_catalog.<>) {recorded} THEN
+    IF pg_catalog.to_regclass({repeatables}) IS NOT NULL THEN
+        SELECT pg_catalog.md5(
+            COALESCE(
+                pg_catalog.string_agg(
+                    pg_catalog.concat_ws(
+                        ' ',
+                        r.repeatable_id,
+                        r.number,
+                        r.checksum,
+                        r.is_down,
+                        pg_catalog.md5(pg_catalog.convert_to(r.content, 'UTF8'))
+                    ),
+                    ',' ORDER BY r.repeatable_id COLLATE "C", r.number
+                ),
+                ''
+            )
+        )
+        INTO repeated
+        FROM {texts} AS r;
+    END IF;
+    IF (recorded, repeated) OPERATOR(pg_catalog.<>) ({recorded}, {repeated}) THEN
         RAISE EXCEPTION 'the ledger is not as it was when this script was printed: nothing was run'
             USING HINT = 'print it again: wflo-schema plan --sql';
     END IF;
