@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,11 +21,13 @@ from tests.engine.test_operations import Folder, holding, role
 from tests.proxy import Proxy
 from wflo_schema.connect.database import Database
 from wflo_schema.connect.pipeline import Stop
+from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations, seeding
+from wflo_schema.engine.behind import Behind
 from wflo_schema.engine.events import Notice, Result, Retrying
 from wflo_schema.engine.locks import LockOptions
 from wflo_schema.engine.planning import Allow
-from wflo_schema.errors import DatabaseError, Interrupted, MigrationFailed, WfloSchemaError
+from wflo_schema.errors import ConnectionLost, DatabaseError, Interrupted, MigrationFailed, WfloSchemaError
 from wflo_schema.files.folder import read_migrations
 from wflo_schema.files.seeds import read_seeds
 
@@ -225,6 +230,71 @@ def test_repeatable_file_is_stopped(table: Folder, many: int) -> None:
     error = stopped_by(table)
     assert error.location is not None and error.location.path.endswith("w.sql") and error.location.line == 3
     assert not table.has("v0") and not table.has("w")
+
+
+def test_statement_that_is_deaf_to_being_canceled_loses_its_session(table: Folder) -> None:
+    table.write(
+        "2_b",
+        "LOCK TABLE t IN SHARE MODE;\n"
+        "DO $$BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END$$;",
+    )
+    run = Migrating(lambda: table.migrate(locks=SHORT))
+    wait_until(lambda: is_running(table.database, "pg_sleep") or run.is_over, "the slow statement")
+    with client(table.database) as it:
+        run.end()
+    assert it.is_through, it.errors
+    assert isinstance(run.errors[0], ConnectionLost)
+    assert f"pid {it.pid} (postgres, shop) has waited" in run.errors[0].message
+    assert table.recorded() == ["1_a"]
+
+
+def test_who_is_in_line_for_a_row_behind_another_counts(table: Folder) -> None:
+    """The first in line may give up, again and again."""
+    table.write("2_b", f"UPDATE t SET id = 4 WHERE id = 1;\n{SLEEP};")
+    stop = Stop()
+    run = Migrating(lambda: table.migrate(locks=LockOptions(block_timeout_ms=0), stop=stop))
+    wait_until(lambda: is_running(table.database, "pg_sleep"), "the slow statement")
+    update = "UPDATE t SET id = 5 WHERE id = 1"
+    with client(table.database, update) as first, client(table.database, update) as second:
+        first.wait_behind_us()
+        wait_until(lambda: table.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == 2, "both in line")
+        with table.database.connect() as connection:
+            cursor = psycopg.RawCursor(connection)
+            cursor.execute(load_sql("engine", "behind"), ["wflo-schema ", None, None, "f"])
+            row = cursor.fetchone()
+        stop.request(2)
+        run.end()
+    assert row is not None
+    seen = Behind.of(tuple(None if value is None else str(value) for value in row))
+    assert seen.waiter is not None and seen.waiter.others == 1 and seen.waiter.object == "a row"
+    assert first.is_through and second.is_through
+
+
+def test_who_makes_a_replication_slot_does_not_count(server: RunningServer, tmp_path: Path) -> None:
+    """It waits for every transaction, and keeps nobody waiting."""
+    own = start_server(server.version, settings={"wal_level": "logical"})
+    try:
+        (tmp_path / "1_a.sql").write_text(f"CREATE TABLE t (id int);\n{SLEEP};")
+        files, stop = read_migrations(tmp_path), Stop()
+        run = Migrating(
+            lambda: operations.migrate(own.database, files, stop=stop, locks=LockOptions(block_timeout_ms=1))
+        )
+        wait_until(lambda: is_running(own.database, "pg_sleep"), "the slow statement")
+        with client(
+            own.database.with_parameters(replication="database"),
+            "CREATE_REPLICATION_SLOT s TEMPORARY LOGICAL pgoutput",
+        ) as it:
+            waiting = (
+                "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE NOT l.granted "
+                "AND a.backend_type = 'walsender' AND l.waitstart < clock_timestamp() - interval '2500 ms'"
+            )
+            wait_until(lambda: one(own.database, waiting)[0] or run.is_over, "the slot behind us")
+            assert not run.is_over, run.errors
+            stop.request(2)
+            run.end()
+        assert isinstance(run.errors[0], Interrupted) and it.is_through, it.errors
+    finally:
+        stop_server(own)
 
 
 def test_rollback_is_stopped_and_the_migration_stays(table: Folder) -> None:
@@ -475,6 +545,21 @@ def test_login_role_cancels_for_the_role_that_it_becomes(table: Folder, server: 
             assert f"pid {it.pid}" in run.failed().message
 
 
+def test_statement_timeout_of_the_role_does_not_keep_it_from_looking(table: Folder, server: RunningServer) -> None:
+    with role(table, server) as plain:
+        user = plain.parameters["user"]
+        table.do(f"GRANT CREATE, USAGE ON SCHEMA public TO {user}", f"ALTER ROLE {user} SET statement_timeout = 1")
+        for tables in ("t", "_yoyo_migration", "_yoyo_log", "_yoyo_version"):
+            table.do(f"ALTER TABLE {tables} OWNER TO {user}")
+        text = f"SET LOCAL statement_timeout = 0;\nLOCK TABLE t IN SHARE MODE;\n{SLEEP};"
+        table.write("2_b", text)
+        patient = plain.with_parameters(options="-c statement_timeout=60000")
+        run = Migrating(lambda: table.migrate(database=patient, locks=SHORT))
+        wait_until(lambda: is_running(table.database, "pg_sleep") or run.is_over, "the slow statement")
+        with client(table.database) as it:
+            assert f"pid {it.pid}" in run.failed().message
+
+
 @contextlib.contextmanager
 def role_named(folder: Folder, name: str) -> Iterator[str]:
     folder.do(f"CREATE ROLE {name}")
@@ -515,6 +600,33 @@ def test_through_pgbouncer(table: Folder, kind: str) -> None:
             assert f"pid {it.pid} (postgres, shop) has waited" in run.failed().message
     assert it.is_through
     assert table.recorded() == (["1_a", "2_b"] if kind in ("migration", "session mode") else ["1_a"])
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize(
+    "rename", ["SET application_name = 'shop'", "RESET ALL", "DO 'BEGIN SET application_name = 1; END'"]
+)
+def test_through_pgbouncer_it_finds_a_session_that_a_file_gives_another_name(table: Folder, rename: str) -> None:
+    table.write("2_b", f"{rename};\nLOCK TABLE t IN SHARE MODE;\n{SLEEP};")
+    with pgbouncer(table.database, "transaction", 3) as pooled:
+        run = Migrating(lambda: table.migrate(database=pooled, locks=SHORT))
+        wait_until(lambda: one(table.database, SLEEPS)[0], "the slow statement")
+        with client(table.database) as it:
+            assert f"pid {it.pid} (postgres, shop) has waited" in run.failed().message
+    assert it.is_through
+
+
+@needs_pgbouncer
+def test_what_was_killed_behind_pgbouncer_lets_go_before_its_statement_ends(table: Folder) -> None:
+    table.write("2_b", f"LOCK TABLE t IN SHARE MODE;\n{SLEEP};")
+    with pgbouncer(table.database, "transaction", 3) as pooled:
+        run = start_cli(pooled, table.path, "migrate")
+        wait_until(lambda: one(table.database, SLEEPS)[0], "the slow statement")
+        run.send_signal(signal.SIGKILL)
+        run.finish()
+        with client(table.database) as it:
+            pass
+    assert it.is_through and table.recorded() == ["1_a"]
 
 
 SLEEPS = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(600)'"
@@ -585,3 +697,42 @@ def test_command_line_shows_it(table: Folder) -> None:
     assert code == 3 and out.count("\n") == 1
     assert "error: 2_b failed in statement 2 of 2: stopped after" in err and f"pid {it.pid} (postgres, shop)" in err
     assert "2_b.sql:2:1" in err and "hint: " in err
+
+
+def test_output_that_nobody_reads_does_not_stop_it(table: Folder) -> None:
+    table.write(
+        "2_b",
+        "LOCK TABLE t IN SHARE MODE;\n"
+        "DO $$BEGIN FOR n IN 1..20000 LOOP RAISE NOTICE '% %', n, repeat('x', 100); END LOOP; END$$;\n"
+        f"{SLEEP};",
+    )
+    words = [
+        "migrate",
+        "--database-url",
+        table.database.url,
+        "--migrations",
+        str(table.path),
+        "--block-timeout",
+        "300ms",
+    ]
+    with subprocess.Popen([sys.executable, "-m", "wflo_schema", *words], stderr=subprocess.PIPE, text=True) as run:
+        wait_until(
+            lambda: is_running(table.database, "RAISE NOTICE") or is_running(table.database, "pg_sleep"), "notices"
+        )
+        with client(table.database) as it:
+            pass
+        assert it.is_through, it.errors
+        _, err = run.communicate()
+    assert run.returncode == 3 and "stopped after" in err
+
+
+def test_run_is_not_suspended(table: Folder) -> None:
+    table.write("2_b", f"LOCK TABLE t IN SHARE MODE;\n{SLEEP};")
+    run = start_cli(table.database, table.path, "migrate", "--block-timeout", "300ms")
+    wait_until(lambda: is_running(table.database, "pg_sleep"), "the slow statement")
+    run.send_signal(signal.SIGTSTP)
+    with client(table.database) as it:
+        pass
+    assert it.is_through, it.errors
+    code, _, err = run.finish()
+    assert code == 3 and "not suspended" in err and "stopped after" in err
