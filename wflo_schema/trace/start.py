@@ -143,14 +143,16 @@ def _place(empty: Database, catalog: Catalog) -> frozenset[str]:
     From where to where a relation moves decides whether it is copied.
     """
     wanted = [(o, a, o.get(a)) for o in catalog.objects for a in _TABLESPACES if o.get(a)]
-    placed = set()
-    for one, attribute, tablespace in wanted:
-        move = sql.SQL("ALTER TABLE {} SET TABLESPACE {}").format(
-            sql.Identifier(one.path[0], one.path[-1]), sql.Identifier(tablespace)
-        )
-        with empty.connect(settings=WATCHED) as connection, contextlib.suppress(psycopg.Error):
-            connection.execute(move)
-            placed.add(f"{one.kind} {one.name}: {attribute}")
+    placed: set[str] = set()
+    if not wanted:
+        return frozenset()
+    move = sql.SQL("ALTER TABLE {} SET TABLESPACE {}")
+    with empty.connect(settings=WATCHED) as connection:
+        for one, attribute, tablespace in wanted:
+            name = sql.Identifier(one.path[0], one.path[-1])
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(move.format(name, sql.Identifier(tablespace)))
+                placed.add(f"{one.kind} {one.name}: {attribute}")
     return frozenset(placed)
 
 
