@@ -123,6 +123,38 @@ def test_without_a_transaction_no_lock_is_held_over_the_next_statement(database:
     assert codes(linted(database, tmp_path, text)) == []
 
 
+MANY = [
+    "INSERT INTO orders (id, placed) SELECT id, now() FROM users ON CONFLICT (id) DO UPDATE SET state = 'new';",
+    "WITH x AS (SELECT id FROM users) UPDATE orders SET state = 'new';",
+    "MERGE INTO orders o USING users u ON o.id = u.id WHEN MATCHED THEN UPDATE SET state = 'new';",
+]
+FEW = [
+    "INSERT INTO orders (id, placed) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET state = 'new';",
+    "INSERT INTO orders (id, placed) SELECT id, now() FROM users WHERE id=7 ON CONFLICT (id) DO UPDATE SET total = 1;",
+    "INSERT INTO orders (id, placed) SELECT id, now() FROM users ON CONFLICT (id) DO NOTHING;",
+    "MERGE INTO orders o USING (VALUES (1)) v (i) ON o.id = v.i WHEN MATCHED THEN UPDATE SET state = 'new';",
+    "CREATE TEMP TABLE few AS SELECT 1 AS id;\nUPDATE few SET id = 2;",
+    "ALTER TABLE users ADD COLUMN nick text;\nINSERT INTO orders (id, placed) SELECT generate_series(1, 3), now();",
+    "ALTER TABLE users ADD nick text;\nINSERT INTO orders (id, placed) SELECT n, now() FROM generate_series(1, 3) n;",
+]
+
+
+@pytest.mark.parametrize("text", MANY)
+def test_many_rows_are_changed_at_once(text: str, database: Database, tmp_path: Path) -> None:
+    assert codes(linted(database, tmp_path, text)) == ["rows-changed-at-once"]
+
+
+@pytest.mark.parametrize("text", FEW)
+def test_few_rows_are_no_finding(text: str, database: Database, tmp_path: Path) -> None:
+    assert codes(linted(database, tmp_path, text)) == []
+
+
+def test_a_lock_is_not_held_behind_the_savepoint_before_it(database: Database, tmp_path: Path) -> None:
+    text = "SAVEPOINT a;\nALTER TABLE users ADD COLUMN nick text;\n{}\nSELECT count(*) FROM orders;"
+    assert codes(linted(database, tmp_path, text.format("ROLLBACK TO a;"))) == []
+    assert codes(linted(database, tmp_path, text.format("RELEASE a;"))) == ["lock-held"]
+
+
 # --- allowances -------------------------------------------------------------------------------
 
 

@@ -179,6 +179,31 @@ def test_time_zone_of_the_target_decides(database: Database, tmp_path: Path) -> 
         assert trace(database, read_migrations(folder)).statements[0].rewrites == rewrites
 
 
+def test_a_table_is_in_the_tablespace_that_it_has_in_the_target(database: Database, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path, f01_a="CREATE TABLE far (a int); CREATE TABLE near (a int); CREATE INDEX i ON far (a);"
+    )
+    engine.migrate(database, read_migrations(folder))
+    text = "ALTER TABLE {} SET TABLESPACE pg_default;"
+    folder_of(tmp_path, f02_b="\n".join(text.format(one) for one in ("far", "i", "near")))
+    place = sql.Identifier(f"far_{database.name}")
+    with database.connect() as connection:
+        if connection.info.server_version < 150_000:
+            pytest.skip("a tablespace needs a directory there")
+        connection.execute("SET allow_in_place_tablespaces = on")
+        connection.execute(sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(place))
+        try:
+            for name in ("far", "i"):
+                connection.execute(sql.SQL("ALTER TABLE {} SET TABLESPACE {}").format(sql.Identifier(name), place))
+            found = trace(database, read_migrations(folder))
+        finally:
+            connection.execute("DROP TABLE far")
+            connection.execute(sql.SQL("DROP TABLESPACE {}").format(place))
+
+    assert [one.rewrites for one in found.statements] == [("public.far",), ("public.i",), ()]
+    assert found.notes == ()
+
+
 def test_hooks_are_rehearsed_around_each(database: Database, tmp_path: Path) -> None:
     folder = folder_of(
         tmp_path,

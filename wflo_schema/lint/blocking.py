@@ -61,6 +61,8 @@ class Transaction:
 
     def judge(self, step: Step) -> Iterator[Flaw]:
         """What is wrong with one more statement."""
+        if step.traced.text[:8].upper() == "ROLLBACK":
+            self._held = {table: held for table, held in self._held.items() if not _is_given_back(table, held[1])}
         own = self._locks(step.traced)
         here = {table: strongest({mode, self._held[table][0]}) if table in self._held else mode
                 for table, mode in own.items()}  # fmt: skip
@@ -131,7 +133,7 @@ class Transaction:
             return
         if verb != "read":
             self._changed[table] = step
-        if verb in ("inserted", "read"):
+        if verb in _LEAVES_ROWS:
             return
         yield Flaw(
             "rows-changed-at-once",
@@ -157,18 +159,15 @@ class Transaction:
         parsed = step.parse()
         if parsed is None or not parsed.is_of_rows:
             return None, ""
+        found: list[tuple[str, str]] = []
         for node, verb in _changing(parsed):
             relation = node.relation if hasattr(node, "relation") else node.from_clause[0].range_var
             table = self._full_name(relation_name(relation), step)
             if table is None or table in self.new or not self.context.matters(table):
                 continue
-            if verb == "inserted or updated" and not step.traced.scans:
-                verb = "inserted"  # from a few rows
-            if verb in ("inserted", "merged", "inserted or updated") or changes_many(
-                node, self.context.keys.get(table, ())
-            ):
-                return table, verb
-        return None, ""
+            if step.traced.scans if verb in _BY_SOURCE else changes_many(node, self.context.keys.get(table, ())):
+                found.append((table, verb))
+        return min(found, key=lambda one: one[1] in _LEAVES_ROWS) if found else (None, "")
 
     @staticmethod
     def _full_name(written: str, step: Step) -> str | None:
@@ -231,9 +230,18 @@ class Transaction:
             )
 
 
+# How many rows these change depends on what they read: a table as a whole, or a few rows.
+_BY_SOURCE = frozenset({"inserted", "inserted or updated", "merged"})
+_LEAVES_ROWS = frozenset({"inserted", "read"})
+
+
 def _counts(lock: Lock) -> bool:
     """A materialized view has no writers, so only a lock that stops reads matters."""
     return lock.kind != "materialized view" or lock.stops_reads
+
+
+def _is_given_back(table: str, by: Step) -> bool:
+    return any(lock.relation == table and lock.held_until == "rollback" for lock in by.traced.locks)
 
 
 def _waits(mode: str) -> str:

@@ -23,19 +23,24 @@ _BY_INDEX = frozenset({"Index Scan", "Index Only Scan"})
 
 @dataclass(slots=True)
 class Plan:
-    """``whole`` are the tables read as a whole, ``read`` all that are read, ``changed`` those with what is done."""
+    """``whole`` are the tables read as a whole, ``read`` all that are read, ``changed`` those with what is done.
+
+    UPSERT is an INSERT that may update, and a MERGE that deletes nothing.
+    """
 
     whole: set[Place] = field(default_factory=set)
     read: set[Place] = field(default_factory=set)
     changed: set[tuple[str, Place]] = field(default_factory=set)
 
 
-def read_plan(text: str) -> Plan:
-    """The plan that EXPLAIN (VERBOSE, FORMAT JSON) gives."""
+def read_plan(text: str, *, may_delete: bool = True) -> Plan:
+    """The plan that EXPLAIN (VERBOSE, FORMAT JSON) gives; it does not say what a MERGE does."""
     plan = Plan()
     for one in json.loads(text):
         if "Plan" in one:
             _walk(one["Plan"], plan, is_limited=False)
+    if not may_delete:
+        plan.changed = {("UPSERT" if what == "MERGE" else what, place) for what, place in plan.changed}
     return plan
 
 
@@ -57,7 +62,8 @@ def _walk(node: dict[str, Any], plan: Plan, *, is_limited: bool) -> None:
 
 
 def _changed(node: dict[str, Any], place: Place, plan: Plan) -> None:
-    plan.changed.add((str(node.get("Operation", "")).upper(), place))
+    operation = str(node.get("Operation", "")).upper()
+    plan.changed.add(("UPSERT" if node.get("Conflict Resolution") == "UPDATE" else operation, place))
 
 
 def _is_whole(node: dict[str, Any]) -> bool:

@@ -293,7 +293,8 @@ class Rehearsal(Run):
         statement = step.statement
         plan: Plan | None = None
         if step.plan is not None:
-            plan = read_plan("\n".join(row[0] or "" for row in rows[step.plan]))
+            may_delete = b"DELETE" in statement.raw.upper()
+            plan = read_plan("\n".join(row[0] or "" for row in rows[step.plan]), may_delete=may_delete)
         return Look(
             step.kind,
             rows[step.locked],
@@ -451,7 +452,7 @@ def _with_since(found: list[tuple[Traced, Done]]) -> list[tuple[Traced, Done]]:
 
 # What a key does when a row that it points to goes, or gets another key.
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
-_EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "MERGE": 28, "": 28}
+_EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "UPSERT": 20, "MERGE": 28, "": 28}
 
 
 def _fired(one: Traced, done: Done, relations: Relations) -> Traced:
@@ -470,7 +471,7 @@ def _fired(one: Traced, done: Done, relations: Relations) -> Traced:
                 fires.append(f"trigger {name} of {table}")
                 undecided.append(f"trigger {name} of {table} runs for each row, and there were none")
             continue
-        deletes, updates = operations & {"DELETE", "MERGE", ""}, operations & {"UPDATE", "MERGE", ""}
+        deletes, updates = operations & {"DELETE", "MERGE", ""}, operations & {"UPDATE", "UPSERT", "MERGE", ""}
         action = _ACTIONS.get(on_delete or "") if deletes else _ACTIONS.get(on_update or "") if updates else None
         elsewhere = relations.name_of(other or "")
         if not elsewhere or not (deletes or action):

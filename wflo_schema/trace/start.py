@@ -5,13 +5,16 @@ Hides what happens where the first cannot be made again there.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import psycopg
+from psycopg import sql
 
 from wflo_schema.catalog.making import making_statements
+from wflo_schema.catalog.objects import Catalog
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_error
 from wflo_schema.engine.planning import Status
@@ -23,6 +26,9 @@ from wflo_schema.words import counted, listed
 
 # Settings of the target on which it depends what a statement does, such as whether a change of type rewrites.
 _SETTINGS = ("TimeZone", "DateStyle", "IntervalStyle")
+
+# Attributes that say where a table, or an index, is kept.
+_TABLESPACES = ("tablespace", "index tablespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ def start_of_target(
         return Start(empty, said, settings=settings)
     failure = _make(empty, statements)
     if not failure:
-        notes = tuple(f"not made in the scratch database: {one}" for one in left_out)
+        placed = _place(empty, catalog)
+        notes = tuple(f"not made in the scratch database: {one}" for one in left_out if one not in placed)
         return Start(empty, said, notes, settings)
     applied = found.recorded
     items = tuple(m for m in migrations if m.id in applied)
@@ -128,6 +135,25 @@ def _make(empty: Database, statements: list[str]) -> str:
         except psycopg.Error as error:
             return error.diag.message_primary or database_error(error, "making it").message
     return ""
+
+
+def _place(empty: Database, catalog: Catalog) -> frozenset[str]:
+    """Put into its tablespace what is in another than the database's, where that may be; say what is there now.
+
+    From where to where a relation moves decides whether it is copied.
+    """
+    wanted = [(o, a, o.get(a)) for o in catalog.objects for a in _TABLESPACES if o.get(a)]
+    placed: set[str] = set()
+    if not wanted:
+        return frozenset()
+    move = sql.SQL("ALTER TABLE {} SET TABLESPACE {}")
+    with empty.connect(settings=WATCHED) as connection:
+        for one, attribute, tablespace in wanted:
+            name = sql.Identifier(one.path[0], one.path[-1])
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(move.format(name, sql.Identifier(tablespace)))
+                placed.add(f"{one.kind} {one.name}: {attribute}")
+    return frozenset(placed)
 
 
 def of_other_version(scratches_on: str, target: str) -> str:
