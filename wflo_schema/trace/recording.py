@@ -76,7 +76,6 @@ def _make_the_same(database: Database, empty: Database, scratch: ScratchOptions 
 
 def _given(run: Run, other: Run, names: Sequence[str]) -> list[str]:
     """The statements that give the other database owners, grants and default privileges of this one."""
-
     defaults = run.must([Command(load_sql("trace", "default_privileges"), keeps_rows=True)]).rows[-1]
     return [*giving(run, other, names), *(row[0] or "" for row in defaults)]
 
