@@ -473,3 +473,38 @@ def test_what_reaches_outside_of_the_database_is_refused(database: Database, tmp
     migrations = with_repeatables(tmp_path, {"1-role": "CREATE ROLE somebody_new"}, {"v": "CREATE VIEW v AS SELECT 1"})
     with pytest.raises(Refused, match="1-role reaches outside of the database"):
         write_script(database, migrations, record=record)
+
+
+def test_as_a_role_that_owns_some_of_it(
+    server: RunningServer, database: Database, second: Database, tmp_path: Path
+) -> None:
+    before = (
+        "CREATE SCHEMA app AUTHORIZATION wflo_maker; CREATE TABLE public.others (n int)",
+        "GRANT SELECT ON others TO wflo_maker; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE wflo_maker GRANT UPDATE ON TABLES TO pg_monitor",
+    )
+    files = {"v": "CREATE VIEW v AS SELECT amount, n FROM orders, public.others"}
+    with database.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS wflo_maker; CREATE ROLE wflo_maker LOGIN CREATEDB")
+    try:
+        one, other = (d.with_schema("app").with_parameters(user="wflo_maker") for d in (database, second))
+        migrations = with_repeatables(tmp_path, ORDERS, {**files})
+        for each, own in ((database, one), (second, other)):
+            with each.connect() as connection:
+                connection.execute("; ".join(before).encode())
+            operations.migrate(own, migrations, allow=tuple(Allow))
+            with each.connect() as connection:
+                connection.execute("GRANT INSERT ON app.v TO pg_read_all_data; COMMENT ON VIEW app.v IS 'it'")
+        migrations = with_repeatables(tmp_path, {"2-bigint": "ALTER TABLE orders ALTER amount TYPE bigint"}, {})
+        script = psql_text(write_script(one, migrations, record=record))
+        operations.migrate(other, migrations)
+        assert "GRANT INSERT ON TABLE app.v TO pg_read_all_data" in script
+        ran = psql(server, database.with_parameters(user="wflo_maker"), script)
+        assert ran.returncode == 0, ran.stderr
+        assert_same_to_the_last(server, database, second)
+    finally:
+        for each in (database, second):
+            with each.connect() as connection:
+                connection.execute("DROP OWNED BY wflo_maker CASCADE")
+        with database.connect() as connection:
+            connection.execute("DROP ROLE wflo_maker")

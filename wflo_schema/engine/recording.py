@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wflo_schema.connect.pipeline import BEGIN, DISCARD, FLUSH, ROLLBACK, Command, Exchange
+from wflo_schema.connect.pipeline import BEGIN, DISCARD, FLUSH, ROLLBACK, Command, Exchange, Row
 from wflo_schema.connect.queries import load_sql
-from wflo_schema.engine.repeatables import array, read_texts
+from wflo_schema.engine.repeatables import array, named, read_texts
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import Session
 from wflo_schema.engine.transaction import Transaction
@@ -79,15 +79,26 @@ def ask_for(names: Sequence[str]) -> Command:
 
 def digest_of_made() -> str:
     """The query of a digest, behind `ask_for`."""
-    named = _without_comments("things_named").replace("$1", "pg_catalog.current_setting('wflo_schema.names')")
+    there = load_sql("engine", "things_named").replace("$1", "pg_catalog.current_setting('wflo_schema.names')")
     of_all = "(SELECT pg_catalog.array_agg(n.{} ORDER BY n.objid, n.classid) FROM named AS n)"
-    kept = _without_comments("things_kept")
+    kept = load_sql("engine", "things_kept")
     kept = kept.replace("$1", of_all.format("classid")).replace("$2", of_all.format("objid"))
-    return _without_comments("things_digest").replace("{named}", named).replace("{kept}", kept)
+    query = load_sql("engine", "things_digest").replace("{named}", there).replace("{kept}", kept)
+    return re.sub(r"^\s*--.*\n", "", query, flags=re.MULTILINE)
 
 
-def _without_comments(query: str) -> str:
-    return re.sub(r"^\s*--.*\n", "", load_sql("engine", query), flags=re.MULTILINE)
+def giving(run: Session, other: Session, names: Sequence[str]) -> list[str]:
+    """The statements that give what bears these names the owners and grants in another database that it has here."""
+
+    def ask(of: Session, query: str) -> Sequence[Row]:
+        things = named(of.pipeline, names)
+        places = array(t.classid for t in things), array(t.objid for t in things)
+        return of.must([Command(query, places, keeps_rows=True)]).rows[-1]
+
+    kept = ask(run, load_sql("engine", "things_kept"))
+    taken = [row[-1] or "" for row in ask(other, load_sql("engine", "things_given"))]
+    owners, grants = ([row[-1] or "" for row in kept if row[2] == what] for what in ("owner", "grant"))
+    return [*owners, *taken, *grants]
 
 
 class _Tape:

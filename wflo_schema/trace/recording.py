@@ -15,12 +15,12 @@ from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import NOTHING, Difference
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, Database, database_error
-from wflo_schema.connect.pipeline import Command, Row
+from wflo_schema.connect.pipeline import Command
 from wflo_schema.connect.queries import load_sql
 from wflo_schema.engine import operations as engine
 from wflo_schema.engine.ledger import Ledger, create_ledger, create_own
-from wflo_schema.engine.recording import Recorder, Unit, read_made
-from wflo_schema.engine.repeatables import array, named, read_texts
+from wflo_schema.engine.recording import Recorder, Unit, giving, read_made
+from wflo_schema.engine.repeatables import read_texts
 from wflo_schema.engine.running import Run
 from wflo_schema.errors import Refused
 from wflo_schema.files.folder import Migrations
@@ -76,17 +76,8 @@ def _make_the_same(database: Database, empty: Database, scratch: ScratchOptions 
 
 def _given(run: Run, other: Run, names: Sequence[str]) -> list[str]:
     """The statements that give the other database owners, grants and default privileges of this one."""
-
-    def ask(of: Run, query: str) -> tuple[Row, ...]:
-        things = named(of.pipeline, names)
-        places = array(t.classid for t in things), array(t.objid for t in things)
-        return of.must([Command(load_sql("engine", query), places, keeps_rows=True)]).rows[-1]
-
-    kept = ask(run, "things_kept")
-    owners, grants = ([row[-1] or "" for row in kept if row[2] == what] for what in ("owner", "grant"))
-    taken = [row[-1] or "" for row in ask(other, "things_given")]
     defaults = run.must([Command(load_sql("trace", "default_privileges"), keeps_rows=True)]).rows[-1]
-    return [*owners, *taken, *grants, *(row[0] or "" for row in defaults)]
+    return [*giving(run, other, names), *(row[0] or "" for row in defaults)]
 
 
 def _cannot(database: Database, why: str) -> Refused:
@@ -116,10 +107,10 @@ def _differences(database: Database, empty: Database) -> list[Difference]:
     return [
         d
         for d in compare_catalogs(have, want)
-        # a schema that is not there yet is made by the run; grants are looked at where they are given again
+        # a schema that is not there yet is made by the run; whose things are, and grants, are looked at by themselves
         if not d.cosmetic
-        and d.kind != "database"
-        and d.attribute != "privileges"
+        and d.kind not in ("database", "default privileges")
+        and d.attribute not in ("owner", "privileges")
         and not (d.kind == "schema" and d.want == NOTHING)
     ]
 

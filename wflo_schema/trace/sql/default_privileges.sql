@@ -1,4 +1,4 @@
--- one row: a statement that gives a database one of the default privileges of this one
+-- one row: a statement that gives a database a default privilege of this one, of a role that this session may be
 SELECT
     pg_catalog.format(
         'ALTER DEFAULT PRIVILEGES FOR ROLE %I %s %s',
@@ -37,4 +37,5 @@ CROSS JOIN LATERAL (
     FROM pg_catalog.aclexplode(d.defaclacl) AS e
     LEFT JOIN pg_catalog.pg_roles AS o ON o.oid OPERATOR(pg_catalog.=) e.grantee
 ) AS s
+WHERE pg_catalog.pg_has_role(d.defaclrole, 'MEMBER')
 ORDER BY d.oid, s.rank, s.statement
