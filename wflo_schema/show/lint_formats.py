@@ -198,7 +198,7 @@ def _fenced(text: str) -> list[str]:
 def _markdown(text: str) -> str:
     import re
 
-    return re.sub(r"([\\`*_<>\[\]|#])", r"\\\1", text)
+    return re.sub(r"([\\`*_<>\[\]|#])", r"\\\1", text).replace("\n", "\n  ")
 
 
 # Every format of lint; what --format takes is read from here.

@@ -26,6 +26,7 @@ _HOOKS = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
 
 
+# many parameters: what is rehearsed, where, and who looks on
 def trace(
     database: Database,
     migrations: Migrations,
@@ -37,7 +38,7 @@ def trace(
     scratch: ScratchOptions | None = None,
     look: Callable[[Database, Sequence[Traced]], None] | None = None,
     is_target: bool = True,
-) -> Trace:  # many parameters: what is rehearsed, where, and who looks on
+) -> Trace:
     """Rehearse what is pending in ``database``, at its schema, in a scratch database.
 
     ``only``: of what is pending, these ids.  ``files``: these, by path or id, applied or not.  ``since``: what is new
