@@ -166,6 +166,7 @@ HOUSE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "rewriting",
             "ending",
             "undoing",
+            "guessing",
             "judging",
             "operations",
             "fixing",

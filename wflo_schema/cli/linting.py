@@ -24,10 +24,13 @@ from wflo_schema.cli.options import (
     scratch_options,
     server_directory_option,
 )
+from wflo_schema.cli.settings import refuse_empty_url
 from wflo_schema.cli.streams import EXIT_CODES, answer, say, warn
+from wflo_schema.errors import NoDatabase
 from wflo_schema.show.lint_formats import LINT_FORMATS
 
 if TYPE_CHECKING:
+    from wflo_schema.connect.database import Database
     from wflo_schema.scratch.replay import ScratchOptions
 
 
@@ -105,15 +108,18 @@ def lint(
     from wflo_schema.findings import Severity
     from wflo_schema.lint import operations
 
-    target = resolve_database(database_url, schema, server_directory)
+    target = _target(database_url, schema, server_directory, is_needed=fix)
+    given = scratch()
+    if target is None and given.on is not None:
+        given = replace(given, on=given.on.with_schema(schema))
     path = contract or folders_of(migrations)[0] / "contract.toml"
     held_to = read_contract(path) if contract is not None or path.is_file() else None
     options = operations.LintOptions(files, since, to, held_to, rows_that_matter, Severity(fail_on), with_squawk)
     found = read_files(migrations)
-    if fix:
+    if fix and target is not None:
         from wflo_schema.lint import fixing
 
-        fixed = fixing.fix(target, found, options=options, scratch=scratch())
+        fixed = fixing.fix(target, found, options=options, scratch=given)
         for path in fixed.paths:
             say(f"wrote {path}")
         for i, why in fixed.left:
@@ -121,6 +127,20 @@ def lint(
         found = read_files(migrations)
         files = tuple(dict.fromkeys((*files, *(m.id for m in found if files and Path(m.path) in fixed.paths))))
         options = replace(options, files=files)
-    result = operations.lint(target, found, options=options, scratch=scratch())
+    result = operations.lint(target, found, options=options, scratch=given)
     answer(LINT_FORMATS[format_](result))
     sys.exit(result.exit_code)
+
+
+def _target(url: str | None, schema: str | None, server_directory: Path, *, is_needed: bool) -> Database | None:
+    """The database that is meant; None where none is named, and none is needed."""
+    refuse_empty_url()
+    try:
+        return resolve_database(url, schema, server_directory)
+    except NoDatabase as error:
+        if url is not None:
+            raise
+        if is_needed:
+            why = "--fix leaves applied files alone, and no database is named that says which these are"
+            raise NoDatabase(why, hint=error.hint) from None
+        return None

@@ -16,8 +16,10 @@ from wflo_schema.files.folder import Migration, Migrations
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.lint.context import Context, Keys, read_unique_keys
 from wflo_schema.lint.ending import State, broken_by, read_state
+from wflo_schema.lint.guessing import MAY_BE_WRONG, guess
 from wflo_schema.lint.judging import Judge
 from wflo_schema.lint.rewriting import Rewrite
+from wflo_schema.lint.rules import BY_CODE
 from wflo_schema.lint.undoing import MOST_ROLLED_BACK, Undone, read_before, roll_back
 from wflo_schema.lint.values import LintResult
 from wflo_schema.scratch.replay import ScratchOptions
@@ -47,7 +49,7 @@ class LintOptions:
 
 
 def lint(
-    database: Database,
+    database: Database | None,
     migrations: Migrations,
     *,
     options: LintOptions | None = None,
@@ -55,9 +57,37 @@ def lint(
 ) -> LintResult:
     """Judge what is pending in ``database``, or what ``options`` name, by a rehearsal.  Writes nothing in it.
 
-    Raise `Refused` where no scratch database may be made, `MigrationFailed` where what comes before does not replay.
+    Without a database all files are pending, and are rehearsed on the server that ``scratch`` names; where that names
+    none, their text is all that is judged.  Raise `Refused` where no scratch database may be made, `MigrationFailed`
+    where what comes before does not replay.
     """
-    return _linted(database, migrations, options or LintOptions(), scratch, _Looking(migrations))[0]
+    options = options or LintOptions()
+    server = database or (scratch.on if scratch is not None else None)
+    if server is None:
+        return _from_text(migrations, options)
+    looking = _Looking(migrations)
+    return _linted(server, migrations, options, scratch, looking, is_target=database is not None)[0]
+
+
+def _from_text(migrations: Migrations, options: LintOptions) -> LintResult:
+    started = time.monotonic()
+    found, keys, failures = guess(migrations, options.files, options.since, options.to)
+    uses_phases = any(m.phase is Phase.AFTER_DEPLOY for m in migrations)
+    judge = Judge(Context(keys, uses_phases=uses_phases), migrations, found)
+    judge.statements()
+    for m, error in failures:
+        judge.failure(m, error)
+    if options.with_squawk:
+        judge.style()
+    result = _result(judge, found, options, started, [m.id for m, _ in failures])
+    said = tuple(
+        f if BY_CODE[f.code].section == "files" or f.code == "file-refused"
+        else replace(
+            f, message=f"{f.message} ({MAY_BE_WRONG})", help="a rehearsal tells" if f.code == "undecided" else f.help
+        )
+        for f in result.findings
+    )  # fmt: skip
+    return replace(result, findings=said, is_rehearsed=False)
 
 
 def lint_with_rewrites(
@@ -79,11 +109,13 @@ def _linted(
     options: LintOptions,
     scratch: ScratchOptions | None,
     looking: _Looking,
+    *,
+    is_target: bool = True,
 ) -> tuple[LintResult, Judge]:
     started = time.monotonic()
     looking.held_to = options.contract
-    found, failures = _traced(database, migrations, options, scratch, looking)
-    sizes, rates = _sizes(database, found, scratch)
+    found, failures = _traced(database, migrations, options, scratch, looking, is_target=is_target)
+    sizes, rates = _sizes(database, found, scratch) if is_target else ({}, Rates())
     context = _context(database, migrations, options, looking.keys, sizes)
     left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
     judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
@@ -189,6 +221,8 @@ def _traced(
     options: LintOptions,
     scratch: ScratchOptions | None,
     looking: _Looking,
+    *,
+    is_target: bool,
 ) -> tuple[Trace, list[_Failure]]:
     """The trace of all that can be rehearsed, and which file cannot, and why: what comes behind that is left out."""
     failures: list[_Failure] = []
@@ -196,7 +230,10 @@ def _traced(
     while True:
         looking.states.clear()
         try:
-            found = trace(database, migrations, files=files, since=options.since, to=to, scratch=scratch, look=looking)
+            found = trace(
+                database, migrations, files=files, since=options.since, to=to, scratch=scratch, look=looking,
+                is_target=is_target,
+            )  # fmt: skip
         except (BadMigrationFile, Refused) as error:
             m = _blamed(error, migrations)
             if m is None or m in [one for one, _ in failures]:

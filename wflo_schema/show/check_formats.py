@@ -123,6 +123,8 @@ def sarif(rules: Sequence[Rule], findings: Sequence[Finding], allowed: Sequence[
 
     ``allowed``: findings with the reason why they do not count; ``kind`` is where that is said, inSource or external.
     """
+    from urllib.parse import quote
+
     from wflo_schema.show.text import json_text, relative_path
 
     by_code = {r.code: n for n, r in enumerate(rules)}
@@ -137,7 +139,7 @@ def sarif(rules: Sequence[Rule], findings: Sequence[Finding], allowed: Sequence[
             if f.location.column:
                 region["startColumn"] = f.location.column
             location["physicalLocation"] = {
-                "artifactLocation": {"uri": Path(relative_path(f.location.path)).as_posix()},
+                "artifactLocation": {"uri": quote(Path(relative_path(f.location.path)).as_posix())},
                 "region": region,
             }
         return {**made, "locations": [location]}

@@ -36,6 +36,7 @@ def _verdict(result: LintResult) -> str:
     sums += [f"{len(result.allowed)} allowed"] if result.allowed else []
     verdict = {0: "ok", 1: "no", 3: "cannot tell"}[result.exit_code]
     looked = f"{counted(len(result.judged), 'migration')} looked at"
+    looked += "" if result.is_rehearsed else ", not rehearsed"
     return f"{verdict}: {', '.join([looked, *sums])}"
 
 
@@ -130,6 +131,7 @@ def lint_github(result: LintResult) -> str:
 
     lines = [github_command(f) for f in result.findings]
     lines += [github_notice(f"allowed: {a.finding.code}: {_place(a.finding)}", a.reason) for a in result.allowed]
+    lines += [github_notice("wflo-schema lint", note) for note in result.notes]
     return "\n".join(lines or [github_notice("wflo-schema lint", _verdict(result))])
 
 
@@ -172,6 +174,8 @@ def lint_markdown(result: LintResult) -> str:
             lines += (
                 ["", "  Instead:", *_fenced(f.help)] if _is_sql(f.help) else ["", f"  Instead: {_markdown(f.help)}"]
             )
+    for note in result.notes:
+        lines += ["", f"Note: {_markdown(note)}"]
     if result.allowed:
         lines += ["", f"<details><summary>{len(result.allowed)} allowed</summary>", ""]
         lines += [f"- `{a.finding.code}` at `{_place(a.finding)}`: {_markdown(a.reason)}" for a in result.allowed]
@@ -194,7 +198,7 @@ def _fenced(text: str) -> list[str]:
 def _markdown(text: str) -> str:
     import re
 
-    return re.sub(r"([\\`*_<>\[\]|#])", r"\\\1", text)
+    return re.sub(r"([\\`*_<>\[\]|#])", r"\\\1", text).replace("\n", "\n  ")
 
 
 # Every format of lint; what --format takes is read from here.

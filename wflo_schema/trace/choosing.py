@@ -46,8 +46,31 @@ def choose_pending(found: Status, migrations: Migrations, to: str | None, only: 
     return Chosen(planned.pending if again else planned.pending[: last + 1], again, frozenset(only))
 
 
-def choose_files(found: Status, migrations: Migrations, names: Sequence[str]) -> tuple[Migrations, Chosen]:
-    """These files, by their paths or ids, applied or not; one of another folder comes behind what is pending."""
+def choose_without_target(
+    migrations: Migrations, files: Sequence[str], since: str | None, to: str | None
+) -> tuple[Migrations, Chosen]:
+    """Where no database is asked what is applied: these files, or what is new since a revision, or else all.
+
+    The files before them are replayed first.
+    """
+    if since is not None:
+        return migrations, choose_since(migrations, since, to)
+    if files:
+        migrations, chosen = choose_files(frozenset(), migrations, files)
+        if chosen.before is None:
+            before = _part(migrations, migrations.items)
+            chosen = replace(chosen, before=before, start=f"the {len(before)} migrations of {migrations.where}")
+        return migrations, chosen
+    last = len(migrations) if to is None else migrations.items.index(migrations.resolve(to)) + 1
+    again = migrations.repeatables if to is None else ()
+    return migrations, Chosen(migrations.items[:last], again, None, _part(migrations, ()), "an empty database")
+
+
+def choose_files(waiting: Collection[str], migrations: Migrations, names: Sequence[str]) -> tuple[Migrations, Chosen]:
+    """These files, by their paths or ids, applied or not; one of another folder comes behind what is pending.
+
+    ``waiting``: the ids of all that is pending.
+    """
     others: list[Migration] = []
     ids: list[str] = []
     for name in names:
@@ -65,7 +88,6 @@ def choose_files(found: Status, migrations: Migrations, names: Sequence[str]) ->
         raise BadMigrationFile(
             f"{doubled.path} has the id of another file of {migrations.where}", hint="rename one of them"
         )
-    waiting = {e.id for e in found.pending}
     applied = [n for n, m in enumerate(migrations) if m.id in ids and m.id not in waiting]
     last = max((n for n, m in enumerate(migrations) if m.id in ids), default=-1)
     again = tuple(m for m in migrations.repeatables if m.id in ids)

@@ -14,7 +14,7 @@ from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
 from wflo_schema.scratch.replay import ScratchOptions, scratch_databases
-from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_since
+from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_without_target
 from wflo_schema.trace.onlooking import Onlooker
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.start import Start, of_other_version, replayed_start, start_of_target
@@ -26,6 +26,7 @@ _HOOKS = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
 
 
+# many parameters: what is rehearsed, where, and who looks on
 def trace(
     database: Database,
     migrations: Migrations,
@@ -36,31 +37,23 @@ def trace(
     to: str | None = None,
     scratch: ScratchOptions | None = None,
     look: Callable[[Database, Sequence[Traced]], None] | None = None,
+    is_target: bool = True,
 ) -> Trace:
     """Rehearse what is pending in ``database``, at its schema, in a scratch database.
 
     ``only``: of what is pending, these ids.  ``files``: these, by path or id, applied or not.  ``since``: what is new
     since a revision of git, behind a replay of what that had; ``database`` is then only asked where it is there.
     ``to``: up to and including this one.  ``look`` is called with the scratch database before the
-    rehearsal and behind it, with the statements so far.
+    rehearsal and behind it, with the statements so far.  Without ``is_target``, ``database`` is only a server that
+    holds nothing of theirs: the files before them are replayed, and all are pending.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
     Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
     made there; `BadMigrationFile` for a file that cannot be read.
     """
     migrations.refuse_empty()
-    found: Status | None = None
-    texts: Sequence[Text] = ()
-    if since is not None:
-        chosen = choose_since(migrations, since, to)
-    else:
-        found = engine.status(database, migrations)
-        migrations = engine.with_recorded_values(database, migrations)
-        if files:
-            migrations, chosen = choose_files(found, migrations, files)
-        else:
-            chosen = choose_pending(found, migrations, to, only)
-        texts = engine.repeatable_texts(database) if found.repeatables else ()
+    found = engine.status(database, migrations) if is_target and since is None else None
+    migrations, chosen, texts = _choose(database, migrations, found, only, files, since, to)
     if not chosen.wanted and not chosen.repeatables:
         version = found.server_version if found is not None else ""
         return Trace(database.label, version, "", ())
@@ -86,6 +79,26 @@ def trace(
         database.label, version, start.said, tuple(rehearsing.statements), chosen.ids, notes,
         tuple(rehearsing.not_rehearsed),
     )  # fmt: skip
+
+
+def _choose(
+    database: Database,
+    migrations: Migrations,
+    found: Status | None,
+    only: Collection[str],
+    files: Sequence[str],
+    since: str | None,
+    to: str | None,
+) -> tuple[Migrations, Chosen, Sequence[Text]]:
+    """What is run, with the values that it was applied with, and what repeatable files have made there."""
+    if found is None:
+        return *choose_without_target(migrations, files, since, to), ()
+    migrations = engine.with_recorded_values(database, migrations)
+    if files:
+        migrations, chosen = choose_files({e.id for e in found.pending}, migrations, files)
+    else:
+        chosen = choose_pending(found, migrations, to, only)
+    return migrations, chosen, engine.repeatable_texts(database) if found.repeatables else ()
 
 
 # As `wflo_schema` exports it, where `trace` is this package.
