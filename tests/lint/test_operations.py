@@ -100,6 +100,12 @@ def test_what_stands_behind_a_refused_statement_is_not_judged(database: Database
     assert result.exit_code == 1
 
 
+def test_what_refuses_itself_for_want_of_rows_is_told_apart(database: Database, tmp_path: Path) -> None:
+    text = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM users) THEN RAISE EXCEPTION 'nobody'; END IF; END $$;"
+    (found,) = linted(database, tmp_path, text).findings
+    assert found.message == "nobody; it says so where no table has a row, and may not where rows are"
+
+
 def test_a_file_that_cannot_be_read_does_not_hide_what_is_wrong_before_it(database: Database, tmp_path: Path) -> None:
     result = linted(database, tmp_path, INDEX, "BEGIN; SELECT 1;", INDEX)
     assert codes(result) == ["index-blocks-writes", "file-refused"]
@@ -124,11 +130,14 @@ def test_without_a_transaction_no_lock_is_held_over_the_next_statement(database:
 
 
 MANY = [
+    "PREPARE p AS UPDATE orders SET state = 'new';\nEXECUTE p;",
+    "EXPLAIN ANALYZE UPDATE orders SET state = 'new';",
     "INSERT INTO orders (id, placed) SELECT id, now() FROM users ON CONFLICT (id) DO UPDATE SET state = 'new';",
     "WITH x AS (SELECT id FROM users) UPDATE orders SET state = 'new';",
     "MERGE INTO orders o USING users u ON o.id = u.id WHEN MATCHED THEN UPDATE SET state = 'new';",
 ]
 FEW = [
+    "EXPLAIN UPDATE orders SET state = 'new';",
     "INSERT INTO orders (id, placed) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET state = 'new';",
     "INSERT INTO orders (id, placed) SELECT id, now() FROM users WHERE id=7 ON CONFLICT (id) DO UPDATE SET total = 1;",
     "INSERT INTO orders (id, placed) SELECT id, now() FROM users ON CONFLICT (id) DO NOTHING;",

@@ -157,6 +157,9 @@ class Transaction:
         if step.traced.made or not _may_change_rows(step.traced):
             return None, ""
         parsed = step.parse()
+        if parsed is not None and parsed.kind == "execute_stmt":
+            whole = [t for t in step.traced.changes if t in step.traced.scans and t not in self.new]
+            return next(((t, "changed") for t in whole if self.context.matters(t)), (None, ""))
         if parsed is None or not parsed.is_of_rows:
             return None, ""
         found: list[tuple[str, str]] = []
@@ -256,9 +259,12 @@ def _meanwhile(tables: Sequence[str], how: str, mode: str, others: Sequence[str]
     return f"{listed(tables)} {verb} {what} under {said_mode(mode)}: {whom} there waits until the commit{also}"
 
 
+_OF_ROWS = frozenset({"UPDATE", "DELETE", "MERGE", "INSERT", "WITH", "SELECT", "TABLE", "EXPLAIN", "EXECUTE"})
+
+
 def _may_change_rows(traced: Traced) -> bool:
     words = traced.text.lstrip("( \n\t").split(None, 1)
-    return bool(words) and words[0].upper() in ("UPDATE", "DELETE", "MERGE", "INSERT", "WITH", "SELECT", "TABLE")
+    return bool(words) and words[0].upper() in _OF_ROWS
 
 
 def _changing(parsed: Parsed) -> Iterator[tuple[Any, str]]:

@@ -84,8 +84,12 @@ def parse(text: str) -> Parsed | None:
         return None
     if len(tree.stmts) != 1:
         return None
-    kind = tree.stmts[0].stmt.WhichOneof("node")
-    return Parsed(kind, getattr(tree.stmts[0].stmt, kind))
+    statement = tree.stmts[0].stmt
+    kind = statement.WhichOneof("node")
+    if kind == "explain_stmt" and any(o.def_elem.defname == "analyze" for o in statement.explain_stmt.options):
+        statement = statement.explain_stmt.query  # which it runs
+        kind = statement.WhichOneof("node")
+    return Parsed(kind, getattr(statement, kind))
 
 
 def enum_name(node: Any, field: str) -> str:
