@@ -7,6 +7,7 @@ they are cut from, and before the next.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def _once(database: Database, migrations: Migrations, options: LintOptions, scra
     result, rewrites, want = lint_with_rewrites(database, migrations, options=options, scratch=scratch)
     found = {(f.id, f.statement) for f in result.findings if f.location is not None}
     waiting = {e.id for e in engine.status(database, migrations).pending}
-    texts: dict[str, str] = {}
+    files: dict[str, dict[str, str]] = {}
     left: list[tuple[str, str]] = []
     for m in migrations:
         own = {n: r for (i, n), r in rewrites.items() if i == m.id and (i, n) in found}
@@ -99,14 +100,20 @@ def _once(database: Database, migrations: Migrations, options: LintOptions, scra
             left.append((m.id, "it is applied"))
             continue
         try:
-            texts.update(_files_of(m, migrations, own))
+            files[m.id] = _files_of(m, migrations, own)
         except _CannotFix as why:
             left.append((m.id, str(why)))
-    if texts and want is not None:
-        judged = [i for i in result.judged if migrations.get(i) is not None]
-        why_not = _disproved(database, migrations, texts, judged, want, scratch)
-        if why_not:
-            return Fixed((), (*left, *((Path(p).stem, why_not) for p in texts if migrations.get(Path(p).stem))))
+    judged = [i for i in result.judged if migrations.get(i) is not None]
+    while files and want is not None:
+        texts = {path: text for own in files.values() for path, text in own.items()}
+        why_not, failed = _disproved(database, migrations, texts, judged, want, scratch)
+        if not why_not:
+            break
+        # One that fails keeps the others back no longer.
+        culprit = next((i for i, own in files.items() if any(Path(path).stem == failed for path in own)), None)
+        left += [(i, why_not) for i in ([culprit] if culprit is not None else files)]
+        files = {i: own for i, own in files.items() if culprit is not None and i != culprit}
+    texts = {path: text for own in files.values() for path, text in own.items()}
     # rollback files first, as wherever they are written
     for path in sorted(texts, key=lambda p: (not p.endswith(".rollback.sql"), p)):
         write_whole(Path(path), texts[path])
@@ -133,6 +140,7 @@ def _files_of(m: Migration, migrations: Migrations, rewrites: Mapping[int, Rewri
     cut = _Cut(m, load_script(m.with_any_values()), load_rollback(m.with_any_values()))
     if not m.is_transactional:
         return {m.path: _replaced(cut.script, {n: _in_place(r) for n, r in rewrites.items()})}
+    _refuse_overtaken(cut.script, rewrites)
     cut.kept = _replaced(cut.script, {n: r.here for n, r in rewrites.items()})
     taken: dict[int, str] = {}
     for number, rewrite in sorted(rewrites.items()):
@@ -149,6 +157,25 @@ def _files_of(m: Migration, migrations: Migrations, rewrites: Mapping[int, Rewri
             text = as_written(cut.back.source)[0].decode()
             cut.back_kept = text[:at] + "\n".join(firsts) + "\n" + cut.back_kept[at:]
     return _named(cut, migrations, has_statements=_has_statements(cut.script, rewrites))
+
+
+# What finds other rows, or leaves other ones, where a statement that stood before it runs behind it.
+_MINDS_ROWS = re.compile(
+    r"\s*(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|DROP|DO|CALL|SELECT|WITH|EXECUTE|COPY)\b"
+    r"|.*\b(?:DROP\s+(?!NOT\b)|TRIGGER\b|RULE\b|RENAME\b|SET\s+DEFAULT\b|TYPE\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _refuse_overtaken(script: Script, rewrites: Mapping[int, Rewrite]) -> None:
+    """Raise `_CannotFix` where what is put apart would run behind a statement that minds: rows could be lost."""
+    apart = [n for n, r in rewrites.items() if any(p.slug == "apart" for p in r.parts)]
+    for number, statement in enumerate(script.statements, 1):
+        if not any(n < number for n in apart):
+            continue
+        stays = rewrites[number].here if number in rewrites else statement.written
+        if stays and _MINDS_ROWS.match(stays):
+            raise _CannotFix(f"what line {statement.line} does to rows must come behind what would be put apart")
 
 
 def _has_statements(script: Script, without: Mapping[int, object]) -> bool:
@@ -298,8 +325,8 @@ def _disproved(
     judged: Sequence[str],
     want: Catalog,
     scratch: ScratchOptions | None,
-) -> str:
-    """Why the new files do not make the same as the old ones; nothing where they do."""
+) -> tuple[str, str]:
+    """Why the new files do not make the same as the old ones, and which of them fails; nothing where they do."""
     with ExitStack() as stack:
         folders = {}
         for folder in migrations.directories:
@@ -320,12 +347,12 @@ def _disproved(
             ids = [m.id for m in fixed if m.id in judged or m.id in cut]
             found = trace(database, fixed, files=ids, scratch=scratch, look=look)
         except WfloSchemaError as error:
-            return f"cut into parts, it fails: {error.message}"
+            return f"cut into parts, it fails: {error.message}", ""
         if found.failed:
             one = found.failed[0]
-            return f"cut into parts, {one.id} fails: {one.error}"
+            return f"cut into parts, {one.id} fails: {one.error}", one.id
         differences = [d for d in compare_catalogs(seen[-1], want) if not d.cosmetic]
         if differences:
             d = differences[0]
-            return f"cut into parts, it makes another {d.kind} {d.object}: {d.have}, not {d.want}"
-    return ""
+            return f"cut into parts, it makes another {d.kind} {d.object}: {d.have}, not {d.want}", ""
+    return "", ""
