@@ -159,6 +159,17 @@ def test_a_file_that_cannot_be_cut_is_left_as_it_is(database: Database, tmp_path
     assert (tmp_path / "20260101_02_abcde-step.sql").read_text() == text
 
 
+def test_a_file_that_cannot_be_cut_keeps_no_other_from_it(database: Database, tmp_path: Path) -> None:
+    add = "ALTER TABLE notes ADD CONSTRAINT one UNIQUE (text);"
+    text = f"{add}\nINSERT INTO notes VALUES (1, 'a') ON CONFLICT ON CONSTRAINT one DO NOTHING;"
+    migrations = migrations_of(tmp_path, BASE, text, "CREATE INDEX ON orders (state);")
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    fixed = fix(database, migrations)
+    assert [path.name for path in fixed.paths] == [Path(migrations.items[2].path).name]
+    assert [i for i, _ in fixed.left] == ["20260101_02_abcde-step"]
+    assert Path(migrations.items[1].path).read_text() == text
+
+
 MECHANICAL = {
     "index-blocks-writes", "reindex-blocks", "unique-blocks", "check-scans", "not-null-scans", "foreign-key-scans",
     "view-refreshed", "validated-at-once", "lock-held", "data-with-schema", "tables-locked-together",

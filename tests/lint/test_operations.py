@@ -63,6 +63,11 @@ def test_what_was_made_and_renamed_by_pending_files_needs_no_care(database: Data
     assert linted(database, tmp_path, *texts).findings == ()
 
 
+def test_what_was_made_and_is_renamed_further_up_in_the_file_needs_no_care(database: Database, tmp_path: Path) -> None:
+    change = "ALTER TABLE a RENAME TO b; ALTER TABLE b DROP COLUMN x; ALTER TABLE b RENAME y TO z;"
+    assert linted(database, tmp_path, "CREATE TABLE a (x integer, y integer);", change).findings == ()
+
+
 def test_partitions_of_a_new_table_need_no_care(database: Database, tmp_path: Path) -> None:
     texts = (
         "CREATE TABLE a (x integer) PARTITION BY LIST (x);\nCREATE TABLE a1 PARTITION OF a DEFAULT;",

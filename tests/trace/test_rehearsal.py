@@ -123,6 +123,29 @@ def test_statement_that_is_refused_ends_the_trace_with_its_place(rehearse: Rehea
     assert found.not_rehearsed == ("02-file", "03-file")
 
 
+def test_what_needs_rows_that_the_target_has_is_undecided_and_the_rest_goes_on(rehearse: Rehearse) -> None:
+    found = rehearse(
+        "ALTER TABLE u ADD y int; INSERT INTO u (id, t_id) VALUES (1, 7); INSERT INTO u (id, t_id) VALUES (2, 7);"
+        "DO $$BEGIN IF NOT EXISTS (SELECT FROM t) THEN RAISE 'no t'; END IF; END$$; ALTER TABLE w ADD x int;",
+        "CREATE INDEX i ON u (y);",
+        schema=f"{SCHEMA}INSERT INTO t (id) VALUES (7);",
+    )
+
+    assert [one.number for one in found.statements] == [1, 2, 3, 4, 5, 1]
+    assert ["without the rows that the target has" in one.undecided for one in found.statements[:5]] == [
+        False, True, True, True, False,
+    ]  # fmt: skip
+    assert locks_of(found.statements[4]) == {"public.w": AX}
+    assert not found.failed
+    assert not found.not_rehearsed
+
+
+def test_what_rows_of_the_file_itself_refuse_is_refused(rehearse: Rehearse) -> None:
+    found = rehearse("INSERT INTO t (id, c) VALUES (1, NULL);", "SELECT 1;")
+
+    assert [one.sqlstate for one in found.failed] == ["23502"]
+
+
 def test_query_that_is_refused_has_its_place_too(rehearse: Rehearse) -> None:
     (refused,) = rehearse("UPDATE t SET nonsense = 1;").failed
 

@@ -171,12 +171,12 @@ class Statements(Sequence[Statement]):
             )
         return moved
 
-    def without(self, first: int, last: int) -> Statements:
-        """All but two of them."""
+    def without(self, *left_out: int) -> Statements:
+        """All but these."""
         rest = Statements(self._source)
         words = {n: word for word, numbers in self._by_word.items() for n in numbers}
         for number, (start, end) in enumerate(zip(self._starts, self._ends, strict=True)):
-            if number not in (first, last):
+            if number not in left_out:
                 rest.add(start, end, words[number], self._data.get(number))
         return rest
 

@@ -71,6 +71,21 @@ def _is_new(written: str, step: Step, new: New) -> bool:
     return new.has_bare(bare) or any(bare_name(name) == bare for name in step.traced.made)
 
 
+def renamed_new(step: Step, new: New) -> frozenset[str]:
+    """The name that the statement gives to a relation which is new: the transaction knows it under its first one."""
+    parsed = step.parse() if _RENAMES.search(step.traced.text) else None
+    if parsed is None or parsed.kind != "rename_stmt" or not parsed.node.HasField("relation"):
+        return frozenset()
+    node: Any = parsed.node
+    if enum_name(node, "rename_type") not in _TABLES or not _is_new(relation_name(node.relation), step, new):
+        return frozenset()
+    schemas = {k.relation.removesuffix(bare_name(k.relation)) for k in step.traced.locks if k.relation in new}
+    return frozenset(f"{schema}{qualified(node.newname)}" for schema in schemas)
+
+
+_RENAMES = re.compile(r"\bRENAME\b", re.IGNORECASE)
+
+
 def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
     """What the running version of an application may use, and does not find any more."""
     node: Any = parsed.node

@@ -89,7 +89,7 @@ def _once(database: Database, migrations: Migrations, options: LintOptions, scra
     result, rewrites, want = lint_with_rewrites(database, migrations, options=options, scratch=scratch)
     found = {(f.id, f.statement) for f in result.findings if f.location is not None}
     waiting = {e.id for e in engine.status(database, migrations).pending}
-    texts: dict[str, str] = {}
+    files: dict[str, dict[str, str]] = {}
     left: list[tuple[str, str]] = []
     for m in migrations:
         own = {n: r for (i, n), r in rewrites.items() if i == m.id and (i, n) in found}
@@ -99,14 +99,20 @@ def _once(database: Database, migrations: Migrations, options: LintOptions, scra
             left.append((m.id, "it is applied"))
             continue
         try:
-            texts.update(_files_of(m, migrations, own))
+            files[m.id] = _files_of(m, migrations, own)
         except _CannotFix as why:
             left.append((m.id, str(why)))
-    if texts and want is not None:
-        judged = [i for i in result.judged if migrations.get(i) is not None]
-        why_not = _disproved(database, migrations, texts, judged, want, scratch)
-        if why_not:
-            return Fixed((), (*left, *((Path(p).stem, why_not) for p in texts if migrations.get(Path(p).stem))))
+    judged = [i for i in result.judged if migrations.get(i) is not None]
+    while files and want is not None:
+        texts = {path: text for own in files.values() for path, text in own.items()}
+        why_not, failed = _disproved(database, migrations, texts, judged, want, scratch)
+        if not why_not:
+            break
+        # One that fails keeps the others back no longer.
+        culprit = next((i for i, own in files.items() if any(Path(path).stem == failed for path in own)), None)
+        left += [(i, why_not) for i in ([culprit] if culprit is not None else files)]
+        files = {i: own for i, own in files.items() if culprit is not None and i != culprit}
+    texts = {path: text for own in files.values() for path, text in own.items()}
     # rollback files first, as wherever they are written
     for path in sorted(texts, key=lambda p: (not p.endswith(".rollback.sql"), p)):
         write_whole(Path(path), texts[path])
@@ -298,8 +304,8 @@ def _disproved(
     judged: Sequence[str],
     want: Catalog,
     scratch: ScratchOptions | None,
-) -> str:
-    """Why the new files do not make the same as the old ones; nothing where they do."""
+) -> tuple[str, str]:
+    """Why the new files do not make the same as the old ones, and which of them fails; nothing where they do."""
     with ExitStack() as stack:
         folders = {}
         for folder in migrations.directories:
@@ -320,12 +326,12 @@ def _disproved(
             ids = [m.id for m in fixed if m.id in judged or m.id in cut]
             found = trace(database, fixed, files=ids, scratch=scratch, look=look)
         except WfloSchemaError as error:
-            return f"cut into parts, it fails: {error.message}"
+            return f"cut into parts, it fails: {error.message}", ""
         if found.failed:
             one = found.failed[0]
-            return f"cut into parts, {one.id} fails: {one.error}"
+            return f"cut into parts, {one.id} fails: {one.error}", one.id
         differences = [d for d in compare_catalogs(seen[-1], want) if not d.cosmetic]
         if differences:
             d = differences[0]
-            return f"cut into parts, it makes another {d.kind} {d.object}: {d.have}, not {d.want}"
-    return ""
+            return f"cut into parts, it makes another {d.kind} {d.object}: {d.have}, not {d.want}", ""
+    return "", ""

@@ -140,7 +140,7 @@ class Judge:
                 yield flaw, one
             if one.undecided:
                 yield Flaw("undecided", m.id, one.undecided), one
-            self._new.add(one.made)
+            self._new.add((*one.made, *breaking.renamed_new(step, self._new)))
 
     def _add(self, flaw: Flaw, m: Migration, one: Traced) -> None:
         line, column = (one.error_line, one.error_column) if one.error_line else (one.line, one.column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -24,6 +25,13 @@ _HOOKS = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 
 # What an engine's run makes room for: a view of a repeatable file is in the way, or what one makes is not there yet.
 _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
+
+# What PostgreSQL says where rows that are asked for are not there: of a key, of a query, in code.
+_NO_SUCH_ROW = ("23503", "P0001", "P0002")
+_NO_VALUE = ("23502", "23514")
+_CHANGE = re.compile(r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([^\s(;]+)", re.IGNORECASE)
+# So many times one file is rehearsed again without what needs rows: it names hardly more tables that do.
+_ROUNDS = 16
 
 
 # many parameters: what is rehearsed, where, and who looks on
@@ -113,6 +121,7 @@ class _Rehearsing:
     ) -> None:
         self._run = run
         self._empty = start.database
+        self._lacks_rows = start.lacks_rows
         self._migrations = migrations
         self._chosen = chosen
         self._texts = texts
@@ -148,7 +157,7 @@ class _Rehearsing:
         """Rehearse one; did it run?"""
         known = self._next
         script = known[1] if known is not None and known[0] is m else self._load(m)
-        traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
+        traced = self._rehearse(m, script, waiting)
         refused = traced[-1] if traced and traced[-1].error else None
         if refused is None:
             self._done.append(m.id)
@@ -171,6 +180,39 @@ class _Rehearsing:
         except WfloSchemaError:
             return None  # said when it is its turn
         return self._next
+
+    def _rehearse(self, m: Migration, script: Script, waiting: Sequence[Migration]) -> list[Traced]:
+        """Rehearse one file, without the statements that need rows of the target: these are undecided."""
+        traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
+        numbers, left = list(range(1, len(script.statements) + 1)), list[Traced]()
+        rounds = _ROUNDS if self._lacks_rows and m.is_transactional else 0
+        while rounds and traced and _needs_rows(traced[-1]):
+            rounds -= 1
+            refused = traced[-1]
+            out = {refused.number - 1}
+            if changed := _changed(refused.text):
+                later = range(refused.number, len(script.statements))
+                out |= {n for n in later if _changed(script.statements[n].written) == changed}
+            why = f"PostgreSQL refuses it without the rows that the target has: {refused.error}"
+            for n in sorted(out):
+                statement = script.statements[n]
+                left.append(
+                    Traced(
+                        m.id, script.path, statement.line, statement.column, numbers[n], statement.written,
+                        undecided=why, source_line=script.source_line(statement.line),
+                    )
+                )  # fmt: skip
+            numbers = [number for n, number in enumerate(numbers) if n not in out]
+            script = replace(script, statements=script.statements.without(*out))
+            traced = list(self._run.rehearse(m, script))
+        if not left:
+            return traced
+        own = [replace(one, number=numbers[one.number - 1]) for one in traced if not one.hook]
+        last = own[-1].number if own and own[-1].error else len(numbers) + len(left)
+        own = sorted((*own, *(one for one in left if one.number <= last)), key=lambda one: one.number)
+        hooked = [one for one in traced if one.hook]
+        before = [one for one in hooked if one.hook == BEFORE_EACH]
+        return [*before, *own, *(one for one in hooked if one.hook != BEFORE_EACH)]
 
     def _by_engine(self, m: Migration, script: Script) -> list[Traced] | None:
         """Have it applied as `migrate` does, and look on; None where that is refused, too."""
@@ -196,3 +238,16 @@ class _Rehearsing:
         if is_shown or (traced and traced[-1].error):
             self.statements += traced
         return not (traced and traced[-1].error)
+
+
+def _needs_rows(refused: Traced) -> bool:
+    """Is it refused because rows are not there that the target may have?"""
+    if refused.hook or refused.sqlstate not in (*_NO_SUCH_ROW, *_NO_VALUE):
+        return False
+    return refused.sqlstate in _NO_SUCH_ROW or re.search(r"\bSELECT\b", refused.text, re.IGNORECASE) is not None
+
+
+def _changed(text: str) -> str:
+    """The table whose rows a statement begins to change, as it is written; empty for others."""
+    found = _CHANGE.match(text)
+    return found[1].lower() if found else ""

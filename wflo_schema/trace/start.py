@@ -33,12 +33,16 @@ _TABLESPACES = ("tablespace", "index tablespace")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A scratch database, what is in it, what could not be made there, and the settings of sessions there."""
+    """A scratch database, what is in it, what could not be made there, and the settings of sessions there.
+
+    ``lacks_rows``: the tables of the target are there, and what applied migrations wrote into them is not.
+    """
 
     database: Database
     said: str
     notes: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    lacks_rows: bool = False
 
 
 def replayed_start(
@@ -82,7 +86,7 @@ def start_of_target(
     if not failure:
         placed = _place(empty, catalog)
         notes = tuple(f"not made in the scratch database: {one}" for one in left_out if one not in placed)
-        return Start(empty, said, notes, settings)
+        return Start(empty, said, notes, settings, lacks_rows=True)
     applied = found.recorded
     items = tuple(m for m in migrations if m.id in applied)
     missing = found.without_file
