@@ -159,6 +159,21 @@ def test_a_file_that_cannot_be_cut_is_left_as_it_is(database: Database, tmp_path
     assert (tmp_path / "20260101_02_abcde-step.sql").read_text() == text
 
 
+@pytest.mark.parametrize(
+    "last",
+    ["TRUNCATE orders", "DELETE FROM orders WHERE total = 1", "ALTER TABLE notes ALTER COLUMN id SET DEFAULT 1"],
+)
+def test_rows_that_are_copied_are_not_removed_before(last: str, database: Database, tmp_path: Path) -> None:
+    text = f"ALTER TABLE users ADD COLUMN x text;\nINSERT INTO notes (text) SELECT state FROM orders;\n{last};"
+    migrations = migrations_of(tmp_path, BASE, text)
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    before = [f for f in lint(database, migrations).findings if f.code == "data-with-schema"]
+    fix(database, migrations)
+    sql = "\n".join(p.read_text() for p in sorted(tmp_path.glob("*_02*.sql")) if "rollback" not in p.name)
+    assert before
+    assert sql.index("INSERT INTO notes") < sql.index(last)
+
+
 def test_a_file_that_cannot_be_cut_keeps_no_other_from_it(database: Database, tmp_path: Path) -> None:
     add = "ALTER TABLE notes ADD CONSTRAINT one UNIQUE (text);"
     text = f"{add}\nINSERT INTO notes VALUES (1, 'a') ON CONFLICT ON CONSTRAINT one DO NOTHING;"

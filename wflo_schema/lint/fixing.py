@@ -7,6 +7,7 @@ they are cut from, and before the next.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -139,6 +140,7 @@ def _files_of(m: Migration, migrations: Migrations, rewrites: Mapping[int, Rewri
     cut = _Cut(m, load_script(m.with_any_values()), load_rollback(m.with_any_values()))
     if not m.is_transactional:
         return {m.path: _replaced(cut.script, {n: _in_place(r) for n, r in rewrites.items()})}
+    _refuse_overtaken(cut.script, rewrites)
     cut.kept = _replaced(cut.script, {n: r.here for n, r in rewrites.items()})
     taken: dict[int, str] = {}
     for number, rewrite in sorted(rewrites.items()):
@@ -155,6 +157,25 @@ def _files_of(m: Migration, migrations: Migrations, rewrites: Mapping[int, Rewri
             text = as_written(cut.back.source)[0].decode()
             cut.back_kept = text[:at] + "\n".join(firsts) + "\n" + cut.back_kept[at:]
     return _named(cut, migrations, has_statements=_has_statements(cut.script, rewrites))
+
+
+# What finds other rows, or leaves other ones, where a statement that stood before it runs behind it.
+_MINDS_ROWS = re.compile(
+    r"\s*(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE|DROP|DO|CALL|SELECT|WITH|EXECUTE|COPY)\b"
+    r"|.*\b(?:DROP\s+(?!NOT\b)|TRIGGER\b|RULE\b|RENAME\b|SET\s+DEFAULT\b|TYPE\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _refuse_overtaken(script: Script, rewrites: Mapping[int, Rewrite]) -> None:
+    """Raise `_CannotFix` where what is put apart would run behind a statement that minds: rows could be lost."""
+    apart = [n for n, r in rewrites.items() if any(p.slug == "apart" for p in r.parts)]
+    for number, statement in enumerate(script.statements, 1):
+        if not any(n < number for n in apart):
+            continue
+        stays = rewrites[number].here if number in rewrites else statement.written
+        if stays and _MINDS_ROWS.match(stays):
+            raise _CannotFix(f"what line {statement.line} does to rows must come behind what would be put apart")
 
 
 def _has_statements(script: Script, without: Mapping[int, object]) -> bool:
