@@ -167,10 +167,8 @@ def test_rows_that_are_copied_are_not_removed_before(last: str, database: Databa
     text = f"ALTER TABLE users ADD COLUMN x text;\nINSERT INTO notes (text) SELECT state FROM orders;\n{last};"
     migrations = migrations_of(tmp_path, BASE, text)
     engine.migrate(database, migrations, to=migrations.items[0].id)
-    before = [f for f in lint(database, migrations).findings if f.code == "data-with-schema"]
     fix(database, migrations)
     sql = "\n".join(p.read_text() for p in sorted(tmp_path.glob("*_02*.sql")) if "rollback" not in p.name)
-    assert before
     assert sql.index("INSERT INTO notes") < sql.index(last)
 
 
