@@ -183,11 +183,7 @@ class _Rehearsing:
 
     def _rehearse(self, m: Migration, script: Script, waiting: Sequence[Migration]) -> list[Traced]:
         """Rehearse one file, without the statements that need rows of the target: these are undecided."""
-
-        def behind() -> tuple[Migration, Script] | None:
-            return self._following(waiting)
-
-        traced = list(self._run.rehearse(m, script, behind))
+        traced = list(self._run.rehearse(m, script, lambda: self._following(waiting)))
         numbers, left = list(range(1, len(script.statements) + 1)), list[Traced]()
         rounds = _ROUNDS if self._lacks_rows and m.is_transactional else 0
         while rounds and traced and _needs_rows(traced[-1]):
@@ -208,7 +204,7 @@ class _Rehearsing:
                 )  # fmt: skip
             numbers = [number for n, number in enumerate(numbers) if n not in out]
             script = replace(script, statements=script.statements.without(*out))
-            traced = list(self._run.rehearse(m, script, behind))
+            traced = list(self._run.rehearse(m, script))
         if not left:
             return traced
         own = [replace(one, number=numbers[one.number - 1]) for one in traced if not one.hook]
