@@ -106,9 +106,14 @@ def test_what_stands_behind_a_refused_statement_is_not_judged(database: Database
 
 
 def test_what_refuses_itself_for_want_of_rows_is_told_apart(database: Database, tmp_path: Path) -> None:
-    text = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM users) THEN RAISE EXCEPTION 'nobody'; END IF; END $$;"
-    (found,) = linted(database, tmp_path, text).findings
-    assert found.message == "nobody; it says so where no table has a row, and may not where rows are"
+    raises = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM users) THEN RAISE EXCEPTION 'nobody'; END IF; END $$;"
+    divides = "DO $$ BEGIN PERFORM 1 / (SELECT count(*) FROM users); END $$;"
+    result = linted(database, tmp_path, raises, divides, INDEX)
+    assert codes(result) == ["undecided", "undecided", "index-blocks-writes"]
+    assert [f.message for f in result.findings[:2]] == [
+        "PostgreSQL refuses it without the rows that the target has: nobody",
+        "PostgreSQL refuses it without the rows that the target has: division by zero",
+    ]
 
 
 def test_a_file_that_cannot_be_read_does_not_hide_what_is_wrong_before_it(database: Database, tmp_path: Path) -> None:

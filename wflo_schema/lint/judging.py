@@ -31,9 +31,6 @@ from wflo_schema.lint.values import Allowed, LintFinding
 from wflo_schema.trace.estimate import Estimate, estimate
 from wflo_schema.trace.values import Trace, Traced
 
-# What code raises itself, and what it may run into for want of rows: RAISE, INTO STRICT, ASSERT, division by zero.
-_OF_ITS_OWN = frozenset({"P0001", "P0002", "P0004", "22012"})
-
 
 class Judge:
     """One run: what was found so far, and what is new so far."""
@@ -131,9 +128,7 @@ class Judge:
             if one.is_alone:
                 transaction = Transaction(self._context, self._new)
             if one.error:
-                by_itself = "; it says so where no table has a row, and may not where rows are"
-                said = f"{one.error}{by_itself if one.sqlstate in _OF_ITS_OWN else ''}"
-                yield Flaw("statement-refused", m.id, said), one
+                yield Flaw("statement-refused", m.id, one.error), one
                 yield from ((flaw, one) for flaw in breaking.outside(step, self._context))
                 return
             for flaw in transaction.judge(step):

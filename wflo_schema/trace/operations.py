@@ -26,8 +26,9 @@ _HOOKS = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 # What an engine's run makes room for: a view of a repeatable file is in the way, or what one makes is not there yet.
 _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
 
-# What PostgreSQL says where rows that are asked for are not there: of a key, of a query, in code.
-_NO_SUCH_ROW = ("23503", "P0001", "P0002")
+# What PostgreSQL says where rows that are asked for are not there: of a key, of a query, in code (RAISE, INTO STRICT,
+# ASSERT, division by zero).
+_NO_SUCH_ROW = ("23503", "P0001", "P0002", "P0004", "22012")
 _NO_VALUE = ("23502", "23514")
 _CHANGE = re.compile(r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([^\s(;]+)", re.IGNORECASE)
 # So many times one file is rehearsed again without what needs rows: it names hardly more tables that do.
