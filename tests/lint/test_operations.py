@@ -329,7 +329,5 @@ def test_a_file_with_variables_is_read_like_any_other(database: Database, tmp_pa
 def test_names_of_schemas_and_values_are_in_use_as_well(
     text: str, code: str, name: str, database: Database, tmp_path: Path
 ) -> None:
-    with database.connect() as connection:
-        connection.execute("CREATE SCHEMA old; CREATE TYPE mood AS ENUM ('sad')")
-    found = linted(database, tmp_path, text).findings
+    found = linted(database, tmp_path, "CREATE SCHEMA old; CREATE TYPE mood AS ENUM ('sad');", text, applied=2).findings
     assert [(f.code, f.object) for f in found] == [(code, name)]
