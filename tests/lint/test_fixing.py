@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,50 @@ def test_the_bad_example_of_a_mechanical_rule_becomes_good(rule: LintRule, datab
     fixed = fix(database, migrations)
     assert fixed.left == ()
     assert weighty(database, tmp_path) == []
+
+
+@pytest.mark.one_server
+def test_only_what_is_new_since_a_revision_is_written(database: Database, tmp_path: Path) -> None:
+    texts = ("CREATE INDEX i ON orders (state);", "CREATE INDEX j ON orders (total);")
+    migrations = migrations_of(tmp_path, BASE, *texts)
+    for words in (("init", "-q"), ("add", "*02_abcde-step.sql", "*base.sql"), ("commit", "-qm", "base")):
+        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        subprocess.run(git, cwd=tmp_path, check=True)
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    fixed = fix(database, migrations, options=LintOptions(since="HEAD"))
+    assert [p.name for p in fixed.paths] == ["20260101_03_abcde-step.sql"]
+    assert (tmp_path / "20260101_02_abcde-step.sql").read_text() == texts[0]
+
+
+@pytest.mark.one_server
+def test_variables_stay_variables(database: Database, tmp_path: Path) -> None:
+    text = """\
+-- variables: least, state
+ALTER TABLE orders ALTER COLUMN state SET DEFAULT :'state';
+CREATE INDEX i ON orders (state) WHERE state = :'state';
+ALTER TABLE orders ADD CONSTRAINT enough CHECK (total > :'least'::numeric);
+"""
+    migrations_of(tmp_path, BASE, text)
+    migrations = read_migrations(tmp_path, variables={"least": "7", "state": "open"})
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    fixed = fix(database, migrations)
+    assert fixed.left == ()
+    written = {p.name: p.read_text() for p in fixed.paths}
+    assert written, lint(database, migrations).findings
+    assert ":'least'::numeric) NOT VALID;" in written["20260101_02_abcde-step.sql"]
+    assert not any("> '7'" in one for one in written.values())
+    assert "-- variables: state\n" in written["20260101_02_abcde-step_02-index.sql"]
+    engine.migrate(database, read_migrations(tmp_path, variables={"least": "7", "state": "open"}))
+
+
+@pytest.mark.one_server
+def test_what_is_cut_stays_in_its_sub_folder(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "2026").mkdir()
+    migrations_of(tmp_path / "2026", BASE, "ALTER TABLE orders ADD CONSTRAINT enough CHECK (total > 0);")
+    migrations = read_migrations(tmp_path, recursive=True)
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    fixed = fix(database, migrations)
+    assert [str(p.relative_to(tmp_path)) for p in fixed.paths] == [
+        "2026/20260101_02_abcde-step.sql", "2026/20260101_02_abcde-step_02-validate.sql",
+    ]  # fmt: skip
+    assert lint(database, read_migrations(tmp_path, recursive=True)).findings == ()

@@ -314,3 +314,30 @@ def test_nothing_is_written_in_the_target(database: Database, tmp_path: Path) ->
         found = connection.execute("SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace").fetchall()
     assert found == []
     assert read_migrations(tmp_path).items == migrations.items
+
+
+def test_a_file_with_variables_is_read_like_any_other(database: Database, tmp_path: Path) -> None:
+    text = (
+        "-- variables: least, gone\nALTER TABLE orders ADD CHECK (total > :'least'::numeric);\nDROP TABLE :\"gone\";\n"
+    )
+    migrations_of(tmp_path, EXAMPLE, text)
+    migrations = read_migrations(tmp_path, variables={"least": "7", "gone": "users"})
+    engine.migrate(database, migrations, to=migrations.items[0].id)
+    found = [f.code for f in lint(database, migrations).findings]
+    assert "check-scans" in found
+    assert "dropped" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "name"),
+    [
+        ("ALTER SCHEMA old RENAME TO new;", "renamed", "old"),
+        ("ALTER TYPE mood RENAME VALUE 'sad' TO 'low';", "renamed", "mood"),
+        ("DROP SCHEMA old;", "dropped", "old"),
+    ],
+)
+def test_names_of_schemas_and_values_are_in_use_as_well(
+    text: str, code: str, name: str, database: Database, tmp_path: Path
+) -> None:
+    found = linted(database, tmp_path, "CREATE SCHEMA old; CREATE TYPE mood AS ENUM ('sad');", text, applied=2).findings
+    assert [(f.code, f.object) for f in found] == [(code, name)]

@@ -11,7 +11,7 @@ from wflo_schema.engine import operations as engine
 from wflo_schema.files.folder import Migrations, read_migrations
 from wflo_schema.findings import Severity
 from wflo_schema.lint.operations import lint
-from wflo_schema.lint.rules import EXAMPLE, RULES, LintRule, files_of
+from wflo_schema.lint.rules import EXAMPLE, ROLLBACK, RULES, LintRule, files_of
 from wflo_schema.lint.values import LintFinding
 
 WITH_EXAMPLES = [rule for rule in RULES if rule.bad]
@@ -21,7 +21,10 @@ def migrations_of(folder: Path, base: str, *texts: str) -> Migrations:
     """A folder with these files, the base first."""
     (folder / "20260101_01_abcde-base.sql").write_text(base)
     for number, text in enumerate(texts, 2):
-        (folder / f"20260101_{number:02}_abcde-step.sql").write_text(text)
+        forward, _, back = text.partition(ROLLBACK)
+        (folder / f"20260101_{number:02}_abcde-step.sql").write_text(forward)
+        if back:
+            (folder / f"20260101_{number:02}_abcde-step.rollback.sql").write_text(back)
     return read_migrations(folder)
 
 

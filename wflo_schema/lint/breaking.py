@@ -100,6 +100,15 @@ def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
             yield Flaw(
                 "renamed", name, f"{name} becomes {qualified(node.newname)}: who asks for it by its old name fails"
             )
+    elif parsed.kind == "rename_stmt" and enum_name(node, "rename_type") == "OBJECT_SCHEMA":
+        name, becomes = qualified(node.subname), qualified(node.newname)
+        yield Flaw("renamed", name, f"the schema {name} becomes {becomes}: who asks for something in {name} fails")
+    elif parsed.kind == "alter_enum_stmt" and node.old_val:
+        name = qualified(*names_of(node.type_name))
+        yield Flaw("renamed", name, f"the value {node.old_val} of {name} becomes {node.new_val}: the old one fails")
+    elif parsed.kind == "drop_stmt" and enum_name(node, "remove_type") == "OBJECT_SCHEMA":
+        for parts in dropped_names(node):
+            yield Flaw("dropped", qualified(*parts), f"the schema {qualified(*parts)} is gone")
     elif parsed.kind == "alter_object_schema_stmt" and node.HasField("relation"):
         table = relation_name(node.relation)
         if not _is_new(table, step, new):

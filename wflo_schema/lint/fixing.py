@@ -34,7 +34,7 @@ from wflo_schema.trace.operations import trace
 from wflo_schema.trace.values import Traced
 
 # Directives that each part of a file has as well.
-_COPIED = ("lock-timeout", "block-timeout", "phase", "variables")
+_COPIED = ("lock-timeout", "block-timeout", "phase")
 
 
 # Once a statement is in a file of its own, another may be the first that something is found in.
@@ -264,13 +264,14 @@ def _named(cut: _Cut, migrations: Migrations, *, has_statements: bool) -> dict[s
     m, parts = cut.m, list(cut.parts)
     texts: dict[str, str] = {}
     if has_statements:
-        texts[m.path] = cut.kept
+        texts[m.path] = _with_variables_in_use(cut.script, cut.kept)
         if m.rollback_path is not None:
             texts[m.rollback_path] = cut.back_kept or f"-- undo: {m.id}\n-- nothing-to-undo: the files behind it do\n"
     elif parts:
         first = parts.pop(0)
         head = "-- transactional: false\n" if first.is_alone else ""
-        texts[m.path] = f"{head}{cut.kept.strip()}\n{first.sql}\n".replace("\n\n\n", "\n\n")
+        text = f"{head}{cut.kept.strip()}\n{first.sql}\n".replace("\n\n\n", "\n\n")
+        texts[m.path] = _with_variables_in_use(cut.script, text)
         if m.rollback_path is not None:
             texts[m.rollback_path] = f"{_undo_text(first, m.id)}{_rest(cut)}"
     is_tied = bool(m.depends) or any(m.id in other.depends for other in migrations)
@@ -285,12 +286,27 @@ def _named(cut: _Cut, migrations: Migrations, *, has_statements: bool) -> dict[s
         lines += [
             f"-- {n}: {cut.script.directives.values[n].strip()}" for n in _COPIED if cut.script.directives.says(n)
         ]
+        lines += [f"-- variables: {used}"] if (used := _variables_in(cut.script, part.sql)) else []
         path = os.path.join(os.path.dirname(m.path), stem)
         texts[f"{path}.sql"] = "\n".join((*lines, "", part.sql, ""))
         if m.rollback_path is not None:
             texts[f"{path}.rollback.sql"] = _undo_text(part, stem)
         before = stem
     return texts
+
+
+def _variables_in(script: Script, text: str) -> str:
+    """Those of the file's variables that a text uses, as its directive declares them."""
+    declared = script.directives.values.get("variables", "").split(",")
+    return ", ".join(one.strip() for one in declared if re.search(rf""":(['"]){one.split("(")[0].strip()}\1""", text))
+
+
+def _with_variables_in_use(script: Script, text: str) -> str:
+    """What is left of a file, without the variables that only what was cut off uses."""
+    if not script.directives.says("variables"):
+        return text
+    used = _variables_in(script, text)
+    return re.sub(r"^--\s*variables:.*\n", f"-- variables: {used}\n" if used else "", text, count=1, flags=re.MULTILINE)
 
 
 def _rest(cut: _Cut) -> str:

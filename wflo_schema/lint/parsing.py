@@ -5,6 +5,7 @@ Hides the parser's nodes.  Asked only where a rehearsal cannot tell: why somethi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ class Parsed:
 
     kind: str
     node: Any
+    has_variables: bool = False
+    """Do names or texts in it stand for the value of a variable?"""
 
     @property
     def is_of_rows(self) -> bool:
@@ -78,18 +81,24 @@ def parse(text: str) -> Parsed | None:
     """Read one statement; None where our parser, which may be older than the server, does not take it."""
     import postgast
 
-    try:
-        tree = postgast.parse(text)
-    except postgast.PgQueryError:
-        return None
-    if len(tree.stmts) != 1:
-        return None
-    statement = tree.stmts[0].stmt
-    kind = statement.WhichOneof("node")
-    if kind == "explain_stmt" and any(o.def_elem.defname == "analyze" for o in statement.explain_stmt.options):
-        statement = statement.explain_stmt.query  # which it runs
+    for has_variables, one in ((False, text), (True, _VARIABLE.sub("", text))):
+        try:
+            tree = postgast.parse(one)
+        except postgast.PgQueryError:
+            continue
+        if len(tree.stmts) != 1:
+            return None
+        statement = tree.stmts[0].stmt
         kind = statement.WhichOneof("node")
-    return Parsed(kind, getattr(statement, kind))
+        if kind == "explain_stmt" and any(o.def_elem.defname == "analyze" for o in statement.explain_stmt.options):
+            statement = statement.explain_stmt.query  # which it runs
+            kind = statement.WhichOneof("node")
+        return Parsed(kind, getattr(statement, kind), has_variables)
+    return None
+
+
+# What makes of a text or a name the value of a variable.
+_VARIABLE = re.compile(r"""(?<!:):(?=['"])""")
 
 
 def enum_name(node: Any, field: str) -> str:

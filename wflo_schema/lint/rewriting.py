@@ -89,8 +89,8 @@ APART = frozenset({"lock-held", "validated-at-once", "data-with-schema", "tables
 def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: Keys) -> Rewrite | None:
     """The safe way; None where it is not mechanical."""
     parsed, text = step.parse(), step.traced.text
-    if parsed is None:
-        return None
+    if parsed is None or (parsed.has_variables and (len(parsed.commands) > 1 or ':"' in text)):
+        return None  # what is put together from what was parsed would not have the variables
     if flaw.code in APART and (flaw.code != "validated-at-once" or len(parsed.commands) == 1):
         return _apart(flaw, parsed, text)
     match flaw.code:

@@ -23,6 +23,9 @@ CREATE INDEX orders_user_id ON orders (user_id);
 # Stands between two files of an example.
 _NEXT_FILE = "-- next file\n"
 
+# Stands in one before its rollback file.
+ROLLBACK = "-- its rollback file\n"
+
 
 @dataclass(frozen=True, slots=True)
 class LintRule(Rule):
@@ -531,6 +534,16 @@ TRUNCATE notes;
         "PostgreSQL refuses the rollback",
         "Rolled back behind the rehearsal, a statement of the rollback file failed.",
         "correct it; or write -- nothing-to-undo: why",
+        """\
+CREATE TABLE notes (id bigint);
+-- its rollback file
+DROP TABLE note;
+""",
+        """\
+CREATE TABLE notes (id bigint);
+-- its rollback file
+DROP TABLE notes;
+""",
     ),
     LintRule(
         "rollback-differs",
@@ -539,6 +552,19 @@ TRUNCATE notes;
         "the rollback does not take everything back",
         "All were applied and rolled back in the rehearsal, and the catalog is another one than before.",
         "undo it in the rollback file as well; or write -- nothing-to-undo: why, where it may stay",
+        """\
+CREATE TABLE notes (id bigint);
+ALTER TABLE users ADD COLUMN nick text;
+-- its rollback file
+DROP TABLE notes;
+""",
+        """\
+CREATE TABLE notes (id bigint);
+ALTER TABLE users ADD COLUMN nick text;
+-- its rollback file
+ALTER TABLE users DROP COLUMN nick;
+DROP TABLE notes;
+""",
     ),
     LintRule(
         "rollback-loses",
@@ -547,6 +573,16 @@ TRUNCATE notes;
         "the rollback loses rows",
         "It drops or empties what the migration has not made, or makes again, empty, what the migration drops.",
         "keep what is dropped under another name until nobody will roll back; or write -- nothing-to-undo: why",
+        """\
+ALTER TABLE users DROP COLUMN born;
+-- its rollback file
+ALTER TABLE users ADD COLUMN born text;
+""",
+        """\
+ALTER TABLE users RENAME COLUMN born TO born_unused;
+-- its rollback file
+ALTER TABLE users RENAME COLUMN born_unused TO born;
+""",
     ),
     LintRule(
         "cluster-wide",
