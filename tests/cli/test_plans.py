@@ -45,8 +45,8 @@ def test_what_stops_others_comes_first_with_its_size_and_time(database: Database
     assert lines[1] == "  would apply a"
     assert lines[2] == "    line 2: ALTER TABLE large ALTER note TYPE varchar(600)"
     size = r"\(30,000 rows, \d+ MB, 1 index of \d+ kB\)"
-    assert re.fullmatch(rf"      stops reads and writes of public.large {size} for …, until it commits", lines[3])
-    assert lines[4].startswith("      copies public.large; builds public.large_pkey: ")
+    assert re.fullmatch(rf"      stops readers and writers of public.large {size} for …, until it commits", lines[3])
+    assert lines[4].startswith("      rewrites public.large; builds public.large_pkey: ")
     assert lines[5].startswith("      lint: error [type-change-rewrites] ")
     assert lines[-2] == "1 migration to apply"
     assert lines[-1].startswith("no: lint objects (1 error)")
@@ -158,5 +158,5 @@ def test_a_partition_is_told_with_its_table(database: Database, folder: Path) ->
     )
     write(folder, a="ALTER TABLE e ADD c int;")
     ran = run("plan", "--allow", "not-empty", cwd=folder, env=env)
-    assert ran.out.count("stops reads and writes") == 1
-    assert "stops reads and writes of public.e (1 row, 8192 bytes, 5 partitions) for a moment" in ran.out
+    assert ran.out.count("stops readers and writers") == 1
+    assert "stops readers and writers of public.e (1 row, 8192 bytes, 5 partitions) for a moment" in ran.out

@@ -48,6 +48,7 @@ class _LintCommand(Command):
 
 
 @click.command(cls=_LintCommand, epilog=EXIT_CODES)
+@click.argument("paths", nargs=-1, metavar="[FILE]...")
 @all_of(database_url_option, schema_option, migrations_option, server_directory_option)
 @format_option_of(*LINT_FORMATS)
 @scratch_options
@@ -79,6 +80,7 @@ class _LintCommand(Command):
 @option("--with-squawk", is_flag=True, help="Add what squawk says of style, where squawk-cli is installed.")
 # many parameters: one for each option
 def lint(
+    paths: tuple[str, ...],
     database_url: str | None,
     schema: str | None,
     migrations: tuple[Path, ...],
@@ -96,18 +98,22 @@ def lint(
 ) -> None:
     """Say what pending files would block, break or lose, before they run.
 
-    Rehearses them in a scratch database, where PostgreSQL itself says what each statement locks, rewrites and reads.
+    Rehearses them, or FILEs, in a scratch database, where PostgreSQL itself says what each statement locks,
+    rewrites and reads.
     Changes nothing in the target.
 
     \b
     Example:
       wflo-schema lint
+      wflo-schema lint migrations/20260601_02_bbbbb-tidy-up.sql
+      wflo-schema lint --fix
       wflo-schema lint --since origin/main --format github
     """
     from wflo_schema.check.contract_file import read_contract
     from wflo_schema.findings import Severity
     from wflo_schema.lint import operations
 
+    files = (*files, *paths)
     target = _target(database_url, schema, server_directory, is_needed=fix)
     given = scratch()
     if target is None and given.on is not None:
@@ -123,7 +129,8 @@ def lint(
         for path in fixed.paths:
             say(f"wrote {path}")
         for i, why in fixed.left:
-            warn(f"{i} is left as it is: {why}")
+            is_cut = any(path.stem == i for path in fixed.paths)
+            warn(f"{i} is {'cut no further' if is_cut else 'left as it is'}: {why}")
         found = read_files(migrations)
         files = tuple(dict.fromkeys((*files, *(m.id for m in found if files and Path(m.path) in fixed.paths))))
         options = replace(options, files=files)

@@ -27,13 +27,16 @@ _WORDS: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             ("current", "history", "list", "ls", "show", "info", "log", "version", "pending", "heads"), "status"
         ),
-        **dict.fromkeys(("validate", "verify", "test", "lint"), "check"),
+        **dict.fromkeys(("validate", "verify", "test"), "check"),
         **dict.fromkeys(("drift", "compare"), "check --drift"),
         **dict.fromkeys(("makemigrations", "autogenerate"), "diff"),
         **dict.fromkeys(("stamp", "mark", "fake", "resolve", "record"), "baseline"),
         **dict.fromkeys(("takeover", "pull"), "adopt"),
         **dict.fromkeys(("convert", "translate", "from"), "import"),
         **dict.fromkeys(("dry-run", "preview", "script"), "plan"),
+        **dict.fromkeys(("analyze", "analyse", "review", "squawk", "eugene"), "lint"),
+        **dict.fromkeys(("rehearse", "simulate", "explain"), "trace"),
+        "recipe": "new --recipe",
         **dict.fromkeys(("reset", "drop", "recreate", "fresh", "testdb", "test_db"), "test-db"),
         **dict.fromkeys(("schema", "snapshot", "export"), "dump"),
         "prune": "test-db prune",

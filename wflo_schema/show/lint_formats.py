@@ -67,13 +67,13 @@ def _block(f: LintFinding) -> list[str]:
 
 def _time(f: LintFinding) -> str:
     """How long it takes with the sizes at hand; nothing where none is known, or little is to be gone through."""
-    from wflo_schema.words import duration
+    from wflo_schema.words import duration, size
 
     found = f.estimate
     if found is None or found.is_small or found.low_ms is None or found.high_ms is None:
         return ""
     low, high = (float(f"{ms:.2g}") for ms in (found.low_ms, found.high_ms))
-    much = f"{(found.reads + found.writes) / 1e9:.2g} GB to read and write"
+    much = f"{size(found.reads + found.writes)} to {'read and write' if found.writes else 'read'}"
     return f"{duration(low)} to {duration(high)}, {much}"
 
 

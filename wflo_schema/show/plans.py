@@ -107,7 +107,9 @@ def _effects(one: Ahead, outlook: Outlook) -> list[str]:
     s = one.statement
     lines = [_stops(lock, one, outlook) for lock in _worst_first(one.blocking, outlook)]
     work = [
-        (verb, names) for verb, names in (("copies", s.rewrites), ("reads", s.scans), ("builds", s.builds)) if names
+        (verb, names)
+        for verb, names in (("rewrites", s.rewrites), ("reads all of", s.scans), ("builds", s.builds))
+        if names
     ]
     if work and (one.estimate is not None or one.blocking):
         said = "; ".join(f"{verb} {_sized(names, outlook, one.blocking)}" for verb, names in work)
@@ -141,7 +143,7 @@ def _worst_first(locks: Sequence[Lock], outlook: Outlook) -> list[Lock]:
 
 
 def _stops(lock: Lock, one: Ahead, outlook: Outlook) -> str:
-    what = "reads and writes" if lock.stops_reads else "writes"
+    what = "readers and writers" if lock.stops_reads else "writers"
     time = one.until_end if lock.held_until == "commit" else one.estimate
     size = outlook.size(lock.relation)
     much = f" ({_much(size)})" if size is not None else " (not there any more)" if outlook.sizes else ""

@@ -367,7 +367,12 @@ def _html_facts(s: Traced, seconds: tuple[float, float] | None) -> list[str]:
     facts += [f"{said_mode(lock.mode)} on {lock.relation}" for lock in s.locks if _level(lock) != "none"]
     facts += [
         f"{what} {name}"
-        for what, names in (("rewrites", s.rewrites), ("reads", s.scans), ("builds", s.builds))
+        for what, names in (
+            ("rewrites", s.rewrites),
+            ("reads all of", s.scans),
+            ("builds", s.builds),
+            ("changes rows of", s.changes),
+        )
         for name in names
     ]
     facts += [f"undecided: {s.undecided}"] if s.undecided else []
