@@ -171,7 +171,9 @@ def _guessed(parsed: Parsed | None, known: _Known) -> _Guess:
     elif parsed.is_of_rows:
         for node in walk(parsed.node):
             if type(node).__name__ == "RangeVar":
-                found.lock(_name(node), MODES[0])
+                read = found.lock(_name(node), MODES[0])
+                if parsed.kind in ("insert_stmt", "merge_stmt") and node != parsed.node.relation:
+                    found.scans.append(read)
         if hasattr(parsed.node, "relation"):
             found.lock(_name(parsed.node.relation), MODES[2])
     else:
