@@ -111,7 +111,8 @@ def suggest(words: Sequence[str], root: click.Group) -> str:
             here = _inner(root, other)
         else:
             arguments.append(word)
-    known = {*takes_value, *_COMMANDS_BY_OPTION, *_OPTIONS}
+    # A flag of another command says what is to be done, as --fix: it is not to be left out.
+    known = {*(name for name, takes in takes_value.items() if takes), *_COMMANDS_BY_OPTION, *_OPTIONS}
     own_options = {*_options_of(here, inner=True), "--help"}
     for name, _ in options:
         if name not in known and _named(name, own_options) not in own_options:
