@@ -160,3 +160,16 @@ def test_a_partition_is_told_with_its_table(database: Database, folder: Path) ->
     ran = run("plan", "--allow", "not-empty", cwd=folder, env=env)
     assert ran.out.count("stops readers and writers") == 1
     assert "stops readers and writers of public.e (1 row, 8192 bytes, 5 partitions) for a moment" in ran.out
+
+
+def test_the_picture_of_a_trace_is_as_wide_as_the_time_that_a_statement_takes(database: Database, folder: Path) -> None:
+    env = prepare(database)
+    write(folder, a="ALTER TABLE large ALTER note TYPE varchar(600);\nCOMMENT ON TABLE large IS '';")
+    lines = run("trace", "--format", "timeline", cwd=folder, env=env).out.splitlines()
+    assert lines[0] == "a"
+    assert re.fullmatch(r"  takes +≤ [\d.]+ (?:ms|s)", lines[3])
+    page = run("trace", "--format", "html", cwd=folder, env=env)
+    assert page.code == 0
+    first, second = re.findall(r'<rect class="reads" x="\d+" y="\d+" width="(\d+)"', page.out)[:1], page.out
+    assert int(first[0]) > 600  # from the first statement to the end of the transaction
+    assert "; takes about " in second

@@ -28,6 +28,7 @@ from wflo_schema.errors import NoDatabase, UsageError
 if TYPE_CHECKING:
     from wflo_schema.connect.database import Database
     from wflo_schema.scratch.replay import ScratchOptions
+    from wflo_schema.trace.values import Trace
 
 
 @click.command(cls=Command, epilog=EXIT_CODES)
@@ -76,9 +77,25 @@ def trace(
     target = _target(database_url, schema, server_directory, scratch(), is_replayed=since is not None)
     read = read_files(migrations)
     found = operations.trace(target, read, files=wanted, since=since, to=to, scratch=scratch())
-    shown = {"json": trace_json, "timeline": timeline_text, "svg": timeline_svg, "html": timeline_html}
-    answer(shown[format_](found) if format_ in shown else trace_text(found, style=click.style))
+    pictures = {"timeline": timeline_text, "svg": timeline_svg, "html": timeline_html}
+    if format_ in pictures:
+        seconds = {} if since is not None else _seconds(target, found, scratch())
+        answer(pictures[format_](found, seconds))
+    else:
+        answer(trace_json(found) if format_ == "json" else trace_text(found, style=click.style))
     sys.exit(1 if found.failed else 0)
+
+
+def _seconds(target: Database, found: Trace, scratch: ScratchOptions) -> dict[int, tuple[float, float]]:
+    """How long the statements would take in the target, by their place, where that could be told."""
+    from wflo_schema.trace.outlook import estimates_of
+
+    estimates, _ = estimates_of(target, found, scratch=scratch)
+    return {
+        n: (one.low_ms / 1000, one.high_ms / 1000)
+        for n, one in enumerate(estimates)
+        if one is not None and one.low_ms is not None and one.high_ms is not None
+    }
 
 
 def _target(

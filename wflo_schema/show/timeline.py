@@ -13,6 +13,8 @@ from itertools import groupby
 from wflo_schema.trace.values import MODES, Lock, Trace, Traced, said_mode
 from wflo_schema.words import counted, duration
 
+_UNDECIDED = "? undecided"
+
 # Seconds that a statement is estimated to take, the least and the most, by its place in the trace.
 Estimates = Mapping[int, tuple[float, float]]
 
@@ -69,6 +71,11 @@ class _Panel:
         times = [sum(one) / 2 if one else 0.0 for one in self.seconds]
         total = sum(times)
         return tuple(even if not total else even / 2 + t / total / 2 for t in times)
+
+
+def _number(s: Traced) -> str:
+    """A statement's number, and whether what it does could not be told."""
+    return f"{s.number}{'?' if s.undecided else ''}"
 
 
 def _level(lock: Lock) -> str:
@@ -131,7 +138,7 @@ def _strongest(bars: Sequence[_Bar]) -> tuple[_Bar, ...]:
 # --- in a terminal ----------------------------------------------------------------------------
 
 _SHADES = {"reads": "█", "writes": "▓", "ddl": "░", "none": "·"}
-_CELL, _CELL_WITH_TIME = 4, 9
+_CELL, _CELL_WITH_TIME = 4, 11
 
 
 def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
@@ -141,7 +148,7 @@ def timeline_text(trace: Trace, estimates: Estimates | None = None) -> str:
         return "\n".join(lines).rstrip()
     shades = ", ".join(f"{_SHADES[level]} {_WHO[level]}" for level in reversed(_LEVELS))
     letters = ", ".join(f"{letter} {said}" for letter, _, said in _MARKS)
-    return "\n".join([*lines, f"{shades};", f"{letters}, {_CHANGED[0]} {_CHANGED[1]}"])
+    return "\n".join([*lines, f"{shades};", f"{letters}, {_CHANGED[0]} {_CHANGED[1]}, {_UNDECIDED}"])
 
 
 def _text_panel(panel: _Panel) -> list[str]:
@@ -150,7 +157,7 @@ def _text_panel(panel: _Panel) -> list[str]:
         return [f"{title}: nothing that is there is locked so that anybody waits"]
     width = max(len(row.relation) for row in panel.rows) + len(" (new)") * any(row.is_new for row in panel.rows)
     cell = _CELL_WITH_TIME if any(panel.seconds) else _CELL
-    numbers = "".join(f"{s.number:<{cell}}" for s in panel.statements)
+    numbers = "".join(f"{_number(s):<{cell}}" for s in panel.statements)
     lines = [title, f"  {'':{width}}  {numbers}".rstrip()]
     for row in panel.rows:
         cells = []
@@ -164,7 +171,7 @@ def _text_panel(panel: _Panel) -> list[str]:
         lines.append(f"  {name:{width}}  {''.join(cells)}".rstrip())
     if any(panel.seconds):
         said = "".join(f"{_seconds(one, is_short=True):<{cell}}" for one in panel.seconds)
-        lines.append(f"  {'takes about':{width}}  {said}".rstrip())
+        lines.append(f"  {'takes':{width}}  {said}".rstrip())
     return lines
 
 
@@ -174,7 +181,7 @@ def _seconds(one: tuple[float, float] | None, *, is_short: bool = False) -> str:
         return ""
     low, high = (1000 * seconds for seconds in one)
     if is_short:
-        return duration(high)
+        return f"≤ {duration(high)}"
     return duration(high) if duration(low) == duration(high) else f"{duration(low)} to {duration(high)}"
 
 
@@ -238,13 +245,13 @@ def _svg_panel(panel: _Panel, top: int) -> tuple[list[str], int]:
     for n, s in enumerate(panel.statements):
         parts.append(f'<line x1="{edges[n]}" y1="{top + 34}" x2="{edges[n]}" y2="{bottom}"/>')
         if edges[n + 1] - edges[n] >= _LEAST:
-            shown = f"<text x='{edges[n] + 3}' y='{top + 46}' class='soft'>{s.number}</text>"
+            shown = f"<text x='{edges[n] + 3}' y='{top + 46}' class='soft'>{_number(s)}</text>"
             parts.append(f"<g><title>{_safe(_told(s, panel.seconds[n]))}</title>{shown}</g>")
     for number, row in enumerate(panel.rows):
         parts += _svg_row(row, panel, edges, top + _HEAD + _ROW * number)
     used = _HEAD + _ROW * len(panel.rows)
     if any(panel.seconds):
-        parts.append(_text(16, bottom + 15, "takes about", "soft"))
+        parts.append(_text(16, bottom + 15, "takes", "soft"))
         for n, one in enumerate(panel.seconds):
             said = _seconds(one)
             if said and len(said) * 6 > edges[n + 1] - edges[n]:
@@ -308,7 +315,7 @@ def _legend(top: int) -> list[str]:
         parts.append(_text(x + 28, top + 19, _WHO[level], "soft"))
         x += 28 + int(len(_WHO[level]) * 5.9) + 22
     letters = ", ".join(f"{letter} {said}" for letter, said in [*((a, c) for a, _, c in _MARKS), _CHANGED])
-    parts.append(_text(16, top + 41, f"{letters}. The bar ends where the lock is given back.", "soft"))
+    parts.append(_text(16, top + 41, f"{letters}, {_UNDECIDED}. The bar ends where the lock is given back.", "soft"))
     return parts
 
 
@@ -342,7 +349,7 @@ body { margin: 0; } main { max-width: 992px; margin: 0 auto; padding: 16px; }
 def timeline_html(trace: Trace, estimates: Estimates | None = None) -> str:
     """The picture as a page that needs nothing else, with every statement below it."""
     estimates = estimates or {}
-    where = f"{_about(trace)}, from {trace.start}"
+    where = _about(trace) if trace.label in trace.start else f"{_about(trace)}, from {trace.start}"
     body = [f"<h1>{_safe(trace.label)}</h1>", f"<p>{_safe(where)}</p>", timeline_svg(trace, estimates)]
     body += [f"<p>{_safe(note)}</p>" for note in trace.notes]
     number = 0

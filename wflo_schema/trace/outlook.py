@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wflo_schema.connect.database import Database
@@ -76,12 +77,8 @@ def look_ahead(
     except WfloSchemaError as error:
         return Outlook(why_not=error.message)
     there = [lock.relation for s in found.statements for lock in s.locks if not lock.is_new]
-    touched = [name for s in found.statements for name in (*s.works_on, *s.changes, *s.builds)]
-    sizes = read_sizes(database, [*there, *touched])
-    large = needs_rates(found.statements, sizes)
-    rates = measure_rates(database, large, scratch=scratch) if large else Rates()
+    estimates, sizes = estimates_of(database, found, also=there, scratch=scratch)
     holders = read_holders(database, there) if there else Holders()
-    estimates = [estimate(s, sizes, rates) for s in found.statements]
     ahead = tuple(
         Ahead(
             s,
@@ -93,6 +90,17 @@ def look_ahead(
         for n, s in enumerate(found.statements)
     )
     return Outlook(found, ahead, tuple(sizes.values()))
+
+
+def estimates_of(
+    database: Database, found: Trace, *, also: Sequence[str] = (), scratch: ScratchOptions | None = None
+) -> tuple[list[Estimate | None], dict[str, Size]]:
+    """How long each statement would take in ``database``, and how big what they touch, or ``also``, is there."""
+    touched = [name for s in found.statements for name in (*s.works_on, *s.changes, *s.builds)]
+    sizes = read_sizes(database, [*also, *touched])
+    large = needs_rates(found.statements, sizes)
+    rates = measure_rates(database, large, scratch=scratch) if large else Rates()
+    return [estimate(s, sizes, rates) for s in found.statements], sizes
 
 
 def _until_end(statements: tuple[Traced, ...], estimates: list[Estimate | None], number: int) -> Estimate | None:
