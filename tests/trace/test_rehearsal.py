@@ -123,6 +123,14 @@ def test_statement_that_is_refused_ends_the_trace_with_its_place(rehearse: Rehea
     assert found.not_rehearsed == ("02-file", "03-file")
 
 
+def test_code_is_shown_as_the_file_has_it(rehearse: Rehearse) -> None:
+    texts = [f"DO $$ BEGIN EXECUTE 'UPDATE {table} SET a = 1'; END $$" for table in ("t", "nowhere")]
+    found = rehearse(";\n".join(texts))
+    assert [s.text for s in found.statements] == texts
+    assert [s.source_line for s in found.statements] == [f"{texts[0]};", texts[1]]
+    assert [s.error for s in found.statements] == ["", 'relation "nowhere" does not exist']
+
+
 def test_what_needs_rows_that_the_target_has_is_undecided_and_the_rest_goes_on(rehearse: Rehearse) -> None:
     found = rehearse(
         "ALTER TABLE u ADD y int; INSERT INTO u (id, t_id) VALUES (1, 7); INSERT INTO u (id, t_id) VALUES (2, 7);"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from wflo_schema.connect.database import WATCHED, Database
+from wflo_schema.connect.replaying import unmarked
 from wflo_schema.engine import operations as engine
 from wflo_schema.engine.planning import Allow, Status
 from wflo_schema.engine.repeatables import Text
@@ -199,8 +200,8 @@ class _Rehearsing:
                 statement = script.statements[n]
                 left.append(
                     Traced(
-                        m.id, script.path, statement.line, statement.column, numbers[n], statement.written,
-                        undecided=why, source_line=script.source_line(statement.line),
+                        m.id, script.path, statement.line, statement.column, numbers[n], unmarked(statement.written),
+                        undecided=why, source_line=unmarked(script.source_line(statement.line)),
                     )
                 )  # fmt: skip
             numbers = [number for n, number in enumerate(numbers) if n not in out]

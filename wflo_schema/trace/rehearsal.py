@@ -14,6 +14,7 @@ from typing import Any
 
 from wflo_schema.connect.pipeline import BEGIN, COMMIT, DISCARD, ROLLBACK, Command, Exchange, Row, ServerError
 from wflo_schema.connect.queries import load_sql
+from wflo_schema.connect.replaying import unmarked
 from wflo_schema.engine.parts import Part, set_local
 from wflo_schema.engine.running import Run
 from wflo_schema.engine.session import SETTLE
@@ -373,7 +374,7 @@ class Rehearsal(Run):
             statement.line,
             statement.column,
             step.number + 1,
-            statement.written,
+            unmarked(statement.written),
             done.locks,
             done.rewrites,
             done.scans,
@@ -385,7 +386,7 @@ class Rehearsal(Run):
             hook=step.part.hook,
             is_transactional=m.is_transactional,
             made=done.made,
-            source_line=script.source_line(statement.line),
+            source_line=unmarked(script.source_line(statement.line)),
         )
 
     def _refused(self, m: Migration, step: _Step, error: ServerError) -> Traced:
@@ -396,13 +397,14 @@ class Rehearsal(Run):
         script = step.part.script
         location = step.statement.location(script.path, position)
         traced = self._traced(m, step, Done())
+        line = script.source_line(location.line)
         return replace(
             traced,
-            error=error.message,
+            error=unmarked(error.message),
             error_line=location.line,
-            error_column=location.column,
+            error_column=len(unmarked(line[: location.column - 1])) + 1,
             sqlstate=error.sqlstate,
-            source_line=script.source_line(location.line),
+            source_line=unmarked(line),
         )
 
     def _failed_at_end(self, m: Migration, batch: _Commands, error: ServerError) -> tuple[Traced, Done]:
