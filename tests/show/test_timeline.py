@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
+import pytest
+
+from wflo_schema.connect.database import Database
+from wflo_schema.engine import operations as engine
+from wflo_schema.files.folder import read_migrations
 from wflo_schema.show.timeline import timeline_html, timeline_svg, timeline_text
+from wflo_schema.trace.operations import trace
 from wflo_schema.trace.values import HeldUntil, Lock, Trace, Traced
 
 
@@ -113,3 +121,19 @@ def test_many_statements_stay_in_the_picture() -> None:
     trace = _trace(*(_statement(n, (f"public.t{n % 7}", "AccessExclusiveLock")) for n in range(1, 301)))
     for begin, end in _bars(timeline_svg(trace), "reads"):
         assert 0 <= begin <= end <= 960
+
+
+@pytest.mark.one_server
+def test_the_picture_in_the_manual_is_the_trace_of_those_files(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path(__file__).parents[2]
+    monkeypatch.chdir(home)
+    migrations = read_migrations("migrations")
+    engine.migrate(database, migrations, to="20251110_01")
+    drawn = timeline_svg(trace(database, migrations))
+
+    def known(svg: str) -> str:
+        return re.sub(r"PostgreSQL [\d.]+", "PostgreSQL", svg).strip()
+
+    assert known(drawn) == known((home / "docs" / "trace.svg").read_text(encoding="utf-8"))
