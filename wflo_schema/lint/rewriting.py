@@ -92,7 +92,7 @@ def rewrite(flaw: Flaw, step: Step, constraints: Iterable[NewConstraint], keys: 
     if parsed is None or (parsed.has_variables and (len(parsed.commands) > 1 or ':"' in text)):
         return None  # what is put together from what was parsed would not have the variables
     if flaw.code in APART and (flaw.code != "validated-at-once" or len(parsed.commands) == 1):
-        return _apart(flaw, parsed, text)
+        return _apart(flaw, parsed, text) if parsed.kind != "index_stmt" else _index(parsed, step)
     match flaw.code:
         case "index-blocks-writes":
             return _index(parsed, step)
