@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from yoyo.migrations import parse_metadata_from_sql_comments
 from yoyo.topologicalsort import topological_sort
 
 from wflo_schema.errors import BadMigrationFile
-from wflo_schema.files.directives import read_directives
+from wflo_schema.files.directives import KNOWN, read_directives
 from wflo_schema.files.folder import load_rollback, load_script, read_migrations
 
 HEADS = (
@@ -280,3 +281,11 @@ def test_a_repeatable_file_has_no_phase(tmp_path: Path) -> None:
     (tmp_path / "repeatable" / "v.sql").write_text("-- phase: after-deploy\nCREATE VIEW v AS SELECT 1;\n")
     with pytest.raises(BadMigrationFile, match="has a phase"):
         read_migrations(tmp_path)
+
+
+def test_long_comments_are_read_in_time_with_their_length() -> None:
+    for value in ("word " * 20_000, "1-," * 20_000 + " x", "1 , " * 20_000 + "x", "ab 1 " * 20_000 + "x"):
+        for name in KNOWN:
+            text = f"-- {name[:-1]}: {value}\n"
+            with contextlib.suppress(BadMigrationFile):
+                read_directives("a.sql", text).refuse_doubtful(text)

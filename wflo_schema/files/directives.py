@@ -100,9 +100,9 @@ _NAMES_LISTED = re.compile(r"[^\W\d]\w*(?:\s*\(secret\))?(?:[\s,]+[^\W\d]\w*(?:\
 _NAMES_MEANT = re.compile(r"\w+(?:\s*\(secret\))?(?:\s*,\s*\w+(?:\s*\(secret\))?)*")
 _TRUTH = re.compile(r"(?:true|false|yes|no|on|off|0|1)\W*", re.IGNORECASE)
 # Ids have a digit or a sign that joins words; a single word may be one too.
-_IDS = re.compile(r"\S+|(?:[\"'\[,]*\S*[\d_-]\S*[\s,]*)+")
+_IDS = re.compile(r"\S+|\s*[^\s\d_-]*[\d_-]\S*(?:\s+(?:,\s+)?[^\s\d_-]*[\d_-]\S*)*(?:\s+,)?\s*")
 # What makes prose of a word that is nearer to everyday words: no digit.
-_ID, _NUMBERED = re.compile(r"\S*\d\S*"), re.compile(r"(?:\S*\d\S*\s*)+")
+_ID, _NUMBERED = re.compile(r"[^\s\d]*\d\S*"), re.compile(r"[^\s\d]*\d\S*(?:\s+[^\s\d]*\d\S*)*\s*")
 _ANYTHING = re.compile(r".*")
 # A phase, whatever it is called, and all that follows; a number or a title is prose.
 _PHASE = re.compile(
@@ -345,11 +345,11 @@ def _nearest(line: str) -> tuple[str, str] | None:
         return None
     said, value = re.sub(r"[-_ ]", "-", match["name"].lower()), match["value"]
     said = said.removesuffix("-on")
-    meant = [d for d in KNOWN.values() if value and d.is_meant.fullmatch(value)]
-    near = [(far, d.name) for d in meant if (far := _distance(said, d.name)) <= min(_FURTHEST, len(d.name) // _OF)]
-    if not near:
+    near = [(far, n) for n in KNOWN if (far := _distance(said, n)) <= min(_FURTHEST, len(n) // _OF)]
+    meant = [(far, n) for far, n in near if value and KNOWN[n].is_meant.fullmatch(value)]
+    if not meant:
         return None
-    name = min(near)[1]
+    name = min(meant)[1]
     return name, _phase_meant(value) if name == "phase" else value
 
 
