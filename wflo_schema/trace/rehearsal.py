@@ -36,8 +36,8 @@ _FIRES = Command(load_sql("trace", "fires"), keeps_rows=True, is_kept=True)
 _KEYS = Command(load_sql("trace", "keys"), keeps_rows=True, is_kept=True)
 # So that counters begin at nothing in the next transaction: they are written once the session is idle.
 _FLUSH = Command("SELECT pg_catalog.pg_stat_force_next_flush()")
-# Since this version PostgreSQL can be told to; before, what was counted before a transaction is asked at its start.
-_FLUSHES = 150_000
+# Since PostgreSQL 15 it can be told to; before, what was counted before a transaction is asked at its start.
+_CAN_FLUSH = Command("SELECT pg_catalog.to_regproc('pg_catalog.pg_stat_force_next_flush') IS NOT NULL", keeps_rows=True)
 _TALKATIVE = {"client_min_messages": "debug1"}
 # Then it tells of each subtransaction, such as one whose error code has caught.
 _TALK_OF_ALL = Command("SET LOCAL client_min_messages = debug5")
@@ -146,6 +146,7 @@ class Rehearsal(Run):
     """A session in a scratch database: statements are traced as they run."""
 
     _outside: Outside | None = None
+    _flush: tuple[Command, ...] = ()
     _answered = 0
     _sent_ahead: tuple[Migration, _Commands] | None = None
     """What was sent behind the current file."""
@@ -161,11 +162,11 @@ class Rehearsal(Run):
     def get_ready(self) -> None:
         """Look at what is there."""
         self.pipeline.on_answer = self._count
-        self.relations = Relations(self.must([_RELATIONS, *self._flush]).rows[0])
-
-    @property
-    def _flush(self) -> tuple[Command, ...]:
-        return (_FLUSH,) if self._connection.info.server_version >= _FLUSHES else ()
+        can_flush, relations = self.must([_CAN_FLUSH, _RELATIONS]).rows
+        if can_flush[0][0] == "t":
+            self._flush = (_FLUSH,)
+            self.must(self._flush)
+        self.relations = Relations(relations)
 
     def _count(self, succeeded: int) -> None:
         self._answered = succeeded
