@@ -74,19 +74,12 @@ WITH ours AS (
         'VACUUM',
         p.relid,
         p.phase,
-        CASE
-            WHEN p.phase = 'scanning heap' THEN p.heap_blks_scanned
-            WHEN p.phase = 'vacuuming heap' THEN p.heap_blks_vacuumed
-            ELSE (pg_catalog.to_jsonb(p) ->> 'indexes_processed')::bigint -- since 17
+        CASE p.phase
+            WHEN 'scanning heap' THEN p.heap_blks_scanned
+            WHEN 'vacuuming heap' THEN p.heap_blks_vacuumed
         END,
-        CASE
-            WHEN p.phase IN ('scanning heap', 'vacuuming heap') THEN p.heap_blks_total
-            ELSE (pg_catalog.to_jsonb(p) ->> 'indexes_total')::bigint
-        END,
-        CASE
-            WHEN p.phase IN ('scanning heap', 'vacuuming heap') THEN 'blocks'
-            ELSE 'indexes'
-        END
+        CASE WHEN p.phase IN ('scanning heap', 'vacuuming heap') THEN p.heap_blks_total END,
+        'blocks'
     FROM ours
     JOIN pg_catalog.pg_stat_progress_vacuum AS p ON p.pid = ours.pid
     UNION ALL
