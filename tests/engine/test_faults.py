@@ -1157,9 +1157,10 @@ def test_what_a_concurrent_statement_left_half_done_is_repaired(
 def test_index_build_that_outlives_its_killed_client_is_waited_for(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", {"1_a": "-- transactional: false\nCREATE INDEX CONCURRENTLY held_x ON held (x);"})
     do(database, "CREATE TABLE held (id int, x int)")
+    unseen = database.with_parameters(options="-c client_connection_check_interval=0")
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE held IN ROW EXCLUSIVE MODE")
-        first = forks.Process(target=migrate, args=(database, str(folder)))
+        first = forks.Process(target=migrate, args=(unseen, str(folder)))
         first.start()
         wait_until(lambda: is_waiting(database), "the lock queue")
         first.kill()
