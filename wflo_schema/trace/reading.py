@@ -327,7 +327,11 @@ class _Work:
             if scans and is_old and oid not in self._now:
                 self._scanned(oid, set())
         if self._look.plan is not None:
-            self._scans |= {o for o in relations.find(self._look.plan.whole, modes) if relations.is_there_before(o)}
+            self._scans |= {
+                o
+                for o in relations.find(self._look.plan.whole, modes)
+                if relations.is_there_before(o) and relations.known[o].kind != "S"  # a sequence is one row
+            }
 
     def _table(self, relation: Relation, former: Relation, modes: set[str]) -> None:
         oid, is_moved, scans = relation.oid, relation.filenode != former.filenode, self._fresh[relation.oid]
