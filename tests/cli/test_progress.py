@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -123,8 +124,8 @@ def test_run_that_waits_for_a_lock_goes_on_saying_so(
 GATE = "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.1); END LOOP; END $$"
 
 
-def on_a_terminal(term: str, database: Database, folder: Path, *, until: str) -> str:
-    """What a terminal of this kind is sent by `migrate`; the gate is opened once it has this text."""
+def on_a_terminal(term: str, database: Database, folder: Path, *, until: str, then_s: float = 0.0) -> str:
+    """What a terminal of this kind is sent by `migrate`; the gate is opened ``then_s`` after it has this text."""
     ours, theirs = pty.openpty()
     shown = bytearray()
     words = ["migrate", "--allow", "not-empty"]
@@ -148,6 +149,7 @@ def on_a_terminal(term: str, database: Database, folder: Path, *, until: str) ->
         while chunk := os.read(ours, 65536):
             shown += chunk
             if not is_open and until in shown.decode("utf-8", "replace"):
+                time.sleep(then_s)
                 do(database, "INSERT INTO gate VALUES (1)")
                 is_open = True
     os.close(ours)
@@ -165,5 +167,5 @@ def test_on_a_terminal_one_line_is_written_over(database: Database, tmp_path: Pa
 def test_terminal_that_cannot_write_over_a_line_is_sent_none(database: Database, tmp_path: Path) -> None:
     do(database, "CREATE TABLE gate (n int)")
     write(tmp_path / "migrations", {"1_a": "SELECT 1", "2_b": GATE})
-    shown = on_a_terminal("dumb", database, tmp_path, until="applied 1_a")
+    shown = on_a_terminal("dumb", database, tmp_path, until="migrating ", then_s=2.5)
     assert "\x1b[2K" not in shown and "applied 2_b" in shown
