@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from wflo_schema.files.creations import enum_word, parse_one
 from wflo_schema.files.tokens import tokens
 
 _RECIPE = "wflo-schema new --recipe {} writes the files"
@@ -83,25 +84,15 @@ def _ways(text: str, words: list[str]) -> Iterator[str]:
 
 
 def _alterations(text: str) -> Iterator[tuple[str, str]]:
-    import postgast
-
-    try:
-        found = postgast.parse(text).stmts
-    except postgast.PgQueryError:
+    parsed = parse_one(text)
+    if parsed is None or parsed[0] != "alter_table_stmt":
         return
-    for one in found:
-        for node in one.stmt.alter_table_stmt.cmds:
-            command: Any = node.alter_table_cmd
-            kind = _named(command, "subtype")
-            if kind == "AT_AddConstraint":
-                constraint = getattr(command, "def").constraint
-                if (way := _CONSTRAINTS.get(_named(constraint, "contype"))) is not None:
-                    yield way
-            elif kind in _ALTERATIONS:
-                yield _ALTERATIONS[kind]
-
-
-def _named(node: Any, field: str) -> str:
-    """PostgreSQL's name for the value of a field that is one of several."""
-    found = node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)]
-    return str(found.name)
+    for node in parsed[1].cmds:
+        command: Any = node.alter_table_cmd
+        kind = enum_word(command, "subtype")
+        if kind == "AT_AddConstraint":
+            constraint = getattr(command, "def").constraint
+            if (way := _CONSTRAINTS.get(enum_word(constraint, "contype"))) is not None:
+                yield way
+        elif kind in _ALTERATIONS:
+            yield _ALTERATIONS[kind]

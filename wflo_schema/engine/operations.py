@@ -51,13 +51,7 @@ from wflo_schema.engine.values import (
 from wflo_schema.errors import Refused
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
-from wflo_schema.files.listing import (
-    AFTER_ALL,
-    AFTER_EACH,
-    AFTER_ROLLBACK,
-    BEFORE_ALL,
-    BEFORE_EACH,
-)
+from wflo_schema.files.listing import AFTER_ROLLBACK, AROUND_APPLYING
 from wflo_schema.words import listed
 
 if TYPE_CHECKING:
@@ -68,9 +62,6 @@ _READ_TIMEOUT_MS = 3_000
 
 # How often a run may find that somebody else recorded a migration, and then find it pending again.
 _MOST_CONFLICTS = 20
-
-# The hooks of `migrate`.
-_AROUND_APPLYING = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 
 
 def status(
@@ -128,7 +119,7 @@ def plan(
         scripts = Scripts([m.with_any_values() for m in planned.files], load_script)
         run.validate(scripts, run.check_ready)
         if len(planned) or run.is_due:
-            run.read_hooks(migrations.changed(Migration.with_any_values), _AROUND_APPLYING, load_script)
+            run.read_hooks(migrations.changed(Migration.with_any_values), AROUND_APPLYING, load_script)
         gone = [e.id for e in found.repeatables if drop_deleted and e.state is RepeatableState.DELETED]
         return replace(planned, wrapped=tuple(scripts.wrapped), hooks=run.hooks_of(planned), drops=tuple(gone))
 
@@ -194,7 +185,7 @@ def migrate(
         scripts = Scripts(planned.files, load)
         run.validate(scripts, run.check_ready if database.replay is None else run.check_replayed)
         if len(planned) or run.is_due:
-            run.read_hooks(migrations, _AROUND_APPLYING, load)
+            run.read_hooks(migrations, AROUND_APPLYING, load)
         run.begin("apply", len(planned), migrations.where)
         run.tell_of_tables_elsewhere(planned.pending)
         for attempt in range(_MOST_CONFLICTS):
@@ -206,9 +197,7 @@ def migrate(
             refuse(planned)
             run.expect(len(planned))
         again = functools.partial(run.apply_repeatables, migrations, scripts, drop_deleted=drop_deleted)
-        run.widens = run.has_views_of_all and planned.is_last and bool(planned.pending)
-        run.drops_deleted = drop_deleted
-        run.repeats = drop_deleted or bool(planned.repeatables) or run.widens
+        run.expect_repeatables(planned, drop_deleted=drop_deleted)
         is_one = together and (database.replay is None or runs_in is not Run)
         run.migrate(planned, scripts, migrations, plan_from, together=again if is_one else None)
         if drop_deleted or run.is_to_repeat(planned):

@@ -119,6 +119,12 @@ class Run(Sending):
         """May a repeatable file that was applied make a view of ``*``?"""
         return any("*" in of_one[-1].content for of_one in self._texts.values())
 
+    def expect_repeatables(self, planned: Plan, *, drop_deleted: bool) -> None:
+        """Know, before the migrations, what is done with repeatable files around and behind them."""
+        self.drops_deleted = drop_deleted
+        self.widens = self.has_views_of_all and planned.is_last and bool(planned.pending)
+        self.repeats = drop_deleted or bool(planned.repeatables) or self.widens
+
     def check_ready(self, m: Migration, script: Script) -> None:
         """Raise `BadMigrationFile` for what is wrong with a migration that is to be applied, or with its rollback."""
         from wflo_schema.files.faults import refuse_unready

@@ -43,7 +43,7 @@ from wflo_schema.engine.values import needs_table
 from wflo_schema.errors import Refused, WfloSchemaError
 from wflo_schema.files.directives import Phase
 from wflo_schema.files.folder import Migration, Migrations, load_script
-from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_EACH
+from wflo_schema.files.listing import AROUND_APPLYING
 from wflo_schema.files.script import Script
 from wflo_schema.words import listed
 
@@ -119,12 +119,10 @@ def write_script(
         refuse(run.unless_run_elsewhere(planned, migrations))
         run.refuse_answered(planned)
         scripts = Scripts(planned.files, load_script)
-        run.drops_deleted = drop_deleted
-        run.widens = run.has_views_of_all and planned.is_last and bool(planned.pending)
-        run.repeats = drop_deleted or bool(planned.repeatables) or run.widens
+        run.expect_repeatables(planned, drop_deleted=drop_deleted)
         run.validate(scripts, run.look_for_cascade)
         if len(planned) or run.is_due:
-            run.read_hooks(migrations, (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL), load_script)
+            run.read_hooks(migrations, AROUND_APPLYING, load_script)
         run.refuse_flaws()
         run.record(planned, functools.partial(record, database, migrations, **options, locks=locks) if record else None)
         run.guard()

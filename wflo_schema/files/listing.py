@@ -20,6 +20,8 @@ OWN_FOLDERS = (REPEATABLE, HOOKS)
 # When the files of hooks/ are run, by their names; `Migrations.hook` takes them.
 BEFORE_ALL, AFTER_ALL, BEFORE_EACH, AFTER_EACH = "before-all", "after-all", "before-each", "after-each"
 AFTER_ROLLBACK = "after-rollback"
+# Those that are run where migrations are applied.
+AROUND_APPLYING = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 _HOOK_NAMES = (BEFORE_ALL, AFTER_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ROLLBACK)
 
 # Beside the migrations: a folder per set that brings a database made elsewhere to where these lead.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from wflo_schema.connect.replaying import unmarked
+from wflo_schema.files.creations import parse_one
 
 if TYPE_CHECKING:
     from wflo_schema.files.script import Statement
@@ -56,11 +57,11 @@ def kind_of(statement: Statement) -> Kind:
 
 
 def _is_by_query(statement: Statement) -> bool:
-    parsed = _tree(statement.text)
+    parsed = parse_one(statement.text)
     return (
         parsed is not None
-        and parsed.HasField("create_table_as_stmt")
-        and not parsed.create_table_as_stmt.into.skip_data  # WITH NO DATA reads nothing
+        and parsed[0] == "create_table_as_stmt"
+        and not parsed[1].into.skip_data  # WITH NO DATA reads nothing
     )
 
 
@@ -73,18 +74,8 @@ def mentioned(statement: Statement) -> tuple[tuple[str, str], ...]:
     """Schema, empty where it says none, and name of each relation that it names; none where it is not understood."""
     if len(statement.raw) > _LONGEST:
         return ()
-    node = _tree(statement.text)
-    return tuple(dict.fromkeys(_named(node))) if node is not None else ()
-
-
-def _tree(text: str) -> Any:
-    import postgast
-
-    try:
-        tree = postgast.parse(text)
-    except postgast.PgQueryError:
-        return None
-    return tree.stmts[0].stmt if len(tree.stmts) == 1 else None
+    parsed = parse_one(statement.text)
+    return tuple(dict.fromkeys(_named(parsed[1]))) if parsed is not None else ()
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wflo_schema.files.creations import enum_word
 from wflo_schema.findings import Severity
 from wflo_schema.lint.context import Context, New
-from wflo_schema.lint.parsing import Parsed, changes_many, enum_name, pins, relation_name
+from wflo_schema.lint.parsing import Parsed, changes_many, pins, relation_name
 from wflo_schema.names import bare_name
 from wflo_schema.trace.values import Lock, Traced, said_mode, strongest
 from wflo_schema.words import listed
@@ -280,10 +281,10 @@ def _changing(parsed: Parsed) -> Iterator[tuple[Any, str]]:
         yield node, verb
     elif parsed.kind == "insert_stmt":
         if node.HasField("select_stmt") and node.select_stmt.select_stmt.from_clause:
-            updates = enum_name(node.on_conflict_clause, "action") == "ONCONFLICT_UPDATE"
+            updates = enum_word(node.on_conflict_clause, "action") == "ONCONFLICT_UPDATE"
             yield node, "inserted or updated" if updates else "inserted"
     elif parsed.kind == "select_stmt" and len(node.from_clause) == 1 and node.from_clause[0].HasField("range_var"):
-        strength = {enum_name(c.locking_clause, "strength") for c in node.locking_clause}
+        strength = {enum_word(c.locking_clause, "strength") for c in node.locking_clause}
         locks = strength & {"LCS_FORUPDATE", "LCS_FORNOKEYUPDATE", "LCS_FORSHARE"}
         yield node, "locked" if locks else "read"
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from wflo_schema.files.creations import enum_word
 from wflo_schema.findings import Severity
 from wflo_schema.lint.blocking import Flaw, Step
 from wflo_schema.lint.context import Context, New
-from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, relation_name
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, relation_name
 from wflo_schema.names import bare_name, qualified
 
 _TABLES = frozenset({"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE"})
@@ -77,7 +78,7 @@ def renamed_new(step: Step, new: New) -> frozenset[str]:
     if parsed is None or parsed.kind != "rename_stmt" or not parsed.node.HasField("relation"):
         return frozenset()
     node: Any = parsed.node
-    if enum_name(node, "rename_type") not in _TABLES or not _is_new(relation_name(node.relation), step, new):
+    if enum_word(node, "rename_type") not in _TABLES or not _is_new(relation_name(node.relation), step, new):
         return frozenset()
     schemas = {k.relation.removesuffix(bare_name(k.relation)) for k in step.traced.locks if k.relation in new}
     return frozenset(f"{schema}{qualified(node.newname)}" for schema in schemas)
@@ -90,7 +91,7 @@ def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
     """What the running version of an application may use, and does not find any more."""
     node: Any = parsed.node
     if parsed.kind == "rename_stmt" and node.HasField("relation"):
-        table, kind = relation_name(node.relation), enum_name(node, "rename_type")
+        table, kind = relation_name(node.relation), enum_word(node, "rename_type")
         if _is_new(table, step, new):
             return
         if kind in _TABLES:
@@ -100,20 +101,20 @@ def _names(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
             yield Flaw(
                 "renamed", name, f"{name} becomes {qualified(node.newname)}: who asks for it by its old name fails"
             )
-    elif parsed.kind == "rename_stmt" and enum_name(node, "rename_type") == "OBJECT_SCHEMA":
+    elif parsed.kind == "rename_stmt" and enum_word(node, "rename_type") == "OBJECT_SCHEMA":
         name, becomes = qualified(node.subname), qualified(node.newname)
         yield Flaw("renamed", name, f"the schema {name} becomes {becomes}: who asks for something in {name} fails")
     elif parsed.kind == "alter_enum_stmt" and node.old_val:
         name = qualified(*names_of(node.type_name))
         yield Flaw("renamed", name, f"the value {node.old_val} of {name} becomes {node.new_val}: the old one fails")
-    elif parsed.kind == "drop_stmt" and enum_name(node, "remove_type") == "OBJECT_SCHEMA":
+    elif parsed.kind == "drop_stmt" and enum_word(node, "remove_type") == "OBJECT_SCHEMA":
         for parts in dropped_names(node):
             yield Flaw("dropped", qualified(*parts), f"the schema {qualified(*parts)} is gone")
     elif parsed.kind == "alter_object_schema_stmt" and node.HasField("relation"):
         table = relation_name(node.relation)
         if not _is_new(table, step, new):
             yield Flaw("renamed", table, f"{table} moves into the schema {qualified(node.newschema)}")
-    elif parsed.kind == "drop_stmt" and enum_name(node, "remove_type") in _TABLES:
+    elif parsed.kind == "drop_stmt" and enum_word(node, "remove_type") in _TABLES:
         for parts in dropped_names(node):
             name = qualified(*parts)
             if not _is_new(name, step, new):
@@ -150,7 +151,7 @@ def _refused(parsed: Parsed, step: Step, new: New) -> Iterator[Flaw]:
 def _has_default(command: Command, kinds: set[str]) -> bool:
     type_name = names_of(command.definition.type_name.names)[-1:]
     is_serial = bool(type_name) and "serial" in type_name[0]
-    given = [c for c in command.constraints if enum_name(c, "contype") == "CONSTR_DEFAULT"]
+    given = [c for c in command.constraints if enum_word(c, "contype") == "CONSTR_DEFAULT"]
     if given and given[0].raw_expr.HasField("a_const") and given[0].raw_expr.a_const.isnull:
         return False
     return is_serial or bool(kinds & {"CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"})
@@ -158,7 +159,7 @@ def _has_default(command: Command, kinds: set[str]) -> bool:
 
 def _constant_default(command: Command) -> bool:
     return any(
-        enum_name(c, "contype") == "CONSTR_DEFAULT" and c.raw_expr.HasField("a_const") and not c.raw_expr.a_const.isnull
+        enum_word(c, "contype") == "CONSTR_DEFAULT" and c.raw_expr.HasField("a_const") and not c.raw_expr.a_const.isnull
         for c in command.constraints
     )
 
@@ -204,7 +205,7 @@ def _reach(parsed: Parsed) -> Iterator[Flaw]:
         what = _CLUSTER[parsed.kind]
         yield Flaw("cluster-wide", what, f"it changes {what}, and so every database of the server")
     elif parsed.kind == "grant_stmt" and node.is_grant:
-        grantees = {enum_name(g.role_spec, "roletype") for g in node.grantees}
+        grantees = {enum_word(g.role_spec, "roletype") for g in node.grantees}
         if "ROLESPEC_PUBLIC" in grantees:
             yield Flaw("granted-to-public", "PUBLIC", "every role of the server has it, those that come later as well")
 
@@ -235,7 +236,7 @@ def _types(parsed: Parsed) -> Iterator[Flaw]:
         keyed = {
             name
             for e in parsed.node.table_elts
-            if e.HasField("constraint") and enum_name(e.constraint, "contype") == "CONSTR_PRIMARY"
+            if e.HasField("constraint") and enum_word(e.constraint, "contype") == "CONSTR_PRIMARY"
             for name in names_of(e.constraint.keys)
         } if any(e.HasField("constraint") for e in parsed.node.table_elts) else set()  # fmt: skip
     elif parsed.kind == "alter_table_stmt":
@@ -246,7 +247,7 @@ def _types(parsed: Parsed) -> Iterator[Flaw]:
     for column in columns:
         type_name = names_of(column.type_name.names)[-1:]
         name = f"{table}.{qualified(column.colname)}"
-        kinds = {enum_name(c.constraint, "contype") for c in column.constraints}
+        kinds = {enum_word(c.constraint, "contype") for c in column.constraints}
         if type_name == ("json",):
             yield Flaw(
                 "json-column", name, f"{name} is json, which no = compares: SELECT DISTINCT and UNION of it fail"

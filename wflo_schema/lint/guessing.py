@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wflo_schema.errors import BadMigrationFile
+from wflo_schema.files.creations import enum_word
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.script import Script
 from wflo_schema.lint.context import Keys
-from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, parse, relation_name, walk
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, parse, relation_name, walk
 from wflo_schema.names import qualified
 from wflo_schema.trace.choosing import choose_without_target
 from wflo_schema.trace.values import MODES, HeldUntil, Lock, Trace, Traced, strongest
@@ -110,7 +111,7 @@ class _Known:
             columns = frozenset(p.index_elem.name for p in node.index_params)
             self.keys.setdefault(_name(node.relation), set()).add(columns)
         for constraint, column in _constraints(parsed):
-            kind = enum_name(constraint, "contype")
+            kind = enum_word(constraint, "contype")
             table = _name(node.relation)
             if kind in ("CONSTR_PRIMARY", "CONSTR_UNIQUE") and (columns := _keyed(constraint, column)):
                 self.keys.setdefault(table, set()).add(columns)
@@ -118,7 +119,7 @@ class _Known:
                 self.checked.add(table)
             elif kind == "CONSTR_CHECK":
                 test = constraint.raw_expr.null_test
-                if enum_name(test, "nulltesttype") == "IS_NOT_NULL" and test.arg.HasField("column_ref"):
+                if enum_word(test, "nulltesttype") == "IS_NOT_NULL" and test.arg.HasField("column_ref"):
                     self.proven.add((table, names_of(test.arg.column_ref.fields)[-1]))
 
 
@@ -193,7 +194,7 @@ def _other(parsed: Parsed, found: _Guess) -> None:
         case "create_stmt":
             found.made.append(_name(node.relation))
             for constraint, _ in _constraints(parsed):
-                if enum_name(constraint, "contype") == "CONSTR_FOREIGN":
+                if enum_word(constraint, "contype") == "CONSTR_FOREIGN":
                     found.lock(_name(constraint.pktable), _SRX)
             if node.HasField("partbound"):
                 found.lock(_name(node.inh_relations[0].range_var), _AX)
@@ -208,13 +209,13 @@ def _other(parsed: Parsed, found: _Guess) -> None:
                 index = node.idxname or "_".join((node.relation.relname, *columns, "idx"))
                 found.builds.append((qualified(*filter(None, (node.relation.schemaname, index))), table))
         case "drop_stmt":
-            kind = _DROPPED.get(enum_name(node, "remove_type"))
+            kind = _DROPPED.get(enum_word(node, "remove_type"))
             for parts in dropped_names(node) if kind is not None else ():
                 found.lock(qualified(*(parts if len(parts) > 1 else ("public", *parts))), _AX, kind or "")
         case "rename_stmt" | "alter_object_schema_stmt" | "rule_stmt" | "create_policy_stmt":
             if (relation := getattr(node, "relation", None) or getattr(node, "table", None)) and relation.relname:
                 found.lock(_name(relation), _AX)
-                if parsed.kind == "rename_stmt" and enum_name(node, "rename_type") == "OBJECT_TABLE":
+                if parsed.kind == "rename_stmt" and enum_word(node, "rename_type") == "OBJECT_TABLE":
                     renamed = qualified(relation.schemaname or "public", node.newname)
                     found.made.append(renamed)
         case "truncate_stmt":
@@ -243,7 +244,7 @@ def _options(options: Iterable[Any]) -> set[str]:
 def _alter(parsed: Parsed, found: _Guess, known: _Known) -> None:
     node: Any = parsed.node
     kind = {"OBJECT_INDEX": "index", "OBJECT_VIEW": "view", "OBJECT_SEQUENCE": "sequence"}
-    of = kind.get(enum_name(node, "objtype"), "table")
+    of = kind.get(enum_word(node, "objtype"), "table")
     table = _name(node.relation)
     for command in parsed.commands:
         found.lock(table, _mode(command), of)
@@ -281,7 +282,7 @@ def _add_column(command: Command, table: str, found: _Guess) -> None:
     if "serial" in type_name or "CONSTR_IDENTITY" in command.constraint_kinds:
         found.rewrites.append(table)
     for constraint in command.constraints:
-        kind = enum_name(constraint, "contype")
+        kind = enum_word(constraint, "contype")
         called = [names_of(n.funcname)[-1] for n in walk(constraint.raw_expr) if type(n).__name__ == "FuncCall"]
         is_volatile = any(name in _VOLATILE or name.startswith("uuid_") for name in called)
         is_stored = kind == "CONSTR_GENERATED" and getattr(constraint, "generated_kind", "s") != "v"
@@ -292,7 +293,7 @@ def _add_column(command: Command, table: str, found: _Guess) -> None:
 
 
 def _constrain(constraint: Any, table: str, found: _Guess, *, is_new_column: bool) -> None:
-    kind = enum_name(constraint, "contype")
+    kind = enum_word(constraint, "contype")
     if kind in ("CONSTR_CHECK", "CONSTR_NOTNULL") and not constraint.skip_validation:
         if kind == "CONSTR_CHECK" or not is_new_column:
             found.scans.append(table)

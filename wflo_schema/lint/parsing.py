@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from wflo_schema.files.creations import enum_word, parse_one
 from wflo_schema.names import qualified
 
 # The nodes of statements that read or change rows.
@@ -36,7 +37,7 @@ class Parsed:
         if self.kind != "alter_table_stmt":
             return ()
         cmds = (cmd.alter_table_cmd for cmd in self.node.cmds)
-        return tuple(Command(enum_name(c, "subtype"), c.name, _definition(c), c) for c in cmds)
+        return tuple(Command(enum_word(c, "subtype"), c.name, _definition(c), c) for c in cmds)
 
     def does(self, *subtypes: str) -> bool:
         """Is one of these a part of it?"""
@@ -68,7 +69,7 @@ class Command:
     @property
     def constraint_kinds(self) -> tuple[str, ...]:
         """Of which kinds these are, as ``CONSTR_CHECK``."""
-        return tuple(enum_name(c, "contype") for c in self.constraints)
+        return tuple(enum_word(c, "contype") for c in self.constraints)
 
 
 def _definition(command: Any) -> Any:
@@ -79,31 +80,20 @@ def _definition(command: Any) -> Any:
 
 def parse(text: str) -> Parsed | None:
     """Read one statement; None where our parser, which may be older than the server, does not take it."""
-    import postgast
-
     for has_variables, one in ((False, text), (True, _VARIABLE.sub("", text))):
-        try:
-            tree = postgast.parse(one)
-        except postgast.PgQueryError:
+        parsed = parse_one(one)
+        if parsed is None:
             continue
-        if len(tree.stmts) != 1:
-            return None
-        statement = tree.stmts[0].stmt
-        kind = statement.WhichOneof("node")
-        if kind == "explain_stmt" and any(o.def_elem.defname == "analyze" for o in statement.explain_stmt.options):
-            statement = statement.explain_stmt.query  # which it runs
-            kind = statement.WhichOneof("node")
-        return Parsed(kind, getattr(statement, kind), has_variables)
+        kind, node = parsed
+        if kind == "explain_stmt" and any(o.def_elem.defname == "analyze" for o in node.options):
+            kind = node.query.WhichOneof("node")  # which it runs
+            node = getattr(node.query, kind)
+        return Parsed(kind, node, has_variables)
     return None
 
 
 # What makes of a text or a name the value of a variable.
 _VARIABLE = re.compile(r"""(?<!:):(?=['"])""")
-
-
-def enum_name(node: Any, field: str) -> str:
-    """The name of an enum's value, as PostgreSQL's sources have it."""
-    return str(node.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(node, field)].name)
 
 
 def relation_name(relation: Any) -> str:
@@ -142,12 +132,12 @@ def walk(message: Any) -> Iterator[Any]:
 def pins(where: Any, *, with_ranges: bool = False) -> frozenset[str]:
     """The columns that a condition holds to a few values: ``=``, ``IN`` (…), ``BETWEEN`` constants; or to a range."""
     kind = where.WhichOneof("node")
-    if kind == "bool_expr" and enum_name(where.bool_expr, "boolop") == "AND_EXPR":
+    if kind == "bool_expr" and enum_word(where.bool_expr, "boolop") == "AND_EXPR":
         return frozenset().union(*(pins(one, with_ranges=with_ranges) for one in where.bool_expr.args))
     if kind != "a_expr":
         return frozenset()
     expr = where.a_expr
-    how, operator = enum_name(expr, "kind"), names_of(expr.name)[-1:]
+    how, operator = enum_word(expr, "kind"), names_of(expr.name)[-1:]
     compares = ("=", "<", "<=", ">", ">=") if with_ranges else ("=",)
     known = {"AEXPR_OP": compares, "AEXPR_IN": ("=",), "AEXPR_BETWEEN": ("BETWEEN",)}.get(how, ())
     if not operator or operator[0] not in known:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from wflo_schema.files.creations import enum_word
 from wflo_schema.lint.blocking import Flaw, Step
 from wflo_schema.lint.context import Keys
-from wflo_schema.lint.parsing import Command, Parsed, dropped_names, enum_name, names_of, relation_name
+from wflo_schema.lint.parsing import Command, Parsed, dropped_names, names_of, relation_name
 from wflo_schema.names import bare_name, identifiers, qualified, quote
 
 
@@ -171,7 +172,7 @@ def _of_table(
     if command.subtype != "AT_AddConstraint":
         return None
     of = command.definition
-    kind = enum_name(of, "contype")
+    kind = enum_word(of, "contype")
     if code in ("check-scans", "foreign-key-scans"):
         name = quote(of.conname) if of.conname else _made_name(node.relation.relname, kind, of, constraints)
         if not name:

@@ -14,11 +14,12 @@ from wflo_schema.catalog.compare import compare_catalogs
 from wflo_schema.catalog.objects import Catalog, Difference
 from wflo_schema.catalog.read import read_catalog
 from wflo_schema.connect.database import PATIENT, WATCHED, Database, database_error
+from wflo_schema.files.creations import enum_word
 from wflo_schema.files.folder import Migration, load_rollback, rolling_back
 from wflo_schema.files.script import Script
 from wflo_schema.lint.blocking import Flaw
 from wflo_schema.lint.context import New
-from wflo_schema.lint.parsing import Parsed, dropped_names, enum_name, parse
+from wflo_schema.lint.parsing import Parsed, dropped_names, parse
 from wflo_schema.names import bare_name
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.values import Traced
@@ -115,7 +116,7 @@ def _made(parsed: Parsed) -> Iterator[str]:
     elif parsed.kind == "create_table_as_stmt":
         yield node.into.rel.relname
     elif parsed.kind == "rename_stmt" and node.HasField("relation"):
-        is_column = enum_name(node, "rename_type") == "OBJECT_COLUMN"
+        is_column = enum_word(node, "rename_type") == "OBJECT_COLUMN"
         yield f"{node.relation.relname}.{node.newname}" if is_column else node.newname
     for command in parsed.commands:
         if command.subtype == "AT_AddColumn" and command.definition is not None:
@@ -125,7 +126,7 @@ def _made(parsed: Parsed) -> Iterator[str]:
 def _dropped(parsed: Parsed) -> Iterator[str]:
     """The same of what it drops, or gives another name."""
     node = parsed.node
-    if parsed.kind == "drop_stmt" and enum_name(node, "remove_type") == "OBJECT_TABLE":
+    if parsed.kind == "drop_stmt" and enum_word(node, "remove_type") == "OBJECT_TABLE":
         yield from (parts[-1] for parts in dropped_names(node))
     for command in parsed.commands:
         if command.subtype == "AT_DropColumn":

@@ -13,7 +13,7 @@ from wflo_schema.engine.planning import Allow, Status
 from wflo_schema.engine.repeatables import Text
 from wflo_schema.errors import WfloSchemaError
 from wflo_schema.files.folder import Migration, Migrations, load_script
-from wflo_schema.files.listing import AFTER_ALL, AFTER_EACH, BEFORE_ALL, BEFORE_EACH
+from wflo_schema.files.listing import AFTER_ALL, AROUND_APPLYING, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
 from wflo_schema.scratch.replay import ScratchOptions, scratch_databases
 from wflo_schema.trace.choosing import Chosen, choose_files, choose_pending, choose_without_target
@@ -21,8 +21,6 @@ from wflo_schema.trace.onlooking import Onlooker
 from wflo_schema.trace.rehearsal import Rehearsal
 from wflo_schema.trace.start import Start, of_other_version, replayed_start, start_of_target
 from wflo_schema.trace.values import Trace, Traced
-
-_HOOKS = (BEFORE_ALL, BEFORE_EACH, AFTER_EACH, AFTER_ALL)
 
 # What an engine's run makes room for: a view of a repeatable file is in the way, or what one makes is not there yet.
 _ROOM = ("2BP01", "0A000", "42P16", "42P01", "42883", "42704", "42703", "3F000", "42P13")
@@ -140,7 +138,7 @@ class _Rehearsing:
         run, chosen = self._run, self._chosen
         run.get_ready()
         self._load = run.loader(load_script)
-        run.read_hooks(self._migrations, _HOOKS, self._load)
+        run.read_hooks(self._migrations, AROUND_APPLYING, self._load)
         queue = [*chosen.wanted, *chosen.repeatables]
         for name in (BEFORE_ALL,) if BEFORE_ALL in run.hooks else ():
             if not self._add(list(run.rehearse_hook(name)), is_shown=True):
