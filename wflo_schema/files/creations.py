@@ -5,6 +5,8 @@ Hides the parser's nodes.  What code makes (DO, a function that is called) is no
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +64,11 @@ def creations(script: Script) -> tuple[Creation, ...]:
         if made is not None:
             found.append(made)
     return tuple(found)
+
+
+def load_parser() -> None:
+    """Load PostgreSQL's parser aside, while others are waited for: that takes a tenth of a second."""
+    threading.Thread(target=importlib.import_module, args=("postgast",), daemon=True).start()
 
 
 def parse_one(text: str) -> tuple[str, Any] | None:

@@ -354,7 +354,7 @@ def _disproved(
             (folders[of] / os.path.relpath(os.path.abspath(path), of)).write_text(text, encoding="utf-8")
         seen: list[Catalog] = []
 
-        def look(empty: Database, statements: Sequence[Traced]) -> None:
+        def look(empty: Database, ids: Sequence[str], statements: Sequence[Traced]) -> None:
             seen.append(read_before(empty))
 
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from wflo_schema.catalog.objects import Catalog
@@ -114,23 +115,24 @@ def _linted(
 ) -> tuple[LintResult, Judge]:
     started = time.monotonic()
     looking.held_to = options.contract
-    found, failures = _traced(database, migrations, options, scratch, looking, is_target=is_target)
-    sizes, rates = _sizes(database, found, scratch) if is_target else ({}, Rates())
-    context = _context(database, migrations, options, looking.keys, sizes)
-    left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
-    judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
-    judge.statements()
-    if options.with_squawk:
-        judge.style()
-    for m, error in failures:
-        judge.failure(m, error)
-    if not found.failed and not failures:
-        judge.ending(left)
-        if migrations.items and migrations.items[-1].id in found.migrations:
-            judge.contract(looking.broken)
-        judge.undone(looking.undone)
-    found = replace(found, notes=(*found.notes, *looking.notes))
-    return _result(judge, found, options, started, [m.id for m, _ in failures]), judge
+    with ExitStack() as closing:
+        found, failures = _traced(database, migrations, options, scratch, looking, closing, is_target=is_target)
+        sizes, rates = _sizes(database, found, scratch) if is_target else ({}, Rates())
+        context = _context(database, migrations, options, looking.keys, sizes)
+        left = looking.states[1].since(looking.states[0]) if len(looking.states) > 1 else State()
+        judge = Judge(replace(context, rates=rates), migrations, found, left.constraints)
+        judge.statements()
+        if options.with_squawk:
+            judge.style()
+        for m, error in failures:
+            judge.failure(m, error)
+        if not found.failed and not failures:
+            judge.ending(left)
+            if migrations.items and migrations.items[-1].id in found.migrations:
+                judge.contract(looking.broken)
+            judge.undone(looking.undone)
+        found = replace(found, notes=(*found.notes, *looking.notes))
+        return _result(judge, found, options, started, [m.id for m, _ in failures]), judge
 
 
 def judge(
@@ -185,31 +187,34 @@ class _Looking:
     undone: Undone = field(default_factory=Undone)
     notes: tuple[str, ...] = ()
     _before: Catalog | None = None
+    _ran: list[Migration] = field(default_factory=list)
 
-    def __call__(self, empty: Database, statements: Sequence[Traced]) -> None:
+    def __call__(self, empty: Database, ids: Sequence[str], statements: Sequence[Traced]) -> None:
         with empty.connect(settings=PATIENT) as connection:
             self.states.append(read_state(connection))
             if len(self.states) == 1:
                 self.keys = read_unique_keys(connection)
         if len(self.states) == 1:
-            self._before = read_before(empty)
+            self._ran = self._to_roll_back(frozenset(ids))
+            self._before = read_before(empty) if self._ran else None
         elif not any(s.error for s in statements):
             if self.held_to is not None:
                 self.broken = tuple(broken_by(empty, self.held_to))
             if self.keeps_catalog:
                 self.after = read_before(empty)
-            self._undo(empty, statements)
+            if self._before is not None:
+                self.undone = roll_back(empty, self._ran, self._before)
 
-    def _undo(self, empty: Database, statements: Sequence[Traced]) -> None:
-        ids = dict.fromkeys(s.id for s in statements)
+    def _to_roll_back(self, ids: frozenset[str]) -> list[Migration]:
+        """What is rolled back behind the rehearsal: all of it, where that is one piece, and not too much."""
         places = [place for place, m in enumerate(self.migrations) if m.id in ids]
         ran = [self.migrations.items[place] for place in places]
-        if not ran or self._before is None or places != list(range(places[0], places[-1] + 1)):
-            return
+        if not any(m.rollback_path for m in ran) or places != list(range(places[0], places[-1] + 1)):
+            return []
         if len(ran) > MOST_ROLLED_BACK:
             self.notes = (f"rollback files were read, and not run: there are more than {MOST_ROLLED_BACK}",)
-            return
-        self.undone = roll_back(empty, ran, self._before)
+            return []
+        return ran
 
 
 _Failure = tuple[Migration, BadMigrationFile | Refused]
@@ -221,6 +226,7 @@ def _traced(
     options: LintOptions,
     scratch: ScratchOptions | None,
     looking: _Looking,
+    closing: ExitStack,
     *,
     is_target: bool,
 ) -> tuple[Trace, list[_Failure]]:
@@ -232,7 +238,7 @@ def _traced(
         try:
             found = trace(
                 database, migrations, files=files, since=options.since, to=to, scratch=scratch, look=looking,
-                is_target=is_target,
+                is_target=is_target, closing=closing,
             )  # fmt: skip
         except (BadMigrationFile, Refused) as error:
             m = _blamed(error, migrations)

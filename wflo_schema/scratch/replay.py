@@ -138,6 +138,7 @@ class Scratches:
         self._retired: list[str] = []
         self._numbers = itertools.count()
         self._can_copy = True
+        self._aside = ThreadPoolExecutor(1)
         self._user = connection.info.user
         with self._explained("preparing a scratch database"):
             self._session = _register(connection)
@@ -257,8 +258,13 @@ class Scratches:
             self._drop(self._retired)
             self._retired = []
 
+    def begin_dropping(self) -> None:
+        """Begin to drop all that are there: nobody needs them any more, and others can do their work meanwhile."""
+        self._aside.submit(self._drop, self._names)
+
     def drop_all(self) -> None:
         """Drop all that are there."""
+        self._aside.shutdown()
         self._drop(self._names)
 
     def _drop(self, names: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from wflo_schema.connect.database import WATCHED, Database
@@ -12,6 +13,7 @@ from wflo_schema.engine import operations as engine
 from wflo_schema.engine.planning import Allow, Status
 from wflo_schema.engine.repeatables import Text
 from wflo_schema.errors import WfloSchemaError
+from wflo_schema.files.creations import load_parser
 from wflo_schema.files.folder import Migration, Migrations, load_script
 from wflo_schema.files.listing import AFTER_ALL, AROUND_APPLYING, BEFORE_ALL, BEFORE_EACH
 from wflo_schema.files.script import Script
@@ -34,6 +36,9 @@ _CHANGE = re.compile(r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:
 _ROUNDS = 16
 
 
+Look = Callable[[Database, Sequence[str], Sequence[Traced]], None]
+
+
 # many parameters: what is rehearsed, where, and who looks on
 def trace(
     database: Database,
@@ -44,16 +49,19 @@ def trace(
     since: str | None = None,
     to: str | None = None,
     scratch: ScratchOptions | None = None,
-    look: Callable[[Database, Sequence[Traced]], None] | None = None,
+    look: Look | None = None,
     is_target: bool = True,
+    closing: ExitStack | None = None,
 ) -> Trace:
     """Rehearse what is pending in ``database``, at its schema, in a scratch database.
 
     ``only``: of what is pending, these ids.  ``files``: these, by path or id, applied or not.  ``since``: what is new
     since a revision of git, behind a replay of what that had; ``database`` is then only asked where it is there.
-    ``to``: up to and including this one.  ``look`` is called with the scratch database before the
-    rehearsal and behind it, with the statements so far.  Without ``is_target``, ``database`` is only a server that
-    holds nothing of theirs: the files before them are replayed, and all are pending.
+    ``to``: up to and including this one.  ``look`` is called with the scratch database and the ids of what is
+    rehearsed, before that and behind it, with the statements so far.  Without ``is_target``, ``database`` is only a
+    server that holds nothing of theirs: the files before them are replayed, and all are pending.  ``closing``: the
+    scratch database is gone once that is closed, and goes while the caller works on the answer; without it, it is gone
+    when this returns.
 
     Writes nothing in ``database``.  A statement that PostgreSQL refuses ends the trace, and has its ``error``.
     Raise `Refused` where no scratch database may be made, or where neither the target's catalog nor its history can be
@@ -65,21 +73,24 @@ def trace(
     if not chosen.wanted and not chosen.repeatables:
         version = found.server_version if found is not None else ""
         return Trace(database.label, version, "", ())
-    with scratch_databases(database, scratch=scratch) as made:
+    load_parser()
+    with ExitStack() as own:
+        made = (closing or own).enter_context(scratch_databases(database, scratch=scratch))
         if chosen.before is not None:
             start = replayed_start(made, database, chosen.before, chosen.start, scratch=scratch)
         else:
             assert found is not None
             start = start_of_target(made, database, migrations, found, chosen.wanted, scratch=scratch)
         if look is not None:
-            look(start.database, ())
+            look(start.database, chosen.ids, ())
         settings = {**WATCHED, "synchronous_commit": "off", **dict(start.settings)}
         with Rehearsal.on(start.database, settings=settings) as rehearsal:
             rehearsing = _Rehearsing(rehearsal, start, migrations, chosen, texts)
             rehearsing.run()
             version = rehearsal.ledger.server_version
         if look is not None:
-            look(start.database, rehearsing.statements)
+            look(start.database, chosen.ids, rehearsing.statements)
+        made.begin_dropping()
     notes = (*start.notes, *rehearsing.notes)
     if found is not None and (other := of_other_version(version, found.server_version)):
         notes = (other, *notes)

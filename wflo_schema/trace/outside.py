@@ -20,8 +20,8 @@ from wflo_schema.connect.queries import load_sql
 from wflo_schema.trace.reading import Done, Look, Relations
 from wflo_schema.trace.values import strongest
 
-# Seconds between two looks at what the statement waits for.
-_EVERY_S = 0.004
+# Seconds between two looks at what the statement waits for: once it has begun or was let through, and later.
+_SOON_S, _LATER_S = 0.000_5, 0.004
 
 # How often a session gets into the way again.
 _MOST_TIMES = 2
@@ -77,7 +77,7 @@ class Outside:
         try:
             self._hold([row for row in seen.before if row[3] in ("r", "p")][:_MOST_TABLES])
             on_wait, tick_s = pipeline.on_wait, pipeline.tick_s
-            pipeline.on_wait, pipeline.tick_s = lambda _: self._look(seen), _EVERY_S
+            pipeline.on_wait, pipeline.tick_s = lambda _: self._look(seen, pipeline), _SOON_S
             try:
                 seen.error = pipeline.exchange([command, *flush]).error
             finally:
@@ -104,8 +104,9 @@ class Outside:
             other.execute(sql.SQL("LOCK TABLE {} IN {} MODE NOWAIT").format(self._tables, sql.SQL(mode)))
         self._in_the_way.append(other)
 
-    def _look(self, seen: Seen) -> None:
+    def _look(self, seen: Seen, pipeline: Pipeline) -> None:
         """See what is waited for, and get out of its way."""
+        pipeline.tick_s = min(2 * pipeline.tick_s, _LATER_S)
         found = self._others[1].execute(load_sql("trace", "waiting"), {"pid": self._pid}).fetchall()
         for oid, mode, _ in found:
             if oid is not None:
@@ -123,6 +124,7 @@ class Outside:
             except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
                 free[0].execute("ROLLBACK")
         other.execute("ROLLBACK")
+        pipeline.tick_s = _SOON_S
 
     def read(self, relations: Relations, seen: Seen, said: Sequence[str]) -> Done:
         """What the statement did."""
