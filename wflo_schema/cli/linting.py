@@ -30,6 +30,7 @@ from wflo_schema.errors import NoDatabase
 from wflo_schema.show.lint_formats import LINT_FORMATS
 
 if TYPE_CHECKING:
+    from wflo_schema.check.contract import Contract
     from wflo_schema.connect.database import Database
     from wflo_schema.scratch.replay import ScratchOptions
 
@@ -109,7 +110,6 @@ def lint(
       wflo-schema lint --fix
       wflo-schema lint --since origin/main --format github
     """
-    from wflo_schema.check.contract_file import read_contract
     from wflo_schema.findings import Severity
     from wflo_schema.lint import operations
 
@@ -118,8 +118,7 @@ def lint(
     given = scratch()
     if target is None and given.on is not None:
         given = replace(given, on=given.on.with_schema(schema))
-    path = contract or folders_of(migrations)[0] / "contract.toml"
-    held_to = read_contract(path) if contract is not None or path.is_file() else None
+    held_to = _contract(contract, migrations)
     options = operations.LintOptions(files, since, to, held_to, rows_that_matter, Severity(fail_on), with_squawk)
     found = read_files(migrations)
     if fix and target is not None:
@@ -137,6 +136,16 @@ def lint(
     result = operations.lint(target, found, options=options, scratch=given)
     answer(LINT_FORMATS[format_](result))
     sys.exit(result.exit_code)
+
+
+def _contract(path: Path | None, migrations: tuple[Path, ...]) -> Contract | None:
+    """The one that is named, else that of the migrations folder, where there is one."""
+    named = path or folders_of(migrations)[0] / "contract.toml"
+    if path is None and not named.is_file():
+        return None
+    from wflo_schema.check.contract_file import read_contract
+
+    return read_contract(named)
 
 
 def _target(url: str | None, schema: str | None, server_directory: Path, *, is_needed: bool) -> Database | None:

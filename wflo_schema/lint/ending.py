@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from wflo_schema.check.contract import Contract
-from wflo_schema.check.verdict import check_database
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.connect.queries import fetch
 from wflo_schema.findings import Finding, Severity
 from wflo_schema.lint.blocking import Flaw
 from wflo_schema.lint.rewriting import NewConstraint
 from wflo_schema.names import identifiers, qualified, quote
+
+if TYPE_CHECKING:
+    from wflo_schema.check.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def read_state(connection: psycopg.Connection[TupleRow]) -> State:
 
 def broken_by(database: Database, contract: Contract) -> Iterator[Finding]:
     """What the contract requires and the migrations, once they all have run, do not make."""
+    from wflo_schema.check.verdict import check_database
+
     with database.connect(settings=PATIENT) as connection:
         schema = connection.execute("SELECT pg_catalog.current_schema()").fetchone()
     if contract.schema is None and (schema is None or schema[0] is None):

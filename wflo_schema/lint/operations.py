@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from wflo_schema.catalog.objects import Catalog
-from wflo_schema.check.contract import Contract
 from wflo_schema.connect.database import PATIENT, Database
 from wflo_schema.errors import BadMigrationFile, Refused
 from wflo_schema.files.directives import Phase
@@ -29,6 +29,9 @@ from wflo_schema.trace.operations import trace
 from wflo_schema.trace.rates import Rates, measure_rates
 from wflo_schema.trace.sizes import Size, read_sizes
 from wflo_schema.trace.values import Trace, Traced
+
+if TYPE_CHECKING:
+    from wflo_schema.check.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
