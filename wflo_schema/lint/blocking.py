@@ -79,14 +79,17 @@ class Transaction:
             self._held[table] = (mode, self._held[table][1] if self._stops(before.get(table)) else step)
 
     def _locks(self, traced: Traced) -> dict[str, str]:
-        return {
-            lock.relation: lock.mode
-            for lock in traced.locks
-            if (lock.kind in _LOCKED or lock.relation in traced.rewrites) and not self._is_new(lock) and _counts(lock)
-        }
+        locks = {}
+        for lock in traced.locks:
+            is_locked = lock.kind in _LOCKED or lock.relation in traced.rewrites
+            mode = _mode(lock, traced)
+            if is_locked and mode and not self._is_new(lock.relation):
+                locks[lock.relation] = mode
+        return locks
 
-    def _is_new(self, lock: Lock) -> bool:
-        return lock.relation in self.new
+    def _is_new(self, name: str) -> bool:
+        """Is it new?  Another may bear the name by now of what was there before the transaction, and is meant by it."""
+        return name in self.new and name not in self._held
 
     @staticmethod
     def _stops(mode: str | None) -> bool:
@@ -107,7 +110,7 @@ class Transaction:
         how = dict.fromkeys(scans, "scanned")
         how.update(dict.fromkeys(traced.builds_on, "indexed"))
         how.update(dict.fromkeys(traced.rewrites, "rewritten"))
-        return {t: w for t, w in how.items() if t not in self.new and self.context.matters(t)}
+        return {t: w for t, w in how.items() if not self._is_new(t) and self.context.matters(t)}
 
     def _only_rows(self, step: Step) -> bool:
         """Is it a statement of rows?"""
@@ -186,8 +189,10 @@ class Transaction:
         if not held:
             return
         if not works:  # a query that no index can serve reads all of a table
-            read = [t for t in step.traced.scans if t not in self.new and self.context.matters(t)]
+            read = [t for t in step.traced.scans if not self._is_new(t) and self.context.matters(t)]
             works = dict.fromkeys(read, "read as a whole")
+        sampled = dict.fromkeys(() if works else self._sampled(step), "read for its statistics")
+        works = works or sampled
         busy = list(works)
         if not busy:
             table, verb = self._many(step)
@@ -205,7 +210,15 @@ class Transaction:
             f"{table} is locked {said_mode(mode)} since line {by.line}, so {_waits(mode)} until the commit, "
             f"while {listed(busy)} {'is' if len(busy) == 1 else 'are'} {works[busy[0]]}",
             tuple(busy),
+            Severity.WARNING if sampled else None,
         )
+
+    def _sampled(self, step: Step) -> Iterator[str]:
+        """The tables of an ANALYZE: it reads up to 30,000 blocks of each, or more where columns ask for that."""
+        parsed = step.parse()
+        if parsed is not None and parsed.kind == "vacuum_stmt":
+            locked = (lock.relation for lock in step.traced.locks if lock.mode == "ShareUpdateExclusiveLock")
+            yield from (table for table in locked if not self._is_new(table) and self.context.matters(table))
 
     def _together(self, step: Step, own: dict[str, str]) -> Iterator[Flaw]:
         """A second table locked behind a first, and rows changed beside it."""
@@ -239,9 +252,15 @@ _BY_SOURCE = frozenset({"inserted", "inserted or updated", "merged"})
 _LEAVES_ROWS = frozenset({"inserted", "read"})
 
 
-def _counts(lock: Lock) -> bool:
-    """A materialized view has no writers, so only a lock that stops reads matters."""
-    return lock.kind != "materialized view" or lock.stops_reads
+def _mode(lock: Lock, traced: Traced) -> str:
+    """In which it is locked for those who use it, empty where it is for none of them.
+
+    A materialized view has no writers, and its readers wait for an index of it, too.
+    """
+    if lock.kind != "materialized view" or lock.stops_reads:
+        return lock.mode
+    is_built = lock.relation in traced.builds_on
+    return next((k.mode for k in traced.locks if is_built and k.relation in traced.builds and k.stops_reads), "")
 
 
 def _is_given_back(table: str, by: Step) -> bool:
@@ -286,7 +305,8 @@ def _changing(parsed: Parsed) -> Iterator[tuple[Any, str]]:
     elif parsed.kind == "select_stmt" and len(node.from_clause) == 1 and node.from_clause[0].HasField("range_var"):
         strength = {enum_word(c.locking_clause, "strength") for c in node.locking_clause}
         locks = strength & {"LCS_FORUPDATE", "LCS_FORNOKEYUPDATE", "LCS_FORSHARE"}
-        yield node, "locked" if locks else "read"
+        if locks or node.HasField("where_clause"):  # without it, the plan knows whether all is read
+            yield node, "locked" if locks else "read"
 
 
 def _why_rewritten(parsed: Parsed | None, step: Step) -> str:

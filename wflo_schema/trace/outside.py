@@ -131,16 +131,19 @@ class Outside:
         scanned = {row[0]: int(row[9] or 0) for row in seen.before}
         modes = seen.modes
         kinds = {row[0]: row[3] for row in seen.after}
+        files = {row[0]: row[4] for row in seen.before}
         is_of_several = seen.is_of_all or any(kinds.get(oid) == "p" for oid in modes)
         if is_of_several and modes:  # the first table was waited for; the others go the same way
             tables = [held for oid, held in modes.items() if kinds.get(oid) in ("r", "p", "m")]
             mode = strongest(set().union(*tables)) if tables else ""
-            files = {row[0]: row[4] for row in seen.before}
             for row in seen.after if mode else ():
                 oid = str(row[0])
                 is_done = seen.is_vacuum or row[4] != files.get(oid) or int(row[9] or 0) > scanned.get(oid, 0)
                 if row[3] in ("r", "m") and is_done:
                     modes[oid].add(mode)
+        for row in seen.after:
+            if row[3] == "i" and files.get(row[0], row[4]) != row[4]:  # built in the place of what it was
+                modes[str(row[0])].add("AccessExclusiveLock")
         after = [(*row[:9], str(int(row[9] or 0) - scanned.get(row[0], 0))) for row in seen.after]
         locked = [(*row[:8], mode, row[9]) for row in after for mode in modes.get(str(row[0]), ())]
         rest = [(*row[:8], "", row[9]) for row in after if str(row[0]) not in modes]

@@ -318,7 +318,7 @@ class _Work:
             if not relations.is_there_before(oid):
                 continue
             former = relations.known[oid]
-            if relation.kind == "i" and relation.tablespace != former.tablespace:
+            if relation.kind == "i" and self._is_copied(relation):
                 self._rewrites.add(oid)
             if relation.kind in _HAS_ROWS:
                 self._table(relation, former, modes.get(oid, set()))
@@ -336,7 +336,7 @@ class _Work:
     def _table(self, relation: Relation, former: Relation, modes: set[str]) -> None:
         oid, is_moved, scans = relation.oid, relation.filenode != former.filenode, self._fresh[relation.oid]
         before = self._relations.known
-        indexes = [i for i in self._moved[oid] if i.oid not in before or i.tablespace == before[i.oid].tablespace]
+        indexes = [i for i in self._moved[oid] if i.oid not in before or not self._is_copied(i)]
         is_counted = self._look.is_counted
         if is_moved and relation.kind == "m":
             if not relation.is_populated:
@@ -351,6 +351,11 @@ class _Work:
         if indexes and (scans or not is_counted):
             self._builds += [i.qualified for i in indexes]
             self._builds_on.append(oid)
+
+    def _is_copied(self, index: Relation) -> bool:
+        """Is it in another tablespace, and was not built there from its table?"""
+        is_moved = index.tablespace != self._relations.known[index.oid].tablespace
+        return is_moved and not self._fresh[index.table_of_index or ""]
 
     def _scanned(self, oid: str, modes: set[str]) -> None:
         """A scan of a table was begun: by DDL, by a query, or by code."""
