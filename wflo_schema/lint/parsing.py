@@ -49,6 +49,20 @@ class Parsed:
         """Does it add a constraint of one of these kinds, to a table or with a column?"""
         return any(kind in kinds for c in self.commands for kind in c.constraint_kinds)
 
+    @property
+    def foreign_keys(self) -> tuple[tuple[str, ...], ...]:
+        """The columns of each foreign key that it makes."""
+        named = [
+            (c, c.definition.colname if c.subtype == "AT_AddColumn" else "") for c in self.commands if c.constraints
+        ]
+        found = [(one, column) for c, column in named for one in c.constraints]
+        for element in self.node.table_elts if self.kind == "create_stmt" else ():
+            if element.HasField("constraint"):
+                found.append((element.constraint, ""))
+            found += [(one.constraint, element.column_def.colname) for one in element.column_def.constraints]
+        keys = [(one, column) for one, column in found if enum_word(one, "contype") == "CONSTR_FOREIGN"]
+        return tuple(names_of(one.fk_attrs) or (column,) for one, column in keys)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

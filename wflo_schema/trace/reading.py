@@ -368,9 +368,10 @@ class _Work:
             plan, relation = self._look.plan, self._relations.known[oid]
             if plan is None:
                 self._scans.add(oid)
-            elif (relation.schema, relation.name) not in plan.read:
-                if not plan.changed or self._is_read_by_code(oid, modes):
-                    self._read.add(oid)
+            elif (relation.schema, relation.name) not in plan.read and (
+                not plan.changed or self._is_read_by_code(oid, modes)
+            ):
+                self._read.add(oid)
         elif kind != "code" or _is_strong(modes - self._relations.held(oid)):
             self._scans.add(oid)
         elif not self._is_explained(oid, modes):
